@@ -1,0 +1,90 @@
+package transport
+
+import (
+	"fmt"
+	"io"
+)
+
+// Side tells which end of a link a session is.
+type Side int
+
+const (
+	// Dialer is the end that made the connection. Its streams have odd ids.
+	Dialer Side = iota
+	// Acceptor is the end that was connected to. Its streams have even ids.
+	Acceptor
+)
+
+func (s Side) String() string {
+	if s == Dialer {
+		return "dialer"
+	}
+	return "acceptor"
+}
+
+// Link is one message connection, such as a WebSocket (package ws) or an
+// in-memory pipe (package pipe). A link breaks; what lives on it need not.
+type Link interface {
+	// NextReader waits for the next message and returns a reader of its bytes,
+	// which is valid until the next call. Only one goroutine reads a link.
+	//
+	// A *CloseError says that the peer closed the link (Remote), or that it
+	// broke the link's own rules and which code it is to be closed with. Any
+	// other error means that the link is lost. The reader's Read returns the
+	// same errors.
+	NextReader() (io.Reader, error)
+
+	// WriteMessage writes one message, the concatenation of parts, and keeps
+	// none of them. Only one goroutine writes to a link.
+	WriteMessage(parts [][]byte) error
+
+	// Close sends code and reason to the peer, if that is possible without
+	// waiting long, and ends the link. It unblocks NextReader and WriteMessage.
+	// It may be called from any goroutine and more than once; the first call
+	// decides what the peer is told.
+	Close(code CloseCode, reason string) error
+}
+
+// CloseCode is a WebSocket close code (RFC 6455, section 7.4).
+type CloseCode int
+
+// The close codes of RFC 6455, section 7.4.1, and its registry. The comment
+// column of PROTOCOL.md section "Close codes" says when each is sent.
+const (
+	CloseNormal             CloseCode = 1000
+	CloseGoingAway          CloseCode = 1001
+	CloseProtocolError      CloseCode = 1002
+	CloseUnsupportedData    CloseCode = 1003
+	CloseNoStatus           CloseCode = 1005
+	CloseAbnormal           CloseCode = 1006
+	CloseInvalidPayload     CloseCode = 1007
+	ClosePolicyViolation    CloseCode = 1008
+	CloseMessageTooBig      CloseCode = 1009
+	CloseMandatoryExtension CloseCode = 1010
+	CloseInternalError      CloseCode = 1011
+	CloseServiceRestart     CloseCode = 1012
+	CloseTryAgainLater      CloseCode = 1013
+	CloseTLSHandshake       CloseCode = 1015
+
+	// CloseRefusal is the first of the codes 4000+n, which refuse a connection
+	// with status n after the upgrade, where a script in a browser can read it.
+	CloseRefusal CloseCode = 4000
+)
+
+// CloseError says with which code a link was closed, or is to be closed.
+type CloseError struct {
+	Code   CloseCode
+	Reason string // UTF-8, at most 123 bytes
+	Remote bool   // the peer closed the link; otherwise this end found fault with it
+}
+
+func (e *CloseError) Error() string {
+	who := "closing the link"
+	if e.Remote {
+		who = "link closed by the peer"
+	}
+	if e.Reason == "" {
+		return fmt.Sprintf("%s: code %d", who, e.Code)
+	}
+	return fmt.Sprintf("%s: code %d: %s", who, e.Code, e.Reason)
+}
