@@ -1,0 +1,43 @@
+package pipe_test
+
+import (
+	"io"
+	"testing"
+
+	"github.com/parley-rpc/parley/transport/pipe"
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func write(t *testing.T, e *pipe.End, msg string) {
+	t.Helper()
+	if err := e.WriteMessage([][]byte{[]byte(msg)}); err != nil {
+		t.Fatalf("WriteMessage(%q): %v", msg, err)
+	}
+}
+
+func read(t *testing.T, e *pipe.End) string {
+	t.Helper()
+	r, err := e.NextReader()
+	if err != nil {
+		t.Fatalf("NextReader: %v", err)
+	}
+	msg, err := io.ReadAll(r)
+	if err != nil {
+		t.Fatalf("Read: %v", err)
+	}
+	return string(msg)
+}
+
+// result runs f beside the test and delivers its error.
+func result(f func() error) <-chan error {
+	done := make(chan error, 1)
+	go func() { done <- f() }()
+	return done
+}
+
+func nextReader(e *pipe.End) error {
+	_, err := e.NextReader()
+	return err
+}
