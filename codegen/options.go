@@ -1,0 +1,56 @@
+package codegen
+
+import (
+	"fmt"
+	"go/token"
+	"path"
+
+	"google.golang.org/protobuf/compiler/protogen"
+)
+
+// options are the plugin's own options; protogen takes care of those that all
+// Go plugins have in common (paths, module, M and a few more).
+type options struct {
+	// packageSuffix is appended to the name of the messages' package to name
+	// the package of the stubs. If it is empty, they share one package.
+	packageSuffix string
+}
+
+func defaultOptions() *options {
+	return &options{packageSuffix: "parley"}
+}
+
+// set is called with each option that protogen does not know.
+func (o *options) set(name, value string) error {
+	switch name {
+	case "package_suffix":
+		o.packageSuffix = value
+		return nil
+	default:
+		return fmt.Errorf("unknown option %q: %s knows package_suffix, paths, module, annotate_code and M<file>=<import path>", name, pluginName)
+	}
+}
+
+// output says where the stubs of a file go.
+type output struct {
+	packageName string
+	importPath  protogen.GoImportPath
+	fileName    string
+}
+
+// output returns an error if the suffix makes no valid name.
+func (o *options) output(file *protogen.File) (output, error) {
+	name := string(file.GoPackageName) + o.packageSuffix
+	if !token.IsIdentifier(name) {
+		return output{}, fmt.Errorf("option package_suffix=%s: %q is no valid name for a Go package", o.packageSuffix, name)
+	}
+	prefix := file.GeneratedFilenamePrefix
+	if o.packageSuffix == "" {
+		return output{name, file.GoImportPath, prefix + ".parley.go"}, nil
+	}
+	return output{
+		packageName: name,
+		importPath:  protogen.GoImportPath(path.Join(string(file.GoImportPath), name)),
+		fileName:    path.Join(path.Dir(prefix), name, path.Base(prefix)+".parley.go"),
+	}, nil
+}
