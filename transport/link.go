@@ -76,15 +76,23 @@ type CloseError struct {
 	Code   CloseCode
 	Reason string // UTF-8, at most 123 bytes
 	Remote bool   // the peer closed the link; otherwise this end found fault with it
+	Err    error  // what lies beneath, if anything: an error of the network, say
 }
+
+// Unwrap returns what lies beneath.
+func (e *CloseError) Unwrap() error { return e.Err }
 
 func (e *CloseError) Error() string {
 	who := "closing the link"
 	if e.Remote {
 		who = "link closed by the peer"
 	}
-	if e.Reason == "" {
-		return fmt.Sprintf("%s: code %d", who, e.Code)
+	text := fmt.Sprintf("%s: code %d", who, e.Code)
+	if e.Reason != "" {
+		text += ": " + e.Reason
 	}
-	return fmt.Sprintf("%s: code %d: %s", who, e.Code, e.Reason)
+	if e.Err != nil {
+		text += ": " + e.Err.Error()
+	}
+	return text
 }

@@ -1,0 +1,85 @@
+package transport
+
+import "sync"
+
+// chunk is a pooled buffer that bytes are appended to and taken from, in order.
+// The outbox keeps encoded frames in chunks, the inbox what has not been read.
+type chunk struct {
+	buf   []byte // filled part; never grows beyond its capacity
+	taken int    // bytes of buf that are taken
+}
+
+// The capacities of chunks in bytes. A queue begins with a small one, so that a
+// few bytes do not hold much memory, and goes on with larger ones.
+var chunkSizes = [...]int{512, 4 << 10, 16 << 10, readBufferSize}
+
+var chunkPools [len(chunkSizes)]sync.Pool
+
+// newChunk returns an empty chunk that has room for n bytes, which must not
+// exceed the largest of chunkSizes.
+func newChunk(n int) *chunk {
+	for i, size := range chunkSizes {
+		if n > size {
+			continue
+		}
+		if c, ok := chunkPools[i].Get().(*chunk); ok {
+			return c
+		}
+		return &chunk{buf: make([]byte, 0, size)}
+	}
+	panic("transport: chunk larger than any frame")
+}
+
+func (c *chunk) free() {
+	for i, size := range chunkSizes {
+		if cap(c.buf) == size {
+			c.buf, c.taken = c.buf[:0], 0
+			chunkPools[i].Put(c)
+			return
+		}
+	}
+}
+
+func (c *chunk) room() int { return cap(c.buf) - len(c.buf) }
+
+// chunkQueue is a first-in first-out queue of bytes.
+type chunkQueue struct {
+	chunks []*chunk
+}
+
+// grow returns a chunk at the end of the queue that has room for n bytes.
+func (q *chunkQueue) grow(n int) *chunk {
+	if k := len(q.chunks); k > 0 {
+		last := q.chunks[k-1]
+		if last.room() >= n {
+			return last
+		}
+		n = max(n, min(4*cap(last.buf), chunkSizes[len(chunkSizes)-1]))
+	}
+	c := newChunk(n)
+	q.chunks = append(q.chunks, c)
+	return c
+}
+
+// front returns the first chunk, or nil if the queue is empty.
+func (q *chunkQueue) front() *chunk {
+	if len(q.chunks) == 0 {
+		return nil
+	}
+	return q.chunks[0]
+}
+
+// pop frees the first chunk.
+func (q *chunkQueue) pop() {
+	q.chunks[0].free()
+	last := copy(q.chunks, q.chunks[1:])
+	q.chunks[last] = nil
+	q.chunks = q.chunks[:last]
+}
+
+// clear frees all chunks.
+func (q *chunkQueue) clear() {
+	for len(q.chunks) > 0 {
+		q.pop()
+	}
+}

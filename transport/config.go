@@ -1,0 +1,137 @@
+package transport
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/parley-rpc/parley/transport/frame"
+)
+
+// Config bounds a session. The zero value of a field stands for its default;
+// NewSession refuses a value out of range with an error that names the field.
+type Config struct {
+	// MaxStreams is how many streams the peer may have open at once. A stream
+	// over it is refused, which the peer may safely try again. Default 1024.
+	MaxStreams int
+	// MaxMessage is the size in bytes of the largest message that is accepted.
+	// A stream with a larger one is reset with ResetLimit. Default 4 MiB.
+	MaxMessage int
+	// MaxHeader is the size in bytes of the largest header or trailer that is
+	// accepted. Default 16 KiB, at most MaxFrame.
+	MaxHeader int
+	// MaxFrame is the size in bytes of the largest frame payload that is
+	// accepted; it decides how finely large messages interleave. Default 32
+	// KiB, at most 64 KiB.
+	MaxFrame int
+	// InitialWindow is what the peer may send on a new stream before the
+	// application reads, in bytes, each frame counted with 32 bytes more.
+	// Default 64 KiB.
+	InitialWindow int
+	// MaxWindow is how far the window of a stream grows while its reader keeps
+	// up, in bytes. Default 4 MiB.
+	MaxWindow int
+	// MaxBuffered bounds what all streams of the session hold unread, in bytes.
+	// InitialWindow is set aside for each of MaxStreams streams; windows grow
+	// out of the rest. Default that and 16 MiB.
+	MaxBuffered int
+	// WriteQueue is how many bytes of frames wait for the link before Send
+	// blocks. Default 128 KiB.
+	WriteQueue int
+	// Keepalive is the silence after which the peer is asked for a sign of
+	// life; the peer's own wish counts if it is shorter. Default 25 s, at least 1 s.
+	Keepalive time.Duration
+	// KeepaliveTimeout is how long that sign may take, and how long a single
+	// write may be stuck, before the link counts as lost. Default 10 s.
+	KeepaliveTimeout time.Duration
+	// HelloTimeout is how long the peer's HELLO may take. Default 10 s.
+	HelloTimeout time.Duration
+	// Agent tells the peer which software this is. Default "parley-go".
+	Agent string
+	// OnStream, if set, is given each stream that the peer opens, in place of
+	// Accept. It runs on the reading goroutine: it must not block, nor close
+	// the session.
+	OnStream func(*Stream)
+}
+
+const (
+	defaultGrowth = 16 << 20 // bytes by which all windows of a session may grow
+	maxFrameLimit = 64 << 10 // bytes; a frame has to fit into a read buffer
+	maxSetting    = 1 << 40  // keeps sums of limits far from overflow
+)
+
+// withDefaults returns c with its zero values replaced, or what is wrong with it.
+func (c Config) withDefaults() (Config, error) {
+	d := &frame.HelloDefaults
+	ints := []struct {
+		name         string
+		value        *int
+		preset       int
+		least, limit int
+	}{
+		{"MaxStreams", &c.MaxStreams, 1024, int(d.MaxStreams), maxSetting},
+		{"MaxMessage", &c.MaxMessage, 4 << 20, int(d.MaxMessage), maxSetting},
+		{"MaxFrame", &c.MaxFrame, 32 << 10, int(d.MaxFrame), maxFrameLimit},
+		{"MaxHeader", &c.MaxHeader, 16 << 10, int(d.MaxHeader), maxFrameLimit},
+		{"InitialWindow", &c.InitialWindow, 64 << 10, int(d.InitialWindow), maxSetting},
+		{"MaxWindow", &c.MaxWindow, 4 << 20, int(d.InitialWindow), maxSetting},
+		{"WriteQueue", &c.WriteQueue, 128 << 10, 1, maxSetting},
+	}
+	for _, f := range ints {
+		if *f.value == 0 {
+			*f.value = f.preset
+		}
+		if *f.value < f.least || *f.value > f.limit {
+			return c, fmt.Errorf("transport: Config.%s is %d, must be from %d to %d", f.name, *f.value, f.least, f.limit)
+		}
+	}
+	reserved := c.MaxStreams * c.InitialWindow
+	if c.MaxBuffered == 0 {
+		c.MaxBuffered = reserved + defaultGrowth
+	}
+	switch {
+	case c.MaxHeader > c.MaxFrame:
+		return c, fmt.Errorf("transport: Config.MaxHeader is %d, must not exceed MaxFrame, %d", c.MaxHeader, c.MaxFrame)
+	case c.MaxBuffered < reserved:
+		return c, fmt.Errorf("transport: Config.MaxBuffered is %d, must be at least MaxStreams times InitialWindow, %d", c.MaxBuffered, reserved)
+	}
+	c.MaxWindow = max(c.MaxWindow, c.InitialWindow)
+	if c.Agent == "" {
+		c.Agent = "parley-go"
+	}
+	return c.withDurations()
+}
+
+func (c Config) withDurations() (Config, error) {
+	durations := []struct {
+		name   string
+		value  *time.Duration
+		preset time.Duration
+		least  time.Duration
+	}{
+		{"Keepalive", &c.Keepalive, 25 * time.Second, frame.MinKeepalive * time.Millisecond},
+		{"KeepaliveTimeout", &c.KeepaliveTimeout, 10 * time.Second, time.Millisecond},
+		{"HelloTimeout", &c.HelloTimeout, 10 * time.Second, time.Millisecond},
+	}
+	for _, f := range durations {
+		if *f.value == 0 {
+			*f.value = f.preset
+		}
+		if *f.value < f.least {
+			return c, fmt.Errorf("transport: Config.%s is %v, must be at least %v", f.name, *f.value, f.least)
+		}
+	}
+	return c, nil
+}
+
+// hello returns what this end tells the peer about itself.
+func (c *Config) hello() frame.Hello {
+	return frame.Hello{
+		MaxFrame:      uint64(c.MaxFrame),
+		MaxMessage:    uint64(c.MaxMessage),
+		MaxHeader:     uint64(c.MaxHeader),
+		MaxStreams:    uint64(c.MaxStreams),
+		InitialWindow: uint64(c.InitialWindow),
+		Keepalive:     uint64(c.Keepalive.Milliseconds()),
+		Agent:         c.Agent,
+	}
+}

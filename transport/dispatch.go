@@ -1,0 +1,213 @@
+package transport
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+
+	"github.com/parley-rpc/parley/transport/frame"
+)
+
+// takeFrame takes one frame in. An error is a broken rule that ends the session;
+// one that ends only its stream is dealt with here.
+func (s *Session) takeFrame(in *arrival, h frame.Header, p []byte) error {
+	if !h.Type.Known() {
+		return nil // the header has passed: it may be ignored
+	}
+	if s.settings() == &frame.HelloDefaults && h.Type != frame.TypeHello {
+		return protocolError(CloseProtocolError, "%v before HELLO", h.Type)
+	}
+	var err error
+	switch h.Type {
+	case frame.TypeHello:
+		err = s.takeHello(p)
+	case frame.TypeOpen:
+		err = s.takeOpen(in, h, p)
+	case frame.TypePing:
+		err = s.takePing(p)
+	case frame.TypePong:
+		err = s.takePong(p)
+	case frame.TypeAck:
+		err = s.takeAck(p)
+	case frame.TypeGoAway:
+		err = s.takeGoAway(p)
+	default:
+		err = s.takeStreamFrame(h, p)
+	}
+	var c *CloseError
+	if err == nil || errors.Is(err, errFlood) || errors.As(err, &c) {
+		return err
+	}
+	return protocolError(CloseProtocolError, "%v: %v", h.Type, err)
+}
+
+func (s *Session) takeHello(p []byte) error {
+	if s.settings() != &frame.HelloDefaults {
+		return errors.New("comes twice")
+	}
+	hello, err := frame.ParseHello(p)
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	s.peer.Store(&hello)
+	more := hello.InitialWindow - frame.HelloDefaults.InitialWindow
+	for _, st := range s.streams {
+		st.send.raiseBy(more)
+	}
+	s.freeSlot()
+	s.mu.Unlock()
+	close(s.greeted)
+	s.startKeepalive()
+	return nil
+}
+
+// takeOpen enters a stream that the peer opens, or refuses it.
+func (s *Session) takeOpen(in *arrival, h frame.Header, header []byte) error {
+	s.mu.Lock()
+	if h.Stream%2 == s.nextID%2 || h.Stream <= s.lastPeer {
+		last := s.lastPeer
+		s.mu.Unlock()
+		return fmt.Errorf("stream id %d is not the peer's, or not above %d", h.Stream, last)
+	}
+	s.lastPeer = h.Stream
+	if refusal := s.refusal(len(header)); refusal != nil {
+		s.mu.Unlock()
+		return s.out.putReset(0, h.Stream, refusal.Code, refusal.Reason)
+	}
+	st := s.newStream(h.Stream)
+	s.accepted++
+	s.inUse++
+	s.mu.Unlock()
+
+	st.header = bytes.Clone(header)
+	if h.Flags&frame.FlagEnd != 0 {
+		if err := st.takeEnd(nil); err != nil {
+			return err
+		}
+	}
+	in.streams = append(in.streams, st)
+	return nil
+}
+
+// refusal returns why a new stream of the peer is not taken; mu is held.
+//
+// The peer counts a stream until it has ended on the wire. What has ended there
+// and is still in use here, as when it opens and resets at once, may be as much
+// again.
+func (s *Session) refusal(headerLen int) *ResetError {
+	switch {
+	case s.err != nil || s.leaving:
+		return &ResetError{Code: ResetRefused, Reason: "this end is going away"}
+	case s.accepted >= s.cfg.MaxStreams:
+		return &ResetError{Code: ResetRefused, Reason: fmt.Sprintf("more than %d streams at once", s.cfg.MaxStreams)}
+	case s.inUse >= 2*s.cfg.MaxStreams:
+		return &ResetError{Code: ResetRefused, Reason: "too many streams were abandoned that are still at work"}
+	case headerLen > s.cfg.MaxHeader:
+		return &ResetError{Code: ResetLimit, Reason: fmt.Sprintf("header over the limit of %d bytes", s.cfg.MaxHeader)}
+	}
+	return nil
+}
+
+// takeStreamFrame takes a frame in that belongs to an existing stream.
+func (s *Session) takeStreamFrame(h frame.Header, p []byte) error {
+	st, err := s.lookup(h.Stream)
+	if st == nil || err != nil {
+		return err
+	}
+	switch h.Type {
+	case frame.TypeData:
+		err = st.deliver(h.Flags, p)
+	case frame.TypeHeader:
+		if err = s.checkHeader(p); err == nil {
+			err = st.takeHeader(p)
+		}
+	case frame.TypeEnd:
+		if err = s.checkHeader(p); err == nil {
+			err = st.takeEnd(p)
+		}
+	case frame.TypeWindow:
+		return st.takeWindow(p)
+	case frame.TypeReset:
+		return st.takeReset(p)
+	}
+	var broken *ResetError
+	if errors.As(err, &broken) {
+		st.abort(broken, tellPeer)
+		return nil
+	}
+	return err
+}
+
+// lookup returns the stream of an id, or nil if it has ended.
+func (s *Session) lookup(id uint64) (*Stream, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if st := s.streams[id]; st != nil {
+		return st, nil
+	}
+	if own := id%2 == s.nextID%2; own && id >= s.nextID || !own && id > s.lastPeer {
+		return nil, fmt.Errorf("stream %d was never opened", id)
+	}
+	return nil, nil
+}
+
+func (s *Session) checkHeader(p []byte) error {
+	if len(p) > s.cfg.MaxHeader {
+		return &ResetError{Code: ResetLimit, Reason: fmt.Sprintf("header or trailer over the limit of %d bytes", s.cfg.MaxHeader)}
+	}
+	return nil
+}
+
+func (st *Stream) takeWindow(p []byte) error {
+	limit, err := frame.ParseWindow(p)
+	if err != nil {
+		return err
+	}
+	st.send.raise(limit)
+	return nil
+}
+
+func (st *Stream) takeReset(p []byte) error {
+	code, reason, err := frame.ParseReset(p)
+	if err != nil {
+		return err
+	}
+	st.abort(&ResetError{Code: ResetCode(code), Reason: string(reason), Remote: true}, peerKnows)
+	return nil
+}
+
+// takeAck takes an ACK in. This end keeps nothing for resumption, and has told
+// the peer so; what it says is only held against the rules of the payload.
+func (s *Session) takeAck(p []byte) error {
+	_, err := frame.ParseAck(p)
+	return err
+}
+
+func (s *Session) takeGoAway(p []byte) error {
+	info, err := frame.ParseGoAway(p)
+	if err != nil {
+		return err
+	}
+	var unserved []*Stream
+	s.mu.Lock()
+	if prior := s.goneAway; prior != nil && info.LastStream > prior.LastStream {
+		s.mu.Unlock()
+		return errors.New("raises the last stream")
+	}
+	if s.goneAway == nil && !s.leaving {
+		close(s.drained)
+	}
+	s.goneAway = &info
+	for id, st := range s.streams {
+		if st.opener && id > info.LastStream {
+			unserved = append(unserved, st)
+		}
+	}
+	s.freeSlot()
+	s.mu.Unlock()
+	for _, st := range unserved {
+		st.abort(&ResetError{Code: ResetRefused, Reason: info.Reason, Remote: true}, peerKnows)
+	}
+	return nil
+}

@@ -1,0 +1,101 @@
+package transport
+
+import (
+	"errors"
+	"fmt"
+)
+
+// ResetCode says why a stream was abandoned (PROTOCOL.md, section "RESET").
+type ResetCode uint64
+
+const (
+	// ResetCancel: the peer's application has lost interest.
+	ResetCancel ResetCode = 1
+	// ResetRefused: the stream has not reached an application; trying again is safe.
+	ResetRefused ResetCode = 2
+	// ResetLimit: a header or a message was over a limit of its receiver.
+	ResetLimit ResetCode = 3
+	// ResetProtocol: the peer broke a rule of this stream.
+	ResetProtocol ResetCode = 4
+	// ResetInternal: the peer's application failed.
+	ResetInternal ResetCode = 5
+	// ResetApplication is the first of the codes that mean what the application says.
+	ResetApplication ResetCode = 256
+)
+
+// MaxReason is how many bytes of a reset's or drain's reason reach the peer.
+const MaxReason = 1024
+
+func (c ResetCode) String() string {
+	switch c {
+	case ResetCancel:
+		return "cancel"
+	case ResetRefused:
+		return "refused"
+	case ResetLimit:
+		return "limit"
+	case ResetProtocol:
+		return "protocol"
+	case ResetInternal:
+		return "internal"
+	}
+	return fmt.Sprintf("code %d", uint64(c))
+}
+
+// ResetError says that a stream was abandoned before both ends had finished.
+type ResetError struct {
+	Code   ResetCode
+	Reason string
+	Remote bool // by the peer
+}
+
+func (e *ResetError) Error() string {
+	who := "stream reset"
+	if e.Remote {
+		who = "stream reset by the peer"
+	}
+	if e.Reason == "" {
+		return fmt.Sprintf("%s (%s)", who, e.Code)
+	}
+	return fmt.Sprintf("%s (%s): %s", who, e.Code, e.Reason)
+}
+
+// LimitError says that a message or a header is larger than the peer accepts.
+// Nothing of it was sent.
+type LimitError struct {
+	What  string // "message" or "header"
+	Size  int    // bytes
+	Limit uint64 // bytes; the peer's setting
+}
+
+func (e *LimitError) Error() string {
+	return fmt.Sprintf("%s of %d bytes is over the peer's limit of %d", e.What, e.Size, e.Limit)
+}
+
+var (
+	// ErrDraining is returned by Open after either end has announced that it
+	// goes away. The stream was not sent; a new session may serve it.
+	ErrDraining = errors.New("transport: session is draining, open the stream on another")
+	// ErrStreamClosed is returned for a stream after its Close, and by Send
+	// after CloseSend or Finish.
+	ErrStreamClosed = errors.New("transport: stream closed at this end")
+	// ErrConcurrent is returned by Send while another Send on the same stream
+	// is under way, and by Recv while another Recv is.
+	ErrConcurrent = errors.New("transport: concurrent use of one direction of a stream")
+
+	errFlood = errors.New("transport: peer provokes answers and does not read them")
+)
+
+// protocolError is a connection error: the peer broke a rule of the session.
+func protocolError(code CloseCode, format string, args ...any) *CloseError {
+	return &CloseError{Code: code, Reason: fmt.Sprintf(format, args...)}
+}
+
+func isReset(err error) bool {
+	var r *ResetError
+	return errors.As(err, &r)
+}
+
+func messageLimit(limit int) *ResetError {
+	return &ResetError{Code: ResetLimit, Reason: fmt.Sprintf("message over the limit of %d bytes", limit)}
+}

@@ -1,0 +1,176 @@
+package frame
+
+import (
+	"bytes"
+	"unicode/utf8"
+)
+
+// Keys of the HELLO fields (PROTOCOL.md, section "HELLO").
+const (
+	helloSession       = 1
+	helloMaxFrame      = 2
+	helloToken         = 3
+	helloMaxMessage    = 4
+	helloAgent         = 5
+	helloMaxHeader     = 6
+	helloMaxStreams    = 8
+	helloInitialWindow = 10
+	helloKeepalive     = 12
+	helloResumeWindow  = 14
+	helloReplayLimit   = 16
+	helloReceived      = 18
+	helloResumed       = 20
+)
+
+// Bounds of what a HELLO may say.
+const (
+	MaxHelloLen   = 4096    // bytes of the whole payload
+	MaxFrameLimit = 1 << 20 // bytes; the highest max_frame
+	MaxAgentLen   = 128     // bytes
+	TokenLen      = 32      // bytes
+	MinSessionLen = 16      // bytes
+	MaxSessionLen = 64      // bytes
+	MinKeepalive  = 1000    // milliseconds
+)
+
+// Answer is an acceptor's word on a dialer's wish to resume a session.
+type Answer uint8
+
+const (
+	NoAnswer       Answer = iota // the dialer did not ask
+	SessionUnknown               // the link carries a new session
+	SessionResumed               // both ends go on where they were
+)
+
+// Hello is the first frame each way on a link. The zero value of a setting
+// stands for the protocol's default, which ParseHello fills in.
+type Hello struct {
+	MaxFrame      uint64 // bytes of the largest payload of a frame that is accepted
+	MaxMessage    uint64 // bytes of the largest message that is accepted
+	MaxHeader     uint64 // bytes of the largest OPEN, HEADER or END payload that is accepted
+	MaxStreams    uint64 // streams that the peer may have open at once
+	InitialWindow uint64 // cost that the peer may spend on a stream before any WINDOW
+	Keepalive     uint64 // milliseconds of silence after which a sign of life is wanted
+	ResumeWindow  uint64 // milliseconds for which a session is kept without a link; 0: none
+	ReplayLimit   uint64 // bytes of unacknowledged frames that are kept as a sender
+
+	Session  []byte // acceptor: of this link; dialer: to be resumed
+	Token    []byte // acceptor: for the next resumption; dialer: for this one
+	Received uint64 // sequenced frames that have arrived in the session
+	Answer   Answer // acceptor only
+	Agent    string // which software this is
+}
+
+// HelloDefaults are the settings in force until the peer's HELLO is read. A
+// HELLO may raise them, and lower only the keepalive.
+var HelloDefaults = Hello{
+	MaxFrame:      16 << 10,
+	MaxMessage:    64 << 10,
+	MaxHeader:     4 << 10,
+	MaxStreams:    16,
+	InitialWindow: 16 << 10,
+	Keepalive:     25_000,
+}
+
+// setting ties the key of an integer setting to its place in a Hello.
+type setting struct {
+	key    uint64
+	value  *uint64
+	least  uint64
+	most   uint64
+	preset uint64 // in force when the setting is absent
+}
+
+func (h *Hello) settings() [8]setting {
+	d := &HelloDefaults
+	return [8]setting{
+		{helloMaxFrame, &h.MaxFrame, d.MaxFrame, MaxFrameLimit, d.MaxFrame},
+		{helloMaxMessage, &h.MaxMessage, d.MaxMessage, MaxVarint, d.MaxMessage},
+		{helloMaxHeader, &h.MaxHeader, d.MaxHeader, MaxFrameLimit, d.MaxHeader},
+		{helloMaxStreams, &h.MaxStreams, d.MaxStreams, MaxVarint, d.MaxStreams},
+		{helloInitialWindow, &h.InitialWindow, d.InitialWindow, MaxVarint, d.InitialWindow},
+		{helloKeepalive, &h.Keepalive, MinKeepalive, MaxVarint, d.Keepalive},
+		{helloResumeWindow, &h.ResumeWindow, 0, MaxVarint, 0},
+		{helloReplayLimit, &h.ReplayLimit, 0, MaxVarint, 0},
+	}
+}
+
+// Append appends the HELLO frame. Settings that are 0 or the default are left out.
+func (h *Hello) Append(dst []byte) []byte {
+	var p []byte
+	for _, s := range h.settings() {
+		if *s.value != 0 && *s.value != s.preset {
+			p = AppendUintField(p, s.key, *s.value)
+		}
+	}
+	if h.Session != nil {
+		p = AppendBytesField(p, helloSession, h.Session)
+	}
+	if h.Token != nil {
+		p = AppendBytesField(p, helloToken, h.Token)
+	}
+	if h.Received != 0 {
+		p = AppendUintField(p, helloReceived, h.Received)
+	}
+	if h.Answer != NoAnswer {
+		p = AppendUintField(p, helloResumed, uint64(h.Answer-SessionUnknown))
+	}
+	if h.Agent != "" {
+		p = AppendBytesField(p, helloAgent, CutText(h.Agent, MaxAgentLen))
+	}
+	return Append(dst, Header{Type: TypeHello}, p)
+}
+
+// ParseHello reads the payload of a HELLO frame, with the defaults for what it
+// does not say. The result keeps nothing of p.
+func ParseHello(p []byte) (Hello, error) {
+	if len(p) > MaxHelloLen {
+		return Hello{}, ErrPayload
+	}
+	var h Hello
+	for _, s := range h.settings() {
+		*s.value = s.preset
+	}
+	var once Once
+	for len(p) > 0 {
+		f, rest, err := ParseField(p)
+		if err != nil {
+			return Hello{}, err
+		}
+		if !h.set(f) || !once.First(f.Key) {
+			return Hello{}, ErrField
+		}
+		p = rest
+	}
+	if h.MaxHeader > h.MaxFrame {
+		return Hello{}, ErrField
+	}
+	return h, nil
+}
+
+// set takes one field over and tells whether its value is allowed.
+func (h *Hello) set(f Field) bool {
+	for _, s := range h.settings() {
+		if s.key == f.Key {
+			*s.value = f.Uint
+			return f.Uint >= s.least && f.Uint <= s.most
+		}
+	}
+	switch f.Key {
+	case helloSession:
+		h.Session = bytes.Clone(f.Bytes)
+		return len(f.Bytes) >= MinSessionLen && len(f.Bytes) <= MaxSessionLen
+	case helloToken:
+		h.Token = bytes.Clone(f.Bytes)
+		return len(f.Bytes) == TokenLen
+	case helloAgent:
+		h.Agent = string(f.Bytes)
+		return len(f.Bytes) <= MaxAgentLen && utf8.Valid(f.Bytes)
+	case helloReceived:
+		h.Received = f.Uint
+	case helloResumed:
+		h.Answer = SessionUnknown + Answer(f.Uint&1)
+		return f.Uint <= 1
+	}
+	return true
+}

@@ -1,0 +1,38 @@
+package transport
+
+import (
+	"encoding/binary"
+
+	"github.com/parley-rpc/parley/transport/frame"
+)
+
+// inbox keeps pieces of messages that have arrived and were not read.
+type inbox struct{ queue chunkQueue }
+
+// recordHeader is what precedes a piece in a chunk: its flags and its length.
+const recordHeader = 1 + 4
+
+func (b *inbox) put(flags frame.Flags, piece []byte) {
+	c := b.queue.grow(recordHeader + len(piece))
+	c.buf = append(c.buf, byte(flags))
+	c.buf = binary.LittleEndian.AppendUint32(c.buf, uint32(len(piece)))
+	c.buf = append(c.buf, piece...)
+}
+
+// take appends the first piece to dst; ok is false if there is none.
+func (b *inbox) take(dst []byte) (_ []byte, flags frame.Flags, size int, ok bool) {
+	c := b.queue.front()
+	if c == nil {
+		return dst, 0, 0, false
+	}
+	rec := c.buf[c.taken:]
+	flags = frame.Flags(rec[0])
+	size = int(binary.LittleEndian.Uint32(rec[1:]))
+	dst = append(dst, rec[recordHeader:recordHeader+size]...)
+	if c.taken += recordHeader + size; c.taken == len(c.buf) {
+		b.queue.pop()
+	}
+	return dst, flags, size, true
+}
+
+func (b *inbox) clear() { b.queue.clear() }

@@ -1,0 +1,222 @@
+package transport
+
+import (
+	"runtime"
+	"sync"
+
+	"github.com/parley-rpc/parley/transport/frame"
+)
+
+// maxBatch is how many bytes of queued frames go into one message of the link.
+// What is urgent waits behind one batch at the most.
+const maxBatch = 64 << 10
+
+// outbox is the write queue of a session: frames of streams in order, bounded,
+// and urgent frames, which go ahead of them.
+type outbox struct {
+	limit       int // bytes of data that may wait
+	urgentLimit int // bytes of urgent frames that may wait
+
+	mu       sync.Mutex
+	ready    sync.Cond // the writer waits for frames, or for err
+	urgent   []byte
+	spare    []byte // the buffer of urgent frames that is being written, for reuse
+	pong     [frame.PingLen]byte
+	hasPong  bool
+	data     chunkQueue
+	queued   int           // bytes in data that are not taken
+	enqueued uint64        // bytes that data has ever been given
+	taken    uint64        // bytes that were ever taken of it
+	writes   uint64        // batches taken
+	writing  bool          // a batch is at the link
+	room     chan struct{} // closed when room appears; nil while nobody waits
+	err      error         // why nothing more is accepted
+	draining bool          // what is queued is still written
+}
+
+func newOutbox(cfg *Config) *outbox {
+	// Every urgent frame answers something that the peer has done or belongs to
+	// a stream: a bound that is generous for both.
+	o := &outbox{limit: cfg.WriteQueue, urgentLimit: 64<<10 + 64*cfg.MaxStreams}
+	o.ready.L = &o.mu
+	return o
+}
+
+// put queues a frame of a stream and returns the position behind it. If there is
+// no room it queues nothing and returns a channel that is closed when there is.
+func (o *outbox) put(h frame.Header, payload []byte) (pos uint64, room <-chan struct{}, err error) {
+	h.Length = uint64(len(payload))
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.err != nil {
+		return 0, nil, o.err
+	}
+	size := frame.MaxHeaderLen + len(payload)
+	if o.queued > 0 && o.queued+size > o.limit {
+		if o.room == nil {
+			o.room = make(chan struct{})
+		}
+		return 0, o.room, nil
+	}
+	return o.append(h, payload), nil, nil
+}
+
+// append queues a frame whether there is room or not.
+func (o *outbox) append(h frame.Header, payload []byte) (pos uint64) {
+	c := o.data.grow(frame.MaxHeaderLen + len(payload))
+	before := len(c.buf)
+	c.buf = frame.AppendHeader(c.buf, h)
+	c.buf = append(c.buf, payload...)
+	n := len(c.buf) - before
+	o.queued += n
+	o.enqueued += uint64(n)
+	o.ready.Signal()
+	return o.enqueued
+}
+
+// putUrgent queues whole encoded frames ahead of all data. They are few: a peer
+// that provokes more of them than it reads gets errFlood.
+func (o *outbox) putUrgent(frames []byte) error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.err != nil {
+		return o.err
+	}
+	if len(o.urgent)+len(frames) > o.urgentLimit {
+		return errFlood
+	}
+	o.urgent = append(o.urgent, frames...)
+	o.ready.Signal()
+	return nil
+}
+
+// putReset queues a RESET for a stream whose OPEN ends at position opened: ahead
+// of data, but never ahead of that OPEN.
+func (o *outbox) putReset(opened, id uint64, code ResetCode, reason string) error {
+	b := frame.AppendReset(make([]byte, 0, frame.MaxHeaderLen+16+len(reason)), id, uint64(code), reason)
+	o.mu.Lock()
+	sent := opened <= o.taken
+	if !sent && o.err == nil {
+		c := o.data.grow(len(b))
+		c.buf = append(c.buf, b...)
+		o.queued += len(b)
+		o.enqueued += uint64(len(b))
+		o.ready.Signal()
+	}
+	err := o.err
+	o.mu.Unlock()
+	if sent && err == nil {
+		return o.putUrgent(b)
+	}
+	return err
+}
+
+// putPong answers a PING. Of several that wait, only the newest is answered.
+func (o *outbox) putPong(opaque [frame.PingLen]byte) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.pong, o.hasPong = opaque, true
+	o.ready.Signal()
+}
+
+func (o *outbox) empty() bool { return o.queued == 0 && len(o.urgent) == 0 && !o.hasPong }
+
+// take waits for frames and returns the next batch of them, appended to parts.
+// The batch stays valid until written is called.
+func (o *outbox) take(parts [][]byte) ([][]byte, error) {
+	o.mu.Lock()
+	for o.empty() && o.err == nil {
+		o.ready.Wait()
+	}
+	o.mu.Unlock()
+	// Whoever is ready to add to the batch does so now: with many callers this
+	// one yield more than doubles throughput (docs/design/transport.md).
+	runtime.Gosched()
+
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.err != nil && (!o.draining || o.empty()) {
+		return nil, o.err
+	}
+	if o.hasPong {
+		o.urgent = frame.Append(o.urgent, frame.Header{Type: frame.TypePong}, o.pong[:])
+		o.hasPong = false
+	}
+	if len(o.urgent) > 0 {
+		parts = append(parts, o.urgent)
+		o.urgent, o.spare = o.spare[:0], o.urgent
+	}
+	parts = o.takeData(parts)
+	o.writes++
+	o.writing = true
+	return parts, nil
+}
+
+func (o *outbox) takeData(parts [][]byte) [][]byte {
+	size := 0
+	for _, c := range o.data.chunks {
+		part := c.buf[c.taken:]
+		if len(part) == 0 {
+			continue
+		}
+		if size > 0 && size+len(part) > maxBatch {
+			break
+		}
+		parts = append(parts, part)
+		c.taken = len(c.buf)
+		size += len(part)
+	}
+	o.queued -= size
+	o.taken += uint64(size)
+	o.announceRoom()
+	return parts
+}
+
+// written says that the batch taken last is no longer in use.
+func (o *outbox) written() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.writing = false
+	for c := o.data.front(); c != nil && c.taken == len(c.buf); c = o.data.front() {
+		o.data.pop()
+	}
+	if cap(o.spare) > chunkSizes[1] {
+		o.spare = nil // the rare burst is not kept
+	}
+}
+
+func (o *outbox) announceRoom() {
+	if o.room != nil {
+		close(o.room)
+		o.room = nil
+	}
+}
+
+// progress tells the number of the batch being written and whether one is.
+func (o *outbox) progress() (batch uint64, writing bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.writes, o.writing
+}
+
+// close accepts nothing more, with err for those who try. The writer still
+// writes what is queued.
+func (o *outbox) close(err error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.err == nil {
+		o.err = err
+		o.draining = true
+	}
+	o.announceRoom()
+	o.ready.Signal()
+}
+
+// discard drops what is queued, once nothing more is written.
+func (o *outbox) discard() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.draining = false
+	o.data.clear()
+	o.urgent, o.spare, o.queued = nil, nil, 0
+}

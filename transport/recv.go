@@ -1,0 +1,338 @@
+package transport
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"sync"
+	"time"
+
+	"github.com/parley-rpc/parley/transport/frame"
+)
+
+// Message is one message that was received.
+type Message struct {
+	Bytes []byte
+	Mark  bool // as the sender set it in SendOptions
+}
+
+// recvHalf is the direction in which this end receives.
+type recvHalf struct {
+	mu      sync.Mutex
+	window  recvWindow
+	header  []byte        // of the HEADER frame
+	trailer []byte        // of the END frame
+	ready   chan struct{} // closed when header is decided; nil while nobody waits
+	decided bool          // header has come, or cannot come any more
+	ended   bool          // the peer has ended the direction
+	err     error         // why nothing more arrives
+	inbox   inbox
+
+	// The message that is arriving.
+	size    int  // bytes so far
+	mark    bool // of its first piece
+	partial bool // more pieces follow
+
+	// The message that a Recv is putting together.
+	reading bool          // a Recv is under way
+	direct  bool          // it waits: pieces go straight to dst, past the inbox
+	dst     []byte        // the message so far
+	whole   bool          // dst is complete
+	dstMark bool          // its mark
+	stash   []byte        // of a message that a Recv gave up in the middle
+	notify  chan struct{} // wakes the Recv
+}
+
+// Recv waits for the next message and returns it in the memory of buf, which it
+// grows as needed. It returns io.EOF when the peer has ended the direction, and
+// the cause if the stream was abandoned. If ctx ends first nothing is lost: the
+// next Recv returns the message.
+func (st *Stream) Recv(ctx context.Context, buf []byte) (Message, error) {
+	r := &st.recv
+	r.mu.Lock()
+	if r.reading {
+		r.mu.Unlock()
+		return Message{}, ErrConcurrent
+	}
+	r.reading, r.whole = true, false
+	r.dst = append(buf[:0], r.stash...)
+	r.stash = nil
+	for {
+		limit, update := r.gather(&st.s.cfg, &st.s.budget)
+		if r.whole {
+			return st.received(limit, update)
+		}
+		if err := r.over(); err != nil {
+			r.abandon()
+			return Message{}, err
+		}
+		r.direct = true
+		if r.notify == nil {
+			r.notify = make(chan struct{}, 1)
+		}
+		r.mu.Unlock()
+		if update {
+			st.announce(limit)
+		}
+		var err error
+		select {
+		case <-r.notify:
+		case <-ctx.Done():
+			err = ctx.Err()
+		}
+		r.mu.Lock()
+		r.direct = false
+		if err != nil && !r.whole {
+			r.abandon()
+			return Message{}, err
+		}
+	}
+}
+
+// received hands a complete message over. It unlocks recv.mu.
+func (st *Stream) received(limit uint64, update bool) (Message, error) {
+	r := &st.recv
+	m := Message{Bytes: r.dst, Mark: r.dstMark}
+	r.dst, r.reading = nil, false
+	r.mu.Unlock()
+	if update {
+		st.announce(limit)
+	}
+	return m, nil
+}
+
+// abandon ends a Recv that has no whole message, and unlocks.
+func (r *recvHalf) abandon() {
+	r.stash = bytes.Clone(r.dst)
+	r.dst, r.reading = nil, false
+	r.mu.Unlock()
+}
+
+// gather moves pieces from the inbox to dst up to the end of a message.
+func (r *recvHalf) gather(cfg *Config, b *budget) (limit uint64, update bool) {
+	for !r.whole {
+		var flags frame.Flags
+		var size int
+		var ok bool
+		if r.dst, flags, size, ok = r.inbox.take(r.dst); !ok {
+			break
+		}
+		r.dstMark = flags&frame.FlagMark != 0
+		r.whole = flags&frame.FlagMore == 0
+		if r.consume(size) {
+			limit, update = r.window.update(time.Now(), uint64(cfg.MaxWindow), b), true
+		}
+	}
+	return limit, update
+}
+
+// consume books a piece as read and tells whether the peer has to hear of it,
+// which is in vain once it has ended the direction.
+func (r *recvHalf) consume(size int) bool {
+	return r.window.needsUpdate(uint64(size)+frameCost) && !r.ended && r.err == nil
+}
+
+// over returns the reason why no message comes any more, if there is one.
+func (r *recvHalf) over() error {
+	if r.err != nil {
+		return r.err
+	}
+	if r.ended {
+		return io.EOF
+	}
+	return nil
+}
+
+// announce tells the peer how far it may send.
+func (st *Stream) announce(limit uint64) {
+	var buf [frame.MaxHeaderLen + 8]byte
+	st.s.queued(st.s.out.putUrgent(frame.AppendWindow(buf[:0], st.id, limit)))
+}
+
+// deliver takes a DATA frame in. A *ResetError says how the peer broke the rules
+// of the stream.
+func (st *Stream) deliver(flags frame.Flags, piece []byte) error {
+	r := &st.recv
+	r.mu.Lock()
+	if r.err != nil {
+		r.mu.Unlock()
+		return nil
+	}
+	if err := r.accept(flags, piece, st.s.cfg.MaxMessage); err != nil {
+		r.mu.Unlock()
+		return err
+	}
+	var limit uint64
+	var update, wake bool
+	if r.direct && !r.whole {
+		r.dst = append(r.dst, piece...)
+		r.dstMark, r.whole = r.mark, !r.partial
+		wake = r.whole
+		if r.consume(len(piece)) {
+			limit, update = r.window.update(time.Now(), uint64(st.s.cfg.MaxWindow), &st.s.budget), true
+		}
+	} else {
+		r.inbox.put(flags, piece)
+	}
+	end := flags&frame.FlagEnd != 0
+	if end {
+		r.end(nil)
+	} else if wake {
+		r.wake()
+	}
+	r.mu.Unlock()
+	if update {
+		st.announce(limit)
+	}
+	if end {
+		st.ended(1)
+	}
+	return nil
+}
+
+// accept holds a DATA frame against the rules and books it.
+func (r *recvHalf) accept(flags frame.Flags, piece []byte, maxMessage int) error {
+	mark := flags&frame.FlagMark != 0
+	switch {
+	case r.ended:
+		return &ResetError{Code: ResetProtocol, Reason: "DATA after END"}
+	case !r.window.receive(uint64(len(piece)) + frameCost):
+		return &ResetError{Code: ResetProtocol, Reason: "DATA beyond the credit"}
+	case r.partial && mark != r.mark:
+		return &ResetError{Code: ResetProtocol, Reason: "MARK changes within a message"}
+	}
+	if !r.partial {
+		r.size, r.mark = 0, mark
+		r.decide(nil)
+	}
+	if r.size += len(piece); r.size > maxMessage {
+		return messageLimit(maxMessage)
+	}
+	r.partial = flags&frame.FlagMore != 0
+	return nil
+}
+
+// takeEnd takes an END frame in.
+func (st *Stream) takeEnd(trailer []byte) error {
+	r := &st.recv
+	r.mu.Lock()
+	switch {
+	case r.err != nil:
+		r.mu.Unlock()
+		return nil
+	case r.ended || r.partial:
+		r.mu.Unlock()
+		return &ResetError{Code: ResetProtocol, Reason: "END after END or within a message"}
+	}
+	r.end(bytes.Clone(trailer))
+	r.mu.Unlock()
+	st.ended(1)
+	return nil
+}
+
+// takeHeader takes a HEADER frame in.
+func (st *Stream) takeHeader(header []byte) error {
+	r := &st.recv
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	switch {
+	case r.err != nil:
+		return nil
+	case !st.opener:
+		return &ResetError{Code: ResetProtocol, Reason: "HEADER from the end that opened the stream"}
+	case r.decided:
+		return &ResetError{Code: ResetProtocol, Reason: "HEADER twice or after DATA or END"}
+	}
+	r.decide(append(make([]byte, 0, len(header)), header...))
+	return nil
+}
+
+// RecvHeader waits for the accepting end's header. It returns nil without an
+// error if the peer begins with a message or ends its direction instead.
+func (st *Stream) RecvHeader(ctx context.Context) ([]byte, error) {
+	r := &st.recv
+	r.mu.Lock()
+	if !r.decided && r.ready == nil {
+		r.ready = make(chan struct{})
+	}
+	ready, decided := r.ready, r.decided
+	r.mu.Unlock()
+	if !decided {
+		select {
+		case <-ready:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.header == nil && r.err != nil {
+		return nil, r.err
+	}
+	return r.header, nil
+}
+
+// Trailer returns the trailer with which the peer has ended its direction: nil
+// until Recv has returned io.EOF, and if it gave none.
+func (st *Stream) Trailer() []byte {
+	st.recv.mu.Lock()
+	defer st.recv.mu.Unlock()
+	return st.recv.trailer
+}
+
+// decide settles what header the stream has.
+func (r *recvHalf) decide(header []byte) {
+	if r.decided {
+		return
+	}
+	r.decided, r.header = true, header
+	if r.ready != nil {
+		close(r.ready)
+	}
+}
+
+func (r *recvHalf) end(trailer []byte) {
+	r.ended, r.trailer = true, trailer
+	r.decide(nil)
+	r.wake()
+}
+
+func (r *recvHalf) wake() {
+	if r.notify == nil {
+		return
+	}
+	select {
+	case r.notify <- struct{}{}:
+	default:
+	}
+}
+
+// fail ends the direction with err, unless it has ended, and returns by how much
+// the count of open directions falls. A reset drops what was not read.
+func (r *recvHalf) fail(err error) int32 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.err != nil || r.ended {
+		return 0
+	}
+	r.err = err
+	if isReset(err) {
+		r.inbox.clear()
+	}
+	r.decide(nil)
+	r.wake()
+	return 1
+}
+
+// release frees what the stream holds.
+func (r *recvHalf) release(b *budget) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.err == nil {
+		r.err = ErrStreamClosed
+	}
+	r.inbox.clear()
+	r.stash = nil
+	r.window.giveBack(b)
+	r.wake()
+}

@@ -1,0 +1,253 @@
+package transport
+
+import (
+	"context"
+	"sync"
+
+	"github.com/parley-rpc/parley/transport/frame"
+)
+
+// maxPiece is the largest piece in bytes into which a message is cut, whatever
+// the peer accepts: other streams get their turn between two pieces.
+const maxPiece = 32 << 10
+
+// sendHalf is the direction in which this end sends.
+type sendHalf struct {
+	mu     sync.Mutex
+	window sendWindow
+	busy   bool          // a Send is under way
+	begun  bool          // a HEADER or DATA frame was sent
+	ended  bool          // this end has ended the direction
+	pos    uint64        // of the last frame in the outbox that a RESET must not overtake
+	err    error         // why nothing more can be sent
+	notify chan struct{} // wakes the sender: more credit, or err
+}
+
+// SendOptions say what goes with a message.
+type SendOptions struct {
+	// Mark is a bit that the application may give a meaning.
+	Mark bool
+	// End ends the direction with this message, as CloseSend would, in one frame.
+	End bool
+}
+
+// Send queues a message, which it does not keep. It returns when the message is
+// in the write queue, not when the peer has it, and blocks while the peer gives
+// no credit or the network is slow, until ctx ends. If ctx ends in the middle of
+// a message that takes several frames, the stream is reset.
+func (st *Stream) Send(ctx context.Context, msg []byte, opts SendOptions) error {
+	if err := st.s.admit(ctx, "message", len(msg)); err != nil {
+		return err
+	}
+	if err := st.send.begin(); err != nil {
+		return err
+	}
+	err := st.sendPieces(ctx, msg, opts)
+	st.ended(st.send.finish(opts.End && err == nil))
+	return err
+}
+
+func (st *Stream) sendPieces(ctx context.Context, msg []byte, opts SendOptions) error {
+	most := min(maxPiece, int(st.s.settings().MaxFrame))
+	for rest := msg; ; {
+		size, err := st.send.piece(ctx, len(rest), most)
+		if err == nil {
+			h := frame.Header{Type: frame.TypeData, Stream: st.id, Flags: dataFlags(opts, size < len(rest))}
+			var pos uint64
+			if pos, err = st.queueFrame(ctx, h, rest[:size]); err == nil && h.Flags&frame.FlagEnd != 0 {
+				st.send.setPosition(pos)
+			}
+		}
+		if err != nil {
+			if len(rest) < len(msg) {
+				st.Reset(ResetCancel, "sender gave up in the middle of a message")
+			}
+			return err
+		}
+		if rest = rest[size:]; len(rest) == 0 {
+			return nil
+		}
+	}
+}
+
+func dataFlags(opts SendOptions, more bool) (f frame.Flags) {
+	if opts.Mark {
+		f |= frame.FlagMark
+	}
+	switch {
+	case more:
+		f |= frame.FlagMore
+	case opts.End:
+		f |= frame.FlagEnd
+	}
+	return f
+}
+
+// SendHeader sends the accepting end's header. It comes before all messages, and
+// once; afterwards SendHeader returns ErrStreamClosed.
+func (st *Stream) SendHeader(ctx context.Context, header []byte) error {
+	if err := st.s.admit(ctx, "header", len(header)); err != nil {
+		return err
+	}
+	if !st.send.beginHeader(st.opener) {
+		return ErrStreamClosed
+	}
+	_, err := st.queueFrame(ctx, frame.Header{Type: frame.TypeHeader, Stream: st.id}, header)
+	st.send.finish(false)
+	return err
+}
+
+// CloseSend ends the direction with a trailer, which may be empty. The other
+// direction stays as it is.
+func (st *Stream) CloseSend(ctx context.Context, trailer []byte) error {
+	if err := st.s.admit(ctx, "header", len(trailer)); err != nil {
+		return err
+	}
+	if err := st.send.begin(); err != nil {
+		return err
+	}
+	pos, err := st.queueFrame(ctx, frame.Header{Type: frame.TypeEnd, Stream: st.id}, trailer)
+	if err == nil {
+		st.send.setPosition(pos)
+	}
+	st.ended(st.send.finish(err == nil))
+	return err
+}
+
+// begin reserves the direction for one sender.
+func (h *sendHalf) begin() error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	switch {
+	case h.err != nil:
+		return h.err
+	case h.ended:
+		return ErrStreamClosed
+	case h.busy:
+		return ErrConcurrent
+	}
+	h.busy, h.begun = true, true
+	return nil
+}
+
+// beginHeader is begin for the frame that has to come first.
+func (h *sendHalf) beginHeader(opener bool) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if opener || h.begun || h.ended || h.err != nil {
+		return false
+	}
+	h.busy, h.begun = true, true
+	return true
+}
+
+// finish gives the direction free again, ended or not, and returns by how much
+// the count of open directions falls.
+func (h *sendHalf) finish(end bool) int32 {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.busy = false
+	if !end || h.err != nil {
+		return 0
+	}
+	h.ended = true
+	return 1
+}
+
+// piece waits for credit and spends it on the next piece of a message of which n
+// bytes are left.
+func (h *sendHalf) piece(ctx context.Context, n, most int) (int, error) {
+	for {
+		h.mu.Lock()
+		if err := h.err; err != nil {
+			h.mu.Unlock()
+			return 0, err
+		}
+		size, ok := h.window.piece(n, most)
+		if ok {
+			h.window.spend(size)
+			h.mu.Unlock()
+			return size, nil
+		}
+		h.mu.Unlock()
+		if err := h.wait(ctx, nil); err != nil {
+			return 0, err
+		}
+	}
+}
+
+// wait returns when there may be more credit or room is closed, or with the
+// reason why waiting is in vain.
+func (h *sendHalf) wait(ctx context.Context, room <-chan struct{}) error {
+	h.mu.Lock()
+	if h.notify == nil {
+		h.notify = make(chan struct{}, 1)
+	}
+	notify, err := h.notify, h.err
+	h.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	select {
+	case <-notify:
+	case <-room:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	return nil
+}
+
+func (h *sendHalf) wake() {
+	if h.notify == nil {
+		return
+	}
+	select {
+	case h.notify <- struct{}{}:
+	default:
+	}
+}
+
+// raise takes over a limit that the peer has announced.
+func (h *sendHalf) raise(limit uint64) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.window.raise(limit) {
+		h.wake()
+	}
+}
+
+// raiseBy adds to the limit what the peer's HELLO grants beyond the default.
+func (h *sendHalf) raiseBy(more uint64) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.window.limit += more
+	h.wake()
+}
+
+// fail ends the direction with err, unless it has ended, and returns by how much
+// the count of open directions falls.
+func (h *sendHalf) fail(err error) int32 {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.err != nil {
+		return 0
+	}
+	h.err = err
+	h.wake()
+	if h.ended {
+		return 0
+	}
+	return 1
+}
+
+func (h *sendHalf) setPosition(pos uint64) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.pos = pos
+}
+
+func (h *sendHalf) position() uint64 {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.pos
+}

@@ -1,0 +1,362 @@
+package transport
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/parley-rpc/parley/transport/frame"
+)
+
+// Session is what streams live on: one end of a parley connection. Both ends
+// open and accept. All methods may be called from any goroutine.
+type Session struct {
+	link   Link
+	side   Side
+	cfg    Config
+	out    *outbox
+	budget budget
+	timer  *time.Timer    // keepalive; before the peer's HELLO its time limit
+	loops  sync.WaitGroup // the reading and the writing goroutine
+
+	peer      atomic.Pointer[frame.Hello] // the peer's settings, the defaults until its HELLO
+	greeted   chan struct{}               // closed when the peer's HELLO has come
+	done      chan struct{}               // closed when the session has ended
+	drained   chan struct{}               // closed when either end has sent GOAWAY
+	arrivals  atomic.Uint64               // messages of the link that have come
+	lastWatch watch                       // owned by the keepalive timer
+
+	mu       sync.Mutex
+	streams  map[uint64]*Stream
+	nextID   uint64        // of the next stream that this end opens
+	lastPeer uint64        // the highest id that the peer has opened
+	opened   int           // streams in the table that this end opened
+	accepted int           // streams in the table that the peer opened
+	inUse    int           // streams that the peer opened and that are not closed at this end
+	slot     chan struct{} // closed when a stream may be opened; nil while nobody waits
+	arrived  []*Stream     // streams that wait for Accept
+	accept   chan struct{} // wakes an Accept
+	pings    map[[frame.PingLen]byte]chan struct{}
+	pingSeq  uint64
+	goneAway *GoAway // what the peer has announced
+	leaving  bool    // this end has sent GOAWAY
+	err      error   // why the session has ended
+}
+
+// GoAway is what an end announces when it will serve no further streams.
+type GoAway = frame.GoAway
+
+// NewSession starts a session on a link: it greets the peer and goes on without
+// waiting for its answer. The session owns the link from here on.
+func NewSession(link Link, side Side, cfg Config) (*Session, error) {
+	cfg, err := cfg.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	s := &Session{
+		link: link, side: side, cfg: cfg,
+		out:     newOutbox(&cfg),
+		greeted: make(chan struct{}),
+		done:    make(chan struct{}),
+		drained: make(chan struct{}),
+		accept:  make(chan struct{}, 1),
+		streams: make(map[uint64]*Stream),
+		nextID:  firstID(side),
+	}
+	s.budget.left.Store(int64(cfg.MaxBuffered - cfg.MaxStreams*cfg.InitialWindow))
+	s.peer.Store(&frame.HelloDefaults)
+	hello := cfg.hello()
+	if err := s.out.putUrgent(hello.Append(nil)); err != nil {
+		return nil, err
+	}
+	s.timer = time.AfterFunc(cfg.HelloTimeout, s.helloMissing)
+	s.loops.Go(s.readLoop)
+	s.loops.Go(s.writeLoop)
+	return s, nil
+}
+
+func firstID(side Side) uint64 {
+	if side == Dialer {
+		return 1
+	}
+	return 2
+}
+
+// Open opens a stream with a header for the accepting end. It does not wait for
+// the peer, but for a free place if the peer accepts no more streams at once.
+// ctx bounds that wait and has no part in the stream's later life.
+func (s *Session) Open(ctx context.Context, header []byte) (*Stream, error) {
+	if err := s.admit(ctx, "header", len(header)); err != nil {
+		return nil, err
+	}
+	for {
+		st, wait, err := s.tryOpen(header)
+		if err != nil || st != nil {
+			return st, err
+		}
+		select {
+		case <-wait:
+		case <-s.done:
+			return nil, s.Err()
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+}
+
+// tryOpen opens a stream, or returns what to wait for before trying again.
+func (s *Session) tryOpen(header []byte) (*Stream, <-chan struct{}, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.err != nil:
+		return nil, nil, s.err
+	case s.leaving || s.goneAway != nil:
+		return nil, nil, ErrDraining
+	}
+	peer := s.settings()
+	if uint64(s.opened) >= peer.MaxStreams {
+		if s.slot == nil {
+			s.slot = make(chan struct{})
+		}
+		return nil, s.slot, nil
+	}
+	pos, room, err := s.out.put(frame.Header{Type: frame.TypeOpen, Stream: s.nextID}, header)
+	if err != nil || room != nil {
+		return nil, room, err
+	}
+	st := s.newStream(s.nextID)
+	st.opener, st.header = true, header
+	st.send.pos = pos
+	s.nextID += 2
+	s.opened++
+	return st, nil, nil
+}
+
+// newStream makes a stream and enters it into the table; mu is held.
+func (s *Session) newStream(id uint64) *Stream {
+	st := &Stream{s: s, id: id}
+	st.send.window.limit = s.settings().InitialWindow
+	st.recv.window = newRecvWindow(uint64(s.cfg.InitialWindow))
+	st.open.Store(2)
+	s.streams[id] = st
+	return st
+}
+
+// Accept waits for the next stream that the peer opens. It returns the session's
+// error when the session has ended.
+func (s *Session) Accept(ctx context.Context) (*Stream, error) {
+	for {
+		s.mu.Lock()
+		if len(s.arrived) > 0 {
+			st := s.arrived[0]
+			s.arrived[0] = nil
+			s.arrived = s.arrived[1:]
+			if len(s.arrived) > 0 {
+				s.wakeAccept()
+			}
+			s.mu.Unlock()
+			return st, nil
+		}
+		s.mu.Unlock()
+		select {
+		case <-s.accept:
+		case <-s.done:
+			return nil, s.Err()
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+}
+
+func (s *Session) wakeAccept() {
+	select {
+	case s.accept <- struct{}{}:
+	default:
+	}
+}
+
+// GoAway announces that this end serves no streams beyond those that it has, nor
+// opens any. Streams under way go on. LastStream is filled in.
+func (s *Session) GoAway(info GoAway) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.err != nil {
+		return s.err
+	}
+	if s.leaving {
+		return ErrDraining
+	}
+	info.LastStream = s.lastPeer
+	s.leave()
+	return s.out.putUrgent(info.Append(nil))
+}
+
+// leave notes that this end has sent GOAWAY; mu is held.
+func (s *Session) leave() {
+	s.leaving = true
+	if s.goneAway == nil {
+		close(s.drained)
+	}
+}
+
+// Draining is closed when either end has announced that it goes away.
+func (s *Session) Draining() <-chan struct{} { return s.drained }
+
+// GoneAway returns what the peer has announced, if it goes away.
+func (s *Session) GoneAway() (info GoAway, ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.goneAway == nil {
+		return GoAway{}, false
+	}
+	return *s.goneAway, true
+}
+
+// Peer returns the peer's settings once its HELLO has come.
+func (s *Session) Peer(ctx context.Context) (frame.Hello, error) {
+	if err := s.waitGreeted(ctx); err != nil {
+		return frame.Hello{}, err
+	}
+	return *s.settings(), nil
+}
+
+func (s *Session) settings() *frame.Hello { return s.peer.Load() }
+
+func (s *Session) waitGreeted(ctx context.Context) error {
+	select {
+	case <-s.greeted:
+		return nil
+	case <-s.done:
+		return s.Err()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// admit holds the size of a message or header against what the peer accepts. It
+// waits for the peer's HELLO if only that can allow it.
+func (s *Session) admit(ctx context.Context, what string, size int) error {
+	limit := func() uint64 {
+		if what == "header" {
+			return s.settings().MaxHeader
+		}
+		return s.settings().MaxMessage
+	}
+	if uint64(size) <= limit() {
+		return nil
+	}
+	if err := s.waitGreeted(ctx); err != nil {
+		return err
+	}
+	if most := limit(); uint64(size) > most {
+		return &LimitError{What: what, Size: size, Limit: most}
+	}
+	return nil
+}
+
+// Done is closed when the session has ended.
+func (s *Session) Done() <-chan struct{} { return s.done }
+
+// Err returns why the session has ended, nil while it has not: a *CloseError.
+func (s *Session) Err() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.err
+}
+
+// failure returns why the session has ended, or err if it has not.
+func (s *Session) failure(err error) error {
+	if ended := s.Err(); ended != nil {
+		return ended
+	}
+	return err
+}
+
+// Close ends the session: what is queued is still written, for a second at the
+// most, then the link is closed with code and reason. Streams that have not
+// ended fail at both ends. It returns when the session's goroutines have ended.
+func (s *Session) Close(code CloseCode, reason string) error {
+	if s.end(&CloseError{Code: code, Reason: reason}) {
+		s.mu.Lock()
+		s.timer = time.AfterFunc(closeFlush, s.closeLink)
+		s.mu.Unlock()
+	}
+	s.loops.Wait()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.timer.Stop()
+	return nil
+}
+
+// closeFlush is how long Close waits for the peer to take what is queued.
+const closeFlush = time.Second
+
+// fail ends the session at once: what is queued is dropped.
+func (s *Session) fail(err *CloseError) {
+	if s.end(err) {
+		s.out.discard()
+		s.closeLink()
+	}
+}
+
+// end ends the session with err, and tells whether it is the first to do so. The
+// writer goes on until the queue is empty.
+func (s *Session) end(err *CloseError) bool {
+	s.mu.Lock()
+	if s.err != nil {
+		s.mu.Unlock()
+		return false
+	}
+	s.err = err
+	s.timer.Stop()
+	streams := make([]*Stream, 0, len(s.streams))
+	for _, st := range s.streams {
+		streams = append(streams, st)
+	}
+	s.mu.Unlock()
+
+	s.out.close(err)
+	close(s.done)
+	for _, st := range streams {
+		st.abort(err, peerKnows)
+	}
+	return true
+}
+
+// closeLink tells the peer why the session has ended and ends the link.
+func (s *Session) closeLink() {
+	var why *CloseError
+	if errors.As(s.Err(), &why) {
+		_ = s.link.Close(why.Code, why.Reason) // the session has ended whatever comes of it
+	}
+}
+
+// forget takes a stream out of the table that has ended in both directions.
+func (s *Session) forget(st *Stream) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.streams, st.id)
+	if !st.opener {
+		s.accepted--
+		return
+	}
+	s.opened--
+	s.freeSlot()
+}
+
+// freeSlot wakes those who wait to open a stream; mu is held.
+func (s *Session) freeSlot() {
+	if s.slot != nil {
+		close(s.slot)
+		s.slot = nil
+	}
+}
+
+func (s *Session) releaseInbound() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.inUse--
+}

@@ -1,0 +1,142 @@
+package transport
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"sync/atomic"
+
+	"github.com/parley-rpc/parley/transport/frame"
+)
+
+// Stream is one exchange of messages between the end that opened it and the end
+// that accepted it: two independent directions, each ended by its sender.
+//
+// One goroutine may send while another receives. Close must be called when the
+// application is done with a stream, however it ended.
+type Stream struct {
+	s      *Session
+	id     uint64
+	opener bool   // this end opened the stream
+	header []byte // of the OPEN frame
+
+	send sendHalf
+	recv recvHalf
+
+	open atomic.Int32 // directions that have not ended; the last to end forgets the stream
+
+	mu      sync.Mutex
+	cause   error             // why the stream was abandoned
+	onAbort func(cause error) // called once, when cause is set
+	closed  bool              // Close was called
+}
+
+// ID returns the stream's id: odd if the dialer opened it, even otherwise.
+func (st *Stream) ID() uint64 { return st.id }
+
+// Session returns the session that the stream belongs to.
+func (st *Stream) Session() *Session { return st.s }
+
+// OpenHeader returns the header that the stream was opened with.
+func (st *Stream) OpenHeader() []byte { return st.header }
+
+// Reset abandons both directions: what the peer has not read may never arrive.
+// Its pending and later calls return a *ResetError with code and reason, ours
+// one that is not Remote. A stream that has ended already stays as it is.
+func (st *Stream) Reset(code ResetCode, reason string) {
+	st.abort(&ResetError{Code: code, Reason: reason}, tellPeer)
+}
+
+// Close ends the use of the stream at this end and frees what it holds. A stream
+// that has not ended in both directions is reset with ResetCancel; what was sent
+// before, with its end, still arrives.
+func (st *Stream) Close() error {
+	st.mu.Lock()
+	if st.closed {
+		st.mu.Unlock()
+		return nil
+	}
+	st.closed = true
+	st.onAbort = nil
+	st.mu.Unlock()
+
+	st.abort(ErrStreamClosed, tellPeer)
+	st.recv.release(&st.s.budget)
+	if !st.opener {
+		st.s.releaseInbound()
+	}
+	return nil
+}
+
+// OnAbort has f called once if the stream is abandoned before both directions
+// have ended: by a reset of either end, or with the session. It is called at once
+// if that has happened. f must not block; it may run on the reading goroutine.
+func (st *Stream) OnAbort(f func(cause error)) {
+	st.mu.Lock()
+	cause := st.cause
+	if cause == nil {
+		st.onAbort = f
+	}
+	st.mu.Unlock()
+	if cause != nil {
+		f(cause)
+	}
+}
+
+// notice tells whether the peer has to hear of an abort.
+type notice int
+
+const (
+	tellPeer notice = iota
+	peerKnows
+)
+
+// abort ends what has not ended of both directions, with cause.
+func (st *Stream) abort(cause error, n notice) {
+	ended := st.recv.fail(cause) + st.send.fail(cause)
+	if ended == 0 {
+		return
+	}
+	st.mu.Lock()
+	if st.cause == nil {
+		st.cause = cause
+	}
+	f := st.onAbort
+	st.onAbort = nil
+	st.mu.Unlock()
+
+	if n == tellPeer {
+		code, reason := ResetCancel, ""
+		if r := (*ResetError)(nil); errors.As(cause, &r) {
+			code, reason = r.Code, r.Reason
+		}
+		st.s.queued(st.s.out.putReset(st.send.position(), st.id, code, reason))
+	}
+	st.ended(ended)
+	if f != nil {
+		f(cause)
+	}
+}
+
+// ended books that so many directions have ended.
+func (st *Stream) ended(n int32) {
+	if n > 0 && st.open.Add(-n) == 0 {
+		st.s.forget(st)
+	}
+}
+
+// queueFrame queues a frame, waiting for room until ctx ends or the direction fails.
+func (st *Stream) queueFrame(ctx context.Context, h frame.Header, payload []byte) (pos uint64, err error) {
+	for {
+		pos, room, err := st.s.out.put(h, payload)
+		if err != nil {
+			return 0, st.s.failure(err)
+		}
+		if room == nil {
+			return pos, nil
+		}
+		if err := st.send.wait(ctx, room); err != nil {
+			return 0, err
+		}
+	}
+}
