@@ -1,0 +1,97 @@
+# `make` prints the targets. Needs Go, a C compiler (for the race detector) and git; nothing else is installed.
+# What gets built goes to bin/ and out/, which git ignores.
+
+FUZZTIME    ?= 30s
+COUNT       ?= 6
+MIN_COVERAGE = 85
+
+# Pinned tools. The first use builds them, which takes minutes; later uses come from Go's build cache.
+TOOL = go tool -modfile=$(CURDIR)/tools/go.mod
+
+# Every module of the repository except tools/, which has no packages. Folders named testdata hold cases, not modules.
+MODULES := $(filter-out ./tools, $(patsubst %/go.mod, %, $(sort $(shell find . -name go.mod \
+	-not -path './out/*' -not -path '*/.*' -not -path '*/testdata/*' -not -path '*/node_modules/*'))))
+NESTED  := $(filter-out ., $(MODULES))
+
+PROTOS = $(sort $(patsubst proto/%, %, $(shell find proto -name '*.proto')))
+
+.PHONY: help demo test lint generate check fuzz bench-micro clean plugins
+.PHONY: check-generated check-tidy check-format check-proto check-text
+
+help: ## print this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: plugins ## generate stubs from an example's .proto and watch them make every kind of call
+	rm -rf out/demo
+	go run -C tools/stubgen . -I $(CURDIR)/proto --out $(CURDIR)/out/demo/gen --opt paths=source_relative \
+		--plugin go=$(CURDIR)/bin/protoc-gen-go --plugin go-parley=$(CURDIR)/bin/protoc-gen-go-parley $(PROTOS)
+	@diff -r out/demo/gen gen || { echo 'gen/, which the demo is compiled with, is out of date: make generate'; exit 1; }
+	go run ./examples/demo
+
+test: ## run all tests with the race detector, and measure what they cover
+	@mkdir -p out
+	go test -race -timeout 5m -coverprofile=out/cover.out ./...
+	@set -e; for m in $(NESTED); do echo "cd $$m && go test -race ./..."; (cd $$m && go test -race -timeout 5m ./...); done
+	@set -e; for floor in transport rpc; do \
+		awk -v floor=$$floor -v min=$(MIN_COVERAGE) -f tools/coverage.awk out/cover.out; done
+
+lint: ## run the linters, the arrows between packages included
+	@set -e; for m in $(MODULES); do echo "golangci-lint in $$m"; \
+		(cd $$m && $(TOOL) golangci-lint run --config $(CURDIR)/.golangci.yml ./...); done
+
+generate: plugins ## generate gen/ from proto/
+	$(TOOL) buf generate
+
+check: lint check-generated check-tidy check-format check-proto check-text ## everything but the tests that must hold before a commit
+
+fuzz: ## run every fuzz target for FUZZTIME (30s) each
+	@mkdir -p out
+	@set -e; for m in $(MODULES); do (cd $$m && go test -list '^Fuzz' ./... >$(CURDIR)/out/fuzz.txt && \
+		awk '/^Fuzz/ { name[++n] = $$1 } /^ok/ { for (i = 1; i <= n; i++) print $$2, name[i]; n = 0 }' $(CURDIR)/out/fuzz.txt | \
+		while read -r pkg name; do echo "$$name in $$pkg"; \
+			go test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) $$pkg </dev/null || exit 1; done); done
+
+bench-micro: ## run the packages' own benchmarks, COUNT (6) times
+	@mkdir -p out
+	go test -run '^$$' -bench . -benchmem -count $(COUNT) ./... >out/bench.txt || (cat out/bench.txt; exit 1)
+	$(TOOL) benchstat out/bench.txt
+
+clean: ## remove what was built
+	rm -rf bin out
+
+plugins:
+	@mkdir -p bin
+	go build -o bin/ google.golang.org/protobuf/cmd/protoc-gen-go ./codegen/protoc-gen-go-parley
+
+# gen/ must be what the .proto files give, and committed as a whole.
+check-generated: plugins
+	rm -rf out/check && mkdir -p out/check
+	$(TOOL) buf generate --output out/check
+	@diff -r out/check/gen gen || { echo 'gen/ is out of date: make generate'; exit 1; }
+	@test -z "$$(git ls-files --others --exclude-standard gen)" || { echo 'gen/ has files that are not in git'; exit 1; }
+
+check-tidy:
+	@set -e; for m in $(MODULES); do echo "go mod tidy -diff in $$m"; (cd $$m && go mod tidy -diff); done
+
+check-format:
+	@files=$$(git ls-files '*.go' | xargs gofmt -l); test -z "$$files" || { echo "not formatted by gofmt: $$files"; exit 1; }
+
+# Breaking changes are measured against the last release, which is what others build on. Before the first one, and in
+# a clone without tags, it is main: then a branch is checked, and main has nothing to keep. The old state is taken out
+# of git here, not by buf, which cannot read a shallow clone.
+check-proto: BASE = $(or $(AGAINST),$(shell git describe --tags --abbrev=0 --match 'v*' 2>/dev/null || \
+	for ref in origin/main main HEAD; do git rev-parse -q --verify $$ref >/dev/null && echo $$ref && break; done))
+check-proto:
+	$(TOOL) buf lint
+	$(TOOL) buf format --diff --exit-code
+	@rm -rf out/against && mkdir -p out/against
+	@if git cat-file -e $(BASE):proto 2>/dev/null; then \
+		git archive $(BASE) buf.yaml proto | tar -x -C out/against && echo "buf breaking against $(BASE)" && \
+		$(TOOL) buf breaking --against out/against; \
+	else echo "no .proto in $(BASE): nothing can break"; fi
+
+# What is committed must build anywhere: it names no package registry and no folder of somebody's machine.
+HOSTS = (proxy|sum)\.golang\.org|goproxy\.(io|cn)|registry\.(npmjs|yarnpkg|npmmirror)|npm\.jsr\.io|pypi\.org|pythonhosted\.org
+PATHS = (^|[^[:alnum:]_./-])/(home|Users|root|work|tmp)/
+check-text:
+	@git grep -nIE '$(HOSTS)|$(PATHS)' -- ':!*.sum'; test $$? -eq 1 || { echo 'a registry host or a path of one machine is named'; exit 1; }

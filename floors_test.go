@@ -1,0 +1,148 @@
+package parley_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"os/exec"
+	"path"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const (
+	module   = "github.com/parley-rpc/parley"
+	gorilla  = "github.com/gorilla/websocket"
+	protobuf = "google.golang.org/protobuf"
+	xsync    = "golang.org/x/sync"
+)
+
+// pkg is what the go command tells of a package.
+type pkg struct {
+	ImportPath   string
+	Standard     bool
+	Imports      []string // what its own files import
+	Deps         []string // everything that is linked in with it
+	TestImports  []string
+	XTestImports []string
+}
+
+// list runs go list on patterns.
+func list(t *testing.T, args ...string) []pkg {
+	t.Helper()
+	out := goCommand(t, append([]string{"list", "-json=ImportPath,Standard,Imports,Deps,TestImports,XTestImports"}, args...)...)
+	var pkgs []pkg
+	for dec := json.NewDecoder(bytes.NewReader(out)); ; {
+		var p pkg
+		err := dec.Decode(&p)
+		if errors.Is(err, io.EOF) {
+			return pkgs
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		pkgs = append(pkgs, p)
+	}
+}
+
+func goCommand(t *testing.T, args ...string) []byte {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), "go", args...)
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("go %s: %v: %s", strings.Join(args, " "), err, &stderr)
+	}
+	return out
+}
+
+// below tells if p is root or below it.
+func below(p, root string) bool {
+	return p == root || strings.HasPrefix(p, root+"/")
+}
+
+func belowAny(p string, roots ...string) bool {
+	return slices.ContainsFunc(roots, func(root string) bool { return below(p, root) })
+}
+
+// floors says what may be linked in with the packages of this module, apart from the standard library and packages of
+// the same entry. A package belongs to the first entry that its path, relative to the module, is at or below; one that
+// belongs to none is a fault, so that a new folder finds its floor.
+var floors = []struct {
+	at   string
+	deps []string
+}{
+	{"transport/frame", nil},
+	{"transport/ws", []string{module + "/transport/frame", module + "/transport", gorilla}},
+	{"transport/pipe", []string{module + "/transport/frame", module + "/transport"}},
+	{"transport", []string{module + "/transport/frame"}},
+	{"rpc", []string{module + "/transport", module + "/gen", gorilla, protobuf, xsync}},
+	{"gen", []string{module + "/transport", module + "/rpc", gorilla, protobuf, xsync}},
+	{"codegen", []string{protobuf}},
+	{"examples", []string{module + "/transport", module + "/rpc", module + "/gen", gorilla, protobuf, xsync}},
+}
+
+// TestImportsGoDownOnly fails also for a dependency of a dependency.
+func TestImportsGoDownOnly(t *testing.T) {
+	standard := make(map[string]bool)
+	for _, p := range list(t, "-deps", "./...") {
+		standard[p.ImportPath] = p.Standard
+	}
+	for _, p := range list(t, "./...") {
+		if p.ImportPath == module {
+			continue
+		}
+		rel := strings.TrimPrefix(p.ImportPath, module+"/")
+		i := 0
+		for i < len(floors) && !below(rel, floors[i].at) {
+			i++
+		}
+		if i == len(floors) {
+			t.Errorf("%s belongs to no floor", p.ImportPath)
+			continue
+		}
+		allowed := append([]string{path.Join(module, floors[i].at)}, floors[i].deps...)
+		for _, dep := range p.Deps {
+			if !standard[dep] && !belowAny(dep, allowed...) {
+				t.Errorf("%s is linked with %s", p.ImportPath, dep)
+			}
+		}
+	}
+}
+
+// An entry of floors allows what is below it, so transport alone would allow ws; and rpc is linked with gorilla, but
+// must not name it. These rules are about what files say.
+func TestOnlyTheirNeighboursAreImported(t *testing.T) {
+	for _, p := range list(t, "./...") {
+		rel := strings.TrimPrefix(p.ImportPath, module+"/")
+		for _, dep := range p.Imports {
+			switch {
+			case below(dep, gorilla) && rel != "transport/ws",
+				rel == "transport" && below(dep, module) && dep != module+"/transport/frame",
+				rel == "rpc" && belowAny(dep, module+"/rpc", module+"/gen", module+"/transport/pipe"):
+				t.Errorf("%s imports %s", p.ImportPath, dep)
+			}
+		}
+		for _, dep := range slices.Concat(p.TestImports, p.XTestImports) {
+			if below(dep, gorilla) && rel != "transport/ws" {
+				t.Errorf("the tests of %s import %s", p.ImportPath, dep)
+			}
+		}
+	}
+}
+
+// Importing grpc-go costs a user of rpc more than a hundred packages: it stays in modules of its own.
+func TestRootModuleDoesNotRequireGRPC(t *testing.T) {
+	modules := strings.Fields(string(goCommand(t, "list", "-m", "-f", "{{.Path}}", "all")))
+	if !slices.Contains(modules, module) {
+		t.Fatalf("go list -m all does not list %s: %q", module, modules)
+	}
+	for _, m := range modules {
+		if below(m, "google.golang.org/grpc") {
+			t.Errorf("the root module requires %s", m)
+		}
+	}
+}
