@@ -36,11 +36,11 @@ func (f *file) clientInterface(s *protogen.Service, names *serviceNames) {
 		doc := methodDoc(m, n.method, fmt.Sprintf("%s calls %s.", n.method, wirePath(m)))
 		switch kindOf(m) {
 		case serverStream:
-			doc.sayf("Read the Receiver to its end; its Close or ctx gives the call up.")
+			doc.sayf("The call lasts until the Receiver is read to its end or closed.")
 		case clientStream:
-			doc.sayf("End the Upload with CloseAndRecv; its Close or ctx gives the call up.")
+			doc.sayf("The call lasts until CloseAndRecv or Close of the Upload.")
 		case bidi:
-			doc.sayf("Read the Duplex to its end; its Close or ctx gives the call up.")
+			doc.sayf("The call lasts until the Duplex is read to its end or closed.")
 		}
 		doc.deprecate(f.methodDeprecation(m))
 		f.AnnotateSymbol(names.client+"."+n.method, protogen.Annotation{Location: m.Location})

@@ -23,6 +23,7 @@ func TestParameterDecidesWhereFilesGo(t *testing.T) {
 		{"package_suffix", "example.com/acme/shop/cart.parley.go", "package shop"},
 		{"paths=source_relative,package_suffix=", "acme/cart.parley.go", "package shop"},
 		{"Macme/cart.proto=example.com/other;market", "example.com/other/marketparley/cart.parley.go", "package marketparley"},
+		{"Macme/cart.proto=./pb,package_suffix=", "pb/cart.parley.go", "package shop"},
 		{"default_api_level=API_OPAQUE", "example.com/acme/shop/shopparley/cart.parley.go", "package shopparley"},
 	}
 	for _, test := range tests {
@@ -77,6 +78,8 @@ func TestBadRequestsAreAnsweredWithAnError(t *testing.T) {
 	future.Edition = descriptorpb.Edition_EDITION_99997_TEST_ONLY.Enum()
 	homeless := newFile("cart.proto", "Cart.Add")
 	homeless.Options = nil
+	relative := newFile("cart.proto", "Cart.Add")
+	relative.Options.GoPackage = proto.String("./pb")
 	cart := newFile("cart.proto", "Cart.Add")
 
 	tests := []struct {
@@ -91,6 +94,7 @@ func TestBadRequestsAreAnsweredWithAnError(t *testing.T) {
 		{"module with source_relative", newRequest("module=example.com,paths=source_relative", cart), []string{"module=", "paths=source_relative"}},
 		{"file outside of the module", newRequest("module=example.org", cart), []string{"example.org"}},
 		{"no Go package", newRequest("", homeless), []string{"cart.proto", "go_package"}},
+		{"relative Go package", newRequest("", relative), []string{"cart.proto", `"./pb"`, "full import path", "package_suffix="}},
 		{"edition of the future", newRequest("", future), []string{"cart.proto", "99997", Version, "2024", "update the plugin"}},
 	}
 	for _, test := range tests {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"go/token"
 	"path"
+	"strings"
 
 	"google.golang.org/protobuf/compiler/protogen"
 )
@@ -38,7 +39,8 @@ type output struct {
 	fileName    string
 }
 
-// output returns an error if the suffix makes no valid name.
+// output returns an error if the suffix makes no valid name, or if the stubs
+// could not import the messages.
 func (o *options) output(file *protogen.File) (output, error) {
 	name := string(file.GoPackageName) + o.packageSuffix
 	if !token.IsIdentifier(name) {
@@ -47,6 +49,11 @@ func (o *options) output(file *protogen.File) (output, error) {
 	prefix := file.GeneratedFilenamePrefix
 	if o.packageSuffix == "" {
 		return output{name, file.GoImportPath, prefix + ".parley.go"}, nil
+	}
+	if p := string(file.GoImportPath); p == "." || strings.HasPrefix(p, "./") || strings.HasPrefix(p, "../") {
+		return output{}, fmt.Errorf("the Go package %q is a relative path, which Go cannot import: the stubs are in a package of their own "+
+			"and have to import the messages. Write the full import path, such as example.com/acme/gen, or use the option package_suffix= "+
+			"to put the stubs beside the messages", p)
 	}
 	return output{
 		packageName: name,

@@ -15,7 +15,8 @@ func (f *file) serverInterface(s *protogen.Service, names *serviceNames) {
 	if len(s.Methods) > 0 {
 		doc.sayf("Methods are called concurrently. A method's ctx ends when the caller gives up, when the deadline passes, " +
 			"and when the connection is lost; rpc.FromContext gives the call, with its metadata and its connection. " +
-			"The call ends when the method returns. An error of rpc.Errorf reaches the caller as it is, any other as rpc.CodeUnknown.")
+			"The call ends when the method returns. An error of rpc.Errorf reaches the caller with its code and details; " +
+			"one without a code arrives as rpc.CodeUnknown.")
 	}
 	doc.deprecate(f.serviceDeprecation(s))
 	f.AnnotateSymbol(names.server, protogen.Annotation{Location: s.Location})
