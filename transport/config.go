@@ -51,13 +51,25 @@ type Config struct {
 	// Accept. It runs on the reading goroutine: it must not block, nor close
 	// the session.
 	OnStream func(*Stream)
+	// OnEnd, if set, is called once when the session has ended, with the reason.
+	// It must not block, nor close the session.
+	OnEnd func(err error)
 }
+
+// DefaultMaxMessage is the default of Config.MaxMessage in bytes.
+const DefaultMaxMessage = 4 << 20
 
 const (
 	defaultGrowth = 16 << 20 // bytes by which all windows of a session may grow
 	maxFrameLimit = 64 << 10 // bytes; a frame has to fit into a read buffer
 	maxSetting    = 1 << 40  // keeps sums of limits far from overflow
 )
+
+// Validate names the first field that is out of range.
+func (c Config) Validate() error {
+	_, err := c.withDefaults()
+	return err
+}
 
 // withDefaults returns c with its zero values replaced, or what is wrong with it.
 func (c Config) withDefaults() (Config, error) {
@@ -69,7 +81,7 @@ func (c Config) withDefaults() (Config, error) {
 		least, limit int
 	}{
 		{"MaxStreams", &c.MaxStreams, 1024, int(d.MaxStreams), maxSetting},
-		{"MaxMessage", &c.MaxMessage, 4 << 20, int(d.MaxMessage), maxSetting},
+		{"MaxMessage", &c.MaxMessage, DefaultMaxMessage, int(d.MaxMessage), maxSetting},
 		{"MaxFrame", &c.MaxFrame, 32 << 10, int(d.MaxFrame), maxFrameLimit},
 		{"MaxHeader", &c.MaxHeader, 16 << 10, int(d.MaxHeader), maxFrameLimit},
 		{"InitialWindow", &c.InitialWindow, 64 << 10, int(d.InitialWindow), maxSetting},

@@ -272,12 +272,12 @@ func (st *Stream) RecvHeader(ctx context.Context) ([]byte, error) {
 	return r.header, nil
 }
 
-// Trailer returns the trailer with which the peer has ended its direction: nil
-// until Recv has returned io.EOF, and if it gave none.
-func (st *Stream) Trailer() []byte {
+// Trailer returns the trailer with which the peer has ended its direction, and
+// whether it has. Messages that came before it may still wait to be received.
+func (st *Stream) Trailer() (trailer []byte, ended bool) {
 	st.recv.mu.Lock()
 	defer st.recv.mu.Unlock()
-	return st.recv.trailer
+	return st.recv.trailer, st.recv.ended
 }
 
 // decide settles what header the stream has.

@@ -128,7 +128,7 @@ func (s *Session) tryOpen(header []byte) (*Stream, <-chan struct{}, error) {
 		return nil, room, err
 	}
 	st := s.newStream(s.nextID)
-	st.opener, st.header = true, header
+	st.opener = true
 	st.send.pos = pos
 	s.nextID += 2
 	s.opened++
@@ -322,6 +322,9 @@ func (s *Session) end(err *CloseError) bool {
 	close(s.done)
 	for _, st := range streams {
 		st.abort(err, peerKnows)
+	}
+	if s.cfg.OnEnd != nil {
+		s.cfg.OnEnd(err)
 	}
 	return true
 }

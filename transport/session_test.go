@@ -75,8 +75,8 @@ func TestMessagesKeepTheirBoundariesAndEndInBothDirections(t *testing.T) {
 		if _, err := out.Recv(ctx, nil); !errors.Is(err, io.EOF) {
 			t.Fatalf("after the end: %v", err)
 		}
-		if string(out.Trailer()) != "trailer" {
-			t.Errorf("trailer %q", out.Trailer())
+		if trailer, ended := out.Trailer(); string(trailer) != "trailer" || !ended {
+			t.Errorf("trailer %q, ended %v", trailer, ended)
 		}
 	})
 }

@@ -18,7 +18,7 @@ type Stream struct {
 	s      *Session
 	id     uint64
 	opener bool   // this end opened the stream
-	header []byte // of the OPEN frame
+	header []byte // of the OPEN frame, at the end that accepted it
 
 	send sendHalf
 	recv recvHalf
@@ -37,7 +37,8 @@ func (st *Stream) ID() uint64 { return st.id }
 // Session returns the session that the stream belongs to.
 func (st *Stream) Session() *Session { return st.s }
 
-// OpenHeader returns the header that the stream was opened with.
+// OpenHeader returns, at the end that accepted the stream, the header that it was
+// opened with.
 func (st *Stream) OpenHeader() []byte { return st.header }
 
 // Reset abandons both directions: what the peer has not read may never arrive.

@@ -1,0 +1,100 @@
+package rpc_test
+
+import (
+	"fmt"
+	"net/http/httptest"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	pingv1 "github.com/parley-rpc/parley/gen/parley/ping/v1"
+	"github.com/parley-rpc/parley/gen/parley/ping/v1/pingv1parley"
+	"github.com/parley-rpc/parley/rpc"
+)
+
+// benchClient returns a client of a server, both in this process, on a real socket.
+func benchClient(b *testing.B) pingv1parley.PingServiceClient {
+	b.Helper()
+	srv := rpc.NewServer()
+	pingv1parley.RegisterPingServiceServer(srv, pinger{})
+	web := httptest.NewServer(srv)
+	client := rpc.NewClient("ws" + strings.TrimPrefix(web.URL, "http"))
+	b.Cleanup(func() {
+		_ = client.Close()
+		_ = srv.Close()
+		web.Close()
+	})
+	return pingv1parley.NewPingServiceClient(client)
+}
+
+func BenchmarkUnary(b *testing.B) {
+	for _, inFlight := range []int{1, 64, 1000} {
+		b.Run(fmt.Sprintf("inflight=%d", inFlight), func(b *testing.B) {
+			ping := benchClient(b)
+			req := &pingv1.PingRequest{Text: strings.Repeat("x", 100)}
+			b.ReportAllocs()
+			var left atomic.Int64
+			left.Store(int64(b.N))
+			done := make(chan error, inFlight)
+			for range inFlight {
+				go func() {
+					for left.Add(-1) >= 0 {
+						if _, err := ping.Ping(b.Context(), req); err != nil {
+							done <- err
+							return
+						}
+					}
+					done <- nil
+				}()
+			}
+			for range inFlight {
+				if err := <-done; err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+func BenchmarkServerStream(b *testing.B) {
+	ping := benchClient(b)
+	b.ReportAllocs()
+	numbers, err := ping.CountUp(b.Context(), &pingv1.CountUpRequest{To: uint64(b.N)})
+	if err != nil {
+		b.Fatal(err)
+	}
+	for _, err := range numbers.All() {
+		if err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkPingPong(b *testing.B) {
+	talk, err := benchClient(b).CumSum(b.Context())
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer talk.Close()
+	b.ReportAllocs()
+	for range b.N {
+		if err := talk.Send(&pingv1.CumSumRequest{Number: 1}); err != nil {
+			b.Fatal(err)
+		}
+		if _, err := talk.Recv(); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkUpload(b *testing.B) {
+	ping := benchClient(b)
+	req := &pingv1.PingRequest{Text: strings.Repeat("x", 1<<20)}
+	b.SetBytes(2 << 20)
+	b.ReportAllocs()
+	for range b.N {
+		if _, err := ping.Ping(b.Context(), req); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

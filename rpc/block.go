@@ -1,0 +1,235 @@
+package rpc
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/anypb"
+
+	"github.com/parley-rpc/parley/transport/frame"
+)
+
+// Keys of the fields in the blocks that open, answer and end a call
+// (PROTOCOL.md, section "Calls").
+const (
+	openMethod   = 1
+	openAlias    = 2
+	openCodec    = 3
+	openTimeout  = 4 // microseconds
+	keyEncoding  = 5 // OPEN and HEADER
+	openAccept   = 7
+	keyMetadata  = 9 // OPEN, HEADER and END
+	endMessage   = 1
+	endStatus    = 2
+	endAlias     = 6
+	endDetail    = 11
+	maxTimeoutUS = int64(1<<63-1) / int64(time.Microsecond)
+)
+
+// openBlock is the header that opens a call.
+type openBlock struct {
+	service  string // with name: the method, unless there is an alias
+	name     string
+	alias    uint64 // 0: none
+	codec    string // "": proto
+	timeout  time.Duration
+	hasLimit bool   // timeout is meant
+	encoding string // "": none
+	accept   string
+	metadata Metadata
+}
+
+func (b *openBlock) append(dst []byte) []byte {
+	if b.alias != 0 {
+		dst = frame.AppendUintField(dst, openAlias, b.alias)
+	} else {
+		dst = frame.AppendVarint(dst, openMethod)
+		dst = frame.AppendVarint(dst, uint64(len(b.service)+1+len(b.name)))
+		dst = append(append(append(dst, b.service...), '/'), b.name...)
+	}
+	if b.hasLimit {
+		dst = frame.AppendUintField(dst, openTimeout, uint64(max(b.timeout, 0)/time.Microsecond))
+	}
+	if b.codec != "" && b.codec != CodecProto {
+		dst = frame.AppendBytesField(dst, openCodec, b.codec)
+	}
+	if b.encoding != "" {
+		dst = frame.AppendBytesField(dst, keyEncoding, b.encoding)
+	}
+	if b.accept != "" {
+		dst = frame.AppendBytesField(dst, openAccept, b.accept)
+	}
+	return appendMetadata(dst, b.metadata)
+}
+
+func parseOpenBlock(p []byte) (b openBlock, err error) {
+	err = parseBlock(p, func(f frame.Field) error {
+		switch f.Key {
+		case openMethod:
+			var ok bool
+			if b.service, b.name, ok = strings.Cut(string(f.Bytes), "/"); !ok || b.service == "" || b.name == "" {
+				return errors.New("the method is not of the form service/name")
+			}
+		case openAlias:
+			b.alias = f.Uint
+		case openCodec:
+			b.codec = string(f.Bytes)
+		case openTimeout:
+			b.timeout, b.hasLimit = time.Duration(min(int64(f.Uint), maxTimeoutUS))*time.Microsecond, true
+		case keyEncoding:
+			b.encoding = string(f.Bytes)
+		case openAccept:
+			b.accept = string(f.Bytes)
+		case keyMetadata:
+			return b.metadata.parsePair(f.Bytes)
+		}
+		return nil
+	})
+	if err == nil && (b.name == "") == (b.alias == 0) {
+		err = errors.New("it names no method, or two")
+	}
+	return b, err
+}
+
+// headerBlock is the callee's header.
+type headerBlock struct {
+	encoding string
+	metadata Metadata
+}
+
+func (b *headerBlock) append(dst []byte) []byte {
+	if b.encoding != "" {
+		dst = frame.AppendBytesField(dst, keyEncoding, b.encoding)
+	}
+	return appendMetadata(dst, b.metadata)
+}
+
+func parseHeaderBlock(p []byte) (b headerBlock, err error) {
+	err = parseBlock(p, func(f frame.Field) error {
+		switch f.Key {
+		case keyEncoding:
+			b.encoding = string(f.Bytes)
+		case keyMetadata:
+			return b.metadata.parsePair(f.Bytes)
+		}
+		return nil
+	})
+	return b, err
+}
+
+// endBlock is the callee's trailer: the status of the call. An empty one is OK.
+type endBlock struct {
+	status   *Error // nil: OK
+	alias    uint64 // 0: none
+	metadata Metadata
+}
+
+func (b *endBlock) append(dst []byte) ([]byte, error) {
+	if b.alias != 0 {
+		dst = frame.AppendUintField(dst, endAlias, b.alias)
+	}
+	if e := b.status; e != nil {
+		dst = frame.AppendUintField(dst, endStatus, uint64(e.code))
+		if e.message != "" {
+			dst = frame.AppendBytesField(dst, endMessage, strings.ToValidUTF8(e.message, "\uFFFD"))
+		}
+		for _, d := range e.details {
+			packed, err := proto.Marshal(d)
+			if err != nil {
+				return nil, fmt.Errorf("detail %s of the status: %w", d.GetTypeUrl(), err)
+			}
+			dst = frame.AppendBytesField(dst, endDetail, packed)
+		}
+	}
+	return appendMetadata(dst, b.metadata), nil
+}
+
+func parseEndBlock(p []byte) (b endBlock, err error) {
+	var status Error
+	err = parseBlock(p, func(f frame.Field) error {
+		switch f.Key {
+		case endStatus:
+			status.code = Code(min(f.Uint, 1<<32-1))
+		case endMessage:
+			if !utf8.Valid(f.Bytes) {
+				return errors.New("the message of the status is not UTF-8")
+			}
+			status.message = string(f.Bytes)
+		case endDetail:
+			d := new(anypb.Any)
+			if err := proto.Unmarshal(f.Bytes, d); err != nil {
+				return fmt.Errorf("a detail of the status: %w", err)
+			}
+			status.details = append(status.details, d)
+		case endAlias:
+			b.alias = f.Uint
+		case keyMetadata:
+			return b.metadata.parsePair(f.Bytes)
+		}
+		return nil
+	})
+	if status.code != CodeOK {
+		b.status = &status
+	}
+	return b, err
+}
+
+// repeated are the keys that a block may have more than once; no two blocks use
+// one of them differently.
+func repeated(key uint64) bool { return key == keyMetadata || key == endDetail }
+
+// parseBlock calls take for each field of a block.
+func parseBlock(p []byte, take func(frame.Field) error) error {
+	var once frame.Once
+	for len(p) > 0 {
+		f, rest, err := frame.ParseField(p)
+		if err != nil {
+			return err
+		}
+		if !repeated(f.Key) && !once.First(f.Key) {
+			return fmt.Errorf("key %d comes twice", f.Key)
+		}
+		if err := take(f); err != nil {
+			return err
+		}
+		p = rest
+	}
+	return nil
+}
+
+// appendMetadata appends a field for each pair: the key's length, key and value.
+func appendMetadata(dst []byte, m Metadata) []byte {
+	for key, values := range m {
+		for _, v := range values {
+			dst = frame.AppendVarint(dst, keyMetadata)
+			dst = frame.AppendVarint(dst, uint64(varintLen(len(key))+len(key)+len(v)))
+			dst = frame.AppendVarint(dst, uint64(len(key)))
+			dst = append(append(dst, key...), v...)
+		}
+	}
+	return dst
+}
+
+func varintLen(n int) int { return len(frame.AppendVarint(make([]byte, 0, 8), uint64(n))) }
+
+// parsePair adds the pair of one metadata field.
+func (m *Metadata) parsePair(p []byte) error {
+	n, used, err := frame.ParseVarint(p)
+	if err != nil || n > uint64(len(p)-used) {
+		return errors.New("a metadata pair is cut short")
+	}
+	p = p[used:]
+	key, value := string(p[:n]), string(p[n:])
+	if err := checkPair(key, value); err != nil {
+		return err
+	}
+	if *m == nil {
+		*m = make(Metadata)
+	}
+	(*m)[key] = append((*m)[key], value)
+	return nil
+}

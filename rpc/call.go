@@ -1,0 +1,153 @@
+package rpc
+
+import (
+	"context"
+	"sync"
+
+	"github.com/parley-rpc/parley/transport"
+)
+
+// Call is what is known of one call at one of its ends. A handler gets it with
+// FromContext, a caller from its stream.
+type Call struct {
+	Conn   *Conn // the connection; calls to the other end can be made on it
+	Method *Method
+	Peer   *Peer // the other end
+
+	caller   bool              // this is the caller's end
+	encoding string            // of the callee's marked messages, "" for none
+	stream   *transport.Stream // nil until the caller's end is opened
+	ctx      context.Context   // of the call
+
+	mu         sync.Mutex
+	request    Metadata // the caller's header
+	response   Metadata // the callee's header
+	trailer    Metadata
+	headerSent bool // the callee has sent its header, or the caller its call
+	answered   bool // response has been read off the stream
+}
+
+type callKey struct{}
+
+// FromContext returns the call that a handler serves. It panics if ctx is not
+// one that a handler was given, or made from such a one.
+func FromContext(ctx context.Context) *Call {
+	c, ok := CallFromContext(ctx)
+	if !ok {
+		panic("rpc: FromContext called outside of a handler")
+	}
+	return c
+}
+
+// CallFromContext is FromContext for code that may also run outside of handlers.
+func CallFromContext(ctx context.Context) (c *Call, ok bool) {
+	c, ok = ctx.Value(callKey{}).(*Call)
+	return c, ok
+}
+
+// Header returns what the caller has sent beside its messages.
+func (c *Call) Header() Metadata {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.request.Clone()
+}
+
+// SetHeader adds values to a key of the header that this end sends: a handler's
+// answer, or, in an interceptor before next, the caller's request. The error has
+// CodeInvalidArgument for a key or value that cannot travel, and
+// CodeFailedPrecondition once the header has been sent.
+func (c *Call) SetHeader(key string, values ...string) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.headerSent {
+		return Errorf(CodeFailedPrecondition, "header %q comes too late: the header has been sent", key)
+	}
+	if c.caller {
+		return c.request.add(key, values)
+	}
+	return c.response.add(key, values)
+}
+
+// SendHeader sends a handler's header at once instead of with the first message.
+func (c *Call) SendHeader() error {
+	if c.caller {
+		return Errorf(CodeFailedPrecondition, "only a handler sends a header by itself")
+	}
+	header, sent := c.takeHeader()
+	if sent {
+		return nil
+	}
+	return transportError(c.stream.SendHeader(c.ctx, header.append(nil)))
+}
+
+// sendHeaderIfAny sends the callee's header ahead of the first message or the
+// status, if there is something in it.
+func (c *Call) sendHeaderIfAny(ctx context.Context) error {
+	header, sent := c.takeHeader()
+	if sent || header.encoding == "" && len(header.metadata) == 0 {
+		return nil
+	}
+	return transportError(c.stream.SendHeader(ctx, header.append(nil)))
+}
+
+// takeHeader returns the callee's header, and whether it has been sent before.
+func (c *Call) takeHeader() (header headerBlock, sent bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	sent, c.headerSent = c.headerSent, true
+	return headerBlock{encoding: c.encoding, metadata: c.response}, sent
+}
+
+// SetTrailer adds values to a key of the trailer that a handler's status travels with.
+func (c *Call) SetTrailer(key string, values ...string) error {
+	if c.caller {
+		return Errorf(CodeFailedPrecondition, "only a handler has a trailer to set")
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.trailer.add(key, values)
+}
+
+// ResponseHeader returns the handler's header. At the caller's end it waits for
+// it, until the call ends or its context does.
+func (c *Call) ResponseHeader() (Metadata, error) {
+	if c.caller && c.stream != nil {
+		if err := c.readHeader(c.ctx); err != nil {
+			return nil, err
+		}
+	}
+	return c.responseHeader(), nil
+}
+
+func (c *Call) responseHeader() Metadata {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.response.Clone()
+}
+
+// readHeader waits for the callee's header and takes it over.
+func (c *Call) readHeader(ctx context.Context) error {
+	p, err := c.stream.RecvHeader(ctx)
+	if err != nil {
+		return transportError(err)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.answered {
+		return nil
+	}
+	b, err := parseHeaderBlock(p)
+	if err != nil {
+		return Errorf(CodeInternal, "malformed header from the peer: %w", err)
+	}
+	c.answered, c.response, c.encoding = true, b.metadata, b.encoding
+	return nil
+}
+
+// Trailer returns the handler's trailer. At the caller's end it is empty until
+// the call has ended.
+func (c *Call) Trailer() Metadata {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.trailer.Clone()
+}

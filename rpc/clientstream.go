@@ -1,0 +1,363 @@
+package rpc
+
+import (
+	"context"
+	"errors"
+	"io"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/parley-rpc/parley/transport"
+)
+
+// ErrFinished is returned by Send when the call has ended with status OK: the
+// other end wants no more messages. What it has sent is there to be received.
+var ErrFinished = errors.New("rpc: the call has ended with OK before all was sent")
+
+// clientStream is the caller's end of a call.
+type clientStream struct {
+	call  Call
+	conn  *Conn
+	cfg   callConfig
+	coder coder
+	st    *transport.Stream // nil until opened
+	ctx   context.Context
+
+	release  func() // frees what bounds the call in time
+	onFinish func() // called once, when the call has its status
+
+	mu       sync.Mutex
+	finished bool
+	status   error // of a finished call; nil is OK
+	sent     bool  // the only message of a call that takes one
+
+	got atomic.Bool // a message was received
+}
+
+func newClientStream(c *Conn, m *Method, opts []CallOption) (*clientStream, error) {
+	s := &clientStream{conn: c, call: Call{Conn: c, Method: m, Peer: &c.peer, caller: true}}
+	for _, o := range opts {
+		o(&s.cfg)
+	}
+	if s.cfg.err != nil {
+		return nil, s.cfg.err
+	}
+	s.call.request = s.cfg.metadata
+	s.coder.limit = c.e.maxMessage()
+	var err error
+	if s.coder.codec, err = c.e.codec(s.cfg.codec); err != nil {
+		return nil, err
+	}
+	if s.coder.compress, err = c.e.compressor(s.cfg.compression); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// open sends the call's header. Before it, interceptors may change it.
+func (s *clientStream) open(ctx context.Context) error {
+	cancel := func() {}
+	if s.cfg.hasTimeout {
+		ctx, cancel = context.WithTimeout(ctx, s.cfg.timeout)
+	}
+	if err := s.openStream(ctx); err != nil {
+		cancel()
+		s.finish(err)
+		return err
+	}
+	release := cancel
+	if s.call.Method.ClientStreams || s.call.Method.ServerStreams {
+		// The caller of a unary call waits in Recv, which minds ctx by itself.
+		stop := context.AfterFunc(ctx, func() { s.finish(transportError(ctx.Err())) })
+		release = func() { stop(); cancel() }
+	}
+	s.mu.Lock()
+	finished := s.finished
+	s.release = release
+	s.mu.Unlock()
+	if finished {
+		release()
+	}
+	return nil
+}
+
+func (s *clientStream) openStream(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return transportError(err)
+	}
+	s.ctx, s.call.ctx = ctx, ctx
+	block := openBlock{
+		service:  s.call.Method.Service,
+		name:     s.call.Method.Name,
+		alias:    s.conn.aliases.of(s.call.Method),
+		codec:    s.cfg.codec,
+		encoding: s.cfg.compression,
+	}
+	if deadline, ok := ctx.Deadline(); ok {
+		block.timeout, block.hasLimit = time.Until(deadline), true
+	}
+	s.call.mu.Lock()
+	block.metadata, s.call.headerSent = s.call.request, true
+	s.call.mu.Unlock()
+
+	b := getBuffer()
+	defer b.put()
+	b.bytes = block.append(b.bytes)
+	st, err := s.conn.sess.Open(ctx, b.bytes)
+	if err != nil {
+		return transportError(err)
+	}
+	s.st, s.call.stream = st, st
+	return nil
+}
+
+func (s *clientStream) Call() *Call { return &s.call }
+
+func (s *clientStream) Send(msg any) error {
+	if err := s.mayWork("Send"); err != nil {
+		return err
+	}
+	single := !s.call.Method.ClientStreams
+	if single && !s.takeOnly() {
+		return Errorf(CodeFailedPrecondition, "%s takes one message", s.call.Method.Path())
+	}
+	b := getBuffer()
+	defer b.put()
+	var mark bool
+	var err error
+	if b.bytes, mark, err = s.coder.encode(b.bytes, msg); err != nil {
+		return s.endSend(err)
+	}
+	return s.sendResult(s.st.Send(s.ctx, b.bytes, transport.SendOptions{Mark: mark, End: single}))
+}
+
+// takeOnly claims the only message of a call.
+func (s *clientStream) takeOnly() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	first := !s.sent
+	s.sent = true
+	return first
+}
+
+// sendResult turns the result of sending into what the application is told: the
+// call's status if it is over.
+func (s *clientStream) sendResult(err error) error {
+	if err == nil {
+		return nil
+	}
+	if err := s.mayWork("Send"); err != nil {
+		return err
+	}
+	if errors.Is(err, transport.ErrConcurrent) || errors.Is(err, transport.ErrStreamClosed) {
+		return Errorf(CodeFailedPrecondition, "%w", err)
+	}
+	trailer, ended := s.st.Trailer()
+	if !ended {
+		return s.endSend(s.failure(err))
+	}
+	// The status has arrived, though messages before it may not have been received.
+	if end, err := parseEndBlock(trailer); err == nil && end.status != nil {
+		return end.status
+	}
+	return ErrFinished
+}
+
+// endSend ends the call and returns what a sender is told.
+func (s *clientStream) endSend(status error) error {
+	if status = s.finish(status); status == nil {
+		return ErrFinished
+	}
+	return status
+}
+
+// endRecv ends the call and returns what a receiver is told.
+func (s *clientStream) endRecv(status error) error {
+	if status = s.finish(status); status == nil {
+		return io.EOF
+	}
+	return status
+}
+
+func (s *clientStream) CloseSend() error {
+	if err := s.mayWork("CloseSend"); err != nil {
+		return err
+	}
+	if !s.call.Method.ClientStreams && !s.takeOnly() {
+		return nil // the message was sent as the last
+	}
+	err := s.sendResult(s.st.CloseSend(s.ctx, nil))
+	if errors.Is(err, ErrFinished) {
+		return nil
+	}
+	return err
+}
+
+func (s *clientStream) Recv(msg any) error {
+	if err := s.mayWork("Recv"); err != nil {
+		if errors.Is(err, ErrFinished) {
+			return io.EOF
+		}
+		return err
+	}
+	b := getBuffer()
+	defer b.put()
+	m, err := s.st.Recv(s.ctx, b.bytes)
+	if err != nil {
+		return s.recvEnd(err)
+	}
+	b.bytes = m.Bytes
+	if err := s.beforeMessage(m.Mark); err != nil {
+		return s.endRecv(err)
+	}
+	if err := s.coder.decode(m, msg); err != nil {
+		return s.endRecv(err)
+	}
+	if s.call.Method.ServerStreams {
+		return nil
+	}
+	return s.recvOnly(b)
+}
+
+// recvOnly waits for the status behind the only message of a call.
+func (s *clientStream) recvOnly(b *buffer) error {
+	m, err := s.st.Recv(s.ctx, b.bytes)
+	if err == nil {
+		b.bytes = m.Bytes
+		return s.endRecv(Errorf(CodeInternal, "%s answers with more than one message", s.call.Method.Path()))
+	}
+	if err := s.recvEnd(err); !errors.Is(err, io.EOF) {
+		return err
+	}
+	return nil
+}
+
+// beforeMessage takes the callee's header over where it is needed.
+func (s *clientStream) beforeMessage(mark bool) error {
+	first := !s.got.Swap(true)
+	if !(first && s.cfg.header != nil) && !(mark && s.coder.inflate == nil) {
+		return nil
+	}
+	if err := s.call.readHeader(s.ctx); err != nil {
+		return err
+	}
+	if s.cfg.header != nil {
+		*s.cfg.header = s.call.responseHeader()
+	}
+	if !mark {
+		return nil
+	}
+	var err error
+	s.coder.inflate, err = s.conn.e.compressor(s.call.encoding)
+	return err
+}
+
+// recvEnd ends the call with what Recv of the stream has returned.
+func (s *clientStream) recvEnd(err error) error {
+	if !errors.Is(err, io.EOF) {
+		if errors.Is(err, transport.ErrConcurrent) {
+			return Errorf(CodeFailedPrecondition, "%w", err)
+		}
+		return s.endRecv(s.failure(err))
+	}
+	trailer, _ := s.st.Trailer()
+	end, err := parseEndBlock(trailer)
+	if err != nil {
+		return s.endRecv(Errorf(CodeInternal, "malformed status from the peer: %w", err))
+	}
+	if end.alias != 0 {
+		s.conn.aliases.learn(s.call.Method, end.alias)
+	}
+	s.call.mu.Lock()
+	s.call.trailer = end.metadata
+	s.call.mu.Unlock()
+	switch {
+	case end.status != nil:
+		return s.endRecv(end.status)
+	case !s.got.Load() && !s.call.Method.ServerStreams:
+		return s.endRecv(Errorf(CodeInternal, "%s answers OK without a message", s.call.Method.Path()))
+	}
+	return s.endRecv(nil)
+}
+
+// failure is the status for an error of the stream: if the call's time is up or
+// its context canceled, that is the reason.
+func (s *clientStream) failure(err error) error {
+	if ctxErr := s.ctx.Err(); ctxErr != nil {
+		return transportError(ctxErr)
+	}
+	return transportError(err)
+}
+
+// Close cancels the call unless it is over.
+func (s *clientStream) Close() error {
+	s.finish(Errorf(CodeCanceled, "closed by the caller"))
+	return nil
+}
+
+// finish ends the call with its status, if it has none yet, and returns the one
+// that it has.
+func (s *clientStream) finish(status error) error {
+	s.mu.Lock()
+	if s.finished {
+		defer s.mu.Unlock()
+		return s.status
+	}
+	s.finished, s.status = true, status
+	release := s.release
+	s.mu.Unlock()
+
+	if s.st != nil {
+		if !s.got.Load() && s.cfg.header != nil {
+			_ = s.call.readHeader(expired) // only what is there
+			*s.cfg.header = s.call.responseHeader()
+		}
+		_ = s.st.Close()
+	}
+	if s.cfg.trailer != nil {
+		*s.cfg.trailer = s.call.Trailer()
+	}
+	if release != nil {
+		release()
+	}
+	if s.onFinish != nil {
+		s.onFinish()
+	}
+	return status
+}
+
+// expired is a context with which nothing is waited for.
+var expired = func() context.Context {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	return ctx
+}()
+
+// mayWork returns why an operation is in vain: the call is over, or not begun.
+func (s *clientStream) mayWork(op string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.finished && s.status != nil:
+		return s.status
+	case s.finished:
+		return ErrFinished
+	case s.st == nil:
+		return Errorf(CodeFailedPrecondition, "%s before the call is opened: an interceptor has to call next first", op)
+	}
+	return nil
+}
+
+// result returns the status of a call that is finished.
+func (s *clientStream) result() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.status
+}
+
+func (s *clientStream) isFinished() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.finished
+}

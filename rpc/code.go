@@ -1,0 +1,68 @@
+package rpc
+
+import (
+	"context"
+	"errors"
+	"fmt"
+)
+
+// Code is the status of a call: one of gRPC's 17 codes, with gRPC's numbers. A
+// Code is an error, so that errors.Is(err, rpc.CodeNotFound) asks for it.
+type Code uint32
+
+// The codes. Their meanings are gRPC's.
+const (
+	CodeOK                 Code = 0
+	CodeCanceled           Code = 1
+	CodeUnknown            Code = 2
+	CodeInvalidArgument    Code = 3
+	CodeDeadlineExceeded   Code = 4
+	CodeNotFound           Code = 5
+	CodeAlreadyExists      Code = 6
+	CodePermissionDenied   Code = 7
+	CodeResourceExhausted  Code = 8
+	CodeFailedPrecondition Code = 9
+	CodeAborted            Code = 10
+	CodeOutOfRange         Code = 11
+	CodeUnimplemented      Code = 12
+	CodeInternal           Code = 13
+	CodeUnavailable        Code = 14
+	CodeDataLoss           Code = 15
+	CodeUnauthenticated    Code = 16
+)
+
+var codeNames = [...]string{
+	"OK", "CANCELED", "UNKNOWN", "INVALID_ARGUMENT", "DEADLINE_EXCEEDED", "NOT_FOUND",
+	"ALREADY_EXISTS", "PERMISSION_DENIED", "RESOURCE_EXHAUSTED", "FAILED_PRECONDITION",
+	"ABORTED", "OUT_OF_RANGE", "UNIMPLEMENTED", "INTERNAL", "UNAVAILABLE", "DATA_LOSS",
+	"UNAUTHENTICATED",
+}
+
+func (c Code) String() string {
+	if int(c) < len(codeNames) {
+		return codeNames[c]
+	}
+	return fmt.Sprintf("CODE_%d", uint32(c))
+}
+
+func (c Code) Error() string { return c.String() }
+
+// CodeOf returns the code that err has as the end of a call: CodeOK for nil, and
+// CodeUnknown for an error that says nothing of a code.
+func CodeOf(err error) Code {
+	var e *Error
+	var c Code
+	switch {
+	case err == nil:
+		return CodeOK
+	case errors.As(err, &e):
+		return e.code
+	case errors.As(err, &c):
+		return c
+	case errors.Is(err, context.DeadlineExceeded):
+		return CodeDeadlineExceeded
+	case errors.Is(err, context.Canceled):
+		return CodeCanceled
+	}
+	return CodeUnknown
+}

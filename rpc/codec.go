@@ -1,0 +1,77 @@
+package rpc
+
+import (
+	"fmt"
+
+	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/proto"
+)
+
+// Codec turns messages into bytes and back. A codec is used by many goroutines
+// at once.
+type Codec interface {
+	// Name is what the codec is called on the wire.
+	Name() string
+	// MarshalAppend appends the encoded msg to dst.
+	MarshalAppend(dst []byte, msg any) ([]byte, error)
+	// Unmarshal decodes data into msg. It must not keep data.
+	Unmarshal(data []byte, msg any) error
+}
+
+// Names of the codecs that every endpoint has.
+const (
+	CodecProto = "proto" // the default
+	CodecJSON  = "json"  // protojson; what a person can read in a browser's tools
+)
+
+func defaultCodecs() map[string]Codec {
+	return map[string]Codec{CodecProto: protoCodec{}, CodecJSON: jsonCodec{}}
+}
+
+type protoCodec struct{}
+
+func (protoCodec) Name() string { return CodecProto }
+
+func (protoCodec) MarshalAppend(dst []byte, msg any) ([]byte, error) {
+	m, err := protoMessage(msg)
+	if err != nil {
+		return nil, err
+	}
+	return proto.MarshalOptions{}.MarshalAppend(dst, m)
+}
+
+func (protoCodec) Unmarshal(data []byte, msg any) error {
+	m, err := protoMessage(msg)
+	if err != nil {
+		return err
+	}
+	return proto.Unmarshal(data, m)
+}
+
+type jsonCodec struct{}
+
+func (jsonCodec) Name() string { return CodecJSON }
+
+func (jsonCodec) MarshalAppend(dst []byte, msg any) ([]byte, error) {
+	m, err := protoMessage(msg)
+	if err != nil {
+		return nil, err
+	}
+	return protojson.MarshalOptions{}.MarshalAppend(dst, m)
+}
+
+// Unmarshal skips fields that it does not know: they come from a newer peer.
+func (jsonCodec) Unmarshal(data []byte, msg any) error {
+	m, err := protoMessage(msg)
+	if err != nil {
+		return err
+	}
+	return protojson.UnmarshalOptions{DiscardUnknown: true}.Unmarshal(data, m)
+}
+
+func protoMessage(msg any) (proto.Message, error) {
+	if m, ok := msg.(proto.Message); ok {
+		return m, nil
+	}
+	return nil, fmt.Errorf("%T is no protobuf message", msg)
+}

@@ -1,0 +1,82 @@
+package rpc
+
+import (
+	"errors"
+	"sync"
+
+	"github.com/parley-rpc/parley/transport"
+)
+
+// worthCompressing is the size in bytes below which a message is sent as it is:
+// what gzip saves on less is not worth its time.
+const worthCompressing = 512
+
+// coder turns the messages of one call into bytes and back.
+type coder struct {
+	codec    Codec
+	compress Compressor // of what is sent; nil: none
+	inflate  Compressor // of marked messages that arrive; nil: none was announced
+	limit    int        // bytes of a message that arrives, inflated
+}
+
+// encode appends msg to dst; mark says that it is compressed.
+func (c *coder) encode(dst []byte, msg any) (_ []byte, mark bool, err error) {
+	plain, err := c.codec.MarshalAppend(dst, msg)
+	if err != nil {
+		return dst, false, Errorf(CodeInternal, "encode %T as %s: %w", msg, c.codec.Name(), err)
+	}
+	size := len(plain) - len(dst)
+	if c.compress == nil || size < worthCompressing {
+		return plain, false, nil
+	}
+	packed, err := c.compress.Compress(nil, plain[len(dst):])
+	if err != nil {
+		return plain, false, Errorf(CodeInternal, "compress with %s: %w", c.compress.Name(), err)
+	}
+	if len(packed) >= size {
+		return plain, false, nil
+	}
+	return append(plain[:len(dst)], packed...), true, nil
+}
+
+// decode reads a message that has arrived.
+func (c *coder) decode(m transport.Message, msg any) error {
+	data := m.Bytes
+	if m.Mark {
+		if c.inflate == nil {
+			return Errorf(CodeInternal, "a message is compressed, but no compression was announced")
+		}
+		b := getBuffer()
+		defer b.put()
+		var err error
+		if b.bytes, err = c.inflate.Decompress(b.bytes, data, c.limit); err != nil {
+			code := CodeInternal
+			if errors.Is(err, ErrInflatedTooLarge) {
+				code = CodeResourceExhausted
+			}
+			return Errorf(code, "inflate with %s, at most %d bytes: %w", c.inflate.Name(), c.limit, err)
+		}
+		data = b.bytes
+	}
+	if err := c.codec.Unmarshal(data, msg); err != nil {
+		return Errorf(CodeInternal, "decode %T as %s: %w", msg, c.codec.Name(), err)
+	}
+	return nil
+}
+
+// buffer is pooled memory for one message.
+type buffer struct{ bytes []byte }
+
+// keptBuffer is the capacity in bytes beyond which a buffer is not kept.
+const keptBuffer = 8 << 20
+
+var buffers = sync.Pool{New: func() any { return new(buffer) }}
+
+func getBuffer() *buffer { return buffers.Get().(*buffer) }
+
+func (b *buffer) put() {
+	if cap(b.bytes) <= keptBuffer {
+		b.bytes = b.bytes[:0]
+		buffers.Put(b)
+	}
+}

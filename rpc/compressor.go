@@ -1,0 +1,80 @@
+package rpc
+
+import (
+	"bytes"
+	"compress/gzip"
+	"errors"
+	"io"
+	"sync"
+)
+
+// Compressor makes single messages smaller. It is used by many goroutines at once.
+type Compressor interface {
+	// Name is what the compression is called on the wire.
+	Name() string
+	// Compress appends the compressed src to dst.
+	Compress(dst, src []byte) ([]byte, error)
+	// Decompress appends the inflated src to dst. It returns ErrInflatedTooLarge
+	// as soon as that is more than limit bytes.
+	Decompress(dst, src []byte, limit int) ([]byte, error)
+}
+
+// CompressionGzip is the compression that every endpoint has.
+const CompressionGzip = "gzip"
+
+// ErrInflatedTooLarge says that a compressed message is larger than the limit
+// for messages once it is inflated.
+var ErrInflatedTooLarge = errors.New("inflated message over the limit")
+
+func defaultCompressors() map[string]Compressor {
+	return map[string]Compressor{CompressionGzip: new(gzipCompressor)}
+}
+
+type gzipCompressor struct {
+	writers sync.Pool // *gzip.Writer
+	readers sync.Pool // *gzip.Reader
+}
+
+func (*gzipCompressor) Name() string { return CompressionGzip }
+
+func (g *gzipCompressor) Compress(dst, src []byte) ([]byte, error) {
+	out := bytes.NewBuffer(dst)
+	w, ok := g.writers.Get().(*gzip.Writer)
+	if !ok {
+		w = gzip.NewWriter(out)
+	} else {
+		w.Reset(out)
+	}
+	defer g.writers.Put(w)
+	if _, err := w.Write(src); err != nil {
+		return nil, err
+	}
+	if err := w.Close(); err != nil {
+		return nil, err
+	}
+	return out.Bytes(), nil
+}
+
+func (g *gzipCompressor) Decompress(dst, src []byte, limit int) ([]byte, error) {
+	in := bytes.NewReader(src)
+	r, ok := g.readers.Get().(*gzip.Reader)
+	var err error
+	if ok {
+		err = r.Reset(in)
+	} else {
+		r, err = gzip.NewReader(in)
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer g.readers.Put(r)
+	before := len(dst)
+	out := bytes.NewBuffer(dst)
+	if _, err := out.ReadFrom(io.LimitReader(r, int64(limit)+1)); err != nil {
+		return nil, err
+	}
+	if out.Len()-before > limit {
+		return nil, ErrInflatedTooLarge
+	}
+	return out.Bytes(), nil
+}

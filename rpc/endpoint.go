@@ -1,0 +1,143 @@
+package rpc
+
+import (
+	"fmt"
+	"log/slog"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/parley-rpc/parley/transport"
+)
+
+// endpoint is what a Server and a Client have in common: how they make and serve
+// calls, and the connections on which they do.
+type endpoint struct {
+	mux              *Mux
+	handlerChain     []Interceptor
+	callChain        []Interceptor
+	codecs           map[string]Codec
+	compressors      map[string]Compressor
+	transport        transport.Config
+	readLimit        int64
+	handshakeTimeout time.Duration
+	onConnect        []func(*Conn)
+	onDisconnect     []func(*Conn, error)
+	log              *slog.Logger
+	workers          workers
+	single           bool // there is one connection, and nothing after it
+
+	mu     sync.Mutex
+	conns  map[*Conn]struct{}
+	closed bool
+}
+
+// init gives the endpoint what options may change.
+func (e *endpoint) init() {
+	e.mux = NewMux()
+	e.codecs = defaultCodecs()
+	e.compressors = defaultCompressors()
+	e.log = slog.Default()
+	e.conns = make(map[*Conn]struct{})
+}
+
+// start starts a connection on a link.
+func (e *endpoint) start(link transport.Link, side transport.Side, peer Peer) (*Conn, error) {
+	c := &Conn{e: e, peer: peer, connected: make(chan struct{}), started: make(chan struct{})}
+	cfg := e.transport
+	cfg.OnStream = c.onStream
+	cfg.OnEnd = c.onEnd
+	sess, err := transport.NewSession(link, side, cfg)
+	if err != nil {
+		_ = link.Close(transport.CloseInternalError, "misconfigured")
+		return nil, err
+	}
+	c.sess = sess
+	close(c.started)
+	if !e.add(c) {
+		_ = c.Close()
+		return nil, Errorf(CodeCanceled, "this end is closed")
+	}
+	for _, f := range e.onConnect {
+		f(c)
+	}
+	close(c.connected)
+	return c, nil
+}
+
+// add keeps a connection that has not ended, unless the endpoint is closed.
+func (e *endpoint) add(c *Conn) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.closed {
+		return false
+	}
+	if c.sess.Err() == nil {
+		e.conns[c] = struct{}{}
+	}
+	return true
+}
+
+func (e *endpoint) isClosed() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.closed
+}
+
+func (e *endpoint) remove(c *Conn) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	delete(e.conns, c)
+}
+
+// close ends all connections with a close code and waits for their goroutines,
+// but not for handlers, whose contexts are canceled.
+func (e *endpoint) close(code transport.CloseCode, reason string) {
+	e.mu.Lock()
+	e.closed = true
+	conns := make([]*Conn, 0, len(e.conns))
+	for c := range e.conns {
+		conns = append(conns, c)
+	}
+	e.mu.Unlock()
+	var all sync.WaitGroup
+	for _, c := range conns {
+		all.Go(func() { _ = c.sess.Close(code, reason) })
+	}
+	all.Wait()
+	e.workers.close()
+}
+
+func (e *endpoint) codec(name string) (Codec, error) {
+	if name == "" {
+		name = CodecProto
+	}
+	if c, ok := e.codecs[name]; ok {
+		return c, nil
+	}
+	return nil, Errorf(CodeUnimplemented, "unknown codec %q, known are %s", name, names(e.codecs))
+}
+
+func (e *endpoint) compressor(name string) (Compressor, error) {
+	if name == "" {
+		return nil, nil
+	}
+	if c, ok := e.compressors[name]; ok {
+		return c, nil
+	}
+	return nil, Errorf(CodeUnimplemented, "unknown compression %q, known are %s", name, names(e.compressors))
+}
+
+// maxMessage is the limit in bytes of a message that arrives, also when inflated.
+func (e *endpoint) maxMessage() int {
+	if e.transport.MaxMessage > 0 {
+		return e.transport.MaxMessage
+	}
+	return transport.DefaultMaxMessage
+}
+
+// names lists the keys of a set for an error.
+func names[V any](set map[string]V) string {
+	return fmt.Sprintf("%q", slices.Sorted(maps.Keys(set)))
+}

@@ -1,0 +1,143 @@
+package rpc
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/anypb"
+
+	"github.com/parley-rpc/parley/transport"
+)
+
+// Error is how a call ends that did not succeed: a code, a message for people,
+// and details for programs. It is what handlers return and what callers get.
+type Error struct {
+	code    Code
+	message string
+	details []*anypb.Any
+	cause   error // what Errorf wrapped; does not travel
+}
+
+// Errorf returns an error with a code. As in fmt.Errorf, %w wraps an error, whose
+// text travels and which errors.Is and errors.As find at this end.
+func Errorf(code Code, format string, args ...any) *Error {
+	err := fmt.Errorf(format, args...)
+	return &Error{code: code, message: err.Error(), cause: errors.Unwrap(err)}
+}
+
+// Code returns the status of the call.
+func (e *Error) Code() Code { return e.code }
+
+// Message returns the text without the code.
+func (e *Error) Message() string { return e.message }
+
+// Details returns what the other end has attached. UnmarshalNew of each gives
+// the message, if its type is linked into the program.
+func (e *Error) Details() []*anypb.Any { return e.details }
+
+// WithDetail returns a copy of e with a detail added. It returns an error with
+// CodeInternal if the detail cannot be encoded.
+func (e *Error) WithDetail(detail proto.Message) *Error {
+	packed, err := anypb.New(detail)
+	if err != nil {
+		return Errorf(CodeInternal, "detail %T of error %q: %w", detail, e.message, err)
+	}
+	c := *e
+	c.details = append(c.details[:len(c.details):len(c.details)], packed)
+	return &c
+}
+
+func (e *Error) Error() string {
+	if e.message == "" {
+		return e.code.String()
+	}
+	return e.code.String() + ": " + e.message
+}
+
+// Is reports whether target is the error's code.
+func (e *Error) Is(target error) bool {
+	c, ok := target.(Code) //nolint:errorlint // a target is compared, not unwrapped
+	return ok && c == e.code
+}
+
+// Unwrap returns the error that Errorf has wrapped.
+func (e *Error) Unwrap() error { return e.cause }
+
+// asError returns err as the *Error that travels.
+func asError(err error) *Error {
+	var e *Error
+	if errors.As(err, &e) {
+		if e.code == CodeOK {
+			return Errorf(CodeInternal, "an error with code OK: %w", err)
+		}
+		return e
+	}
+	return Errorf(CodeOf(err), "%w", err)
+}
+
+// transportError turns what the transport says of a stream or session into the
+// status of a call (PROTOCOL.md, sections "RESET" and "Close codes").
+func transportError(err error) error {
+	var (
+		reset  *transport.ResetError
+		closed *transport.CloseError
+		limit  *transport.LimitError
+		status *Error
+	)
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &status):
+		return err
+	case errors.As(err, &reset):
+		return resetError(reset)
+	case errors.As(err, &limit):
+		return Errorf(CodeResourceExhausted, "%w", err)
+	case errors.As(err, &closed):
+		return Errorf(closeStatus(closed), "connection ended: %w", err)
+	case errors.Is(err, transport.ErrDraining):
+		return Errorf(CodeUnavailable, "%w", err)
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
+		return Errorf(CodeOf(err), "%w", err)
+	}
+	return Errorf(CodeInternal, "%w", err)
+}
+
+func resetError(r *transport.ResetError) error {
+	code := CodeInternal
+	switch r.Code {
+	case transport.ResetCancel:
+		code = CodeCanceled
+	case transport.ResetRefused:
+		code = CodeUnavailable
+	case transport.ResetLimit:
+		code = CodeResourceExhausted
+	default:
+		if n := r.Code - transport.ResetApplication; r.Code > transport.ResetApplication && n <= transport.ResetCode(CodeUnauthenticated) {
+			code = Code(n)
+		}
+	}
+	return Errorf(code, "%w", r)
+}
+
+// closeStatus is the column "callers see" of the table of close codes.
+func closeStatus(c *transport.CloseError) Code {
+	switch c.Code {
+	case transport.CloseNormal:
+		return CodeCanceled
+	case transport.CloseProtocolError, transport.CloseUnsupportedData, transport.CloseInvalidPayload, transport.CloseInternalError:
+		return CodeInternal
+	case transport.ClosePolicyViolation:
+		return CodePermissionDenied
+	case transport.CloseMessageTooBig:
+		return CodeResourceExhausted
+	case transport.CloseMandatoryExtension:
+		return CodeUnimplemented
+	}
+	if n := c.Code - transport.CloseRefusal; n > 0 && n <= transport.CloseCode(CodeUnauthenticated) {
+		return Code(n)
+	}
+	return CodeUnavailable
+}

@@ -1,0 +1,96 @@
+package rpc
+
+import (
+	"maps"
+	"slices"
+	"strings"
+)
+
+// Metadata is what travels beside the messages of a call: headers, from either
+// end, and trailers. Keys are lower case; a key may have several values, in
+// order. The values of a key that ends in "-bin" are arbitrary bytes, all others
+// printable ASCII (PROTOCOL.md, section "Metadata").
+type Metadata map[string][]string
+
+// Get returns the first value of a key, or "".
+func (m Metadata) Get(key string) string {
+	if v := m[strings.ToLower(key)]; len(v) > 0 {
+		return v[0]
+	}
+	return ""
+}
+
+// Values returns all values of a key.
+func (m Metadata) Values(key string) []string { return m[strings.ToLower(key)] }
+
+// Set replaces the values of a key.
+func (m Metadata) Set(key string, values ...string) {
+	m[strings.ToLower(key)] = slices.Clone(values)
+}
+
+// Append adds values to a key.
+func (m Metadata) Append(key string, values ...string) {
+	key = strings.ToLower(key)
+	m[key] = append(m[key], values...)
+}
+
+// Clone returns a copy that shares nothing with m.
+func (m Metadata) Clone() Metadata {
+	c := maps.Clone(m)
+	for k, v := range c {
+		c[k] = slices.Clone(v)
+	}
+	return c
+}
+
+// binarySuffix marks the keys whose values are arbitrary bytes.
+const binarySuffix = "-bin"
+
+// reservedPrefix is for keys to which the protocol gives a meaning.
+const reservedPrefix = "parley-"
+
+// checkPair returns what is wrong with a key and its value, with CodeInvalidArgument.
+func checkPair(key, value string) error {
+	switch {
+	case !validKey(key):
+		return Errorf(CodeInvalidArgument, "metadata key %q: only 0-9 a-z - _ . are allowed, and at least one of them", key)
+	case strings.HasPrefix(key, reservedPrefix):
+		return Errorf(CodeInvalidArgument, "metadata key %q: the prefix %q is reserved", key, reservedPrefix)
+	case strings.HasSuffix(key, binarySuffix):
+		return nil
+	}
+	for i := range len(value) {
+		if c := value[i]; c < ' ' || c > '~' {
+			return Errorf(CodeInvalidArgument, "metadata %q: byte %#02x is not printable ASCII; end the key in %q to send bytes", key, c, binarySuffix)
+		}
+	}
+	return nil
+}
+
+func validKey(key string) bool {
+	for i := range len(key) {
+		c := key[i]
+		if !(c >= 'a' && c <= 'z' || c >= '0' && c <= '9' || c == '-' || c == '_' || c == '.') {
+			return false
+		}
+	}
+	return key != ""
+}
+
+// add checks the pairs and appends them.
+func (m *Metadata) add(key string, values []string) error {
+	key = strings.ToLower(key)
+	if err := checkPair(key, ""); err != nil {
+		return err
+	}
+	for _, v := range values {
+		if err := checkPair(key, v); err != nil {
+			return err
+		}
+	}
+	if *m == nil {
+		*m = make(Metadata)
+	}
+	(*m)[key] = append((*m)[key], values...)
+	return nil
+}

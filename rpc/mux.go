@@ -1,0 +1,71 @@
+package rpc
+
+import (
+	"fmt"
+	"sync"
+	"sync/atomic"
+)
+
+// Mux is a set of services. A Server has one; a Client serves one that it is
+// given with WithServices. Services may be added while it is in use.
+type Mux struct {
+	mu      sync.Mutex // serializes Register
+	current atomic.Pointer[registry]
+}
+
+// registry is a state of a Mux; it never changes.
+type registry struct {
+	services map[string]map[string]int // service, method: index into methods
+	methods  []ServiceMethod
+}
+
+// NewMux returns a Mux without services.
+func NewMux() *Mux {
+	m := new(Mux)
+	m.current.Store(&registry{services: map[string]map[string]int{}})
+	return m
+}
+
+// Register adds a service. It panics if there is one of that name.
+func (m *Mux) Register(s *Service) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	old := m.current.Load()
+	if _, ok := old.services[s.Name]; ok {
+		panic(fmt.Sprintf("rpc: service %s is registered twice", s.Name))
+	}
+	next := &registry{
+		services: make(map[string]map[string]int, len(old.services)+1),
+		methods:  append(old.methods[:len(old.methods):len(old.methods)], s.Methods...),
+	}
+	for name, methods := range old.services {
+		next.services[name] = methods
+	}
+	methods := make(map[string]int, len(s.Methods))
+	for i, sm := range s.Methods {
+		methods[sm.Method.Name] = len(old.methods) + i
+	}
+	next.services[s.Name] = methods
+	m.current.Store(next)
+}
+
+// find returns the method that a call names, and the alias by which it may be
+// named from then on.
+func (m *Mux) find(b *openBlock) (sm *ServiceMethod, alias uint64, err error) {
+	r := m.current.Load()
+	if b.alias != 0 {
+		if b.alias > uint64(len(r.methods)) {
+			return nil, 0, Errorf(CodeInternal, "method alias %d was never given", b.alias)
+		}
+		return &r.methods[b.alias-1], b.alias, nil
+	}
+	methods, ok := r.services[b.service]
+	if !ok {
+		return nil, 0, Errorf(CodeUnimplemented, "unknown service %s", b.service)
+	}
+	i, ok := methods[b.name]
+	if !ok {
+		return nil, 0, Errorf(CodeUnimplemented, "unknown method %s of service %s", b.name, b.service)
+	}
+	return &r.methods[i], uint64(i) + 1, nil
+}

@@ -1,0 +1,115 @@
+package rpc
+
+import (
+	"crypto/tls"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/parley-rpc/parley/transport"
+)
+
+// ServerOption configures a Server.
+type ServerOption interface{ applyServer(*Server) }
+
+// ClientOption configures a Client, or the connection that Dial makes.
+type ClientOption interface{ applyClient(*Client) }
+
+// Option configures either end.
+type Option interface {
+	ServerOption
+	ClientOption
+}
+
+type serverOption func(*Server)
+
+func (f serverOption) applyServer(s *Server) { f(s) }
+
+type clientOption func(*Client)
+
+func (f clientOption) applyClient(c *Client) { f(c) }
+
+type endpointOption func(*endpoint)
+
+func (f endpointOption) applyServer(s *Server) { f(&s.endpoint) }
+func (f endpointOption) applyClient(c *Client) { f(&c.endpoint) }
+
+// WithHandlerInterceptors adds interceptors of the calls that this end serves.
+// The first is outermost.
+func WithHandlerInterceptors(interceptors ...Interceptor) Option {
+	return endpointOption(func(e *endpoint) { e.handlerChain = append(e.handlerChain, interceptors...) })
+}
+
+// WithCallInterceptors adds interceptors of the calls that this end makes. The
+// first is outermost.
+func WithCallInterceptors(interceptors ...Interceptor) Option {
+	return endpointOption(func(e *endpoint) { e.callChain = append(e.callChain, interceptors...) })
+}
+
+// WithTransport bounds sessions: sizes, streams at once, windows, keepalive. Its
+// OnStream and OnEnd are not used.
+func WithTransport(cfg transport.Config) Option {
+	return endpointOption(func(e *endpoint) { e.transport = cfg })
+}
+
+// WithCodec adds a codec, or replaces the one of that name.
+func WithCodec(c Codec) Option {
+	return endpointOption(func(e *endpoint) { e.codecs[c.Name()] = c })
+}
+
+// WithCompressor adds a compression, or replaces the one of that name.
+func WithCompressor(c Compressor) Option {
+	return endpointOption(func(e *endpoint) { e.compressors[c.Name()] = c })
+}
+
+// OnConnect has f called with each new connection. f may keep it, to make calls
+// to the other end whenever it likes, and may make some at once.
+func OnConnect(f func(*Conn)) Option {
+	return endpointOption(func(e *endpoint) { e.onConnect = append(e.onConnect, f) })
+}
+
+// OnDisconnect has f called when a connection has ended, with the reason.
+func OnDisconnect(f func(*Conn, error)) Option {
+	return endpointOption(func(e *endpoint) { e.onDisconnect = append(e.onDisconnect, f) })
+}
+
+// WithReadLimit bounds a single message of the WebSocket, which carries frames
+// of any number of calls. Default 1 MiB. It is checked before buffering.
+func WithReadLimit(bytes int64) Option {
+	return endpointOption(func(e *endpoint) { e.readLimit = bytes })
+}
+
+// WithHandshakeTimeout bounds the time from the TCP connection to the answered
+// upgrade. Default 10 s.
+func WithHandshakeTimeout(d time.Duration) Option {
+	return endpointOption(func(e *endpoint) { e.handshakeTimeout = d })
+}
+
+// WithLogger has the server log what no caller can be told: panics of handlers,
+// refused handshakes, connections that end in error. Default slog.Default.
+func WithLogger(l *slog.Logger) ServerOption {
+	return serverOption(func(s *Server) { s.log = l })
+}
+
+// WithOrigins allows pages of other origins than the server's own to connect:
+// patterns such as "https://*.example.com", or "*" for all. What is no browser
+// sends no Origin and is not concerned. NewServer panics if one is malformed.
+func WithOrigins(patterns ...string) ServerOption {
+	return serverOption(func(s *Server) { s.origins = append(s.origins, patterns...) })
+}
+
+// WithServices has the client serve calls of the server on the connections that
+// it dials.
+func WithServices(m *Mux) ClientOption {
+	return clientOption(func(c *Client) { c.mux = m })
+}
+
+// WithTLS configures the TLS of wss:// addresses.
+func WithTLS(cfg *tls.Config) ClientOption {
+	return clientOption(func(c *Client) { c.tls = cfg })
+}
+
+// WithHTTPHeader adds headers to the handshake's request.
+func WithHTTPHeader(h http.Header) ClientOption {
+	return clientOption(func(c *Client) { c.header = h.Clone() })
+}

@@ -1,0 +1,213 @@
+package rpc
+
+import (
+	"context"
+	"errors"
+	"io"
+	"runtime/debug"
+
+	"github.com/parley-rpc/parley/transport"
+)
+
+// serverStream is the callee's end of a call.
+type serverStream struct {
+	call  Call
+	coder coder
+	st    *transport.Stream
+	alias uint64 // to be told to the caller; 0: none
+	taken bool   // the only message of a call that takes one
+
+	// The only message of an answer waits here for the status, so that both
+	// leave in one frame, and an error takes its place.
+	held     *buffer
+	heldMark bool
+}
+
+// serve serves one call of the other end, on a goroutine of its own.
+func (c *Conn) serve(st *transport.Stream) {
+	defer st.Close()
+	s := &serverStream{st: st, call: Call{Conn: c, Peer: &c.peer, stream: st}}
+	handler, open, err := s.accept(c.e)
+	if err != nil {
+		s.finish(err)
+		return
+	}
+	ctx, cancel := context.WithCancel(context.WithValue(context.Background(), callKey{}, &s.call))
+	if open.hasLimit {
+		ctx, cancel = context.WithTimeout(ctx, open.timeout)
+	}
+	defer cancel()
+	s.call.ctx = ctx
+	st.OnAbort(func(error) { cancel() })
+	s.finish(s.run(ctx, chain(c.e.handlerChain, handler)))
+}
+
+// accept reads the header of the call and finds who serves it.
+func (s *serverStream) accept(e *endpoint) (Handler, *openBlock, error) {
+	open, err := parseOpenBlock(s.st.OpenHeader())
+	if err != nil {
+		return nil, nil, Errorf(CodeInternal, "malformed header of the call: %w", err)
+	}
+	sm, alias, err := e.mux.find(&open)
+	if err != nil {
+		return nil, nil, err
+	}
+	if open.alias == 0 {
+		s.alias = alias
+	}
+	s.call.Method, s.call.request = sm.Method, open.metadata
+	s.coder.limit = e.maxMessage()
+	if s.coder.codec, err = e.codec(open.codec); err != nil {
+		return nil, nil, err
+	}
+	if s.coder.inflate, err = e.compressor(open.encoding); err != nil {
+		return nil, nil, err
+	}
+	s.coder.compress, s.call.encoding = s.coder.inflate, open.encoding
+	return sm.Handler, &open, nil
+}
+
+// run runs the handler. A panic becomes CodeInternal; what it says is logged and
+// does not leave the process.
+func (s *serverStream) run(ctx context.Context, h Handler) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			s.call.Conn.e.log.ErrorContext(ctx, "parley: handler panicked",
+				"method", s.call.Method.Path(), "panic", r, "stack", string(debug.Stack()))
+			err = Errorf(CodeInternal, "handler of %s panicked", s.call.Method.Path())
+		}
+	}()
+	return h(ctx, s)
+}
+
+func (s *serverStream) Call() *Call { return &s.call }
+
+func (s *serverStream) Recv(msg any) error {
+	b := getBuffer()
+	defer b.put()
+	m, err := s.st.Recv(s.call.ctx, b.bytes)
+	if err != nil {
+		return s.failure(err)
+	}
+	b.bytes = m.Bytes
+	if !s.call.Method.ClientStreams && s.taken {
+		return s.tooMany()
+	}
+	s.taken = true
+	if err := s.coder.decode(m, msg); err != nil || s.call.Method.ClientStreams {
+		return err
+	}
+	// The only message of a call ends its direction.
+	if m, err = s.st.Recv(s.call.ctx, b.bytes); err == nil {
+		b.bytes = m.Bytes
+		return s.tooMany()
+	}
+	if err := s.failure(err); !errors.Is(err, io.EOF) {
+		return err
+	}
+	return nil
+}
+
+func (s *serverStream) tooMany() error {
+	return Errorf(CodeInternal, "%s takes one message, more were sent", s.call.Method.Path())
+}
+
+// failure turns an error of the stream into what a handler is told.
+func (s *serverStream) failure(err error) error {
+	if errors.Is(err, io.EOF) {
+		return io.EOF
+	}
+	if ctxErr := s.call.ctx.Err(); ctxErr != nil {
+		return transportError(ctxErr)
+	}
+	return transportError(err)
+}
+
+func (s *serverStream) Send(msg any) error {
+	b := getBuffer()
+	var mark bool
+	var err error
+	if b.bytes, mark, err = s.coder.encode(b.bytes, msg); err != nil {
+		b.put()
+		return err
+	}
+	if !s.call.Method.ServerStreams {
+		if s.held != nil {
+			b.put()
+			return Errorf(CodeInternal, "%s answers with one message", s.call.Method.Path())
+		}
+		s.held, s.heldMark = b, mark
+		return nil
+	}
+	defer b.put()
+	if err := s.call.sendHeaderIfAny(s.call.ctx); err != nil {
+		return err
+	}
+	if err := s.st.Send(s.call.ctx, b.bytes, transport.SendOptions{Mark: mark}); err != nil {
+		return s.failure(err)
+	}
+	return nil
+}
+
+// CloseSend does nothing: a handler ends its direction by returning.
+func (s *serverStream) CloseSend() error { return nil }
+
+// Close does nothing: a handler ends the call by returning.
+func (s *serverStream) Close() error { return nil }
+
+// finish ends the call with what its handler has returned.
+func (s *serverStream) finish(err error) {
+	if s.held != nil {
+		defer s.held.put()
+	}
+	s.call.mu.Lock()
+	end := endBlock{alias: s.alias, metadata: s.call.trailer}
+	s.call.mu.Unlock()
+	if err == nil && s.call.Method != nil && !s.call.Method.ServerStreams {
+		var done bool
+		if done, err = s.answer(&end); done {
+			return
+		}
+	}
+	if err != nil {
+		end.status = asError(err)
+	}
+	// The stream's own error remains if one of these fails: then the caller has
+	// reset the call, or the connection has ended, and nobody is left to be told.
+	if s.call.ctx != nil {
+		_ = s.call.sendHeaderIfAny(s.call.ctx)
+	}
+	_ = s.sendEnd(&end)
+}
+
+// answer sends the only message of an answer. If there is nothing to say beyond
+// it the message ends the call, and done is true.
+func (s *serverStream) answer(end *endBlock) (done bool, err error) {
+	if s.held == nil {
+		return false, Errorf(CodeInternal, "handler of %s returned without an answer", s.call.Method.Path())
+	}
+	if err := s.call.sendHeaderIfAny(s.call.ctx); err != nil {
+		return false, err
+	}
+	done = end.alias == 0 && len(end.metadata) == 0
+	if err := s.st.Send(s.call.ctx, s.held.bytes, transport.SendOptions{Mark: s.heldMark, End: done}); err != nil {
+		return false, s.failure(err)
+	}
+	return done, nil
+}
+
+// sendEnd sends the status. It does not wait for the call's own time: the caller
+// is to hear of it even, and just then, when that is up.
+func (s *serverStream) sendEnd(end *endBlock) error {
+	block, err := end.append(nil)
+	if err == nil {
+		err = s.st.CloseSend(context.Background(), block)
+	}
+	var limit *transport.LimitError
+	if err != nil && (block == nil || errors.As(err, &limit)) {
+		short := endBlock{status: Errorf(CodeInternal, "the status cannot be sent: %w", err)}
+		block, _ = short.append(nil) // has no details that could fail
+		err = s.st.CloseSend(context.Background(), block)
+	}
+	return err
+}

@@ -1,0 +1,57 @@
+package rpc
+
+import (
+	"context"
+	"errors"
+	"io"
+)
+
+// UnaryHandler makes a Handler of a method with one message each way.
+func UnaryHandler[Req, Res any](f func(context.Context, *Req) (*Res, error)) Handler {
+	return func(ctx context.Context, s Stream) error {
+		req, err := recvOnly[Req](s)
+		if err != nil {
+			return err
+		}
+		res, err := f(ctx, req)
+		return sendOnly(s, res, err)
+	}
+}
+
+// CallUnary makes a call with one message each way.
+func CallUnary[Req, Res any](ctx context.Context, c Caller, m *Method, req *Req, opts ...CallOption) (*Res, error) {
+	s, err := c.Open(ctx, m, opts...)
+	if err != nil {
+		return nil, err
+	}
+	defer s.Close()
+	if err := s.Send(req); err != nil && !errors.Is(err, ErrFinished) {
+		return nil, err
+	}
+	res := new(Res)
+	if err := s.Recv(res); err != nil {
+		return nil, err
+	}
+	return res, nil
+}
+
+// recvOnly receives the message of a call that has one.
+func recvOnly[T any](s Stream) (*T, error) {
+	msg := new(T)
+	err := s.Recv(msg)
+	if errors.Is(err, io.EOF) {
+		return nil, Errorf(CodeInternal, "%s takes one message, none was sent", s.Call().Method.Path())
+	}
+	return msg, err
+}
+
+// sendOnly sends what a method with one answer has returned.
+func sendOnly[T any](s Stream, msg *T, err error) error {
+	if err != nil {
+		return err
+	}
+	if msg == nil {
+		return Errorf(CodeInternal, "%s returned neither an answer nor an error", s.Call().Method.Path())
+	}
+	return s.Send(msg)
+}

@@ -1,0 +1,66 @@
+package rpc
+
+import "sync"
+
+// workers runs handlers, each on a goroutine of its own. The goroutines are used
+// again: a fresh one would grow its stack anew for each call, which is about a
+// third of a server's work for small calls (docs/design/rpc.md).
+type workers struct {
+	mu     sync.Mutex
+	idle   []chan func() // newest last, so that few stay warm
+	closed bool
+}
+
+// maxIdle is how many goroutines wait for work at the most.
+const maxIdle = 128
+
+// run runs f on a goroutine of its own and does not wait for it.
+func (w *workers) run(f func()) {
+	w.mu.Lock()
+	if n := len(w.idle); n > 0 {
+		next := w.idle[n-1]
+		w.idle = w.idle[:n-1]
+		w.mu.Unlock()
+		next <- f
+		return
+	}
+	w.mu.Unlock()
+	go w.work(f)
+}
+
+// work runs f and then what it is given, until there is no use for it.
+func (w *workers) work(f func()) {
+	var next chan func()
+	for f != nil {
+		f()
+		if next == nil {
+			next = make(chan func(), 1)
+		}
+		if !w.offer(next) {
+			return
+		}
+		f = <-next
+	}
+}
+
+// offer puts a goroutine among the idle ones, unless it is to end.
+func (w *workers) offer(next chan func()) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.closed || len(w.idle) >= maxIdle {
+		return false
+	}
+	w.idle = append(w.idle, next)
+	return true
+}
+
+// close ends the idle goroutines, and the others when they have done their work.
+func (w *workers) close() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.closed = true
+	for _, next := range w.idle {
+		close(next)
+	}
+	w.idle = nil
+}
