@@ -36,8 +36,8 @@ test: ## run all tests with the race detector, and measure what they cover
 		awk -v floor=$$floor -v min=$(MIN_COVERAGE) -f tools/coverage.awk out/cover.out; done
 
 lint: ## run the linters, the arrows between packages included
-	@set -e; for m in $(MODULES); do echo "golangci-lint in $$m"; \
-		(cd $$m && $(TOOL) golangci-lint run --config $(CURDIR)/.golangci.yml ./...); done
+	@bad=0; for m in $(MODULES); do echo "golangci-lint in $$m"; \
+		(cd $$m && $(TOOL) golangci-lint run --config $(CURDIR)/.golangci.yml ./...) || bad=1; done; exit $$bad
 
 generate: plugins ## generate gen/ from proto/
 	$(TOOL) buf generate
