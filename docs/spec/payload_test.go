@@ -8,12 +8,11 @@ import (
 
 // setting is a row of the tables of section 5.
 type setting struct {
-	key        uint64
-	name       string
-	least      uint64 // of the value, or of the length in bytes
-	most       uint64
-	text       bool
-	repeatable bool
+	key   uint64
+	name  string
+	least uint64 // of the value, or of the length in bytes
+	most  uint64
+	text  bool
 }
 
 const largest = 1<<53 - 1
@@ -121,20 +120,25 @@ func readNamed(p []byte, keys []setting) (map[string]any, error) {
 			continue
 		}
 		k := keys[i]
-		size := uint64(0)
-		if f.Value != nil {
-			size, values[k.name] = *f.Value, *f.Value
-		} else {
-			size, values[k.name] = uint64(len(*f.Bytes)), fmt.Sprintf("%x", []byte(*f.Bytes))
-			if k.text {
-				values[k.name] = text(*f.Bytes)
-			}
-		}
+		size, value := f.content(k.text)
+		values[k.name] = value
 		if size < k.least || size > k.most {
 			return nil, fmt.Errorf("%w: %s of %d", errFrame, k.name, size)
 		}
 	}
 	return values, nil
+}
+
+// content returns what is bounded, the number or the length of the bytes, and the
+// value as the vectors write it.
+func (f field) content(isText bool) (size uint64, value any) {
+	switch {
+	case f.Value != nil:
+		return *f.Value, *f.Value
+	case isText:
+		return uint64(len(*f.Bytes)), text(*f.Bytes)
+	}
+	return uint64(len(*f.Bytes)), fmt.Sprintf("%x", []byte(*f.Bytes))
 }
 
 // text is what a receiver makes of bytes that should be UTF-8 (section 2.3).
