@@ -77,6 +77,31 @@ func (q *chunkQueue) pop() {
 	q.chunks = q.chunks[:last]
 }
 
+// takeParts takes whole fills of chunks, up to limit bytes but for the first, and
+// appends them to parts. They stay valid until freeTaken.
+func (q *chunkQueue) takeParts(parts [][]byte, limit int) (_ [][]byte, size int) {
+	for _, c := range q.chunks {
+		part := c.buf[c.taken:]
+		if len(part) == 0 {
+			continue
+		}
+		if size+len(part) > limit && len(parts) > 0 {
+			break
+		}
+		parts = append(parts, part)
+		c.taken = len(c.buf)
+		size += len(part)
+	}
+	return parts, size
+}
+
+// freeTaken frees the chunks of which everything is taken.
+func (q *chunkQueue) freeTaken() {
+	for c := q.front(); c != nil && c.taken == len(c.buf); c = q.front() {
+		q.pop()
+	}
+}
+
 // clear frees all chunks.
 func (q *chunkQueue) clear() {
 	for len(q.chunks) > 0 {

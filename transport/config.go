@@ -38,10 +38,12 @@ type Config struct {
 	// blocks. Default 128 KiB.
 	WriteQueue int
 	// Keepalive is the silence after which the peer is asked for a sign of
-	// life; the peer's own wish counts if it is shorter. Default 25 s, at least 1 s.
+	// life; the peer's own wish counts if it is shorter. Default 25 s, which is
+	// also the most, at least 1 s.
 	Keepalive time.Duration
 	// KeepaliveTimeout is how long that sign may take, and how long a single
-	// write may be stuck, before the link counts as lost. Default 10 s.
+	// write may be stuck, before the link counts as lost. Default 10 s; never
+	// more than the keepalive.
 	KeepaliveTimeout time.Duration
 	// HelloTimeout is how long the peer's HELLO may take. Default 10 s.
 	HelloTimeout time.Duration
@@ -115,21 +117,21 @@ func (c Config) withDefaults() (Config, error) {
 
 func (c Config) withDurations() (Config, error) {
 	durations := []struct {
-		name   string
-		value  *time.Duration
-		preset time.Duration
-		least  time.Duration
+		name        string
+		value       *time.Duration
+		preset      time.Duration
+		least, most time.Duration
 	}{
-		{"Keepalive", &c.Keepalive, 25 * time.Second, frame.MinKeepalive * time.Millisecond},
-		{"KeepaliveTimeout", &c.KeepaliveTimeout, 10 * time.Second, time.Millisecond},
-		{"HelloTimeout", &c.HelloTimeout, 10 * time.Second, time.Millisecond},
+		{"Keepalive", &c.Keepalive, 25 * time.Second, frame.MinKeepalive * time.Millisecond, frame.MaxKeepalive * time.Millisecond},
+		{"KeepaliveTimeout", &c.KeepaliveTimeout, 10 * time.Second, time.Millisecond, time.Hour},
+		{"HelloTimeout", &c.HelloTimeout, 10 * time.Second, time.Millisecond, time.Hour},
 	}
 	for _, f := range durations {
 		if *f.value == 0 {
 			*f.value = f.preset
 		}
-		if *f.value < f.least {
-			return c, fmt.Errorf("transport: Config.%s is %v, must be at least %v", f.name, *f.value, f.least)
+		if *f.value < f.least || *f.value > f.most {
+			return c, fmt.Errorf("transport: Config.%s is %v, must be from %v to %v", f.name, *f.value, f.least, f.most)
 		}
 	}
 	return c, nil

@@ -11,16 +11,19 @@ import (
 // takeFrame takes one frame in. An error is a broken rule that ends the session;
 // one that ends only its stream is dealt with here.
 func (s *Session) takeFrame(in *arrival, h frame.Header, p []byte) error {
-	if !h.Type.Known() {
-		return nil // the header has passed: it may be ignored
-	}
 	if s.settings() == &frame.HelloDefaults && h.Type != frame.TypeHello {
 		return protocolError(CloseProtocolError, "%v before HELLO", h.Type)
+	}
+	if in.last {
+		return protocolError(CloseProtocolError, "%v behind a HELLO that asks to resume", h.Type)
+	}
+	if !h.Type.Known() {
+		return nil // the header has passed: it may be ignored
 	}
 	var err error
 	switch h.Type {
 	case frame.TypeHello:
-		err = s.takeHello(p)
+		in.last, err = s.takeHello(p)
 	case frame.TypeOpen:
 		err = s.takeOpen(in, h, p)
 	case frame.TypePing:
@@ -41,13 +44,18 @@ func (s *Session) takeFrame(in *arrival, h frame.Header, p []byte) error {
 	return protocolError(CloseProtocolError, "%v: %v", h.Type, err)
 }
 
-func (s *Session) takeHello(p []byte) error {
+// takeHello takes the peer's HELLO in. resume says that the peer, a dialer, asks
+// for a session that this end does not have: it waits for the answer.
+func (s *Session) takeHello(p []byte) (resume bool, err error) {
 	if s.settings() != &frame.HelloDefaults {
-		return errors.New("comes twice")
+		return false, errors.New("comes twice")
 	}
 	hello, err := frame.ParseHello(p)
 	if err != nil {
-		return err
+		return false, err
+	}
+	if hello.Answer != frame.NoAnswer {
+		return false, errors.New("answers a resumption that was not asked for")
 	}
 	s.mu.Lock()
 	s.peer.Store(&hello)
@@ -57,9 +65,16 @@ func (s *Session) takeHello(p []byte) error {
 	}
 	s.freeSlot()
 	s.mu.Unlock()
+	if s.side == Acceptor {
+		answer := frame.NoAnswer
+		if resume = hello.Session != nil; resume {
+			answer = frame.SessionUnknown
+		}
+		s.greet(answer)
+	}
 	close(s.greeted)
 	s.startKeepalive()
-	return nil
+	return resume, nil
 }
 
 // takeOpen enters a stream that the peer opens, or refuses it.
@@ -173,7 +188,7 @@ func (st *Stream) takeReset(p []byte) error {
 	if err != nil {
 		return err
 	}
-	st.abort(&ResetError{Code: ResetCode(code), Reason: string(reason), Remote: true}, peerKnows)
+	st.abort(&ResetError{Code: ResetCode(code), Reason: reason, Remote: true}, peerKnows)
 	return nil
 }
 

@@ -83,6 +83,10 @@ var (
 	// is under way, and by Recv while another Recv is.
 	ErrConcurrent = errors.New("transport: concurrent use of one direction of a stream")
 
+	// ErrTorn is returned by Send and CloseSend after a Send that gave up in the
+	// middle of its message.
+	ErrTorn = errors.New("transport: a message was left unfinished, the stream can only be reset")
+
 	errFlood = errors.New("transport: peer provokes answers and does not read them")
 )
 

@@ -11,20 +11,29 @@ import (
 
 // watch is what the keepalive has seen when it last looked.
 type watch struct {
-	arrivals uint64 // messages that had come
+	arrivals uint64 // reads that had brought something
 	batch    uint64 // the batch that was being written
 	writing  bool
 	asked    bool // a PING was sent because nothing had come
 }
 
+// helloMissing gives a link up on which the peer has not greeted. Only the
+// acceptor gives a code: it owes the dialer nothing.
 func (s *Session) helloMissing() {
-	s.fail(protocolError(CloseProtocolError, "no HELLO within %v", s.cfg.HelloTimeout))
+	code := CloseProtocolError
+	if s.side == Dialer {
+		code = CloseAbnormal
+	}
+	s.fail(protocolError(code, "no HELLO within %v", s.cfg.HelloTimeout))
 }
 
 // keepalive returns the shorter of both ends' intervals.
 func (s *Session) keepalive() time.Duration {
 	return min(s.cfg.Keepalive, time.Duration(s.settings().Keepalive)*time.Millisecond)
 }
+
+// patience is how long the peer may take to answer, or a write to end.
+func (s *Session) patience() time.Duration { return min(s.cfg.KeepaliveTimeout, s.keepalive()) }
 
 // startKeepalive replaces the time limit for the peer's HELLO.
 func (s *Session) startKeepalive() {
@@ -49,14 +58,14 @@ func (s *Session) keepAlive() {
 		s.fail(&CloseError{Code: CloseAbnormal, Reason: "peer does not read: a write is stuck"})
 		return
 	case silent && last.asked:
-		s.fail(&CloseError{Code: CloseAbnormal, Reason: fmt.Sprintf("peer is silent: no answer to PING within %v", s.cfg.KeepaliveTimeout)})
+		s.fail(&CloseError{Code: CloseAbnormal, Reason: fmt.Sprintf("peer is silent: no answer to PING within %v", s.patience())})
 		return
 	case silent:
 		now.asked = true
 		s.queued(s.out.putUrgent(frame.Append(nil, frame.Header{Type: frame.TypePing}, make([]byte, frame.PingLen))))
 	}
 	if now.asked || writing {
-		next = s.cfg.KeepaliveTimeout
+		next = s.patience()
 	}
 	s.lastWatch = now
 	s.mu.Lock()

@@ -66,10 +66,16 @@ const (
 	CloseTryAgainLater      CloseCode = 1013
 	CloseTLSHandshake       CloseCode = 1015
 
-	// CloseRefusal is the first of the codes 4000+n, which refuse a connection
-	// with status n after the upgrade, where a script in a browser can read it.
+	// CloseRefusal is the first of the codes 4000+n, which refuse or end a
+	// connection with status n, where a script in a browser can read it.
 	CloseRefusal CloseCode = 4000
+	// CloseScripted is the first of the codes 4100+m, with which scripts say
+	// 1000+m: they cannot send that code.
+	CloseScripted CloseCode = 4100
 )
+
+// refusalExhausted is the status RESOURCE_EXHAUSTED in CloseRefusal+n.
+const refusalExhausted = 8
 
 // CloseError says with which code a link was closed, or is to be closed.
 type CloseError struct {
@@ -77,6 +83,19 @@ type CloseError struct {
 	Reason string // UTF-8, at most 123 bytes
 	Remote bool   // the peer closed the link; otherwise this end found fault with it
 	Err    error  // what lies beneath, if anything: an error of the network, say
+}
+
+// normalized returns e with the code that its code stands for (PROTOCOL.md,
+// section "Close codes").
+func (e *CloseError) normalized() *CloseError {
+	n := *e
+	switch {
+	case e.Code == CloseRefusal:
+		n.Code = CloseNormal
+	case e.Code > CloseScripted && e.Code <= CloseScripted+15:
+		n.Code = CloseNormal + (e.Code - CloseScripted)
+	}
+	return &n
 }
 
 // Unwrap returns what lies beneath.

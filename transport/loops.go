@@ -39,7 +39,6 @@ func (s *Session) readLoop() {
 	for {
 		r, err := s.link.NextReader()
 		if err == nil {
-			s.arrivals.Add(1)
 			err = s.readMessage(r)
 		}
 		if err != nil {
@@ -55,9 +54,9 @@ func linkError(err error) *CloseError {
 	var c *CloseError
 	switch {
 	case errors.As(err, &c):
-		return c
+		return c.normalized()
 	case errors.Is(err, errFlood):
-		return &CloseError{Code: ClosePolicyViolation, Reason: err.Error(), Err: err}
+		return &CloseError{Code: CloseRefusal + refusalExhausted, Reason: err.Error(), Err: err}
 	}
 	return &CloseError{Code: CloseAbnormal, Reason: "link lost", Err: err}
 }
@@ -80,6 +79,9 @@ func (s *Session) readMessage(r io.Reader) error {
 		if err != nil && !errors.Is(err, io.EOF) {
 			return err
 		}
+		if n > 0 {
+			s.arrivals.Add(1)
+		}
 		have += n
 		empty = empty && n == 0
 		used, perr := s.takeFrames(&in, buf[:have])
@@ -100,7 +102,10 @@ func (s *Session) readMessage(r io.Reader) error {
 
 // arrival collects the streams that one read has opened, so that their first
 // messages are there before an application sees them.
-type arrival struct{ streams []*Stream }
+type arrival struct {
+	streams []*Stream
+	last    bool // no frame may follow in the message
+}
 
 // takeFrames takes the whole frames in b in and returns their length in bytes.
 func (s *Session) takeFrames(in *arrival, b []byte) (used int, err error) {

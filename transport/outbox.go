@@ -19,8 +19,9 @@ type outbox struct {
 
 	mu       sync.Mutex
 	ready    sync.Cond // the writer waits for frames, or for err
-	urgent   []byte
-	spare    []byte // the buffer of urgent frames that is being written, for reuse
+	held     bool      // nothing is written before this end's HELLO, which greet queues
+	urgent   chunkQueue
+	alarmed  int // bytes in urgent that are not taken
 	pong     [frame.PingLen]byte
 	hasPong  bool
 	data     chunkQueue
@@ -82,12 +83,29 @@ func (o *outbox) putUrgent(frames []byte) error {
 	if o.err != nil {
 		return o.err
 	}
-	if len(o.urgent)+len(frames) > o.urgentLimit {
+	if o.alarmed+len(frames) > o.urgentLimit {
 		return errFlood
 	}
-	o.urgent = append(o.urgent, frames...)
-	o.ready.Signal()
+	o.alarm(frames)
 	return nil
+}
+
+func (o *outbox) alarm(frames []byte) {
+	c := o.urgent.grow(len(frames))
+	c.buf = append(c.buf, frames...)
+	o.alarmed += len(frames)
+	o.ready.Signal()
+}
+
+// greet queues this end's HELLO ahead of everything and lets the writer begin.
+func (o *outbox) greet(hello []byte) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	waiting := o.urgent.chunks
+	o.urgent.chunks = nil
+	o.alarm(hello)
+	o.urgent.chunks = append(o.urgent.chunks, waiting...)
+	o.held = false
 }
 
 // putReset queues a RESET for a stream whose OPEN ends at position opened: ahead
@@ -119,7 +137,7 @@ func (o *outbox) putPong(opaque [frame.PingLen]byte) {
 	o.ready.Signal()
 }
 
-func (o *outbox) empty() bool { return o.queued == 0 && len(o.urgent) == 0 && !o.hasPong }
+func (o *outbox) empty() bool { return o.held || o.queued == 0 && o.alarmed == 0 && !o.hasPong }
 
 // take waits for frames and returns the next batch of them, appended to parts.
 // The batch stays valid until written is called.
@@ -139,37 +157,19 @@ func (o *outbox) take(parts [][]byte) ([][]byte, error) {
 		return nil, o.err
 	}
 	if o.hasPong {
-		o.urgent = frame.Append(o.urgent, frame.Header{Type: frame.TypePong}, o.pong[:])
+		var b [frame.MaxHeaderLen + frame.PingLen]byte
+		o.alarm(frame.Append(b[:0], frame.Header{Type: frame.TypePong}, o.pong[:]))
 		o.hasPong = false
 	}
-	if len(o.urgent) > 0 {
-		parts = append(parts, o.urgent)
-		o.urgent, o.spare = o.spare[:0], o.urgent
-	}
-	parts = o.takeData(parts)
+	parts, urgent := o.urgent.takeParts(parts, maxBatch)
+	parts, data := o.data.takeParts(parts, maxBatch-urgent)
+	o.alarmed -= urgent
+	o.queued -= data
+	o.taken += uint64(data)
 	o.writes++
 	o.writing = true
-	return parts, nil
-}
-
-func (o *outbox) takeData(parts [][]byte) [][]byte {
-	size := 0
-	for _, c := range o.data.chunks {
-		part := c.buf[c.taken:]
-		if len(part) == 0 {
-			continue
-		}
-		if size > 0 && size+len(part) > maxBatch {
-			break
-		}
-		parts = append(parts, part)
-		c.taken = len(c.buf)
-		size += len(part)
-	}
-	o.queued -= size
-	o.taken += uint64(size)
 	o.announceRoom()
-	return parts
+	return parts, nil
 }
 
 // written says that the batch taken last is no longer in use.
@@ -177,12 +177,8 @@ func (o *outbox) written() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.writing = false
-	for c := o.data.front(); c != nil && c.taken == len(c.buf); c = o.data.front() {
-		o.data.pop()
-	}
-	if cap(o.spare) > chunkSizes[1] {
-		o.spare = nil // the rare burst is not kept
-	}
+	o.urgent.freeTaken()
+	o.data.freeTaken()
 }
 
 func (o *outbox) announceRoom() {
@@ -218,5 +214,6 @@ func (o *outbox) discard() {
 	defer o.mu.Unlock()
 	o.draining = false
 	o.data.clear()
-	o.urgent, o.spare, o.queued = nil, nil, 0
+	o.urgent.clear()
+	o.queued, o.alarmed, o.hasPong = 0, 0, false
 }

@@ -18,6 +18,7 @@ type sendHalf struct {
 	busy   bool          // a Send is under way
 	begun  bool          // a HEADER or DATA frame was sent
 	ended  bool          // this end has ended the direction
+	torn   bool          // it ends inside a message
 	pos    uint64        // of the last frame in the outbox that a RESET must not overtake
 	err    error         // why nothing more can be sent
 	notify chan struct{} // wakes the sender: more credit, or err
@@ -34,7 +35,8 @@ type SendOptions struct {
 // Send queues a message, which it does not keep. It returns when the message is
 // in the write queue, not when the peer has it, and blocks while the peer gives
 // no credit or the network is slow, until ctx ends. If ctx ends in the middle of
-// a message that takes several frames, the stream is reset.
+// a message that takes several frames, the direction is torn: what follows
+// returns ErrTorn, and only Reset or Close is left.
 func (st *Stream) Send(ctx context.Context, msg []byte, opts SendOptions) error {
 	if err := st.s.admit(ctx, "message", len(msg)); err != nil {
 		return err
@@ -60,7 +62,7 @@ func (st *Stream) sendPieces(ctx context.Context, msg []byte, opts SendOptions) 
 		}
 		if err != nil {
 			if len(rest) < len(msg) {
-				st.Reset(ResetCancel, "sender gave up in the middle of a message")
+				st.send.tear()
 			}
 			return err
 		}
@@ -123,6 +125,8 @@ func (h *sendHalf) begin() error {
 		return h.err
 	case h.ended:
 		return ErrStreamClosed
+	case h.torn:
+		return ErrTorn
 	case h.busy:
 		return ErrConcurrent
 	}
@@ -238,6 +242,12 @@ func (h *sendHalf) fail(err error) int32 {
 		return 0
 	}
 	return 1
+}
+
+func (h *sendHalf) tear() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.torn = true
 }
 
 func (h *sendHalf) setPosition(pos uint64) {

@@ -25,7 +25,7 @@ type Session struct {
 	greeted   chan struct{}               // closed when the peer's HELLO has come
 	done      chan struct{}               // closed when the session has ended
 	drained   chan struct{}               // closed when either end has sent GOAWAY
-	arrivals  atomic.Uint64               // messages of the link that have come
+	arrivals  atomic.Uint64               // reads of the link that have brought something
 	lastWatch watch                       // owned by the keepalive timer
 
 	mu       sync.Mutex
@@ -67,14 +67,21 @@ func NewSession(link Link, side Side, cfg Config) (*Session, error) {
 	}
 	s.budget.left.Store(int64(cfg.MaxBuffered - cfg.MaxStreams*cfg.InitialWindow))
 	s.peer.Store(&frame.HelloDefaults)
-	hello := cfg.hello()
-	if err := s.out.putUrgent(hello.Append(nil)); err != nil {
-		return nil, err
+	s.out.held = true
+	if side == Dialer {
+		s.greet(frame.NoAnswer)
 	}
 	s.timer = time.AfterFunc(cfg.HelloTimeout, s.helloMissing)
 	s.loops.Go(s.readLoop)
 	s.loops.Go(s.writeLoop)
 	return s, nil
+}
+
+// greet sends this end's HELLO: the dialer's at once, the acceptor's in answer.
+func (s *Session) greet(answer frame.Answer) {
+	hello := s.cfg.hello()
+	hello.Answer = answer
+	s.out.greet(hello.Append(nil))
 }
 
 func firstID(side Side) uint64 {

@@ -1,6 +1,9 @@
 package frame
 
-import "unicode/utf8"
+import (
+	"strings"
+	"unicode/utf8"
+)
 
 // PingLen is the length in bytes of the opaque payload of PING and PONG.
 const PingLen = 8
@@ -53,18 +56,20 @@ func AppendReset(dst []byte, stream, code uint64, reason string) []byte {
 	return append(AppendVarint(AppendHeader(dst, h), code), reason...)
 }
 
-// ParseReset reads the payload of a RESET frame. The reason aliases p.
-func ParseReset(p []byte) (code uint64, reason []byte, err error) {
+// ParseReset reads the payload of a RESET frame.
+func ParseReset(p []byte) (code uint64, reason string, err error) {
 	code, n, err := ParseVarint(p)
 	if err != nil {
-		return 0, nil, payloadError(err)
+		return 0, "", payloadError(err)
 	}
-	reason = p[n:]
-	if code == 0 || len(reason) > MaxReasonLen || !utf8.Valid(reason) {
-		return 0, nil, ErrPayload
+	if code == 0 || len(p)-n > MaxReasonLen {
+		return 0, "", ErrPayload
 	}
-	return code, reason, nil
+	return code, Text(p[n:]), nil
 }
+
+// Text returns text from the wire, with U+FFFD in place of what is not UTF-8.
+func Text(p []byte) string { return strings.ToValidUTF8(string(p), "\uFFFD") }
 
 // CutText returns s without what exceeds limit bytes, cut between two characters.
 func CutText(s string, limit int) string {

@@ -123,6 +123,9 @@ func ParseHeader(b []byte) (h Header, n int, err error) {
 	if h.Length, m, err = ParseVarint(b[n:]); err != nil {
 		return Header{}, 0, err
 	}
+	if h.Length == 0 && h.Type == TypeData && h.Flags&FlagMore != 0 {
+		return Header{}, 0, ErrPayload // an endless message of no bytes
+	}
 	return h, n + m, nil
 }
 

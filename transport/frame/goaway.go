@@ -1,7 +1,5 @@
 package frame
 
-import "unicode/utf8"
-
 // Keys of the GOAWAY fields (PROTOCOL.md, section "GOAWAY").
 const (
 	goAwayReason     = 1
@@ -55,8 +53,8 @@ func ParseGoAway(p []byte) (GoAway, error) {
 	return g, nil
 }
 
+// set takes one field over and tells whether its value is allowed.
 func (g *GoAway) set(f Field) bool {
-	text := len(f.Bytes) <= MaxReasonLen && utf8.Valid(f.Bytes)
 	switch f.Key {
 	case goAwayLastStream:
 		g.LastStream = f.Uint
@@ -65,11 +63,10 @@ func (g *GoAway) set(f Field) bool {
 	case goAwayDelay:
 		g.Delay = f.Uint
 	case goAwayReason:
-		g.Reason = string(f.Bytes)
-		return text
+		g.Reason = Text(f.Bytes)
 	case goAwayAddress:
-		g.Address = string(f.Bytes)
-		return text
+		g.Address = Text(f.Bytes)
 	}
-	return true
+	known := f.Key == goAwayReason || f.Key == goAwayAddress
+	return !known || len(f.Bytes) <= MaxReasonLen
 }

@@ -1,9 +1,6 @@
 package frame
 
-import (
-	"bytes"
-	"unicode/utf8"
-)
+import "bytes"
 
 // Keys of the HELLO fields (PROTOCOL.md, section "HELLO").
 const (
@@ -30,7 +27,8 @@ const (
 	TokenLen      = 32      // bytes
 	MinSessionLen = 16      // bytes
 	MaxSessionLen = 64      // bytes
-	MinKeepalive  = 1000    // milliseconds
+	MinKeepalive  = 1_000   // milliseconds
+	MaxKeepalive  = 25_000  // milliseconds
 )
 
 // Answer is an acceptor's word on a dialer's wish to resume a session.
@@ -69,7 +67,8 @@ var HelloDefaults = Hello{
 	MaxHeader:     4 << 10,
 	MaxStreams:    16,
 	InitialWindow: 16 << 10,
-	Keepalive:     25_000,
+	Keepalive:     MaxKeepalive,
+	ReplayLimit:   64 << 10,
 }
 
 // setting ties the key of an integer setting to its place in a Hello.
@@ -89,9 +88,9 @@ func (h *Hello) settings() [8]setting {
 		{helloMaxHeader, &h.MaxHeader, d.MaxHeader, MaxFrameLimit, d.MaxHeader},
 		{helloMaxStreams, &h.MaxStreams, d.MaxStreams, MaxVarint, d.MaxStreams},
 		{helloInitialWindow, &h.InitialWindow, d.InitialWindow, MaxVarint, d.InitialWindow},
-		{helloKeepalive, &h.Keepalive, MinKeepalive, MaxVarint, d.Keepalive},
+		{helloKeepalive, &h.Keepalive, MinKeepalive, MaxKeepalive, d.Keepalive},
 		{helloResumeWindow, &h.ResumeWindow, 0, MaxVarint, 0},
-		{helloReplayLimit, &h.ReplayLimit, 0, MaxVarint, 0},
+		{helloReplayLimit, &h.ReplayLimit, d.ReplayLimit, MaxVarint, d.ReplayLimit},
 	}
 }
 
@@ -142,7 +141,7 @@ func ParseHello(p []byte) (Hello, error) {
 		}
 		p = rest
 	}
-	if h.MaxHeader > h.MaxFrame {
+	if h.MaxHeader > h.MaxFrame || (h.Session == nil) != (h.Token == nil) || h.Answer == SessionResumed && h.Session == nil {
 		return Hello{}, ErrField
 	}
 	return h, nil
@@ -164,8 +163,8 @@ func (h *Hello) set(f Field) bool {
 		h.Token = bytes.Clone(f.Bytes)
 		return len(f.Bytes) == TokenLen
 	case helloAgent:
-		h.Agent = string(f.Bytes)
-		return len(f.Bytes) <= MaxAgentLen && utf8.Valid(f.Bytes)
+		h.Agent = Text(f.Bytes)
+		return len(f.Bytes) <= MaxAgentLen
 	case helloReceived:
 		h.Received = f.Uint
 	case helloResumed:
