@@ -31,6 +31,7 @@ var helloKeys = []setting{
 	{key: 16, name: "replay_limit", least: 65536, most: largest},
 	{key: 18, name: "received", most: largest},
 	{key: 20, name: "resumed", most: 1},
+	{key: 22, name: "attempt", most: largest},
 }
 
 var goAwayKeys = []setting{
