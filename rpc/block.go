@@ -3,9 +3,9 @@ package rpc
 import (
 	"errors"
 	"fmt"
+	"math"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/anypb"
@@ -16,18 +16,18 @@ import (
 // Keys of the fields in the blocks that open, answer and end a call
 // (PROTOCOL.md, section "Calls").
 const (
-	openMethod   = 1
-	openAlias    = 2
-	openCodec    = 3
-	openTimeout  = 4 // microseconds
-	keyEncoding  = 5 // OPEN and HEADER
-	openAccept   = 7
-	keyMetadata  = 9 // OPEN, HEADER and END
-	endMessage   = 1
-	endStatus    = 2
-	endAlias     = 6
-	endDetail    = 11
-	maxTimeoutUS = int64(1<<63-1) / int64(time.Microsecond)
+	openMethod  = 1
+	openAlias   = 2
+	openCodec   = 3
+	openTimeout = 4 // microseconds
+	keyEncoding = 5 // OPEN and HEADER
+	openAccept  = 7
+	keyMetadata = 9 // OPEN, HEADER and END
+	endMessage  = 1
+	endStatus   = 2
+	endAlias    = 6
+	endDetail   = 11
+	maxTimeout  = math.MaxInt64 / uint64(time.Microsecond)
 )
 
 // openBlock is the header that opens a call.
@@ -67,19 +67,20 @@ func (b *openBlock) append(dst []byte) []byte {
 }
 
 func parseOpenBlock(p []byte) (b openBlock, err error) {
+	named := false
 	err = parseBlock(p, func(f frame.Field) error {
 		switch f.Key {
 		case openMethod:
-			var ok bool
-			if b.service, b.name, ok = strings.Cut(string(f.Bytes), "/"); !ok || b.service == "" || b.name == "" {
-				return errors.New("the method is not of the form service/name")
-			}
+			named = true
+			b.service, b.name, _ = strings.Cut(string(f.Bytes), "/")
 		case openAlias:
 			b.alias = f.Uint
 		case openCodec:
 			b.codec = string(f.Bytes)
 		case openTimeout:
-			b.timeout, b.hasLimit = time.Duration(min(int64(f.Uint), maxTimeoutUS))*time.Microsecond, true
+			if f.Uint <= maxTimeout { // longer than the clock can tell is none
+				b.timeout, b.hasLimit = time.Duration(f.Uint)*time.Microsecond, true
+			}
 		case keyEncoding:
 			b.encoding = string(f.Bytes)
 		case openAccept:
@@ -89,7 +90,7 @@ func parseOpenBlock(p []byte) (b openBlock, err error) {
 		}
 		return nil
 	})
-	if err == nil && (b.name == "") == (b.alias == 0) {
+	if err == nil && named == (b.alias != 0) {
 		err = errors.New("it names no method, or two")
 	}
 	return b, err
@@ -128,7 +129,9 @@ type endBlock struct {
 	metadata Metadata
 }
 
-func (b *endBlock) append(dst []byte) ([]byte, error) {
+// append appends the block. A detail that cannot be encoded is left out: the
+// status must not fail for it.
+func (b *endBlock) append(dst []byte) []byte {
 	if b.alias != 0 {
 		dst = frame.AppendUintField(dst, endAlias, b.alias)
 	}
@@ -138,14 +141,28 @@ func (b *endBlock) append(dst []byte) ([]byte, error) {
 			dst = frame.AppendBytesField(dst, endMessage, strings.ToValidUTF8(e.message, "\uFFFD"))
 		}
 		for _, d := range e.details {
-			packed, err := proto.Marshal(d)
-			if err != nil {
-				return nil, fmt.Errorf("detail %s of the status: %w", d.GetTypeUrl(), err)
+			if packed, err := proto.Marshal(d); err == nil {
+				dst = frame.AppendBytesField(dst, endDetail, packed)
 			}
-			dst = frame.AppendBytesField(dst, endDetail, packed)
 		}
 	}
-	return appendMetadata(dst, b.metadata), nil
+	return appendMetadata(dst, b.metadata)
+}
+
+// shorten drops what matters least of a block that is over the peer's limit in
+// bytes, and tells whether there was anything.
+func (b *endBlock) shorten(limit int) bool {
+	switch e := b.status; {
+	case e != nil && len(e.details) > 0:
+		b.status = &Error{code: e.code, message: e.message}
+	case len(b.metadata) > 0:
+		b.metadata = nil
+	case e != nil && len(e.message) > limit/2:
+		b.status = &Error{code: e.code, message: frame.CutText(e.message, limit/2)}
+	default:
+		return false
+	}
+	return true
 }
 
 func parseEndBlock(p []byte) (b endBlock, err error) {
@@ -153,18 +170,13 @@ func parseEndBlock(p []byte) (b endBlock, err error) {
 	err = parseBlock(p, func(f frame.Field) error {
 		switch f.Key {
 		case endStatus:
-			status.code = Code(min(f.Uint, 1<<32-1))
+			status.code = codeFrom(f.Uint)
 		case endMessage:
-			if !utf8.Valid(f.Bytes) {
-				return errors.New("the message of the status is not UTF-8")
-			}
-			status.message = string(f.Bytes)
+			status.message = frame.Text(f.Bytes)
 		case endDetail:
-			d := new(anypb.Any)
-			if err := proto.Unmarshal(f.Bytes, d); err != nil {
-				return fmt.Errorf("a detail of the status: %w", err)
+			if d := new(anypb.Any); proto.Unmarshal(f.Bytes, d) == nil {
+				status.details = append(status.details, d) // one that does not parse is left out
 			}
-			status.details = append(status.details, d)
 		case endAlias:
 			b.alias = f.Uint
 		case keyMetadata:
@@ -226,6 +238,9 @@ func (m *Metadata) parsePair(p []byte) error {
 	key, value := string(p[:n]), string(p[n:])
 	if err := checkPair(key, value); err != nil {
 		return err
+	}
+	if strings.HasPrefix(key, reservedPrefix) {
+		return nil
 	}
 	if *m == nil {
 		*m = make(Metadata)

@@ -141,7 +141,8 @@ func (c *Client) Close() error {
 	return nil
 }
 
-// dialStatus is the status of a call for which no connection could be made.
+// dialStatus is the status of a call for which no connection could be made
+// (PROTOCOL.md, section "What the caller sees").
 func dialStatus(err error) Code {
 	var h *ws.HandshakeError
 	if !errors.As(err, &h) {
@@ -150,7 +151,13 @@ func dialStatus(err error) Code {
 	switch {
 	case h.Stage == ws.StageConfig:
 		return CodeInvalidArgument
-	case h.Stage == ws.StageProxy:
+	case h.Stage == ws.StageProxy, h.Status == 0:
+		return CodeUnavailable
+	case h.Status == http.StatusBadRequest && len(h.Server) == 0:
+		return CodeInternal
+	case h.Status < 400, h.Status == http.StatusBadRequest:
+		return CodeUnimplemented // it speaks something else, or another version
+	case h.Status >= 500:
 		return CodeUnavailable
 	}
 	switch h.Status {
@@ -158,8 +165,10 @@ func dialStatus(err error) Code {
 		return CodeUnauthenticated
 	case http.StatusForbidden:
 		return CodePermissionDenied
-	case http.StatusBadRequest, http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusUpgradeRequired, http.StatusOK:
-		return CodeUnimplemented // it speaks something else, or another version
+	case http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusUpgradeRequired:
+		return CodeUnimplemented
+	case http.StatusRequestTimeout, http.StatusTooManyRequests:
+		return CodeUnavailable
 	}
-	return CodeUnavailable
+	return CodeUnknown
 }

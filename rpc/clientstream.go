@@ -106,7 +106,7 @@ func (s *clientStream) openStream(ctx context.Context) error {
 	b.bytes = block.append(b.bytes)
 	st, err := s.conn.sess.Open(ctx, b.bytes)
 	if err != nil {
-		return transportError(err)
+		return s.conn.failure(err)
 	}
 	s.st, s.call.stream = st, st
 	return nil
@@ -248,9 +248,11 @@ func (s *clientStream) beforeMessage(mark bool) error {
 	if !mark {
 		return nil
 	}
-	var err error
-	s.coder.inflate, err = s.conn.e.compressor(s.call.encoding)
-	return err
+	if s.call.encoding != s.cfg.compression {
+		return Errorf(CodeInternal, "the answer is compressed by %q, which was not accepted", s.call.encoding)
+	}
+	s.coder.inflate = s.coder.compress
+	return nil
 }
 
 // recvEnd ends the call with what Recv of the stream has returned.
@@ -287,7 +289,7 @@ func (s *clientStream) failure(err error) error {
 	if ctxErr := s.ctx.Err(); ctxErr != nil {
 		return transportError(ctxErr)
 	}
-	return transportError(err)
+	return s.conn.failure(err)
 }
 
 // Close cancels the call unless it is over.

@@ -47,6 +47,14 @@ func (c Code) String() string {
 
 func (c Code) Error() string { return c.String() }
 
+// codeFrom returns the code of a number on the wire.
+func codeFrom(n uint64) Code {
+	if n > uint64(CodeUnauthenticated) {
+		return CodeUnknown
+	}
+	return Code(n)
+}
+
 // CodeOf returns the code that err has as the end of a call: CodeOK for nil, and
 // CodeUnknown for an error that says nothing of a code.
 func CodeOf(err error) Code {

@@ -2,6 +2,7 @@ package rpc
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"sync"
 	"sync/atomic"
@@ -43,14 +44,26 @@ func (c *Conn) Peer() *Peer { return &c.peer }
 // Ping asks the other end for a sign of life and returns how long it took.
 func (c *Conn) Ping(ctx context.Context) (time.Duration, error) {
 	rtt, err := c.sess.Ping(ctx)
-	return rtt, transportError(err)
+	return rtt, c.failure(err)
 }
 
 // Done is closed when the connection has ended.
 func (c *Conn) Done() <-chan struct{} { return c.sess.Done() }
 
 // Err returns why the connection has ended, nil while it has not.
-func (c *Conn) Err() error { return transportError(c.sess.Err()) }
+func (c *Conn) Err() error { return c.failure(c.sess.Err()) }
+
+// failure is the status of a call that fails with err. If the connection has
+// ended, and the other end has said why, that counts.
+func (c *Conn) failure(err error) error {
+	var closed *transport.CloseError
+	if errors.As(err, &closed) {
+		if why, ok := c.sess.GoneAway(); ok && why.Status != 0 {
+			return Errorf(codeFrom(why.Status), "connection ended by the peer: %s", why.Reason)
+		}
+	}
+	return transportError(err)
+}
 
 // Close ends the connection. Calls in flight fail at both ends.
 func (c *Conn) Close() error {
@@ -81,7 +94,7 @@ func (c *Conn) onEnd(err error) {
 		c.e.remove(c)
 		<-c.connected
 		for _, f := range c.e.onDisconnect {
-			f(c, transportError(err))
+			f(c, c.failure(err))
 		}
 		if c.e.single {
 			c.e.workers.close()

@@ -103,7 +103,13 @@ func (e *endpoint) close(code transport.CloseCode, reason string) {
 	e.mu.Unlock()
 	var all sync.WaitGroup
 	for _, c := range conns {
-		all.Go(func() { _ = c.sess.Close(code, reason) })
+		all.Go(func() {
+			if code != transport.CloseNormal {
+				// If it has ended, or goes away already, there is nothing to announce.
+				_ = c.sess.GoAway(transport.GoAway{Status: uint64(CodeUnavailable), Reason: reason})
+			}
+			_ = c.sess.Close(code, reason)
+		})
 	}
 	all.Wait()
 	e.workers.close()

@@ -115,8 +115,11 @@ func resetError(r *transport.ResetError) error {
 	case transport.ResetLimit:
 		code = CodeResourceExhausted
 	default:
-		if n := r.Code - transport.ResetApplication; r.Code > transport.ResetApplication && n <= transport.ResetCode(CodeUnauthenticated) {
-			code = Code(n)
+		if r.Code >= transport.ResetApplication {
+			code = codeFrom(uint64(r.Code - transport.ResetApplication))
+		}
+		if code == CodeOK {
+			code = CodeUnknown
 		}
 	}
 	return Errorf(code, "%w", r)

@@ -54,8 +54,6 @@ func checkPair(key, value string) error {
 	switch {
 	case !validKey(key):
 		return Errorf(CodeInvalidArgument, "metadata key %q: only 0-9 a-z - _ . are allowed, and at least one of them", key)
-	case strings.HasPrefix(key, reservedPrefix):
-		return Errorf(CodeInvalidArgument, "metadata key %q: the prefix %q is reserved", key, reservedPrefix)
 	case strings.HasSuffix(key, binarySuffix):
 		return nil
 	}
@@ -82,6 +80,9 @@ func (m *Metadata) add(key string, values []string) error {
 	key = strings.ToLower(key)
 	if err := checkPair(key, ""); err != nil {
 		return err
+	}
+	if strings.HasPrefix(key, reservedPrefix) {
+		return Errorf(CodeInvalidArgument, "metadata key %q: the prefix %q is reserved", key, reservedPrefix)
 	}
 	for _, v := range values {
 		if err := checkPair(key, v); err != nil {

@@ -32,6 +32,10 @@ func (c *Conn) serve(st *transport.Stream) {
 		s.finish(err)
 		return
 	}
+	if open.hasLimit && open.timeout == 0 {
+		s.finish(Errorf(CodeDeadlineExceeded, "the deadline had passed when the call was made"))
+		return
+	}
 	ctx, cancel := context.WithCancel(context.WithValue(context.Background(), callKey{}, &s.call))
 	if open.hasLimit {
 		ctx, cancel = context.WithTimeout(ctx, open.timeout)
@@ -172,12 +176,11 @@ func (s *serverStream) finish(err error) {
 	if err != nil {
 		end.status = asError(err)
 	}
-	// The stream's own error remains if one of these fails: then the caller has
-	// reset the call, or the connection has ended, and nobody is left to be told.
 	if s.call.ctx != nil {
+		// If this fails, so does sendEnd.
 		_ = s.call.sendHeaderIfAny(s.call.ctx)
 	}
-	_ = s.sendEnd(&end)
+	s.sendEnd(&end)
 }
 
 // answer sends the only message of an answer. If there is nothing to say beyond
@@ -197,17 +200,18 @@ func (s *serverStream) answer(end *endBlock) (done bool, err error) {
 }
 
 // sendEnd sends the status. It does not wait for the call's own time: the caller
-// is to hear of it even, and just then, when that is up.
-func (s *serverStream) sendEnd(end *endBlock) error {
-	block, err := end.append(nil)
-	if err == nil {
-		err = s.st.CloseSend(context.Background(), block)
+// is to hear of it even, and just then, when that is up. If it fails nobody is
+// left to be told: the caller has reset the call, or the connection has ended.
+func (s *serverStream) sendEnd(end *endBlock) {
+	for {
+		err := s.st.CloseSend(context.Background(), end.append(nil))
+		var limit *transport.LimitError
+		switch {
+		case errors.As(err, &limit) && end.shorten(int(limit.Limit)):
+			continue
+		case errors.Is(err, transport.ErrTorn) && end.status != nil:
+			s.st.Reset(transport.ResetApplication+transport.ResetCode(end.status.code), end.status.message)
+		}
+		return
 	}
-	var limit *transport.LimitError
-	if err != nil && (block == nil || errors.As(err, &limit)) {
-		short := endBlock{status: Errorf(CodeInternal, "the status cannot be sent: %w", err)}
-		block, _ = short.append(nil) // has no details that could fail
-		err = s.st.CloseSend(context.Background(), block)
-	}
-	return err
 }
