@@ -166,7 +166,8 @@ func (s *clientStream) sendResult(err error) error {
 
 // endSend ends the call and returns what a sender is told.
 func (s *clientStream) endSend(status error) error {
-	if status = s.finish(status); status == nil {
+	s.finish(status)
+	if status = s.result(); status == nil {
 		return ErrFinished
 	}
 	return status
@@ -174,7 +175,8 @@ func (s *clientStream) endSend(status error) error {
 
 // endRecv ends the call and returns what a receiver is told.
 func (s *clientStream) endRecv(status error) error {
-	if status = s.finish(status); status == nil {
+	s.finish(status)
+	if status = s.result(); status == nil {
 		return io.EOF
 	}
 	return status
@@ -208,7 +210,7 @@ func (s *clientStream) Recv(msg any) error {
 		return s.recvEnd(err)
 	}
 	b.bytes = m.Bytes
-	if err := s.beforeMessage(m.Mark); err != nil {
+	if err := s.beforeMessage(m); err != nil {
 		return s.endRecv(err)
 	}
 	if err := s.coder.decode(m, msg); err != nil {
@@ -234,9 +236,10 @@ func (s *clientStream) recvOnly(b *buffer) error {
 }
 
 // beforeMessage takes the callee's header over where it is needed.
-func (s *clientStream) beforeMessage(mark bool) error {
+func (s *clientStream) beforeMessage(m transport.Message) error {
 	first := !s.got.Swap(true)
-	if !(first && s.cfg.header != nil) && !(mark && s.coder.inflate == nil) {
+	compressed := m.Mark && s.coder.inflate == nil // the first that is
+	if !(first && s.cfg.header != nil) && !compressed {
 		return nil
 	}
 	if err := s.call.readHeader(s.ctx); err != nil {
@@ -245,7 +248,7 @@ func (s *clientStream) beforeMessage(mark bool) error {
 	if s.cfg.header != nil {
 		*s.cfg.header = s.call.responseHeader()
 	}
-	if !mark {
+	if !compressed {
 		return nil
 	}
 	if s.call.encoding != s.cfg.compression {
@@ -298,13 +301,12 @@ func (s *clientStream) Close() error {
 	return nil
 }
 
-// finish ends the call with its status, if it has none yet, and returns the one
-// that it has.
-func (s *clientStream) finish(status error) error {
+// finish ends the call with a status, unless it has one.
+func (s *clientStream) finish(status error) {
 	s.mu.Lock()
 	if s.finished {
-		defer s.mu.Unlock()
-		return s.status
+		s.mu.Unlock()
+		return
 	}
 	s.finished, s.status = true, status
 	release := s.release
@@ -326,7 +328,6 @@ func (s *clientStream) finish(status error) error {
 	if s.onFinish != nil {
 		s.onFinish()
 	}
-	return status
 }
 
 // expired is a context with which nothing is waited for.

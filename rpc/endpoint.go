@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -133,6 +134,20 @@ func (e *endpoint) compressor(name string) (Compressor, error) {
 		return c, nil
 	}
 	return nil, Errorf(CodeUnimplemented, "unknown compression %q, known are %s", name, names(e.compressors))
+}
+
+// accepted returns the compression of an answer: the caller's own, or the first
+// that it accepts and this end knows, or nil.
+func (e *endpoint) accepted(open *openBlock) Compressor {
+	if open.encoding != "" {
+		return e.compressors[open.encoding]
+	}
+	for name := range strings.SplitSeq(open.accept, ",") {
+		if c, ok := e.compressors[name]; ok {
+			return c
+		}
+	}
+	return nil
 }
 
 // maxMessage is the limit in bytes of a message that arrives, also when inflated.

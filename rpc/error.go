@@ -58,7 +58,7 @@ func (e *Error) Error() string {
 
 // Is reports whether target is the error's code.
 func (e *Error) Is(target error) bool {
-	c, ok := target.(Code) //nolint:errorlint // a target is compared, not unwrapped
+	c, ok := target.(Code)
 	return ok && c == e.code
 }
 

@@ -67,7 +67,9 @@ func (s *serverStream) accept(e *endpoint) (Handler, *openBlock, error) {
 	if s.coder.inflate, err = e.compressor(open.encoding); err != nil {
 		return nil, nil, err
 	}
-	s.coder.compress, s.call.encoding = s.coder.inflate, open.encoding
+	if s.coder.compress = e.accepted(&open); s.coder.compress != nil {
+		s.call.encoding = s.coder.compress.Name()
+	}
 	return sm.Handler, &open, nil
 }
 

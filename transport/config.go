@@ -38,8 +38,9 @@ type Config struct {
 	// blocks. Default 128 KiB.
 	WriteQueue int
 	// Keepalive is the silence after which the peer is asked for a sign of
-	// life; the peer's own wish counts if it is shorter. Default 25 s, which is
-	// also the most, at least 1 s.
+	// life; the peer's own wish counts if it is shorter. Default 15 s, so that a
+	// loss is noticed well within a session's time to be resumed; from 1 s to 25 s,
+	// as proxies cut what is silent for longer.
 	Keepalive time.Duration
 	// KeepaliveTimeout is how long that sign may take, and how long a single
 	// write may be stuck, before the link counts as lost. Default 10 s; never
@@ -122,7 +123,7 @@ func (c Config) withDurations() (Config, error) {
 		preset      time.Duration
 		least, most time.Duration
 	}{
-		{"Keepalive", &c.Keepalive, 25 * time.Second, frame.MinKeepalive * time.Millisecond, frame.MaxKeepalive * time.Millisecond},
+		{"Keepalive", &c.Keepalive, 15 * time.Second, frame.MinKeepalive * time.Millisecond, frame.MaxKeepalive * time.Millisecond},
 		{"KeepaliveTimeout", &c.KeepaliveTimeout, 10 * time.Second, time.Millisecond, time.Hour},
 		{"HelloTimeout", &c.HelloTimeout, 10 * time.Second, time.Millisecond, time.Hour},
 	}

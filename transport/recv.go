@@ -58,9 +58,9 @@ func (st *Stream) Recv(ctx context.Context, buf []byte) (Message, error) {
 	r.dst = append(buf[:0], r.stash...)
 	r.stash = nil
 	for {
-		limit, update := r.gather(&st.s.cfg, &st.s.budget)
+		limit := r.gather(st.s)
 		if r.whole {
-			return st.received(limit, update)
+			return st.received(limit)
 		}
 		if err := r.over(); err != nil {
 			r.abandon()
@@ -71,9 +71,7 @@ func (st *Stream) Recv(ctx context.Context, buf []byte) (Message, error) {
 			r.notify = make(chan struct{}, 1)
 		}
 		r.mu.Unlock()
-		if update {
-			st.announce(limit)
-		}
+		st.announce(limit)
 		var err error
 		select {
 		case <-r.notify:
@@ -90,14 +88,12 @@ func (st *Stream) Recv(ctx context.Context, buf []byte) (Message, error) {
 }
 
 // received hands a complete message over. It unlocks recv.mu.
-func (st *Stream) received(limit uint64, update bool) (Message, error) {
+func (st *Stream) received(limit uint64) (Message, error) {
 	r := &st.recv
 	m := Message{Bytes: r.dst, Mark: r.dstMark}
 	r.dst, r.reading = nil, false
 	r.mu.Unlock()
-	if update {
-		st.announce(limit)
-	}
+	st.announce(limit)
 	return m, nil
 }
 
@@ -108,8 +104,9 @@ func (r *recvHalf) abandon() {
 	r.mu.Unlock()
 }
 
-// gather moves pieces from the inbox to dst up to the end of a message.
-func (r *recvHalf) gather(cfg *Config, b *budget) (limit uint64, update bool) {
+// gather moves pieces from the inbox to dst up to the end of a message, and
+// returns what to announce.
+func (r *recvHalf) gather(s *Session) (limit uint64) {
 	for !r.whole {
 		var flags frame.Flags
 		var size int
@@ -119,17 +116,18 @@ func (r *recvHalf) gather(cfg *Config, b *budget) (limit uint64, update bool) {
 		}
 		r.dstMark = flags&frame.FlagMark != 0
 		r.whole = flags&frame.FlagMore == 0
-		if r.consume(size) {
-			limit, update = r.window.update(time.Now(), uint64(cfg.MaxWindow), b), true
-		}
+		limit = max(limit, r.consume(s, size))
 	}
-	return limit, update
+	return limit
 }
 
-// consume books a piece as read and tells whether the peer has to hear of it,
-// which is in vain once it has ended the direction.
-func (r *recvHalf) consume(size int) bool {
-	return r.window.needsUpdate(uint64(size)+frameCost) && !r.ended && r.err == nil
+// consume books a piece as read and returns the limit to announce, or 0. There is
+// nothing to announce once the peer has ended the direction.
+func (r *recvHalf) consume(s *Session, size int) (limit uint64) {
+	if !r.window.needsUpdate(uint64(size)+frameCost) || r.ended || r.err != nil {
+		return 0
+	}
+	return r.window.update(time.Now(), uint64(s.cfg.MaxWindow), &s.budget)
 }
 
 // over returns the reason why no message comes any more, if there is one.
@@ -143,8 +141,11 @@ func (r *recvHalf) over() error {
 	return nil
 }
 
-// announce tells the peer how far it may send.
+// announce tells the peer how far it may send, unless limit is 0.
 func (st *Stream) announce(limit uint64) {
+	if limit == 0 {
+		return
+	}
 	var buf [frame.MaxHeaderLen + 8]byte
 	st.s.queued(st.s.out.putUrgent(frame.AppendWindow(buf[:0], st.id, limit)))
 }
@@ -163,14 +164,12 @@ func (st *Stream) deliver(flags frame.Flags, piece []byte) error {
 		return err
 	}
 	var limit uint64
-	var update, wake bool
+	wake := false
 	if r.direct && !r.whole {
 		r.dst = append(r.dst, piece...)
 		r.dstMark, r.whole = r.mark, !r.partial
 		wake = r.whole
-		if r.consume(len(piece)) {
-			limit, update = r.window.update(time.Now(), uint64(st.s.cfg.MaxWindow), &st.s.budget), true
-		}
+		limit = r.consume(st.s, len(piece))
 	} else {
 		r.inbox.put(flags, piece)
 	}
@@ -181,9 +180,7 @@ func (st *Stream) deliver(flags frame.Flags, piece []byte) error {
 		r.wake()
 	}
 	r.mu.Unlock()
-	if update {
-		st.announce(limit)
-	}
+	st.announce(limit)
 	if end {
 		st.ended(1)
 	}

@@ -45,7 +45,11 @@ func (st *Stream) Send(ctx context.Context, msg []byte, opts SendOptions) error 
 		return err
 	}
 	err := st.sendPieces(ctx, msg, opts)
-	st.ended(st.send.finish(opts.End && err == nil))
+	if opts.End && err == nil {
+		st.ended(st.send.end())
+		return nil
+	}
+	st.send.release()
 	return err
 }
 
@@ -91,11 +95,11 @@ func (st *Stream) SendHeader(ctx context.Context, header []byte) error {
 	if err := st.s.admit(ctx, "header", len(header)); err != nil {
 		return err
 	}
-	if !st.send.beginHeader(st.opener) {
+	if st.opener || !st.send.beginHeader() {
 		return ErrStreamClosed
 	}
 	_, err := st.queueFrame(ctx, frame.Header{Type: frame.TypeHeader, Stream: st.id}, header)
-	st.send.finish(false)
+	st.send.release()
 	return err
 }
 
@@ -109,11 +113,13 @@ func (st *Stream) CloseSend(ctx context.Context, trailer []byte) error {
 		return err
 	}
 	pos, err := st.queueFrame(ctx, frame.Header{Type: frame.TypeEnd, Stream: st.id}, trailer)
-	if err == nil {
-		st.send.setPosition(pos)
+	if err != nil {
+		st.send.release()
+		return err
 	}
-	st.ended(st.send.finish(err == nil))
-	return err
+	st.send.setPosition(pos)
+	st.ended(st.send.end())
+	return nil
 }
 
 // begin reserves the direction for one sender.
@@ -135,23 +141,29 @@ func (h *sendHalf) begin() error {
 }
 
 // beginHeader is begin for the frame that has to come first.
-func (h *sendHalf) beginHeader(opener bool) bool {
+func (h *sendHalf) beginHeader() bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if opener || h.begun || h.ended || h.err != nil {
+	if h.begun || h.ended || h.err != nil {
 		return false
 	}
 	h.busy, h.begun = true, true
 	return true
 }
 
-// finish gives the direction free again, ended or not, and returns by how much
-// the count of open directions falls.
-func (h *sendHalf) finish(end bool) int32 {
+// release gives the direction free for the next sender.
+func (h *sendHalf) release() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.busy = false
-	if !end || h.err != nil {
+}
+
+// end ends the direction and returns by how much the count of open ones falls.
+func (h *sendHalf) end() int32 {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.busy = false
+	if h.err != nil {
 		return 0
 	}
 	h.ended = true

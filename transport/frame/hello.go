@@ -17,6 +17,7 @@ const (
 	helloReplayLimit   = 16
 	helloReceived      = 18
 	helloResumed       = 20
+	helloAttempt       = 22
 )
 
 // Bounds of what a HELLO may say.
@@ -35,9 +36,12 @@ const (
 type Answer uint8
 
 const (
-	NoAnswer       Answer = iota // the dialer did not ask
-	SessionUnknown               // the link carries a new session
-	SessionResumed               // both ends go on where they were
+	// NoAnswer: the dialer did not ask.
+	NoAnswer Answer = iota
+	// SessionUnknown: the link carries a new session.
+	SessionUnknown
+	// SessionResumed: both ends go on where they were.
+	SessionResumed
 )
 
 // Hello is the first frame each way on a link. The zero value of a setting
@@ -55,6 +59,7 @@ type Hello struct {
 	Session  []byte // acceptor: of this link; dialer: to be resumed
 	Token    []byte // acceptor: for the next resumption; dialer: for this one
 	Received uint64 // sequenced frames that have arrived in the session
+	Attempt  uint64 // dialer only: which attempt to resume the session this is, from 1
 	Answer   Answer // acceptor only
 	Agent    string // which software this is
 }
@@ -110,6 +115,9 @@ func (h *Hello) Append(dst []byte) []byte {
 	}
 	if h.Received != 0 {
 		p = AppendUintField(p, helloReceived, h.Received)
+	}
+	if h.Attempt != 0 {
+		p = AppendUintField(p, helloAttempt, h.Attempt)
 	}
 	if h.Answer != NoAnswer {
 		p = AppendUintField(p, helloResumed, uint64(h.Answer-SessionUnknown))
@@ -167,6 +175,8 @@ func (h *Hello) set(f Field) bool {
 		return len(f.Bytes) <= MaxAgentLen
 	case helloReceived:
 		h.Received = f.Uint
+	case helloAttempt:
+		h.Attempt = f.Uint
 	case helloResumed:
 		h.Answer = SessionUnknown + Answer(f.Uint&1)
 		return f.Uint <= 1

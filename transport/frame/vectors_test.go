@@ -52,6 +52,7 @@ type frameVector struct {
 		ResumeWindow  uint64 `json:"resume_window"`
 		ReplayLimit   uint64 `json:"replay_limit"`
 		Received      uint64
+		Attempt       uint64
 		Resumed       *uint64
 		Session       hexBytes
 		Token         hexBytes
@@ -304,6 +305,7 @@ func checkHello(t *testing.T, want frameVector, p []byte) error {
 		{got.MaxHeader, or(w.MaxHeader, d.MaxHeader)}, {got.MaxStreams, or(w.MaxStreams, d.MaxStreams)},
 		{got.InitialWindow, or(w.InitialWindow, d.InitialWindow)}, {got.Keepalive, or(w.Keepalive, d.Keepalive)},
 		{got.ResumeWindow, w.ResumeWindow}, {got.ReplayLimit, or(w.ReplayLimit, d.ReplayLimit)}, {got.Received, w.Received},
+		{got.Attempt, w.Attempt},
 	}
 	for i, s := range settings {
 		if s[0] != s[1] {
