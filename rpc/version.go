@@ -1,14 +1,9 @@
 package rpc
 
 // EnforceVersion is used by generated code to have the compiler check that it
-// and this package fit together:
-//
-//	const (
-//		_ = rpc.EnforceVersion(1 - rpc.MinGenerated) // generated code too old: generate it anew
-//		_ = rpc.EnforceVersion(rpc.MaxGenerated - 1) // this package too old: update parley
-//	)
-//
-// An expression below zero does not compile.
+// and this package fit together: it makes two differences, of its own version
+// from MinGenerated and of MaxGenerated from its own, constants of this type. One
+// below zero does not compile, and its name in the error says what to do.
 type EnforceVersion uint
 
 const (
