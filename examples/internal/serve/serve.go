@@ -1,0 +1,42 @@
+// Package serve runs the servers of the examples.
+package serve
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/parley-rpc/parley/rpc"
+)
+
+// Path is where the examples mount their servers.
+const Path = "/rpc"
+
+// Until serves srv on a TCP address until ctx ends, then closes all connections.
+// It calls ready with the URL for clients as soon as they can connect.
+func Until(ctx context.Context, addr string, srv *rpc.Server, ready func(url string)) error {
+	//snippet:until
+	mux := http.NewServeMux()
+	mux.Handle(Path, srv) // beside whatever else the site serves
+	web := &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}
+
+	listener, err := net.Listen("tcp", addr)
+	if err != nil {
+		return err
+	}
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	go func() {
+		<-ctx.Done()
+		_ = srv.Close() // the WebSockets, which net/http knows nothing of any more
+		_ = web.Close() // the listener, and requests that are not upgraded
+	}()
+	ready("ws://" + listener.Addr().String() + Path)
+	if err := web.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return nil
+	//snippet:end
+}
