@@ -45,10 +45,6 @@ func (st *Stream) Send(ctx context.Context, msg []byte, opts SendOptions) error 
 		return err
 	}
 	err := st.sendPieces(ctx, msg, opts)
-	if opts.End && err == nil {
-		st.ended(st.send.end())
-		return nil
-	}
 	st.send.release()
 	return err
 }
@@ -59,10 +55,7 @@ func (st *Stream) sendPieces(ctx context.Context, msg []byte, opts SendOptions) 
 		size, err := st.send.piece(ctx, len(rest), most)
 		if err == nil {
 			h := frame.Header{Type: frame.TypeData, Stream: st.id, Flags: dataFlags(opts, size < len(rest))}
-			var pos uint64
-			if pos, err = st.queueFrame(ctx, h, rest[:size]); err == nil && h.Flags&frame.FlagEnd != 0 {
-				st.send.setPosition(pos)
-			}
+			err = st.queueMessage(ctx, h, rest[:size])
 		}
 		if err != nil {
 			if len(rest) < len(msg) {
@@ -112,13 +105,41 @@ func (st *Stream) CloseSend(ctx context.Context, trailer []byte) error {
 	if err := st.send.begin(); err != nil {
 		return err
 	}
-	pos, err := st.queueFrame(ctx, frame.Header{Type: frame.TypeEnd, Stream: st.id}, trailer)
-	if err != nil {
-		st.send.release()
+	err := st.queueLast(ctx, frame.Header{Type: frame.TypeEnd, Stream: st.id}, trailer)
+	st.send.release()
+	return err
+}
+
+func (st *Stream) queueMessage(ctx context.Context, h frame.Header, piece []byte) error {
+	if h.Flags&frame.FlagEnd != 0 {
+		return st.queueLast(ctx, h, piece)
+	}
+	_, err := st.queueFrame(ctx, h, piece)
+	return err
+}
+
+// queueLast queues the frame that ends the direction.
+//
+// The accepting end counts the stream as ended before the peer can know it, or
+// the peer's next OPEN could find one stream too many. The opening end counts it
+// afterwards, or its own next OPEN could come first.
+func (st *Stream) queueLast(ctx context.Context, h frame.Header, payload []byte) error {
+	if !st.opener {
+		st.ended(st.send.end())
+	}
+	pos, err := st.queueFrame(ctx, h, payload)
+	switch {
+	case err == nil:
+		st.send.setPosition(pos)
+	case !st.opener: // the end was announced to nobody: what is left is to give up
+		st.s.queued(st.s.out.putReset(st.send.position(), st.id, ResetCancel, ""))
+		return err
+	default:
 		return err
 	}
-	st.send.setPosition(pos)
-	st.ended(st.send.end())
+	if st.opener {
+		st.ended(st.send.end())
+	}
 	return nil
 }
 
@@ -162,7 +183,6 @@ func (h *sendHalf) release() {
 func (h *sendHalf) end() int32 {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.busy = false
 	if h.err != nil {
 		return 0
 	}

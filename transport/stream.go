@@ -106,6 +106,9 @@ func (st *Stream) abort(cause error, n notice) {
 	st.onAbort = nil
 	st.mu.Unlock()
 
+	if !st.opener { // for the order see queueLast
+		st.ended(ended)
+	}
 	if n == tellPeer {
 		code, reason := ResetCancel, ""
 		if r := (*ResetError)(nil); errors.As(cause, &r) {
@@ -113,7 +116,9 @@ func (st *Stream) abort(cause error, n notice) {
 		}
 		st.s.queued(st.s.out.putReset(st.send.position(), st.id, code, reason))
 	}
-	st.ended(ended)
+	if st.opener {
+		st.ended(ended)
+	}
 	if f != nil {
 		f(cause)
 	}
