@@ -12,12 +12,23 @@ import (
 	"github.com/parley-rpc/parley/transport/pipe"
 )
 
-func wantClose(t *testing.T, err error, code transport.CloseCode, remote bool) {
+// byPeer and foundHere are the two kinds of a *transport.CloseError.
+func byPeer(code transport.CloseCode) transport.CloseError {
+	return transport.CloseError{Code: code, Remote: true}
+}
+
+func foundHere(code transport.CloseCode) transport.CloseError {
+	return transport.CloseError{Code: code}
+}
+
+// wantClose checks an error of NextReader and returns its reason.
+func wantClose(t *testing.T, err error, want transport.CloseError) string {
 	t.Helper()
 	var closed *transport.CloseError
-	if !errors.As(err, &closed) || closed.Code != code || closed.Remote != remote {
-		t.Fatalf("got %v, want close code %d, remote %t", err, code, remote)
+	if !errors.As(err, &closed) || closed.Code != want.Code || closed.Remote != want.Remote {
+		t.Fatalf("got %v, want %+v", err, want)
 	}
+	return closed.Reason
 }
 
 func TestCloseCodeArrivesBehindTheMessagesBeforeIt(t *testing.T) {
@@ -31,13 +42,11 @@ func TestCloseCodeArrivesBehindTheMessagesBeforeIt(t *testing.T) {
 			t.Fatalf("got %q", got)
 		}
 		for range 2 {
-			err := nextReader(a)
-			wantClose(t, err, transport.CloseGoingAway, true)
-			if got := err.(*transport.CloseError).Reason; got != "bye" {
+			if got := wantClose(t, nextReader(a), byPeer(transport.CloseGoingAway)); got != "bye" {
 				t.Fatalf("reason %q", got)
 			}
 		}
-		wantClose(t, a.WriteMessage(nil), transport.CloseGoingAway, true)
+		wantClose(t, a.WriteMessage(nil), byPeer(transport.CloseGoingAway))
 		if err := a.Close(transport.CloseNormal, ""); err != nil {
 			t.Fatal(err)
 		}
@@ -76,7 +85,7 @@ func TestFirstCloseDecides(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	wantClose(t, nextReader(a), transport.CloseServiceRestart, true)
+	wantClose(t, nextReader(a), byPeer(transport.CloseServiceRestart))
 	if err := d.WriteMessage(nil); !errors.Is(err, pipe.ErrClosed) {
 		t.Fatalf("write after Close: %v", err)
 	}
@@ -116,8 +125,7 @@ func TestCloseFollowsTheRulesOfACloseFrame(t *testing.T) {
 				}
 				return
 			}
-			wantClose(t, err, tt.want.Code, true)
-			if got := err.(*transport.CloseError).Reason; got != tt.want.Reason {
+			if got := wantClose(t, err, byPeer(tt.want.Code)); got != tt.want.Reason {
 				t.Fatalf("reason %q, want %q", got, tt.want.Reason)
 			}
 		})

@@ -158,12 +158,12 @@ func TestMessageOverTheReadLimitIsRefused(t *testing.T) {
 	write(t, d, "12345")
 	read(t, a)
 	for range 2 {
-		wantClose(t, nextReader(a), transport.CloseMessageTooBig, false)
+		wantClose(t, nextReader(a), foundHere(transport.CloseMessageTooBig))
 	}
 	if err := a.Close(transport.CloseMessageTooBig, "too big"); err != nil {
 		t.Fatal(err)
 	}
-	wantClose(t, nextReader(d), transport.CloseMessageTooBig, true)
+	wantClose(t, nextReader(d), byPeer(transport.CloseMessageTooBig))
 }
 
 func TestTwoReadersAtOncePanic(t *testing.T) {

@@ -235,9 +235,9 @@ func TestFailMakesTheReaderFindFaultBehindTheMessages(t *testing.T) {
 	write(t, d, "fine")
 	a.Fail(&transport.CloseError{Code: transport.CloseUnsupportedData})
 	read(t, a)
-	wantClose(t, nextReader(a), transport.CloseUnsupportedData, false)
+	wantClose(t, nextReader(a), foundHere(transport.CloseUnsupportedData))
 	if err := a.Close(transport.CloseUnsupportedData, "text"); err != nil {
 		t.Fatal(err)
 	}
-	wantClose(t, nextReader(d), transport.CloseUnsupportedData, true)
+	wantClose(t, nextReader(d), byPeer(transport.CloseUnsupportedData))
 }

@@ -4,8 +4,9 @@ import (
 	"io"
 	"testing"
 
-	"github.com/parley-rpc/parley/transport/pipe"
 	"go.uber.org/goleak"
+
+	"github.com/parley-rpc/parley/transport/pipe"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
