@@ -1,0 +1,120 @@
+package ws
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/gorilla/websocket"
+
+	"github.com/parley-rpc/parley/transport"
+)
+
+// A Close takes closeFrameWait + closeDrainWait at most; closeCut is when the
+// socket is cut whatever it is doing.
+const (
+	closeFrameWait = 400 * time.Millisecond
+	closeDrainWait = 400 * time.Millisecond
+	closeCut       = closeFrameWait + closeDrainWait + 50*time.Millisecond
+)
+
+// Close ends the link within a second; the package comment says how. With
+// CloseAbnormal and CloseTLSHandshake, which no close frame may carry, it cuts
+// the connection without one; other codes that may not be sent become
+// CloseInternalError. The error says that the peer could not be told. Later calls
+// wait for the first and return what it returned.
+func (c *Conn) Close(code transport.CloseCode, reason string) error {
+	c.closing.Do(func() { c.closeErr = c.close(code, reason) })
+	return c.closeErr
+}
+
+func (c *Conn) close(code transport.CloseCode, reason string) error {
+	conn := bottom(c.in.conn)
+	cut := time.AfterFunc(closeCut, func() { _ = conn.Close() })
+	defer cut.Stop()
+
+	c.in.shut()
+	said, err := c.sayClose(code, reason)
+	if said && c.awaitsPeer() {
+		c.endWriting()
+		c.in.drain(closeDrainWait)
+	}
+	_ = conn.Close()
+	c.pong.stop()
+	c.pong.wait()
+	return err
+}
+
+// sayClose sends the close frame, if code has one. A peer that closed first gets
+// its own code back (RFC 6455, section 5.5.1).
+func (c *Conn) sayClose(code transport.CloseCode, reason string) (said bool, err error) {
+	if got := c.peerClosed.Load(); got != 0 {
+		code, reason = transport.CloseCode(got), ""
+	}
+	if code == transport.CloseAbnormal || code == transport.CloseTLSHandshake {
+		return false, nil
+	}
+	frame := closeFrame(code, reason)
+	err = c.ws.WriteControl(websocket.CloseMessage, frame, time.Now().Add(closeFrameWait))
+	if err != nil && !errors.Is(err, websocket.ErrCloseSent) {
+		return false, fmt.Errorf("ws: close frame not sent: %w", err)
+	}
+	return true, nil // ErrCloseSent: gorilla has told a peer that broke the framing
+}
+
+// awaitsPeer tells whether the socket stays open until the peer closes its own.
+// A server that has both sent and received a close frame closes first.
+func (c *Conn) awaitsPeer() bool {
+	return !c.server || c.peerClosed.Load() == 0
+}
+
+// endWriting tells the peer that nothing follows: by TLS, if it is there, and
+// by TCP.
+func (c *Conn) endWriting() {
+	type halfCloser interface{ CloseWrite() error }
+	if conn, ok := c.in.conn.(halfCloser); ok {
+		_ = conn.CloseWrite()
+	}
+	if under, ok := bottom(c.in.conn).(halfCloser); ok {
+		_ = under.CloseWrite()
+	}
+}
+
+// closeFrame is the payload of a close frame. A code that must not be sent (RFC
+// 6455, section 7.4) becomes CloseInternalError.
+func closeFrame(code transport.CloseCode, reason string) []byte {
+	if code != transport.CloseNoStatus && !sendable(code) {
+		code = transport.CloseInternalError
+	}
+	return websocket.FormatCloseMessage(int(code), cutReason(reason))
+}
+
+func sendable(code transport.CloseCode) bool {
+	switch {
+	case code >= transport.CloseNormal && code <= transport.CloseUnsupportedData,
+		code >= transport.CloseInvalidPayload && code <= transport.CloseTryAgainLater,
+		code >= 3000 && code <= 4999:
+		return true
+	}
+	return false
+}
+
+// maxReason is how many bytes a control frame leaves for the reason of a close
+// (RFC 6455, section 5.5).
+const maxReason = 123
+
+// cutReason cuts s to maxReason bytes, at the start of a rune, and makes it the
+// UTF-8 that a close frame has to carry.
+func cutReason(s string) string {
+	s = strings.ToValidUTF8(s, "\ufffd")
+	if len(s) <= maxReason {
+		return s
+	}
+	n := maxReason
+	for n > 0 && !utf8.RuneStart(s[n]) {
+		n--
+	}
+	return s[:n]
+}

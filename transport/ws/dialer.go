@@ -1,0 +1,107 @@
+package ws
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"slices"
+	"time"
+)
+
+// Dialer makes WebSockets to servers. The zero value is ready for use. It may be
+// used by several goroutines at once and is not changed meanwhile.
+type Dialer struct {
+	// Header is sent with the handshake. Host replaces the URL's in the request;
+	// the headers of the handshake itself are refused.
+	Header http.Header
+
+	// TLSConfig is used for wss. Without a ServerName it is the URL's host.
+	// NextProtos is ignored: a WebSocket runs over HTTP/1.1.
+	TLSConfig *tls.Config
+
+	// Proxy returns the HTTP proxy for a request, "http" or "https", or nil for
+	// none; http.ProxyFromEnvironment if nil. The connection is tunnelled by
+	// CONNECT. A user in the proxy's URL becomes its Proxy-Authorization.
+	Proxy func(*http.Request) (*url.URL, error)
+
+	// NetDial makes the TCP connection, to the proxy if there is one; a net.Dialer
+	// if nil.
+	NetDial func(ctx context.Context, network, addr string) (net.Conn, error)
+
+	// Jar gives the cookies to send and takes those of the server's answer.
+	Jar http.CookieJar
+
+	// HandshakeTimeout bounds a dial as a whole: connection, proxy, TLS and
+	// upgrade; 10 s if zero. The context bounds it too.
+	HandshakeTimeout time.Duration
+
+	// ReadLimit is the size in bytes of the largest message that is accepted; 1
+	// MiB if zero. It is checked against what a frame announces, before anything is
+	// buffered.
+	ReadLimit int64
+
+	// Subprotocols are what the client speaks, best first; Subprotocol if empty.
+	// A token "parley.bearer.<credential>" is offered too, but never accepted.
+	Subprotocols []string
+}
+
+// ownHeaders are those that Dial writes itself.
+var ownHeaders = []string{
+	"Connection", "Upgrade", "Content-Length", "Transfer-Encoding",
+	"Sec-Websocket-Key", "Sec-Websocket-Version", "Sec-Websocket-Protocol", "Sec-Websocket-Extensions",
+}
+
+// Validate names the first field that cannot be used. Dial checks by itself.
+func (d *Dialer) Validate() error {
+	if err := d.check(); err != nil {
+		return fmt.Errorf("ws: Dialer.%w", err)
+	}
+	return nil
+}
+
+func (d *Dialer) check() error {
+	for name := range d.Header {
+		if slices.Contains(ownHeaders, http.CanonicalHeaderKey(name)) {
+			return fmt.Errorf("Header: %s belongs to the handshake", name)
+		}
+	}
+	switch {
+	case d.HandshakeTimeout < 0:
+		return fmt.Errorf("HandshakeTimeout is negative: %v", d.HandshakeTimeout)
+	case d.ReadLimit < 0:
+		return fmt.Errorf("ReadLimit is negative: %d", d.ReadLimit)
+	}
+	return checkSubprotocols(d.Subprotocols)
+}
+
+// Dial connects to a WebSocket server at a URL with the scheme ws or wss (http
+// and https mean the same). Every error is a *HandshakeError. ctx ends the
+// dial; once Dial has returned it has no effect on the connection.
+func (d *Dialer) Dial(ctx context.Context, url string) (*Conn, error) {
+	a := newAttempt(d)
+	if err := a.prepare(url); err != nil {
+		return nil, a.failed(StageConfig, err)
+	}
+	timeout := d.HandshakeTimeout
+	if timeout == 0 {
+		timeout = defaultHandshakeTimeout
+	}
+	bounded, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+
+	c, stage, err := a.run(bounded)
+	switch {
+	case err == nil:
+		return c, nil
+	case a.failure.Status != 0: // an answer says more than that time is up
+	case ctx.Err() != nil:
+		err = ctx.Err()
+	case bounded.Err() != nil:
+		err = fmt.Errorf("not done within %v: %w", timeout, os.ErrDeadlineExceeded)
+	}
+	return nil, a.failed(stage, err)
+}

@@ -1,0 +1,151 @@
+package ws
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"unicode"
+)
+
+// Stage is the part of a dial that failed.
+type Stage string
+
+// The stages of a dial, in order.
+const (
+	StageConfig  Stage = "config"  // the Dialer or the URL cannot be used; nothing was sent
+	StageConnect Stage = "connect" // name lookup and TCP
+	StageProxy   Stage = "proxy"   // the proxy did not let the connection through
+	StageTLS     Stage = "tls"     // RFC 6455 calls it 1015
+	StageUpgrade Stage = "upgrade" // the server did not upgrade the connection
+)
+
+// HandshakeError is every error that Dial returns. Its text says in plain words
+// what happened. Neither the user and the query of the URL are in it, nor a bearer
+// token that was offered among the subprotocols.
+type HandshakeError struct {
+	URL   string // without user, query and fragment
+	Stage Stage
+
+	// What the server, or the proxy in StageProxy, answered. Status is 0 without
+	// an answer. Body is at most the first 1024 bytes.
+	Status int
+	Header http.Header
+	Body   string
+
+	Offered []string // the subprotocols that this client offered
+	Server  []string // those that the server says it speaks, if it says so
+
+	reason string
+	err    error
+}
+
+func (e *HandshakeError) Error() string {
+	text := "ws: dial"
+	for _, part := range []string{e.URL, e.reason} {
+		if part != "" {
+			text += " " + part + ":"
+		}
+	}
+	if e.err == nil {
+		return strings.TrimSuffix(text, ":")
+	}
+	return text + " " + e.err.Error()
+}
+
+// Unwrap returns the cause, if there is one: an error of package net, crypto/tls
+// or crypto/x509, the error of the context that ended the dial, or
+// os.ErrDeadlineExceeded for HandshakeTimeout.
+func (e *HandshakeError) Unwrap() error { return e.err }
+
+// answered fills in what the server said instead of upgrading.
+func (e *HandshakeError) answered(resp *http.Response, body string) {
+	e.Status, e.Header, e.Body = resp.StatusCode, resp.Header, body
+	if versions := resp.Header.Get(versionsHeader); versions != "" {
+		for v := range strings.SplitSeq(versions, ",") {
+			e.Server = append(e.Server, printable(strings.TrimSpace(v), 100))
+		}
+	}
+	e.reason = e.verdict()
+	if said := firstLine(body, resp.Header); said != "" {
+		e.reason += ": " + said
+	}
+}
+
+// refusedByProxy fills in what a proxy said instead of making a tunnel.
+func (e *HandshakeError) refusedByProxy(resp *http.Response, proxy, target, body string) {
+	e.Status, e.Header, e.Body = resp.StatusCode, resp.Header, body
+	e.reason = fmt.Sprintf("the proxy %s does not connect to %s (HTTP %d %s)",
+		proxy, target, e.Status, http.StatusText(e.Status))
+	if said := firstLine(body, resp.Header); said != "" {
+		e.reason += ": " + said
+	}
+}
+
+// verdict says what the answer means.
+func (e *HandshakeError) verdict() string {
+	status := fmt.Sprintf("HTTP %d %s", e.Status, http.StatusText(e.Status))
+	status = strings.TrimSpace(status)
+	switch {
+	case e.Status == http.StatusSwitchingProtocols:
+		return "what answered is no WebSocket server: the headers of its answer (" + status + ") do not fit the handshake"
+	case e.Server != nil:
+		return fmt.Sprintf("no version in common: the server speaks %s, this client offered %s (%s)",
+			list(e.Server), list(e.Offered), status)
+	case e.Status/100 == 3:
+		return "redirected (" + status + ") to " + redirectTarget(e.Header) + ": dial that instead, redirects are not followed"
+	case e.Status == http.StatusUnauthorized:
+		return "the server wants other credentials (" + status + ")"
+	case e.Status == http.StatusForbidden:
+		return "the server refuses this client or its origin (" + status + ")"
+	case e.Status == http.StatusUpgradeRequired && e.Header.Get("Sec-Websocket-Version") != "":
+		return "the server speaks another version of the WebSocket protocol: " +
+			printable(e.Header.Get("Sec-Websocket-Version"), 40) + " (" + status + ")"
+	case e.Status/100 == 2, e.Status == http.StatusNotFound, e.Status == http.StatusMethodNotAllowed,
+		e.Status == http.StatusUpgradeRequired:
+		return "not a WebSocket endpoint (" + status + ")"
+	case e.Status/100 == 5:
+		return "the server, or a proxy before it, cannot serve (" + status + ")"
+	}
+	return "the server refuses the handshake (" + status + ")"
+}
+
+func redirectTarget(h http.Header) string {
+	u, err := url.Parse(h.Get("Location"))
+	if err != nil || u.String() == "" {
+		return "nowhere"
+	}
+	return printable(shown(u), 200)
+}
+
+// shown is u without what may be secret.
+func shown(u *url.URL) string {
+	v := *u
+	v.User, v.RawQuery, v.ForceQuery, v.Fragment, v.RawFragment = nil, "", false, "", ""
+	if v.Opaque != "" {
+		v.Opaque = "..." // of "user:password@host" it is the password
+	}
+	return v.String()
+}
+
+// firstLine is the first line of a body that is plain text.
+func firstLine(body string, h http.Header) string {
+	if kind := h.Get("Content-Type"); kind != "" && !strings.HasPrefix(kind, "text/plain") {
+		return ""
+	}
+	line, _, _ := strings.Cut(strings.TrimSpace(body), "\n")
+	return printable(strings.TrimSpace(line), 300)
+}
+
+// printable is the beginning of s, fit for a log.
+func printable(s string, bytes int) string {
+	if len(s) > bytes {
+		s = s[:bytes] + "..."
+	}
+	return strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return '?'
+		}
+		return r
+	}, strings.ToValidUTF8(s, "?"))
+}

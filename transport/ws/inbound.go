@@ -1,0 +1,125 @@
+package ws
+
+import (
+	"errors"
+	"io"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// inbound is the receiving half of a connection. gorilla reads it through
+// readConn, so that an error of the network (a *lostError) can be told from one
+// in the framing, and so that Close can take the receiving half over.
+type inbound struct {
+	conn   net.Conn
+	closed atomic.Bool // set by Close: gorilla reads nothing any more
+
+	mu     sync.Mutex // held while reading conn
+	budget int64      // bytes that may still be read, or unlimited
+}
+
+const unlimited = -1
+
+var errBudget = errors.New("response header too large")
+
+func (in *inbound) read(p []byte) (int, error) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if in.closed.Load() {
+		return 0, &lostError{errClosed}
+	}
+	if in.budget != unlimited {
+		if in.budget == 0 {
+			return 0, &lostError{errBudget}
+		}
+		p = p[:min(int64(len(p)), in.budget)]
+	}
+	n, err := in.conn.Read(p)
+	if in.budget != unlimited {
+		in.budget -= int64(n)
+	}
+	if err != nil {
+		return n, in.lost(err)
+	}
+	return n, nil
+}
+
+func (in *inbound) lost(err error) error {
+	switch {
+	case in.closed.Load():
+		err = errClosed
+	case errors.Is(err, io.EOF):
+		err = errNoCloseFrame
+	}
+	return &lostError{err}
+}
+
+// setBudget limits how much may be read: n bytes, or unlimited.
+func (in *inbound) setBudget(n int64) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	in.budget = n
+}
+
+// shut makes the read that is waiting, if any, and all later ones fail.
+func (in *inbound) shut() {
+	in.closed.Store(true)
+	_ = in.conn.SetReadDeadline(time.Unix(1, 0))
+}
+
+// drain reads and forgets until the peer has closed its half or the wait is
+// over. A socket that is closed with something unread resets the connection, and
+// the reset may overtake the close frame. It may only be called after shut.
+func (in *inbound) drain(wait time.Duration) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	conn := bottom(in.conn)
+	_ = conn.SetReadDeadline(time.Now().Add(wait))
+	buf := make([]byte, 4<<10)
+	for {
+		if _, err := conn.Read(buf); err != nil {
+			return
+		}
+	}
+}
+
+// readConn is what gorilla sees of a connection: the connection, read through
+// its inbound.
+type readConn struct {
+	net.Conn
+	in *inbound
+}
+
+func (c readConn) Read(p []byte) (int, error) { return c.in.read(p) }
+
+// readTCPConn is readConn for TCP. It embeds the concrete type because
+// net.Buffers uses writev only on a connection with the unexported method that
+// *net.TCPConn promotes.
+type readTCPConn struct {
+	*net.TCPConn
+	in *inbound
+}
+
+func (c readTCPConn) Read(p []byte) (int, error) { return c.in.read(p) }
+
+func (in *inbound) wrap() net.Conn {
+	if tcp, ok := in.conn.(*net.TCPConn); ok {
+		return readTCPConn{tcp, in}
+	}
+	return readConn{in.conn, in}
+}
+
+// bottom is the connection under the TLS of conn, or under that of a proxy. It is
+// what can be closed at once: a tls.Conn first takes up to five seconds to send
+// its alert.
+func bottom(conn net.Conn) net.Conn {
+	for {
+		c, ok := conn.(interface{ NetConn() net.Conn })
+		if !ok {
+			return conn
+		}
+		conn = c.NetConn()
+	}
+}

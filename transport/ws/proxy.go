@@ -1,0 +1,114 @@
+package ws
+
+import (
+	"bufio"
+	"context"
+	"crypto/tls"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"time"
+)
+
+// proxyServer is an HTTP proxy.
+type proxyServer struct {
+	addr   string // host:port
+	host   string
+	secure bool
+	user   *url.Userinfo
+}
+
+// proxy is the one to go through, or nil.
+func (a *attempt) proxy() (*proxyServer, error) {
+	find := a.dialer.Proxy
+	if find == nil {
+		find = http.ProxyFromEnvironment
+	}
+	u := a.target.httpURL()
+	via, err := find(&http.Request{Method: http.MethodGet, URL: u, Host: u.Host, Header: a.header.Clone()})
+	if err != nil {
+		return nil, fmt.Errorf("no proxy found: %w", err)
+	}
+	if via == nil {
+		return nil, nil
+	}
+	p := &proxyServer{host: via.Hostname(), user: via.User}
+	port := "80"
+	switch via.Scheme {
+	case "http":
+	case "https":
+		p.secure, port = true, "443"
+	default:
+		return nil, fmt.Errorf("proxy with the scheme %.20q: only http and https are supported (Dialer.NetDial can do others)", via.Scheme)
+	}
+	if p.host == "" {
+		return nil, errors.New("the URL of the proxy names no host")
+	}
+	if via.Port() != "" {
+		port = via.Port()
+	}
+	p.addr = net.JoinHostPort(p.host, port)
+	return p, nil
+}
+
+// tunnel asks the proxy at the other end of conn for a connection to the target
+// (RFC 9110, section 9.3.6).
+func (a *attempt) tunnel(ctx context.Context, conn net.Conn, via *proxyServer) (net.Conn, error) {
+	if via.secure {
+		cfg := tlsConfig(a.dialer.TLSConfig, via.host)
+		cfg.ServerName = via.host
+		secure := tls.Client(conn, cfg)
+		if err := secure.HandshakeContext(ctx); err != nil {
+			return nil, fmt.Errorf("proxy %s: TLS failed: %w", via.addr, err)
+		}
+		conn = secure
+	}
+	stop := context.AfterFunc(ctx, func() { _ = bottom(conn).Close() })
+	err := a.askProxy(conn, via)
+	if !stop() && err == nil {
+		err = ctx.Err()
+	}
+	if err != nil && !errors.Is(err, a.failure) {
+		err = fmt.Errorf("proxy %s: %w", via.addr, err)
+	}
+	return conn, err
+}
+
+func (a *attempt) askProxy(conn net.Conn, via *proxyServer) error {
+	ask := &http.Request{
+		Method: http.MethodConnect,
+		URL:    &url.URL{Opaque: a.target.addr},
+		Host:   a.target.addr,
+		Header: make(http.Header),
+	}
+	if via.user != nil {
+		password, _ := via.user.Password()
+		credential := base64.StdEncoding.EncodeToString([]byte(via.user.Username() + ":" + password))
+		ask.Header.Set("Proxy-Authorization", "Basic "+credential)
+	}
+	if err := ask.Write(conn); err != nil {
+		return err
+	}
+	r := bufio.NewReader(io.LimitReader(conn, maxResponse))
+	resp, err := http.ReadResponse(r, ask)
+	if errors.Is(err, io.ErrUnexpectedEOF) {
+		return errors.New("closed the connection without an answer to CONNECT")
+	}
+	if err != nil {
+		return errors.New("no answer to CONNECT: " + printable(err.Error(), 200))
+	}
+	if resp.StatusCode/100 != 2 {
+		_ = conn.SetReadDeadline(time.Now().Add(time.Second)) // for a body without an end
+		body, _ := io.ReadAll(io.LimitReader(resp.Body, maxBody))
+		a.failure.refusedByProxy(resp, via.addr, a.target.addr, string(body))
+		return a.failure
+	}
+	if r.Buffered() > 0 {
+		return errors.New("sends data of its own behind its answer to CONNECT")
+	}
+	return nil
+}

@@ -1,0 +1,111 @@
+package ws
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+)
+
+// Subprotocol is version 1 of Parley, as it is offered and chosen in the
+// handshake.
+const Subprotocol = "parley.v1"
+
+// versionsHeader names, in a refusal, the subprotocols that the server speaks.
+const versionsHeader = "Parley-Versions"
+
+// bearerPrefix begins a token that carries a credential, because a script in a
+// browser can set no header. It is never chosen, echoed or printed.
+const bearerPrefix = "parley.bearer."
+
+func isBearer(token string) bool {
+	return len(token) >= len(bearerPrefix) && strings.EqualFold(token[:len(bearerPrefix)], bearerPrefix)
+}
+
+// withoutBearers is what of tokens may be chosen and shown.
+func withoutBearers(tokens []string) []string {
+	return slices.DeleteFunc(slices.Clone(tokens), isBearer)
+}
+
+// offered returns the subprotocols that r asks for, in its order of preference
+// and without credentials. It fails on what is no list of tokens.
+func offered(r *http.Request) ([]string, error) {
+	var tokens []string
+	for _, line := range r.Header.Values("Sec-WebSocket-Protocol") {
+		for token := range strings.SplitSeq(line, ",") {
+			token = strings.Trim(token, " \t")
+			switch {
+			case token == "": // RFC 9110, section 5.6.1: empty elements are skipped
+			case !isToken(token):
+				return nil, fmt.Errorf("element %d of the list is not a token", len(tokens)+1)
+			default:
+				tokens = append(tokens, token)
+			}
+		}
+	}
+	return withoutBearers(tokens), nil
+}
+
+// choose returns the first of spoken that is offered, or "".
+func choose(spoken, offered []string) string {
+	for _, p := range spoken {
+		if !isBearer(p) && slices.Contains(offered, p) {
+			return p
+		}
+	}
+	return ""
+}
+
+// spoken is what is spoken when a config says protocols.
+func spoken(protocols []string) []string {
+	if len(protocols) == 0 {
+		return []string{Subprotocol}
+	}
+	return protocols
+}
+
+// checkSubprotocols checks a config's field: tokens, each of them once.
+func checkSubprotocols(protocols []string) error {
+	for i, p := range protocols {
+		if !isToken(p) {
+			if isBearer(p) {
+				p = bearerPrefix + "..."
+			}
+			return fmt.Errorf("Subprotocols[%d]: %q is not a token", i, p)
+		}
+		if slices.Contains(protocols[:i], p) {
+			return fmt.Errorf("Subprotocols[%d] is there twice", i)
+		}
+	}
+	return nil
+}
+
+// isToken tells whether s is a token (RFC 9110, section 5.6.2).
+func isToken(s string) bool {
+	const marks = "!#$%&'*+-.^_`|~"
+	for i := range len(s) {
+		c := s[i]
+		letter := 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z'
+		if !letter && (c < '0' || c > '9') && strings.IndexByte(marks, c) < 0 {
+			return false
+		}
+	}
+	return s != ""
+}
+
+// list shows tokens, as many as fit into a line.
+func list(tokens []string) string {
+	const room = 200
+	var b strings.Builder
+	for i, token := range tokens {
+		if b.Len()+len(token) > room {
+			fmt.Fprintf(&b, " and %d more", len(tokens)-i)
+			break
+		}
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		b.WriteString(token)
+	}
+	return b.String()
+}

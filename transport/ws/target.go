@@ -1,0 +1,62 @@
+package ws
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"strings"
+)
+
+// target is where a dial goes.
+type target struct {
+	url    *url.URL // ws or wss
+	secure bool
+	addr   string // host:port
+}
+
+// parseTarget parses a URL of RFC 6455, section 3. http and https stand for ws
+// and wss, as in browsers.
+func parseTarget(raw string) (target, error) {
+	u, err := url.Parse(raw)
+	if err != nil {
+		var parse *url.Error
+		if errors.As(err, &parse) && !strings.Contains(raw, "@") {
+			return target{}, fmt.Errorf("malformed URL: %w", parse.Err) // without the URL itself
+		}
+		return target{}, errors.New("malformed URL") // the rest may be a password
+	}
+	t := target{url: u}
+	port := "80"
+	switch u.Scheme {
+	case "ws", "http":
+		u.Scheme = "ws"
+	case "wss", "https":
+		u.Scheme, t.secure, port = "wss", true, "443"
+	default:
+		return target{url: u}, fmt.Errorf("scheme %.20q: want ws or wss", u.Scheme)
+	}
+	switch {
+	case u.Hostname() == "":
+		return t, errors.New("the URL names no host")
+	case u.User != nil:
+		return t, errors.New("a WebSocket URL carries no credentials: send them in a header (Dialer.Header)")
+	case u.Fragment != "" || u.RawFragment != "":
+		return t, errors.New("a WebSocket URL has no fragment (#): write it as %23")
+	}
+	if u.Port() != "" {
+		port = u.Port()
+	}
+	t.addr = net.JoinHostPort(u.Hostname(), port)
+	return t, nil
+}
+
+// httpURL is the target in the terms of net/http, for proxies and cookies.
+func (t target) httpURL() *url.URL {
+	u := *t.url
+	u.Scheme = "http"
+	if t.secure {
+		u.Scheme = "https"
+	}
+	return &u
+}

@@ -1,0 +1,189 @@
+package ws
+
+import (
+	"bufio"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/gorilla/websocket"
+)
+
+const (
+	defaultHandshakeTimeout = 10 * time.Second
+	defaultReadLimit        = 1 << 20
+)
+
+// Upgrader makes WebSockets of HTTP requests. The zero value is ready for use.
+// It may be used by several goroutines at once and is not changed meanwhile.
+type Upgrader struct {
+	// Origins are the pages that may connect beside those of the server's own
+	// origin: "https://example.com", "https://*.example.com" (every name under it,
+	// not itself), "http://localhost:*" (any port), "null" (sandboxed pages and
+	// files), "*" (every page). Without a port the scheme's is meant. A request
+	// without an Origin header does not come from a page and is let through.
+	Origins []string
+
+	// HandshakeTimeout bounds the writing of the answer; 10 s if zero. Reading the
+	// request is bounded by the http.Server.
+	HandshakeTimeout time.Duration
+
+	// ReadLimit is the size in bytes of the largest message that is accepted; 1
+	// MiB if zero. It is checked against what a frame announces, before anything is
+	// buffered.
+	ReadLimit int64
+
+	// Subprotocols are what the server speaks, best first; Subprotocol if empty.
+	Subprotocols []string
+}
+
+// Validate names the first field that cannot be used. Upgrade does not check: an
+// Origins element that is no pattern lets nobody in.
+func (u *Upgrader) Validate() error {
+	err := checkPatterns(u.Origins)
+	switch {
+	case err != nil:
+	case u.HandshakeTimeout < 0:
+		err = fmt.Errorf("HandshakeTimeout is negative: %v", u.HandshakeTimeout)
+	case u.ReadLimit < 0:
+		err = fmt.Errorf("ReadLimit is negative: %d", u.ReadLimit)
+	default:
+		err = checkSubprotocols(u.Subprotocols)
+	}
+	if err != nil {
+		return fmt.Errorf("ws: Upgrader.%w", err)
+	}
+	return nil
+}
+
+// Upgrade answers the handshake of a client (RFC 6455, section 4.2). When it
+// returns an error, the client has been answered with an HTTP status and a text
+// that says what is wrong, or is gone.
+//
+// Nothing is upgraded that would have to be closed at once: the origin and the
+// subprotocol are checked before. What w.Header holds is sent along, so that a
+// handler can set a cookie. The handler should return soon: until then the
+// buffers of the HTTP server stay in memory. The request's context ends then,
+// the connection does not; and the deadlines of the HTTP server are lifted.
+func (u *Upgrader) Upgrade(w http.ResponseWriter, r *http.Request) (*Conn, error) {
+	subprotocol, refused := u.check(r)
+	if refused != nil {
+		refused.answer(w)
+		return nil, refused
+	}
+
+	c := &Conn{server: true}
+	limit := u.ReadLimit
+	if limit == 0 {
+		limit = defaultReadLimit
+	}
+	timeout := u.HandshakeTimeout
+	if timeout == 0 {
+		timeout = defaultHandshakeTimeout
+	}
+	up := websocket.Upgrader{
+		HandshakeTimeout: timeout,
+		ReadBufferSize:   readBufferSize,
+		WriteBufferSize:  serverBufferSize,
+		WriteBufferPool:  &serverBuffers,
+		CheckOrigin:      func(*http.Request) bool { return true }, // checked
+		Error: func(w http.ResponseWriter, _ *http.Request, status int, reason error) {
+			http.Error(w, reason.Error(), status)
+		},
+	}
+	ws, err := up.Upgrade(&hijacker{w, c}, r, answerHeader(w, subprotocol))
+	if err != nil {
+		return nil, fmt.Errorf("ws: upgrade: %w", err)
+	}
+	c.open(ws, limit)
+	return c, nil
+}
+
+// check decides whether r is upgraded, and to which subprotocol.
+func (u *Upgrader) check(r *http.Request) (string, *refusal) {
+	if refused := checkRequest(r); refused != nil {
+		return "", refused
+	}
+	if refused := u.checkOrigin(r); refused != nil {
+		return "", refused
+	}
+	speaks := spoken(u.Subprotocols)
+	offers, err := offered(r)
+	if err != nil {
+		return "", refuse(http.StatusBadRequest, "Sec-WebSocket-Protocol is malformed: %v.", err)
+	}
+	if chosen := choose(speaks, offers); chosen != "" {
+		return chosen, nil
+	}
+	offer := "the client offered none (Sec-WebSocket-Protocol)"
+	if len(offers) > 0 {
+		offer = "the client offered " + list(offers)
+	}
+	speaks = withoutBearers(speaks)
+	return "", refuse(http.StatusBadRequest, "No subprotocol in common: this server speaks %s; %s.", list(speaks), offer).
+		with(versionsHeader, list(speaks))
+}
+
+func (u *Upgrader) checkOrigin(r *http.Request) *refusal {
+	values := r.Header.Values("Origin")
+	if len(values) == 0 {
+		return nil // not a browser
+	}
+	if len(values) > 1 {
+		return refuse(http.StatusForbidden, "The request has %d Origin headers.", len(values))
+	}
+	if o, err := parseOrigin(values[0]); err == nil && o.isOriginOf(r) {
+		return nil
+	}
+	if allowed(u.Origins, values[0]) {
+		return nil
+	}
+	return refuse(http.StatusForbidden,
+		"Pages of the origin %.200q may not connect to %.200q. The server can allow them by its list of origins; "+
+			"a proxy before it has to pass the Host header on.", values[0], r.Host)
+}
+
+// answerHeader is what is sent beside the headers of the handshake.
+func answerHeader(w http.ResponseWriter, subprotocol string) http.Header {
+	header := w.Header().Clone()
+	if header == nil {
+		header = make(http.Header)
+	}
+	for _, name := range []string{
+		"Connection", "Upgrade", "Content-Length", "Content-Type", "Transfer-Encoding", "Trailer",
+		"Sec-Websocket-Accept", "Sec-Websocket-Extensions",
+	} {
+		header.Del(name)
+	}
+	header.Set("Sec-WebSocket-Protocol", subprotocol)
+	return header
+}
+
+// hijacker gives gorilla the connection through the Conn's inbound.
+type hijacker struct {
+	http.ResponseWriter
+	conn *Conn
+}
+
+func (h *hijacker) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	// ResponseController finds the Hijacker of a wrapped ResponseWriter.
+	conn, rw, err := http.NewResponseController(h.ResponseWriter).Hijack()
+	if errors.Is(err, http.ErrNotSupported) {
+		err = fmt.Errorf("a middleware hides the http.Hijacker of the server: %w", err)
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	h.conn.in.conn = conn
+	h.conn.in.budget = unlimited
+	return h.conn.in.wrap(), rw, nil
+}
+
+// isKey tells whether s is 16 bytes in base64.
+func isKey(s string) bool {
+	key, err := base64.StdEncoding.DecodeString(s)
+	return err == nil && len(key) == 16
+}
