@@ -28,7 +28,7 @@ func benchClient(b *testing.B) pingv1parley.PingServiceClient {
 }
 
 func BenchmarkUnary(b *testing.B) {
-	for _, inFlight := range []int{1, 64, 1000} {
+	for _, inFlight := range []int{1, 64, 1000, 4000} {
 		b.Run(fmt.Sprintf("inflight=%d", inFlight), func(b *testing.B) {
 			ping := benchClient(b)
 			req := &pingv1.PingRequest{Text: strings.Repeat("x", 100)}

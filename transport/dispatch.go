@@ -63,7 +63,7 @@ func (s *Session) takeHello(p []byte) (resume bool, err error) {
 	for _, st := range s.streams {
 		st.send.raiseBy(more)
 	}
-	s.freeSlot()
+	s.grantSlots()
 	s.mu.Unlock()
 	if s.side == Acceptor {
 		answer := frame.NoAnswer
@@ -219,7 +219,7 @@ func (s *Session) takeGoAway(p []byte) error {
 			unserved = append(unserved, st)
 		}
 	}
-	s.freeSlot()
+	s.opening.dismiss()
 	s.mu.Unlock()
 	for _, st := range unserved {
 		st.abort(&ResetError{Code: ResetRefused, Reason: info.Reason, Remote: true}, peerKnows)

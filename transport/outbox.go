@@ -25,14 +25,14 @@ type outbox struct {
 	pong     [frame.PingLen]byte
 	hasPong  bool
 	data     chunkQueue
-	queued   int           // bytes in data that are not taken
-	enqueued uint64        // bytes that data has ever been given
-	taken    uint64        // bytes that were ever taken of it
-	writes   uint64        // batches taken
-	writing  bool          // a batch is at the link
-	room     chan struct{} // closed when room appears; nil while nobody waits
-	err      error         // why nothing more is accepted
-	draining bool          // what is queued is still written
+	queued   int      // bytes in data that are not taken, and those granted to waiters
+	enqueued uint64   // bytes that data has ever been given
+	taken    uint64   // bytes that were ever taken of it
+	writes   uint64   // batches taken
+	writing  bool     // a batch is at the link
+	waiting  waitlist // for room in data
+	err      error    // why nothing more is accepted
+	draining bool     // what is queued is still written
 }
 
 func newOutbox(cfg *Config) *outbox {
@@ -44,26 +44,58 @@ func newOutbox(cfg *Config) *outbox {
 }
 
 // put queues a frame of a stream and returns the position behind it. If there is
-// no room it queues nothing and returns a channel that is closed when there is.
-func (o *outbox) put(h frame.Header, payload []byte) (pos uint64, room <-chan struct{}, err error) {
-	h.Length = uint64(len(payload))
+// no room it queues nothing and returns what to wait for: then putGranted or
+// giveUp has to follow.
+func (o *outbox) put(h frame.Header, payload []byte) (pos uint64, w *waiter, err error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.err != nil {
 		return 0, nil, o.err
 	}
 	size := frame.MaxHeaderLen + len(payload)
-	if o.queued > 0 && o.queued+size > o.limit {
-		if o.room == nil {
-			o.room = make(chan struct{})
-		}
-		return 0, o.room, nil
+	if !o.waiting.empty() || !o.fits(size) {
+		return 0, o.waiting.add(size), nil
 	}
 	return o.append(h, payload), nil, nil
 }
 
+// putGranted queues a frame for which room was granted.
+func (o *outbox) putGranted(w *waiter, h frame.Header, payload []byte) (pos uint64, err error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.err != nil {
+		return 0, o.err
+	}
+	o.queued -= w.size
+	return o.append(h, payload), nil
+}
+
+// giveUp ends waiting for room.
+func (o *outbox) giveUp(w *waiter) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.waiting.leave(w) {
+		o.queued -= w.size
+	}
+	o.grantRoom()
+}
+
+// fits tells whether there is room: a frame larger than the limit has to go alone.
+func (o *outbox) fits(size int) bool { return o.queued == 0 || o.queued+size <= o.limit }
+
+func (o *outbox) grantRoom() {
+	o.waiting.grant(func(size int) bool {
+		ok := o.fits(size)
+		if ok {
+			o.queued += size
+		}
+		return ok
+	})
+}
+
 // append queues a frame whether there is room or not.
 func (o *outbox) append(h frame.Header, payload []byte) (pos uint64) {
+	h.Length = uint64(len(payload))
 	c := o.data.grow(frame.MaxHeaderLen + len(payload))
 	before := len(c.buf)
 	c.buf = frame.AppendHeader(c.buf, h)
@@ -137,7 +169,9 @@ func (o *outbox) putPong(opaque [frame.PingLen]byte) {
 	o.ready.Signal()
 }
 
-func (o *outbox) empty() bool { return o.held || o.queued == 0 && o.alarmed == 0 && !o.hasPong }
+func (o *outbox) empty() bool {
+	return o.held || o.enqueued == o.taken && o.alarmed == 0 && !o.hasPong
+}
 
 // take waits for frames and returns the next batch of them, appended to parts.
 // The batch stays valid until written is called.
@@ -168,7 +202,7 @@ func (o *outbox) take(parts [][]byte) ([][]byte, error) {
 	o.taken += uint64(data)
 	o.writes++
 	o.writing = true
-	o.announceRoom()
+	o.grantRoom()
 	return parts, nil
 }
 
@@ -179,13 +213,6 @@ func (o *outbox) written() {
 	o.writing = false
 	o.urgent.freeTaken()
 	o.data.freeTaken()
-}
-
-func (o *outbox) announceRoom() {
-	if o.room != nil {
-		close(o.room)
-		o.room = nil
-	}
 }
 
 // progress tells the number of the batch being written and whether one is.
@@ -204,7 +231,7 @@ func (o *outbox) close(err error) {
 		o.err = err
 		o.draining = true
 	}
-	o.announceRoom()
+	o.waiting.dismiss()
 	o.ready.Signal()
 }
 
@@ -216,4 +243,5 @@ func (o *outbox) discard() {
 	o.data.clear()
 	o.urgent.clear()
 	o.queued, o.alarmed, o.hasPong = 0, 0, false
+	o.taken = o.enqueued
 }

@@ -206,15 +206,25 @@ func (h *sendHalf) piece(ctx context.Context, n, most int) (int, error) {
 			return size, nil
 		}
 		h.mu.Unlock()
-		if err := h.wait(ctx, nil); err != nil {
+		if _, err := h.wait(ctx, nil); err != nil {
 			return 0, err
 		}
 	}
 }
 
-// wait returns when there may be more credit or room is closed, or with the
+// waitRoom returns when w has its share of the outbox, or is sent away by its
+// end, or with the reason why waiting is in vain.
+func (h *sendHalf) waitRoom(ctx context.Context, w *waiter) error {
+	for {
+		if ready, err := h.wait(ctx, w.ready); ready || err != nil {
+			return err
+		}
+	}
+}
+
+// wait returns when there may be more credit, or room is closed, or with the
 // reason why waiting is in vain.
-func (h *sendHalf) wait(ctx context.Context, room <-chan struct{}) error {
+func (h *sendHalf) wait(ctx context.Context, room <-chan struct{}) (ready bool, err error) {
 	h.mu.Lock()
 	if h.notify == nil {
 		h.notify = make(chan struct{}, 1)
@@ -222,15 +232,16 @@ func (h *sendHalf) wait(ctx context.Context, room <-chan struct{}) error {
 	notify, err := h.notify, h.err
 	h.mu.Unlock()
 	if err != nil {
-		return err
+		return false, err
 	}
 	select {
 	case <-notify:
+		return false, nil
 	case <-room:
+		return true, nil
 	case <-ctx.Done():
-		return ctx.Err()
+		return false, ctx.Err()
 	}
-	return nil
 }
 
 func (h *sendHalf) wake() {

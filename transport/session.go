@@ -32,10 +32,10 @@ type Session struct {
 	streams  map[uint64]*Stream
 	nextID   uint64        // of the next stream that this end opens
 	lastPeer uint64        // the highest id that the peer has opened
-	opened   int           // streams in the table that this end opened
+	opened   int           // streams that this end has opened and that go on, or may open
 	accepted int           // streams in the table that the peer opened
 	inUse    int           // streams that the peer opened and that are not closed at this end
-	slot     chan struct{} // closed when a stream may be opened; nil while nobody waits
+	opening  waitlist      // for a stream that this end may open
 	arrived  []*Stream     // streams that wait for Accept
 	accept   chan struct{} // wakes an Accept
 	pings    map[[frame.PingLen]byte]chan struct{}
@@ -98,48 +98,123 @@ func (s *Session) Open(ctx context.Context, header []byte) (*Stream, error) {
 	if err := s.admit(ctx, "header", len(header)); err != nil {
 		return nil, err
 	}
-	for {
-		st, wait, err := s.tryOpen(header)
-		if err != nil || st != nil {
-			return st, err
-		}
-		select {
-		case <-wait:
-		case <-s.done:
-			return nil, s.Err()
-		case <-ctx.Done():
-			return nil, ctx.Err()
+	if err := s.takeSlot(ctx); err != nil {
+		return nil, err
+	}
+	st, w, err := s.openStream(nil, header)
+	if w != nil {
+		if err = s.await(ctx, w.ready); err == nil {
+			st, _, err = s.openStream(w, header)
+		} else {
+			s.out.giveUp(w)
 		}
 	}
+	if err != nil {
+		s.freeSlot()
+		return nil, s.failure(err)
+	}
+	return st, nil
 }
 
-// tryOpen opens a stream, or returns what to wait for before trying again.
-func (s *Session) tryOpen(header []byte) (*Stream, <-chan struct{}, error) {
+// takeSlot waits until the peer accepts one more stream at once.
+func (s *Session) takeSlot(ctx context.Context) error {
+	s.mu.Lock()
+	if err := s.mayOpen(); err != nil {
+		s.mu.Unlock()
+		return err
+	}
+	if s.opening.empty() && s.slotFree() {
+		s.opened++
+		s.mu.Unlock()
+		return nil
+	}
+	w := s.opening.add(1)
+	s.mu.Unlock()
+	err := s.await(ctx, w.ready)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	switch {
-	case s.err != nil:
-		return nil, nil, s.err
-	case s.leaving || s.goneAway != nil:
-		return nil, nil, ErrDraining
+	granted := s.opening.leave(w)
+	if err == nil {
+		err = s.mayOpen()
 	}
-	peer := s.settings()
-	if uint64(s.opened) >= peer.MaxStreams {
-		if s.slot == nil {
-			s.slot = make(chan struct{})
+	if err != nil && granted {
+		s.opened--
+		s.grantSlots()
+	}
+	return err
+}
+
+// mayOpen returns why this end opens no more streams; mu is held.
+func (s *Session) mayOpen() error {
+	if s.err == nil && (s.leaving || s.goneAway != nil) {
+		return ErrDraining
+	}
+	return s.err
+}
+
+func (s *Session) slotFree() bool { return uint64(s.opened) < s.settings().MaxStreams }
+
+// grantSlots serves those who wait to open a stream; mu is held.
+func (s *Session) grantSlots() {
+	s.opening.grant(func(int) bool {
+		ok := s.slotFree()
+		if ok {
+			s.opened++
 		}
-		return nil, s.slot, nil
+		return ok
+	})
+}
+
+// freeSlot gives a slot back that is not used any more.
+func (s *Session) freeSlot() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.opened--
+	s.grantSlots()
+}
+
+// openStream opens a stream in a slot that was taken, in room that was granted if
+// w is not nil. A waiter that it returns has to be waited for.
+func (s *Session) openStream(w *waiter, header []byte) (*Stream, *waiter, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.mayOpen(); err != nil {
+		if w != nil {
+			s.out.giveUp(w)
+		}
+		return nil, nil, err
 	}
-	pos, room, err := s.out.put(frame.Header{Type: frame.TypeOpen, Stream: s.nextID}, header)
-	if err != nil || room != nil {
-		return nil, room, err
+	h := frame.Header{Type: frame.TypeOpen, Stream: s.nextID}
+	var pos uint64
+	var err error
+	if w != nil {
+		pos, err = s.out.putGranted(w, h, header)
+	} else {
+		pos, w, err = s.out.put(h, header)
+		if w != nil {
+			return nil, w, nil
+		}
+	}
+	if err != nil {
+		return nil, nil, err
 	}
 	st := s.newStream(s.nextID)
 	st.opener = true
 	st.send.pos = pos
 	s.nextID += 2
-	s.opened++
 	return st, nil, nil
+}
+
+// await waits for ready, unless the session or ctx ends before.
+func (s *Session) await(ctx context.Context, ready <-chan struct{}) error {
+	select {
+	case <-ready:
+		return nil
+	case <-s.done:
+		return s.Err()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // newStream makes a stream and enters it into the table; mu is held.
@@ -204,6 +279,7 @@ func (s *Session) GoAway(info GoAway) error {
 // leave notes that this end has sent GOAWAY; mu is held.
 func (s *Session) leave() {
 	s.leaving = true
+	s.opening.dismiss()
 	if s.goneAway == nil {
 		close(s.drained)
 	}
@@ -232,16 +308,7 @@ func (s *Session) Peer(ctx context.Context) (frame.Hello, error) {
 
 func (s *Session) settings() *frame.Hello { return s.peer.Load() }
 
-func (s *Session) waitGreeted(ctx context.Context) error {
-	select {
-	case <-s.greeted:
-		return nil
-	case <-s.done:
-		return s.Err()
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
+func (s *Session) waitGreeted(ctx context.Context) error { return s.await(ctx, s.greeted) }
 
 // admit holds the size of a message or header against what the peer accepts. It
 // waits for the peer's HELLO if only that can allow it.
@@ -354,15 +421,7 @@ func (s *Session) forget(st *Stream) {
 		return
 	}
 	s.opened--
-	s.freeSlot()
-}
-
-// freeSlot wakes those who wait to open a stream; mu is held.
-func (s *Session) freeSlot() {
-	if s.slot != nil {
-		close(s.slot)
-		s.slot = nil
-	}
+	s.grantSlots()
 }
 
 func (s *Session) releaseInbound() {

@@ -133,16 +133,16 @@ func (st *Stream) ended(n int32) {
 
 // queueFrame queues a frame, waiting for room until ctx ends or the direction fails.
 func (st *Stream) queueFrame(ctx context.Context, h frame.Header, payload []byte) (pos uint64, err error) {
-	for {
-		pos, room, err := st.s.out.put(h, payload)
-		if err != nil {
-			return 0, st.s.failure(err)
-		}
-		if room == nil {
-			return pos, nil
-		}
-		if err := st.send.wait(ctx, room); err != nil {
+	pos, w, err := st.s.out.put(h, payload)
+	if err == nil && w != nil {
+		if err := st.send.waitRoom(ctx, w); err != nil {
+			st.s.out.giveUp(w)
 			return 0, err
 		}
+		pos, err = st.s.out.putGranted(w, h, payload)
 	}
+	if err != nil {
+		return 0, st.s.failure(err)
+	}
+	return pos, nil
 }
