@@ -1,0 +1,109 @@
+// Package device is the client's side of the reverse example: a device that
+// dials out, serves the calls that come back, and stays connected.
+package device
+
+import (
+	"context"
+	"math"
+	"math/rand/v2"
+	"net/http"
+	"runtime"
+	"time"
+
+	"github.com/parley-rpc/parley/examples/reverse/hub"
+	agentv1 "github.com/parley-rpc/parley/gen/parley/agent/v1"
+	"github.com/parley-rpc/parley/gen/parley/agent/v1/agentv1parley"
+	"github.com/parley-rpc/parley/rpc"
+)
+
+// Device is an AgentServiceServer.
+type Device struct {
+	agentv1parley.UnimplementedAgentServiceServer
+	Started time.Time
+}
+
+// Describe tells what the device is.
+func (d *Device) Describe(context.Context, *agentv1.DescribeRequest) (*agentv1.DescribeResponse, error) {
+	return &agentv1.DescribeResponse{
+		Platform: runtime.GOOS + "/" + runtime.GOARCH,
+		UptimeS:  uint64(time.Since(d.Started).Seconds()),
+	}, nil
+}
+
+// Watch sends readings until there are enough, or nobody wants more.
+func (d *Device) Watch(ctx context.Context, req *agentv1.WatchRequest, out rpc.Sender[agentv1.WatchResponse]) error {
+	interval := time.Duration(req.IntervalMs) * time.Millisecond
+	if interval == 0 {
+		interval = time.Second
+	}
+	tick := time.NewTicker(interval)
+	defer tick.Stop()
+	for n := uint32(1); req.Count == 0 || n <= req.Count; n++ {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		reading := &agentv1.Reading{Number: n, Temperature: temperature(n)}
+		if err := out.Send(&agentv1.WatchResponse{Reading: reading}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// temperature stands for a sensor.
+func temperature(n uint32) float64 { return math.Round(10*(20+5*math.Sin(float64(n)))) / 10 }
+
+// NewClient returns a client of the hub at url that serves the calls which the
+// hub makes.
+func NewClient(url, name string, opts ...rpc.ClientOption) *rpc.Client {
+	//snippet:serve
+	services := rpc.NewMux()
+	agentv1parley.RegisterAgentServiceServer(services, &Device{Started: time.Now()})
+	opts = append(opts, rpc.WithServices(services), rpc.WithHTTPHeader(http.Header{hub.NameHeader: {name}}))
+	client := rpc.NewClient(url, opts...)
+	//snippet:end
+	return client
+}
+
+const (
+	firstPause   = 200 * time.Millisecond
+	longestPause = 30 * time.Second
+)
+
+// Stay keeps a client connected until ctx ends, and tells report how it goes. It
+// returns an error that waiting does not mend: the hub refuses this device, or
+// is none.
+func Stay(ctx context.Context, client *rpc.Client, report func(event string)) error {
+	//snippet:stay
+	pause := firstPause
+	for {
+		conn, err := client.Connect(ctx)
+		switch {
+		case ctx.Err() != nil:
+			return nil
+		case err == nil:
+			report("connected")
+			select {
+			case <-conn.Done():
+			case <-ctx.Done():
+				return nil
+			}
+			report("disconnected: " + conn.Err().Error())
+			pause = firstPause
+		case rpc.CodeOf(err) != rpc.CodeUnavailable:
+			return err
+		default:
+			report("not connected: " + err.Error())
+			pause = min(2*pause, longestPause)
+		}
+		// A random part of the pause, so that a thousand devices do not come back at once.
+		select {
+		case <-time.After(rand.N(pause)):
+		case <-ctx.Done():
+			return nil
+		}
+	}
+	//snippet:end
+}

@@ -1,0 +1,142 @@
+// Package hub is the server's side of the reverse example: it keeps the
+// connections of the devices that have dialled, and calls them when asked to.
+package hub
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	agentv1 "github.com/parley-rpc/parley/gen/parley/agent/v1"
+	"github.com/parley-rpc/parley/gen/parley/agent/v1/agentv1parley"
+	"github.com/parley-rpc/parley/rpc"
+)
+
+// NameHeader is the header of the handshake in which a device says its name. The
+// example believes it; a real hub would take the name from a client certificate
+// or a token.
+const NameHeader = "Agent-Name"
+
+const (
+	describeTimeout = 5 * time.Second // a device that takes longer is listed as silent
+	patience        = 2 * time.Second // for a device that is just connecting anew
+)
+
+// Hub is a HubServiceServer. It has to be told of connections that come and go.
+type Hub struct {
+	agentv1parley.UnimplementedHubServiceServer
+
+	mu      sync.Mutex
+	agents  map[string]*rpc.Conn
+	changed chan struct{} // closed when an agent comes; there is a new one then
+}
+
+// NewServer returns a server of a new Hub.
+func NewServer() *rpc.Server {
+	h := &Hub{agents: make(map[string]*rpc.Conn), changed: make(chan struct{})}
+	srv := rpc.NewServer(rpc.OnConnect(h.connected), rpc.OnDisconnect(h.disconnected))
+	agentv1parley.RegisterHubServiceServer(srv, h)
+	return srv
+}
+
+//snippet:keep
+func (h *Hub) connected(conn *rpc.Conn) {
+	name := conn.Peer().Header.Get(NameHeader)
+	if name == "" {
+		return // not a device
+	}
+	h.mu.Lock()
+	old := h.agents[name]
+	h.agents[name] = conn
+	close(h.changed)
+	h.changed = make(chan struct{})
+	h.mu.Unlock()
+	if old != nil {
+		_ = old.Close() // the device is back before its old connection was missed
+	}
+}
+
+func (h *Hub) disconnected(conn *rpc.Conn, _ error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if name := conn.Peer().Header.Get(NameHeader); h.agents[name] == conn {
+		delete(h.agents, name)
+	}
+}
+
+//snippet:end
+
+// ListAgents asks all devices at once what they are.
+func (h *Hub) ListAgents(ctx context.Context, _ *agentv1.ListAgentsRequest) (*agentv1.ListAgentsResponse, error) {
+	h.mu.Lock()
+	conns := maps.Clone(h.agents)
+	h.mu.Unlock()
+
+	res := new(agentv1.ListAgentsResponse)
+	var asked sync.WaitGroup
+	for _, name := range slices.Sorted(maps.Keys(conns)) {
+		agent := &agentv1.Agent{Name: name}
+		res.Agents = append(res.Agents, agent)
+		asked.Go(func() { describe(ctx, conns[name], agent) })
+	}
+	asked.Wait()
+	return res, nil
+}
+
+// describe calls the device at the other end of conn.
+func describe(ctx context.Context, conn *rpc.Conn, agent *agentv1.Agent) {
+	client := agentv1parley.NewAgentServiceClient(conn)
+	said, err := client.Describe(ctx, &agentv1.DescribeRequest{}, rpc.WithTimeout(describeTimeout))
+	if err != nil {
+		agent.Problem = err.Error()
+		return
+	}
+	agent.Description = said
+}
+
+// WatchAgent passes the readings of a device on. When the one who watches leaves,
+// ctx ends, and with it the call of the device.
+func (h *Hub) WatchAgent(ctx context.Context, req *agentv1.WatchAgentRequest, out rpc.Sender[agentv1.WatchAgentResponse]) error {
+	conn, err := h.find(ctx, req.Name)
+	if err != nil {
+		return err
+	}
+	//snippet:relay
+	readings, err := agentv1parley.NewAgentServiceClient(conn).Watch(ctx, req.GetWatch())
+	if err != nil {
+		return err
+	}
+	for r, err := range readings.All() {
+		if err != nil {
+			return err
+		}
+		if err := out.Send(&agentv1.WatchAgentResponse{Reading: r.Reading}); err != nil {
+			return err
+		}
+	}
+	return nil
+	//snippet:end
+}
+
+// find returns the connection of a device, and waits a moment for one that is
+// not there.
+func (h *Hub) find(ctx context.Context, name string) (*rpc.Conn, error) {
+	late := time.After(patience)
+	for {
+		h.mu.Lock()
+		conn, changed := h.agents[name], h.changed
+		h.mu.Unlock()
+		if conn != nil {
+			return conn, nil
+		}
+		select {
+		case <-changed:
+		case <-late:
+			return nil, rpc.Errorf(rpc.CodeNotFound, "no agent %q is connected", name)
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+}
