@@ -9,14 +9,14 @@ type chunk struct {
 	taken int    // bytes of buf that are taken
 }
 
-// The capacities of chunks in bytes. A queue begins with a small one, so that a
-// few bytes do not hold much memory, and goes on with larger ones.
-var chunkSizes = [...]int{512, 4 << 10, 16 << 10, readBufferSize}
+// The capacities of pooled chunks in bytes. A queue begins with a small one, so
+// that a few bytes do not hold much memory, and goes on with larger ones. The
+// largest is as much as a message of the link may have before its last frame.
+var chunkSizes = [...]int{512, 4 << 10, 16 << 10, maxBatch}
 
 var chunkPools [len(chunkSizes)]sync.Pool
 
-// newChunk returns an empty chunk that has room for n bytes, which must not
-// exceed the largest of chunkSizes.
+// newChunk returns an empty chunk that has room for n bytes.
 func newChunk(n int) *chunk {
 	for i, size := range chunkSizes {
 		if n > size {
@@ -27,7 +27,7 @@ func newChunk(n int) *chunk {
 		}
 		return &chunk{buf: make([]byte, 0, size)}
 	}
-	panic("transport: chunk larger than any frame")
+	return &chunk{buf: make([]byte, 0, n)} // a header larger than most, alone
 }
 
 func (c *chunk) free() {

@@ -7,8 +7,9 @@ import (
 	"github.com/parley-rpc/parley/transport/frame"
 )
 
-// maxBatch is how many bytes of queued frames go into one message of the link.
-// What is urgent waits behind one batch at the most.
+// maxBatch is how many bytes of queued frames go into one message of the link,
+// unless a single frame has more (PROTOCOL.md, section "Link messages"). What is
+// urgent waits behind one batch at the most.
 const maxBatch = 64 << 10
 
 // outbox is the write queue of a session: frames of streams in order, bounded,

@@ -127,8 +127,8 @@ func (a *attempt) upgrade(ctx context.Context, conn net.Conn) (*Conn, error) {
 		Subprotocols:      a.offered,
 		Jar:               a.dialer.Jar,
 		ReadBufferSize:    readBufferSize,
-		WriteBufferSize:   clientBufferSize,
-		WriteBufferPool:   &clientBuffers,
+		WriteBufferSize:   writeBufferSize,
+		WriteBufferPool:   &writeBuffers,
 	}
 
 	// gorilla heeds the deadline of a context but not its cancellation, so it

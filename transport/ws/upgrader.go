@@ -87,8 +87,8 @@ func (u *Upgrader) Upgrade(w http.ResponseWriter, r *http.Request) (*Conn, error
 	up := websocket.Upgrader{
 		HandshakeTimeout: timeout,
 		ReadBufferSize:   readBufferSize,
-		WriteBufferSize:  serverBufferSize,
-		WriteBufferPool:  &serverBuffers,
+		WriteBufferSize:  writeBufferSize,
+		WriteBufferPool:  &writeBuffers,
 		CheckOrigin:      func(*http.Request) bool { return true }, // checked
 		Error: func(w http.ResponseWriter, _ *http.Request, status int, reason error) {
 			http.Error(w, reason.Error(), status)
