@@ -84,7 +84,10 @@ func (c *Conn) usable() bool {
 
 // onStream takes a call of the other end. It runs on the reading goroutine.
 func (c *Conn) onStream(st *transport.Stream) {
-	c.e.workers.run(func() { c.serve(st) })
+	c.e.workers.run(func() {
+		<-c.started // a call may come with the handshake
+		c.serve(st)
+	})
 }
 
 // onEnd takes leave of an ended connection.
