@@ -184,12 +184,17 @@ func (s *clientStream) endRecv(status error) error {
 
 func (s *clientStream) CloseSend() error {
 	if err := s.mayWork("CloseSend"); err != nil {
-		return err
+		return exceptFinished(err)
 	}
 	if !s.call.Method.ClientStreams && !s.takeOnly() {
 		return nil // the message was sent as the last
 	}
-	err := s.sendResult(s.st.CloseSend(s.ctx, nil))
+	return exceptFinished(s.sendResult(s.st.CloseSend(s.ctx, nil)))
+}
+
+// exceptFinished is err, unless that says that a call has ended with OK: then
+// there is nothing left to be said to the other end.
+func exceptFinished(err error) error {
 	if errors.Is(err, ErrFinished) {
 		return nil
 	}
