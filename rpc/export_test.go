@@ -1,0 +1,89 @@
+package rpc
+
+import (
+	"time"
+
+	"github.com/parley-rpc/parley/transport"
+)
+
+// StartLink serves a link as if it had come by a WebSocket.
+func (s *Server) StartLink(l transport.Link) (*Conn, error) {
+	return s.start(l, transport.Acceptor, Peer{Protocol: "test"})
+}
+
+// StartLink makes a link the connection that the client's calls use.
+func (c *Client) StartLink(l transport.Link) (*Conn, error) {
+	conn, err := c.start(l, transport.Dialer, Peer{Protocol: "test"})
+	if err != nil {
+		return nil, err
+	}
+	c.dialMu.Lock()
+	defer c.dialMu.Unlock()
+	c.conn = conn
+	return conn, nil
+}
+
+// OpenFields is what the header of a call says.
+type OpenFields struct {
+	Method     string
+	Alias      uint64
+	Codec      string
+	Encoding   string
+	Timeout    time.Duration
+	HasTimeout bool
+	Metadata   Metadata
+}
+
+// ParseOpen reads the header of a call.
+func ParseOpen(p []byte) (OpenFields, error) {
+	b, err := parseOpenBlock(p)
+	f := OpenFields{
+		Alias: b.alias, Codec: b.codec, Encoding: b.encoding,
+		Timeout: b.timeout, HasTimeout: b.hasLimit, Metadata: b.metadata,
+	}
+	if b.alias == 0 {
+		f.Method = b.service + "/" + b.name
+	}
+	return f, err
+}
+
+// ParseHeader reads the header of an answer.
+func ParseHeader(p []byte) (encoding string, m Metadata, err error) {
+	b, err := parseHeaderBlock(p)
+	return b.encoding, b.metadata, err
+}
+
+// EndFields is what the end of a call says.
+type EndFields struct {
+	Code    Code
+	Status  *Error // nil: OK
+	Alias   uint64
+	Trailer Metadata
+}
+
+// ParseEnd reads the end of a call.
+func ParseEnd(p []byte) (EndFields, error) {
+	b, err := parseEndBlock(p)
+	f := EndFields{Status: b.status, Alias: b.alias, Trailer: b.metadata}
+	if b.status != nil {
+		f.Code = b.status.code
+	}
+	return f, err
+}
+
+// Handlers tells how many of an endpoint's goroutines wait for work.
+func (s *Server) IdleWorkers() int {
+	s.workers.mu.Lock()
+	defer s.workers.mu.Unlock()
+	return len(s.workers.idle)
+}
+
+// MaxIdle is how many may.
+const MaxIdle = maxIdle
+
+// Connections tells how many connections an endpoint has.
+func (e *endpoint) Connections() int {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return len(e.conns)
+}

@@ -1,0 +1,43 @@
+package rpc_test
+
+import (
+	"testing"
+
+	"google.golang.org/protobuf/proto"
+
+	"github.com/parley-rpc/parley/rpc"
+	"github.com/parley-rpc/parley/transport/frame"
+)
+
+// The fields of blocks, written by hand from section 11 of PROTOCOL.md.
+
+func methodField(m *rpc.Method) []byte {
+	return frame.AppendBytesField(nil, 1, m.Service+"/"+m.Name)
+}
+
+func uintField(key, v uint64) []byte { return frame.AppendUintField(nil, key, v) }
+
+func bytesField(key uint64, v string) []byte { return frame.AppendBytesField(nil, key, v) }
+
+// metadataField is a metadata field, whether its key and value are allowed or not.
+func metadataField(key, value string) []byte {
+	return frame.AppendBytesField(nil, 9, string(frame.AppendVarint(nil, uint64(len(key))))+key+value)
+}
+
+// block puts fields together.
+func block(fields ...[]byte) (b []byte) {
+	for _, f := range fields {
+		b = append(b, f...)
+	}
+	return b
+}
+
+// encoded is a message as the default codec writes it.
+func encoded(t *testing.T, s string) []byte {
+	t.Helper()
+	b, err := proto.Marshal(text(s))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}

@@ -1,0 +1,183 @@
+package rpc_test
+
+import (
+	"io"
+	"testing"
+
+	"github.com/parley-rpc/parley/rpc"
+	"github.com/parley-rpc/parley/transport"
+	"github.com/parley-rpc/parley/transport/frame"
+	"github.com/parley-rpc/parley/transport/pipe"
+)
+
+// raw is a peer that speaks frames by hand, to say what no real one would.
+type raw struct {
+	t    *testing.T
+	link *pipe.End
+	rest []byte // of the link message that is being read
+}
+
+// rawFrame is a frame that a raw peer has got.
+type rawFrame struct {
+	frame.Header
+	payload []byte
+}
+
+// serveRaw has srv serve a raw dialer, whose HELLO has been sent.
+func serveRaw(t *testing.T, srv *rpc.Server) *raw {
+	t.Helper()
+	dialer, acceptor := pipe.New(pipe.Config{})
+	if _, err := srv.StartLink(acceptor); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = srv.Close() })
+	p := &raw{t: t, link: dialer}
+	p.hello()
+	return p
+}
+
+// callRaw has client make its calls to a raw acceptor, whose HELLO has been sent.
+func callRaw(t *testing.T, client *rpc.Client) *raw {
+	t.Helper()
+	dialer, acceptor := pipe.New(pipe.Config{})
+	if _, err := client.StartLink(dialer); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = client.Close() })
+	p := &raw{t: t, link: acceptor}
+	p.hello()
+	return p
+}
+
+func (p *raw) hello() {
+	h := frame.Hello{MaxStreams: 1024, InitialWindow: 1 << 20, MaxMessage: 1 << 20}
+	p.write(h.Append(nil))
+}
+
+// write sends frames in one link message.
+func (p *raw) write(frames ...[]byte) {
+	p.t.Helper()
+	if err := p.link.WriteMessage(frames); err != nil {
+		p.t.Fatalf("write: %v", err)
+	}
+}
+
+// next returns the next frame that is about a call.
+func (p *raw) next() rawFrame {
+	p.t.Helper()
+	f, err := p.read()
+	if err != nil {
+		p.t.Fatalf("instead of a frame: %v", err)
+	}
+	return f
+}
+
+// read is next for those who expect the end of the link.
+func (p *raw) read() (rawFrame, error) {
+	for {
+		for len(p.rest) > 0 {
+			h, n, err := frame.ParseHeader(p.rest)
+			if err != nil {
+				return rawFrame{}, err
+			}
+			f := rawFrame{h, p.rest[n : n+int(h.Length)]}
+			p.rest = p.rest[n+int(h.Length):]
+			switch h.Type {
+			case frame.TypeHello, frame.TypeWindow, frame.TypeAck, frame.TypePing:
+			default:
+				return f, nil
+			}
+		}
+		r, err := p.link.NextReader()
+		if err != nil {
+			return rawFrame{}, err
+		}
+		if p.rest, err = io.ReadAll(r); err != nil {
+			return rawFrame{}, err
+		}
+	}
+}
+
+// want returns the next frame, which has to be of a type and a stream.
+func (p *raw) want(typ frame.Type, id uint64) rawFrame {
+	p.t.Helper()
+	f := p.next()
+	if f.Type != typ || f.Stream != id {
+		p.t.Fatalf("got %v of stream %d (%q), want %v of %d", f.Type, f.Stream, f.payload, typ, id)
+	}
+	return f
+}
+
+// wantEnd returns what the END of a stream says, which has to come next.
+func (p *raw) wantEnd(id uint64) rpc.EndFields {
+	p.t.Helper()
+	end, err := rpc.ParseEnd(p.want(frame.TypeEnd, id).payload)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return end
+}
+
+// wantStatus is wantEnd for the status alone.
+func (p *raw) wantStatus(id uint64, code rpc.Code) rpc.EndFields {
+	p.t.Helper()
+	end := p.wantEnd(id)
+	if end.Code != code {
+		p.t.Fatalf("got %v, want %v", end.Status, code)
+	}
+	return end
+}
+
+// wantReset expects the RESET of a stream.
+func (p *raw) wantReset(id uint64, code transport.ResetCode) {
+	p.t.Helper()
+	f := p.want(frame.TypeReset, id)
+	got, reason, err := frame.ParseReset(f.payload)
+	if err != nil || got != uint64(code) {
+		p.t.Fatalf("got RESET %d %q, %v; want %v", got, reason, err, code)
+	}
+}
+
+// wantOpen returns what the OPEN that comes next says, and its stream.
+func (p *raw) wantOpen() (uint64, rpc.OpenFields) {
+	p.t.Helper()
+	f := p.next()
+	if f.Type != frame.TypeOpen {
+		p.t.Fatalf("got %v of stream %d, want OPEN", f.Type, f.Stream)
+	}
+	fields, err := rpc.ParseOpen(f.payload)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return f.Stream, fields
+}
+
+// takeCall returns the stream of the next call, with its OPEN and its request read.
+func (p *raw) takeCall() uint64 {
+	p.t.Helper()
+	id, _ := p.wantOpen()
+	p.want(frame.TypeData, id)
+	return id
+}
+
+// The frames of a raw peer.
+
+func openFrame(id uint64, block []byte) []byte {
+	return frame.Append(nil, frame.Header{Type: frame.TypeOpen, Stream: id}, block)
+}
+
+func dataFrame(id uint64, flags frame.Flags, payload []byte) []byte {
+	return frame.Append(nil, frame.Header{Type: frame.TypeData, Stream: id, Flags: flags}, payload)
+}
+
+func headerFrame(id uint64, block []byte) []byte {
+	return frame.Append(nil, frame.Header{Type: frame.TypeHeader, Stream: id}, block)
+}
+
+func endFrame(id uint64, block []byte) []byte {
+	return frame.Append(nil, frame.Header{Type: frame.TypeEnd, Stream: id}, block)
+}
+
+func resetFrame(id uint64, code transport.ResetCode, reason string) []byte {
+	return frame.AppendReset(nil, id, uint64(code), reason)
+}
