@@ -236,11 +236,15 @@ func (o *outbox) close(err error) {
 	o.ready.Signal()
 }
 
-// discard drops what is queued, once nothing more is written.
+// discard drops what is queued: nothing more is written. What is being written
+// stays until the writer, which discards once more at its end, is done with it.
 func (o *outbox) discard() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.draining = false
+	if o.writing {
+		return
+	}
 	o.data.clear()
 	o.urgent.clear()
 	o.queued, o.alarmed, o.hasPong = 0, 0, false
