@@ -1,0 +1,123 @@
+// Command chat is rooms over the terminal. Each member is one call with messages
+// both ways; what is typed goes out, what the others say comes in.
+//
+//	go run ./examples/chat server
+//	go run ./examples/chat join -room lobby -name ada
+package main
+
+import (
+	"bufio"
+	"context"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"github.com/parley-rpc/parley/examples/chat/room"
+	"github.com/parley-rpc/parley/examples/internal/serve"
+	chatv1 "github.com/parley-rpc/parley/gen/parley/chat/v1"
+	"github.com/parley-rpc/parley/gen/parley/chat/v1/chatv1parley"
+	"github.com/parley-rpc/parley/rpc"
+)
+
+const usage = `usage: chat server [-addr HOST:PORT]
+       chat join   [-url URL] [-room ROOM] -name NAME
+`
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := run(ctx, os.Args[1:], os.Stdin, os.Stdout)
+	stop()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "chat:", err)
+		os.Exit(1)
+	}
+}
+
+// run does what args say until it is done or ctx ends.
+func run(ctx context.Context, args []string, in io.Reader, out io.Writer) error {
+	flags := flag.NewFlagSet("chat", flag.ContinueOnError)
+	flags.SetOutput(out)
+	flags.Usage = func() { fmt.Fprint(out, usage) }
+	addr := flags.String("addr", "localhost:8080", "")
+	url := flags.String("url", "ws://localhost:8080"+serve.Path, "")
+	name := flags.String("name", "", "")
+	roomName := flags.String("room", "lobby", "")
+	if len(args) == 0 {
+		args = []string{"help"}
+	}
+	if err := flags.Parse(args[1:]); err != nil {
+		return err
+	}
+	switch {
+	case args[0] == "server":
+		srv := rpc.NewServer()
+		chatv1parley.RegisterChatServiceServer(srv, room.NewService())
+		return serve.Until(ctx, *addr, srv, func(url string) { fmt.Fprintln(out, "serving", url) })
+	case args[0] == "join" && *name != "":
+		client := rpc.NewClient(*url)
+		defer client.Close() //nolint:errcheck // the program ends
+		err := join(ctx, chatv1parley.NewChatServiceClient(client), &chatv1.Enter{Room: *roomName, Name: *name}, in, out)
+		if ctx.Err() != nil {
+			return nil // by Ctrl-C
+		}
+		return err
+	}
+	flags.Usage()
+	return fmt.Errorf("not understood: %q", args)
+}
+
+// join is in a room until there is no more input.
+func join(ctx context.Context, chat chatv1parley.ChatServiceClient, enter *chatv1.Enter, in io.Reader, out io.Writer) error {
+	//snippet:join
+	call, err := chat.Join(ctx)
+	if err != nil {
+		return err
+	}
+	defer call.Close() //nolint:errcheck // leaves the room, unless the call is over
+	if err := call.Send(&chatv1.JoinRequest{Action: &chatv1.JoinRequest_Enter{Enter: enter}}); err != nil {
+		return err
+	}
+	go talk(call, in) // ends with the call, or with the next line after that
+	for ev, err := range call.All() {
+		if err != nil {
+			return err
+		}
+		show(ev, out)
+	}
+	return nil
+	//snippet:end
+}
+
+// talk says what is typed.
+func talk(call rpc.Duplex[chatv1.JoinRequest, chatv1.JoinResponse], in io.Reader) {
+	lines := bufio.NewScanner(in)
+	for lines.Scan() {
+		say := &chatv1.Say{Text: lines.Text()}
+		if err := call.Send(&chatv1.JoinRequest{Action: &chatv1.JoinRequest_Say{Say: say}}); err != nil {
+			return // the one who receives gets the error too
+		}
+	}
+	_ = call.CloseSend() // as above
+}
+
+// show prints what has happened in the room. The server has taken out what is
+// not printable.
+func show(ev *chatv1.JoinResponse, out io.Writer) {
+	if ev.Missed > 0 {
+		fmt.Fprintf(out, "* %d messages missed\n", ev.Missed)
+	}
+	switch e := ev.Event.(type) {
+	case *chatv1.JoinResponse_Entered:
+		fmt.Fprintf(out, "* here: %s\n", strings.Join(e.Entered.Names, ", "))
+	case *chatv1.JoinResponse_Came:
+		fmt.Fprintf(out, "* %s came\n", e.Came.Name)
+	case *chatv1.JoinResponse_Said:
+		fmt.Fprintf(out, "%s: %s\n", e.Said.Name, e.Said.Text)
+	case *chatv1.JoinResponse_Left:
+		fmt.Fprintf(out, "* %s left\n", e.Left.Name)
+	}
+}

@@ -1,0 +1,72 @@
+package room
+
+import (
+	"sync"
+
+	chatv1 "github.com/parley-rpc/parley/gen/parley/chat/v1"
+)
+
+// queueLength is how many events wait for a member at the most. One that is too
+// slow loses the oldest: in a chat the newest are worth more, and whoever wants
+// to see all of them can say so by reading.
+const queueLength = 64
+
+// queue holds the events that a member has not been sent yet. To put one never
+// waits, so that a member cannot hold up its room, and it holds a bounded number,
+// so that it cannot fill the memory either.
+type queue struct {
+	mu     sync.Mutex
+	change sync.Cond // an event was put, or the queue closed; uses mu
+	events [queueLength]*chatv1.JoinResponse
+	first  int
+	length int
+	missed uint64 // dropped since the last take
+	closed bool
+}
+
+func newQueue() *queue {
+	q := new(queue)
+	q.change.L = &q.mu
+	return q
+}
+
+// put adds an event, and drops the oldest if the queue is full. It keeps ev, which
+// must not be changed any more.
+func (q *queue) put(ev *chatv1.JoinResponse) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.length == queueLength {
+		q.first = (q.first + 1) % queueLength
+		q.length--
+		q.missed++
+	}
+	q.events[(q.first+q.length)%queueLength] = ev
+	q.length++
+	q.change.Signal()
+}
+
+// take waits for the oldest event. ok is false when the queue is closed and empty.
+func (q *queue) take() (ev *chatv1.JoinResponse, ok bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for q.length == 0 && !q.closed {
+		q.change.Wait()
+	}
+	if q.length == 0 {
+		return nil, false
+	}
+	ev = &chatv1.JoinResponse{Missed: q.missed, Event: q.events[q.first].Event}
+	q.events[q.first] = nil
+	q.first = (q.first + 1) % queueLength
+	q.length--
+	q.missed = 0
+	return ev, true
+}
+
+// close says that nothing more is put.
+func (q *queue) close() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.closed = true
+	q.change.Broadcast()
+}

@@ -1,0 +1,79 @@
+package room
+
+import (
+	"maps"
+	"slices"
+	"sync"
+
+	chatv1 "github.com/parley-rpc/parley/gen/parley/chat/v1"
+	"github.com/parley-rpc/parley/rpc"
+)
+
+const maxMembers = 100 // of one room
+
+// rooms are all rooms that somebody is in.
+type rooms struct {
+	mu    sync.Mutex
+	rooms map[string]*room
+}
+
+// room is the members that hear each other.
+type room struct {
+	name    string
+	members map[string]*member
+}
+
+// member is one Join call.
+type member struct {
+	name  string
+	room  *room
+	queue *queue
+}
+
+// enter makes a member, and returns the names of all who are there then.
+func (rs *rooms) enter(roomName, name string) (*member, []string, error) {
+	rs.mu.Lock()
+	defer rs.mu.Unlock()
+	r := rs.rooms[roomName]
+	if r == nil {
+		r = &room{name: roomName, members: make(map[string]*member)}
+	}
+	switch {
+	case r.members[name] != nil:
+		return nil, nil, rpc.Errorf(rpc.CodeAlreadyExists, "there is a %q in room %q already", name, roomName)
+	case len(r.members) == maxMembers:
+		return nil, nil, rpc.Errorf(rpc.CodeResourceExhausted, "room %q is full", roomName)
+	}
+	r.tell(&chatv1.JoinResponse{Event: &chatv1.JoinResponse_Came{Came: &chatv1.Came{Name: name}}})
+	m := &member{name: name, room: r, queue: newQueue()}
+	r.members[name] = m
+	rs.rooms[roomName] = r
+	return m, slices.Sorted(maps.Keys(r.members)), nil
+}
+
+// leave ends a membership. The member is told nothing more.
+func (rs *rooms) leave(m *member) {
+	rs.mu.Lock()
+	defer rs.mu.Unlock()
+	delete(m.room.members, m.name)
+	if len(m.room.members) == 0 {
+		delete(rs.rooms, m.room.name)
+	}
+	m.queue.close()
+	m.room.tell(&chatv1.JoinResponse{Event: &chatv1.JoinResponse_Left{Left: &chatv1.Left{Name: m.name}}})
+}
+
+// say tells all members what one of them says.
+func (rs *rooms) say(m *member, text string) {
+	rs.mu.Lock()
+	defer rs.mu.Unlock()
+	m.room.tell(&chatv1.JoinResponse{Event: &chatv1.JoinResponse_Said{Said: &chatv1.Said{Name: m.name, Text: text}}})
+}
+
+// tell puts an event into every queue. That the mutex of the rooms is held makes
+// the order the same for all; that no queue blocks keeps it short.
+func (r *room) tell(ev *chatv1.JoinResponse) {
+	for _, m := range r.members {
+		m.queue.put(ev)
+	}
+}
