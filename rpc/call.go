@@ -14,17 +14,18 @@ type Call struct {
 	Method *Method
 	Peer   *Peer // the other end
 
-	caller   bool              // this is the caller's end
-	encoding string            // of the callee's marked messages, "" for none
-	stream   *transport.Stream // nil until the caller's end is opened
-	ctx      context.Context   // of the call
+	caller *clientStream     // at the caller's end, otherwise nil
+	stream *transport.Stream // at the callee's end
+	ctx    context.Context   // of the call, at the callee's end
 
 	mu         sync.Mutex
 	request    Metadata // the caller's header
 	response   Metadata // the callee's header
+	encoding   string   // of the callee's marked messages, "" for none
 	trailer    Metadata
 	headerSent bool // the callee has sent its header, or the caller its call
 	answered   bool // response has been read off the stream
+	ended      bool // the callee's trailer has been sent
 }
 
 type callKey struct{}
@@ -62,7 +63,7 @@ func (c *Call) SetHeader(key string, values ...string) error {
 	if c.headerSent {
 		return Errorf(CodeFailedPrecondition, "header %q comes too late: the header has been sent", key)
 	}
-	if c.caller {
+	if c.caller != nil {
 		return c.request.add(key, values)
 	}
 	return c.response.add(key, values)
@@ -70,7 +71,7 @@ func (c *Call) SetHeader(key string, values ...string) error {
 
 // SendHeader sends a handler's header at once instead of with the first message.
 func (c *Call) SendHeader() error {
-	if c.caller {
+	if c.caller != nil {
 		return Errorf(CodeFailedPrecondition, "only a handler sends a header by itself")
 	}
 	header, sent := c.takeHeader()
@@ -98,21 +99,34 @@ func (c *Call) takeHeader() (header headerBlock, sent bool) {
 	return headerBlock{encoding: c.encoding, metadata: c.response}, sent
 }
 
-// SetTrailer adds values to a key of the trailer that a handler's status travels with.
+// SetTrailer adds values to a key of the trailer that a handler's status travels
+// with. Its errors are those of SetHeader; it is too late when the handler has
+// returned.
 func (c *Call) SetTrailer(key string, values ...string) error {
-	if c.caller {
+	if c.caller != nil {
 		return Errorf(CodeFailedPrecondition, "only a handler has a trailer to set")
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.ended {
+		return Errorf(CodeFailedPrecondition, "trailer %q comes too late: the call has ended", key)
+	}
 	return c.trailer.add(key, values)
+}
+
+// takeTrailer returns the callee's trailer, which changes no more.
+func (c *Call) takeTrailer() Metadata {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.ended = true
+	return c.trailer
 }
 
 // ResponseHeader returns the handler's header. At the caller's end it waits for
 // it, until the call ends or its context does.
 func (c *Call) ResponseHeader() (Metadata, error) {
-	if c.caller && c.stream != nil {
-		if err := c.readHeader(c.ctx); err != nil {
+	if c.caller != nil {
+		if err := c.caller.waitHeader(); err != nil {
 			return nil, err
 		}
 	}
@@ -125,12 +139,26 @@ func (c *Call) responseHeader() Metadata {
 	return c.response.Clone()
 }
 
-// readHeader waits for the callee's header and takes it over.
-func (c *Call) readHeader(ctx context.Context) error {
-	p, err := c.stream.RecvHeader(ctx)
-	if err != nil {
-		return transportError(err)
+// answerEncoding returns what the callee's marked messages are compressed with.
+func (c *Call) answerEncoding() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.encoding
+}
+
+// headerOr returns err, unless the callee's header is known.
+func (c *Call) headerOr(err error) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.answered {
+		return nil
 	}
+	return err
+}
+
+// setAnswer takes over the callee's header, which may announce the compression
+// that was accepted and no other.
+func (c *Call) setAnswer(p []byte, accepted string) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.answered {
@@ -139,6 +167,9 @@ func (c *Call) readHeader(ctx context.Context) error {
 	b, err := parseHeaderBlock(p)
 	if err != nil {
 		return Errorf(CodeInternal, "malformed header from the peer: %w", err)
+	}
+	if b.encoding != "" && b.encoding != accepted {
+		return Errorf(CodeInternal, "the answer is compressed by %q, which was not accepted", b.encoding)
 	}
 	c.answered, c.response, c.encoding = true, b.metadata, b.encoding
 	return nil

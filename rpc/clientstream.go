@@ -36,7 +36,8 @@ type clientStream struct {
 }
 
 func newClientStream(c *Conn, m *Method, opts []CallOption) (*clientStream, error) {
-	s := &clientStream{conn: c, call: Call{Conn: c, Method: m, Peer: &c.peer, caller: true}}
+	s := &clientStream{conn: c, call: Call{Conn: c, Method: m, Peer: &c.peer}}
+	s.call.caller = s
 	for _, o := range opts {
 		o(&s.cfg)
 	}
@@ -86,7 +87,7 @@ func (s *clientStream) openStream(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return transportError(err)
 	}
-	s.ctx, s.call.ctx = ctx, ctx
+	s.ctx = ctx
 	block := openBlock{
 		service:  s.call.Method.Service,
 		name:     s.call.Method.Name,
@@ -108,7 +109,7 @@ func (s *clientStream) openStream(ctx context.Context) error {
 	if err != nil {
 		return s.conn.failure(err)
 	}
-	s.st, s.call.stream = st, st
+	s.st = st
 	return nil
 }
 
@@ -153,15 +154,18 @@ func (s *clientStream) sendResult(err error) error {
 	if errors.Is(err, transport.ErrConcurrent) || errors.Is(err, transport.ErrStreamClosed) {
 		return Errorf(CodeFailedPrecondition, "%w", err)
 	}
-	trailer, ended := s.st.Trailer()
-	if !ended {
+	if _, ended := s.st.Trailer(); !ended {
 		return s.endSend(s.failure(err))
 	}
 	// The status has arrived, though messages before it may not have been received.
-	if end, err := parseEndBlock(trailer); err == nil && end.status != nil {
-		return end.status
+	status := s.takeEnd()
+	switch m := s.call.Method; {
+	case status == nil:
+		return ErrFinished
+	case m.ClientStreams && m.ServerStreams:
+		return status // Recv has yet to return what was sent before it
 	}
-	return ErrFinished
+	return s.endSend(status)
 }
 
 // endSend ends the call and returns what a sender is told.
@@ -240,26 +244,17 @@ func (s *clientStream) recvOnly(b *buffer) error {
 	return nil
 }
 
-// beforeMessage takes the callee's header over where it is needed.
+// beforeMessage takes the callee's header over, once, and prepares for a marked
+// message.
 func (s *clientStream) beforeMessage(m transport.Message) error {
-	first := !s.got.Swap(true)
-	compressed := m.Mark && s.coder.inflate == nil // the first that is
-	if !(first && s.cfg.header != nil) && !compressed {
-		return nil
+	if !s.got.Swap(true) {
+		if err := s.takeHeader(); err != nil {
+			return err
+		}
 	}
-	if err := s.call.readHeader(s.ctx); err != nil {
-		return err
+	if m.Mark && s.call.answerEncoding() != "" {
+		s.coder.inflate = s.coder.compress
 	}
-	if s.cfg.header != nil {
-		*s.cfg.header = s.call.responseHeader()
-	}
-	if !compressed {
-		return nil
-	}
-	if s.call.encoding != s.cfg.compression {
-		return Errorf(CodeInternal, "the answer is compressed by %q, which was not accepted", s.call.encoding)
-	}
-	s.coder.inflate = s.coder.compress
 	return nil
 }
 
@@ -271,24 +266,16 @@ func (s *clientStream) recvEnd(err error) error {
 		}
 		return s.endRecv(s.failure(err))
 	}
-	trailer, _ := s.st.Trailer()
-	end, err := parseEndBlock(trailer)
-	if err != nil {
-		return s.endRecv(Errorf(CodeInternal, "malformed status from the peer: %w", err))
+	if !s.got.Load() {
+		if err := s.takeHeader(); err != nil {
+			return s.endRecv(err)
+		}
 	}
-	if end.alias != 0 {
-		s.conn.aliases.learn(s.call.Method, end.alias)
+	status := s.takeEnd()
+	if status == nil && !s.got.Load() && !s.call.Method.ServerStreams {
+		status = Errorf(CodeInternal, "%s answers OK without a message", s.call.Method.Path())
 	}
-	s.call.mu.Lock()
-	s.call.trailer = end.metadata
-	s.call.mu.Unlock()
-	switch {
-	case end.status != nil:
-		return s.endRecv(end.status)
-	case !s.got.Load() && !s.call.Method.ServerStreams:
-		return s.endRecv(Errorf(CodeInternal, "%s answers OK without a message", s.call.Method.Path()))
-	}
-	return s.endRecv(nil)
+	return s.endRecv(status)
 }
 
 // failure is the status for an error of the stream: if the call's time is up or
@@ -300,32 +287,42 @@ func (s *clientStream) failure(err error) error {
 	return s.conn.failure(err)
 }
 
-// Close cancels the call unless it is over.
+// Close cancels the call unless it is over. A failure that has arrived counts,
+// whether it was received or not.
 func (s *clientStream) Close() error {
-	s.finish(Errorf(CodeCanceled, "closed by the caller"))
+	if s.isFinished() {
+		return nil
+	}
+	var status error
+	if s.st != nil {
+		if _, ended := s.st.Trailer(); ended {
+			status = s.takeEnd()
+		}
+	}
+	if status == nil {
+		status = Errorf(CodeCanceled, "closed by the caller")
+	}
+	s.finish(status)
 	return nil
 }
 
 // finish ends the call with a status, unless it has one.
 func (s *clientStream) finish(status error) {
+	if s.st != nil && !s.got.Load() {
+		_ = s.takeHeader() // what is wrong with it does not matter any more
+	}
 	s.mu.Lock()
 	if s.finished {
 		s.mu.Unlock()
 		return
 	}
 	s.finished, s.status = true, status
+	s.storeMetadata()
 	release := s.release
 	s.mu.Unlock()
 
 	if s.st != nil {
-		if !s.got.Load() && s.cfg.header != nil {
-			_ = s.call.readHeader(expired) // only what is there
-			*s.cfg.header = s.call.responseHeader()
-		}
 		_ = s.st.Close()
-	}
-	if s.cfg.trailer != nil {
-		*s.cfg.trailer = s.call.Trailer()
 	}
 	if release != nil {
 		release()
@@ -334,13 +331,6 @@ func (s *clientStream) finish(status error) {
 		s.onFinish()
 	}
 }
-
-// expired is a context with which nothing is waited for.
-var expired = func() context.Context {
-	ctx, cancel := context.WithCancel(context.Background())
-	cancel()
-	return ctx
-}()
 
 // mayWork returns why an operation is in vain: the call is over, or not begun.
 func (s *clientStream) mayWork(op string) error {

@@ -22,10 +22,17 @@ type pair struct {
 // before, so that the first call finds its service.
 func newPair(t *testing.T, server []rpc.ServerOption, client []rpc.ClientOption, services func(*rpc.Server)) *pair {
 	t.Helper()
-	p := &pair{srv: rpc.NewServer(server...), client: rpc.NewClient("ws://in.memory", client...)}
+	srv := rpc.NewServer(server...)
 	if services != nil {
-		services(p.srv)
+		services(srv)
 	}
+	return connectPipe(t, srv, rpc.NewClient("ws://in.memory", client...))
+}
+
+// connectPipe connects a client to a server. Both are closed when the test ends.
+func connectPipe(t *testing.T, srv *rpc.Server, client *rpc.Client) *pair {
+	t.Helper()
+	p := &pair{srv: srv, client: client}
 	p.dialer, p.acceptor = pipe.New(pipe.Config{})
 	started := make(chan error, 1)
 	go func() {

@@ -166,9 +166,7 @@ func (s *serverStream) finish(err error) {
 	if s.held != nil {
 		defer s.held.put()
 	}
-	s.call.mu.Lock()
-	end := endBlock{alias: s.alias, metadata: s.call.trailer}
-	s.call.mu.Unlock()
+	end := endBlock{alias: s.alias, metadata: s.call.takeTrailer()}
 	if err == nil && s.call.Method != nil && !s.call.Method.ServerStreams {
 		var done bool
 		if done, err = s.answer(&end); done {
