@@ -157,8 +157,10 @@ func (b *endBlock) shorten(limit int) bool {
 		b.status = &Error{code: e.code, message: e.message}
 	case len(b.metadata) > 0:
 		b.metadata = nil
-	case e != nil && len(e.message) > limit/2:
-		b.status = &Error{code: e.code, message: frame.CutText(e.message, limit/2)}
+	case e != nil && e.message != "":
+		excess := len(b.append(nil)) - limit
+		message := strings.ToValidUTF8(e.message, "\uFFFD")
+		b.status = &Error{code: e.code, message: frame.CutText(message, max(len(message)-excess, 0))}
 	default:
 		return false
 	}

@@ -55,22 +55,29 @@ func codeFrom(n uint64) Code {
 	return Code(n)
 }
 
-// CodeOf returns the code that err has as the end of a call: CodeOK for nil, and
-// CodeUnknown for an error that says nothing of a code.
+// CodeOf returns the code that err has as the end of a call: CodeOK for nil,
+// CodeUnknown for an error that says nothing of a code, and CodeInternal for one
+// that says CodeOK.
 func CodeOf(err error) Code {
-	var e *Error
-	var c Code
-	switch {
-	case err == nil:
+	if err == nil {
 		return CodeOK
+	}
+	code := CodeUnknown
+	var e *Error
+	switch {
 	case errors.As(err, &e):
-		return e.code
-	case errors.As(err, &c):
-		return c
+		code = CodeInternal // of a nil *Error
+		if e != nil {
+			code = e.code
+		}
+	case errors.As(err, &code):
 	case errors.Is(err, context.DeadlineExceeded):
 		return CodeDeadlineExceeded
 	case errors.Is(err, context.Canceled):
 		return CodeCanceled
 	}
-	return CodeUnknown
+	if code == CodeOK {
+		return CodeInternal
+	}
+	return code
 }

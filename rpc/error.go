@@ -17,14 +17,14 @@ type Error struct {
 	code    Code
 	message string
 	details []*anypb.Any
-	cause   error // what Errorf wrapped; does not travel
+	cause   error // what Errorf made the message of; does not travel
 }
 
 // Errorf returns an error with a code. As in fmt.Errorf, %w wraps an error, whose
 // text travels and which errors.Is and errors.As find at this end.
 func Errorf(code Code, format string, args ...any) *Error {
 	err := fmt.Errorf(format, args...)
-	return &Error{code: code, message: err.Error(), cause: errors.Unwrap(err)}
+	return &Error{code: code, message: err.Error(), cause: err}
 }
 
 // Code returns the status of the call.
@@ -62,16 +62,16 @@ func (e *Error) Is(target error) bool {
 	return ok && c == e.code
 }
 
-// Unwrap returns the error that Errorf has wrapped.
+// Unwrap leads to the errors that Errorf has wrapped.
 func (e *Error) Unwrap() error { return e.cause }
 
 // asError returns err as the *Error that travels.
 func asError(err error) *Error {
 	var e *Error
-	if errors.As(err, &e) {
-		if e.code == CodeOK {
-			return Errorf(CodeInternal, "an error with code OK: %w", err)
-		}
+	switch found := errors.As(err, &e); {
+	case found && e == nil:
+		return Errorf(CodeInternal, "a nil *rpc.Error was returned as an error")
+	case found && e.code != CodeOK:
 		return e
 	}
 	return Errorf(CodeOf(err), "%w", err)

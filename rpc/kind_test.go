@@ -130,11 +130,9 @@ func wantCode(t *testing.T, err error, code rpc.Code) {
 }
 
 // wantError is wantCode for an error that a call has returned.
-func wantError(t *testing.T, err error, code rpc.Code) *rpc.Error {
+func wantError(t *testing.T, err error, code rpc.Code) {
 	t.Helper()
-	var e *rpc.Error
-	if !errors.As(err, &e) || e.Code() != code {
+	if e := new(rpc.Error); !errors.As(err, &e) || e.Code() != code || !errors.Is(err, code) {
 		t.Fatalf("got %v, want an *rpc.Error with %v", err, code)
 	}
-	return e
 }

@@ -73,6 +73,12 @@ func OnDisconnect(f func(*Conn, error)) Option {
 	return endpointOption(func(e *endpoint) { e.onDisconnect = append(e.onDisconnect, f) })
 }
 
+// WithLogger takes what no caller can be told: panics of handlers and, of a
+// server, handshakes that it refuses. Default slog.Default.
+func WithLogger(l *slog.Logger) Option {
+	return endpointOption(func(e *endpoint) { e.log = l })
+}
+
 // WithReadLimit bounds a single message of the WebSocket, which carries frames
 // of any number of calls. Default 1 MiB. It is checked before buffering.
 func WithReadLimit(bytes int64) Option {
@@ -83,12 +89,6 @@ func WithReadLimit(bytes int64) Option {
 // upgrade. Default 10 s.
 func WithHandshakeTimeout(d time.Duration) Option {
 	return endpointOption(func(e *endpoint) { e.handshakeTimeout = d })
-}
-
-// WithLogger has the server log what no caller can be told: panics of handlers,
-// refused handshakes, connections that end in error. Default slog.Default.
-func WithLogger(l *slog.Logger) ServerOption {
-	return serverOption(func(s *Server) { s.log = l })
 }
 
 // WithOrigins allows pages of other origins than the server's own to connect:

@@ -36,14 +36,20 @@ func (c *Conn) serve(st *transport.Stream) {
 		s.finish(Errorf(CodeDeadlineExceeded, "the deadline had passed when the call was made"))
 		return
 	}
-	ctx, cancel := context.WithCancel(context.WithValue(context.Background(), callKey{}, &s.call))
-	if open.hasLimit {
-		ctx, cancel = context.WithTimeout(ctx, open.timeout)
-	}
+	ctx, cancel := s.context(open)
 	defer cancel()
 	s.call.ctx = ctx
 	st.OnAbort(func(error) { cancel() })
-	s.finish(s.run(ctx, chain(c.e.handlerChain, handler)))
+	s.finish(s.run(ctx, handler))
+}
+
+// context returns the context of the call, with its time limit if it has one.
+func (s *serverStream) context(open *openBlock) (context.Context, context.CancelFunc) {
+	ctx := context.WithValue(context.Background(), callKey{}, &s.call)
+	if open.hasLimit {
+		return context.WithTimeout(ctx, open.timeout)
+	}
+	return context.WithCancel(ctx)
 }
 
 // accept reads the header of the call and finds who serves it.
@@ -73,17 +79,30 @@ func (s *serverStream) accept(e *endpoint) (Handler, *openBlock, error) {
 	return sm.Handler, &open, nil
 }
 
-// run runs the handler. A panic becomes CodeInternal; what it says is logged and
-// does not leave the process.
-func (s *serverStream) run(ctx context.Context, h Handler) (err error) {
+// run runs the handler inside the interceptors and returns the status. A panic
+// becomes CodeInternal; what it says is logged and does not leave the process.
+func (s *serverStream) run(ctx context.Context, h Handler) (status error) {
+	e := s.call.Conn.e
+	returned := false
 	defer func() {
-		if r := recover(); r != nil {
-			s.call.Conn.e.log.ErrorContext(ctx, "parley: handler panicked",
-				"method", s.call.Method.Path(), "panic", r, "stack", string(debug.Stack()))
-			err = Errorf(CodeInternal, "handler of %s panicked", s.call.Method.Path())
+		if returned {
+			return
 		}
+		path := s.call.Method.Path()
+		status = Errorf(CodeInternal, "handler of %s panicked", path)
+		if r := recover(); r != nil {
+			e.log.ErrorContext(ctx, "parley: handler panicked", "method", path, "panic", r, "stack", string(debug.Stack()))
+			return
+		}
+		// The handler has called runtime.Goexit: run does not return.
+		e.log.ErrorContext(ctx, "parley: handler ended its goroutine", "method", path)
+		s.finish(status)
 	}()
-	return h(ctx, s)
+	if err := chain(e.handlerChain, h)(ctx, s); err != nil {
+		status = asError(err)
+	}
+	returned = true
+	return status
 }
 
 func (s *serverStream) Call() *Call { return &s.call }
@@ -209,8 +228,12 @@ func (s *serverStream) sendEnd(end *endBlock) {
 		switch {
 		case errors.As(err, &limit) && end.shorten(int(limit.Limit)):
 			continue
-		case errors.Is(err, transport.ErrTorn) && end.status != nil:
-			s.st.Reset(transport.ResetApplication+transport.ResetCode(end.status.code), end.status.message)
+		case errors.Is(err, transport.ErrTorn), errors.Is(err, transport.ErrConcurrent):
+			status := end.status
+			if status == nil {
+				status = Errorf(CodeInternal, "the handler of %s returned inside a message", s.call.Method.Path())
+			}
+			s.st.Reset(transport.ResetApplication+transport.ResetCode(status.code), status.message)
 		}
 		return
 	}
