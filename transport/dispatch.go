@@ -127,8 +127,11 @@ func (s *Session) refusal(headerLen int) *ResetError {
 // takeStreamFrame takes a frame in that belongs to an existing stream.
 func (s *Session) takeStreamFrame(h frame.Header, p []byte) error {
 	st, err := s.lookup(h.Stream)
-	if st == nil || err != nil {
+	if err != nil {
 		return err
+	}
+	if st == nil {
+		return checkForm(h.Type, p)
 	}
 	switch h.Type {
 	case frame.TypeData:
@@ -167,6 +170,18 @@ func (s *Session) lookup(id uint64) (*Stream, error) {
 	return nil, nil
 }
 
+// checkForm tells what is wrong with the payload of a frame whose stream has
+// ended: it is dropped, but malformed is malformed.
+func checkForm(t frame.Type, p []byte) (err error) {
+	switch t {
+	case frame.TypeWindow:
+		_, err = frame.ParseWindow(p)
+	case frame.TypeReset:
+		_, _, err = frame.ParseReset(p)
+	}
+	return err
+}
+
 func (s *Session) checkHeader(p []byte) error {
 	if len(p) > s.cfg.MaxHeader {
 		return &ResetError{Code: ResetLimit, Reason: fmt.Sprintf("header or trailer over the limit of %d bytes", s.cfg.MaxHeader)}
@@ -188,7 +203,7 @@ func (st *Stream) takeReset(p []byte) error {
 	if err != nil {
 		return err
 	}
-	st.abort(&ResetError{Code: ResetCode(code), Reason: reason, Remote: true}, peerKnows)
+	st.abort(&ResetError{Code: ResetCode(code).assigned(), Reason: reason, Remote: true}, peerKnows)
 	return nil
 }
 

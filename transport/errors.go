@@ -3,6 +3,8 @@ package transport
 import (
 	"errors"
 	"fmt"
+
+	"github.com/parley-rpc/parley/transport/frame"
 )
 
 // ResetCode says why a stream was abandoned (PROTOCOL.md, section "RESET").
@@ -25,6 +27,15 @@ const (
 
 // MaxReason is how many bytes of a reset's or drain's reason reach the peer.
 const MaxReason = 1024
+
+// assigned returns c, or ResetInternal, which codes without a meaning are read as
+// and sent as.
+func (c ResetCode) assigned() ResetCode {
+	if c == 0 || c > ResetInternal && c < ResetApplication || c > frame.MaxVarint {
+		return ResetInternal
+	}
+	return c
+}
 
 func (c ResetCode) String() string {
 	switch c {

@@ -45,7 +45,7 @@ func (st *Stream) OpenHeader() []byte { return st.header }
 // Its pending and later calls return a *ResetError with code and reason, ours
 // one that is not Remote. A stream that has ended already stays as it is.
 func (st *Stream) Reset(code ResetCode, reason string) {
-	st.abort(&ResetError{Code: code, Reason: reason}, tellPeer)
+	st.abort(&ResetError{Code: code.assigned(), Reason: reason}, tellPeer)
 }
 
 // Close ends the use of the stream at this end and frees what it holds. A stream
