@@ -71,7 +71,9 @@ func NewSession(link Link, side Side, cfg Config) (*Session, error) {
 	if side == Dialer {
 		s.greet(frame.NoAnswer)
 	}
+	s.mu.Lock() // the timer may be early
 	s.timer = time.AfterFunc(cfg.HelloTimeout, s.helloMissing)
+	s.mu.Unlock()
 	s.loops.Go(s.readLoop)
 	s.loops.Go(s.writeLoop)
 	return s, nil
