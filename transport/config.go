@@ -42,9 +42,9 @@ type Config struct {
 	// loss is noticed well within a session's time to be resumed; from 1 s to 25 s,
 	// as proxies cut what is silent for longer.
 	Keepalive time.Duration
-	// KeepaliveTimeout is how long that sign may take, and how long a single
-	// write may be stuck, before the link counts as lost. Default 10 s; never
-	// more than the keepalive.
+	// KeepaliveTimeout is how long that sign may take, but never more than the
+	// keepalive, and how long a single write may be stuck, before the link
+	// counts as lost. Default 10 s.
 	KeepaliveTimeout time.Duration
 	// HelloTimeout is how long the peer's HELLO may take. Default 10 s.
 	HelloTimeout time.Duration

@@ -9,12 +9,18 @@ import (
 	"github.com/parley-rpc/parley/transport/frame"
 )
 
+// looks is how often the keepalive looks within its interval. A peer that is
+// silent at all but one of them is asked: after three quarters of the interval at
+// the earliest, and the whole of it at the latest.
+const looks = 4
+
 // watch is what the keepalive has seen when it last looked.
 type watch struct {
-	arrivals uint64 // reads that had brought something
-	batch    uint64 // the batch that was being written
-	writing  bool
-	asked    bool // a PING was sent because nothing had come
+	arrivals uint64    // reads that had brought something
+	quiet    int       // looks in a row that have seen no more of them
+	asked    time.Time // when a PING was sent because of that; zero: it was not
+	batch    uint64    // the batch that was being written, 0: none
+	since    time.Time // when it was seen first
 }
 
 // helloMissing gives a link up on which the peer has not greeted. Only the
@@ -32,7 +38,7 @@ func (s *Session) keepalive() time.Duration {
 	return min(s.cfg.Keepalive, time.Duration(s.settings().Keepalive)*time.Millisecond)
 }
 
-// patience is how long the peer may take to answer, or a write to end.
+// patience is how long the peer may take to answer.
 func (s *Session) patience() time.Duration { return min(s.cfg.KeepaliveTimeout, s.keepalive()) }
 
 // startKeepalive replaces the time limit for the peer's HELLO.
@@ -40,39 +46,69 @@ func (s *Session) startKeepalive() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.timer.Stop() && s.err == nil {
-		s.timer = time.AfterFunc(s.keepalive(), s.keepAlive)
+		s.timer = time.AfterFunc(s.keepalive()/looks, s.keepAlive)
 	}
 }
 
-// keepAlive looks whether the peer is alive: that something has come since it
-// last looked, and that no write has been stuck all the while. One timer does
-// it, so that the way of a message costs a counter and no clock.
+// keepAlive looks whether the peer is alive: that something comes from it, and
+// that no write is stuck for too long. One timer does it, so that the way of a
+// message costs a counter and no clock.
 func (s *Session) keepAlive() {
-	batch, writing := s.out.progress()
-	now := watch{arrivals: s.arrivals.Load(), batch: batch, writing: writing}
-	last := s.lastWatch
-	silent := now.arrivals == last.arrivals
-	next := s.keepalive()
+	w, now := &s.watch, time.Now()
+	s.lookAtReads(w)
+	s.lookAtWrites(w, now)
+	next := s.keepalive() / looks
 	switch {
-	case writing && last.writing && batch == last.batch:
-		s.fail(&CloseError{Code: CloseAbnormal, Reason: "peer does not read: a write is stuck"})
-		return
-	case silent && last.asked:
+	case w.batch != 0 && now.Sub(w.since) >= s.cfg.KeepaliveTimeout:
+		s.fail(&CloseError{Code: CloseAbnormal, Reason: fmt.Sprintf("peer does not read: a write is stuck for %v", now.Sub(w.since))})
+	case w.quiet < looks-1:
+	case w.asked.IsZero():
+		w.asked = now
+		next = min(next, s.patience())
+		s.ask()
+	case now.Sub(w.asked) >= s.patience():
 		s.fail(&CloseError{Code: CloseAbnormal, Reason: fmt.Sprintf("peer is silent: no answer to PING within %v", s.patience())})
-		return
-	case silent:
-		now.asked = true
-		s.queued(s.out.putUrgent(frame.Append(nil, frame.Header{Type: frame.TypePing}, make([]byte, frame.PingLen))))
+	default:
+		next = min(next, s.patience()-now.Sub(w.asked))
 	}
-	if now.asked || writing {
-		next = s.patience()
-	}
-	s.lastWatch = now
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.err == nil {
 		s.timer.Reset(next)
 	}
+}
+
+func (s *Session) lookAtReads(w *watch) {
+	w.quiet++
+	if n := s.arrivals.Load(); n != w.arrivals {
+		w.arrivals, w.quiet, w.asked = n, 0, time.Time{}
+	}
+}
+
+func (s *Session) lookAtWrites(w *watch, now time.Time) {
+	batch, writing := s.out.progress()
+	if !writing {
+		batch = 0
+	}
+	if batch != w.batch {
+		w.batch, w.since = batch, now
+	}
+}
+
+// ask sends a PING that nobody waits for.
+func (s *Session) ask() {
+	s.mu.Lock()
+	_, err := s.putPing()
+	s.mu.Unlock()
+	s.queued(err)
+}
+
+// putPing queues a PING; mu is held, so that they go out in the order of their
+// numbers.
+func (s *Session) putPing() (opaque [frame.PingLen]byte, err error) {
+	s.pingSeq++
+	binary.BigEndian.PutUint64(opaque[:], s.pingSeq)
+	return opaque, s.out.putUrgent(frame.Append(nil, frame.Header{Type: frame.TypePing}, opaque[:]))
 }
 
 // Ping asks the peer for a sign of life and returns how long it took.
@@ -82,9 +118,12 @@ func (s *Session) Ping(ctx context.Context) (time.Duration, error) {
 		s.mu.Unlock()
 		return 0, s.err
 	}
-	s.pingSeq++
-	var opaque [frame.PingLen]byte
-	binary.BigEndian.PutUint64(opaque[:], s.pingSeq)
+	start := time.Now()
+	opaque, err := s.putPing()
+	if err != nil {
+		s.mu.Unlock()
+		return 0, s.failure(err)
+	}
 	answer := make(chan struct{})
 	if s.pings == nil {
 		s.pings = make(map[[frame.PingLen]byte]chan struct{})
@@ -97,10 +136,6 @@ func (s *Session) Ping(ctx context.Context) (time.Duration, error) {
 		delete(s.pings, opaque)
 	}()
 
-	start := time.Now()
-	if err := s.out.putUrgent(frame.Append(nil, frame.Header{Type: frame.TypePing}, opaque[:])); err != nil {
-		return 0, s.failure(err)
-	}
 	select {
 	case <-answer:
 		return time.Since(start), nil

@@ -21,12 +21,12 @@ type Session struct {
 	timer  *time.Timer    // keepalive; before the peer's HELLO its time limit
 	loops  sync.WaitGroup // the reading and the writing goroutine
 
-	peer      atomic.Pointer[frame.Hello] // the peer's settings, the defaults until its HELLO
-	greeted   chan struct{}               // closed when the peer's HELLO has come
-	done      chan struct{}               // closed when the session has ended
-	drained   chan struct{}               // closed when either end has sent GOAWAY
-	arrivals  atomic.Uint64               // reads of the link that have brought something
-	lastWatch watch                       // owned by the keepalive timer
+	peer     atomic.Pointer[frame.Hello] // the peer's settings, the defaults until its HELLO
+	greeted  chan struct{}               // closed when the peer's HELLO has come
+	done     chan struct{}               // closed when the session has ended
+	drained  chan struct{}               // closed when either end has sent GOAWAY
+	arrivals atomic.Uint64               // reads of the link that have brought something
+	watch    watch                       // owned by the keepalive timer
 
 	mu       sync.Mutex
 	streams  map[uint64]*Stream
