@@ -16,7 +16,8 @@ type sendHalf struct {
 	mu     sync.Mutex
 	window sendWindow
 	busy   bool          // a Send is under way
-	begun  bool          // a HEADER or DATA frame was sent
+	begun  bool          // a HEADER or DATA frame was sent, or is about to be
+	fresh  bool          // the Send under way is the first
 	ended  bool          // this end has ended the direction
 	torn   bool          // it ends inside a message
 	pos    uint64        // of the last frame in the outbox that a RESET must not overtake
@@ -55,11 +56,15 @@ func (st *Stream) sendPieces(ctx context.Context, msg []byte, opts SendOptions) 
 		size, err := st.send.piece(ctx, len(rest), most)
 		if err == nil {
 			h := frame.Header{Type: frame.TypeData, Stream: st.id, Flags: dataFlags(opts, size < len(rest))}
-			err = st.queueMessage(ctx, h, rest[:size])
+			if err = st.queueMessage(ctx, h, rest[:size]); err != nil {
+				st.send.refund(size)
+			}
 		}
 		if err != nil {
 			if len(rest) < len(msg) {
 				st.send.tear()
+			} else {
+				st.send.retract()
 			}
 			return err
 		}
@@ -88,10 +93,16 @@ func (st *Stream) SendHeader(ctx context.Context, header []byte) error {
 	if err := st.s.admit(ctx, "header", len(header)); err != nil {
 		return err
 	}
-	if st.opener || !st.send.beginHeader() {
+	if st.opener {
 		return ErrStreamClosed
 	}
+	if err := st.send.beginHeader(); err != nil {
+		return err
+	}
 	_, err := st.queueFrame(ctx, frame.Header{Type: frame.TypeHeader, Stream: st.id}, header)
+	if err != nil {
+		st.send.retract()
+	}
 	st.send.release()
 	return err
 }
@@ -106,6 +117,9 @@ func (st *Stream) CloseSend(ctx context.Context, trailer []byte) error {
 		return err
 	}
 	err := st.queueLast(ctx, frame.Header{Type: frame.TypeEnd, Stream: st.id}, trailer)
+	if err != nil {
+		st.send.retract()
+	}
 	st.send.release()
 	return err
 }
@@ -157,19 +171,29 @@ func (h *sendHalf) begin() error {
 	case h.busy:
 		return ErrConcurrent
 	}
-	h.busy, h.begun = true, true
+	h.busy, h.begun, h.fresh = true, true, !h.begun
 	return nil
 }
 
 // beginHeader is begin for the frame that has to come first.
-func (h *sendHalf) beginHeader() bool {
+func (h *sendHalf) beginHeader() error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.begun || h.ended || h.err != nil {
-		return false
+	switch {
+	case h.err != nil:
+		return h.err
+	case h.begun || h.ended:
+		return ErrStreamClosed
 	}
-	h.busy, h.begun = true, true
-	return true
+	h.busy, h.begun, h.fresh = true, true, true
+	return nil
+}
+
+// retract says that the Send under way has sent nothing.
+func (h *sendHalf) retract() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.begun = !h.fresh
 }
 
 // release gives the direction free for the next sender.
@@ -193,28 +217,34 @@ func (h *sendHalf) end() int32 {
 // piece waits for credit and spends it on the next piece of a message of which n
 // bytes are left.
 func (h *sendHalf) piece(ctx context.Context, n, most int) (int, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
 	for {
-		h.mu.Lock()
-		if err := h.err; err != nil {
-			h.mu.Unlock()
-			return 0, err
+		if h.err != nil {
+			return 0, h.err
 		}
-		size, ok := h.window.piece(n, most)
-		if ok {
+		if size, ok := h.window.piece(n, most); ok {
 			h.window.spend(size)
-			h.mu.Unlock()
 			return size, nil
 		}
-		h.mu.Unlock()
 		if _, err := h.wait(ctx, nil); err != nil {
 			return 0, err
 		}
 	}
 }
 
+// refund gives back what was spent on a piece that was not sent.
+func (h *sendHalf) refund(size int) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.window.refund(size)
+}
+
 // waitRoom returns when w has its share of the outbox, or is sent away by its
 // end, or with the reason why waiting is in vain.
 func (h *sendHalf) waitRoom(ctx context.Context, w *waiter) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
 	for {
 		if ready, err := h.wait(ctx, w.ready); ready || err != nil {
 			return err
@@ -223,17 +253,17 @@ func (h *sendHalf) waitRoom(ctx context.Context, w *waiter) error {
 }
 
 // wait returns when there may be more credit, or room is closed, or with the
-// reason why waiting is in vain.
+// reason why waiting is in vain. mu is held, but not while it waits.
 func (h *sendHalf) wait(ctx context.Context, room <-chan struct{}) (ready bool, err error) {
-	h.mu.Lock()
+	if h.err != nil {
+		return false, h.err
+	}
 	if h.notify == nil {
 		h.notify = make(chan struct{}, 1)
 	}
-	notify, err := h.notify, h.err
+	notify := h.notify
 	h.mu.Unlock()
-	if err != nil {
-		return false, err
-	}
+	defer h.mu.Lock()
 	select {
 	case <-notify:
 		return false, nil

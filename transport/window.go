@@ -118,3 +118,6 @@ func (w *sendWindow) piece(n, most int) (size int, ok bool) {
 }
 
 func (w *sendWindow) spend(size int) { w.spent += uint64(size) + frameCost }
+
+// refund takes back a spend whose piece was not sent.
+func (w *sendWindow) refund(size int) { w.spent -= uint64(size) + frameCost }
