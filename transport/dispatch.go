@@ -88,7 +88,7 @@ func (s *Session) takeOpen(in *arrival, h frame.Header, header []byte) error {
 	s.lastPeer = h.Stream
 	if refusal := s.refusal(len(header)); refusal != nil {
 		s.mu.Unlock()
-		return s.out.putReset(0, h.Stream, refusal.Code, refusal.Reason)
+		return s.out.putReset(lastWord{stream: h.Stream, code: refusal.Code, reason: refusal.Reason})
 	}
 	st := s.newStream(h.Stream)
 	s.accepted++

@@ -141,25 +141,42 @@ func (o *outbox) greet(hello []byte) {
 	o.held = false
 }
 
-// putReset queues a RESET for a stream whose OPEN ends at position opened: ahead
-// of data, but never ahead of that OPEN.
-func (o *outbox) putReset(opened, id uint64, code ResetCode, reason string) error {
-	b := frame.AppendReset(make([]byte, 0, frame.MaxHeaderLen+16+len(reason)), id, uint64(code), reason)
+// lastWord is the RESET of a stream.
+type lastWord struct {
+	stream uint64
+	own    bool   // this end has opened the stream
+	behind uint64 // the position of what must come first
+	code   ResetCode
+	reason string
+}
+
+// putReset queues a RESET: ahead of data, but never ahead of its stream's OPEN or
+// END. When many wait, reasons are left out: an application that gives many
+// streams up at once must not look like a peer that provokes answers.
+func (o *outbox) putReset(r lastWord) error {
 	o.mu.Lock()
-	sent := opened <= o.taken
-	if !sent && o.err == nil {
+	defer o.mu.Unlock()
+	if o.err != nil {
+		return o.err
+	}
+	if o.alarmed > o.urgentLimit/2 {
+		r.reason = ""
+	}
+	b := frame.AppendReset(make([]byte, 0, frame.MaxHeaderLen+16+len(r.reason)), r.stream, uint64(r.code), r.reason)
+	full := o.alarmed+len(b) > o.urgentLimit
+	switch {
+	case r.behind > o.taken, full && r.own: // of the peer's streams there is no end, of our own there is
 		c := o.data.grow(len(b))
 		c.buf = append(c.buf, b...)
 		o.queued += len(b)
 		o.enqueued += uint64(len(b))
 		o.ready.Signal()
+	case full:
+		return errFlood
+	default:
+		o.alarm(b)
 	}
-	err := o.err
-	o.mu.Unlock()
-	if sent && err == nil {
-		return o.putUrgent(b)
-	}
-	return err
+	return nil
 }
 
 // putPong answers a PING. Of several that wait, only the newest is answered.

@@ -146,7 +146,8 @@ func (st *Stream) queueLast(ctx context.Context, h frame.Header, payload []byte)
 	case err == nil:
 		st.send.setPosition(pos)
 	case !st.opener: // the end was announced to nobody: what is left is to give up
-		st.s.queued(st.s.out.putReset(st.send.position(), st.id, ResetCancel, ""))
+		st.abort(&ResetError{Code: ResetCancel, Reason: "the end of the stream was not sent"}, peerKnows)
+		st.sayReset(ResetCancel, "")
 		return err
 	default:
 		return err

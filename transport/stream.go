@@ -114,7 +114,7 @@ func (st *Stream) abort(cause error, n notice) {
 		if r := (*ResetError)(nil); errors.As(cause, &r) {
 			code, reason = r.Code, r.Reason
 		}
-		st.s.queued(st.s.out.putReset(st.send.position(), st.id, code, reason))
+		st.sayReset(code, reason)
 	}
 	if st.opener {
 		st.ended(ended)
@@ -122,6 +122,12 @@ func (st *Stream) abort(cause error, n notice) {
 	if f != nil {
 		f(cause)
 	}
+}
+
+// sayReset tells the peer that the stream is abandoned.
+func (st *Stream) sayReset(code ResetCode, reason string) {
+	r := lastWord{stream: st.id, own: st.opener, behind: st.send.position(), code: code, reason: reason}
+	st.s.queued(st.s.out.putReset(r))
 }
 
 // ended books that so many directions have ended.
