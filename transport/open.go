@@ -61,7 +61,8 @@ func (s *Session) takeSlot(ctx context.Context) error {
 
 // mayOpen returns why this end opens no more streams; mu is held.
 func (s *Session) mayOpen() error {
-	if s.err == nil && (s.leaving || s.goneAway != nil) {
+	used := s.nextID > frame.MaxVarint // all ids
+	if s.err == nil && (s.leaving || s.goneAway != nil || used) {
 		return ErrDraining
 	}
 	return s.err
