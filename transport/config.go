@@ -2,6 +2,7 @@ package transport
 
 import (
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/parley-rpc/parley/transport/frame"
@@ -65,7 +66,7 @@ const DefaultMaxMessage = 4 << 20
 const (
 	defaultGrowth = 16 << 20 // bytes by which all windows of a session may grow
 	maxFrameLimit = 64 << 10 // bytes; a frame has to fit into a read buffer
-	maxSetting    = 1 << 40  // keeps sums of limits far from overflow
+	maxSetting    = 1 << 30  // an int has 32 bits on some machines
 )
 
 // Validate names the first field that is out of range.
@@ -98,6 +99,9 @@ func (c Config) withDefaults() (Config, error) {
 		if *f.value < f.least || *f.value > f.limit {
 			return c, fmt.Errorf("transport: Config.%s is %d, must be from %d to %d", f.name, *f.value, f.least, f.limit)
 		}
+	}
+	if c.MaxStreams > (math.MaxInt-defaultGrowth)/c.InitialWindow {
+		return c, fmt.Errorf("transport: Config.MaxStreams is %d, too many for windows of %d bytes", c.MaxStreams, c.InitialWindow)
 	}
 	reserved := c.MaxStreams * c.InitialWindow
 	if c.MaxBuffered == 0 {
