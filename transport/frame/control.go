@@ -71,8 +71,10 @@ func ParseReset(p []byte) (code uint64, reason string, err error) {
 // Text returns text from the wire, with U+FFFD in place of what is not UTF-8.
 func Text(p []byte) string { return strings.ToValidUTF8(string(p), "\uFFFD") }
 
-// CutText returns s without what exceeds limit bytes, cut between two characters.
+// CutText returns s without what exceeds limit bytes, cut between two characters,
+// and with U+FFFD in place of what is not UTF-8.
 func CutText(s string, limit int) string {
+	s = strings.ToValidUTF8(s, "\uFFFD")
 	if len(s) <= limit {
 		return s
 	}
