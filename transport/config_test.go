@@ -1,0 +1,84 @@
+package transport_test
+
+import (
+	"math"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/parley-rpc/parley/transport"
+	"github.com/parley-rpc/parley/transport/frame"
+	"github.com/parley-rpc/parley/transport/pipe"
+)
+
+func TestConfigOutOfRangeIsRefusedByTheNameOfItsField(t *testing.T) {
+	for _, c := range []struct {
+		field  string
+		within []transport.Config
+		out    []transport.Config
+	}{
+		{"MaxStreams", []transport.Config{{MaxStreams: 16}}, []transport.Config{{MaxStreams: 15}, {MaxStreams: -1}, {MaxStreams: math.MaxInt}}},
+		{"MaxMessage", []transport.Config{{MaxMessage: 64 << 10}}, []transport.Config{{MaxMessage: 64<<10 - 1}, {MaxMessage: -1}, {MaxMessage: math.MaxInt}}},
+		{"MaxFrame", []transport.Config{{MaxFrame: 16 << 10}, {MaxFrame: 64 << 10}}, []transport.Config{{MaxFrame: 16<<10 - 1}, {MaxFrame: 64<<10 + 1}}},
+		{"MaxHeader", []transport.Config{{MaxHeader: 4 << 10}, {MaxHeader: 32 << 10}, {MaxHeader: 64 << 10, MaxFrame: 64 << 10}},
+			[]transport.Config{{MaxHeader: 4<<10 - 1}, {MaxHeader: 32<<10 + 1}, {MaxHeader: 64<<10 + 1, MaxFrame: 64 << 10}, {MaxHeader: 20 << 10, MaxFrame: 16 << 10}}},
+		{"InitialWindow", []transport.Config{{InitialWindow: 16 << 10}}, []transport.Config{{InitialWindow: 16<<10 - 1}, {InitialWindow: math.MaxInt}}},
+		{"MaxWindow", []transport.Config{{MaxWindow: 16 << 10}}, []transport.Config{{MaxWindow: 16<<10 - 1}, {MaxWindow: math.MaxInt}}},
+		{"MaxBuffered", []transport.Config{{MaxBuffered: 1024 * 64 << 10}}, []transport.Config{{MaxBuffered: 1024*64<<10 - 1}, {MaxBuffered: -1}}},
+		{"WriteQueue", []transport.Config{{WriteQueue: 1}}, []transport.Config{{WriteQueue: -1}, {WriteQueue: math.MaxInt}}},
+		{"Keepalive", []transport.Config{{Keepalive: time.Second}, {Keepalive: 25 * time.Second}},
+			[]transport.Config{{Keepalive: time.Second - 1}, {Keepalive: 25*time.Second + 1}, {Keepalive: -1}}},
+		{"KeepaliveTimeout", []transport.Config{{KeepaliveTimeout: time.Millisecond}}, []transport.Config{{KeepaliveTimeout: time.Millisecond - 1}, {KeepaliveTimeout: math.MaxInt64}}},
+		{"HelloTimeout", []transport.Config{{HelloTimeout: time.Millisecond}}, []transport.Config{{HelloTimeout: time.Millisecond - 1}, {HelloTimeout: math.MaxInt64}}},
+	} {
+		t.Run(c.field, func(t *testing.T) {
+			for _, cfg := range c.within {
+				if err := cfg.Validate(); err != nil {
+					t.Errorf("%+v: %v", cfg, err)
+				}
+			}
+			for _, cfg := range c.out {
+				own, _ := pipe.New(pipe.Config{})
+				s, err := transport.NewSession(own, transport.Dialer, cfg)
+				if err == nil {
+					s.Close(transport.CloseNormal, "")
+				}
+				if err == nil || !strings.Contains(err.Error(), "Config."+c.field+" ") {
+					t.Errorf("%+v: %v", cfg, err)
+				}
+			}
+		})
+	}
+}
+
+func TestPeerLearnsTheSettings(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d, a := pair(t, transport.Config{}, transport.Config{
+			MaxStreams: 20, MaxMessage: 100_000, MaxHeader: 5000, MaxFrame: 20_000, InitialWindow: 30_000,
+			Keepalive: 7 * time.Second, Agent: "tester/1",
+		})
+		got, err := d.Peer(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := frame.HelloDefaults
+		want.MaxStreams, want.MaxMessage, want.MaxHeader, want.MaxFrame, want.InitialWindow = 20, 100_000, 5000, 20_000, 30_000
+		want.Keepalive, want.Agent = 7000, "tester/1"
+		if !sameSettings(got, want) {
+			t.Errorf("got %+v, want %+v", got, want)
+		}
+		got, err = a.Peer(t.Context())
+		want = frame.HelloDefaults
+		want.MaxStreams, want.MaxMessage, want.MaxHeader, want.MaxFrame, want.InitialWindow = 1024, 4<<20, 16<<10, 32<<10, 64<<10
+		want.Keepalive, want.Agent = 15_000, "parley-go"
+		if err != nil || !sameSettings(got, want) {
+			t.Errorf("got %+v, %v, want %+v", got, err, want)
+		}
+	})
+}
+
+func sameSettings(a, b frame.Hello) bool {
+	return a.MaxFrame == b.MaxFrame && a.MaxMessage == b.MaxMessage && a.MaxHeader == b.MaxHeader && a.MaxStreams == b.MaxStreams &&
+		a.InitialWindow == b.InitialWindow && a.Keepalive == b.Keepalive && a.Agent == b.Agent && a.ResumeWindow == b.ResumeWindow
+}

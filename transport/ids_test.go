@@ -1,0 +1,58 @@
+package transport
+
+import (
+	"errors"
+	"io"
+	"net"
+	"sync"
+	"testing"
+
+	"github.com/parley-rpc/parley/transport/frame"
+)
+
+// sink is a link that takes everything and brings nothing.
+type sink struct {
+	gone chan struct{}
+	once sync.Once
+}
+
+func (l *sink) NextReader() (io.Reader, error) {
+	<-l.gone
+	return nil, net.ErrClosed
+}
+
+func (l *sink) WriteMessage([][]byte) error { return nil }
+
+func (l *sink) Close(CloseCode, string) error {
+	l.once.Do(func() { close(l.gone) })
+	return nil
+}
+
+func TestSessionThatRunsOutOfIdsOpensNoMoreStreams(t *testing.T) {
+	for _, side := range []Side{Dialer, Acceptor} {
+		s, err := NewSession(&sink{gone: make(chan struct{})}, side, Config{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		last := uint64(frame.MaxVarint) - uint64(side)
+		s.nextID = last
+		st, err := s.Open(t.Context(), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if st.ID() != last {
+			t.Errorf("opened %d, want %d", st.ID(), last)
+		}
+		if _, err := s.Open(t.Context(), nil); !errors.Is(err, ErrDraining) {
+			t.Errorf("got %v", err)
+		}
+		if s.opened != 1 {
+			t.Errorf("%d places are taken by 1 stream", s.opened)
+		}
+		st.Close()
+		if s.opened != 0 || len(s.streams) != 0 {
+			t.Errorf("%d places and %d entries are left", s.opened, len(s.streams))
+		}
+		s.Close(CloseNormal, "")
+	}
+}

@@ -1,0 +1,121 @@
+package transport
+
+import (
+	"bytes"
+	"errors"
+	"testing"
+
+	"github.com/parley-rpc/parley/transport/frame"
+)
+
+// newTestOutbox returns an outbox that may write, of n bytes.
+func newTestOutbox(n int) *outbox { return newOutbox(&Config{WriteQueue: n, MaxStreams: 16}) }
+
+func TestWhatIsBeingWrittenIsNotFreedWhenTheQueueIsDropped(t *testing.T) {
+	for range 50 { // pools forget things at random under the race detector
+		o := newTestOutbox(1 << 20)
+		msg := bytes.Repeat([]byte("mine"), 1000)
+		if _, _, err := o.put(frame.Header{Type: frame.TypeData, Stream: 1}, msg); err != nil {
+			t.Fatal(err)
+		}
+		if err := o.putUrgent(bytes.Repeat([]byte{0x09}, 400)); err != nil {
+			t.Fatal(err)
+		}
+		parts, err := o.take(nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		before := bytes.Join(parts, nil)
+		o.close(errors.New("ended"))
+		o.discard()
+
+		for _, size := range chunkSizes { // another session takes buffers
+			c := newChunk(size)
+			c.buf = append(c.buf, bytes.Repeat([]byte("another"), size/7)...)
+		}
+		if !bytes.Equal(bytes.Join(parts, nil), before) {
+			t.Fatal("the batch at the link was overwritten")
+		}
+		o.written()
+		o.discard()
+		if _, err := o.take(nil); err == nil {
+			t.Fatal("something is left to write")
+		}
+	}
+}
+
+func TestRoomIsCountedExactly(t *testing.T) {
+	o := newTestOutbox(1000)
+	h := frame.Header{Type: frame.TypeData, Stream: 1}
+	put := func(n int) *waiter {
+		t.Helper()
+		_, w, err := o.put(h, make([]byte, n))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return w
+	}
+	if put(5000) != nil {
+		t.Fatal("a frame larger than the queue cannot go alone")
+	}
+	first, second, third := put(0), put(900), put(1)
+	if first == nil || second == nil || third == nil {
+		t.Fatal("a full queue takes more")
+	}
+	o.giveUp(second)
+	if _, err := o.take(nil); err != nil {
+		t.Fatal(err)
+	}
+	o.written()
+	<-first.ready
+	<-third.ready
+	if !first.granted || !third.granted || second.granted {
+		t.Errorf("granted %v %v %v", first.granted, second.granted, third.granted)
+	}
+	o.giveUp(third) // it had its share
+	if _, err := o.putGranted(first, h, nil); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := o.take(nil); err != nil {
+		t.Fatal(err)
+	}
+	if o.queued != 0 || o.enqueued != o.taken {
+		t.Errorf("%d bytes are said to wait, %d do", o.queued, o.enqueued-o.taken)
+	}
+	o.close(errors.New("ended"))
+	if _, _, err := o.put(h, nil); err == nil {
+		t.Error("a closed queue takes more")
+	}
+}
+
+func TestBatchStaysWithinABoundAndKeepsTheOrder(t *testing.T) {
+	o := newTestOutbox(1 << 20)
+	var want []byte
+	for i := range 40 {
+		h := frame.Header{Type: frame.TypeData, Stream: uint64(i + 1)}
+		msg := bytes.Repeat([]byte{byte(i)}, 1000*i)
+		if _, w, err := o.put(h, msg); w != nil || err != nil {
+			t.Fatal(w, err)
+		}
+		want = frame.Append(want, h, msg)
+	}
+	var got []byte
+	for !o.empty() {
+		parts, err := o.take(nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		batch := bytes.Join(parts, nil)
+		if len(batch) > maxBatch {
+			t.Errorf("a batch of %d bytes", len(batch))
+		}
+		got = append(got, batch...)
+		o.written()
+	}
+	if !bytes.Equal(got, want) {
+		t.Error("what was written is not what was queued")
+	}
+	if len(o.data.chunks) != 0 {
+		t.Errorf("%d buffers are kept", len(o.data.chunks))
+	}
+}

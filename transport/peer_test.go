@@ -1,0 +1,217 @@
+package transport_test
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/parley-rpc/parley/transport"
+	"github.com/parley-rpc/parley/transport/frame"
+	"github.com/parley-rpc/parley/transport/pipe"
+)
+
+// peer is the other end of a session's link, worked by hand: a test says which
+// frames it sends and looks at those that it gets. It reads all the time, unless
+// its link is stalled.
+type peer struct {
+	t    *testing.T
+	link *pipe.End
+	side transport.Side // of the session that is tested
+
+	mu     sync.Mutex
+	frames []string // what has come and was not looked at, in words
+	sizes  []int    // lengths in bytes of all messages of the link that came
+	err    error    // how the link ended
+}
+
+// alone starts a session whose peer has said nothing yet. Both end with the test.
+func alone(t *testing.T, side transport.Side, cfg transport.Config) (*transport.Session, *peer) {
+	t.Helper()
+	return aloneOver(t, pipe.Config{}, side, cfg)
+}
+
+func aloneOver(t *testing.T, wire pipe.Config, side transport.Side, cfg transport.Config) (*transport.Session, *peer) {
+	t.Helper()
+	own, other := pipe.New(wire)
+	p := &peer{t: t, link: other, side: side}
+	t.Cleanup(func() { other.Close(transport.CloseNormal, "") })
+	s, err := transport.NewSession(own, side, cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close(transport.CloseNormal, "") })
+	go p.read()
+	return s, p
+}
+
+// meet starts a session whose peer has greeted it with hello and has got its
+// HELLO.
+func meet(t *testing.T, side transport.Side, cfg transport.Config, hello frame.Hello) (*transport.Session, *peer) {
+	t.Helper()
+	return meetOver(t, pipe.Config{}, side, cfg, hello)
+}
+
+func meetOver(t *testing.T, wire pipe.Config, side transport.Side, cfg transport.Config, hello frame.Hello) (*transport.Session, *peer) {
+	t.Helper()
+	s, p := aloneOver(t, wire, side, cfg)
+	p.send(hello.Append(nil))
+	if _, err := s.Peer(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range p.got() {
+		if f != "HELLO" {
+			t.Fatalf("the session said %s before anything happened", f)
+		}
+	}
+	return s, p
+}
+
+func (p *peer) read() {
+	for {
+		r, err := p.link.NextReader()
+		if err != nil {
+			p.mu.Lock()
+			p.err = err
+			p.mu.Unlock()
+			return
+		}
+		msg, err := io.ReadAll(r)
+		if err != nil {
+			p.t.Errorf("the session's message broke off: %v", err)
+		}
+		p.mu.Lock()
+		p.sizes = append(p.sizes, len(msg))
+		for len(msg) > 0 {
+			h, n, err := frame.ParseHeader(msg)
+			if err != nil || uint64(len(msg)-n) < h.Length {
+				p.t.Errorf("the session sent a malformed message: %x: %v", msg, err)
+				break
+			}
+			p.frames = append(p.frames, inWords(h, msg[n:n+int(h.Length)]))
+			msg = msg[n+int(h.Length):]
+		}
+		p.mu.Unlock()
+	}
+}
+
+// inWords shows a frame: type, stream, flags, payload. Of a HELLO it shows only
+// that it is one.
+func inWords(h frame.Header, payload []byte) string {
+	words := []string{h.Type.String()}
+	if h.Stream != 0 {
+		words = append(words, fmt.Sprint(h.Stream))
+	}
+	for _, f := range []struct {
+		flag frame.Flags
+		name string
+	}{{frame.FlagEnd, "+end"}, {frame.FlagMore, "+more"}, {frame.FlagMark, "+mark"}} {
+		if h.Flags&f.flag != 0 {
+			words = append(words, f.name)
+		}
+	}
+	switch h.Type {
+	case frame.TypeHello:
+	case frame.TypeReset:
+		code, _, _ := frame.ParseReset(payload)
+		words = append(words, transport.ResetCode(code).String())
+	case frame.TypeWindow:
+		limit, _ := frame.ParseWindow(payload)
+		words = append(words, fmt.Sprint(limit))
+	case frame.TypeGoAway:
+		info, _ := frame.ParseGoAway(payload)
+		words = append(words, fmt.Sprint(info.LastStream))
+	default:
+		if len(payload) > 32 {
+			words = append(words, fmt.Sprintf("%d bytes", len(payload)))
+		} else {
+			words = append(words, fmt.Sprintf("%q", payload))
+		}
+	}
+	return strings.Join(words, " ")
+}
+
+// send sends one message of the link, the frames put together.
+func (p *peer) send(frames ...[]byte) {
+	p.t.Helper()
+	if err := p.link.WriteMessage(frames); err != nil {
+		p.t.Errorf("peer cannot send: %v", err)
+	}
+}
+
+// got waits until everything has come to rest and returns the frames that have
+// come since the last call.
+func (p *peer) got() []string {
+	synctest.Wait()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	frames := p.frames
+	p.frames = nil
+	return frames
+}
+
+// wants checks that exactly these frames have come since got or wants.
+func (p *peer) wants(frames ...string) {
+	p.t.Helper()
+	if got := p.got(); !slices.Equal(got, frames) {
+		p.t.Errorf("the peer got %q, want %q", got, frames)
+	}
+}
+
+// wantsClose checks that the session has closed the link with code.
+func (p *peer) wantsClose(code transport.CloseCode) {
+	p.t.Helper()
+	synctest.Wait()
+	p.mu.Lock()
+	err := p.err
+	p.mu.Unlock()
+	var closed *transport.CloseError
+	if !errors.As(err, &closed) || closed.Code != code || !closed.Remote {
+		p.t.Errorf("the link ended with %v, want it closed with %d", err, code)
+	}
+}
+
+// wantsLoss checks that the session has given the link up without a code.
+func (p *peer) wantsLoss() {
+	p.t.Helper()
+	synctest.Wait()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !errors.Is(p.err, pipe.ErrLost) {
+		p.t.Errorf("the link ended with %v, want it lost", p.err)
+	}
+}
+
+// wantsLife checks that the session still answers, and that nothing else came.
+func (p *peer) wantsLife() {
+	p.t.Helper()
+	p.send(ping("alive?!!"))
+	p.wants(`PONG "alive?!!"`)
+}
+
+// pass lets virtual time pass.
+func pass(d time.Duration) {
+	<-time.After(d)
+	synctest.Wait()
+}
+
+// start runs f beside the test and delivers its error.
+func start(f func() error) <-chan error {
+	done := make(chan error, 1)
+	go func() { done <- f() }()
+	return done
+}
+
+// stillWaits checks that what was started has not ended.
+func stillWaits(t *testing.T, done <-chan error) {
+	t.Helper()
+	synctest.Wait()
+	if len(done) > 0 {
+		t.Fatalf("did not wait, but ended with %v", <-done)
+	}
+}
