@@ -238,7 +238,7 @@ func (s *clientStream) recvOnly(b *buffer) error {
 		b.bytes = m.Bytes
 		return s.endRecv(Errorf(CodeInternal, "%s answers with more than one message", s.call.Method.Path()))
 	}
-	if err := s.recvEnd(err); !errors.Is(err, io.EOF) {
+	if err := s.recvEnd(err); !isEnd(err) {
 		return err
 	}
 	return nil
@@ -260,7 +260,7 @@ func (s *clientStream) beforeMessage(m transport.Message) error {
 
 // recvEnd ends the call with what Recv of the stream has returned.
 func (s *clientStream) recvEnd(err error) error {
-	if !errors.Is(err, io.EOF) {
+	if !isEnd(err) {
 		if errors.Is(err, transport.ErrConcurrent) {
 			return Errorf(CodeFailedPrecondition, "%w", err)
 		}
@@ -316,7 +316,7 @@ func (s *clientStream) finish(status error) {
 		s.mu.Unlock()
 		return
 	}
-	s.finished, s.status = true, status
+	s.finished, s.status = true, notEOF(status)
 	s.storeMetadata()
 	release := s.release
 	s.mu.Unlock()

@@ -1,10 +1,6 @@
 package rpc
 
-import (
-	"context"
-	"errors"
-	"io"
-)
+import "context"
 
 // ClientStreamHandler makes a Handler of a method that answers many messages with one.
 func ClientStreamHandler[Req, Res any](f func(context.Context, Receiver[Req]) (*Res, error)) Handler {
@@ -53,14 +49,7 @@ func (u Upload[Req, Res]) CloseAndRecv() (*Res, error) {
 	if err := u.s.CloseSend(); err != nil {
 		return nil, err
 	}
-	res := new(Res)
-	if err := u.s.Recv(res); err != nil {
-		if errors.Is(err, io.EOF) {
-			return nil, Errorf(CodeInternal, "%s: its answer was received before", u.s.Call().Method.Path())
-		}
-		return nil, err
-	}
-	return res, nil
+	return recvAnswer[Res](u.s)
 }
 
 // Close cancels the call unless it is over.

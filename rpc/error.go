@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/anypb"
@@ -75,6 +76,23 @@ func asError(err error) *Error {
 		return e
 	}
 	return Errorf(CodeOf(err), "%w", err)
+}
+
+// isEnd tells whether err says that all was received: io.EOF itself. A failure may
+// wrap it, such as that of a connection which broke.
+func isEnd(err error) bool {
+	return err == io.EOF //nolint:errorlint // for that reason
+}
+
+// notEOF returns a failure in which an application that looks for io.EOF, as the
+// sign that it has received all, does not find it.
+func notEOF(err error) error {
+	if err == nil || !errors.Is(err, io.EOF) {
+		return err
+	}
+	e := *asError(err)
+	e.cause = nil
+	return &e
 }
 
 // transportError turns what the transport says of a stream or session into the

@@ -5,6 +5,7 @@ import (
 	"io"
 	"iter"
 	"sync"
+	"sync/atomic"
 )
 
 // interceptedStream is the caller's end of a call around which interceptors run.
@@ -21,9 +22,14 @@ type interceptedStream struct {
 
 // openIntercepted opens a call inside interceptors.
 func openIntercepted(ctx context.Context, s *clientStream, interceptors []Interceptor) (Stream, error) {
-	var t tail
+	t := &tail{status: errTail}
+	begun := false
 	next, stop := iter.Pull(func(yield func(Stream) bool) {
 		t.status = chain(interceptors, func(ctx context.Context, around Stream) error {
+			if begun {
+				return Errorf(CodeInternal, "an interceptor of %s has called next twice", s.call.Method.Path())
+			}
+			begun = true
 			if err := s.open(ctx); err != nil {
 				return err
 			}
@@ -33,75 +39,81 @@ func openIntercepted(ctx context.Context, s *clientStream, interceptors []Interc
 	})
 	t.run = stop
 	s.onFinish = t.finish
+	t.busy.Add(1)
 	around, opened := next()
-	if !opened {
-		if t.status == nil {
-			return nil, Errorf(CodeInternal, "an interceptor of %s returned without calling next", s.call.Method.Path())
-		}
+	t.busy.Add(-1)
+	switch {
+	case opened:
+	case t.status != nil:
 		return nil, asError(t.status)
+	case begun:
+		return nil, asError(s.result()) // it could not be opened, whatever they made of it
+	default:
+		return nil, Errorf(CodeInternal, "an interceptor of %s has returned without calling next", s.call.Method.Path())
 	}
-	t.open()
-	return &interceptedStream{Stream: around, call: s, tail: &t}, nil
-}
-
-// tail is what interceptors do after next.
-type tail struct {
-	run    func() // runs it
-	status error  // what the outermost interceptor has returned
-
-	mu       sync.Mutex
-	opened   bool // Open has returned
-	finished bool // the call has its status
-	once     sync.Once
-}
-
-// open says that the interceptors wait in next.
-func (t *tail) open() {
-	t.mu.Lock()
-	t.opened = true
-	due := t.finished
-	t.mu.Unlock()
-	if due {
+	if s.isFinished() {
 		t.once.Do(t.run)
 	}
+	return &interceptedStream{Stream: around, call: s, tail: t}, nil
+}
+
+// errTail is the status of a call of which an interceptor has panicked.
+var errTail = Errorf(CodeInternal, "an interceptor has panicked")
+
+// tail is what interceptors do after next. It runs once, when the call has its
+// status and no operation of the application is under way: a stream that an
+// interceptor has put around the call has seen all of it by then.
+type tail struct {
+	run    func()       // runs it
+	status error        // what the outermost interceptor has returned
+	busy   atomic.Int32 // operations of the application under way, Open among them
+	once   sync.Once
 }
 
 // finish says that the call has its status.
 func (t *tail) finish() {
-	t.mu.Lock()
-	t.finished = true
-	due := t.opened
-	t.mu.Unlock()
-	if due {
+	if t.busy.Load() == 0 {
 		t.once.Do(t.run)
 	}
 }
 
 // Send is as in Stream; the interceptors decide on the status.
 func (is *interceptedStream) Send(msg any) error {
+	is.tail.busy.Add(1)
 	return is.result(is.Stream.Send(msg), ErrFinished)
 }
 
 // CloseSend is as in Stream; the interceptors decide on the status.
 func (is *interceptedStream) CloseSend() error {
+	is.tail.busy.Add(1)
 	return is.result(is.Stream.CloseSend(), nil)
 }
 
 // Recv is as in Stream; the interceptors decide on the status.
 func (is *interceptedStream) Recv(msg any) error {
+	is.tail.busy.Add(1)
 	return is.result(is.Stream.Recv(msg), io.EOF)
 }
 
-// result replaces the status of a call that is over by what the interceptors
-// made of it; ok is how the operation says that it is OK.
+// Close is as in Stream.
+func (is *interceptedStream) Close() error {
+	is.tail.busy.Add(1)
+	err := is.Stream.Close()
+	_ = is.result(nil, nil) // Send and Recv return it
+	return err
+}
+
+// result ends an operation. It replaces the status of a call that is over by what
+// the interceptors made of it; ok is how the operation says that it is OK.
 func (is *interceptedStream) result(err, ok error) error {
+	is.tail.busy.Add(-1)
 	if !is.call.isFinished() {
 		return err
 	}
 	is.tail.once.Do(is.tail.run)
 	switch {
 	case is.tail.status != nil:
-		return asError(is.tail.status)
+		return notEOF(asError(is.tail.status))
 	case err != nil:
 		return ok
 	}

@@ -100,6 +100,22 @@ func talk(ctx context.Context, c rpc.Caller, m *rpc.Method, texts []string, opts
 	return recvAll(s)
 }
 
+// outcome is what a call has brought.
+type outcome struct {
+	texts []string
+	err   error
+}
+
+// start makes a call beside the test.
+func start(call func() ([]string, error)) <-chan outcome {
+	done := make(chan outcome, 1)
+	go func() {
+		texts, err := call()
+		done <- outcome{texts, err}
+	}()
+	return done
+}
+
 // recvAll receives up to the end.
 func recvAll(s rpc.Stream) (texts []string, err error) {
 	for {

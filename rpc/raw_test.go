@@ -138,12 +138,13 @@ func (p *raw) wantReset(id uint64, code transport.ResetCode) {
 	}
 }
 
-// wantOpen returns what the OPEN that comes next says, and its stream.
+// wantOpen returns what the next OPEN says, and its stream. What is left of calls
+// before it is skipped.
 func (p *raw) wantOpen() (uint64, rpc.OpenFields) {
 	p.t.Helper()
 	f := p.next()
-	if f.Type != frame.TypeOpen {
-		p.t.Fatalf("got %v of stream %d, want OPEN", f.Type, f.Stream)
+	for f.Type != frame.TypeOpen {
+		f = p.next()
 	}
 	fields, err := rpc.ParseOpen(f.payload)
 	if err != nil {
@@ -152,7 +153,7 @@ func (p *raw) wantOpen() (uint64, rpc.OpenFields) {
 	return f.Stream, fields
 }
 
-// takeCall returns the stream of the next call, with its OPEN and its request read.
+// takeCall returns the stream of the next call, with its request read.
 func (p *raw) takeCall() uint64 {
 	p.t.Helper()
 	id, _ := p.wantOpen()

@@ -3,7 +3,6 @@ package rpc
 import (
 	"context"
 	"errors"
-	"io"
 	"runtime/debug"
 
 	"github.com/parley-rpc/parley/transport"
@@ -120,14 +119,14 @@ func (s *serverStream) Recv(msg any) error {
 	}
 	s.taken = true
 	if err := s.coder.decode(m, msg); err != nil || s.call.Method.ClientStreams {
-		return err
+		return notEOF(err)
 	}
 	// The only message of a call ends its direction.
 	if m, err = s.st.Recv(s.call.ctx, b.bytes); err == nil {
 		b.bytes = m.Bytes
 		return s.tooMany()
 	}
-	if err := s.failure(err); !errors.Is(err, io.EOF) {
+	if err := s.failure(err); !isEnd(err) {
 		return err
 	}
 	return nil
@@ -139,13 +138,13 @@ func (s *serverStream) tooMany() error {
 
 // failure turns an error of the stream into what a handler is told.
 func (s *serverStream) failure(err error) error {
-	if errors.Is(err, io.EOF) {
-		return io.EOF
+	if isEnd(err) {
+		return err
 	}
 	if ctxErr := s.call.ctx.Err(); ctxErr != nil {
 		return transportError(ctxErr)
 	}
-	return transportError(err)
+	return notEOF(transportError(err))
 }
 
 func (s *serverStream) Send(msg any) error {

@@ -28,8 +28,17 @@ func CallUnary[Req, Res any](ctx context.Context, c Caller, m *Method, req *Req,
 	if err := s.Send(req); err != nil && !errors.Is(err, ErrFinished) {
 		return nil, err
 	}
+	return recvAnswer[Res](s)
+}
+
+// recvAnswer receives the message of a call that is answered with one.
+func recvAnswer[Res any](s Stream) (*Res, error) {
 	res := new(Res)
-	if err := s.Recv(res); err != nil {
+	err := s.Recv(res)
+	switch {
+	case errors.Is(err, io.EOF):
+		return nil, Errorf(CodeInternal, "%s has no answer to be received, or none any more", s.Call().Method.Path())
+	case err != nil:
 		return nil, err
 	}
 	return res, nil
