@@ -3,8 +3,8 @@ package rpc
 import "sync"
 
 // workers runs handlers, each on a goroutine of its own. The goroutines are used
-// again: a fresh one would grow its stack anew for each call, which is about a
-// third of a server's work for small calls (docs/design/rpc.md).
+// again, with the stacks that they have grown: with 64 small calls in flight that
+// saves a sixth of the CPU time (docs/design/rpc.md).
 type workers struct {
 	mu     sync.Mutex
 	idle   []chan func() // newest last, so that few stay warm
