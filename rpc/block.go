@@ -3,7 +3,6 @@ package rpc
 import (
 	"errors"
 	"fmt"
-	"math"
 	"strings"
 	"time"
 
@@ -27,7 +26,6 @@ const (
 	endStatus   = 2
 	endAlias    = 6
 	endDetail   = 11
-	maxTimeout  = math.MaxInt64 / uint64(time.Microsecond)
 )
 
 // openBlock is the header that opens a call.
@@ -51,8 +49,8 @@ func (b *openBlock) append(dst []byte) []byte {
 		dst = frame.AppendVarint(dst, uint64(len(b.service)+1+len(b.name)))
 		dst = append(append(append(dst, b.service...), '/'), b.name...)
 	}
-	if b.hasLimit {
-		dst = frame.AppendUintField(dst, openTimeout, uint64(max(b.timeout, 0)/time.Microsecond))
+	if micros := uint64(max(b.timeout, 0) / time.Microsecond); b.hasLimit && micros <= frame.MaxVarint {
+		dst = frame.AppendUintField(dst, openTimeout, micros) // longer than can be said is none
 	}
 	if b.codec != "" && b.codec != CodecProto {
 		dst = frame.AppendBytesField(dst, openCodec, b.codec)
@@ -78,9 +76,8 @@ func parseOpenBlock(p []byte) (b openBlock, err error) {
 		case openCodec:
 			b.codec = string(f.Bytes)
 		case openTimeout:
-			if f.Uint <= maxTimeout { // longer than the clock can tell is none
-				b.timeout, b.hasLimit = time.Duration(f.Uint)*time.Microsecond, true
-			}
+			// The clock can tell the longest, of 285 years.
+			b.timeout, b.hasLimit = time.Duration(f.Uint)*time.Microsecond, true
 		case keyEncoding:
 			b.encoding = string(f.Bytes)
 		case openAccept:
