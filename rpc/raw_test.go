@@ -14,6 +14,7 @@ import (
 type raw struct {
 	t    *testing.T
 	link *pipe.End
+	peer *pipe.End // the end of the one under test
 	rest []byte // of the link message that is being read
 }
 
@@ -31,7 +32,7 @@ func serveRaw(t *testing.T, srv *rpc.Server) *raw {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = srv.Close() })
-	p := &raw{t: t, link: dialer}
+	p := &raw{t: t, link: dialer, peer: acceptor}
 	p.hello()
 	return p
 }
@@ -44,7 +45,7 @@ func callRaw(t *testing.T, client *rpc.Client) *raw {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = client.Close() })
-	p := &raw{t: t, link: acceptor}
+	p := &raw{t: t, link: acceptor, peer: dialer}
 	p.hello()
 	return p
 }
