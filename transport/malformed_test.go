@@ -198,7 +198,7 @@ func TestFrameBehindAHelloThatAsksToResumeIsMalformed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) { // A7: not resumed, but a new session
 		s, p := alone(t, transport.Acceptor, transport.Config{})
 		p.send(ask.Append(nil))
-		p.wants("HELLO")
+		p.wants("HELLO resumed 0")
 		p.send(open(1, ""), data(1, "hello"))
 		if got := mustRecv(t, mustAccept(t, s)); got != "hello" {
 			t.Errorf("got %q", got)

@@ -100,8 +100,8 @@ func (p *peer) read() {
 	}
 }
 
-// inWords shows a frame: type, stream, flags, payload. Of a HELLO it shows only
-// that it is one.
+// inWords shows a frame: type, stream, flags, payload; of a HELLO only how it
+// answers the wish to resume a session, if it does.
 func inWords(h frame.Header, payload []byte) string {
 	words := []string{h.Type.String()}
 	if h.Stream != 0 {
@@ -117,6 +117,9 @@ func inWords(h frame.Header, payload []byte) string {
 	}
 	switch h.Type {
 	case frame.TypeHello:
+		if hello, err := frame.ParseHello(payload); err != nil || hello.Answer != frame.NoAnswer {
+			words = append(words, fmt.Sprintf("resumed %d", hello.Answer-frame.SessionUnknown))
+		}
 	case frame.TypeReset:
 		code, _, _ := frame.ParseReset(payload)
 		words = append(words, transport.ResetCode(code).String())
