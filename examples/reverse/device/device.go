@@ -58,11 +58,11 @@ func temperature(n uint32) float64 { return math.Round(10*(20+5*math.Sin(float64
 // NewClient returns a client of the hub at url that serves the calls which the
 // hub makes.
 func NewClient(url, name string, opts ...rpc.ClientOption) *rpc.Client {
+	opts = append(opts, rpc.WithHTTPHeader(http.Header{hub.NameHeader: {name}}))
 	//snippet:serve
 	services := rpc.NewMux()
 	agentv1parley.RegisterAgentServiceServer(services, &Device{Started: time.Now()})
-	opts = append(opts, rpc.WithServices(services), rpc.WithHTTPHeader(http.Header{hub.NameHeader: {name}}))
-	client := rpc.NewClient(url, opts...)
+	client := rpc.NewClient(url, append(opts, rpc.WithServices(services))...)
 	//snippet:end
 	return client
 }

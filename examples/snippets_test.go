@@ -1,0 +1,115 @@
+package examples_test
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+func TestSnippetsAreRegionsOfPrograms(t *testing.T) {
+	for _, document := range documents {
+		for _, b := range blocks(t, document) {
+			if b.how != "from" {
+				continue
+			}
+			path, name, _ := strings.Cut(b.arg, " ")
+			want := read(t, path)
+			if name != "" {
+				want = region(t, path, name)
+			}
+			if b.text != want {
+				t.Errorf("%s differs from %s; there it is\n%s", b.where, b.arg, want)
+			}
+		}
+	}
+}
+
+func TestEveryBlockIsTested(t *testing.T) {
+	for _, document := range documents {
+		for _, b := range blocks(t, document) {
+			switch b.how {
+			case "from", "shown":
+			case "file", "run", "run in the background", "output":
+				if document != startDocument {
+					t.Errorf("%s: only blocks of %s are run", b.where, startDocument)
+				}
+			default:
+				t.Errorf("%s: unknown kind of test %q", b.where, b.how)
+			}
+			if b.language == "go" && b.how != "from" && b.how != "file" {
+				t.Errorf("%s: Go that is not compiled", b.where)
+			}
+		}
+	}
+}
+
+// TestShownCommands vouches for the commands that are not run here.
+func TestShownCommands(t *testing.T) {
+	vouched := map[string]func(t *testing.T){
+		"git clone https://github.com/parley-rpc/parley": func(*testing.T) {}, // would test the network
+		"cd parley": func(*testing.T) {},
+		"make demo": func(t *testing.T) { // what it runs is tested by package demo
+			_, recipe, ok := strings.Cut(read(t, "Makefile"), "\ndemo:")
+			recipe, _, _ = strings.Cut(recipe, "\n\n")
+			if !ok || !strings.HasSuffix(recipe, "\n\tgo run ./examples/demo") {
+				t.Errorf("the target demo is now %q", recipe)
+			}
+		},
+	}
+	for _, document := range documents {
+		for _, b := range blocks(t, document) {
+			if b.how != "shown" {
+				continue
+			}
+			for line := range strings.Lines(b.text) {
+				check, ok := vouched[strings.TrimSpace(line)]
+				if !ok {
+					t.Errorf("%s: nobody vouches for %q", b.where, line)
+					continue
+				}
+				check(t)
+			}
+		}
+	}
+}
+
+var (
+	link    = regexp.MustCompile(`\]\(([^)]*)\)`)
+	heading = regexp.MustCompile(`(?m)^#+ (.*)$`)
+	noSlug  = regexp.MustCompile(`[^\p{L}\p{N} _-]`)
+)
+
+// hasAnchor tells whether a document has a heading of that anchor.
+func hasAnchor(t *testing.T, document, anchor string) bool {
+	t.Helper()
+	for _, h := range heading.FindAllStringSubmatch(read(t, document), -1) {
+		if strings.ReplaceAll(noSlug.ReplaceAllString(strings.ToLower(h[1]), ""), " ", "-") == anchor {
+			return true
+		}
+	}
+	return false
+}
+
+func TestLinksLeadSomewhere(t *testing.T) {
+	for _, document := range documents {
+		for _, m := range link.FindAllStringSubmatch(read(t, document), -1) {
+			if strings.Contains(m[1], "://") {
+				continue
+			}
+			path, anchor, _ := strings.Cut(m[1], "#")
+			target := document
+			if path != "" {
+				target = filepath.Join(filepath.Dir(document), path)
+			}
+			if _, err := os.Stat(filepath.Join(root, target)); err != nil {
+				t.Errorf("%s links to %s: %v", document, m[1], err)
+				continue
+			}
+			if anchor != "" && !hasAnchor(t, target, anchor) {
+				t.Errorf("%s links to %s: no such heading", document, m[1])
+			}
+		}
+	}
+}
