@@ -1,6 +1,8 @@
 package rpc_test
 
 import (
+	"bytes"
+	"compress/gzip"
 	"testing"
 
 	"google.golang.org/protobuf/proto"
@@ -40,4 +42,18 @@ func encoded(t *testing.T, s string) []byte {
 		t.Fatal(err)
 	}
 	return b
+}
+
+// gzipped is a message as it is compressed.
+func gzipped(t *testing.T, b []byte) []byte {
+	t.Helper()
+	var out bytes.Buffer
+	w := gzip.NewWriter(&out)
+	if _, err := w.Write(b); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return out.Bytes()
 }

@@ -1,6 +1,7 @@
 package rpc
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -49,17 +50,17 @@ const binarySuffix = "-bin"
 // reservedPrefix is for keys to which the protocol gives a meaning.
 const reservedPrefix = "parley-"
 
-// checkPair returns what is wrong with a key and its value, with CodeInvalidArgument.
+// checkPair returns what is wrong with a key and its value.
 func checkPair(key, value string) error {
 	switch {
 	case !validKey(key):
-		return Errorf(CodeInvalidArgument, "metadata key %q: only 0-9 a-z - _ . are allowed, and at least one of them", key)
+		return fmt.Errorf("metadata key %q: only 0-9 a-z - _ . are allowed, and at least one of them", key)
 	case strings.HasSuffix(key, binarySuffix):
 		return nil
 	}
 	for i := range len(value) {
 		if c := value[i]; c < ' ' || c > '~' {
-			return Errorf(CodeInvalidArgument, "metadata %q: byte %#02x is not printable ASCII; end the key in %q to send bytes", key, c, binarySuffix)
+			return fmt.Errorf("metadata %q: byte %#02x is not printable ASCII; end the key in %q to send bytes", key, c, binarySuffix)
 		}
 	}
 	return nil
@@ -75,18 +76,18 @@ func validKey(key string) bool {
 	return key != ""
 }
 
-// add checks the pairs and appends them.
+// add checks the pairs and appends them. Its errors have CodeInvalidArgument.
 func (m *Metadata) add(key string, values []string) error {
 	key = strings.ToLower(key)
 	if err := checkPair(key, ""); err != nil {
-		return err
+		return Errorf(CodeInvalidArgument, "%w", err)
 	}
 	if strings.HasPrefix(key, reservedPrefix) {
 		return Errorf(CodeInvalidArgument, "metadata key %q: the prefix %q is reserved", key, reservedPrefix)
 	}
 	for _, v := range values {
 		if err := checkPair(key, v); err != nil {
-			return err
+			return Errorf(CodeInvalidArgument, "%w", err)
 		}
 	}
 	if *m == nil {

@@ -15,7 +15,7 @@ type raw struct {
 	t    *testing.T
 	link *pipe.End
 	peer *pipe.End // the end of the one under test
-	rest []byte // of the link message that is being read
+	rest []byte    // of the link message that is being read
 }
 
 // rawFrame is a frame that a raw peer has got.
@@ -27,14 +27,21 @@ type rawFrame struct {
 // serveRaw has srv serve a raw dialer, whose HELLO has been sent.
 func serveRaw(t *testing.T, srv *rpc.Server) *raw {
 	t.Helper()
-	dialer, acceptor := pipe.New(pipe.Config{})
+	p := &raw{t: t}
+	p.link, p.peer = newRawLink(t, srv)
+	p.hello()
+	return p
+}
+
+// newRawLink has srv serve a link on which nothing has been said yet.
+func newRawLink(t *testing.T, srv *rpc.Server) (dialer, acceptor *pipe.End) {
+	t.Helper()
+	dialer, acceptor = pipe.New(pipe.Config{})
 	if _, err := srv.StartLink(acceptor); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = srv.Close() })
-	p := &raw{t: t, link: dialer, peer: acceptor}
-	p.hello()
-	return p
+	return dialer, acceptor
 }
 
 // callRaw has client make its calls to a raw acceptor, whose HELLO has been sent.
@@ -109,6 +116,16 @@ func (p *raw) want(typ frame.Type, id uint64) rawFrame {
 	return f
 }
 
+// skipTo returns the next frame of a type and a stream.
+func (p *raw) skipTo(typ frame.Type, id uint64) rawFrame {
+	p.t.Helper()
+	f := p.next()
+	for f.Type != typ || f.Stream != id {
+		f = p.next()
+	}
+	return f
+}
+
 // wantEnd returns what the END of a stream says, which has to come next.
 func (p *raw) wantEnd(id uint64) rpc.EndFields {
 	p.t.Helper()
@@ -120,13 +137,11 @@ func (p *raw) wantEnd(id uint64) rpc.EndFields {
 }
 
 // wantStatus is wantEnd for the status alone.
-func (p *raw) wantStatus(id uint64, code rpc.Code) rpc.EndFields {
+func (p *raw) wantStatus(id uint64, code rpc.Code) {
 	p.t.Helper()
-	end := p.wantEnd(id)
-	if end.Code != code {
+	if end := p.wantEnd(id); end.Code != code {
 		p.t.Fatalf("got %v, want %v", end.Status, code)
 	}
-	return end
 }
 
 // wantReset expects the RESET of a stream.

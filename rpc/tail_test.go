@@ -180,7 +180,8 @@ func TestTheTailRunsOnceThoughSeveralGoroutinesEndTheCall(t *testing.T) {
 		}
 		var all sync.WaitGroup
 		all.Go(func() {
-			for s.Send(text(strings.Repeat("x", 10_000))) == nil { // until credit is used up
+			for err := error(nil); err == nil; { // credit is used up soon
+				err = s.Send(text(strings.Repeat("x", 10_000)))
 			}
 		})
 		all.Go(func() { _, _ = recvAll(s) })
