@@ -52,6 +52,8 @@ func checkRequest(r *http.Request) *refusal {
 	case r.Method != http.MethodGet:
 		return refuse(http.StatusMethodNotAllowed, "A WebSocket handshake is a GET, not a %.20q.", r.Method).
 			with("Allow", http.MethodGet)
+	case r.ContentLength != 0: // it would be read as frames
+		return refuse(http.StatusBadRequest, "A WebSocket handshake has no body.")
 	case !hasToken(r.Header.Values("Upgrade"), "websocket"):
 		return upgradeRequired("This is a WebSocket endpoint. The request has no \"Upgrade: websocket\".")
 	case !hasToken(r.Header.Values("Connection"), "upgrade"):

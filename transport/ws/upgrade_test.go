@@ -69,6 +69,8 @@ func TestMalformedHandshakeGetsAReadableRefusal(t *testing.T) {
 		{"key not base64", handshakeRequest("Sec-WebSocket-Key: !!!!!!!!!!!!!!!!!!!!!!=="), 400, "base64", nil},
 		{"two keys", handshakeRequest("Sec-WebSocket-Key: " + rfcKey + "\r\nSec-WebSocket-Key: " + rfcKey), 400, "once", nil},
 		{"POST", handshakeRequest("GET:POST /rpc HTTP/1.1"), 405, "GET", map[string]string{"Allow": "GET"}},
+		{"a body", handshakeRequest("Content-Length: 2") + "\x82\x80", 400, "no body", nil},
+		{"a body in chunks", handshakeRequest("Transfer-Encoding: chunked") + "0\r\n\r\n", 400, "no body", nil},
 		{"HTTP/1.0", handshakeRequest("GET:GET /rpc HTTP/1.0"), 505, "HTTP/1.1", nil},
 		{"no subprotocol", handshakeRequest("Sec-WebSocket-Protocol:"), 400, "offered none",
 			map[string]string{"Parley-Versions": "parley.v1"}},
