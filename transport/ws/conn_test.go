@@ -195,6 +195,9 @@ func TestBrokenFramingIsRefusedWith1002(t *testing.T) {
 			if reason == "" || len(reason) > 123 {
 				t.Errorf("reason %q", reason)
 			}
+			if err := server.WriteMessage(nil); !errors.Is(err, net.ErrClosed) {
+				t.Errorf("write behind the close frame: %v", err)
+			}
 			p.wantClosing(server, transport.CloseProtocolError, reason)
 		})
 	}

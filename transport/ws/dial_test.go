@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"os"
 	"slices"
 	"strings"
@@ -288,6 +289,30 @@ func TestContextEndsTheDial(t *testing.T) {
 	}
 }
 
+// cancellingJar ends a dial's context when the server's answer has been read.
+type cancellingJar struct{ cancel context.CancelFunc }
+
+func (j cancellingJar) SetCookies(*url.URL, []*http.Cookie) { j.cancel() }
+func (j cancellingJar) Cookies(*url.URL) []*http.Cookie     { return nil }
+
+func TestContextThatEndsWithTheAnswerStillEndsTheDial(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	server := make(chan *ws.Conn, 1)
+	url := respond(t, func(w http.ResponseWriter, r *http.Request) {
+		http.SetCookie(w, &http.Cookie{Name: "x", Value: "y"})
+		if c, err := new(ws.Upgrader).Upgrade(w, r); err == nil {
+			server <- c
+		}
+	})
+	_, err := (&ws.Dialer{Jar: cancellingJar{cancel}}).Dial(ctx, url)
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v", err)
+	}
+	if err := nextReader(accept(t, server)); err == nil {
+		t.Error("the connection is open")
+	}
+}
+
 func TestExpiredContextIsReportedAsItsDeadline(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
 	defer cancel()
@@ -323,4 +348,7 @@ func TestAnswerThatNeverEndsIsStillReported(t *testing.T) {
 	})
 	err := dialError(t, &ws.Dialer{HandshakeTimeout: 100 * time.Millisecond}, url)
 	wantText(t, err, "not a WebSocket endpoint (HTTP 200 OK)")
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("blames the time: %v", err)
+	}
 }

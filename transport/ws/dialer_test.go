@@ -9,6 +9,7 @@ import (
 	"net/http/cookiejar"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/parley-rpc/parley/transport/ws"
@@ -125,5 +126,38 @@ func TestNetDialMakesTheConnection(t *testing.T) {
 	accept(t, accepted)
 	if asked != "tcp parley.test:80" {
 		t.Errorf("asked for %q", asked)
+	}
+}
+
+// closingConn tells that it was closed.
+type closingConn struct {
+	net.Conn
+	closed *atomic.Int32
+}
+
+func (c closingConn) Close() error {
+	c.closed.Add(1)
+	return c.Conn.Close()
+}
+
+func TestDialThatFailsClosesItsConnection(t *testing.T) {
+	secure, _, _ := serveTLS(t)
+	forbidding := respond(t, func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "no", http.StatusForbidden) })
+	for stage, url := range map[ws.Stage]string{
+		ws.StageTLS:     secure,
+		ws.StageProxy:   "ws://parley.invalid",
+		ws.StageUpgrade: forbidding,
+	} {
+		var closed atomic.Int32
+		d := &ws.Dialer{NetDial: func(ctx context.Context, network, addr string) (net.Conn, error) {
+			conn, err := new(net.Dialer).DialContext(ctx, network, addr)
+			return closingConn{conn, &closed}, err
+		}}
+		if stage == ws.StageProxy {
+			d.Proxy = proxyURL(t, "http"+strings.TrimPrefix(forbidding, "ws"), "")
+		}
+		if err := dialError(t, d, url); err.Stage != stage || closed.Load() == 0 {
+			t.Errorf("stage %q, closed %d times: %v", err.Stage, closed.Load(), err)
+		}
 	}
 }

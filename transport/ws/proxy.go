@@ -93,12 +93,16 @@ func (a *attempt) askProxy(conn net.Conn, via *proxyServer) error {
 	if err := ask.Write(conn); err != nil {
 		return err
 	}
-	r := bufio.NewReader(io.LimitReader(conn, maxResponse))
+	limited := &io.LimitedReader{R: conn, N: maxResponse}
+	r := bufio.NewReader(limited)
 	resp, err := http.ReadResponse(r, ask)
-	if errors.Is(err, io.ErrUnexpectedEOF) {
+	switch {
+	case err == nil:
+	case limited.N == 0:
+		return fmt.Errorf("no answer to CONNECT: %w", errBudget)
+	case errors.Is(err, io.ErrUnexpectedEOF):
 		return errors.New("closed the connection without an answer to CONNECT")
-	}
-	if err != nil {
+	default:
 		return errors.New("no answer to CONNECT: " + printable(err.Error(), 200))
 	}
 	if resp.StatusCode/100 != 2 {

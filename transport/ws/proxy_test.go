@@ -27,12 +27,16 @@ type connectProxy struct {
 	reject http.HandlerFunc // instead of a tunnel, if set
 
 	mu    sync.Mutex
-	asked []string // "host:port authorization"
+	asked []string // "CONNECT host:port authorization", and a TLS server name if that is not an address
 }
 
 func (p *connectProxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	p.mu.Lock()
-	p.asked = append(p.asked, r.Method+" "+r.Host+" "+r.Header.Get("Proxy-Authorization"))
+	asked := r.Method + " " + r.Host + " " + r.Header.Get("Proxy-Authorization")
+	if r.TLS != nil {
+		asked += r.TLS.ServerName
+	}
+	p.asked = append(p.asked, asked)
 	p.mu.Unlock()
 	if p.reject != nil {
 		p.reject(w, r)
@@ -150,6 +154,9 @@ func TestProxyThatRefusesIsToldApartFromTheServer(t *testing.T) {
 			if _, err := http.ReadRequest(bufio.NewReader(conn)); err == nil {
 				_, _ = io.WriteString(conn, answer)
 			}
+			if strings.Contains(answer, "endless") {
+				_, _ = io.Copy(io.Discard, conn) // until the client has enough
+			}
 		}), "ws")
 	}
 	refusing := httptest.NewServer(&connectProxy{reject: func(w http.ResponseWriter, _ *http.Request) {
@@ -167,7 +174,7 @@ func TestProxyThatRefusesIsToldApartFromTheServer(t *testing.T) {
 		"not HTTP":          {raw("220 smtp.test ESMTP\r\n"), 0, []string{"no answer to CONNECT"}},
 		"closes":            {raw(""), 0, []string{"closed the connection without an answer"}},
 		"talks too early":   {raw("HTTP/1.1 200 OK\r\n\r\nhello"), 0, []string{"data of its own"}},
-		"endless header":    {raw("HTTP/1.1 200 OK\r\nX: " + strings.Repeat("x", 100<<10)), 0, []string{"proxy"}},
+		"endless header":    {raw("HTTP/1.1 200 OK\r\nX: " + strings.Repeat("endless ", 16<<10)), 0, []string{"header too large"}},
 		"socks":             {"socks5://127.0.0.1:1080", 0, []string{`scheme "socks5"`}},
 		"no host":           {"http://:3128", 0, []string{"names no host"}},
 		"not TLS":           {"https" + strings.TrimPrefix(refusing.URL, "http"), 0, []string{"TLS failed"}},

@@ -49,7 +49,7 @@ func offered(r *http.Request) ([]string, error) {
 // choose returns the first of spoken that is offered, or "".
 func choose(spoken, offered []string) string {
 	for _, p := range spoken {
-		if !isBearer(p) && slices.Contains(offered, p) {
+		if slices.Contains(offered, p) {
 			return p
 		}
 	}

@@ -1,9 +1,13 @@
 package ws_test
 
 import (
+	"bufio"
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -112,6 +116,37 @@ func TestCloseOverTLSIsBoundedWhenAWriteIsBlocked(t *testing.T) {
 				t.Error("the blocked write succeeded")
 			}
 		})
+	}
+}
+
+func TestCloseOverTLSIsBoundedWhenNothingCanBeWritten(t *testing.T) {
+	// crypto/tls takes up to five seconds to send its own alert.
+	srv := httptest.NewUnstartedServer(nil)
+	srv.StartTLS()
+	t.Cleanup(srv.Close)
+	near, far := net.Pipe() // a write waits for a read
+	t.Cleanup(func() { _ = far.Close() })
+	upgraded := make(chan error, 1)
+	go func() {
+		conn := tls.Server(far, &tls.Config{Certificates: srv.TLS.Certificates})
+		r, err := http.ReadRequest(bufio.NewReader(conn))
+		if err == nil {
+			_, err = io.WriteString(conn, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"+
+				"Sec-WebSocket-Accept: "+acceptKey(r.Header.Get("Sec-WebSocket-Key"))+"\r\nSec-WebSocket-Protocol: parley.v1\r\n\r\n")
+		}
+		upgraded <- err // and read nothing any more
+	}()
+	pool := x509.NewCertPool()
+	pool.AddCert(srv.Certificate())
+	client, err := (&ws.Dialer{
+		TLSConfig: &tls.Config{RootCAs: pool},
+		NetDial:   func(context.Context, string, string) (net.Conn, error) { return near, nil },
+	}).Dial(t.Context(), "wss://example.com")
+	if err := errors.Join(err, <-upgraded); err != nil {
+		t.Fatal(err)
+	}
+	if err := timed(t, client, transport.CloseNormal); err == nil {
+		t.Error("claims to have told a peer that does not read")
 	}
 }
 

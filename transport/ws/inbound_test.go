@@ -1,0 +1,54 @@
+package ws
+
+import (
+	"io"
+	"net"
+	"testing"
+)
+
+// countingConn counts the writes that net.Buffers does not do by writev.
+type countingConn struct {
+	readTCPConn
+	writes *int
+}
+
+func (c countingConn) Write(p []byte) (int, error) {
+	*c.writes++
+	return c.readTCPConn.Write(p)
+}
+
+func TestLargeMessagesOfAServerGoOutInOneSystemCall(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	out, err := net.Dial("tcp", listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer out.Close()
+	back, err := listener.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer back.Close()
+
+	in := &inbound{conn: out, budget: unlimited}
+	wrapped, ok := in.wrap().(readTCPConn)
+	if !ok {
+		t.Fatalf("TCP is wrapped as %T", in.wrap())
+	}
+	writes := 0
+	buffers := net.Buffers{[]byte("head"), []byte("body")}
+	if _, err := buffers.WriteTo(countingConn{wrapped, &writes}); err != nil {
+		t.Fatal(err)
+	}
+	if writes != 0 {
+		t.Errorf("%d writes one by one instead of writev", writes)
+	}
+	got := make([]byte, 8)
+	if _, err := io.ReadFull(back, got); err != nil || string(got) != "headbody" {
+		t.Fatalf("%q, %v", got, err)
+	}
+}
