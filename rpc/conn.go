@@ -21,6 +21,7 @@ type Conn struct {
 
 	started   chan struct{} // closed when sess is set
 	connected chan struct{} // closed when the OnConnect hooks have returned
+	announced bool          // they were called
 }
 
 // Open begins a call to the other end.
@@ -96,8 +97,10 @@ func (c *Conn) onEnd(err error) {
 		<-c.started
 		c.e.remove(c)
 		<-c.connected
-		for _, f := range c.e.onDisconnect {
-			f(c, c.failure(err))
+		if c.announced {
+			for _, f := range c.e.onDisconnect {
+				f(c, c.failure(err))
+			}
 		}
 		if c.e.single {
 			c.e.workers.close()

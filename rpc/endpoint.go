@@ -29,9 +29,9 @@ type endpoint struct {
 	workers          workers
 	single           bool // there is one connection, and nothing after it
 
-	mu     sync.Mutex
-	conns  map[*Conn]struct{}
-	closed bool
+	mu      sync.Mutex
+	conns   map[*Conn]struct{}
+	closing *transport.CloseError // how this end has been closed; nil while it has not
 }
 
 // init gives the endpoint what options may change.
@@ -56,34 +56,33 @@ func (e *endpoint) start(link transport.Link, side transport.Side, peer Peer) (*
 	}
 	c.sess = sess
 	close(c.started)
-	if !e.add(c) {
-		_ = c.Close()
-		return nil, Errorf(CodeCanceled, "this end is closed")
+	defer close(c.connected)
+	if closing := e.add(c); closing != nil {
+		_ = sess.Close(closing.Code, closing.Reason)
+		return nil, Errorf(CodeCanceled, "%s", closing.Reason)
 	}
+	c.announced = true
 	for _, f := range e.onConnect {
 		f(c)
 	}
-	close(c.connected)
 	return c, nil
 }
 
-// add keeps a connection that has not ended, unless the endpoint is closed.
-func (e *endpoint) add(c *Conn) bool {
+// add keeps a connection that has not ended. If the endpoint is closed, it
+// returns how.
+func (e *endpoint) add(c *Conn) (closing *transport.CloseError) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if e.closed {
-		return false
-	}
-	if c.sess.Err() == nil {
+	if e.closing == nil && c.sess.Err() == nil {
 		e.conns[c] = struct{}{}
 	}
-	return true
+	return e.closing
 }
 
 func (e *endpoint) isClosed() bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return e.closed
+	return e.closing != nil
 }
 
 func (e *endpoint) remove(c *Conn) {
@@ -96,7 +95,9 @@ func (e *endpoint) remove(c *Conn) {
 // but not for handlers, whose contexts are canceled.
 func (e *endpoint) close(code transport.CloseCode, reason string) {
 	e.mu.Lock()
-	e.closed = true
+	if e.closing == nil {
+		e.closing = &transport.CloseError{Code: code, Reason: reason}
+	}
 	conns := make([]*Conn, 0, len(e.conns))
 	for c := range e.conns {
 		conns = append(conns, c)

@@ -63,12 +63,15 @@ func WithCompressor(c Compressor) Option {
 }
 
 // OnConnect has f called with each new connection. f may keep it, to make calls
-// to the other end whenever it likes, and may make some at once.
+// to the other end whenever it likes, and may make some at once, but only on the
+// Conn: the calls of a Client wait for the connection, and so until f has
+// returned. Calls of the other end may be served meanwhile.
 func OnConnect(f func(*Conn)) Option {
 	return endpointOption(func(e *endpoint) { e.onConnect = append(e.onConnect, f) })
 }
 
-// OnDisconnect has f called when a connection has ended, with the reason.
+// OnDisconnect has f called when a connection has ended, with the reason, after
+// the functions of OnConnect have returned.
 func OnDisconnect(f func(*Conn, error)) Option {
 	return endpointOption(func(e *endpoint) { e.onDisconnect = append(e.onDisconnect, f) })
 }
