@@ -153,6 +153,23 @@ func TestWhatIsReadyGoesOutInOneMessageOfTheLink(t *testing.T) {
 	})
 }
 
+func TestLargeMessageGoesOutInFullMessagesOfTheLink(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		greeting := generous
+		greeting.MaxFrame = 1 << 20
+		s, p := meet(t, transport.Dialer, transport.Config{WriteQueue: 8 << 20}, greeting)
+		st := mustOpen(t, s)
+		p.got()
+		p.link.Stall() // so that all of it is ready
+		mustSend(t, st, string(make([]byte, 4<<20)))
+		p.link.Resume()
+		p.got()
+		if n := len(p.sizes); n > 4<<20/(60<<10)+3 {
+			t.Errorf("4 MiB went out in %d messages", n)
+		}
+	})
+}
+
 func TestNoMessageOfTheLinkExceedsItsBound(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, p, first := jam(t, transport.Config{WriteQueue: 1 << 20})

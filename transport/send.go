@@ -8,8 +8,10 @@ import (
 )
 
 // maxPiece is the largest piece in bytes into which a message is cut, whatever
-// the peer accepts: other streams get their turn between two pieces.
-const maxPiece = 32 << 10
+// the peer accepts: other streams get their turn between two pieces. Two of them
+// with their headers fill a buffer here and at a receiver, and go out in one
+// message of the link.
+const maxPiece = 32<<10 - 64
 
 // sendHalf is the direction in which this end sends.
 type sendHalf struct {
