@@ -31,9 +31,10 @@ type Config struct {
 	// MaxWindow is how far the window of a stream grows while its reader keeps
 	// up, in bytes. Default 4 MiB.
 	MaxWindow int
-	// MaxBuffered bounds what all streams of the session hold unread, in bytes.
-	// InitialWindow is set aside for each of MaxStreams streams; windows grow
-	// out of the rest. Default that and 16 MiB.
+	// MaxBuffered bounds what the streams that the peer has open hold unread, in
+	// bytes. InitialWindow is set aside for each of MaxStreams streams; windows
+	// grow out of the rest, those of streams that this end opens as well. Default
+	// that and 16 MiB. The package documentation counts what else there is.
 	MaxBuffered int
 	// WriteQueue is how many bytes of frames wait for the link before Send
 	// blocks. Default 128 KiB.

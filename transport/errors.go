@@ -88,7 +88,7 @@ var (
 	// goes away. The stream was not sent; a new session may serve it.
 	ErrDraining = errors.New("transport: session is draining, open the stream on another")
 	// ErrStreamClosed is returned for a stream after its Close, and by Send
-	// after CloseSend or Finish.
+	// after the end of the direction: CloseSend, or SendOptions.End.
 	ErrStreamClosed = errors.New("transport: stream closed at this end")
 	// ErrConcurrent is returned by Send while another Send on the same stream
 	// is under way, and by Recv while another Recv is.
