@@ -1,0 +1,71 @@
+// Package transport carries many streams of messages over one message
+// connection. It is what package rpc stands on, and useful without it. The
+// protocol is parley.v1 (docs/spec/PROTOCOL.md).
+//
+// A [Session] is one end of a connection. [NewSession] makes one of any [Link]: a
+// WebSocket (package transport/ws), a pipe in memory (package transport/pipe), or
+// one of your own, which needs three methods. The session owns the link from then on.
+//
+// Both ends of a session open streams ([Session.Open]) and accept those of the
+// other ([Session.Accept], or [Config].OnStream, which saves a goroutine's turn).
+// A [Stream] has two directions, which end independently:
+//
+//   - [Stream.Send] queues a message, which keeps its boundaries, of any size that
+//     the peer accepts. It blocks while the peer gives no credit.
+//   - [Stream.CloseSend], or Send with [SendOptions].End, ends the direction. What
+//     was sent before arrives; then the peer's [Stream.Recv] returns [io.EOF].
+//   - [Stream.Reset] abandons both directions with a code and a reason.
+//   - [Stream.Close] must be called when a stream is no longer used, however it ended:
+//     it frees what the stream holds, and resets what has not ended.
+//
+// Headers and trailers (of Open, SendHeader and CloseSend) are bytes that belong to the
+// application, and so is the mark of a message. Contexts are per call: one that ends
+// never harms the session, nor a message that is being received.
+//
+// A session ends by [Session.Close], when the peer closes or breaks the rules, and when
+// the link is lost or the peer falls silent. All its streams end with it; what has arrived
+// can still be read. [Session.Err] says why, with the close code of the link in a
+// [*CloseError]. To end without harm, call [Session.GoAway], wait for the streams, then Close.
+//
+// # Errors
+//
+// A stream that was abandoned returns what has ended it: a [*ResetError], the session's
+// *CloseError, or [ErrStreamClosed] after its own Close. A message or header that the peer
+// would not accept is a [*LimitError], and nothing of it was sent. ErrDraining and a
+// ResetError with [ResetRefused] say that the peer's application has not seen the stream.
+//
+// # Goroutines
+//
+// A session runs two: one reads the link, one writes to it. They end with the session,
+// and Close waits for them. The reading one never waits for an application or for the
+// writing one. OnStream, OnEnd and what OnAbort was given may run on it. A timer looks after
+// HELLO and the keepalive.
+//
+// # Locks
+//
+// In this order, and no other two at once:
+//
+//	Session.mu -> sendHalf.mu
+//	Session.mu -> outbox.mu
+//
+// recvHalf.mu and Stream.mu are taken alone. None is held while calling an application or
+// the link, or while waiting.
+//
+// # Memory
+//
+// With the fields of Config, O streams that this end has opened, and R streams whose next
+// message a Recv has got in part, a session holds at most (in bytes)
+//
+//	MaxBuffered + (MaxStreams + O) * InitialWindow    messages that nobody has read yet
+//	R * MaxMessage                                    messages that are being put together
+//	(4*MaxStreams + 2*O) * MaxHeader                  headers and trailers
+//	WriteQueue + 64 KiB                               frames that wait, and those at the link
+//	64 KiB + 64*(MaxStreams + O)                      frames that go ahead of them
+//	65 KiB                                            the message of the link that is arriving
+//
+// The first line counts MaxStreams twice, once in MaxBuffered: a stream that has ended on
+// the wire may still be in use, and as many as that are, before new ones are refused.
+// Unread messages lie in buffers that are at least half full but for the first and the
+// last of a stream, of 64 KiB at the most each. An idle session holds none of this: some
+// KiB for itself and its goroutines.
+package transport
