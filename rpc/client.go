@@ -37,6 +37,9 @@ type attempt struct {
 	err  error
 }
 
+// errClientClosed does not name the URL, in which there may be a secret.
+var errClientClosed = Errorf(CodeCanceled, "the client is closed")
+
 // NewClient returns a client of the server at a URL: "wss://host/path", or ws for
 // a connection without TLS. It does not connect. An option that is malformed
 // fails the calls, with CodeInvalidArgument.
@@ -54,7 +57,7 @@ func NewClient(url string, opts ...ClientOption) *Client {
 		ReadLimit:        c.readLimit,
 	}
 	if err := errors.Join(c.dialer.Validate(), c.transport.Validate()); err != nil {
-		c.wrong = Errorf(CodeInvalidArgument, "client of %s: %w", url, err)
+		c.wrong = Errorf(CodeInvalidArgument, "options of the client: %w", err)
 	}
 	return c
 }
@@ -91,7 +94,7 @@ func (c *Client) Connect(ctx context.Context) (*Conn, error) {
 	}
 	if c.life.Err() != nil {
 		defer c.dialMu.Unlock()
-		return nil, Errorf(CodeCanceled, "client of %s is closed", c.url)
+		return nil, errClientClosed
 	}
 	a := c.attempt
 	if a == nil {
@@ -122,7 +125,10 @@ func (c *Client) connect() (*Conn, error) {
 		return nil, c.wrong
 	}
 	link, err := c.dialer.Dial(c.life, c.url)
-	if err != nil {
+	switch {
+	case err != nil && c.life.Err() != nil:
+		return nil, errClientClosed
+	case err != nil:
 		return nil, Errorf(dialStatus(err), "%w", err)
 	}
 	return c.start(link, transport.Dialer, Peer{

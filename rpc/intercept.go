@@ -77,7 +77,9 @@ func (t *tail) finish() {
 	}
 }
 
-// Send is as in Stream; the interceptors decide on the status.
+// Send is as in Stream; the interceptors decide on the status. Where messages of
+// the other end are still to be received, the call goes on for them, and Send
+// returns the status as it has come.
 func (is *interceptedStream) Send(msg any) error {
 	is.tail.busy.Add(1)
 	return is.result(is.Stream.Send(msg), ErrFinished)
