@@ -236,7 +236,7 @@ func Example_limits() {
 	srv := rpc.NewServer(rpc.WithTransport(transport.Config{
 		MaxMessage: 64 << 10,         // bytes of one message; default 4 MiB
 		MaxStreams: 100,              // calls of one client at once; default 1024
-		Keepalive:  15 * time.Second, // of silence before a PING; default 25 s
+		Keepalive:  10 * time.Second, // of silence before a PING; default 15 s
 	}))
 	//snippet:end
 	pingv1parley.RegisterPingServiceServer(srv, pinger.Service{})
