@@ -56,7 +56,7 @@ func NewClient(url string, opts ...ClientOption) *Client {
 		HandshakeTimeout: c.handshakeTimeout,
 		ReadLimit:        c.readLimit,
 	}
-	if err := errors.Join(c.dialer.Validate(), c.transport.Validate()); err != nil {
+	if err := errors.Join(c.validate(), c.dialer.Validate()); err != nil {
 		c.wrong = Errorf(CodeInvalidArgument, "options of the client: %w", err)
 	}
 	return c

@@ -2,8 +2,12 @@ package rpc
 
 import (
 	"crypto/tls"
+	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/parley-rpc/parley/transport"
@@ -34,6 +38,47 @@ type endpointOption func(*endpoint)
 func (f endpointOption) applyServer(s *Server) { f(&s.endpoint) }
 func (f endpointOption) applyClient(c *Client) { f(&c.endpoint) }
 
+// leastReadLimit is what one message of the WebSocket may have: 64 KiB, and the
+// largest frame that begins there (PROTOCOL.md, section "Link messages").
+const leastReadLimit = 64<<10 + 16 + 64<<10
+
+// validate names the first option that is malformed.
+func (e *endpoint) validate() error {
+	switch {
+	case e.mux == nil:
+		return errors.New("WithServices: no Mux")
+	case e.log == nil:
+		return errors.New("WithLogger: no Logger")
+	case e.readLimit != 0 && e.readLimit < leastReadLimit:
+		return fmt.Errorf("WithReadLimit: %d bytes, must be at least %d", e.readLimit, leastReadLimit)
+	case hasNil(e.handlerChain):
+		return errors.New("WithHandlerInterceptors: one is nil")
+	case hasNil(e.callChain):
+		return errors.New("WithCallInterceptors: one is nil")
+	}
+	for name := range e.codecs {
+		if !validName(name) {
+			return fmt.Errorf("WithCodec: the name %q cannot travel", name)
+		}
+	}
+	for name := range e.compressors {
+		if !validName(name) {
+			return fmt.Errorf("WithCompressor: the name %q cannot travel", name)
+		}
+	}
+	return e.transport.Validate()
+}
+
+func hasNil(interceptors []Interceptor) bool {
+	return slices.ContainsFunc(interceptors, func(i Interceptor) bool { return i == nil })
+}
+
+// validName tells whether a codec or a compression may have a name (PROTOCOL.md,
+// section "Codecs and compression").
+func validName(name string) bool {
+	return name != "" && len(name) <= 64 && strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789+-._") == ""
+}
+
 // WithHandlerInterceptors adds interceptors of the calls that this end serves.
 // The first is outermost.
 func WithHandlerInterceptors(interceptors ...Interceptor) Option {
@@ -54,12 +99,24 @@ func WithTransport(cfg transport.Config) Option {
 
 // WithCodec adds a codec, or replaces the one of that name.
 func WithCodec(c Codec) Option {
-	return endpointOption(func(e *endpoint) { e.codecs[c.Name()] = c })
+	return endpointOption(func(e *endpoint) {
+		if c == nil {
+			e.codecs[""] = nil // which validate finds
+			return
+		}
+		e.codecs[c.Name()] = c
+	})
 }
 
 // WithCompressor adds a compression, or replaces the one of that name.
 func WithCompressor(c Compressor) Option {
-	return endpointOption(func(e *endpoint) { e.compressors[c.Name()] = c })
+	return endpointOption(func(e *endpoint) {
+		if c == nil {
+			e.compressors[""] = nil
+			return
+		}
+		e.compressors[c.Name()] = c
+	})
 }
 
 // OnConnect has f called with each new connection. f may keep it, to make calls
@@ -83,7 +140,8 @@ func WithLogger(l *slog.Logger) Option {
 }
 
 // WithReadLimit bounds a single message of the WebSocket, which carries frames
-// of any number of calls. Default 1 MiB. It is checked before buffering.
+// of any number of calls. Default 1 MiB, at least 131,088: what a peer may put
+// into one. It is checked before buffering.
 func WithReadLimit(bytes int64) Option {
 	return endpointOption(func(e *endpoint) { e.readLimit = bytes })
 }

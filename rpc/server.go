@@ -31,7 +31,7 @@ func NewServer(opts ...ServerOption) *Server {
 		HandshakeTimeout: s.handshakeTimeout,
 		ReadLimit:        s.readLimit,
 	}
-	if err := errors.Join(s.upgrader.Validate(), s.transport.Validate()); err != nil {
+	if err := errors.Join(s.validate(), s.upgrader.Validate()); err != nil {
 		panic("rpc: NewServer: " + err.Error())
 	}
 	return s
