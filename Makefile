@@ -1,5 +1,5 @@
 # `make` prints the targets. Needs Go, a C compiler (for the race detector) and git; nothing else is installed.
-# What gets built goes to bin/ and out/, which git ignores.
+# What gets built goes to bin/ and .out/, which git ignores.
 
 FUZZTIME    ?= 30s
 COUNT       ?= 6
@@ -10,7 +10,7 @@ TOOL = go tool -modfile=$(CURDIR)/tools/go.mod
 
 # Every module of the repository except tools/, which has no packages. Folders named testdata hold cases, not modules.
 MODULES := $(filter-out ./tools, $(patsubst %/go.mod, %, $(sort $(shell find . -name go.mod \
-	-not -path './out/*' -not -path '*/.*' -not -path '*/testdata/*' -not -path '*/node_modules/*'))))
+	-not -path '*/.*' -not -path '*/testdata/*' -not -path '*/node_modules/*'))))
 NESTED  := $(filter-out ., $(MODULES))
 
 PROTOS = $(sort $(patsubst proto/%, %, $(shell find proto -name '*.proto')))
@@ -22,18 +22,18 @@ help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: plugins ## generate stubs from an example's .proto and watch them make every kind of call
-	rm -rf out/demo
-	go run -C tools/stubgen . -I $(CURDIR)/proto --out $(CURDIR)/out/demo/gen --opt paths=source_relative \
+	rm -rf .out/demo
+	go run -C tools/stubgen . -I $(CURDIR)/proto --out $(CURDIR)/.out/demo/gen --opt paths=source_relative \
 		--plugin go=$(CURDIR)/bin/protoc-gen-go --plugin go-parley=$(CURDIR)/bin/protoc-gen-go-parley $(PROTOS)
-	@diff -r out/demo/gen gen || { echo 'gen/, which the demo is compiled with, is out of date: make generate'; exit 1; }
+	@diff -r .out/demo/gen gen || { echo 'gen/, which the demo is compiled with, is out of date: make generate'; exit 1; }
 	go run ./examples/demo
 
 test: ## run all tests with the race detector, and measure what they cover
-	@mkdir -p out
-	go test -race -timeout 5m -coverprofile=out/cover.out ./...
+	@mkdir -p .out
+	go test -race -timeout 5m -coverprofile=.out/cover.out ./...
 	@set -e; for m in $(NESTED); do echo "cd $$m && go test -race ./..."; (cd $$m && go test -race -timeout 5m ./...); done
 	@set -e; for floor in transport rpc; do \
-		awk -v floor=$$floor -v min=$(MIN_COVERAGE) -f tools/coverage.awk out/cover.out; done
+		awk -v floor=$$floor -v min=$(MIN_COVERAGE) -f tools/coverage.awk .out/cover.out; done
 
 lint: ## run the linters, the arrows between packages included
 	@bad=0; for m in $(MODULES); do echo "golangci-lint in $$m"; \
@@ -45,19 +45,19 @@ generate: plugins ## generate gen/ from proto/
 check: lint check-generated check-tidy check-format check-proto check-text ## everything but the tests that must hold before a commit
 
 fuzz: ## run every fuzz target for FUZZTIME (30s) each
-	@mkdir -p out
-	@set -e; for m in $(MODULES); do (cd $$m && go test -list '^Fuzz' ./... >$(CURDIR)/out/fuzz.txt && \
-		awk '/^Fuzz/ { name[++n] = $$1 } /^ok/ { for (i = 1; i <= n; i++) print $$2, name[i]; n = 0 }' $(CURDIR)/out/fuzz.txt | \
+	@mkdir -p .out
+	@set -e; for m in $(MODULES); do (cd $$m && go test -list '^Fuzz' ./... >$(CURDIR)/.out/fuzz.txt && \
+		awk '/^Fuzz/ { name[++n] = $$1 } /^ok/ { for (i = 1; i <= n; i++) print $$2, name[i]; n = 0 }' $(CURDIR)/.out/fuzz.txt | \
 		while read -r pkg name; do echo "$$name in $$pkg"; \
-			go test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) $$pkg </dev/null || exit 1; done); done
+			go test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x $$pkg </dev/null || exit 1; done); done
 
 bench-micro: ## run the packages' own benchmarks, COUNT (6) times
-	@mkdir -p out
-	go test -run '^$$' -bench . -benchmem -count $(COUNT) ./... >out/bench.txt || (cat out/bench.txt; exit 1)
-	$(TOOL) benchstat out/bench.txt
+	@mkdir -p .out
+	go test -run '^$$' -bench . -benchmem -count $(COUNT) ./... >.out/bench.txt || (cat .out/bench.txt; exit 1)
+	$(TOOL) benchstat .out/bench.txt
 
 clean: ## remove what was built
-	rm -rf bin out
+	rm -rf bin .out
 
 plugins:
 	@mkdir -p bin
@@ -65,9 +65,9 @@ plugins:
 
 # gen/ must be what the .proto files give, and committed as a whole.
 check-generated: plugins
-	rm -rf out/check && mkdir -p out/check
-	$(TOOL) buf generate --output out/check
-	@diff -r out/check/gen gen || { echo 'gen/ is out of date: make generate'; exit 1; }
+	rm -rf .out/check && mkdir -p .out/check
+	$(TOOL) buf generate --output .out/check
+	@diff -r .out/check/gen gen || { echo 'gen/ is out of date: make generate'; exit 1; }
 	@test -z "$$(git ls-files --others --exclude-standard gen)" || { echo 'gen/ has files that are not in git'; exit 1; }
 
 check-tidy:
@@ -84,10 +84,10 @@ check-proto: BASE = $(or $(AGAINST),$(shell git describe --tags --abbrev=0 --mat
 check-proto:
 	$(TOOL) buf lint
 	$(TOOL) buf format --diff --exit-code
-	@rm -rf out/against && mkdir -p out/against
+	@rm -rf .out/against && mkdir -p .out/against
 	@if git cat-file -e $(BASE):proto 2>/dev/null; then \
-		git archive $(BASE) buf.yaml proto | tar -x -C out/against && echo "buf breaking against $(BASE)" && \
-		$(TOOL) buf breaking --against out/against; \
+		git archive $(BASE) buf.yaml proto | tar -x -C .out/against && echo "buf breaking against $(BASE)" && \
+		$(TOOL) buf breaking --against .out/against; \
 	else echo "no .proto in $(BASE): nothing can break"; fi
 
 # What is committed must build anywhere: it names no package registry and no folder of somebody's machine.

@@ -82,6 +82,7 @@ var floors = []struct {
 	{"rpc", []string{module + "/transport", module + "/gen", gorilla, protobuf, xsync}},
 	{"gen", []string{module + "/transport", module + "/rpc", gorilla, protobuf, xsync}},
 	{"codegen", []string{protobuf}},
+	{"docs", nil}, // tests of what the documents say
 	{"examples", []string{module + "/transport", module + "/rpc", module + "/gen", gorilla, protobuf, xsync}},
 }
 
