@@ -1,5 +1,5 @@
 # The share of statements of one floor that tests ran, from a cover profile:
-#   awk -v floor=transport -v min=85 -f tools/coverage.awk out/cover.out
+#   awk -v floor=transport -v min=85 -f tools/coverage.awk .out/cover.out
 # A line of the profile is "module/path/file.go:from,to statements count". Exits 1 below min percent.
 index($1, "github.com/parley-rpc/parley/" floor "/") == 1 {
 	total += $2
