@@ -37,7 +37,7 @@ func (d *demo) canceled(ctx context.Context) error {
 	for want := range uint64(3) {
 		n, err := numbers.Recv()
 		if err != nil {
-			return err
+			return fmt.Errorf("expected a number, got %s", status(err))
 		}
 		d.got("%d", n.Number)
 		if err := expect("the number", n.Number, want+1); err != nil {

@@ -132,10 +132,12 @@ func faults() []fault {
 				return &pingv1.PingResponse{Text: req.Text}, nil
 			},
 		}},
-		{step: "step 6", want: "expected the call to end with CANCELED, got its end, with OK", ping: faulty{
+		{step: "step 6", want: "expected a number, got its end, with OK", ping: faulty{
 			countUp: func(ctx context.Context, req *pingv1.CountUpRequest, out rpc.Sender[pingv1.CountUpResponse]) error {
-				req.To = min(req.To, 4)
-				return pinger.Service{}.CountUp(ctx, &pingv1.CountUpRequest{To: req.To}, out)
+				if req.To > 100 {
+					req.To = 2
+				}
+				return pinger.Service{}.CountUp(ctx, req, out)
 			},
 		}},
 		{step: "step 7", want: "expected the number of details to be 1, got 0", ping: faulty{

@@ -61,7 +61,12 @@ func both(ctx context.Context, out io.Writer) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, srv.end()) }()
+	defer func() {
+		err = errors.Join(err, srv.end())
+		if errors.Is(ctx.Err(), context.Canceled) {
+			err = errors.New("interrupted") // and all else is a consequence
+		}
+	}()
 	fmt.Fprintf(out, "The server is process %d, at %s. The client is process %d.\n", srv.pid(), srv.url, os.Getpid())
 	return client(ctx, srv.url, out)
 }

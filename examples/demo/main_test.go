@@ -108,7 +108,7 @@ func TestInterruptedDemoTakesItsServerAlong(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = cmd.Wait() // the code says it
-	if code := cmd.ProcessState.ExitCode(); code != 1 {
+	if code := cmd.ProcessState.ExitCode(); code != 1 || string(said) != "demo: interrupted\n" {
 		t.Errorf("exit code %d: %s", code, said)
 	}
 	if err := syscall.Kill(serverPid, 0); err != syscall.ESRCH {

@@ -145,20 +145,24 @@ func TestLostDeviceEndsTheCallOfTheOperator(t *testing.T) {
 
 func TestNewConnectionOfADeviceReplacesTheOld(t *testing.T) {
 	url := start(t)
-	old := dial(t, url, "oven", newListener())
-	device := newListener()
-	dial(t, url, "oven", device)
-	<-old.Done()
 	operator := agentv1parley.NewHubServiceClient(dial(t, url, "", nil))
-	readings, err := operator.WatchAgent(t.Context(), &agentv1.WatchAgentRequest{Name: "oven"})
-	if err != nil {
-		t.Fatal(err)
+	watch := func(device *listener) {
+		readings, err := operator.WatchAgent(t.Context(), &agentv1.WatchAgentRequest{Name: "oven"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer readings.Close()
+		if _, err := readings.Recv(); err != nil {
+			t.Fatal(err)
+		}
+		<-device.asked
 	}
-	defer readings.Close()
-	if _, err := readings.Recv(); err != nil {
-		t.Fatal(err)
-	}
-	<-device.asked
+	first, second := newListener(), newListener()
+	old := dial(t, url, "oven", first)
+	watch(first) // so the hub knows it
+	dial(t, url, "oven", second)
+	<-old.Done()
+	watch(second)
 }
 
 func TestSilentDevicesAreListedWithTheReason(t *testing.T) {
