@@ -193,7 +193,11 @@ func (s *clientStream) CloseSend() error {
 	if !s.call.Method.ClientStreams && !s.takeOnly() {
 		return nil // the message was sent as the last
 	}
-	return exceptFinished(s.sendResult(s.st.CloseSend(s.ctx, nil)))
+	err := s.st.CloseSend(s.ctx, nil)
+	if errors.Is(err, transport.ErrStreamClosed) && s.mayWork("CloseSend") == nil {
+		return nil // it has been said before
+	}
+	return exceptFinished(s.sendResult(err))
 }
 
 // exceptFinished is err, unless that says that a call has ended with OK: then

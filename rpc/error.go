@@ -117,6 +117,8 @@ func transportError(err error) error {
 		return Errorf(closeStatus(closed), "connection ended: %w", err)
 	case errors.Is(err, transport.ErrDraining):
 		return Errorf(CodeUnavailable, "%w", err)
+	case errors.Is(err, transport.ErrConcurrent):
+		return Errorf(CodeFailedPrecondition, "%w", err)
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
 		return Errorf(CodeOf(err), "%w", err)
 	}

@@ -89,7 +89,7 @@ type Stream interface {
 	// Recv waits for a message and decodes it into msg. It returns io.EOF when
 	// the other end has sent all, and otherwise the call's status.
 	Recv(msg any) error
-	// CloseSend says that no more messages are sent.
+	// CloseSend says that no more messages are sent. Once is enough.
 	CloseSend() error
 	// Close ends the use of the call, and cancels it if it is not over. After
 	// the end of a call it does nothing.
