@@ -40,7 +40,10 @@ func newRawLink(t *testing.T, srv *rpc.Server) (dialer, acceptor *pipe.End) {
 	if _, err := srv.StartLink(acceptor); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = srv.Close() })
+	t.Cleanup(func() {
+		dialer.Cut() // nobody reads what Close has to say
+		_ = srv.Close()
+	})
 	return dialer, acceptor
 }
 
@@ -51,7 +54,10 @@ func callRaw(t *testing.T, client *rpc.Client) *raw {
 	if _, err := client.StartLink(dialer); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = client.Close() })
+	t.Cleanup(func() {
+		dialer.Cut() // nobody reads what Close has to say
+		_ = client.Close()
+	})
 	p := &raw{t: t, link: acceptor, peer: dialer}
 	p.hello()
 	return p
