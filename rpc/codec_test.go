@@ -166,6 +166,27 @@ func TestWhatACodecCannotEncodeFailsTheCall(t *testing.T) {
 	})
 }
 
+func TestWhatACodecCannotDecodeIntoFailsTheCall(t *testing.T) {
+	p := newPair(t, nil, nil, func(srv *rpc.Server) {
+		register(srv, bidi, func(_ context.Context, s rpc.Stream) error {
+			if err := s.Send(text("a")); err != nil {
+				return err
+			}
+			return s.Recv("no protobuf message")
+		})
+	})
+	for _, codec := range []string{rpc.CodecProto, rpc.CodecJSON} {
+		s, err := p.client.Open(t.Context(), bidi, rpc.WithCodecName(codec))
+		if err != nil {
+			t.Fatal(err)
+		}
+		wantError(t, s.Recv("no protobuf message"), rpc.CodeInternal)
+		s.Close()
+		_, err = talk(t.Context(), p.client, bidi, []string{"b"}, rpc.WithCodecName(codec))
+		wantError(t, err, rpc.CodeInternal)
+	}
+}
+
 func TestAMessageThatIsNotUTF8IsRefusedWhereItIsMade(t *testing.T) {
 	url, _ := serve(t)
 	_, err := connect(t, url).Ping(t.Context(), &pingv1.PingRequest{Text: "\xff"})

@@ -130,7 +130,7 @@ func TestAnInflatedMessageOverTheLimitIsNeverHeld(t *testing.T) {
 	if len(packed) > limit {
 		t.Fatalf("the bomb has %d bytes", len(packed))
 	}
-	srv := rpc.NewServer(rpc.WithTransport(transport.Config{MaxMessage: limit}))
+	srv := rpc.NewServer(rpc.WithTransport(transport.Config{MaxMessage: limit, InitialWindow: limit, MaxStreams: 16}))
 	got := make(chan error, 1)
 	register(srv, upload, func(_ context.Context, s rpc.Stream) error {
 		err := s.Recv(new(wrapperspb.StringValue))

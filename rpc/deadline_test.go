@@ -124,7 +124,7 @@ func TestTheCallerWatchesTheDeadlineByItself(t *testing.T) {
 			p.want(frame.TypeEnd, id)
 		}
 		begin := time.Now()
-		p.wantReset(id, 1)
+		p.wantCancel(id)
 		if took := time.Since(begin); took != 1500*time.Millisecond {
 			t.Errorf("it took %v", took)
 		}

@@ -158,6 +158,39 @@ func TestAMessageThatIsNotExpectedEndsItsCallAlone(t *testing.T) {
 	}
 }
 
+// TestARequestIsSeenWhenItsEndHasCome and not before: section 11.4.
+func TestARequestIsSeenWhenItsEndHasCome(t *testing.T) {
+	for _, m := range []*rpc.Method{unary, download} {
+		srv := rpc.NewServer()
+		register(srv, unary, rpc.UnaryHandler(func(context.Context, *wrapperspb.StringValue) (*wrapperspb.StringValue, error) {
+			t.Error("the handler sees the message")
+			return nil, nil
+		}))
+		register(srv, download, rpc.ServerStreamHandler(func(context.Context, *wrapperspb.StringValue, rpc.Sender[wrapperspb.StringValue]) error {
+			t.Error("the handler sees the message")
+			return nil
+		}))
+		p := serveRaw(t, srv)
+		p.write(openFrame(1, append(methodField(m), uintField(4, 20_000)...)), dataFrame(1, 0, encoded(t, "a")))
+		p.wantStatus(1, rpc.CodeDeadlineExceeded)
+	}
+}
+
+// TestAHandlerCannotReceiveBehindTwoMessages of a call that takes one.
+func TestAHandlerCannotReceiveBehindTwoMessages(t *testing.T) {
+	srv := rpc.NewServer()
+	register(srv, unary, func(_ context.Context, s rpc.Stream) error {
+		for range 3 {
+			wantError(t, s.Recv(new(wrapperspb.StringValue)), rpc.CodeInternal)
+		}
+		return rpc.CodeAborted
+	})
+	p := serveRaw(t, srv)
+	one := encoded(t, "one")
+	p.write(openFrame(1, methodField(unary)), dataFrame(1, 0, one), dataFrame(1, 0, one), dataFrame(1, 0, one), dataFrame(1, frame.FlagEnd, one))
+	p.wantStatus(1, rpc.CodeAborted)
+}
+
 // TestAHandlerThatEndsInsideAMessage cannot say so by END: R10 and section 11.4.
 func TestAHandlerThatEndsInsideAMessageResetsTheStream(t *testing.T) {
 	for _, c := range []struct {

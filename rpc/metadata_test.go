@@ -347,6 +347,24 @@ func TestResponseHeaderTellsTheStatusOfACallThatEndsWithoutOne(t *testing.T) {
 	wait(open(t.Context()), func() { p.srv.Close() }, rpc.CodeUnavailable)
 }
 
+func TestAMalformedHeaderThatIsWaitedForEndsTheCall(t *testing.T) {
+	client := rpc.NewClient("ws://in.memory")
+	p := callRaw(t, client)
+	s, err := client.Open(t.Context(), bidi)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	id, _ := p.wantOpen()
+	p.write(headerFrame(id, uintField(0, 0)))
+	for range 2 {
+		_, err = s.Call().ResponseHeader()
+		wantError(t, err, rpc.CodeInternal)
+	}
+	wantError(t, s.Recv(new(wrapperspb.StringValue)), rpc.CodeInternal)
+	p.wantCancel(id)
+}
+
 // TestWhatIsReadIsThereWhenTheStatusIs has the context of calls end while they
 // are received from: by then header and trailer are stored.
 func TestWhatIsReadIsThereWhenTheStatusIs(t *testing.T) {

@@ -200,7 +200,9 @@ func TestTwoAtOnceInOneDirectionAreRefused(t *testing.T) {
 
 		up := callUpload(t, p.client)
 		sending := make(chan error, 1)
-		go func() { sending <- sendUntil(func(*wrapperspb.StringValue) error { return up.Send(text(strings.Repeat("x", 60_000))) }) }()
+		go func() {
+			sending <- sendUntil(func(*wrapperspb.StringValue) error { return up.Send(text(strings.Repeat("x", 60_000))) })
+		}()
 		synctest.Wait() // credit is used up
 		wantError(t, up.Send(text("b")), rpc.CodeFailedPrecondition)
 

@@ -1,12 +1,14 @@
 package rpc_test
 
 import (
+	"bufio"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -79,6 +81,37 @@ func TestCloseDoesNotWaitForHandlers(t *testing.T) {
 	close(goOn)
 	if err := <-done; rpc.CodeOf(err) == rpc.CodeOK {
 		t.Fatalf("the handler's Send: %v", err)
+	}
+}
+
+// closer closes a server when its connection is taken over.
+type closer struct {
+	http.ResponseWriter
+	srv *rpc.Server
+}
+
+func (c closer) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	c.srv.Close()
+	return http.NewResponseController(c.ResponseWriter).Hijack()
+}
+
+func TestAHandshakeThatMeetsCloseIsToldToComeBack(t *testing.T) {
+	var log journal
+	srv := newPinger(t, rpc.WithLogger(log.logger()))
+	served := make(chan struct{})
+	conn := dial(t, listen(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		defer close(served)
+		srv.ServeHTTP(closer{w, srv}, r)
+	})))
+	<-conn.Done()
+	<-served
+	wantError(t, conn.Err(), rpc.CodeUnavailable)
+	var closed *transport.CloseError
+	if !errors.As(conn.Err(), &closed) || closed.Code != transport.CloseGoingAway {
+		t.Errorf("got %v", conn.Err())
+	}
+	if lines := log.lines(t); len(lines) != 1 || lines[0]["msg"] != "parley: connection refused" {
+		t.Errorf("logged %v", lines)
 	}
 }
 
