@@ -1,6 +1,7 @@
 package rpc_test
 
 import (
+	"context"
 	"fmt"
 	"net/http/httptest"
 	"strings"
@@ -12,19 +13,25 @@ import (
 	"github.com/parley-rpc/parley/rpc"
 )
 
-// benchClient returns a client of a server, both in this process, on a real socket.
-func benchClient(b *testing.B) pingv1parley.PingServiceClient {
+// benchClient returns a client of a server, both in this process, on a real
+// socket, and both with the options.
+func benchClient(b *testing.B, opts ...rpc.Option) pingv1parley.PingServiceClient {
 	b.Helper()
-	srv := rpc.NewServer()
+	var server []rpc.ServerOption
+	var client []rpc.ClientOption
+	for _, o := range opts {
+		server, client = append(server, o), append(client, o)
+	}
+	srv := rpc.NewServer(server...)
 	pingv1parley.RegisterPingServiceServer(srv, pinger{})
 	web := httptest.NewServer(srv)
-	client := rpc.NewClient("ws" + strings.TrimPrefix(web.URL, "http"))
+	c := rpc.NewClient("ws"+strings.TrimPrefix(web.URL, "http"), client...)
 	b.Cleanup(func() {
-		_ = client.Close()
+		_ = c.Close()
 		_ = srv.Close()
 		web.Close()
 	})
-	return pingv1parley.NewPingServiceClient(client)
+	return pingv1parley.NewPingServiceClient(c)
 }
 
 func BenchmarkUnary(b *testing.B) {
@@ -77,7 +84,7 @@ func BenchmarkPingPong(b *testing.B) {
 	}
 	defer talk.Close()
 	b.ReportAllocs()
-	for range b.N {
+	for b.Loop() {
 		if err := talk.Send(&pingv1.CumSumRequest{Number: 1}); err != nil {
 			b.Fatal(err)
 		}
@@ -87,14 +94,47 @@ func BenchmarkPingPong(b *testing.B) {
 	}
 }
 
-func BenchmarkUpload(b *testing.B) {
+// BenchmarkLargeEcho sends a message of 1 MiB and gets it back.
+func BenchmarkLargeEcho(b *testing.B) {
 	ping := benchClient(b)
 	req := &pingv1.PingRequest{Text: strings.Repeat("x", 1<<20)}
 	b.SetBytes(2 << 20)
 	b.ReportAllocs()
-	for range b.N {
+	for b.Loop() {
 		if _, err := ping.Ping(b.Context(), req); err != nil {
 			b.Fatal(err)
 		}
+	}
+}
+
+// BenchmarkIntercepted is BenchmarkUnary of one caller, with an interceptor at each end.
+func BenchmarkIntercepted(b *testing.B) {
+	pass := func(next rpc.Handler) rpc.Handler {
+		return func(ctx context.Context, s rpc.Stream) error { return next(ctx, s) }
+	}
+	ping := benchClient(b, rpc.WithCallInterceptors(pass), rpc.WithHandlerInterceptors(pass))
+	req := &pingv1.PingRequest{Text: strings.Repeat("x", 100)}
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := ping.Ping(b.Context(), req); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkClientStream(b *testing.B) {
+	up, err := benchClient(b).Sum(b.Context())
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer up.Close()
+	b.ReportAllocs()
+	for b.Loop() {
+		if err := up.Send(&pingv1.SumRequest{Number: 1}); err != nil {
+			b.Fatal(err)
+		}
+	}
+	if _, err := up.CloseAndRecv(); err != nil {
+		b.Fatal(err)
 	}
 }
