@@ -63,8 +63,11 @@ func TestSenderSpendsTheCreditAndNoMore(t *testing.T) {
 		stillWaits(t, sent)
 
 		limit := uint64(16 << 10)
-		p.send(window(1, limit), window(1, 5), window(1, 0)) // W2: goes back, or repeats
-		p.send(window(1, limit+4096+cost-1))                 // less than it may wait for
+		for _, old := range []uint64{limit, 5, 0} { // W2: repeats, or goes back
+			p.send(window(1, old))
+			p.wants()
+		}
+		p.send(window(1, limit+4096+cost-1)) // less than it may wait for
 		p.wants()
 		limit += 4096 + cost
 		p.send(window(1, limit))

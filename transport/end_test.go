@@ -42,6 +42,10 @@ func TestCloseIsBoundedWhenThePeerTakesNothing(t *testing.T) {
 		if took := time.Since(begin); took > 2*time.Second {
 			t.Errorf("Close took %v", took)
 		}
+		first.Close()
+		if left := s.Residue(); len(left) > 0 {
+			t.Errorf("the session holds %v", left)
+		}
 	})
 }
 

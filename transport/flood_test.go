@@ -66,6 +66,9 @@ func TestStreamsOpenedAndResetAtOnceAreForgottenByAnApplicationThatCloses(t *tes
 		if accepted != 10_000 {
 			t.Errorf("%d streams were accepted", accepted)
 		}
+		if left := s.Residue(); len(left) > 0 {
+			t.Errorf("the session holds %v", left)
+		}
 		if err := s.Err(); err != nil {
 			t.Error(err)
 		}

@@ -26,6 +26,8 @@ func TestGoAwayOfThePeerEndsOpeningAndSparesWhatIsUnderWay(t *testing.T) {
 			t.Fatal("draining before anything happened")
 		}
 		first, second := mustOpen(t, s), mustOpen(t, s)
+		p.send(open(2, ""))
+		inbound := mustAccept(t, s)
 		waiting := start(func() error { return recvErr(t, second) })
 		p.got()
 		last := frame.GoAway{LastStream: 1, Status: 14, Delay: 1500, Reason: "deploy", Address: "wss://b.example.com/rpc"}
@@ -54,8 +56,11 @@ func TestGoAwayOfThePeerEndsOpeningAndSparesWhatIsUnderWay(t *testing.T) {
 		mustCloseSend(t, first, "")
 		p.wants(`DATA 1 "question"`, `END 1 ""`)
 
-		p.send(open(2, ""), data(2, "the peer still opens"))
-		if got := mustRecv(t, mustAccept(t, s)); got != "the peer still opens" {
+		p.send(data(2, "the peer goes on"), open(4, ""), data(4, "and still opens"))
+		if got := mustRecv(t, inbound); got != "the peer goes on" {
+			t.Errorf("got %q", got)
+		}
+		if got := mustRecv(t, mustAccept(t, s)); got != "and still opens" {
 			t.Errorf("got %q", got)
 		}
 		p.wantsLife()

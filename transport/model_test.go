@@ -25,7 +25,7 @@ var modelSeed = flag.Uint64("model.seed", 0, "run the model test with this seed 
 // the list of messages that were sent, in order, once, each of them whole; all of
 // it if the direction ended properly.
 func TestStreamsBehaveLikeTheirModel(t *testing.T) {
-	seeds := []uint64{1, 2, 3, 4}
+	seeds := []uint64{1, 2, 3}
 	if *modelSeed != 0 {
 		seeds = []uint64{*modelSeed}
 	} else {
@@ -39,7 +39,7 @@ func TestStreamsBehaveLikeTheirModel(t *testing.T) {
 }
 
 const (
-	worldSteps   = 6000 // of all actors together
+	worldSteps   = 4000 // of all actors together
 	worldStreams = 40   // that each end opens at once
 )
 
@@ -49,7 +49,8 @@ type world struct {
 	seed  uint64
 	ends  [2]*transport.Session
 	steps atomic.Int64
-	peak  sync.WaitGroup
+	busy  atomic.Int64 // actors that use a stream, or may open one
+	over  atomic.Bool  // no more streams are opened
 
 	mu   sync.Mutex
 	ways map[way]*history
@@ -90,23 +91,28 @@ func newWorld(t *testing.T, seed uint64) *world {
 func (w *world) run() {
 	for side, s := range w.ends {
 		for i := range worldStreams {
-			w.peak.Go(func() { w.openStreams(s, transport.Side(side), uint64(i)) })
+			w.start(func() { w.openStreams(s, transport.Side(side), uint64(i)) })
 		}
-		w.peak.Go(func() { w.acceptStreams(s, transport.Side(side)) })
+		go w.acceptStreams(s, transport.Side(side))
 	}
-	for w.steps.Load() < worldSteps {
-		if !pause(w.t.Context(), time.Second) {
-			return
+	begin := time.Now()
+	for w.busy.Load() > 0 {
+		if pause(w.t.Context(), time.Second); time.Since(begin) > 10*time.Hour {
+			w.t.Fatal("streams do not come to an end")
 		}
+		w.over.Store(w.steps.Load() >= worldSteps)
 		if err := errors.Join(w.ends[0].Err(), w.ends[1].Err()); err != nil {
 			w.t.Errorf("a session ended: %v", err)
 			break
 		}
 	}
-	for _, s := range w.ends {
+	synctest.Wait()
+	for side, s := range w.ends {
+		if left := s.Residue(); len(left) > 0 {
+			w.t.Errorf("all streams are closed, and the %v holds %v", transport.Side(side), left)
+		}
 		s.Close(transport.CloseNormal, "")
 	}
-	w.peak.Wait()
 	messages := 0
 	for _, h := range w.ways {
 		messages += h.got
@@ -117,13 +123,19 @@ func (w *world) run() {
 	}
 }
 
-// pause lets time pass; false says that the test is over.
-func pause(ctx context.Context, d time.Duration) bool {
+func (w *world) start(actor func()) {
+	w.busy.Add(1)
+	go func() {
+		defer w.busy.Add(-1)
+		actor()
+	}()
+}
+
+// pause lets time pass, unless the test ends.
+func pause(ctx context.Context, d time.Duration) {
 	select {
 	case <-time.After(d):
-		return true
 	case <-ctx.Done():
-		return false
 	}
 }
 
@@ -139,7 +151,7 @@ func (w *world) history(stream uint64, from transport.Side) *history {
 
 func (w *world) openStreams(s *transport.Session, side transport.Side, actor uint64) {
 	rnd := rand.New(rand.NewPCG(w.seed, 2*actor+uint64(side)+1))
-	for s.Err() == nil {
+	for !w.over.Load() {
 		st, err := s.Open(w.t.Context(), nil)
 		if err != nil {
 			return
@@ -155,7 +167,7 @@ func (w *world) acceptStreams(s *transport.Session, side transport.Side) {
 		if err != nil {
 			return
 		}
-		w.peak.Go(func() { w.use(st, side, rand.New(rand.NewPCG(w.seed, st.ID()<<8))) })
+		w.start(func() { w.use(st, side, rand.New(rand.NewPCG(w.seed, st.ID()<<8))) })
 	}
 }
 
@@ -214,15 +226,17 @@ func (w *world) sendOne(st *transport.Stream, h *history, rnd *rand.Rand) error 
 	}
 	msg := h.message(rnd)
 	err := st.Send(ctx, msg, transport.SendOptions{Mark: msg[0]&1 != 0})
-	if errors.Is(err, context.DeadlineExceeded) {
+	switch {
+	case errors.Is(err, context.DeadlineExceeded):
 		h.mu.Lock()
 		h.sent-- // it will never arrive: the stream is given up, or nothing was sent
 		h.mu.Unlock()
 		if rnd.IntN(2) == 0 {
-			return st.Close()
+			st.Close()
+			return err
 		}
-	}
-	if errors.Is(err, transport.ErrTorn) {
+		return nil
+	case errors.Is(err, transport.ErrTorn):
 		st.Reset(transport.ResetCancel, "torn")
 	}
 	return err

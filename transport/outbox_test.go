@@ -119,3 +119,21 @@ func TestBatchStaysWithinABoundAndKeepsTheOrder(t *testing.T) {
 		t.Errorf("%d buffers are kept", len(o.data.chunks))
 	}
 }
+
+func TestUrgentFramesAreBounded(t *testing.T) {
+	o := newTestOutbox(1000)
+	var err error
+	n := 0
+	for ; err == nil && n < 1<<20; n += 10 {
+		err = o.putUrgent(make([]byte, 10))
+	}
+	if !errors.Is(err, errFlood) || n > 80<<10 {
+		t.Errorf("%d bytes were taken: %v", n, err)
+	}
+	if err := o.putReset(lastWord{stream: 1, code: ResetCancel}); !errors.Is(err, errFlood) {
+		t.Errorf("a RESET of a stream of the peer: %v", err)
+	}
+	if err := o.putReset(lastWord{stream: 2, own: true, code: ResetCancel}); err != nil {
+		t.Errorf("a RESET of a stream of our own: %v", err)
+	}
+}

@@ -229,10 +229,15 @@ func TestAcceptHandsEachStreamToOneOfManyInOrder(t *testing.T) {
 			}()
 		}
 		synctest.Wait()
+		var all [][]byte
 		for i := range uint64(300) {
-			p.send(open(2*i+1, ""))
+			all = append(all, open(2*i+1, ""))
 		}
+		p.send(all...)
 		synctest.Wait()
+		if len(ids) != 300 {
+			t.Fatalf("%d streams were accepted", len(ids))
+		}
 		seen := make(map[uint64]bool)
 		for range 300 {
 			seen[<-ids] = true
@@ -241,6 +246,28 @@ func TestAcceptHandsEachStreamToOneOfManyInOrder(t *testing.T) {
 			t.Errorf("%d of 300 streams were accepted", len(seen))
 		}
 		s.Close(transport.CloseNormal, "")
+	})
+}
+
+func TestStreamsThatComeTogetherWakeAllWhoAccept(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, p := meet(t, transport.Acceptor, transport.Config{}, frame.Hello{})
+		var accepted []<-chan error
+		for range 50 {
+			accepted = append(accepted, start(func() error { _, err := s.Accept(t.Context()); return err }))
+		}
+		synctest.Wait()
+		var all [][]byte
+		for i := range uint64(50) {
+			all = append(all, open(2*i+1, ""))
+		}
+		p.send(all...)
+		synctest.Wait()
+		for i, done := range accepted {
+			if len(done) == 0 {
+				t.Fatalf("the %dth Accept still waits", i+1)
+			}
+		}
 	})
 }
 

@@ -45,7 +45,7 @@ func TestWindowsNeverWaitForEachOther(t *testing.T) {
 		}
 		left := b.left.Load()
 		in.giveBack(&b)
-		if in.grown != 0 || b.left.Load() < left {
+		if in.grown != 0 || in.size != initial || b.left.Load() < left {
 			t.Errorf("seed %d: the budget was not returned", seed)
 		}
 	}

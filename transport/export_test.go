@@ -1,0 +1,32 @@
+package transport
+
+import "fmt"
+
+// Residue tells what a session still holds for streams; nothing if it is empty.
+func (s *Session) Residue() (left []string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	lost := int64(s.cfg.MaxBuffered-s.cfg.MaxStreams*s.cfg.InitialWindow) - s.budget.left.Load()
+	for _, c := range []struct {
+		what string
+		n    int
+	}{
+		{"streams in the table", len(s.streams)},
+		{"places of own streams", s.opened},
+		{"places of the peer's streams", s.accepted},
+		{"streams of the peer in use", s.inUse},
+		{"streams that wait for Accept", len(s.arrived)},
+		{"who wait to open a stream", s.opening.queue.Len()},
+		{"bytes of the budget", int(lost)},
+	} {
+		if c.n != 0 {
+			left = append(left, fmt.Sprintf("%d %s", c.n, c.what))
+		}
+	}
+	s.out.mu.Lock()
+	defer s.out.mu.Unlock()
+	if o := s.out; o.queued != 0 || o.alarmed != 0 || o.enqueued != o.taken || !o.waiting.empty() {
+		left = append(left, fmt.Sprintf("%d and %d bytes to write", o.queued, o.alarmed))
+	}
+	return left
+}
