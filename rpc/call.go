@@ -78,17 +78,28 @@ func (c *Call) SendHeader() error {
 	if sent {
 		return nil
 	}
-	return transportError(c.stream.SendHeader(c.ctx, header.append(nil)))
+	return c.failure(c.stream.SendHeader(c.ctx, header.append(nil)))
+}
+
+// failure turns an error of the stream into what a handler is told.
+func (c *Call) failure(err error) error {
+	if err == nil || isEnd(err) {
+		return err
+	}
+	if ctxErr := c.ctx.Err(); ctxErr != nil {
+		return transportError(ctxErr)
+	}
+	return notEOF(transportError(err))
 }
 
 // sendHeaderIfAny sends the callee's header ahead of the first message or the
 // status, if there is something in it.
-func (c *Call) sendHeaderIfAny(ctx context.Context) error {
+func (c *Call) sendHeaderIfAny() error {
 	header, sent := c.takeHeader()
 	if sent || header.encoding == "" && len(header.metadata) == 0 {
 		return nil
 	}
-	return transportError(c.stream.SendHeader(ctx, header.append(nil)))
+	return c.failure(c.stream.SendHeader(c.ctx, header.append(nil)))
 }
 
 // takeHeader returns the callee's header, and whether it has been sent before.

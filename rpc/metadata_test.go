@@ -249,6 +249,32 @@ func TestCallersCannotSetWhatIsTheHandlers(t *testing.T) {
 	}
 }
 
+func TestAHandlerWithAHeaderIsToldThatItsCallIsOver(t *testing.T) {
+	told := make(chan error, 2)
+	p := newPair(t, nil, nil, func(srv *rpc.Server) {
+		register(srv, bidi, func(ctx context.Context, s rpc.Stream) error {
+			if err := s.Call().SetHeader("a", "b"); err != nil {
+				t.Error(err)
+			}
+			<-ctx.Done()
+			if s.Call().Header().Get("early") != "" {
+				told <- s.Call().SendHeader()
+			} else {
+				told <- s.Send(text("late"))
+			}
+			return ctx.Err()
+		})
+	})
+	for _, opts := range [][]rpc.CallOption{nil, {rpc.WithMetadata("early", "yes")}} {
+		s, err := p.client.Open(t.Context(), bidi, opts...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.Close()
+		wantError(t, <-told, rpc.CodeCanceled)
+	}
+}
+
 func TestMetadataIsACopy(t *testing.T) {
 	p := newPair(t, nil, nil, func(srv *rpc.Server) {
 		register(srv, unary, func(ctx context.Context, s rpc.Stream) error {

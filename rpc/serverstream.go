@@ -111,7 +111,7 @@ func (s *serverStream) Recv(msg any) error {
 	defer b.put()
 	m, err := s.st.Recv(s.call.ctx, b.bytes)
 	if err != nil {
-		return s.failure(err)
+		return s.call.failure(err)
 	}
 	b.bytes = m.Bytes
 	if !s.call.Method.ClientStreams && s.taken {
@@ -126,7 +126,7 @@ func (s *serverStream) Recv(msg any) error {
 		b.bytes = m.Bytes
 		return s.tooMany()
 	}
-	if err := s.failure(err); !isEnd(err) {
+	if err := s.call.failure(err); !isEnd(err) {
 		return err
 	}
 	return nil
@@ -134,17 +134,6 @@ func (s *serverStream) Recv(msg any) error {
 
 func (s *serverStream) tooMany() error {
 	return Errorf(CodeInternal, "%s takes one message, more were sent", s.call.Method.Path())
-}
-
-// failure turns an error of the stream into what a handler is told.
-func (s *serverStream) failure(err error) error {
-	if isEnd(err) {
-		return err
-	}
-	if ctxErr := s.call.ctx.Err(); ctxErr != nil {
-		return transportError(ctxErr)
-	}
-	return notEOF(transportError(err))
 }
 
 func (s *serverStream) Send(msg any) error {
@@ -164,11 +153,11 @@ func (s *serverStream) Send(msg any) error {
 		return nil
 	}
 	defer b.put()
-	if err := s.call.sendHeaderIfAny(s.call.ctx); err != nil {
+	if err := s.call.sendHeaderIfAny(); err != nil {
 		return err
 	}
 	if err := s.st.Send(s.call.ctx, b.bytes, transport.SendOptions{Mark: mark}); err != nil {
-		return s.failure(err)
+		return s.call.failure(err)
 	}
 	return nil
 }
@@ -196,7 +185,7 @@ func (s *serverStream) finish(err error) {
 	}
 	if s.call.ctx != nil {
 		// If this fails, so does sendEnd.
-		_ = s.call.sendHeaderIfAny(s.call.ctx)
+		_ = s.call.sendHeaderIfAny()
 	}
 	s.sendEnd(&end)
 }
@@ -207,12 +196,12 @@ func (s *serverStream) answer(end *endBlock) (done bool, err error) {
 	if s.held == nil {
 		return false, Errorf(CodeInternal, "handler of %s returned without an answer", s.call.Method.Path())
 	}
-	if err := s.call.sendHeaderIfAny(s.call.ctx); err != nil {
+	if err := s.call.sendHeaderIfAny(); err != nil {
 		return false, err
 	}
 	done = end.alias == 0 && len(end.metadata) == 0
 	if err := s.st.Send(s.call.ctx, s.held.bytes, transport.SendOptions{Mark: s.heldMark, End: done}); err != nil {
-		return false, s.failure(err)
+		return false, s.call.failure(err)
 	}
 	return done, nil
 }
