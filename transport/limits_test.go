@@ -202,6 +202,24 @@ func TestEarlyOpenAndSendEndWithTheirContextAndWithTheSession(t *testing.T) {
 	})
 }
 
+func TestCloseEndsAnEarlySendThatWaitsForThePeersHello(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, p := alone(t, transport.Dialer, transport.Config{})
+		st := mustOpen(t, s)
+		sent := start(func() error { return st.Send(t.Context(), make([]byte, 70_000), transport.SendOptions{}) })
+		stillWaits(t, sent)
+		st.Close()
+		synctest.Wait()
+		if len(sent) == 0 {
+			t.Fatal("Send still waits")
+		}
+		if err := <-sent; !errors.Is(err, transport.ErrStreamClosed) {
+			t.Errorf("got %v", err)
+		}
+		p.wants("HELLO", `OPEN 1 ""`, "RESET 1 cancel")
+	})
+}
+
 func TestAcceptorSaysNothingBeforeTheDialersHello(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, p := alone(t, transport.Acceptor, transport.Config{})

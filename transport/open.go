@@ -10,7 +10,7 @@ import (
 // the peer, but for a free place if the peer accepts no more streams at once.
 // ctx bounds that wait and has no part in the stream's later life.
 func (s *Session) Open(ctx context.Context, header []byte) (*Stream, error) {
-	if err := s.admit(ctx, "header", len(header)); err != nil {
+	if err := s.admit("header", len(header), func() error { return s.waitGreeted(ctx) }); err != nil {
 		return nil, err
 	}
 	if err := s.takeSlot(ctx); err != nil {

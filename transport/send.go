@@ -41,7 +41,7 @@ type SendOptions struct {
 // a message that takes several frames, the direction is torn: what follows
 // returns ErrTorn, and only Reset or Close is left.
 func (st *Stream) Send(ctx context.Context, msg []byte, opts SendOptions) error {
-	if err := st.s.admit(ctx, "message", len(msg)); err != nil {
+	if err := st.admit(ctx, "message", len(msg)); err != nil {
 		return err
 	}
 	if err := st.send.begin(); err != nil {
@@ -50,6 +50,11 @@ func (st *Stream) Send(ctx context.Context, msg []byte, opts SendOptions) error 
 	err := st.sendPieces(ctx, msg, opts)
 	st.send.release()
 	return err
+}
+
+// admit is Session.admit, and ends with the direction as well.
+func (st *Stream) admit(ctx context.Context, what string, size int) error {
+	return st.s.admit(what, size, func() error { return st.send.await(ctx, st.s.greeted) })
 }
 
 func (st *Stream) sendPieces(ctx context.Context, msg []byte, opts SendOptions) error {
@@ -92,7 +97,7 @@ func dataFlags(opts SendOptions, more bool) (f frame.Flags) {
 // SendHeader sends the accepting end's header. It comes before all messages, and
 // once; afterwards SendHeader returns ErrStreamClosed.
 func (st *Stream) SendHeader(ctx context.Context, header []byte) error {
-	if err := st.s.admit(ctx, "header", len(header)); err != nil {
+	if err := st.admit(ctx, "header", len(header)); err != nil {
 		return err
 	}
 	if st.opener {
@@ -112,7 +117,7 @@ func (st *Stream) SendHeader(ctx context.Context, header []byte) error {
 // CloseSend ends the direction with a trailer, which may be empty. The other
 // direction stays as it is.
 func (st *Stream) CloseSend(ctx context.Context, trailer []byte) error {
-	if err := st.s.admit(ctx, "header", len(trailer)); err != nil {
+	if err := st.admit(ctx, "header", len(trailer)); err != nil {
 		return err
 	}
 	if err := st.send.begin(); err != nil {
@@ -243,21 +248,20 @@ func (h *sendHalf) refund(size int) {
 	h.window.refund(size)
 }
 
-// waitRoom returns when w has its share of the outbox, or is sent away by its
-// end, or with the reason why waiting is in vain.
-func (h *sendHalf) waitRoom(ctx context.Context, w *waiter) error {
+// await returns when ready is closed, or with the reason why waiting is in vain.
+func (h *sendHalf) await(ctx context.Context, ready <-chan struct{}) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for {
-		if ready, err := h.wait(ctx, w.ready); ready || err != nil {
+		if ready, err := h.wait(ctx, ready); ready || err != nil {
 			return err
 		}
 	}
 }
 
-// wait returns when there may be more credit, or room is closed, or with the
+// wait returns when there may be more credit, or done is closed, or with the
 // reason why waiting is in vain. mu is held, but not while it waits.
-func (h *sendHalf) wait(ctx context.Context, room <-chan struct{}) (ready bool, err error) {
+func (h *sendHalf) wait(ctx context.Context, done <-chan struct{}) (ready bool, err error) {
 	if h.err != nil {
 		return false, h.err
 	}
@@ -270,7 +274,7 @@ func (h *sendHalf) wait(ctx context.Context, room <-chan struct{}) (ready bool, 
 	select {
 	case <-notify:
 		return false, nil
-	case <-room:
+	case <-done:
 		return true, nil
 	case <-ctx.Done():
 		return false, ctx.Err()

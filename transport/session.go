@@ -186,9 +186,9 @@ func (s *Session) settings() *frame.Hello { return s.peer.Load() }
 
 func (s *Session) waitGreeted(ctx context.Context) error { return s.await(ctx, s.greeted) }
 
-// admit holds the size of a message or header against what the peer accepts. It
-// waits for the peer's HELLO if only that can allow it.
-func (s *Session) admit(ctx context.Context, what string, size int) error {
+// admit holds the size of a message or header against what the peer accepts. If
+// only the peer's HELLO can allow it, it waits for that by wait.
+func (s *Session) admit(what string, size int, wait func() error) error {
 	limit := func() uint64 {
 		if what == "header" {
 			return s.settings().MaxHeader
@@ -198,7 +198,7 @@ func (s *Session) admit(ctx context.Context, what string, size int) error {
 	if uint64(size) <= limit() {
 		return nil
 	}
-	if err := s.waitGreeted(ctx); err != nil {
+	if err := wait(); err != nil {
 		return err
 	}
 	if most := limit(); uint64(size) > most {

@@ -141,7 +141,7 @@ func (st *Stream) ended(n int32) {
 func (st *Stream) queueFrame(ctx context.Context, h frame.Header, payload []byte) (pos uint64, err error) {
 	pos, w, err := st.s.out.put(h, payload)
 	if err == nil && w != nil {
-		if err := st.send.waitRoom(ctx, w); err != nil {
+		if err := st.send.await(ctx, w.ready); err != nil {
 			st.s.out.giveUp(w)
 			return 0, err
 		}
