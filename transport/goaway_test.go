@@ -143,6 +143,19 @@ func TestGoAwayOfThisEndRefusesLaterStreamsAndServesEarlierOnes(t *testing.T) {
 	})
 }
 
+func TestGoAwayWithNumbersThatCannotBeSaidIsStillUnderstood(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d, a := pair(t, transport.Config{}, transport.Config{})
+		if err := a.GoAway(transport.GoAway{Status: 1 << 60, Delay: 1 << 63}); err != nil {
+			t.Fatal(err)
+		}
+		<-d.Draining()
+		if info, _ := d.GoneAway(); info.Status != frame.MaxVarint || info.Delay != frame.MaxVarint {
+			t.Errorf("got %+v", info)
+		}
+	})
+}
+
 func TestGoAwayIsRefusedBySessionsThatHaveEnded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, _ := meet(t, transport.Acceptor, transport.Config{}, frame.Hello{})

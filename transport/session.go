@@ -148,6 +148,7 @@ func (s *Session) GoAway(info GoAway) error {
 		return ErrDraining
 	}
 	info.LastStream = s.lastPeer
+	info.Status, info.Delay = min(info.Status, frame.MaxVarint), min(info.Delay, frame.MaxVarint)
 	s.leave()
 	return s.out.putUrgent(info.Append(nil))
 }
