@@ -90,6 +90,20 @@ func TestPeerThatProvokesRefusalsAndDoesNotReadThemIsCutOff(t *testing.T) {
 	})
 }
 
+func TestPeerThatProvokesResetsAndDoesNotReadThemIsCutOff(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) { // S8, again and again
+		cfg := smallest
+		cfg.OnStream = func(st *transport.Stream) { st.Close() }
+		s, p := meetOver(t, pipe.Config{Capacity: 64}, transport.Acceptor, cfg, frame.Hello{})
+		p.link.Stall()
+		for id := uint64(1); s.Err() == nil && id < 100_000; id += 2 {
+			p.send(open(id, ""), header(id, ""))
+			synctest.Wait()
+		}
+		wantCode(t, s.Err(), exhausted)
+	})
+}
+
 func TestPingsOfAPeerThatDoesNotReadCostNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) { // A5
 		s, p := meetOver(t, pipe.Config{Capacity: 64}, transport.Acceptor, transport.Config{}, frame.Hello{})

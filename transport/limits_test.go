@@ -65,6 +65,17 @@ func TestHeaderAndTrailerOverThePeersLimitFailBeforeAnythingIsSent(t *testing.T)
 	})
 }
 
+func TestHeaderMayBeAsLargeAsThePeerAllows(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, p := meet(t, transport.Dialer, transport.Config{}, frame.Hello{MaxFrame: 1 << 20, MaxHeader: 1 << 20})
+		mustOpen(t, s)
+		if _, err := s.Open(t.Context(), make([]byte, 1<<20)); err != nil {
+			t.Fatal(err)
+		}
+		p.wants(`OPEN 1 ""`, "OPEN 3 1048576 bytes")
+	})
+}
+
 func TestMessageOverOurLimitResetsItsStreamAtThePieceThatExceeds(t *testing.T) {
 	for _, reads := range []string{"waiting for it", "not reading"} {
 		t.Run(reads, func(t *testing.T) {
