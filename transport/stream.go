@@ -49,8 +49,8 @@ func (st *Stream) Reset(code ResetCode, reason string) {
 }
 
 // Close ends the use of the stream at this end and frees what it holds. A stream
-// that has not ended in both directions is reset with ResetCancel; what was sent
-// before, with its end, still arrives.
+// that has not ended in both directions is reset with ResetCancel. What was sent
+// still arrives if this end has ended its direction before; otherwise it may not.
 func (st *Stream) Close() error {
 	st.mu.Lock()
 	if st.closed {
