@@ -5,8 +5,11 @@ import "sync"
 // chunk is a pooled buffer that bytes are appended to and taken from, in order.
 // The outbox keeps encoded frames in chunks, the inbox what has not been read.
 type chunk struct {
-	buf   []byte // filled part; never grows beyond its capacity
-	taken int    // bytes of buf that are taken
+	buf    []byte // filled part; never grows beyond its capacity
+	taken  int    // bytes of buf that are taken
+	frames uint64 // frames in what is not taken, counted by the outbox
+	uses   int    // by a writer, or by frames that may be written again
+	popped bool   // out of its queue: the last use frees it
 }
 
 // The capacities of pooled chunks in bytes. A queue begins with a small one, so
@@ -33,7 +36,7 @@ func newChunk(n int) *chunk {
 func (c *chunk) free() {
 	for i, size := range chunkSizes {
 		if cap(c.buf) == size {
-			c.buf, c.taken = c.buf[:0], 0
+			*c = chunk{buf: c.buf[:0]}
 			chunkPools[i].Put(c)
 			return
 		}
@@ -41,6 +44,13 @@ func (c *chunk) free() {
 }
 
 func (c *chunk) room() int { return cap(c.buf) - len(c.buf) }
+
+// release ends one use.
+func (c *chunk) release() {
+	if c.uses--; c.uses == 0 && c.popped {
+		c.free()
+	}
+}
 
 // chunkQueue is a first-in first-out queue of bytes.
 type chunkQueue struct {
@@ -69,40 +79,29 @@ func (q *chunkQueue) front() *chunk {
 	return q.chunks[0]
 }
 
-// pop frees the first chunk.
+// pop takes the first chunk out, and frees it unless it is in use.
 func (q *chunkQueue) pop() {
-	q.chunks[0].free()
+	c := q.chunks[0]
 	last := copy(q.chunks, q.chunks[1:])
 	q.chunks[last] = nil
 	q.chunks = q.chunks[:last]
-}
-
-// takeParts takes whole fills of chunks, up to limit bytes but for the first, and
-// appends them to parts. They stay valid until freeTaken.
-func (q *chunkQueue) takeParts(parts [][]byte, limit int) (_ [][]byte, size int) {
-	for _, c := range q.chunks {
-		part := c.buf[c.taken:]
-		if len(part) == 0 {
-			continue
-		}
-		if size+len(part) > limit && len(parts) > 0 {
-			break
-		}
-		parts = append(parts, part)
-		c.taken = len(c.buf)
-		size += len(part)
+	if c.popped = true; c.uses == 0 {
+		c.free()
 	}
-	return parts, size
 }
 
-// freeTaken frees the chunks of which everything is taken.
-func (q *chunkQueue) freeTaken() {
+// popTaken pops the chunks of which everything is taken. The last one goes on
+// being filled if it is in use anyway.
+func (q *chunkQueue) popTaken() {
 	for c := q.front(); c != nil && c.taken == len(c.buf); c = q.front() {
+		if c.uses > 0 && len(q.chunks) == 1 && c.room() > cap(c.buf)/4 {
+			return
+		}
 		q.pop()
 	}
 }
 
-// clear frees all chunks.
+// clear pops all chunks.
 func (q *chunkQueue) clear() {
 	for len(q.chunks) > 0 {
 		q.pop()

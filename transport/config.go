@@ -36,6 +36,18 @@ type Config struct {
 	// grow out of the rest, those of streams that this end opens as well. Default
 	// that and 16 MiB. The package documentation counts what else there is.
 	MaxBuffered int
+	// Budget, if set, bounds windows of several sessions together: they grow as long
+	// as it has something left too.
+	Budget *Budget
+	// MaxResets is how many streams a second the peer may open in vain, on average
+	// over 10 s: it resets them before their end, or they are over one of the limits
+	// above. A peer that opens more is cut off with CloseRefusal+8. Default 1000, at
+	// least 100.
+	MaxResets int
+	// MaxPings is how many PINGs a second the peer may send, on average over 10 s. A
+	// peer that sends more is cut off with CloseRefusal+8. Default 100, which is the
+	// least.
+	MaxPings int
 	// WriteQueue is how many bytes of frames wait for the link before Send
 	// blocks. Default 128 KiB.
 	WriteQueue int
@@ -45,11 +57,39 @@ type Config struct {
 	// as proxies cut what is silent for longer.
 	Keepalive time.Duration
 	// KeepaliveTimeout is how long that sign may take, but never more than the
-	// keepalive, and how long a single write may be stuck, before the link
-	// counts as lost. Default 10 s.
+	// keepalive, before the link counts as lost. Default 10 s.
 	KeepaliveTimeout time.Duration
+	// WriteTimeout is how long a single write may be stuck, of 64 KiB at the most or
+	// one frame, before the link counts as lost: the peer does not read. Default 30 s.
+	WriteTimeout time.Duration
 	// HelloTimeout is how long the peer's HELLO may take. Default 10 s.
 	HelloTimeout time.Duration
+	// ResumeWindow is how long a session is kept whose link was lost; the peer's
+	// own wish counts if it is shorter. Default 30 s; a negative one turns
+	// resumption off. A dialer resumes only with OnLost, an acceptor with Sessions.
+	ResumeWindow time.Duration
+	// ReplayLimit is how many bytes of frames are kept that the peer has not
+	// acknowledged, to be sent again on the next link. When they are that many,
+	// Send blocks. Default 1 MiB, at least 64 KiB.
+	ReplayLimit int
+	// Sessions, at an acceptor, is where sessions are found again.
+	Sessions *Sessions
+	// Principal, at an acceptor, is who has authenticated on this link. Only a
+	// link of the same principal resumes the session.
+	Principal string
+	// OnLost is called when the link was lost and the session waits for another: a
+	// dialer, which needs OnLost to resume at all, goes on by Resume. OnResume or
+	// OnEnd follows. It must not block.
+	OnLost func(s *Session, err error)
+	// OnResume, if set, is called when the session goes on with a new link. It
+	// must not block.
+	OnResume func(s *Session)
+	// OnGreet, if set, is called when the peer has greeted: from then on the
+	// session is known to be a new one. It must not block.
+	OnGreet func(s *Session)
+	// OnGoAway, if set, is called when the peer announces that it goes away. It
+	// must not block.
+	OnGoAway func(s *Session)
 	// Agent tells the peer which software this is. Default "parley-go".
 	Agent string
 	// OnStream, if set, is given each stream that the peer opens, in place of
@@ -91,7 +131,10 @@ func (c Config) withDefaults() (Config, error) {
 		{"MaxHeader", &c.MaxHeader, 16 << 10, int(d.MaxHeader), maxFrameLimit},
 		{"InitialWindow", &c.InitialWindow, 64 << 10, int(d.InitialWindow), maxSetting},
 		{"MaxWindow", &c.MaxWindow, 4 << 20, int(d.InitialWindow), maxSetting},
+		{"MaxResets", &c.MaxResets, 1000, 100, maxSetting},
+		{"MaxPings", &c.MaxPings, 100, 100, maxSetting},
 		{"WriteQueue", &c.WriteQueue, 128 << 10, 1, maxSetting},
+		{"ReplayLimit", &c.ReplayLimit, 1 << 20, int(d.ReplayLimit), maxSetting},
 	}
 	for _, f := range ints {
 		if *f.value == 0 {
@@ -130,7 +173,9 @@ func (c Config) withDurations() (Config, error) {
 	}{
 		{"Keepalive", &c.Keepalive, 15 * time.Second, frame.MinKeepalive * time.Millisecond, frame.MaxKeepalive * time.Millisecond},
 		{"KeepaliveTimeout", &c.KeepaliveTimeout, 10 * time.Second, time.Millisecond, time.Hour},
+		{"WriteTimeout", &c.WriteTimeout, 30 * time.Second, time.Millisecond, time.Hour},
 		{"HelloTimeout", &c.HelloTimeout, 10 * time.Second, time.Millisecond, time.Hour},
+		{"ResumeWindow", &c.ResumeWindow, 30 * time.Second, math.MinInt64, 24 * time.Hour},
 	}
 	for _, f := range durations {
 		if *f.value == 0 {
@@ -143,9 +188,18 @@ func (c Config) withDurations() (Config, error) {
 	return c, nil
 }
 
+// resumes tells whether this end wants its sessions to be resumed.
+func (c *Config) resumes(side Side) bool {
+	able := c.Sessions != nil
+	if side == Dialer {
+		able = c.OnLost != nil
+	}
+	return able && c.ResumeWindow > 0
+}
+
 // hello returns what this end tells the peer about itself.
-func (c *Config) hello() frame.Hello {
-	return frame.Hello{
+func (c *Config) hello(side Side) frame.Hello {
+	h := frame.Hello{
 		MaxFrame:      uint64(c.MaxFrame),
 		MaxMessage:    uint64(c.MaxMessage),
 		MaxHeader:     uint64(c.MaxHeader),
@@ -154,4 +208,9 @@ func (c *Config) hello() frame.Hello {
 		Keepalive:     uint64(c.Keepalive.Milliseconds()),
 		Agent:         c.Agent,
 	}
+	if c.resumes(side) {
+		h.ResumeWindow = uint64(c.ResumeWindow.Milliseconds())
+		h.ReplayLimit = uint64(c.ReplayLimit)
+	}
+	return h
 }

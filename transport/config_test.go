@@ -29,6 +29,9 @@ func TestConfigOutOfRangeIsRefusedByTheNameOfItsField(t *testing.T) {
 		{"WriteQueue", []transport.Config{{WriteQueue: 1}}, []transport.Config{{WriteQueue: -1}, {WriteQueue: math.MaxInt}}},
 		{"Keepalive", []transport.Config{{Keepalive: time.Second}, {Keepalive: 25 * time.Second}},
 			[]transport.Config{{Keepalive: time.Second - 1}, {Keepalive: 25*time.Second + 1}, {Keepalive: -1}}},
+		{"WriteTimeout", []transport.Config{{WriteTimeout: time.Millisecond}}, []transport.Config{{WriteTimeout: time.Millisecond - 1}, {WriteTimeout: time.Hour + 1}}},
+		{"MaxResets", []transport.Config{{MaxResets: 100}}, []transport.Config{{MaxResets: 99}, {MaxResets: -1}}},
+		{"MaxPings", []transport.Config{{MaxPings: 100}}, []transport.Config{{MaxPings: 99}, {MaxPings: -1}}},
 		{"KeepaliveTimeout", []transport.Config{{KeepaliveTimeout: time.Millisecond}}, []transport.Config{{KeepaliveTimeout: time.Millisecond - 1}, {KeepaliveTimeout: math.MaxInt64}}},
 		{"HelloTimeout", []transport.Config{{HelloTimeout: time.Millisecond}}, []transport.Config{{HelloTimeout: time.Millisecond - 1}, {HelloTimeout: math.MaxInt64}}},
 	} {

@@ -10,71 +10,47 @@ import (
 
 // takeFrame takes one frame in. An error is a broken rule that ends the session;
 // one that ends only its stream is dealt with here.
-func (s *Session) takeFrame(in *arrival, h frame.Header, p []byte) error {
-	if s.settings() == &frame.HelloDefaults && h.Type != frame.TypeHello {
+func (a *attachment) takeFrame(in *arrival, h frame.Header, p []byte) error {
+	switch {
+	case !a.greeted && h.Type != frame.TypeHello:
 		return protocolError(CloseProtocolError, "%v before HELLO", h.Type)
-	}
-	if in.last {
+	case in.last:
 		return protocolError(CloseProtocolError, "%v behind a HELLO that asks to resume", h.Type)
+	case h.Type == frame.TypeHello:
+		return asProtocolError(h.Type, a.takeHello(in, p))
+	case !a.proven:
+		a.s.prove(a)
+	}
+	return asProtocolError(h.Type, a.s.takeFrame(in, h, p))
+}
+
+// asProtocolError makes an error about a frame one that ends the session with
+// code 1002, unless it says what to do.
+func asProtocolError(t frame.Type, err error) error {
+	var c *CloseError
+	if err == nil || errors.Is(err, errFlood) || errors.Is(err, errUnacknowledged) || errors.As(err, &c) {
+		return err
+	}
+	return protocolError(CloseProtocolError, "%v: %v", t, err)
+}
+
+func (s *Session) takeFrame(in *arrival, h frame.Header, p []byte) error {
+	switch h.Type {
+	case frame.TypeOpen:
+		return s.takeOpen(in, h, p)
+	case frame.TypePing:
+		return s.takePing(p)
+	case frame.TypePong:
+		return s.takePong(p)
+	case frame.TypeAck:
+		return s.takeAck(p)
+	case frame.TypeGoAway:
+		return s.takeGoAway(p)
 	}
 	if !h.Type.Known() {
 		return nil // the header has passed: it may be ignored
 	}
-	var err error
-	switch h.Type {
-	case frame.TypeHello:
-		in.last, err = s.takeHello(p)
-	case frame.TypeOpen:
-		err = s.takeOpen(in, h, p)
-	case frame.TypePing:
-		err = s.takePing(p)
-	case frame.TypePong:
-		err = s.takePong(p)
-	case frame.TypeAck:
-		err = s.takeAck(p)
-	case frame.TypeGoAway:
-		err = s.takeGoAway(p)
-	default:
-		err = s.takeStreamFrame(h, p)
-	}
-	var c *CloseError
-	if err == nil || errors.Is(err, errFlood) || errors.As(err, &c) {
-		return err
-	}
-	return protocolError(CloseProtocolError, "%v: %v", h.Type, err)
-}
-
-// takeHello takes the peer's HELLO in. resume says that the peer, a dialer, asks
-// for a session that this end does not have: it waits for the answer.
-func (s *Session) takeHello(p []byte) (resume bool, err error) {
-	if s.settings() != &frame.HelloDefaults {
-		return false, errors.New("comes twice")
-	}
-	hello, err := frame.ParseHello(p)
-	if err != nil {
-		return false, err
-	}
-	if hello.Answer != frame.NoAnswer {
-		return false, errors.New("answers a resumption that was not asked for")
-	}
-	s.mu.Lock()
-	s.peer.Store(&hello)
-	more := hello.InitialWindow - frame.HelloDefaults.InitialWindow
-	for _, st := range s.streams {
-		st.send.raiseBy(more)
-	}
-	s.grantSlots()
-	s.mu.Unlock()
-	if s.side == Acceptor {
-		answer := frame.NoAnswer
-		if resume = hello.Session != nil; resume {
-			answer = frame.SessionUnknown
-		}
-		s.greet(answer)
-	}
-	close(s.greeted)
-	s.startKeepalive()
-	return resume, nil
+	return s.takeStreamFrame(h, p)
 }
 
 // takeOpen enters a stream that the peer opens, or refuses it.
@@ -87,8 +63,12 @@ func (s *Session) takeOpen(in *arrival, h frame.Header, header []byte) error {
 	}
 	s.lastPeer = h.Stream
 	if refusal := s.refusal(len(header)); refusal != nil {
+		leaving := s.leaving || s.err != nil // then it has crossed on the way
 		s.mu.Unlock()
-		return s.out.putReset(lastWord{stream: h.Stream, code: refusal.Code, reason: refusal.Reason})
+		if err := s.out.putReset(lastWord{stream: h.Stream, code: refusal.Code, reason: refusal.Reason}); err != nil || leaving {
+			return err
+		}
+		return s.inVain()
 	}
 	st := s.newStream(h.Stream)
 	s.accepted++
@@ -203,14 +183,19 @@ func (st *Stream) takeReset(p []byte) error {
 	if err != nil {
 		return err
 	}
+	premature := !st.opener && !st.send.over()
 	st.abort(&ResetError{Code: ResetCode(code).assigned(), Reason: reason, Remote: true}, peerKnows)
+	if premature {
+		return st.s.inVain()
+	}
 	return nil
 }
 
-// takeAck takes an ACK in. This end keeps nothing for resumption, and has told
-// the peer so; what it says is only held against the rules of the payload.
 func (s *Session) takeAck(p []byte) error {
-	_, err := frame.ParseAck(p)
+	n, err := frame.ParseAck(p)
+	if err == nil && !s.out.ack(n) {
+		err = fmt.Errorf("%d frames acknowledged, which cannot be", n)
+	}
 	return err
 }
 
@@ -238,6 +223,9 @@ func (s *Session) takeGoAway(p []byte) error {
 	s.mu.Unlock()
 	for _, st := range unserved {
 		st.abort(&ResetError{Code: ResetRefused, Reason: info.Reason, Remote: true}, peerKnows)
+	}
+	if s.cfg.OnGoAway != nil {
+		s.cfg.OnGoAway(s)
 	}
 	return nil
 }

@@ -98,7 +98,13 @@ var (
 	// middle of its message.
 	ErrTorn = errors.New("transport: a message was left unfinished, the stream can only be reset")
 
-	errFlood = errors.New("transport: peer provokes answers and does not read them")
+	// ErrSessionUnknown is returned by Resume if the peer does not have the
+	// session any more. It has ended.
+	ErrSessionUnknown = errors.New("transport: the peer does not know the session")
+
+	errDetached       = errors.New("transport: the link is lost")
+	errUnacknowledged = errors.New("transport: peer does not acknowledge what it receives")
+	errFlood          = errors.New("transport: peer provokes answers and does not read them")
 )
 
 // protocolError is a connection error: the peer broke a rule of the session.

@@ -106,7 +106,7 @@ func TestPeerThatProvokesResetsAndDoesNotReadThemIsCutOff(t *testing.T) {
 
 func TestPingsOfAPeerThatDoesNotReadCostNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) { // A5
-		s, p := meetOver(t, pipe.Config{Capacity: 64}, transport.Acceptor, transport.Config{}, frame.Hello{})
+		s, p := meetOver(t, pipe.Config{Capacity: 64}, transport.Acceptor, transport.Config{MaxPings: 10_000}, frame.Hello{})
 		p.link.Stall()
 		for i := range 50_000 {
 			p.send(ping(fmt.Sprintf("%08d", i)))

@@ -26,6 +26,11 @@ type watch struct {
 // helloMissing gives a link up on which the peer has not greeted. Only the
 // acceptor gives a code: it owes the dialer nothing.
 func (s *Session) helloMissing() {
+	select {
+	case <-s.greeted:
+		return
+	default:
+	}
 	code := CloseProtocolError
 	if s.side == Dialer {
 		code = CloseAbnormal
@@ -41,39 +46,43 @@ func (s *Session) keepalive() time.Duration {
 // patience is how long the peer may take to answer.
 func (s *Session) patience() time.Duration { return min(s.cfg.KeepaliveTimeout, s.keepalive()) }
 
-// startKeepalive replaces the time limit for the peer's HELLO.
-func (s *Session) startKeepalive() {
+// startKeepalive watches over a link from now on, in place of the time limit for
+// the peer's HELLO or for the resumption.
+func (s *Session) startKeepalive(a *attachment) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.timer.Stop() && s.err == nil {
-		s.timer = time.AfterFunc(s.keepalive()/looks, s.keepAlive)
+	if s.err != nil || s.at != a || s.away {
+		return
 	}
+	s.timer.Stop()
+	w := &watch{arrivals: s.arrivals.Load()}
+	s.timer = time.AfterFunc(s.keepalive()/looks, func() { s.keepAlive(a, w) })
 }
 
 // keepAlive looks whether the peer is alive: that something comes from it, and
 // that no write is stuck for too long. One timer does it, so that the way of a
 // message costs a counter and no clock.
-func (s *Session) keepAlive() {
-	w, now := &s.watch, time.Now()
+func (s *Session) keepAlive(a *attachment, w *watch) {
+	now := time.Now()
 	s.lookAtReads(w)
 	s.lookAtWrites(w, now)
 	next := s.keepalive() / looks
 	switch {
-	case w.batch != 0 && now.Sub(w.since) >= s.cfg.KeepaliveTimeout:
-		s.fail(&CloseError{Code: CloseAbnormal, Reason: fmt.Sprintf("peer does not read: a write is stuck for %v", now.Sub(w.since))})
+	case w.batch != 0 && now.Sub(w.since) >= s.cfg.WriteTimeout:
+		s.linkFailed(a, &CloseError{Code: CloseAbnormal, Reason: fmt.Sprintf("peer does not read: a write is stuck for %v", now.Sub(w.since))})
 	case w.quiet < looks-1:
 	case w.asked.IsZero():
 		w.asked = now
 		next = min(next, s.patience())
 		s.ask()
 	case now.Sub(w.asked) >= s.patience():
-		s.fail(&CloseError{Code: CloseAbnormal, Reason: fmt.Sprintf("peer is silent: no answer to PING within %v", s.patience())})
+		s.linkFailed(a, &CloseError{Code: CloseAbnormal, Reason: fmt.Sprintf("peer is silent: no answer to PING within %v", s.patience())})
 	default:
 		next = min(next, s.patience()-now.Sub(w.asked))
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.err == nil {
+	if s.err == nil && s.at == a && !s.away {
 		s.timer.Reset(next)
 	}
 }
@@ -108,7 +117,7 @@ func (s *Session) ask() {
 func (s *Session) putPing() (opaque [frame.PingLen]byte, err error) {
 	s.pingSeq++
 	binary.BigEndian.PutUint64(opaque[:], s.pingSeq)
-	return opaque, s.out.putUrgent(frame.Append(nil, frame.Header{Type: frame.TypePing}, opaque[:]))
+	return opaque, s.out.putPassing(frame.Append(nil, frame.Header{Type: frame.TypePing}, opaque[:]))
 }
 
 // Ping asks the peer for a sign of life and returns how long it took.
@@ -148,10 +157,14 @@ func (s *Session) Ping(ctx context.Context) (time.Duration, error) {
 
 func (s *Session) takePing(p []byte) error {
 	opaque, err := frame.ParsePing(p)
-	if err == nil {
-		s.out.putPong(opaque)
+	switch {
+	case err != nil:
+		return err
+	case !s.pinged.allow(time.Now(), s.cfg.MaxPings):
+		return tooMany("PINGs are sent", s.cfg.MaxPings)
 	}
-	return err
+	s.out.putPong(opaque)
+	return nil
 }
 
 // takePong ends a Ping, and those before it: of several that wait, the peer need

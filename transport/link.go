@@ -74,8 +74,18 @@ const (
 	CloseScripted CloseCode = 4100
 )
 
-// refusalExhausted is the status RESOURCE_EXHAUSTED in CloseRefusal+n.
-const refusalExhausted = 8
+// Statuses in CloseRefusal+n.
+const (
+	refusalExhausted = 8  // RESOURCE_EXHAUSTED
+	refusalAborted   = 10 // ABORTED
+)
+
+// noLink stands for the link of a session that has none.
+type noLink struct{}
+
+func (noLink) NextReader() (io.Reader, error) { return nil, errDetached }
+func (noLink) WriteMessage([][]byte) error    { return errDetached }
+func (noLink) Close(CloseCode, string) error  { return nil }
 
 // CloseError says with which code a link was closed, or is to be closed.
 type CloseError struct {

@@ -28,6 +28,7 @@ func (s *Session) Open(ctx context.Context, header []byte) (*Stream, error) {
 		s.freeSlot()
 		return nil, s.failure(err)
 	}
+	s.kept()
 	return st, nil
 }
 
@@ -116,7 +117,7 @@ func (s *Session) openStream(w *waiter, header []byte) (*Stream, *waiter, error)
 	}
 	st := s.newStream(s.nextID)
 	st.opener = true
-	st.send.pos = pos
+	st.opened, st.send.pos = pos, pos
 	s.nextID += 2
 	return st, nil, nil
 }

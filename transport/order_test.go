@@ -50,7 +50,7 @@ func TestControlFramesOvertakeData(t *testing.T) {
 		if err := s.GoAway(transport.GoAway{}); err != nil {
 			t.Fatal(err)
 		}
-		p.wantsNow(`PING "\x00\x00\x00\x00\x00\x00\x00\x01"`, "RESET 1 cancel", "GOAWAY 0", `PONG "question"`,
+		p.wantsNow(`PING "\x00\x00\x00\x00\x00\x00\x00\x01"`, `PONG "question"`, "RESET 1 cancel", "GOAWAY 0",
 			`OPEN 3 ""`, `DATA 3 "waits"`, `DATA 3 "waits"`, `DATA 3 "waits"`)
 	})
 }

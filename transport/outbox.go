@@ -13,33 +13,50 @@ import (
 const maxBatch = 64 << 10
 
 // outbox is the write queue of a session: frames of streams in order, bounded,
-// and urgent frames, which go ahead of them.
+// and urgent frames, which go ahead of them. A writer takes them, batch by batch,
+// for one link after the other.
 type outbox struct {
 	limit       int // bytes of data that may wait
 	urgentLimit int // bytes of urgent frames that may wait
+	replayLimit int // bytes that may be kept to be sent again
 
-	mu       sync.Mutex
-	ready    sync.Cond // the writer waits for frames, or for err
-	held     bool      // nothing is written before this end's HELLO, which greet queues
-	urgent   chunkQueue
-	alarmed  int // bytes in urgent that are not taken
+	mu     sync.Mutex
+	ready  sync.Cond   // a writer waits for frames, or to be sent away
+	writer *attachment // whose writer may take; nil while there is no link, or before HELLO
+
+	passing  chunkQueue // urgent frames that are not sequenced: they mean something on this link only
+	priority chunkQueue // urgent frames that are sequenced: RESET, GOAWAY
+	alarmed  int        // bytes in passing and priority that are not taken
 	pong     [frame.PingLen]byte
 	hasPong  bool
+
 	data     chunkQueue
 	queued   int      // bytes in data that are not taken, and those granted to waiters
 	enqueued uint64   // bytes that data has ever been given
 	taken    uint64   // bytes that were ever taken of it
-	writes   uint64   // batches taken
-	writing  bool     // a batch is at the link
 	waiting  waitlist // for room in data
-	err      error    // why nothing more is accepted
-	draining bool     // what is queued is still written
+
+	keeps   bool      // what is sent is kept until it is acknowledged
+	replay  replay    // what is kept
+	again   []segment // of that, what is yet to be sent on this link
+	batch   batch     // what is being written
+	batches uint64    // how many were taken
+	writing bool
+	settled chan struct{} // closed when nothing is left to do; nil while nobody waits for that
+
+	err      error // why nothing more is accepted
+	draining bool  // what is queued is still written
 }
 
-func newOutbox(cfg *Config) *outbox {
-	// Every urgent frame answers something that the peer has done or belongs to
-	// a stream: a bound that is generous for both.
-	o := &outbox{limit: cfg.WriteQueue, urgentLimit: 64<<10 + 64*cfg.MaxStreams}
+func newOutbox(cfg *Config, side Side) *outbox {
+	o := &outbox{
+		limit: cfg.WriteQueue,
+		// Every urgent frame answers something that the peer has done or belongs
+		// to a stream: a bound that is generous for both.
+		urgentLimit: 64<<10 + 64*cfg.MaxStreams,
+		replayLimit: cfg.ReplayLimit,
+		keeps:       cfg.resumes(side),
+	}
 	o.ready.L = &o.mu
 	return o
 }
@@ -81,8 +98,11 @@ func (o *outbox) giveUp(w *waiter) {
 	o.grantRoom()
 }
 
-// fits tells whether there is room: a frame larger than the limit has to go alone.
-func (o *outbox) fits(size int) bool { return o.queued == 0 || o.queued+size <= o.limit }
+// fits tells whether there is room. A frame larger than a limit has to go alone.
+func (o *outbox) fits(size int) bool {
+	kept := o.queued + o.replay.size
+	return (o.queued == 0 || o.queued+size <= o.limit) && (kept == 0 || !o.keeps || kept+size <= o.replayLimit)
+}
 
 func (o *outbox) grantRoom() {
 	o.waiting.grant(func(size int) bool {
@@ -101,82 +121,53 @@ func (o *outbox) append(h frame.Header, payload []byte) (pos uint64) {
 	before := len(c.buf)
 	c.buf = frame.AppendHeader(c.buf, h)
 	c.buf = append(c.buf, payload...)
-	n := len(c.buf) - before
+	return o.appended(c, len(c.buf)-before)
+}
+
+// appended books n bytes that a frame has added to data.
+func (o *outbox) appended(c *chunk, n int) (pos uint64) {
+	c.frames++
 	o.queued += n
 	o.enqueued += uint64(n)
 	o.ready.Signal()
 	return o.enqueued
 }
 
-// putUrgent queues whole encoded frames ahead of all data. They are few: a peer
-// that provokes more of them than it reads gets errFlood.
-func (o *outbox) putUrgent(frames []byte) error {
+// putPassing queues a whole frame ahead of all others that is not sequenced. A
+// peer that provokes more of them than it reads gets errFlood.
+func (o *outbox) putPassing(f []byte) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if o.err != nil {
-		return o.err
-	}
-	if o.alarmed+len(frames) > o.urgentLimit {
-		return errFlood
-	}
-	o.alarm(frames)
-	return nil
+	return o.alarm(&o.passing, f)
 }
 
-func (o *outbox) alarm(frames []byte) {
-	c := o.urgent.grow(len(frames))
-	c.buf = append(c.buf, frames...)
-	o.alarmed += len(frames)
-	o.ready.Signal()
-}
-
-// greet queues this end's HELLO ahead of everything and lets the writer begin.
-func (o *outbox) greet(hello []byte) {
+// putPriority queues a whole sequenced frame ahead of all data.
+func (o *outbox) putPriority(f []byte) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	waiting := o.urgent.chunks
-	o.urgent.chunks = nil
-	o.alarm(hello)
-	o.urgent.chunks = append(o.urgent.chunks, waiting...)
-	o.held = false
+	return o.alarm(&o.priority, f)
 }
 
-// lastWord is the RESET of a stream.
-type lastWord struct {
-	stream uint64
-	own    bool   // this end has opened the stream
-	behind uint64 // the position of what must come first
-	code   ResetCode
-	reason string
-}
-
-// putReset queues a RESET: ahead of data, but never ahead of its stream's OPEN or
-// END. When many wait, reasons are left out: an application that gives many
-// streams up at once must not look like a peer that provokes answers.
-func (o *outbox) putReset(r lastWord) error {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if o.err != nil {
-		return o.err
-	}
-	if o.alarmed > o.urgentLimit/2 {
-		r.reason = ""
-	}
-	b := frame.AppendReset(make([]byte, 0, frame.MaxHeaderLen+16+len(r.reason)), r.stream, uint64(r.code), r.reason)
-	full := o.alarmed+len(b) > o.urgentLimit
+func (o *outbox) alarm(q *chunkQueue, f []byte) error {
 	switch {
-	case r.behind > o.taken, full && r.own: // of the peer's streams there is no end, of our own there is
-		c := o.data.grow(len(b))
-		c.buf = append(c.buf, b...)
-		o.queued += len(b)
-		o.enqueued += uint64(len(b))
-		o.ready.Signal()
-	case full:
+	case o.err != nil:
+		return o.err
+	case o.alarmed+len(f) > o.urgentLimit:
 		return errFlood
-	default:
-		o.alarm(b)
+	case o.keeps && o.replay.size+o.alarmed+len(f) > 2*o.replayLimit:
+		return errUnacknowledged
 	}
+	o.urge(q, f)
 	return nil
+}
+
+// urge queues an urgent frame whether there is room or not.
+func (o *outbox) urge(q *chunkQueue, f []byte) {
+	c := q.grow(len(f))
+	c.buf = append(c.buf, f...)
+	c.frames++
+	o.alarmed += len(f)
+	o.ready.Signal()
 }
 
 // putPong answers a PING. Of several that wait, only the newest is answered.
@@ -187,15 +178,94 @@ func (o *outbox) putPong(opaque [frame.PingLen]byte) {
 	o.ready.Signal()
 }
 
-func (o *outbox) empty() bool {
-	return o.held || o.enqueued == o.taken && o.alarmed == 0 && !o.hasPong
+// attach has a writer begin, with a frame of its own ahead of everything.
+func (o *outbox) attach(a *attachment, first []byte) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	waiting := o.passing.chunks
+	o.passing.chunks = nil
+	o.urge(&o.passing, first) // also if the session is ending: what is queued may follow
+	o.passing.chunks = append(o.passing.chunks, waiting...)
+	o.writer = a
+	o.ready.Broadcast()
 }
 
-// take waits for frames and returns the next batch of them, appended to parts.
-// The batch stays valid until written is called.
-func (o *outbox) take(parts [][]byte) ([][]byte, error) {
+// detach has a's writer take nothing more: its link is lost.
+func (o *outbox) detach(a *attachment) {
 	o.mu.Lock()
-	for o.empty() && o.err == nil {
+	defer o.mu.Unlock()
+	if o.writer == a {
+		o.writer = nil
+		o.ready.Broadcast()
+	}
+}
+
+// rewind prepares for a link on which the peer says that it has received n
+// sequenced frames, and tells whether that can be. No writer is at work.
+func (o *outbox) rewind(n uint64) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if !o.replay.ack(n) {
+		return false
+	}
+	o.dropAgain()
+	o.again = o.replay.again()
+	for _, s := range o.again {
+		s.c.uses++
+	}
+	for _, c := range o.passing.chunks {
+		o.alarmed -= len(c.buf) - c.taken
+	}
+	o.passing.clear()
+	o.hasPong = false
+	o.grantRoom()
+	return true
+}
+
+func (o *outbox) dropAgain() {
+	for _, s := range o.again {
+		s.c.release()
+	}
+	o.again = nil
+}
+
+// keepNothing ends keeping: the two ends do not resume.
+func (o *outbox) keepNothing() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.keeps = false
+	o.replay.clear()
+	o.data.popTaken()
+	o.priority.popTaken()
+	o.grantRoom()
+	o.noteSettled()
+}
+
+// ack forgets what the peer has acknowledged, and tells whether it can have.
+func (o *outbox) ack(n uint64) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if !o.keeps {
+		return true
+	}
+	ok := o.replay.ack(n)
+	o.data.popTaken()
+	o.priority.popTaken()
+	o.grantRoom()
+	o.noteSettled()
+	return ok
+}
+
+func (o *outbox) empty() bool {
+	return o.enqueued == o.taken && o.alarmed == 0 && !o.hasPong && len(o.again) == 0
+}
+
+// take waits for frames and returns the parts of the next batch of them, which
+// stay valid until written is called. It returns an error when there is nothing
+// left to do for a.
+func (o *outbox) take(a *attachment) ([][]byte, error) {
+	o.mu.Lock()
+	for o.writer == a && o.empty() && o.err == nil {
 		o.ready.Wait()
 	}
 	o.mu.Unlock()
@@ -205,23 +275,46 @@ func (o *outbox) take(parts [][]byte) ([][]byte, error) {
 
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if o.err != nil && (!o.draining || o.empty()) {
+	switch {
+	case o.err != nil && (!o.draining || o.empty()):
 		return nil, o.err
+	case o.writer != a:
+		return nil, errDetached
 	}
-	if o.hasPong {
-		var b [frame.MaxHeaderLen + frame.PingLen]byte
-		o.alarm(frame.Append(b[:0], frame.Header{Type: frame.TypePong}, o.pong[:]))
-		o.hasPong = false
-	}
-	parts, urgent := o.urgent.takeParts(parts, maxBatch)
-	parts, data := o.data.takeParts(parts, maxBatch-urgent)
-	o.alarmed -= urgent
-	o.queued -= data
-	o.taken += uint64(data)
-	o.writes++
+	o.takeBatch()
+	o.batches++
 	o.writing = true
 	o.grantRoom()
-	return parts, nil
+	return o.batch.parts, nil
+}
+
+// takeBatch fills the batch: what is urgent, what is to be sent again, the rest.
+func (o *outbox) takeBatch() {
+	if o.hasPong {
+		var b [frame.MaxHeaderLen + frame.PingLen]byte
+		o.hasPong = false
+		o.urge(&o.passing, frame.Append(b[:0], frame.Header{Type: frame.TypePong}, o.pong[:]))
+	}
+	o.alarmed -= o.batch.take(&o.passing)
+	for len(o.again) > 0 && o.batch.fits(len(o.again[0].bytes)) {
+		s := o.again[0]
+		o.batch.add(s)
+		s.c.release()
+		o.again = o.again[1:]
+	}
+	if len(o.again) > 0 {
+		return
+	}
+	fresh := len(o.batch.segments)
+	o.alarmed -= o.batch.take(&o.priority)
+	data := o.batch.take(&o.data)
+	o.queued -= data
+	o.taken += uint64(data)
+	if o.keeps {
+		o.replay.keep(o.batch.segments[fresh:])
+	} else {
+		o.replay.count(o.batch.segments[fresh:])
+	}
 }
 
 // written says that the batch taken last is no longer in use.
@@ -229,15 +322,32 @@ func (o *outbox) written() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.writing = false
-	o.urgent.freeTaken()
-	o.data.freeTaken()
+	o.batch.done()
+	o.passing.popTaken()
+	o.priority.popTaken()
+	o.data.popTaken()
+	o.noteSettled()
+}
+
+// writes tells whether a has a writer, which closes the link of an ended session.
+func (o *outbox) writes(a *attachment) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.writer == a
 }
 
 // progress tells the number of the batch being written and whether one is.
 func (o *outbox) progress() (batch uint64, writing bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	return o.writes, o.writing
+	return o.batches, o.writing
+}
+
+// unsent tells how many bytes wait here to be sent or acknowledged.
+func (o *outbox) unsent() int {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.replay.size + int(o.enqueued-o.taken) + o.alarmed
 }
 
 // close accepts nothing more, with err for those who try. The writer still
@@ -250,20 +360,21 @@ func (o *outbox) close(err error) {
 		o.draining = true
 	}
 	o.waiting.dismiss()
-	o.ready.Signal()
+	o.ready.Broadcast()
 }
 
 // discard drops what is queued: nothing more is written. What is being written
-// stays until the writer, which discards once more at its end, is done with it.
+// stays until its writer is done with it.
 func (o *outbox) discard() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.draining = false
-	if o.writing {
-		return
-	}
+	o.dropAgain()
+	o.replay.clear()
 	o.data.clear()
-	o.urgent.clear()
+	o.priority.clear()
+	o.passing.clear()
 	o.queued, o.alarmed, o.hasPong = 0, 0, false
 	o.taken = o.enqueued
+	o.ready.Broadcast()
 }

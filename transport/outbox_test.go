@@ -9,7 +9,7 @@ import (
 )
 
 // newTestOutbox returns an outbox that may write, of n bytes.
-func newTestOutbox(n int) *outbox { return newOutbox(&Config{WriteQueue: n, MaxStreams: 16}) }
+func newTestOutbox(n int) *outbox { return newOutbox(&Config{WriteQueue: n, MaxStreams: 16}, Dialer) }
 
 func TestWhatIsBeingWrittenIsNotFreedWhenTheQueueIsDropped(t *testing.T) {
 	for range 50 { // pools forget things at random under the race detector
@@ -18,7 +18,7 @@ func TestWhatIsBeingWrittenIsNotFreedWhenTheQueueIsDropped(t *testing.T) {
 		if _, _, err := o.put(frame.Header{Type: frame.TypeData, Stream: 1}, msg); err != nil {
 			t.Fatal(err)
 		}
-		if err := o.putUrgent(bytes.Repeat([]byte{0x09}, 400)); err != nil {
+		if err := o.putPassing(bytes.Repeat([]byte{0x09}, 400)); err != nil {
 			t.Fatal(err)
 		}
 		parts, err := o.take(nil)
@@ -120,12 +120,32 @@ func TestBatchStaysWithinABoundAndKeepsTheOrder(t *testing.T) {
 	}
 }
 
+func TestAnswerToAPingIsWrittenWhileTheSessionEnds(t *testing.T) {
+	o := newTestOutbox(1000)
+	a := new(attachment)
+	o.attach(a, []byte("first"))
+	if _, err := o.take(a); err != nil {
+		t.Fatal(err)
+	}
+	o.written()
+	o.putPong([frame.PingLen]byte{})
+	o.close(errDetached)
+	parts, err := o.take(a)
+	if err != nil || len(parts) != 1 || len(parts[0]) != 3+frame.PingLen {
+		t.Fatalf("got %q, %v", parts, err)
+	}
+	o.written()
+	if parts, err := o.take(a); err == nil {
+		t.Errorf("then %q", parts)
+	}
+}
+
 func TestUrgentFramesAreBounded(t *testing.T) {
 	o := newTestOutbox(1000)
 	var err error
 	n := 0
 	for ; err == nil && n < 1<<20; n += 10 {
-		err = o.putUrgent(make([]byte, 10))
+		err = o.putPassing(make([]byte, 10))
 	}
 	if !errors.Is(err, errFlood) || n > 80<<10 {
 		t.Errorf("%d bytes were taken: %v", n, err)

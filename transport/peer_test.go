@@ -25,9 +25,10 @@ type peer struct {
 	side transport.Side // of the session that is tested
 
 	mu     sync.Mutex
-	frames []string // what has come and was not looked at, in words
-	sizes  []int    // lengths in bytes of all messages of the link that came
-	err    error    // how the link ended
+	hello  frame.Hello // the last one that came
+	frames []string    // what has come and was not looked at, in words
+	sizes  []int       // lengths in bytes of all messages of the link that came
+	err    error       // how the link ended
 }
 
 // alone starts a session whose peer has said nothing yet. Both end with the test.
@@ -93,7 +94,13 @@ func (p *peer) read() {
 				p.t.Errorf("the session sent a malformed message: %x: %v", msg, err)
 				break
 			}
-			p.frames = append(p.frames, inWords(h, msg[n:n+int(h.Length)]))
+			payload := msg[n : n+int(h.Length)]
+			if h.Type == frame.TypeHello {
+				if p.hello, err = frame.ParseHello(payload); err != nil {
+					p.t.Errorf("the session sent a malformed HELLO: %v", err)
+				}
+			}
+			p.frames = append(p.frames, inWords(h, payload))
 			msg = msg[n+int(h.Length):]
 		}
 		p.mu.Unlock()
@@ -156,6 +163,15 @@ func (p *peer) got() []string {
 	frames := p.frames
 	p.frames = nil
 	return frames
+}
+
+// greeting waits until everything has come to rest and returns the HELLO that has
+// come last.
+func (p *peer) greeting() frame.Hello {
+	synctest.Wait()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.hello
 }
 
 // wants checks that exactly these frames have come since got or wants.

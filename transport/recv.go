@@ -141,13 +141,24 @@ func (r *recvHalf) over() error {
 	return nil
 }
 
+// announced returns the limit that the peer has been told, or 0 if that is none
+// beyond the initial one, or if nothing more can come.
+func (r *recvHalf) announced() uint64 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.ended || r.err != nil || r.window.consumed == 0 {
+		return 0
+	}
+	return r.window.limit
+}
+
 // announce tells the peer how far it may send, unless limit is 0.
 func (st *Stream) announce(limit uint64) {
 	if limit == 0 {
 		return
 	}
 	var buf [frame.MaxHeaderLen + 8]byte
-	st.s.queued(st.s.out.putUrgent(frame.AppendWindow(buf[:0], st.id, limit)))
+	st.s.queued(st.s.out.putPassing(frame.AppendWindow(buf[:0], st.id, limit)))
 }
 
 // deliver takes a DATA frame in. A *ResetError says how the peer broke the rules

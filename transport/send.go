@@ -324,6 +324,13 @@ func (h *sendHalf) fail(err error) int32 {
 	return 1
 }
 
+// over tells whether the direction has ended, in order or not.
+func (h *sendHalf) over() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.ended || h.err != nil
+}
+
 func (h *sendHalf) tear() {
 	h.mu.Lock()
 	defer h.mu.Unlock()

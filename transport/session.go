@@ -13,33 +13,49 @@ import (
 // Session is what streams live on: one end of a parley connection. Both ends
 // open and accept. All methods may be called from any goroutine.
 type Session struct {
-	link   Link
 	side   Side
 	cfg    Config
 	out    *outbox
 	budget budget
-	timer  *time.Timer    // keepalive; before the peer's HELLO its time limit
-	loops  sync.WaitGroup // the reading and the writing goroutine
 
 	peer     atomic.Pointer[frame.Hello] // the peer's settings, the defaults until its HELLO
 	greeted  chan struct{}               // closed when the peer's HELLO has come
 	done     chan struct{}               // closed when the session has ended
 	drained  chan struct{}               // closed when either end has sent GOAWAY
 	arrivals atomic.Uint64               // reads of the link that have brought something
-	watch    watch                       // owned by the keepalive timer
 
-	mu       sync.Mutex
-	streams  map[uint64]*Stream
-	nextID   uint64        // of the next stream that this end opens
-	lastPeer uint64        // the highest id that the peer has opened
-	opened   int           // streams that this end has opened and that go on, or may open
-	accepted int           // streams in the table that the peer opened
-	inUse    int           // streams that the peer opened and that are not closed at this end
-	opening  waitlist      // for a stream that this end may open
-	arrived  []*Stream     // streams that wait for Accept
-	accept   chan struct{} // wakes an Accept
-	pings    map[[frame.PingLen]byte]chan struct{}
-	pingSeq  uint64
+	adrift   atomic.Bool   // as away
+	taken    atomic.Uint64 // sequenced frames that have arrived
+	acked    atomic.Uint64 // those acknowledged
+	unacked  int           // bytes of those not acknowledged; of the reading goroutine
+	vain     rate          // of streams that the peer opens in vain; as unacked
+	pinged   rate          // of PINGs; as unacked
+	ackDue   atomic.Bool   // ackTimer runs
+	resuming sync.Mutex    // held while the session goes over to another link
+
+	mu        sync.Mutex
+	at        *attachment // to the link in use, or the last one
+	away      bool        // the link is lost
+	timer     *time.Timer // before the peer's HELLO its time limit, then keepalive, or while away the time to resume
+	ackTimer  *time.Timer // acknowledges late
+	id        []byte      // of a session that can be resumed
+	token     []byte      // for the next resumption
+	spare     []byte      // at an acceptor: the token before, until the dialer is known to have the next
+	attempts  uint64      // of the dialer to resume
+	streams   map[uint64]*Stream
+	nextID    uint64        // of the next stream that this end opens
+	lastPeer  uint64        // the highest id that the peer has opened
+	opened    int           // streams that this end has opened and that go on, or may open
+	accepted  int           // streams in the table that the peer opened
+	inUse     int           // streams that the peer opened and that are not closed at this end
+	opening   waitlist      // for a stream that this end may open
+	arrived   []*Stream     // streams that wait for Accept
+	accept    chan struct{} // wakes an Accept
+	pings     map[[frame.PingLen]byte]chan struct{}
+	pingSeq   uint64
+	idle      chan struct{} // closed when no stream is open or in use; nil while nobody waits for that
+	resumeFor time.Duration // how long the session is kept without a link; 0: not. Set by the peer's HELLO
+
 	goneAway *GoAway // what the peer has announced
 	leaving  bool    // this end has sent GOAWAY
 	err      error   // why the session has ended
@@ -56,8 +72,8 @@ func NewSession(link Link, side Side, cfg Config) (*Session, error) {
 		return nil, err
 	}
 	s := &Session{
-		link: link, side: side, cfg: cfg,
-		out:     newOutbox(&cfg),
+		side: side, cfg: cfg,
+		out:     newOutbox(&cfg, side),
 		greeted: make(chan struct{}),
 		done:    make(chan struct{}),
 		drained: make(chan struct{}),
@@ -65,25 +81,20 @@ func NewSession(link Link, side Side, cfg Config) (*Session, error) {
 		streams: make(map[uint64]*Stream),
 		nextID:  firstID(side),
 	}
+	s.budget.shared = cfg.Budget
 	s.budget.left.Store(int64(cfg.MaxBuffered - cfg.MaxStreams*cfg.InitialWindow))
 	s.peer.Store(&frame.HelloDefaults)
-	s.out.held = true
-	if side == Dialer {
-		s.greet(frame.NoAnswer)
-	}
+	a := &attachment{s: s, link: link}
+	s.at = a
 	s.mu.Lock() // the timer may be early
 	s.timer = time.AfterFunc(cfg.HelloTimeout, s.helloMissing)
 	s.mu.Unlock()
-	s.loops.Go(s.readLoop)
-	s.loops.Go(s.writeLoop)
+	if side == Dialer {
+		s.out.attach(a, s.hello(frame.NoAnswer))
+		a.loops.Go(func() { a.write(s) })
+	}
+	a.loops.Go(a.read)
 	return s, nil
-}
-
-// greet sends this end's HELLO: the dialer's at once, the acceptor's in answer.
-func (s *Session) greet(answer frame.Answer) {
-	hello := s.cfg.hello()
-	hello.Answer = answer
-	s.out.greet(hello.Append(nil))
 }
 
 func firstID(side Side) uint64 {
@@ -150,7 +161,7 @@ func (s *Session) GoAway(info GoAway) error {
 	info.LastStream = s.lastPeer
 	info.Status, info.Delay = min(info.Status, frame.MaxVarint), min(info.Delay, frame.MaxVarint)
 	s.leave()
-	return s.out.putUrgent(info.Append(nil))
+	return s.out.putPriority(info.Append(nil))
 }
 
 // leave notes that this end has sent GOAWAY; mu is held.
@@ -230,12 +241,17 @@ func (s *Session) failure(err error) error {
 // most, then the link is closed with code and reason. Streams that have not
 // ended fail at both ends. It returns when the session's goroutines have ended.
 func (s *Session) Close(code CloseCode, reason string) error {
-	if s.end(&CloseError{Code: code, Reason: reason}) {
-		s.mu.Lock()
-		s.timer = time.AfterFunc(closeFlush, s.closeLink)
-		s.mu.Unlock()
+	first := s.end(&CloseError{Code: code, Reason: reason})
+	s.mu.Lock()
+	a := s.at
+	if first {
+		s.timer = time.AfterFunc(closeFlush, func() { s.closeEnded(a) })
 	}
-	s.loops.Wait()
+	s.mu.Unlock()
+	if first && !s.out.writes(a) {
+		s.closeEnded(a) // nobody else does
+	}
+	a.loops.Wait()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.timer.Stop()
@@ -249,7 +265,10 @@ const closeFlush = time.Second
 func (s *Session) fail(err *CloseError) {
 	if s.end(err) {
 		s.out.discard()
-		s.closeLink()
+		s.mu.Lock()
+		a := s.at
+		s.mu.Unlock()
+		s.closeEnded(a)
 	}
 }
 
@@ -263,6 +282,9 @@ func (s *Session) end(err *CloseError) bool {
 	}
 	s.err = err
 	s.timer.Stop()
+	if s.ackTimer != nil {
+		s.ackTimer.Stop()
+	}
 	streams := make([]*Stream, 0, len(s.streams))
 	for _, st := range s.streams {
 		streams = append(streams, st)
@@ -274,17 +296,29 @@ func (s *Session) end(err *CloseError) bool {
 	for _, st := range streams {
 		st.abort(err, peerKnows)
 	}
+	if s.cfg.Sessions != nil {
+		s.cfg.Sessions.remove(s)
+	}
 	if s.cfg.OnEnd != nil {
 		s.cfg.OnEnd(err)
 	}
 	return true
 }
 
-// closeLink tells the peer why the session has ended and ends the link.
-func (s *Session) closeLink() {
+// queued ends the session if an urgent frame could not be queued.
+func (s *Session) queued(err error) {
+	s.kept()
+	if errors.Is(err, errFlood) || errors.Is(err, errUnacknowledged) {
+		s.fail(linkError(err))
+	}
+}
+
+// closeEnded tells the peer why the session has ended, if it has, and ends the link.
+func (s *Session) closeEnded(a *attachment) {
 	var why *CloseError
 	if errors.As(s.Err(), &why) {
-		_ = s.link.Close(why.Code, why.Reason) // the session has ended whatever comes of it
+		s.out.discard()
+		_ = a.link.Close(why.Code, why.Reason) // the session has ended whatever comes of it
 	}
 }
 
@@ -293,6 +327,7 @@ func (s *Session) forget(st *Stream) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.streams, st.id)
+	s.noteIdle()
 	if !st.opener {
 		s.accepted--
 		return
@@ -305,4 +340,5 @@ func (s *Session) releaseInbound() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.inUse--
+	s.noteIdle()
 }

@@ -19,6 +19,7 @@ type Stream struct {
 	id     uint64
 	opener bool   // this end opened the stream
 	header []byte // of the OPEN frame, at the end that accepted it
+	opened uint64 // the position of OPEN in the outbox, at the other
 
 	send sendHalf
 	recv recvHalf
@@ -28,6 +29,7 @@ type Stream struct {
 	mu      sync.Mutex
 	cause   error             // why the stream was abandoned
 	onAbort func(cause error) // called once, when cause is set
+	unsent  bool              // the session has ended before OPEN was sent
 	closed  bool              // Close was called
 }
 
@@ -94,6 +96,7 @@ const (
 
 // abort ends what has not ended of both directions, with cause.
 func (st *Stream) abort(cause error, n notice) {
+	st.noteUnsent(cause)
 	ended := st.recv.fail(cause) + st.send.fail(cause)
 	if ended == 0 {
 		return
@@ -150,5 +153,6 @@ func (st *Stream) queueFrame(ctx context.Context, h frame.Header, payload []byte
 	if err != nil {
 		return 0, st.s.failure(err)
 	}
+	st.s.kept()
 	return pos, nil
 }

@@ -13,11 +13,19 @@ const frameCost = 32
 // to grow. A window thus comes to cover a round trip of twice that time.
 const growWithin = 250 * time.Millisecond
 
-// budget is how much the windows of a session may still grow, in bytes.
-type budget struct{ left atomic.Int64 }
+// Budget bounds by how much the windows of streams may grow, over several sessions
+// (Config.Budget). It may be used by several goroutines at once.
+type Budget struct{ left atomic.Int64 }
+
+// NewBudget returns a budget of so many bytes.
+func NewBudget(bytes int64) *Budget {
+	b := new(Budget)
+	b.left.Store(bytes)
+	return b
+}
 
 // take takes n bytes if there are as many.
-func (b *budget) take(n uint64) bool {
+func (b *Budget) take(n uint64) bool {
 	for {
 		left := b.left.Load()
 		if left < int64(n) {
@@ -29,7 +37,32 @@ func (b *budget) take(n uint64) bool {
 	}
 }
 
-func (b *budget) give(n uint64) { b.left.Add(int64(n)) }
+func (b *Budget) give(n uint64) { b.left.Add(int64(n)) }
+
+// budget is how much the windows of a session may still grow, in bytes.
+type budget struct {
+	Budget
+	shared *Budget // with other sessions; nil: none
+}
+
+// take takes n bytes if both the session and all together have as many.
+func (b *budget) take(n uint64) bool {
+	if !b.Budget.take(n) {
+		return false
+	}
+	if b.shared != nil && !b.shared.take(n) {
+		b.Budget.give(n)
+		return false
+	}
+	return true
+}
+
+func (b *budget) give(n uint64) {
+	b.Budget.give(n)
+	if b.shared != nil {
+		b.shared.give(n)
+	}
+}
 
 // recvWindow is the credit that a stream's reader has given to its writer. All
 // offsets are sums of costs since the stream was opened.

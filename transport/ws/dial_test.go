@@ -117,7 +117,7 @@ func TestRefusedOriginIsTold(t *testing.T) {
 
 func TestClientsPreferenceIsOffered(t *testing.T) {
 	url, accepted := serve(t, &ws.Upgrader{Subprotocols: []string{"b", "a"}})
-	c, err := (&ws.Dialer{Subprotocols: []string{"a", "b", "parley.bearer.x"}}).Dial(t.Context(), url)
+	c, err := (&ws.Dialer{Subprotocols: []string{"a", "b", "parley.bearer.c2VjcmV0"}}).Dial(t.Context(), url)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -4,7 +4,44 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+
+	"github.com/parley-rpc/parley/transport"
 )
+
+// RefusalError is the answer to a handshake that is in order and not served all the
+// same, and the error that Upgrade returns then.
+type RefusalError struct {
+	// Status is that of HTTP, 400 or more.
+	Status int
+	// Code, if not 0, is for pages: a script can't read an HTTP status, so a request
+	// with an Origin is upgraded and the link closed with Code at once.
+	Code transport.CloseCode
+	// Reason is for people.
+	Reason string
+	// Header is sent along, such as Retry-After.
+	Header http.Header
+}
+
+func (f *RefusalError) Error() string {
+	return fmt.Sprintf("ws: refused with HTTP %d, pages with code %d: %s", f.Status, f.Code, f.Reason)
+}
+
+// turnAway gives no for an answer, and returns it.
+func (u *Upgrader) turnAway(w http.ResponseWriter, r *http.Request, subprotocol string, no *RefusalError) error {
+	for name, values := range no.Header {
+		w.Header()[name] = values
+	}
+	if no.Code == 0 || r.Header["Origin"] == nil {
+		http.Error(w, no.Reason, no.Status)
+		return no
+	}
+	c, err := u.upgrade(w, r, subprotocol)
+	if err != nil {
+		return err
+	}
+	_ = c.Close(no.Code, no.Reason) // it is refused whether it hears of it or not
+	return no
+}
 
 // refusal is the answer to a request that is not upgraded, and the error that
 // Upgrade returns.

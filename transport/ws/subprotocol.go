@@ -14,21 +14,13 @@ const Subprotocol = "parley.v1"
 // versionsHeader names, in a refusal, the subprotocols that the server speaks.
 const versionsHeader = "Parley-Versions"
 
-// bearerPrefix begins a token that carries a credential, because a script in a
-// browser can set no header. It is never chosen, echoed or printed.
-const bearerPrefix = "parley.bearer."
-
-func isBearer(token string) bool {
-	return len(token) >= len(bearerPrefix) && strings.EqualFold(token[:len(bearerPrefix)], bearerPrefix)
-}
-
 // withoutBearers is what of tokens may be chosen and shown.
 func withoutBearers(tokens []string) []string {
 	return slices.DeleteFunc(slices.Clone(tokens), isBearer)
 }
 
-// offered returns the subprotocols that r asks for, in its order of preference
-// and without credentials. It fails on what is no list of tokens.
+// offered returns the tokens that r offers, in its order of preference and with
+// credentials. It fails on what is no list of tokens.
 func offered(r *http.Request) ([]string, error) {
 	var tokens []string
 	for _, line := range r.Header.Values("Sec-WebSocket-Protocol") {
@@ -43,7 +35,7 @@ func offered(r *http.Request) ([]string, error) {
 			}
 		}
 	}
-	return withoutBearers(tokens), nil
+	return tokens, nil
 }
 
 // choose returns the first of spoken that is offered, or "".

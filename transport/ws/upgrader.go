@@ -38,6 +38,11 @@ type Upgrader struct {
 
 	// Subprotocols are what the server speaks, best first; Subprotocol if empty.
 	Subprotocols []string
+
+	// Admit, if set, decides on a handshake that is in order, by credentials and
+	// policy; nil admits it. A credential that came as the subprotocol
+	// "parley.bearer.<base64url>" is shown as an Authorization header.
+	Admit func(r *http.Request) *RefusalError
 }
 
 // Validate names the first field that cannot be used. Upgrade does not check: an
@@ -69,12 +74,21 @@ func (u *Upgrader) Validate() error {
 // buffers of the HTTP server stay in memory. The request's context ends then,
 // the connection does not; and the deadlines of the HTTP server are lifted.
 func (u *Upgrader) Upgrade(w http.ResponseWriter, r *http.Request) (*Conn, error) {
-	subprotocol, refused := u.check(r)
+	shown, subprotocol, refused := u.check(r)
 	if refused != nil {
 		refused.answer(w)
 		return nil, refused
 	}
+	if u.Admit != nil {
+		if no := u.Admit(shown); no != nil {
+			return nil, u.turnAway(w, r, subprotocol, no)
+		}
+	}
+	return u.upgrade(w, r, subprotocol)
+}
 
+// upgrade answers a handshake that is in order.
+func (u *Upgrader) upgrade(w http.ResponseWriter, r *http.Request, subprotocol string) (*Conn, error) {
 	c := &Conn{server: true}
 	limit := u.ReadLimit
 	if limit == 0 {
@@ -102,28 +116,34 @@ func (u *Upgrader) Upgrade(w http.ResponseWriter, r *http.Request) (*Conn, error
 	return c, nil
 }
 
-// check decides whether r is upgraded, and to which subprotocol.
-func (u *Upgrader) check(r *http.Request) (string, *refusal) {
+// check decides whether r is in order, and which subprotocol it gets. It returns
+// r as an application may see it.
+func (u *Upgrader) check(r *http.Request) (*http.Request, string, *refusal) {
 	if refused := checkRequest(r); refused != nil {
-		return "", refused
+		return nil, "", refused
 	}
 	if refused := u.checkOrigin(r); refused != nil {
-		return "", refused
+		return nil, "", refused
 	}
 	speaks := spoken(u.Subprotocols)
 	offers, err := offered(r)
 	if err != nil {
-		return "", refuse(http.StatusBadRequest, "Sec-WebSocket-Protocol is malformed: %v.", err)
+		return nil, "", refuse(http.StatusBadRequest, "Sec-WebSocket-Protocol is malformed: %v.", err)
 	}
+	shown, err := presented(r, offers)
+	if err != nil {
+		return nil, "", refuse(http.StatusBadRequest, "The bearer subprotocol is malformed: %v.", err)
+	}
+	offers = withoutBearers(offers)
 	if chosen := choose(speaks, offers); chosen != "" {
-		return chosen, nil
+		return shown, chosen, nil
 	}
 	offer := "the client offered none (Sec-WebSocket-Protocol)"
 	if len(offers) > 0 {
 		offer = "the client offered " + list(offers)
 	}
 	speaks = withoutBearers(speaks)
-	return "", refuse(http.StatusBadRequest, "No subprotocol in common: this server speaks %s; %s.", list(speaks), offer).
+	return nil, "", refuse(http.StatusBadRequest, "No subprotocol in common: this server speaks %s; %s.", list(speaks), offer).
 		with(versionsHeader, list(speaks))
 }
 

@@ -15,37 +15,49 @@ const readBufferSize = maxFrameLimit + 1<<10
 // readBuffers are shared by all sessions: an idle one holds none.
 var readBuffers = sync.Pool{New: func() any { return new([readBufferSize]byte) }}
 
-// writeLoop is the writing goroutine.
-func (s *Session) writeLoop() {
-	var parts [][]byte
-	for {
-		var err error
-		if parts, err = s.out.take(parts[:0]); err != nil {
-			break
-		}
-		err = s.link.WriteMessage(parts)
-		s.out.written()
-		if err != nil {
-			s.fail(linkError(err))
-			break
-		}
-	}
-	s.out.discard()
-	s.closeLink()
+// attachment is the life of a session on one link, with a reading and a writing
+// goroutine. A link begins with a session of its own; if the peer's HELLO asks to
+// resume another, it goes over to that one.
+type attachment struct {
+	s    *Session // changed by the reading goroutine only
+	link Link
+
+	answer  chan error // on a dialer's link that is to resume: how that went
+	greeted bool       // the peer's HELLO on this link has come
+	proven  bool       // and something behind it
+
+	loops sync.WaitGroup
 }
 
-// readLoop is the reading goroutine. It never waits for an application.
-func (s *Session) readLoop() {
+// read is the reading goroutine. It never waits for an application.
+func (a *attachment) read() {
 	for {
-		r, err := s.link.NextReader()
+		r, err := a.link.NextReader()
 		if err == nil {
-			err = s.readMessage(r)
+			err = a.readMessage(r)
 		}
 		if err != nil {
-			s.fail(linkError(err))
+			a.s.linkFailed(a, linkError(err))
 			return
 		}
 	}
+}
+
+// write is the writing goroutine.
+func (a *attachment) write(s *Session) {
+	for {
+		parts, err := s.out.take(a)
+		if err != nil {
+			break
+		}
+		err = a.link.WriteMessage(parts)
+		s.out.written()
+		if err != nil {
+			s.linkFailed(a, linkError(err))
+			break
+		}
+	}
+	s.closeEnded(a)
 }
 
 // linkError turns an error of reading or writing into the reason why the session
@@ -55,21 +67,22 @@ func linkError(err error) *CloseError {
 	switch {
 	case errors.As(err, &c):
 		return c.normalized()
-	case errors.Is(err, errFlood):
+	case errors.Is(err, errFlood), errors.Is(err, errUnacknowledged):
 		return &CloseError{Code: CloseRefusal + refusalExhausted, Reason: err.Error(), Err: err}
 	}
 	return &CloseError{Code: CloseAbnormal, Reason: "link lost", Err: err}
 }
 
-// queued ends the session if an urgent frame could not be queued.
-func (s *Session) queued(err error) {
-	if errors.Is(err, errFlood) {
-		s.fail(linkError(err))
-	}
+// arrival is what one read has brought.
+type arrival struct {
+	streams   []*Stream // that were opened: their first messages are to be there when an application sees them
+	last      bool      // no frame may follow in the message
+	sequenced uint64    // frames
+	bytes     int       // of them
 }
 
 // readMessage takes the frames of one message of the link in, as they arrive.
-func (s *Session) readMessage(r io.Reader) error {
+func (a *attachment) readMessage(r io.Reader) error {
 	buf := readBuffers.Get().(*[readBufferSize]byte)
 	defer readBuffers.Put(buf)
 	var in arrival
@@ -80,12 +93,13 @@ func (s *Session) readMessage(r io.Reader) error {
 			return err
 		}
 		if n > 0 {
-			s.arrivals.Add(1)
+			a.s.arrivals.Add(1)
 		}
 		have += n
 		empty = empty && n == 0
-		used, perr := s.takeFrames(&in, buf[:have])
-		s.deliverStreams(&in)
+		used, perr := a.takeFrames(&in, buf[:have])
+		a.s.received(&in)
+		a.s.deliverStreams(&in)
 		switch {
 		case perr != nil:
 			return perr
@@ -100,31 +114,29 @@ func (s *Session) readMessage(r io.Reader) error {
 	}
 }
 
-// arrival collects the streams that one read has opened, so that their first
-// messages are there before an application sees them.
-type arrival struct {
-	streams []*Stream
-	last    bool // no frame may follow in the message
-}
-
 // takeFrames takes the whole frames in b in and returns their length in bytes.
-func (s *Session) takeFrames(in *arrival, b []byte) (used int, err error) {
+func (a *attachment) takeFrames(in *arrival, b []byte) (used int, err error) {
 	for used < len(b) {
 		h, n, err := frame.ParseHeader(b[used:])
+		limit := a.s.cfg.MaxFrame
 		switch {
 		case errors.Is(err, frame.ErrIncomplete):
 			return used, nil
 		case err != nil:
 			return used, protocolError(CloseProtocolError, "%v", err)
-		case h.Length > uint64(s.cfg.MaxFrame):
-			return used, protocolError(CloseMessageTooBig, "%v of %d bytes, at most %d are accepted", h.Type, h.Length, s.cfg.MaxFrame)
+		case h.Length > uint64(limit):
+			return used, protocolError(CloseMessageTooBig, "%v of %d bytes, at most %d are accepted", h.Type, h.Length, limit)
 		}
 		end := used + n + int(h.Length)
 		if end > len(b) {
 			return used, nil
 		}
-		if err := s.takeFrame(in, h, b[used+n:end:end]); err != nil {
+		if err := a.takeFrame(in, h, b[used+n:end:end]); err != nil {
 			return used, err
+		}
+		if h.Type.Sequenced() {
+			in.sequenced++
+			in.bytes += end - used
 		}
 		used = end
 	}

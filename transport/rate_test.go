@@ -1,0 +1,116 @@
+package transport_test
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/parley-rpc/parley/transport"
+	"github.com/parley-rpc/parley/transport/frame"
+)
+
+func TestPeerThatPingsTooOftenIsCutOff(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) { // A5
+		s, p := meet(t, transport.Acceptor, transport.Config{}, frame.Hello{})
+		for range 1000 { // as many as 100 a second over 10 s
+			p.send(ping("at once!"))
+		}
+		synctest.Wait()
+		if err := s.Err(); err != nil {
+			t.Fatal(err)
+		}
+		p.send(ping("one more"))
+		p.wantsClose(exhausted)
+	})
+}
+
+func TestPingsWithinTheRateGoOnForEver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) { // A5
+		_, p := meet(t, transport.Acceptor, transport.Config{}, frame.Hello{})
+		for range 3000 {
+			p.send(ping("steady.."))
+			pass(10 * time.Millisecond)
+		}
+		p.got()
+		p.wantsLife()
+	})
+}
+
+func TestPeerThatResetsTooManyStreamsIsCutOff(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) { // S16
+		cfg := smallest
+		cfg.MaxResets = 100
+		cfg.OnStream = func(st *transport.Stream) { st.OnAbort(func(error) { st.Close() }) }
+		s, p := meet(t, transport.Acceptor, cfg, frame.Hello{})
+		for i := range uint64(1000) {
+			p.send(open(2*i+1, ""), reset(2*i+1, 1))
+		}
+		synctest.Wait()
+		if err := s.Err(); err != nil {
+			t.Fatal(err)
+		}
+		p.send(open(2001, ""), reset(2001, 1))
+		p.wantsClose(exhausted)
+	})
+}
+
+func TestPeerThatOpensTooManyStreamsOverTheLimitIsCutOff(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) { // S14
+		cfg := smallest
+		cfg.MaxResets = 100
+		_, p := meet(t, transport.Acceptor, cfg, frame.Hello{})
+		for i := range uint64(16 + 1001) {
+			p.send(open(2*i+1, ""))
+		}
+		p.wantsClose(exhausted)
+	})
+}
+
+func TestResetsAfterTheEndAreNoFlood(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) { // S16
+		cfg := smallest
+		cfg.MaxResets = 100
+		cfg.OnStream = func(st *transport.Stream) {
+			go func() {
+				mustCloseSend(t, st, "done")
+				_, _ = st.Recv(t.Context(), nil)
+				st.Close()
+			}()
+		}
+		s, p := meet(t, transport.Acceptor, cfg, frame.Hello{})
+		for i := range uint64(3000) {
+			p.send(open(2*i+1, ""))
+			synctest.Wait()
+			p.send(reset(2*i+1, 1)) // of a call that has ended at one end
+			synctest.Wait()
+		}
+		if err := s.Err(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func TestWindowsOfAllSessionsGrowOutOfOneBudget(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cfg := narrow(1 << 20)
+		cfg.Budget = transport.NewBudget(16 << 10) // one window may double once
+		s, p := meet(t, transport.Acceptor, cfg, frame.Hello{})
+		other, q := meet(t, transport.Acceptor, cfg, frame.Hello{})
+		p.send(open(1, ""))
+		q.send(open(1, ""))
+		first, second := mustAccept(t, s), mustAccept(t, other)
+		for range 2 {
+			takeHalf(t, p, first)
+		}
+		p.wants("WINDOW 1 24576", "WINDOW 1 49152")
+		for range 3 {
+			takeHalf(t, q, second)
+		}
+		q.wants("WINDOW 1 24576", "WINDOW 1 32768", "WINDOW 1 40960") // it goes on as it is
+		first.Close()
+		for range 2 {
+			takeHalf(t, q, second)
+		}
+		q.wants("WINDOW 1 65536") // and grows when the first gives back
+	})
+}

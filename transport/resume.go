@@ -1,0 +1,299 @@
+package transport
+
+import (
+	"bytes"
+	"context"
+	"crypto/subtle"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/parley-rpc/parley/transport/frame"
+)
+
+// linkFailed is told by a goroutine of a link why it can go no further. A lost
+// link leaves the session waiting for another, if it can be resumed; any other
+// reason ends it.
+func (s *Session) linkFailed(a *attachment, err *CloseError) {
+	s.mu.Lock()
+	current := s.at == a && !s.away && s.err == nil
+	keep := current && s.resumeFor > 0 && err.lost()
+	if keep {
+		s.away = true
+		s.adrift.Store(true)
+		s.timer.Stop()
+		s.timer = time.AfterFunc(s.resumeFor, s.notResumed)
+	}
+	s.mu.Unlock()
+	switch {
+	case keep:
+		s.out.detach(a)
+		_ = a.link.Close(CloseAbnormal, "") // without a code, which would end the session
+		if s.side == Acceptor {
+			s.cfg.Sessions.lost(s)
+		}
+		if s.cfg.OnLost != nil {
+			s.cfg.OnLost(s, err)
+		}
+	case current:
+		s.fail(err)
+	case a.answer != nil:
+		_ = a.link.Close(err.Code, err.Reason)
+		a.answered(err)
+	}
+}
+
+// Away tells whether the session's link is lost and it waits for another.
+func (s *Session) Away() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.away && s.err == nil
+}
+
+// kept is told that more was queued, for those who bound what is kept without a
+// link.
+func (s *Session) kept() {
+	if s.adrift.Load() && s.side == Acceptor {
+		s.cfg.Sessions.grown(s)
+	}
+}
+
+// lost tells whether nobody has ended the session by the link's end.
+func (e *CloseError) lost() bool { return e.Code == CloseAbnormal || e.Code == CloseNoStatus }
+
+func (s *Session) notResumed() {
+	s.fail(&CloseError{Code: CloseAbnormal, Reason: fmt.Sprintf("link lost, and the session not resumed within %v", s.resumeFor)})
+}
+
+// answered tells Resume how its attempt has ended, the first time that it knows.
+func (a *attachment) answered(err error) {
+	select {
+	case a.answer <- err:
+	default:
+	}
+}
+
+// Resume takes a dialer's session up again on a new link, which it owns from here
+// on. It returns when the peer has answered: with nil the session goes on where
+// it was; with ErrSessionUnknown, or once Err is not nil, it has ended; after
+// other errors it can be tried again with another link.
+func (s *Session) Resume(ctx context.Context, link Link) error {
+	a := &attachment{s: s, link: link, answer: make(chan error, 1)}
+	s.resuming.Lock()
+	defer s.resuming.Unlock()
+	if err := s.prepareResume(); err != nil {
+		_ = link.Close(CloseNormal, "")
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, s.cfg.HelloTimeout)
+	defer cancel()
+	stop := context.AfterFunc(ctx, func() { _ = link.Close(CloseAbnormal, "") })
+	defer stop()
+
+	if err := link.WriteMessage([][]byte{s.hello(frame.NoAnswer)}); err != nil {
+		_ = link.Close(CloseAbnormal, "")
+		return err
+	}
+	a.loops.Go(a.read)
+	select {
+	case err := <-a.answer:
+		return err
+	case <-s.done:
+		_ = link.Close(CloseNormal, "")
+		a.loops.Wait()
+		return s.Err()
+	}
+}
+
+// prepareResume waits until the old link is done with, and counts the attempt.
+func (s *Session) prepareResume() error {
+	s.mu.Lock()
+	old, away, err := s.at, s.away, s.err
+	s.attempts++
+	s.mu.Unlock()
+	switch {
+	case err != nil:
+		return err
+	case !away || s.side != Dialer:
+		return errors.New("transport: Resume: the session has not lost its link, or is not the dialer's")
+	}
+	old.loops.Wait()
+	return nil
+}
+
+// takeAnswer takes the acceptor's word on a resumption.
+func (s *Session) takeAnswer(a *attachment, hello *frame.Hello) error {
+	switch hello.Answer {
+	case frame.NoAnswer:
+		return errors.New("does not answer the wish to resume")
+	case frame.SessionUnknown:
+		a.answered(ErrSessionUnknown)
+		s.fail(&CloseError{Code: CloseAbnormal, Reason: "link lost, and the peer does not know the session any more"})
+		return &CloseError{Code: CloseNormal, Reason: "the session was not resumed"}
+	}
+	s.mu.Lock()
+	same := bytes.Equal(hello.Session, s.id)
+	s.mu.Unlock()
+	if !same {
+		return errors.New("resumes another session")
+	}
+	if !s.out.rewind(hello.Received) {
+		err := protocolError(CloseProtocolError, "HELLO: %d frames received, which cannot be", hello.Received)
+		s.fail(err)
+		return err
+	}
+	s.mu.Lock()
+	if s.err != nil {
+		s.mu.Unlock()
+		return s.err
+	}
+	s.token = bytes.Clone(hello.Token)
+	s.takeOver(a)
+	s.mu.Unlock()
+	s.goOn(a, frame.AppendAck(nil, s.taken.Load()))
+	a.answered(nil)
+	return nil
+}
+
+// adopt resumes the session of an acceptor on a link on which the dialer asks for
+// it. The newest link wins: the older one is closed.
+func (s *Session) adopt(a *attachment, hello *frame.Hello) error {
+	s.resuming.Lock()
+	defer s.resuming.Unlock()
+	s.mu.Lock()
+	if s.err != nil || hello.Attempt <= s.attempts {
+		s.mu.Unlock()
+		return errSuperseded
+	}
+	s.attempts = hello.Attempt
+	old, noticed := s.at, s.away
+	s.takeOver(a)
+	s.mu.Unlock()
+	s.out.detach(old)
+	_ = old.link.Close(errSuperseded.Code, errSuperseded.Reason)
+	old.loops.Wait()
+
+	a.s.supersede()
+	a.s = s
+	if !s.out.rewind(hello.Received) {
+		return protocolError(CloseProtocolError, "HELLO: %d frames received, which cannot be", hello.Received)
+	}
+	s.mu.Lock()
+	s.spare, s.token = bytes.Clone(hello.Token), random(frame.TokenLen)
+	s.mu.Unlock()
+	s.cfg.Sessions.back(s)
+	if !noticed && s.cfg.OnLost != nil {
+		s.cfg.OnLost(s, errSuperseded)
+	}
+	s.goOn(a, s.hello(frame.SessionResumed))
+	return nil
+}
+
+// errSuperseded is how the older of two links ends.
+var errSuperseded = &CloseError{Code: CloseRefusal + refusalAborted, Reason: "a newer link has taken the session over"}
+
+// takeOver makes a the session's link; mu is held.
+func (s *Session) takeOver(a *attachment) {
+	s.at, s.away = a, false
+	s.adrift.Store(false)
+	s.timer.Stop()
+}
+
+// goOn has the session go on where it was, on its new link. first is the frame
+// that goes ahead of everything. What the peer has not received is sent again,
+// and how far it may send on each stream.
+func (s *Session) goOn(a *attachment, first []byte) {
+	s.mu.Lock()
+	streams := make([]*Stream, 0, len(s.streams))
+	for _, st := range s.streams {
+		streams = append(streams, st)
+	}
+	s.mu.Unlock()
+	for _, st := range streams {
+		st.announce(st.recv.announced())
+	}
+	s.out.attach(a, first)
+	a.loops.Go(func() { a.write(s) })
+	s.startKeepalive(a)
+	if s.cfg.OnResume != nil {
+		s.cfg.OnResume(s)
+	}
+}
+
+// supersede ends the session with which a link began that resumes another.
+func (s *Session) supersede() {
+	s.mu.Lock()
+	s.at = &attachment{link: noLink{}}
+	s.mu.Unlock()
+	s.end(errSuperseded)
+}
+
+// admits tells whether a dialer may resume the session with a token. The
+// comparison takes the same time whatever is wrong with it.
+func (s *Session) admits(token []byte) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	current := subtle.ConstantTimeCompare(token, s.token)
+	spare := subtle.ConstantTimeCompare(token, s.spare)
+	return current|spare == 1 && s.err == nil
+}
+
+// prove voids the token with which the dialer has asked: it has the next one.
+func (s *Session) prove(a *attachment) {
+	a.proven = true
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.spare = nil
+}
+
+// ackDelay is how long what has arrived may stay unacknowledged. The
+// specification allows 1 s.
+const ackDelay = 500 * time.Millisecond
+
+// received books what a read has brought, and acknowledges it when it is much.
+func (s *Session) received(in *arrival) {
+	if in.sequenced == 0 {
+		return
+	}
+	taken := s.taken.Add(in.sequenced)
+	s.unacked += in.bytes
+	in.sequenced, in.bytes = 0, 0
+	switch {
+	case s.resumeFor == 0:
+		s.unacked = 0
+	case uint64(s.unacked) >= min(s.settings().ReplayLimit/4, ackBytes):
+		s.unacked = 0
+		s.acknowledge(taken)
+	case s.ackDue.CompareAndSwap(false, true):
+		s.armAck()
+	}
+}
+
+// ackBytes is how much may arrive unacknowledged in bytes if the peer keeps more
+// than four times as much: its memory stays small and warm.
+const ackBytes = 64 << 10
+
+func (s *Session) acknowledge(taken uint64) {
+	if s.acked.Swap(taken) == taken {
+		return
+	}
+	var b [frame.MaxHeaderLen + 8]byte
+	s.queued(s.out.putPassing(frame.AppendAck(b[:0], taken)))
+}
+
+func (s *Session) armAck() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.err != nil:
+	case s.ackTimer == nil:
+		s.ackTimer = time.AfterFunc(ackDelay, s.ackLate)
+	default:
+		s.ackTimer.Reset(ackDelay)
+	}
+}
+
+func (s *Session) ackLate() {
+	s.ackDue.Store(false)
+	s.acknowledge(s.taken.Load())
+}

@@ -1,0 +1,356 @@
+package transport_test
+
+import (
+	"bytes"
+	"context"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/parley-rpc/parley/transport"
+	"github.com/parley-rpc/parley/transport/frame"
+)
+
+// superseded is the close code of a link that a newer one has replaced.
+const superseded = transport.CloseRefusal + 10
+
+// harbor is an acceptor whose sessions can be resumed, for dialers that are
+// worked by hand.
+type harbor struct {
+	t        *testing.T
+	sessions *transport.Sessions
+	cfg      transport.Config
+}
+
+func newHarbor(t *testing.T) *harbor {
+	h := &harbor{t: t, sessions: &transport.Sessions{}}
+	h.cfg = transport.Config{Sessions: h.sessions, Principal: "alice"}
+	return h
+}
+
+// dialer is what a dialer knows of its session.
+type dialer struct {
+	*peer
+	session *transport.Session // at the acceptor
+	id      []byte
+	token   []byte // T1
+}
+
+// wish is the HELLO of a dialer that would like to resume.
+func (d *dialer) wish(token []byte, received, attempt uint64) []byte {
+	h := frame.Hello{ResumeWindow: 30_000, Session: d.id, Token: token, Received: received, Attempt: attempt}
+	return h.Append(nil)
+}
+
+// link makes a link for a principal, on which the dialer says first.
+func (h *harbor) link(principal string, first []byte) (*transport.Session, *peer) {
+	h.t.Helper()
+	cfg := h.cfg
+	cfg.Principal = principal
+	s, p := alone(h.t, transport.Acceptor, cfg)
+	p.send(first)
+	return s, p
+}
+
+// begin starts a session that has one stream, in use at the acceptor.
+func (h *harbor) begin() (*dialer, *transport.Stream) {
+	h.t.Helper()
+	first := frame.Hello{ResumeWindow: 30_000}
+	s, p := h.link("alice", first.Append(nil))
+	p.send(open(1, ""))
+	st := mustAccept(h.t, s)
+	got := p.greeting()
+	p.got()
+	return &dialer{peer: p, session: s, id: got.Session, token: got.Token}, st
+}
+
+// wantsGrant checks that the acceptor resumes the session on p, and returns the
+// next token.
+func (d *dialer) wantsGrant(p *peer) []byte {
+	d.t.Helper()
+	got := p.greeting()
+	if got.Answer != frame.SessionResumed || !bytes.Equal(got.Session, d.id) {
+		d.t.Fatalf("answer %d for session %x, want that %x is resumed", got.Answer, got.Session, d.id)
+	}
+	return got.Token
+}
+
+// wantsNewSession checks that the acceptor says no more than that the session is
+// unknown.
+func (d *dialer) wantsNewSession(p *peer) {
+	d.t.Helper()
+	got := p.greeting()
+	if got.Answer != frame.SessionUnknown || bytes.Equal(got.Session, d.id) || len(got.Token) != frame.TokenLen {
+		d.t.Fatalf("answer %d, session %x; want an unknown session and a new one", got.Answer, got.Session)
+	}
+}
+
+// wantsStream checks that the stream of the session works on p.
+func (d *dialer) wantsStream(p *peer, st *transport.Stream) {
+	d.t.Helper()
+	p.got()
+	mustSend(d.t, st, "on")
+	p.wants(`DATA 1 "on"`)
+}
+
+func TestUnknownSessionIsAnsweredAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) { // A7
+		h := newHarbor(t)
+		d := &dialer{peer: &peer{t: t}, id: make([]byte, 16)}
+		start := time.Now()
+		s, p := h.link("alice", d.wish(make([]byte, 32), 0, 1))
+		d.wantsNewSession(p)
+		if waited := time.Since(start); waited != 0 {
+			t.Errorf("it took %v", waited)
+		}
+		p.got()
+		p.send(open(1, ""))
+		mustSend(t, mustAccept(t, s), "the link serves")
+		p.wants(`DATA 1 "the link serves"`)
+	})
+}
+
+func TestStolenTokenOfAnotherPrincipalGetsNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) { // A7
+		h := newHarbor(t)
+		d, st := h.begin()
+		for attempt, thief := range []string{"mallory", ""} {
+			_, p := h.link(thief, d.wish(d.token, 0, uint64(attempt)+1))
+			d.wantsNewSession(p)
+		}
+		d.wantsStream(d.peer, st) // the session does not notice
+		d.link.Cut()
+		_, p := h.link("alice", d.wish(d.token, 1, 1))
+		d.wantsGrant(p)
+		d.wantsStream(p, st)
+	})
+}
+
+func TestWrongTokenGetsNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) { // A7
+		h := newHarbor(t)
+		d, st := h.begin()
+		for i := range d.token {
+			guess := bytes.Clone(d.token)
+			guess[i] ^= 1
+			_, p := h.link("alice", d.wish(guess, 0, uint64(i)+1))
+			d.wantsNewSession(p)
+		}
+		d.wantsStream(d.peer, st)
+	})
+}
+
+func TestNewestLinkFencesTheOlder(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) { // A9
+		h := newHarbor(t)
+		d, st := h.begin()
+		_, p := h.link("alice", d.wish(d.token, 0, 1))
+		d.wantsGrant(p)
+		d.wantsClose(superseded)
+		d.wantsStream(p, st)
+		if err := d.session.Err(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func TestStaleAttemptIsTurnedAwayAndDisturbsNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) { // A11
+		h := newHarbor(t)
+		d, st := h.begin()
+		_, newer := h.link("alice", d.wish(d.token, 0, 2))
+		d.wantsGrant(newer)
+		for _, attempt := range []uint64{1, 2} { // slow to arrive, and a repetition
+			_, stale := h.link("alice", d.wish(d.token, 0, attempt))
+			stale.wantsClose(superseded)
+		}
+		d.wantsStream(newer, st)
+	})
+}
+
+// The rows of the table in PROTOCOL.md, section "Tokens".
+
+func TestLostHelloOfTheDialerLeavesItsTokenGood(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHarbor(t)
+		d, st := h.begin()
+		d.link.Cut()
+		_, p := alone(t, transport.Acceptor, h.cfg) // attempt 1 goes into a link that breaks
+		p.link.Cut()
+		_, p = h.link("alice", d.wish(d.token, 0, 2))
+		d.wantsGrant(p)
+		d.wantsStream(p, st)
+	})
+}
+
+func TestSlowHelloOfTheDialerIsTurnedAwayByItsAttemptOrItsToken(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHarbor(t)
+		d, st := h.begin()
+		_, p := h.link("alice", d.wish(d.token, 0, 2))
+		d.wantsGrant(p)
+		_, slow := h.link("alice", d.wish(d.token, 0, 1)) // T1 is the spare one
+		slow.wantsClose(superseded)
+		p.send(ping("proof..."))
+		synctest.Wait()
+		_, slow = h.link("alice", d.wish(d.token, 0, 1)) // T1 is void
+		d.wantsNewSession(slow)
+		d.wantsStream(p, st)
+	})
+}
+
+func TestLostHelloOfTheAcceptorLeavesTheSpareTokenGood(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHarbor(t)
+		d, st := h.begin()
+		_, p := h.link("alice", d.wish(d.token, 0, 1))
+		second := d.wantsGrant(p) // the dialer never sees it
+		p.link.Cut()
+		_, p = h.link("alice", d.wish(d.token, 0, 2))
+		third := d.wantsGrant(p)
+		if bytes.Equal(second, third) || bytes.Equal(third, d.token) {
+			t.Error("a token was issued twice")
+		}
+		_, thief := h.link("alice", d.wish(second, 0, 3))
+		d.wantsNewSession(thief) // T2 is void
+		d.wantsStream(p, st)
+	})
+}
+
+func TestLostProofOfTheDialerLeavesTheCurrentTokenGood(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHarbor(t)
+		d, st := h.begin()
+		_, p := h.link("alice", d.wish(d.token, 0, 1))
+		second := d.wantsGrant(p)
+		p.link.Cut() // before the dialer's ACK
+		_, p = h.link("alice", d.wish(second, 0, 2))
+		d.wantsGrant(p)
+		_, thief := h.link("alice", d.wish(d.token, 0, 3))
+		d.wantsNewSession(thief) // T1 is void, T2 the spare one
+		d.wantsStream(p, st)
+	})
+}
+
+func TestProofOfTheNextTokenVoidsTheOneBefore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHarbor(t)
+		d, st := h.begin()
+		_, p := h.link("alice", d.wish(d.token, 0, 1))
+		second := d.wantsGrant(p)
+		p.send(frame.AppendAck(nil, 0))
+		synctest.Wait()
+		_, thief := h.link("alice", d.wish(d.token, 0, 2))
+		d.wantsNewSession(thief)
+		p.link.Cut()
+		_, p = h.link("alice", d.wish(second, 0, 2))
+		d.wantsGrant(p)
+		d.wantsStream(p, st)
+	})
+}
+
+func TestSettingsOfASessionOutliveItsLinks(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHarbor(t)
+		d, st := h.begin()
+		d.link.Cut()
+		wish := frame.Hello{
+			MaxMessage: 1 << 20, MaxStreams: 500, InitialWindow: 1 << 20, Keepalive: 5000, ResumeWindow: 1000,
+			Session: d.id, Token: d.token, Attempt: 1,
+		}
+		_, p := h.link("alice", wish.Append(nil))
+		d.wantsGrant(p)
+		got, err := d.session.Peer(t.Context())
+		if err != nil || got.MaxMessage != frame.HelloDefaults.MaxMessage || got.MaxStreams != frame.HelloDefaults.MaxStreams ||
+			got.InitialWindow != frame.HelloDefaults.InitialWindow || got.ResumeWindow != 30_000 {
+			t.Errorf("settings %+v, %v", got, err)
+		}
+		d.wantsStream(p, st)
+		p.link.Cut()
+		pass(29 * time.Second) // not the 1 s of the second HELLO
+		if err := d.session.Err(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func TestCountsThatCannotBeEndTheSession(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) { // A8
+		h := newHarbor(t)
+		d, st := h.begin()
+		mustSend(t, st, "one")
+		d.link.Cut()
+		synctest.Wait()
+		_, p := h.link("alice", d.wish(d.token, 2, 1)) // only one frame was sent
+		p.wantsClose(transport.CloseProtocolError)
+		wantCode(t, d.session.Err(), transport.CloseProtocolError)
+	})
+}
+
+func TestSessionEndsWhenItsTimeIsUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHarbor(t)
+		d, st := h.begin()
+		d.link.Cut()
+		pass(30*time.Second - 1)
+		if err := d.session.Err(); err != nil || !d.session.Away() {
+			t.Fatalf("%v before its time, away: %v", err, d.session.Away())
+		}
+		pass(1)
+		wantCode(t, recvErr(t, st), transport.CloseAbnormal)
+		_, p := h.link("alice", d.wish(d.token, 0, 1))
+		d.wantsNewSession(p)
+	})
+}
+
+func TestPeerThatNeverAcknowledgesHoldsUpDataAndIsCutOffInTheEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) { // A10
+		h := newHarbor(t)
+		h.cfg.ReplayLimit = 64 << 10
+		d, st := h.begin()
+		d.send(window(1, 1<<30))
+		synctest.Wait()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		sent := 0
+		for ; sent < 100; sent++ {
+			if err := st.Send(ctx, make([]byte, 1000), transport.SendOptions{}); err != nil {
+				break
+			}
+		}
+		if sent < 60 || sent > 65 {
+			t.Fatalf("%d messages of 1000 bytes were taken", sent)
+		}
+		resets := 0
+		for ; d.session.Err() == nil && resets < 200; resets++ { // they go on
+			d.send(open(uint64(2*resets+3), ""))
+			mustAccept(t, d.session).Reset(transport.ResetApplication, strings.Repeat("x", 1000))
+			synctest.Wait()
+		}
+		if resets < 50 || resets > 70 {
+			t.Errorf("cut off after %d resets", resets)
+		}
+		d.wantsClose(exhausted)
+	})
+}
+
+func TestLossThatOnlyTheNewLinkShowsIsToldToo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHarbor(t)
+		var told []string
+		h.cfg.OnLost = func(*transport.Session, error) { told = append(told, "lost") }
+		h.cfg.OnResume = func(*transport.Session) { told = append(told, "back") }
+		d, _ := h.begin()
+		_, p := h.link("alice", d.wish(d.token, 0, 1)) // the older link is still there
+		next := d.wantsGrant(p)
+		p.link.Cut()
+		synctest.Wait()
+		_, p = h.link("alice", d.wish(next, 0, 2))
+		d.wantsGrant(p)
+		if want := []string{"lost", "back", "lost", "back"}; !slices.Equal(told, want) {
+			t.Errorf("told %q, want %q", told, want)
+		}
+	})
+}

@@ -1,0 +1,84 @@
+package transport_test
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/parley-rpc/parley/transport"
+)
+
+// lose makes sessions with a stream each whose links are lost, one after the other.
+func (h *harbor) lose(n int) (dialers []*dialer, streams []*transport.Stream) {
+	for range n {
+		d, st := h.begin()
+		d.link.Cut()
+		pass(time.Second)
+		dialers, streams = append(dialers, d), append(streams, st)
+	}
+	return dialers, streams
+}
+
+func TestSessionThatIsGoneLongestMakesRoomForOneMore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHarbor(t)
+		h.sessions.MaxGone = 2
+		connected, kept := h.begin() // does not count
+		d, st := h.lose(2)
+		if n := h.sessions.Gone(); n != 2 || d[0].session.Err() != nil {
+			t.Fatalf("%d sessions are gone, %v", n, d[0].session.Err())
+		}
+		late, lateStreams := h.lose(1)
+		wantCode(t, recvErr(t, st[0]), transport.CloseAbnormal)
+		_, p := h.link("alice", d[0].wish(d[0].token, 0, 1))
+		d[0].wantsNewSession(p)
+		p.link.Close(transport.CloseNormal, "")
+
+		for i, left := range []*dialer{d[1], late[0]} {
+			_, p := h.link("alice", left.wish(left.token, 0, 1))
+			left.wantsGrant(p)
+			left.wantsStream(p, []*transport.Stream{st[1], lateStreams[0]}[i])
+		}
+		if n := h.sessions.Gone(); n != 0 {
+			t.Errorf("%d sessions are gone after they came back", n)
+		}
+		connected.wantsStream(connected.peer, kept)
+	})
+}
+
+func TestBytesThatGrowWithoutALinkAreBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHarbor(t)
+		h.sessions.MaxGoneBytes = 10_000
+		d, st := h.lose(3)
+		for _, stream := range st[1:] { // 8,000 bytes and a few
+			mustSend(t, stream, string(make([]byte, 4000)))
+		}
+		for i := range d {
+			if err := d[i].session.Err(); err != nil {
+				t.Fatalf("session %d: %v", i, err)
+			}
+		}
+		mustSend(t, st[2], string(make([]byte, 4000)))
+		wantCode(t, d[0].session.Err(), transport.CloseAbnormal) // gone longest
+		wantCode(t, d[1].session.Err(), transport.CloseAbnormal) // it took two
+		_, p := h.link("alice", d[2].wish(d[2].token, 0, 1))
+		d[2].wantsGrant(p)
+		p.wants("HELLO resumed 1", "DATA 1 4000 bytes", "DATA 1 4000 bytes")
+	})
+}
+
+func TestSessionsThatHaveEndedAreForgotten(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHarbor(t)
+		d, _ := h.lose(1)
+		if err := d[0].session.Close(transport.CloseNormal, ""); err != nil {
+			t.Fatal(err)
+		}
+		if n := h.sessions.Gone(); n != 0 {
+			t.Errorf("%d sessions are gone", n)
+		}
+		_, p := h.link("alice", d[0].wish(d[0].token, 0, 1))
+		d[0].wantsNewSession(p)
+	})
+}
