@@ -14,8 +14,8 @@ var expired = func() context.Context {
 
 // takeHeader takes over the callee's header where it has come or cannot come any
 // more: a message has arrived, or the end.
-func (s *clientStream) takeHeader() error {
-	p, err := s.st.RecvHeader(expired)
+func (s *clientStream) takeHeader(t *try) error {
+	p, err := t.st.RecvHeader(expired)
 	if err != nil {
 		return nil //nolint:nilerr // the stream has failed since, which Recv will tell
 	}
@@ -35,35 +35,42 @@ func (s *clientStream) acceptHeader(p []byte) error {
 	return nil
 }
 
-// waitHeader waits for the callee's header, until the call ends.
+// waitHeader waits for the callee's header, until the call ends. With it the
+// application has part of the answer: there is no other attempt.
 func (s *clientStream) waitHeader() error {
-	if err := s.mayWork("ResponseHeader"); err != nil && !s.isFinished() {
-		return err
-	} else if err != nil {
-		return s.call.headerOr(s.result())
-	}
-	p, err := s.st.RecvHeader(s.ctx)
-	if err == nil {
-		if err = s.acceptHeader(p); err == nil {
-			return nil
+	for {
+		t, err := s.working("ResponseHeader")
+		if err != nil && !s.isFinished() {
+			return err
+		} else if err != nil {
+			return s.call.headerOr(s.result())
 		}
-		s.finish(err)
+		p, err := t.st.RecvHeader(s.ctx)
+		if err == nil {
+			s.commit()
+			if err = s.acceptHeader(p); err == nil {
+				return nil
+			}
+			s.finish(err)
+		}
+		if s.isFinished() {
+			return s.call.headerOr(s.result())
+		}
+		if again, status := s.again(t, s.failure(t, err)); !again {
+			return status
+		}
 	}
-	if s.isFinished() {
-		return s.call.headerOr(s.result())
-	}
-	return s.failure(err)
 }
 
 // takeEnd takes over what the callee has said at the end, and returns the status.
-func (s *clientStream) takeEnd() error {
-	trailer, _ := s.st.Trailer()
+func (s *clientStream) takeEnd(t *try) error {
+	trailer, _ := t.st.Trailer()
 	end, err := parseEndBlock(trailer)
 	if err != nil {
 		return Errorf(CodeInternal, "malformed status from the peer: %w", err)
 	}
 	if end.alias != 0 {
-		s.conn.aliases.learn(s.call.Method, end.alias)
+		t.conn.aliases.learn(s.call.Method, end.alias)
 	}
 	s.call.mu.Lock()
 	s.call.trailer = end.metadata

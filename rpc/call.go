@@ -10,9 +10,12 @@ import (
 // Call is what is known of one call at one of its ends. A handler gets it with
 // FromContext, a caller from its stream.
 type Call struct {
-	Conn   *Conn // the connection; calls to the other end can be made on it
+	// Conn is the connection; calls to the other end can be made on it. Where a
+	// Client makes the call it is nil until the call has been opened, and stays
+	// the same if the call is tried again on another.
+	Conn   *Conn
 	Method *Method
-	Peer   *Peer // the other end
+	Peer   *Peer // the other end, as Conn
 
 	caller *clientStream     // at the caller's end, otherwise nil
 	stream *transport.Stream // at the callee's end
@@ -184,6 +187,13 @@ func (c *Call) setAnswer(p []byte, accepted string) error {
 	}
 	c.answered, c.response, c.encoding = true, b.metadata, b.encoding
 	return nil
+}
+
+// forgetAnswer makes way for the answer of another attempt.
+func (c *Call) forgetAnswer() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.response, c.encoding, c.trailer, c.answered = nil, "", nil, false
 }
 
 // Trailer returns the handler's trailer. At the caller's end it is empty until

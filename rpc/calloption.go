@@ -14,6 +14,9 @@ type callConfig struct {
 	compression string
 	header      *Metadata
 	trailer     *Metadata
+	patience    patience
+	retryable   bool
+	idle        time.Duration
 }
 
 // WithMetadata adds values to a key of the request's header. A key or value that
@@ -54,4 +57,26 @@ func ReadHeader(m *Metadata) CallOption {
 // or, for a stream, before its end does.
 func ReadTrailer(m *Metadata) CallOption {
 	return func(c *callConfig) { c.trailer = m }
+}
+
+// WithWaitForReady has the call wait for a connection, for as long as its deadline
+// allows, instead of failing while there is none (see Client.Open). It still fails
+// if the server refuses this client: if the attempt to connect fails with another
+// code than CodeUnavailable.
+func WithWaitForReady() CallOption {
+	return func(c *callConfig) { c.patience = waitForReady }
+}
+
+// WithIdleTimeout ends the call with CodeDeadlineExceeded when no message has moved
+// in either direction for d, from its opening on: none was sent, and none was
+// received by the application. It is looked at four times in d, so the call ends
+// after 5/4 of d at the latest. 0 means no such limit.
+func WithIdleTimeout(d time.Duration) CallOption {
+	return func(c *callConfig) { c.idle = d }
+}
+
+// Retryable has the client's RetryPolicy count for the call whatever its .proto says
+// of the method: a second call does no harm.
+func Retryable() CallOption {
+	return func(c *callConfig) { c.retryable = true }
 }

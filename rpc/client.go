@@ -4,37 +4,42 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"maps"
 	"net/http"
-	"sync"
+	"sync/atomic"
+	"time"
 
 	"github.com/parley-rpc/parley/transport"
 	"github.com/parley-rpc/parley/transport/ws"
 )
 
 // Client makes calls to a server, and serves calls of the server. It connects
-// when a call needs it, shares the connection among all calls, and connects anew
-// when it was lost.
+// when a call needs it, shares the connection among all calls, and connects anew,
+// by itself, when it was lost.
+//
+// A link that breaks does not end the connection: the calls on it go on with the
+// next link. What ends it, such as a server that was restarted, ends the calls with
+// CodeUnavailable.
 type Client struct {
 	endpoint
-	url    string
-	dialer ws.Dialer
-	tls    *tls.Config
-	header http.Header
-	wrong  error // what is wrong with the options
+	urls        []string
+	balancer    Balancer
+	dialer      ws.Dialer
+	tls         *tls.Config
+	header      http.Header
+	credentials func(context.Context) (http.Header, error)
+	retry       *retryBudget
+	wrong       error // what is wrong with the options
 
-	dialMu  sync.Mutex
-	conn    *Conn    // nil before the first call
-	attempt *attempt // under way, or nil
+	lines []*line
+	turn  atomic.Uint32 // of the lines, for RoundRobin
+	watch watch
 
 	life   context.Context // ends with Close
 	cancel context.CancelFunc
-}
 
-// attempt is a dial that several calls wait for.
-type attempt struct {
-	done chan struct{} // closed when conn and err are set
-	conn *Conn
-	err  error
+	// dial makes a link, as dialWebSocket does.
+	dial func(ctx context.Context, url string, header http.Header) (transport.Link, Peer, error)
 }
 
 // errClientClosed does not name the URL, in which there may be a secret.
@@ -44,26 +49,29 @@ var errClientClosed = Errorf(CodeCanceled, "the client is closed")
 // a connection without TLS. It does not connect. An option that is malformed
 // fails the calls, with CodeInvalidArgument.
 func NewClient(url string, opts ...ClientOption) *Client {
-	c := &Client{url: url}
+	c := &Client{urls: []string{url}}
 	c.init()
 	c.life, c.cancel = context.WithCancel(context.Background())
 	for _, o := range opts {
 		o.applyClient(c)
 	}
 	c.dialer = ws.Dialer{
-		Header:           c.header,
 		TLSConfig:        c.tls,
 		HandshakeTimeout: c.handshakeTimeout,
 		ReadLimit:        c.readLimit,
 	}
-	if err := errors.Join(c.validate(), c.dialer.Validate()); err != nil {
+	c.dial = c.dialWebSocket
+	check := c.dialer
+	check.Header = c.header
+	if err := errors.Join(c.validate(), check.Validate(), c.retry.check()); err != nil {
 		c.wrong = Errorf(CodeInvalidArgument, "options of the client: %w", err)
 	}
+	c.layLines()
 	return c
 }
 
 // Dial connects to a server and returns the connection. Unlike a Client it does
-// not connect anew when the connection is lost. ctx bounds the dial only.
+// not connect anew when the connection has ended. ctx bounds the dial only.
 func Dial(ctx context.Context, url string, opts ...ClientOption) (*Conn, error) {
 	c := NewClient(url, opts...)
 	c.single = true
@@ -76,75 +84,100 @@ func Dial(ctx context.Context, url string, opts ...ClientOption) (*Conn, error) 
 }
 
 // Open begins a call, on a new connection if there is none.
+//
+// Where there is no connection, the call fails fast unless WithWaitForReady says
+// otherwise: it waits for the attempt to connect that is under way, or that it
+// begins, and fails with that. While the client waits to try again it fails at
+// once, with the reason why the last attempt failed. A call that is made while a
+// lost link is replaced (StateResuming) waits for the next link in either case.
 func (c *Client) Open(ctx context.Context, m *Method, opts ...CallOption) (Stream, error) {
-	conn, err := c.Connect(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return conn.Open(ctx, m, opts...)
-}
-
-// Connect returns the client's connection, and makes it if there is none. ctx
-// bounds the wait; a dial that others wait for goes on.
-func (c *Client) Connect(ctx context.Context) (*Conn, error) {
-	c.dialMu.Lock()
-	if c.conn != nil && c.conn.usable() {
-		defer c.dialMu.Unlock()
-		return c.conn, nil
-	}
-	if c.life.Err() != nil {
-		defer c.dialMu.Unlock()
-		return nil, errClientClosed
-	}
-	a := c.attempt
-	if a == nil {
-		a = &attempt{done: make(chan struct{})}
-		c.attempt = a
-		c.workers.run(func() { c.dial(a) })
-	}
-	c.dialMu.Unlock()
-	select {
-	case <-a.done:
-		return a.conn, a.err
-	case <-ctx.Done():
-		return nil, transportError(ctx.Err())
-	}
-}
-
-// dial makes a connection for those who wait for the attempt.
-func (c *Client) dial(a *attempt) {
-	a.conn, a.err = c.connect()
-	c.dialMu.Lock()
-	c.conn, c.attempt = a.conn, nil
-	c.dialMu.Unlock()
-	close(a.done)
-}
-
-func (c *Client) connect() (*Conn, error) {
 	if c.wrong != nil {
 		return nil, c.wrong
 	}
-	link, err := c.dialer.Dial(c.life, c.url)
-	switch {
-	case err != nil && c.life.Err() != nil:
-		return nil, errClientClosed
-	case err != nil:
-		return nil, Errorf(dialStatus(err), "%w", err)
+	s, err := newClientStream(&c.endpoint, nil, m, opts)
+	if err != nil {
+		return nil, err
 	}
-	return c.start(link, transport.Dialer, Peer{
-		Addr:      link.RemoteAddr(),
-		LocalAddr: link.LocalAddr(),
-		TLS:       link.TLS(),
-		Protocol:  link.Subprotocol(),
-		Header:    link.Response(),
-	})
+	s.client, s.kept.on = c, true
+	return s.start(ctx, &c.endpoint)
+}
+
+// Connect returns the client's connection, and makes it if there is none, as a
+// call that fails fast does. ctx bounds the wait; an attempt that others wait for
+// goes on.
+func (c *Client) Connect(ctx context.Context) (*Conn, error) {
+	return c.pick(ctx, failFast, nil)
 }
 
 // Close ends the connection and all calls on it, and refuses further ones.
 func (c *Client) Close() error {
 	c.cancel()
+	for _, l := range c.lines {
+		l.close()
+	}
 	c.close(transport.CloseNormal, "client closed")
 	return nil
+}
+
+// link makes a link to a URL, with fresh credentials. Its errors are *Error.
+func (c *Client) link(url string) (transport.Link, Peer, error) {
+	if c.wrong != nil {
+		return nil, Peer{}, c.wrong
+	}
+	header, err := c.authorized()
+	if err != nil {
+		return nil, Peer{}, err
+	}
+	return c.dial(c.life, url, header)
+}
+
+// authorized returns the header of a handshake, with credentials.
+func (c *Client) authorized() (http.Header, error) {
+	if c.credentials == nil {
+		return c.header, nil
+	}
+	limit := c.handshakeTimeout
+	if limit <= 0 {
+		limit = credentialsTimeout
+	}
+	ctx, cancel := context.WithTimeout(c.life, limit)
+	defer cancel()
+	more, err := c.credentials(ctx)
+	if err != nil {
+		code := CodeUnavailable
+		if isStatus(err) {
+			code = CodeOf(err)
+		}
+		return nil, Errorf(code, "no credentials: %w", err)
+	}
+	header := c.header.Clone()
+	if header == nil {
+		header = make(http.Header)
+	}
+	maps.Copy(header, more)
+	return header, nil
+}
+
+// credentialsTimeout is how long credentials may take without WithHandshakeTimeout.
+const credentialsTimeout = 10 * time.Second
+
+func (c *Client) dialWebSocket(ctx context.Context, url string, header http.Header) (transport.Link, Peer, error) {
+	d := c.dialer
+	d.Header = header
+	link, err := d.Dial(ctx, url)
+	switch {
+	case err != nil && c.life.Err() != nil:
+		return nil, Peer{}, errClientClosed
+	case err != nil:
+		return nil, Peer{}, Errorf(dialStatus(err), "%w", err)
+	}
+	return link, Peer{
+		Addr:      link.RemoteAddr(),
+		LocalAddr: link.LocalAddr(),
+		TLS:       link.TLS(),
+		Protocol:  link.Subprotocol(),
+		Header:    link.Response(),
+	}, nil
 }
 
 // dialStatus is the status of a call for which no connection could be made

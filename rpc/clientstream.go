@@ -6,7 +6,6 @@ import (
 	"io"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/parley-rpc/parley/transport"
 )
@@ -15,28 +14,40 @@ import (
 // other end wants no more messages. What it has sent is there to be received.
 var ErrFinished = errors.New("rpc: the call has ended with OK before all was sent")
 
-// clientStream is the caller's end of a call.
+// clientStream is the caller's end of a call. It lives through all attempts at it.
 type clientStream struct {
-	call  Call
-	conn  *Conn
-	cfg   callConfig
-	coder coder
-	st    *transport.Stream // nil until opened
-	ctx   context.Context
+	call   Call
+	client *Client // makes further attempts; nil: there is one, on call.Conn
+	cfg    callConfig
+	coder  coder
+	ctx    context.Context
 
 	release  func() // frees what bounds the call in time
 	onFinish func() // called once, when the call has its status
 
-	mu       sync.Mutex
-	finished bool
-	status   error // of a finished call; nil is OK
-	sent     bool  // the only message of a call that takes one
+	retrying sync.Mutex // held while another attempt is made
+	retries  retries    // guarded by retrying
 
-	got atomic.Bool // a message was received
+	mu        sync.Mutex
+	at        *try // the attempt that counts; nil until opened
+	first     try  // spares an allocation
+	finished  bool
+	status    error // of a finished call; nil is OK
+	sent      bool  // the only message of a call that takes one
+	kept      kept
+	interrupt func() // ends the making of another attempt; nil: none is made
+
+	got   atomic.Bool   // a message was received
+	moved atomic.Uint64 // messages, where an idle timeout counts them
 }
 
-func newClientStream(c *Conn, m *Method, opts []CallOption) (*clientStream, error) {
-	s := &clientStream{conn: c, call: Call{Conn: c, Method: m, Peer: &c.peer}}
+// newClientStream prepares a call on a connection or, if there is none yet, on one
+// of the client's.
+func newClientStream(e *endpoint, conn *Conn, m *Method, opts []CallOption) (*clientStream, error) {
+	s := &clientStream{call: Call{Conn: conn, Method: m}}
+	if conn != nil {
+		s.call.Peer = &conn.peer
+	}
 	s.call.caller = s
 	for _, o := range opts {
 		o(&s.cfg)
@@ -45,12 +56,26 @@ func newClientStream(c *Conn, m *Method, opts []CallOption) (*clientStream, erro
 		return nil, s.cfg.err
 	}
 	s.call.request = s.cfg.metadata
-	s.coder.limit = c.e.maxMessage()
+	s.coder.limit = e.maxMessage()
 	var err error
-	if s.coder.codec, err = c.e.codec(s.cfg.codec); err != nil {
+	if s.coder.codec, err = e.codec(s.cfg.codec); err != nil {
 		return nil, err
 	}
-	if s.coder.compress, err = c.e.compressor(s.cfg.compression); err != nil {
+	if s.coder.compress, err = e.compressor(s.cfg.compression); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// start opens the call, inside the interceptors.
+func (s *clientStream) start(ctx context.Context, e *endpoint) (Stream, error) {
+	if len(e.callChain) > 0 {
+		if s.call.Peer == nil {
+			s.call.Peer = new(Peer) // known when the call is open
+		}
+		return openIntercepted(ctx, s, e.callChain)
+	}
+	if err := s.open(ctx); err != nil {
 		return nil, err
 	}
 	return s, nil
@@ -62,7 +87,11 @@ func (s *clientStream) open(ctx context.Context) error {
 	if s.cfg.hasTimeout {
 		ctx, cancel = context.WithTimeout(ctx, s.cfg.timeout)
 	}
-	if err := s.openStream(ctx); err != nil {
+	s.ctx = ctx
+	s.call.mu.Lock()
+	s.call.headerSent = true
+	s.call.mu.Unlock()
+	if err := s.firstTry(); err != nil {
 		cancel()
 		s.finish(err)
 		return err
@@ -72,6 +101,10 @@ func (s *clientStream) open(ctx context.Context) error {
 		// The caller of a unary call waits in Recv, which minds ctx by itself.
 		stop := context.AfterFunc(ctx, func() { s.finish(transportError(ctx.Err())) })
 		release = func() { stop(); cancel() }
+	}
+	if s.cfg.idle > 0 {
+		inner, stop := release, s.watchIdle(s.cfg.idle)
+		release = func() { stop(); inner() }
 	}
 	s.mu.Lock()
 	finished := s.finished
@@ -83,54 +116,29 @@ func (s *clientStream) open(ctx context.Context) error {
 	return nil
 }
 
-func (s *clientStream) openStream(ctx context.Context) error {
-	if err := ctx.Err(); err != nil {
-		return transportError(err)
-	}
-	s.ctx = ctx
-	block := openBlock{
-		service:  s.call.Method.Service,
-		name:     s.call.Method.Name,
-		alias:    s.conn.aliases.of(s.call.Method),
-		codec:    s.cfg.codec,
-		encoding: s.cfg.compression,
-	}
-	if deadline, ok := ctx.Deadline(); ok {
-		block.timeout, block.hasLimit = time.Until(deadline), true
-	}
-	s.call.mu.Lock()
-	block.metadata, s.call.headerSent = s.call.request, true
-	s.call.mu.Unlock()
-
-	b := getBuffer()
-	defer b.put()
-	b.bytes = block.append(b.bytes)
-	st, err := s.conn.sess.Open(ctx, b.bytes)
-	if err != nil {
-		return s.conn.failure(err)
-	}
-	s.st = st
-	return nil
-}
-
 func (s *clientStream) Call() *Call { return &s.call }
 
 func (s *clientStream) Send(msg any) error {
-	if err := s.mayWork("Send"); err != nil {
+	if _, err := s.working("Send"); err != nil {
 		return err
 	}
-	single := !s.call.Method.ClientStreams
-	if single && !s.takeOnly() {
+	m := message{end: !s.call.Method.ClientStreams}
+	if m.end && !s.takeOnly() {
 		return Errorf(CodeFailedPrecondition, "%s takes one message", s.call.Method.Path())
 	}
-	b := getBuffer()
-	defer b.put()
-	var mark bool
+	m.buffer = getBuffer()
 	var err error
-	if b.bytes, mark, err = s.coder.encode(b.bytes, msg); err != nil {
+	if m.bytes, m.mark, err = s.coder.encode(m.bytes, msg); err != nil {
+		m.put()
 		return s.endSend(err)
 	}
-	return s.sendResult(s.st.Send(s.ctx, b.bytes, transport.SendOptions{Mark: mark, End: single}))
+	t := s.keep(&m)
+	err = t.st.Send(s.ctx, m.bytes, m.options())
+	s.done(&m)
+	if err == nil {
+		s.move()
+	}
+	return s.sendResult(t, err)
 }
 
 // takeOnly claims the only message of a call.
@@ -143,27 +151,35 @@ func (s *clientStream) takeOnly() bool {
 }
 
 // sendResult turns the result of sending into what the application is told: the
-// call's status if it is over.
-func (s *clientStream) sendResult(err error) error {
+// call's status if it is over. With another attempt, all was sent again.
+func (s *clientStream) sendResult(t *try, err error) error {
 	if err == nil {
 		return nil
 	}
-	if err := s.mayWork("Send"); err != nil {
+	if _, err := s.working("Send"); err != nil {
 		return err
 	}
-	if errors.Is(err, transport.ErrConcurrent) || errors.Is(err, transport.ErrStreamClosed) {
+	if errors.Is(err, transport.ErrConcurrent) || s.is(t) && errors.Is(err, transport.ErrStreamClosed) {
 		return Errorf(CodeFailedPrecondition, "%w", err)
 	}
-	if _, ended := s.st.Trailer(); !ended {
-		return s.endSend(s.failure(err))
+	if _, ended := t.st.Trailer(); !ended {
+		again, status := s.again(t, s.failure(t, err))
+		if again {
+			return nil
+		}
+		return s.endSend(status)
 	}
 	// The status has arrived, though messages before it may not have been received.
-	status := s.takeEnd()
+	status := s.takeEnd(t)
 	switch m := s.call.Method; {
 	case status == nil:
 		return ErrFinished
 	case m.ClientStreams && m.ServerStreams:
 		return status // Recv has yet to return what was sent before it
+	}
+	again, status := s.again(t, status)
+	if again {
+		return nil
 	}
 	return s.endSend(status)
 }
@@ -187,17 +203,18 @@ func (s *clientStream) endRecv(status error) error {
 }
 
 func (s *clientStream) CloseSend() error {
-	if err := s.mayWork("CloseSend"); err != nil {
+	if _, err := s.working("CloseSend"); err != nil {
 		return exceptFinished(err)
 	}
 	if !s.call.Method.ClientStreams && !s.takeOnly() {
 		return nil // the message was sent as the last
 	}
-	err := s.st.CloseSend(s.ctx, nil)
-	if errors.Is(err, transport.ErrStreamClosed) && s.mayWork("CloseSend") == nil {
+	t := s.keepEnd()
+	err := t.st.CloseSend(s.ctx, nil)
+	if _, over := s.working("CloseSend"); errors.Is(err, transport.ErrStreamClosed) && over == nil {
 		return nil // it has been said before
 	}
-	return exceptFinished(s.sendResult(err))
+	return exceptFinished(s.sendResult(t, err))
 }
 
 // exceptFinished is err, unless that says that a call has ended with OK: then
@@ -210,39 +227,50 @@ func exceptFinished(err error) error {
 }
 
 func (s *clientStream) Recv(msg any) error {
-	if err := s.mayWork("Recv"); err != nil {
-		if errors.Is(err, ErrFinished) {
-			return io.EOF
+	for {
+		t, err := s.working("Recv")
+		if err != nil {
+			if errors.Is(err, ErrFinished) {
+				return io.EOF
+			}
+			return err
 		}
-		return err
+		if again, err := s.recv(t, msg); !again {
+			return err
+		}
 	}
+}
+
+// recv receives a message. It tells whether to go on with another attempt.
+func (s *clientStream) recv(t *try, msg any) (again bool, err error) {
 	b := getBuffer()
 	defer b.put()
-	m, err := s.st.Recv(s.ctx, b.bytes)
+	m, err := t.st.Recv(s.ctx, b.bytes)
 	if err != nil {
-		return s.recvEnd(err)
+		return s.recvEnd(t, err)
 	}
 	b.bytes = m.Bytes
-	if err := s.beforeMessage(m); err != nil {
-		return s.endRecv(err)
+	s.move()
+	if err := s.beforeMessage(t, m); err != nil {
+		return false, s.endRecv(err)
 	}
 	if err := s.coder.decode(m, msg); err != nil {
-		return s.endRecv(err)
+		return false, s.endRecv(err)
 	}
 	if s.call.Method.ServerStreams {
-		return nil
+		return false, nil
 	}
-	return s.recvOnly(b)
+	return false, s.recvOnly(t, b)
 }
 
 // recvOnly waits for the status behind the only message of a call.
-func (s *clientStream) recvOnly(b *buffer) error {
-	m, err := s.st.Recv(s.ctx, b.bytes)
+func (s *clientStream) recvOnly(t *try, b *buffer) error {
+	m, err := t.st.Recv(s.ctx, b.bytes)
 	if err == nil {
 		b.bytes = m.Bytes
 		return s.endRecv(Errorf(CodeInternal, "%s answers with more than one message", s.call.Method.Path()))
 	}
-	if err := s.recvEnd(err); !isEnd(err) {
+	if _, err := s.recvEnd(t, err); !isEnd(err) {
 		return err
 	}
 	return nil
@@ -250,9 +278,10 @@ func (s *clientStream) recvOnly(b *buffer) error {
 
 // beforeMessage takes the callee's header over, once, and prepares for a marked
 // message.
-func (s *clientStream) beforeMessage(m transport.Message) error {
+func (s *clientStream) beforeMessage(t *try, m transport.Message) error {
 	if !s.got.Swap(true) {
-		if err := s.takeHeader(); err != nil {
+		s.commit()
+		if err := s.takeHeader(t); err != nil {
 			return err
 		}
 	}
@@ -262,33 +291,42 @@ func (s *clientStream) beforeMessage(m transport.Message) error {
 	return nil
 }
 
-// recvEnd ends the call with what Recv of the stream has returned.
-func (s *clientStream) recvEnd(err error) error {
+// recvEnd ends the call, or the attempt, with what Recv of the stream has returned.
+func (s *clientStream) recvEnd(t *try, err error) (again bool, _ error) {
 	if !isEnd(err) {
 		if errors.Is(err, transport.ErrConcurrent) {
-			return Errorf(CodeFailedPrecondition, "%w", err)
+			return false, Errorf(CodeFailedPrecondition, "%w", err)
 		}
-		return s.endRecv(s.failure(err))
+		again, status := s.again(t, s.failure(t, err))
+		if again {
+			return true, nil
+		}
+		return false, s.endRecv(status)
 	}
 	if !s.got.Load() {
-		if err := s.takeHeader(); err != nil {
-			return s.endRecv(err)
+		if err := s.takeHeader(t); err != nil {
+			return false, s.endRecv(err)
 		}
 	}
-	status := s.takeEnd()
+	status := s.takeEnd(t)
 	if status == nil && !s.got.Load() && !s.call.Method.ServerStreams {
 		status = Errorf(CodeInternal, "%s answers OK without a message", s.call.Method.Path())
 	}
-	return s.endRecv(status)
+	if status != nil {
+		if again, status = s.again(t, status); again {
+			return true, nil
+		}
+	}
+	return false, s.endRecv(status)
 }
 
 // failure is the status for an error of the stream: if the call's time is up or
 // its context canceled, that is the reason.
-func (s *clientStream) failure(err error) error {
+func (s *clientStream) failure(t *try, err error) error {
 	if ctxErr := s.ctx.Err(); ctxErr != nil {
 		return transportError(ctxErr)
 	}
-	return s.conn.failure(err)
+	return t.conn.failure(err)
 }
 
 // Close cancels the call unless it is over. A failure that has arrived counts,
@@ -298,9 +336,9 @@ func (s *clientStream) Close() error {
 		return nil
 	}
 	var status error
-	if s.st != nil {
-		if _, ended := s.st.Trailer(); ended {
-			status = s.takeEnd()
+	if t := s.current(); t != nil {
+		if _, ended := t.st.Trailer(); ended {
+			status = s.takeEnd(t)
 		}
 	}
 	if status == nil {
@@ -312,8 +350,8 @@ func (s *clientStream) Close() error {
 
 // finish ends the call with a status, unless it has one.
 func (s *clientStream) finish(status error) {
-	if s.st != nil && !s.got.Load() {
-		_ = s.takeHeader() // what is wrong with it does not matter any more
+	if t := s.current(); t != nil && !s.got.Load() {
+		_ = s.takeHeader(t) // what is wrong with it does not matter any more
 	}
 	s.mu.Lock()
 	if s.finished {
@@ -322,34 +360,51 @@ func (s *clientStream) finish(status error) {
 	}
 	s.finished, s.status = true, notEOF(status)
 	s.storeMetadata()
-	release := s.release
+	t, release, interrupt := s.at, s.release, s.interrupt
+	s.kept.drop()
 	s.mu.Unlock()
 
-	if s.st != nil {
-		_ = s.st.Close()
+	if t != nil {
+		t.close()
+	}
+	if interrupt != nil {
+		interrupt()
 	}
 	if release != nil {
 		release()
+	}
+	if s.client != nil {
+		s.client.retry.took(status)
 	}
 	if s.onFinish != nil {
 		s.onFinish()
 	}
 }
 
-// mayWork returns why an operation is in vain: the call is over, or not begun.
-func (s *clientStream) mayWork(op string) error {
+// working returns the attempt to work with, or why an operation is in vain: the
+// call is over, or not begun.
+func (s *clientStream) working(op string) (*try, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
 	case s.finished && s.status != nil:
-		return s.status
+		return nil, s.status
 	case s.finished:
-		return ErrFinished
-	case s.st == nil:
-		return Errorf(CodeFailedPrecondition, "%s before the call is opened: an interceptor has to call next first", op)
+		return nil, ErrFinished
+	case s.at == nil:
+		return nil, Errorf(CodeFailedPrecondition, "%s before the call is opened: an interceptor has to call next first", op)
 	}
-	return nil
+	return s.at, nil
 }
+
+// current returns the attempt that counts, or nil.
+func (s *clientStream) current() *try {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.at
+}
+
+func (s *clientStream) is(t *try) bool { return s.current() == t }
 
 // result returns the status of a call that is finished.
 func (s *clientStream) result() error {

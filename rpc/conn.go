@@ -19,24 +19,32 @@ type Conn struct {
 	peer    Peer
 	aliases aliases
 
-	started   chan struct{} // closed when sess is set
-	connected chan struct{} // closed when the OnConnect hooks have returned
-	announced bool          // they were called
+	line   *line     // at a client: what it is a connection of
+	url    string    // at a client: where it leads
+	since  time.Time // at a client
+	away   bool      // at a client: the link is lost; guarded by the line's mu
+	losses int       // of links; as away
+	work   work
+
+	base      context.Context // at a server: of handlers; nil: context.Background
+	principal string          // at a server: who has authenticated
+	nobody    bool            // at a server: the authentication has named no principal
+	started   chan struct{}   // closed when sess is set
+	events    events
+
+	mu      sync.Mutex
+	greeted bool // the OnConnect hooks are called
+	ended   bool
+	aging   *time.Timer // at a server: until the connection is old
 }
 
 // Open begins a call to the other end.
 func (c *Conn) Open(ctx context.Context, m *Method, opts ...CallOption) (Stream, error) {
-	s, err := newClientStream(c, m, opts)
+	s, err := newClientStream(c.e, c, m, opts)
 	if err != nil {
 		return nil, err
 	}
-	if len(c.e.callChain) > 0 {
-		return openIntercepted(ctx, s, c.e.callChain)
-	}
-	if err := s.open(ctx); err != nil {
-		return nil, err
-	}
-	return s, nil
+	return s.start(ctx, c.e)
 }
 
 // Peer returns the other end.
@@ -83,24 +91,59 @@ func (c *Conn) usable() bool {
 	}
 }
 
+// ending tells whether the other end has said that the connection ends now, and
+// why, and has yet to end it.
+func (c *Conn) ending() bool {
+	why, ok := c.sess.GoneAway()
+	return ok && why.Status != 0 && c.sess.Err() == nil
+}
+
 // onStream takes a call of the other end. It runs on the reading goroutine.
 func (c *Conn) onStream(st *transport.Stream) {
+	c.work.begin()
 	c.e.workers.run(func() {
+		defer c.workDone()
 		<-c.started // a call may come with the handshake
 		c.serve(st)
 	})
 }
 
+// onGreet welcomes a new connection. It runs on the reading goroutine.
+func (c *Conn) onGreet(s *transport.Session) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case c.ended:
+		return
+	case c.e.isDraining():
+		c.turnAway(s)
+		return
+	}
+	c.greeted = true
+	c.growOld(c.e.age)
+	c.tell(func() {
+		for _, f := range c.e.onConnect {
+			f(c)
+		}
+	})
+}
+
 // onEnd takes leave of an ended connection.
 func (c *Conn) onEnd(err error) {
-	c.e.workers.run(func() {
-		<-c.started
+	c.mu.Lock()
+	c.ended = true
+	c.stayYoung()
+	greeted := c.greeted
+	c.mu.Unlock()
+	if c.line != nil {
+		c.line.changed(c)
+	}
+	if !c.work.retired.Load() { // closeRetired does it, so that a Close of the client waits for that one
 		c.e.remove(c)
-		<-c.connected
-		if c.announced {
-			for _, f := range c.e.onDisconnect {
-				f(c, c.failure(err))
-			}
+	}
+	c.tell(func() {
+		if greeted {
+			c.tellEnd(err)
 		}
 		if c.e.single {
 			c.e.workers.close()

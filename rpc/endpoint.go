@@ -25,13 +25,20 @@ type endpoint struct {
 	handshakeTimeout time.Duration
 	onConnect        []func(*Conn)
 	onDisconnect     []func(*Conn, error)
+	onAway, onBack   []func(*Conn)
+	onGap            []func(*Conn, error)
+	resumption       Resumption
 	log              *slog.Logger
 	workers          workers
 	single           bool // there is one connection, and nothing after it
 
-	mu      sync.Mutex
-	conns   map[*Conn]struct{}
-	closing *transport.CloseError // how this end has been closed; nil while it has not
+	sessions transport.Sessions // at a server: those that may be resumed
+	age      *maxAge            // at a server, of connections; nil: any
+
+	mu       sync.Mutex
+	conns    map[*Conn]struct{}
+	draining bool                  // no further connections are begun
+	closing  *transport.CloseError // how this end has been closed; nil while it has not
 }
 
 // init gives the endpoint what options may change.
@@ -45,27 +52,40 @@ func (e *endpoint) init() {
 
 // start starts a connection on a link.
 func (e *endpoint) start(link transport.Link, side transport.Side, peer Peer) (*Conn, error) {
-	c := &Conn{e: e, peer: peer, connected: make(chan struct{}), started: make(chan struct{})}
-	cfg := e.transport
+	c := &Conn{peer: peer}
+	return c, e.startConn(c, link, side)
+}
+
+// startConn is start for a connection of which something is known already.
+func (e *endpoint) startConn(c *Conn, link transport.Link, side transport.Side) error {
+	c.e, c.started = e, make(chan struct{})
+	cfg := e.config()
 	cfg.OnStream = c.onStream
+	cfg.OnGreet = c.onGreet
 	cfg.OnEnd = c.onEnd
+	cfg.OnResume = func(*transport.Session) { c.tellBack() }
+	cfg.OnLost = func(*transport.Session, error) { c.tellAway() }
+	if c.line != nil {
+		cfg.OnLost = c.onLost
+		cfg.OnGoAway = c.onGoAway
+	}
+	cfg.Sessions = &e.sessions
+	cfg.Principal = c.principal
+	if c.nobody {
+		cfg.ResumeWindow = -1
+	}
 	sess, err := transport.NewSession(link, side, cfg)
 	if err != nil {
 		_ = link.Close(transport.CloseInternalError, "misconfigured")
-		return nil, err
+		return err
 	}
 	c.sess = sess
 	close(c.started)
-	defer close(c.connected)
 	if closing := e.add(c); closing != nil {
 		_ = sess.Close(closing.Code, closing.Reason)
-		return nil, Errorf(CodeCanceled, "%s", closing.Reason)
+		return Errorf(CodeCanceled, "%s", closing.Reason)
 	}
-	c.announced = true
-	for _, f := range e.onConnect {
-		f(c)
-	}
-	return c, nil
+	return nil
 }
 
 // add keeps a connection that has not ended. If the endpoint is closed, it

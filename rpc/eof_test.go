@@ -40,7 +40,7 @@ func collecting(out chan<- collected) rpc.Handler {
 
 func TestALostLinkIsNoCleanEndAtEitherEnd(t *testing.T) {
 	out := make(chan collected, 1)
-	p := newPair(t, nil, nil, func(srv *rpc.Server) {
+	p := newPair(t, []rpc.ServerOption{rpc.WithoutResumption()}, nil, func(srv *rpc.Server) {
 		register(srv, upload, collecting(out))
 		register(srv, download, func(ctx context.Context, s rpc.Stream) error {
 			if err := s.Send(text("one")); err != nil {

@@ -1,6 +1,8 @@
 package rpc
 
 import (
+	"context"
+	"net/http"
 	"time"
 
 	"github.com/parley-rpc/parley/transport"
@@ -11,16 +13,28 @@ func (s *Server) StartLink(l transport.Link) (*Conn, error) {
 	return s.start(l, transport.Acceptor, Peer{Protocol: "test"})
 }
 
-// StartLink makes a link the connection that the client's calls use.
+// StartLink makes a link the connection that the client's calls use. It cannot
+// make another.
 func (c *Client) StartLink(l transport.Link) (*Conn, error) {
-	conn, err := c.start(l, transport.Dialer, Peer{Protocol: "test"})
-	if err != nil {
+	c.DialWith(func(context.Context, string, http.Header) (transport.Link, error) {
+		return nil, Errorf(CodeUnavailable, "there is one link only")
+	})
+	conn := &Conn{peer: Peer{Protocol: "test"}, line: c.lines[0], url: c.urls[0], since: time.Now()}
+	if err := c.startConn(conn, l, transport.Dialer); err != nil {
 		return nil, err
 	}
-	c.dialMu.Lock()
-	defer c.dialMu.Unlock()
-	c.conn = conn
+	conn.line.mu.Lock()
+	defer conn.line.mu.Unlock()
+	conn.line.use(conn)
 	return conn, nil
+}
+
+// DialWith has the client make its links by a function, before the first call.
+func (c *Client) DialWith(f func(ctx context.Context, url string, header http.Header) (transport.Link, error)) {
+	c.dial = func(ctx context.Context, url string, header http.Header) (transport.Link, Peer, error) {
+		l, err := f(ctx, url, header)
+		return l, Peer{Protocol: "test"}, err
+	}
 }
 
 // OpenFields is what the header of a call says.
@@ -87,3 +101,6 @@ func (e *endpoint) Connections() int {
 	defer e.mu.Unlock()
 	return len(e.conns)
 }
+
+// SocketAddress is where a request comes from.
+var SocketAddress = socketAddress

@@ -117,6 +117,9 @@ func TestOnDisconnectWaitsForOnConnect(t *testing.T) {
 		}))
 		var acceptor *pipe.End
 		link, acceptor = pipe.New(pipe.Config{})
+		if err := link.WriteMessage([][]byte{new(frame.Hello).Append(nil)}); err != nil {
+			t.Fatal(err)
+		}
 		if _, err := srv.StartLink(acceptor); err != nil {
 			t.Fatal(err)
 		}
@@ -147,7 +150,13 @@ func TestOnDisconnectTellsWhy(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			why := make(chan error, 1)
-			p := newPair(t, []rpc.ServerOption{rpc.OnDisconnect(func(_ *rpc.Conn, err error) { why <- err })}, nil, nil)
+			p := newPair(t, []rpc.ServerOption{
+				rpc.OnDisconnect(func(_ *rpc.Conn, err error) { why <- err }),
+				rpc.WithoutResumption(),
+			}, nil, nil)
+			if _, err := p.clientConn.Ping(t.Context()); err != nil { // both ends have greeted
+				t.Fatal(err)
+			}
 			c.end(p)
 			err := <-why
 			wantError(t, err, c.code)

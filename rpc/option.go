@@ -1,6 +1,7 @@
 package rpc
 
 import (
+	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -66,7 +67,7 @@ func (e *endpoint) validate() error {
 			return fmt.Errorf("WithCompressor: the name %q cannot travel", name)
 		}
 	}
-	return e.transport.Validate()
+	return errors.Join(e.config().Validate(), e.resumption.validate())
 }
 
 func hasNil(interceptors []Interceptor) bool {
@@ -173,4 +174,28 @@ func WithTLS(cfg *tls.Config) ClientOption {
 // WithHTTPHeader adds headers to the handshake's request.
 func WithHTTPHeader(h http.Header) ClientOption {
 	return clientOption(func(c *Client) { c.header = h.Clone() })
+}
+
+// WithCredentials has f called for the header of each handshake, also of one that
+// resumes a connection, so that it can bring a token that is still good. What it
+// returns replaces values of WithHTTPHeader. ctx ends with the client, and when
+// the time for a handshake is over.
+//
+// An error fails that attempt to connect, with its code if it is an *Error, and
+// otherwise with CodeUnavailable, so that the client tries again. If the server
+// answers UNAUTHENTICATED the next attempt asks again: that of the next call, or,
+// when a lost link is replaced, one at once.
+func WithCredentials(f func(ctx context.Context) (http.Header, error)) ClientOption {
+	return clientOption(func(c *Client) { c.credentials = f })
+}
+
+// WithURLs adds servers to the one that NewClient was given, all of which serve
+// the same.
+func WithURLs(urls ...string) ClientOption {
+	return clientOption(func(c *Client) { c.urls = append(c.urls, urls...) })
+}
+
+// WithBalancer says how calls are spread over several URLs. Default PickFirst.
+func WithBalancer(b Balancer) ClientOption {
+	return clientOption(func(c *Client) { c.balancer = b })
 }

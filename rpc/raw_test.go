@@ -27,8 +27,7 @@ type rawFrame struct {
 // serveRaw has srv serve a raw dialer, whose HELLO has been sent.
 func serveRaw(t *testing.T, srv *rpc.Server) *raw {
 	t.Helper()
-	p := &raw{t: t}
-	p.link, p.peer = newRawLink(t, srv)
+	p := linkSilent(t, srv, pipe.Config{})
 	p.hello()
 	return p
 }
@@ -36,7 +35,14 @@ func serveRaw(t *testing.T, srv *rpc.Server) *raw {
 // newRawLink has srv serve a link on which nothing has been said yet.
 func newRawLink(t *testing.T, srv *rpc.Server) (dialer, acceptor *pipe.End) {
 	t.Helper()
-	dialer, acceptor = pipe.New(pipe.Config{})
+	p := linkSilent(t, srv, pipe.Config{})
+	return p.link, p.peer
+}
+
+// linkSilent has srv serve a raw dialer that has said nothing yet.
+func linkSilent(t *testing.T, srv *rpc.Server, wire pipe.Config) *raw {
+	t.Helper()
+	dialer, acceptor := pipe.New(wire)
 	if _, err := srv.StartLink(acceptor); err != nil {
 		t.Fatal(err)
 	}
@@ -44,7 +50,7 @@ func newRawLink(t *testing.T, srv *rpc.Server) (dialer, acceptor *pipe.End) {
 		dialer.Cut() // nobody reads what Close has to say
 		_ = srv.Close()
 	})
-	return dialer, acceptor
+	return &raw{t: t, link: dialer, peer: acceptor}
 }
 
 // callRaw has client make its calls to a raw acceptor, whose HELLO has been sent.
@@ -153,10 +159,16 @@ func (p *raw) wantStatus(id uint64, code rpc.Code) {
 // wantCancel expects the RESET of a stream in which nobody is interested any more.
 func (p *raw) wantCancel(id uint64) {
 	p.t.Helper()
+	p.wantReset(id, transport.ResetCancel)
+}
+
+// wantReset expects the RESET of a stream.
+func (p *raw) wantReset(id uint64, code transport.ResetCode) {
+	p.t.Helper()
 	f := p.want(frame.TypeReset, id)
-	code, reason, err := frame.ParseReset(f.payload)
-	if err != nil || code != uint64(transport.ResetCancel) {
-		p.t.Fatalf("got RESET %d %q, %v", code, reason, err)
+	got, reason, err := frame.ParseReset(f.payload)
+	if err != nil || got != uint64(code) {
+		p.t.Fatalf("got RESET %d %q, %v; want %v", got, reason, err, code)
 	}
 }
 

@@ -16,6 +16,11 @@ type Server struct {
 	endpoint
 	upgrader ws.Upgrader
 	origins  []string
+	drain    Drain
+
+	authenticate Authenticator
+	limits       Limits
+	admission    admission
 }
 
 // NewServer returns a server without services. It panics if an option is
@@ -31,8 +36,12 @@ func NewServer(opts ...ServerOption) *Server {
 		HandshakeTimeout: s.handshakeTimeout,
 		ReadLimit:        s.readLimit,
 	}
-	if err := errors.Join(s.validate(), s.upgrader.Validate()); err != nil {
+	s.sessions.MaxGone, s.sessions.MaxGoneBytes = s.resumption.MaxAway, s.resumption.MaxAwayBytes
+	if err := errors.Join(s.validate(), s.upgrader.Validate(), s.age.validate(), s.limits.withDefaults()); err != nil {
 		panic("rpc: NewServer: " + err.Error())
+	}
+	if s.transport.Budget == nil {
+		s.transport.Budget = transport.NewBudget(s.limits.Windows)
 	}
 	return s
 }
@@ -43,30 +52,19 @@ func (s *Server) Register(svc *Service) { s.mux.Register(svc) }
 // ServeHTTP upgrades the request to a WebSocket and serves calls on it. It
 // returns at once; the connection goes on until either end closes it.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if s.isClosed() {
-		http.Error(w, "this server is closed", http.StatusServiceUnavailable)
+	if s.closing() {
+		s.refuseClosing(w)
 		return
 	}
-	link, err := s.upgrader.Upgrade(w, r)
-	if err != nil {
-		s.log.InfoContext(r.Context(), "parley: handshake refused", "remote", r.RemoteAddr, "error", err)
-		return
-	}
-	peer := Peer{
-		Addr:      link.RemoteAddr(),
-		LocalAddr: link.LocalAddr(),
-		TLS:       link.TLS(),
-		Protocol:  link.Subprotocol(),
-		Header:    r.Header,
-	}
-	if _, err := s.start(link, transport.Acceptor, peer); err != nil {
-		s.log.InfoContext(r.Context(), "parley: connection refused", "remote", r.RemoteAddr, "error", err)
+	v := visit{s: s}
+	if err := v.serve(w, r); err != nil {
+		s.log.InfoContext(r.Context(), "parley: connection refused", "remote", r.RemoteAddr, "error", errors.Join(err, v.cause))
 	}
 }
 
 // Close ends all connections with code 1001, which tells clients to come back,
-// and waits for their goroutines. Handlers in flight see their contexts canceled
-// and are not waited for.
+// and waits for their goroutines. Calls in flight fail with CodeUnavailable;
+// handlers see their contexts canceled and are not waited for. Shutdown is kinder.
 func (s *Server) Close() error {
 	s.close(transport.CloseGoingAway, "server closed")
 	return nil

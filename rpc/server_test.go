@@ -51,7 +51,7 @@ func TestCloseEndsCallsInFlightAndRefusesHandshakes(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer res.Body.Close()
-	if body, _ := io.ReadAll(res.Body); res.StatusCode != http.StatusServiceUnavailable || !strings.Contains(string(body), "closed") {
+	if body, _ := io.ReadAll(res.Body); res.StatusCode != http.StatusServiceUnavailable || !strings.Contains(string(body), "going away") {
 		t.Fatalf("a handshake gets %d %q", res.StatusCode, body)
 	}
 	_, err = rpc.Dial(t.Context(), url)
@@ -239,7 +239,7 @@ func TestAServerIsAHandlerAmongOthers(t *testing.T) {
 		}
 		res.Body.Close()
 	}
-	if lines := log.lines(t); len(lines) != 1 || lines[0]["msg"] != "parley: handshake refused" {
+	if lines := log.lines(t); len(lines) != 1 || lines[0]["msg"] != "parley: connection refused" {
 		t.Errorf("logged %v", lines)
 	}
 }

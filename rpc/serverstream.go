@@ -44,7 +44,11 @@ func (c *Conn) serve(st *transport.Stream) {
 
 // context returns the context of the call, with its time limit if it has one.
 func (s *serverStream) context(open *openBlock) (context.Context, context.CancelFunc) {
-	ctx := context.WithValue(context.Background(), callKey{}, &s.call)
+	base := s.call.Conn.base
+	if base == nil {
+		base = context.Background()
+	}
+	ctx := context.WithValue(base, callKey{}, &s.call)
 	if open.hasLimit {
 		return context.WithTimeout(ctx, open.timeout)
 	}

@@ -72,8 +72,7 @@ func TestTheVectorsOfSessionsHoldForClientsAndServers(t *testing.T) {
 		}
 		ran++
 		t.Run(v.Name, func(t *testing.T) {
-			gone := make(chan error, 1)
-			p := v.start(t, rpc.OnDisconnect(func(_ *rpc.Conn, err error) { gone <- err }))
+			p, conn := v.start(t)
 			for _, s := range v.Steps {
 				msg, err := hex.DecodeString(s.Receive)
 				if err != nil {
@@ -96,7 +95,8 @@ func TestTheVectorsOfSessionsHoldForClientsAndServers(t *testing.T) {
 			if !errors.As(readErr, &closed) || closed.Code != v.Expect.Close || closed.Reason == "" {
 				t.Fatalf("the link ends with %v, want %d with a reason", readErr, v.Expect.Close)
 			}
-			wantError(t, <-gone, closeStatus()[v.Expect.Close])
+			<-conn.Done()
+			wantError(t, conn.Err(), closeStatus()[v.Expect.Close])
 		})
 	}
 	if ran < 15 {
@@ -105,22 +105,24 @@ func TestTheVectorsOfSessionsHoldForClientsAndServers(t *testing.T) {
 }
 
 // start starts the end under test.
-func (v *sessionVector) start(t *testing.T, hook rpc.Option) *raw {
+func (v *sessionVector) start(t *testing.T) (*raw, *rpc.Conn) {
 	t.Helper()
 	dialer, acceptor := pipe.New(pipe.Config{})
 	bounds := rpc.WithTransport(v.config())
 	if v.Side == "dialer" {
-		client := rpc.NewClient("ws://in.memory", bounds, hook)
-		if _, err := client.StartLink(dialer); err != nil {
+		client := rpc.NewClient("ws://in.memory", bounds)
+		conn, err := client.StartLink(dialer)
+		if err != nil {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() { acceptor.Cut(); client.Close() })
-		return &raw{t: t, link: acceptor, peer: dialer}
+		return &raw{t: t, link: acceptor, peer: dialer}, conn
 	}
-	srv := rpc.NewServer(bounds, hook)
-	if _, err := srv.StartLink(acceptor); err != nil {
+	srv := rpc.NewServer(bounds)
+	conn, err := srv.StartLink(acceptor)
+	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { dialer.Cut(); srv.Close() })
-	return &raw{t: t, link: dialer, peer: acceptor}
+	return &raw{t: t, link: dialer, peer: acceptor}, conn
 }

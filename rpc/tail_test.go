@@ -103,7 +103,7 @@ func TestTheTailRunsOnceWhateverEndsTheCall(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			for _, m := range kinds {
-				p := newPair(t, nil, []rpc.ClientOption{rpc.WithCallInterceptors(r.recording("outer"), r.recording("inner"))}, func(srv *rpc.Server) {
+				p := newPair(t, []rpc.ServerOption{rpc.WithoutResumption()}, []rpc.ClientOption{rpc.WithCallInterceptors(r.recording("outer"), r.recording("inner"))}, func(srv *rpc.Server) {
 					register(srv, m, func(ctx context.Context, _ rpc.Stream) error {
 						started <- struct{}{}
 						if c.code == rpc.CodeDataLoss {

@@ -1,0 +1,51 @@
+package rpc
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/parley-rpc/parley/transport"
+)
+
+// WithMaxConnectionAge has the server take leave of connections of that age, give
+// or take a tenth, so that clients spread anew over all servers. Their calls may go
+// on for the time of grace, of which handlers are told by Draining; then they fail
+// with CodeUnavailable. NewServer panics unless age is positive and grace is not
+// negative.
+func WithMaxConnectionAge(age, grace time.Duration) ServerOption {
+	return serverOption(func(s *Server) { s.age = &maxAge{age, grace} })
+}
+
+type maxAge struct{ age, grace time.Duration }
+
+func (a *maxAge) validate() error {
+	if a != nil && (a.age <= 0 || a.grace < 0) {
+		return errors.New("WithMaxConnectionAge: the age has to be positive, and the grace not negative")
+	}
+	return nil
+}
+
+// growOld has the connection end when it is old; c.mu is held.
+func (c *Conn) growOld(a *maxAge) {
+	if a == nil {
+		return
+	}
+	tenth := a.age / 10
+	c.aging = time.AfterFunc(a.age-tenth+upTo(2*tenth), func() {
+		<-c.started
+		ctx, cancel := context.WithTimeout(context.Background(), a.grace)
+		defer cancel()
+		bye := farewell{code: transport.CloseGoingAway, reason: "the connection is old"}
+		if c.leave(ctx, bye) != nil {
+			_ = c.sess.Close(bye.code, bye.reason)
+		}
+	})
+}
+
+// stayYoung ends growOld; c.mu is held.
+func (c *Conn) stayYoung() {
+	if c.aging != nil {
+		c.aging.Stop()
+	}
+}

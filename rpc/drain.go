@@ -1,0 +1,178 @@
+package rpc
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/parley-rpc/parley/transport"
+)
+
+// Drain says how a server takes leave of its clients.
+type Drain struct {
+	// Spread is the time over which clients are told, each at a random moment, and
+	// over which those come back that have nowhere else to go. It is at most half of
+	// what the context of Shutdown leaves. Default 2 s; a negative one tells all at
+	// once.
+	Spread time.Duration
+	// Restart says that the server comes back: connections are closed with code 1012
+	// instead of 1001.
+	Restart bool
+}
+
+// WithDrain says how Shutdown takes leave of clients.
+func WithDrain(d Drain) ServerOption {
+	return serverOption(func(s *Server) { s.drain = d })
+}
+
+// Draining returns a channel that is closed when either end of a call's connection
+// has announced that it goes away: calls in flight go on, there are no new ones. A
+// handler that runs for long ends in good order then. It is no cancellation; that
+// comes with ctx, when patience is over. Outside of calls the channel is nil.
+func Draining(ctx context.Context) <-chan struct{} {
+	if call, ok := CallFromContext(ctx); ok && call.Conn != nil {
+		return call.Conn.Draining()
+	}
+	return nil
+}
+
+// Draining is as the function Draining, for those who keep a connection.
+func (c *Conn) Draining() <-chan struct{} { return c.sess.Draining() }
+
+// farewell is how one connection is taken leave of.
+type farewell struct {
+	pause  time.Duration // before the other end is told
+	comeIn time.Duration // when it may dial again
+	code   transport.CloseCode
+	reason string
+}
+
+// Shutdown ends all connections in good order. New ones are refused with HTTP 503
+// and a Retry-After. Clients are told to go elsewhere, handlers by Draining; new
+// calls fail as ones that can safely be tried elsewhere; calls in flight go on.
+// A connection is closed when its calls are over and the client has their
+// outcome; one whose link is lost is waited for, as it may be resumed. If ctx ends
+// before, the calls that are left fail with CodeUnavailable, their contexts are
+// canceled, and Shutdown returns the error of ctx.
+//
+// http.Server.Shutdown does not know of WebSockets, see the example.
+func (s *Server) Shutdown(ctx context.Context) error {
+	bye := farewell{code: transport.CloseGoingAway, reason: "the server shuts down"}
+	if s.drain.Restart {
+		bye = farewell{code: transport.CloseServiceRestart, reason: "the server restarts"}
+	}
+	spread := s.drain.spread(ctx)
+	var (
+		all sync.WaitGroup
+		cut atomic.Bool
+	)
+	for _, c := range s.beginDrain() {
+		b := bye
+		b.pause, b.comeIn = upTo(spread), upTo(spread)
+		all.Go(func() {
+			if c.leave(ctx, b) != nil {
+				cut.Store(true)
+			}
+		})
+	}
+	all.Wait()
+	s.close(bye.code, bye.reason)
+	if cut.Load() {
+		return ctx.Err()
+	}
+	return nil
+}
+
+// spread returns the time over which clients are told.
+func (d *Drain) spread(ctx context.Context) time.Duration {
+	spread := d.Spread
+	if spread == 0 {
+		spread = 2 * time.Second
+	}
+	if deadline, ok := ctx.Deadline(); ok {
+		spread = min(spread, time.Until(deadline)/2)
+	}
+	return max(spread, 0)
+}
+
+// upTo returns any duration up to most.
+func upTo(most time.Duration) time.Duration {
+	if most <= 0 {
+		return 0
+	}
+	return rand.N(most)
+}
+
+// leave takes leave of a connection. If ctx ends first, it returns its error and
+// leaves the connection as it is.
+func (c *Conn) leave(ctx context.Context, bye farewell) error {
+	if !c.isGreeted() {
+		return nil // nothing has happened on it
+	}
+	timer := time.NewTimer(bye.pause)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-c.sess.Done():
+	case <-ctx.Done():
+	}
+	info := transport.GoAway{Delay: uint64(bye.comeIn.Milliseconds()), Reason: bye.reason}
+	if err := c.sess.Drain(ctx, info); err != nil {
+		return err
+	}
+	return c.sess.Close(bye.code, bye.reason)
+}
+
+func (c *Conn) isGreeted() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.greeted
+}
+
+// turnAway ends a connection that has begun while the server drains: its link was
+// let in for it might have resumed another. It runs on the reading goroutine.
+func (c *Conn) turnAway(s *transport.Session) {
+	const reason = "the server takes no new connections"
+	_ = s.GoAway(transport.GoAway{Status: uint64(CodeUnavailable), Reason: reason})
+	c.e.workers.run(func() { _ = s.Close(transport.CloseServiceRestart, reason) })
+}
+
+// beginDrain has the endpoint take no further connections and returns those that
+// there are.
+func (e *endpoint) beginDrain() []*Conn {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.draining = true
+	conns := make([]*Conn, 0, len(e.conns))
+	for c := range e.conns {
+		conns = append(conns, c)
+	}
+	return conns
+}
+
+func (e *endpoint) isDraining() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.draining
+}
+
+// closing tells whether no link is let in any more. While the server drains, those
+// are that may resume a connection.
+func (s *Server) closing() bool {
+	return s.isClosed() || s.isDraining() && s.sessions.Gone() == 0
+}
+
+// refuseClosing answers a handshake that comes too late.
+func (s *Server) refuseClosing(w http.ResponseWriter) {
+	w.Header().Set("Retry-After", retryAfter(s.drain.spread(context.Background())))
+	http.Error(w, "This server is going away.", http.StatusServiceUnavailable)
+}
+
+// retryAfter is d as that header has it: seconds, at least one.
+func retryAfter(d time.Duration) string {
+	return fmt.Sprint(int(max(d+time.Second-1, time.Second) / time.Second))
+}

@@ -1,0 +1,350 @@
+package rpc_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"google.golang.org/protobuf/types/known/wrapperspb"
+
+	"github.com/parley-rpc/parley/rpc"
+	"github.com/parley-rpc/parley/transport"
+	"github.com/parley-rpc/parley/transport/frame"
+)
+
+// patientHandler answers when finish is closed, or when its context ends.
+func patientHandler(finish <-chan struct{}, told chan<- error) rpc.Handler {
+	return rpc.UnaryHandler(func(ctx context.Context, in *wrapperspb.StringValue) (*wrapperspb.StringValue, error) {
+		select {
+		case <-rpc.Draining(ctx):
+			told <- ctx.Err()
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+		select {
+		case <-finish:
+			return in, nil
+		case <-ctx.Done():
+			told <- ctx.Err()
+			return nil, ctx.Err()
+		}
+	})
+}
+
+// wantGoAway expects GOAWAY and returns what it says.
+func (p *raw) wantGoAway() frame.GoAway {
+	p.t.Helper()
+	info, err := frame.ParseGoAway(p.want(frame.TypeGoAway, 0).payload)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return info
+}
+
+// wantClose expects the end of the link.
+func (p *raw) wantClose(code transport.CloseCode) {
+	p.t.Helper()
+	_, err := p.read()
+	p.wantCloseError(err, code)
+}
+
+// wantCloseError expects that err is the end of a link, with a code.
+func (p *raw) wantCloseError(err error, code transport.CloseCode) {
+	p.t.Helper()
+	var closed *transport.CloseError
+	if !errors.As(err, &closed) || closed.Code != code {
+		p.t.Fatalf("got %v, want the link closed with %d", err, code)
+	}
+}
+
+// shutdown shuts a server down beside the test, within d.
+func shutdown(srv *rpc.Server, d time.Duration) <-chan error {
+	done := make(chan error, 1)
+	go func() {
+		ctx, cancel := context.WithTimeout(context.Background(), d)
+		defer cancel()
+		done <- srv.Shutdown(ctx)
+	}()
+	return done
+}
+
+func TestShutdownTellsHandlersAndLetsTheirCallsFinish(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		finish, told := make(chan struct{}), make(chan error, 2)
+		p := newPair(t, nil, nil, func(srv *rpc.Server) { register(srv, unary, patientHandler(finish, told)) })
+		call := start(func() ([]string, error) { return talk(context.Background(), p.client, unary, []string{"question"}) })
+		synctest.Wait()
+		done := shutdown(p.srv, time.Minute)
+		if err := <-told; err != nil {
+			t.Errorf("the handler's context has ended: %v", err)
+		}
+		<-time.After(30 * time.Second)
+		if len(done) > 0 {
+			t.Fatal("Shutdown did not wait")
+		}
+		close(finish)
+		if got := <-call; got.err != nil || len(got.texts) != 1 {
+			t.Errorf("the call: %q, %v", got.texts, got.err)
+		}
+		if err := <-done; err != nil {
+			t.Errorf("Shutdown: %v", err)
+		}
+	})
+}
+
+func TestCallsThatAreLeftWhenShutdownEndsFailAsUnavailable(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		told := make(chan error, 2)
+		p := newPair(t, nil, nil, func(srv *rpc.Server) { register(srv, unary, patientHandler(nil, told)) })
+		call := start(func() ([]string, error) { return talk(context.Background(), p.client, unary, []string{"question"}) })
+		synctest.Wait()
+		began := time.Now()
+		if err := <-shutdown(p.srv, time.Minute); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("Shutdown: %v", err)
+		}
+		if took := time.Since(began); took > 62*time.Second {
+			t.Errorf("it took %v", took)
+		}
+		wantError(t, (<-call).err, rpc.CodeUnavailable)
+		if err := <-told; err != nil {
+			t.Errorf("told by cancellation: %v", err)
+		}
+		if err := <-told; !errors.Is(err, context.Canceled) {
+			t.Errorf("in the end: %v", err)
+		}
+	})
+}
+
+func TestCallsThatComeDuringADrainAreSafeToTryElsewhere(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		finish, told := make(chan struct{}), make(chan error, 2)
+		srv := rpc.NewServer()
+		register(srv, unary, patientHandler(finish, told))
+		p := serveRaw(t, srv)
+		p.write(openFrame(1, block(methodField(unary))), dataFrame(1, frame.FlagEnd, encoded(t, "question")))
+		synctest.Wait()
+		done := shutdown(srv, time.Minute)
+		if info := p.wantGoAway(); info.LastStream != 1 || info.Status != 0 {
+			t.Errorf("GOAWAY %+v", info)
+		}
+		p.write(openFrame(3, block(methodField(unary))), dataFrame(3, frame.FlagEnd, encoded(t, "too late")))
+		p.wantReset(3, transport.ResetRefused)
+		close(finish)
+		p.want(frame.TypeData, 1)
+		p.wantStatus(1, rpc.CodeOK)
+		p.wantClose(transport.CloseGoingAway)
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func TestServerThatRestartsSaysSo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		srv := rpc.NewServer(rpc.WithDrain(rpc.Drain{Restart: true}))
+		p := serveRaw(t, srv)
+		synctest.Wait() // it has greeted
+		done := shutdown(srv, time.Minute)
+		p.wantGoAway()
+		p.wantClose(transport.CloseServiceRestart)
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func TestGoodbyesAreSpreadOverTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const clients, spread = 200, 10 * time.Second
+		srv := rpc.NewServer(rpc.WithDrain(rpc.Drain{Spread: spread}))
+		began := make(chan time.Time)
+		type goodbye struct{ after, delay time.Duration }
+		goodbyes := make(chan goodbye, clients)
+		for range clients {
+			p := serveRaw(t, srv)
+			go func() {
+				start := <-began
+				delay := p.wantGoAway().Delay
+				goodbyes <- goodbye{time.Since(start), time.Duration(delay) * time.Millisecond}
+			}()
+		}
+		synctest.Wait()
+		start := time.Now()
+		done := shutdown(srv, time.Minute)
+		var perSecond, delays [10]int
+		for range clients {
+			began <- start
+		}
+		for range clients {
+			g := <-goodbyes
+			if g.after > spread || g.delay > spread {
+				t.Fatalf("told after %v to come back in %v", g.after, g.delay)
+			}
+			perSecond[min(g.after/time.Second, 9)]++
+			delays[min(g.delay/time.Second, 9)]++
+		}
+		for i := range perSecond {
+			if perSecond[i] > clients/4 || delays[i] > clients/4 {
+				t.Errorf("second %d: %d are told, %d are to come back", i, perSecond[i], delays[i])
+			}
+		}
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func TestDrainDoesNotSpreadBeyondHalfOfItsTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		srv := rpc.NewServer(rpc.WithDrain(rpc.Drain{Spread: time.Hour}))
+		for range 20 {
+			serveRaw(t, srv)
+		}
+		began := time.Now()
+		if err := <-shutdown(srv, time.Second); err != nil || time.Since(began) > 600*time.Millisecond {
+			t.Errorf("%v after %v", err, time.Since(began))
+		}
+	})
+}
+
+func TestHandshakesAreRefusedWhileTheServerDrains(t *testing.T) {
+	finish, told := make(chan struct{}), make(chan error, 2)
+	srv := rpc.NewServer(rpc.WithDrain(rpc.Drain{Spread: -1}))
+	arrived, patient := make(chan struct{}), patientHandler(finish, told)
+	register(srv, unary, func(ctx context.Context, s rpc.Stream) error {
+		close(arrived)
+		return patient(ctx, s)
+	})
+	web := httptest.NewServer(srv)
+	defer web.Close()
+	url := "ws" + strings.TrimPrefix(web.URL, "http")
+	conn := dial(t, url)
+	call := start(func() ([]string, error) { return talk(context.Background(), conn, unary, []string{"question"}) })
+	<-arrived
+	done := shutdown(srv, time.Minute)
+	<-told
+	resp, err := http.Get(web.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = resp.Body.Close()
+	if resp.StatusCode != http.StatusServiceUnavailable || resp.Header.Get("Retry-After") != "1" {
+		t.Errorf("%s, Retry-After %q", resp.Status, resp.Header.Get("Retry-After"))
+	}
+	_, err = rpc.Dial(t.Context(), url)
+	wantError(t, err, rpc.CodeUnavailable)
+	close(finish)
+	if got := <-call; got.err != nil {
+		t.Errorf("the call: %v", got.err)
+	}
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+}
+
+func TestConnectionWithoutALinkFinishesItsCallsDuringADrain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		finish, told := make(chan struct{}), make(chan error, 2)
+		srv := rpc.NewServer()
+		register(srv, unary, patientHandler(finish, told))
+		p, hello := serveResumable(t, srv)
+		p.write(openFrame(1, block(methodField(unary))), dataFrame(1, frame.FlagEnd, encoded(t, "question")))
+		synctest.Wait()
+		idle, _ := serveResumable(t, srv)
+		idle.link.Cut()
+		p.link.Cut()
+		synctest.Wait()
+		done := shutdown(srv, time.Minute)
+		<-told
+		close(finish)
+		<-time.After(10 * time.Second)
+		if len(done) > 0 || srv.Connections() != 1 {
+			t.Fatalf("Shutdown did not wait for the client, or waits for the idle one: %d connections", srv.Connections())
+		}
+
+		stranger, _ := linkRaw(t, srv, resumable)
+		if info := stranger.wantGoAway(); rpc.Code(info.Status) != rpc.CodeUnavailable {
+			t.Errorf("GOAWAY %+v", info)
+		}
+		stranger.wantClose(transport.CloseServiceRestart)
+
+		wish := resumable
+		wish.Session, wish.Token, wish.Attempt = hello.Session, hello.Token, 1
+		p, hello = linkRaw(t, srv, wish)
+		if hello.Answer != frame.SessionResumed {
+			t.Fatal("the session was not resumed")
+		}
+		p.wantGoAway()
+		p.want(frame.TypeData, 1)
+		p.wantStatus(1, rpc.CodeOK)
+		p.write(frame.AppendAck(nil, 3))
+		p.wantClose(transport.CloseGoingAway)
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func TestShutdownGoesOnlyAsFarAsItsContextForConnectionsWithoutALink(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		finish, told := make(chan struct{}), make(chan error, 2)
+		srv := rpc.NewServer()
+		register(srv, unary, patientHandler(finish, told))
+		p, _ := serveResumable(t, srv)
+		p.write(openFrame(1, block(methodField(unary))), dataFrame(1, frame.FlagEnd, encoded(t, "question")))
+		synctest.Wait()
+		p.link.Cut()
+		synctest.Wait()
+		close(finish)
+		if err := <-shutdown(srv, 10*time.Second); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("got %v", err)
+		}
+		if srv.Connections() != 0 {
+			t.Errorf("%d connections are left", srv.Connections())
+		}
+	})
+}
+
+func TestShutdownOfAServerWithoutConnectionsReturnsAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		srv := rpc.NewServer()
+		began := time.Now()
+		if err := srv.Shutdown(t.Context()); err != nil || time.Since(began) != 0 {
+			t.Errorf("%v after %v", err, time.Since(began))
+		}
+	})
+}
+
+func TestDrainingOutsideOfCallsNeverHappens(t *testing.T) {
+	if rpc.Draining(t.Context()) != nil {
+		t.Error("there is a channel")
+	}
+}
+
+// stayAlive has the raw peer give signs of life until it is told to stop.
+func (p *raw) stayAlive() (stop func()) {
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		tick := time.NewTicker(5 * time.Second)
+		defer tick.Stop()
+		for {
+			select {
+			case <-tick.C:
+				_ = p.link.WriteMessage([][]byte{frame.Append(nil, frame.Header{Type: frame.TypePong}, make([]byte, frame.PingLen))})
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	return func() {
+		cancel()
+		<-done
+	}
+}

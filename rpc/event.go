@@ -1,0 +1,110 @@
+package rpc
+
+import (
+	"errors"
+	"sync"
+	"sync/atomic"
+
+	"github.com/parley-rpc/parley/transport"
+)
+
+// OnAway has f called when the link of a connection is lost and the connection
+// waits for another: calls go on meanwhile, within their deadlines and what may
+// be kept to be sent. Then OnBack or OnDisconnect follows.
+func OnAway(f func(*Conn)) Option {
+	return endpointOption(func(e *endpoint) { e.onAway = append(e.onAway, f) })
+}
+
+// OnBack has f called when a connection has another link and goes on where it
+// was: nothing was lost, nothing came twice.
+func OnBack(f func(*Conn)) Option {
+	return endpointOption(func(e *endpoint) { e.onBack = append(e.onBack, f) })
+}
+
+// OnGap has f called, ahead of OnDisconnect, when a connection has ended because
+// its link was lost and it could not be resumed: nobody has decided to end it, and
+// what either end had sent last may or may not have reached the other.
+func OnGap(f func(*Conn, error)) Option {
+	return endpointOption(func(e *endpoint) { e.onGap = append(e.onGap, f) })
+}
+
+// events are told to an application one after the other, in the order in which
+// they arose, beside whoever finds them.
+type events struct {
+	mu    sync.Mutex
+	queue []func()
+	busy  bool // somebody tells them
+
+	away, back atomic.Int64 // how often the link was lost, and another was there
+	told       int64        // of both, in turns; of those who tell
+}
+
+// tell has f called behind the events before it. It does not block.
+func (c *Conn) tell(f func()) {
+	q := &c.events
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.queue = append(q.queue, f)
+	if !q.busy {
+		q.busy = true
+		c.e.workers.run(c.tellAll)
+	}
+}
+
+func (c *Conn) tellAll() {
+	<-c.started
+	q := &c.events
+	for {
+		q.mu.Lock()
+		if len(q.queue) == 0 {
+			q.busy, q.queue = false, nil
+			q.mu.Unlock()
+			return
+		}
+		f := q.queue[0]
+		q.queue = q.queue[1:]
+		q.mu.Unlock()
+		f()
+	}
+}
+
+// tellAway tells that the link is lost, tellBack that there is another.
+func (c *Conn) tellAway() {
+	c.events.away.Add(1)
+	c.tell(c.tellLinks)
+}
+
+func (c *Conn) tellBack() {
+	c.events.back.Add(1)
+	c.tell(c.tellLinks)
+}
+
+// tellLinks tells in turns that the connection is away and back. Those who find
+// the one and the other may overtake each other on their way here.
+func (c *Conn) tellLinks() {
+	for q := &c.events; ; q.told++ {
+		hooks, happened := c.e.onAway, q.away.Load()
+		if q.told%2 == 1 {
+			hooks, happened = c.e.onBack, q.back.Load()
+		}
+		if q.told/2 == happened {
+			return
+		}
+		for _, f := range hooks {
+			f(c)
+		}
+	}
+}
+
+// tellEnd tells that the connection has ended.
+func (c *Conn) tellEnd(err error) {
+	var closed *transport.CloseError
+	if errors.As(err, &closed) && (closed.Code == transport.CloseAbnormal || closed.Code == transport.CloseNoStatus) {
+		for _, f := range c.e.onGap {
+			f(c, c.failure(err))
+		}
+	}
+	for _, f := range c.e.onDisconnect {
+		f(c, c.failure(err))
+	}
+}

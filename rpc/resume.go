@@ -1,0 +1,75 @@
+package rpc
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/parley-rpc/parley/transport"
+)
+
+// onLost has a client make another link, on which the connection goes on.
+func (c *Conn) onLost(*transport.Session, error) {
+	loss := c.line.lost(c)
+	c.tellAway()
+	c.e.workers.run(func() {
+		<-c.started
+		if c.resume() {
+			c.line.resumed(c, loss)
+		}
+	})
+}
+
+// resume makes links until the session goes on with one, or has ended. The first
+// is made at once, the others with growing, random delays.
+func (c *Conn) resume() bool {
+	again := c.line.c.credentials != nil // once, when they were refused
+	for failures := 0; ; failures++ {
+		back := backOff
+		link, _, err := c.line.c.link(c.url)
+		if err == nil {
+			err = c.sess.Resume(context.Background(), link) // ends with the session
+		}
+		var closed *transport.CloseError
+		switch {
+		case err == nil:
+			return true
+		case c.sess.Err() != nil:
+			return false
+		case errors.As(err, &closed):
+			back = comebackAfter(closed.Code)
+			err = transportError(err)
+		}
+		refused := CodeOf(err)
+		switch {
+		case refused == CodeUnauthenticated && again:
+			again = false
+		case back == stayClosed, closed == nil && isStatus(err) && !passes(err):
+			// The session is over for good, with that status.
+			_ = c.sess.Close(transport.CloseRefusal+transport.CloseCode(refused), err.Error())
+			return false
+		}
+		if !c.pause(back.delay(failures)) {
+			return false
+		}
+	}
+}
+
+// isStatus tells whether the server, or this end, has decided on a status. An
+// attempt to resume also fails because its link is lost or slow.
+func isStatus(err error) bool {
+	var e *Error
+	return errors.As(err, &e)
+}
+
+// pause waits, and tells whether the connection is still there afterwards.
+func (c *Conn) pause(d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-c.sess.Done():
+		return false
+	}
+}

@@ -1,0 +1,65 @@
+package rpc
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/parley-rpc/parley/transport"
+)
+
+// Resumption bounds how calls outlive the loss of a link. The zero value of a
+// field stands for its default.
+type Resumption struct {
+	// Window is how long a connection is kept whose link was lost; what the other
+	// end says counts if it is shorter. Then its calls fail with CodeUnavailable.
+	// Default 30 s.
+	Window time.Duration
+	// ReplayBytes is how many bytes a connection keeps that the other end has not
+	// acknowledged. When they are that many, Send blocks. Default 1 MiB, at least 64
+	// KiB.
+	ReplayBytes int
+	// MaxAway is how many connections without a link a server keeps. Of more, the
+	// one that has been without for longest ends. Default 10,000.
+	MaxAway int
+	// MaxAwayBytes is how many bytes they keep to be sent, together. Beyond it too
+	// the one that has been without a link for longest ends. Default 256 MiB.
+	MaxAwayBytes int
+}
+
+// WithResumption bounds how calls outlive the loss of a link. MaxAway and
+// MaxAwayBytes concern servers only. It goes before what WithTransport says.
+func WithResumption(r Resumption) Option {
+	return endpointOption(func(e *endpoint) { e.resumption = r })
+}
+
+// WithoutResumption has the calls of a connection fail with CodeUnavailable as
+// soon as its link is lost.
+func WithoutResumption() Option {
+	return endpointOption(func(e *endpoint) { e.resumption = Resumption{Window: -1} })
+}
+
+func (r *Resumption) validate() error {
+	for name, v := range map[string]int{"ReplayBytes": r.ReplayBytes, "MaxAway": r.MaxAway, "MaxAwayBytes": r.MaxAwayBytes} {
+		if v < 0 {
+			return fmt.Errorf("Resumption.%s is negative: %d", name, v)
+		}
+	}
+	return nil
+}
+
+// apply has cfg say the same.
+func (r *Resumption) apply(cfg *transport.Config) {
+	if r.Window != 0 {
+		cfg.ResumeWindow = r.Window
+	}
+	if r.ReplayBytes != 0 {
+		cfg.ReplayLimit = r.ReplayBytes
+	}
+}
+
+// config is what sessions of the endpoint are bounded by.
+func (e *endpoint) config() transport.Config {
+	cfg := e.transport
+	e.resumption.apply(&cfg)
+	return cfg
+}

@@ -1,0 +1,145 @@
+package rpc
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/parley-rpc/parley/transport"
+)
+
+// try is one attempt at a call: a stream on a connection.
+type try struct {
+	conn   *Conn             // nil if there was none
+	st     *transport.Stream // nil if it could not be opened
+	unsent bool              // it could not, for a reason that another connection may not have
+}
+
+// close ends the use of the attempt.
+func (t *try) close() {
+	_ = t.st.Close()
+	t.conn.workDone()
+}
+
+// unseen tells whether the attempt, which has failed, surely did not reach the
+// other end's application.
+func (t *try) unseen() bool {
+	return t.unsent || t.st != nil && t.st.Unseen()
+}
+
+// firstTry opens the call.
+func (s *clientStream) firstTry() error {
+	t := &s.first
+	var err error
+	if t.conn = s.call.Conn; t.conn == nil {
+		t.conn, err = s.client.pick(s.ctx, s.cfg.patience, nil)
+	}
+	if err == nil {
+		err = s.openTry(s.ctx, t)
+	}
+	if err != nil {
+		again, status := s.again(t, err)
+		if !again {
+			return status
+		}
+		t = s.current()
+	}
+	s.call.Conn, s.call.Peer = t.conn, &t.conn.peer
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.at = t
+	return nil
+}
+
+// openTry opens the stream of an attempt.
+func (s *clientStream) openTry(ctx context.Context, t *try) error {
+	if err := ctx.Err(); err != nil {
+		return transportError(err)
+	}
+	block := openBlock{
+		service:  s.call.Method.Service,
+		name:     s.call.Method.Name,
+		alias:    t.conn.aliases.of(s.call.Method),
+		codec:    s.cfg.codec,
+		encoding: s.cfg.compression,
+		metadata: s.call.request, // it has been sent, and changes no more
+	}
+	if deadline, ok := ctx.Deadline(); ok {
+		block.timeout, block.hasLimit = time.Until(deadline), true
+	}
+	b := getBuffer()
+	defer b.put()
+	b.bytes = block.append(b.bytes)
+	t.conn.work.begin()
+	st, err := t.conn.sess.Open(ctx, b.bytes)
+	if err != nil {
+		t.conn.workDone()
+		var closed *transport.CloseError
+		t.unsent = errors.Is(err, transport.ErrDraining) || errors.As(err, &closed)
+		return t.conn.failure(err)
+	}
+	t.st = st
+	return nil
+}
+
+// replay sends on an attempt what was sent before, and makes it the one that
+// counts. It fails if the call has ended meanwhile.
+func (s *clientStream) replay(ctx context.Context, t *try) error {
+	for n := 0; ; n++ {
+		m, ended, err := s.nextKept(t, n)
+		switch {
+		case err != nil:
+			return err
+		case m != nil:
+			err = t.st.Send(ctx, m.bytes, m.options())
+			s.done(m)
+		case ended:
+			err = t.st.CloseSend(ctx, nil)
+		}
+		if err != nil {
+			return s.unfinished(t, err)
+		}
+		if m == nil {
+			return nil
+		}
+	}
+}
+
+// unfinished deals with an error of sending on an attempt: if that has ended with
+// OK the other end wants no more, and the attempt counts. Otherwise it returns the
+// status.
+func (s *clientStream) unfinished(t *try, err error) error {
+	if _, ended := t.st.Trailer(); !ended {
+		return s.failure(t, err)
+	}
+	if status := s.takeEnd(t); status != nil {
+		return status
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.finished {
+		s.at = t
+	}
+	return nil
+}
+
+// nextKept returns message n of those that were sent, to be used until done. Behind
+// the last the attempt counts, and ended says that the end was sent too.
+func (s *clientStream) nextKept(t *try, n int) (m *message, ended bool, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.finished && s.status == nil:
+		return nil, false, ErrFinished
+	case s.finished:
+		return nil, false, s.status
+	case !s.kept.on:
+		return nil, false, Errorf(CodeUnavailable, "more was sent than is kept for another attempt")
+	case n < len(s.kept.messages):
+		s.kept.users++
+		m := s.kept.messages[n]
+		return &m, false, nil
+	}
+	s.at = t
+	return nil, s.kept.ended && s.call.Method.ClientStreams, nil
+}

@@ -1,0 +1,65 @@
+package rpc
+
+import (
+	"context"
+	"net/http"
+	"sync"
+
+	"github.com/parley-rpc/parley/transport"
+	"github.com/parley-rpc/parley/transport/ws"
+)
+
+// visit is one handshake at a server.
+type visit struct {
+	s     *Server
+	r     *http.Request   // as an application may see it
+	base  context.Context // of handlers; nil: nobody has decided on it
+	cause error           // why it was refused, for the log
+	leave func()          // undoes the counting
+}
+
+// admit decides whether a handshake that is in order is served.
+func (v *visit) admit(r *http.Request) *ws.RefusalError {
+	v.r = r
+	addr := v.s.limits.Address(r)
+	if err := v.s.admission.enter(&v.s.limits, addr); err != nil {
+		no := refuse(err)
+		// A quota is no verdict on the client: a page too may come back.
+		no.Code = transport.CloseRefusal + transport.CloseCode(CodeUnavailable)
+		return no
+	}
+	v.leave = sync.OnceFunc(func() { v.s.admission.leave(addr) })
+	var no *ws.RefusalError
+	v.base, no, v.cause = v.s.identify(r)
+	return no
+}
+
+// serve upgrades the request and starts a connection.
+func (v *visit) serve(w http.ResponseWriter, r *http.Request) error {
+	v.leave = func() {}
+	served := false
+	defer func() {
+		if !served {
+			v.leave() // also when the authentication panics
+		}
+	}()
+	up := v.s.upgrader
+	up.Admit = v.admit
+	link, err := up.Upgrade(w, r)
+	if err != nil {
+		return err
+	}
+	served = true
+	c := &Conn{base: v.base, peer: Peer{
+		Addr:      link.RemoteAddr(),
+		LocalAddr: link.LocalAddr(),
+		TLS:       link.TLS(),
+		Protocol:  link.Subprotocol(),
+		Header:    v.r.Header,
+	}}
+	if v.base != nil {
+		c.principal = Principal(v.base)
+		c.nobody = c.principal == ""
+	}
+	return v.s.startConn(c, &countedLink{link, v.leave}, transport.Acceptor)
+}
