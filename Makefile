@@ -2,6 +2,12 @@
 # What gets built goes to bin/ and .out/, which git ignores.
 
 FUZZTIME    ?= 30s
+CUTS        ?= 2000
+KILLS       ?= 5
+SEED        ?= 0
+SECONDS     ?= 120
+CONNS       ?= 5000
+HOLD        ?= 1m
 COUNT       ?= 6
 MIN_COVERAGE = 85
 
@@ -15,7 +21,7 @@ NESTED  := $(filter-out ., $(MODULES))
 
 PROTOS = $(sort $(patsubst proto/%, %, $(shell find proto -name '*.proto')))
 
-.PHONY: help demo test lint generate check fuzz bench-micro clean plugins
+.PHONY: help demo test lint generate check fuzz chaos soak nginx crowd attack bench-micro clean plugins
 .PHONY: check-generated check-tidy check-format check-proto check-text
 
 help: ## print this list
@@ -50,6 +56,23 @@ fuzz: ## run every fuzz target for FUZZTIME (30s) each
 		awk '/^Fuzz/ { name[++n] = $$1 } /^ok/ { for (i = 1; i <= n; i++) print $$2, name[i]; n = 0 }' $(CURDIR)/.out/fuzz.txt | \
 		while read -r pkg name; do echo "$$name in $$pkg"; \
 			go test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x $$pkg </dev/null || exit 1; done); done
+
+chaos: ## break CUTS (2000) links under load and kill KILLS (5) servers: no message lost, twice or out of order; SEED repeats
+	go run ./tests/chaos -cuts $(CUTS) -kills $(KILLS) -seed $(SEED)
+
+soak: ## have connections come and go for SECONDS (120): memory and goroutines at the end equal the start
+	go run ./tests/soak -seconds $(SECONDS) -seed $(SEED)
+
+nginx: ## run nginx in front of a server: upgrade, timeouts, reloads; installs it from Debian if it is missing
+	@command -v nginx >/dev/null || { apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
+		apt-get install -y -qq --no-install-recommends nginx-light >/dev/null; }
+	go run ./tests/nginx -seed $(SEED)
+
+crowd: ## open CONNS (5000) connections at once, with a call each: all alive after HOLD (1m)
+	go run ./tests/crowd -conns $(CONNS) -hold $(HOLD)
+
+attack: ## attack a server in many ways, with figures; fails where a client that behaves well waits over 3 times as long
+	go run ./tests/attack
 
 bench-micro: ## run the packages' own benchmarks, COUNT (6) times
 	@mkdir -p .out

@@ -84,6 +84,7 @@ var floors = []struct {
 	{"codegen", []string{protobuf}},
 	{"docs", nil}, // tests of what the documents say
 	{"examples", []string{module + "/transport", module + "/rpc", module + "/gen", gorilla, protobuf, xsync}},
+	{"tests", []string{module + "/transport", module + "/rpc", module + "/gen", gorilla, protobuf, xsync}},
 }
 
 // TestImportsGoDownOnly fails also for a dependency of a dependency.

@@ -1,0 +1,81 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"google.golang.org/protobuf/types/known/wrapperspb"
+
+	"github.com/parley-rpc/parley/rpc"
+	"github.com/parley-rpc/parley/tests/internal/rig"
+)
+
+// serveVariable has this program be the server at the address that is its value.
+const serveVariable = "PARLEY_ATTACK_SERVE"
+
+// The methods of the server.
+var (
+	echo = &rpc.Method{Service: "parley.tests.v1.TargetService", Name: "Echo"}
+	pour = &rpc.Method{Service: "parley.tests.v1.TargetService", Name: "Pour", ServerStreams: true}
+	take = &rpc.Method{Service: "parley.tests.v1.TargetService", Name: "Take", ClientStreams: true}
+)
+
+func giveBack(_ context.Context, m *wrapperspb.BytesValue) (*wrapperspb.BytesValue, error) {
+	return m, nil
+}
+
+// pourAll sends without end.
+func pourAll(_ context.Context, _ *wrapperspb.BytesValue, out rpc.Sender[wrapperspb.BytesValue]) error {
+	m := wrapperspb.Bytes(make([]byte, 32<<10))
+	for {
+		if err := out.Send(m); err != nil {
+			return err
+		}
+	}
+}
+
+// takeAll waits for messages.
+func takeAll(_ context.Context, in rpc.Receiver[wrapperspb.BytesValue]) (*wrapperspb.BytesValue, error) {
+	for _, err := range in.All() {
+		if err != nil {
+			return nil, err
+		}
+	}
+	return new(wrapperspb.BytesValue), nil
+}
+
+// handshakeTimeout is how long an HTTP request may take to arrive.
+const handshakeTimeout = 2 * time.Second
+
+// serve is the server that is attacked: all limits are the defaults. It ends when in
+// does.
+func serve(addr string, in io.Reader, out io.Writer) error {
+	ln, err := net.Listen("tcp", addr)
+	if err != nil {
+		return err
+	}
+	srv := rpc.NewServer(rpc.WithLogger(slog.New(slog.DiscardHandler)))
+	srv.Register(&rpc.Service{Name: echo.Service, Methods: []rpc.ServiceMethod{
+		{Method: echo, Handler: rpc.UnaryHandler(giveBack)},
+		{Method: pour, Handler: rpc.ServerStreamHandler(pourAll)},
+		{Method: take, Handler: rpc.ClientStreamHandler(takeAll)},
+	}})
+	mux := http.NewServeMux()
+	mux.Handle(rig.Path, srv)
+	web := &http.Server{Handler: mux, ReadHeaderTimeout: handshakeTimeout}
+	go func() {
+		_, _ = io.Copy(io.Discard, in) // ends with the parent
+		_ = web.Close()                // so that the process ends
+	}()
+	fmt.Fprintln(out, ln.Addr())
+	if err := web.Serve(ln); !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return srv.Close()
+}

@@ -1,0 +1,107 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"google.golang.org/protobuf/types/known/wrapperspb"
+
+	"github.com/parley-rpc/parley/rpc"
+	"github.com/parley-rpc/parley/tests/internal/rig"
+)
+
+// dialling is how many connections are being made at the same time.
+const dialling = 64
+
+// guest is a client with a call that stays open.
+type guest struct {
+	client *rpc.Client
+	call   rpc.Stream
+}
+
+// guests are all of them.
+type guests struct {
+	away atomic.Int64 // links lost
+
+	mu  sync.Mutex
+	all []guest
+}
+
+// come opens n connections, with a call on each.
+func (gs *guests) come(ctx context.Context, n int, addr string) error {
+	return each(n, func(int) error {
+		c := rpc.NewClient("ws://"+addr+rig.Path, rpc.OnAway(func(*rpc.Conn) { gs.away.Add(1) }))
+		s, err := c.Open(ctx, echo)
+		gs.mu.Lock()
+		gs.all = append(gs.all, guest{c, s})
+		gs.mu.Unlock()
+		if err != nil {
+			return err
+		}
+		return ask(s)
+	})
+}
+
+// ask has each call exchange a message.
+func (gs *guests) ask() error {
+	return each(len(gs.all), func(i int) error { return ask(gs.all[i].call) })
+}
+
+// leave ends all calls and connections.
+func (gs *guests) leave() error {
+	all := gs.all
+	gs.all = nil
+	return each(len(all), func(i int) error {
+		g := all[i]
+		if g.call == nil {
+			return g.client.Close()
+		}
+		err := g.call.CloseSend()
+		if end := g.call.Recv(new(wrapperspb.UInt64Value)); rpc.CodeOf(err) != rpc.CodeOK || !isEnd(end) {
+			err = errors.Join(err, fmt.Errorf("the call ended with: %w", end))
+		}
+		return errors.Join(err, g.client.Close())
+	})
+}
+
+// each calls f for 0 to n-1, several at a time, and returns the first error.
+func each(n int, f func(int) error) error {
+	var next atomic.Int64
+	var mu sync.Mutex
+	var first error
+	var workers sync.WaitGroup
+	for range min(n, dialling) {
+		workers.Go(func() {
+			for i := next.Add(1) - 1; i < int64(n); i = next.Add(1) - 1 {
+				if err := f(int(i)); err != nil {
+					mu.Lock()
+					if first == nil {
+						first = err
+					}
+					mu.Unlock()
+				}
+			}
+		})
+	}
+	workers.Wait()
+	return first
+}
+
+func ask(s rpc.Stream) error {
+	want := uint64(time.Now().UnixNano())
+	if err := s.Send(wrapperspb.UInt64(want)); err != nil {
+		return err
+	}
+	m := new(wrapperspb.UInt64Value)
+	if err := s.Recv(m); err != nil {
+		return err
+	}
+	if m.Value != want {
+		return fmt.Errorf("asked %d, got %d", want, m.Value)
+	}
+	return nil
+}

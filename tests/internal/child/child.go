@@ -1,0 +1,73 @@
+// Package child runs a program of the tests as a child process of its own, so that
+// it can be killed, or measured.
+package child
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"strings"
+)
+
+// Process is a child process.
+type Process struct {
+	// Ready is the line that the child printed first.
+	Ready string
+
+	cmd *exec.Cmd
+	in  io.Closer
+	out *bufio.Reader
+}
+
+// Start runs this program again, with a variable of its environment set, and waits
+// for its first line. The child has to end when its standard input does, so that it
+// does not outlive a parent that was killed.
+func Start(variable, value string) (*Process, error) {
+	program, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	cmd := exec.Command(program)
+	cmd.Env = append(os.Environ(), variable+"="+value)
+	cmd.Stderr = os.Stderr
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		return nil, err
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	if err := cmd.Start(); err != nil {
+		return nil, err
+	}
+	p := &Process{cmd: cmd, in: in, out: bufio.NewReader(out)}
+	line, err := p.out.ReadString('\n')
+	if err != nil {
+		p.Kill()
+		return nil, fmt.Errorf("the child process did not say that it is ready: %w", err)
+	}
+	p.Ready = strings.TrimSpace(line)
+	return p, nil
+}
+
+// PID is its process id.
+func (p *Process) PID() int { return p.cmd.Process.Pid }
+
+// End ends the process by the end of its standard input, and returns what it prints
+// then.
+func (p *Process) End() string {
+	_ = p.in.Close()             // fails if it is gone already
+	said, _ := io.ReadAll(p.out) // up to its end
+	_ = p.cmd.Wait()             // what went wrong it has said
+	return string(said)
+}
+
+// Kill ends the process without a chance to take leave, and waits until it is gone.
+func (p *Process) Kill() {
+	_ = p.cmd.Process.Kill() // fails if it is gone already
+	_ = p.cmd.Wait()         // tells that it was killed
+	_ = p.in.Close()         // has been closed by Wait
+}

@@ -1,0 +1,163 @@
+package faulty
+
+import (
+	"net"
+	"sync"
+	"time"
+)
+
+// conn is a connection through the proxy: a socket on each side.
+type conn struct {
+	proxy          *Proxy
+	client, server *net.TCPConn
+	ended          chan struct{} // closed by close
+	once           sync.Once
+
+	mu    sync.Mutex
+	plan  *plan
+	ahead int64 // bytes to be forwarded in the plan's direction before it happens
+	drops [2]bool
+	late  [2]time.Duration
+}
+
+func newConn(p *Proxy, client, server *net.TCPConn) *conn {
+	return &conn{proxy: p, client: client, server: server, ended: make(chan struct{})}
+}
+
+// expect has a fault happen.
+func (c *conn) expect(p plan) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.plan, c.ahead = &p, p.after
+}
+
+// run forwards until both sides have ended.
+func (c *conn) run() {
+	var upward sync.WaitGroup
+	upward.Go(func() { c.pump(c.server, c.client, up) })
+	c.pump(c.client, c.server, down)
+	upward.Wait()
+	c.close()
+}
+
+// close ends both sides.
+func (c *conn) close() {
+	c.once.Do(func() {
+		close(c.ended)
+		_ = c.client.Close()
+		_ = c.server.Close()
+	})
+}
+
+// pump forwards one direction.
+func (c *conn) pump(dst, src *net.TCPConn, d direction) {
+	buf := make([]byte, 16<<10)
+	for {
+		n, err := src.Read(buf)
+		c.pass(dst, buf[:n], d)
+		if err != nil {
+			break
+		}
+	}
+	c.mu.Lock()
+	dropped := c.drops[d]
+	c.mu.Unlock()
+	if !dropped {
+		_ = dst.CloseWrite() // fails if the other side is gone
+	}
+}
+
+// pass forwards data up to where a fault is due, lets it happen, and goes on with
+// the rest.
+func (c *conn) pass(dst *net.TCPConn, data []byte, d direction) {
+	for {
+		part, due := c.take(data, d)
+		c.write(dst, part, d)
+		data = data[len(part):]
+		if due != nil && c.proxy.happens(c, due.kind) {
+			c.strike(due)
+		}
+		if len(data) == 0 {
+			return
+		}
+	}
+}
+
+// take returns how much of data passes before the next fault, and that fault if it
+// is reached.
+func (c *conn) take(data []byte, d direction) (part []byte, due *plan) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.plan == nil || c.plan.direction != d {
+		return data, nil
+	}
+	if int64(len(data)) < c.ahead {
+		c.ahead -= int64(len(data))
+		return data, nil
+	}
+	part, due = data[:c.ahead], c.plan
+	c.plan = nil
+	return part, due
+}
+
+func (c *conn) write(dst *net.TCPConn, data []byte, d direction) {
+	c.mu.Lock()
+	dropped, late := c.drops[d], c.late[d]
+	c.mu.Unlock()
+	if dropped || len(data) == 0 {
+		return
+	}
+	c.wait(late)
+	n, err := dst.Write(data)
+	c.proxy.bytes.Add(int64(n))
+	if err == nil {
+		return
+	}
+	c.mu.Lock()
+	half := c.drops[0] || c.drops[1]
+	if half {
+		c.drops[d] = true // the sender is not told, as its packets get no answer
+	}
+	c.mu.Unlock()
+	if !half {
+		c.close()
+	}
+}
+
+// wait ends early with the connection.
+func (c *conn) wait(d time.Duration) {
+	if d == 0 {
+		return
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-c.ended:
+	}
+}
+
+// strike has a fault happen, on the goroutine of its direction.
+func (c *conn) strike(p *plan) {
+	switch p.kind {
+	case Cut:
+		c.close()
+	case Reset:
+		_ = c.client.SetLinger(0)
+		_ = c.server.SetLinger(0)
+		c.close()
+	case HalfOpen, BlackHole:
+		c.mu.Lock()
+		c.drops[p.direction] = true
+		if p.kind == BlackHole {
+			c.drops[1-p.direction] = true
+		}
+		c.mu.Unlock()
+	case Stall:
+		c.wait(p.pause)
+	case Delay:
+		c.mu.Lock()
+		c.late[p.direction] = p.pause
+		c.mu.Unlock()
+	}
+}

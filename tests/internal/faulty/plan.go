@@ -1,0 +1,83 @@
+package faulty
+
+import (
+	"math/rand/v2"
+	"time"
+)
+
+// Kind is a kind of fault.
+type Kind int
+
+const (
+	// Cut ends both directions in good order (FIN): what was forwarded arrives.
+	Cut Kind = iota
+	// Reset ends both with RST, which may destroy on the way what was forwarded.
+	Reset
+	// HalfOpen drops one direction from that byte on, the end of the connection
+	// included. The other direction goes on.
+	HalfOpen
+	// BlackHole drops both directions.
+	BlackHole
+	// Stall has one direction stand still for a while; then it goes on.
+	Stall
+	// Delay has each read of one direction forwarded a little late from then on.
+	Delay
+
+	kinds
+)
+
+func (k Kind) String() string {
+	return [kinds]string{"cut", "reset", "half-open", "black hole", "stall", "delay"}[k]
+}
+
+// breaks tells whether a connection does not live on.
+func (k Kind) breaks() bool { return k < Stall }
+
+// direction is where bytes go.
+type direction int
+
+const (
+	down direction = iota // from the server to the client
+	up
+)
+
+// plan is the next fault of a connection.
+type plan struct {
+	kind      Kind
+	direction direction
+	after     int64         // bytes of that direction from the time of the plan on
+	pause     time.Duration // of a stall or a delay
+}
+
+// The mix of kinds, in percent. Those that are not noticed at once are rarer: each
+// takes seconds.
+var mix = [kinds]int{Cut: 36, Reset: 26, HalfOpen: 8, BlackHole: 4, Stall: 10, Delay: 16}
+
+// greeting is about where the HTTP upgrade and the greetings of a session end.
+const greeting = 700
+
+// draw makes a plan. A part of them concerns the handshake, and the others any byte
+// of the next most bytes, all orders of magnitude alike.
+func draw(r *rand.Rand, most int64) plan {
+	p := plan{direction: direction(r.IntN(2))}
+	for n := r.IntN(100); n >= mix[p.kind]; p.kind++ {
+		n -= mix[p.kind]
+	}
+	switch {
+	case r.IntN(5) == 0:
+		p.after = r.Int64N(greeting)
+	default:
+		p.after = greeting + r.Int64N(most>>r.IntN(8)+1)
+	}
+	switch p.kind {
+	case Stall:
+		p.pause = 50*time.Millisecond + rand64(r, 3*time.Second)
+	case Delay:
+		p.pause = rand64(r, 10*time.Millisecond)
+	}
+	return p
+}
+
+func rand64(r *rand.Rand, below time.Duration) time.Duration {
+	return time.Duration(r.Int64N(int64(below)))
+}

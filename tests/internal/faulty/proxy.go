@@ -1,0 +1,164 @@
+package faulty
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Proxy forwards TCP connections to a target.
+type Proxy struct {
+	target string
+	ln     net.Listener
+	most   int64 // bytes before a fault
+	bytes  atomic.Int64
+	wg     sync.WaitGroup
+
+	mu     sync.Mutex
+	rand   *rand.Rand
+	conns  map[*conn]struct{}
+	left   int // faults to come that break a connection
+	spent  chan struct{}
+	counts [kinds]int
+	closed bool
+}
+
+// Listen starts a proxy on a free port of the loopback interface. Until Arm it
+// breaks nothing. Faults come after most bytes of a direction, or earlier.
+func Listen(target string, seed uint64, most int64) (*Proxy, error) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, err
+	}
+	p := &Proxy{
+		target: target,
+		ln:     ln,
+		most:   most,
+		rand:   rand.New(rand.NewPCG(seed, 1)),
+		conns:  make(map[*conn]struct{}),
+	}
+	p.wg.Go(p.serve)
+	return p, nil
+}
+
+// Addr is where the proxy listens.
+func (p *Proxy) Addr() string { return p.ln.Addr().String() }
+
+// Arm has so many connections broken, those that are there first of all. The
+// channel is closed when that has been done; afterwards nothing is broken.
+func (p *Proxy) Arm(faults int) (spent <-chan struct{}) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.left = faults
+	p.spent = make(chan struct{})
+	for c := range p.conns {
+		p.planFor(c)
+	}
+	return p.spent
+}
+
+// planFor draws the next fault of a connection. mu is held.
+func (p *Proxy) planFor(c *conn) {
+	if p.left > 0 {
+		c.expect(draw(p.rand, p.most))
+	}
+}
+
+// happens books a fault, unless there have been enough, and plans what comes after
+// one that the connection survives.
+func (p *Proxy) happens(c *conn, k Kind) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.left == 0 || p.closed {
+		return false
+	}
+	p.counts[k]++
+	if !k.breaks() {
+		p.planFor(c)
+		return true
+	}
+	if p.left--; p.left == 0 {
+		close(p.spent)
+	}
+	return true
+}
+
+// Broken is how many connections were broken so far.
+func (p *Proxy) Broken() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.broken()
+}
+
+func (p *Proxy) broken() (n int) {
+	for k, count := range p.counts {
+		if Kind(k).breaks() {
+			n += count
+		}
+	}
+	return n
+}
+
+// Bytes is how many bytes were forwarded, both directions together.
+func (p *Proxy) Bytes() int64 { return p.bytes.Load() }
+
+// Report says in one line what was broken.
+func (p *Proxy) Report() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var s strings.Builder
+	fmt.Fprintf(&s, "%d links broken:", p.broken())
+	for k, count := range p.counts {
+		fmt.Fprintf(&s, " %s %d", Kind(k), count)
+	}
+	return s.String()
+}
+
+// Close ends all connections and returns when no goroutine is left.
+func (p *Proxy) Close() {
+	_ = p.ln.Close() // ends serve; there is nothing to lose
+	p.mu.Lock()
+	p.closed = true
+	for c := range p.conns {
+		c.close()
+	}
+	p.mu.Unlock()
+	p.wg.Wait()
+}
+
+func (p *Proxy) serve() {
+	for {
+		client, err := p.ln.Accept()
+		if err != nil {
+			return
+		}
+		p.wg.Go(func() { p.forward(client) })
+	}
+}
+
+// dialTimeout bounds the connection to a target that does not answer.
+const dialTimeout = 5 * time.Second
+
+func (p *Proxy) forward(client net.Conn) {
+	server, err := net.DialTimeout("tcp", p.target, dialTimeout)
+	if err != nil {
+		_ = client.Close() // as a target does that refuses connections
+		return
+	}
+	c := newConn(p, client.(*net.TCPConn), server.(*net.TCPConn))
+	p.mu.Lock()
+	if p.closed {
+		c.close()
+	}
+	p.conns[c] = struct{}{}
+	p.planFor(c)
+	p.mu.Unlock()
+	c.run()
+	p.mu.Lock()
+	delete(p.conns, c)
+	p.mu.Unlock()
+}

@@ -1,0 +1,189 @@
+package load
+
+import (
+	"fmt"
+	"hash/crc32"
+	"sync"
+)
+
+// Book counts the messages of calls whose two ends are in this process. Its mutex
+// comes before those of its entries.
+type Book struct {
+	// Strict has a handler that runs for a call which is over counted as a
+	// duplicate. It is for loads in which no call is given up.
+	Strict bool
+
+	mu     sync.Mutex
+	last   uint64 // id of a call
+	calls  map[uint64]*entry
+	totals Totals
+	errs   []error // the first failures
+}
+
+// Totals is what a Book has counted of calls that are over.
+type Totals struct {
+	Calls      [kinds]int // that ended with OK
+	GivenUp    int        // canceled, or past their deadline, on purpose
+	Orphaned   int        // that ended with their connection, where it may go
+	Failed     int
+	Messages   int
+	Lost       int
+	Duplicated int
+	Reordered  int
+	Damaged    int // whose checksum is wrong
+}
+
+// NewBook returns an empty book.
+func NewBook() *Book { return &Book{calls: make(map[uint64]*entry)} }
+
+// Totals returns what was counted so far.
+func (b *Book) Totals() Totals {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.totals
+}
+
+// Failures returns the first errors of calls that failed.
+func (b *Book) Failures() []error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.errs
+}
+
+// Pending describes the calls that are not over.
+func (b *Book) Pending() (all []string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, e := range b.calls {
+		e.mu.Lock()
+		all = append(all, e.describe())
+		e.mu.Unlock()
+	}
+	return all
+}
+
+// open starts the entry of a call.
+func (b *Book) open(kind Kind, from string) *entry {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.last++
+	e := &entry{id: b.last, kind: kind, from: from}
+	b.calls[e.id] = e
+	return e
+}
+
+// serve finds the entry of a call that reaches a handler.
+func (b *Book) serve(id uint64) *entry {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	e := b.calls[id]
+	if e == nil {
+		if b.Strict {
+			b.totals.Duplicated++
+		}
+		return &entry{id: id}
+	}
+	return e
+}
+
+// close books a call that is over.
+func (b *Book) close(e *entry, o outcome) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	delete(b.calls, e.id)
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	t := &b.totals
+	for _, l := range e.lanes {
+		t.Messages += l.got
+		t.Duplicated += l.duplicated
+		t.Reordered += l.reordered
+		t.Damaged += l.damaged
+	}
+	switch {
+	case o.err == nil:
+		t.Calls[e.kind]++
+		for _, l := range e.lanes {
+			t.Lost += l.sent - len(l.seen)
+		}
+	case o.wanted:
+		t.GivenUp++
+	case o.orphaned:
+		t.Orphaned++
+	default:
+		t.Failed++
+		if len(b.errs) < mostFailures {
+			b.errs = append(b.errs, fmt.Errorf("%s: %w", e.describe(), o.err))
+		}
+	}
+}
+
+// mostFailures is how many errors are kept.
+const mostFailures = 10
+
+// outcome is how a call ended.
+type outcome struct {
+	err      error
+	wanted   bool // this call was meant to end with an error
+	orphaned bool // its connection has gone, as was to be expected
+}
+
+// lane is one direction of a call.
+type lane struct {
+	sent       int // messages handed over
+	got        int
+	seen       map[uint32]struct{}
+	highest    uint32
+	duplicated int
+	reordered  int
+	damaged    int
+}
+
+// entry is what is known of a call at both of its ends.
+type entry struct {
+	id   uint64
+	kind Kind
+	from string
+
+	mu    sync.Mutex
+	lanes [2]lane // answers, requests
+}
+
+// describe says how far the call is; mu is held.
+func (e *entry) describe() string {
+	return fmt.Sprintf("call %d (%s by the %s; requests %d sent, %d received; answers %d sent, %d received)",
+		e.id, e.kind, e.from, e.lanes[request].sent, e.lanes[request].got, e.lanes[answer].sent, e.lanes[answer].got)
+}
+
+// sent counts a message that was handed over.
+func (e *entry) sent(d direction) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.lanes[d].sent++
+}
+
+// received counts a message that came.
+func (e *entry) received(d direction, m message) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	l := &e.lanes[d]
+	l.got++
+	if !m.whole || m.call != e.id || m.direction != d {
+		l.damaged++
+		return
+	}
+	if l.seen == nil {
+		l.seen = make(map[uint32]struct{})
+	}
+	if _, ok := l.seen[m.number]; ok {
+		l.duplicated++
+		return
+	}
+	l.seen[m.number] = struct{}{}
+	if len(l.seen) > 1 && m.number < l.highest {
+		l.reordered++
+	}
+	l.highest = max(l.highest, m.number)
+}
+
+var table = crc32.MakeTable(crc32.Castagnoli)

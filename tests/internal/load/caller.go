@@ -1,0 +1,176 @@
+package load
+
+import (
+	"context"
+	"errors"
+	"io"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"github.com/parley-rpc/parley/rpc"
+)
+
+// Caller makes calls, one after the other.
+type Caller struct {
+	Conn rpc.Caller
+	Book *Book
+	Rand *rand.Rand
+	From string // which end this is, for people
+
+	// Timeout bounds each call. One that takes longer has failed.
+	Timeout time.Duration
+	// GiveUp is the share of calls, in percent, that are canceled or run into a
+	// deadline after a random time.
+	GiveUp int
+	// Gone, if it is set, tells whether the connection has gone, and that it may. Calls
+	// that end with it have not failed.
+	Gone func() bool
+	// Pace is up to how long a sender of a stream rests between messages.
+	Pace time.Duration
+}
+
+// Run makes calls until stop is closed, and finishes the one under way. It ends
+// early with ctx and with the connection.
+func (c *Caller) Run(ctx context.Context, stop <-chan struct{}) {
+	for c.Gone == nil || !c.Gone() {
+		select {
+		case <-stop:
+			return
+		case <-ctx.Done():
+			return
+		default:
+			_ = c.Call(ctx, Kind(c.Rand.IntN(int(kinds)))) // the book has it
+		}
+	}
+}
+
+// Call makes one call and returns its status.
+func (c *Caller) Call(ctx context.Context, kind Kind) error {
+	e := c.Book.open(kind, c.From)
+	ctx, cancel := context.WithTimeout(ctx, c.Timeout)
+	defer cancel()
+	wanted := c.Rand.IntN(100) < c.GiveUp
+	opts := []rpc.CallOption{rpc.WithWaitForReady()}
+	if wanted {
+		after := time.Duration(c.Rand.Int64N(int64(200 * time.Millisecond)))
+		if c.Rand.IntN(2) == 0 {
+			defer time.AfterFunc(after, cancel).Stop()
+		} else {
+			opts = append(opts, rpc.WithTimeout(after+time.Millisecond))
+		}
+	}
+	err := c.dispatch(ctx, e, opts)
+	code := rpc.CodeOf(err)
+	c.Book.close(e, outcome{
+		err:      err,
+		wanted:   wanted && (code == rpc.CodeCanceled || code == rpc.CodeDeadlineExceeded),
+		orphaned: c.Gone != nil && (code == rpc.CodeCanceled || code == rpc.CodeUnavailable),
+	})
+	return err
+}
+
+func (c *Caller) dispatch(ctx context.Context, e *entry, opts []rpc.CallOption) error {
+	switch e.kind {
+	case Unary:
+		return c.unary(ctx, e, opts)
+	case ServerStream:
+		return c.serverStream(ctx, e, opts)
+	case ClientStream:
+		return c.clientStream(ctx, e, opts)
+	default:
+		return c.bidi(ctx, e, opts)
+	}
+}
+
+// ask counts the request with a number, and makes it.
+func (c *Caller) ask(e *entry, number, answers int) *bytesValue {
+	e.sent(request)
+	m := message{direction: request, call: e.id, number: uint32(number), answers: uint32(answers)}
+	return m.encode(size(c.Rand))
+}
+
+// count draws how many messages a stream has: mostly few.
+func (c *Caller) count() int { return 1 + c.Rand.IntN(128>>c.Rand.IntN(6)) }
+
+func (c *Caller) unary(ctx context.Context, e *entry, opts []rpc.CallOption) error {
+	res, err := rpc.CallUnary[bytesValue, bytesValue](ctx, c.Conn, methods[Unary], c.ask(e, 0, 1), opts...)
+	if err == nil {
+		e.received(answer, decode(res))
+	}
+	return err
+}
+
+func (c *Caller) serverStream(ctx context.Context, e *entry, opts []rpc.CallOption) error {
+	in, err := rpc.CallServerStream[bytesValue, bytesValue](ctx, c.Conn, methods[ServerStream], c.ask(e, 0, c.count()), opts...)
+	if err != nil {
+		return err
+	}
+	defer in.Close() //nolint:errcheck // Recv tells the status
+	return e.takeAnswers(in.Recv)
+}
+
+// takeAnswers receives up to the end.
+func (e *entry) takeAnswers(recv func() (*bytesValue, error)) error {
+	for {
+		v, err := recv()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		e.received(answer, decode(v))
+	}
+}
+
+// sendAll sends the requests of a stream.
+func (c *Caller) sendAll(e *entry, answers int, send func(*bytesValue) error) error {
+	for i := range c.count() {
+		if err := send(c.ask(e, i, answers)); err != nil {
+			return err
+		}
+		if c.Pace > 0 && c.Rand.IntN(4) == 0 {
+			time.Sleep(time.Duration(c.Rand.Int64N(int64(c.Pace))))
+		}
+	}
+	return nil
+}
+
+func (c *Caller) clientStream(ctx context.Context, e *entry, opts []rpc.CallOption) error {
+	out, err := rpc.CallClientStream[bytesValue, bytesValue](ctx, c.Conn, methods[ClientStream], opts...)
+	if err != nil {
+		return err
+	}
+	defer out.Close() //nolint:errcheck // Send and CloseAndRecv tell the status
+	if err := c.sendAll(e, 1, out.Send); err != nil {
+		return err
+	}
+	res, err := out.CloseAndRecv()
+	if err == nil {
+		e.received(answer, decode(res))
+	}
+	return err
+}
+
+func (c *Caller) bidi(ctx context.Context, e *entry, opts []rpc.CallOption) error {
+	both, err := rpc.CallBidi[bytesValue, bytesValue](ctx, c.Conn, methods[Bidi], opts...)
+	if err != nil {
+		return err
+	}
+	defer both.Close() //nolint:errcheck // Send and Recv tell the status
+	answers := c.count()
+	var sending sync.WaitGroup
+	var failed error
+	sending.Go(func() {
+		if failed = c.sendAll(e, answers, both.Send); failed == nil {
+			failed = both.CloseSend()
+		}
+	})
+	err = e.takeAnswers(both.Recv)
+	if err != nil {
+		_ = both.Close() // so that Send does not wait
+	}
+	sending.Wait()
+	return errors.Join(err, failed)
+}

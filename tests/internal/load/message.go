@@ -1,0 +1,80 @@
+package load
+
+import (
+	"encoding/binary"
+	"hash/crc32"
+	"math/rand/v2"
+
+	"google.golang.org/protobuf/types/known/wrapperspb"
+)
+
+// direction of a message within its call.
+type direction byte
+
+const (
+	answer direction = iota
+	request
+)
+
+// message is what a message of a load says:
+//
+//	direction 1 | call 8 | number 4 | answers 4 | filling | CRC-32C 4
+type message struct {
+	direction direction
+	call      uint64
+	number    uint32 // from 0, within call and direction
+	answers   uint32 // how many the caller wants, where the kind of call leaves that open
+	whole     bool   // its checksum is right
+}
+
+// The sizes of messages in bytes.
+const (
+	headSize   = 17
+	sumSize    = 4
+	mostSize   = 48 << 10
+	rarelySize = 300 << 10
+)
+
+// size draws the size of a message: all orders of magnitude alike, and now and then
+// one that takes many frames.
+func size(r *rand.Rand) int {
+	if r.IntN(200) == 0 {
+		return rarelySize
+	}
+	return headSize + sumSize + r.IntN(mostSize>>r.IntN(11))
+}
+
+// encode makes the message with a size in bytes.
+func (m message) encode(size int) *wrapperspb.BytesValue {
+	b := make([]byte, size)
+	b[0] = byte(m.direction)
+	binary.BigEndian.PutUint64(b[1:], m.call)
+	binary.BigEndian.PutUint32(b[9:], m.number)
+	binary.BigEndian.PutUint32(b[13:], m.answers)
+	filling := b[headSize : size-sumSize]
+	x := m.call<<20 + uint64(m.number) + uint64(m.direction)<<63 | 1
+	for i := range filling {
+		x ^= x << 13
+		x ^= x >> 7
+		x ^= x << 17
+		filling[i] = byte(x)
+	}
+	binary.BigEndian.PutUint32(b[size-sumSize:], crc32.Checksum(b[:size-sumSize], table))
+	return wrapperspb.Bytes(b)
+}
+
+// decode reads a message.
+func decode(v *wrapperspb.BytesValue) (m message) {
+	b := v.GetValue()
+	if len(b) < headSize+sumSize {
+		return message{}
+	}
+	end := len(b) - sumSize
+	return message{
+		direction: direction(b[0]),
+		call:      binary.BigEndian.Uint64(b[1:]),
+		number:    binary.BigEndian.Uint32(b[9:]),
+		answers:   binary.BigEndian.Uint32(b[13:]),
+		whole:     crc32.Checksum(b[:end], table) == binary.BigEndian.Uint32(b[end:]),
+	}
+}

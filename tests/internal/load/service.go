@@ -1,0 +1,130 @@
+// Package load makes calls of all four kinds whose messages are numbered, and
+// counts at both ends what became of them.
+package load
+
+import (
+	"context"
+	"errors"
+	"io"
+	"math/rand/v2"
+	"sync"
+
+	"google.golang.org/protobuf/types/known/wrapperspb"
+
+	"github.com/parley-rpc/parley/rpc"
+)
+
+// Kind is a kind of call.
+type Kind int
+
+// The kinds.
+const (
+	Unary Kind = iota
+	ServerStream
+	ClientStream
+	Bidi
+
+	kinds
+)
+
+func (k Kind) String() string {
+	return [kinds]string{"unary", "server-stream", "client-stream", "bidi"}[k]
+}
+
+const service = "parley.tests.v1.LoadService"
+
+var methods = [kinds]*rpc.Method{
+	Unary:        {Service: service, Name: "Echo"},
+	ServerStream: {Service: service, Name: "Download", ServerStreams: true},
+	ClientStream: {Service: service, Name: "Upload", ClientStreams: true},
+	Bidi:         {Service: service, Name: "Exchange", ClientStreams: true, ServerStreams: true},
+}
+
+type bytesValue = wrapperspb.BytesValue
+
+// server counts the messages of the calls that it serves.
+type server struct{ book *Book }
+
+// Register has r serve calls of a load.
+func Register(r rpc.Registrar, b *Book) {
+	s := server{b}
+	r.Register(&rpc.Service{Name: service, Methods: []rpc.ServiceMethod{
+		{Method: methods[Unary], Handler: rpc.UnaryHandler(s.echo)},
+		{Method: methods[ServerStream], Handler: rpc.ServerStreamHandler(s.download)},
+		{Method: methods[ClientStream], Handler: rpc.ClientStreamHandler(s.upload)},
+		{Method: methods[Bidi], Handler: rpc.BidiHandler(s.exchange)},
+	}})
+}
+
+// take counts a request and returns what it says.
+func (s server) take(v *bytesValue) (*entry, message) {
+	m := decode(v)
+	e := s.book.serve(m.call)
+	e.received(request, m)
+	return e, m
+}
+
+// reply counts the answer with a number, and makes it.
+func (e *entry) reply(number int) *bytesValue {
+	e.sent(answer)
+	m := message{direction: answer, call: e.id, number: uint32(number)}
+	return m.encode(size(rand.New(rand.NewPCG(e.id, uint64(number)))))
+}
+
+func (s server) echo(_ context.Context, v *bytesValue) (*bytesValue, error) {
+	e, _ := s.take(v)
+	return e.reply(0), nil
+}
+
+func (s server) download(_ context.Context, v *bytesValue, out rpc.Sender[bytesValue]) error {
+	e, m := s.take(v)
+	return answerAll(e, int(m.answers), out)
+}
+
+func answerAll(e *entry, n int, out rpc.Sender[bytesValue]) error {
+	for i := range n {
+		if err := out.Send(e.reply(i)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s server) upload(_ context.Context, in rpc.Receiver[bytesValue]) (*bytesValue, error) {
+	var e *entry
+	for v, err := range in.All() {
+		if err != nil {
+			return nil, err
+		}
+		e, _ = s.take(v)
+	}
+	if e == nil {
+		return nil, rpc.Errorf(rpc.CodeInvalidArgument, "no messages")
+	}
+	return e.reply(0), nil
+}
+
+// exchange answers at its own pace, not message by message.
+func (s server) exchange(_ context.Context, in rpc.Receiver[bytesValue], out rpc.Sender[bytesValue]) error {
+	first, err := in.Recv()
+	if err != nil {
+		return err
+	}
+	e, m := s.take(first)
+	var answers sync.WaitGroup
+	var failed error
+	answers.Go(func() { failed = answerAll(e, int(m.answers), out) })
+	defer answers.Wait()
+	for {
+		v, err := in.Recv()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return err
+		}
+		s.take(v)
+	}
+	answers.Wait()
+	return failed
+}

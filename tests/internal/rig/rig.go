@@ -1,0 +1,198 @@
+// Package rig puts a server and clients of the tests' load together, over real
+// sockets: both ends call each other.
+package rig
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/parley-rpc/parley/rpc"
+	"github.com/parley-rpc/parley/tests/internal/load"
+	"github.com/parley-rpc/parley/transport"
+)
+
+// Config says what the load is.
+type Config struct {
+	Seed    uint64
+	Workers int // calls at once, of each end of each connection
+	Timeout time.Duration
+	GiveUp  int // percent of calls
+	Pace    time.Duration
+	Window  time.Duration // for resumption; 0: the default
+	Leave   bool          // clients go while calls are in flight
+}
+
+// Rig is a server, which calls its clients, and the clients, which call it. The
+// endpoints notice a silent link as soon as may be set.
+type Rig struct {
+	Book *load.Book
+	Addr string // of the server
+
+	cfg     Config
+	srv     *rpc.Server
+	web     *http.Server
+	turns   atomic.Uint64
+	working sync.WaitGroup
+	serving sync.WaitGroup
+
+	ctx    context.Context // of the calls
+	cancel context.CancelFunc
+	begun  chan struct{} // closed by Begin
+	stop   chan struct{} // closed by Finish
+
+	mu        sync.Mutex
+	finishing bool // nobody may begin to work
+
+	resumed atomic.Int64 // as the clients see it
+	gaps    atomic.Int64 // sessions that could not be resumed
+}
+
+// Path is where servers of the tests are mounted.
+const Path = "/rpc"
+
+// New starts a server on a free port of the loopback interface.
+func New(cfg Config) (*Rig, error) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, err
+	}
+	r := &Rig{
+		Book:  load.NewBook(),
+		Addr:  ln.Addr().String(),
+		cfg:   cfg,
+		begun: make(chan struct{}),
+		stop:  make(chan struct{}),
+	}
+	r.ctx, r.cancel = context.WithCancel(context.Background())
+	r.srv = rpc.NewServer(append(Quick(cfg.Window), rpc.OnConnect(func(c *rpc.Conn) {
+		r.work(c, "server", func() bool { return c.Err() != nil })
+	}))...)
+	load.Register(r.srv, r.Book)
+	mux := http.NewServeMux()
+	mux.Handle(Path, r.srv)
+	r.web = &http.Server{Handler: mux, ReadHeaderTimeout: handshakeTimeout}
+	r.serving.Go(func() { _ = r.web.Serve(ln) }) // ends with Close
+	return r, nil
+}
+
+// handshakeTimeout is short, as handshakes are broken too.
+const handshakeTimeout = 2 * time.Second
+
+// Transport notices a silent link within two seconds.
+func Transport(window time.Duration) transport.Config {
+	return transport.Config{
+		Keepalive:        time.Second,
+		KeepaliveTimeout: time.Second,
+		HelloTimeout:     handshakeTimeout,
+		ResumeWindow:     window,
+	}
+}
+
+// Quick is the options of a server that notices a silent link soon.
+func Quick(window time.Duration) []rpc.ServerOption {
+	return []rpc.ServerOption{rpc.WithTransport(Transport(window)), rpc.WithHandshakeTimeout(handshakeTimeout)}
+}
+
+// QuickClient is the same of a client.
+func QuickClient(window time.Duration) []rpc.ClientOption {
+	return []rpc.ClientOption{rpc.WithTransport(Transport(window)), rpc.WithHandshakeTimeout(handshakeTimeout)}
+}
+
+// Client connects to the server, or to what is in front of it, and works from Begin
+// on. It has to be closed after Finish.
+func (r *Rig) Client(ctx context.Context, addr string) (*rpc.Client, error) {
+	services := rpc.NewMux()
+	load.Register(services, r.Book)
+	c := rpc.NewClient("ws://"+addr+Path, append(QuickClient(r.cfg.Window),
+		rpc.WithServices(services),
+		rpc.OnBack(func(*rpc.Conn) { r.resumed.Add(1) }),
+		rpc.OnGap(func(*rpc.Conn, error) { r.gaps.Add(1) }))...)
+	conn, err := c.Connect(ctx)
+	if err != nil {
+		return nil, errors.Join(err, c.Close())
+	}
+	if _, err := conn.Ping(ctx); err != nil { // from now on the session can be resumed
+		return nil, errors.Join(err, c.Close())
+	}
+	r.work(c, "client", func() bool { return c.State() == rpc.StateShutdown })
+	return c, nil
+}
+
+// work has calls made on a connection.
+func (r *Rig) work(c rpc.Caller, from string, gone func() bool) {
+	if !r.cfg.Leave {
+		gone = nil
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.finishing {
+		return
+	}
+	for range r.cfg.Workers {
+		r.working.Go(func() {
+			select {
+			case <-r.begun:
+			case <-r.stop:
+				return
+			}
+			caller := load.Caller{
+				Conn:    c,
+				Book:    r.Book,
+				Rand:    rand.New(rand.NewPCG(r.cfg.Seed, r.turns.Add(1))),
+				From:    from,
+				Timeout: r.cfg.Timeout,
+				GiveUp:  r.cfg.GiveUp,
+				Pace:    r.cfg.Pace,
+				Gone:    gone,
+			}
+			caller.Run(r.ctx, r.stop)
+		})
+	}
+}
+
+// Begin starts the load.
+func (r *Rig) Begin() { close(r.begun) }
+
+// Finish has no more calls made, and waits until those under way are over. When ctx
+// ends it cancels them; its error is that of ctx.
+func (r *Rig) Finish(ctx context.Context) error {
+	r.mu.Lock()
+	if !r.finishing {
+		r.finishing = true
+		close(r.stop)
+	}
+	r.mu.Unlock()
+	done := make(chan struct{})
+	go func() {
+		r.working.Wait()
+		close(done)
+	}()
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		r.cancel()
+		<-done
+		return ctx.Err()
+	}
+}
+
+// Resumed is how many times a client's connection went on with another link.
+func (r *Rig) Resumed() int64 { return r.resumed.Load() }
+
+// Gaps is how many connections of clients could not be resumed.
+func (r *Rig) Gaps() int64 { return r.gaps.Load() }
+
+// Close ends the server.
+func (r *Rig) Close() {
+	r.cancel()
+	_ = r.srv.Close() // its calls have been waited for
+	_ = r.web.Close() // there is nothing to lose
+	r.serving.Wait()
+}
