@@ -36,30 +36,39 @@ func benchClient(b *testing.B, opts ...rpc.Option) pingv1parley.PingServiceClien
 
 func BenchmarkUnary(b *testing.B) {
 	for _, inFlight := range []int{1, 64, 1000, 4000} {
-		b.Run(fmt.Sprintf("inflight=%d", inFlight), func(b *testing.B) {
-			ping := benchClient(b)
-			req := &pingv1.PingRequest{Text: strings.Repeat("x", 100)}
-			b.ReportAllocs()
-			var left atomic.Int64
-			left.Store(int64(b.N))
-			done := make(chan error, inFlight)
-			for range inFlight {
-				go func() {
-					for left.Add(-1) >= 0 {
-						if _, err := ping.Ping(b.Context(), req); err != nil {
-							done <- err
-							return
-						}
-					}
-					done <- nil
-				}()
-			}
-			for range inFlight {
-				if err := <-done; err != nil {
-					b.Fatal(err)
+		b.Run(fmt.Sprintf("inflight=%d", inFlight), func(b *testing.B) { benchUnary(b, inFlight, benchClient(b)) })
+	}
+}
+
+// BenchmarkResumption tells what it costs to keep what may have to be sent again.
+func BenchmarkResumption(b *testing.B) {
+	b.Run("on", func(b *testing.B) { benchUnary(b, 64, benchClient(b)) })
+	b.Run("off", func(b *testing.B) { benchUnary(b, 64, benchClient(b, rpc.WithoutResumption())) })
+}
+
+// benchUnary keeps a number of unary calls in flight.
+func benchUnary(b *testing.B, inFlight int, ping pingv1parley.PingServiceClient) {
+	b.Helper()
+	req := &pingv1.PingRequest{Text: strings.Repeat("x", 100)}
+	b.ReportAllocs()
+	var left atomic.Int64
+	left.Store(int64(b.N))
+	done := make(chan error, inFlight)
+	for range inFlight {
+		go func() {
+			for left.Add(-1) >= 0 {
+				if _, err := ping.Ping(b.Context(), req); err != nil {
+					done <- err
+					return
 				}
 			}
-		})
+			done <- nil
+		}()
+	}
+	for range inFlight {
+		if err := <-done; err != nil {
+			b.Fatal(err)
+		}
 	}
 }
 
