@@ -46,6 +46,9 @@ func newPinger(t *testing.T, opts ...rpc.ServerOption) *rpc.Server {
 	return srv
 }
 
+// nobody is a URL at which nobody listens: no system gives this port to others.
+const nobody = "ws://127.0.0.1:1"
+
 func ping(ctx context.Context, c rpc.Caller) error {
 	_, err := pingv1parley.NewPingServiceClient(c).Ping(ctx, &pingv1.PingRequest{Text: "x"})
 	return err
@@ -195,7 +198,7 @@ func TestCloseEndsADialAndRefusesCalls(t *testing.T) {
 }
 
 func TestCloseBeforeTheFirstCallIsEnough(t *testing.T) {
-	client := rpc.NewClient("ws://127.0.0.1:1")
+	client := rpc.NewClient(nobody)
 	client.Close()
 	wantError(t, ping(t.Context(), client), rpc.CodeCanceled)
 }
@@ -271,7 +274,7 @@ func TestWhyThereIsNoConnection(t *testing.T) {
 		{"a redirect", answer(302, "Location", "/elsewhere"), rpc.CodeUnimplemented, "elsewhere"},
 		{"a WebSocket of another kind", foreignWebSocket, rpc.CodeUnimplemented, ""},
 		{"a server that hangs up", hangUp, rpc.CodeUnavailable, ""},
-		{"a connection refused", refusedAddress, rpc.CodeUnavailable, "refused"},
+		{"a connection refused", fixed(nobody), rpc.CodeUnavailable, "refused"},
 		{"TLS where there is none", func(t *testing.T) string { return "wss" + strings.TrimPrefix(answer(200)(t), "ws") }, rpc.CodeUnavailable, ""},
 		{"a name that does not exist", fixed("ws://name.invalid/"), rpc.CodeUnavailable, "name.invalid"},
 		{"a scheme that is none", fixed("ftp://example.com"), rpc.CodeInvalidArgument, "ftp"},
@@ -291,16 +294,6 @@ func TestWhyThereIsNoConnection(t *testing.T) {
 			}
 		})
 	}
-}
-
-// refusedAddress is a URL at which nobody listens.
-func refusedAddress(t *testing.T) string {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return "ws://" + l.Addr().String()
 }
 
 // hangUp is a URL at which connections are closed without a word.

@@ -202,8 +202,8 @@ func TestABadOptionOfAClientFailsItsCallsAndIsNamed(t *testing.T) {
 		options = append(options, clientOption{c.says, c.option})
 	}
 	for _, c := range options {
-		client := rpc.NewClient("ws://127.0.0.1:1/?token=secret", c.option)
-		_, err := rpc.Dial(t.Context(), "ws://127.0.0.1:1/?token=secret", c.option)
+		client := rpc.NewClient(nobody+"/?token=secret", c.option)
+		_, err := rpc.Dial(t.Context(), nobody+"/?token=secret", c.option)
 		for _, err := range []error{ping(t.Context(), client), err} {
 			wantError(t, err, rpc.CodeInvalidArgument)
 			if !strings.Contains(err.Error(), c.says) || strings.Contains(err.Error(), "secret") {
