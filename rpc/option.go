@@ -120,10 +120,9 @@ func WithCompressor(c Compressor) Option {
 	})
 }
 
-// OnConnect has f called with each new connection. f may keep it, to make calls
-// to the other end whenever it likes, and may make some at once, but only on the
-// Conn: the calls of a Client wait for the connection, and so until f has
-// returned. Calls of the other end may be served meanwhile.
+// OnConnect has f called with each new connection, once both ends have greeted. f
+// may keep it, to make calls to the other end whenever it likes, and may make
+// some at once. Calls of either end may be under way before f has returned.
 func OnConnect(f func(*Conn)) Option {
 	return endpointOption(func(e *endpoint) { e.onConnect = append(e.onConnect, f) })
 }
