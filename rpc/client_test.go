@@ -133,6 +133,33 @@ func TestAClientConnectsAnewWhenTheServerWasRestarted(t *testing.T) {
 	wantError(t, ping(t.Context(), conn), rpc.CodeUnavailable) // the old one stays what it is
 }
 
+func TestAClientLeavesAConnectionThatDrains(t *testing.T) {
+	conns := make(chan *rpc.Conn, 2)
+	srv := newPinger(t, rpc.OnConnect(func(c *rpc.Conn) { conns <- c }))
+	register(srv, bidi, echo)
+	client := rpc.NewClient(listen(t, srv))
+	defer client.Close()
+	check := steady(t, client, bidi)
+	conn, err := client.Connect(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := (<-conns).Drain(); err != nil {
+		t.Fatal(err)
+	}
+	for err = nil; err == nil; { // until it has been told
+		err = ping(t.Context(), conn)
+	}
+	wantError(t, err, rpc.CodeUnavailable)
+	if err := ping(t.Context(), client); err != nil {
+		t.Fatal(err)
+	}
+	if again, err := client.Connect(t.Context()); err != nil || again == conn {
+		t.Fatalf("the client keeps to its old connection: %v", err)
+	}
+	check() // what was begun on the old one goes on
+}
+
 func TestADialledConnectionDoesNotComeBack(t *testing.T) {
 	count := &counted{Handler: newPinger(t)}
 	url := listen(t, count)

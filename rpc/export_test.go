@@ -85,12 +85,15 @@ func ParseEnd(p []byte) (EndFields, error) {
 	return f, err
 }
 
-// Handlers tells how many of an endpoint's goroutines wait for work.
+// IdleWorkers tells how many of a server's goroutines wait for work.
 func (s *Server) IdleWorkers() int {
 	s.workers.mu.Lock()
 	defer s.workers.mu.Unlock()
 	return len(s.workers.idle)
 }
+
+// Drain announces that this end serves no further calls on a connection.
+func (c *Conn) Drain() error { return c.sess.GoAway(transport.GoAway{Reason: "drain"}) }
 
 // MaxIdle is how many may.
 const MaxIdle = maxIdle
