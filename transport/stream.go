@@ -97,7 +97,8 @@ const (
 // abort ends what has not ended of both directions, with cause.
 func (st *Stream) abort(cause error, n notice) {
 	st.noteUnsent(cause)
-	ended := st.recv.fail(cause) + st.send.fail(cause)
+	// Sending first: whoever learns from receiving must not get a word out any more.
+	ended := st.send.fail(cause) + st.recv.fail(cause)
 	if ended == 0 {
 		return
 	}
