@@ -179,14 +179,11 @@ func TestHooksMayCloseWhatTheyAreAbout(t *testing.T) {
 			t.Run(name+" at the "+at, func(t *testing.T) {
 				var srv *rpc.Server
 				var client *rpc.Client
-				var ended sync.WaitGroup
-				connect := rpc.OnConnect(func(c *rpc.Conn) {
-					ended.Add(1)
-					hook(c, srv, client)
-				})
+				ended := make(chan struct{})
+				connect := rpc.OnConnect(func(c *rpc.Conn) { hook(c, srv, client) })
 				disconnect := rpc.OnDisconnect(func(c *rpc.Conn, _ error) {
 					hook(c, srv, client)
-					ended.Done()
+					close(ended)
 				})
 				if at == "server" {
 					srv, client = rpc.NewServer(connect, disconnect), rpc.NewClient("ws://in.memory")
@@ -200,7 +197,7 @@ func TestHooksMayCloseWhatTheyAreAbout(t *testing.T) {
 				both.Go(func() { _, _ = srv.StartLink(acceptor) })
 				both.Go(func() { _, _ = client.StartLink(dialer) })
 				both.Wait()
-				ended.Wait()
+				<-ended
 			})
 		}
 	}

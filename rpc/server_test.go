@@ -19,6 +19,7 @@ import (
 	"github.com/parley-rpc/parley/gen/parley/ping/v1/pingv1parley"
 	"github.com/parley-rpc/parley/rpc"
 	"github.com/parley-rpc/parley/transport"
+	"github.com/parley-rpc/parley/transport/ws"
 )
 
 func TestCloseEndsCallsInFlightAndRefusesHandshakes(t *testing.T) {
@@ -99,16 +100,22 @@ func TestAHandshakeThatMeetsCloseIsToldToComeBack(t *testing.T) {
 	var log journal
 	srv := newPinger(t, rpc.WithLogger(log.logger()))
 	served := make(chan struct{})
-	conn := dial(t, listen(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	url := listen(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		defer close(served)
 		srv.ServeHTTP(closer{w, srv}, r)
-	})))
-	<-conn.Done()
+	}))
+	link, err := new(ws.Dialer).Dial(t.Context(), url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer link.Close(transport.CloseNormal, "")
+	for err == nil {
+		_, err = link.NextReader()
+	}
 	<-served
-	wantError(t, conn.Err(), rpc.CodeUnavailable)
 	var closed *transport.CloseError
-	if !errors.As(conn.Err(), &closed) || closed.Code != transport.CloseGoingAway {
-		t.Errorf("got %v", conn.Err())
+	if !errors.As(err, &closed) || closed.Code != transport.CloseGoingAway {
+		t.Errorf("got %v", err)
 	}
 	if lines := log.lines(t); len(lines) != 1 || lines[0]["msg"] != "parley: connection refused" {
 		t.Errorf("logged %v", lines)
