@@ -3,6 +3,7 @@ package rpc_test
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -120,6 +121,34 @@ func TestACloseCodeIsTheStatusOfAllCallsAtBothEnds(t *testing.T) {
 					t.Errorf("the error wraps %v", closed)
 				}
 			})
+		}
+	}
+}
+
+// TestWhatHasArrivedIsReceivedThoughTheLinkIsLost before anybody has received.
+func TestWhatHasArrivedIsReceivedThoughTheLinkIsLost(t *testing.T) {
+	for _, m := range []*rpc.Method{download, bidi} {
+		client := rpc.NewClient("ws://in.memory")
+		p := callRaw(t, client)
+		conn, err := client.Connect(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		s, err := conn.Open(t.Context(), m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer s.Close()
+		id, _ := p.wantOpen()
+		p.write(dataFrame(id, 0, encoded(t, "a")), dataFrame(id, 0, encoded(t, "b")))
+		if err := p.link.Close(transport.CloseGoingAway, ""); err != nil {
+			t.Fatal(err)
+		}
+		<-conn.Done()
+		got, err := recvAll(s)
+		wantError(t, err, rpc.CodeUnavailable)
+		if !slices.Equal(got, []string{"a", "b"}) {
+			t.Errorf("%s: got %q", m.Service, got)
 		}
 	}
 }
