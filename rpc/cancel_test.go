@@ -131,7 +131,8 @@ func TestHandlersAreToldWhenTheConnectionEnds(t *testing.T) {
 			started, ended := make(chan struct{}, 8), make(chan error, 8)
 			services := rpc.NewMux()
 			registerAll(services, waiting(started, ended))
-			p := newPair(t, nil, []rpc.ClientOption{rpc.WithServices(services)}, func(srv *rpc.Server) { registerAll(srv, waiting(started, ended)) })
+			p := newPair(t, []rpc.ServerOption{rpc.WithoutResumption()}, []rpc.ClientOption{rpc.WithServices(services)},
+				func(srv *rpc.Server) { registerAll(srv, waiting(started, ended)) })
 			var calls []<-chan outcome
 			for _, caller := range []rpc.Caller{p.clientConn, p.serverConn} {
 				for _, m := range kinds {
