@@ -137,8 +137,7 @@ func (s *Session) takeAnswer(a *attachment, hello *frame.Hello) error {
 	if !same {
 		return errors.New("resumes another session")
 	}
-	if !s.out.rewind(hello.Received) {
-		err := protocolError(CloseProtocolError, "HELLO: %d frames received, which cannot be", hello.Received)
+	if err := s.rewind(hello); err != nil {
 		s.fail(err)
 		return err
 	}
@@ -175,8 +174,8 @@ func (s *Session) adopt(a *attachment, hello *frame.Hello) error {
 
 	a.s.supersede()
 	a.s = s
-	if !s.out.rewind(hello.Received) {
-		return protocolError(CloseProtocolError, "HELLO: %d frames received, which cannot be", hello.Received)
+	if err := s.rewind(hello); err != nil {
+		return err
 	}
 	s.mu.Lock()
 	s.spare, s.token = bytes.Clone(hello.Token), random(frame.TokenLen)
@@ -187,6 +186,19 @@ func (s *Session) adopt(a *attachment, hello *frame.Hello) error {
 	}
 	s.goOn(a, s.hello(frame.SessionResumed))
 	return nil
+}
+
+// rewind goes back to what the peer says that it has received. A session that has
+// ended meanwhile keeps nothing to compare that with: its end is the error then.
+func (s *Session) rewind(hello *frame.Hello) *CloseError {
+	var ended *CloseError
+	switch {
+	case s.out.rewind(hello.Received):
+		return nil
+	case errors.As(s.Err(), &ended):
+		return ended
+	}
+	return protocolError(CloseProtocolError, "HELLO: %d frames received, which cannot be", hello.Received)
 }
 
 // errSuperseded is how the older of two links ends.

@@ -3,8 +3,10 @@ package transport_test
 import (
 	"bytes"
 	"context"
+	"io"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -351,6 +353,62 @@ func TestLossThatOnlyTheNewLinkShowsIsToldToo(t *testing.T) {
 		d.wantsGrant(p)
 		if want := []string{"lost", "back", "lost", "back"}; !slices.Equal(told, want) {
 			t.Errorf("told %q, want %q", told, want)
+		}
+	})
+}
+
+// lateAnswer is a link on which the answer to a wish to resume is read just after
+// the session has been closed.
+type lateAnswer struct {
+	answer []byte
+	closes func()
+
+	once  sync.Once
+	mu    sync.Mutex
+	codes []transport.CloseCode
+}
+
+func (l *lateAnswer) NextReader() (r io.Reader, err error) {
+	err = io.ErrClosedPipe
+	l.once.Do(func() {
+		l.closes()
+		r, err = bytes.NewReader(l.answer), nil
+	})
+	return r, err
+}
+
+func (l *lateAnswer) WriteMessage([][]byte) error { return nil }
+
+func (l *lateAnswer) Close(code transport.CloseCode, _ string) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.codes = append(l.codes, code)
+	return nil
+}
+
+func TestSessionThatIsClosedWhileItResumesFindsNoFaultWithItsPeer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hello := frame.Hello{ResumeWindow: 30_000, Session: make([]byte, frame.MinSessionLen), Token: make([]byte, frame.TokenLen)}
+		cfg := transport.Config{OnLost: func(*transport.Session, error) {}}
+		s, p := meet(t, transport.Dialer, cfg, hello)
+		st := mustOpen(t, s)
+		mustSend(t, st, "one")
+		synctest.Wait()
+		p.link.Cut()
+		synctest.Wait()
+		hello.Answer = frame.SessionResumed // nothing received, which is possible
+		link := &lateAnswer{answer: hello.Append(nil), closes: func() { s.Close(transport.CloseNormal, "") }}
+		if err := s.Resume(t.Context(), link); err == nil {
+			t.Error("a closed session was resumed")
+		}
+		synctest.Wait()
+		if len(link.codes) == 0 {
+			t.Error("the link was left open")
+		}
+		for _, code := range link.codes {
+			if code != transport.CloseNormal {
+				t.Errorf("the link was closed with %d, want %d", code, transport.CloseNormal)
+			}
 		}
 	})
 }
