@@ -21,7 +21,7 @@ NESTED  := $(filter-out ., $(MODULES))
 
 PROTOS = $(sort $(patsubst proto/%, %, $(shell find proto -name '*.proto')))
 
-.PHONY: help demo test lint generate check fuzz chaos soak nginx crowd attack bench-micro clean plugins
+.PHONY: help demo test lint generate check fuzz chaos soak nginx crowd attack bench bench-quick bench-micro clean plugins
 .PHONY: check-generated check-tidy check-format check-proto check-text
 
 help: ## print this list
@@ -47,6 +47,7 @@ lint: ## run the linters, the arrows between packages included
 
 generate: plugins ## generate gen/ from proto/
 	$(TOOL) buf generate
+	cd bench && $(TOOL) buf generate
 
 check: lint check-generated check-tidy check-format check-proto check-text ## everything but the tests that must hold before a commit
 
@@ -74,6 +75,14 @@ crowd: ## open CONNS (5000) connections at once, with a call each: all alive aft
 attack: ## attack a server in many ways, with figures; fails where a client that behaves well waits over 3 times as long
 	go run ./tests/attack
 
+bench: ## measure parley beside its peers, at most 15 minutes; writes docs/benchmarks.md, its charts and its raw figures
+	@mkdir -p .out
+	cd bench && go build -o $(CURDIR)/.out/bench . && $(CURDIR)/.out/bench -out $(CURDIR)/docs
+
+bench-quick: ## print the ratio to grpc-go of a few workloads, in at most 50 s
+	@mkdir -p .out
+	@cd bench && go build -o $(CURDIR)/.out/bench . && $(CURDIR)/.out/bench -quick
+
 bench-micro: ## run the packages' own benchmarks, COUNT (6) times
 	@mkdir -p .out
 	go test -run '^$$' -bench . -benchmem -count $(COUNT) ./... >.out/bench.txt || (cat .out/bench.txt; exit 1)
@@ -91,7 +100,9 @@ check-generated: plugins
 	rm -rf .out/check && mkdir -p .out/check
 	$(TOOL) buf generate --output .out/check
 	@diff -r .out/check/gen gen || { echo 'gen/ is out of date: make generate'; exit 1; }
-	@test -z "$$(git ls-files --others --exclude-standard gen)" || { echo 'gen/ has files that are not in git'; exit 1; }
+	cd bench && $(TOOL) buf generate --output $(CURDIR)/.out/check/bench
+	@diff -r .out/check/bench/gen bench/gen || { echo 'bench/gen/ is out of date: make generate'; exit 1; }
+	@test -z "$$(git ls-files --others --exclude-standard gen bench/gen)" || { echo 'gen/ has files that are not in git'; exit 1; }
 
 check-tidy:
 	@set -e; for m in $(MODULES); do echo "go mod tidy -diff in $$m"; (cd $$m && go mod tidy -diff); done

@@ -1,0 +1,84 @@
+package drive
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/parley-rpc/parley/bench/internal/proc"
+)
+
+// Server is the server's process, as the client's sees it.
+type Server interface {
+	Addr() string
+	Look(depth proc.Depth) (proc.Usage, error)
+	BeginProfile(base string) error
+	EndProfile() error
+}
+
+// Bench is what a workload runs on: the client's side of one measurement.
+type Bench struct {
+	Job
+	Target  Target
+	Server  Server
+	profile proc.Profile
+}
+
+// dial connects, and makes sure of it by a call.
+func (b *Bench) dial(ctx context.Context, s Setup) (Client, error) {
+	c, err := b.Target.Dial(ctx, b.Server.Addr(), s)
+	if err != nil {
+		return nil, fmt.Errorf("dial: %w", err)
+	}
+	if err := echo(ctx, c, newEcho(smallSize)); err != nil {
+		return nil, errors.Join(fmt.Errorf("first call: %w", err), c.Close())
+	}
+	return c, nil
+}
+
+// count scales a number of connections, streams or calls.
+func (b *Bench) count(n int) int { return max(1, int(float64(n)*b.Scale)) }
+
+// look looks at both processes. It is the same at the beginning of an interval and at
+// its end, so that what it takes does not matter.
+func (b *Bench) look(depth proc.Depth) (sum proc.Usage, err error) {
+	server, err := b.Server.Look(depth)
+	if err != nil {
+		return sum, err
+	}
+	client, err := proc.Look(depth)
+	return proc.Usage{
+		CPU:       server.CPU + client.CPU,
+		Wire:      server.Wire,
+		Mallocs:   server.Mallocs + client.Mallocs,
+		Allocated: server.Allocated + client.Allocated,
+	}, err
+}
+
+// profiled runs f, the measured part of a workload, with profiles of both processes if
+// they are wanted.
+func (b *Bench) profiled(f func() error) error {
+	if b.Profile == "" {
+		return f()
+	}
+	if err := b.Server.BeginProfile(b.Profile + "-server"); err != nil {
+		return err
+	}
+	if err := b.profile.Begin(b.Profile + "-client"); err != nil {
+		return err
+	}
+	return errors.Join(f(), b.profile.End(), b.Server.EndProfile())
+}
+
+// pause waits, unless ctx ends first.
+func pause(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}

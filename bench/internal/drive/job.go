@@ -1,0 +1,137 @@
+package drive
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"github.com/parley-rpc/parley/bench/internal/proc"
+)
+
+// Job is one measurement: a workload on a target. A child process gets it, and starts
+// the server's process with the same job.
+type Job struct {
+	Target   string
+	Workload string
+	Serve    bool          // this is the server's process
+	Warmup   time.Duration // of load before the measured interval
+	Measure  time.Duration // the measured interval
+	// Scale multiplies the numbers of connections, streams and calls. 1 is what the
+	// workloads are about; tests take less.
+	Scale float64
+	// Profile is where the profiles of both processes go, if not "":
+	// its files are PROFILE-client.cpu.pprof and so on.
+	Profile string
+}
+
+// result is what the client's process tells in the end.
+type result struct {
+	Figures Figures
+	Error   string
+}
+
+// limit is how long a job may take in the worst case.
+const limit = 2 * time.Minute
+
+// Run has a job done by two processes.
+func Run(ctx context.Context, j Job) (Figures, error) {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	child, err := proc.Start(ctx, j)
+	if err != nil {
+		return nil, err
+	}
+	var res result
+	if err := child.Hear(&res); err != nil {
+		child.Kill()
+		return nil, errors.Join(err, context.Cause(ctx))
+	}
+	if err := child.End(); err != nil {
+		return nil, err
+	}
+	if res.Error != "" {
+		return nil, fmt.Errorf("%s on %s: %s", j.Workload, j.Target, res.Error)
+	}
+	return res.Figures, nil
+}
+
+// Child does what this process was started for, up to the end of its standard input.
+func Child(j Job, t Target) error {
+	w := Named(j.Workload)
+	if w == nil {
+		return fmt.Errorf("drive: no workload is named %q", j.Workload)
+	}
+	if j.Serve {
+		return serveChild(t, w)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	go func() {
+		proc.Orphaned()
+		cancel() // ends the server's process too
+	}()
+	var res result
+	figures, err := driveRemote(ctx, j, t, w)
+	res.Figures = figures
+	if err != nil {
+		res.Error = err.Error()
+	}
+	return proc.Report(res)
+}
+
+// serveChild serves until standard input ends, and carries out the commands in it.
+func serveChild(t Target, w *Workload) error {
+	l, err := serve(t, w)
+	if err != nil {
+		return err
+	}
+	if err := proc.Report(reply{Addr: l.Addr()}); err != nil {
+		return err
+	}
+	for commands := json.NewDecoder(os.Stdin); ; {
+		var c command
+		err := commands.Decode(&c)
+		if errors.Is(err, io.EOF) {
+			return nil // the process ends, and with it what it serves
+		}
+		if err != nil {
+			return err
+		}
+		if err := proc.Report(l.do(c)); err != nil {
+			return err
+		}
+	}
+}
+
+// driveRemote starts the server's process and runs the workload against it.
+func driveRemote(ctx context.Context, j Job, t Target, w *Workload) (f Figures, err error) {
+	sj := j
+	sj.Serve = true
+	child, err := proc.Start(ctx, sj)
+	if err != nil {
+		return nil, err
+	}
+	var hello reply
+	if err := child.Hear(&hello); err != nil {
+		child.Kill()
+		return nil, err
+	}
+	f, err = w.Run(ctx, &Bench{Job: j, Target: t, Server: &remote{child: child, addr: hello.Addr}})
+	return f, errors.Join(err, child.End())
+}
+
+// RunHere does a job within this process: for tests, as neither CPU time nor memory
+// mean anything then.
+func RunHere(ctx context.Context, j Job, t Target) (Figures, error) {
+	w := Named(j.Workload)
+	l, err := serve(t, w)
+	if err != nil {
+		return nil, err
+	}
+	defer l.stop()
+	return w.Run(ctx, &Bench{Job: j, Target: t, Server: l})
+}

@@ -1,0 +1,23 @@
+package drive
+
+// Metric is one figure of a workload.
+type Metric struct {
+	Name   string // with its unit
+	Higher bool   // is better
+}
+
+// Figures are what one measurement has found, by the names of metrics.
+type Figures map[string]float64
+
+// The metrics.
+var (
+	CallRate    = Metric{Name: "calls/s", Higher: true}
+	MessageRate = Metric{Name: "messages/s", Higher: true}
+	TurnRate    = Metric{Name: "round trips/s", Higher: true}
+	ByteRate    = Metric{Name: "MB/s", Higher: true}
+	P50         = Metric{Name: "p50 µs"}
+	P99         = Metric{Name: "p99 µs"}
+	CPU         = Metric{Name: "CPU µs"} // of both processes, for each call or message
+	Allocs      = Metric{Name: "allocations"}
+	AllocBytes  = Metric{Name: "bytes allocated"}
+)

@@ -1,0 +1,58 @@
+// Package service is what the servers of all frameworks do with what they get. The
+// files of package target connect it to their stubs.
+package service
+
+import (
+	"errors"
+	"io"
+
+	benchv1 "github.com/parley-rpc/parley/bench/gen/bench/v1"
+)
+
+// Echo gives the payload back.
+func Echo(req *benchv1.EchoRequest) *benchv1.EchoResponse {
+	return &benchv1.EchoResponse{Payload: req.GetPayload()}
+}
+
+// Download sends messages of the size that is asked for until send fails, which it
+// does when the caller has left.
+func Download(req *benchv1.DownloadRequest, send func(*benchv1.DownloadResponse) error) error {
+	res := &benchv1.DownloadResponse{Payload: Payload(int(req.GetSize()))}
+	for {
+		if err := send(res); err != nil {
+			return err
+		}
+	}
+}
+
+// Upload counts what is received up to io.EOF.
+func Upload(recv func() (*benchv1.UploadRequest, error)) (*benchv1.UploadResponse, error) {
+	res := new(benchv1.UploadResponse)
+	for {
+		req, err := recv()
+		if errors.Is(err, io.EOF) {
+			return res, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		res.Messages++
+		res.Bytes += uint64(len(req.GetPayload()))
+	}
+}
+
+// Talk gives each payload back, up to io.EOF.
+func Talk(recv func() (*benchv1.TalkRequest, error), send func(*benchv1.TalkResponse) error) error {
+	for {
+		req, err := recv()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if err := send(&benchv1.TalkResponse{Payload: req.GetPayload()}); err != nil {
+			return err
+		}
+	}
+}

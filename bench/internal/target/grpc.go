@@ -1,0 +1,96 @@
+package target
+
+import (
+	"context"
+	"net"
+	"sync"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
+
+	benchv1 "github.com/parley-rpc/parley/bench/gen/bench/v1"
+	"github.com/parley-rpc/parley/bench/internal/drive"
+	"github.com/parley-rpc/parley/bench/internal/service"
+)
+
+type grpcGo struct{}
+
+// GRPC is grpc-go over TCP, without TLS.
+func GRPC() drive.Target { return grpcGo{} }
+
+func (grpcGo) About() drive.About {
+	return drive.About{
+		Name:   "grpc-go",
+		Module: "google.golang.org/grpc",
+		Setup:  "Defaults, insecure credentials.",
+	}
+}
+
+func (grpcGo) Serve(ln net.Listener, _ drive.Setup) (stop func(), err error) {
+	return serveGRPC(ln), nil
+}
+
+func serveGRPC(ln net.Listener) (stop func()) {
+	srv := grpc.NewServer()
+	benchv1.RegisterBenchServiceServer(srv, grpcService{})
+	var serving sync.WaitGroup
+	serving.Go(func() { _ = srv.Serve(ln) }) // ends with Stop
+	return func() {
+		srv.Stop()
+		serving.Wait()
+	}
+}
+
+type grpcService struct {
+	benchv1.UnimplementedBenchServiceServer
+}
+
+func (grpcService) Echo(_ context.Context, req *benchv1.EchoRequest) (*benchv1.EchoResponse, error) {
+	return service.Echo(req), nil
+}
+
+func (grpcService) Download(req *benchv1.DownloadRequest, out grpc.ServerStreamingServer[benchv1.DownloadResponse]) error {
+	return service.Download(req, out.Send)
+}
+
+func (grpcService) Upload(in grpc.ClientStreamingServer[benchv1.UploadRequest, benchv1.UploadResponse]) error {
+	res, err := service.Upload(in.Recv)
+	if err != nil {
+		return err
+	}
+	return in.SendAndClose(res)
+}
+
+func (grpcService) Talk(both grpc.BidiStreamingServer[benchv1.TalkRequest, benchv1.TalkResponse]) error {
+	return service.Talk(both.Recv, both.Send)
+}
+
+func (grpcGo) Dial(_ context.Context, addr string, _ drive.Setup) (drive.Client, error) {
+	return dialGRPC(addr)
+}
+
+func dialGRPC(addr string, opts ...grpc.DialOption) (drive.Client, error) {
+	opts = append(opts, grpc.WithTransportCredentials(insecure.NewCredentials()))
+	conn, err := grpc.NewClient("passthrough:///"+addr, opts...)
+	if err != nil {
+		return nil, err
+	}
+	return &grpcClient{conn: conn, stub: benchv1.NewBenchServiceClient(conn)}, nil
+}
+
+type grpcClient struct {
+	conn *grpc.ClientConn
+	stub benchv1.BenchServiceClient
+}
+
+func (c *grpcClient) Echo(ctx context.Context, req *benchv1.EchoRequest) (*benchv1.EchoResponse, error) {
+	return c.stub.Echo(ctx, req)
+}
+
+func (c *grpcClient) Download(ctx context.Context, req *benchv1.DownloadRequest) (drive.Download, error) {
+	return c.stub.Download(ctx, req)
+}
+
+func (c *grpcClient) Upload(ctx context.Context) (drive.Upload, error) { return c.stub.Upload(ctx) }
+func (c *grpcClient) Talk(ctx context.Context) (drive.Talk, error)     { return c.stub.Talk(ctx) }
+func (c *grpcClient) Close() error                                     { return c.conn.Close() }

@@ -1,0 +1,87 @@
+package target
+
+import (
+	"context"
+	"net"
+	"net/http"
+	"sync"
+
+	benchv1 "github.com/parley-rpc/parley/bench/gen/bench/v1"
+	"github.com/parley-rpc/parley/bench/gen/bench/v1/benchv1parley"
+	"github.com/parley-rpc/parley/bench/internal/drive"
+	"github.com/parley-rpc/parley/bench/internal/service"
+	"github.com/parley-rpc/parley/rpc"
+	"github.com/parley-rpc/parley/transport"
+)
+
+type parley struct{}
+
+// Parley is parley with its defaults: one WebSocket, resumption on.
+func Parley() drive.Target { return parley{} }
+
+func (parley) About() drive.About {
+	return drive.About{
+		Name:   "parley",
+		Module: "github.com/parley-rpc/parley",
+		Setup:  "Defaults, resumption included. Workloads with more than 1,024 streams open at once raise `MaxStreams` at both ends.",
+	}
+}
+
+// parleyTransport is the zero value, which stands for the defaults, unless more
+// streams are wanted than those allow.
+func parleyTransport(s drive.Setup) transport.Config {
+	return transport.Config{MaxStreams: s.Streams}
+}
+
+func (parley) Serve(ln net.Listener, s drive.Setup) (stop func(), err error) {
+	srv := rpc.NewServer(rpc.WithTransport(parleyTransport(s)))
+	benchv1parley.RegisterBenchServiceServer(srv, parleyService{})
+	web := &http.Server{Handler: srv}
+	var serving sync.WaitGroup
+	serving.Go(func() { _ = web.Serve(ln) }) // ends with Close
+	return func() {
+		_ = srv.Close()
+		_ = web.Close()
+		serving.Wait()
+	}, nil
+}
+
+type parleyService struct{}
+
+func (parleyService) Echo(_ context.Context, req *benchv1.EchoRequest) (*benchv1.EchoResponse, error) {
+	return service.Echo(req), nil
+}
+
+func (parleyService) Download(_ context.Context, req *benchv1.DownloadRequest, out rpc.Sender[benchv1.DownloadResponse]) error {
+	return service.Download(req, out.Send)
+}
+
+func (parleyService) Upload(_ context.Context, in rpc.Receiver[benchv1.UploadRequest]) (*benchv1.UploadResponse, error) {
+	return service.Upload(in.Recv)
+}
+
+func (parleyService) Talk(_ context.Context, in rpc.Receiver[benchv1.TalkRequest], out rpc.Sender[benchv1.TalkResponse]) error {
+	return service.Talk(in.Recv, out.Send)
+}
+
+func (parley) Dial(_ context.Context, addr string, s drive.Setup) (drive.Client, error) {
+	c := rpc.NewClient("ws://"+addr+"/", rpc.WithTransport(parleyTransport(s)))
+	return &parleyClient{client: c, stub: benchv1parley.NewBenchServiceClient(c)}, nil
+}
+
+type parleyClient struct {
+	client *rpc.Client
+	stub   benchv1parley.BenchServiceClient
+}
+
+func (c *parleyClient) Echo(ctx context.Context, req *benchv1.EchoRequest) (*benchv1.EchoResponse, error) {
+	return c.stub.Echo(ctx, req)
+}
+
+func (c *parleyClient) Download(ctx context.Context, req *benchv1.DownloadRequest) (drive.Download, error) {
+	return c.stub.Download(ctx, req)
+}
+
+func (c *parleyClient) Upload(ctx context.Context) (drive.Upload, error) { return c.stub.Upload(ctx) }
+func (c *parleyClient) Talk(ctx context.Context) (drive.Talk, error)     { return c.stub.Talk(ctx) }
+func (c *parleyClient) Close() error                                     { return c.client.Close() }
