@@ -69,14 +69,63 @@ func TestHandlersSeeWhoHasAuthenticated(t *testing.T) {
 	}
 }
 
-func TestCredentialOfAScriptIsAnAuthorizationHeader(t *testing.T) {
-	url, _ := serveUsers(t)
-	protocols := []string{"parley.v1", "parley.bearer." + base64.RawURLEncoding.EncodeToString([]byte("alice-token"))}
-	c, err := (&ws.Dialer{Subprotocols: protocols}).Dial(t.Context(), url)
-	if err != nil {
-		t.Fatal(err)
+// TestAuthenticationSeesEveryWayToShowCredentials has the hook tell what it sees of
+// those that come with the request. What comes with TLS is in certificate_test.go.
+func TestAuthenticationSeesEveryWayToShowCredentials(t *testing.T) {
+	type sight struct{ authorization, cookie, protocols, query string }
+	seen := make(chan sight, 1)
+	srv := rpc.NewServer(rpc.WithAuthentication(func(r *http.Request) (context.Context, error) {
+		s := sight{authorization: r.Header.Get("Authorization"), protocols: r.Header.Get("Sec-WebSocket-Protocol"), query: r.URL.RawQuery}
+		if c, err := r.Cookie("session"); err == nil {
+			s.cookie = c.Value
+		}
+		seen <- s
+		return r.Context(), nil
+	}))
+	t.Cleanup(func() { _ = srv.Close() })
+	url, _ := serveWires(t, srv)
+	const bearer = "parley.bearer."
+	for name, c := range map[string]struct {
+		dialer ws.Dialer
+		query  string
+		want   sight
+	}{
+		"Authorization": {ws.Dialer{Header: http.Header{"Authorization": {"Bearer alice-token"}}}, "",
+			sight{authorization: "Bearer alice-token", protocols: "parley.v1"}},
+		"a cookie": {ws.Dialer{Header: http.Header{"Cookie": {"theme=dark; session=alice-session"}}}, "",
+			sight{cookie: "alice-session", protocols: "parley.v1"}},
+		"the subprotocol of scripts": {ws.Dialer{Subprotocols: []string{"parley.v1", bearer + base64.RawURLEncoding.EncodeToString([]byte("alice-token"))}}, "",
+			sight{authorization: "Bearer alice-token", protocols: "parley.v1"}},
+		"a cookie and the subprotocol": {ws.Dialer{
+			Header:       http.Header{"Cookie": {"session=alice-session"}},
+			Subprotocols: []string{bearer + base64.RawURLEncoding.EncodeToString([]byte("alice-token")), "parley.v1"},
+		}, "", sight{authorization: "Bearer alice-token", cookie: "alice-session", protocols: "parley.v1"}},
+		"the query": {ws.Dialer{}, "ticket=1", sight{query: "ticket=1", protocols: "parley.v1"}},
+		"nothing":   {ws.Dialer{}, "", sight{protocols: "parley.v1"}},
+	} {
+		link, err := c.dialer.Dial(t.Context(), url+"/?"+c.query)
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		if got := <-seen; got != c.want {
+			t.Errorf("%s: the hook sees %+v, want %+v", name, got, c.want)
+		}
+		_ = link.Close(1000, "")
 	}
-	_ = c.Close(1000, "")
+}
+
+func TestCredentialOfAScriptAuthenticatesIt(t *testing.T) {
+	url, _ := serveUsers(t)
+	for token, let := range map[string]bool{"alice-token": true, "alice": false} {
+		protocols := []string{"parley.v1", "parley.bearer." + base64.RawURLEncoding.EncodeToString([]byte(token))}
+		c, err := (&ws.Dialer{Subprotocols: protocols}).Dial(t.Context(), url)
+		if (err == nil) != let {
+			t.Errorf("%s: %v", token, err)
+		}
+		if err == nil {
+			_ = c.Close(1000, "")
+		}
+	}
 }
 
 func TestRefusedCredentialsAreAnHTTPStatus(t *testing.T) {

@@ -90,16 +90,20 @@ func serveWires(t *testing.T, h http.Handler) (url string, w *wires) {
 	t.Helper()
 	w = new(wires)
 	web := httptest.NewUnstartedServer(h)
-	web.Config.ConnState = func(c net.Conn, s http.ConnState) {
-		if s == http.StateHijacked {
-			w.mu.Lock()
-			defer w.mu.Unlock()
-			w.conns = append(w.conns, c)
-		}
-	}
+	web.Config.ConnState = w.hijacked
 	web.Start()
 	t.Cleanup(web.Close)
 	return "ws" + strings.TrimPrefix(web.URL, "http"), w
+}
+
+// hijacked is told what becomes of the connections of an HTTP server.
+func (w *wires) hijacked(c net.Conn, s http.ConnState) {
+	if s != http.StateHijacked {
+		return
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.conns = append(w.conns, c)
 }
 
 // cut breaks them all.
