@@ -256,16 +256,6 @@ func silent(t testing.TB) string {
 	return rawListener(t, func(conn net.Conn) { _, _ = io.Copy(io.Discard, conn) })
 }
 
-func TestHandshakeTimeoutBoundsTheDial(t *testing.T) {
-	for _, scheme := range []string{"ws", "wss"} {
-		err := dialError(t, &ws.Dialer{HandshakeTimeout: 50 * time.Millisecond}, scheme+strings.TrimPrefix(silent(t), "ws"))
-		wantText(t, err, "not done within 50ms")
-		if !errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, context.DeadlineExceeded) {
-			t.Errorf("%s: %v", scheme, err)
-		}
-	}
-}
-
 func TestContextEndsTheDial(t *testing.T) {
 	for _, scheme := range []string{"ws", "wss"} {
 		t.Run(scheme, func(t *testing.T) {
