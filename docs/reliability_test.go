@@ -15,8 +15,23 @@ func TestTestsNamedByReliabilityExist(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	names := regexp.MustCompile(`\bTest[A-Z]\w+`).FindAllString(string(page), -1)
+	if len(names) == 0 {
+		t.Fatal("reliability.md names no test")
+	}
+	tests := allTests(t)
+	for _, name := range names {
+		if !strings.Contains(tests, "func "+name+"(") {
+			t.Errorf("there is no %s", name)
+		}
+	}
+}
+
+// allTests is the text of all tests of the repository.
+func allTests(t *testing.T) string {
+	t.Helper()
 	var tests strings.Builder
-	err = filepath.WalkDir("..", func(path string, d fs.DirEntry, err error) error {
+	err := filepath.WalkDir("..", func(path string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() || !strings.HasSuffix(path, "_test.go") {
 			return err
 		}
@@ -27,13 +42,5 @@ func TestTestsNamedByReliabilityExist(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	names := regexp.MustCompile(`\bTest[A-Z]\w+`).FindAllString(string(page), -1)
-	if len(names) == 0 {
-		t.Fatal("reliability.md names no test")
-	}
-	for _, name := range names {
-		if !strings.Contains(tests.String(), "func "+name+"(") {
-			t.Errorf("there is no %s", name)
-		}
-	}
+	return tests.String()
 }

@@ -121,6 +121,11 @@ func TestCallOverALimitGetsItsStatusAndNoOtherNotices(t *testing.T) {
 			c.write(dataFrame(3, frame.FlagMore, piece), dataFrame(3, frame.FlagMore, piece[:8<<10-63]))
 			c.wantReset(3, transport.ResetProtocol)
 		}},
+		{"the deadline", func(c *crowd) {
+			c.write(openFrame(3, block(methodField(asleep), uintField(4, 2_000_000))))
+			c.wantStatus(3, rpc.CodeDeadlineExceeded)
+			c.wantReset(3, transport.ResetCancel) // of the other direction
+		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
