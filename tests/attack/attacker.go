@@ -1,134 +1,121 @@
 package main
 
 import (
+	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"os"
+	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
-
-	"github.com/parley-rpc/parley/tests/internal/rig"
-	"github.com/parley-rpc/parley/transport/frame"
-	"github.com/parley-rpc/parley/transport/ws"
 )
 
 // attackVariable has this program be the attackers: "name address".
 const attackVariable = "PARLEY_ATTACK"
 
-// attack is a way to attack.
-type attack struct {
-	name      string
-	attackers int
-	// once attacks until the server ends the connection, or ctx does.
-	once func(ctx context.Context, addr string, n *tally) error
-	unit string // what is counted
-}
-
 // tally is what attackers have done.
 type tally struct {
 	conns atomic.Int64
 	units atomic.Int64
-	said  atomic.Value // the last error: how the server ends such a connection
+	won   atomic.Int64          // times that they got what nobody must get
+	said  atomic.Pointer[error] // the last error: how the server ends such a connection
+
+	stolen atomic.Pointer[secret] // what they know of the victim's session
 }
 
-// attackAsTold attacks until in ends, and then says what it has done.
-func attackAsTold(what string, from []attack, in io.Reader, out io.Writer) error {
-	const lowest = 19
-	if err := syscall.Setpriority(syscall.PRIO_PROCESS, 0, lowest); err != nil {
+// attackAsTold attacks until in ends, and then says what it has done. Lines of in are
+// secrets that were stolen.
+func attackAsTold(what string, in io.Reader, out io.Writer) error {
+	if err := yield(); err != nil {
 		return err
 	}
 	name, addr, _ := strings.Cut(what, " ")
+	a, ok := named(name)
+	if !ok {
+		return fmt.Errorf("there is no attack %q", name)
+	}
+	var n tally
 	ctx, cancel := context.WithCancel(context.Background())
 	go func() {
-		_, _ = io.Copy(io.Discard, in) // ends when the parent wants it, or is gone
-		cancel()
+		defer cancel() // the parent wants it, or is gone
+		for lines := bufio.NewScanner(in); lines.Scan(); {
+			if s, err := parseSecret(lines.Text()); err == nil {
+				n.stolen.Store(s)
+			}
+		}
 	}()
 	fmt.Fprintln(out, "attacking")
-	for _, a := range from {
-		if a.name != name {
-			continue
-		}
-		var n tally
-		var all sync.WaitGroup
-		for range a.attackers {
-			all.Go(func() {
-				for ctx.Err() == nil {
-					n.conns.Add(1)
-					if err := a.once(ctx, addr, &n); err != nil && ctx.Err() == nil {
-						n.said.Store(err.Error())
-					}
+	a.attack(ctx, addr, &n)
+	fmt.Fprintln(out, n.deeds())
+	return nil
+}
+
+// attack has all attackers attack until ctx ends.
+func (a attack) attack(ctx context.Context, addr string, n *tally) {
+	var all sync.WaitGroup
+	for range a.attackers {
+		all.Go(func() {
+			for ctx.Err() == nil {
+				n.conns.Add(1)
+				if err := a.once(ctx, addr, n); err != nil && ctx.Err() == nil {
+					n.said.Store(&err)
 				}
-			})
-		}
-		all.Wait()
-		fmt.Fprintf(out, "%d connections, %d %s", n.conns.Load(), n.units.Load(), a.unit)
-		if said := n.said.Load(); said != nil {
-			fmt.Fprintf(out, "; ended by: %v", said)
-		}
-		fmt.Fprintln(out)
+			}
+		})
+	}
+	all.Wait()
+}
+
+// deeds is a tally in a line that parent and child pass on.
+type deeds struct {
+	conns, units, won int64
+	said              string
+}
+
+func (n *tally) deeds() deeds {
+	d := deeds{conns: n.conns.Load(), units: n.units.Load(), won: n.won.Load()}
+	if err := n.said.Load(); err != nil {
+		d.said = strings.ReplaceAll((*err).Error(), "\n", " ")
+	}
+	return d
+}
+
+func (d deeds) String() string { return fmt.Sprintf("%d %d %d %s", d.conns, d.units, d.won, d.said) }
+
+// add adds what a child has said.
+func (d *deeds) add(line string) error {
+	var more deeds
+	if _, err := fmt.Sscanf(line, "%d %d %d", &more.conns, &more.units, &more.won); err != nil {
+		return fmt.Errorf("the attackers say %q: %w", line, err)
+	}
+	d.conns, d.units, d.won = d.conns+more.conns, d.units+more.units, d.won+more.won
+	if words := strings.SplitN(strings.TrimSpace(line), " ", 4); len(words) == 4 {
+		d.said = words[3]
 	}
 	return nil
 }
 
-// foe is a connection that is worked by hand.
-type foe struct {
-	link *ws.Conn
-	mu   sync.Mutex
-	why  error // why the link has ended
-	over chan struct{}
-}
-
-// meet connects and greets. What the server says is read and dropped, unless the
-// foe is deaf.
-func meet(ctx context.Context, addr string, hello frame.Hello, deaf deafness) (*foe, error) {
-	link, err := new(ws.Dialer).Dial(ctx, "ws://"+addr+rig.Path)
+// yield gives this program the lowest priority. Linux keeps a priority for each
+// thread, and Go has several by now: so the program begins anew, out of the one that
+// has it.
+func yield() error {
+	const lowest, lowestAsked = 19, 20 - 19 // the system call returns 20 - priority
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	got, err := syscall.Getpriority(syscall.PRIO_PROCESS, 0)
+	if err != nil || got == lowestAsked {
+		return err
+	}
+	if err := syscall.Setpriority(syscall.PRIO_PROCESS, 0, lowest); err != nil {
+		return err
+	}
+	program, err := os.Executable()
 	if err != nil {
-		return nil, err
+		return err
 	}
-	f := &foe{link: link, over: make(chan struct{})}
-	context.AfterFunc(ctx, func() { _ = link.Close(1006, "") })
-	if deaf == hears {
-		go f.read()
-	}
-	return f, link.WriteMessage([][]byte{hello.Append(nil)})
-}
-
-// deafness tells whether a foe reads.
-type deafness int
-
-const (
-	hears deafness = iota
-	isDeaf
-)
-
-func (f *foe) read() {
-	defer close(f.over)
-	for {
-		r, err := f.link.NextReader()
-		if err == nil {
-			_, err = io.Copy(io.Discard, r)
-		}
-		if err != nil {
-			f.mu.Lock()
-			f.why = err
-			f.mu.Unlock()
-			return
-		}
-	}
-}
-
-// write sends frames until that fails, and returns why the server ended the link.
-func (f *foe) write(next func() []byte, count func()) error {
-	defer f.link.Close(1006, "") //nolint:errcheck // nothing to lose
-	for {
-		if err := f.link.WriteMessage([][]byte{next()}); err != nil {
-			<-f.over
-			f.mu.Lock()
-			defer f.mu.Unlock()
-			return f.why
-		}
-		count()
-	}
+	return errors.Join(errors.New("cannot begin anew"), syscall.Exec(program, os.Args, os.Environ()))
 }

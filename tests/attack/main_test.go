@@ -1,18 +1,26 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
+	"strconv"
 	"testing"
 	"time"
 
 	"go.uber.org/goleak"
+	"google.golang.org/protobuf/types/known/wrapperspb"
 
+	"github.com/parley-rpc/parley/rpc"
 	"github.com/parley-rpc/parley/tests/internal/child"
+	"github.com/parley-rpc/parley/tests/internal/rig"
 	"github.com/parley-rpc/parley/transport"
 )
+
+// What attacks do to others is for `make attack`: here other tests run beside.
 
 func TestMain(m *testing.M) {
 	if err := asChild(); err != nil {
@@ -22,25 +30,127 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-// What it does to others is for `make attack`: here other tests run beside.
+// startServer starts a server that ends with the test, as does the context.
+func startServer(t *testing.T) (context.Context, string) {
+	t.Helper()
+	server, err := child.Start(serveVariable, "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(server.Kill)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	t.Cleanup(cancel)
+	return ctx, server.Ready
+}
+
 func TestFloodsAreEndedByTheServer(t *testing.T) {
-	for _, a := range attacks {
-		if a.name != "rapid-reset" && a.name != "ping-flood" {
-			continue
-		}
-		t.Run(a.name, func(t *testing.T) {
-			server, err := child.Start(serveVariable, "127.0.0.1:0")
-			if err != nil {
-				t.Fatal(err)
+	for _, name := range []string{"rapid-reset", "ping-flood"} {
+		t.Run(name, func(t *testing.T) {
+			a, ok := named(name)
+			if !ok {
+				t.Fatal("there is no such attack")
 			}
-			defer server.Kill()
-			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-			defer cancel()
-			err = a.once(ctx, server.Ready, new(tally))
+			ctx, addr := startServer(t)
+			err := a.once(ctx, addr, new(tally))
 			var closed *transport.CloseError
 			if !errors.As(err, &closed) || !closed.Remote || closed.Code != 4008 {
 				t.Errorf("the connection ended with %v, want close code 4008", err)
 			}
 		})
+	}
+}
+
+func TestSessionsWhoseIDsWrapAreEndedAndOthersGoOn(t *testing.T) {
+	ctx, addr := startServer(t)
+	other := rpc.NewClient("ws://" + addr + rig.Path)
+	defer other.Close()
+	st, err := rpc.CallBidi[wrapperspb.BytesValue, wrapperspb.BytesValue](ctx, other, talk)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer st.Close()
+	for _, ids := range wraps {
+		var n tally
+		if err := wrapped(ctx, addr, ids, &n); n.units.Load() != 1 || n.won.Load() != 0 {
+			t.Errorf("ids %d ended with %v, want close code 1002", ids, err)
+		}
+		if err := st.Send(wrapperspb.Bytes([]byte("on"))); err != nil {
+			t.Fatal(err)
+		}
+		if m, err := st.Recv(); err != nil || string(m.Value) != "on" {
+			t.Fatalf("the call of another client: %q, %v", m.GetValue(), err)
+		}
+	}
+}
+
+func TestSessionIsNotHijackedAndItsCallLosesNothing(t *testing.T) {
+	ctx, addr := startServer(t)
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	var n tally
+	v := newVictim(ctx, addr, func(s *secret) { n.stolen.Store(s) })
+	a := attack{attackers: 2, once: func(ctx context.Context, addr string, n *tally) error {
+		if n.units.Load() >= 400 && v.resumed.Load() >= 4 {
+			cancel()
+		}
+		return hijack(ctx, addr, n)
+	}}
+	a.attack(ctx, addr, &n)
+	if err := v.leave(); err != nil {
+		t.Errorf("the victim's call: %v", err)
+	}
+	if n.units.Load() < 400 || v.resumed.Load() < 4 {
+		t.Fatalf("%d attempts, %v: %v", n.units.Load(), v, n.deeds().said)
+	}
+	if n.won.Load() != 0 {
+		t.Errorf("%d of %d attempts got another answer than that the session is unknown: %s", n.won.Load(), n.units.Load(), n.deeds().said)
+	}
+}
+
+// The victim's own secret is good: the attempts above do not fail for another reason.
+func TestSecretThatIsNotStolenResumesItsSession(t *testing.T) {
+	ctx, addr := startServer(t)
+	told := make(chan *secret, 100)
+	v := newVictim(ctx, addr, func(s *secret) { told <- s })
+	var n tally
+	if err := (<-told).resume(ctx, addr, victimName, &n); err != nil {
+		t.Error(err)
+	}
+	if n.won.Load() != 1 {
+		t.Error("the session was not resumed")
+	}
+	_ = v.leave() // its session has been taken
+}
+
+func TestAttackersRunAtTheLowestPriority(t *testing.T) {
+	attackers, err := child.Start(attackVariable, control.name+" nowhere")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer attackers.Kill()
+	threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", attackers.PID()))
+	if err != nil || len(threads) < 2 {
+		t.Fatalf("threads %v, %v", threads, err)
+	}
+	for _, thread := range threads {
+		stat, err := os.ReadFile(thread)
+		if errors.Is(err, os.ErrNotExist) {
+			continue // it has ended
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, rest, _ := bytes.Cut(stat, []byte(") "))
+		if nice, err := strconv.Atoi(string(bytes.Fields(rest)[16])); err != nil || nice != 19 {
+			t.Errorf("%s: nice %d, %v", thread, nice, err)
+		}
+	}
+}
+
+func TestMedianIsInTheMiddle(t *testing.T) {
+	for want, d := range map[time.Duration][]time.Duration{0: nil, 7: {7}, 4: {9, 1, 4}, 3: {1, 9, 4, 2}} {
+		if got := median(d); got != want {
+			t.Errorf("median of %d is %d", d, got)
+		}
 	}
 }

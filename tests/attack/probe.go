@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"sync"
 	"time"
 
 	"google.golang.org/protobuf/types/known/wrapperspb"
@@ -14,24 +15,26 @@ import (
 // rhythm is how often the client that behaves well makes a call.
 const rhythm = 4 * time.Millisecond
 
-// probe makes a small call in each beat of the rhythm for a while, and returns the
-// p99 of how long they take.
+// probe makes a small call in each beat of the rhythm for a while, whether or not the
+// one before has been answered, and returns the p99 of how long they take.
 func probe(ctx context.Context, client *rpc.Client, d time.Duration) (time.Duration, error) {
-	tick := time.NewTicker(rhythm)
-	defer tick.Stop()
-	var took []time.Duration
-	var failed error
-	for end := time.Now().Add(d); time.Now().Before(end) && ctx.Err() == nil; {
-		<-tick.C
-		began := time.Now()
-		_, err := rpc.CallUnary[wrapperspb.BytesValue, wrapperspb.BytesValue](ctx, client, echo,
-			wrapperspb.Bytes([]byte("well-behaved")), rpc.WithTimeout(10*time.Second))
-		failed = errors.Join(failed, err)
-		took = append(took, time.Since(began))
+	var calls sync.WaitGroup
+	took := make([]time.Duration, d/rhythm)
+	failed := make([]error, len(took))
+	begin := time.Now()
+	for i := range took {
+		pause(ctx, time.Until(begin.Add(time.Duration(i)*rhythm)))
+		calls.Go(func() {
+			made := time.Now()
+			_, failed[i] = rpc.CallUnary[wrapperspb.BytesValue, wrapperspb.BytesValue](ctx, client, echo,
+				wrapperspb.Bytes([]byte("well-behaved")), rpc.WithTimeout(10*time.Second))
+			took[i] = time.Since(made)
+		})
 	}
+	calls.Wait()
 	if len(took) == 0 {
 		return 0, errors.Join(errors.New("no call was made"), ctx.Err())
 	}
 	slices.Sort(took)
-	return took[len(took)*99/100], failed
+	return took[len(took)*99/100], errors.Join(failed...)
 }

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"strings"
 	"time"
 
 	"google.golang.org/protobuf/types/known/wrapperspb"
@@ -24,6 +25,7 @@ var (
 	echo = &rpc.Method{Service: "parley.tests.v1.TargetService", Name: "Echo"}
 	pour = &rpc.Method{Service: "parley.tests.v1.TargetService", Name: "Pour", ServerStreams: true}
 	take = &rpc.Method{Service: "parley.tests.v1.TargetService", Name: "Take", ClientStreams: true}
+	talk = &rpc.Method{Service: "parley.tests.v1.TargetService", Name: "Talk", ClientStreams: true, ServerStreams: true}
 )
 
 func giveBack(_ context.Context, m *wrapperspb.BytesValue) (*wrapperspb.BytesValue, error) {
@@ -50,6 +52,28 @@ func takeAll(_ context.Context, in rpc.Receiver[wrapperspb.BytesValue]) (*wrappe
 	return new(wrapperspb.BytesValue), nil
 }
 
+// giveAllBack answers each message with itself.
+func giveAllBack(_ context.Context, in rpc.Receiver[wrapperspb.BytesValue], out rpc.Sender[wrapperspb.BytesValue]) error {
+	for m, err := range in.All() {
+		if err != nil {
+			return err
+		}
+		if err := out.Send(m); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// byName takes everybody's word for who he is. Who does not say is one of many.
+func byName(r *http.Request) (context.Context, error) {
+	name, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+	if !ok {
+		name = "anybody"
+	}
+	return rpc.WithPrincipal(r.Context(), name), nil
+}
+
 // handshakeTimeout is how long an HTTP request may take to arrive.
 const handshakeTimeout = 2 * time.Second
 
@@ -60,11 +84,12 @@ func serve(addr string, in io.Reader, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	srv := rpc.NewServer(rpc.WithLogger(slog.New(slog.DiscardHandler)))
+	srv := rpc.NewServer(rpc.WithLogger(slog.New(slog.DiscardHandler)), rpc.WithAuthentication(byName))
 	srv.Register(&rpc.Service{Name: echo.Service, Methods: []rpc.ServiceMethod{
 		{Method: echo, Handler: rpc.UnaryHandler(giveBack)},
 		{Method: pour, Handler: rpc.ServerStreamHandler(pourAll)},
 		{Method: take, Handler: rpc.ClientStreamHandler(takeAll)},
+		{Method: talk, Handler: rpc.BidiHandler(giveAllBack)},
 	}})
 	mux := http.NewServeMux()
 	mux.Handle(rig.Path, srv)

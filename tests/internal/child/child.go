@@ -17,7 +17,7 @@ type Process struct {
 	Ready string
 
 	cmd *exec.Cmd
-	in  io.Closer
+	in  io.WriteCloser
 	out *bufio.Reader
 }
 
@@ -55,6 +55,9 @@ func Start(variable, value string) (*Process, error) {
 
 // PID is its process id.
 func (p *Process) PID() int { return p.cmd.Process.Pid }
+
+// Tell writes a line to its standard input.
+func (p *Process) Tell(line string) { _, _ = io.WriteString(p.in, line+"\n") } // fails if it is gone already
 
 // End ends the process by the end of its standard input, and returns what it prints
 // then.

@@ -1,0 +1,77 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+)
+
+const (
+	// worst is by how much the p99 of the client that behaves well may grow.
+	worst = 3
+	// mostMemory is how many bytes an attack may add to the server's memory.
+	mostMemory = 256 << 20
+)
+
+// figures are what came of an attack.
+type figures struct {
+	attack             attack
+	quiet, idle, under []time.Duration // p99s of the turns; idle: attackers that compute
+	failed             error           // of the client that behaves well, or the victim
+	cpu                float64         // cores, while under attack
+	most, after        int64           // bytes of resident memory more than before
+	did                deeds
+	victim             string
+}
+
+func median(d []time.Duration) time.Duration {
+	if len(d) == 0 {
+		return 0
+	}
+	d = slices.Sorted(slices.Values(d))
+	return (d[(len(d)-1)/2] + d[len(d)/2]) / 2
+}
+
+func (f *figures) ratio() float64 { return float64(median(f.under)) / float64(median(f.quiet)) }
+
+// heading is above the lines of figures.
+var heading = fmt.Sprintf("%-14s %9s %9s %9s %6s %10s %10s %10s  %s",
+	"attack", "p99 quiet", "p99 idle", "p99 under", "ratio", "server CPU", "memory", "after", "what the attackers did")
+
+func (f *figures) String() string {
+	s := fmt.Sprintf("%-14s %6.2f ms %6.2f ms %6.2f ms %6.1f %4.2f cores %6.1f MiB %6.1f MiB  %d connections, %d %s",
+		f.attack.name, milliseconds(median(f.quiet)), milliseconds(median(f.idle)), milliseconds(median(f.under)), f.ratio(),
+		f.cpu, float64(f.most)/(1<<20), float64(f.after)/(1<<20), f.did.conns, f.did.units, f.attack.unit)
+	if f.attack.robbed {
+		s += fmt.Sprintf(", %d got through; %s", f.did.won, f.victim)
+	}
+	if f.did.said != "" {
+		s += "; ended by: " + f.did.said
+	}
+	return s
+}
+
+func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
+
+// judge returns all that is wrong.
+func (f *figures) judge() error {
+	var bad []error
+	most := f.attack.most
+	if most == 0 {
+		most = mostMemory
+	}
+	if f.failed != nil {
+		bad = append(bad, fmt.Errorf("%s: who behaves well suffers: %w", f.attack.name, f.failed))
+	}
+	if f.ratio() > worst {
+		bad = append(bad, fmt.Errorf("%s: the p99 is %.1f times what it was, more than %d", f.attack.name, f.ratio(), worst))
+	}
+	if f.most > most {
+		bad = append(bad, fmt.Errorf("%s: %d bytes of memory, more than %d", f.attack.name, f.most, most))
+	}
+	if f.did.won > 0 {
+		bad = append(bad, fmt.Errorf("%s: succeeded %d times: %s", f.attack.name, f.did.won, f.did.said))
+	}
+	return errors.Join(bad...)
+}

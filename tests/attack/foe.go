@@ -1,0 +1,90 @@
+package main
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"sync"
+
+	"github.com/parley-rpc/parley/tests/internal/rig"
+	"github.com/parley-rpc/parley/transport/frame"
+	"github.com/parley-rpc/parley/transport/ws"
+)
+
+// generous lets the server send as much as it likes.
+var generous = frame.Hello{MaxStreams: 1 << 20, InitialWindow: 1 << 40, MaxMessage: 1 << 30}
+
+// foe is a connection that is worked by hand.
+type foe struct {
+	link *ws.Conn
+	mu   sync.Mutex
+	why  error // why the link has ended
+	over chan struct{}
+}
+
+// dial makes a link as somebody, "" for nobody in particular.
+func dial(ctx context.Context, addr, name string) (*ws.Conn, error) {
+	d := new(ws.Dialer)
+	if name != "" {
+		d.Header = http.Header{"Authorization": {"Bearer " + name}}
+	}
+	return d.Dial(ctx, "ws://"+addr+rig.Path)
+}
+
+// meet connects and greets. What the server says is read and dropped, unless the
+// foe is deaf.
+func meet(ctx context.Context, addr string, hello frame.Hello, deaf deafness) (*foe, error) {
+	link, err := dial(ctx, addr, "")
+	if err != nil {
+		return nil, err
+	}
+	f := &foe{link: link, over: make(chan struct{})}
+	context.AfterFunc(ctx, func() { _ = link.Close(1006, "") })
+	if deaf == hears {
+		go f.read()
+	}
+	return f, link.WriteMessage([][]byte{hello.Append(nil)})
+}
+
+// deafness tells whether a foe reads.
+type deafness int
+
+const (
+	hears deafness = iota
+	isDeaf
+)
+
+func (f *foe) read() {
+	defer close(f.over)
+	for {
+		r, err := f.link.NextReader()
+		if err == nil {
+			_, err = io.Copy(io.Discard, r)
+		}
+		if err != nil {
+			f.mu.Lock()
+			f.why = err
+			f.mu.Unlock()
+			return
+		}
+	}
+}
+
+// end waits for the server to end the link, and returns why it did.
+func (f *foe) end() error {
+	<-f.over
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.why
+}
+
+// write sends frames until that fails, and returns why the server ended the link.
+func (f *foe) write(next func() []byte, count func()) error {
+	defer f.link.Close(1006, "") //nolint:errcheck // nothing to lose
+	for {
+		if err := f.link.WriteMessage([][]byte{next()}); err != nil {
+			return f.end()
+		}
+		count()
+	}
+}

@@ -1,0 +1,150 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/parley-rpc/parley/rpc"
+	"github.com/parley-rpc/parley/tests/internal/child"
+	"github.com/parley-rpc/parley/tests/internal/rig"
+)
+
+// settling is how long the server has to get over attackers that have gone.
+const settling = 500 * time.Millisecond
+
+// measurement is of one attack, on a server of its own.
+type measurement struct {
+	attack attack
+	turns  int
+	turn   time.Duration
+
+	server *child.Process
+	client *rpc.Client // behaves well
+	busy   child.Usage // of the server, while under attack: the sum
+	figures
+
+	mu        sync.Mutex
+	attackers *child.Process
+	stolen    string // the latest secret of the victim
+}
+
+func (m *measurement) run(ctx context.Context) (_ *figures, err error) {
+	m.figures.attack = m.attack
+	if m.server, err = child.Start(serveVariable, "127.0.0.1:0"); err != nil {
+		return nil, err
+	}
+	defer m.server.Kill()
+	m.client = rpc.NewClient("ws://" + m.server.Ready + rig.Path)
+	defer m.client.Close()                                       //nolint:errcheck // has nothing in flight
+	if _, err := probe(ctx, m.client, time.Second); err != nil { // makes what is made only once
+		return nil, err
+	}
+	before, err := m.server.Usage()
+	if err != nil {
+		return nil, err
+	}
+	if m.attack.robbed {
+		v := newVictim(ctx, m.server.Ready, m.tell)
+		defer func() {
+			m.failed = errors.Join(m.failed, v.leave())
+			m.victim = v.String()
+		}()
+	}
+	for range m.turns {
+		if err := m.takeTurns(ctx, before); err != nil {
+			return nil, err
+		}
+	}
+	m.cpu = m.busy.CPU.Seconds() / (time.Duration(m.turns) * m.turn).Seconds()
+	pause(ctx, 2*time.Second)
+	after, err := m.server.Usage()
+	m.after = after.Resident - before.Resident
+	return &m.figures, err
+}
+
+// takeTurns is a turn of each kind.
+func (m *measurement) takeTurns(ctx context.Context, before child.Usage) error {
+	quiet, err := probe(ctx, m.client, m.turn)
+	if err != nil {
+		return err
+	}
+	idle, _, err := m.under(ctx, control, m.turn/2)
+	if err != nil {
+		return err
+	}
+	pause(ctx, settling)
+	at, err := m.server.Usage()
+	if err != nil {
+		return err
+	}
+	watched, stop := context.WithCancel(ctx)
+	peak := make(chan int64)
+	go func() { peak <- watch(watched, m.server) }()
+	under, said, err := m.under(ctx, m.attack, m.turn)
+	during, failed := m.server.Usage()
+	stop()
+	m.most = max(m.most, <-peak-before.Resident)
+	if err := errors.Join(err, failed); err != nil {
+		return err
+	}
+	m.busy.CPU += during.CPU - at.CPU
+	m.figures.quiet = append(m.figures.quiet, quiet)
+	m.figures.idle = append(m.figures.idle, idle)
+	m.figures.under = append(m.figures.under, under)
+	pause(ctx, settling)
+	return m.did.add(said)
+}
+
+// under is a turn in which there is an attack.
+func (m *measurement) under(ctx context.Context, a attack, d time.Duration) (p99 time.Duration, said string, err error) {
+	attackers, err := child.Start(attackVariable, a.name+" "+m.server.Ready)
+	if err != nil {
+		return 0, "", err
+	}
+	m.meet(attackers)
+	p99, failed := probe(ctx, m.client, d)
+	m.failed = errors.Join(m.failed, failed)
+	m.meet(nil)
+	return p99, attackers.End(), nil
+}
+
+// meet has somebody hear of the victim's secrets from now on.
+func (m *measurement) meet(attackers *child.Process) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.attackers = attackers; attackers != nil && m.stolen != "" {
+		attackers.Tell(m.stolen)
+	}
+}
+
+// tell gives the victim's secret away.
+func (m *measurement) tell(s *secret) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.stolen = s.String()
+	if m.attackers != nil {
+		m.attackers.Tell(m.stolen)
+	}
+}
+
+// watch returns the most memory that a process has had until ctx ended.
+func watch(ctx context.Context, p *child.Process) (most int64) {
+	for ctx.Err() == nil {
+		if use, err := p.Usage(); err == nil {
+			most = max(most, use.Resident)
+		}
+		pause(ctx, 20*time.Millisecond)
+	}
+	return most
+}
+
+func pause(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+}
