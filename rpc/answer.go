@@ -67,7 +67,7 @@ func (s *clientStream) takeEnd(t *try) error {
 	trailer, _ := t.st.Trailer()
 	end, err := parseEndBlock(trailer)
 	if err != nil {
-		return Errorf(CodeInternal, "malformed status from the peer: %w", err)
+		return blockError("status from the peer", err)
 	}
 	if end.alias != 0 {
 		t.conn.aliases.learn(s.call.Method, end.alias)

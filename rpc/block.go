@@ -196,10 +196,16 @@ func repeated(key uint64) bool { return key == keyMetadata || key == endDetail }
 // parseBlock calls take for each field of a block.
 func parseBlock(p []byte, take func(frame.Field) error) error {
 	var once frame.Once
+	pairs := 0
 	for len(p) > 0 {
 		f, rest, err := frame.ParseField(p)
 		if err != nil {
 			return err
+		}
+		if f.Key == keyMetadata {
+			if pairs++; pairs > maxPairs {
+				return errPairs
+			}
 		}
 		if !repeated(f.Key) && !once.First(f.Key) {
 			return fmt.Errorf("key %d comes twice", f.Key)
@@ -226,6 +232,21 @@ func appendMetadata(dst []byte, m Metadata) []byte {
 }
 
 func varintLen(n int) int { return len(frame.AppendVarint(make([]byte, 0, 8), uint64(n))) }
+
+// maxPairs is how many pairs of metadata a block may have: many small ones cost far
+// more than their length in bytes tells.
+const maxPairs = 256
+
+// errPairs says that a block has more.
+var errPairs = fmt.Errorf("more than %d pairs of metadata", maxPairs)
+
+// blockError is the status for a block of the other end that cannot be read.
+func blockError(what string, err error) *Error {
+	if errors.Is(err, errPairs) {
+		return Errorf(CodeResourceExhausted, "%s: %w", what, err)
+	}
+	return Errorf(CodeInternal, "malformed %s: %w", what, err)
+}
 
 // parsePair adds the pair of one metadata field.
 func (m *Metadata) parsePair(p []byte) error {

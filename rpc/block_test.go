@@ -3,6 +3,7 @@ package rpc
 import (
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"os"
 	"reflect"
 	"strings"
@@ -117,8 +118,8 @@ func TestTheVectorsOfTheSpecification(t *testing.T) {
 			}
 			got, err := codec.parse(v.Hex)
 			if v.Error != "" {
-				if err == nil {
-					t.Fatalf("it is read as %+v, though %s", got, v.Rule)
+				if err == nil || errors.Is(err, errPairs) != (v.Error == "too-many-pairs") {
+					t.Fatalf("it is read as %+v, %v, though %s", got, err, v.Rule)
 				}
 				return
 			}

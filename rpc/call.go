@@ -58,8 +58,9 @@ func (c *Call) Header() Metadata {
 
 // SetHeader adds values to a key of the header that this end sends: a handler's
 // answer, or, in an interceptor before next, the caller's request. The error has
-// CodeInvalidArgument for a key or value that cannot travel, and
-// CodeFailedPrecondition once the header has been sent.
+// CodeInvalidArgument for a key or value that cannot travel,
+// CodeResourceExhausted for more than 256 pairs, and CodeFailedPrecondition once the
+// header has been sent.
 func (c *Call) SetHeader(key string, values ...string) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -180,7 +181,7 @@ func (c *Call) setAnswer(p []byte, accepted string) error {
 	}
 	b, err := parseHeaderBlock(p)
 	if err != nil {
-		return Errorf(CodeInternal, "malformed header from the peer: %w", err)
+		return blockError("header from the peer", err)
 	}
 	if b.encoding != "" && b.encoding != accepted {
 		return Errorf(CodeInternal, "the answer is compressed by %q, which was not accepted", b.encoding)

@@ -42,9 +42,11 @@ var cancellations = []struct {
 	}, func(m *rpc.Method) bool { return m.ServerStreams }},
 }
 
-// answering answers once, where many answers may be, and waits for its end.
+// answering says that it has begun, by its header, answers once, where many answers
+// may be, and waits for its end.
 func answering(ended chan<- error) rpc.Handler {
 	return func(ctx context.Context, s rpc.Stream) error {
+		_ = s.Call().SendHeader() // if this fails, so does the rest
 		if s.Call().Method.ServerStreams {
 			if err := s.Send(text("first")); err != nil {
 				ended <- err
@@ -74,6 +76,9 @@ func TestCancellationTravelsAndFreesTheStream(t *testing.T) {
 					ctx, cancel := context.WithCancel(t.Context())
 					s, err := caller.Open(ctx, m)
 					if err != nil {
+						t.Fatalf("%s: %v", c.name, err)
+					}
+					if _, err := s.Call().ResponseHeader(); err != nil { // nobody hears of what is over as it arrives
 						t.Fatalf("%s: %v", c.name, err)
 					}
 					c.end(s, cancel)

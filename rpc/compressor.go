@@ -5,6 +5,7 @@ import (
 	"compress/gzip"
 	"errors"
 	"io"
+	"runtime"
 	"sync"
 )
 
@@ -70,11 +71,24 @@ func (g *gzipCompressor) Decompress(dst, src []byte, limit int) ([]byte, error) 
 	defer g.readers.Put(r)
 	before := len(dst)
 	out := bytes.NewBuffer(dst)
-	if _, err := out.ReadFrom(io.LimitReader(r, int64(limit)+1)); err != nil {
+	if _, err := out.ReadFrom(io.LimitReader(considerate{r}, int64(limit)+1)); err != nil {
 		return nil, err
 	}
 	if out.Len()-before > limit {
 		return nil, ErrInflatedTooLarge
 	}
 	return out.Bytes(), nil
+}
+
+// considerate reads in pieces and lets others have their turn in between: to
+// inflate 4 MiB takes many milliseconds, for which small calls would wait.
+type considerate struct{ io.Reader }
+
+func (c considerate) Read(p []byte) (int, error) {
+	const piece = 32 << 10 // inflated in about 100 us
+	if len(p) > piece {
+		runtime.Gosched()
+		p = p[:piece]
+	}
+	return c.Reader.Read(p)
 }

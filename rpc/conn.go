@@ -98,14 +98,18 @@ func (c *Conn) ending() bool {
 	return ok && why.Status != 0 && c.sess.Err() == nil
 }
 
-// onStream takes a call of the other end. It runs on the reading goroutine.
-func (c *Conn) onStream(st *transport.Stream) {
+// onStream takes a call of the other end. It runs on the reading goroutine, and so
+// does the reading of the call's header: what that costs is the connection's own
+// time, whatever the other end sends.
+func (c *Conn) onStream(st *transport.Stream) *transport.ResetError {
+	s := &serverStream{st: st, call: Call{Conn: c, Peer: &c.peer, stream: st}}
+	s.refusal = s.accept(c.e)
+	if errors.Is(s.refusal, errPairs) {
+		return &transport.ResetError{Code: transport.ResetLimit, Reason: s.refusal.Error()}
+	}
 	c.work.begin()
-	c.e.workers.run(func() {
-		defer c.workDone()
-		<-c.started // a call may come with the handshake
-		c.serve(st)
-	})
+	c.e.workers.run(s.serve)
+	return nil
 }
 
 // onGreet welcomes a new connection. It runs on the reading goroutine.

@@ -57,3 +57,9 @@ func gzipped(t *testing.T, b []byte) []byte {
 	}
 	return out.Bytes()
 }
+
+// pairs are n pairs of metadata, as small as they can be.
+func pairs(n int) []byte { return bytes.Repeat(metadataField("k", ""), n) }
+
+// tooManyPairs is one more than a block may have.
+func tooManyPairs() []byte { return pairs(257) }

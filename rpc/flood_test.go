@@ -78,7 +78,8 @@ func TestAFloodOfCallsThatAreResetAtOnceMeetsABound(t *testing.T) {
 	}()
 	open := methodField(upload)
 	for id := uint64(3); id <= 2*flood; id += 2 {
-		p.write(openFrame(id, open), resetFrame(id, transport.ResetCancel, ""))
+		p.write(openFrame(id, open))
+		p.write(resetFrame(id, transport.ResetCancel, "")) // apart, so that there is something to reset
 		if id%1000 == 1 {
 			p.write(dataFrame(1, 0, encoded(t, "still here")))
 			<-echoes

@@ -73,7 +73,7 @@ func (p *raw) wantOver(id uint64, header int) {
 			return
 		case f.Type == frame.TypeReset:
 			code, _, err := frame.ParseReset(f.payload)
-			if err != nil || code != uint64(transport.ResetLimit) || header <= 16<<10 {
+			if err != nil || code != uint64(transport.ResetLimit) || header < len(tooManyPairs()) {
 				p.t.Fatalf("RESET %d, %v", code, err)
 			}
 			return

@@ -109,6 +109,13 @@ func TestCallOverALimitGetsItsStatusAndNoOtherNotices(t *testing.T) {
 			c.write(openFrame(3, block(methodField(bidi), metadataField("key", strings.Repeat("x", 4<<10)))))
 			c.wantReset(3, transport.ResetLimit)
 		}},
+		{"pairs of metadata", func(c *crowd) { // R20
+			c.write(openFrame(3, block(methodField(bidi), pairs(256))))
+			c.write(openFrame(5, block(methodField(bidi), tooManyPairs())))
+			c.wantReset(5, transport.ResetLimit)
+			c.write(dataFrame(3, 0, encoded(c.t, "served")))
+			c.want(frame.TypeData, 3)
+		}},
 		{"MaxStreams", func(c *crowd) {
 			for id := uint64(3); id <= 31; id += 2 {
 				c.write(openFrame(id, block(methodField(asleep))))

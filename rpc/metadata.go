@@ -76,7 +76,16 @@ func validKey(key string) bool {
 	return key != ""
 }
 
-// add checks the pairs and appends them. Its errors have CodeInvalidArgument.
+// pairs is how many pairs there are.
+func (m Metadata) pairs() (n int) {
+	for _, values := range m {
+		n += len(values)
+	}
+	return n
+}
+
+// add checks the pairs and appends them. Its errors have CodeInvalidArgument, or
+// CodeResourceExhausted for more pairs than can travel.
 func (m *Metadata) add(key string, values []string) error {
 	key = strings.ToLower(key)
 	if err := checkPair(key, ""); err != nil {
@@ -89,6 +98,9 @@ func (m *Metadata) add(key string, values []string) error {
 		if err := checkPair(key, v); err != nil {
 			return Errorf(CodeInvalidArgument, "%w", err)
 		}
+	}
+	if m.pairs()+len(values) > maxPairs {
+		return Errorf(CodeResourceExhausted, "metadata key %q: %w", key, errPairs)
 	}
 	if *m == nil {
 		*m = make(Metadata)

@@ -250,9 +250,10 @@ func TestCallersCannotSetWhatIsTheHandlers(t *testing.T) {
 }
 
 func TestAHandlerWithAHeaderIsToldThatItsCallIsOver(t *testing.T) {
-	told := make(chan error, 2)
+	begun, told := make(chan bool), make(chan error, 2)
 	p := newPair(t, nil, nil, func(srv *rpc.Server) {
 		register(srv, bidi, func(ctx context.Context, s rpc.Stream) error {
+			begun <- true
 			if err := s.Call().SetHeader("a", "b"); err != nil {
 				t.Error(err)
 			}
@@ -270,6 +271,7 @@ func TestAHandlerWithAHeaderIsToldThatItsCallIsOver(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		<-begun
 		s.Close()
 		wantError(t, <-told, rpc.CodeCanceled)
 	}

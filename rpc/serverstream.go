@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"runtime/debug"
+	"time"
 
 	"github.com/parley-rpc/parley/transport"
 )
@@ -16,70 +17,76 @@ type serverStream struct {
 	alias uint64 // to be told to the caller; 0: none
 	taken bool   // the only message of a call that takes one
 
+	refusal  error // why the call is not served
+	handler  Handler
+	timeout  time.Duration
+	hasLimit bool // timeout is meant
+
 	// The only message of an answer waits here for the status, so that both
 	// leave in one frame, and an error takes its place.
 	held     *buffer
 	heldMark bool
 }
 
-// serve serves one call of the other end, on a goroutine of its own.
-func (c *Conn) serve(st *transport.Stream) {
-	defer st.Close()
-	s := &serverStream{st: st, call: Call{Conn: c, Peer: &c.peer, stream: st}}
-	handler, open, err := s.accept(c.e)
+// accept reads the header of the call and finds who serves it. Its errors are *Error.
+func (s *serverStream) accept(e *endpoint) error {
+	open, err := parseOpenBlock(s.st.OpenHeader())
 	if err != nil {
-		s.finish(err)
+		return blockError("header of the call", err)
+	}
+	sm, alias, err := e.mux.find(&open)
+	if err != nil {
+		return err
+	}
+	if open.alias == 0 {
+		s.alias = alias
+	}
+	s.handler, s.timeout, s.hasLimit = sm.Handler, open.timeout, open.hasLimit
+	s.call.Method, s.call.request = sm.Method, open.metadata
+	s.coder.limit = e.maxMessage()
+	if s.coder.codec, err = e.codec(open.codec); err != nil {
+		return err
+	}
+	if s.coder.inflate, err = e.compressor(open.encoding); err != nil {
+		return err
+	}
+	if s.coder.compress = e.accepted(&open); s.coder.compress != nil {
+		s.call.encoding = s.coder.compress.Name()
+	}
+	if s.hasLimit && s.timeout == 0 {
+		return Errorf(CodeDeadlineExceeded, "the deadline had passed when the call was made")
+	}
+	return nil
+}
+
+// serve serves the call, on a goroutine of its own.
+func (s *serverStream) serve() {
+	c := s.call.Conn
+	defer c.workDone()
+	<-c.started // a call may come with the handshake
+	defer s.st.Close()
+	if s.refusal != nil {
+		s.finish(s.refusal)
 		return
 	}
-	if open.hasLimit && open.timeout == 0 {
-		s.finish(Errorf(CodeDeadlineExceeded, "the deadline had passed when the call was made"))
-		return
-	}
-	ctx, cancel := s.context(open)
+	ctx, cancel := s.context()
 	defer cancel()
 	s.call.ctx = ctx
-	st.OnAbort(func(error) { cancel() })
-	s.finish(s.run(ctx, handler))
+	s.st.OnAbort(func(error) { cancel() })
+	s.finish(s.run(ctx, s.handler))
 }
 
 // context returns the context of the call, with its time limit if it has one.
-func (s *serverStream) context(open *openBlock) (context.Context, context.CancelFunc) {
+func (s *serverStream) context() (context.Context, context.CancelFunc) {
 	base := s.call.Conn.base
 	if base == nil {
 		base = context.Background()
 	}
 	ctx := context.WithValue(base, callKey{}, &s.call)
-	if open.hasLimit {
-		return context.WithTimeout(ctx, open.timeout)
+	if s.hasLimit {
+		return context.WithTimeout(ctx, s.timeout)
 	}
 	return context.WithCancel(ctx)
-}
-
-// accept reads the header of the call and finds who serves it.
-func (s *serverStream) accept(e *endpoint) (Handler, *openBlock, error) {
-	open, err := parseOpenBlock(s.st.OpenHeader())
-	if err != nil {
-		return nil, nil, Errorf(CodeInternal, "malformed header of the call: %w", err)
-	}
-	sm, alias, err := e.mux.find(&open)
-	if err != nil {
-		return nil, nil, err
-	}
-	if open.alias == 0 {
-		s.alias = alias
-	}
-	s.call.Method, s.call.request = sm.Method, open.metadata
-	s.coder.limit = e.maxMessage()
-	if s.coder.codec, err = e.codec(open.codec); err != nil {
-		return nil, nil, err
-	}
-	if s.coder.inflate, err = e.compressor(open.encoding); err != nil {
-		return nil, nil, err
-	}
-	if s.coder.compress = e.accepted(&open); s.coder.compress != nil {
-		s.call.encoding = s.coder.compress.Name()
-	}
-	return sm.Handler, &open, nil
 }
 
 // run runs the handler inside the interceptors and returns the status. A panic

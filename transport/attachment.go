@@ -3,6 +3,7 @@ package transport
 import (
 	"errors"
 	"io"
+	"runtime"
 	"sync"
 
 	"github.com/parley-rpc/parley/transport/frame"
@@ -25,6 +26,7 @@ type attachment struct {
 	answer  chan error // on a dialer's link that is to resume: how that went
 	greeted bool       // the peer's HELLO on this link has come
 	proven  bool       // and something behind it
+	effort  int        // that frames have cost since others had their turn
 
 	loops sync.WaitGroup
 }
@@ -97,9 +99,7 @@ func (a *attachment) readMessage(r io.Reader) error {
 		}
 		have += n
 		empty = empty && n == 0
-		used, perr := a.takeFrames(&in, buf[:have])
-		a.s.received(&in)
-		a.s.deliverStreams(&in)
+		used, perr := a.takeTurns(&in, buf[:have])
 		switch {
 		case perr != nil:
 			return perr
@@ -114,9 +114,36 @@ func (a *attachment) readMessage(r io.Reader) error {
 	}
 }
 
-// takeFrames takes the whole frames in b in and returns their length in bytes.
+// A link may be read without end by a peer that sends without end. Its goroutine
+// lets others have their turn as often as it has spent turnEffort, of which a frame
+// costs frameEffort and its length in bytes: about 50 us. Without that a few floods
+// keep everybody else waiting for 10 ms each.
+const (
+	turnEffort  = 64 << 10
+	frameEffort = 256
+)
+
+// takeTurns takes the whole frames in b in and returns their length in bytes.
+func (a *attachment) takeTurns(in *arrival, b []byte) (used int, err error) {
+	for {
+		n, err := a.takeFrames(in, b[used:])
+		used += n
+		a.s.received(in)
+		if tired := a.s.deliverStreams(in); err == nil {
+			err = tired
+		}
+		if err != nil || a.effort < turnEffort {
+			return used, err
+		}
+		a.effort = 0
+		runtime.Gosched()
+	}
+}
+
+// takeFrames takes whole frames in b in, for one turn at the most, and returns their
+// length in bytes.
 func (a *attachment) takeFrames(in *arrival, b []byte) (used int, err error) {
-	for used < len(b) {
+	for used < len(b) && a.effort < turnEffort {
 		h, n, err := frame.ParseHeader(b[used:])
 		limit := a.s.cfg.MaxFrame
 		switch {
@@ -138,25 +165,39 @@ func (a *attachment) takeFrames(in *arrival, b []byte) (used int, err error) {
 			in.sequenced++
 			in.bytes += end - used
 		}
+		a.effort += frameEffort + end - used
 		used = end
 	}
 	return used, nil
 }
 
-// deliverStreams hands new streams to the application.
-func (s *Session) deliverStreams(in *arrival) {
-	if len(in.streams) == 0 {
-		return
-	}
-	if on := s.cfg.OnStream; on != nil {
-		for _, st := range in.streams {
-			on(st)
+// deliverStreams hands new streams to the application. It spares it those that were
+// reset as soon as they were opened.
+func (s *Session) deliverStreams(in *arrival) error {
+	for i, st := range in.streams {
+		in.streams[i] = nil
+		if st.isReset() {
+			_ = st.Close() // never fails
+			continue
 		}
-	} else {
-		s.mu.Lock()
-		s.arrived = append(s.arrived, in.streams...)
-		s.wakeAccept()
-		s.mu.Unlock()
+		if s.cfg.OnStream == nil {
+			s.deliver(st)
+		} else if no := s.cfg.OnStream(st); no != nil {
+			st.Reset(no.Code, no.Reason)
+			_ = st.Close()
+			if err := s.inVain(); err != nil {
+				return err
+			}
+		}
 	}
 	in.streams = in.streams[:0]
+	return nil
+}
+
+// deliver has Accept return the stream.
+func (s *Session) deliver(st *Stream) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.arrived = append(s.arrived, st)
+	s.wakeAccept()
 }

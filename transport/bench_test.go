@@ -22,7 +22,10 @@ func sessions(b *testing.B, serve func(*transport.Stream)) (d *transport.Session
 	if err != nil {
 		b.Fatal(err)
 	}
-	a, err := transport.NewSession(al, transport.Acceptor, transport.Config{OnStream: func(st *transport.Stream) { go serve(st) }})
+	a, err := transport.NewSession(al, transport.Acceptor, transport.Config{OnStream: func(st *transport.Stream) *transport.ResetError {
+		go serve(st)
+		return nil
+	}})
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -40,8 +40,8 @@ type Config struct {
 	// as it has something left too.
 	Budget *Budget
 	// MaxResets is how many streams a second the peer may open in vain, on average
-	// over 10 s: it resets them before their end, or they are over one of the limits
-	// above. A peer that opens more is cut off with CloseRefusal+8. Default 1000, at
+	// over 10 s: it resets them before their end, they are over one of the limits
+	// above, or OnStream refuses them. A peer that opens more is cut off with CloseRefusal+8. Default 1000, at
 	// least 100.
 	MaxResets int
 	// MaxPings is how many PINGs a second the peer may send, on average over 10 s. A
@@ -94,8 +94,9 @@ type Config struct {
 	Agent string
 	// OnStream, if set, is given each stream that the peer opens, in place of
 	// Accept. It runs on the reading goroutine: it must not block, nor close
-	// the session.
-	OnStream func(*Stream)
+	// the session. A stream that it returns an error for is reset with that, and
+	// counts as opened in vain.
+	OnStream func(*Stream) *ResetError
 	// OnEnd, if set, is called once when the session has ended, with the reason.
 	// It must not block, nor close the session.
 	OnEnd func(err error)

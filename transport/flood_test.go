@@ -23,7 +23,8 @@ func TestStreamsOpenedAndResetAtOnceAreBoundedWhileTheyAreInUse(t *testing.T) {
 		const flood = 10_000
 		refused := 0
 		for i := range uint64(flood) {
-			p.send(open(2*i+1, ""), reset(2*i+1, 1))
+			p.send(open(2*i+1, ""))
+			p.send(reset(2*i+1, 1))
 		}
 		for _, f := range p.got() {
 			var id uint64
@@ -54,13 +55,15 @@ func TestStreamsOpenedAndResetAtOnceAreForgottenByAnApplicationThatCloses(t *tes
 	synctest.Test(t, func(t *testing.T) { // S16
 		accepted := 0
 		cfg := smallest
-		cfg.OnStream = func(st *transport.Stream) {
+		cfg.OnStream = func(st *transport.Stream) *transport.ResetError {
 			accepted++
 			st.OnAbort(func(error) { st.Close() })
+			return nil
 		}
 		s, p := meet(t, transport.Acceptor, cfg, frame.Hello{})
 		for i := range uint64(10_000) {
-			p.send(open(2*i+1, ""), data(2*i+1, "x"), reset(2*i+1, 1))
+			p.send(open(2*i+1, ""), data(2*i+1, "x"))
+			p.send(reset(2*i+1, 1))
 		}
 		p.wantsLife()
 		if accepted != 10_000 {
@@ -90,10 +93,92 @@ func TestPeerThatProvokesRefusalsAndDoesNotReadThemIsCutOff(t *testing.T) {
 	})
 }
 
+// stillborn sends 500 streams that are reset as they are opened, and one that lives.
+// Few of them are handed over: between their frames others may have had their turn.
+func (p *peer) stillborn() {
+	for id := uint64(1); id < 1000; id += 2 {
+		p.send(open(id, ""), data(id, "x"), reset(id, 1))
+	}
+	p.send(open(1001, "real"))
+}
+
+// fewStillborn is more than are handed over of 500.
+const fewStillborn = 10
+
+func TestOnStreamIsSparedStreamsThatAreResetAsTheyArrive(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) { // S16
+		var seen []string
+		cfg := smallest
+		cfg.OnStream = func(st *transport.Stream) *transport.ResetError {
+			seen = append(seen, string(st.OpenHeader()))
+			st.Close()
+			return nil
+		}
+		s, p := meet(t, transport.Acceptor, cfg, frame.Hello{})
+		p.stillborn()
+		synctest.Wait()
+		if n := len(seen); n == 0 || n > fewStillborn || seen[n-1] != "real" {
+			t.Errorf("%d streams were handed over, the last with %q", n, seen[max(n-1, 0):])
+		}
+		if left := s.Residue(); len(left) > 0 {
+			t.Errorf("the session holds %v", left)
+		}
+	})
+}
+
+func TestAcceptIsSparedStreamsThatAreResetAsTheyArrive(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) { // S16
+		s, p := meet(t, transport.Acceptor, smallest, frame.Hello{})
+		p.stillborn()
+		header := ""
+		for range fewStillborn {
+			st := mustAccept(t, s)
+			header = string(st.OpenHeader())
+			st.Close()
+			if header != "" {
+				break
+			}
+		}
+		synctest.Wait()
+		if header != "real" {
+			t.Errorf("%d streams were handed over, and the one that lives was not", fewStillborn)
+		}
+		if left := s.Residue(); len(left) > 0 {
+			t.Errorf("the session holds %v", left)
+		}
+	})
+}
+
+func TestStreamsThatTheApplicationRefusesAreResetAndCountAsOpenedInVain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cfg := smallest
+		cfg.MaxResets = 100
+		cfg.OnStream = func(*transport.Stream) *transport.ResetError {
+			return &transport.ResetError{Code: transport.ResetLimit, Reason: "too much"}
+		}
+		s, p := meet(t, transport.Acceptor, cfg, frame.Hello{})
+		for i := range uint64(1000) {
+			p.send(open(2*i+1, ""))
+			p.wants(fmt.Sprintf("RESET %d limit", 2*i+1))
+		}
+		if err := s.Err(); err != nil {
+			t.Fatal(err)
+		}
+		if left := s.Residue(); len(left) > 0 {
+			t.Errorf("the session holds %v", left)
+		}
+		p.send(open(2001, ""))
+		p.wantsClose(exhausted)
+	})
+}
+
 func TestPeerThatProvokesResetsAndDoesNotReadThemIsCutOff(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) { // S8, again and again
 		cfg := smallest
-		cfg.OnStream = func(st *transport.Stream) { st.Close() }
+		cfg.OnStream = func(st *transport.Stream) *transport.ResetError {
+			st.Close()
+			return nil
+		}
 		s, p := meetOver(t, pipe.Config{Capacity: 64}, transport.Acceptor, cfg, frame.Hello{})
 		p.link.Stall()
 		for id := uint64(1); s.Err() == nil && id < 100_000; id += 2 {

@@ -40,7 +40,10 @@ func TestPeerThatResetsTooManyStreamsIsCutOff(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) { // S16
 		cfg := smallest
 		cfg.MaxResets = 100
-		cfg.OnStream = func(st *transport.Stream) { st.OnAbort(func(error) { st.Close() }) }
+		cfg.OnStream = func(st *transport.Stream) *transport.ResetError {
+			st.OnAbort(func(error) { st.Close() })
+			return nil
+		}
 		s, p := meet(t, transport.Acceptor, cfg, frame.Hello{})
 		for i := range uint64(1000) {
 			p.send(open(2*i+1, ""), reset(2*i+1, 1))
@@ -70,12 +73,13 @@ func TestResetsAfterTheEndAreNoFlood(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) { // S16
 		cfg := smallest
 		cfg.MaxResets = 100
-		cfg.OnStream = func(st *transport.Stream) {
+		cfg.OnStream = func(st *transport.Stream) *transport.ResetError {
 			go func() {
 				mustCloseSend(t, st, "done")
 				_, _ = st.Recv(t.Context(), nil)
 				st.Close()
 			}()
+			return nil
 		}
 		s, p := meet(t, transport.Acceptor, cfg, frame.Hello{})
 		for i := range uint64(3000) {

@@ -111,11 +111,12 @@ func TestOpenerWithinTheLimitIsNeverRefused(t *testing.T) {
 	}
 	for how, handle := range handlers {
 		t.Run(how, func(t *testing.T) {
-			d, a := pair(t, transport.Config{}, transport.Config{MaxStreams: 16, OnStream: func(st *transport.Stream) {
+			d, a := pair(t, transport.Config{}, transport.Config{MaxStreams: 16, OnStream: func(st *transport.Stream) *transport.ResetError {
 				go func() {
 					handle(st)
 					st.Close()
 				}()
+				return nil
 			}})
 			var workers sync.WaitGroup
 			for range 32 {

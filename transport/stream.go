@@ -86,6 +86,14 @@ func (st *Stream) OnAbort(f func(cause error)) {
 	}
 }
 
+// isReset tells whether the peer has reset the stream before both directions ended.
+func (st *Stream) isReset() bool {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	var r *ResetError
+	return errors.As(st.cause, &r) && r.Remote
+}
+
 // notice tells whether the peer has to hear of an abort.
 type notice int
 

@@ -19,8 +19,12 @@ func TestCallVectors(t *testing.T) {
 	for _, c := range load[rpcCase](t, "rpc") {
 		call, err := readCall(c.Block, c.Hex)
 		if c.Call == nil {
-			if err == nil || c.Error != "malformed" || c.Rule == "" {
-				t.Errorf("%s: is read as %s", c.Name, show(call))
+			outcome := "malformed"
+			if errors.Is(err, errPairs) {
+				outcome = "too-many-pairs"
+			}
+			if err == nil || c.Error != outcome || c.Rule == "" {
+				t.Errorf("%s: is read as %s, %v", c.Name, show(call), err)
 			}
 			continue
 		}
@@ -32,6 +36,8 @@ func TestCallVectors(t *testing.T) {
 		}
 	}
 }
+
+var errPairs = errors.New("more than 256 pairs of metadata")
 
 // readCall reads a block of a call.
 func readCall(block string, p []byte) (*callBlock, error) {
@@ -46,7 +52,9 @@ func readCall(block string, p []byte) (*callBlock, error) {
 			if err != nil {
 				return nil, err
 			}
-			c.Metadata = append(c.Metadata, m)
+			if c.Metadata = append(c.Metadata, m); len(c.Metadata) > 256 {
+				return nil, errPairs
+			}
 			continue
 		}
 		c.set(block, f)

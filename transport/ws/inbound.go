@@ -72,18 +72,30 @@ func (in *inbound) shut() {
 // drain reads and forgets until the peer has closed its half or the wait is
 // over. A socket that is closed with something unread resets the connection, and
 // the reset may overtake the close frame. It may only be called after shut.
+//
+// What was under way when the close frame was sent is not much. Of a peer that goes
+// on no more than drainRate is read: a flood must not cost more for being ended.
 func (in *inbound) drain(wait time.Duration) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	conn := bottom(in.conn)
 	_ = conn.SetReadDeadline(time.Now().Add(wait))
-	buf := make([]byte, 4<<10)
-	for {
-		if _, err := conn.Read(buf); err != nil {
+	buf := make([]byte, 16<<10)
+	for total := 0; ; {
+		n, err := conn.Read(buf)
+		if err != nil {
 			return
+		}
+		if total += n; total > drainFree {
+			time.Sleep(time.Duration(n) * time.Second / drainRate)
 		}
 	}
 }
+
+const (
+	drainFree = 256 << 10 // bytes that drain reads at any rate
+	drainRate = 8 << 20   // bytes a second of those that follow
+)
 
 // readConn is what gorilla sees of a connection: the connection, read through
 // its inbound.
