@@ -184,7 +184,7 @@ func parseEndBlock(p []byte) (b endBlock, err error) {
 		return nil
 	})
 	if status.code != CodeOK {
-		b.status = &status
+		b.status = &Error{code: status.code, message: status.message, details: status.details}
 	}
 	return b, err
 }

@@ -108,7 +108,7 @@ func (c *Conn) onStream(st *transport.Stream) *transport.ResetError {
 		return &transport.ResetError{Code: transport.ResetLimit, Reason: s.refusal.Error()}
 	}
 	c.work.begin()
-	c.e.workers.run(s.serve)
+	c.e.workers.run(s)
 	return nil
 }
 

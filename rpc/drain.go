@@ -138,7 +138,7 @@ func (c *Conn) isGreeted() bool {
 func (c *Conn) turnAway(s *transport.Session) {
 	const reason = "the server takes no new connections"
 	_ = s.GoAway(transport.GoAway{Status: uint64(CodeUnavailable), Reason: reason})
-	c.e.workers.run(func() { _ = s.Close(transport.CloseServiceRestart, reason) })
+	c.e.workers.do(func() { _ = s.Close(transport.CloseServiceRestart, reason) })
 }
 
 // beginDrain has the endpoint take no further connections and returns those that

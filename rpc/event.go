@@ -47,7 +47,7 @@ func (c *Conn) tell(f func()) {
 	q.queue = append(q.queue, f)
 	if !q.busy {
 		q.busy = true
-		c.e.workers.run(c.tellAll)
+		c.e.workers.do(c.tellAll)
 	}
 }
 

@@ -120,7 +120,7 @@ func (l *line) begin(delay time.Duration) {
 	} else {
 		l.enter(StateConnecting)
 	}
-	l.c.workers.run(func() { l.run(a, delay) })
+	l.c.workers.do(func() { l.run(a, delay) })
 }
 
 func (l *line) run(a *attempt, delay time.Duration) {

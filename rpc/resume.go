@@ -12,7 +12,7 @@ import (
 func (c *Conn) onLost(*transport.Session, error) {
 	loss := c.line.lost(c)
 	c.tellAway()
-	c.e.workers.run(func() {
+	c.e.workers.do(func() {
 		<-c.started
 		if c.resume() {
 			c.line.resumed(c, loss)

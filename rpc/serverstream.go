@@ -12,6 +12,7 @@ import (
 // serverStream is the callee's end of a call.
 type serverStream struct {
 	call  Call
+	ctx   callContext
 	coder coder
 	st    *transport.Stream
 	alias uint64 // to be told to the caller; 0: none
@@ -59,8 +60,8 @@ func (s *serverStream) accept(e *endpoint) error {
 	return nil
 }
 
-// serve serves the call, on a goroutine of its own.
-func (s *serverStream) serve() {
+// work serves the call, on a goroutine of its own.
+func (s *serverStream) work() {
 	c := s.call.Conn
 	defer c.workDone()
 	<-c.started // a call may come with the handshake
@@ -69,24 +70,11 @@ func (s *serverStream) serve() {
 		s.finish(s.refusal)
 		return
 	}
-	ctx, cancel := s.context()
-	defer cancel()
-	s.call.ctx = ctx
-	s.st.OnAbort(func(error) { cancel() })
-	s.finish(s.run(ctx, s.handler))
-}
-
-// context returns the context of the call, with its time limit if it has one.
-func (s *serverStream) context() (context.Context, context.CancelFunc) {
-	base := s.call.Conn.base
-	if base == nil {
-		base = context.Background()
-	}
-	ctx := context.WithValue(base, callKey{}, &s.call)
-	if s.hasLimit {
-		return context.WithTimeout(ctx, s.timeout)
-	}
-	return context.WithCancel(ctx)
+	s.ctx.begin(&s.call, s.timeout, s.hasLimit)
+	defer s.ctx.end(context.Canceled)
+	s.call.ctx = &s.ctx
+	s.st.OnAbort(func(error) { s.ctx.end(context.Canceled) })
+	s.finish(s.run(&s.ctx, s.handler))
 }
 
 // run runs the handler inside the interceptors and returns the status. A panic

@@ -44,7 +44,7 @@ func (c *Conn) retire() {
 }
 
 func (c *Conn) closeRetired() {
-	c.e.workers.run(func() {
+	c.e.workers.do(func() {
 		<-c.started
 		_ = c.sess.Close(transport.CloseNormal, "drained")
 		c.e.remove(c)
@@ -53,7 +53,7 @@ func (c *Conn) closeRetired() {
 
 // onGoAway stops making new calls on a connection that the server drains.
 func (c *Conn) onGoAway(*transport.Session) {
-	c.e.workers.run(func() {
+	c.e.workers.do(func() {
 		<-c.started
 		c.line.changed(c)
 	})

@@ -7,44 +7,55 @@ import "sync"
 // saves a sixth of the CPU time (docs/design/rpc.md).
 type workers struct {
 	mu     sync.Mutex
-	idle   []chan func() // newest last, so that few stay warm
+	idle   []chan job // newest last, so that few stay warm
 	closed bool
 }
+
+// job is what a worker does.
+type job interface{ work() }
+
+// function is a function that is a job.
+type function func()
+
+func (f function) work() { f() }
 
 // maxIdle is how many goroutines wait for work at the most.
 const maxIdle = 128
 
-// run runs f on a goroutine of its own and does not wait for it.
-func (w *workers) run(f func()) {
+// run has j done on a goroutine of its own and does not wait for it.
+func (w *workers) run(j job) {
 	w.mu.Lock()
 	if n := len(w.idle); n > 0 {
 		next := w.idle[n-1]
 		w.idle = w.idle[:n-1]
 		w.mu.Unlock()
-		next <- f
+		next <- j
 		return
 	}
 	w.mu.Unlock()
-	go w.work(f)
+	go w.work(j)
 }
 
-// work runs f and then what it is given, until there is no use for it.
-func (w *workers) work(f func()) {
-	var next chan func()
-	for f != nil {
-		f()
+// do is run for a function.
+func (w *workers) do(f func()) { w.run(function(f)) }
+
+// work does j and then what it is given, until there is no use for it.
+func (w *workers) work(j job) {
+	var next chan job
+	for j != nil {
+		j.work()
 		if next == nil {
-			next = make(chan func(), 1)
+			next = make(chan job, 1)
 		}
 		if !w.offer(next) {
 			return
 		}
-		f = <-next
+		j = <-next
 	}
 }
 
 // offer puts a goroutine among the idle ones, unless it is to end.
-func (w *workers) offer(next chan func()) bool {
+func (w *workers) offer(next chan job) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.closed || len(w.idle) >= maxIdle {

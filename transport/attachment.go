@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"bytes"
 	"errors"
 	"io"
 	"runtime"
@@ -181,8 +182,13 @@ func (s *Session) deliverStreams(in *arrival) error {
 			continue
 		}
 		if s.cfg.OnStream == nil {
+			st.header = bytes.Clone(st.header)
 			s.deliver(st)
-		} else if no := s.cfg.OnStream(st); no != nil {
+			continue
+		}
+		no := s.cfg.OnStream(st)
+		st.header = nil
+		if no != nil {
 			st.Reset(no.Code, no.Reason)
 			_ = st.Close()
 			if err := s.inVain(); err != nil {

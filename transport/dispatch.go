@@ -1,7 +1,6 @@
 package transport
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 
@@ -27,8 +26,11 @@ func (a *attachment) takeFrame(in *arrival, h frame.Header, p []byte) error {
 // asProtocolError makes an error about a frame one that ends the session with
 // code 1002, unless it says what to do.
 func asProtocolError(t frame.Type, err error) error {
+	if err == nil {
+		return nil // the targets below are made for errors only
+	}
 	var c *CloseError
-	if err == nil || errors.Is(err, errFlood) || errors.Is(err, errUnacknowledged) || errors.As(err, &c) {
+	if errors.Is(err, errFlood) || errors.Is(err, errUnacknowledged) || errors.As(err, &c) {
 		return err
 	}
 	return protocolError(CloseProtocolError, "%v: %v", t, err)
@@ -75,7 +77,7 @@ func (s *Session) takeOpen(in *arrival, h frame.Header, header []byte) error {
 	s.inUse++
 	s.mu.Unlock()
 
-	st.header = bytes.Clone(header)
+	st.header = header // until it is handed over
 	if h.Flags&frame.FlagEnd != 0 {
 		if err := st.takeEnd(nil); err != nil {
 			return err
@@ -129,6 +131,15 @@ func (s *Session) takeStreamFrame(h frame.Header, p []byte) error {
 	case frame.TypeReset:
 		return st.takeReset(p)
 	}
+	if err == nil {
+		return nil
+	}
+	return st.breach(err)
+}
+
+// breach abandons a stream of which the peer has broken the rules; other errors
+// are returned.
+func (st *Stream) breach(err error) error {
 	var broken *ResetError
 	if errors.As(err, &broken) {
 		st.abort(broken, tellPeer)

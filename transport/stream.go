@@ -40,7 +40,7 @@ func (st *Stream) ID() uint64 { return st.id }
 func (st *Stream) Session() *Session { return st.s }
 
 // OpenHeader returns, at the end that accepted the stream, the header that it was
-// opened with.
+// opened with. For OnStream it is valid until that returns, and nil afterwards.
 func (st *Stream) OpenHeader() []byte { return st.header }
 
 // Reset abandons both directions: what the peer has not read may never arrive.
@@ -90,8 +90,8 @@ func (st *Stream) OnAbort(f func(cause error)) {
 func (st *Stream) isReset() bool {
 	st.mu.Lock()
 	defer st.mu.Unlock()
-	var r *ResetError
-	return errors.As(st.cause, &r) && r.Remote
+	r, ok := st.cause.(*ResetError)
+	return ok && r.Remote
 }
 
 // notice tells whether the peer has to hear of an abort.

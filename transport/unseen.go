@@ -71,6 +71,9 @@ func (s *Session) hasGreeted() bool {
 // position is not sent any more. A writer that is at work may still send it, unless
 // the peer has closed the link, and so acts on nothing that comes now.
 func (o *outbox) neverSent(pos uint64, cause error) bool {
+	if cause == nil {
+		return false
+	}
 	var closed *CloseError
 	if !errors.As(cause, &closed) {
 		return false
