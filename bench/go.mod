@@ -7,16 +7,17 @@ replace github.com/parley-rpc/parley => ../
 
 require (
 	connectrpc.com/connect/v2 v2.0.2
+	github.com/containerd/log v0.1.0
 	github.com/containerd/ttrpc v1.2.10
+	github.com/gorilla/websocket v1.5.3
 	github.com/parley-rpc/parley v0.0.0
+	go.uber.org/goleak v1.3.0
 	google.golang.org/grpc v1.85.0
 	google.golang.org/protobuf v1.36.12
 	storj.io/drpc v1.0.0
 )
 
 require (
-	github.com/containerd/log v0.1.0 // indirect
-	github.com/gorilla/websocket v1.5.3 // indirect
 	github.com/sirupsen/logrus v1.9.4 // indirect
 	github.com/zeebo/errs v1.2.2 // indirect
 	golang.org/x/net v0.60.0 // indirect

@@ -22,12 +22,13 @@ type Bench struct {
 	Job
 	Target  Target
 	Server  Server
+	Setup   Setup
 	profile proc.Profile
 }
 
 // dial connects, and makes sure of it by a call.
-func (b *Bench) dial(ctx context.Context, s Setup) (Client, error) {
-	c, err := b.Target.Dial(ctx, b.Server.Addr(), s)
+func (b *Bench) dial(ctx context.Context) (Client, error) {
+	c, err := b.Target.Dial(ctx, b.Server.Addr(), b.Setup)
 	if err != nil {
 		return nil, fmt.Errorf("dial: %w", err)
 	}
@@ -35,6 +36,42 @@ func (b *Bench) dial(ctx context.Context, s Setup) (Client, error) {
 		return nil, errors.Join(fmt.Errorf("first call: %w", err), c.Close())
 	}
 	return c, nil
+}
+
+// withClient runs f with a client.
+func (b *Bench) withClient(ctx context.Context, f func(c Client) (Figures, error)) (Figures, error) {
+	c, err := b.dial(ctx)
+	if err != nil {
+		return nil, err
+	}
+	figures, err := f(c)
+	return figures, errors.Join(err, c.Close())
+}
+
+// underLoad runs f while workers work, once they have warmed up. The ctx of f ends
+// when one of them fails, and its error is returned, were it that of its end.
+func (b *Bench) underLoad(ctx context.Context, c Client, workers int, begin begin,
+	f func(ctx context.Context, crew *crew) (Figures, error),
+) (figures Figures, err error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	crew := &crew{cancel: cancel}
+	for range workers {
+		w, err := begin(ctx, c)
+		if err != nil {
+			return nil, err
+		}
+		crew.members = append(crew.members, &member{worker: w})
+	}
+	crew.start()
+	if err = pause(ctx, b.Warmup); err == nil {
+		figures, err = f(ctx, crew)
+	}
+	crew.stop()
+	if cause := context.Cause(ctx); cause != nil {
+		return nil, cause
+	}
+	return figures, err
 }
 
 // count scales a number of connections, streams or calls.
@@ -58,17 +95,18 @@ func (b *Bench) look(depth proc.Depth) (sum proc.Usage, err error) {
 
 // profiled runs f, the measured part of a workload, with profiles of both processes if
 // they are wanted.
-func (b *Bench) profiled(f func() error) error {
+func (b *Bench) profiled(f func() (Figures, error)) (Figures, error) {
 	if b.Profile == "" {
 		return f()
 	}
 	if err := b.Server.BeginProfile(b.Profile + "-server"); err != nil {
-		return err
+		return nil, err
 	}
 	if err := b.profile.Begin(b.Profile + "-client"); err != nil {
-		return err
+		return nil, err
 	}
-	return errors.Join(f(), b.profile.End(), b.Server.EndProfile())
+	figures, err := f()
+	return figures, errors.Join(err, b.profile.End(), b.Server.EndProfile())
 }
 
 // pause waits, unless ctx ends first.

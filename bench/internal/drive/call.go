@@ -15,12 +15,12 @@ const (
 	largeSize  = 1 << 20
 )
 
-// errAnswer says that what came back is not what was asked for.
-var errAnswer = errors.New("wrong answer")
+// ErrAnswer is the error of a measurement in which what came back is not what was asked for.
+var ErrAnswer = errors.New("wrong answer")
 
 func checkLength(got []byte, want int) error {
 	if len(got) != want {
-		return fmt.Errorf("%w: %d bytes, want %d", errAnswer, len(got), want)
+		return fmt.Errorf("%w: %d bytes, want %d", ErrAnswer, len(got), want)
 	}
 	return nil
 }
@@ -86,7 +86,7 @@ func upload(size int) begin {
 				}
 				if res.GetMessages() != sent || res.GetBytes() != sent*uint64(size) {
 					return fmt.Errorf("%w: %d messages of %d bytes have arrived of %d sent",
-						errAnswer, res.GetMessages(), res.GetBytes(), sent)
+						ErrAnswer, res.GetMessages(), res.GetBytes(), sent)
 				}
 				return nil
 			},
@@ -102,15 +102,17 @@ func talk(size int) begin {
 			return worker{}, err
 		}
 		req := &benchv1.TalkRequest{Payload: service.Payload(size)}
-		return worker{step: func() error {
-			if err := stream.Send(req); err != nil {
-				return err
-			}
-			res, err := stream.Recv()
-			if err != nil {
-				return err
-			}
-			return checkLength(res.GetPayload(), size)
-		}}, nil
+		return worker{step: func() error { return exchange(stream, req) }}, nil
 	}
+}
+
+func exchange(stream Talk, req *benchv1.TalkRequest) error {
+	if err := stream.Send(req); err != nil {
+		return err
+	}
+	res, err := stream.Recv()
+	if err != nil {
+		return err
+	}
+	return checkLength(res.GetPayload(), len(req.GetPayload()))
 }

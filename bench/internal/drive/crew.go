@@ -16,7 +16,7 @@ type worker struct {
 
 // crew is workers that run at once.
 type crew struct {
-	cancel    context.CancelCauseFunc
+	cancel    context.CancelCauseFunc // called with errors
 	running   sync.WaitGroup
 	stopped   atomic.Bool
 	recording atomic.Bool
@@ -31,33 +31,28 @@ type member struct {
 	_         [64]byte
 }
 
-// start puts workers to work. The first error ends ctx, with it as the cause; cancel
-// is what ctx was made with.
-func start(cancel context.CancelCauseFunc, workers []worker) *crew {
-	c := &crew{cancel: cancel}
-	for _, w := range workers {
-		c.members = append(c.members, &member{worker: w})
-	}
+// start puts all to work.
+func (c *crew) start() {
 	for _, m := range c.members {
-		c.running.Go(func() { c.work(m) })
+		c.running.Go(func() {
+			if err := c.work(m); err != nil {
+				c.cancel(err)
+			}
+		})
 	}
-	return c
 }
 
-func (c *crew) work(m *member) {
+func (c *crew) work(m *member) error {
 	for !c.stopped.Load() {
 		if err := c.do(m); err != nil {
-			c.cancel(err)
-			return
+			return err
 		}
 		m.steps.Add(1)
 	}
 	if m.finish == nil {
-		return
+		return nil
 	}
-	if err := m.finish(); err != nil {
-		c.cancel(err)
-	}
+	return m.finish()
 }
 
 // do does one step, and records how long it takes if that is wanted.
@@ -79,14 +74,25 @@ func (c *crew) steps() (n int64) {
 	return n
 }
 
+// proceed lets the workers work for a time, and for at least one step more.
+func (c *crew) proceed(ctx context.Context, d time.Duration) error {
+	before := c.steps()
+	err := pause(ctx, d)
+	for err == nil && c.steps() == before {
+		err = pause(ctx, time.Millisecond)
+	}
+	return err
+}
+
 // stop lets the workers end their present step, and waits for them.
 func (c *crew) stop() {
 	c.stopped.Store(true)
 	c.running.Wait()
 }
 
-// latencies are those of all workers. They must have stopped.
+// latencies stops the crew and returns what it has recorded.
 func (c *crew) latencies() (all []time.Duration) {
+	c.stop()
 	for _, m := range c.members {
 		all = append(all, m.latencies...)
 	}

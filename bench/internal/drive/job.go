@@ -21,7 +21,7 @@ type Job struct {
 	Warmup   time.Duration // of load before the measured interval
 	Measure  time.Duration // the measured interval
 	// Scale multiplies the numbers of connections, streams and calls. 1 is what the
-	// workloads are about; tests take less.
+	// workloads are about; tests and trials take less.
 	Scale float64
 	// Profile is where the profiles of both processes go, if not "":
 	// its files are PROFILE-client.cpu.pprof and so on.
@@ -120,7 +120,7 @@ func driveRemote(ctx context.Context, j Job, t Target, w *Workload) (f Figures, 
 		child.Kill()
 		return nil, err
 	}
-	f, err = w.Run(ctx, &Bench{Job: j, Target: t, Server: &remote{child: child, addr: hello.Addr}})
+	f, err = w.Run(ctx, &Bench{Job: j, Target: t, Setup: w.Setup, Server: &remote{child: child, addr: hello.Addr}})
 	return f, errors.Join(err, child.End())
 }
 
@@ -133,5 +133,5 @@ func RunHere(ctx context.Context, j Job, t Target) (Figures, error) {
 		return nil, err
 	}
 	defer l.stop()
-	return w.Run(ctx, &Bench{Job: j, Target: t, Server: l})
+	return w.Run(ctx, &Bench{Job: j, Target: t, Setup: w.Setup, Server: l})
 }

@@ -20,4 +20,9 @@ var (
 	CPU         = Metric{Name: "CPU µs"} // of both processes, for each call or message
 	Allocs      = Metric{Name: "allocations"}
 	AllocBytes  = Metric{Name: "bytes allocated"}
+	Overhead    = Metric{Name: "bytes"}
+	Resident    = Metric{Name: "KiB resident"}
+	HeapStacks  = Metric{Name: "KiB heap and stacks"}
+	Growth      = Metric{Name: "times the quiet p99"}
+	QuietP99    = Metric{Name: "quiet p99 µs"}
 )

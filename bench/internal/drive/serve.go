@@ -36,11 +36,11 @@ func serve(t Target, w *Workload) (*local, error) {
 		return nil, err
 	}
 	l := &local{addr: ln.Addr().String()}
-	if w.countsWire {
+	if w.CountsWire {
 		l.wire = &counting{Listener: ln}
 		ln = l.wire
 	}
-	l.stop, err = t.Serve(ln, w.setup)
+	l.stop, err = t.Serve(ln, w.Setup)
 	if err != nil {
 		return nil, fmt.Errorf("serve: %w", err)
 	}

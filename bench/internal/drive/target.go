@@ -8,7 +8,7 @@ import (
 )
 
 // Target is a framework that is measured. Both halves run with the framework's
-// defaults, but for what About says.
+// defaults; README.md has the exceptions.
 type Target interface {
 	About() About
 	// Serve serves the benchmarks' service on ln until stop is called.
@@ -22,7 +22,6 @@ type Target interface {
 type About struct {
 	Name   string
 	Module string   // whose version is reported
-	Setup  string   // what is not the framework's default, and why
 	Shares Sharing  // among calls in flight
 	Lacks  []string // workloads that it cannot run, or that say nothing about it
 }

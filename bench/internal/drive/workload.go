@@ -1,54 +1,84 @@
 package drive
 
-import "context"
+import (
+	"context"
+	"slices"
+)
 
 // Workload is something that is measured.
 type Workload struct {
-	Name    string
-	Title   string
-	Metrics []Metric // the first is what targets are compared by
+	Name  string
+	Title string
+	// Metrics are what Run finds. The first is what targets are compared by.
+	Metrics []Metric
+	Bars    []Bar
 	// Run measures it once.
 	Run func(ctx context.Context, b *Bench) (Figures, error)
 
-	setup      Setup
-	countsWire bool
+	// Setup is what it needs of both ends beyond the defaults.
+	Setup Setup
+	// CountsWire has the server count what its connections carry, which slows it down.
+	CountsWire bool
+	// Calls is how many calls it has in flight at the most.
+	Calls int
+	// Shared says that it is about calls that share a connection.
+	Shared bool
+	// Slow says that it takes long, and is measured in fewer rounds.
+	Slow bool
+	// Pair says that it is about parley and the reference: other targets run it only
+	// if they are asked for by name.
+	Pair bool
+	// X is its place in a sweep.
+	X int
 }
 
-// kind is a way to measure.
-type kind interface {
-	metrics() []Metric
-	run(ctx context.Context, b *Bench) (Figures, error)
+// Bar is what parley has to reach.
+type Bar struct {
+	Metric  Metric
+	Against string  // the target whose figure of the same round is 1, or "" for the figure itself
+	Limit   float64 // the least, or, of a metric that is better when it is lower, the most
 }
 
-func workload(name, title string, k kind) *Workload {
-	return &Workload{Name: name, Title: title, Metrics: k.metrics(), Run: k.run}
-}
-
-// Workloads returns all, in the order of the report.
-func Workloads() []*Workload {
-	small, medium, large := smallSize, mediumSize, largeSize
-	megabytes := func(size int) float64 { return float64(size) / 1e6 }
-	return []*Workload{
-		workload("unary-1", "unary 100 B, 1 in flight", rate{workers: 1, begin: unary(small), metric: CallRate, p50: true}),
-		workload("unary-64", "unary 100 B, 64 in flight", rate{workers: 64, begin: unary(small), metric: CallRate}),
-		workload("unary-1000", "unary 100 B, 1,000 in flight", rate{workers: 1000, begin: unary(small), metric: CallRate}),
-		workload("unary-64k", "unary 64 KiB each way, 16 in flight",
-			rate{workers: 16, begin: unary(medium), metric: ByteRate, unit: megabytes(medium)}),
-		workload("sstream-1", "server stream 100 B, 1 stream", rate{workers: 1, begin: download(small), metric: MessageRate}),
-		workload("sstream-100", "server stream 100 B, 100 streams", rate{workers: 100, begin: download(small), metric: MessageRate}),
-		workload("pingpong", "bidi ping-pong 100 B", rate{workers: 1, begin: talk(small), metric: TurnRate}),
-		workload("upload", "upload of 1 MiB messages", rate{workers: 1, begin: upload(large), metric: ByteRate, unit: megabytes(large)}),
-		workload("download", "download of 1 MiB messages", rate{workers: 1, begin: download(large), metric: ByteRate, unit: megabytes(large)}),
-		workload("allocs", "allocations per unary call, both ends together", allocations{warmup: 1000, calls: 5000}),
+// Suits tells if a target can run it, and if that means anything.
+func (w *Workload) Suits(a About) bool {
+	switch {
+	case slices.Contains(a.Lacks, w.Name):
+		return false
+	case a.Shares == Alone:
+		return w.Calls == 1 && !w.Shared
+	case a.Shares == Pooled:
+		return !w.Shared
 	}
+	return true
 }
 
-// Named returns the workload of a name, or nil.
+// Sweep is one workload at growing sizes.
+type Sweep struct {
+	Name      string
+	Title     string
+	Short     string // a title for a chart
+	XName     string
+	YName     string // the first metric of the workloads, in words
+	Workloads []*Workload
+	// Slack is by which share the first metric may be worse than with less load: noise.
+	Slack float64
+}
+
+// Named returns the workload of a name, be it of a sweep, or nil.
 func Named(name string) *Workload {
-	for _, w := range Workloads() {
+	for _, w := range Everything() {
 		if w.Name == name {
 			return w
 		}
 	}
 	return nil
+}
+
+// Everything is the workloads and those of the sweeps.
+func Everything() []*Workload {
+	all := Workloads()
+	for _, s := range Sweeps() {
+		all = append(all, s.Workloads...)
+	}
+	return all
 }

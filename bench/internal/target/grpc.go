@@ -19,11 +19,7 @@ type grpcGo struct{}
 func GRPC() drive.Target { return grpcGo{} }
 
 func (grpcGo) About() drive.About {
-	return drive.About{
-		Name:   "grpc-go",
-		Module: "google.golang.org/grpc",
-		Setup:  "Defaults, insecure credentials.",
-	}
+	return drive.About{Name: "grpc-go", Module: "google.golang.org/grpc"}
 }
 
 func (grpcGo) Serve(ln net.Listener, _ drive.Setup) (stop func(), err error) {

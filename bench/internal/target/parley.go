@@ -16,15 +16,12 @@ import (
 
 type parley struct{}
 
-// Parley is parley with its defaults: one WebSocket, resumption on.
+// Parley is parley with its defaults: one WebSocket, resumption on. Workloads that
+// have more than 1,024 streams open raise that limit at both ends.
 func Parley() drive.Target { return parley{} }
 
 func (parley) About() drive.About {
-	return drive.About{
-		Name:   "parley",
-		Module: "github.com/parley-rpc/parley",
-		Setup:  "Defaults, resumption included. Workloads with more than 1,024 streams open at once raise `MaxStreams` at both ends.",
-	}
+	return drive.About{Name: "parley", Module: "github.com/parley-rpc/parley"}
 }
 
 // parleyTransport is the zero value, which stands for the defaults, unless more

@@ -1,0 +1,48 @@
+package drive
+
+import (
+	"context"
+	"time"
+
+	"github.com/parley-rpc/parley/bench/internal/stat"
+)
+
+// headOfLine is by how much the p99 of small calls grows while an upload of large
+// messages saturates the same connection.
+type headOfLine struct{}
+
+func (headOfLine) metrics() []Metric { return []Metric{Growth, P99, QuietP99, ByteRate} }
+
+func (w headOfLine) run(ctx context.Context, b *Bench) (Figures, error) {
+	return b.withClient(ctx, func(c Client) (Figures, error) {
+		quiet, err := w.p99(ctx, b, c)
+		if err != nil {
+			return nil, err
+		}
+		return b.underLoad(ctx, c, 1, upload(largeSize), func(ctx context.Context, uploading *crew) (Figures, error) {
+			return b.profiled(func() (Figures, error) {
+				sent, began := uploading.steps(), time.Now()
+				busy, err := w.p99(ctx, b, c)
+				return Figures{
+					Growth.Name:   busy / quiet,
+					P99.Name:      busy,
+					QuietP99.Name: quiet,
+					ByteRate.Name: float64(uploading.steps()-sent) * largeSize / 1e6 / time.Since(began).Seconds(),
+				}, err
+			})
+		})
+	})
+}
+
+// p99 is that of small calls, one at a time, in microseconds. A p99 takes many calls to
+// be steady, so they are made for longer than in other measurements.
+func (headOfLine) p99(ctx context.Context, b *Bench, c Client) (float64, error) {
+	f, err := b.underLoad(ctx, c, 1, unary(smallSize), func(ctx context.Context, crew *crew) (Figures, error) {
+		crew.recording.Store(true)
+		if err := crew.proceed(ctx, 2*b.Measure); err != nil {
+			return nil, err
+		}
+		return Figures{P99.Name: micros(stat.Quantile(crew.latencies(), 0.99))}, nil
+	})
+	return f[P99.Name], err
+}

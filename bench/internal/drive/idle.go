@@ -1,0 +1,150 @@
+package drive
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	benchv1 "github.com/parley-rpc/parley/bench/gen/bench/v1"
+	"github.com/parley-rpc/parley/bench/internal/proc"
+	"github.com/parley-rpc/parley/bench/internal/service"
+)
+
+// idleConns is what memory a connection costs the server that has made a call, and
+// makes none now.
+type idleConns struct {
+	conns int
+}
+
+func (idleConns) metrics() []Metric { return []Metric{Resident, HeapStacks} }
+
+func (w idleConns) run(ctx context.Context, b *Bench) (Figures, error) {
+	return b.withClient(ctx, func(Client) (Figures, error) { // what is made only once is there
+		n := b.count(w.conns)
+		return memoryOf(ctx, b, n, func() (release func() error, err error) {
+			clients, err := dialMany(ctx, b, n)
+			return func() error { return closeAll(clients) }, err
+		})
+	})
+}
+
+// idleStreams is what memory a bidirectional stream costs the server on which a message
+// has gone each way, and none goes now. All are on one connection, if the target can.
+type idleStreams struct {
+	streams int
+}
+
+func (idleStreams) metrics() []Metric { return []Metric{Resident, HeapStacks} }
+
+func (w idleStreams) run(ctx context.Context, b *Bench) (Figures, error) {
+	return b.withClient(ctx, func(c Client) (Figures, error) {
+		n := b.count(w.streams)
+		return memoryOf(ctx, b, n, func() (release func() error, err error) {
+			return openMany(ctx, c, n)
+		})
+	})
+}
+
+// memoryOf returns what the server's memory grows by for each of n things that open
+// opens.
+func memoryOf(ctx context.Context, b *Bench, n int, open func() (release func() error, err error)) (Figures, error) {
+	before, err := settled(ctx, b)
+	if err != nil {
+		return nil, err
+	}
+	release, err := open()
+	if err != nil {
+		return nil, errors.Join(err, release())
+	}
+	after, err := settled(ctx, b)
+	each := func(now, then int64) float64 { return float64(now-then) / float64(n) / 1024 }
+	return Figures{
+		Resident.Name:   each(after.Resident, before.Resident),
+		HeapStacks.Name: each(after.Heap+after.Stacks, before.Heap+before.Stacks),
+	}, errors.Join(err, release())
+}
+
+// settled looks at the server's memory when it does not shrink any more.
+func settled(ctx context.Context, b *Bench) (proc.Usage, error) {
+	const (
+		looks    = 6
+		interval = 100 * time.Millisecond
+	)
+	last, err := b.Server.Look(proc.Memory)
+	for range looks {
+		if err != nil {
+			break
+		}
+		if err = pause(ctx, interval); err != nil {
+			break
+		}
+		now, failed := b.Server.Look(proc.Memory)
+		shrunk := now.Resident < last.Resident-last.Resident/200
+		last, err = now, failed
+		if !shrunk {
+			break
+		}
+	}
+	return last, err
+}
+
+// atOnce is how many connections or streams are being opened at the same time.
+const atOnce = 32
+
+// inParallel calls f with each of 0 to n-1, and returns all errors.
+func inParallel(n int, f func(i int) error) error {
+	var (
+		running sync.WaitGroup
+		mu      sync.Mutex
+		errs    []error
+	)
+	for from := range min(n, atOnce) {
+		running.Go(func() {
+			for i := from; i < n; i += atOnce {
+				if err := f(i); err != nil {
+					mu.Lock()
+					errs = append(errs, err)
+					mu.Unlock()
+					return
+				}
+			}
+		})
+	}
+	running.Wait()
+	return errors.Join(errs...)
+}
+
+// dialMany returns n clients, each of which has made a call.
+func dialMany(ctx context.Context, b *Bench, n int) ([]Client, error) {
+	clients := make([]Client, n)
+	err := inParallel(n, func(i int) (err error) {
+		clients[i], err = b.dial(ctx)
+		return err
+	})
+	return clients, err
+}
+
+func closeAll(clients []Client) error {
+	return inParallel(len(clients), func(i int) error {
+		if clients[i] == nil {
+			return nil // was not made
+		}
+		return clients[i].Close()
+	})
+}
+
+// openMany opens n streams, on each of which a message goes each way. release ends
+// them.
+func openMany(ctx context.Context, c Client, n int) (release func() error, err error) {
+	ctx, cancel := context.WithCancel(ctx)
+	req := &benchv1.TalkRequest{Payload: service.Payload(smallSize)}
+	err = inParallel(n, func(int) error {
+		t, err := c.Talk(ctx)
+		if err != nil {
+			return err
+		}
+		return exchange(t, req)
+	})
+	return func() error { cancel(); return nil }, err
+}

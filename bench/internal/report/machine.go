@@ -1,0 +1,67 @@
+package report
+
+import (
+	"bufio"
+	"os"
+	"runtime"
+	"runtime/debug"
+	"strings"
+)
+
+// Machine is what was measured on.
+type Machine struct {
+	CPU    string
+	Cores  int
+	Kernel string
+	Go     string
+}
+
+// ThisMachine describes the one that this runs on. What cannot be found out is "".
+func ThisMachine() Machine {
+	return Machine{CPU: cpuModel(), Cores: runtime.NumCPU(), Kernel: kernel(), Go: runtime.Version()}
+}
+
+func cpuModel() string {
+	f, err := os.Open("/proc/cpuinfo")
+	if err != nil {
+		return ""
+	}
+	defer f.Close() //nolint:errcheck // was only read
+	for lines := bufio.NewScanner(f); lines.Scan(); {
+		if name, value, _ := strings.Cut(lines.Text(), ":"); strings.TrimSpace(name) == "model name" {
+			return strings.TrimSpace(value)
+		}
+	}
+	return ""
+}
+
+// kernel is its version without what a distribution adds.
+func kernel() string {
+	release, err := os.ReadFile("/proc/sys/kernel/osrelease")
+	if err != nil {
+		return ""
+	}
+	version, _, _ := strings.Cut(strings.TrimSpace(string(release)), "-")
+	return "Linux " + version
+}
+
+// ThisTree is the version of modules that are not released.
+const ThisTree = "as in this repository"
+
+// Version is that of a module which this program is linked with.
+func Version(module string) string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return ""
+	}
+	for _, dep := range info.Deps {
+		switch {
+		case dep.Path != module:
+		case dep.Replace != nil:
+			return ThisTree
+		default:
+			return dep.Version
+		}
+	}
+	return ""
+}

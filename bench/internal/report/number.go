@@ -1,0 +1,49 @@
+package report
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+
+	"github.com/parley-rpc/parley/bench/internal/stat"
+)
+
+// number writes three digits or more: 0.0123, 1.23, 12.3, 123, 12,345.
+func number(v float64) string {
+	if v < 0 {
+		return "-" + number(-v)
+	}
+	switch {
+	case v >= 99.95:
+		return thousands(int64(math.Round(v)))
+	case v >= 9.995:
+		return strconv.FormatFloat(v, 'f', 1, 64)
+	case v >= 0.0995 || v == 0:
+		return strconv.FormatFloat(v, 'f', 2, 64)
+	}
+	return strconv.FormatFloat(v, 'g', 3, 64)
+}
+
+func thousands(n int64) string {
+	s := strconv.FormatInt(n, 10)
+	for i := len(s) - 3; i > 0; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
+}
+
+// spread writes a median with the least and the most of the rounds.
+func spread(s stat.Summary) string {
+	return fmt.Sprintf("%s (%s .. %s)", number(s.Median), number(s.Min), number(s.Max))
+}
+
+// times writes a ratio.
+func times(v float64) string { return number(v) + "x" }
+
+// plain writes no more digits than there are: of numbers that somebody has chosen.
+func plain(v float64) string {
+	if v == math.Trunc(v) {
+		return thousands(int64(v))
+	}
+	return strconv.FormatFloat(v, 'g', -1, 64)
+}
