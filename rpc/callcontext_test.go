@@ -12,16 +12,16 @@ import (
 	"github.com/parley-rpc/parley/rpc"
 )
 
-// inCall runs f in a handler whose call ends by how, and returns when both have ended.
-func inCall(t *testing.T, how func(s rpc.Stream), f func(ctx context.Context), opts ...rpc.CallOption) {
+// inCall runs f in a handler, and returns when it has ended. The caller closes the
+// call when f has called leave.
+func inCall(t *testing.T, f func(ctx context.Context, leave func()), opts ...rpc.CallOption) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		begun, done := make(chan bool), make(chan bool)
+		left, done := make(chan bool, 1), make(chan bool)
 		p := newPair(t, nil, nil, func(srv *rpc.Server) {
 			register(srv, bidi, func(ctx context.Context, _ rpc.Stream) error {
 				defer close(done)
-				begun <- true
-				f(ctx)
+				f(ctx, func() { left <- true })
 				return nil
 			})
 		})
@@ -29,20 +29,19 @@ func inCall(t *testing.T, how func(s rpc.Stream), f func(ctx context.Context), o
 		if err != nil {
 			t.Fatal(err)
 		}
-		<-begun
-		how(s)
-		<-done
-		s.Close()
+		select {
+		case <-left:
+			s.Close()
+			<-done
+		case <-done:
+			s.Close()
+		}
 	})
 }
 
-func closes(s rpc.Stream) { s.Close() }
-
-func leaves(rpc.Stream) {}
-
 func TestContextsMadeFromACallsEndWithIt(t *testing.T) {
 	type key struct{}
-	inCall(t, closes, func(ctx context.Context) {
+	inCall(t, func(ctx context.Context, leave func()) {
 		child, cancel := context.WithCancel(context.WithValue(ctx, key{}, "value"))
 		defer cancel()
 		grandchild, cancel := context.WithTimeout(child, time.Hour)
@@ -63,6 +62,7 @@ func TestContextsMadeFromACallsEndWithIt(t *testing.T) {
 			t.Errorf("%v, %v, %v: a child's end is its own", gone.Err(), child.Err(), ctx.Err())
 		}
 
+		leave()
 		<-grandchild.Done()
 		<-told
 		for _, c := range []context.Context{ctx, child, grandchild} {
@@ -84,7 +84,7 @@ func TestContextsMadeFromACallsEndWithIt(t *testing.T) {
 }
 
 func TestACallsContextHasItsDeadline(t *testing.T) {
-	inCall(t, leaves, func(ctx context.Context) {
+	inCall(t, func(ctx context.Context, _ func()) {
 		deadline, ok := ctx.Deadline()
 		if left := time.Until(deadline); !ok || left != time.Second {
 			t.Errorf("%v left, %v", left, ok)
@@ -96,7 +96,17 @@ func TestACallsContextHasItsDeadline(t *testing.T) {
 			t.Errorf("%v after the deadline: %v, %v", late, child.Err(), ctx.Err())
 		}
 	}, rpc.WithTimeout(time.Second))
-	inCall(t, leaves, func(ctx context.Context) {
+	inCall(t, func(ctx context.Context, _ func()) { // that nobody has waited for
+		<-time.After(time.Second)
+		if !errors.Is(ctx.Err(), context.DeadlineExceeded) {
+			t.Errorf("%v at the deadline", ctx.Err())
+		}
+		<-ctx.Done()
+		if !errors.Is(ctx.Err(), context.DeadlineExceeded) {
+			t.Errorf("%v after the deadline", ctx.Err())
+		}
+	}, rpc.WithTimeout(time.Second))
+	inCall(t, func(ctx context.Context, _ func()) {
 		if deadline, ok := ctx.Deadline(); ok {
 			t.Errorf("a call without a deadline ends at %v", deadline)
 		}
@@ -105,13 +115,13 @@ func TestACallsContextHasItsDeadline(t *testing.T) {
 
 func TestACallsContextEndsWithItsHandler(t *testing.T) {
 	var kept context.Context
-	inCall(t, leaves, func(ctx context.Context) { kept = ctx })
+	inCall(t, func(ctx context.Context, _ func()) { kept = ctx })
 	select {
 	case <-kept.Done():
 	default:
 		t.Error("it goes on")
 	}
-	if after := context.AfterFunc(kept, func() {}); after() {
-		t.Error("a call that is over can be waited for")
+	if !errors.Is(kept.Err(), context.Canceled) {
+		t.Error(kept.Err())
 	}
 }

@@ -71,9 +71,9 @@ func (s *serverStream) work() {
 		return
 	}
 	s.ctx.begin(&s.call, s.timeout, s.hasLimit)
-	defer s.ctx.end(context.Canceled)
+	defer s.ctx.end()
 	s.call.ctx = &s.ctx
-	s.st.OnAbort(func(error) { s.ctx.end(context.Canceled) })
+	s.st.OnAbort(func(error) { s.ctx.end() })
 	s.finish(s.run(&s.ctx, s.handler))
 }
 
