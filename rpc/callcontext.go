@@ -2,6 +2,7 @@ package rpc
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 )
@@ -23,13 +24,10 @@ type callContext struct {
 }
 
 // begin makes the context ready for use; end has to follow.
-func (c *callContext) begin(call *Call, timeout time.Duration, limited bool) {
+func (c *callContext) begin(call *Call) {
 	c.call = call
 	if c.base = call.Conn.base; c.base == nil {
 		c.base = context.Background()
-	}
-	if limited {
-		c.deadline = time.Now().Add(timeout)
 	}
 }
 
@@ -65,7 +63,7 @@ func (c *callContext) Done() <-chan struct{} {
 	defer c.mu.Unlock()
 	if c.inner == nil {
 		ended := c.look()
-		if c.deadline.IsZero() || ended == context.Canceled {
+		if c.deadline.IsZero() || errors.Is(ended, context.Canceled) {
 			c.inner, c.cancel = context.WithCancel(c.base)
 		} else {
 			c.inner, c.cancel = context.WithDeadline(c.base, c.deadline)

@@ -73,9 +73,10 @@ func TestContextsMadeFromACallsEndWithIt(t *testing.T) {
 		if stop() {
 			t.Error("what was called was prevented")
 		}
-		if late, cancel := context.WithCancel(ctx); late.Err() == nil {
+		late, cancel := context.WithCancel(ctx)
+		defer cancel()
+		if late.Err() == nil {
 			t.Error("a context made after the end goes on")
-			cancel()
 		}
 		if child.Value(key{}) != "value" || rpc.FromContext(grandchild) != rpc.FromContext(ctx) {
 			t.Error("values are lost")

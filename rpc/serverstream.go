@@ -18,10 +18,8 @@ type serverStream struct {
 	alias uint64 // to be told to the caller; 0: none
 	taken bool   // the only message of a call that takes one
 
-	refusal  error // why the call is not served
-	handler  Handler
-	timeout  time.Duration
-	hasLimit bool // timeout is meant
+	refusal error // why the call is not served
+	handler Handler
 
 	// The only message of an answer waits here for the status, so that both
 	// leave in one frame, and an error takes its place.
@@ -42,7 +40,10 @@ func (s *serverStream) accept(e *endpoint) error {
 	if open.alias == 0 {
 		s.alias = alias
 	}
-	s.handler, s.timeout, s.hasLimit = sm.Handler, open.timeout, open.hasLimit
+	if open.hasLimit {
+		s.ctx.deadline = time.Now().Add(open.timeout)
+	}
+	s.handler = sm.Handler
 	s.call.Method, s.call.request = sm.Method, open.metadata
 	s.coder.limit = e.maxMessage()
 	if s.coder.codec, err = e.codec(open.codec); err != nil {
@@ -54,7 +55,7 @@ func (s *serverStream) accept(e *endpoint) error {
 	if s.coder.compress = e.accepted(&open); s.coder.compress != nil {
 		s.call.encoding = s.coder.compress.Name()
 	}
-	if s.hasLimit && s.timeout == 0 {
+	if open.hasLimit && open.timeout == 0 {
 		return Errorf(CodeDeadlineExceeded, "the deadline had passed when the call was made")
 	}
 	return nil
@@ -70,7 +71,7 @@ func (s *serverStream) work() {
 		s.finish(s.refusal)
 		return
 	}
-	s.ctx.begin(&s.call, s.timeout, s.hasLimit)
+	s.ctx.begin(&s.call)
 	defer s.ctx.end()
 	s.call.ctx = &s.ctx
 	s.st.OnAbort(func(error) { s.ctx.end() })

@@ -90,8 +90,11 @@ func (st *Stream) OnAbort(f func(cause error)) {
 func (st *Stream) isReset() bool {
 	st.mu.Lock()
 	defer st.mu.Unlock()
-	r, ok := st.cause.(*ResetError)
-	return ok && r.Remote
+	if st.cause == nil {
+		return false
+	}
+	var r *ResetError
+	return errors.As(st.cause, &r) && r.Remote
 }
 
 // notice tells whether the peer has to hear of an abort.
