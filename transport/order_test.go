@@ -61,6 +61,7 @@ func TestCreditOvertakesData(t *testing.T) {
 		mustSend(t, first, "waits")
 		p.send(data(1, half))
 		mustRecv(t, first)
+		synctest.Wait() // credit may be given behind what is received
 		p.wantsNow("WINDOW 1 24576", `DATA 1 "waits"`)
 	})
 }
