@@ -77,7 +77,7 @@ attack: ## attack a server in many ways, with figures; fails where a client that
 
 bench: ## measure parley beside its peers, at most 15 minutes; writes docs/benchmarks.md, its charts and its raw figures
 	@mkdir -p .out
-	cd bench && go build -o $(CURDIR)/.out/bench . && $(CURDIR)/.out/bench -out $(CURDIR)/docs
+	cd bench && go build -o $(CURDIR)/.out/bench . && $(CURDIR)/.out/bench -limit 15m -out $(CURDIR)/docs
 
 bench-quick: ## print the ratio to grpc-go of a few workloads, in at most 50 s
 	@mkdir -p .out

@@ -88,6 +88,18 @@ func TestReportIsWrittenAndCanBeWrittenAgainFromTheRawFigures(t *testing.T) {
 	}
 }
 
+func TestLimitLeavesOutRounds(t *testing.T) {
+	dir := t.TempDir()
+	bench(t, "-workloads", "pingpong", "-targets", "parley", "-rounds", "9", "-seconds", "0.01", "-limit", "1ns", "-out", dir)
+	r, err := report.Load(filepath.Join(dir, "benchmarks", "results.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.Rounds != 1 || len(r.Results[0].Rounds) != 1 {
+		t.Errorf("%d rounds, %d of them with figures", r.Rounds, len(r.Results[0].Rounds))
+	}
+}
+
 func read(t *testing.T, path ...string) string {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join(path...))

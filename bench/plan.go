@@ -26,13 +26,13 @@ type plan struct {
 	out       string // a folder, or ""
 	from      string // a file, or ""
 	quick     bool
-	command   string // that does this again
+	limit     time.Duration // of everything
+	command   string        // that does this again
 }
 
 const (
 	quickWorkloads = "unary-64,unary-1000,sstream-1,pingpong,allocs"
 	quickTargets   = "parley,grpc-go"
-	quickSeconds   = 0.5 // keeps five rounds below 50 s
 
 	everything = "*"
 )
@@ -43,8 +43,9 @@ func parse(args []string, usage io.Writer) (*plan, error) {
 	flags.SetOutput(usage)
 	workloads := flags.String("workloads", everything, "which to run: `names`, or patterns such as unary-*, separated by commas")
 	targets := flags.String("targets", everything, "which to measure: `names` likewise")
-	seconds := flags.Float64("seconds", 0.6, "the measured interval; the load begins half as long before")
+	seconds := flags.Float64("seconds", 0.5, "the measured interval; the load begins half as long before")
 	flags.IntVar(&p.rounds, "rounds", 5, "how often each is measured")
+	flags.DurationVar(&p.limit, "limit", 0, "begin no round that would probably end later than this; the first is always run")
 	flags.Float64Var(&p.scale, "scale", 1, "multiplies the numbers of connections, streams and calls")
 	flags.StringVar(&p.profile, "profile", "", "write CPU and allocation profiles of both processes to this `folder`")
 	flags.StringVar(&p.out, "out", "", "write benchmarks.md, and benchmarks/ with charts and raw figures, to this `folder`")
@@ -57,7 +58,7 @@ func parse(args []string, usage io.Writer) (*plan, error) {
 	p.command = "go run ."
 	flags.Visit(func(f *flag.Flag) {
 		set[f.Name] = true
-		if f.Name != "out" {
+		if f.Name != "out" && f.Name != "limit" {
 			p.command += fmt.Sprintf(" -%s %s", f.Name, f.Value)
 		}
 	})
@@ -68,9 +69,6 @@ func parse(args []string, usage io.Writer) (*plan, error) {
 		*targets = quickTargets
 		if !set["workloads"] {
 			*workloads = quickWorkloads
-		}
-		if !set["seconds"] {
-			*seconds = quickSeconds
 		}
 	}
 	p.measure = time.Duration(*seconds * float64(time.Second))

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/parley-rpc/parley/bench/internal/drive"
 	"github.com/parley-rpc/parley/bench/internal/report"
@@ -51,7 +52,6 @@ func (p *plan) run(ctx context.Context, log io.Writer) (*report.Report, error) {
 	r := &report.Report{
 		Machine: report.ThisMachine(),
 		Command: p.command,
-		Rounds:  p.rounds,
 		Seconds: p.measure.Seconds(),
 	}
 	for _, t := range p.targets {
@@ -59,7 +59,14 @@ func (p *plan) run(ctx context.Context, log io.Writer) (*report.Report, error) {
 		r.Targets = append(r.Targets, report.Target{Name: a.Name, Module: a.Module, Version: report.Version(a.Module)})
 	}
 	var failed []error
+	began, last := time.Now(), time.Duration(0)
 	for round := range p.rounds {
+		before := time.Since(began)
+		if p.limit > 0 && round > 0 && before+last > p.limit {
+			fmt.Fprintf(log, "no time for more than %d rounds\n", round)
+			break
+		}
+		r.Rounds = round + 1
 		for _, w := range p.workloads {
 			for _, t := range p.targets {
 				if ctx.Err() != nil || !p.wants(round, w, t) {
@@ -73,6 +80,7 @@ func (p *plan) run(ctx context.Context, log io.Writer) (*report.Report, error) {
 				tell(log, w, figures, err)
 			}
 		}
+		last = time.Since(began) - before
 	}
 	return r, errors.Join(failed...)
 }
