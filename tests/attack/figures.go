@@ -10,6 +10,9 @@ import (
 const (
 	// worst is by how much the p99 of the client that behaves well may grow.
 	worst = 3
+	// busy is the p99 without attackers, of either kind of turn, from which on the
+	// machine has too much else to do: a ratio to that says nothing.
+	busy = 5 * time.Millisecond
 	// mostMemory is how many bytes an attack may add to the server's memory.
 	mostMemory = 256 << 20
 )
@@ -63,6 +66,9 @@ func (f *figures) judge() error {
 	}
 	if f.failed != nil {
 		bad = append(bad, fmt.Errorf("%s: who behaves well suffers: %w", f.attack.name, f.failed))
+	}
+	if quiet, idle := median(f.quiet), median(f.idle); quiet > busy || idle > busy {
+		bad = append(bad, fmt.Errorf("%s: the machine is too busy to tell: the p99 is %v quiet, %v with idle attackers", f.attack.name, quiet, idle))
 	}
 	if f.ratio() > worst {
 		bad = append(bad, fmt.Errorf("%s: the p99 is %.1f times what it was, more than %d", f.attack.name, f.ratio(), worst))

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -151,6 +152,26 @@ func TestMedianIsInTheMiddle(t *testing.T) {
 	for want, d := range map[time.Duration][]time.Duration{0: nil, 7: {7}, 4: {9, 1, 4}, 3: {1, 9, 4, 2}} {
 		if got := median(d); got != want {
 			t.Errorf("median of %d is %d", d, got)
+		}
+	}
+}
+
+func TestVerdictNamesWhatIsWrong(t *testing.T) {
+	at := func(ms int) []time.Duration { return []time.Duration{time.Duration(ms) * time.Millisecond} }
+	for name, c := range map[string]struct {
+		f    figures
+		want string // in the verdict; "" for none
+	}{
+		"all is well":    {figures{quiet: at(1), idle: at(1), under: at(3)}, ""},
+		"slow":           {figures{quiet: at(1), idle: at(1), under: at(4)}, "4.0 times"},
+		"too busy":       {figures{quiet: at(9), idle: at(1), under: at(3)}, "too busy"},
+		"memory":         {figures{quiet: at(1), idle: at(1), under: at(1), most: mostMemory + 1}, "bytes of memory"},
+		"hijacked":       {figures{quiet: at(1), idle: at(1), under: at(1), did: deeds{won: 1}}, "succeeded 1 times"},
+		"a call's error": {figures{quiet: at(1), idle: at(1), under: at(1), failed: errors.New("gone")}, "gone"},
+	} {
+		err := c.f.judge()
+		if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %v, want %q", name, err, c.want)
 		}
 	}
 }
