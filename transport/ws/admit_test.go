@@ -24,6 +24,7 @@ type handshakeVector struct {
 	Versions          string
 	SeesAuthorization string `json:"sees_authorization"`
 	Outcome           string
+	Code              int
 	Rule              string
 }
 

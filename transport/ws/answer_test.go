@@ -36,19 +36,19 @@ func (v *handshakeVector) answer(r *http.Request) string {
 func TestDialerTakesTheAnswersOfTheSpecification(t *testing.T) {
 	for _, v := range handshakeVectors(t, "dialer") {
 		t.Run(v.Name, func(t *testing.T) {
-			answered := make(chan error, 1)
+			closed := make(chan error, 1)
 			url := rawListener(t, func(conn net.Conn) {
-				r, err := http.ReadRequest(bufio.NewReader(conn))
+				p := &rawPeer{t: t, conn: conn, r: bufio.NewReader(conn)}
+				r, err := http.ReadRequest(p.r)
 				if err != nil {
-					answered <- err
+					closed <- err
 					return
 				}
 				if got := r.Header.Values("Sec-WebSocket-Protocol"); strings.Join(got, "\n") != strings.Join(v.Offered, "\n") {
 					t.Errorf("offered %q, want %q", got, v.Offered)
 				}
 				_, err = io.WriteString(conn, v.answer(r))
-				answered <- err
-				_, _ = io.Copy(io.Discard, conn) // the dialer may cut it
+				closed <- errors.Join(err, v.wantEnd(p))
 			})
 			d := &ws.Dialer{Subprotocols: strings.Split(strings.Join(v.Offered, ", "), ", ")}
 			c, err := d.Dial(t.Context(), url)
@@ -63,11 +63,27 @@ func TestDialerTakesTheAnswersOfTheSpecification(t *testing.T) {
 			} else {
 				v.wantFailure(t, err)
 			}
-			if err := <-answered; err != nil {
+			if err := <-closed; err != nil {
 				t.Error(err)
 			}
 		})
 	}
+}
+
+// wantEnd checks with which code the dialer closes the link, if it is to.
+func (v *handshakeVector) wantEnd(p *rawPeer) error {
+	if v.Code == 0 {
+		_, err := io.Copy(io.Discard, p.r)
+		return err
+	}
+	head, payload, err := p.receive()
+	if err != nil {
+		return fmt.Errorf("no close frame with %d: %w", v.Code, err)
+	}
+	if want := closePayload(uint16(v.Code), ""); head != fin|opClose || !strings.HasPrefix(payload, want) {
+		return fmt.Errorf("frame %x %q, want a close frame with %d", head, payload, v.Code)
+	}
+	return nil
 }
 
 func (v *handshakeVector) wantFailure(t *testing.T, err error) {

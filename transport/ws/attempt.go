@@ -12,6 +12,8 @@ import (
 	"strings"
 
 	"github.com/gorilla/websocket"
+
+	"github.com/parley-rpc/parley/transport"
 )
 
 // maxResponse is how many bytes of header a server or proxy may answer with.
@@ -135,15 +137,13 @@ func (a *attempt) upgrade(ctx context.Context, conn net.Conn) (*Conn, error) {
 	// gets neither: the connection is cut when ctx ends.
 	stop := context.AfterFunc(ctx, func() { _ = bottom(conn).Close() })
 	ws, resp, err := dialer.DialContext(context.WithoutCancel(ctx), a.target.url.String(), a.header)
+	a.redact(resp)
 	if err != nil {
 		stop()
 		return nil, a.refused(resp, err)
 	}
 	if !stop() {
 		return nil, ctx.Err()
-	}
-	if err := a.checkAnswer(resp); err != nil {
-		return nil, err
 	}
 	c.in.setBudget(unlimited)
 	c.response = resp.Header
@@ -152,6 +152,10 @@ func (a *attempt) upgrade(ctx context.Context, conn net.Conn) (*Conn, error) {
 		limit = defaultReadLimit
 	}
 	c.open(ws, limit)
+	if err := a.checkAnswer(resp); err != nil {
+		_ = c.Close(transport.CloseProtocolError, a.failure.reason) // what failed is the dial
+		return nil, err
+	}
 	return c, nil
 }
 
@@ -173,17 +177,30 @@ func (a *attempt) refused(resp *http.Response, err error) error {
 	if errors.As(err, &network) {
 		return fmt.Errorf("no answer to the handshake: %w", err)
 	}
-	return errors.New("what answered does not speak HTTP: " + printable(err.Error(), 200))
+	return errors.New("what answered does not speak HTTP: " + printable(a.redacted(err.Error()), 200))
 }
 
-// redacted is body without the credentials that this dial sent as subprotocols.
-func (a *attempt) redacted(body string) string {
-	for _, token := range a.offered {
-		if isBearer(token) {
-			body = strings.ReplaceAll(body, token, bearerPrefix+"...")
+// redact takes the credentials that this dial sent as subprotocols out of an answer's
+// header.
+func (a *attempt) redact(resp *http.Response) {
+	if resp == nil {
+		return
+	}
+	for _, values := range resp.Header {
+		for i := range values {
+			values[i] = a.redacted(values[i])
 		}
 	}
-	return body
+}
+
+// redacted is what a server says without the credentials that this dial sent as subprotocols.
+func (a *attempt) redacted(said string) string {
+	for _, token := range a.offered {
+		if isBearer(token) {
+			said = strings.ReplaceAll(said, token, bearerPrefix+"...")
+		}
+	}
+	return said
 }
 
 // checkAnswer checks what of a valid upgrade gorilla leaves to its caller.

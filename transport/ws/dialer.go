@@ -100,8 +100,17 @@ func (d *Dialer) Dial(ctx context.Context, url string) (*Conn, error) {
 	case a.failure.Status != 0: // an answer says more than that time is up
 	case ctx.Err() != nil:
 		err = ctx.Err()
-	case bounded.Err() != nil:
+	case expired(ctx):
+		err = context.DeadlineExceeded
+	case expired(bounded):
 		err = fmt.Errorf("not done within %v: %w", timeout, os.ErrDeadlineExceeded)
 	}
 	return nil, a.failed(stage, err)
+}
+
+// expired tells whether the time of a context is up, which its Err may not say yet:
+// the network looks at the clock by itself.
+func expired(ctx context.Context) bool {
+	deadline, ok := ctx.Deadline()
+	return ok && !time.Now().Before(deadline)
 }

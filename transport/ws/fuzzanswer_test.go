@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -61,7 +62,8 @@ func (c *answering) SetReadDeadline(time.Time) error  { return nil }
 func (c *answering) SetWriteDeadline(time.Time) error { return nil }
 
 // FuzzAnswer has a server answer a handshake with raw bytes. A dial that succeeds has
-// agreed on what was offered; one that fails says why in a line that is fit for a log.
+// agreed on what was offered; one that fails says why in a line that is fit for a log,
+// with no credential in it.
 func FuzzAnswer(f *testing.F) {
 	const ok = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: " + acceptMark + "\r\n"
 	for _, seed := range []string{
@@ -82,10 +84,11 @@ func FuzzAnswer(f *testing.F) {
 	} {
 		f.Add([]byte(seed))
 	}
+	const credential = "c2VjcmV0"
 	f.Fuzz(func(t *testing.T, script []byte) {
 		server := &answering{script: script}
 		d := &ws.Dialer{
-			Subprotocols: []string{"parley.v1", "parley.bearer.c2VjcmV0"},
+			Subprotocols: []string{"parley.v1", "parley.bearer." + credential},
 			NetDial:      func(context.Context, string, string) (net.Conn, error) { return server, nil },
 		}
 		c, err := d.Dial(t.Context(), "ws://127.0.0.1")
@@ -102,6 +105,9 @@ func FuzzAnswer(f *testing.F) {
 		}
 		if len(err.Error()) > 1000 || strings.ContainsAny(err.Error(), "\n\r\x1b") {
 			t.Errorf("%q\nis told as %q", script, err)
+		}
+		if all := fmt.Sprintf("%v %+v", err, *failed); strings.Contains(all, credential) && !bytes.Contains(bytes.ReplaceAll(script, []byte("parley.bearer."+credential), nil), []byte(credential)) {
+			t.Errorf("%q\ngave away the credential: %s", script, all)
 		}
 	})
 }

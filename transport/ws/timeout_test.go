@@ -236,3 +236,15 @@ func TestHandshakeTimeoutBoundsTheDial(t *testing.T) {
 		}
 	}
 }
+
+// The network may look at the clock before the context of the dial does.
+func TestDialWhoseTimeIsUpAtOnceIsToldSo(t *testing.T) {
+	url := silent(t)
+	for range 200 {
+		err := dialError(t, &ws.Dialer{HandshakeTimeout: time.Microsecond}, url)
+		if !errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, context.DeadlineExceeded) {
+			t.Fatal(err)
+		}
+		wantText(t, err, "not done within 1µs")
+	}
+}
