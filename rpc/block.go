@@ -196,16 +196,13 @@ func repeated(key uint64) bool { return key == keyMetadata || key == endDetail }
 // parseBlock calls take for each field of a block.
 func parseBlock(p []byte, take func(frame.Field) error) error {
 	var once frame.Once
-	pairs := 0
+	if hasTooManyPairs(p) {
+		return errPairs
+	}
 	for len(p) > 0 {
 		f, rest, err := frame.ParseField(p)
 		if err != nil {
 			return err
-		}
-		if f.Key == keyMetadata {
-			if pairs++; pairs > maxPairs {
-				return errPairs
-			}
 		}
 		if !repeated(f.Key) && !once.First(f.Key) {
 			return fmt.Errorf("key %d comes twice", f.Key)
@@ -236,6 +233,29 @@ func varintLen(n int) int { return len(frame.AppendVarint(make([]byte, 0, 8), ui
 // maxPairs is how many pairs of metadata a block may have: many small ones cost far
 // more than their length in bytes tells.
 const maxPairs = 256
+
+// hasTooManyPairs looks ahead, before any of them is stored, so that refusing a block
+// costs next to nothing.
+func hasTooManyPairs(p []byte) bool {
+	const least = 4 // bytes of a pair
+	if len(p) <= least*maxPairs {
+		return false
+	}
+	for n := 0; len(p) > 0; {
+		f, rest, err := frame.ParseField(p)
+		if err != nil {
+			return false // which is found when it is read
+		}
+		if f.Key == keyMetadata {
+			n++
+		}
+		if n > maxPairs {
+			return true
+		}
+		p = rest
+	}
+	return false
+}
 
 // errPairs says that a block has more.
 var errPairs = fmt.Errorf("more than %d pairs of metadata", maxPairs)

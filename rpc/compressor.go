@@ -7,6 +7,7 @@ import (
 	"io"
 	"runtime"
 	"sync"
+	"time"
 )
 
 // Compressor makes single messages smaller. It is used by many goroutines at once.
@@ -71,24 +72,40 @@ func (g *gzipCompressor) Decompress(dst, src []byte, limit int) ([]byte, error) 
 	defer g.readers.Put(r)
 	before := len(dst)
 	out := bytes.NewBuffer(dst)
-	if _, err := out.ReadFrom(io.LimitReader(considerate{r}, int64(limit)+1)); err != nil {
-		return nil, err
+	if _, err := out.ReadFrom(io.LimitReader(&considerate{r: r, in: in}, int64(limit)+1)); err != nil {
+		return dst, err
 	}
 	if out.Len()-before > limit {
-		return nil, ErrInflatedTooLarge
+		return out.Bytes()[:before], ErrInflatedTooLarge // its memory can be used again
 	}
 	return out.Bytes(), nil
 }
 
-// considerate reads in pieces and lets others have their turn in between: to
-// inflate 4 MiB takes many milliseconds, for which small calls would wait.
-type considerate struct{ io.Reader }
-
-func (c considerate) Read(p []byte) (int, error) {
-	const piece = 32 << 10 // inflated in about 100 us
-	if len(p) > piece {
-		runtime.Gosched()
-		p = p[:piece]
-	}
-	return c.Reader.Read(p)
+// considerate reads what is inflated in pieces. To inflate 4 MiB takes many
+// milliseconds, of messages that may be a few KiB on the wire. Small calls do not
+// wait for that: only every other processor inflates at a time, and others have
+// their turn between pieces. What inflates like a bomb is given half the time.
+type considerate struct {
+	r    io.Reader
+	in   *bytes.Reader // that r reads
+	size int           // inflated bytes
 }
+
+func (c *considerate) Read(p []byte) (int, error) {
+	const piece = 32 << 10 // inflated in about 100 us
+	const bomb = 50        // times its size; text seldom inflates to 20 times
+	if len(p) <= piece {
+		return c.r.Read(p)
+	}
+	inflating <- struct{}{}
+	n, err := c.r.Read(p[:piece])
+	<-inflating
+	if c.size += n; c.size > bomb*int(c.in.Size()-int64(c.in.Len())) {
+		time.Sleep(100 * time.Microsecond)
+	} else {
+		runtime.Gosched()
+	}
+	return n, err
+}
+
+var inflating = make(chan struct{}, max(1, runtime.GOMAXPROCS(0)/2))

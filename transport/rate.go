@@ -31,9 +31,19 @@ func tooMany(what string, perSecond int) error {
 }
 
 // inVain books a stream of the peer that has come to nothing by the peer's doing.
+//
+// Whoever has used up what is allowed in a second is read more slowly from then on,
+// at four times the rate at the most, until it has used up what is allowed in a
+// period: otherwise those who are cut off and come back get a period's worth of work
+// done each time.
 func (s *Session) inVain() error {
-	if s.vain.allow(time.Now(), s.cfg.MaxResets) {
-		return nil
+	most := s.cfg.MaxResets
+	if !s.vain.allow(time.Now(), most) {
+		return tooMany("streams are opened in vain", most)
 	}
-	return tooMany("streams are opened in vain", s.cfg.MaxResets)
+	if s.vain.level > float64(most) {
+		time.Sleep(time.Second / time.Duration(4*most))
+		s.vain.at = time.Now() // the delay earns nothing
+	}
+	return nil
 }

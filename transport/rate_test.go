@@ -1,6 +1,7 @@
 package transport_test
 
 import (
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -48,12 +49,47 @@ func TestPeerThatResetsTooManyStreamsIsCutOff(t *testing.T) {
 		for i := range uint64(1000) {
 			p.send(open(2*i+1, ""), reset(2*i+1, 1))
 		}
-		synctest.Wait()
+		pass(slowReading)
 		if err := s.Err(); err != nil {
 			t.Fatal(err)
 		}
-		p.send(open(2001, ""), reset(2001, 1))
+		for i := range uint64(200) { // a little is allowed again by now
+			p.send(open(2*i+2001, ""), reset(2*i+2001, 1))
+		}
+		pass(slowReading)
 		p.wantsClose(exhausted)
+	})
+}
+
+// slowReading is more than it takes to read what is opened in vain within one
+// period, whatever the limit: all but a second's worth at four times the limit.
+const slowReading = 2500 * time.Millisecond
+
+func TestPeerThatResetsManyStreamsIsReadMoreSlowly(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) { // S16
+		cfg := smallest
+		cfg.MaxResets = 100
+		var read atomic.Int64
+		cfg.OnStream = func(st *transport.Stream) *transport.ResetError {
+			read.Add(1)
+			return &transport.ResetError{Code: transport.ResetLimit}
+		}
+		s, p := meet(t, transport.Acceptor, cfg, frame.Hello{})
+		for i := range uint64(1000) {
+			p.send(open(2*i+1, ""))
+		}
+		synctest.Wait()
+		if n := read.Load(); n != 101 {
+			t.Errorf("%d streams were read at once, want those of a second", n)
+		}
+		pass(time.Second)
+		if n := read.Load(); n < 490 || n > 510 {
+			t.Errorf("%d streams were read after a second, want four times as many more", n)
+		}
+		pass(slowReading)
+		if n, err := read.Load(), s.Err(); n != 1000 || err != nil {
+			t.Errorf("%d streams were read in the end, %v", n, err)
+		}
 	})
 }
 
@@ -65,6 +101,7 @@ func TestPeerThatOpensTooManyStreamsOverTheLimitIsCutOff(t *testing.T) {
 		for i := range uint64(16 + 1001) {
 			p.send(open(2*i+1, ""))
 		}
+		pass(slowReading)
 		p.wantsClose(exhausted)
 	})
 }

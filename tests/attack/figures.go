@@ -21,6 +21,7 @@ const (
 type figures struct {
 	attack             attack
 	quiet, idle, under []time.Duration // p99s of the turns; idle: attackers that compute
+	arriving           []time.Duration // as under, of the first second
 	failed             error           // of the client that behaves well, or the victim
 	cpu                float64         // cores, while under attack
 	most, after        int64           // bytes of resident memory more than before
@@ -39,12 +40,12 @@ func median(d []time.Duration) time.Duration {
 func (f *figures) ratio() float64 { return float64(median(f.under)) / float64(median(f.quiet)) }
 
 // heading is above the lines of figures.
-var heading = fmt.Sprintf("%-14s %9s %9s %9s %6s %10s %10s %10s  %s",
-	"attack", "p99 quiet", "p99 idle", "p99 under", "ratio", "server CPU", "memory", "after", "what the attackers did")
+var heading = fmt.Sprintf("%-14s %9s %9s %9s %9s %6s %10s %10s %10s  %s",
+	"attack", "p99 quiet", "p99 idle", "arriving", "p99 under", "ratio", "server CPU", "memory", "after", "what the attackers did")
 
 func (f *figures) String() string {
-	s := fmt.Sprintf("%-14s %6.2f ms %6.2f ms %6.2f ms %6.1f %4.2f cores %6.1f MiB %6.1f MiB  %d connections, %d %s",
-		f.attack.name, milliseconds(median(f.quiet)), milliseconds(median(f.idle)), milliseconds(median(f.under)), f.ratio(),
+	s := fmt.Sprintf("%-14s %6.2f ms %6.2f ms %6.2f ms %6.2f ms %6.1f %4.2f cores %6.1f MiB %6.1f MiB  %d connections, %d %s",
+		f.attack.name, milliseconds(median(f.quiet)), milliseconds(median(f.idle)), milliseconds(median(f.arriving)), milliseconds(median(f.under)), f.ratio(),
 		f.cpu, float64(f.most)/(1<<20), float64(f.after)/(1<<20), f.did.conns, f.did.units, f.attack.unit)
 	if f.attack.robbed {
 		s += fmt.Sprintf(", %d got through; %s", f.did.won, f.victim)

@@ -10,7 +10,9 @@
 //
 // The client makes a small call every 4 ms, whether or not the ones before have been
 // answered, so that a server that stops for a while is late for all calls that come
-// meanwhile. What counts is the p99 of how long they take. That depends on what else the machine does: by itself it changes by
+// meanwhile. What counts is the p99 of how long they take, from a second after the
+// attackers have begun to arrive; for that second there is a figure of its own
+// ("arriving"). The p99 depends on what else the machine does: by itself it changes by
 // several times from one minute to the next. So quiet and attack take turns, and each
 // turn has a p99 of its own; the figures are the medians of those, and the ratio is
 // that of the medians. A spell of noise thus spoils a turn or two, whichever kind they

@@ -11,8 +11,13 @@ import (
 	"github.com/parley-rpc/parley/tests/internal/rig"
 )
 
-// settling is how long the server has to get over attackers that have gone.
-const settling = 500 * time.Millisecond
+const (
+	// settling is how long the server has to get over attackers that have gone.
+	settling = 500 * time.Millisecond
+	// arrival is how long attackers have to arrive, all at once: to a server that is
+	// the load of so many new clients, whatever they are up to.
+	arrival = time.Second
+)
 
 // measurement is of one attack, on a server of its own.
 type measurement struct {
@@ -57,7 +62,7 @@ func (m *measurement) run(ctx context.Context) (_ *figures, err error) {
 			return nil, err
 		}
 	}
-	m.cpu = m.busy.CPU.Seconds() / (time.Duration(m.turns) * m.turn).Seconds()
+	m.cpu = m.busy.CPU.Seconds() / (time.Duration(m.turns) * (arrival + m.turn)).Seconds()
 	pause(ctx, 2*time.Second)
 	after, err := m.server.Usage()
 	m.after = after.Resident - before.Resident
@@ -70,7 +75,7 @@ func (m *measurement) takeTurns(ctx context.Context, before child.Usage) error {
 	if err != nil {
 		return err
 	}
-	idle, _, err := m.under(ctx, control, m.turn/2)
+	_, idle, _, err := m.under(ctx, control, m.turn/2)
 	if err != nil {
 		return err
 	}
@@ -82,7 +87,7 @@ func (m *measurement) takeTurns(ctx context.Context, before child.Usage) error {
 	watched, stop := context.WithCancel(ctx)
 	peak := make(chan int64)
 	go func() { peak <- watch(watched, m.server) }()
-	under, said, err := m.under(ctx, m.attack, m.turn)
+	arriving, under, said, err := m.under(ctx, m.attack, m.turn)
 	during, failed := m.server.Usage()
 	stop()
 	m.most = max(m.most, <-peak-before.Resident)
@@ -92,22 +97,26 @@ func (m *measurement) takeTurns(ctx context.Context, before child.Usage) error {
 	m.busy.CPU += during.CPU - at.CPU
 	m.figures.quiet = append(m.figures.quiet, quiet)
 	m.figures.idle = append(m.figures.idle, idle)
+	m.figures.arriving = append(m.figures.arriving, arriving)
 	m.figures.under = append(m.figures.under, under)
 	pause(ctx, settling)
 	return m.did.add(said)
 }
 
-// under is a turn in which there is an attack.
-func (m *measurement) under(ctx context.Context, a attack, d time.Duration) (p99 time.Duration, said string, err error) {
+// under is a turn in which there is an attack. It returns the p99 while attackers
+// arrive, and the one afterwards.
+func (m *measurement) under(ctx context.Context, a attack, d time.Duration) (arriving, p99 time.Duration, said string, err error) {
 	attackers, err := child.Start(attackVariable, a.name+" "+m.server.Ready)
 	if err != nil {
-		return 0, "", err
+		return 0, 0, "", err
 	}
 	m.meet(attackers)
-	p99, failed := probe(ctx, m.client, d)
+	arriving, failed := probe(ctx, m.client, arrival)
+	m.failed = errors.Join(m.failed, failed)
+	p99, failed = probe(ctx, m.client, d)
 	m.failed = errors.Join(m.failed, failed)
 	m.meet(nil)
-	return p99, attackers.End(), nil
+	return arriving, p99, attackers.End(), nil
 }
 
 // meet has somebody hear of the victim's secrets from now on.
