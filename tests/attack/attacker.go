@@ -12,6 +12,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"syscall"
+	"time"
 )
 
 // attackVariable has this program be the attackers: "name address".
@@ -54,11 +55,12 @@ func attackAsTold(what string, in io.Reader, out io.Writer) error {
 	return nil
 }
 
-// attack has all attackers attack until ctx ends.
+// attack has all attackers attack until ctx ends. Of many, not all arrive at once.
 func (a attack) attack(ctx context.Context, addr string, n *tally) {
 	var all sync.WaitGroup
-	for range a.attackers {
+	for i := range a.attackers {
 		all.Go(func() {
+			pause(ctx, time.Duration(i)*arrival/time.Duration(a.attackers))
 			for ctx.Err() == nil {
 				n.conns.Add(1)
 				if err := a.once(ctx, addr, n); err != nil && ctx.Err() == nil {

@@ -14,8 +14,8 @@ import (
 const (
 	// settling is how long the server has to get over attackers that have gone.
 	settling = 500 * time.Millisecond
-	// arrival is how long attackers have to arrive, all at once: to a server that is
-	// the load of so many new clients, whatever they are up to.
+	// arrival is how long attackers take to arrive: to a server that is the load of so
+	// many new clients, whatever they are up to.
 	arrival = time.Second
 )
 

@@ -93,8 +93,8 @@ func (in *inbound) drain(wait time.Duration) {
 }
 
 const (
-	drainFree = 256 << 10 // bytes that drain reads at any rate
-	drainRate = 8 << 20   // bytes a second of those that follow
+	drainFree = 128 << 10 // bytes that drain reads at any rate
+	drainRate = 1 << 20   // bytes a second of those that follow
 )
 
 // readConn is what gorilla sees of a connection: the connection, read through

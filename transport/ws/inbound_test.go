@@ -3,7 +3,10 @@ package ws
 import (
 	"io"
 	"net"
+	"os"
 	"testing"
+	"testing/synctest"
+	"time"
 )
 
 // countingConn counts the writes that net.Buffers does not do by writev.
@@ -51,4 +54,40 @@ func TestLargeMessagesOfAServerGoOutInOneSystemCall(t *testing.T) {
 	if _, err := io.ReadFull(back, got); err != nil || string(got) != "headbody" {
 		t.Fatalf("%q, %v", got, err)
 	}
+}
+
+// flood is a connection whose peer sends without end.
+type flood struct {
+	net.Conn
+	deadline time.Time
+	read     int
+}
+
+func (f *flood) SetReadDeadline(t time.Time) error {
+	f.deadline = t
+	return nil
+}
+
+func (f *flood) Read(p []byte) (int, error) {
+	if !time.Now().Before(f.deadline) {
+		return 0, os.ErrDeadlineExceeded
+	}
+	f.read += len(p)
+	return len(p), nil
+}
+
+func TestPeerThatGoesOnAfterTheCloseIsReadSlowly(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const wait = 400 * time.Millisecond
+		f := new(flood)
+		in := &inbound{conn: f}
+		began := time.Now()
+		in.drain(wait)
+		if took := time.Since(began); took < wait || took > wait+50*time.Millisecond {
+			t.Errorf("it took %v", took)
+		}
+		if f.read < drainFree || f.read > drainFree+drainRate/2 {
+			t.Errorf("%d bytes were read", f.read)
+		}
+	})
 }
