@@ -1,10 +1,13 @@
 package rpc
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"net/netip"
+	"runtime"
 	"sync"
+	"time"
 
 	"github.com/parley-rpc/parley/transport"
 )
@@ -20,6 +23,10 @@ type Limits struct {
 	// /64 network of IPv6. Beyond it clients get HTTP 429, pages close code 4014. By
 	// default there is no such bound: behind a proxy all have one address.
 	ConnectionsPerAddress int
+	// Handshakes is how many handshakes are answered a second. Others wait for their
+	// turn, or, if that would take more than a second, get HTTP 503, pages close code
+	// 4014. Default 500 for each processor.
+	Handshakes int
 	// Address tells where a request comes from, for a server behind a proxy that it
 	// trusts to say so. Default: the address of the socket.
 	Address func(*http.Request) string
@@ -35,11 +42,14 @@ func WithLimits(l Limits) ServerOption {
 }
 
 func (l *Limits) withDefaults() error {
-	if l.Connections < 0 || l.ConnectionsPerAddress < 0 || l.Windows < 0 {
+	if l.Connections < 0 || l.ConnectionsPerAddress < 0 || l.Handshakes < 0 || l.Windows < 0 {
 		return fmt.Errorf("Limits: a bound is negative: %+v", *l)
 	}
 	if l.Connections == 0 {
 		l.Connections = 50_000
+	}
+	if l.Handshakes == 0 {
+		l.Handshakes = 500 * runtime.GOMAXPROCS(0)
 	}
 	if l.Address == nil {
 		l.Address = socketAddress
@@ -70,6 +80,8 @@ type admission struct {
 	mu        sync.Mutex
 	all       int
 	byAddress map[string]int
+
+	pace pace
 }
 
 // enter counts a link in, unless it is one too many.
@@ -96,6 +108,29 @@ func (a *admission) leave(addr string) {
 	a.all--
 	if a.byAddress[addr]--; a.byAddress[addr] == 0 {
 		delete(a.byAddress, addr)
+	}
+}
+
+// handshakeWait is how long a handshake waits for its turn at the most. Clients that
+// give up and come again would make the queue longer.
+const handshakeWait = time.Second
+
+// await waits for the turn of a handshake.
+func (a *admission) await(ctx context.Context, l *Limits) error {
+	wait, ok := a.pace.turn(time.Now(), l.Handshakes, handshakeWait)
+	if !ok {
+		return Errorf(CodeUnavailable, "more than %d clients a second connect", l.Handshakes)
+	}
+	if wait == 0 {
+		return nil
+	}
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return Errorf(CodeCanceled, "the client has gone before it was its turn")
 	}
 }
 

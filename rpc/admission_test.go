@@ -84,8 +84,38 @@ func TestAddressOfAClientIsThatOfItsSocketOrItsNetwork(t *testing.T) {
 	}
 }
 
+func TestHandshakesBeyondTheirRateWaitAndThenAreRefused(t *testing.T) {
+	url, _ := serve(t, rpc.WithLimits(rpc.Limits{Handshakes: 1}))
+	first := dial(t, url)
+	const more = 20
+	dials := make(chan error, more)
+	for range more {
+		go func() {
+			conn, err := rpc.Dial(t.Context(), url)
+			if err == nil {
+				_ = conn.Close()
+			}
+			dials <- err
+		}()
+	}
+	served := 0
+	for range more {
+		if err := <-dials; err == nil {
+			served++
+		} else {
+			wantRefusal(t, err, http.StatusServiceUnavailable)
+		}
+	}
+	if served == 0 || served == more {
+		t.Errorf("%d of %d were served, want one that has waited for a second", served, more)
+	}
+	if _, err := first.Ping(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestMalformedLimitsAreRefusedAtConstruction(t *testing.T) {
-	for _, l := range []rpc.Limits{{Connections: -1}, {ConnectionsPerAddress: -1}, {Windows: -1}} {
+	for _, l := range []rpc.Limits{{Connections: -1}, {ConnectionsPerAddress: -1}, {Handshakes: -1}, {Windows: -1}} {
 		func() {
 			defer func() {
 				if recover() == nil {

@@ -23,14 +23,22 @@ func (v *visit) admit(r *http.Request) *ws.RefusalError {
 	v.r = r
 	addr := v.s.limits.Address(r)
 	if err := v.s.admission.enter(&v.s.limits, addr); err != nil {
-		no := refuse(err)
-		// A quota is no verdict on the client: a page too may come back.
-		no.Code = transport.CloseRefusal + transport.CloseCode(CodeUnavailable)
-		return no
+		return refuseForNow(err)
 	}
 	v.leave = sync.OnceFunc(func() { v.s.admission.leave(addr) })
+	if err := v.s.admission.await(r.Context(), &v.s.limits); err != nil {
+		return refuseForNow(err)
+	}
 	var no *ws.RefusalError
 	v.base, no, v.cause = v.s.identify(r)
+	return no
+}
+
+// refuseForNow refuses a client for want of room. That is no verdict on it: a page
+// too may come back.
+func refuseForNow(err error) *ws.RefusalError {
+	no := refuse(err)
+	no.Code = transport.CloseRefusal + transport.CloseCode(CodeUnavailable)
 	return no
 }
 
