@@ -20,6 +20,9 @@ const (
 	closeCut       = closeFrameWait + closeDrainWait + 50*time.Millisecond
 )
 
+// closeFlood is the code for a peer that floods: RESOURCE_EXHAUSTED.
+const closeFlood = transport.CloseRefusal + 8
+
 // Close ends the link within a second; the package comment says how. With
 // CloseAbnormal and CloseTLSHandshake, which no close frame may carry, it cuts
 // the connection without one; other codes that may not be sent become
@@ -39,7 +42,11 @@ func (c *Conn) close(code transport.CloseCode, reason string) error {
 	said, err := c.sayClose(code, reason)
 	if said && c.awaitsPeer() {
 		c.endWriting()
-		c.in.drain(closeDrainWait)
+		manner := polite
+		if code == transport.CloseProtocolError || code == closeFlood {
+			manner = curt
+		}
+		c.in.drain(closeDrainWait, manner)
 	}
 	_ = conn.Close()
 	c.pong.stop()

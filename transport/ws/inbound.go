@@ -69,33 +69,40 @@ func (in *inbound) shut() {
 	_ = in.conn.SetReadDeadline(time.Unix(1, 0))
 }
 
+// courtesy is how much is read of a peer after the close frame was sent.
+type courtesy struct {
+	free int // bytes at any rate
+	rate int // bytes a second of those that follow
+}
+
+var (
+	// polite is for what was under way when the close frame was sent.
+	polite = courtesy{free: 256 << 10, rate: 8 << 20}
+	// curt is for a peer that has broken the rules and may well go on: a flood must
+	// not cost more for being ended.
+	curt = courtesy{free: 16 << 10, rate: 64 << 10}
+)
+
 // drain reads and forgets until the peer has closed its half or the wait is
 // over. A socket that is closed with something unread resets the connection, and
 // the reset may overtake the close frame. It may only be called after shut.
-//
-// What was under way when the close frame was sent is not much. Of a peer that goes
-// on no more than drainRate is read: a flood must not cost more for being ended.
-func (in *inbound) drain(wait time.Duration) {
+func (in *inbound) drain(wait time.Duration, c courtesy) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	conn := bottom(in.conn)
-	_ = conn.SetReadDeadline(time.Now().Add(wait))
-	buf := make([]byte, 16<<10)
+	end := time.Now().Add(wait)
+	_ = conn.SetReadDeadline(end)
+	buf := make([]byte, min(c.free, 16<<10))
 	for total := 0; ; {
 		n, err := conn.Read(buf)
 		if err != nil {
 			return
 		}
-		if total += n; total > drainFree {
-			time.Sleep(time.Duration(n) * time.Second / drainRate)
+		if total += n; total > c.free {
+			time.Sleep(min(time.Duration(n)*time.Second/time.Duration(c.rate), time.Until(end)))
 		}
 	}
 }
-
-const (
-	drainFree = 128 << 10 // bytes that drain reads at any rate
-	drainRate = 1 << 20   // bytes a second of those that follow
-)
 
 // readConn is what gorilla sees of a connection: the connection, read through
 // its inbound.
