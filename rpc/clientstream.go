@@ -260,15 +260,19 @@ func (s *clientStream) recv(t *try, msg any) (again bool, err error) {
 	if s.call.Method.ServerStreams {
 		return false, nil
 	}
-	return false, s.recvOnly(t, b)
+	return false, s.recvOnly(t, b, m)
 }
 
-// recvOnly waits for the status behind the only message of a call.
-func (s *clientStream) recvOnly(t *try, b *buffer) error {
-	m, err := t.st.Recv(s.ctx, b.bytes)
-	if err == nil {
-		b.bytes = m.Bytes
-		return s.endRecv(Errorf(CodeInternal, "%s answers with more than one message", s.call.Method.Path()))
+// recvOnly waits for the status behind the only message of a call, which may be
+// there with it.
+func (s *clientStream) recvOnly(t *try, b *buffer, only transport.Message) error {
+	err := io.EOF
+	if !only.Last {
+		var m transport.Message
+		if m, err = t.st.Recv(s.ctx, b.bytes); err == nil {
+			b.bytes = m.Bytes
+			return s.endRecv(Errorf(CodeInternal, "%s answers with more than one message", s.call.Method.Path()))
+		}
 	}
 	if _, err := s.recvEnd(t, err); !isEnd(err) {
 		return err

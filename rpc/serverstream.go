@@ -122,6 +122,9 @@ func (s *serverStream) Recv(msg any) error {
 		return notEOF(err)
 	}
 	// The only message of a call ends its direction.
+	if m.Last {
+		return nil
+	}
 	if m, err = s.st.Recv(s.call.ctx, b.bytes); err == nil {
 		b.bytes = m.Bytes
 		return s.tooMany()

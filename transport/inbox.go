@@ -41,4 +41,6 @@ func (b *inbox) take(dst []byte) (_ []byte, flags frame.Flags, size int, ok bool
 	return dst, flags, size, true
 }
 
+func (b *inbox) empty() bool { return b.queue.front() == nil }
+
 func (b *inbox) clear() { b.queue.clear() }

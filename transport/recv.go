@@ -14,6 +14,7 @@ import (
 type Message struct {
 	Bytes []byte
 	Mark  bool // as the sender set it in SendOptions
+	Last  bool // the direction has ended behind it: the next Recv returns io.EOF
 }
 
 // recvHalf is the direction in which this end receives.
@@ -90,7 +91,7 @@ func (st *Stream) Recv(ctx context.Context, buf []byte) (Message, error) {
 // received hands a complete message over. It unlocks recv.mu.
 func (st *Stream) received(limit uint64) (Message, error) {
 	r := &st.recv
-	m := Message{Bytes: r.dst, Mark: r.dstMark}
+	m := Message{Bytes: r.dst, Mark: r.dstMark, Last: r.ended && r.inbox.empty()}
 	r.dst, r.reading = nil, false
 	r.mu.Unlock()
 	st.announce(limit)

@@ -288,3 +288,41 @@ func TestStreamsOpenAtTheSameTimeOnBothEndsDoNotClash(t *testing.T) {
 		}
 	})
 }
+
+func TestMessageSaysThatItIsTheLast(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, p := meet(t, transport.Acceptor, transport.Config{}, frame.Hello{})
+		recv := func(st *transport.Stream) (string, bool) {
+			t.Helper()
+			m, err := st.Recv(t.Context(), nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return string(m.Bytes), m.Last
+		}
+		p.send(open(1, ""), data(1, "one"), dataEnd(1, "two"))
+		st := mustAccept(t, s)
+		for _, want := range []struct {
+			msg  string
+			last bool
+		}{{"one", false}, {"two", true}} {
+			if msg, last := recv(st); msg != want.msg || last != want.last {
+				t.Errorf("got %q, last: %v", msg, last)
+			}
+		}
+		p.send(open(3, ""))
+		st = mustAccept(t, s)
+		go func() { // what is waited for
+			synctest.Wait()
+			p.send(dataEnd(3, "only"))
+		}()
+		if msg, last := recv(st); msg != "only" || !last {
+			t.Errorf("got %q, last: %v", msg, last)
+		}
+		p.send(open(5, ""), data(5, "then an END"))
+		st = mustAccept(t, s)
+		if msg, last := recv(st); msg != "then an END" || last {
+			t.Errorf("got %q, last: %v", msg, last)
+		}
+	})
+}
