@@ -28,6 +28,7 @@ type attachment struct {
 	greeted bool       // the peer's HELLO on this link has come
 	proven  bool       // and something behind it
 	effort  int        // that frames have cost since others had their turn
+	few     [4]*Stream // memory for those that arrive together, mostly
 
 	loops sync.WaitGroup
 }
@@ -88,7 +89,7 @@ type arrival struct {
 func (a *attachment) readMessage(r io.Reader) error {
 	buf := readBuffers.Get().(*[readBufferSize]byte)
 	defer readBuffers.Put(buf)
-	var in arrival
+	in := arrival{streams: a.few[:0:len(a.few)]}
 	have, empty := 0, true
 	for {
 		n, err := r.Read(buf[have:])

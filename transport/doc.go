@@ -47,6 +47,7 @@
 //
 //	Session.mu -> sendHalf.mu
 //	Session.mu -> outbox.mu
+//	Session.acking -> outbox.mu
 //
 // recvHalf.mu and Stream.mu are taken alone. None is held while calling an application or
 // the link, or while waiting.

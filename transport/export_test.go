@@ -2,6 +2,9 @@ package transport
 
 import "fmt"
 
+// AckLate has the session acknowledge what has arrived, as its timer does.
+func (s *Session) AckLate() { s.ackLate() }
+
 // Residue tells what a session still holds for streams; nothing if it is empty.
 func (s *Session) Residue() (left []string) {
 	s.mu.Lock()

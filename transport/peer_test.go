@@ -133,6 +133,9 @@ func inWords(h frame.Header, payload []byte) string {
 	case frame.TypeWindow:
 		limit, _ := frame.ParseWindow(payload)
 		words = append(words, fmt.Sprint(limit))
+	case frame.TypeAck:
+		n, _ := frame.ParseAck(payload)
+		words = append(words, fmt.Sprint(n))
 	case frame.TypeGoAway:
 		info, _ := frame.ParseGoAway(payload)
 		words = append(words, fmt.Sprint(info.LastStream))

@@ -267,7 +267,7 @@ func (s *Session) received(in *arrival) {
 	if in.sequenced == 0 {
 		return
 	}
-	taken := s.taken.Add(in.sequenced)
+	s.taken.Add(in.sequenced)
 	s.unacked += in.bytes
 	in.sequenced, in.bytes = 0, 0
 	switch {
@@ -275,7 +275,7 @@ func (s *Session) received(in *arrival) {
 		s.unacked = 0
 	case uint64(s.unacked) >= min(s.settings().ReplayLimit/4, ackBytes):
 		s.unacked = 0
-		s.acknowledge(taken)
+		s.acknowledge()
 	case s.ackDue.CompareAndSwap(false, true):
 		s.armAck()
 	}
@@ -285,12 +285,19 @@ func (s *Session) received(in *arrival) {
 // than four times as much: its memory stays small and warm.
 const ackBytes = 64 << 10
 
-func (s *Session) acknowledge(taken uint64) {
-	if s.acked.Swap(taken) == taken {
-		return
-	}
+// acknowledge tells the peer how much has arrived, unless it knows. The reading
+// goroutine and the timer may both be at it: a number must not come behind a higher
+// one.
+func (s *Session) acknowledge() {
 	var b [frame.MaxHeaderLen + 8]byte
-	s.queued(s.out.putPassing(frame.AppendAck(b[:0], taken)))
+	s.acking.Lock()
+	var err error
+	if taken := s.taken.Load(); taken != s.acked {
+		s.acked = taken
+		err = s.out.putPassing(frame.AppendAck(b[:0], taken))
+	}
+	s.acking.Unlock()
+	s.queued(err)
 }
 
 func (s *Session) armAck() {
@@ -307,5 +314,5 @@ func (s *Session) armAck() {
 
 func (s *Session) ackLate() {
 	s.ackDue.Store(false)
-	s.acknowledge(s.taken.Load())
+	s.acknowledge()
 }

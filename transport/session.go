@@ -26,12 +26,14 @@ type Session struct {
 
 	adrift   atomic.Bool   // as away
 	taken    atomic.Uint64 // sequenced frames that have arrived
-	acked    atomic.Uint64 // those acknowledged
 	unacked  int           // bytes of those not acknowledged; of the reading goroutine
 	vain     rate          // of streams that the peer opens in vain; as unacked
 	pinged   rate          // of PINGs; as unacked
 	ackDue   atomic.Bool   // ackTimer runs
 	resuming sync.Mutex    // held while the session goes over to another link
+
+	acking sync.Mutex // before the outbox's
+	acked  uint64     // sequenced frames that were acknowledged
 
 	mu        sync.Mutex
 	at        *attachment // to the link in use, or the last one

@@ -63,7 +63,9 @@ func (st *Stream) Close() error {
 	st.onAbort = nil
 	st.mu.Unlock()
 
-	st.abort(ErrStreamClosed, tellPeer)
+	if st.open.Load() > 0 {
+		st.abort(ErrStreamClosed, tellPeer)
+	}
 	st.recv.release(&st.s.budget)
 	if !st.opener {
 		st.s.releaseInbound()

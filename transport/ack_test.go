@@ -1,0 +1,45 @@
+package transport_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"testing/synctest"
+
+	"github.com/parley-rpc/parley/transport"
+	"github.com/parley-rpc/parley/transport/frame"
+)
+
+func TestNoAcknowledgementComesBehindAHigherOne(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cfg := transport.Config{Sessions: new(transport.Sessions), InitialWindow: 1 << 26}
+		s, p := meet(t, transport.Acceptor, cfg, frame.Hello{ResumeWindow: 30_000, ReplayLimit: 64 << 10})
+		p.send(open(1, ""))
+		for range 2 {
+			go func() { // as the timer does, but all the time
+				for range 20_000 {
+					s.AckLate()
+				}
+			}()
+		}
+		piece := strings.Repeat("x", 8<<10)
+		for range 2000 { // the reading goroutine acknowledges every 16 KiB
+			p.send(data(1, piece))
+		}
+		last, seen := uint64(0), 0
+		for _, f := range p.got() {
+			var n uint64
+			if _, err := fmt.Sscanf(f, "ACK %d", &n); err != nil {
+				continue
+			}
+			if n < last {
+				t.Fatalf("ACK %d comes behind ACK %d", n, last)
+			}
+			last = n
+			seen++
+		}
+		if last < 1900 || seen < 10 {
+			t.Errorf("%d acknowledgements, the last of %d frames", seen, last)
+		}
+	})
+}
