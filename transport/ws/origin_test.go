@@ -150,6 +150,9 @@ func TestBadPatternIsNamedAndLetsNobodyIn(t *testing.T) {
 		"https://*.[::1]":          "no subdomains",
 		"https://bücher.test":      "xn--",
 		"https://a..test":          "not a host name",
+		"https://[::18:]":          "not a host name",
+		"https://[1.2.3.4]":        "not a host name",
+		"https://[fe80::1%25eth0]": "not a host name",
 		"https://a test":           "not a host name",
 		"https://a.test https://b": "", // two in one
 	} {
