@@ -56,7 +56,7 @@ fuzz: ## run every fuzz target for FUZZTIME (30s) each
 	@set -e; for m in $(MODULES); do (cd $$m && go test -list '^Fuzz' ./... >$(CURDIR)/.out/fuzz.txt && \
 		awk '/^Fuzz/ { name[++n] = $$1 } /^ok/ { for (i = 1; i <= n; i++) print $$2, name[i]; n = 0 }' $(CURDIR)/.out/fuzz.txt | \
 		while read -r pkg name; do echo "$$name in $$pkg"; \
-			go test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x $$pkg </dev/null || exit 1; done); done
+			$(CURDIR)/tools/fuzz.sh $$pkg $$name $(FUZZTIME) || exit 1; done); done
 
 chaos: ## break CUTS (2000) links under load and kill KILLS (5) servers: no message lost, twice or out of order; SEED repeats
 	go run ./tests/chaos -cuts $(CUTS) -kills $(KILLS) -seed $(SEED)
