@@ -11,7 +11,7 @@ import (
 // the call as a value, until the call ends or its time is up. It is part of the
 // call's memory. Only if somebody waits for its end, or makes another context of it,
 // is there one of the context package in it. Small calls mostly need none, which
-// saves five allocations of seventeen, and a timer where there is a deadline.
+// saves its allocations, and a timer where there is a deadline.
 type callContext struct {
 	base     context.Context // never ends
 	call     *Call

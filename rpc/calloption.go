@@ -20,7 +20,8 @@ type callConfig struct {
 }
 
 // WithMetadata adds values to a key of the request's header. A key or value that
-// cannot travel fails the call with CodeInvalidArgument.
+// cannot travel fails the call with CodeInvalidArgument, more than 256 of them with
+// CodeResourceExhausted.
 func WithMetadata(key string, values ...string) CallOption {
 	return func(c *callConfig) {
 		if err := c.metadata.add(key, values); err != nil && c.err == nil {

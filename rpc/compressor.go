@@ -84,7 +84,7 @@ func (g *gzipCompressor) Decompress(dst, src []byte, limit int) ([]byte, error) 
 // considerate reads what is inflated in pieces. To inflate 4 MiB takes many
 // milliseconds, of messages that may be a few KiB on the wire. Small calls do not
 // wait for that: only every other processor inflates at a time, and others have
-// their turn between pieces. What inflates like a bomb is given half the time.
+// their turn between pieces. What inflates like a bomb pauses there.
 type considerate struct {
 	r    io.Reader
 	in   *bytes.Reader // that r reads
@@ -92,8 +92,8 @@ type considerate struct {
 }
 
 func (c *considerate) Read(p []byte) (int, error) {
-	const piece = 32 << 10 // inflated in about 100 us
-	const bomb = 50        // times its size; text seldom inflates to 20 times
+	const piece = 32 << 10
+	const bomb = 50 // times its size; text seldom inflates to 20 times
 	if len(p) <= piece {
 		return c.r.Read(p)
 	}

@@ -118,8 +118,9 @@ func (a *attachment) readMessage(r io.Reader) error {
 
 // A link may be read without end by a peer that sends without end. Its goroutine
 // lets others have their turn as often as it has spent turnEffort, of which a frame
-// costs frameEffort and its length in bytes: about 50 us. Without that a few floods
-// keep everybody else waiting for 10 ms each.
+// costs frameEffort and its length in bytes: after some 240 small frames, or 64 KiB of
+// large ones. Without that a few floods keep everybody else waiting for the
+// scheduler's 10 ms each.
 const (
 	turnEffort  = 64 << 10
 	frameEffort = 256

@@ -33,10 +33,11 @@
 //     has its code. While a WriteMessage is blocked there is no room for the frame:
 //     the socket is cut, and WriteMessage returns net.ErrClosed.
 //  3. The sending half of the connection is closed, and what the peer still sends
-//     is read and dropped until it closes its own half, for 400 ms at the most. A
-//     socket that is closed with something unread is reset, and the reset may
-//     destroy the close frame on its way. A server that has received the peer's
-//     close frame as well skips this step: the server closes TCP first.
+//     is read and dropped until it closes its own half, for 400 ms at the most, and
+//     slowly if it has broken the rules. A socket that is closed with something
+//     unread is reset, and the reset may destroy the close frame on its way. A
+//     server that has received the peer's close frame as well skips this step: the
+//     server closes TCP first.
 //  4. The socket is closed.
 //
 // The session above decides the code; this package sends a code of its own only
