@@ -3,8 +3,6 @@ package rpc
 import (
 	"context"
 	"sync"
-
-	"github.com/parley-rpc/parley/transport"
 )
 
 // Call is what is known of one call at one of its ends. A handler gets it with
@@ -17,9 +15,9 @@ type Call struct {
 	Method *Method
 	Peer   *Peer // the other end, as Conn
 
-	caller *clientStream     // at the caller's end, otherwise nil
-	stream *transport.Stream // at the callee's end
-	ctx    context.Context   // of the call, at the callee's end
+	caller *clientStream   // at the caller's end, otherwise nil
+	callee *serverStream   // at the callee's end, otherwise nil
+	ctx    context.Context // of the call, at the callee's end
 
 	mu         sync.Mutex
 	request    Metadata // the caller's header
@@ -47,6 +45,14 @@ func FromContext(ctx context.Context) *Call {
 func CallFromContext(ctx context.Context) (c *Call, ok bool) {
 	c, ok = ctx.Value(callKey{}).(*Call)
 	return c, ok
+}
+
+// CodecName returns the name of the codec that the call's messages are written with.
+func (c *Call) CodecName() string {
+	if c.caller != nil {
+		return c.caller.coder.codec.Name()
+	}
+	return c.callee.coder.codec.Name()
 }
 
 // Header returns what the caller has sent beside its messages.
@@ -82,7 +88,7 @@ func (c *Call) SendHeader() error {
 	if sent {
 		return nil
 	}
-	return c.failure(c.stream.SendHeader(c.ctx, header.append(nil)))
+	return c.failure(c.callee.st.SendHeader(c.ctx, header.append(nil)))
 }
 
 // failure turns an error of the stream into what a handler is told.
@@ -103,7 +109,7 @@ func (c *Call) sendHeaderIfAny() error {
 	if sent || header.encoding == "" && len(header.metadata) == 0 {
 		return nil
 	}
-	return c.failure(c.stream.SendHeader(c.ctx, header.append(nil)))
+	return c.failure(c.callee.st.SendHeader(c.ctx, header.append(nil)))
 }
 
 // takeHeader returns the callee's header, and whether it has been sent before.

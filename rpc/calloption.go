@@ -10,6 +10,7 @@ type callConfig struct {
 	err         error // of the first option that cannot be honoured
 	timeout     time.Duration
 	hasTimeout  bool
+	raw         bool // the codec need not be known
 	codec       string
 	compression string
 	header      *Metadata
@@ -39,7 +40,7 @@ func WithTimeout(d time.Duration) CallOption {
 // WithCodecName has the call's messages, both ways, encoded by the codec of that
 // name: CodecJSON, or one registered with WithCodec at both ends.
 func WithCodecName(name string) CallOption {
-	return func(c *callConfig) { c.codec = name }
+	return func(c *callConfig) { c.codec, c.raw = name, false }
 }
 
 // WithCompression has the call's larger messages, both ways, compressed:

@@ -58,7 +58,9 @@ func newClientStream(e *endpoint, conn *Conn, m *Method, opts []CallOption) (*cl
 	s.call.request = s.cfg.metadata
 	s.coder.limit = e.maxMessage()
 	var err error
-	if s.coder.codec, err = e.codec(s.cfg.codec); err != nil {
+	if s.cfg.raw {
+		s.coder.codec = rawCodec(s.cfg.codec)
+	} else if s.coder.codec, err = e.codec(s.cfg.codec); err != nil {
 		return nil, err
 	}
 	if s.coder.compress, err = e.compressor(s.cfg.compression); err != nil {

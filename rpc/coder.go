@@ -21,8 +21,10 @@ type coder struct {
 
 // encode appends msg to dst; mark says that it is compressed.
 func (c *coder) encode(dst []byte, msg any) (_ []byte, mark bool, err error) {
-	plain, err := c.codec.MarshalAppend(dst, msg)
-	if err != nil {
+	var plain []byte
+	if raw, ok := msg.(*Raw); ok {
+		plain = append(dst, *raw...)
+	} else if plain, err = c.codec.MarshalAppend(dst, msg); err != nil {
 		return dst, false, Errorf(CodeInternal, "encode %T as %s: %w", msg, c.codec.Name(), err)
 	}
 	size := len(plain) - len(dst)
@@ -57,6 +59,10 @@ func (c *coder) decode(m transport.Message, msg any) error {
 			return Errorf(code, "inflate with %s, at most %d bytes: %w", c.inflate.Name(), c.limit, err)
 		}
 		data = b.bytes
+	}
+	if raw, ok := msg.(*Raw); ok {
+		*raw = append((*raw)[:0], data...)
+		return nil
 	}
 	if err := c.codec.Unmarshal(data, msg); err != nil {
 		return Errorf(CodeInternal, "decode %T as %s: %w", msg, c.codec.Name(), err)

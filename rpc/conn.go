@@ -102,7 +102,8 @@ func (c *Conn) ending() bool {
 // does the reading of the call's header: what that costs is the connection's own
 // time, whatever the other end sends.
 func (c *Conn) onStream(st *transport.Stream) *transport.ResetError {
-	s := &serverStream{st: st, call: Call{Conn: c, Peer: &c.peer, stream: st}}
+	s := &serverStream{st: st, call: Call{Conn: c, Peer: &c.peer}}
+	s.call.callee = s
 	s.refusal = s.accept(c.e)
 	if errors.Is(s.refusal, errPairs) {
 		return &transport.ResetError{Code: transport.ResetLimit, Reason: s.refusal.Error()}

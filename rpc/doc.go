@@ -84,6 +84,9 @@
 // browser's tools. [WithCompression] compresses the larger ones. Both ends must know the name;
 // [WithCodec] and [WithCompressor] add some.
 //
+// A [Raw] is a message that is encoded already, for what passes messages on without
+// knowing them. [Server.HandleUnknown] takes calls of methods that nobody has registered.
+//
 // # Limits, memory, goroutines
 //
 // What a peer can make a process hold is bounded for each connection: [WithTransport] sets

@@ -9,7 +9,7 @@ import (
 // Mux is a set of services. A Server has one; a Client serves one that it is
 // given with WithServices. Services may be added while it is in use.
 type Mux struct {
-	mu      sync.Mutex // serializes Register
+	mu      sync.Mutex // serializes changes
 	current atomic.Pointer[registry]
 }
 
@@ -17,6 +17,7 @@ type Mux struct {
 type registry struct {
 	services map[string]map[string]int // service, method: index into methods
 	methods  []ServiceMethod
+	unknown  Handler // of methods that are not there; nil: none
 }
 
 // NewMux returns a Mux without services.
@@ -37,6 +38,7 @@ func (m *Mux) Register(s *Service) {
 	next := &registry{
 		services: make(map[string]map[string]int, len(old.services)+1),
 		methods:  append(old.methods[:len(old.methods):len(old.methods)], s.Methods...),
+		unknown:  old.unknown,
 	}
 	for name, methods := range old.services {
 		next.services[name] = methods
@@ -49,8 +51,25 @@ func (m *Mux) Register(s *Service) {
 	m.current.Store(next)
 }
 
+// HandleUnknown has h serve the methods that nobody has registered, in place of an
+// earlier such handler. FromContext(ctx).Method has the names that the caller has
+// used, which may be any; the kind is not known here, so h may receive and send any
+// number of messages. Messages can be received and sent as *Raw, and for them the
+// call's codec (Call.CodecName) need not be known. What is compressed must be by a
+// compression that is known.
+//
+// Without such a handler these calls fail with CodeUnimplemented.
+func (m *Mux) HandleUnknown(h Handler) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	next := *m.current.Load()
+	next.unknown = h
+	m.current.Store(&next)
+}
+
 // find returns the method that a call names, and the alias by which it may be
-// named from then on.
+// named from then on. The alias is 0 for a method that was not registered, which
+// only the handler for those serves: nothing is kept of its name.
 func (m *Mux) find(b *openBlock) (sm *ServiceMethod, alias uint64, err error) {
 	r := m.current.Load()
 	if b.alias != 0 {
@@ -60,12 +79,15 @@ func (m *Mux) find(b *openBlock) (sm *ServiceMethod, alias uint64, err error) {
 		return &r.methods[b.alias-1], b.alias, nil
 	}
 	methods, ok := r.services[b.service]
-	if !ok {
+	if i, ok := methods[b.name]; ok {
+		return &r.methods[i], uint64(i) + 1, nil
+	}
+	switch {
+	case r.unknown != nil && b.service != "" && b.name != "":
+		m := &Method{Service: b.service, Name: b.name, ClientStreams: true, ServerStreams: true}
+		return &ServiceMethod{Method: m, Handler: r.unknown}, 0, nil
+	case !ok:
 		return nil, 0, Errorf(CodeUnimplemented, "unknown service %s", b.service)
 	}
-	i, ok := methods[b.name]
-	if !ok {
-		return nil, 0, Errorf(CodeUnimplemented, "unknown method %s of service %s", b.name, b.service)
-	}
-	return &r.methods[i], uint64(i) + 1, nil
+	return nil, 0, Errorf(CodeUnimplemented, "unknown method %s of service %s", b.name, b.service)
 }

@@ -49,6 +49,9 @@ func NewServer(opts ...ServerOption) *Server {
 // Register adds a service. It panics if there is one of that name.
 func (s *Server) Register(svc *Service) { s.mux.Register(svc) }
 
+// HandleUnknown has h serve the methods that nobody has registered, as that of Mux.
+func (s *Server) HandleUnknown(h Handler) { s.mux.HandleUnknown(h) }
+
 // ServeHTTP upgrades the request to a WebSocket and serves calls on it. It
 // returns at once; the connection goes on until either end closes it.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
