@@ -38,12 +38,16 @@ func (e *Error) Message() string { return e.message }
 // the message, if its type is linked into the program.
 func (e *Error) Details() []*anypb.Any { return e.details }
 
-// WithDetail returns a copy of e with a detail added. It returns an error with
-// CodeInternal if the detail cannot be encoded.
+// WithDetail returns a copy of e with a detail added: an *anypb.Any as it is, any other
+// message packed into one. It returns an error with CodeInternal if the detail cannot
+// be encoded.
 func (e *Error) WithDetail(detail proto.Message) *Error {
-	packed, err := anypb.New(detail)
-	if err != nil {
-		return Errorf(CodeInternal, "detail %T of error %q: %w", detail, e.message, err)
+	packed, isPacked := detail.(*anypb.Any)
+	if !isPacked {
+		var err error
+		if packed, err = anypb.New(detail); err != nil {
+			return Errorf(CodeInternal, "detail %T of error %q: %w", detail, e.message, err)
+		}
 	}
 	c := *e
 	c.details = append(c.details[:len(c.details):len(c.details)], packed)

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/anypb"
 
 	pingv1 "github.com/parley-rpc/parley/gen/parley/ping/v1"
 	"github.com/parley-rpc/parley/rpc"
@@ -173,6 +174,11 @@ func TestADetailIsAddedToACopy(t *testing.T) {
 	wantDetails(t, two, "one", "two")
 	wantDetails(t, other, "one", "other")
 	wantError(t, base.WithDetail(nil), rpc.CodeInternal)
+
+	foreign := &anypb.Any{TypeUrl: "type.googleapis.com/somebody.Else", Value: []byte("x")}
+	if d := base.WithDetail(foreign).Details(); len(d) != 1 || !proto.Equal(d[0], foreign) {
+		t.Errorf("a detail that is packed already became %v", d)
+	}
 }
 
 func TestATrailerOverThePeersLimitIsShortened(t *testing.T) {
