@@ -1,0 +1,18 @@
+// What joins parley and grpc-go, apart from the root module, which must not carry grpc-go.
+module github.com/parley-rpc/parley/ext/grpc
+
+go 1.26.0
+
+replace github.com/parley-rpc/parley => ../../
+
+require (
+	github.com/parley-rpc/parley v0.0.0
+	google.golang.org/genproto/googleapis/rpc v0.0.0-20260817212433-ac3dfec99bb1
+	google.golang.org/grpc v1.85.0
+	google.golang.org/protobuf v1.36.12
+)
+
+require (
+	github.com/gorilla/websocket v1.5.3 // indirect
+	golang.org/x/sys v0.48.0 // indirect
+)
