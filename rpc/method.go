@@ -62,6 +62,7 @@ type Service struct {
 type ServiceMethod struct {
 	Method  *Method
 	Handler Handler
+	Raw     bool // Handler receives and sends only *Raw: it takes calls of any codec, known here or not
 }
 
 // Registrar takes services: a *Server or a *Mux.

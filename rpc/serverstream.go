@@ -47,10 +47,10 @@ func (s *serverStream) accept(e *endpoint) error {
 	s.call.Method, s.call.request = sm.Method, open.metadata
 	s.coder.limit = e.maxMessage()
 	if s.coder.codec, err = e.codec(open.codec); err != nil {
-		if alias != 0 || !validName(open.codec) {
+		if alias != 0 && !sm.Raw || !validName(open.codec) {
 			return err
 		}
-		s.coder.codec = rawCodec(open.codec) // nobody here knows the method, or its messages
+		s.coder.codec = rawCodec(open.codec) // nobody at this level knows the messages
 	}
 	if s.coder.inflate, err = e.compressor(open.encoding); err != nil {
 		return err

@@ -175,6 +175,37 @@ func TestAnUnknownMethodMayHaveAnUnknownCodec(t *testing.T) {
 	wantError(t, s.Recv(&got), rpc.CodeUnimplemented)
 }
 
+func TestARegisteredMethodMayTakeAnyCodec(t *testing.T) {
+	p := newPair(t, nil, nil, func(srv *rpc.Server) {
+		srv.Register(&rpc.Service{Name: unary.Service, Methods: []rpc.ServiceMethod{{
+			Method: unary,
+			Raw:    true,
+			Handler: func(_ context.Context, s rpc.Stream) error {
+				var raw rpc.Raw
+				if err := s.Recv(&raw); err != nil {
+					return err
+				}
+				raw = append(raw, " as "+s.Call().CodecName()...)
+				return s.Send(&raw)
+			},
+		}}})
+	})
+	for range 2 { // by its name, then by its alias
+		s, err := p.client.Open(t.Context(), unary, rpc.WithRawCodec("morse"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer s.Close()
+		got := rpc.Raw("...")
+		if err := s.Send(&got); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Recv(&got); err != nil || string(got) != "... as morse" {
+			t.Fatalf("%q, %v", got, err)
+		}
+	}
+}
+
 func TestAMessageOfAnUnknownCodecHasToBeRaw(t *testing.T) {
 	failed := make(chan error, 1)
 	p := newPair(t, nil, nil, func(srv *rpc.Server) {
