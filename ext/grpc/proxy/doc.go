@@ -1,0 +1,38 @@
+// Package proxy passes calls that nobody serves here on to gRPC servers, as bytes: it
+// needs neither descriptors nor generated code. So a browser, or whatever else has a
+// WebSocket, reaches services in any language with all four kinds of call.
+//
+//	users, err := grpc.NewClient("dns:///users:50051", grpc.WithTransportCredentials(creds))
+//	...
+//	p, err := proxy.New(proxy.Config{Routes: []proxy.Route{{Prefix: "acme.users", Backend: users}}})
+//	...
+//	srv := rpc.NewServer()
+//	srv.HandleUnknown(p.Handle)
+//
+// Services that are registered with the server are served by it; interceptors see the
+// calls of both.
+//
+// # What passes
+//
+// Messages pass one by one, each way, and so do the end of what the caller sends, the
+// header, the trailer, and the status with its details. Metadata passes but for the keys
+// that belong to one of the protocols, such as content-type, grpc-timeout and host. The
+// caller's deadline and cancellation reach the backend.
+//
+// Neither side is read faster than the other takes: a caller that is slow slows down
+// its own stream at the backend and nobody else.
+//
+// # Codecs and compression
+//
+// The codec's name is gRPC's content subtype. A call in "json" reaches the backend as
+// application/grpc+json, and fails if the backend does not know that, as most do not.
+// What the caller has compressed is inflated; whether messages are compressed between
+// here and the backend is up to the connection (grpc.WithDefaultCallOptions and
+// grpc.UseCompressor). Answers may come in gzip.
+//
+// # Backends
+//
+// A backend is a grpc.ClientConn, or what has its methods. Its name is resolved and its
+// servers are balanced by grpc-go, as its target and service config say. For xds targets
+// the program imports google.golang.org/grpc/xds.
+package proxy

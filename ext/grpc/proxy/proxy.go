@@ -1,0 +1,113 @@
+package proxy
+
+import (
+	"context"
+	"fmt"
+
+	"google.golang.org/grpc"
+	_ "google.golang.org/grpc/encoding/gzip" // backends may answer in gzip
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
+
+	"github.com/parley-rpc/parley/ext/grpc/internal/translate"
+	"github.com/parley-rpc/parley/rpc"
+	"github.com/parley-rpc/parley/transport"
+)
+
+// Config is what New makes a Proxy of.
+type Config struct {
+	// Routes says which backend serves what.
+	Routes []Route
+	// MaxMessage is the limit in bytes of a message from a backend; a larger one fails
+	// its call with RESOURCE_EXHAUSTED. Default 4 MiB. For messages of callers the limit
+	// of the rpc.Server counts (transport.Config.MaxMessage), and a caller may have a
+	// lower one for what it gets.
+	MaxMessage int
+	// Metadata, if not nil, may change what a backend is sent as the header of a call:
+	// say who has called, for example. Its error is the call's status. ctx is the
+	// handler's, with rpc.FromContext.
+	Metadata func(ctx context.Context, md metadata.MD) error
+}
+
+// Proxy passes calls on to gRPC servers.
+type Proxy struct {
+	routes   []Route
+	metadata func(context.Context, metadata.MD) error
+	limit    int
+}
+
+// New returns a proxy. The error names what is wrong with cfg.
+func New(cfg Config) (*Proxy, error) {
+	routes, err := checkRoutes(cfg.Routes)
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case cfg.MaxMessage < 0:
+		return nil, fmt.Errorf("proxy: Config.MaxMessage is %d, must not be negative", cfg.MaxMessage)
+	case cfg.MaxMessage == 0:
+		cfg.MaxMessage = transport.DefaultMaxMessage
+	}
+	return &Proxy{routes: routes, metadata: cfg.Metadata, limit: cfg.MaxMessage}, nil
+}
+
+// Handle is an rpc.Handler, for HandleUnknown. A service without a route is
+// UNIMPLEMENTED. A backend that cannot be reached is UNAVAILABLE, or whatever else
+// grpc-go makes of it, with an error that names it.
+func (p *Proxy) Handle(ctx context.Context, s rpc.Stream) error {
+	method := s.Call().Method
+	if !validPath(method) {
+		return rpc.Errorf(rpc.CodeUnimplemented, "malformed name of a method: %q", method.Path())
+	}
+	route := p.route(method.Service)
+	if route == nil {
+		return rpc.Errorf(rpc.CodeUnimplemented, "unknown service %s: no backend has it", method.Service)
+	}
+	md := strip(translate.ToMD(s.Call().Header()))
+	if p.metadata != nil {
+		if err := p.metadata(ctx, md); err != nil {
+			return translate.FromError(err)
+		}
+	}
+	ctx, cancel := context.WithCancelCause(metadata.NewOutgoingContext(ctx, md))
+	defer cancel(nil)
+	out, err := route.Backend.NewStream(ctx, anyKind, "/"+method.Path(),
+		grpc.ForceCodecV2(rawCodec(s.Call().CodecName())), grpc.MaxCallRecvMsgSize(p.limit))
+	if err != nil {
+		return unreachable(route, err)
+	}
+	r := relay{in: s, out: out, backend: route.Name, fail: cancel}
+	go r.passRequests()
+	return r.passAnswers(ctx)
+}
+
+// unreachable is the status of a call that has not got as far as to a backend.
+func unreachable(route *Route, err error) error {
+	s := status.Convert(err).Proto()
+	s.Message = fmt.Sprintf("backend %s: %s", route.Name, s.GetMessage())
+	return translate.FromStatus(status.FromProto(s))
+}
+
+// anyKind: the kind of a call is known at its ends, and cannot be seen in between.
+var anyKind = &grpc.StreamDesc{ClientStreams: true, ServerStreams: true}
+
+func (p *Proxy) route(service string) *Route {
+	for i := range p.routes {
+		if p.routes[i].covers(service) {
+			return &p.routes[i]
+		}
+	}
+	return nil
+}
+
+// validPath tells whether the name of a method can be the path of a request.
+func validPath(m *rpc.Method) bool {
+	for _, part := range []string{m.Service, m.Name} {
+		for i := range len(part) {
+			if c := part[i]; c <= ' ' || c > '~' || c == '/' {
+				return false
+			}
+		}
+	}
+	return true
+}
