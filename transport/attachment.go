@@ -97,7 +97,7 @@ func (a *attachment) readMessage(r io.Reader) error {
 			return err
 		}
 		if n > 0 {
-			a.s.arrivals.Add(1)
+			a.s.arrivals.Add(uint64(n))
 		}
 		have += n
 		empty = empty && n == 0

@@ -16,7 +16,7 @@ const looks = 4
 
 // watch is what the keepalive has seen when it last looked.
 type watch struct {
-	arrivals uint64    // reads that had brought something
+	arrivals uint64    // bytes that had come
 	quiet    int       // looks in a row that have seen no more of them
 	asked    time.Time // when a PING was sent because of that; zero: it was not
 	batch    uint64    // the batch that was being written, 0: none

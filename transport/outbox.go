@@ -41,6 +41,7 @@ type outbox struct {
 	again   []segment // of that, what is yet to be sent on this link
 	batch   batch     // what is being written
 	batches uint64    // how many were taken
+	sent    uint64    // bytes of them
 	writing bool
 	settled chan struct{} // closed when nothing is left to do; nil while nobody waits for that
 
@@ -283,6 +284,7 @@ func (o *outbox) take(a *attachment) ([][]byte, error) {
 	}
 	o.takeBatch()
 	o.batches++
+	o.sent += uint64(o.batch.size)
 	o.writing = true
 	o.grantRoom()
 	return o.batch.parts, nil

@@ -22,7 +22,7 @@ type Session struct {
 	greeted  chan struct{}               // closed when the peer's HELLO has come
 	done     chan struct{}               // closed when the session has ended
 	drained  chan struct{}               // closed when either end has sent GOAWAY
-	arrivals atomic.Uint64               // reads of the link that have brought something
+	arrivals atomic.Uint64               // bytes that links have brought
 
 	adrift   atomic.Bool   // as away
 	taken    atomic.Uint64 // sequenced frames that have arrived

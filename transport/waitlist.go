@@ -15,6 +15,7 @@ type waiter struct {
 	place   *list.Element // nil once out of the queue
 }
 
+func (l *waitlist) len() int    { return l.queue.Len() }
 func (l *waitlist) empty() bool { return l.queue.Len() == 0 }
 
 // add queues for a share of size.

@@ -1,0 +1,78 @@
+package transport_test
+
+import (
+	"testing"
+	"testing/synctest"
+
+	"github.com/parley-rpc/parley/transport"
+	"github.com/parley-rpc/parley/transport/frame"
+	"github.com/parley-rpc/parley/transport/pipe"
+)
+
+func TestStatsOfBothEndsAgree(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d, a := pair(t, transport.Config{}, transport.Config{})
+		mustSend(t, mustOpen(t, d), "up")
+		mustSend(t, mustOpen(t, d), "up")
+		mustSend(t, mustOpen(t, a), "down")
+		synctest.Wait()
+		ds, as := d.Stats(), a.Stats()
+		if ds.Opened != 2 || ds.Accepted != 1 || as.Opened != 1 || as.Accepted != 2 {
+			t.Errorf("streams: dialer %+v, acceptor %+v", ds, as)
+		}
+		if ds.Sent == 0 || ds.Sent != as.Received || as.Sent == 0 || as.Sent != ds.Received {
+			t.Errorf("bytes: dialer %+v, acceptor %+v", ds, as)
+		}
+	})
+}
+
+func TestStatsTellWhatWaits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, p := meetOver(t, pipe.Config{Capacity: 1}, transport.Dialer, transport.Config{WriteQueue: 1}, frame.Hello{MaxStreams: 16})
+		var streams []*transport.Stream
+		for range 16 {
+			streams = append(streams, mustOpen(t, s))
+			synctest.Wait()
+		}
+		openLater(t, s)
+		synctest.Wait()
+		if got := s.Stats(); got.Opened != 16 || got.Waiting != 1 || got.Queued != 0 || got.Blocked != 0 {
+			t.Errorf("with one stream too many: %+v", got)
+		}
+		p.link.Stall()
+		for _, st := range streams {
+			start(func() error { return st.Send(t.Context(), make([]byte, 100), transport.SendOptions{}) })
+			synctest.Wait()
+		}
+		got := s.Stats()
+		if got.Queued < 100 || got.Blocked < 10 {
+			t.Errorf("with a peer that does not read: %+v", got)
+		}
+		p.link.Cut()
+		synctest.Wait()
+		if got = s.Stats(); got.Opened != 0 || got.Waiting != 0 || got.Queued != 0 || got.Blocked != 0 {
+			t.Errorf("of a session that has ended: %+v", got)
+		}
+	})
+}
+
+func TestStatsGoOnWithTheNextLink(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newMobile(t, nil)
+		a := <-m.made
+		st := mustOpen(t, m.dialer)
+		synctest.Wait()
+		m.cut()
+		mustSend(t, st, "kept")
+		if got := m.dialer.Stats(); got.Queued+got.Unacknowledged < len("kept") {
+			t.Errorf("without a link: %+v", got)
+		}
+		before := a.Stats().Received
+		if got := mustRecv(t, mustAccept(t, a)); got != "kept" {
+			t.Fatalf("got %q", got)
+		}
+		if got := a.Stats().Received; got <= before {
+			t.Errorf("%d bytes have come on two links, %d on the first", got, before)
+		}
+	})
+}
