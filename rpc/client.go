@@ -172,6 +172,7 @@ func (c *Client) dialWebSocket(ctx context.Context, url string, header http.Head
 		return nil, Peer{}, Errorf(dialStatus(err), "%w", err)
 	}
 	return link, Peer{
+		Host:      hostOf(url),
 		Addr:      link.RemoteAddr(),
 		LocalAddr: link.LocalAddr(),
 		TLS:       link.TLS(),

@@ -15,6 +15,7 @@ import (
 // while calls of the other end are served.
 type Conn struct {
 	e       *endpoint
+	id      uint64 // see ID
 	sess    *transport.Session
 	peer    Peer
 	aliases aliases
@@ -127,6 +128,7 @@ func (c *Conn) onGreet(s *transport.Session) {
 	c.greeted = true
 	c.growOld(c.e.age)
 	c.tell(func() {
+		c.logBegun()
 		for _, f := range c.e.onConnect {
 			f(c)
 		}
@@ -147,6 +149,9 @@ func (c *Conn) onEnd(err error) {
 		c.e.remove(c)
 	}
 	c.tell(func() {
+		if greeted || cutOff(err) {
+			c.logEnd(err)
+		}
 		if greeted {
 			c.tellEnd(err)
 		}

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/parley-rpc/parley/transport"
@@ -30,7 +31,8 @@ type endpoint struct {
 	resumption       Resumption
 	log              *slog.Logger
 	workers          workers
-	single           bool // there is one connection, and nothing after it
+	single           bool          // there is one connection, and nothing after it
+	ids              atomic.Uint64 // of connections
 
 	sessions transport.Sessions // at a server: those that may be resumed
 	age      *maxAge            // at a server, of connections; nil: any
@@ -58,13 +60,13 @@ func (e *endpoint) start(link transport.Link, side transport.Side, peer Peer) (*
 
 // startConn is start for a connection of which something is known already.
 func (e *endpoint) startConn(c *Conn, link transport.Link, side transport.Side) error {
-	c.e, c.started = e, make(chan struct{})
+	c.e, c.id, c.started = e, e.ids.Add(1), make(chan struct{})
 	cfg := e.config()
 	cfg.OnStream = c.onStream
 	cfg.OnGreet = c.onGreet
 	cfg.OnEnd = c.onEnd
-	cfg.OnResume = func(*transport.Session) { c.tellBack() }
-	cfg.OnLost = func(*transport.Session, error) { c.tellAway() }
+	cfg.OnResume = func(*transport.Session) { c.logBack(); c.tellBack() }
+	cfg.OnLost = func(_ *transport.Session, err error) { c.logAway(err); c.tellAway() }
 	if c.line != nil {
 		cfg.OnLost = c.onLost
 		cfg.OnGoAway = c.onGoAway

@@ -39,6 +39,23 @@ type endpointOption func(*endpoint)
 func (f endpointOption) applyServer(s *Server) { f(&s.endpoint) }
 func (f endpointOption) applyClient(c *Client) { f(&c.endpoint) }
 
+// Options makes one Option of several.
+func Options(opts ...Option) Option { return options(opts) }
+
+type options []Option
+
+func (all options) applyServer(s *Server) {
+	for _, o := range all {
+		o.applyServer(s)
+	}
+}
+
+func (all options) applyClient(c *Client) {
+	for _, o := range all {
+		o.applyClient(c)
+	}
+}
+
 // leastReadLimit is what one message of the WebSocket may have: 64 KiB, and the
 // largest frame that begins there (PROTOCOL.md, section "Link messages").
 const leastReadLimit = 64<<10 + 16 + 64<<10
@@ -133,8 +150,9 @@ func OnDisconnect(f func(*Conn, error)) Option {
 	return endpointOption(func(e *endpoint) { e.onDisconnect = append(e.onDisconnect, f) })
 }
 
-// WithLogger takes what no caller can be told: panics of handlers and, of a
-// server, handshakes that it refuses. Default slog.Default.
+// WithLogger takes what no caller can be told: panics of handlers and, of a server,
+// whom it refuses, whom it cuts off, and, at level Debug, how connections come and go.
+// Default slog.Default.
 func WithLogger(l *slog.Logger) Option {
 	return endpointOption(func(e *endpoint) { e.log = l })
 }

@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -118,8 +119,10 @@ func (b *retryBudget) took(status error) {
 
 // retries counts the further attempts at a call.
 type retries struct {
-	unseen int // because the server had not seen the call
-	failed int // because the policy says so
+	unseen int32 // because the server had not seen the call
+	failed int32 // because the policy says so
+
+	made atomic.Int32 // those that have been opened; for all to see
 }
 
 // maxUnseen is how often a call is repeated that the server has not seen.
@@ -156,6 +159,7 @@ func (s *clientStream) again(t *try, status error) (bool, error) {
 		}
 		old, next := s.current(), &try{conn: conn}
 		if err = s.openTry(ctx, next); err == nil {
+			s.retries.made.Add(1)
 			s.call.forgetAnswer()
 			err = s.replay(ctx, next)
 		}
@@ -219,10 +223,10 @@ func (s *clientStream) mayRetry(ctx context.Context, status error) bool {
 		return false
 	}
 	s.retries.failed++
-	if !b.spend() || s.retries.failed >= b.policy.MaxAttempts {
+	if !b.spend() || int(s.retries.failed) >= b.policy.MaxAttempts {
 		return false
 	}
-	delay := b.policy.backoff(s.retries.failed + 1)
+	delay := b.policy.backoff(int(s.retries.failed) + 1)
 	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) <= delay {
 		return false
 	}

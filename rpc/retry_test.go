@@ -63,10 +63,12 @@ var often = rpc.RetryPolicy{
 func TestThePolicyHasHarmlessCallsTriedAgain(t *testing.T) {
 	for _, m := range []*rpc.Method{safe, safeDownload} {
 		synctest.Test(t, func(t *testing.T) {
-			seen := 0
+			seen, retries := 0, 0
 			f := newFlaky(t, 3, often, rpc.WithCallInterceptors(around(func(ctx context.Context, s rpc.Stream, next rpc.Handler) error {
 				seen++
-				return next(ctx, s)
+				err := next(ctx, s)
+				retries = s.Call().Retries()
+				return err
 			})))
 			var trailer rpc.Metadata
 			begin := time.Now()
@@ -77,8 +79,8 @@ func TestThePolicyHasHarmlessCallsTriedAgain(t *testing.T) {
 			if took := time.Since(begin); took == 0 || took > 7*time.Second {
 				t.Errorf("it took %v", took)
 			}
-			if f.calls.Load() != 4 || seen != 1 || trailer["attempt"][0] != "4" {
-				t.Errorf("%d attempts, the interceptor has seen %d, trailer %v", f.calls.Load(), seen, trailer)
+			if f.calls.Load() != 4 || seen != 1 || retries != 3 || trailer["attempt"][0] != "4" {
+				t.Errorf("%d attempts, the interceptor has seen %d calls and %d retries, trailer %v", f.calls.Load(), seen, retries, trailer)
 			}
 		})
 	}

@@ -61,7 +61,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	v := visit{s: s}
 	if err := v.serve(w, r); err != nil {
-		s.log.InfoContext(r.Context(), "parley: connection refused", "remote", r.RemoteAddr, "error", errors.Join(err, v.cause))
+		s.log.InfoContext(r.Context(), "parley: connection refused", "peer", r.RemoteAddr, "reason", errors.Join(err, v.cause))
 	}
 }
 

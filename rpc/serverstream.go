@@ -3,6 +3,7 @@ package rpc
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"runtime/debug"
 	"time"
 
@@ -17,6 +18,7 @@ type serverStream struct {
 	st    *transport.Stream
 	alias uint64 // to be told to the caller; 0: none
 	taken bool   // the only message of a call that takes one
+	wild  bool   // nobody has registered the method
 
 	refusal error // why the call is not served
 	handler Handler
@@ -37,6 +39,7 @@ func (s *serverStream) accept(e *endpoint) error {
 	if err != nil {
 		return err
 	}
+	s.wild = alias == 0
 	if open.alias == 0 {
 		s.alias = alias
 	}
@@ -84,7 +87,7 @@ func (s *serverStream) work() {
 // run runs the handler inside the interceptors and returns the status. A panic
 // becomes CodeInternal; what it says is logged and does not leave the process.
 func (s *serverStream) run(ctx context.Context, h Handler) (status error) {
-	e := s.call.Conn.e
+	c := s.call.Conn
 	returned := false
 	defer func() {
 		if returned {
@@ -93,14 +96,15 @@ func (s *serverStream) run(ctx context.Context, h Handler) (status error) {
 		path := s.call.Method.Path()
 		status = Errorf(CodeInternal, "handler of %s panicked", path)
 		if r := recover(); r != nil {
-			e.log.ErrorContext(ctx, "parley: handler panicked", "method", path, "panic", r, "stack", string(debug.Stack()))
+			c.log(ctx, slog.LevelError, "parley: handler panicked",
+				slog.String("method", path), slog.Any("panic", r), slog.String("stack", string(debug.Stack())))
 			return
 		}
 		// The handler has called runtime.Goexit: run does not return.
-		e.log.ErrorContext(ctx, "parley: handler ended its goroutine", "method", path)
+		c.log(ctx, slog.LevelError, "parley: handler ended its goroutine", slog.String("method", path))
 		s.finish(status)
 	}()
-	if err := chain(e.handlerChain, h)(ctx, s); err != nil {
+	if err := chain(c.e.handlerChain, h)(ctx, s); err != nil {
 		status = asError(err)
 	}
 	returned = true

@@ -76,7 +76,12 @@ func TestCallsOfAllKindsArePassedOnUnknown(t *testing.T) {
 func TestAnUnknownMethodIsNamedInItsCall(t *testing.T) {
 	got := make(chan *rpc.Call, 1)
 	p := newPair(t, nil, nil, func(srv *rpc.Server) {
-		register(srv, bidi, echo)
+		register(srv, bidi, func(ctx context.Context, s rpc.Stream) error {
+			if s.Call().IsUnknown() {
+				t.Error("a method that is registered counts as unknown")
+			}
+			return echo(ctx, s)
+		})
 		srv.HandleUnknown(func(ctx context.Context, _ rpc.Stream) error {
 			got <- rpc.FromContext(ctx)
 			return rpc.CodeNotFound
@@ -86,12 +91,14 @@ func TestAnUnknownMethodIsNamedInItsCall(t *testing.T) {
 		_, err := talk(t.Context(), p.client, m, []string{""}, rpc.WithMetadata("key", "value"))
 		wantError(t, err, rpc.CodeNotFound)
 		call := <-got
-		if call.Method.Path() != m.Path() || call.Header().Get("key") != "value" || call.CodecName() != rpc.CodecProto {
+		if call.Method.Path() != m.Path() || call.Header().Get("key") != "value" || call.CodecName() != rpc.CodecProto || !call.IsUnknown() {
 			t.Errorf("%s was called as %s with %v", m.Path(), call.Method.Path(), call.Header())
 		}
 	}
-	if texts, err := talk(t.Context(), p.client, bidi, []string{"a"}); err != nil || len(texts) != 1 {
-		t.Fatalf("a method that is registered: %q, %v", texts, err)
+	for range 2 { // by its name, and by its alias
+		if texts, err := talk(t.Context(), p.client, bidi, []string{"a"}); err != nil || len(texts) != 1 {
+			t.Fatalf("a method that is registered: %q, %v", texts, err)
+		}
 	}
 }
 

@@ -59,6 +59,7 @@ func (v *visit) serve(w http.ResponseWriter, r *http.Request) error {
 	}
 	served = true
 	c := &Conn{base: v.base, peer: Peer{
+		Host:      v.r.Host,
 		Addr:      link.RemoteAddr(),
 		LocalAddr: link.LocalAddr(),
 		TLS:       link.TLS(),

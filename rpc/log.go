@@ -1,0 +1,88 @@
+package rpc
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+
+	"github.com/parley-rpc/parley/transport"
+)
+
+// The log has what nobody else is told. A caller is told how its call has ended, and
+// a client's application how it stands with the connection; a server's operator
+// has the log alone. docs/observability.md lists the messages and their keys.
+
+// ID returns the number of the connection, which it has to itself in its Server or
+// Client. The log has it as "conn".
+func (c *Conn) ID() uint64 { return c.id }
+
+// log logs something about the connection.
+func (c *Conn) log(ctx context.Context, level slog.Level, msg string, more ...slog.Attr) {
+	if !c.e.log.Enabled(ctx, level) {
+		return
+	}
+	attrs := append(make([]slog.Attr, 0, 8), slog.Uint64("conn", c.id))
+	if c.peer.Addr != nil {
+		attrs = append(attrs, slog.String("peer", c.peer.Addr.String()))
+	}
+	if c.principal != "" {
+		attrs = append(attrs, slog.String("principal", c.principal))
+	}
+	c.e.log.LogAttrs(ctx, level, msg, append(attrs, more...)...)
+}
+
+// isServers tells whether the connection is one of a server, which logs them.
+func (c *Conn) isServers() bool { return c.line == nil }
+
+// logContext has the values that the authentication has given to handlers.
+func (c *Conn) logContext() context.Context {
+	if c.base != nil {
+		return c.base
+	}
+	return context.Background()
+}
+
+func (c *Conn) logBegun() {
+	if c.isServers() {
+		c.log(c.logContext(), slog.LevelDebug, "parley: connection begun")
+	}
+}
+
+func (c *Conn) logAway(err error) {
+	if c.isServers() {
+		c.tell(func() { c.log(c.logContext(), slog.LevelDebug, "parley: link lost", slog.Any("reason", err)) })
+	}
+}
+
+func (c *Conn) logBack() {
+	if c.isServers() {
+		c.tell(func() { c.log(c.logContext(), slog.LevelDebug, "parley: connection resumed") })
+	}
+}
+
+// logEnd logs that the connection has ended, with the transport's reason.
+func (c *Conn) logEnd(err error) {
+	if !c.isServers() {
+		return
+	}
+	level, msg := slog.LevelDebug, "parley: connection ended"
+	if cutOff(err) {
+		level, msg = slog.LevelInfo, "parley: connection cut off"
+	}
+	c.log(c.logContext(), level, msg, slog.Any("reason", c.failure(err)))
+}
+
+// cutOff tells whether this end has ended a connection for what the other end did.
+func cutOff(err error) bool {
+	var closed *transport.CloseError
+	if !errors.As(err, &closed) || closed.Remote {
+		return false
+	}
+	switch closed.Code {
+	case transport.CloseNormal, transport.CloseGoingAway, transport.CloseServiceRestart,
+		transport.CloseAbnormal, transport.CloseNoStatus, // nobody has ended it
+		transport.CloseRefusal + transport.CloseCode(CodeAborted): // a newer link has taken its place
+		return false
+	}
+	return true
+}
