@@ -19,6 +19,9 @@ MODULES := $(filter-out ./tools, $(patsubst %/go.mod, %, $(sort $(shell find . -
 	-not -path '*/.*' -not -path '*/testdata/*' -not -path '*/node_modules/*'))))
 NESTED  := $(filter-out ., $(MODULES))
 
+# Folders apart from the top that have stubs of their own generated.
+STUBS := $(patsubst ./%/buf.gen.yaml, %, $(sort $(shell find ./* -mindepth 1 -name buf.gen.yaml -not -path '*/node_modules/*')))
+
 PROTOS = $(sort $(patsubst proto/%, %, $(shell find proto -name '*.proto')))
 
 .PHONY: help demo test lint generate check fuzz chaos soak nginx crowd attack bench bench-quick bench-micro clean plugins
@@ -47,7 +50,7 @@ lint: ## run the linters, the arrows between packages included
 
 generate: plugins ## generate gen/ from proto/
 	$(TOOL) buf generate
-	cd bench && $(TOOL) buf generate
+	@set -e; for d in $(STUBS); do echo "buf generate in $$d"; (cd $$d && $(TOOL) buf generate); done
 
 check: lint check-generated check-tidy check-format check-proto check-text ## everything but the tests that must hold before a commit
 
@@ -100,9 +103,10 @@ check-generated: plugins
 	rm -rf .out/check && mkdir -p .out/check
 	$(TOOL) buf generate --output .out/check
 	@diff -r .out/check/gen gen || { echo 'gen/ is out of date: make generate'; exit 1; }
-	cd bench && $(TOOL) buf generate --output $(CURDIR)/.out/check/bench
-	@diff -r .out/check/bench/gen bench/gen || { echo 'bench/gen/ is out of date: make generate'; exit 1; }
-	@test -z "$$(git ls-files --others --exclude-standard gen bench/gen)" || { echo 'gen/ has files that are not in git'; exit 1; }
+	@set -e; for d in $(STUBS); do echo "buf generate in $$d"; \
+		(cd $$d && $(TOOL) buf generate --output $(CURDIR)/.out/check/$$d); \
+		diff -r .out/check/$$d/gen $$d/gen || { echo "$$d/gen/ is out of date: make generate"; exit 1; }; done
+	@test -z "$$(git ls-files --others --exclude-standard gen $(STUBS:%=%/gen))" || { echo 'gen/ has files that are not in git'; exit 1; }
 
 check-tidy:
 	@set -e; for m in $(MODULES); do echo "go mod tidy -diff in $$m"; (cd $$m && go mod tidy -diff); done

@@ -14,6 +14,14 @@ require (
 	google.golang.org/protobuf v1.36.12
 )
 
+require google.golang.org/grpc/cmd/protoc-gen-go-grpc v1.6.2 // indirect
+
+tool (
+	github.com/parley-rpc/parley/codegen/protoc-gen-go-parley
+	google.golang.org/grpc/cmd/protoc-gen-go-grpc
+	google.golang.org/protobuf/cmd/protoc-gen-go
+)
+
 require (
 	github.com/gorilla/websocket v1.5.3 // indirect
 	golang.org/x/net v0.60.0 // indirect

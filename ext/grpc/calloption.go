@@ -1,0 +1,200 @@
+package grpcparley
+
+import (
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/encoding"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/peer"
+	"google.golang.org/grpc/status"
+
+	"github.com/parley-rpc/parley/rpc"
+)
+
+// callInfo is what the options of a call ask for.
+type callInfo struct {
+	rpc      []rpc.CallOption
+	creds    credentials.PerRPCCredentials
+	codec    encoding.CodecV2 // nil: that of subtype
+	subtype  string           // of the content, which names the codec; "": the codec's own name
+	maxRecv  *int             // bytes of a message; nil: the connection's limit
+	maxSend  *int             // bytes of a message; nil: the other end's limit
+	compress string           // "": no compression
+	accept   []string         // compressions, if accepts
+	accepts  bool
+	failFast bool
+
+	// What is filled in when the call has ended.
+	headers  []*metadata.MD
+	trailers []*metadata.MD
+	peers    []*peer.Peer
+	onFinish []func(error)
+}
+
+// CallOptions has options of package rpc count for a call that is made by a stub of
+// grpc, such as rpc.Retryable or rpc.WithIdleTimeout. Other connections than those of
+// this package ignore it.
+func CallOptions(opts ...rpc.CallOption) grpc.CallOption { return rpcOptions{opts: opts} }
+
+type rpcOptions struct {
+	grpc.EmptyCallOption
+	opts []rpc.CallOption
+}
+
+// newCallInfo reads the options. Even with an error it returns the functions that are
+// to be called when the call has ended.
+func newCallInfo(opts []grpc.CallOption) (*callInfo, error) {
+	c := &callInfo{failFast: true}
+	var wrong error
+	for _, o := range opts {
+		if err := c.apply(o); err != nil && wrong == nil {
+			wrong = err
+		}
+	}
+	if wrong != nil {
+		return c, wrong
+	}
+	return c, c.settle()
+}
+
+// apply takes note of an option. One that is not known here, and may mean something,
+// is refused.
+func (c *callInfo) apply(o grpc.CallOption) error {
+	switch o := o.(type) {
+	case grpc.HeaderCallOption:
+		c.headers = append(c.headers, o.HeaderAddr)
+	case grpc.TrailerCallOption:
+		c.trailers = append(c.trailers, o.TrailerAddr)
+	case grpc.PeerCallOption:
+		c.peers = append(c.peers, o.PeerAddr)
+	case grpc.OnFinishCallOption:
+		c.onFinish = append(c.onFinish, o.OnFinish)
+	case grpc.FailFastCallOption:
+		c.failFast = o.FailFast
+	case grpc.MaxRecvMsgSizeCallOption:
+		c.maxRecv = &o.MaxRecvMsgSize
+	case grpc.MaxSendMsgSizeCallOption:
+		c.maxSend = &o.MaxSendMsgSize
+	case grpc.PerRPCCredsCallOption:
+		c.creds = o.Creds
+	case grpc.ContentSubtypeCallOption:
+		c.subtype = strings.ToLower(o.ContentSubtype)
+	case grpc.ForceCodecV2CallOption:
+		c.codec = o.CodecV2
+	case grpc.ForceCodecCallOption:
+		c.codec = codecV1{o.Codec}
+	case grpc.CustomCodecCallOption:
+		c.codec = codecV1{codecV0{o.Codec}}
+	case grpc.CompressorCallOption:
+		if c.compress = o.CompressorType; c.compress == encoding.Identity {
+			c.compress = ""
+		}
+	case grpc.MaxRetryRPCBufferSizeCallOption:
+		return checkRetryBuffer(o.MaxRetryRPCBufferSize)
+	case grpc.AuthorityOverrideCallOption:
+		return refuse(fmt.Sprintf("CallAuthority(%q)", o.Authority), "the authority is that of the connection's URL")
+	case rpcOptions:
+		c.rpc = append(c.rpc, o.opts...)
+	case grpc.StaticMethodCallOption, grpc.EmptyCallOption: // which tell interceptors something
+	default:
+		return c.applyOther(o)
+	}
+	return nil
+}
+
+// refuse returns the error for an option that is not honoured.
+func refuse(option, why string) error {
+	return status.Errorf(codes.InvalidArgument, "grpcparley: the call option %s cannot be honoured: %s", option, why)
+}
+
+// retryBuffer is how many bytes of requests a call keeps for another attempt at most
+// (rpc.RetryPolicy).
+const retryBuffer = 256 << 10
+
+func checkRetryBuffer(size int) error {
+	if size < retryBuffer {
+		return refuse(fmt.Sprintf("MaxRetryRPCBufferSize(%d)", size), fmt.Sprintf("the bound is %d bytes, no less", retryBuffer))
+	}
+	return nil
+}
+
+// grpcPath is where grpc's own options are from.
+var grpcPath = reflect.TypeFor[grpc.EmptyCallOption]().PkgPath()
+
+// applyOther takes note of an option whose type has no exported name, or is one of an
+// application. That is built around one of grpc's, which is what counts.
+func (c *callInfo) applyOther(o grpc.CallOption) error {
+	v := reflect.ValueOf(o)
+	if v.Kind() == reflect.Pointer && !v.IsNil() {
+		v = v.Elem()
+		if inner, ok := v.Interface().(grpc.CallOption); ok {
+			return c.apply(inner)
+		}
+	}
+	if v.Kind() != reflect.Struct {
+		return refuse(fmt.Sprintf("%T", o), "nobody knows what it means")
+	}
+	if v.Type().PkgPath() != grpcPath {
+		if inner := embedded(v); inner != nil {
+			return c.apply(inner)
+		}
+	} else if names := v.FieldByName("names"); v.Type().Name() == "acceptCompressorsCallOption" && names.IsValid() && names.Type() == reflect.TypeFor[[]string]() {
+		c.accepts = true
+		for i := range names.Len() {
+			c.accept = append(c.accept, names.Index(i).String())
+		}
+		return nil
+	}
+	return refuse(fmt.Sprintf("%T", o), "this version of package grpcparley does not know it")
+}
+
+// embedded returns the option that a struct has embedded, or nil. Its promoted methods
+// are what makes the struct an option.
+func embedded(v reflect.Value) grpc.CallOption {
+	for i := range v.NumField() {
+		f := v.Field(i)
+		if !v.Type().Field(i).Anonymous || !f.Type().Implements(reflect.TypeFor[grpc.CallOption]()) {
+			continue
+		}
+		if f.CanInterface() {
+			o, _ := f.Interface().(grpc.CallOption)
+			return o
+		}
+		if f.Kind() == reflect.Struct {
+			return embedded(f)
+		}
+	}
+	return nil
+}
+
+// settle draws conclusions from all options together.
+func (c *callInfo) settle() error {
+	switch {
+	case c.codec != nil && c.subtype == "":
+		c.subtype = strings.ToLower(c.codec.Name())
+	case c.codec == nil && c.subtype == "":
+		c.subtype = rpc.CodecProto
+	}
+	if c.codec == nil {
+		if c.codec = codecOf(c.subtype); c.codec == nil {
+			return status.Errorf(codes.Internal, "no codec is registered for the content-subtype %q: import the package that does", c.subtype)
+		}
+	}
+	if c.accepts && c.compress != "" && !slices.Contains(c.accept, c.compress) {
+		return refuse(fmt.Sprintf("AcceptCompressors(%q)", c.accept), fmt.Sprintf("answers are compressed as the request is, by %q", c.compress))
+	}
+	c.rpc = append(c.rpc, rpc.WithRawCodec(c.subtype))
+	if c.compress != "" {
+		c.rpc = append(c.rpc, rpc.WithCompression(c.compress))
+	}
+	if !c.failFast {
+		c.rpc = append(c.rpc, rpc.WithWaitForReady())
+	}
+	return nil
+}

@@ -1,0 +1,94 @@
+package grpcparley
+
+import (
+	"context"
+	"slices"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/stats"
+
+	"github.com/parley-rpc/parley/rpc"
+)
+
+// ClientConn makes the calls of grpc's client stubs on a client or connection of
+// package rpc. Many goroutines may use it at once. It has nothing to be closed.
+type ClientConn struct {
+	caller rpc.Caller
+	opts   []grpc.CallOption
+	unary  []grpc.UnaryClientInterceptor
+	stream []grpc.StreamClientInterceptor
+	stats  []stats.Handler
+
+	invoker  grpc.UnaryInvoker // invoke inside the interceptors
+	streamer grpc.Streamer     // newStream inside the interceptors
+}
+
+var _ grpc.ClientConnInterface = (*ClientConn)(nil)
+
+// NewClientConn returns a ClientConn whose calls go to a *rpc.Client, or to one
+// connection, a *rpc.Conn. Either end of a connection may have one.
+func NewClientConn(c rpc.Caller, opts ...ClientOption) *ClientConn {
+	cc := &ClientConn{caller: c}
+	for _, o := range opts {
+		o.applyClient(cc)
+	}
+	cc.invoker, cc.streamer = cc.invoke, cc.newStream
+	for _, around := range slices.Backward(cc.unary) {
+		next := cc.invoker
+		cc.invoker = func(ctx context.Context, method string, req, reply any, conn *grpc.ClientConn, opts ...grpc.CallOption) error {
+			return around(ctx, method, req, reply, conn, next, opts...)
+		}
+	}
+	for _, around := range slices.Backward(cc.stream) {
+		next := cc.streamer
+		cc.streamer = func(ctx context.Context, desc *grpc.StreamDesc, conn *grpc.ClientConn, method string, opts ...grpc.CallOption) (grpc.ClientStream, error) {
+			return around(ctx, desc, conn, method, next, opts...)
+		}
+	}
+	return cc
+}
+
+// nobody is what interceptors are given in place of a connection of grpc's own.
+var nobody = new(grpc.ClientConn)
+
+// Invoke makes a unary call. Its errors are statuses.
+func (c *ClientConn) Invoke(ctx context.Context, method string, args, reply any, opts ...grpc.CallOption) error {
+	return c.invoker(ctx, method, args, reply, nobody, c.combine(opts)...)
+}
+
+// NewStream begins a call of another kind. Its errors, and those of the stream, are
+// statuses. The stream has to be received from until there is an error, or ctx has to
+// be canceled.
+func (c *ClientConn) NewStream(ctx context.Context, desc *grpc.StreamDesc, method string, opts ...grpc.CallOption) (grpc.ClientStream, error) {
+	return c.streamer(ctx, desc, nobody, method, c.combine(opts)...)
+}
+
+// combine returns the options of all calls and those of one.
+func (c *ClientConn) combine(opts []grpc.CallOption) []grpc.CallOption {
+	if len(c.opts) == 0 {
+		return opts
+	}
+	return slices.Concat(c.opts, opts)
+}
+
+// unary is what stubs say of a method where it has one message each way.
+var unary = new(grpc.StreamDesc)
+
+func (c *ClientConn) invoke(ctx context.Context, method string, req, reply any, _ *grpc.ClientConn, opts ...grpc.CallOption) error {
+	s, err := c.open(ctx, unary, method, opts)
+	if err != nil {
+		return err
+	}
+	if err := s.SendMsg(req); err != nil {
+		return err
+	}
+	return s.RecvMsg(reply)
+}
+
+func (c *ClientConn) newStream(ctx context.Context, desc *grpc.StreamDesc, _ *grpc.ClientConn, method string, opts ...grpc.CallOption) (grpc.ClientStream, error) {
+	s, err := c.open(ctx, desc, method, opts)
+	if err != nil {
+		return nil, err
+	}
+	return s, nil
+}

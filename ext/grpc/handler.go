@@ -1,0 +1,67 @@
+package grpcparley
+
+import (
+	"context"
+	"slices"
+
+	"google.golang.org/grpc"
+
+	"github.com/parley-rpc/parley/ext/grpc/internal/translate"
+	"github.com/parley-rpc/parley/rpc"
+)
+
+// handler makes of what serves a method in grpc's world what package rpc calls.
+func (r *Registrar) handler(m *rpc.Method, run func(*serverStream) error) rpc.Handler {
+	return func(ctx context.Context, s rpc.Stream) (err error) {
+		st, err := r.newServerStream(ctx, s, m)
+		if err != nil {
+			return err
+		}
+		err = errPanicked
+		defer func() { st.end(err) }()
+		err = translate.FromError(run(st))
+		return err
+	}
+}
+
+// errPanicked is what stats handlers are told of a handler that has not returned.
+// Callers are told by package rpc.
+var errPanicked = rpc.Errorf(rpc.CodeInternal, "the handler panicked")
+
+// serveUnary returns what serves a method with one message each way.
+func (r *Registrar) serveUnary(d grpc.MethodDesc, impl any) func(*serverStream) error {
+	around := chainUnary(r.unary)
+	return func(s *serverStream) error {
+		reply, err := d.Handler(impl, s.ctx, s.RecvMsg, around)
+		if err != nil {
+			return err
+		}
+		return s.SendMsg(reply)
+	}
+}
+
+// serveStream returns what serves a method of another kind.
+func (r *Registrar) serveStream(d grpc.StreamDesc, m *rpc.Method, impl any) func(*serverStream) error {
+	serve := d.Handler
+	info := &grpc.StreamServerInfo{FullMethod: "/" + m.Path(), IsClientStream: m.ClientStreams, IsServerStream: m.ServerStreams}
+	for _, around := range slices.Backward(r.stream) {
+		next := serve
+		serve = func(srv any, s grpc.ServerStream) error { return around(srv, s, info, next) }
+	}
+	return func(s *serverStream) error { return serve(impl, s) }
+}
+
+// chainUnary makes one interceptor of many, of which the first is outermost; nil of
+// none, as generated code wants it.
+func chainUnary(interceptors []grpc.UnaryServerInterceptor) grpc.UnaryServerInterceptor {
+	if len(interceptors) == 0 {
+		return nil
+	}
+	return func(ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
+		for _, around := range slices.Backward(interceptors) {
+			next := handler
+			handler = func(ctx context.Context, req any) (any, error) { return around(ctx, req, info, next) }
+		}
+		return handler(ctx, req)
+	}
+}

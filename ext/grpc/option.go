@@ -1,0 +1,75 @@
+package grpcparley
+
+import (
+	"log/slog"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/stats"
+)
+
+// ClientOption configures a ClientConn.
+type ClientOption interface{ applyClient(*ClientConn) }
+
+// ServerOption configures a Registrar.
+type ServerOption interface{ applyServer(*Registrar) }
+
+// Option configures either.
+type Option interface {
+	ClientOption
+	ServerOption
+}
+
+type clientOption func(*ClientConn)
+
+func (f clientOption) applyClient(c *ClientConn) { f(c) }
+
+type serverOption func(*Registrar)
+
+func (f serverOption) applyServer(r *Registrar) { f(r) }
+
+type statsOption struct{ stats.Handler }
+
+func (o statsOption) applyClient(c *ClientConn) { c.stats = append(c.stats, o.Handler) }
+func (o statsOption) applyServer(r *Registrar)  { r.stats = append(r.stats, o.Handler) }
+
+// WithStatsHandler has h told of each call, as grpc.WithStatsHandler and
+// grpc.StatsHandler do. It is not told of connections, which are not made here: its
+// TagConn and HandleConn are not called. Lengths are those of messages before
+// compression. Several handlers are told one after the other.
+func WithStatsHandler(h stats.Handler) Option { return statsOption{h} }
+
+// WithCallOptions adds options to all calls of a ClientConn, ahead of those of a call.
+func WithCallOptions(opts ...grpc.CallOption) ClientOption {
+	return clientOption(func(c *ClientConn) { c.opts = append(c.opts, opts...) })
+}
+
+// WithUnaryClientInterceptors adds interceptors of unary calls that are made. The first
+// is outermost. The *grpc.ClientConn that they are given stands for none: nothing can
+// be called on it, and its Target is "".
+func WithUnaryClientInterceptors(interceptors ...grpc.UnaryClientInterceptor) ClientOption {
+	return clientOption(func(c *ClientConn) { c.unary = append(c.unary, interceptors...) })
+}
+
+// WithStreamClientInterceptors is WithUnaryClientInterceptors for the other kinds of
+// calls.
+func WithStreamClientInterceptors(interceptors ...grpc.StreamClientInterceptor) ClientOption {
+	return clientOption(func(c *ClientConn) { c.stream = append(c.stream, interceptors...) })
+}
+
+// WithUnaryServerInterceptors adds interceptors of unary calls that are served. The
+// first is outermost.
+func WithUnaryServerInterceptors(interceptors ...grpc.UnaryServerInterceptor) ServerOption {
+	return serverOption(func(r *Registrar) { r.unary = append(r.unary, interceptors...) })
+}
+
+// WithStreamServerInterceptors is WithUnaryServerInterceptors for the other kinds of
+// calls.
+func WithStreamServerInterceptors(interceptors ...grpc.StreamServerInterceptor) ServerOption {
+	return serverOption(func(r *Registrar) { r.stream = append(r.stream, interceptors...) })
+}
+
+// WithLogger takes what no handler can be told: metadata that cannot travel, given to
+// SetTrailer of a stream. Default slog.Default.
+func WithLogger(l *slog.Logger) ServerOption {
+	return serverOption(func(r *Registrar) { r.log = l })
+}

@@ -1,0 +1,68 @@
+package grpcparley
+
+import (
+	"context"
+	"time"
+
+	"google.golang.org/grpc/stats"
+
+	"github.com/parley-rpc/parley/rpc"
+)
+
+// watch tells stats handlers of one call at one of its ends. Without handlers it does
+// nothing.
+type watch struct {
+	handlers []stats.Handler
+	ctx      context.Context // as the handlers have tagged it
+	client   bool
+	began    time.Time
+}
+
+// tag has the handlers tag the context of a call that begins.
+func (w *watch) tag(ctx context.Context, info *stats.RPCTagInfo) context.Context {
+	for _, h := range w.handlers {
+		ctx = h.TagRPC(ctx, info)
+	}
+	w.ctx, w.began = ctx, time.Now()
+	return ctx
+}
+
+// on tells whether anybody watches.
+func (w *watch) on() bool { return len(w.handlers) > 0 }
+
+func (w *watch) tell(s stats.RPCStats) {
+	for _, h := range w.handlers {
+		h.HandleRPC(w.ctx, s)
+	}
+}
+
+func (w *watch) begin(m *rpc.Method, failFast bool) {
+	w.tell(&stats.Begin{
+		Client: w.client, BeginTime: w.began, FailFast: failFast,
+		IsClientStream: m.ClientStreams, IsServerStream: m.ServerStreams,
+	})
+}
+
+func (w *watch) sent(msg any, size int) {
+	if w.on() {
+		w.tell(&stats.OutPayload{
+			Client: w.client, Payload: msg, SentTime: time.Now(),
+			Length: size, CompressedLength: size, WireLength: size,
+		})
+	}
+}
+
+func (w *watch) received(msg any, size int) {
+	if w.on() {
+		w.tell(&stats.InPayload{
+			Client: w.client, Payload: msg, RecvTime: time.Now(),
+			Length: size, CompressedLength: size, WireLength: size,
+		})
+	}
+}
+
+func (w *watch) end(status error) {
+	if w.on() {
+		w.tell(&stats.End{Client: w.client, BeginTime: w.began, EndTime: time.Now(), Error: status})
+	}
+}
