@@ -1,0 +1,73 @@
+package command
+
+import (
+	"context"
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+)
+
+// Streams are what the program reads and writes.
+type Streams struct {
+	In   io.Reader
+	Out  io.Writer // results
+	Err  io.Writer // errors, logs, progress
+	Live bool      // Err is a terminal, where a line can be written again and again
+}
+
+const about = `parley calls services over WebSockets, shows what they are, measures them, and runs
+a gateway in front of gRPC servers.
+
+A URL is that of an endpoint: ws://localhost:8080/rpc, or wss:// with TLS.
+
+Exit codes:
+  0  all went well
+  1  a call ended with a status other than OK
+  2  the command cannot be carried out as it is given: a flag, a request, a method
+     that is not there, a .proto that does not compile
+  3  there is no endpoint at the URL, or it cannot be reached
+  4  the program was interrupted`
+
+// program is what all commands share.
+type program struct {
+	Streams
+	output string // "text" or "json"
+}
+
+// Run carries out a command and returns the exit code. ctx ends it early.
+func Run(ctx context.Context, args []string, std Streams) int {
+	p := &program{Streams: std}
+	root := &cobra.Command{
+		Use:           "parley",
+		Short:         "Calls over WebSockets",
+		Long:          about,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Args:          cobra.NoArgs,
+		RunE:          func(c *cobra.Command, _ []string) error { return c.Help() },
+	}
+	root.PersistentFlags().StringVarP(&p.output, "output", "o", "text", "text, or json for scripts")
+	root.PersistentPreRunE = func(*cobra.Command, []string) error {
+		if p.output != "text" && p.output != "json" {
+			return usagef("-o %s: it is text or json", p.output)
+		}
+		return nil
+	}
+	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
+		return usagef("%w: see %s --help", err, c.CommandPath())
+	})
+	root.AddCommand(p.pingCommand(), p.gatewayCommand())
+	root.SetArgs(args)
+	root.SetIn(std.In)
+	root.SetOut(std.Out)
+	root.SetErr(std.Err)
+	err := root.ExecuteContext(ctx)
+	if err != nil && ctx.Err() != nil {
+		err = failure{exitInterrupted, fmt.Errorf("interrupted: %w", err)}
+	}
+	return p.end(err)
+}
+
+// json tells whether results and errors are for scripts.
+func (p *program) json() bool { return p.output == "json" }

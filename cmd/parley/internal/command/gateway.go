@@ -1,0 +1,202 @@
+package command
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"google.golang.org/grpc/metadata"
+
+	"github.com/parley-rpc/parley/ext/grpc/proxy"
+	"github.com/parley-rpc/parley/rpc"
+	"github.com/parley-rpc/parley/rpc/health"
+	"github.com/parley-rpc/parley/transport"
+	"github.com/parley-rpc/parley/transport/ws"
+)
+
+// gateway is a server of WebSockets in front of gRPC servers.
+type gateway struct {
+	listen, path string
+	cert, key    string
+	origins      []string
+	forward      []string
+	drain        time.Duration
+	maxAge       time.Duration
+	backends     backends
+
+	transport transport.Config
+	limits    rpc.Limits
+}
+
+func (p *program) gatewayCommand() *cobra.Command {
+	var g gateway
+	c := &cobra.Command{
+		Use:   "gateway --backend [PREFIX=]TARGET",
+		Short: "Serve WebSockets in front of gRPC servers",
+		Long: `gateway passes calls on to gRPC servers, as bytes: all four kinds, metadata, deadlines,
+cancellation and statuses. So browsers reach services in any language.
+
+A backend is a target of grpc-go, such as dns:///host:50051; calls are spread over all
+addresses of the name. With PREFIX= it serves the service or package of that name; where
+several fit, the longest counts.
+
+The gateway serves grpc.health.v1 itself, and answers GET /healthz. On SIGTERM it is no
+more healthy, tells clients to go elsewhere, and waits for calls in flight.`,
+		Example: `  parley gateway --listen :8080 --backend dns:///localhost:50051
+  parley gateway --backend acme.users=dns:///users:50051 --backend acme=dns:///rest:50051`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error { return p.serve(c.Context(), &g) },
+	}
+	f := c.Flags()
+	f.StringVar(&g.listen, "listen", ":8080", "`address` to listen at")
+	f.StringVar(&g.path, "path", "/rpc", "where clients connect to")
+	f.StringVar(&g.cert, "cert", "", "`file` with the certificate (PEM), for TLS")
+	f.StringVar(&g.key, "key", "", "`file` with the certificate's key (PEM)")
+	f.StringArrayVar(&g.origins, "origin", nil, "`pattern` of pages that may connect beside the gateway's own, such as https://*.example.com")
+	f.StringArrayVar(&g.forward, "forward", nil, "`header` of the handshake that backends get as metadata, such as authorization or cookie")
+	f.DurationVar(&g.drain, "drain", 25*time.Second, "how long calls in flight may take when the gateway ends")
+	f.DurationVar(&g.maxAge, "max-connection-age", 0, "after which clients are told to connect anew; 0: never")
+	f.IntVar(&g.limits.Connections, "max-connections", 0, "connections at once (default 50000)")
+	f.IntVar(&g.limits.ConnectionsPerAddress, "max-connections-per-address", 0, "connections at once from one address (default any)")
+	f.IntVar(&g.transport.MaxStreams, "max-streams", 0, "calls at once on one connection (default 1024)")
+	f.IntVar(&g.transport.MaxMessage, "max-message", 0, "`bytes` of a message, either way (default 4 MiB)")
+	g.backends.flags(f)
+	return c
+}
+
+// serve runs the gateway until ctx ends.
+func (p *program) serve(ctx context.Context, g *gateway) error {
+	routes, closeBackends, err := g.backends.open()
+	if err != nil {
+		return err
+	}
+	defer closeBackends()
+	log := p.logger()
+	srv, err := g.server(routes, log)
+	if err != nil {
+		return err
+	}
+	status := health.NewServer()
+	srv.Register(status.Service())
+	web, err := g.web(srv, status, log)
+	if err != nil {
+		return err
+	}
+	listener, err := net.Listen("tcp", g.listen)
+	if err != nil {
+		return usagef("--listen: %w", err)
+	}
+	served := make(chan error, 1)
+	scheme := "ws"
+	if web.TLSConfig != nil {
+		scheme = "wss"
+		go func() { served <- web.ServeTLS(listener, "", "") }()
+	} else {
+		go func() { served <- web.Serve(listener) }()
+	}
+	log.Info("serving", "url", scheme+"://"+listener.Addr().String()+g.path, "backends", g.backends.targets)
+	select {
+	case err := <-served:
+		return err
+	case <-ctx.Done():
+	}
+
+	status.Shutdown()
+	log.Info("draining", "patience", g.drain)
+	patience, cancel := context.WithTimeout(context.WithoutCancel(ctx), g.drain)
+	defer cancel()
+	if err := errors.Join(srv.Shutdown(patience), web.Shutdown(patience)); err != nil {
+		log.Warn("calls in flight were cut off", "error", err)
+		_ = web.Close() // what is left of it
+	}
+	if err := <-served; !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	log.Info("stopped")
+	return nil
+}
+
+// server returns the server of WebSockets.
+func (g *gateway) server(routes []proxy.Route, log *slog.Logger) (*rpc.Server, error) {
+	pass, err := proxy.New(proxy.Config{Routes: routes, MaxMessage: g.transport.MaxMessage, Metadata: g.metadata})
+	if err != nil {
+		return nil, usagef("--backend: %w", err)
+	}
+	// NewServer panics at what is wrong here.
+	if err := errors.Join(g.transport.Validate(), (&ws.Upgrader{Origins: g.origins}).Validate()); err != nil {
+		return nil, usagef("%w", err)
+	}
+	if min(g.limits.Connections, g.limits.ConnectionsPerAddress) < 0 || min(g.drain, g.maxAge) < 0 {
+		return nil, usagef("--max-connections, --max-connections-per-address, --drain and --max-connection-age must not be negative")
+	}
+	opts := []rpc.ServerOption{
+		rpc.WithLogger(log), rpc.WithTransport(g.transport), rpc.WithLimits(g.limits), rpc.WithOrigins(g.origins...),
+	}
+	if g.maxAge > 0 {
+		opts = append(opts, rpc.WithMaxConnectionAge(g.maxAge, g.drain))
+	}
+	srv := rpc.NewServer(opts...)
+	srv.HandleUnknown(pass.Handle)
+	return srv, nil
+}
+
+// healthPath is where load balancers ask by HTTP.
+const healthPath = "/healthz"
+
+// web returns the HTTP server that srv is mounted in, with TLS if there is a certificate.
+func (g *gateway) web(srv *rpc.Server, status http.Handler, log *slog.Logger) (*http.Server, error) {
+	if !strings.HasPrefix(g.path, "/") || g.path == healthPath {
+		return nil, usagef("--path %s: it must begin with / and not be %s", g.path, healthPath)
+	}
+	web := &http.Server{ReadHeaderTimeout: 10 * time.Second, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn)}
+	web.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch r.URL.Path {
+		case healthPath:
+			status.ServeHTTP(w, r)
+		case g.path:
+			srv.ServeHTTP(w, r)
+		default:
+			http.NotFound(w, r)
+		}
+	})
+	if g.cert == "" && g.key == "" {
+		return web, nil
+	}
+	own, err := tls.LoadX509KeyPair(g.cert, g.key)
+	if err != nil {
+		return nil, usagef("--cert, --key: %w", err)
+	}
+	web.TLSConfig = &tls.Config{Certificates: []tls.Certificate{own}}
+	return web, nil
+}
+
+// metadata tells a backend who calls: the address, as HTTP proxies do, and the headers
+// of the handshake that are to be forwarded.
+func (g *gateway) metadata(ctx context.Context, md metadata.MD) error {
+	peer := rpc.FromContext(ctx).Peer
+	host, _, err := net.SplitHostPort(peer.Addr.String())
+	if err != nil {
+		host = peer.Addr.String()
+	}
+	md.Set("x-forwarded-for", strings.Join(append(peer.Header.Values("X-Forwarded-For"), host), ", "))
+	for _, name := range g.forward {
+		if values := peer.Header.Values(name); len(values) > 0 && len(md.Get(name)) == 0 {
+			md.Set(name, values...)
+		}
+	}
+	return nil
+}
+
+// logger returns where the program's log goes.
+func (p *program) logger() *slog.Logger {
+	if p.json() {
+		return slog.New(slog.NewJSONHandler(p.Err, nil))
+	}
+	return slog.New(slog.NewTextHandler(p.Err, nil))
+}

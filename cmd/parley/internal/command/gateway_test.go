@@ -1,0 +1,279 @@
+package command_test
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"crypto/tls"
+	"encoding/json"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials"
+	testgrpc "google.golang.org/grpc/interop/grpc_testing"
+	"google.golang.org/grpc/metadata"
+
+	"github.com/parley-rpc/parley/cmd/parley/internal/command"
+	grpcparley "github.com/parley-rpc/parley/ext/grpc"
+	"github.com/parley-rpc/parley/rpc"
+	"github.com/parley-rpc/parley/rpc/health"
+)
+
+// running is a command that goes on until it is ended.
+type running struct {
+	url  string // that it serves
+	stop context.CancelFunc
+	done chan int // the exit code
+	log  bytes.Buffer
+	read chan struct{} // closed when all of log is read
+}
+
+// serve runs a command that serves, until the test ends.
+func serve(t *testing.T, args ...string) *running {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	r := &running{stop: cancel, done: make(chan int, 1), read: make(chan struct{})}
+	in, out := io.Pipe()
+	go func() {
+		r.done <- command.Run(ctx, append(args, "-o", "json"), command.Streams{In: strings.NewReader(""), Out: io.Discard, Err: out})
+		out.Close()
+	}()
+	lines := bufio.NewScanner(io.TeeReader(in, &r.log))
+	ready := make(chan string, 1)
+	go func() {
+		defer close(r.read)
+		for lines.Scan() {
+			var line struct{ Msg, URL string }
+			if err := json.Unmarshal(lines.Bytes(), &line); err == nil && line.Msg == "serving" {
+				ready <- line.URL
+			}
+		}
+		close(ready)
+	}()
+	t.Cleanup(func() {
+		cancel()
+		<-r.read
+	})
+	if r.url = <-ready; r.url == "" {
+		t.Fatalf("%v does not serve: %s", args, &r.log)
+	}
+	return r
+}
+
+// end interrupts the command and returns its exit code and its log.
+func (r *running) end() (int, string) {
+	r.stop()
+	<-r.read
+	return <-r.done, r.log.String()
+}
+
+// tester is a service of grpc-go.
+type tester struct {
+	testgrpc.UnimplementedTestServiceServer
+}
+
+// UnaryCall answers with what came as metadata under the key that it is sent.
+func (s *tester) UnaryCall(ctx context.Context, req *testgrpc.SimpleRequest) (*testgrpc.SimpleResponse, error) {
+	md, _ := metadata.FromIncomingContext(ctx)
+	said := strings.Join(md.Get(string(req.GetPayload().GetBody())), ",")
+	return &testgrpc.SimpleResponse{Payload: &testgrpc.Payload{Body: []byte(said)}}, nil
+}
+
+// FullDuplexCall answers each request.
+func (s *tester) FullDuplexCall(stream testgrpc.TestService_FullDuplexCallServer) error {
+	for {
+		req, err := stream.Recv()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err == nil {
+			err = stream.Send(&testgrpc.StreamingOutputCallResponse{Payload: req.GetPayload()})
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// listen starts a server of grpc-go and returns its address.
+func listen(t *testing.T, impl testgrpc.TestServiceServer, opts ...grpc.ServerOption) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	srv := grpc.NewServer(opts...)
+	testgrpc.RegisterTestServiceServer(srv, impl)
+	served := make(chan error, 1)
+	go func() { served <- srv.Serve(l) }()
+	t.Cleanup(func() {
+		srv.Stop()
+		<-served
+	})
+	return l.Addr().String()
+}
+
+// dial returns a client of url.
+func dial(t *testing.T, url string, opts ...rpc.ClientOption) *rpc.Client {
+	t.Helper()
+	client := rpc.NewClient(url, opts...)
+	t.Cleanup(func() { client.Close() })
+	return client
+}
+
+// said makes a call to a tester through a gateway.
+func said(t *testing.T, c rpc.Caller, key string) (string, error) {
+	t.Helper()
+	res, err := testgrpc.NewTestServiceClient(grpcparley.NewClientConn(c)).UnaryCall(t.Context(),
+		&testgrpc.SimpleRequest{Payload: &testgrpc.Payload{Body: []byte(key)}})
+	return string(res.GetPayload().GetBody()), err
+}
+
+func TestAGatewayLeadsToItsBackends(t *testing.T) {
+	address := listen(t, &tester{})
+	g := serve(t, "gateway", "--listen", "127.0.0.1:0", "--backend", "grpc.testing=dns:///"+address, "--backend", "elsewhere=127.0.0.1:1", "--forward", "authorization")
+	client := dial(t, g.url, rpc.WithHTTPHeader(http.Header{"Authorization": {"Bearer me"}, "X-Forwarded-For": {"10.1.1.1"}}))
+	for key, want := range map[string]string{"authorization": "Bearer me", "x-forwarded-for": "10.1.1.1, 127.0.0.1"} {
+		if got, err := said(t, client, key); err != nil || got != want {
+			t.Errorf("%s: %q, %v", key, got, err)
+		}
+	}
+	_, err := rpc.CallUnary[testgrpc.Empty, testgrpc.Empty](t.Context(), client, &rpc.Method{Service: "elsewhere.Service", Name: "Call"}, &testgrpc.Empty{})
+	if !errors.Is(err, rpc.CodeUnavailable) || !strings.Contains(err.Error(), "backend 127.0.0.1:1: ") {
+		t.Errorf("got %v", err)
+	}
+	_, err = rpc.CallUnary[testgrpc.Empty, testgrpc.Empty](t.Context(), client, &rpc.Method{Service: "other.Service", Name: "Call"}, &testgrpc.Empty{})
+	if !errors.Is(err, rpc.CodeUnimplemented) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestAGatewayTellsIfItIsHealthy(t *testing.T) {
+	g := serve(t, "gateway", "--listen", "127.0.0.1:0", "--path", "/ws", "--backend", "127.0.0.1:1")
+	res, err := http.Get("http" + strings.TrimSuffix(strings.TrimPrefix(g.url, "ws"), "/ws") + "/healthz")
+	if err != nil {
+		t.Fatal(err)
+	}
+	res.Body.Close()
+	if res.StatusCode != 200 {
+		t.Errorf("/healthz answers %s", res.Status)
+	}
+	if status, err := health.NewClient(dial(t, g.url)).Check(t.Context(), ""); err != nil || status != health.Serving {
+		t.Errorf("got %v, %v", status, err)
+	}
+	run(t, "ping", strings.TrimSuffix(g.url, "/ws")+"/rpc").wantFailure(t, 3, "there is nothing for WebSockets at the path /rpc (HTTP 404 Not Found)")
+}
+
+// TestAGatewayLetsCallsEnd that are in flight when it is told to end.
+func TestAGatewayLetsCallsEnd(t *testing.T) {
+	g := serve(t, "gateway", "--listen", "127.0.0.1:0", "--backend", listen(t, &tester{}))
+	client := dial(t, g.url)
+	stream, err := testgrpc.NewTestServiceClient(grpcparley.NewClientConn(client)).FullDuplexCall(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	talk := func() {
+		t.Helper()
+		if err := stream.Send(&testgrpc.StreamingOutputCallRequest{}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := stream.Recv(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	talk()
+	conn, err := client.Connect(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	g.stop()
+	<-conn.Draining()
+	talk()
+	if err := stream.CloseSend(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := stream.Recv(); !errors.Is(err, io.EOF) {
+		t.Fatal(err)
+	}
+	exit, log := g.end()
+	if exit != 0 || !strings.Contains(log, `"msg":"draining"`) || !strings.Contains(log, `"msg":"stopped"`) || strings.Contains(log, "cut off") {
+		t.Errorf("exit code %d\n%s", exit, log)
+	}
+}
+
+func TestAGatewayCutsOffCallsWhenItsPatienceEnds(t *testing.T) {
+	g := serve(t, "gateway", "--listen", "127.0.0.1:0", "--drain", "50ms", "--backend", listen(t, &tester{}))
+	stream, err := testgrpc.NewTestServiceClient(grpcparley.NewClientConn(dial(t, g.url))).FullDuplexCall(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := stream.Send(&testgrpc.StreamingOutputCallRequest{}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := stream.Recv(); err != nil {
+		t.Fatal(err)
+	}
+	exit, log := g.end()
+	if exit != 0 || !strings.Contains(log, "calls in flight were cut off") {
+		t.Errorf("exit code %d\n%s", exit, log)
+	}
+}
+
+func TestAGatewaySpeaksTLSBothWays(t *testing.T) {
+	folder := t.TempDir()
+	certify(t, folder, "gateway")
+	certify(t, folder, "backend")
+	own, err := tls.LoadX509KeyPair(filepath.Join(folder, "backend.pem"), filepath.Join(folder, "backend.key"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := listen(t, &tester{}, grpc.Creds(credentials.NewServerTLSFromCert(&own)))
+	g := serve(t, "gateway", "--listen", "127.0.0.1:0", "--cert", filepath.Join(folder, "gateway.pem"), "--key", filepath.Join(folder, "gateway.key"),
+		"--backend", address, "--backend-tls", "--backend-ca", filepath.Join(folder, "backend.pem"), "--backend-server-name", "backend.test")
+	if !strings.HasPrefix(g.url, "wss://") {
+		t.Errorf("it serves %s", g.url)
+	}
+	ping := run(t, "ping", g.url, "-n", "1", "--ca", filepath.Join(folder, "gateway.pem"), "--server-name", "gateway.test")
+	if ping.exit != 0 {
+		t.Errorf("%s", ping.err)
+	}
+	client := dial(t, g.url, rpc.WithTLS(&tls.Config{InsecureSkipVerify: true}))
+	if _, err := said(t, client, "x"); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestAGatewayRefusesOtherOriginsThanItsOwn(t *testing.T) {
+	g := serve(t, "gateway", "--listen", "127.0.0.1:0", "--backend", "127.0.0.1:1", "--origin", "https://*.example.com")
+	origin := func(o string) result { return run(t, "ping", g.url, "-n", "1", "--http-header", "Origin: "+o) }
+	if r := origin("https://app.example.com"); r.exit != 0 {
+		t.Errorf("%s", r.err)
+	}
+	if r := origin("https://evil.test"); r.exit != 3 {
+		t.Errorf("exit code %d", r.exit)
+	}
+}
+
+func TestGatewaysThatMakeNoSenseAreRefused(t *testing.T) {
+	for says, args := range map[string][]string{
+		"--backend is missing: say where calls go":                           {},
+		"nobody here can resolve names of zookeeper: write dns:///host:port": {"--backend", "zookeeper:///x"},
+		`there are two routes of "a"`:                                        {"--backend", "a=x:1", "--backend", "a=y:1"},
+		"--balancer best: it is round_robin or pick_first":                   {"--backend", "x:1", "--balancer", "best"},
+		"go with --backend-tls":                                              {"--backend", "x:1", "--backend-ca", "x"},
+		"--listen: ":                                                         {"--backend", "x:1", "--listen", "256.0.0.1:x"},
+		"--path rpc: it must begin with /":                                   {"--backend", "x:1", "--path", "rpc"},
+		"--cert, --key: ":                                                    {"--backend", "x:1", "--cert", "none.pem"},
+		"Config.MaxMessage is 12, must be from":                              {"--backend", "x:1", "--max-message", "12"},
+		"not-an-origin":                                                      {"--backend", "x:1", "--origin", "not-an-origin"},
+		"must not be negative":                                               {"--backend", "x:1", "--max-connections", "-1"},
+	} {
+		run(t, append([]string{"gateway"}, args...)...).wantFailure(t, 2, says)
+	}
+}

@@ -1,0 +1,80 @@
+package command_test
+
+import (
+	"bytes"
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"regexp"
+	"strings"
+	"testing"
+
+	"go.uber.org/goleak"
+
+	"github.com/parley-rpc/parley/cmd/parley/internal/command"
+	"github.com/parley-rpc/parley/rpc"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// result is what a command has done.
+type result struct {
+	exit     int
+	out, err string
+}
+
+// run runs the program with args, and nothing to read.
+func run(t *testing.T, args ...string) result {
+	t.Helper()
+	return runWith(t.Context(), "", args...)
+}
+
+// runWith runs the program with args, and in to read.
+func runWith(ctx context.Context, in string, args ...string) result {
+	var out, err bytes.Buffer
+	exit := command.Run(ctx, args, command.Streams{In: strings.NewReader(in), Out: &out, Err: &err})
+	return result{exit, out.String(), err.String()}
+}
+
+// want fails the test unless the command has done that: out and err are what it has
+// printed, with all numbers replaced by N.
+func (r result) want(t *testing.T, exit int, out, err string) {
+	t.Helper()
+	if r.exit != exit || withoutNumbers(r.out) != out || withoutNumbers(r.err) != err {
+		t.Errorf("exit code %d, want %d\nprinted %q\nwant    %q\nerror   %q\nwant    %q", r.exit, exit, withoutNumbers(r.out), out, withoutNumbers(r.err), err)
+	}
+}
+
+// wantFailure fails the test unless the command has failed with one line that says
+// something.
+func (r result) wantFailure(t *testing.T, exit int, says string) {
+	t.Helper()
+	if r.exit != exit || !strings.HasPrefix(r.err, "parley: ") || strings.Count(r.err, "\n") != 1 || !strings.Contains(r.err, says) {
+		t.Errorf("exit code %d, %q; want %d and one line that says %q", r.exit, r.err, exit, says)
+	}
+}
+
+var (
+	urls    = regexp.MustCompile(`(ws|http)s?://127\.0\.0\.1:\d+`)
+	numbers = regexp.MustCompile(`\d+(\.\d+)?`)
+)
+
+func withoutNumbers(s string) string {
+	return numbers.ReplaceAllString(urls.ReplaceAllString(s, "URL"), "N")
+}
+
+// web serves h and returns its address, as a WebSocket's.
+func web(t *testing.T, h http.Handler) string {
+	t.Helper()
+	srv := httptest.NewServer(h)
+	t.Cleanup(srv.Close)
+	return "ws" + strings.TrimPrefix(srv.URL, "http")
+}
+
+// endpoint starts a server and returns its address.
+func endpoint(t *testing.T, srv *rpc.Server) string {
+	t.Helper()
+	url := web(t, srv)
+	t.Cleanup(func() { srv.Close() })
+	return url
+}
