@@ -61,7 +61,11 @@ func (c *ClientConn) open(ctx context.Context, desc *grpc.StreamDesc, method str
 		return nil, err
 	}
 	if desc != unary { // which waits in RecvMsg until it ends
-		s.stop = context.AfterFunc(ctx, func() { s.end(status.FromContextError(ctx.Err()).Err()) })
+		s.stop = context.AfterFunc(ctx, func() {
+			why := status.FromContextError(ctx.Err()).Err()
+			s.failed.CompareAndSwap(nil, &why)
+			s.end(why)
+		})
 	}
 	return s, nil
 }

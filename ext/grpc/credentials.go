@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"net/url"
+	"slices"
 	"strings"
 
 	"google.golang.org/grpc/codes"
@@ -15,36 +16,30 @@ import (
 
 // destination is what credentials of single calls want to know of where the call goes.
 type destination struct {
-	host string // with its port, unless that is wss's own; "" if it is not known
-	auth credentials.AuthInfo
+	host string               // with its port, unless that is wss's own; "" if it is not known
+	auth credentials.AuthInfo // nil: not secure
 }
 
-// destinationOf returns where the calls of c go. What connects to several servers is
-// secure if each of its connections is.
-func destinationOf(c rpc.Caller) destination {
-	var urls []string
-	var state *tls.ConnectionState
+// destinationOf returns where the calls of c go. A client of several servers is secure
+// if each of its connections is.
+func destinationOf(c rpc.Caller) (to destination) {
 	switch c := c.(type) {
 	case *rpc.Conn:
-		urls, state = []string{c.URL()}, c.Peer().TLS
-	case *rpc.Client:
-		urls, state = c.URLs(), new(tls.ConnectionState) // it may have yet to connect
-		for _, u := range urls {
-			if !strings.HasPrefix(strings.ToLower(u), "wss:") {
-				state = nil
-			}
+		to.host = c.Peer().Host
+		if state := c.Peer().TLS; state != nil {
+			to.auth = tlsInfo(*state)
+		}
+	case *rpc.Client: // which may have yet to connect
+		insecure := func(u string) bool { return !strings.HasPrefix(strings.ToLower(u), "wss:") }
+		if !slices.ContainsFunc(c.URLs(), insecure) {
+			to.auth = tlsInfo(tls.ConnectionState{})
+		}
+		if u, err := url.Parse(c.URLs()[0]); err == nil {
+			to.host = u.Host
 		}
 	}
-	var d destination
-	if state != nil {
-		d.auth = tlsInfo(*state)
-	}
-	if len(urls) > 0 {
-		if u, err := url.Parse(urls[0]); err == nil {
-			d.host = strings.TrimSuffix(u.Host, ":443")
-		}
-	}
-	return d
+	to.host = strings.TrimSuffix(to.host, ":443")
+	return to
 }
 
 // credentialsFor asks for the metadata that credentials add to a call.

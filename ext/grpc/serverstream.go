@@ -42,7 +42,7 @@ func (r *Registrar) newServerStream(ctx context.Context, stream rpc.Stream, m *r
 		return nil, rpc.Errorf(rpc.CodeUnimplemented, "the codec %q is not registered with package grpc/encoding of the server", call.CodecName())
 	}
 	from := toPeer(call.Peer, rpc.Principal(ctx))
-	header := translate.ToMD(call.Header())
+	header := incoming(call)
 	ctx = metadata.NewIncomingContext(peer.NewContext(ctx, from), header)
 	ctx = s.watch.tag(ctx, &stats.RPCTagInfo{FullMethodName: s.method})
 	if s.watch.on() {
@@ -53,10 +53,26 @@ func (r *Registrar) newServerStream(ctx context.Context, stream rpc.Stream, m *r
 	return s, nil
 }
 
+// incoming is the metadata that a handler of grpc finds: the call's, and what grpc adds
+// of the connection.
+func incoming(call *rpc.Call) metadata.MD {
+	md := translate.ToMD(call.Header())
+	if call.Peer.Host != "" {
+		md[":authority"] = []string{call.Peer.Host}
+	}
+	if agent := call.Peer.Header.Values("User-Agent"); len(agent) > 0 {
+		md["user-agent"] = agent[:1:1]
+	}
+	return md
+}
+
 // end tells stats handlers that the call has ended.
 func (s *serverStream) end(err error) {
 	if !s.watch.on() {
 		return
+	}
+	if h, _ := s.call.ResponseHeader(); len(h) > 0 { // it is sent ahead of the status at the latest
+		s.tellHeader()
 	}
 	s.watch.tell(&stats.OutTrailer{Trailer: translate.ToMD(s.call.Trailer())})
 	s.watch.end(toError(err))
