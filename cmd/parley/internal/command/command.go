@@ -57,7 +57,7 @@ func Run(ctx context.Context, args []string, std Streams) int {
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return usagef("%w: see %s --help", err, c.CommandPath())
 	})
-	root.AddCommand(p.pingCommand(), p.gatewayCommand())
+	root.AddCommand(p.callCommand(), p.listCommand(), p.describeCommand(), p.gatewayCommand(), p.pingCommand())
 	root.SetArgs(args)
 	root.SetIn(std.In)
 	root.SetOut(std.Out)

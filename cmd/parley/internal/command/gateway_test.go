@@ -18,6 +18,7 @@ import (
 	"google.golang.org/grpc/credentials"
 	testgrpc "google.golang.org/grpc/interop/grpc_testing"
 	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/reflection"
 
 	"github.com/parley-rpc/parley/cmd/parley/internal/command"
 	grpcparley "github.com/parley-rpc/parley/ext/grpc"
@@ -82,7 +83,8 @@ type tester struct {
 func (s *tester) UnaryCall(ctx context.Context, req *testgrpc.SimpleRequest) (*testgrpc.SimpleResponse, error) {
 	md, _ := metadata.FromIncomingContext(ctx)
 	said := strings.Join(md.Get(string(req.GetPayload().GetBody())), ",")
-	return &testgrpc.SimpleResponse{Payload: &testgrpc.Payload{Body: []byte(said)}}, nil
+	err := errors.Join(grpc.SetHeader(ctx, metadata.Pairs("h", "1", "h", "2")), grpc.SetTrailer(ctx, metadata.Pairs("t-bin", "\x00\xff")))
+	return &testgrpc.SimpleResponse{Payload: &testgrpc.Payload{Body: []byte(said)}}, err
 }
 
 // FullDuplexCall answers each request.
@@ -110,6 +112,7 @@ func listen(t *testing.T, impl testgrpc.TestServiceServer, opts ...grpc.ServerOp
 	}
 	srv := grpc.NewServer(opts...)
 	testgrpc.RegisterTestServiceServer(srv, impl)
+	reflection.Register(srv)
 	served := make(chan error, 1)
 	go func() { served <- srv.Serve(l) }()
 	t.Cleanup(func() {

@@ -1,0 +1,110 @@
+package command
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"strings"
+	"sync"
+
+	"github.com/fullstorydev/grpcurl"
+	"google.golang.org/protobuf/runtime/protoiface"
+)
+
+// requests are the messages that a call sends, as they are read: JSON values, one after
+// the other.
+type requests struct {
+	from   *schema
+	name   string // of their message
+	values chan json.RawMessage
+	end    error         // set before values is closed
+	over   chan struct{} // closed when the call is over
+	once   sync.Once
+
+	mu     sync.Mutex
+	count  int
+	failed error // what was wrong with them
+}
+
+// readRequests begins to read requests. One that is waited for when the call ends is
+// read in vain, on a goroutine of its own.
+func readRequests(in io.Reader, from *schema, name string) *requests {
+	r := &requests{from: from, name: name, values: make(chan json.RawMessage), over: make(chan struct{})}
+	go func() {
+		defer close(r.values)
+		for decoder := json.NewDecoder(in); ; {
+			var value json.RawMessage
+			if r.end = decoder.Decode(&value); r.end != nil {
+				return
+			}
+			select {
+			case r.values <- value:
+			case <-r.over:
+				return
+			}
+		}
+	}()
+	return r
+}
+
+// stop says that no more requests are needed.
+func (r *requests) stop() { r.once.Do(func() { close(r.over) }) }
+
+// next waits for a request and stores it in m. It returns io.EOF behind the last one,
+// and when the call is over.
+func (r *requests) next(ctx context.Context, m protoiface.MessageV1) error {
+	var value json.RawMessage
+	var more bool
+	select {
+	case value, more = <-r.values:
+	case <-r.over:
+		return io.EOF
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	if !more {
+		if errors.Is(r.end, io.EOF) {
+			return io.EOF
+		}
+		return r.fail("is no JSON: %w", r.end)
+	}
+	parser, _, err := grpcurl.RequestParserAndFormatter(grpcurl.FormatJSON, r.from, bytes.NewReader(value), grpcurl.FormatOptions{})
+	if err == nil {
+		err = parser.Next(m)
+	}
+	if err != nil {
+		return r.fail("is no %s: %w (parley describe shows its fields)", r.name, err)
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.count++
+	return nil
+}
+
+// fail keeps what is wrong with the request after those that were read.
+func (r *requests) fail(format string, args ...any) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.failed = usagef("request %d "+format, append([]any{r.count + 1}, args...)...)
+	return r.failed
+}
+
+// failure returns what was wrong with the requests.
+func (r *requests) failure() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.failed
+}
+
+// data is where requests come from, as the flag -d says: "" has no requests, unless the
+// method takes a stream of them.
+func (p *program) data(d string, given, streams bool) io.Reader {
+	switch {
+	case d == "@" || !given && streams:
+		return p.In
+	default:
+		return strings.NewReader(d)
+	}
+}
