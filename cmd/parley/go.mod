@@ -9,6 +9,7 @@ replace (
 )
 
 require (
+	github.com/HdrHistogram/hdrhistogram-go v1.4.0
 	github.com/fullstorydev/grpcurl v1.9.4
 	github.com/jhump/protoreflect v1.19.0
 	github.com/parley-rpc/parley v0.0.0

@@ -2,7 +2,7 @@ package command
 
 import (
 	"context"
-	"fmt"
+	"errors"
 	"io"
 
 	"github.com/spf13/cobra"
@@ -57,14 +57,14 @@ func Run(ctx context.Context, args []string, std Streams) int {
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return usagef("%w: see %s --help", err, c.CommandPath())
 	})
-	root.AddCommand(p.callCommand(), p.listCommand(), p.describeCommand(), p.gatewayCommand(), p.pingCommand())
+	root.AddCommand(p.benchCommand(), p.callCommand(), p.describeCommand(), p.gatewayCommand(), p.listCommand(), p.pingCommand())
 	root.SetArgs(args)
 	root.SetIn(std.In)
 	root.SetOut(std.Out)
 	root.SetErr(std.Err)
 	err := root.ExecuteContext(ctx)
 	if err != nil && ctx.Err() != nil {
-		err = failure{exitInterrupted, fmt.Errorf("interrupted: %w", err)}
+		err = failure{exitInterrupted, errors.New("interrupted")}
 	}
 	return p.end(err)
 }

@@ -1,0 +1,49 @@
+package command
+
+import (
+	"fmt"
+	"io"
+	"time"
+)
+
+// progress is a line on the terminal that tells how a load goes.
+type progress struct {
+	done  chan struct{} // closed to end it
+	ended chan struct{} // closed when it has
+}
+
+// startProgress prepares the load, and shows how it goes if there is a terminal.
+func (p *program) startProgress(l *load) *progress {
+	l.prepare()
+	live := &progress{done: make(chan struct{}), ended: make(chan struct{})}
+	if !p.Live || p.json() {
+		close(live.ended)
+		return live
+	}
+	go live.show(p.Err, l)
+	return live
+}
+
+// stop takes the line away.
+func (live *progress) stop() {
+	close(live.done)
+	<-live.ended
+}
+
+func (live *progress) show(out io.Writer, l *load) {
+	defer close(live.ended)
+	const clearLine = "\r\x1b[K"
+	tick := time.NewTicker(500 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		m := l.measure()
+		fmt.Fprintf(out, "%s%.0f s: %d calls, %.0f a second, %d failed, p50 %.3f ms, p99 %.3f ms",
+			clearLine, m.Seconds, m.Calls, m.PerS, m.Failed, m.Times["p50"], m.Times["p99"])
+		select {
+		case <-tick.C:
+		case <-live.done:
+			fmt.Fprint(out, clearLine)
+			return
+		}
+	}
+}
