@@ -5,6 +5,13 @@ import "fmt"
 // AckLate has the session acknowledge what has arrived, as its timer does.
 func (s *Session) AckLate() { s.ackLate() }
 
+// Knows tells whether a session of that id can be resumed.
+func (k *Sessions) Knows(id []byte) bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.byID[string(id)] != nil
+}
+
 // Residue tells what a session still holds for streams; nothing if it is empty.
 func (s *Session) Residue() (left []string) {
 	s.mu.Lock()

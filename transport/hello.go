@@ -68,11 +68,11 @@ func (s *Session) begin(a *attachment, hello *frame.Hello, answer frame.Answer) 
 	s.mu.Unlock()
 
 	if s.side == Acceptor {
+		if window > 0 {
+			s.cfg.Sessions.add(s) // ahead of HELLO: the dialer may be back as soon as it has read that
+		}
 		s.out.attach(a, s.hello(answer))
 		a.loops.Go(func() { a.write(s) })
-		if window > 0 {
-			s.cfg.Sessions.add(s)
-		}
 	}
 	close(s.greeted)
 	s.startKeepalive(a)

@@ -1,11 +1,14 @@
 package transport_test
 
 import (
+	"bytes"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/parley-rpc/parley/transport"
+	"github.com/parley-rpc/parley/transport/frame"
+	"github.com/parley-rpc/parley/transport/pipe"
 )
 
 // lose makes sessions with a stream each whose links are lost, one after the other.
@@ -81,4 +84,51 @@ func TestSessionsThatHaveEndedAreForgotten(t *testing.T) {
 		_, p := h.link("alice", d[0].wish(d[0].token, 0, 1))
 		d[0].wantsNewSession(p)
 	})
+}
+
+// eager is a link that looks at the first message that is written to it.
+type eager struct {
+	transport.Link
+	look func(message []byte)
+}
+
+func (l *eager) WriteMessage(parts [][]byte) error {
+	if l.look != nil {
+		l.look(bytes.Join(parts, nil))
+		l.look = nil
+	}
+	return l.Link.WriteMessage(parts)
+}
+
+// The link may be lost, and the dialer back, as soon as it has heard of the session.
+func TestASessionIsKnownWhenTheDialerHearsOfIt(t *testing.T) {
+	for range 100 {
+		var sessions transport.Sessions
+		d, a := pipe.New(pipe.Config{})
+		told := make(chan bool, 1)
+		link := &eager{a, func(message []byte) {
+			h, n, err := frame.ParseHeader(message)
+			if err != nil {
+				t.Error(err)
+			}
+			hello, err := frame.ParseHello(message[n : n+int(h.Length)])
+			if err != nil {
+				t.Error(err)
+			}
+			told <- sessions.Knows(hello.Session)
+		}}
+		acceptor, err := transport.NewSession(link, transport.Acceptor, transport.Config{Sessions: &sessions})
+		if err != nil {
+			t.Fatal(err)
+		}
+		dialer, err := transport.NewSession(d, transport.Dialer, transport.Config{OnLost: func(*transport.Session, error) {}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if known := <-told; !known {
+			t.Fatal("the acceptor does not know the session that it names")
+		}
+		_ = dialer.Close(transport.CloseNormal, "")
+		_ = acceptor.Close(transport.CloseNormal, "")
+	}
 }
