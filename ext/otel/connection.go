@@ -1,0 +1,148 @@
+package otelparley
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"time"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/metric"
+	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
+
+	"github.com/parley-rpc/parley/rpc"
+	"github.com/parley-rpc/parley/transport"
+)
+
+// side is the connections of all servers, or of all clients.
+type side struct {
+	attributes []attribute.KeyValue
+	*connectionInstruments
+
+	mu             sync.Mutex
+	open           map[*rpc.Conn]connection
+	sent, received uint64 // bytes, on connections that have ended
+}
+
+// connection is one that is open.
+type connection struct {
+	since time.Time
+	away  bool // it has no link
+}
+
+func newSide(name string, cfg *config, in *connectionInstruments) *side {
+	return &side{
+		attributes:            append([]attribute.KeyValue{attribute.String("parley.side", name)}, cfg.attributes...),
+		connectionInstruments: in,
+		open:                  make(map[*rpc.Conn]connection),
+	}
+}
+
+// begun, lost, resumed and ended are told of connections, of each in the order in
+// which it happens.
+
+func (s *side) begun(c *rpc.Conn) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.open[c] = connection{since: time.Now()}
+}
+
+func (s *side) lost(c *rpc.Conn) {
+	s.change(c, connection{away: true})
+	s.losses.Add(context.Background(), 1, s.with())
+}
+
+func (s *side) resumed(c *rpc.Conn) {
+	s.change(c, connection{})
+	s.resumptions.Add(context.Background(), 1, s.with())
+}
+
+// change notes how a connection is now. There are some that never began: a server
+// that drains has turned them away.
+func (s *side) change(c *rpc.Conn, to connection) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if was, begun := s.open[c]; begun {
+		to.since = was.since
+		s.open[c] = to
+	}
+}
+
+func (s *side) ended(c *rpc.Conn, err error) {
+	last := c.Stats()
+	s.mu.Lock()
+	was := s.open[c]
+	delete(s.open, c)
+	s.sent += last.Sent
+	s.received += last.Received
+	s.mu.Unlock()
+	var why []attribute.KeyValue
+	if code := rpc.CodeOf(err); code != rpc.CodeCanceled { // which is how a connection ends in good order
+		why = append(why, semconv.ErrorTypeKey.String(statusName(code)))
+	}
+	s.duration.Record(context.Background(), time.Since(was.since).Seconds(), s.with(why...))
+}
+
+// with makes an option of the side's attributes and more.
+func (s *side) with(more ...attribute.KeyValue) metric.MeasurementOption {
+	return set(slices.Concat(s.attributes, more))
+}
+
+// totals are what all connections of a side have and have done.
+type totals struct {
+	transport.Stats
+	connected, away int64
+}
+
+// totals adds up. The connections' own locks are not taken while s.mu is held.
+func (s *side) totals() totals {
+	var all totals
+	s.mu.Lock()
+	all.Sent, all.Received = s.sent, s.received
+	open := make([]*rpc.Conn, 0, len(s.open))
+	for c, how := range s.open {
+		open = append(open, c)
+		if how.away {
+			all.away++
+		} else {
+			all.connected++
+		}
+	}
+	s.mu.Unlock()
+	for _, c := range open {
+		one := c.Stats()
+		all.Opened += one.Opened
+		all.Accepted += one.Accepted
+		all.Waiting += one.Waiting
+		all.Sent += one.Sent
+		all.Received += one.Received
+		all.Queued += one.Queued
+		all.Unacknowledged += one.Unacknowledged
+		all.Blocked += one.Blocked
+	}
+	return all
+}
+
+var (
+	connected      = attribute.String("parley.connection.state", "connected")
+	away           = attribute.String("parley.connection.state", "away")
+	local          = attribute.String("parley.stream.opener", "local")
+	remote         = attribute.String("parley.stream.opener", "remote")
+	unsent         = attribute.String("parley.queue.state", "unsent")
+	unacknowledged = attribute.String("parley.queue.state", "unacknowledged")
+)
+
+// report tells how it stands with the connections.
+func (s *side) report(o metric.Observer) {
+	t := s.totals()
+	o.ObserveInt64(s.count, t.connected, s.with(connected))
+	o.ObserveInt64(s.count, t.away, s.with(away))
+	o.ObserveInt64(s.io, int64(t.Sent), s.with(semconv.NetworkIODirectionTransmit))
+	o.ObserveInt64(s.io, int64(t.Received), s.with(semconv.NetworkIODirectionReceive))
+	o.ObserveInt64(s.streams, int64(t.Opened), s.with(local))
+	o.ObserveInt64(s.streams, int64(t.Accepted), s.with(remote))
+	o.ObserveInt64(s.streamsWaiting, int64(t.Waiting), s.with())
+	o.ObserveInt64(s.queue, int64(t.Queued), s.with(unsent))
+	o.ObserveInt64(s.queue, int64(t.Unacknowledged), s.with(unacknowledged))
+	o.ObserveInt64(s.queueWaiting, int64(t.Blocked), s.with())
+}

@@ -1,0 +1,99 @@
+package otelparley
+
+import (
+	"errors"
+	"slices"
+
+	"go.opentelemetry.io/otel"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/metric"
+	"go.opentelemetry.io/otel/propagation"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/parley-rpc/parley/rpc"
+)
+
+// Option configures a Telemetry.
+type Option func(*config)
+
+type config struct {
+	tracers    trace.TracerProvider
+	meters     metric.MeterProvider
+	propagator propagation.TextMapPropagator
+	attributes []attribute.KeyValue
+	filter     func(*rpc.Call) bool
+	public     bool
+	eachSize   bool
+	eachEvent  bool
+}
+
+func newConfig(opts []Option) (config, error) {
+	c := config{
+		tracers:    otel.GetTracerProvider(),
+		meters:     otel.GetMeterProvider(),
+		propagator: otel.GetTextMapPropagator(),
+	}
+	for _, o := range opts {
+		o(&c)
+	}
+	switch {
+	case c.tracers == nil:
+		return c, errors.New("otelparley: WithTracerProvider: no TracerProvider")
+	case c.meters == nil:
+		return c, errors.New("otelparley: WithMeterProvider: no MeterProvider")
+	case c.propagator == nil:
+		return c, errors.New("otelparley: WithPropagators: no TextMapPropagator")
+	}
+	return c, nil
+}
+
+// WithTracerProvider says who makes spans. Default otel.GetTracerProvider.
+func WithTracerProvider(p trace.TracerProvider) Option {
+	return func(c *config) { c.tracers = p }
+}
+
+// WithMeterProvider says who takes measurements. Default otel.GetMeterProvider.
+func WithMeterProvider(p metric.MeterProvider) Option {
+	return func(c *config) { c.meters = p }
+}
+
+// WithPropagators says how the context of a trace is written into the metadata of
+// calls. Default otel.GetTextMapPropagator, which writes nothing unless the program
+// has set one.
+func WithPropagators(p propagation.TextMapPropagator) Option {
+	return func(c *config) { c.propagator = p }
+}
+
+// WithAttributes adds attributes to all spans and measurements. Each combination of
+// values makes a time series of its own.
+func WithAttributes(attributes ...attribute.KeyValue) Option {
+	return func(c *config) { c.attributes = append(slices.Clip(c.attributes), attributes...) }
+}
+
+// WithFilter has only those calls observed for which f returns true. The others get
+// no span, no measurement and no context in their metadata. f is asked at both ends,
+// before the call.
+func WithFilter(f func(*rpc.Call) bool) Option {
+	return func(c *config) { c.filter = f }
+}
+
+// WithPublicEndpoint has handlers' spans begin traces of their own, with a link to
+// the caller's: callers from outside do not decide what is sampled.
+func WithPublicEndpoint() Option {
+	return func(c *config) { c.public = true }
+}
+
+// WithMessageSizes adds histograms of what calls consist of: requests and responses
+// per call, and bytes of each message without compression, as Protocol Buffers encode
+// it. Their names, rpc.client.request.size, rpc.client.requests_per_rpc and so on, are
+// those of older semantic conventions; the present ones have none. It costs a walk
+// over each message.
+func WithMessageSizes() Option {
+	return func(c *config) { c.eachSize = true }
+}
+
+// WithMessageEvents adds an event to the span for each message that was sent or
+// received. The SDK keeps 128 events of a span by default.
+func WithMessageEvents() Option {
+	return func(c *config) { c.eachEvent = true }
+}

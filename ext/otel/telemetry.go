@@ -1,0 +1,76 @@
+package otelparley
+
+import (
+	"context"
+	"errors"
+
+	"go.opentelemetry.io/otel/metric"
+	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/parley-rpc/parley/rpc"
+)
+
+// scope is the name of what is observed by.
+const scope = "github.com/parley-rpc/parley/ext/otel"
+
+// Telemetry observes the calls and connections of servers and clients that are given
+// its options.
+type Telemetry struct {
+	caller, callee *role
+	server, client *side
+	registration   metric.Registration
+}
+
+// New returns a Telemetry. Its errors are of options, and of a MeterProvider that
+// refuses an instrument.
+func New(opts ...Option) (*Telemetry, error) {
+	cfg, err := newConfig(opts)
+	if err != nil {
+		return nil, err
+	}
+	tracer := cfg.tracers.Tracer(scope, trace.WithSchemaURL(semconv.SchemaURL))
+	meter := cfg.meters.Meter(scope, metric.WithSchemaURL(semconv.SchemaURL))
+	caller, err := newCaller(&cfg, tracer, meter)
+	callee, calleeErr := newCallee(&cfg, tracer, meter)
+	instruments, connErr := newConnectionInstruments(meter)
+	if err := errors.Join(err, calleeErr, connErr); err != nil {
+		return nil, err
+	}
+	t := &Telemetry{
+		caller: caller, callee: callee,
+		server: newSide("server", &cfg, instruments),
+		client: newSide("client", &cfg, instruments),
+	}
+	if t.registration, err = meter.RegisterCallback(t.report, instruments.observed()...); err != nil {
+		return nil, err
+	}
+	return t, nil
+}
+
+// report tells how it stands with connections, whenever the meter collects.
+func (t *Telemetry) report(_ context.Context, o metric.Observer) error {
+	t.server.report(o)
+	t.client.report(o)
+	return nil
+}
+
+// Close has the MeterProvider look at connections no more. What it is told of by calls
+// and connections themselves it is still told.
+func (t *Telemetry) Close() error { return t.registration.Unregister() }
+
+// ServerOption has a server observed: the calls that it serves and makes, and its
+// connections.
+func (t *Telemetry) ServerOption() rpc.ServerOption { return t.option(t.server) }
+
+// ClientOption has a client observed: the calls that it makes and serves, and its
+// connections.
+func (t *Telemetry) ClientOption() rpc.ClientOption { return t.option(t.client) }
+
+func (t *Telemetry) option(s *side) rpc.Option {
+	return rpc.Options(
+		rpc.WithCallInterceptors(t.caller.observe),
+		rpc.WithHandlerInterceptors(t.callee.observe),
+		rpc.OnConnect(s.begun), rpc.OnAway(s.lost), rpc.OnBack(s.resumed), rpc.OnDisconnect(s.ended),
+	)
+}
