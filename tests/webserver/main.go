@@ -1,0 +1,63 @@
+// Command webserver is the server that the tests of the TypeScript client talk to. It prints its address and ends when
+// its standard input does.
+//
+//	/rpc     PingService and HubService; the hub's device is the client that asks
+//	/auth    the same for those with the bearer token "secret"
+//	/brief   the same, without resumption
+//	/drain   a POST has /rpc served by a new server, and the one before go away
+//	/sent    how many messages handlers have sent in streams
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"time"
+
+	"github.com/parley-rpc/parley/rpc"
+)
+
+func main() {
+	if err := run(os.Args[1:], os.Stdin, os.Stdout); err != nil {
+		fmt.Fprintln(os.Stderr, "webserver:", err)
+		os.Exit(1)
+	}
+}
+
+// run serves until in ends.
+func run(args []string, in io.Reader, out io.Writer) error {
+	flags := flag.NewFlagSet("webserver", flag.ContinueOnError)
+	addr := flags.String("addr", "127.0.0.1:0", "where to listen")
+	origin := flags.String("origin", "", "pages of this origin may connect")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	ln, err := net.Listen("tcp", *addr)
+	if err != nil {
+		return err
+	}
+	s := newSite(*origin)
+	web := &http.Server{Handler: s.handler(), ReadHeaderTimeout: 10 * time.Second}
+	go func() {
+		_, _ = io.Copy(io.Discard, in) // ends with the parent
+		_ = web.Close()                // so that the process ends
+	}()
+	fmt.Fprintln(out, ln.Addr())
+	if err := web.Serve(ln); !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return s.close()
+}
+
+// authenticate lets in who has the token.
+func authenticate(r *http.Request) (context.Context, error) {
+	if r.Header.Get("Authorization") != "Bearer secret" {
+		return nil, rpc.Errorf(rpc.CodeUnauthenticated, "the token is not the right one")
+	}
+	return rpc.WithPrincipal(r.Context(), "the one with the token"), nil
+}

@@ -1,0 +1,145 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/parley-rpc/parley/examples/ping/pinger"
+	agentv1 "github.com/parley-rpc/parley/gen/parley/agent/v1"
+	"github.com/parley-rpc/parley/gen/parley/agent/v1/agentv1parley"
+	"github.com/parley-rpc/parley/gen/parley/ping/v1/pingv1parley"
+	"github.com/parley-rpc/parley/rpc"
+)
+
+// site is what is served.
+type site struct {
+	origin string
+	sent   atomic.Int64
+	auth   *rpc.Server
+	brief  *rpc.Server
+
+	mu       sync.Mutex
+	current  *rpc.Server // serves /rpc
+	draining sync.WaitGroup
+}
+
+func newSite(origin string) *site {
+	s := &site{origin: origin}
+	s.current = s.server()
+	s.auth = s.server(rpc.WithAuthentication(authenticate))
+	s.brief = s.server(rpc.WithoutResumption())
+	return s
+}
+
+func (s *site) server(opts ...rpc.ServerOption) *rpc.Server {
+	if s.origin != "" {
+		opts = append(opts, rpc.WithOrigins(s.origin))
+	}
+	srv := rpc.NewServer(append(opts, rpc.WithHandlerInterceptors(s.count, echo))...)
+	pingv1parley.RegisterPingServiceServer(srv, pinger.Service{})
+	agentv1parley.RegisterHubServiceServer(srv, hub{})
+	return srv
+}
+
+func (s *site) handler() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("/rpc", func(w http.ResponseWriter, r *http.Request) {
+		s.mu.Lock()
+		srv := s.current
+		s.mu.Unlock()
+		srv.ServeHTTP(w, r)
+	})
+	mux.Handle("/auth", s.auth)
+	mux.Handle("/brief", s.brief)
+	mux.HandleFunc("POST /drain", func(http.ResponseWriter, *http.Request) { s.drain() })
+	mux.HandleFunc("GET /sent", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, s.sent.Load()) })
+	return mux
+}
+
+// drain has another server take over.
+func (s *site) drain() {
+	s.mu.Lock()
+	old := s.current
+	s.current = s.server()
+	s.mu.Unlock()
+	s.draining.Go(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		defer cancel()
+		_ = old.Shutdown(ctx) // what it has not served in time is lost, as anywhere
+	})
+}
+
+func (s *site) close() error {
+	s.draining.Wait()
+	return errors.Join(s.current.Close(), s.auth.Close(), s.brief.Close())
+}
+
+// count counts the messages that handlers send in streams.
+func (s *site) count(next rpc.Handler) rpc.Handler {
+	return func(ctx context.Context, st rpc.Stream) error { return next(ctx, counted{st, &s.sent}) }
+}
+
+type counted struct {
+	rpc.Stream
+	sent *atomic.Int64
+}
+
+func (c counted) Send(msg any) error {
+	err := c.Stream.Send(msg)
+	if err == nil {
+		c.sent.Add(1)
+	}
+	return err
+}
+
+// echo gives metadata that begins with "echo-" back, as header and as trailer.
+func echo(next rpc.Handler) rpc.Handler {
+	return func(ctx context.Context, st rpc.Stream) error {
+		call := st.Call()
+		for key, values := range call.Header() {
+			if len(key) > 5 && key[:5] == "echo-" {
+				for _, v := range values {
+					call.SetHeader(key, v)
+					call.SetTrailer("trailer-"+key, v)
+				}
+			}
+		}
+		return next(ctx, st)
+	}
+}
+
+// hub calls the device that calls it.
+type hub struct{ agentv1parley.UnimplementedHubServiceServer }
+
+func (hub) ListAgents(ctx context.Context, _ *agentv1.ListAgentsRequest) (*agentv1.ListAgentsResponse, error) {
+	said, err := device(ctx).Describe(ctx, &agentv1.DescribeRequest{}, rpc.WithTimeout(5*time.Second))
+	if err != nil {
+		return nil, err
+	}
+	return &agentv1.ListAgentsResponse{Agents: []*agentv1.Agent{{Name: "caller", Description: said}}}, nil
+}
+
+func (hub) WatchAgent(ctx context.Context, req *agentv1.WatchAgentRequest, out rpc.Sender[agentv1.WatchAgentResponse]) error {
+	readings, err := device(ctx).Watch(ctx, req.GetWatch())
+	if err != nil {
+		return err
+	}
+	for r, err := range readings.All() {
+		if err != nil {
+			return err
+		}
+		if err := out.Send(&agentv1.WatchAgentResponse{Reading: r.Reading}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func device(ctx context.Context) agentv1parley.AgentServiceClient {
+	return agentv1parley.NewAgentServiceClient(rpc.FromContext(ctx).Conn)
+}

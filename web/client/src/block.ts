@@ -1,0 +1,107 @@
+import { fromBinary, toBinary } from "@bufbuild/protobuf";
+import { AnySchema } from "@bufbuild/protobuf/wkt";
+import { Code, toCode } from "./code.js";
+import { ParleyError } from "./error.js";
+import { encodeFields, type Field, lookup, parseFields } from "./fields.js";
+import { fromHeaders, type Pair, readPairs } from "./metadata.js";
+import { cut, fromUTF8, LinkError, utf8 } from "./varint.js";
+
+// The blocks of calls (PROTOCOL.md, sections 11.1 to 11.3).
+
+/** What a caller says of its call. */
+export interface OpenBlock {
+  method: string;
+  /** 0: none. */
+  alias: number;
+  /** Microseconds. */
+  timeout: number | undefined;
+  codec: string;
+  encoding: string;
+  acceptEncoding: string;
+  pairs: Pair[];
+}
+
+export function parseOpen(block: Uint8Array): OpenBlock {
+  const fields = parseFields(block, [1, 2, 3, 4, 5, 7]);
+  const get = lookup(fields);
+  const open = {
+    method: fromUTF8(get(1)),
+    alias: (get(2) as number) ?? 0,
+    timeout: get(4) as number | undefined,
+    codec: fromUTF8(get(3)) || "proto",
+    encoding: fromUTF8(get(5)),
+    acceptEncoding: fromUTF8(get(7)),
+    pairs: readPairs(fields),
+  };
+  if (!open.method === !open.alias) throw new LinkError("either a method or an alias has to be there");
+  return open;
+}
+
+
+export function encodeOpen(method: string | number, timeout: number | undefined, codec: string, metadata: readonly Field[]): Uint8Array {
+  const fields: Field[] = [typeof method === "number" ? [2, method] : [1, utf8(method)]];
+  if (timeout !== undefined) fields.push([4, timeout]);
+  if (codec !== "proto") fields.push([3, utf8(codec)]);
+  return encodeFields([...fields, ...metadata]);
+}
+
+/** Reads the header of the accepting end. This end can undo no compression. */
+export function parseHeader(block: Uint8Array): { encoding: string; pairs: Pair[] } {
+  const fields = parseFields(block, [5]);
+  return { encoding: fromUTF8(lookup(fields)(5)), pairs: readPairs(fields) };
+}
+
+/** How the accepting end has ended a call. */
+export interface EndBlock {
+  /** As on the wire. */
+  status: number;
+  message: string;
+  pairs: Pair[];
+  details: Uint8Array[];
+  alias: number;
+}
+
+export function parseEnd(block: Uint8Array): EndBlock {
+  const fields = parseFields(block, [1, 2, 6]);
+  const get = lookup(fields);
+  return {
+    status: (get(2) as number) ?? 0,
+    message: fromUTF8(get(1)),
+    pairs: readPairs(fields),
+    details: fields.flatMap(([key, value]) => (key === 11 ? [value as Uint8Array] : [])),
+    alias: (get(6) as number) ?? 0,
+  };
+}
+
+/** The error that an END says, if its status is not OK. A detail that does not parse is left out. */
+export function endError(end: EndBlock): ParleyError | undefined {
+  if (!end.status) return undefined;
+  const error = new ParleyError(end.message, toCode(end.status));
+  for (const detail of end.details) {
+    try {
+      error.details.push(fromBinary(AnySchema, detail));
+    } catch {
+      // PROTOCOL.md, R15: the status stands.
+    }
+  }
+  return error;
+}
+
+/** Writes an END of at most so many bytes: details go first, then metadata, then the tail of the message. */
+export function encodeEnd(error: ParleyError | undefined, trailer: Headers, most: number): Uint8Array {
+  const status: Field[] = error ? [[2, error.code]] : [];
+  const message: Field[] = error ? [[1, utf8(error.rawMessage)]] : [];
+  let metadata: Field[] = [];
+  try {
+    metadata = fromHeaders(trailer);
+  } catch (e) {
+    if (!error) return encodeEnd(ParleyError.from(e, Code.Internal), new Headers(), most);
+  }
+  const details: Field[] = (error?.details ?? []).map((d) => [11, toBinary(AnySchema, d)]);
+  const tries = [[...status, ...message, ...metadata, ...details], [...status, ...message, ...metadata], [...status, ...message]];
+  for (const fields of tries) {
+    const block = encodeFields(fields);
+    if (block.length <= most) return block;
+  }
+  return encodeFields([...status, [1, utf8(cut(error?.rawMessage ?? "", most - 16))]]);
+}

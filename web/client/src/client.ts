@@ -1,0 +1,119 @@
+import type {
+  DescMethod,
+  DescMethodBiDiStreaming,
+  DescMethodClientStreaming,
+  DescMethodServerStreaming,
+  DescMethodUnary,
+  DescService,
+  MessageInitShape,
+  MessageShape,
+} from "@bufbuild/protobuf";
+import type { Call, CallOptions } from "./call.js";
+import { Code } from "./code.js";
+import type { Connection } from "./connection.js";
+import { ParleyError } from "./error.js";
+
+/** The messages that a caller streams. */
+export type Input<T> = AsyncIterable<T> | Iterable<T>;
+
+/** One function for each method of a service. */
+export type Client<S extends DescService> = {
+  [K in keyof S["method"]]: S["method"][K] extends DescMethodUnary<infer I, infer O>
+    ? (request: MessageInitShape<I>, options?: CallOptions) => Promise<MessageShape<O>>
+    : S["method"][K] extends DescMethodServerStreaming<infer I, infer O>
+      ? (request: MessageInitShape<I>, options?: CallOptions) => Responses<MessageShape<O>>
+      : S["method"][K] extends DescMethodClientStreaming<infer I, infer O>
+        ? (requests: Input<MessageInitShape<I>>, options?: CallOptions) => Promise<MessageShape<O>>
+        : S["method"][K] extends DescMethodBiDiStreaming<infer I, infer O>
+          ? (requests: Input<MessageInitShape<I>>, options?: CallOptions) => Responses<MessageShape<O>>
+          : never;
+};
+
+/**
+ * Makes a client of a service's descriptor.
+ *
+ * A call with one answer begins at once, and its promise has the answer. One that is answered by a stream begins with the
+ * first `next`, which a `for await` does; leaving the loop cancels it.
+ */
+export function createClient<S extends DescService>(service: S, conn: Pick<Connection, "call">): Client<S> {
+  const client: Record<string, unknown> = {};
+  for (const method of service.methods) {
+    const start = (input: unknown, options?: CallOptions) => {
+      const call = conn.call(method, options);
+      if (method.methodKind === "unary" || method.methodKind === "server_streaming") {
+        void call.send(input as never, true).catch(() => {}); // next fails too
+      } else void pump(call, input as Input<never>);
+      return call;
+    };
+    client[method.localName] =
+      method.methodKind === "unary" || method.methodKind === "client_streaming"
+        ? (input: unknown, options?: CallOptions) => onlyAnswer(start(input, options))
+        : (input: unknown, options?: CallOptions) => new Responses(() => start(input, options));
+  }
+  return client as Client<S>;
+}
+
+/** Returns the answer of a call that has one. */
+export async function onlyAnswer<M extends DescMethod>(call: Call<M>): Promise<MessageShape<M["output"]>> {
+  const answer = await call.next();
+  const wrong = (what: string) => new ParleyError(`${call.method.name} answers ${what}`, Code.Internal);
+  if (!answer) throw wrong("OK without a message");
+  if (await call.next()) {
+    call.cancel(wrong("with more than one message"));
+    throw wrong("with more than one message");
+  }
+  return answer;
+}
+
+/** Sends what a caller streams, until the call is over. */
+export async function pump<M extends DescMethod>(call: Call<M>, input: Input<MessageInitShape<M["input"]>>): Promise<void> {
+  try {
+    const messages = Symbol.asyncIterator in input ? input[Symbol.asyncIterator]() : input[Symbol.iterator]();
+    // The source is told even while it is asked for the next message.
+    void call.done.then(() => messages.return?.()).catch(() => {});
+    for (;;) {
+      const { done, value } = await messages.next();
+      if (done || call.over) break;
+      await call.send(value);
+    }
+    call.end();
+  } catch (e) {
+    call.cancel(e); // unless it is over, and this its status
+  }
+}
+
+/** The answers of a call, in order, once. */
+export class Responses<T> implements AsyncIterableIterator<T> {
+  #call: { next(): Promise<unknown>; cancel(): void } | undefined;
+  #left = false;
+
+  constructor(private start: () => { next(): Promise<unknown>; cancel(): void }) {}
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  async next(): Promise<IteratorResult<T, undefined>> {
+    if (!this.#left) {
+      this.#call ??= this.start();
+      try {
+        const value = (await this.#call.next()) as T | undefined;
+        if (value && !this.#left) return { done: false, value };
+      } catch (e) {
+        if (!this.#left) {
+          this.#left = true;
+          throw e;
+        }
+      }
+    }
+    this.#left = true;
+    return { done: true, value: undefined };
+  }
+
+  /** Cancels the call, also while next waits. */
+  async return(): Promise<IteratorResult<T, undefined>> {
+    this.#left = true;
+    this.#call?.cancel();
+    return { done: true, value: undefined };
+  }
+}

@@ -1,0 +1,23 @@
+import { type DescMessage, fromBinary, fromJsonString, type MessageShape, toBinary, toJsonString } from "@bufbuild/protobuf";
+import { fromUTF8, utf8 } from "./varint.js";
+
+/** Turns messages into bytes. Both ends have to know its name. */
+export interface Codec {
+  readonly name: string;
+  encode<D extends DescMessage>(schema: D, message: MessageShape<D>): Uint8Array;
+  decode<D extends DescMessage>(schema: D, bytes: Uint8Array): MessageShape<D>;
+}
+
+/** The binary form of Protocol Buffers. */
+export const proto: Codec = {
+  name: "proto",
+  encode: (schema, message) => toBinary(schema, message),
+  decode: (schema, bytes) => fromBinary(schema, bytes),
+};
+
+/** The JSON mapping of Protocol Buffers, which can be read in a browser's tools. */
+export const json: Codec = {
+  name: "json",
+  encode: (schema, message) => utf8(toJsonString(schema, message)),
+  decode: (schema, bytes) => fromJsonString(schema, fromUTF8(bytes), { ignoreUnknownFields: true }),
+};

@@ -1,0 +1,57 @@
+import { create, type DescMessage, fromBinary, type MessageInitShape, type MessageShape, toBinary } from "@bufbuild/protobuf";
+import { type Any, AnySchema } from "@bufbuild/protobuf/wkt";
+import { Code, codeName, toCode } from "./code.js";
+
+/** How a call, or a connection, has failed. */
+export class ParleyError extends Error {
+  override name = "ParleyError";
+
+  /** What the other end has said besides: google.protobuf.Any, as it came. `findDetails` unpacks them. */
+  details: Any[] = [];
+
+  /** The trailers of a call that has failed. */
+  trailer: Headers | undefined;
+
+  constructor(
+    /** The text without the name of the code. */
+    readonly rawMessage: string,
+    readonly code: Code = Code.Unknown,
+    options?: ErrorOptions,
+  ) {
+    super(`${codeName(code)}: ${rawMessage}`, options);
+  }
+
+  /** Adds a detail, and returns the error. */
+  withDetail<D extends DescMessage>(schema: D, init: MessageInitShape<D>): this {
+    const value = toBinary(schema, create(schema, init));
+    this.details.push(create(AnySchema, { typeUrl: `type.googleapis.com/${schema.typeName}`, value }));
+    return this;
+  }
+
+  /** Returns the details of one type. One that does not parse is left out. */
+  findDetails<D extends DescMessage>(schema: D): MessageShape<D>[] {
+    return this.details.flatMap((any) => {
+      try {
+        return any.typeUrl.endsWith(`/${schema.typeName}`) ? [fromBinary(schema, any.value)] : [];
+      } catch {
+        return [];
+      }
+    });
+  }
+
+  /** Returns what was thrown as a ParleyError: as it is, or with a code that fits. */
+  static from(reason: unknown, code = Code.Unknown): ParleyError {
+    if (reason instanceof ParleyError) return reason;
+    const { name, message } = (reason ?? {}) as { name?: unknown; message?: unknown };
+    if (name === "TimeoutError") code = Code.DeadlineExceeded;
+    if (name === "AbortError") code = Code.Canceled;
+    return new ParleyError(typeof message === "string" ? message : String(reason), code, { cause: reason });
+  }
+}
+
+/** What callers see of a RESET (PROTOCOL.md, section 12.2). */
+export function resetError(code: number, reason: string): ParleyError {
+  const codes = [Code.Canceled, Code.Unavailable, Code.ResourceExhausted];
+  const status = code > 255 ? toCode(code - 256) : (codes[code - 1] ?? Code.Internal);
+  return new ParleyError(reason || `the other end has reset the call with code ${code}`, status);
+}

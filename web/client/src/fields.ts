@@ -1,0 +1,38 @@
+import { concat, LinkError, putVarint, Reader } from "./varint.js";
+
+/** A key and its value: a number where the key is even, bytes where it is odd. */
+export type Field = readonly [key: number, value: number | Uint8Array];
+
+/**
+ * Reads a fields block (PROTOCOL.md, section 2.2): all fields, in order. A second field with a key of `single` makes it
+ * malformed; keys that are not there may repeat.
+ */
+export function parseFields(block: Uint8Array, single: readonly number[]): Field[] {
+  const r = new Reader(block);
+  const fields: Field[] = [];
+  const seen = new Set<number>();
+  while (!r.done) {
+    const key = r.varint();
+    if (key === 0) throw new LinkError("key 0 in a fields block");
+    if (seen.has(key) && single.includes(key)) throw new LinkError(`key ${key} twice in a fields block`);
+    seen.add(key);
+    const n = r.varint();
+    fields.push([key, key % 2 ? r.take(n) : n]);
+  }
+  return fields;
+}
+
+export function encodeFields(fields: readonly Field[]): Uint8Array {
+  const parts: ArrayLike<number>[] = [];
+  for (const [key, value] of fields) {
+    const head: number[] = [];
+    putVarint(head, key);
+    putVarint(head, typeof value === "number" ? value : value.length);
+    parts.push(head);
+    if (typeof value !== "number") parts.push(value);
+  }
+  return concat(parts);
+}
+
+/** Returns a lookup of the first value of a key. */
+export const lookup = (fields: readonly Field[]) => (key: number) => fields.find((f) => f[0] === key)?.[1];

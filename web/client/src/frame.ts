@@ -1,0 +1,82 @@
+import { LinkError, putVarint, Reader } from "./varint.js";
+
+// Frame types (PROTOCOL.md, section 4.2).
+export const HELLO = 1;
+export const OPEN = 2;
+export const HEADER = 3;
+export const DATA = 4;
+export const END = 5;
+export const RESET = 6;
+export const WINDOW = 7;
+export const ACK = 8;
+export const PING = 9;
+export const PONG = 10;
+export const GOAWAY = 11;
+
+export const FLAG_END = 0x10;
+export const FLAG_MORE = 0x20;
+export const FLAG_MARK = 0x40;
+const IGNORABLE = 0x80;
+
+/** Frames begin only within so many bytes of a link message. */
+export const BEGIN = 65_536;
+
+/** The most that a link message has beyond the receiver's max_frame, in bytes. */
+export const SLACK = BEGIN + 16;
+
+export interface Frame {
+  type: number;
+  flags: number;
+  id: number;
+  /** In the memory of the link message. */
+  payload: Uint8Array;
+}
+
+/** Frames that are counted, kept until they are acknowledged, and sent again after a lost link. */
+export const isSequenced = (type: number): boolean => (type >= OPEN && type <= RESET) || type === GOAWAY;
+
+/** Reads the next frame in the order of PROTOCOL.md, section 4.3. It returns undefined for one that is to be skipped. */
+export function readFrame(r: Reader, maxFrame: number): Frame | undefined {
+  const head = r.take(1)[0] as number;
+  const type = head & 0x0f;
+  const flags = head & 0xf0;
+  const known = type > 0 && type <= GOAWAY;
+  if (!known && (type === 0 || !(flags & IGNORABLE))) throw new LinkError(`frame of unknown type ${type}`);
+  const allowed = type === OPEN ? FLAG_END : type === DATA ? FLAG_END | FLAG_MORE | FLAG_MARK : 0;
+  if (known && (flags & ~allowed || (flags & 0x30) === 0x30)) {
+    throw new LinkError(`frame of type ${type} with flags 0x${flags.toString(16)}`);
+  }
+  const id = r.varint();
+  if (known && (id === 0) === (type >= OPEN && type <= WINDOW)) {
+    throw new LinkError(`frame of type ${type} on stream ${id}`);
+  }
+  const length = r.varint();
+  if (length > maxFrame) throw new LinkError(`frame of ${length} bytes, over max_frame of ${maxFrame}`, 1009);
+  const payload = r.take(length);
+  if (known && flags & FLAG_MORE && !length) throw new LinkError("piece of a message without bytes");
+  return known ? { type, flags, id, payload } : undefined;
+}
+
+export function encodeFrame(head: number, id: number, payload: Uint8Array): Uint8Array<ArrayBuffer> {
+  const start = [head];
+  putVarint(start, id);
+  putVarint(start, payload.length);
+  const frame = new Uint8Array(start.length + payload.length);
+  frame.set(start);
+  frame.set(payload, start.length);
+  return frame;
+}
+
+/** The payload that is exactly one varint. */
+export function encodeNumber(value: number): Uint8Array {
+  const out: number[] = [];
+  putVarint(out, value);
+  return Uint8Array.from(out);
+}
+
+export function readNumber(payload: Uint8Array): number {
+  const r = new Reader(payload);
+  const value = r.varint();
+  if (!r.done) throw new LinkError("bytes behind a number");
+  return value;
+}

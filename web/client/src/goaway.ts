@@ -1,0 +1,26 @@
+import { lookup, parseFields } from "./fields.js";
+import { fromUTF8, LinkError } from "./varint.js";
+
+/** The other end will serve no more streams (PROTOCOL.md, section 10). */
+export interface Goaway {
+  /** The highest id that will be served. */
+  lastStream: number;
+  /** Why the session ends at once; 0: it goes on until its streams are closed. */
+  status: number;
+  /** Milliseconds to wait before dialing again. */
+  delay: number;
+  reason: string;
+  /** A URL to come back to; empty: the same one. */
+  address: string;
+}
+
+export function parseGoaway(payload: Uint8Array): Goaway {
+  const get = lookup(parseFields(payload, [1, 2, 3, 4, 6]));
+  const text = (key: number) => {
+    const bytes = get(key) as Uint8Array | undefined;
+    if (bytes && bytes.length > 1024) throw new LinkError("GOAWAY with a text over 1024 bytes");
+    return fromUTF8(bytes);
+  };
+  const number = (key: number) => (get(key) as number) ?? 0;
+  return { lastStream: number(2), status: number(4), delay: number(6), reason: text(1), address: text(3) };
+}

@@ -1,0 +1,100 @@
+import { encodeFields, type Field, lookup, parseFields } from "./fields.js";
+import { fromUTF8, LinkError, utf8 } from "./varint.js";
+
+/** What one end announces in HELLO (PROTOCOL.md, section 5.1). Sizes are in bytes, times in milliseconds. */
+export interface Settings {
+  maxFrame: number;
+  maxMessage: number;
+  maxHeader: number;
+  maxStreams: number;
+  initialWindow: number;
+  keepalive: number;
+  resumeWindow: number;
+  replayLimit: number;
+}
+
+const most = Number.MAX_SAFE_INTEGER;
+
+// Name, key, default, floor, maximum.
+const table: readonly (readonly [keyof Settings, number, number, number, number])[] = [
+  ["maxFrame", 2, 16_384, 16_384, 1_048_576],
+  ["maxMessage", 4, 65_536, 65_536, most],
+  ["maxHeader", 6, 4_096, 4_096, 1_048_576],
+  ["maxStreams", 8, 16, 16, most],
+  ["initialWindow", 10, 16_384, 16_384, most],
+  ["keepalive", 12, 25_000, 1_000, 25_000],
+  ["resumeWindow", 14, 0, 0, most],
+  ["replayLimit", 16, 65_536, 65_536, most],
+];
+
+/** What holds until a HELLO has said more. */
+export const protocolDefaults = (): Settings =>
+  Object.fromEntries(table.map(([name, , value]) => [name, value])) as unknown as Settings;
+
+/** Names the first setting that is out of its bounds. */
+export function checkSettings(s: Settings): string | undefined {
+  for (const [name, , , floor, max] of table) {
+    if (!(Number.isInteger(s[name]) && s[name] >= floor && s[name] <= max)) return `${name} is not from ${floor} to ${max}`;
+  }
+  return s.maxHeader > s.maxFrame ? "maxHeader is above maxFrame" : undefined;
+}
+
+export interface Hello {
+  settings: Settings;
+  session: Uint8Array | undefined;
+  token: Uint8Array | undefined;
+  received: number;
+  resumed: number | undefined;
+  attempt: number;
+  agent: string;
+}
+
+const keys = [1, 3, 5, 18, 20, 22, ...table.map((row) => row[1])];
+
+/** Reads a HELLO. What concerns both ends is checked here, what depends on the end is not. */
+export function parseHello(payload: Uint8Array): Hello {
+  if (payload.length > 4096) throw new LinkError("HELLO over 4096 bytes");
+  const get = lookup(parseFields(payload, keys));
+  const settings = protocolDefaults();
+  for (const [name, key] of table) settings[name] = (get(key) as number | undefined) ?? settings[name];
+  const wrong = checkSettings(settings);
+  if (wrong) throw new LinkError(`HELLO: ${wrong}`);
+  const session = get(1) as Uint8Array | undefined;
+  const token = get(3) as Uint8Array | undefined;
+  const agent = get(5) as Uint8Array | undefined;
+  const resumed = get(20) as number | undefined;
+  if (
+    !session !== !token ||
+    (session && (session.length < 16 || session.length > 64)) ||
+    (token && token.length !== 32) ||
+    (agent && agent.length > 128)
+  ) {
+    throw new LinkError("HELLO: session, token or agent of a wrong length");
+  }
+  if ((resumed ?? 0) > 1 || (resumed === 1 && !session)) throw new LinkError("HELLO: resumed is wrong");
+  return {
+    settings,
+    session,
+    token,
+    received: (get(18) as number) ?? 0,
+    resumed,
+    attempt: (get(22) as number) ?? 0,
+    agent: fromUTF8(agent),
+  };
+}
+
+/** What a dialer says to resume a session. */
+export interface Resume {
+  session: Uint8Array;
+  token: Uint8Array;
+  received: number;
+  attempt: number;
+}
+
+export function encodeHello(s: Settings, resume?: Resume): Uint8Array {
+  const fields: Field[] = [];
+  for (const [name, key, standard] of table) if (s[name] !== standard) fields.push([key, s[name]]);
+  if (resume) fields.push([1, resume.session], [3, resume.token], [18, resume.received], [22, resume.attempt]);
+  fields.push([5, utf8("parley-web/0.1.0")]);
+  return encodeFields(fields);
+}

@@ -1,0 +1,11 @@
+/** Calls over WebSockets, all four kinds, in both directions: the protocol parley.v1 for browsers, workers and Node.js. */
+export type { Jitter } from "./backoff.js";
+export { Call, type CallOptions } from "./call.js";
+export { type Client, createClient, type Input, onlyAnswer, pump, Responses } from "./client.js";
+export { Code, codeName } from "./code.js";
+export { type Codec, json, proto } from "./codec.js";
+export { Connection, type ConnectionOptions, createConnection, type State } from "./connection.js";
+export { ParleyError } from "./error.js";
+export type { Settings } from "./hello.js";
+export type { WebSocketConstructor, WebSocketLike } from "./link.js";
+export type { Implementation, ServeContext } from "./service.js";

@@ -1,0 +1,126 @@
+import { plainCode } from "./closecode.js";
+import { Code } from "./code.js";
+import { httpError, SUBPROTOCOL } from "./answer.js";
+import { ParleyError } from "./error.js";
+import type { Link } from "./session.js";
+import { cut } from "./varint.js";
+
+/** What is needed of a WebSocket: that of browsers, of Node.js 22, and of the packages ws and undici. */
+export interface WebSocketLike {
+  binaryType: string;
+  readonly protocol: string;
+  readonly bufferedAmount: number;
+  send(data: Uint8Array<ArrayBuffer>): void;
+  close(code?: number, reason?: string): void;
+  addEventListener(type: string, listener: (event: never) => void): void;
+}
+
+export type WebSocketConstructor = new (url: string, protocols: string[]) => WebSocketLike;
+
+/** What the package ws has besides. */
+interface NodeWebSocket {
+  terminate?(): void;
+  on?(
+    event: "unexpected-response",
+    f: (req: { destroy(): void }, res: { statusCode?: number; headers: Record<string, unknown> }) => void,
+  ): void;
+}
+
+/** Nobody waits longer for the answer to a close frame, in milliseconds. */
+const CLOSE_TIMEOUT = 1000;
+
+/** A WebSocket that is open and speaks Parley. */
+export class WebSocketLink implements Link {
+  onData: (data: unknown) => void = () => {};
+  onEnd: (code: number, reason: string) => void = () => {};
+  #resolve!: () => void;
+  /** Settled when it is closed, or the other end had time enough to close it. */
+  readonly done = new Promise<void>((resolve) => {
+    this.#resolve = resolve;
+  });
+
+  constructor(private socket: WebSocketLike & NodeWebSocket) {
+    socket.addEventListener("message", (e: { data: unknown }) => this.onData(e.data));
+    socket.addEventListener("close", (e: { code: number; reason: string }) => {
+      this.#resolve();
+      this.onEnd(plainCode(e.code), e.reason);
+    });
+  }
+
+  get bufferedAmount(): number {
+    return this.socket.bufferedAmount;
+  }
+
+  send(bytes: Uint8Array<ArrayBuffer>): void {
+    this.socket.send(bytes);
+  }
+
+  close(code?: number, reason?: string): void {
+    this.onData = this.onEnd = () => {};
+    closeSocket(this.socket, code, reason);
+    setTimeout(() => {
+      this.socket.terminate?.();
+      this.#resolve();
+    }, CLOSE_TIMEOUT);
+  }
+}
+
+/** Closes with the code, or with the one that stands for it where scripts may not send it. */
+function closeSocket(socket: WebSocketLike, code?: number, reason = ""): void {
+  const text = cut(reason, 123);
+  if (code === undefined) return socket.close();
+  try {
+    socket.close(code, text);
+  } catch {
+    socket.close(code + 3100, text);
+  }
+}
+
+export interface Dial {
+  url: string;
+  token: string | undefined;
+  WebSocket: WebSocketConstructor;
+  signal: AbortSignal;
+}
+
+/** Opens a WebSocket. Its errors are ParleyErrors: after one with another code than UNAVAILABLE there is no use in trying again. */
+export function dial({ url, token, WebSocket, signal }: Dial): Promise<WebSocketLink> {
+  return new Promise((resolve, reject) => {
+    const protocols = [SUBPROTOCOL];
+    if (token) protocols.push(`parley.bearer.${base64url(token)}`);
+    const socket: WebSocketLike & NodeWebSocket = new WebSocket(url, protocols);
+    const fail = (error: ParleyError) => {
+      signal.removeEventListener("abort", abort);
+      reject(error);
+    };
+    const abort = () => {
+      closeSocket(socket);
+      fail(signal.reason as ParleyError);
+    };
+    let why = "";
+    socket.binaryType = "arraybuffer";
+    socket.addEventListener("open", () => {
+      signal.removeEventListener("abort", abort);
+      if (socket.protocol === SUBPROTOCOL) return resolve(new WebSocketLink(socket));
+      closeSocket(socket, 1002, "no Parley subprotocol was selected");
+      fail(new ParleyError(`the other end is a WebSocket, but does not speak ${SUBPROTOCOL}`, Code.Unimplemented));
+    });
+    socket.addEventListener("error", (e: { message?: string }) => {
+      why = e.message ?? why;
+    });
+    socket.addEventListener("close", () => fail(new ParleyError(`could not connect${why && `: ${why}`}`, Code.Unavailable)));
+    socket.on?.("unexpected-response", (req, res) => {
+      fail(httpError(res.statusCode ?? 0, String(res.headers["parley-versions"] ?? "")));
+      req.destroy();
+    });
+    if (signal.aborted) abort();
+    else signal.addEventListener("abort", abort);
+  });
+}
+
+function base64url(text: string): string {
+  if (!/^[\x21-\x7e]+$/.test(text)) {
+    throw new ParleyError("the credential may have only printable ASCII without spaces", Code.InvalidArgument);
+  }
+  return btoa(text).replace(/\+/g, "-").replace(/\//g, "_").replace(/=+$/, "");
+}

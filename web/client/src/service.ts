@@ -1,0 +1,183 @@
+import {
+  create,
+  type DescMethod,
+  type DescMethodBiDiStreaming,
+  type DescMethodClientStreaming,
+  type DescMethodServerStreaming,
+  type DescMethodUnary,
+  type DescService,
+  type MessageInitShape,
+  type MessageShape,
+} from "@bufbuild/protobuf";
+import { encodeEnd, type OpenBlock, parseOpen } from "./block.js";
+import { Code } from "./code.js";
+import { type Codec, json, proto } from "./codec.js";
+import type { Connection } from "./connection.js";
+import { ParleyError } from "./error.js";
+import { encodeFields } from "./fields.js";
+import { fromHeaders, pairsToHeaders, TooManyPairs } from "./metadata.js";
+import { methodPath } from "./method.js";
+import type { Session } from "./session.js";
+import { LIMIT, type Stream } from "./stream.js";
+
+/** What a method knows of the call that it serves. */
+export interface ServeContext {
+  readonly method: DescMethod;
+  /** Of the caller. What is called on it goes to the caller. */
+  readonly connection: Connection;
+  /** Aborted when the caller has left, or its deadline has passed. */
+  readonly signal: AbortSignal;
+  readonly requestHeaders: Headers;
+  /** Sent before the first answer. */
+  readonly responseHeaders: Headers;
+  /** Sent with the status. */
+  readonly responseTrailers: Headers;
+}
+
+/** One function for each method of a service. A method that is not there is UNIMPLEMENTED. */
+export type Implementation<S extends DescService> = {
+  [K in keyof S["method"]]?: S["method"][K] extends DescMethodUnary<infer I, infer O>
+    ? (request: MessageShape<I>, context: ServeContext) => Promise<MessageInitShape<O>> | MessageInitShape<O>
+    : S["method"][K] extends DescMethodServerStreaming<infer I, infer O>
+      ? (request: MessageShape<I>, context: ServeContext) => AsyncIterable<MessageInitShape<O>>
+      : S["method"][K] extends DescMethodClientStreaming<infer I, infer O>
+        ? (requests: AsyncIterable<MessageShape<I>>, context: ServeContext) => Promise<MessageInitShape<O>>
+        : S["method"][K] extends DescMethodBiDiStreaming<infer I, infer O>
+          ? (requests: AsyncIterable<MessageShape<I>>, context: ServeContext) => AsyncIterable<MessageInitShape<O>>
+          : never;
+};
+
+type Method = { method: DescMethod; run: (input: unknown, context: ServeContext) => unknown };
+
+/** The services that a connection serves. */
+export class Services {
+  #methods = new Map<string, Method>();
+  #running = 0;
+
+  constructor(
+    private conn: Connection,
+    private onError: (error: unknown, method: DescMethod) => void = console.error,
+  ) {}
+
+  add(service: DescService, implementation: object): void {
+    for (const method of service.methods) {
+      const run = (implementation as Record<string, unknown>)[method.localName];
+      const path = methodPath(method);
+      if (typeof run === "function") this.#methods.set(path, { method, run: run.bind(implementation) });
+      else this.#methods.delete(path);
+    }
+  }
+
+  /** Serves a call. */
+  accept(stream: Stream, header: Uint8Array, session: Session): void {
+    let open: OpenBlock;
+    let found: Method;
+    let codec: Codec;
+    try {
+      open = parseOpen(header);
+      [found, codec] = this.#find(open);
+    } catch (e) {
+      if (e instanceof TooManyPairs) stream.reset(LIMIT, new ParleyError(e.message, Code.ResourceExhausted));
+      else finish(stream, session, ParleyError.from(e, Code.Internal));
+      return;
+    }
+    this.#running++;
+    void this.#serve(stream, session, open, found, codec).finally(() => this.#running--);
+  }
+
+  #find(open: OpenBlock): [Method, Codec] {
+    const no = (text: string, code = Code.Unimplemented) => new ParleyError(text, code);
+    if (open.alias) throw no(`method_alias ${open.alias} was not given`, Code.Internal);
+    const found = this.#methods.get(open.method);
+    if (!found) throw no(`${open.method} is not served here`);
+    const codec = [this.conn.codec, proto, json].find((c) => c.name === open.codec);
+    if (!codec) throw no(`codec ${open.codec} is unknown; known are proto and json`);
+    if (open.encoding) throw no(`compression ${open.encoding} is unknown; none is known`);
+    if (open.timeout === 0) throw no("the deadline had passed when the call was made", Code.DeadlineExceeded);
+    // Methods that go on though their call was reset count too.
+    if (this.#running >= 2 * this.conn.settings.maxStreams) throw no("too many calls at once", Code.ResourceExhausted);
+    return [found, codec];
+  }
+
+  async #serve(stream: Stream, session: Session, open: OpenBlock, { method, run }: Method, codec: Codec): Promise<void> {
+    const controller = new AbortController();
+    const context: ServeContext = {
+      method,
+      connection: this.conn,
+      signal: controller.signal,
+      requestHeaders: pairsToHeaders(open.pairs),
+      responseHeaders: new Headers(),
+      responseTrailers: new Headers(),
+    };
+    stream.onFail = (error) => controller.abort(error);
+    const ms = (open.timeout ?? Number.POSITIVE_INFINITY) / 1000;
+    const late = new ParleyError("the deadline of the call has passed", Code.DeadlineExceeded);
+    let left!: () => void;
+    const abandoned = new Promise<void>((resolve) => {
+      left = resolve;
+    });
+    controller.signal.addEventListener("abort", left);
+    const timer = ms < 2 ** 31 ? setTimeout(() => controller.abort(late), ms) : undefined;
+    let status: ParleyError | undefined;
+    const work = this.#run(stream, method, run, context, codec).catch((e: unknown) => {
+      if (e instanceof ParleyError) status ??= e;
+      else if (!controller.signal.aborted) {
+        status ??= new ParleyError(`the handler of ${method.name} has failed`, Code.Internal);
+        this.onError(e, method);
+      }
+    });
+    await Promise.race([work, abandoned]);
+    clearTimeout(timer);
+    finish(stream, session, controller.signal.aborted ? late : status, context.responseTrailers);
+    await work;
+  }
+
+  async #run(stream: Stream, method: DescMethod, run: Method["run"], context: ServeContext, codec: Codec): Promise<void> {
+    let headed = false;
+    const send = (message: unknown, end: boolean) => {
+      if (!headed && [...context.responseHeaders].length) stream.sendHeader(encodeFields(fromHeaders(context.responseHeaders)));
+      headed = true;
+      return stream.send(codec.encode(method.output, create(method.output, message as never)), end);
+    };
+    const requests = receive(stream, method, codec);
+    const streams = method.methodKind === "client_streaming" || method.methodKind === "bidi_streaming";
+    const output = run(streams ? requests : await only(requests, method), context);
+    if (method.methodKind === "unary" || method.methodKind === "client_streaming") {
+      await send(await output, false);
+      return;
+    }
+    for await (const message of output as AsyncIterable<unknown>) {
+      if (stream.error) break;
+      await send(message, false);
+    }
+  }
+}
+
+/** The requests of a call. */
+async function* receive(stream: Stream, method: DescMethod, codec: Codec): AsyncGenerator<MessageShape<DescMethod["input"]>> {
+  for (;;) {
+    const message = await stream.next();
+    if (!message) return;
+    if (message.mark) throw new ParleyError("a message is compressed, which was not agreed on", Code.Internal);
+    let request: MessageShape<DescMethod["input"]>;
+    try {
+      request = codec.decode(method.input, message.bytes);
+    } catch (e) {
+      throw new ParleyError(`a request of ${method.name} cannot be read`, Code.Internal, { cause: e });
+    }
+    yield request;
+  }
+}
+
+/** The request of a call that has one; it is seen when there is no other (PROTOCOL.md, section 11.4). */
+async function only<T>(requests: AsyncGenerator<T>, method: DescMethod): Promise<T> {
+  const first = await requests.next();
+  if (first.done || !(await requests.next()).done) {
+    throw new ParleyError(`${method.name} takes one message, ${first.done ? "none" : "more"} came`, Code.Internal);
+  }
+  return first.value;
+}
+
+function finish(stream: Stream, session: Session, error: ParleyError | undefined, trailer = new Headers()): void {
+  stream.finish(encodeEnd(error, trailer, session.peer.maxHeader), error);
+}

@@ -1,0 +1,69 @@
+/** What breaks the protocol for the whole link. It is closed with this code (PROTOCOL.md, section 12.1). */
+export class LinkError extends Error {
+  constructor(
+    message: string,
+    readonly code = 1002,
+  ) {
+    super(message);
+  }
+}
+
+/** Reads varints and bytes one after the other (PROTOCOL.md, section 2.1). It throws a LinkError where they break a rule. */
+export class Reader {
+  at = 0;
+  constructor(readonly bytes: Uint8Array) {}
+
+  get done(): boolean {
+    return this.at >= this.bytes.length;
+  }
+
+  varint(): number {
+    let value = 0;
+    for (let i = 0, scale = 1; ; i++, scale *= 128) {
+      const byte = this.bytes[this.at++];
+      if (byte === undefined) throw new LinkError("varint is truncated");
+      if (i === 7 && byte > 0x0f) throw new LinkError("varint is too large");
+      value += (byte & 0x7f) * scale;
+      if (byte < 0x80) {
+        if (byte === 0 && i > 0) throw new LinkError("varint is not minimal");
+        return value;
+      }
+    }
+  }
+
+  /** Returns the next n bytes in the memory they are in. */
+  take(n: number): Uint8Array {
+    if (n > this.bytes.length - this.at) throw new LinkError("bytes are missing");
+    return this.bytes.subarray(this.at, (this.at += n));
+  }
+}
+
+/** Appends the varint of a value from 0 to 2^53-1. */
+export function putVarint(out: number[], value: number): void {
+  for (; value > 0x7f; value = Math.floor(value / 128)) out.push((value % 128) | 0x80);
+  out.push(value);
+}
+
+export function concat(parts: readonly ArrayLike<number>[]): Uint8Array<ArrayBuffer> {
+  const out = new Uint8Array(parts.reduce((n, p) => n + p.length, 0));
+  let at = 0;
+  for (const p of parts) {
+    out.set(p, at);
+    at += p.length;
+  }
+  return out;
+}
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+
+export const utf8 = (text: string): Uint8Array => encoder.encode(text);
+
+/** Reads UTF-8; what is wrong in it becomes U+FFFD (PROTOCOL.md, section 2.3). */
+export const fromUTF8 = (bytes: Uint8Array | number | undefined): string =>
+  typeof bytes === "object" ? decoder.decode(bytes) : "";
+
+/** Cuts a text to at most n bytes, between two characters. */
+export function cut(text: string, n: number): string {
+  return utf8(text).length > n ? decoder.decode(utf8(text).subarray(0, n)).replace(/\ufffd+$/, "") : text;
+}

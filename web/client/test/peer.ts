@@ -1,0 +1,82 @@
+import { hex, unhex } from "../../testing/vectors.js";
+import { Code } from "../src/code.js";
+import { ParleyError } from "../src/error.js";
+import { encodeFrame, readFrame } from "../src/frame.js";
+import { protocolDefaults, type Settings } from "../src/hello.js";
+import { type Link, Session, type SessionEvents } from "../src/session.js";
+import type { Stream } from "../src/stream.js";
+import { Reader } from "../src/varint.js";
+
+const names = ["", "HELLO", "OPEN", "HEADER", "DATA", "END", "RESET", "WINDOW", "ACK", "PING", "PONG", "GOAWAY"];
+
+/** What a session has sent on a link, frame by frame, and how it has closed it. */
+export class Wire implements Link {
+  bufferedAmount = 0;
+  frames: { name: string; head: number; id: number; payload: Uint8Array }[] = [];
+  closed: number | undefined;
+  ended = false;
+
+  send(bytes: Uint8Array): void {
+    if (this.ended) throw new Error("a message behind the close");
+    const r = new Reader(bytes.slice());
+    while (!r.done) {
+      const frame = readFrame(r, 1 << 20);
+      if (!frame) throw new Error("an ignorable frame");
+      this.frames.push({ name: names[frame.type] as string, head: frame.type | frame.flags, id: frame.id, payload: frame.payload });
+    }
+  }
+
+  close(code?: number): void {
+    this.ended = true;
+    this.closed = code;
+  }
+
+  /** The frames as text: "RESET 1 0202". */
+  take(...ignored: string[]): string[] {
+    const texts = this.frames.map((f) => `${f.name}${f.id ? ` ${f.id}` : ""} ${hex(f.payload)}`);
+    this.frames = [];
+    return texts.filter((t) => !ignored.includes(t.split(" ")[0] as string));
+  }
+}
+
+/** Lets everything happen that is due. */
+export const settle = async (): Promise<void> => {
+  for (let i = 0; i < 20; i++) await Promise.resolve();
+};
+
+/** A session with nothing but its peer's bytes. */
+export class Alone {
+  wire = new Wire();
+  events: string[] = [];
+  opened: Stream[] = [];
+  session: Session;
+
+  constructor(settings: Partial<Settings> = {}) {
+    const events: SessionEvents = {
+      ready: (resumed) => this.events.push(resumed ? "resumed" : "ready"),
+      lost: (error) => this.events.push(`lost ${error.message}`),
+      goaway: () => this.events.push("goaway"),
+      over: (error, code) => this.events.push(`over ${code} ${error.message}`),
+      stream: (stream) => this.opened.push(stream),
+    };
+    this.session = new Session({ ...protocolDefaults(), ...settings }, events);
+    this.session.attach(this.wire);
+  }
+
+  /** Has the peer send a link message. */
+  async receive(bytes: string | Uint8Array, zeros = 0): Promise<void> {
+    const start = typeof bytes === "string" ? unhex(bytes) : bytes;
+    const message = new Uint8Array(start.length + zeros);
+    message.set(start);
+    this.session.receive(message.buffer);
+    await settle();
+  }
+
+  frame(head: number, id: number, payload: string): Promise<void> {
+    return this.receive(encodeFrame(head, id, unhex(payload)));
+  }
+
+  end(): void {
+    this.session.close(1000, new ParleyError("the test is over", Code.Canceled));
+  }
+}

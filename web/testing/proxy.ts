@@ -1,0 +1,68 @@
+import { once } from "node:events";
+import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
+
+/** Forwards TCP connections, and breaks them. */
+export class Proxy {
+  #server: Server;
+  #sockets = new Set<Socket>();
+  /** How many connections there were. */
+  connections = 0;
+  /** Bytes that were forwarded to the clients. */
+  down = 0;
+  /** Whether bytes to the server are thrown away. */
+  deaf = false;
+  /** Whether new connections are cut at once. */
+  shut = false;
+
+  private constructor(private target: number) {
+    this.#server = createServer((client) => this.#forward(client));
+  }
+
+  static async start(target: number): Promise<Proxy> {
+    const proxy = new Proxy(target);
+    proxy.#server.listen(0, "127.0.0.1");
+    await once(proxy.#server, "listening");
+    return proxy;
+  }
+
+  url(path = "/rpc"): string {
+    return `ws://127.0.0.1:${(this.#server.address() as AddressInfo).port}${path}`;
+  }
+
+  /** Breaks all connections, without a word. */
+  cut(): void {
+    for (const s of this.#sockets) s.destroy();
+    this.#sockets.clear();
+  }
+
+  async stop(): Promise<void> {
+    this.cut();
+    this.#server.close();
+    await once(this.#server, "close");
+  }
+
+  #forward(client: Socket): void {
+    if (this.shut) {
+      client.destroy();
+      return;
+    }
+    this.connections++;
+    const server = connect(this.target, "127.0.0.1");
+    for (const [from, to] of [
+      [client, server],
+      [server, client],
+    ] as const) {
+      this.#sockets.add(from);
+      from.on("error", () => {});
+      from.on("close", () => to.destroy());
+      from.on("data", (bytes) => {
+        if (from === server) this.down += bytes.length;
+        else if (this.deaf) return;
+        if (!to.write(bytes)) {
+          from.pause();
+          to.once("drain", () => from.resume());
+        }
+      });
+    }
+  }
+}

@@ -1,0 +1,52 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+
+const program = fileURLToPath(new URL("../../.out/webserver", import.meta.url));
+
+/** A real server, as a process of its own. */
+export class Server {
+  private constructor(
+    private child: ChildProcess,
+    /** HOST:PORT */
+    readonly addr: string,
+  ) {}
+
+  static async start(...args: string[]): Promise<Server> {
+    const child = spawn(program, args, { stdio: ["pipe", "pipe", "inherit"] });
+    const lines = createInterface({ input: child.stdout as NodeJS.ReadableStream });
+    const [addr] = (await Promise.race([
+      once(lines, "line"),
+      once(child, "exit").then(([code]) => Promise.reject(new Error(`the server has ended with ${code}`))),
+    ])) as [string];
+    return new Server(child, addr);
+  }
+
+  url(path = "/rpc"): string {
+    return `ws://${this.addr}${path}`;
+  }
+
+  get port(): number {
+    return Number(this.addr.split(":").at(-1));
+  }
+
+  /** How many messages its handlers have sent in streams. */
+  async sent(): Promise<number> {
+    return Number(await (await fetch(`http://${this.addr}/sent`)).text());
+  }
+
+  /** Has it go away, and another take over. */
+  async drain(): Promise<void> {
+    await fetch(`http://${this.addr}/drain`, { method: "POST" });
+  }
+
+  /** Ends the process, by its standard input or without a chance to take leave. */
+  async stop(how: "in order" | "killed" = "in order"): Promise<void> {
+    if (this.child.exitCode !== null || this.child.signalCode) return;
+    const exit = once(this.child, "exit");
+    if (how === "killed") this.child.kill("SIGKILL");
+    else this.child.stdin?.end();
+    await exit;
+  }
+}
