@@ -84,6 +84,7 @@ var floors = []struct {
 	{"codegen", []string{protobuf}},
 	{"docs", nil}, // tests of what the documents say
 	{"examples", []string{module + "/transport", module + "/rpc", module + "/gen", gorilla, protobuf, xsync}},
+	{"tests/webserver", []string{module + "/transport", module + "/rpc", module + "/gen", module + "/examples/ping/pinger", gorilla, protobuf, xsync}},
 	{"tests", []string{module + "/transport", module + "/rpc", module + "/gen", gorilla, protobuf, xsync}},
 }
 

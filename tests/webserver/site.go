@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -40,7 +42,8 @@ func (s *site) server(opts ...rpc.ServerOption) *rpc.Server {
 	if s.origin != "" {
 		opts = append(opts, rpc.WithOrigins(s.origin))
 	}
-	srv := rpc.NewServer(append(opts, rpc.WithHandlerInterceptors(s.count, echo))...)
+	srv := rpc.NewServer(append(opts, rpc.WithHandlerInterceptors(s.count, echo),
+		rpc.WithLogger(slog.New(slog.DiscardHandler)))...)
 	pingv1parley.RegisterPingServiceServer(srv, pinger.Service{})
 	agentv1parley.RegisterHubServiceServer(srv, hub{})
 	return srv
@@ -102,11 +105,11 @@ func echo(next rpc.Handler) rpc.Handler {
 	return func(ctx context.Context, st rpc.Stream) error {
 		call := st.Call()
 		for key, values := range call.Header() {
-			if len(key) > 5 && key[:5] == "echo-" {
-				for _, v := range values {
-					call.SetHeader(key, v)
-					call.SetTrailer("trailer-"+key, v)
-				}
+			if !strings.HasPrefix(key, "echo-") {
+				continue
+			}
+			if err := errors.Join(call.SetHeader(key, values...), call.SetTrailer("trailer-"+key, values...)); err != nil {
+				return err
 			}
 		}
 		return next(ctx, st)
@@ -114,7 +117,9 @@ func echo(next rpc.Handler) rpc.Handler {
 }
 
 // hub calls the device that calls it.
-type hub struct{ agentv1parley.UnimplementedHubServiceServer }
+type hub struct {
+	agentv1parley.UnimplementedHubServiceServer
+}
 
 func (hub) ListAgents(ctx context.Context, _ *agentv1.ListAgentsRequest) (*agentv1.ListAgentsResponse, error) {
 	said, err := device(ctx).Describe(ctx, &agentv1.DescribeRequest{}, rpc.WithTimeout(5*time.Second))

@@ -55,7 +55,7 @@ func TestMalformedHandshakeGetsAReadableRefusal(t *testing.T) {
 		header  map[string]string // of the answer
 	}{
 		{"a page in a browser", handshakeRequest("Upgrade:", "Connection: keep-alive"), 426,
-			"WebSocket endpoint", map[string]string{"Upgrade": "websocket", "Connection": "Upgrade"}},
+			"WebSocket endpoint", map[string]string{"Upgrade": "websocket", "Connection": "Upgrade", "Parley-Versions": "parley.v1"}},
 		{"another upgrade", handshakeRequest("Upgrade: h2c"), 426, "Upgrade: websocket", nil},
 		{"no connection token", handshakeRequest("Connection:"), 426, "Connection: Upgrade", nil},
 		{"connection without upgrade", handshakeRequest("Connection: keep-alive"), 426, "proxy", nil},

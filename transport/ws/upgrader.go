@@ -120,6 +120,9 @@ func (u *Upgrader) upgrade(w http.ResponseWriter, r *http.Request, subprotocol s
 // r as an application may see it.
 func (u *Upgrader) check(r *http.Request) (*http.Request, string, *refusal) {
 	if refused := checkRequest(r); refused != nil {
+		if refused.status == http.StatusUpgradeRequired { // a script that cannot read the answer to its handshake asks like this
+			refused.with(versionsHeader, list(withoutBearers(spoken(u.Subprotocols))))
+		}
 		return nil, "", refused
 	}
 	if refused := u.checkOrigin(r); refused != nil {

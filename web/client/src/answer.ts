@@ -12,13 +12,17 @@ export function httpError(status: number, versions: string): ParleyError {
     return new ParleyError(`this client speaks ${SUBPROTOCOL}, the server ${versions}`, Code.Unimplemented);
   }
   const error = (text: string, code: Code) => new ParleyError(`${text} (HTTP status ${status})`, code);
-  if (status === 400) return error("the server takes the handshake for a bad request", versions ? Code.Unimplemented : Code.Internal);
+  if (status === 400)
+    return error("the server takes the handshake for a bad request", versions ? Code.Unimplemented : Code.Internal);
   if (status === 401) return error("the server wants credentials", Code.Unauthenticated);
   if (status === 403) return error("the server refuses this client", Code.PermissionDenied);
   if (status < 400 || status === 404 || status === 405 || status === 426) {
     return error("there is no Parley endpoint at this URL", Code.Unimplemented);
   }
-  return error("the server cannot be reached", status === 408 || status === 429 || status >= 500 ? Code.Unavailable : Code.Unknown);
+  return error(
+    "the server cannot be reached",
+    status === 408 || status === 429 || status >= 500 ? Code.Unavailable : Code.Unknown,
+  );
 }
 
 /**
@@ -35,7 +39,10 @@ export async function diagnose(url: string, error: ParleyError, signal: AbortSig
     void res.body?.cancel().catch(() => {});
     const versions = res.headers.get("parley-versions") ?? "";
     if (versions.split(/ *, */).includes(SUBPROTOCOL)) {
-      return new ParleyError(`${error.rawMessage}: the server is there and speaks ${SUBPROTOCOL}, but something between here and there lets no WebSocket through, or the server refuses this page`, Code.Unavailable);
+      return new ParleyError(
+        `${error.rawMessage}: the server is there and speaks ${SUBPROTOCOL}, but something between here and there lets no WebSocket through, or the server refuses this page`,
+        Code.Unavailable,
+      );
     }
     return httpError(res.status, versions);
   } catch {

@@ -37,8 +37,12 @@ export function parseOpen(block: Uint8Array): OpenBlock {
   return open;
 }
 
-
-export function encodeOpen(method: string | number, timeout: number | undefined, codec: string, metadata: readonly Field[]): Uint8Array {
+export function encodeOpen(
+  method: string | number,
+  timeout: number | undefined,
+  codec: string,
+  metadata: readonly Field[],
+): Uint8Array {
   const fields: Field[] = [typeof method === "number" ? [2, method] : [1, utf8(method)]];
   if (timeout !== undefined) fields.push([4, timeout]);
   if (codec !== "proto") fields.push([3, utf8(codec)]);
@@ -98,7 +102,11 @@ export function encodeEnd(error: ParleyError | undefined, trailer: Headers, most
     if (!error) return encodeEnd(ParleyError.from(e, Code.Internal), new Headers(), most);
   }
   const details: Field[] = (error?.details ?? []).map((d) => [11, toBinary(AnySchema, d)]);
-  const tries = [[...status, ...message, ...metadata, ...details], [...status, ...message, ...metadata], [...status, ...message]];
+  const tries = [
+    [...status, ...message, ...metadata, ...details],
+    [...status, ...message, ...metadata],
+    [...status, ...message],
+  ];
   for (const fields of tries) {
     const block = encodeFields(fields);
     if (block.length <= most) return block;

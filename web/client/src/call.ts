@@ -5,7 +5,7 @@ import type { Codec } from "./codec.js";
 import type { Connection } from "./connection.js";
 import { ParleyError } from "./error.js";
 import type { Field } from "./fields.js";
-import { fromHeaders, pairsToHeaders, toHeaders, TooManyPairs } from "./metadata.js";
+import { fromHeaders, pairsToHeaders, TooManyPairs, toHeaders } from "./metadata.js";
 import { methodPath } from "./method.js";
 import { CANCEL, type Stream } from "./stream.js";
 
@@ -144,8 +144,9 @@ export class Call<M extends DescMethod> {
         if (message.mark) throw new ParleyError("the message is compressed, which was not agreed on");
         return this.#codec.decode(this.method.output as M["output"], message.bytes);
       } catch (e) {
-        this.#finish(new ParleyError(`the answer cannot be read: ${(e as Error).message}`, Code.Internal, { cause: e }));
-        throw this.#error;
+        const error = new ParleyError(`the answer cannot be read: ${(e as Error).message}`, Code.Internal, { cause: e });
+        this.#finish(error);
+        throw error;
       }
     }
   }

@@ -22,5 +22,4 @@ export enum Code {
 export const toCode = (n: number): Code => (n in Code ? n : Code.Unknown);
 
 /** The name that people and logs know: `not_found`. */
-export const codeName = (code: Code): string =>
-  (Code[code] ?? "unknown").replace(/\B[A-Z]/g, (c) => `_${c}`).toLowerCase();
+export const codeName = (code: Code): string => (Code[code] ?? "unknown").replace(/\B[A-Z]/g, (c) => `_${c}`).toLowerCase();

@@ -126,7 +126,8 @@ export class Connection {
   async connect(): Promise<void> {
     if (this.#state === "idle" || this.#state === "failed") this.#begin(0);
     while (this.#state !== "ready") {
-      if (this.#state === "failed" || this.#state === "closed" || (this.#state === "idle" && !this.hidden)) throw this.#error ?? closed();
+      if (this.#state === "failed" || this.#state === "closed" || (this.#state === "idle" && !this.hidden))
+        throw this.#error ?? closed();
       await new Promise<void>((resolve) => {
         const end = this.subscribe(() => {
           end();
@@ -225,7 +226,8 @@ export class Connection {
 
   async #dial(url: string): Promise<WebSocketLink> {
     const WebSocket = this.#options.WebSocket ?? (globalThis as { WebSocket?: WebSocketConstructor }).WebSocket;
-    if (!WebSocket) throw new ParleyError("there is no WebSocket here: the option WebSocket has to be given", Code.FailedPrecondition);
+    if (!WebSocket)
+      throw new ParleyError("there is no WebSocket here: the option WebSocket has to be given", Code.FailedPrecondition);
     const attempt = new AbortController();
     const { signal } = attempt;
     const stop = () => attempt.abort(closed());
@@ -235,14 +237,14 @@ export class Connection {
     try {
       const aborted = new Promise<never>((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
       const token = await Promise.race([aborted, this.#options.credentials?.()]);
-      const link = await dial({ url, token, WebSocket, signal });
+      const link = await dial({ url, token, WebSocket, signal }).catch(async (e: unknown) => {
+        const error = ParleyError.from(e, Code.Unavailable);
+        const ask = !this.#met && error.code === Code.Unavailable && !signal.aborted;
+        throw ask ? await diagnose(url, error, signal) : error;
+      });
       this.#links.add(link);
       void link.done.then(() => this.#links.delete(link));
       return link;
-    } catch (e) {
-      const error = ParleyError.from(e, Code.Unavailable);
-      if (this.#met || error.code !== Code.Unavailable || signal.aborted) throw error;
-      throw await diagnose(url, error, signal);
     } finally {
       clearTimeout(timer);
       this.#closing.signal.removeEventListener("abort", stop);

@@ -42,7 +42,9 @@ export class Line {
       lost: (error, code) => {
         const { comeback } = ending(code);
         // The first attempt is made at once, unless links are lost as soon as they are there.
-        const delay = this.#since ? delayAfter("at once", this.#book(), conn.jitter) : delayAfter(comeback, this.#book(), conn.jitter);
+        const delay = this.#since
+          ? delayAfter("at once", this.#book(), conn.jitter)
+          : delayAfter(comeback, this.#book(), conn.jitter);
         this.#since = 0;
         this.#enter("resuming", error);
         this.start(delay);

@@ -1,6 +1,6 @@
+import { httpError, SUBPROTOCOL } from "./answer.js";
 import { plainCode } from "./closecode.js";
 import { Code } from "./code.js";
-import { httpError, SUBPROTOCOL } from "./answer.js";
 import { ParleyError } from "./error.js";
 import type { Link } from "./session.js";
 import { cut } from "./varint.js";
@@ -12,7 +12,8 @@ export interface WebSocketLike {
   readonly bufferedAmount: number;
   send(data: Uint8Array<ArrayBuffer>): void;
   close(code?: number, reason?: string): void;
-  addEventListener(type: string, listener: (event: never) => void): void;
+  // biome-ignore lint/suspicious/noExplicitAny: the types of events differ between the implementations
+  addEventListener(type: any, listener: (event: any) => void): void;
 }
 
 export type WebSocketConstructor = new (url: string, protocols: string[]) => WebSocketLike;

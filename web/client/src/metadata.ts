@@ -38,7 +38,8 @@ export function fromHeaders(headers: Headers): Field[] {
     if (!isKey(key)) throw wrong(`the name ${JSON.stringify(key)} may have only a-z, 0-9, "_", "-" and "."`);
     if (key.startsWith("parley-")) throw wrong(`the name ${key} is reserved`);
     if (!key.endsWith("-bin")) {
-      if (!isText(value)) throw wrong(`the value of ${key} may have only printable ASCII; other text fits under a name that ends in -bin`);
+      if (!isText(value))
+        throw wrong(`the value of ${key} may have only printable ASCII; other text fits under a name that ends in -bin`);
       add(key, utf8(value));
       continue;
     }

@@ -177,7 +177,10 @@ export class Session {
     const text = lost ? `the link was lost${reason && `: ${reason}`}` : `closed with code ${code}${reason && `: ${reason}`}`;
     const error = this.#cause ?? new ParleyError(text, status);
     if (this.#token && !this.#cause && (lost || (this.#asked && this.#helloDue && comeback !== "stays"))) {
-      this.#grace ??= setTimeout(() => this.#end(new ParleyError(`${text}, and there was no other in time`, Code.Unavailable), 1006), this.#window);
+      this.#grace ??= setTimeout(
+        () => this.#end(new ParleyError(`${text}, and there was no other in time`, Code.Unavailable), 1006),
+        this.#window,
+      );
       this.events.lost(error, code);
     } else this.#end(error, code);
   }
@@ -284,7 +287,8 @@ export class Session {
     }
     while (out.length) {
       const parts = [];
-      for (let size = 0; out.length && size < BATCH; ) size += parts[parts.push(out.shift() as Uint8Array<ArrayBuffer>) - 1]!.length;
+      for (let size = 0; out.length && size < BATCH; )
+        size += parts[parts.push(out.shift() as Uint8Array<ArrayBuffer>) - 1]!.length;
       this.#link?.send(concat(parts));
     }
   }
@@ -468,7 +472,13 @@ export class Session {
     const header = (s.makeHeader as (session: Session) => Uint8Array)(this);
     if (header.length > this.peer.maxHeader) {
       if (!this.greeted) return false;
-      s.fail(new ParleyError(`a header of ${header.length} bytes is over the other end's limit of ${this.peer.maxHeader}`, Code.ResourceExhausted), false);
+      s.fail(
+        new ParleyError(
+          `a header of ${header.length} bytes is over the other end's limit of ${this.peer.maxHeader}`,
+          Code.ResourceExhausted,
+        ),
+        false,
+      );
       return true;
     }
     this.#pending.delete(s);

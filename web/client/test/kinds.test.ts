@@ -1,5 +1,5 @@
 import { create } from "@bufbuild/protobuf";
-import { createClient, Code, createConnection, type Connection, json, ParleyError } from "@parley-rpc/client";
+import { Code, type Connection, createClient, createConnection, json, ParleyError } from "@parley-rpc/client";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import { WebSocket } from "ws";
 import { AgentService, HubService } from "../../gen/parley/agent/v1/agent_pb.js";
@@ -256,7 +256,7 @@ test("a slow consumer stops its server, and nobody else", async () => {
     return same || now === last;
   });
   // A message costs about 36 bytes of a window of 64 KiB.
-  expect(last - before - 3000).toBeLessThan(2 * 65_536 / 33);
+  expect(last - before - 3000).toBeLessThan((2 * 65_536) / 33);
   await answers.return();
 });
 
@@ -339,5 +339,7 @@ test("closing fails calls in flight with CANCELED, and calls after it", async ()
 test("a URL that is none, and settings out of bounds, are named", () => {
   expect(() => createConnection("/rpc")).toThrow("/rpc is no URL");
   expect(() => createConnection("ftp://example.com")).toThrow("has to begin with ws, wss, http or https");
-  expect(() => createConnection("ws://example.com", { settings: { maxFrame: 1 } })).toThrow("maxFrame is not from 16384 to 1048576");
+  expect(() => createConnection("ws://example.com", { settings: { maxFrame: 1 } })).toThrow(
+    "maxFrame is not from 16384 to 1048576",
+  );
 });

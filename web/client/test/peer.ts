@@ -22,7 +22,12 @@ export class Wire implements Link {
     while (!r.done) {
       const frame = readFrame(r, 1 << 20);
       if (!frame) throw new Error("an ignorable frame");
-      this.frames.push({ name: names[frame.type] as string, head: frame.type | frame.flags, id: frame.id, payload: frame.payload });
+      this.frames.push({
+        name: names[frame.type] as string,
+        head: frame.type | frame.flags,
+        id: frame.id,
+        payload: frame.payload,
+      });
     }
   }
 

@@ -25,7 +25,9 @@ const acceptorsOnly = ["N8", "A7"];
 const mirrored = (id: number) => (id === 0 ? 0 : id % 2 ? id + 1 : id - 1);
 
 const camel = (settings: Record<string, number> = {}) =>
-  Object.fromEntries(Object.entries(settings).map(([k, v]) => [k.replace(/_./g, (m) => (m[1] as string).toUpperCase()), v])) as Partial<Settings>;
+  Object.fromEntries(
+    Object.entries(settings).map(([k, v]) => [k.replace(/_./g, (m) => (m[1] as string).toUpperCase()), v]),
+  ) as Partial<Settings>;
 
 /** The same link message from the other end. */
 function mirror(bytes: Uint8Array): Uint8Array {
@@ -78,9 +80,13 @@ describe("session.json", () => {
         await settle();
       }
       const got = alone.wire.take("HELLO", "OPEN", "END", "WINDOW", "ACK", "PING");
-      const want = (c.expect.resets ?? []).map(({ stream, code }) => `RESET ${flip ? mirrored(stream) : stream} ${hex(Uint8Array.of(code))}`);
+      const want = (c.expect.resets ?? []).map(
+        ({ stream, code }) => `RESET ${flip ? mirrored(stream) : stream} ${hex(Uint8Array.of(code))}`,
+      );
       if (c.expect.pong) want.push(`PONG ${c.expect.pong}`);
-      expect(got.map((t) => (t.startsWith("RESET") ? t.split(" ").slice(0, 2).join(" ") + ` ${t.split(" ")[2]?.slice(0, 2)}` : t))).toEqual(want);
+      expect(
+        got.map((t) => (t.startsWith("RESET") ? t.split(" ").slice(0, 2).join(" ") + ` ${t.split(" ")[2]?.slice(0, 2)}` : t)),
+      ).toEqual(want);
       expect(alone.wire.closed).toBe(c.expect.close);
     });
   }

@@ -11,7 +11,8 @@ import { putVarint, Reader } from "../src/varint.js";
 import { FRAME_COST } from "../src/window.js";
 
 type VectorField = { key: number; value?: number; bytes?: string };
-const toFields = (fields: VectorField[]): Field[] => fields.map((f) => [f.key, f.bytes === undefined ? (f.value as number) : unhex(f.bytes)]);
+const toFields = (fields: VectorField[]): Field[] =>
+  fields.map((f) => [f.key, f.bytes === undefined ? (f.value as number) : unhex(f.bytes)]);
 const plain = (fields: readonly Field[]) => fields.map(([k, v]) => [k, typeof v === "number" ? v : hex(v)]);
 
 describe("varint.json", () => {
@@ -168,7 +169,12 @@ describe("rpc.json", () => {
         });
         const ours = !call.encoding && !call.accept_encoding && c.fields.every((f) => f.key < 1000);
         if (ours) {
-          const again = encodeOpen(call.method ?? (call.method_alias as number), call.timeout, open.codec, toFields(c.fields).filter((f) => f[0] === 9));
+          const again = encodeOpen(
+            call.method ?? (call.method_alias as number),
+            call.timeout,
+            open.codec,
+            toFields(c.fields).filter((f) => f[0] === 9),
+          );
           expect(parseOpen(again)).toEqual(open);
         }
       } else if (c.block === "HEADER") {

@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
 
 /** Forwards TCP connections, and breaks them. */
-export class Proxy {
+export class Tunnel {
   #server: Server;
   #sockets = new Set<Socket>();
   /** How many connections there were. */
@@ -18,8 +18,8 @@ export class Proxy {
     this.#server = createServer((client) => this.#forward(client));
   }
 
-  static async start(target: number): Promise<Proxy> {
-    const proxy = new Proxy(target);
+  static async start(target: number): Promise<Tunnel> {
+    const proxy = new Tunnel(target);
     proxy.#server.listen(0, "127.0.0.1");
     await once(proxy.#server, "listening");
     return proxy;
