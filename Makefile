@@ -1,5 +1,5 @@
-# `make` prints the targets. Needs Go, a C compiler (for the race detector) and git; nothing else is installed.
-# What gets built goes to bin/ and .out/, which git ignores.
+# `make` prints the targets. Needs Go, a C compiler (for the race detector) and git, and for web/ Node.js with npm.
+# What gets built goes to bin/, .out/ and web/*/dist/, which git ignores, and npm's packages to web/node_modules/.
 
 FUZZTIME    ?= 30s
 CUTS        ?= 2000
@@ -22,10 +22,15 @@ NESTED  := $(filter-out ., $(MODULES))
 # Folders apart from the top that have stubs of their own generated.
 STUBS := $(patsubst ./%/buf.gen.yaml, %, $(sort $(shell find ./* -mindepth 1 -name buf.gen.yaml -not -path '*/node_modules/*')))
 
+# What web/package-lock.json says, and nothing else; no package gets to run a script of its own.
+NPM = web/node_modules/.package-lock.json
+$(NPM): web/package-lock.json
+	cd web && npm ci --ignore-scripts --no-audit --no-fund
+
 PROTOS = $(sort $(patsubst proto/%, %, $(shell find proto -name '*.proto')))
 
 .PHONY: help demo test lint generate check fuzz chaos soak nginx crowd attack bench bench-quick bench-micro clean plugins
-.PHONY: check-generated check-tidy check-format check-proto check-text
+.PHONY: check-generated check-tidy check-format check-proto check-text check-web
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -37,22 +42,23 @@ demo: plugins ## generate stubs from an example's .proto and watch them make eve
 	@diff -r .out/demo/gen gen || { echo 'gen/, which the demo is compiled with, is out of date: make generate'; exit 1; }
 	go run ./examples/demo
 
-test: ## run all tests with the race detector, and measure what they cover
+test: $(NPM) ## run all tests with the race detector, and measure what they cover
 	@mkdir -p .out
 	go test -race -timeout 5m -coverprofile=.out/cover.out ./...
 	@set -e; for m in $(NESTED); do echo "cd $$m && go test -race ./..."; (cd $$m && go test -race -timeout 5m ./...); done
 	@set -e; for floor in transport rpc; do \
 		awk -v floor=$$floor -v min=$(MIN_COVERAGE) -f tools/coverage.awk .out/cover.out; done
+	cd web && npm test --silent
 
 lint: ## run the linters, the arrows between packages included
 	@bad=0; for m in $(MODULES); do echo "golangci-lint in $$m"; \
 		(cd $$m && $(TOOL) golangci-lint run --config $(CURDIR)/.golangci.yml ./...) || bad=1; done; exit $$bad
 
-generate: plugins ## generate gen/ from proto/
+generate: plugins $(NPM) ## generate gen/ from proto/, and that of the other folders
 	$(TOOL) buf generate
 	@set -e; for d in $(STUBS); do echo "buf generate in $$d"; (cd $$d && $(TOOL) buf generate); done
 
-check: lint check-generated check-tidy check-format check-proto check-text ## everything but the tests that must hold before a commit
+check: lint check-generated check-tidy check-format check-proto check-text check-web ## everything but the tests that must hold before a commit
 
 fuzz: ## run every fuzz target for FUZZTIME (30s) each
 	@mkdir -p .out
@@ -99,7 +105,7 @@ plugins:
 	go build -o bin/ google.golang.org/protobuf/cmd/protoc-gen-go ./codegen/protoc-gen-go-parley
 
 # gen/ must be what the .proto files give, and committed as a whole.
-check-generated: plugins
+check-generated: plugins $(NPM)
 	rm -rf .out/check && mkdir -p .out/check
 	$(TOOL) buf generate --output .out/check
 	@diff -r .out/check/gen gen || { echo 'gen/ is out of date: make generate'; exit 1; }
@@ -107,6 +113,10 @@ check-generated: plugins
 		(cd $$d && $(TOOL) buf generate --output $(CURDIR)/.out/check/$$d); \
 		diff -r .out/check/$$d/gen $$d/gen || { echo "$$d/gen/ is out of date: make generate"; exit 1; }; done
 	@test -z "$$(git ls-files --others --exclude-standard gen $(STUBS:%=%/gen))" || { echo 'gen/ has files that are not in git'; exit 1; }
+
+# The linter, the types, and the packages as others get them.
+check-web: $(NPM)
+	cd web && npm run --silent lint && npm run --silent types && npm run --silent package
 
 check-tidy:
 	@set -e; for m in $(MODULES); do echo "go mod tidy -diff in $$m"; (cd $$m && go mod tidy -diff); done

@@ -121,7 +121,7 @@ func (u *Upgrader) upgrade(w http.ResponseWriter, r *http.Request, subprotocol s
 func (u *Upgrader) check(r *http.Request) (*http.Request, string, *refusal) {
 	if refused := checkRequest(r); refused != nil {
 		if refused.status == http.StatusUpgradeRequired { // a script that cannot read the answer to its handshake asks like this
-			refused.with(versionsHeader, list(withoutBearers(spoken(u.Subprotocols))))
+			refused = refused.with(versionsHeader, list(withoutBearers(spoken(u.Subprotocols))))
 		}
 		return nil, "", refused
 	}

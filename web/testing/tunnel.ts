@@ -7,9 +7,11 @@ export class Tunnel {
   #sockets = new Set<Socket>();
   /** How many connections there were. */
   connections = 0;
+  /** How many there are. */
+  open = 0;
   /** Bytes that were forwarded to the clients. */
   down = 0;
-  /** Whether bytes to the server are thrown away. */
+  /** Whether bytes are thrown away, both ways. */
   deaf = false;
   /** Whether new connections are cut at once. */
   shut = false;
@@ -47,6 +49,8 @@ export class Tunnel {
       return;
     }
     this.connections++;
+    this.open++;
+    client.on("close", () => this.open--);
     const server = connect(this.target, "127.0.0.1");
     for (const [from, to] of [
       [client, server],
@@ -56,8 +60,8 @@ export class Tunnel {
       from.on("error", () => {});
       from.on("close", () => to.destroy());
       from.on("data", (bytes) => {
+        if (this.deaf) return;
         if (from === server) this.down += bytes.length;
-        else if (this.deaf) return;
         if (!to.write(bytes)) {
           from.pause();
           to.once("drain", () => from.resume());

@@ -98,7 +98,6 @@ export function dial({ url, token, WebSocket, signal }: Dial): Promise<WebSocket
       closeSocket(socket);
       fail(signal.reason as ParleyError);
     };
-    let why = "";
     socket.binaryType = "arraybuffer";
     socket.addEventListener("open", () => {
       signal.removeEventListener("abort", abort);
@@ -106,10 +105,11 @@ export function dial({ url, token, WebSocket, signal }: Dial): Promise<WebSocket
       closeSocket(socket, 1002, "no Parley subprotocol was selected");
       fail(new ParleyError(`the other end is a WebSocket, but does not speak ${SUBPROTOCOL}`, Code.Unimplemented));
     });
-    socket.addEventListener("error", (e: { message?: string }) => {
-      why = e.message ?? why;
-    });
-    socket.addEventListener("close", () => fail(new ParleyError(`could not connect${why && `: ${why}`}`, Code.Unavailable)));
+    const lost = ({ message }: { message?: string }) => {
+      fail(new ParleyError(`could not connect${message ? `: ${message}` : ""}`, Code.Unavailable));
+    };
+    socket.addEventListener("error", lost);
+    socket.addEventListener("close", lost); // not every WebSocket tells both
     socket.on?.("unexpected-response", (req, res) => {
       fail(httpError(res.statusCode ?? 0, String(res.headers["parley-versions"] ?? "")));
       req.destroy();

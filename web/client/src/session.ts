@@ -269,6 +269,7 @@ export class Session {
       this.#id = this.#window ? h.session : undefined;
     }
     this.#token = this.#window ? h.token : undefined;
+    if (!this.#token) this.#replay = new Replay(); // nothing will be sent again
     this.#helloDue = false;
     this.greeted = true;
     clearTimeout(this.#grace);

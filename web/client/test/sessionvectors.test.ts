@@ -85,7 +85,7 @@ describe("session.json", () => {
       );
       if (c.expect.pong) want.push(`PONG ${c.expect.pong}`);
       expect(
-        got.map((t) => (t.startsWith("RESET") ? t.split(" ").slice(0, 2).join(" ") + ` ${t.split(" ")[2]?.slice(0, 2)}` : t)),
+        got.map((t) => (t.startsWith("RESET") ? `${t.split(" ").slice(0, 2).join(" ")} ${t.split(" ")[2]?.slice(0, 2)}` : t)),
       ).toEqual(want);
       expect(alone.wire.closed).toBe(c.expect.close);
     });

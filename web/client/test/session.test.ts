@@ -1,0 +1,345 @@
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { hex } from "../../testing/vectors.js";
+import { Code } from "../src/code.js";
+import { ParleyError } from "../src/error.js";
+import { encodeFields, type Field } from "../src/fields.js";
+import { encodeFrame } from "../src/frame.js";
+import { concat } from "../src/varint.js";
+import { Alone, settle, Wire } from "./peer.js";
+
+const session = new Uint8Array(16).fill(0xaa);
+const token = (n: number) => new Uint8Array(32).fill(n);
+
+const hello = (...fields: Field[]) => encodeFrame(1, 0, encodeFields(fields));
+/** The acceptor's HELLO where resumption is in force. */
+const greeting = hello([14, 30_000], [1, session], [3, token(1)]);
+const granted = (received: number) => hello([14, 30_000], [1, session], [3, token(2)], [18, received], [20, 1]);
+const data = (id: number, text: string, flags = 0) => encodeFrame(4 | flags, id, new TextEncoder().encode(text));
+const open = () => new Uint8Array();
+
+let alone: Alone;
+beforeEach(() => {
+  vi.useFakeTimers();
+  alone = new Alone({ resumeWindow: 30_000 });
+});
+afterEach(() => {
+  alone.end();
+  expect(vi.getTimerCount()).toBe(0);
+  vi.useRealTimers();
+});
+
+const text = async (message: Promise<{ bytes: Uint8Array } | undefined>) => new TextDecoder().decode((await message)?.bytes);
+
+describe("before the other end has greeted", () => {
+  test("calls go out at once, within the protocol's defaults", async () => {
+    for (let i = 0; i < 20; i++) void alone.session.open(open).send(new Uint8Array(20_000), true);
+    await settle();
+    const frames = alone.wire.take();
+    expect(frames.filter((f) => f.startsWith("OPEN")).length).toBe(16);
+    for (const stream of [1, 3]) {
+      const cost = frames
+        .filter((f) => f.startsWith(`DATA ${stream} `))
+        .reduce((n, f) => n + (f.split(" ")[2] as string).length / 2 + 32, 0);
+      expect(cost).toBeLessThanOrEqual(16_384);
+    }
+    await alone.receive(hello([8, 100], [10, 65_536]));
+    expect(alone.wire.take("WINDOW", "DATA").length).toBe(4);
+  });
+
+  test("a message over the default limit waits, as the limit may be higher", async () => {
+    void alone.session.open(open).send(new Uint8Array(100_000), true);
+    await settle();
+    expect(alone.wire.take("HELLO", "OPEN")).toEqual([]);
+    await alone.receive(hello([4, 200_000], [10, 200_000]));
+    expect(alone.wire.take("HELLO", "OPEN").length).toBe(7);
+  });
+
+  test("the link is given up after 10 s", async () => {
+    await vi.advanceTimersByTimeAsync(10_000);
+    expect(alone.wire).toMatchObject({ ended: true, closed: undefined });
+    expect(alone.events).toEqual(["over 1006 unavailable: the link was lost: no HELLO in time"]);
+  });
+});
+
+describe("a lost link", () => {
+  test("is resumed: what was missed is sent again, in order, and nothing else", async () => {
+    await alone.receive(greeting);
+    const stream = alone.session.open(open);
+    for (const message of ["a", "b", "c"]) void stream.send(new TextEncoder().encode(message));
+    await settle();
+    await alone.receive(concat([data(1, "A"), data(1, "B")]));
+    alone.wire.take();
+    alone.session.linkEnded(1006, "");
+    expect(alone.events.at(-1)).toBe("lost unavailable: the link was lost");
+    void stream.send(new TextEncoder().encode("d"));
+    const wire = new Wire();
+    alone.session.attach(wire);
+    await settle();
+    const sent = wire.take();
+    expect(sent.length).toBe(1);
+    const asks = encodeFields([
+      [14, 30_000],
+      [1, session],
+      [3, token(1)],
+      [18, 2],
+      [22, 1],
+      [5, new TextEncoder().encode("parley-web/0.1.0")],
+    ]);
+    expect(sent[0]).toBe(`HELLO ${hex(asks)}`);
+    // It has received OPEN and "a", and sends its second message again: this end has seen it.
+    await alone.receive(concat([granted(2), data(1, "C")]));
+    expect(wire.take()).toEqual(["ACK 02", "DATA 1 62", "DATA 1 63", "DATA 1 64", "ACK 03"]);
+    expect(await text(stream.next())).toBe("A");
+    expect(await text(stream.next())).toBe("B");
+    expect(await text(stream.next())).toBe("C");
+    expect(alone.events.at(-1)).toBe("resumed");
+  });
+
+  test("is resumed again with the latest token and a higher attempt", async () => {
+    await alone.receive(greeting);
+    for (const attempt of [1, 2]) {
+      alone.session.linkEnded(1006, "");
+      const wire = new Wire();
+      alone.session.attach(wire);
+      if (attempt === 2) expect(wire.take()[0]).toContain(`0320${hex(token(2))}12001602`);
+      else await alone.receive(granted(0));
+    }
+  });
+
+  test("keeps the old token while the answer to the new one is missing", async () => {
+    await alone.receive(greeting);
+    alone.session.linkEnded(1006, "");
+    alone.session.attach(new Wire());
+    alone.session.linkEnded(1006, "");
+    const wire = new Wire();
+    alone.session.attach(wire);
+    expect(wire.take()[0]).toContain(`0320${hex(token(1))}12001602`);
+  });
+
+  test("whose session is forgotten fails what was open, and what waited goes to the new session", async () => {
+    await alone.receive(greeting);
+    const old = alone.session.open(open);
+    await settle();
+    alone.session.linkEnded(1006, "");
+    const waiting = alone.session.open(open);
+    const wire = new Wire();
+    alone.session.attach(wire);
+    await alone.receive(hello([14, 30_000], [1, new Uint8Array(16).fill(0xbb)], [3, token(9)], [20, 0]));
+    expect(old.error?.message).toBe("unavailable: the connection was lost, and the server has forgotten the session");
+    expect(waiting.id).toBe(1);
+    expect(wire.take("HELLO")).toEqual(["OPEN 1 "]);
+  });
+
+  test("that is not replaced in time fails what was open", async () => {
+    await alone.receive(greeting);
+    const stream = alone.session.open(open);
+    await settle();
+    alone.session.linkEnded(1006, "");
+    await vi.advanceTimersByTimeAsync(29_999);
+    expect(stream.error).toBeUndefined();
+    await vi.advanceTimersByTimeAsync(1);
+    expect(stream.error?.code).toBe(Code.Unavailable);
+  });
+
+  test("does not stop resets, which follow", async () => {
+    await alone.receive(greeting);
+    const stream = alone.session.open(open);
+    await settle();
+    alone.session.linkEnded(1006, "");
+    stream.reset(1, new ParleyError("enough", Code.Canceled));
+    const wire = new Wire();
+    alone.session.attach(wire);
+    await alone.receive(granted(1));
+    expect(wire.take("HELLO")).toEqual(["ACK 00", "RESET 1 01"]);
+  });
+
+  test("that ends with a code is not resumed", async () => {
+    await alone.receive(greeting);
+    alone.session.linkEnded(1011, "bug");
+    expect(alone.events.at(-1)).toBe("over 1011 internal: closed with code 1011: bug");
+  });
+
+  test("with a wrong count of what was received closes the new one with 1002", async () => {
+    await alone.receive(greeting);
+    alone.session.linkEnded(1006, "");
+    const wire = new Wire();
+    alone.session.attach(wire);
+    await alone.receive(granted(7));
+    expect(wire.closed).toBe(1002);
+  });
+});
+
+describe("what was received", () => {
+  test("is acknowledged within a second", async () => {
+    await alone.receive(greeting);
+    alone.session.open(open);
+    await settle();
+    alone.wire.take();
+    await alone.receive(data(1, "x"));
+    expect(alone.wire.take()).toEqual([]);
+    await vi.advanceTimersByTimeAsync(1000);
+    expect(alone.wire.take()).toEqual(["ACK 01"]);
+    await vi.advanceTimersByTimeAsync(5000);
+    expect(alone.wire.take()).toEqual([]);
+  });
+
+  test("is acknowledged with what is sent anyway", async () => {
+    await alone.receive(greeting);
+    alone.session.open(open);
+    await settle();
+    await alone.receive(data(1, "x"));
+    alone.wire.take();
+    alone.session.open(open);
+    await settle();
+    expect(alone.wire.take()).toEqual(["OPEN 3 ", "ACK 01"]);
+  });
+
+  test("is acknowledged at once after a quarter of the other end's replay_limit", async () => {
+    await alone.receive(greeting);
+    for (const _ of [1, 2]) alone.session.open(open);
+    await settle();
+    alone.wire.take();
+    for (const id of [1, 3]) await alone.receive(data(id, "x".repeat(10_000)));
+    expect(alone.wire.take()).toEqual(["ACK 02"]);
+  });
+
+  test("stops further data while too much is unacknowledged", async () => {
+    await alone.receive(hello([14, 30_000], [1, session], [3, token(1)], [10, 1 << 20], [4, 1 << 20]));
+    const stream = alone.session.open(open);
+    void stream.send(new Uint8Array(500_000));
+    await settle();
+    const bytes = () => alone.wire.frames.reduce((n, f) => n + f.payload.length, 0);
+    expect(bytes()).toBeGreaterThan(65_000);
+    expect(bytes()).toBeLessThan(65_536 + 16_384);
+    const before = bytes();
+    await alone.receive(encodeFrame(8, 0, Uint8Array.of(3)));
+    expect(bytes()).toBeGreaterThan(before);
+  });
+});
+
+describe("credit", () => {
+  test("is given when the application takes a message, not when it arrives", async () => {
+    await alone.receive(hello());
+    const stream = alone.session.open(open);
+    await settle();
+    alone.wire.take();
+    await alone.receive(data(1, "x".repeat(10_000)));
+    expect(alone.wire.take()).toEqual([]);
+    await stream.next();
+    await settle();
+    expect(alone.wire.take().map((f) => f.split(" ")[0])).toEqual(["WINDOW"]);
+  });
+
+  test("is given for the pieces of a message that the application waits for", async () => {
+    await alone.receive(hello());
+    const stream = alone.session.open(open);
+    const whole = stream.next();
+    await settle();
+    for (const _ of [1, 2, 3]) await alone.receive(data(1, "x".repeat(16_000), 0x20));
+    await alone.receive(data(1, "x"));
+    expect((await whole)?.bytes.length).toBe(48_001);
+    expect(stream.error).toBeUndefined();
+  });
+
+  test("of one stream does not stop another", async () => {
+    await alone.receive(hello());
+    const [one, two] = [alone.session.open(open), alone.session.open(open)];
+    void one.send(new Uint8Array(60_000));
+    void two.send(new Uint8Array(10));
+    await settle();
+    expect(alone.wire.take().some((f) => f.startsWith("DATA 3"))).toBe(true);
+  });
+});
+
+describe("sending", () => {
+  test("waits while the WebSocket has not sent what it has, and goes on by itself", async () => {
+    await alone.receive(hello());
+    alone.wire.bufferedAmount = 1 << 20;
+    const stream = alone.session.open(open);
+    let sent = false;
+    void stream.send(new Uint8Array(10)).then(() => {
+      sent = true;
+    });
+    await settle();
+    expect(sent).toBe(false);
+    alone.wire.bufferedAmount = 0;
+    await vi.advanceTimersByTimeAsync(10);
+    expect(sent).toBe(true);
+  });
+
+  test("without progress for 30 s gives the link up", async () => {
+    await alone.receive(greeting);
+    alone.wire.bufferedAmount = 1 << 20;
+    alone.session.open(open);
+    for (let s = 0; s < 6; s++) {
+      await vi.advanceTimersByTimeAsync(6000);
+      await alone.receive(encodeFrame(10, 0, new Uint8Array(8))); // the other end lives
+    }
+    expect(alone.events.at(-1)).toBe("lost unavailable: the link was lost: writing makes no progress");
+  });
+
+  test("control frames go first", async () => {
+    await alone.receive(hello([10, 1 << 20]));
+    alone.wire.bufferedAmount = 1 << 20;
+    void alone.session.open(open).send(new Uint8Array(10_000));
+    await alone.receive(encodeFrame(9, 0, new Uint8Array(8)));
+    alone.wire.take();
+    alone.wire.bufferedAmount = 0;
+    await vi.advanceTimersByTimeAsync(10);
+    expect(alone.wire.take().map((f) => f.split(" ")[0])).toEqual(["PONG", "OPEN", "DATA"]);
+  });
+});
+
+describe("silence", () => {
+  test("is asked about after the keepalive, and ends the link 10 s later", async () => {
+    await alone.receive(greeting);
+    alone.wire.take();
+    await vi.advanceTimersByTimeAsync(25_000);
+    expect(alone.wire.take()).toEqual(["PING 0000000000000000"]);
+    await alone.receive(encodeFrame(10, 0, new Uint8Array(8)));
+    await vi.advanceTimersByTimeAsync(25_000);
+    expect(alone.wire.take()).toEqual(["PING 0000000000000000"]);
+    expect(alone.events).toEqual(["ready"]);
+    await vi.advanceTimersByTimeAsync(10_000);
+    expect(alone.events.at(-1)).toBe("lost unavailable: the link was lost: no sign of life");
+  });
+
+  test("is found sooner when somebody asks", async () => {
+    await alone.receive(greeting);
+    alone.session.probe(3000);
+    await settle();
+    expect(alone.wire.take("HELLO")).toEqual(["PING 0000000000000000"]);
+    await vi.advanceTimersByTimeAsync(3000);
+    expect(alone.events.at(-1)).toMatch(/^lost/);
+  });
+});
+
+describe("a server that goes away", () => {
+  test("has seen nothing of streams beyond its last", async () => {
+    await alone.receive(hello());
+    const [one, two] = [alone.session.open(open), alone.session.open(open)];
+    const unseen: boolean[] = [];
+    two.onFail = (_, u) => unseen.push(u);
+    await settle();
+    await alone.receive(encodeFrame(11, 0, encodeFields([[2, 1]])));
+    expect(one.error).toBeUndefined();
+    expect(unseen).toEqual([true]);
+    expect(alone.events).toEqual(["ready", "goaway"]);
+    alone.session.retire();
+    expect(alone.wire.ended).toBe(false);
+    one.end();
+    await settle();
+    await alone.receive(encodeFrame(5, 1, new Uint8Array()));
+    expect(alone.wire.closed).toBe(1000);
+  });
+
+  test("with a status ends its calls with that, and its reason", async () => {
+    await alone.receive(greeting);
+    const stream = alone.session.open(open);
+    await settle();
+    const reason: Field = [1, new TextEncoder().encode("too many")];
+    await alone.receive(encodeFrame(11, 0, encodeFields([[2, 1], [4, 8], reason])));
+    alone.session.linkEnded(4008, "");
+    expect(stream.error?.message).toBe("resource_exhausted: the server goes away: too many");
+  });
+});
