@@ -29,11 +29,15 @@ $(NPM): web/package-lock.json
 
 PROTOS = $(sort $(patsubst proto/%, %, $(shell find proto -name '*.proto')))
 
-.PHONY: help demo test lint generate check fuzz chaos soak nginx crowd attack bench bench-quick bench-micro clean plugins
+.PHONY: help parley demo test lint generate check fuzz chaos soak nginx crowd attack bench bench-quick bench-micro clean plugins
 .PHONY: check-generated check-tidy check-format check-proto check-text check-web
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+parley: ## build the command parley into bin/
+	@mkdir -p bin
+	cd cmd/parley && go build -o $(CURDIR)/bin/parley .
 
 demo: plugins ## generate stubs from an example's .proto and watch them make every kind of call
 	rm -rf .out/demo

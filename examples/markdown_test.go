@@ -12,7 +12,7 @@ import (
 const root = ".."
 
 // documents are those whose code is tested.
-var documents = []string{"README.md", "docs/guide.md"}
+var documents = []string{"README.md", "docs/guide.md", "docs/cli.md", "docs/gateway.md"}
 
 // block is a fenced block of a document. Before each is a comment that says how
 // it is tested:
@@ -22,6 +22,8 @@ var documents = []string{"README.md", "docs/guide.md"}
 //	<!-- run -->                it is run there
 //	<!-- run in the background -->
 //	<!-- output -->             what was run before prints it
+//	<!-- session -->            it is run by a test of cmd/parley, which prints what is there
+//	<!-- session in the background -->
 //	<!-- shown -->              it is not run here, for a reason in TestShownCommands
 type block struct {
 	where    string // "README.md:17"

@@ -30,7 +30,7 @@ func TestEveryBlockIsTested(t *testing.T) {
 	for _, document := range documents {
 		for _, b := range blocks(t, document) {
 			switch b.how {
-			case "from", "shown":
+			case "from", "shown", "session", "session in the background":
 			case "file", "run", "run in the background", "output":
 				if document != startDocument {
 					t.Errorf("%s: only blocks of %s are run", b.where, startDocument)

@@ -24,6 +24,7 @@ func Example() {
 		log.Fatal(err)
 	}
 
+	//snippet:proxy
 	p, err := proxy.New(proxy.Config{Routes: []proxy.Route{
 		{Prefix: "acme.users", Backend: users},
 		{Backend: rest}, // everything else
@@ -34,4 +35,5 @@ func Example() {
 	srv := rpc.NewServer()
 	srv.HandleUnknown(p.Handle)
 	http.Handle("/rpc", srv)
+	//snippet:end
 }
