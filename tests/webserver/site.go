@@ -94,7 +94,7 @@ type counted struct {
 
 func (c counted) Send(msg any) error {
 	err := c.Stream.Send(msg)
-	if err == nil {
+	if err == nil && c.Call().Method.ServerStreams {
 		c.sent.Add(1)
 	}
 	return err

@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
+import { until } from "./until.js";
 
 const program = fileURLToPath(new URL("../../.out/webserver", import.meta.url));
 
@@ -34,6 +35,17 @@ export class Server {
   /** How many messages its handlers have sent in streams. */
   async sent(): Promise<number> {
     return Number(await (await fetch(`http://${this.addr}/sent`)).text());
+  }
+
+  /** Waits until that stays the same while calls are answered, and returns it. */
+  async steady(call: () => Promise<unknown>): Promise<number> {
+    let sent = 0;
+    await until("the server stops", async () => {
+      sent = await this.sent();
+      for (let i = 0; i < 5; i++) await call();
+      return sent === (await this.sent());
+    });
+    return sent;
   }
 
   /** Has it go away, and another take over. */

@@ -1,0 +1,147 @@
+import type { DescMessage, DescMethodStreaming, DescMethodUnary, MessageInitShape, MessageShape } from "@bufbuild/protobuf";
+import {
+  type ContextValues,
+  createContextValues,
+  type Interceptor,
+  type StreamResponse,
+  type Transport,
+  type UnaryResponse,
+} from "@connectrpc/connect";
+import { createMethodUrl, runStreamingCall, runUnaryCall } from "@connectrpc/connect/protocol";
+import {
+  type Call,
+  type CallOptions,
+  type Connection,
+  type ConnectionOptions,
+  createConnection,
+  onlyAnswer,
+  pump,
+} from "@parley-rpc/client";
+import { toConnectError } from "./error.js";
+
+export interface ParleyTransportOptions extends ConnectionOptions {
+  /** Where to connect to, or a connection that is there. */
+  url: string | URL | Connection;
+  /** As those of the other transports, for all kinds of call. */
+  interceptors?: Interceptor[] | undefined;
+  /** For calls that have no timeout of their own. */
+  defaultTimeoutMs?: number | undefined;
+  /** For all calls: whether they wait for a connection, in place of failing when there is none. */
+  waitForReady?: boolean | undefined;
+}
+
+/** A Transport, and the connection that it uses, to be closed when it is of no use any more. */
+export interface ParleyTransport extends Transport {
+  readonly connection: Connection;
+}
+
+/** Makes a Transport for clients of Connect. All calls share one connection, which is made when the first needs it. */
+export function createParleyTransport(options: ParleyTransportOptions): ParleyTransport {
+  const { url, interceptors = [], defaultTimeoutMs, waitForReady } = options;
+  const connection = url instanceof Object && "call" in url ? url : createConnection(url, options);
+
+  const common = <M extends DescMethodUnary | DescMethodStreaming>(
+    method: M,
+    header?: HeadersInit,
+    contextValues?: ContextValues,
+  ) => ({
+    service: method.parent,
+    method,
+    requestMethod: "POST",
+    url: createMethodUrl(connection.url, method),
+    header: new Headers(header),
+    contextValues: contextValues ?? createContextValues(),
+  });
+  const timeout = (ms = defaultTimeoutMs) => (ms !== undefined && ms > 0 ? ms : undefined);
+
+  return {
+    connection,
+
+    async unary<I extends DescMessage, O extends DescMessage>(
+      method: DescMethodUnary<I, O>,
+      signal: AbortSignal | undefined,
+      timeoutMs: number | undefined,
+      header: HeadersInit | undefined,
+      message: MessageInitShape<I>,
+      contextValues?: ContextValues,
+    ): Promise<UnaryResponse<I, O>> {
+      const ms = timeout(timeoutMs);
+      return runUnaryCall<I, O>({
+        interceptors,
+        ...given({ signal, timeoutMs: ms }),
+        req: { stream: false, ...common(method, header, contextValues), message },
+        next: async (req) => {
+          const call = connection.call(method, { signal: req.signal, timeoutMs: ms, headers: req.header, waitForReady });
+          return mapped(call, async () => {
+            void call.send(req.message as MessageInitShape<I>, true).catch(() => {}); // the answer tells
+            const answer = (await onlyAnswer(call)) as MessageShape<O>;
+            return {
+              stream: false,
+              service: method.parent,
+              method,
+              header: await call.header(),
+              message: answer,
+              trailer: call.trailer,
+            };
+          });
+        },
+      });
+    },
+
+    async stream<I extends DescMessage, O extends DescMessage>(
+      method: DescMethodStreaming<I, O>,
+      signal: AbortSignal | undefined,
+      timeoutMs: number | undefined,
+      header: HeadersInit | undefined,
+      input: AsyncIterable<MessageInitShape<I>>,
+      contextValues?: ContextValues,
+    ): Promise<StreamResponse<I, O>> {
+      const ms = timeout(timeoutMs);
+      return runStreamingCall<I, O>({
+        interceptors,
+        ...given({ signal, timeoutMs: ms }),
+        req: { stream: true, ...common(method, header, contextValues), message: input },
+        next: async (req) => {
+          const call = connection.call(method, { signal: req.signal, timeoutMs: ms, headers: req.header, waitForReady });
+          // Messages go out while the headers are waited for: a server may want some before it answers.
+          void pump(call, req.message as AsyncIterable<MessageInitShape<I>>);
+          const trailer = new Headers();
+          const answerHeader = await mapped(call, () => call.header());
+          return {
+            stream: true,
+            service: method.parent,
+            method,
+            header: answerHeader,
+            trailer,
+            message: answers<I, O>(call, trailer),
+          };
+        },
+      });
+    },
+  };
+}
+
+/** What is given of options that may not be undefined. */
+const given = (o: Pick<CallOptions, "signal" | "timeoutMs">) => o as { signal: AbortSignal; timeoutMs: number };
+
+/** The answers of a call. Behind the last one the trailers are there. */
+async function* answers<I extends DescMessage, O extends DescMessage>(
+  call: Call<DescMethodStreaming<I, O>>,
+  trailer: Headers,
+): AsyncGenerator<MessageShape<O>> {
+  for (;;) {
+    const message = await mapped(call, () => call.next());
+    if (!message) break;
+    yield message as MessageShape<O>;
+  }
+  for (const [key, value] of call.trailer) trailer.append(key, value);
+}
+
+/** Has f fail as Connect's calls do: the error knows headers and trailers. */
+async function mapped<T>(call: Call<DescMethodUnary | DescMethodStreaming>, f: () => Promise<T>): Promise<T> {
+  try {
+    return await f();
+  } catch (e) {
+    throw toConnectError(e, await call.header().catch(() => new Headers()));
+  }
+}
