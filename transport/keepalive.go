@@ -112,6 +112,17 @@ func (s *Session) ask() {
 	s.queued(err)
 }
 
+// askAgain sends another PING if a Ping waits: its own may have been lost with the last
+// link. One answer ends them all.
+func (s *Session) askAgain() {
+	s.mu.Lock()
+	waiting := len(s.pings) > 0
+	s.mu.Unlock()
+	if waiting {
+		s.ask()
+	}
+}
+
 // putPing queues a PING; mu is held, so that they go out in the order of their
 // numbers.
 func (s *Session) putPing() (opaque [frame.PingLen]byte, err error) {

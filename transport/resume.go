@@ -227,6 +227,7 @@ func (s *Session) goOn(a *attachment, first []byte) {
 	s.out.attach(a, first)
 	a.loops.Go(func() { a.write(s) })
 	s.startKeepalive(a)
+	s.askAgain()
 	if s.cfg.OnResume != nil {
 		s.cfg.OnResume(s)
 	}

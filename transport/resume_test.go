@@ -185,3 +185,15 @@ func TestNothingIsLostDoubledOrReorderedByCuts(t *testing.T) {
 		})
 	}
 }
+
+func TestPingIsAnsweredOnTheNextLinkIfItsOwnIsLost(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newMobile(t, nil)
+		for _, s := range []*transport.Session{m.dialer, <-m.made} {
+			m.cut()
+			if rtt, err := s.Ping(t.Context()); err != nil || rtt > 100*time.Millisecond {
+				t.Errorf("answered after %v, %v", rtt, err)
+			}
+		}
+	})
+}
