@@ -29,7 +29,7 @@ $(NPM): web/package-lock.json
 
 PROTOS = $(sort $(patsubst proto/%, %, $(shell find proto -name '*.proto')))
 
-.PHONY: help parley demo test lint generate check fuzz chaos soak nginx crowd attack bench bench-quick bench-micro clean plugins
+.PHONY: help parley demo test lint generate check fuzz chaos soak nginx crowd attack interop bench bench-quick bench-micro clean plugins
 .PHONY: check-generated check-tidy check-format check-proto check-text check-web
 
 help: ## print this list
@@ -87,6 +87,9 @@ crowd: ## open CONNS (5000) connections at once, with a call each: all alive aft
 
 attack: ## attack a server in many ways, with figures; fails where a client that behaves well waits over 3 times as long
 	go run ./tests/attack
+
+interop: ## run gRPC's own interoperability tests over parley, in four arrangements
+	cd tests/interop && go run .
 
 bench: ## measure parley beside its peers, at most 15 minutes; writes docs/benchmarks.md, its charts and its raw figures
 	@mkdir -p .out

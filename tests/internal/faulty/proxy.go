@@ -87,6 +87,18 @@ func (p *Proxy) happens(c *conn, k Kind) bool {
 	return true
 }
 
+// Cut ends all connections that there are at the moment, as a fault of that kind does,
+// and returns how many there were.
+func (p *Proxy) Cut() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for c := range p.conns {
+		c.close()
+	}
+	p.counts[Cut] += len(p.conns)
+	return len(p.conns)
+}
+
 // Broken is how many connections were broken so far.
 func (p *Proxy) Broken() int {
 	p.mu.Lock()

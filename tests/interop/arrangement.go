@@ -1,0 +1,174 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http/httptest"
+	"strings"
+	"sync/atomic"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/interop"
+	testgrpc "google.golang.org/grpc/interop/grpc_testing"
+	"google.golang.org/grpc/stats"
+
+	grpcparley "github.com/parley-rpc/parley/ext/grpc"
+	"github.com/parley-rpc/parley/ext/grpc/proxy"
+	"github.com/parley-rpc/parley/rpc"
+	"github.com/parley-rpc/parley/tests/internal/faulty"
+)
+
+// arrangement is a way to have clients of one world and servers of another.
+type arrangement struct {
+	name string
+	what string
+	run  func(context.Context, testCase) error
+}
+
+var arrangements = []arrangement{
+	{"grpc-grpc", "stubs of grpc on both ends", func(ctx context.Context, c testCase) error {
+		return withServer(register, func(url string) error { return withStubs(ctx, url, c) })
+	}},
+	{"parley-grpc", "calls as parley's stubs make them, to a service registered by a stub of grpc", func(ctx context.Context, c testCase) error {
+		return withServer(register, func(url string) error {
+			client := rpc.NewClient(url)
+			return errors.Join(c.native(ctx, client), client.Close())
+		})
+	}},
+	{"proxy", "stubs of grpc, through the proxy to a server of grpc-go", throughProxy},
+	{"cut", "stubs of grpc on both ends; each call loses its link once it has begun, and after its first message each way", withCuts},
+}
+
+// register serves the cases' service.
+func register(srv *rpc.Server) error {
+	testgrpc.RegisterTestServiceServer(grpcparley.NewRegistrar(srv), interop.NewTestServer())
+	return nil
+}
+
+// withServer calls use with the URL of a server on a real socket.
+func withServer(register func(*rpc.Server) error, use func(url string) error) error {
+	srv := rpc.NewServer()
+	defer srv.Close() //nolint:errcheck // the process ends
+	if err := register(srv); err != nil {
+		return err
+	}
+	web := httptest.NewServer(srv)
+	defer web.Close()
+	return use("ws" + strings.TrimPrefix(web.URL, "http"))
+}
+
+// withStubs runs a case by stubs of grpc.
+func withStubs(ctx context.Context, url string, c testCase, opts ...grpcparley.ClientOption) error {
+	client := rpc.NewClient(url)
+	c.stubs(ctx, grpcparley.NewClientConn(client, opts...))
+	return client.Close()
+}
+
+// throughProxy runs a case against a server of grpc-go behind the proxy.
+func throughProxy(ctx context.Context, c testCase) error {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	backend := grpc.NewServer()
+	testgrpc.RegisterTestServiceServer(backend, interop.NewTestServer())
+	served := make(chan error, 1)
+	go func() { served <- backend.Serve(ln) }()
+	conn, err := grpc.NewClient("passthrough:///"+ln.Addr().String(), grpc.WithTransportCredentials(insecure.NewCredentials()))
+	if err != nil {
+		return err
+	}
+	err = withServer(func(srv *rpc.Server) error {
+		p, err := proxy.New(proxy.Config{Routes: []proxy.Route{{Backend: conn}}})
+		if err == nil {
+			srv.HandleUnknown(p.Handle)
+		}
+		return err
+	}, func(url string) error { return withStubs(ctx, url, c) })
+	err = errors.Join(err, conn.Close())
+	backend.Stop()
+	return errors.Join(err, <-served)
+}
+
+// withCuts runs a case while its link is cut, again and again.
+func withCuts(ctx context.Context, c testCase) error {
+	return withServer(register, func(url string) error {
+		links, err := faulty.Listen(strings.TrimPrefix(url, "ws://"), 0, 0)
+		if err != nil {
+			return err
+		}
+		defer links.Close()
+		s := &shears{links: links}
+		lost := make(chan error, 1)
+		client := rpc.NewClient("ws://"+links.Addr(), rpc.OnGap(func(_ *rpc.Conn, err error) { lost <- err }))
+		conn, err := client.Connect(ctx)
+		if err != nil {
+			return err
+		}
+		if _, err := conn.Ping(ctx); err != nil { // once the server has greeted a connection can be resumed
+			return err
+		}
+		c.stubs(ctx, grpcparley.NewClientConn(client, grpcparley.WithStatsHandler(s)))
+		_, err = conn.Ping(ctx) // on a link that has not been cut
+		err = errors.Join(err, client.Close())
+		select {
+		case gap := <-lost:
+			return errors.Join(err, fmt.Errorf("a session was lost: %w", gap))
+		default:
+		}
+		if s.cuts.Load() == 0 {
+			return errors.Join(err, errors.New("no link was cut"))
+		}
+		return err
+	})
+}
+
+// shears cut the link of a call: when it has been opened, and when its first message of
+// each direction has passed.
+type shears struct {
+	stats.Handler // of connections, which nobody is told of
+	links         *faulty.Proxy
+	cuts          atomic.Int32
+}
+
+// snips is what has been cut for a call already.
+type snips struct{ sent, received atomic.Bool }
+
+type snipsKey struct{}
+
+func (*shears) TagRPC(ctx context.Context, _ *stats.RPCTagInfo) context.Context {
+	return context.WithValue(ctx, snipsKey{}, new(snips))
+}
+
+func (s *shears) HandleRPC(ctx context.Context, event stats.RPCStats) {
+	done := ctx.Value(snipsKey{}).(*snips)
+	switch event.(type) {
+	case *stats.OutHeader:
+	case *stats.OutPayload:
+		if done.sent.Swap(true) {
+			return
+		}
+	case *stats.InPayload:
+		if done.received.Swap(true) {
+			return
+		}
+	default:
+		return
+	}
+	s.cuts.Add(int32(s.links.Cut()))
+}
+
+// child runs one case, "arrangement/case", in this process.
+func child(ctx context.Context, which string, cases []testCase) error {
+	for _, a := range arrangements {
+		for _, c := range cases {
+			if a.name+"/"+c.name == which {
+				return a.run(ctx, c)
+			}
+		}
+	}
+	return fmt.Errorf("there is no case %q", which)
+}
