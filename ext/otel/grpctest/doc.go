@@ -1,0 +1,2 @@
+// Package grpctest has tests only: see go.mod.
+package grpctest
