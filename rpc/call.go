@@ -27,6 +27,7 @@ type Call struct {
 	headerSent bool // the callee has sent its header, or the caller its call
 	answered   bool // response has been read off the stream
 	ended      bool // the callee's trailer has been sent
+	lent       bool // a goroutine of the application has used the stream, and may be at it still
 }
 
 type callKey struct{}
@@ -84,11 +85,27 @@ func (c *Call) SendHeader() error {
 	if c.caller != nil {
 		return Errorf(CodeFailedPrecondition, "only a handler sends a header by itself")
 	}
-	header, sent := c.takeHeader()
+	header, sent := c.lendHeader()
 	if sent {
 		return nil
 	}
 	return c.failure(c.callee.st.SendHeader(c.ctx, header.append(nil)))
+}
+
+// lendHeader is takeHeader for a goroutine that may outlive the handler.
+func (c *Call) lendHeader() (header headerBlock, sent bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.lent = c.lent || !c.headerSent
+	return c.handHeader()
+}
+
+// isLent tells whether one of the application's goroutines may still use the stream.
+// None begins to once the header is sent.
+func (c *Call) isLent() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.lent
 }
 
 // failure turns an error of the stream into what a handler is told.
@@ -116,6 +133,11 @@ func (c *Call) sendHeaderIfAny() error {
 func (c *Call) takeHeader() (header headerBlock, sent bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	return c.handHeader()
+}
+
+// handHeader is takeHeader; mu is held.
+func (c *Call) handHeader() (header headerBlock, sent bool) {
 	sent, c.headerSent = c.headerSent, true
 	return headerBlock{encoding: c.encoding, metadata: c.response}, sent
 }

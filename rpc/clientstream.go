@@ -34,6 +34,7 @@ type clientStream struct {
 	finished  bool
 	status    error // of a finished call; nil is OK
 	sent      bool  // the only message of a call that takes one
+	private   bool  // the application does not get hold of the stream
 	kept      kept
 	interrupt func() // ends the making of another attempt; nil: none is made
 
@@ -44,7 +45,8 @@ type clientStream struct {
 // newClientStream prepares a call on a connection or, if there is none yet, on one
 // of the client's.
 func newClientStream(e *endpoint, conn *Conn, m *Method, opts []CallOption) (*clientStream, error) {
-	s := &clientStream{call: Call{Conn: conn, Method: m}}
+	s := clientStreams.Get().(*clientStream)
+	s.call.Conn, s.call.Method = conn, m
 	if conn != nil {
 		s.call.Peer = &conn.peer
 	}
@@ -67,6 +69,22 @@ func newClientStream(e *endpoint, conn *Conn, m *Method, opts []CallOption) (*cl
 		return nil, err
 	}
 	return s, nil
+}
+
+// clientStreams are used again when nobody has a pointer to them left (free).
+var clientStreams = sync.Pool{New: func() any { return new(clientStream) }}
+
+// keepPrivate is promised by a caller that shows the stream to nobody and calls free,
+// on the goroutine that makes the call.
+func (s *clientStream) keepPrivate() { s.private = s.cfg.idle == 0 }
+
+// free is Close for a stream that was kept private.
+func (s *clientStream) free() {
+	_ = s.Close() // never fails
+	if s.private {
+		*s = clientStream{}
+		clientStreams.Put(s)
+	}
 }
 
 // start opens the call, inside the interceptors.
@@ -370,7 +388,11 @@ func (s *clientStream) finish(status error) {
 	s.kept.drop()
 	s.mu.Unlock()
 
-	if t != nil {
+	switch {
+	case t == nil:
+	case s.private:
+		t.free()
+	default:
 		t.close()
 	}
 	if interrupt != nil {

@@ -102,10 +102,10 @@ func (c *Conn) ending() bool {
 // onStream takes a call of the other end. It runs on the reading goroutine, and so
 // does the reading of the call's header: what that costs is the connection's own
 // time, whatever the other end sends.
-func (c *Conn) onStream(st *transport.Stream) *transport.ResetError {
+func (c *Conn) onStream(st *transport.Stream, header []byte) *transport.ResetError {
 	s := &serverStream{st: st, call: Call{Conn: c, Peer: &c.peer}}
 	s.call.callee = s
-	s.refusal = s.accept(c.e)
+	s.refusal = s.accept(c.e, header)
 	if errors.Is(s.refusal, errPairs) {
 		return &transport.ResetError{Code: transport.ResetLimit, Reason: s.refusal.Error()}
 	}

@@ -95,8 +95,11 @@ func (s *Server) IdleWorkers() int {
 // Drain announces that this end serves no further calls on a connection.
 func (c *Conn) Drain() error { return c.sess.GoAway(transport.GoAway{Reason: "drain"}) }
 
-// MaxIdle is how many may.
-const MaxIdle = maxIdle
+// MaxIdle is how many may for ever, and Surplus for how long others do.
+const (
+	MaxIdle = maxIdle
+	Surplus = surplus
+)
 
 // Connections tells how many connections an endpoint has.
 func (e *endpoint) Connections() int {

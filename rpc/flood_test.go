@@ -5,6 +5,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
@@ -145,34 +147,40 @@ func TestTenThousandCallsThatAreCanceledAtOnceHarmNobody(t *testing.T) {
 	}
 }
 
-// TestIdleGoroutinesAreFew looks at what is left of a thousand handlers.
-func TestIdleGoroutinesAreFew(t *testing.T) {
-	started, goOn := make(chan struct{}, 1000), make(chan struct{})
-	p := newPair(t, nil, nil, func(srv *rpc.Server) {
-		register(srv, unary, func(_ context.Context, s rpc.Stream) error {
-			started <- struct{}{}
-			<-goOn
-			return s.Send(text("done"))
+func TestGoroutinesOfAThousandHandlersAreFewSoonAfter(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		started, goOn := make(chan struct{}, 1000), make(chan struct{})
+		p := newPair(t, nil, nil, func(srv *rpc.Server) {
+			register(srv, unary, func(_ context.Context, s rpc.Stream) error {
+				started <- struct{}{}
+				<-goOn
+				return s.Send(text("done"))
+			})
 		})
-	})
-	var calls []<-chan outcome
-	for range 1000 {
-		calls = append(calls, start(func() ([]string, error) { return talk(t.Context(), p.client, unary, []string{""}) }))
-	}
-	for range calls {
-		<-started
-	}
-	close(goOn)
-	for _, call := range calls {
-		if got := <-call; got.err != nil {
-			t.Fatal(got.err)
+		var calls []<-chan outcome
+		for range 1000 {
+			calls = append(calls, start(func() ([]string, error) { return talk(t.Context(), p.client, unary, []string{""}) }))
 		}
-	}
-	if n := p.srv.IdleWorkers(); n > rpc.MaxIdle {
-		t.Fatalf("%d goroutines wait for work", n)
-	}
-	p.srv.Close()
-	if n := p.srv.IdleWorkers(); n != 0 {
-		t.Fatalf("%d goroutines wait for work of a closed server", n)
-	}
+		for range calls {
+			<-started
+		}
+		close(goOn)
+		for _, call := range calls {
+			if got := <-call; got.err != nil {
+				t.Fatal(got.err)
+			}
+		}
+		synctest.Wait()
+		if n := p.srv.IdleWorkers(); n != 1000 {
+			t.Errorf("%d goroutines wait for more of the same", n)
+		}
+		time.Sleep(2 * rpc.Surplus)
+		if n := p.srv.IdleWorkers(); n != rpc.MaxIdle {
+			t.Errorf("%d goroutines wait for work that does not come", n)
+		}
+		p.srv.Close()
+		if n := p.srv.IdleWorkers(); n != 0 {
+			t.Errorf("%d goroutines wait for work of a closed server", n)
+		}
+	})
 }

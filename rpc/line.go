@@ -18,7 +18,8 @@ type line struct {
 	c    *Client
 	urls []string // in the order in which they are tried
 
-	shown atomic.Int32 // state, for those without mu
+	shown atomic.Int32         // state, for those without mu
+	ready atomic.Pointer[Conn] // conn, likewise
 
 	mu       sync.Mutex
 	state    State
@@ -49,6 +50,9 @@ const (
 // get returns the connection, and makes it if there is none. A call that fails fast
 // fails when the attempt under way does, and at once where the next is delayed.
 func (l *line) get(ctx context.Context, p patience) (*Conn, error) {
+	if conn := l.ready.Load(); conn != nil && conn.usable() {
+		return conn, nil
+	}
 	for {
 		l.mu.Lock()
 		conn, a, err := l.look(p)
@@ -169,6 +173,7 @@ func (l *line) connect(urls []string) (conn *Conn, err error) {
 // use has new calls made on a connection; mu is held.
 func (l *line) use(conn *Conn) {
 	l.conn, l.err = conn, nil
+	l.ready.Store(conn)
 	if conn.away {
 		l.enter(StateResuming)
 	} else {
@@ -243,6 +248,7 @@ func (l *line) drop() {
 		return
 	}
 	l.conn = nil
+	l.ready.Store(nil)
 	if time.Since(conn.since) >= mostDelay {
 		l.failures = 0
 	}

@@ -20,6 +20,8 @@ type serverStream struct {
 	taken bool   // the only message of a call that takes one
 	wild  bool   // nobody has registered the method
 
+	private bool // the application does not get hold of the stream
+
 	refusal error // why the call is not served
 	handler Handler
 
@@ -30,8 +32,8 @@ type serverStream struct {
 }
 
 // accept reads the header of the call and finds who serves it. Its errors are *Error.
-func (s *serverStream) accept(e *endpoint) error {
-	open, err := parseOpenBlock(s.st.OpenHeader())
+func (s *serverStream) accept(e *endpoint, header []byte) error {
+	open, err := parseOpenBlock(header)
 	if err != nil {
 		return blockError("header of the call", err)
 	}
@@ -72,7 +74,7 @@ func (s *serverStream) work() {
 	c := s.call.Conn
 	defer c.workDone()
 	<-c.started // a call may come with the handshake
-	defer s.st.Close()
+	defer s.leave()
 	if s.refusal != nil {
 		s.finish(s.refusal)
 		return
@@ -83,6 +85,18 @@ func (s *serverStream) work() {
 	s.st.OnAbort(func(error) { s.ctx.end() })
 	s.finish(s.run(&s.ctx, s.handler))
 }
+
+// leave ends the use of the stream.
+func (s *serverStream) leave() {
+	if s.private && !s.call.isLent() {
+		s.st.Free()
+		return
+	}
+	_ = s.st.Close() // never fails
+}
+
+// keepPrivate is promised by a handler that shows the stream to nobody.
+func (s *serverStream) keepPrivate() { s.private = len(s.call.Conn.e.handlerChain) == 0 }
 
 // run runs the handler inside the interceptors and returns the status. A panic
 // becomes CodeInternal; what it says is logged and does not leave the process.
@@ -116,7 +130,7 @@ func (s *serverStream) Call() *Call { return &s.call }
 func (s *serverStream) Recv(msg any) error {
 	b := getBuffer()
 	defer b.put()
-	m, err := s.st.Recv(s.call.ctx, b.bytes)
+	m, err := s.st.Recv(s.waiting(), b.bytes)
 	if err != nil {
 		return s.call.failure(err)
 	}
@@ -132,7 +146,7 @@ func (s *serverStream) Recv(msg any) error {
 	if m.Last {
 		return nil
 	}
-	if m, err = s.st.Recv(s.call.ctx, b.bytes); err == nil {
+	if m, err = s.st.Recv(s.waiting(), b.bytes); err == nil {
 		b.bytes = m.Bytes
 		return s.tooMany()
 	}
@@ -140,6 +154,16 @@ func (s *serverStream) Recv(msg any) error {
 		return err
 	}
 	return nil
+}
+
+// waiting is the context with which messages are waited for, and room for them. Only the
+// call's own time can end it: all else that ends a call ends its stream as well. Without a deadline
+// that spares the context that somebody could wait for.
+func (s *serverStream) waiting() context.Context {
+	if s.ctx.deadline.IsZero() {
+		return s.ctx.base
+	}
+	return &s.ctx
 }
 
 func (s *serverStream) tooMany() error {
@@ -166,7 +190,7 @@ func (s *serverStream) Send(msg any) error {
 	if err := s.call.sendHeaderIfAny(); err != nil {
 		return err
 	}
-	if err := s.st.Send(s.call.ctx, b.bytes, transport.SendOptions{Mark: mark}); err != nil {
+	if err := s.st.Send(s.waiting(), b.bytes, transport.SendOptions{Mark: mark}); err != nil {
 		return s.call.failure(err)
 	}
 	return nil
@@ -210,7 +234,7 @@ func (s *serverStream) answer(end *endBlock) (done bool, err error) {
 		return false, err
 	}
 	done = end.alias == 0 && len(end.metadata) == 0
-	if err := s.st.Send(s.call.ctx, s.held.bytes, transport.SendOptions{Mark: s.heldMark, End: done}); err != nil {
+	if err := s.st.Send(s.waiting(), s.held.bytes, transport.SendOptions{Mark: s.heldMark, End: done}); err != nil {
 		return false, s.call.failure(err)
 	}
 	return done, nil

@@ -21,6 +21,13 @@ func (t *try) close() {
 	t.conn.workDone()
 }
 
+// free is close where nobody else uses the attempt.
+func (t *try) free() {
+	t.st.Free()
+	t.st = nil // it may be another call's by now
+	t.conn.workDone()
+}
+
 // unseen tells whether the attempt, which has failed, surely did not reach the
 // other end's application.
 func (t *try) unseen() bool {

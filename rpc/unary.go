@@ -9,6 +9,9 @@ import (
 // UnaryHandler makes a Handler of a method with one message each way.
 func UnaryHandler[Req, Res any](f func(context.Context, *Req) (*Res, error)) Handler {
 	return func(ctx context.Context, s Stream) error {
+		if own, ok := s.(*serverStream); ok {
+			own.keepPrivate()
+		}
 		req, err := recvOnly[Req](s)
 		if err != nil {
 			return err
@@ -24,7 +27,12 @@ func CallUnary[Req, Res any](ctx context.Context, c Caller, m *Method, req *Req,
 	if err != nil {
 		return nil, err
 	}
-	defer s.Close()
+	if own, ok := s.(*clientStream); ok {
+		own.keepPrivate()
+		defer own.free()
+	} else {
+		defer s.Close()
+	}
 	if err := s.Send(req); err != nil && !errors.Is(err, ErrFinished) {
 		return nil, err
 	}

@@ -1,13 +1,19 @@
 package rpc
 
-import "sync"
+import (
+	"sync"
+	"time"
+)
 
 // workers runs handlers, each on a goroutine of its own. The goroutines are used
 // again, with the stacks that they have grown: with 64 small calls in flight that
 // saves a sixth of the CPU time (docs/design/rpc.md).
 type workers struct {
 	mu     sync.Mutex
-	idle   []chan job // newest last, so that few stay warm
+	idle   []chan job  // newest last, so that few stay warm
+	fewest int         // that were idle at once since surplus was looked for
+	look   *time.Timer // for surplus; nil: there has been none
+	timed  bool        // look runs
 	closed bool
 }
 
@@ -19,8 +25,11 @@ type function func()
 
 func (f function) work() { f() }
 
-// maxIdle is how many goroutines wait for work at the most.
-const maxIdle = 128
+const (
+	maxIdle  = 128         // goroutines that wait for work however long
+	mostIdle = 4096        // that wait at the most
+	surplus  = time.Second // for how long those beyond maxIdle wait that are not needed
+)
 
 // run has j done on a goroutine of its own and does not wait for it.
 func (w *workers) run(j job) {
@@ -28,6 +37,7 @@ func (w *workers) run(j job) {
 	if n := len(w.idle); n > 0 {
 		next := w.idle[n-1]
 		w.idle = w.idle[:n-1]
+		w.fewest = min(w.fewest, n-1)
 		w.mu.Unlock()
 		next <- j
 		return
@@ -58,11 +68,45 @@ func (w *workers) work(j job) {
 func (w *workers) offer(next chan job) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.closed || len(w.idle) >= maxIdle {
+	if w.closed || len(w.idle) >= mostIdle {
 		return false
 	}
 	w.idle = append(w.idle, next)
+	if len(w.idle) > maxIdle && !w.timed {
+		w.watchSurplus()
+	}
 	return true
+}
+
+// watchSurplus has surplus looked for after a while; mu is held.
+func (w *workers) watchSurplus() {
+	w.timed, w.fewest = true, len(w.idle)
+	if w.look == nil {
+		w.look = time.AfterFunc(surplus, w.endSurplus)
+		return
+	}
+	w.look.Reset(surplus)
+}
+
+// endSurplus ends goroutines beyond maxIdle that were not needed since surplus was
+// looked for.
+func (w *workers) endSurplus() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.timed = false
+	n := min(w.fewest, len(w.idle)-maxIdle)
+	if w.closed || n < 0 {
+		return
+	}
+	for _, next := range w.idle[:n] {
+		close(next)
+	}
+	kept := copy(w.idle, w.idle[n:])
+	clear(w.idle[kept:])
+	w.idle = w.idle[:kept]
+	if kept > maxIdle {
+		w.watchSurplus()
+	}
 }
 
 // close ends the idle goroutines, and the others when they have done their work.
@@ -74,4 +118,7 @@ func (w *workers) close() {
 		close(next)
 	}
 	w.idle = nil
+	if w.look != nil {
+		w.look.Stop()
+	}
 }

@@ -188,9 +188,9 @@ func (s *Session) deliverStreams(in *arrival) error {
 			s.deliver(st)
 			continue
 		}
-		no := s.cfg.OnStream(st)
+		header := st.header
 		st.header = nil
-		if no != nil {
+		if no := s.cfg.OnStream(st, header); no != nil {
 			st.Reset(no.Code, no.Reason)
 			_ = st.Close()
 			if err := s.inVain(); err != nil {

@@ -22,7 +22,7 @@ func sessions(b *testing.B, serve func(*transport.Stream)) (d *transport.Session
 	if err != nil {
 		b.Fatal(err)
 	}
-	a, err := transport.NewSession(al, transport.Acceptor, transport.Config{OnStream: func(st *transport.Stream) *transport.ResetError {
+	a, err := transport.NewSession(al, transport.Acceptor, transport.Config{OnStream: func(st *transport.Stream, _ []byte) *transport.ResetError {
 		go serve(st)
 		return nil
 	}})

@@ -93,10 +93,11 @@ type Config struct {
 	// Agent tells the peer which software this is. Default "parley-go".
 	Agent string
 	// OnStream, if set, is given each stream that the peer opens, in place of
-	// Accept. It runs on the reading goroutine: it must not block, nor close
-	// the session. A stream that it returns an error for is reset with that, and
-	// counts as opened in vain.
-	OnStream func(*Stream) *ResetError
+	// Accept, with the header that it was opened with, which is valid until
+	// OnStream returns. It runs on the reading goroutine: it must not block, nor
+	// close the session. A stream that it returns an error for is reset with that,
+	// and counts as opened in vain.
+	OnStream func(st *Stream, header []byte) *ResetError
 	// OnEnd, if set, is called once when the session has ended, with the reason.
 	// It must not block, nor close the session.
 	OnEnd func(err error)

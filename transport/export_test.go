@@ -40,3 +40,10 @@ func (s *Session) Residue() (left []string) {
 	}
 	return left
 }
+
+// Spares tells how many streams are kept to be used again.
+func (s *Session) Spares() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.spares.own) + len(s.spares.peer)
+}

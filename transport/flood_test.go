@@ -56,7 +56,7 @@ func TestStreamsOpenedAndResetAtOnceAreForgottenByAnApplicationThatCloses(t *tes
 	synctest.Test(t, func(t *testing.T) { // S16
 		accepted := 0
 		cfg := smallest
-		cfg.OnStream = func(st *transport.Stream) *transport.ResetError {
+		cfg.OnStream = func(st *transport.Stream, _ []byte) *transport.ResetError {
 			accepted++
 			st.OnAbort(func(error) { st.Close() })
 			return nil
@@ -111,8 +111,8 @@ func TestOnStreamIsSparedStreamsThatAreResetAsTheyArrive(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) { // S16
 		var seen []string
 		cfg := smallest
-		cfg.OnStream = func(st *transport.Stream) *transport.ResetError {
-			seen = append(seen, string(st.OpenHeader()))
+		cfg.OnStream = func(st *transport.Stream, header []byte) *transport.ResetError {
+			seen = append(seen, string(header))
 			st.Close()
 			return nil
 		}
@@ -155,7 +155,7 @@ func TestStreamsThatTheApplicationRefusesAreResetAndCountAsOpenedInVain(t *testi
 	synctest.Test(t, func(t *testing.T) {
 		cfg := smallest
 		cfg.MaxResets = 100
-		cfg.OnStream = func(*transport.Stream) *transport.ResetError {
+		cfg.OnStream = func(*transport.Stream, []byte) *transport.ResetError {
 			return &transport.ResetError{Code: transport.ResetLimit, Reason: "too much"}
 		}
 		s, p := meet(t, transport.Acceptor, cfg, frame.Hello{})
@@ -185,7 +185,7 @@ func TestStreamsThatTheApplicationRefusesAreResetAndCountAsOpenedInVain(t *testi
 func TestPeerThatProvokesResetsAndDoesNotReadThemIsCutOff(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) { // S8, again and again
 		cfg := smallest
-		cfg.OnStream = func(st *transport.Stream) *transport.ResetError {
+		cfg.OnStream = func(st *transport.Stream, _ []byte) *transport.ResetError {
 			st.Close()
 			return nil
 		}

@@ -87,11 +87,17 @@ func (s *Session) keepAlive(a *attachment, w *watch) {
 	}
 }
 
+// lookAtReads looks whether something has come. Where it is quiet the session gives
+// back memory that it only keeps in case of need.
 func (s *Session) lookAtReads(w *watch) {
 	w.quiet++
 	if n := s.arrivals.Load(); n != w.arrivals {
 		w.arrivals, w.quiet, w.asked = n, 0, time.Time{}
+		return
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.spares = spares{}
 }
 
 func (s *Session) lookAtWrites(w *watch, now time.Time) {

@@ -116,7 +116,6 @@ func (s *Session) openStream(w *waiter, header []byte) (*Stream, *waiter, error)
 		return nil, nil, err
 	}
 	st := s.newStream(s.nextID)
-	st.opener = true
 	st.opened, st.send.pos = pos, pos
 	s.nextID += 2
 	return st, nil, nil

@@ -41,7 +41,7 @@ func TestPeerThatResetsTooManyStreamsIsCutOff(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) { // S16
 		cfg := smallest
 		cfg.MaxResets = 100
-		cfg.OnStream = func(st *transport.Stream) *transport.ResetError {
+		cfg.OnStream = func(st *transport.Stream, _ []byte) *transport.ResetError {
 			st.OnAbort(func(error) { st.Close() })
 			return nil
 		}
@@ -70,7 +70,7 @@ func TestPeerThatResetsManyStreamsIsReadMoreSlowly(t *testing.T) {
 		cfg := smallest
 		cfg.MaxResets = 100
 		var read atomic.Int64
-		cfg.OnStream = func(st *transport.Stream) *transport.ResetError {
+		cfg.OnStream = func(st *transport.Stream, _ []byte) *transport.ResetError {
 			read.Add(1)
 			return &transport.ResetError{Code: transport.ResetLimit}
 		}
@@ -110,7 +110,7 @@ func TestResetsAfterTheEndAreNoFlood(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) { // S16
 		cfg := smallest
 		cfg.MaxResets = 100
-		cfg.OnStream = func(st *transport.Stream) *transport.ResetError {
+		cfg.OnStream = func(st *transport.Stream, _ []byte) *transport.ResetError {
 			go func() {
 				mustCloseSend(t, st, "done")
 				_, _ = st.Recv(t.Context(), nil)

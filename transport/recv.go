@@ -73,18 +73,29 @@ func (st *Stream) Recv(ctx context.Context, buf []byte) (Message, error) {
 		}
 		r.mu.Unlock()
 		st.announce(limit)
-		var err error
-		select {
-		case <-r.notify:
-		case <-ctx.Done():
-			err = ctx.Err()
-		}
+		err := awaitOr(ctx, r.notify)
 		r.mu.Lock()
 		r.direct = false
 		if err != nil && !r.whole {
 			r.abandon()
 			return Message{}, err
 		}
+	}
+}
+
+// awaitOr waits for notify, or until ctx ends. Waiting for one channel costs half of
+// what waiting for two does.
+func awaitOr(ctx context.Context, notify <-chan struct{}) error {
+	end := ctx.Done()
+	if end == nil {
+		<-notify
+		return nil
+	}
+	select {
+	case <-notify:
+		return nil
+	case <-end:
+		return ctx.Err()
 	}
 }
 
@@ -194,7 +205,7 @@ func (st *Stream) deliver(flags frame.Flags, piece []byte) error {
 	r.mu.Unlock()
 	st.announce(limit)
 	if end {
-		st.ended(1)
+		st.peerEnded()
 	}
 	return nil
 }
@@ -235,7 +246,7 @@ func (st *Stream) takeEnd(trailer []byte) error {
 	}
 	r.end(bytes.Clone(trailer))
 	r.mu.Unlock()
-	st.ended(1)
+	st.peerEnded()
 	return nil
 }
 

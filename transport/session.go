@@ -45,6 +45,7 @@ type Session struct {
 	spare     []byte      // at an acceptor: the token before, until the dialer is known to have the next
 	attempts  uint64      // of the dialer to resume
 	streams   map[uint64]*Stream
+	spares    spares
 	nextID    uint64        // of the next stream that this end opens
 	lastPeer  uint64        // the highest id that the peer has opened
 	opened    int           // streams that this end has opened and that go on, or may open
@@ -108,7 +109,8 @@ func firstID(side Side) uint64 {
 
 // newStream makes a stream and enters it into the table; mu is held.
 func (s *Session) newStream(id uint64) *Stream {
-	st := &Stream{s: s, id: id}
+	st := s.spares.take(id%2 == s.nextID%2)
+	st.s, st.id, st.opener = s, id, id%2 == s.nextID%2
 	st.send.window.limit = s.settings().InitialWindow
 	st.recv.window = newRecvWindow(uint64(s.cfg.InitialWindow))
 	st.open.Store(2)
@@ -325,22 +327,25 @@ func (s *Session) closeEnded(a *attachment) {
 }
 
 // forget takes a stream out of the table that has ended in both directions.
-func (s *Session) forget(st *Stream) {
+func (s *Session) forget(st *Stream, byPeer bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.streams, st.id)
 	s.noteIdle()
-	if !st.opener {
+	if st.opener {
+		s.opened--
+		s.grantSlots()
+	} else {
 		s.accepted--
-		return
 	}
-	s.opened--
-	s.grantSlots()
+	st.forgotten, st.endedByPeer = true, byPeer
+	s.recycle(st)
 }
 
-func (s *Session) releaseInbound() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.inUse--
-	s.noteIdle()
+// leftInbound books that a stream of the peer is not used here any more; mu is held.
+func (s *Session) leftInbound(st *Stream) {
+	if !st.opener {
+		s.inUse--
+		s.noteIdle()
+	}
 }

@@ -111,7 +111,7 @@ func TestOpenerWithinTheLimitIsNeverRefused(t *testing.T) {
 	}
 	for how, handle := range handlers {
 		t.Run(how, func(t *testing.T) {
-			d, a := pair(t, transport.Config{}, transport.Config{MaxStreams: 16, OnStream: func(st *transport.Stream) *transport.ResetError {
+			d, a := pair(t, transport.Config{}, transport.Config{MaxStreams: 16, OnStream: func(st *transport.Stream, _ []byte) *transport.ResetError {
 				go func() {
 					handle(st)
 					st.Close()

@@ -31,6 +31,11 @@ type Stream struct {
 	onAbort func(cause error) // called once, when cause is set
 	unsent  bool              // the session has ended before OPEN was sent
 	closed  bool              // Close was called
+
+	// Guarded by the session's mu.
+	freed       bool // Free was called
+	forgotten   bool // the stream is out of the table
+	endedByPeer bool // because of the last frame of the peer
 }
 
 // ID returns the stream's id: odd if the dialer opened it, even otherwise.
@@ -40,7 +45,7 @@ func (st *Stream) ID() uint64 { return st.id }
 func (st *Stream) Session() *Session { return st.s }
 
 // OpenHeader returns, at the end that accepted the stream, the header that it was
-// opened with. For OnStream it is valid until that returns, and nil afterwards.
+// opened with. It is nil for those that OnStream was given.
 func (st *Stream) OpenHeader() []byte { return st.header }
 
 // Reset abandons both directions: what the peer has not read may never arrive.
@@ -54,10 +59,20 @@ func (st *Stream) Reset(code ResetCode, reason string) {
 // that has not ended in both directions is reset with ResetCancel. What was sent
 // still arrives if this end has ended its direction before; otherwise it may not.
 func (st *Stream) Close() error {
+	if st.leave() && !st.opener {
+		st.s.mu.Lock()
+		defer st.s.mu.Unlock()
+		st.s.leftInbound(st)
+	}
+	return nil
+}
+
+// leave is what Close does first. It tells whether it is the first time.
+func (st *Stream) leave() bool {
 	st.mu.Lock()
 	if st.closed {
 		st.mu.Unlock()
-		return nil
+		return false
 	}
 	st.closed = true
 	st.onAbort = nil
@@ -67,10 +82,7 @@ func (st *Stream) Close() error {
 		st.abort(ErrStreamClosed, tellPeer)
 	}
 	st.recv.release(&st.s.budget)
-	if !st.opener {
-		st.s.releaseInbound()
-	}
-	return nil
+	return true
 }
 
 // OnAbort has f called once if the stream is abandoned before both directions
@@ -150,7 +162,15 @@ func (st *Stream) sayReset(code ResetCode, reason string) {
 // ended books that so many directions have ended.
 func (st *Stream) ended(n int32) {
 	if n > 0 && st.open.Add(-n) == 0 {
-		st.s.forget(st)
+		st.s.forget(st, false)
+	}
+}
+
+// peerEnded books that the peer has ended its direction. It is the last that the
+// reading goroutine does with the stream, if nothing more is to come.
+func (st *Stream) peerEnded() {
+	if st.open.Add(-1) == 0 {
+		st.s.forget(st, true)
 	}
 }
 

@@ -1,0 +1,89 @@
+package transport
+
+// spares are streams of a session whose use has ended, with the channels that they
+// have made. They are used again for others: of the memory that a small call costs
+// they are the largest part (docs/design/speed.md).
+//
+// Streams of this end and of the peer are kept apart, as only then nobody has a
+// pointer left to one that is used again:
+//   - A stream of the peer is forgotten when both directions have ended, at which end
+//     whatever goroutine. The reading goroutine may still look at it then. But it is
+//     the reading goroutine that uses it again, when the peer opens the next.
+//   - A stream of this end is used again only if it was the reading goroutine that has
+//     forgotten it, as the last that it did with it.
+//
+// Those who go over all streams of a session are the reading goroutine, or end the
+// session, which has no more streams then.
+type spares struct {
+	own, peer []*Stream
+}
+
+// maxSpares is how many streams of either end wait to be used again.
+const maxSpares = 512
+
+// put keeps a stream that nobody uses any more.
+func (p *spares) put(st *Stream) {
+	list := p.of(st.opener)
+	if len(*list) < maxSpares {
+		*list = append(*list, st)
+	}
+}
+
+// take returns a stream to be used again, or a new one.
+func (p *spares) take(opener bool) *Stream {
+	list := p.of(opener)
+	last := len(*list) - 1
+	if last < 0 {
+		return new(Stream)
+	}
+	st := (*list)[last]
+	(*list)[last] = nil
+	*list = (*list)[:last]
+	st.renew()
+	return st
+}
+
+func (p *spares) of(opener bool) *[]*Stream {
+	if opener {
+		return &p.own
+	}
+	return &p.peer
+}
+
+// renew makes the stream what it was when it was new, but for its channels.
+func (st *Stream) renew() {
+	woken, credited := st.recv.notify, st.send.notify
+	drain(woken)
+	drain(credited)
+	*st = Stream{}
+	st.recv.notify, st.send.notify = woken, credited
+}
+
+// drain takes a wake-up out of a channel that came too late for anybody.
+func drain(notify chan struct{}) {
+	select {
+	case <-notify:
+	default:
+	}
+}
+
+// Free is Close for those who promise that nobody uses the stream any more, nor
+// calls a method of it: its memory may be that of another stream at once.
+func (st *Stream) Free() {
+	if !st.leave() {
+		return
+	}
+	s := st.s
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.leftInbound(st)
+	st.freed = true
+	s.recycle(st)
+}
+
+// recycle keeps a stream to be used again, as soon as that can be; mu is held.
+func (s *Session) recycle(st *Stream) {
+	if st.freed && st.forgotten && (!st.opener || st.endedByPeer) {
+		s.spares.put(st)
+	}
+}
