@@ -1,0 +1,76 @@
+package rpc_test
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"testing"
+	"time"
+
+	pingv1 "github.com/parley-rpc/parley/gen/parley/ping/v1"
+	"github.com/parley-rpc/parley/gen/parley/ping/v1/pingv1parley"
+	"github.com/parley-rpc/parley/rpc"
+)
+
+// straggler is a service whose handlers leave goroutines behind that go on using
+// their call.
+type straggler struct {
+	pinger
+	left sync.WaitGroup
+}
+
+func (p *straggler) Ping(ctx context.Context, req *pingv1.PingRequest) (*pingv1.PingResponse, error) {
+	call := rpc.FromContext(ctx)
+	if err := call.SetHeader("of", req.GetText()); err != nil {
+		return nil, err
+	}
+	p.left.Go(func() {
+		_ = call.SendHeader() // in time, too late, or while the call ends
+		_ = call.SetTrailer("of", req.GetText())
+		<-ctx.Done()
+	})
+	return p.pinger.Ping(ctx, req)
+}
+
+// TestCallsAtOnceGetTheirOwnAnswers has calls end in several ways at once, whose
+// memory is used again for others.
+func TestCallsAtOnceGetTheirOwnAnswers(t *testing.T) {
+	var service straggler
+	p := newPair(t, nil, nil, func(srv *rpc.Server) { pingv1parley.RegisterPingServiceServer(srv, &service) })
+	ping := pingv1parley.NewPingServiceClient(p.client)
+	var calls sync.WaitGroup
+	for worker := range 8 {
+		calls.Go(func() {
+			random := rand.New(rand.NewPCG(0, uint64(worker)))
+			for i := range 300 {
+				patience := time.Minute
+				if random.IntN(2) == 0 {
+					patience = time.Duration(random.IntN(2000)) * time.Microsecond
+				}
+				if err := ownAnswer(ping, fmt.Sprint(worker, i), patience); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	calls.Wait()
+	service.left.Wait()
+}
+
+// ownAnswer makes a call, which it may leave.
+func ownAnswer(ping pingv1parley.PingServiceClient, say string, patience time.Duration) error {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	var header rpc.Metadata
+	res, err := ping.Ping(ctx, &pingv1.PingRequest{Text: say}, rpc.ReadHeader(&header))
+	switch {
+	case err != nil && ctx.Err() != nil:
+		return nil
+	case err != nil:
+		return err
+	case res.GetText() != say || header.Get("of") != say:
+		return fmt.Errorf("%s was answered by %s with the header of %s", say, res.GetText(), header.Get("of"))
+	}
+	return nil
+}
