@@ -94,7 +94,7 @@
 // its call with CodeResourceExhausted; a peer that does not read holds up only what is sent to it.
 // Handlers at once are at most twice Config.MaxStreams a connection.
 //
-// A connection has two goroutines, and each handler has one. Those that have served a handler
+// A connection has a goroutine, another while it writes, and each handler has one. Those that have served a handler
 // wait for the next: as many as were needed within the last second or two, or 128; Close ends them. A call has none at the caller's end. Close of a
 // Server or Client ends its connections and waits for their goroutines, but not for handlers, whose
 // contexts it cancels.

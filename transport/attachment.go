@@ -30,7 +30,11 @@ type attachment struct {
 	effort  int        // that frames have cost since others had their turn
 	few     [4]*Stream // memory for those that arrive together, mostly
 
-	loops sync.WaitGroup
+	spawn   func(func()) // Config.Go
+	writer  func()       // writes as long as there is something to write
+	writing bool         // it is at that, or done for good; guarded by the outbox's mu
+
+	loops sync.WaitGroup // the reading goroutine and, until it is done for good, the writer
 }
 
 // read is the reading goroutine. It never waits for an application.
@@ -47,21 +51,45 @@ func (a *attachment) read() {
 	}
 }
 
-// write is the writing goroutine.
-func (a *attachment) write(s *Session) {
+// beginWriting gives s a writer on the link, which begins with a frame of its own.
+func (a *attachment) beginWriting(s *Session, first []byte) {
+	a.loops.Add(1)
+	a.spawn = s.cfg.Go
+	a.writer = func() {
+		if a.write(s) {
+			s.closeEnded(a)
+			a.loops.Done()
+		}
+	}
+	s.out.attach(a, first)
+}
+
+// startWriter lets the writer have a goroutine until there is nothing to write.
+func (a *attachment) startWriter() {
+	if a.spawn == nil {
+		go a.writer()
+		return
+	}
+	a.spawn(a.writer)
+}
+
+// write writes what is queued. It tells whether there is nothing left to do for good.
+func (a *attachment) write(s *Session) (done bool) {
 	for {
 		parts, err := s.out.take(a)
 		if err != nil {
-			break
+			return true
+		}
+		if parts == nil {
+			return false
 		}
 		err = a.link.WriteMessage(parts)
 		s.out.written()
 		if err != nil {
 			s.linkFailed(a, linkError(err))
-			break
+			return true
 		}
 	}
-	s.closeEnded(a)
 }
 
 // linkError turns an error of reading or writing into the reason why the session

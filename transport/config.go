@@ -98,6 +98,10 @@ type Config struct {
 	// close the session. A stream that it returns an error for is reset with that,
 	// and counts as opened in vain.
 	OnStream func(st *Stream, header []byte) *ResetError
+	// Go, if set, runs f on a goroutine of its own, as the go statement does: one that
+	// has run the like before has the stack for it. A session writes on it whenever
+	// it has something to write. Go must not block.
+	Go func(f func())
 	// OnEnd, if set, is called once when the session has ended, with the reason.
 	// It must not block, nor close the session.
 	OnEnd func(err error)

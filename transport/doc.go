@@ -36,8 +36,8 @@
 //
 // # Goroutines
 //
-// A session runs two: one reads the link, one writes to it. They end with the session,
-// and Close waits for them. The reading one never waits for an application or for the
+// A session has one that reads the link, and one that writes to it while there is
+// something to write (Config.Go). They end with the session, and Close waits for them. The reading one never waits for an application or for the
 // writing one. OnStream, OnEnd and what OnAbort was given may run on it. A timer looks after
 // HELLO and the keepalive.
 //
@@ -48,6 +48,7 @@
 //	Session.mu -> sendHalf.mu
 //	Session.mu -> outbox.mu
 //	Session.acking -> outbox.mu
+//	outbox.mu -> what Config.Go takes
 //
 // recvHalf.mu and Stream.mu are taken alone. None is held while calling an application or
 // the link, or while waiting.

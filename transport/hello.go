@@ -71,8 +71,7 @@ func (s *Session) begin(a *attachment, hello *frame.Hello, answer frame.Answer) 
 		if window > 0 {
 			s.cfg.Sessions.add(s) // ahead of HELLO: the dialer may be back as soon as it has read that
 		}
-		s.out.attach(a, s.hello(answer))
-		a.loops.Go(func() { a.write(s) })
+		a.beginWriting(s, s.hello(answer))
 	}
 	close(s.greeted)
 	s.startKeepalive(a)

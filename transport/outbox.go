@@ -21,7 +21,6 @@ type outbox struct {
 	replayLimit int // bytes that may be kept to be sent again
 
 	mu     sync.Mutex
-	ready  sync.Cond   // a writer waits for frames, or to be sent away
 	writer *attachment // whose writer may take; nil while there is no link, or before HELLO
 
 	passing  chunkQueue // urgent frames that are not sequenced: they mean something on this link only
@@ -50,7 +49,7 @@ type outbox struct {
 }
 
 func newOutbox(cfg *Config, side Side) *outbox {
-	o := &outbox{
+	return &outbox{
 		limit: cfg.WriteQueue,
 		// Every urgent frame answers something that the peer has done or belongs
 		// to a stream: a bound that is generous for both.
@@ -58,8 +57,6 @@ func newOutbox(cfg *Config, side Side) *outbox {
 		replayLimit: cfg.ReplayLimit,
 		keeps:       cfg.resumes(side),
 	}
-	o.ready.L = &o.mu
-	return o
 }
 
 // put queues a frame of a stream and returns the position behind it. If there is
@@ -130,7 +127,7 @@ func (o *outbox) appended(c *chunk, n int) (pos uint64) {
 	c.frames++
 	o.queued += n
 	o.enqueued += uint64(n)
-	o.ready.Signal()
+	o.wake()
 	return o.enqueued
 }
 
@@ -168,7 +165,7 @@ func (o *outbox) urge(q *chunkQueue, f []byte) {
 	c.buf = append(c.buf, f...)
 	c.frames++
 	o.alarmed += len(f)
-	o.ready.Signal()
+	o.wake()
 }
 
 // putPong answers a PING. Of several that wait, only the newest is answered.
@@ -176,7 +173,7 @@ func (o *outbox) putPong(opaque [frame.PingLen]byte) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.pong, o.hasPong = opaque, true
-	o.ready.Signal()
+	o.wake()
 }
 
 // attach has a writer begin, with a frame of its own ahead of everything.
@@ -188,7 +185,7 @@ func (o *outbox) attach(a *attachment, first []byte) {
 	o.urge(&o.passing, first) // also if the session is ending: what is queued may follow
 	o.passing.chunks = append(o.passing.chunks, waiting...)
 	o.writer = a
-	o.ready.Broadcast()
+	o.wake()
 }
 
 // detach has a's writer take nothing more: its link is lost.
@@ -196,8 +193,17 @@ func (o *outbox) detach(a *attachment) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.writer == a {
+		o.wake() // to be sent away
 		o.writer = nil
-		o.ready.Broadcast()
+	}
+}
+
+// wake has the writer see to it that there is something to take, or that it is sent
+// away; mu is held. It has a goroutine only while it does.
+func (o *outbox) wake() {
+	if o.writer != nil && !o.writer.writing {
+		o.writer.writing = true
+		o.writer.startWriter()
 	}
 }
 
@@ -261,13 +267,15 @@ func (o *outbox) empty() bool {
 	return o.enqueued == o.taken && o.alarmed == 0 && !o.hasPong && len(o.again) == 0
 }
 
-// take waits for frames and returns the parts of the next batch of them, which
-// stay valid until written is called. It returns an error when there is nothing
-// left to do for a.
+// take returns the parts of the next batch of frames, which stay valid until written is
+// called. It returns none when there is nothing to take for now: then wake starts the
+// writer again. It returns an error when there is nothing left to do for a.
 func (o *outbox) take(a *attachment) ([][]byte, error) {
 	o.mu.Lock()
-	for o.writer == a && o.empty() && o.err == nil {
-		o.ready.Wait()
+	if o.writer == a && o.empty() && o.err == nil {
+		a.writing = false
+		o.mu.Unlock()
+		return nil, nil
 	}
 	o.mu.Unlock()
 	// Whoever is ready to add to the batch does so now: with many callers this
@@ -362,7 +370,7 @@ func (o *outbox) close(err error) {
 		o.draining = true
 	}
 	o.waiting.dismiss()
-	o.ready.Broadcast()
+	o.wake()
 }
 
 // discard drops what is queued: nothing more is written. What is being written
@@ -378,5 +386,5 @@ func (o *outbox) discard() {
 	o.passing.clear()
 	o.queued, o.alarmed, o.hasPong = 0, 0, false
 	o.taken = o.enqueued
-	o.ready.Broadcast()
+	o.wake()
 }

@@ -224,8 +224,7 @@ func (s *Session) goOn(a *attachment, first []byte) {
 	for _, st := range streams {
 		st.announce(st.recv.announced())
 	}
-	s.out.attach(a, first)
-	a.loops.Go(func() { a.write(s) })
+	a.beginWriting(s, first)
 	s.startKeepalive(a)
 	s.askAgain()
 	if s.cfg.OnResume != nil {

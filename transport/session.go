@@ -93,8 +93,7 @@ func NewSession(link Link, side Side, cfg Config) (*Session, error) {
 	s.timer = time.AfterFunc(cfg.HelloTimeout, s.helloMissing)
 	s.mu.Unlock()
 	if side == Dialer {
-		s.out.attach(a, s.hello(frame.NoAnswer))
-		a.loops.Go(func() { a.write(s) })
+		a.beginWriting(s, s.hello(frame.NoAnswer))
 	}
 	a.loops.Go(a.read)
 	return s, nil

@@ -7,7 +7,7 @@ import "sync"
 const (
 	// readBufferSize is what an idle connection keeps. It holds the head of a
 	// message; what is larger is read past it into the caller's buffer.
-	readBufferSize = 1 << 10
+	readBufferSize = 512
 
 	// writeBufferSize holds a batch of a session, 64 KiB, with urgent frames
 	// before it, so that it is one frame and one write.

@@ -84,6 +84,7 @@ func (c *Conn) NextReader() (io.Reader, error) {
 	if c.in.closed.Load() {
 		return nil, c.readFailed(errClosed)
 	}
+	c.in.await()
 	kind, r, err := c.ws.NextReader()
 	if err != nil {
 		return nil, c.readFailed(err)

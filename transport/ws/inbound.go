@@ -16,7 +16,9 @@ type inbound struct {
 	conn   net.Conn
 	closed atomic.Bool // set by Close: gorilla reads nothing any more
 
-	mu     sync.Mutex // held while reading conn
+	readable readable // where waiting for the peer costs less memory than reading does
+
+	mu     sync.Mutex // held while reading conn, or waiting for something to read
 	budget int64      // bytes that may still be read, or unlimited
 }
 

@@ -100,7 +100,6 @@ func (u *Upgrader) upgrade(w http.ResponseWriter, r *http.Request, subprotocol s
 	}
 	up := websocket.Upgrader{
 		HandshakeTimeout: timeout,
-		ReadBufferSize:   readBufferSize,
 		WriteBufferSize:  writeBufferSize,
 		WriteBufferPool:  &writeBuffers,
 		CheckOrigin:      func(*http.Request) bool { return true }, // checked
@@ -202,7 +201,13 @@ func (h *hijacker) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	}
 	h.conn.in.conn = conn
 	h.conn.in.budget = unlimited
-	return h.conn.in.wrap(), rw, nil
+	wrapped := h.conn.in.wrap()
+	if rw.Reader.Buffered() == 0 { // else gorilla refuses what came too early
+		// gorilla reads through this one, as it is told no other size.
+		rw.Reader = bufio.NewReaderSize(wrapped, readBufferSize)
+		h.conn.in.watch(rw.Reader)
+	}
+	return wrapped, rw, nil
 }
 
 // isKey tells whether s is 16 bytes in base64.
