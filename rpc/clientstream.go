@@ -21,6 +21,7 @@ type clientStream struct {
 	cfg    callConfig
 	coder  coder
 	ctx    context.Context
+	in     arriving
 
 	release  func() // frees what bounds the call in time
 	onFinish func() // called once, when the call has its status
@@ -263,34 +264,31 @@ func (s *clientStream) Recv(msg any) error {
 
 // recv receives a message. It tells whether to go on with another attempt.
 func (s *clientStream) recv(t *try, msg any) (again bool, err error) {
-	b := getBuffer()
-	defer b.put()
-	m, err := t.st.Recv(s.ctx, b.bytes)
+	m, err := s.in.recv(s.ctx, t.st)
 	if err != nil {
 		return s.recvEnd(t, err)
 	}
-	b.bytes = m.Bytes
 	s.move()
-	if err := s.beforeMessage(t, m); err != nil {
-		return false, s.endRecv(err)
+	if err = s.beforeMessage(t, m); err == nil {
+		err = s.coder.decode(m, msg)
 	}
-	if err := s.coder.decode(m, msg); err != nil {
+	s.in.drop()
+	switch {
+	case err != nil:
 		return false, s.endRecv(err)
-	}
-	if s.call.Method.ServerStreams {
+	case s.call.Method.ServerStreams:
 		return false, nil
 	}
-	return false, s.recvOnly(t, b, m)
+	return false, s.recvOnly(t, m)
 }
 
 // recvOnly waits for the status behind the only message of a call, which may be
 // there with it.
-func (s *clientStream) recvOnly(t *try, b *buffer, only transport.Message) error {
+func (s *clientStream) recvOnly(t *try, only transport.Message) error {
 	err := io.EOF
 	if !only.Last {
-		var m transport.Message
-		if m, err = t.st.Recv(s.ctx, b.bytes); err == nil {
-			b.bytes = m.Bytes
+		if _, err = s.in.recv(s.ctx, t.st); err == nil {
+			s.in.drop()
 			return s.endRecv(Errorf(CodeInternal, "%s answers with more than one message", s.call.Method.Path()))
 		}
 	}

@@ -1,6 +1,7 @@
 package rpc
 
 import (
+	"context"
 	"errors"
 	"sync"
 
@@ -72,6 +73,36 @@ func (c *coder) decode(m transport.Message, msg any) error {
 
 // buffer is pooled memory for one message.
 type buffer struct{ bytes []byte }
+
+// arriving is the memory of the message that a stream receives. While nothing has come
+// there is none.
+type arriving struct{ *buffer }
+
+// Take is that of transport.Memory.
+func (a *arriving) Take() []byte {
+	a.buffer = getBuffer()
+	return a.bytes
+}
+
+// recv receives a message, whose bytes stay valid until drop.
+func (a *arriving) recv(ctx context.Context, st *transport.Stream) (transport.Message, error) {
+	m, err := st.RecvIn(ctx, a)
+	switch {
+	case err == nil:
+		a.bytes = m.Bytes
+	case !errors.Is(err, transport.ErrConcurrent): // then it is another's
+		a.drop()
+	}
+	return m, err
+}
+
+// drop ends the use of the message.
+func (a *arriving) drop() {
+	if a.buffer != nil {
+		a.put()
+		a.buffer = nil
+	}
+}
 
 // keptBuffer is the capacity in bytes beyond which a buffer is not kept.
 const keptBuffer = 8 << 20

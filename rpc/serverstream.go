@@ -15,6 +15,7 @@ type serverStream struct {
 	call  Call
 	ctx   callContext
 	coder coder
+	in    arriving
 	st    *transport.Stream
 	alias uint64 // to be told to the caller; 0: none
 	taken bool   // the only message of a call that takes one
@@ -128,26 +129,26 @@ func (s *serverStream) run(ctx context.Context, h Handler) (status error) {
 func (s *serverStream) Call() *Call { return &s.call }
 
 func (s *serverStream) Recv(msg any) error {
-	b := getBuffer()
-	defer b.put()
-	m, err := s.st.Recv(s.waiting(), b.bytes)
+	m, err := s.in.recv(s.waiting(), s.st)
 	if err != nil {
 		return s.call.failure(err)
 	}
-	b.bytes = m.Bytes
 	if !s.call.Method.ClientStreams && s.taken {
+		s.in.drop()
 		return s.tooMany()
 	}
 	s.taken = true
-	if err := s.coder.decode(m, msg); err != nil || s.call.Method.ClientStreams {
+	err = s.coder.decode(m, msg)
+	s.in.drop()
+	if err != nil || s.call.Method.ClientStreams {
 		return notEOF(err)
 	}
 	// The only message of a call ends its direction.
 	if m.Last {
 		return nil
 	}
-	if m, err = s.st.Recv(s.waiting(), b.bytes); err == nil {
-		b.bytes = m.Bytes
+	if _, err = s.in.recv(s.waiting(), s.st); err == nil {
+		s.in.drop()
 		return s.tooMany()
 	}
 	if err := s.call.failure(err); !isEnd(err) {

@@ -25,12 +25,9 @@ func (b *inbox) put(flags frame.Flags, piece []byte) {
 	c.buf = append(c.buf, piece...)
 }
 
-// take appends the first piece to dst; ok is false if there is none.
-func (b *inbox) take(dst []byte) (_ []byte, flags frame.Flags, size int, ok bool) {
+// take appends the first piece to dst. There is one.
+func (b *inbox) take(dst []byte) (_ []byte, flags frame.Flags, size int) {
 	c := b.queue.front()
-	if c == nil {
-		return dst, 0, 0, false
-	}
 	rec := c.buf[c.taken:]
 	flags = frame.Flags(rec[0])
 	size = int(binary.LittleEndian.Uint32(rec[1:]))
@@ -38,7 +35,7 @@ func (b *inbox) take(dst []byte) (_ []byte, flags frame.Flags, size int, ok bool
 	if c.taken += recordHeader + size; c.taken == len(c.buf) {
 		b.queue.pop()
 	}
-	return dst, flags, size, true
+	return dst, flags, size
 }
 
 func (b *inbox) empty() bool { return b.queue.front() == nil }

@@ -37,6 +37,7 @@ type recvHalf struct {
 	// The message that a Recv is putting together.
 	reading bool          // a Recv is under way
 	direct  bool          // it waits: pieces go straight to dst, past the inbox
+	memory  Memory        // for dst, until a piece is there; nil: dst has it
 	dst     []byte        // the message so far
 	whole   bool          // dst is complete
 	dstMark bool          // its mark
@@ -49,6 +50,24 @@ type recvHalf struct {
 // the cause if the stream was abandoned. If ctx ends first nothing is lost: the
 // next Recv returns the message.
 func (st *Stream) Recv(ctx context.Context, buf []byte) (Message, error) {
+	return st.recvMessage(ctx, buf, nil)
+}
+
+// Memory is where a message is put.
+type Memory interface {
+	// Take returns memory that the message grows in. It may be called on the reading
+	// goroutine: it must not block, nor use the stream.
+	Take() []byte
+}
+
+// RecvIn is Recv into memory that is taken when the message begins to arrive: whoever
+// waits holds none. Memory that was taken, as Take has noted, is the caller's again when
+// RecvIn returns.
+func (st *Stream) RecvIn(ctx context.Context, memory Memory) (Message, error) {
+	return st.recvMessage(ctx, nil, memory)
+}
+
+func (st *Stream) recvMessage(ctx context.Context, buf []byte, memory Memory) (Message, error) {
 	r := &st.recv
 	r.mu.Lock()
 	if r.reading {
@@ -56,8 +75,12 @@ func (st *Stream) Recv(ctx context.Context, buf []byte) (Message, error) {
 		return Message{}, ErrConcurrent
 	}
 	r.reading, r.whole = true, false
-	r.dst = append(buf[:0], r.stash...)
-	r.stash = nil
+	r.dst, r.memory = buf[:0], memory
+	if r.stash != nil {
+		r.takeMemory()
+		r.dst = append(r.dst, r.stash...)
+		r.stash = nil
+	}
 	for {
 		limit := r.gather(st.s)
 		if r.whole {
@@ -103,29 +126,36 @@ func awaitOr(ctx context.Context, notify <-chan struct{}) error {
 func (st *Stream) received(limit uint64) (Message, error) {
 	r := &st.recv
 	m := Message{Bytes: r.dst, Mark: r.dstMark, Last: r.ended && r.inbox.empty()}
-	r.dst, r.reading = nil, false
+	r.dst, r.memory, r.reading = nil, nil, false
 	r.mu.Unlock()
 	st.announce(limit)
 	return m, nil
 }
 
+// takeMemory makes dst ready for a piece.
+func (r *recvHalf) takeMemory() {
+	if r.memory != nil {
+		r.dst, r.memory = r.memory.Take()[:0], nil
+	}
+}
+
 // abandon ends a Recv that has no whole message, and unlocks.
 func (r *recvHalf) abandon() {
-	r.stash = bytes.Clone(r.dst)
-	r.dst, r.reading = nil, false
+	if len(r.dst) > 0 {
+		r.stash = bytes.Clone(r.dst)
+	}
+	r.dst, r.memory, r.reading = nil, nil, false
 	r.mu.Unlock()
 }
 
 // gather moves pieces from the inbox to dst up to the end of a message, and
 // returns what to announce.
 func (r *recvHalf) gather(s *Session) (limit uint64) {
-	for !r.whole {
+	for !r.whole && !r.inbox.empty() {
+		r.takeMemory()
 		var flags frame.Flags
 		var size int
-		var ok bool
-		if r.dst, flags, size, ok = r.inbox.take(r.dst); !ok {
-			break
-		}
+		r.dst, flags, size = r.inbox.take(r.dst)
 		r.dstMark = flags&frame.FlagMark != 0
 		r.whole = flags&frame.FlagMore == 0
 		limit = max(limit, r.consume(s, size))
@@ -189,6 +219,7 @@ func (st *Stream) deliver(flags frame.Flags, piece []byte) error {
 	var limit uint64
 	wake := false
 	if r.direct && !r.whole {
+		r.takeMemory()
 		r.dst = append(r.dst, piece...)
 		r.dstMark, r.whole = r.mark, !r.partial
 		wake = r.whole

@@ -1,0 +1,72 @@
+package transport_test
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"testing/synctest"
+
+	"github.com/parley-rpc/parley/transport"
+	"github.com/parley-rpc/parley/transport/frame"
+)
+
+// ledger is memory that counts how often it is taken.
+type ledger struct {
+	buf   [64]byte
+	taken int
+}
+
+func (l *ledger) Take() []byte {
+	l.taken++
+	return l.buf[:0]
+}
+
+func TestRecvTakesMemoryWhenAMessageArrivesAndNotBefore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, p := meet(t, transport.Acceptor, transport.Config{}, frame.Hello{})
+		p.send(open(1, ""))
+		st := mustAccept(t, s)
+		var memory ledger
+		receive := func(ctx context.Context, want string) {
+			t.Helper()
+			m, err := st.RecvIn(ctx, &memory)
+			if err != nil || string(m.Bytes) != want {
+				t.Errorf("received %q, %v", m.Bytes, err)
+			}
+			if len(want) <= len(memory.buf) && &m.Bytes[0] != &memory.buf[0] {
+				t.Error("the message is not in the memory that was taken")
+			}
+		}
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			receive(t.Context(), "awaited")
+		}()
+		synctest.Wait()
+		if memory.taken != 0 {
+			t.Errorf("%d times taken by who waits", memory.taken)
+		}
+		p.send(data(1, "awaited"))
+		<-done
+		p.send(data(1, "there already"))
+		synctest.Wait()
+		receive(t.Context(), "there already")
+		p.send(data(1, strings.Repeat("long ", 100)))
+		synctest.Wait()
+		receive(t.Context(), strings.Repeat("long ", 100))
+		if memory.taken != 3 {
+			t.Errorf("taken %d times for 3 messages", memory.taken)
+		}
+		if _, err := st.RecvIn(ended(t), &memory); err == nil || memory.taken != 3 {
+			t.Errorf("an abandoned wait: %v, taken %d times", err, memory.taken)
+		}
+		p.send(dataMore(1, "half "))
+		synctest.Wait()
+		if _, err := st.RecvIn(ended(t), &memory); err == nil {
+			t.Error("half a message was received")
+		}
+		p.send(data(1, "and half"))
+		synctest.Wait()
+		receive(t.Context(), "half and half")
+	})
+}
