@@ -1,10 +1,11 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
+import { type IncomingMessage, request } from "node:http";
+import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { fileURLToPath } from "node:url";
 import { until } from "./until.js";
 
-const program = fileURLToPath(new URL("../../.out/webserver", import.meta.url));
+const program = join(import.meta.dirname, "../../.out/webserver");
 
 /** A real server, as a process of its own. */
 export class Server {
@@ -32,9 +33,18 @@ export class Server {
     return Number(this.addr.split(":").at(-1));
   }
 
+  /** Makes an HTTP request, also where the environment of a test has a fetch of its own. */
+  async #ask(method: string, path: string): Promise<string> {
+    const req = request(`http://${this.addr}${path}`, { method, agent: false }).end();
+    const [res] = (await once(req, "response")) as [IncomingMessage];
+    let text = "";
+    for await (const part of res) text += part;
+    return text;
+  }
+
   /** How many messages its handlers have sent in streams. */
   async sent(): Promise<number> {
-    return Number(await (await fetch(`http://${this.addr}/sent`)).text());
+    return Number(await this.#ask("GET", "/sent"));
   }
 
   /** Waits until that stays the same while calls are answered, and returns it. */
@@ -50,7 +60,7 @@ export class Server {
 
   /** Has it go away, and another take over. */
   async drain(): Promise<void> {
-    await fetch(`http://${this.addr}/drain`, { method: "POST" });
+    await this.#ask("POST", "/drain");
   }
 
   /** Ends the process, by its standard input or without a chance to take leave. */

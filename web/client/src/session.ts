@@ -221,8 +221,8 @@ export class Session {
     this.#heard = Date.now();
     this.#pinged = 0;
     try {
-      if (!(data instanceof ArrayBuffer)) throw new LinkError("text message: only binary ones are allowed", 1003);
-      this.#read(new Reader(new Uint8Array(data)));
+      if (typeof data === "string") throw new LinkError("text message: only binary ones are allowed", 1003);
+      this.#read(new Reader(new Uint8Array(data as ArrayBuffer)));
     } catch (e) {
       if (!(e instanceof LinkError)) throw e;
       this.close(e.code, new ParleyError(`the other end breaks the protocol: ${e.message}`, ending(e.code).status));
