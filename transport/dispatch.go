@@ -72,7 +72,7 @@ func (s *Session) takeOpen(in *arrival, h frame.Header, header []byte) error {
 		}
 		return s.inVain()
 	}
-	st := s.newStream(h.Stream)
+	st := s.enter(s.spares.takePeer(), h.Stream)
 	s.accepted++
 	s.inUse++
 	s.mu.Unlock()

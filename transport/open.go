@@ -115,7 +115,7 @@ func (s *Session) openStream(w *waiter, header []byte) (*Stream, *waiter, error)
 	if err != nil {
 		return nil, nil, err
 	}
-	st := s.newStream(s.nextID)
+	st := s.enter(s.spares.takeOwn(), s.nextID)
 	st.opened, st.send.pos = pos, pos
 	s.nextID += 2
 	return st, nil, nil

@@ -106,10 +106,9 @@ func firstID(side Side) uint64 {
 	return 2
 }
 
-// newStream makes a stream and enters it into the table; mu is held.
-func (s *Session) newStream(id uint64) *Stream {
-	st := s.spares.take(id%2 == s.nextID%2)
-	st.s, st.id, st.opener = s, id, id%2 == s.nextID%2
+// enter makes st the stream of an id and enters it into the table; mu is held.
+func (s *Session) enter(st *Stream, id uint64) *Stream {
+	st.s, st.id = s, id
 	st.send.window.limit = s.settings().InitialWindow
 	st.recv.window = newRecvWindow(uint64(s.cfg.InitialWindow))
 	st.open.Store(2)

@@ -23,15 +23,26 @@ const maxSpares = 512
 
 // put keeps a stream that nobody uses any more.
 func (p *spares) put(st *Stream) {
-	list := p.of(st.opener)
+	list := &p.peer
+	if st.opener {
+		list = &p.own
+	}
 	if len(*list) < maxSpares {
 		*list = append(*list, st)
 	}
 }
 
-// take returns a stream to be used again, or a new one.
-func (p *spares) take(opener bool) *Stream {
-	list := p.of(opener)
+// takeOwn returns a stream for this end, one to be used again if there is one.
+func (p *spares) takeOwn() *Stream {
+	st := pop(&p.own)
+	st.opener = true
+	return st
+}
+
+// takePeer is takeOwn for the peer. Only the reading goroutine may call it.
+func (p *spares) takePeer() *Stream { return pop(&p.peer) }
+
+func pop(list *[]*Stream) *Stream {
 	last := len(*list) - 1
 	if last < 0 {
 		return new(Stream)
@@ -41,13 +52,6 @@ func (p *spares) take(opener bool) *Stream {
 	*list = (*list)[:last]
 	st.renew()
 	return st
-}
-
-func (p *spares) of(opener bool) *[]*Stream {
-	if opener {
-		return &p.own
-	}
-	return &p.peer
 }
 
 // renew makes the stream what it was when it was new, but for its channels.
