@@ -2,6 +2,8 @@ package rpc
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
 	"sync/atomic"
 )
@@ -49,6 +51,11 @@ func (m *Mux) Register(s *Service) {
 	}
 	next.services[s.Name] = methods
 	m.current.Store(next)
+}
+
+// Services returns the names of the services, in order.
+func (m *Mux) Services() []string {
+	return slices.Sorted(maps.Keys(m.current.Load().services))
 }
 
 // HandleUnknown has h serve the methods that nobody has registered, in place of an

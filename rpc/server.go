@@ -49,6 +49,9 @@ func NewServer(opts ...ServerOption) *Server {
 // Register adds a service. It panics if there is one of that name.
 func (s *Server) Register(svc *Service) { s.mux.Register(svc) }
 
+// Services returns the names of the services, in order.
+func (s *Server) Services() []string { return s.mux.Services() }
+
 // HandleUnknown has h serve the methods that nobody has registered, as that of Mux.
 func (s *Server) HandleUnknown(h Handler) { s.mux.HandleUnknown(h) }
 

@@ -18,6 +18,7 @@ import (
 	"github.com/parley-rpc/parley/examples/ping/pinger"
 	"github.com/parley-rpc/parley/gen/parley/ping/v1/pingv1parley"
 	"github.com/parley-rpc/parley/rpc"
+	"github.com/parley-rpc/parley/rpc/reflection"
 )
 
 const usage = `usage: ping server [-addr HOST:PORT]
@@ -51,6 +52,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	case "server":
 		srv := rpc.NewServer()
 		pingv1parley.RegisterPingServiceServer(srv, pinger.Service{})
+		reflection.Register(srv) // for the command parley
 		return serve.Until(ctx, *addr, srv, func(url string) { fmt.Fprintln(out, "serving", url) })
 	case "client":
 		client := rpc.NewClient(*url)

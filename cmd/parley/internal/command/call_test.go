@@ -22,6 +22,8 @@ import (
 	pingv1 "github.com/parley-rpc/parley/gen/parley/ping/v1"
 	"github.com/parley-rpc/parley/gen/parley/ping/v1/pingv1parley"
 	"github.com/parley-rpc/parley/rpc"
+	"github.com/parley-rpc/parley/rpc/health"
+	nativereflection "github.com/parley-rpc/parley/rpc/reflection"
 )
 
 // pingEndpoint serves PingService, and says nothing of it.
@@ -171,6 +173,18 @@ func TestReflectionTellsWhatAServerServes(t *testing.T) {
 		r.out != "{\"payload\":{\"body\":\"YQ==\"}}\n{\"payload\":{\"body\":\"Yg==\"}}\n" {
 		t.Errorf("%q %s", r.out, r.err)
 	}
+}
+
+func TestAServerThatKnowsNoGRPCReflectsToo(t *testing.T) {
+	srv := rpc.NewServer()
+	pingv1parley.RegisterPingServiceServer(srv, pinger.Service{})
+	srv.Register(health.NewServer().Service())
+	nativereflection.Register(srv)
+	url := endpoint(t, srv)
+	run(t, "list", url).want(t, "grpc.health.vN.Health\ngrpc.reflection.vN.ServerReflection\ngrpc.reflection.vNalpha.ServerReflection\nparley.ping.vN.PingService\n")
+	run(t, "describe", url, "parley.ping.v1.PingResponse").want(t, "message PingResponse {\n  string text = N;\n}\n")
+	run(t, "call", url, "parley.ping.v1.PingService/Ping", "-d", `{"text":"a"}`, "-o", "json").want(t, "{\"text\":\"a\"}\n")
+	run(t, "call", url, "grpc.health.v1.Health/Check", "-o", "json").want(t, "{\"status\":\"SERVING\"}\n")
 }
 
 func TestAGatewayReflectsItsBackends(t *testing.T) {

@@ -10,8 +10,10 @@ import (
 	"github.com/jhump/protoreflect/desc"
 	"github.com/jhump/protoreflect/grpcreflect"
 	"github.com/spf13/pflag"
+	_ "google.golang.org/grpc/health/grpc_health_v1" // for the fallback
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/reflect/protoregistry"
 
 	grpcparley "github.com/parley-rpc/parley/ext/grpc"
 	"github.com/parley-rpc/parley/rpc"
@@ -91,6 +93,8 @@ func (s *schemaFlags) schema(ctx context.Context, url string, c rpc.Caller) (*sc
 	}
 	ctx = metadata.NewOutgoingContext(ctx, grpcurl.MetadataFromHeaders(s.headers))
 	client := grpcreflect.NewClientAuto(ctx, grpcparley.NewClientConn(c))
+	// Servers may list a service of gRPC's own without being able to tell what it is.
+	client.AllowFallbackResolver(protoregistry.GlobalFiles, protoregistry.GlobalTypes)
 	return &schema{grpcurl.DescriptorSourceFromServer(ctx, client), client, url}, nil
 }
 
