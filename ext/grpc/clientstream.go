@@ -83,12 +83,10 @@ func methodOf(name string, desc *grpc.StreamDesc) (*rpc.Method, error) {
 func (s *clientStream) start(ctx context.Context, caller rpc.Caller) error {
 	out, _ := metadata.FromOutgoingContext(ctx)
 	opts := s.info.rpc
-	add := func(key string, values ...string) error {
-		opts = append(opts, rpc.WithMetadata(key, values...))
-		return nil
-	}
-	if err := translate.Set(out, add); err != nil {
-		return err
+	for key, values := range out {
+		if !translate.Reserved(key) {
+			opts = append(opts, rpc.WithMetadata(key, values...))
+		}
 	}
 	if s.info.creds != nil {
 		md, err := credentialsFor(ctx, s.info.creds, caller, s.method)

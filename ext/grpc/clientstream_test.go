@@ -4,6 +4,10 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -170,6 +174,68 @@ func TestCancelEndsACallThatNobodyTouches(t *testing.T) {
 	wantCode(t, <-finished, codes.Canceled)
 	if err := <-served; !errors.Is(err, context.Canceled) {
 		t.Errorf("the handler saw %v", err)
+	}
+}
+
+func TestAHandlerWhoseCallerHasLeftIsToldSo(t *testing.T) {
+	told := make(chan error, 2)
+	ctx, cancel := context.WithCancel(t.Context())
+	s := chat(ctx, t, func(s grpc.BidiStreamingServer[talkv1.ChatRequest, talkv1.ChatResponse]) error {
+		if err := s.SendHeader(nil); err != nil {
+			return err
+		}
+		_, err := s.Recv()
+		told <- err
+		told <- s.Send(new(talkv1.ChatResponse))
+		return nil
+	})
+	if _, err := s.Header(); err != nil {
+		t.Fatal(err)
+	}
+	cancel()
+	wantCode(t, <-told, codes.Canceled)
+	wantCode(t, <-told, codes.Canceled)
+}
+
+// A mistake of the application, which does not end the call.
+func TestOfTwoThatReceiveAtOnceOneIsTold(t *testing.T) {
+	send := make(chan struct{})
+	s := chat(t.Context(), t, func(s grpc.BidiStreamingServer[talkv1.ChatRequest, talkv1.ChatResponse]) error {
+		<-send
+		return s.Send(&talkv1.ChatResponse{Text: "one"})
+	})
+	got := make(chan error, 2)
+	for range 2 {
+		go func() {
+			_, err := s.Recv()
+			got <- err
+		}()
+	}
+	wantCode(t, <-got, codes.FailedPrecondition)
+	close(send)
+	wantCode(t, <-got, codes.OK)
+	_, err := drain(s.Recv)
+	wantCode(t, err, codes.OK)
+}
+
+func TestWaitForReadyWaitsForAServer(t *testing.T) {
+	srv := rpc.NewServer()
+	talkv1.RegisterTalkServiceServer(grpcparley.NewRegistrar(srv), talker{})
+	var attempts atomic.Int32
+	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if attempts.Add(1) < 3 {
+			http.Error(w, "not yet", http.StatusServiceUnavailable)
+			return
+		}
+		srv.ServeHTTP(w, r)
+	}))
+	defer web.Close()
+	defer srv.Close()
+	stub := talkv1.NewTalkServiceClient(grpcparley.NewClientConn(connect(t, "ws"+strings.TrimPrefix(web.URL, "http"))))
+	_, err := stub.Say(t.Context(), new(talkv1.SayRequest))
+	wantCode(t, err, codes.Unavailable)
+	if _, err := stub.Say(t.Context(), new(talkv1.SayRequest), grpc.WaitForReady(true)); err != nil {
+		t.Error(err)
 	}
 }
 

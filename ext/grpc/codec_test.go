@@ -3,10 +3,16 @@ package grpcparley_test
 import (
 	"fmt"
 	"strings"
+	"testing"
 
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/mem"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
+
+	grpcparley "github.com/parley-rpc/parley/ext/grpc"
+	talkv1 "github.com/parley-rpc/parley/ext/grpc/internal/gen/talk/v1"
 )
 
 // shout is a codec whose messages are no protobuf messages on the wire: texts in upper
@@ -45,4 +51,22 @@ func (s shoutV2) Marshal(msg any) (mem.BufferSlice, error) {
 
 func (s shoutV2) Unmarshal(data mem.BufferSlice, msg any) error {
 	return s.shout.Unmarshal(data.Materialize(), msg)
+}
+
+func TestMessagesThatAreNoProtobufMessagesNeedACodec(t *testing.T) {
+	cc := grpcparley.NewClientConn(talk(t, talker{}))
+	const say = "/talk.v1.TalkService/Say"
+	var res talkv1.SayResponse
+	for subtype, says := range map[string]string{"proto": "encode string as proto", "json": "string is no protobuf message", "shout": "string has no text"} {
+		err := cc.Invoke(t.Context(), say, "text", &res, grpc.CallContentSubtype(subtype))
+		wantError(t, err, codes.Internal, says)
+	}
+	text := new(string)
+	for subtype, says := range map[string]string{"proto": "decode *string as proto", "json": "*string is no protobuf message", "shout": "*string has no text"} {
+		err := cc.Invoke(t.Context(), say, &talkv1.SayRequest{Text: "hello"}, text, grpc.CallContentSubtype(subtype))
+		wantError(t, err, codes.Internal, says)
+	}
+	if err := cc.Invoke(t.Context(), say, nil, &res); err != nil || res.GetText() != "" {
+		t.Errorf("nil, the empty message of any type, is answered with %v, %v", &res, err)
+	}
 }

@@ -20,10 +20,13 @@ import (
 	"github.com/parley-rpc/parley/rpc"
 )
 
-// listenTLS starts a server with TLS, and returns its URL and how to trust it.
+// listenTLS starts a server with TLS, and returns its URL and how to trust it. It takes
+// any certificate of a client.
 func listenTLS(t *testing.T, srv *rpc.Server) (url string, trust *tls.Config) {
 	t.Helper()
-	web := httptest.NewTLSServer(srv)
+	web := httptest.NewUnstartedServer(srv)
+	web.TLS = &tls.Config{ClientAuth: tls.RequestClientCert}
+	web.StartTLS()
 	t.Cleanup(func() {
 		_ = srv.Close()
 		web.Close()
@@ -93,7 +96,13 @@ func TestSecureCredentialsDoNotTravelWithoutTLS(t *testing.T) {
 		wantError(t, err, codes.Unauthenticated, "require a secure connection")
 		_, err = stub.Chat(t.Context())
 		wantError(t, err, codes.Unauthenticated, "require a secure connection")
+		_, err = stub.Say(t.Context(), new(talkv1.SayRequest), grpc.PerRPCCredentials(prudent{}))
+		wantError(t, err, codes.Unauthenticated, "require a secure connection")
 	}
+	failing := status.Error(codes.PermissionDenied, "revoked")
+	_, err = talkv1.NewTalkServiceClient(grpcparley.NewClientConn(client)).
+		Say(t.Context(), new(talkv1.SayRequest), grpc.PerRPCCredentials(&bearer{err: failing}))
+	wantError(t, err, codes.PermissionDenied, "revoked")
 	if last.Load() != nil {
 		t.Error("a call was served")
 	}

@@ -24,9 +24,6 @@ func (AuthInfo) AuthType() string { return "parley" }
 
 // toPeer returns the other end of a connection in grpc's words.
 func toPeer(p *rpc.Peer, principal string) *peer.Peer {
-	if p == nil {
-		return new(peer.Peer)
-	}
 	out := &peer.Peer{Addr: p.Addr, LocalAddr: p.LocalAddr}
 	switch {
 	case p.TLS != nil:

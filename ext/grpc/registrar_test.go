@@ -3,14 +3,20 @@ package grpcparley_test
 import (
 	"bytes"
 	"context"
+	"crypto/ed25519"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"io"
 	"log/slog"
 	"maps"
+	"math/big"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
@@ -174,11 +180,59 @@ func TestAHandlerFindsWhoCalls(t *testing.T) {
 	}
 }
 
+// With client certificates a handler finds what is in them, as with grpc's own credentials.
+func TestAHandlerFindsTheIdentityInACertificate(t *testing.T) {
+	const id = "spiffe://example.org/device/7"
+	seen := make(chan *peer.Peer, 1)
+	srv := rpc.NewServer()
+	talkv1.RegisterTalkServiceServer(grpcparley.NewRegistrar(srv), chatter{say: func(ctx context.Context, _ *talkv1.SayRequest) (*talkv1.SayResponse, error) {
+		from, _ := peer.FromContext(ctx)
+		seen <- from
+		return new(talkv1.SayResponse), nil
+	}})
+	url, trust := listenTLS(t, srv)
+	for _, names := range [][]string{{id}, {id, "https://example.org"}, {"https://example.org"}, nil} {
+		trust := trust.Clone()
+		trust.Certificates = []tls.Certificate{certificate(t, names...)}
+		stub := talkv1.NewTalkServiceClient(grpcparley.NewClientConn(connect(t, url, rpc.WithTLS(trust))))
+		if _, err := stub.Say(t.Context(), new(talkv1.SayRequest)); err != nil {
+			t.Fatal(err)
+		}
+		info, ok := (<-seen).AuthInfo.(credentials.TLSInfo)
+		if got := info.SPIFFEID; !ok || (got != nil) != (len(names) == 1 && names[0] == id) || got != nil && got.String() != id {
+			t.Errorf("with %q the identity is %v", names, got)
+		}
+	}
+}
+
+// certificate makes one that is signed by itself, for a client with these URIs.
+func certificate(t *testing.T, names ...string) tls.Certificate {
+	t.Helper()
+	public, private, err := ed25519.GenerateKey(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour)}
+	for _, name := range names {
+		u, err := url.Parse(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		template.URIs = append(template.URIs, u)
+	}
+	der, err := x509.CreateCertificate(nil, template, template, public, private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: private}
+}
+
 func TestWhatCannotTravelIsRefusedOrLogged(t *testing.T) {
 	var log bytes.Buffer
-	refused := make(chan error, 3)
+	refused := make(chan error, 4)
 	impl := chatter{chat: func(s grpc.BidiStreamingServer[talkv1.ChatRequest, talkv1.ChatResponse]) error {
 		refused <- s.SetHeader(metadata.MD{"no key": {"x"}})
+		refused <- s.SendHeader(metadata.MD{"no-bytes": {"\x00"}})
 		s.SetTrailer(metadata.MD{"no key": {"x"}})
 		refused <- s.SendHeader(metadata.Pairs("note", "here"))
 		refused <- s.SetHeader(metadata.Pairs("late", "x"))
@@ -191,6 +245,7 @@ func TestWhatCannotTravelIsRefusedOrLogged(t *testing.T) {
 	}
 	wantError(t, s.RecvMsg(new(talkv1.ChatResponse)), codes.Internal, "encode string as proto")
 	wantError(t, <-refused, codes.InvalidArgument, `metadata key "no key"`)
+	wantError(t, <-refused, codes.InvalidArgument, `metadata "no-bytes"`)
 	if err := <-refused; err != nil {
 		t.Error(err)
 	}
