@@ -50,9 +50,11 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	}
 	switch args[0] {
 	case "server":
+		//snippet:server
 		srv := rpc.NewServer()
 		pingv1parley.RegisterPingServiceServer(srv, pinger.Service{})
 		reflection.Register(srv) // for the command parley
+		//snippet:end
 		return serve.Until(ctx, *addr, srv, func(url string) { fmt.Fprintln(out, "serving", url) })
 	case "client":
 		client := rpc.NewClient(*url)

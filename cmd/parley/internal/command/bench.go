@@ -7,6 +7,7 @@ import (
 	"io"
 	"time"
 
+	"github.com/fullstorydev/grpcurl"
 	"github.com/jhump/protoreflect/desc"
 	"github.com/spf13/cobra"
 	"google.golang.org/protobuf/proto"
@@ -101,12 +102,8 @@ func (p *program) bench(ctx context.Context, t *target, s *schemaFlags, f *bench
 		Service: method.GetService().GetFullyQualifiedName(), Name: method.GetName(),
 		ClientStreams: method.IsClientStreaming(), ServerStreams: method.IsServerStreaming(),
 	}
-	for _, line := range s.headers {
-		key, value, err := keyValue("-H", line)
-		if err != nil {
-			return err
-		}
-		l.opts = append(l.opts, rpc.WithMetadata(key, value))
+	for key, values := range grpcurl.MetadataFromHeaders(s.headers) {
+		l.opts = append(l.opts, rpc.WithMetadata(key, values...))
 	}
 	if l.requests, err = encode(ctx, p.data(f.data, f.given, method.IsClientStreaming()), from, method); err != nil {
 		return err

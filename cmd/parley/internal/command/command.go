@@ -4,8 +4,11 @@ import (
 	"context"
 	"errors"
 	"io"
+	"runtime/debug"
 
 	"github.com/spf13/cobra"
+
+	"github.com/parley-rpc/parley/transport/ws"
 )
 
 // Streams are what the program reads and writes.
@@ -45,8 +48,10 @@ func Run(ctx context.Context, args []string, std Streams) int {
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Args:          cobra.NoArgs,
+		Version:       version(),
 		RunE:          func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
+	root.SetVersionTemplate("parley {{.Version}}\n")
 	root.PersistentFlags().StringVarP(&p.output, "output", "o", "text", "text, or json for scripts")
 	root.PersistentPreRunE = func(*cobra.Command, []string) error {
 		if p.output != "text" && p.output != "json" {
@@ -67,6 +72,15 @@ func Run(ctx context.Context, args []string, std Streams) int {
 		err = failure{exitInterrupted, errors.New("interrupted")}
 	}
 	return p.end(err)
+}
+
+// version is that of the program, and of what it speaks.
+func version() string {
+	v := "(devel)"
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
+		v = info.Main.Version
+	}
+	return v + ", speaks " + ws.Subprotocol
 }
 
 // json tells whether results and errors are for scripts.

@@ -49,7 +49,7 @@ func reason(ctx context.Context, h *ws.HandshakeError) string {
 		return reasonOfTLS(u, h)
 	}
 	plain := u.Scheme == "ws" || u.Scheme == "http"
-	if plain && (h.Status == 0 || h.Status == http.StatusBadRequest) && speaksTLS(ctx, u) {
+	if plain && (h.Status == 0 && !timedOut(h) || h.Status == http.StatusBadRequest) && speaksTLS(ctx, u) {
 		return "the server speaks TLS there: write wss:// instead of " + u.Scheme + "://"
 	}
 	return reasonOfAnswer(u, h)

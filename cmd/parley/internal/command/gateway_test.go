@@ -157,15 +157,22 @@ func TestAGatewayLeadsToItsBackends(t *testing.T) {
 	}
 }
 
-func TestAGatewayTellsIfItIsHealthy(t *testing.T) {
-	g := serve(t, "gateway", "--listen", "127.0.0.1:0", "--path", "/ws", "--backend", "127.0.0.1:1")
-	res, err := http.Get("http" + strings.TrimSuffix(strings.TrimPrefix(g.url, "ws"), "/ws") + "/healthz")
+// healthz asks a gateway, whose URL for clients is url, for its health by HTTP.
+func healthz(t *testing.T, url string) (code int) {
+	t.Helper()
+	host, _, _ := strings.Cut(strings.TrimPrefix(url, "ws://"), "/")
+	res, err := http.Get("http://" + host + "/healthz")
 	if err != nil {
 		t.Fatal(err)
 	}
-	res.Body.Close()
-	if res.StatusCode != 200 {
-		t.Errorf("/healthz answers %s", res.Status)
+	defer res.Body.Close()
+	return res.StatusCode
+}
+
+func TestAGatewayTellsIfItIsHealthy(t *testing.T) {
+	g := serve(t, "gateway", "--listen", "127.0.0.1:0", "--path", "/ws", "--backend", "127.0.0.1:1")
+	if code := healthz(t, g.url); code != http.StatusOK {
+		t.Errorf("/healthz answers %d", code)
 	}
 	if status, err := health.NewClient(dial(t, g.url)).Check(t.Context(), ""); err != nil || status != health.Serving {
 		t.Errorf("got %v, %v", status, err)
@@ -197,6 +204,9 @@ func TestAGatewayLetsCallsEnd(t *testing.T) {
 	}
 	g.stop()
 	<-conn.Draining()
+	if code := healthz(t, g.url); code != http.StatusServiceUnavailable {
+		t.Errorf("/healthz answers %d", code)
+	}
 	talk()
 	if err := stream.CloseSend(); err != nil {
 		t.Fatal(err)

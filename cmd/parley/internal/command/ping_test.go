@@ -55,22 +55,22 @@ func acceptKey(key string) string {
 	return base64.StdEncoding.EncodeToString(sum[:])
 }
 
+// upgrade answers a handshake and chooses a subprotocol, whatever was offered.
+func upgrade(t *testing.T, w http.ResponseWriter, r *http.Request, subprotocol string) net.Conn {
+	conn, _, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		t.Error(err)
+		panic(http.ErrAbortHandler)
+	}
+	_, _ = io.WriteString(conn, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"+
+		"Sec-WebSocket-Accept: "+acceptKey(r.Header.Get("Sec-WebSocket-Key"))+
+		"\r\nSec-WebSocket-Protocol: "+subprotocol+"\r\n\r\n") // fails if the client has gone
+	return conn
+}
+
 // otherWebSocket upgrades to a subprotocol that is not parley's.
 func otherWebSocket(t *testing.T) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		conn, buf, err := http.NewResponseController(w).Hijack()
-		if err != nil {
-			t.Error(err)
-			return
-		}
-		defer conn.Close()
-		answer := "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
-			"Sec-WebSocket-Accept: " + acceptKey(r.Header.Get("Sec-WebSocket-Key")) + "\r\nSec-WebSocket-Protocol: graphql-ws\r\n\r\n"
-		if _, err := buf.WriteString(answer); err != nil {
-			t.Error(err)
-		}
-		_ = buf.Flush() // fails if the client has seen enough
-	})
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { upgrade(t, w, r, "graphql-ws").Close() })
 }
 
 func TestPingSaysWhyAnAnswerIsNone(t *testing.T) {
@@ -94,6 +94,25 @@ func TestPingSaysWhyAnAnswerIsNone(t *testing.T) {
 	}
 }
 
+// TestPingDoesNotWaitForSignsOfLifeForEver of what has answered the handshake and says
+// nothing then.
+func TestPingDoesNotWaitForSignsOfLifeForEver(t *testing.T) {
+	over := make(chan struct{})
+	t.Cleanup(func() { close(over) })
+	silent := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		conn := upgrade(t, w, r, "parley.v1")
+		defer conn.Close()
+		<-over
+	})
+	run(t, "ping", web(t, silent), "--connect-timeout", "50ms").wantFailure(t, 3, "no sign of life")
+}
+
+func TestTheVersionSaysWhatIsSpoken(t *testing.T) {
+	if r := run(t, "--version"); r.exit != 0 || !strings.HasPrefix(r.out, "parley ") || !strings.HasSuffix(r.out, ", speaks parley.v1\n") {
+		t.Errorf("%q %s", r.out, r.err)
+	}
+}
+
 func TestPingSaysWhatIsWrongWithTheNetwork(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -107,7 +126,8 @@ func TestPingSaysWhatIsWrongWithTheNetwork(t *testing.T) {
 	}
 	gone.Close()
 	run(t, "ping", "ws://"+gone.Addr().String()+"/rpc").wantFailure(t, 3, "nobody listens at "+gone.Addr().String()+" (connection refused): is the server running, and on that port?")
-	run(t, "ping", "ws://no-such-host.invalid/rpc").wantFailure(t, 3, "no-such-host.invalid")
+	// This is no name that a resolver would be asked for.
+	run(t, "ping", "ws://nowhere..invalid/rpc").wantFailure(t, 3, "there is no host nowhere..invalid (DNS): check its name")
 	run(t, "ping", "ws://"+silent+"/rpc", "--connect-timeout", "50ms").wantFailure(t, 3, silent+" accepts connections but does not answer the handshake (timeout)")
 	run(t, "ping", "wss://"+silent+"/rpc", "--connect-timeout", "50ms").wantFailure(t, 3, silent+" does not answer in TLS (timeout)")
 }
