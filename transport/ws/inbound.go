@@ -16,7 +16,7 @@ type inbound struct {
 	conn   net.Conn
 	closed atomic.Bool // set by Close: gorilla reads nothing any more
 
-	readable readable // where waiting for the peer costs less memory than reading does
+	readable readable // of the goroutine that reads
 
 	mu     sync.Mutex // held while reading conn, or waiting for something to read
 	budget int64      // bytes that may still be read, or unlimited
@@ -38,7 +38,10 @@ func (in *inbound) read(p []byte) (int, error) {
 		}
 		p = p[:min(int64(len(p)), in.budget)]
 	}
-	n, err := in.conn.Read(p)
+	n, err, ok := in.readable.take(p)
+	if !ok {
+		n, err = in.conn.Read(p)
+	}
 	if in.budget != unlimited {
 		in.budget -= int64(n)
 	}

@@ -6,16 +6,22 @@ import (
 	"bufio"
 	"errors"
 	"net"
+	"os"
 	"syscall"
 )
 
-// readable waits for something to read. A goroutine that waits in Read, below gorilla,
-// a bufio.Reader and three layers of package net, has 8 KiB of stack for as long as the
-// connection is idle; here it is half of that (docs/design/speed.md).
+// readable is where the peer of a TCP connection is waited for, and what has come then.
+// A goroutine that waits in Read, below gorilla, a bufio.Reader and three layers of
+// package net, has 8 KiB of stack for as long as the connection is idle; here it is half
+// of that or less (docs/design/speed.md).
 type readable struct {
-	buffer *bufio.Reader   // of what is read from the socket; nil: there is no waiting
+	buffer *bufio.Reader   // what it holds has to be read first; nil: there is no waiting
 	raw    syscall.RawConn // the socket
-	peek   func(fd uintptr) bool
+	fetch  func(fd uintptr) bool
+	err    error // of fetch
+
+	from, to int // of ahead
+	ahead    [aheadSize]byte
 }
 
 // watch prepares for waiting where the connection is a TCP socket that is read through
@@ -29,26 +35,46 @@ func (in *inbound) watch(buffer *bufio.Reader) {
 	if err != nil {
 		return
 	}
-	in.readable = readable{buffer: buffer, raw: raw, peek: peek}
+	in.readable.buffer, in.readable.raw = buffer, raw
+	in.readable.fetch = in.readable.read
 }
 
-// peek tells whether a read of the socket would not wait.
-func peek(fd uintptr) bool {
-	var b [1]byte
-	_, _, err := syscall.Recvfrom(int(fd), b[:], syscall.MSG_PEEK)
-	return !errors.Is(err, syscall.EAGAIN) && !errors.Is(err, syscall.EINTR)
-}
-
-// await returns when there is something to read, or an error to be read. Whoever reads
-// then finds out which.
+// await returns when there is something to read, or an error to be read.
 func (in *inbound) await() {
 	r := &in.readable
-	if r.buffer == nil || r.buffer.Buffered() > 0 {
+	if r.buffer == nil || r.buffer.Buffered() > 0 || r.from < r.to || r.err != nil {
 		return
 	}
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	if !in.closed.Load() {
-		_ = r.raw.Read(r.peek)
+		_ = r.raw.Read(r.fetch) // an error of waiting is one of reading, too
 	}
+}
+
+// read reads what is there, and tells whether it need not be waited for.
+func (r *readable) read(fd uintptr) bool {
+	for {
+		n, err := syscall.Read(int(fd), r.ahead[:])
+		switch {
+		case errors.Is(err, syscall.EINTR):
+			continue
+		case errors.Is(err, syscall.EAGAIN):
+			return false
+		case err != nil:
+			r.err = os.NewSyscallError("read", err)
+		}
+		r.from, r.to = 0, max(n, 0) // at the end of the stream there is nothing, then and later
+		return true
+	}
+}
+
+// take takes what has come already; ok is false if there is nothing.
+func (r *readable) take(p []byte) (n int, err error, ok bool) {
+	if r.from == r.to {
+		return 0, r.err, r.err != nil
+	}
+	n = copy(p, r.ahead[r.from:r.to])
+	r.from += n
+	return n, nil, true
 }

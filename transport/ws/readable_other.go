@@ -4,9 +4,11 @@ package ws
 
 import "bufio"
 
-// readable would wait for something to read; here Read does.
+// readable would be where the peer is waited for; here Read does.
 type readable struct{}
 
 func (*inbound) watch(*bufio.Reader) {}
 
 func (*inbound) await() {}
+
+func (*readable) take([]byte) (n int, err error, ok bool) { return 0, nil, false }

@@ -203,8 +203,9 @@ func (h *hijacker) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	h.conn.in.budget = unlimited
 	wrapped := h.conn.in.wrap()
 	if rw.Reader.Buffered() == 0 { // else gorilla refuses what came too early
-		// gorilla reads through this one, as it is told no other size.
-		rw.Reader = bufio.NewReaderSize(wrapped, readBufferSize)
+		// gorilla reads through this one, as it is told no other size. It need not hold
+		// more than what gorilla looks ahead for.
+		rw.Reader = bufio.NewReaderSize(wrapped, lookAhead)
 		h.conn.in.watch(rw.Reader)
 	}
 	return wrapped, rw, nil
