@@ -38,8 +38,8 @@ func (in *inbound) read(p []byte) (int, error) {
 		}
 		p = p[:min(int64(len(p)), in.budget)]
 	}
-	n, err, ok := in.readable.take(p)
-	if !ok {
+	n, err := in.readable.take(p)
+	if n == 0 && err == nil {
 		n, err = in.conn.Read(p)
 	}
 	if in.budget != unlimited {

@@ -69,12 +69,12 @@ func (r *readable) read(fd uintptr) bool {
 	}
 }
 
-// take takes what has come already; ok is false if there is nothing.
-func (r *readable) take(p []byte) (n int, err error, ok bool) {
+// take takes what has come already: nothing, or an error, as a read would.
+func (r *readable) take(p []byte) (n int, err error) {
 	if r.from == r.to {
-		return 0, r.err, r.err != nil
+		return 0, r.err
 	}
 	n = copy(p, r.ahead[r.from:r.to])
 	r.from += n
-	return n, nil, true
+	return n, nil
 }

@@ -11,4 +11,4 @@ func (*inbound) watch(*bufio.Reader) {}
 
 func (*inbound) await() {}
 
-func (*readable) take([]byte) (n int, err error, ok bool) { return 0, nil, false }
+func (*readable) take([]byte) (n int, err error) { return 0, nil }
