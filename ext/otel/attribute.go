@@ -11,20 +11,6 @@ import (
 	"github.com/parley-rpc/parley/rpc"
 )
 
-// other stands for the names of methods that nobody has registered: there is no end
-// to those that a caller can make up.
-const other = "_OTHER"
-
-var system = semconv.RPCSystemNameKey.String("parley")
-
-// methodOf returns the method as it is reported.
-func methodOf(c *rpc.Call) string {
-	if c.IsUnknown() {
-		return other
-	}
-	return c.Method.Path()
-}
-
 // statusName is gRPC's name of a code.
 func statusName(c rpc.Code) string {
 	if c == rpc.CodeCanceled {

@@ -2,11 +2,11 @@ package otelparley
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
-	"go.opentelemetry.io/otel/metric"
 	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
 	"go.opentelemetry.io/otel/trace"
 
@@ -16,12 +16,12 @@ import (
 // call is a call that is observed, at one of its ends.
 type call struct {
 	*role
-	rpc        *rpc.Call
-	ctx        context.Context // with the span
-	span       trace.Span
-	begun      time.Time
-	attributes []attribute.KeyValue // of all measurements
-	messages   *messages            // nil: they are not observed
+	*method
+	rpc      *rpc.Call
+	ctx      context.Context // with the span
+	span     trace.Span
+	begun    time.Time
+	messages *messages // nil: they are not observed
 }
 
 // errPanic is the status of a call whose handler, or an interceptor behind this one,
@@ -45,27 +45,23 @@ func (r *role) observe(next rpc.Handler) rpc.Handler {
 // begin starts a span, as a child of the one in ctx or, at the callee's end, of the
 // caller's.
 func (r *role) begin(ctx context.Context, about *rpc.Call) *call {
-	c := &call{role: r, rpc: about, begun: time.Now()}
-	method := methodOf(about)
-	c.attributes = append([]attribute.KeyValue{system, semconv.RPCMethod(method)}, r.config.attributes...)
-	opts := []trace.SpanStartOption{
-		trace.WithSpanKind(r.kind), trace.WithTimestamp(c.begun), trace.WithAttributes(c.attributes...),
-		trace.WithAttributes(serverAttributes(about.Peer)...),
+	c := &call{role: r, method: r.methodOf(about), rpc: about, begun: time.Now()}
+	opts := append(slices.Clip(c.start), trace.WithTimestamp(c.begun))
+	if server := serverAttributes(about.Peer); server != nil {
+		opts = append(opts, trace.WithAttributes(server...))
 	}
-	name := method
-	if method == other {
-		name = system.Value.AsString()
+	if c.other {
 		opts = append(opts, trace.WithAttributes(semconv.RPCMethodOriginal(about.Method.Path())))
 	}
 	if r.kind == trace.SpanKindServer {
-		ctx = r.propagator.Extract(ctx, newRequest(about))
+		ctx = r.propagator.Extract(ctx, incoming(about.Header()))
 		if from := trace.SpanContextFromContext(ctx); r.public && from.IsRemote() {
 			opts = append(opts, trace.WithNewRoot(), trace.WithLinks(trace.Link{SpanContext: from}))
 		}
 	}
-	c.ctx, c.span = r.tracer.Start(ctx, name, opts...)
+	c.ctx, c.span = r.tracer.Start(ctx, c.name, opts...)
 	if r.kind == trace.SpanKindClient {
-		r.propagator.Inject(c.ctx, newRequest(about))
+		r.propagator.Inject(c.ctx, outgoing{about})
 	}
 	return c
 }
@@ -75,43 +71,43 @@ func (c *call) around(s rpc.Stream) rpc.Stream {
 	if c.sizes == nil && !c.eachEvent {
 		return s
 	}
-	c.messages = &messages{Stream: s, call: c, option: set(c.attributes)}
+	c.messages = &messages{Stream: s, call: c}
 	return c.messages
 }
 
-// end ends the span and takes the measurements.
+// end takes the measurements and ends the span.
 func (c *call) end(status error) {
 	now := time.Now()
-	code := rpc.CodeOf(status)
-	result := []attribute.KeyValue{semconv.RPCResponseStatusCode(statusName(code))}
-	if c.isError(code) {
-		result = append(result, semconv.ErrorTypeKey.String(statusName(code)))
-		c.span.SetStatus(codes.Error, status.Error())
+	o := outcome{method: c.method, code: rpc.CodeOf(status)}
+	if c.kind == trace.SpanKindClient {
+		if c.rpc.Peer != nil {
+			o.host = c.rpc.Peer.Host
+		}
+		c.countRetries()
 	}
 	if c.messages != nil {
 		c.messages.count()
 	}
-	if c.span.IsRecording() {
-		c.span.SetAttributes(result...)
-		c.span.SetAttributes(serverAttributes(c.rpc.Peer)...) // a Client knows it only now
-		c.span.SetAttributes(peerAttributes(c.rpc.Peer)...)
-	}
-	if c.kind == trace.SpanKindClient {
-		result = append(result, serverAttributes(c.rpc.Peer)...)
-		c.countRetries()
-	}
 	if c.duration.Enabled(c.ctx) {
-		c.duration.Record(c.ctx, now.Sub(c.begun).Seconds(), set(append(c.attributes, result...)))
+		c.duration.Record(c.ctx, now.Sub(c.begun).Seconds(), c.series(o, c.rpc.Peer)...)
+	}
+	if !c.span.IsRecording() {
+		c.span.End()
+		return
+	}
+	c.span.SetAttributes(c.result(o.code)...)
+	c.span.SetAttributes(serverAttributes(c.rpc.Peer)...) // a Client knows it only now
+	c.span.SetAttributes(peerAttributes(c.rpc.Peer)...)
+	if c.isError(o.code) {
+		c.span.SetStatus(codes.Error, status.Error())
 	}
 	c.span.End(trace.WithTimestamp(now))
 }
 
 // countRetries says how often the call was made again.
 func (c *call) countRetries() {
-	n := c.rpc.Retries()
-	if n == 0 {
-		return
+	if n := c.rpc.Retries(); n > 0 {
+		c.span.SetAttributes(attribute.Int("parley.retries", n))
+		c.retries.Add(c.ctx, int64(n), c.measured)
 	}
-	c.span.SetAttributes(attribute.Int("parley.retries", n))
-	c.retries.Add(c.ctx, int64(n), metric.WithAttributeSet(attribute.NewSet(c.attributes...)))
 }

@@ -294,6 +294,24 @@ func TestNamesOfUnknownMethodsMakeNoTimeSeries(t *testing.T) {
 	histogram[float64](l, "rpc.server.call.duration", system, semconv.RPCMethod("_OTHER"), semconv.RPCResponseStatusCode("NOT_FOUND"))
 }
 
+func TestKnownMethodsHaveTheirNamesAlthoughTheyArePassedOn(t *testing.T) {
+	l := newLab(t, setup{
+		options: []otelparley.Option{otelparley.WithKnownMethods("parley.ping.v1.PingService/Ping")},
+		services: func(srv *rpc.Server) {
+			srv.HandleUnknown(func(context.Context, rpc.Stream) error { return rpc.CodeNotFound })
+		},
+	})
+	if _, err := l.ping.Ping(t.Context(), new(pingv1.PingRequest)); !errors.Is(err, rpc.CodeNotFound) {
+		t.Fatal(err)
+	}
+	_, server := l.pair()
+	if server.Name() != "parley.ping.v1.PingService/Ping" {
+		t.Errorf("the span is called %q", server.Name())
+	}
+	want(t, values(server), semconv.RPCMethod("parley.ping.v1.PingService/Ping"))
+	lacks(t, values(server), "rpc.method_original")
+}
+
 func TestRetriesAreOneCallAndCounted(t *testing.T) {
 	failures := 2
 	ping := pingv1parley.PingServicePingMethod

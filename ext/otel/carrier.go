@@ -10,31 +10,38 @@ import (
 	"github.com/parley-rpc/parley/rpc"
 )
 
-// request is the metadata of a call as a propagator sees it.
-type request struct {
-	call   *rpc.Call
-	header rpc.Metadata
-}
-
-func newRequest(c *rpc.Call) request { return request{c, c.Header()} }
+// incoming is the metadata of a call that is served, as a propagator sees it.
+type incoming rpc.Metadata
 
 // Get returns the last value of a key: a caller who passes on the metadata of the
 // call that it serves has the values of that call's caller before its own.
-func (r request) Get(key string) string {
-	values := r.header.Values(strings.ToLower(key))
+func (h incoming) Get(key string) string {
+	values := rpc.Metadata(h).Values(strings.ToLower(key))
 	if len(values) == 0 {
 		return ""
 	}
 	return values[len(values)-1]
 }
 
-// Set adds to the metadata of a call that is about to be made. What cannot travel is
-// left out: a call does not fail for it.
-func (r request) Set(key, value string) {
-	if err := r.call.SetHeader(strings.ToLower(key), value); err != nil {
+// Set does nothing: what a caller has sent is not changed.
+func (incoming) Set(string, string) {}
+
+// Keys returns all keys.
+func (h incoming) Keys() []string { return slices.Collect(maps.Keys(h)) }
+
+// outgoing is the metadata of a call that is about to be made.
+type outgoing struct{ *rpc.Call }
+
+// Get returns what Set, or the application, has set last.
+func (c outgoing) Get(key string) string { return incoming(c.Header()).Get(key) }
+
+// Set adds to the metadata. What cannot travel is left out: a call does not fail for
+// it.
+func (c outgoing) Set(key, value string) {
+	if err := c.SetHeader(strings.ToLower(key), value); err != nil {
 		otel.Handle(err)
 	}
 }
 
 // Keys returns all keys.
-func (r request) Keys() []string { return slices.Collect(maps.Keys(r.header)) }
+func (c outgoing) Keys() []string { return incoming(c.Header()).Keys() }

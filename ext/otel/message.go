@@ -4,7 +4,6 @@ import (
 	"sync/atomic"
 
 	"go.opentelemetry.io/otel/attribute"
-	"go.opentelemetry.io/otel/metric"
 	"go.opentelemetry.io/otel/trace"
 	"google.golang.org/protobuf/proto"
 
@@ -15,7 +14,6 @@ import (
 type messages struct {
 	rpc.Stream
 	call           *call
-	option         metric.MeasurementOption
 	sent, received atomic.Int64
 }
 
@@ -51,7 +49,7 @@ func (m *messages) seen(msg any, direction string, n int64) {
 	if (direction == "SENT") == (c.kind == trace.SpanKindClient) {
 		size = c.sizes.request
 	}
-	size.Record(c.ctx, sizeOf(msg), m.option)
+	size.Record(c.ctx, sizeOf(msg), c.measured)
 }
 
 // count reports how many messages there were.
@@ -64,8 +62,8 @@ func (m *messages) count() {
 	if c.kind == trace.SpanKindClient {
 		requests, responses = responses, requests
 	}
-	c.sizes.requests.Record(c.ctx, requests, m.option)
-	c.sizes.responses.Record(c.ctx, responses, m.option)
+	c.sizes.requests.Record(c.ctx, requests, c.measured)
+	c.sizes.responses.Record(c.ctx, responses, c.measured)
 }
 
 // sizeOf returns how many bytes a message has in the encoding of Protocol Buffers,

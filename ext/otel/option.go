@@ -2,7 +2,6 @@ package otelparley
 
 import (
 	"errors"
-	"slices"
 
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/attribute"
@@ -21,6 +20,7 @@ type config struct {
 	meters     metric.MeterProvider
 	propagator propagation.TextMapPropagator
 	attributes []attribute.KeyValue
+	known      map[string]bool // methods
 	filter     func(*rpc.Call) bool
 	public     bool
 	eachSize   bool
@@ -32,6 +32,7 @@ func newConfig(opts []Option) (config, error) {
 		tracers:    otel.GetTracerProvider(),
 		meters:     otel.GetMeterProvider(),
 		propagator: otel.GetTextMapPropagator(),
+		known:      make(map[string]bool),
 	}
 	for _, o := range opts {
 		o(&c)
@@ -67,7 +68,19 @@ func WithPropagators(p propagation.TextMapPropagator) Option {
 // WithAttributes adds attributes to all spans and measurements. Each combination of
 // values makes a time series of its own.
 func WithAttributes(attributes ...attribute.KeyValue) Option {
-	return func(c *config) { c.attributes = append(slices.Clip(c.attributes), attributes...) }
+	return func(c *config) { c.attributes = append(c.attributes, attributes...) }
+}
+
+// WithKnownMethods names methods, as "package.Service/Method", that are reported by
+// their names although nobody has registered them at this end, but Mux.HandleUnknown
+// has a handler that passes them on. All others of those are "_OTHER": a caller can
+// make up any number of names.
+func WithKnownMethods(paths ...string) Option {
+	return func(c *config) {
+		for _, path := range paths {
+			c.known[path] = true
+		}
+	}
 }
 
 // WithFilter has only those calls observed for which f returns true. The others get

@@ -21,6 +21,9 @@ type role struct {
 	duration metric.Float64Histogram
 	retries  metric.Int64Counter // of callers
 	sizes    *sizes              // nil: not wanted
+
+	methods  cache[methodName, *method]
+	outcomes cache[outcome, []metric.RecordOption]
 }
 
 func newCaller(cfg *config, tracer trace.Tracer, meter metric.Meter) (*role, error) {
