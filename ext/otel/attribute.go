@@ -19,16 +19,31 @@ func statusName(c rpc.Code) string {
 	return c.String()
 }
 
-// serverAttributes name the server as the client has dialled it.
-func serverAttributes(p *rpc.Peer) []attribute.KeyValue {
-	if p == nil || p.Host == "" {
+// address tells at which host the one is who serves a call, "" if that is not known.
+type address func(*rpc.Call) string
+
+// dialled is the address of those who were: the host of the URL. A Client knows which
+// one it was when the call is open.
+func dialled(c *rpc.Call) string {
+	if c.Peer == nil {
+		return ""
+	}
+	return c.Peer.Host
+}
+
+// nowhere is the address of those who have dialled, and are called back.
+func nowhere(*rpc.Call) string { return "" }
+
+// serverAttributes name the server as it was dialled.
+func serverAttributes(host string) []attribute.KeyValue {
+	if host == "" {
 		return nil
 	}
-	host, port, err := net.SplitHostPort(p.Host)
+	name, port, err := net.SplitHostPort(host)
 	if err != nil {
-		return []attribute.KeyValue{semconv.ServerAddress(p.Host)}
+		return []attribute.KeyValue{semconv.ServerAddress(host)}
 	}
-	attributes := []attribute.KeyValue{semconv.ServerAddress(host)}
+	attributes := []attribute.KeyValue{semconv.ServerAddress(name)}
 	if n, err := strconv.Atoi(port); err == nil {
 		attributes = append(attributes, semconv.ServerPort(n))
 	}

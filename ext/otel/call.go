@@ -18,6 +18,7 @@ type call struct {
 	*role
 	*method
 	rpc      *rpc.Call
+	at       address
 	ctx      context.Context // with the span
 	span     trace.Span
 	begun    time.Time
@@ -28,26 +29,28 @@ type call struct {
 // has panicked. What it said is in the log alone.
 var errPanic = rpc.Errorf(rpc.CodeInternal, "panic")
 
-// observe is an interceptor.
-func (r *role) observe(next rpc.Handler) rpc.Handler {
-	return func(ctx context.Context, s rpc.Stream) error {
-		if r.filter != nil && !r.filter(s.Call()) {
-			return next(ctx, s)
+// observer returns an interceptor.
+func (r *role) observer(at address) rpc.Interceptor {
+	return func(next rpc.Handler) rpc.Handler {
+		return func(ctx context.Context, s rpc.Stream) error {
+			if r.filter != nil && !r.filter(s.Call()) {
+				return next(ctx, s)
+			}
+			c := r.begin(ctx, s.Call(), at)
+			var status error = errPanic
+			defer func() { c.end(status) }()
+			status = next(c.ctx, c.around(s))
+			return status
 		}
-		c := r.begin(ctx, s.Call())
-		var status error = errPanic
-		defer func() { c.end(status) }()
-		status = next(c.ctx, c.around(s))
-		return status
 	}
 }
 
 // begin starts a span, as a child of the one in ctx or, at the callee's end, of the
 // caller's.
-func (r *role) begin(ctx context.Context, about *rpc.Call) *call {
-	c := &call{role: r, method: r.methodOf(about), rpc: about, begun: time.Now()}
+func (r *role) begin(ctx context.Context, about *rpc.Call, at address) *call {
+	c := &call{role: r, method: r.methodOf(about), rpc: about, at: at, begun: time.Now()}
 	opts := append(slices.Clip(c.start), trace.WithTimestamp(c.begun))
-	if server := serverAttributes(about.Peer); server != nil {
+	if server := serverAttributes(at(about)); server != nil {
 		opts = append(opts, trace.WithAttributes(server...))
 	}
 	if c.other {
@@ -79,24 +82,23 @@ func (c *call) around(s rpc.Stream) rpc.Stream {
 func (c *call) end(status error) {
 	now := time.Now()
 	o := outcome{method: c.method, code: rpc.CodeOf(status)}
+	server := c.at(c.rpc)
 	if c.kind == trace.SpanKindClient {
-		if c.rpc.Peer != nil {
-			o.host = c.rpc.Peer.Host
-		}
+		o.server = server
 		c.countRetries()
 	}
 	if c.messages != nil {
 		c.messages.count()
 	}
 	if c.duration.Enabled(c.ctx) {
-		c.duration.Record(c.ctx, now.Sub(c.begun).Seconds(), c.series(o, c.rpc.Peer)...)
+		c.duration.Record(c.ctx, now.Sub(c.begun).Seconds(), c.series(o)...)
 	}
 	if !c.span.IsRecording() {
 		c.span.End()
 		return
 	}
 	c.span.SetAttributes(c.result(o.code)...)
-	c.span.SetAttributes(serverAttributes(c.rpc.Peer)...) // a Client knows it only now
+	c.span.SetAttributes(serverAttributes(server)...)
 	c.span.SetAttributes(peerAttributes(c.rpc.Peer)...)
 	if c.isError(o.code) {
 		c.span.SetStatus(codes.Error, status.Error())

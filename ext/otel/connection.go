@@ -38,6 +38,11 @@ func newSide(name string, cfg *config, in *connectionInstruments) *side {
 	}
 }
 
+// option has the side told of its connections.
+func (s *side) option() rpc.Option {
+	return rpc.Options(rpc.OnConnect(s.begun), rpc.OnAway(s.lost), rpc.OnBack(s.resumed), rpc.OnDisconnect(s.ended))
+}
+
 // begun, lost, resumed and ended are told of connections, of each in the order in
 // which it happens.
 

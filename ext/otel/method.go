@@ -51,17 +51,13 @@ func (r *role) methodOf(c *rpc.Call) *method {
 type outcome struct {
 	method *method
 	code   rpc.Code
-	host   string // of the server, at the caller's end
+	server string // at the caller's end
 }
 
 // series returns how durations of calls with an outcome are recorded.
-func (r *role) series(o outcome, peer *rpc.Peer) []metric.RecordOption {
+func (r *role) series(o outcome) []metric.RecordOption {
 	return r.outcomes.get(o, func() []metric.RecordOption {
-		attributes := slices.Concat(o.method.attributes, r.result(o.code))
-		if o.host != "" {
-			attributes = append(attributes, serverAttributes(peer)...)
-		}
-		return []metric.RecordOption{set(attributes)}
+		return []metric.RecordOption{set(slices.Concat(o.method.attributes, r.result(o.code), serverAttributes(o.server)))}
 	})
 }
 

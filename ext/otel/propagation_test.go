@@ -52,12 +52,19 @@ func TestATraceGoesThroughServersAndBackToTheClient(t *testing.T) {
 	// They end from the inside out, the two ends of a call in any order.
 	parents := make(map[trace.SpanID]trace.SpanID)
 	kind := make(map[trace.SpanID]trace.SpanKind)
+	addressed := 0
 	for range 4 {
 		s := <-l.ended
+		if at := values(s); at.HasValue("server.address") {
+			addressed++
+		}
 		parents[s.SpanContext().SpanID()], kind[s.SpanContext().SpanID()] = s.Parent().SpanID(), s.SpanKind()
 		if s.SpanContext().TraceID() != trace.SpanContextFromContext(ctx).TraceID() {
 			t.Error("a span is in another trace")
 		}
+	}
+	if addressed != 2 { // nobody has dialled the client
+		t.Errorf("%d spans have the address of a server", addressed)
 	}
 	at := make(map[trace.SpanID]trace.SpanID) // the other way
 	for span, parent := range parents {

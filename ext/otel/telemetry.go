@@ -61,16 +61,14 @@ func (t *Telemetry) Close() error { return t.registration.Unregister() }
 
 // ServerOption has a server observed: the calls that it serves and makes, and its
 // connections.
-func (t *Telemetry) ServerOption() rpc.ServerOption { return t.option(t.server) }
+func (t *Telemetry) ServerOption() rpc.ServerOption {
+	return rpc.Options(t.server.option(),
+		rpc.WithHandlerInterceptors(t.callee.observer(dialled)), rpc.WithCallInterceptors(t.caller.observer(nowhere)))
+}
 
 // ClientOption has a client observed: the calls that it makes and serves, and its
 // connections.
-func (t *Telemetry) ClientOption() rpc.ClientOption { return t.option(t.client) }
-
-func (t *Telemetry) option(s *side) rpc.Option {
-	return rpc.Options(
-		rpc.WithCallInterceptors(t.caller.observe),
-		rpc.WithHandlerInterceptors(t.callee.observe),
-		rpc.OnConnect(s.begun), rpc.OnAway(s.lost), rpc.OnBack(s.resumed), rpc.OnDisconnect(s.ended),
-	)
+func (t *Telemetry) ClientOption() rpc.ClientOption {
+	return rpc.Options(t.client.option(),
+		rpc.WithCallInterceptors(t.caller.observer(dialled)), rpc.WithHandlerInterceptors(t.callee.observer(nowhere)))
 }
