@@ -12,7 +12,7 @@ import (
 const root = ".."
 
 // documents are those whose code is tested.
-var documents = []string{"README.md", "docs/guide.md", "docs/observability.md", "docs/cli.md", "docs/gateway.md"}
+var documents = []string{"README.md", "docs/guide.md", "docs/observability.md", "docs/cli.md", "docs/gateway.md", "docs/grpc.md"}
 
 // block is a fenced block of a document. Before each is a comment that says how
 // it is tested:

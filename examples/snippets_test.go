@@ -57,6 +57,13 @@ func TestShownCommands(t *testing.T) {
 				t.Errorf("the target demo is now %q", recipe)
 			}
 		},
+		"make interop": func(t *testing.T) { // what it runs is tested by package interop
+			_, recipe, ok := strings.Cut(read(t, "Makefile"), "\ninterop:")
+			recipe, _, _ = strings.Cut(recipe, "\n\n")
+			if !ok || !strings.HasSuffix(recipe, "\n\tcd tests/interop && go run .") {
+				t.Errorf("the target interop is now %q", recipe)
+			}
+		},
 	}
 	for _, document := range documents {
 		for _, b := range blocks(t, document) {
