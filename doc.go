@@ -19,6 +19,14 @@
 //	2  transport
 //	1  transport/frame
 //
-// What needs a dependency beyond those of this module is a module of its own. The protocol is specified in
-// docs/spec/PROTOCOL.md.
+// What needs a dependency beyond those of this module is a module of its own:
+//
+//   - ext/grpc: stubs of gRPC on either end of a connection
+//   - ext/grpc/proxy: calls that pass on to gRPC servers, as bytes
+//   - ext/otel: traces and metrics by OpenTelemetry
+//   - cmd/parley: the command, and the gateway
+//   - tests/interop: gRPC's own interoperability tests
+//   - bench: parley beside its peers
+//
+// The protocol is specified in docs/spec/PROTOCOL.md.
 package parley

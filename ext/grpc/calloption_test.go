@@ -1,12 +1,14 @@
 package grpcparley_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
@@ -273,6 +275,24 @@ func grpcOptions(t *testing.T) (names []string) {
 		t.Fatalf("found only %q", names)
 	}
 	return names
+}
+
+// The document is a link: of files outside of the module go test would not see that they
+// have changed.
+func TestTheDocumentSaysWhatBecomesOfEachOption(t *testing.T) {
+	document, err := os.ReadFile(filepath.Join("testdata", "grpc.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range grpcOptions(t) {
+		exported := "`grpc." + name + "`"
+		if name == "acceptCompressors" {
+			exported = "`experimental.AcceptCompressors`"
+		}
+		if !bytes.Contains(document, []byte(exported)) {
+			t.Errorf("docs/grpc.md does not say what becomes of %s", exported)
+		}
+	}
 }
 
 // Applications build options around those of grpc, to tell their own interceptors something.
