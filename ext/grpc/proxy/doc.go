@@ -20,7 +20,10 @@
 // caller's deadline and cancellation reach the backend.
 //
 // Neither side is read faster than the other takes: a caller that is slow slows down
-// its own stream at the backend and nobody else.
+// its own stream at the backend and nobody else. What waits here meanwhile is bounded by the
+// windows of both protocols. Those of grpc-go grow with the bandwidth, up to 16 MiB for each
+// stream, unless the connection has static ones (grpc.WithStaticStreamWindowSize): with
+// callers that are not trusted it should.
 //
 // # Codecs and compression
 //

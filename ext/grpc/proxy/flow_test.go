@@ -16,7 +16,7 @@ import (
 
 // Streams of flowTotal bytes in messages of flowSize. What is under way between both
 // ends is bounded by windows and buffers of both protocols: grpc-go's windows here are
-// those that it begins with, and parley's grow up to 16 MiB.
+// static, and parley's grow up to 16 MiB.
 const (
 	flowSize    = 64 << 10
 	flowTotal   = 32 << 20

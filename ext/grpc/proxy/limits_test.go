@@ -37,6 +37,23 @@ func TestAMessageOverTheLimitFailsItsCall(t *testing.T) {
 	}
 }
 
+// TestACallersOwnLimitHoldsToo, if it is lower than what may pass here.
+func TestACallersOwnLimitHoldsToo(t *testing.T) {
+	address, _ := listen(t, &backend{unary: answer})
+	p, err := proxy.New(proxy.Config{Routes: []proxy.Route{{Backend: connect(t, address)}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	srv := rpc.NewServer()
+	srv.HandleUnknown(p.Handle)
+	client := dial(t, srv, rpc.WithTransport(transport.Config{MaxMessage: 64 << 10}))
+	_, err = call(t.Context(), client, strings.Repeat("x", 100_000))
+	wantError(t, err, rpc.CodeResourceExhausted, "")
+	if got, err := call(t.Context(), client, "small"); err != nil || got != "small" {
+		t.Errorf("then %q, %v", got, err)
+	}
+}
+
 func TestLargeMessagesPassIfAllLimitsAllow(t *testing.T) {
 	const limit = 9 << 20
 	address, _ := listen(t, &backend{unary: answer}, grpc.MaxRecvMsgSize(limit))

@@ -78,6 +78,14 @@ func connectBackend(target string, opts []grpc.DialOption) (*grpc.ClientConn, er
 	return conn, nil
 }
 
+// Bytes that a backend may send before they are taken, on a stream and on a connection.
+// Without these grpc-go has the windows of all streams grow with the bandwidth, up to
+// 16 MiB each: clients that do not read what they have asked for could fill the memory.
+const (
+	streamWindow = 256 << 10
+	connWindow   = 4 << 20
+)
+
 func (b *backends) options() ([]grpc.DialOption, error) {
 	if b.balancer != "round_robin" && b.balancer != "pick_first" {
 		return nil, usagef("--balancer %s: it is round_robin or pick_first", b.balancer)
@@ -99,5 +107,6 @@ func (b *backends) options() ([]grpc.DialOption, error) {
 	return []grpc.DialOption{
 		grpc.WithTransportCredentials(creds),
 		grpc.WithDefaultServiceConfig(fmt.Sprintf(`{"loadBalancingConfig": [{%q: {}}]}`, b.balancer)),
+		grpc.WithStaticStreamWindowSize(streamWindow), grpc.WithStaticConnWindowSize(connWindow),
 	}, nil
 }

@@ -54,7 +54,11 @@ no server is asked, and there is no URL.`,
 				if name == "" {
 					return usagef("the name is missing: write %s", c.UseLine())
 				}
-				return p.describe(from, name, describing{template: template})
+				show := definition
+				if template {
+					show = filledIn
+				}
+				return p.describe(from, name, show)
 			})
 		},
 	}
@@ -150,27 +154,29 @@ func path(m *desc.MethodDescriptor) string {
 	return m.GetService().GetFullyQualifiedName() + "/" + m.GetName()
 }
 
-// describing is how a definition is shown.
-type describing struct{ template bool }
+// definition is how something is defined.
+func definition(from *schema, d desc.Descriptor) (string, error) {
+	return grpcurl.GetDescriptorText(d, from)
+}
 
-func (p *program) describe(from *schema, name string, how describing) error {
+// filledIn is a message as JSON with all its fields.
+func filledIn(from *schema, d desc.Descriptor) (string, error) {
+	message, ok := d.(*desc.MessageDescriptor)
+	if !ok {
+		return "", usagef("--template: %s is no message", d.GetFullyQualifiedName())
+	}
+	format := grpcurl.NewJSONFormatter(true, grpcurl.AnyResolverFromDescriptorSourceWithFallback(from))
+	return format(grpcurl.MakeTemplate(message))
+}
+
+func (p *program) describe(from *schema, name string, show func(*schema, desc.Descriptor) (string, error)) error {
 	d, err := from.find(strings.ReplaceAll(strings.Trim(name, "/."), "/", "."))
 	if err != nil {
 		return err
 	}
-	text, err := grpcurl.GetDescriptorText(d, from)
+	text, err := show(from, d)
 	if err != nil {
 		return err
-	}
-	if how.template {
-		message, ok := d.(*desc.MessageDescriptor)
-		if !ok {
-			return usagef("--template: %s is no message", name)
-		}
-		formatter := grpcurl.NewJSONFormatter(true, grpcurl.AnyResolverFromDescriptorSourceWithFallback(from))
-		if text, err = formatter(grpcurl.MakeTemplate(message)); err != nil {
-			return err
-		}
 	}
 	if p.json() {
 		return json.NewEncoder(p.Out).Encode(map[string]string{"name": d.GetFullyQualifiedName(), "definition": text})
