@@ -64,6 +64,7 @@
 //	WriteQueue + 64 KiB                               frames that wait, and those at the link
 //	64 KiB + 64*(MaxStreams + O)                      frames that go ahead of them
 //	65 KiB                                            the message of the link that is arriving
+//	544 KiB                                           streams that are kept to be used again
 //
 // The first line counts MaxStreams twice, once in MaxBuffered: a stream that has ended on
 // the wire may still be in use, and as many as that are, before new ones are refused.
