@@ -26,11 +26,20 @@ type ClientConn struct {
 var _ grpc.ClientConnInterface = (*ClientConn)(nil)
 
 // NewClientConn returns a ClientConn whose calls go to a *rpc.Client, or to one
-// connection, a *rpc.Conn. Either end of a connection may have one.
+// connection, a *rpc.Conn. Either end of a connection may have one. It panics if an
+// option is malformed, as a program with such a mistake should not start.
 func NewClientConn(c rpc.Caller, opts ...ClientOption) *ClientConn {
 	cc := &ClientConn{caller: c}
 	for _, o := range opts {
 		o.applyClient(cc)
+	}
+	switch {
+	case hasNil(cc.unary):
+		panic("grpcparley: WithUnaryClientInterceptors: one is nil")
+	case hasNil(cc.stream):
+		panic("grpcparley: WithStreamClientInterceptors: one is nil")
+	case hasNil(cc.stats):
+		panic("grpcparley: WithStatsHandler: it is nil")
 	}
 	cc.invoker, cc.streamer = cc.invoke, cc.newStream
 	for _, around := range slices.Backward(cc.unary) {

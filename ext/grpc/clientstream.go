@@ -53,7 +53,7 @@ func (c *ClientConn) open(ctx context.Context, desc *grpc.StreamDesc, method str
 		return nil, err
 	}
 	ctx, s.cancel = context.WithCancel(ctx)
-	ctx = s.watch.tag(ctx, &stats.RPCTagInfo{FullMethodName: method, FailFast: info.failFast})
+	ctx = s.watch.tag(ctx, &stats.RPCTagInfo{FullMethodName: "/" + s.method.Path(), FailFast: info.failFast})
 	s.watch.begin(s.method, info.failFast)
 	if err := s.start(ctx, c.caller); err != nil {
 		s.watch.end(err)

@@ -13,6 +13,8 @@ import (
 
 	grpcparley "github.com/parley-rpc/parley/ext/grpc"
 	talkv1 "github.com/parley-rpc/parley/ext/grpc/internal/gen/talk/v1"
+	"github.com/parley-rpc/parley/ext/grpc/internal/gen/talk/v1/talkv1parley"
+	"github.com/parley-rpc/parley/rpc"
 )
 
 // shout is a codec whose messages are no protobuf messages on the wire: texts in upper
@@ -68,5 +70,14 @@ func TestMessagesThatAreNoProtobufMessagesNeedACodec(t *testing.T) {
 	}
 	if err := cc.Invoke(t.Context(), say, nil, &res); err != nil || res.GetText() != "" {
 		t.Errorf("nil, the empty message of any type, is answered with %v, %v", &res, err)
+	}
+}
+
+// As browsers do, to be read in their tools: grpc's registry has no such codec here.
+func TestStubsOfParleyReachServicesOfGRPCInJSON(t *testing.T) {
+	stub := talkv1parley.NewTalkServiceClient(talk(t, talker{}))
+	res, err := stub.Say(t.Context(), &talkv1.SayRequest{Text: "hello"}, rpc.WithCodecName(rpc.CodecJSON))
+	if err != nil || res.GetText() != "hello" {
+		t.Errorf("got %v, %v", res, err)
 	}
 }

@@ -2,6 +2,8 @@ package grpcparley
 
 import (
 	"log/slog"
+	"reflect"
+	"slices"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/stats"
@@ -72,4 +74,12 @@ func WithStreamServerInterceptors(interceptors ...grpc.StreamServerInterceptor) 
 // SetTrailer of a stream. Default slog.Default.
 func WithLogger(l *slog.Logger) ServerOption {
 	return serverOption(func(r *Registrar) { r.log = l })
+}
+
+// hasNil tells whether one of some functions or interfaces is nil.
+func hasNil[T any](all []T) bool {
+	return slices.ContainsFunc(all, func(one T) bool {
+		v := reflect.ValueOf(one)
+		return !v.IsValid() || v.Kind() == reflect.Func && v.IsNil()
+	})
 }

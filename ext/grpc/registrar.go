@@ -31,11 +31,21 @@ var _ grpc.ServiceRegistrar = (*Registrar)(nil)
 
 // NewRegistrar returns a Registrar whose services are served by a *rpc.Server, or by
 // whoever serves a *rpc.Mux, which may be a client. Other services can be registered
-// there besides.
+// there besides. It panics if an option is malformed.
 func NewRegistrar(to rpc.Registrar, opts ...ServerOption) *Registrar {
 	r := &Registrar{to: to, log: slog.Default(), services: make(map[string]grpc.ServiceInfo)}
 	for _, o := range opts {
 		o.applyServer(r)
+	}
+	switch {
+	case hasNil(r.unary):
+		panic("grpcparley: WithUnaryServerInterceptors: one is nil")
+	case hasNil(r.stream):
+		panic("grpcparley: WithStreamServerInterceptors: one is nil")
+	case hasNil(r.stats):
+		panic("grpcparley: WithStatsHandler: it is nil")
+	case r.log == nil:
+		panic("grpcparley: WithLogger: no Logger")
 	}
 	return r
 }

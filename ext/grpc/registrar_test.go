@@ -106,22 +106,41 @@ func TestHealthOfGRPCIsServed(t *testing.T) {
 	wantCode(t, err, codes.Canceled)
 }
 
+func TestMalformedOptionsPanic(t *testing.T) {
+	for says, option := range map[string]any{
+		"WithUnaryClientInterceptors: one is nil":  grpcparley.WithUnaryClientInterceptors(nil),
+		"WithStreamClientInterceptors: one is nil": grpcparley.WithStreamClientInterceptors(nil),
+		"WithUnaryServerInterceptors: one is nil":  grpcparley.WithUnaryServerInterceptors(nil),
+		"WithStreamServerInterceptors: one is nil": grpcparley.WithStreamServerInterceptors(nil),
+		"WithStatsHandler: it is nil":              grpcparley.WithStatsHandler(nil),
+		"WithLogger: no Logger":                    grpcparley.WithLogger(nil),
+	} {
+		if o, ok := option.(grpcparley.ServerOption); ok {
+			wantPanic(t, "grpcparley: "+says, func() { grpcparley.NewRegistrar(rpc.NewMux(), o) })
+		}
+		if o, ok := option.(grpcparley.ClientOption); ok {
+			wantPanic(t, "grpcparley: "+says, func() { grpcparley.NewClientConn(rpc.NewClient("ws://nobody.invalid"), o) })
+		}
+	}
+}
+
+// wantPanic checks what f panics with.
+func wantPanic(t *testing.T, says string, f func()) {
+	t.Helper()
+	defer func() {
+		t.Helper()
+		if r := recover(); r != says {
+			t.Errorf("panicked with %v, want %q", r, says)
+		}
+	}()
+	f()
+}
+
 func TestMistakesOfRegistrationPanic(t *testing.T) {
 	registrar := grpcparley.NewRegistrar(rpc.NewMux())
 	talkv1.RegisterTalkServiceServer(registrar, talker{})
-	for says, register := range map[string]func(){
-		"rpc: service talk.v1.TalkService is registered twice":           func() { talkv1.RegisterTalkServiceServer(registrar, talker{}) },
-		"grpcparley: string does not implement talkv1.TalkServiceServer": func() { registrar.RegisterService(&talkv1.TalkService_ServiceDesc, "a string") },
-	} {
-		func() {
-			defer func() {
-				if r := recover(); r != says {
-					t.Errorf("panicked with %v, want %q", r, says)
-				}
-			}()
-			register()
-		}()
-	}
+	wantPanic(t, "rpc: service talk.v1.TalkService is registered twice", func() { talkv1.RegisterTalkServiceServer(registrar, talker{}) })
+	wantPanic(t, "grpcparley: string does not implement talkv1.TalkServiceServer", func() { registrar.RegisterService(&talkv1.TalkService_ServiceDesc, "a string") })
 	info := registrar.GetServiceInfo()
 	if names := slices.Collect(maps.Keys(info)); !slices.Equal(names, []string{"talk.v1.TalkService"}) {
 		t.Errorf("registered are %q", names)
