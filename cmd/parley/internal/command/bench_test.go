@@ -97,12 +97,9 @@ func TestBenchCountsFailuresByTheirCodes(t *testing.T) {
 	}
 }
 
+// TestBenchEndsWhenItsTimeIsUp, and does not count calls that are cut off by that.
 func TestBenchEndsWhenItsTimeIsUp(t *testing.T) {
-	url := pingEndpoint(t)
-	if b := benchPing(t, url, "Ping", "--duration", "30ms", "-o", "json").benched(t); b.Calls == 0 || b.Failed != 0 {
-		t.Errorf("got %+v", b)
-	}
-	r := benchPing(t, url, "Ping", "--duration", "30ms", "-d", `{"delayMs":60000}`)
+	r := benchPing(t, pingEndpoint(t), "Ping", "--duration", "30ms", "-d", `{"delayMs":60000}`)
 	r.wantFailure(t, 1, "no call had its status within the time")
 }
 

@@ -104,7 +104,7 @@ func TestPingDoesNotWaitForSignsOfLifeForEver(t *testing.T) {
 		defer conn.Close()
 		<-over
 	})
-	run(t, "ping", web(t, silent), "--connect-timeout", "50ms").wantFailure(t, 3, "no sign of life")
+	run(t, "ping", web(t, silent), "--connect-timeout", "500ms").wantFailure(t, 3, "no sign of life")
 }
 
 func TestTheVersionSaysWhatIsSpoken(t *testing.T) {
@@ -128,8 +128,8 @@ func TestPingSaysWhatIsWrongWithTheNetwork(t *testing.T) {
 	run(t, "ping", "ws://"+gone.Addr().String()+"/rpc").wantFailure(t, 3, "nobody listens at "+gone.Addr().String()+" (connection refused): is the server running, and on that port?")
 	// This is no name that a resolver would be asked for.
 	run(t, "ping", "ws://nowhere..invalid/rpc").wantFailure(t, 3, "there is no host nowhere..invalid (DNS): check its name")
-	run(t, "ping", "ws://"+silent+"/rpc", "--connect-timeout", "50ms").wantFailure(t, 3, silent+" accepts connections but does not answer the handshake (timeout)")
-	run(t, "ping", "wss://"+silent+"/rpc", "--connect-timeout", "50ms").wantFailure(t, 3, silent+" does not answer in TLS (timeout)")
+	run(t, "ping", "ws://"+silent+"/rpc", "--connect-timeout", "200ms").wantFailure(t, 3, silent+" accepts connections but does not answer the handshake (timeout)")
+	run(t, "ping", "wss://"+silent+"/rpc", "--connect-timeout", "200ms").wantFailure(t, 3, silent+" does not answer in TLS (timeout)")
 }
 
 func TestPingSaysWhatIsWrongWithTLS(t *testing.T) {
