@@ -38,8 +38,8 @@ type callInfo struct {
 }
 
 // CallOptions has options of package rpc count for a call that is made by a stub of
-// grpc, such as rpc.Retryable or rpc.WithIdleTimeout. Other connections than those of
-// this package ignore it.
+// grpc, such as rpc.Retryable or rpc.WithIdleTimeout. The codec is what options of grpc
+// say. Other connections than those of this package ignore it.
 func CallOptions(opts ...rpc.CallOption) grpc.CallOption { return rpcOptions{opts: opts} }
 
 type rpcOptions struct {
@@ -68,12 +68,15 @@ func newCallInfo(opts []grpc.CallOption) (*callInfo, error) {
 func (c *callInfo) apply(o grpc.CallOption) error {
 	switch o := o.(type) {
 	case grpc.HeaderCallOption:
-		c.headers = append(c.headers, o.HeaderAddr)
+		return addTo(&c.headers, o.HeaderAddr, "Header")
 	case grpc.TrailerCallOption:
-		c.trailers = append(c.trailers, o.TrailerAddr)
+		return addTo(&c.trailers, o.TrailerAddr, "Trailer")
 	case grpc.PeerCallOption:
-		c.peers = append(c.peers, o.PeerAddr)
+		return addTo(&c.peers, o.PeerAddr, "Peer")
 	case grpc.OnFinishCallOption:
+		if o.OnFinish == nil {
+			return refuse("OnFinish(nil)", "there is nothing to call")
+		}
 		c.onFinish = append(c.onFinish, o.OnFinish)
 	case grpc.FailFastCallOption:
 		c.failFast = o.FailFast
@@ -87,10 +90,13 @@ func (c *callInfo) apply(o grpc.CallOption) error {
 		c.subtype = strings.ToLower(o.ContentSubtype)
 	case grpc.ForceCodecV2CallOption:
 		c.codec = o.CodecV2
+		return checkCodec(o.CodecV2)
 	case grpc.ForceCodecCallOption:
 		c.codec = codecV1{o.Codec}
+		return checkCodec(o.Codec)
 	case grpc.CustomCodecCallOption:
 		c.codec = codecV1{codecV0{o.Codec}}
+		return checkCodec(o.Codec)
 	case grpc.CompressorCallOption:
 		if c.compress = o.CompressorType; c.compress == encoding.Identity {
 			c.compress = ""
@@ -111,6 +117,22 @@ func (c *callInfo) apply(o grpc.CallOption) error {
 // refuse returns the error for an option that is not honoured.
 func refuse(option, why string) error {
 	return status.Errorf(codes.InvalidArgument, "grpcparley: the call option %s cannot be honoured: %s", option, why)
+}
+
+// addTo takes note of what is to be filled in.
+func addTo[T any](all *[]*T, at *T, option string) error {
+	if at == nil {
+		return refuse(option+"(nil)", "there is nothing to fill in")
+	}
+	*all = append(*all, at)
+	return nil
+}
+
+func checkCodec(codec any) error {
+	if codec == nil {
+		return refuse("of a codec", "it is nil")
+	}
+	return nil
 }
 
 // retryBuffer is how many bytes of requests a call keeps for another attempt at most

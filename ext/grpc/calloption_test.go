@@ -322,6 +322,14 @@ func TestAnOptionOfAnApplicationIsTheOneInsideOfIt(t *testing.T) {
 		{&nested{inner{small}}, codes.ResourceExhausted},
 		{authority{}, codes.InvalidArgument},
 		{limit{}, codes.InvalidArgument},
+		{grpc.Header(nil), codes.InvalidArgument},
+		{grpc.Trailer(nil), codes.InvalidArgument},
+		{grpc.Peer(nil), codes.InvalidArgument},
+		{grpc.OnFinish(nil), codes.InvalidArgument},
+		{grpc.ForceCodec(nil), codes.InvalidArgument},
+		{grpc.ForceCodecV2(nil), codes.InvalidArgument},
+		{grpc.CallCustomCodec(nil), codes.InvalidArgument}, //nolint:staticcheck // it is deprecated, and in use
+		{grpc.PerRPCCredentials(nil), codes.OK},
 		{nil, codes.InvalidArgument},
 		{(*note)(nil), codes.InvalidArgument},
 	} {
