@@ -31,14 +31,19 @@ func Register(r Registry) {
 
 type server struct{ Registry }
 
+type (
+	question = reflectionv1.ServerReflectionRequest
+	answer   = reflectionv1.ServerReflectionResponse
+)
+
 // answerAll answers questions until there are no more.
-func (s server) answerAll(_ context.Context, in rpc.Receiver[reflectionv1.ServerReflectionRequest], out rpc.Sender[reflectionv1.ServerReflectionResponse]) error {
+func (s server) answerAll(_ context.Context, in rpc.Receiver[question], out rpc.Sender[answer]) error {
 	told := make(files)
 	for req, err := range in.All() {
 		if err != nil {
 			return err
 		}
-		res := &reflectionv1.ServerReflectionResponse{ValidHost: req.Host, OriginalRequest: req}
+		res := &answer{ValidHost: req.Host, OriginalRequest: req}
 		if err := s.answer(req, res, told); err != nil {
 			res.MessageResponse = &reflectionv1.ServerReflectionResponse_ErrorResponse{ErrorResponse: &reflectionv1.ErrorResponse{
 				ErrorCode: int32(rpc.CodeOf(err)), ErrorMessage: err.Message(),
@@ -52,7 +57,7 @@ func (s server) answerAll(_ context.Context, in rpc.Receiver[reflectionv1.Server
 }
 
 // answer stores the answer to a question in res.
-func (s server) answer(req *reflectionv1.ServerReflectionRequest, res *reflectionv1.ServerReflectionResponse, told files) *rpc.Error {
+func (s server) answer(req *question, res *answer, told files) *rpc.Error {
 	var file *reflectionv1.FileDescriptorResponse
 	var err *rpc.Error
 	switch q := req.MessageRequest.(type) {

@@ -37,7 +37,7 @@ func TestASlowCallerSlowsItsBackendDown(t *testing.T) {
 	var sent atomic.Int64
 	client := flowClient(t, &backend{
 		unary: answer,
-		output: func(_ *testgrpc.StreamingOutputCallRequest, s grpc.ServerStreamingServer[testgrpc.StreamingOutputCallResponse]) error {
+		output: func(_ *testgrpc.StreamingOutputCallRequest, s outputStream) error {
 			msg := &testgrpc.StreamingOutputCallResponse{Payload: payload(string(make([]byte, flowSize)))}
 			for range flowTotal / flowSize {
 				if err := s.Send(msg); err != nil {
@@ -72,7 +72,7 @@ func TestASlowBackendSlowsItsCallerDown(t *testing.T) {
 	turn := make(chan struct{})
 	client := flowClient(t, &backend{
 		unary: answer,
-		input: func(s grpc.ClientStreamingServer[testgrpc.StreamingInputCallRequest, testgrpc.StreamingInputCallResponse]) error {
+		input: func(s inputStream) error {
 			for range turn {
 				most = max(most, sent.Load()-received)
 				req, err := s.Recv()

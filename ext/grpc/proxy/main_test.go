@@ -20,14 +20,21 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
+// What the backend's methods are given.
+type (
+	outputStream = grpc.ServerStreamingServer[testgrpc.StreamingOutputCallResponse]
+	inputStream  = grpc.ClientStreamingServer[testgrpc.StreamingInputCallRequest, testgrpc.StreamingInputCallResponse]
+	duplexStream = grpc.BidiStreamingServer[testgrpc.StreamingOutputCallRequest, testgrpc.StreamingOutputCallResponse]
+)
+
 // backend is a service of grpc-go whose methods are functions; those that are nil are
 // UNIMPLEMENTED.
 type backend struct {
 	testgrpc.UnimplementedTestServiceServer
 	unary  func(context.Context, *testgrpc.SimpleRequest) (*testgrpc.SimpleResponse, error)
-	output func(*testgrpc.StreamingOutputCallRequest, grpc.ServerStreamingServer[testgrpc.StreamingOutputCallResponse]) error
-	input  func(grpc.ClientStreamingServer[testgrpc.StreamingInputCallRequest, testgrpc.StreamingInputCallResponse]) error
-	duplex func(grpc.BidiStreamingServer[testgrpc.StreamingOutputCallRequest, testgrpc.StreamingOutputCallResponse]) error
+	output func(*testgrpc.StreamingOutputCallRequest, outputStream) error
+	input  func(inputStream) error
+	duplex func(duplexStream) error
 }
 
 func (b *backend) UnaryCall(ctx context.Context, req *testgrpc.SimpleRequest) (*testgrpc.SimpleResponse, error) {
@@ -37,21 +44,21 @@ func (b *backend) UnaryCall(ctx context.Context, req *testgrpc.SimpleRequest) (*
 	return b.unary(ctx, req)
 }
 
-func (b *backend) StreamingOutputCall(req *testgrpc.StreamingOutputCallRequest, s grpc.ServerStreamingServer[testgrpc.StreamingOutputCallResponse]) error {
+func (b *backend) StreamingOutputCall(req *testgrpc.StreamingOutputCallRequest, s outputStream) error {
 	if b.output == nil {
 		return b.UnimplementedTestServiceServer.StreamingOutputCall(req, s)
 	}
 	return b.output(req, s)
 }
 
-func (b *backend) StreamingInputCall(s grpc.ClientStreamingServer[testgrpc.StreamingInputCallRequest, testgrpc.StreamingInputCallResponse]) error {
+func (b *backend) StreamingInputCall(s inputStream) error {
 	if b.input == nil {
 		return b.UnimplementedTestServiceServer.StreamingInputCall(s)
 	}
 	return b.input(s)
 }
 
-func (b *backend) FullDuplexCall(s grpc.BidiStreamingServer[testgrpc.StreamingOutputCallRequest, testgrpc.StreamingOutputCallResponse]) error {
+func (b *backend) FullDuplexCall(s duplexStream) error {
 	if b.duplex == nil {
 		return b.UnimplementedTestServiceServer.FullDuplexCall(s)
 	}
@@ -172,7 +179,7 @@ func receive(t *testing.T, s rpc.Stream) string {
 func payload(body string) *testgrpc.Payload { return &testgrpc.Payload{Body: []byte(body)} }
 
 // echo answers each request with its payload.
-func echo(s grpc.BidiStreamingServer[testgrpc.StreamingOutputCallRequest, testgrpc.StreamingOutputCallResponse]) error {
+func echo(s duplexStream) error {
 	for {
 		req, err := s.Recv()
 		if errors.Is(err, io.EOF) {

@@ -63,13 +63,13 @@ func (p *Proxy) Handle(ctx context.Context, s rpc.Stream) error {
 	if route == nil {
 		return rpc.Errorf(rpc.CodeUnimplemented, "unknown service %s: no backend has it", method.Service)
 	}
-	md := strip(translate.ToMD(s.Call().Header()))
+	md := translate.ToMD(s.Call().Header())
 	if p.metadata != nil {
 		if err := p.metadata(ctx, md); err != nil {
 			return translate.FromError(err)
 		}
 	}
-	ctx, cancel := context.WithCancelCause(metadata.NewOutgoingContext(ctx, md))
+	ctx, cancel := context.WithCancelCause(metadata.NewOutgoingContext(ctx, strip(md)))
 	defer cancel(nil)
 	out, err := route.Backend.NewStream(ctx, anyKind, "/"+method.Path(),
 		grpc.ForceCodecV2(rawCodec(s.Call().CodecName())), grpc.MaxCallRecvMsgSize(p.limit))

@@ -8,7 +8,6 @@ import (
 	"testing"
 	"time"
 
-	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	testgrpc "google.golang.org/grpc/interop/grpc_testing"
 	"google.golang.org/grpc/status"
@@ -22,7 +21,7 @@ func TestAllKindsOfCallReachTheBackend(t *testing.T) {
 	client := through(t, &backend{
 		unary:  answer,
 		duplex: echo,
-		output: func(req *testgrpc.StreamingOutputCallRequest, s grpc.ServerStreamingServer[testgrpc.StreamingOutputCallResponse]) error {
+		output: func(req *testgrpc.StreamingOutputCallRequest, s outputStream) error {
 			for range 3 {
 				if err := s.Send(&testgrpc.StreamingOutputCallResponse{Payload: req.GetPayload()}); err != nil {
 					return err
@@ -30,7 +29,7 @@ func TestAllKindsOfCallReachTheBackend(t *testing.T) {
 			}
 			return nil
 		},
-		input: func(s grpc.ClientStreamingServer[testgrpc.StreamingInputCallRequest, testgrpc.StreamingInputCallResponse]) error {
+		input: func(s inputStream) error {
 			var size int32
 			for {
 				req, err := s.Recv()
@@ -102,7 +101,7 @@ func TestStatusesPassWithTheirDetails(t *testing.T) {
 			}
 			return nil, s.Err()
 		},
-		duplex: func(s grpc.BidiStreamingServer[testgrpc.StreamingOutputCallRequest, testgrpc.StreamingOutputCallResponse]) error {
+		duplex: func(s duplexStream) error {
 			if err := s.Send(&testgrpc.StreamingOutputCallResponse{Payload: payload("first")}); err != nil {
 				return err
 			}
@@ -157,7 +156,7 @@ func TestDeadlinesReachTheBackend(t *testing.T) {
 
 func TestACallerThatLeavesIsMissedAtTheBackend(t *testing.T) {
 	started, ended := make(chan struct{}), make(chan error, 1)
-	client := through(t, &backend{duplex: func(s grpc.BidiStreamingServer[testgrpc.StreamingOutputCallRequest, testgrpc.StreamingOutputCallResponse]) error {
+	client := through(t, &backend{duplex: func(s duplexStream) error {
 		close(started)
 		<-s.Context().Done()
 		ended <- s.Context().Err()
@@ -174,7 +173,7 @@ func TestACallerThatLeavesIsMissedAtTheBackend(t *testing.T) {
 }
 
 func TestABackendMayEndACallWhileItsCallerSends(t *testing.T) {
-	client := through(t, &backend{duplex: func(s grpc.BidiStreamingServer[testgrpc.StreamingOutputCallRequest, testgrpc.StreamingOutputCallResponse]) error {
+	client := through(t, &backend{duplex: func(s duplexStream) error {
 		if _, err := s.Recv(); err != nil {
 			return err
 		}

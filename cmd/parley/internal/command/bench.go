@@ -18,8 +18,7 @@ import (
 
 // benchFlags say how much load there is to be.
 type benchFlags struct {
-	data        string
-	given       bool // data was
+	data        data
 	inFlight    int
 	connections int
 	duration    time.Duration
@@ -43,7 +42,6 @@ A method that takes a stream of requests is sent all of them in each call.`,
 		Example: "  parley bench ws://localhost:8080/rpc parley.ping.v1.PingService/Ping -d '{\"text\": \"hello\"}' -c 64 --duration 10s",
 		Args:    exactly("URL", "METHOD"),
 		RunE: func(c *cobra.Command, args []string) error {
-			f.given = c.Flags().Changed("data")
 			if f.calls > 0 && !c.Flags().Changed("duration") {
 				f.duration = 0
 			}
@@ -52,7 +50,7 @@ A method that takes a stream of requests is sent all of them in each call.`,
 	}
 	t.flags(c.Flags())
 	s.flags(c.Flags())
-	c.Flags().StringVarP(&f.data, "data", "d", "", "requests as `JSON`, or @ to read them from the standard input")
+	f.data.flags(c.Flags())
 	c.Flags().IntVarP(&f.inFlight, "concurrency", "c", 50, "calls in flight, over all connections")
 	c.Flags().IntVar(&f.connections, "connections", 1, "connections")
 	c.Flags().DurationVar(&f.duration, "duration", 10*time.Second, "how long calls are made")
@@ -105,7 +103,7 @@ func (p *program) bench(ctx context.Context, t *target, s *schemaFlags, f *bench
 	for key, values := range grpcurl.MetadataFromHeaders(s.headers) {
 		l.opts = append(l.opts, rpc.WithMetadata(key, values...))
 	}
-	if l.requests, err = encode(ctx, p.data(f.data, f.given, method.IsClientStreaming()), from, method); err != nil {
+	if l.requests, err = encode(ctx, f.data.reader(p.In, method), from, method); err != nil {
 		return err
 	}
 	live := p.startProgress(l)
@@ -115,9 +113,9 @@ func (p *program) bench(ctx context.Context, t *target, s *schemaFlags, f *bench
 }
 
 // encode reads the requests of a method and encodes them.
-func encode(ctx context.Context, data io.Reader, from *schema, method *desc.MethodDescriptor) (all []rpc.Raw, err error) {
+func encode(ctx context.Context, r io.Reader, from *schema, method *desc.MethodDescriptor) (all []rpc.Raw, err error) {
 	message := method.GetInputType()
-	in := readRequests(data, from, message.GetFullyQualifiedName())
+	in := readRequests(r, from, message.GetFullyQualifiedName())
 	defer in.stop()
 	for {
 		m := dynamicpb.NewMessage(message.UnwrapMessage())

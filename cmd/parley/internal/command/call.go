@@ -24,8 +24,7 @@ import (
 
 // callFlags say what is called.
 type callFlags struct {
-	data     string
-	given    bool // data was
+	data     data
 	timeout  time.Duration
 	defaults bool
 	verbose  bool
@@ -52,13 +51,12 @@ What the method takes is asked from the server (gRPC's reflection), unless --pro
   parley call wss://example.com/rpc acme.v1.Users/Get -I proto --proto acme/v1/users.proto -d '{"id": 7}'`,
 		Args: exactly("URL", "METHOD"),
 		RunE: func(c *cobra.Command, args []string) error {
-			f.given = c.Flags().Changed("data")
 			return p.call(c.Context(), &t, &s, &f, args[0], args[1])
 		},
 	}
 	t.flags(c.Flags())
 	s.flags(c.Flags())
-	c.Flags().StringVarP(&f.data, "data", "d", "", "requests as `JSON`, or @ to read them from the standard input")
+	f.data.flags(c.Flags())
 	c.Flags().DurationVar(&f.timeout, "timeout", 0, "how long the call may take; 0: any time")
 	c.Flags().BoolVar(&f.defaults, "emit-defaults", false, "print fields that have their default value, too")
 	c.Flags().BoolVarP(&f.verbose, "verbose", "v", false, "print headers and trailers, on the standard error output")
@@ -85,9 +83,10 @@ func (p *program) call(ctx context.Context, t *target, s *schemaFlags, f *callFl
 	if err != nil {
 		return err
 	}
-	in := readRequests(p.data(f.data, f.given, method.IsClientStreaming()), from, method.GetInputType().GetFullyQualifiedName())
+	in := readRequests(f.data.reader(p.In, method), from, method.GetInputType().GetFullyQualifiedName())
 	defer in.stop()
-	out := &answers{p: p, requests: in, verbose: f.verbose, format: grpcurl.NewJSONFormatter(f.defaults, grpcurl.AnyResolverFromDescriptorSourceWithFallback(from))}
+	types := grpcurl.AnyResolverFromDescriptorSourceWithFallback(from)
+	out := &answers{p: p, requests: in, verbose: f.verbose, format: grpcurl.NewJSONFormatter(f.defaults, types)}
 	ch := &channel{ClientConnInterface: grpcparley.NewClientConn(client)}
 	next := func(m protoiface.MessageV1) error { return in.next(ctx, m) }
 	err = grpcurl.InvokeRPC(ctx, from, ch, path(method), s.headers, out, next)

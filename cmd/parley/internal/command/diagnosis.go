@@ -158,7 +158,8 @@ func reasonOfAnswer(u *url.URL, h *ws.HandshakeError) string {
 	case h.Status == http.StatusUnauthorized:
 		return fmt.Sprintf("the server wants to know who you are (%s): give a token with --bearer, or what else it asks for with --http-header", status)
 	case h.Status == http.StatusForbidden:
-		return fmt.Sprintf("the server refuses this client (%s): other credentials (--bearer), or an Origin that it allows (--http-header 'Origin: https://...')", status)
+		return fmt.Sprintf("the server refuses this client (%s): other credentials (--bearer), "+
+			"or an Origin that it allows (--http-header 'Origin: https://...')", status)
 	}
 	return said(h)
 }

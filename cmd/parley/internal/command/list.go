@@ -22,8 +22,9 @@ func (p *program) listCommand() *cobra.Command {
 		Short: "List services, or the methods of one",
 		Long: `list asks the server for its services (by gRPC's reflection), or for the methods of
 one. With --proto or --descriptor-set no server is asked, and there is no URL.`,
-		Example: "  parley list ws://localhost:8080/rpc\n  parley list -I proto --proto parley/ping/v1/ping.proto parley.ping.v1.PingService",
-		Args:    cobra.ArbitraryArgs,
+		Example: "  parley list ws://localhost:8080/rpc\n" +
+			"  parley list -I proto --proto parley/ping/v1/ping.proto parley.ping.v1.PingService",
+		Args: cobra.ArbitraryArgs,
 		RunE: func(c *cobra.Command, args []string) error {
 			return p.explore(c, &t, &s, args, func(from *schema, name string) error {
 				if name == "" {
@@ -47,8 +48,9 @@ func (p *program) describeCommand() *cobra.Command {
 		Short: "Show how a service, method, message or enum is defined",
 		Long: `describe shows the definition of what has that name. With --proto or --descriptor-set
 no server is asked, and there is no URL.`,
-		Example: "  parley describe ws://localhost:8080/rpc parley.ping.v1.PingService\n  parley describe ws://localhost:8080/rpc parley.ping.v1.PingRequest --template",
-		Args:    cobra.ArbitraryArgs,
+		Example: "  parley describe ws://localhost:8080/rpc parley.ping.v1.PingService\n" +
+			"  parley describe ws://localhost:8080/rpc parley.ping.v1.PingRequest --template",
+		Args: cobra.ArbitraryArgs,
 		RunE: func(c *cobra.Command, args []string) error {
 			return p.explore(c, &t, &s, args, func(from *schema, name string) error {
 				if name == "" {
@@ -137,7 +139,11 @@ func (p *program) listMethods(from *schema, name string) error {
 	methods := []listed{}
 	for _, m := range service.GetMethods() {
 		methods = append(methods, listed{
-			path(m), m.GetInputType().GetFullyQualifiedName(), m.GetOutputType().GetFullyQualifiedName(), m.IsClientStreaming(), m.IsServerStreaming(),
+			Name:          path(m),
+			Request:       m.GetInputType().GetFullyQualifiedName(),
+			Response:      m.GetOutputType().GetFullyQualifiedName(),
+			ClientStreams: m.IsClientStreaming(),
+			ServerStreams: m.IsServerStreaming(),
 		})
 	}
 	if p.json() {

@@ -10,6 +10,8 @@ import (
 	"sync"
 
 	"github.com/fullstorydev/grpcurl"
+	"github.com/jhump/protoreflect/desc"
+	"github.com/spf13/pflag"
 	"google.golang.org/protobuf/runtime/protoiface"
 )
 
@@ -98,13 +100,22 @@ func (r *requests) failure() error {
 	return r.failed
 }
 
-// data is where requests come from, as the flag -d says: "" has no requests, unless the
-// method takes a stream of them.
-func (p *program) data(d string, given, streams bool) io.Reader {
-	switch {
-	case d == "@" || !given && streams:
-		return p.In
-	default:
-		return strings.NewReader(d)
+// data is the flag that has requests.
+type data struct {
+	value string
+	flag  *pflag.Flag
+}
+
+func (d *data) flags(f *pflag.FlagSet) {
+	f.StringVarP(&d.value, "data", "d", "", "requests as `JSON`, or @ to read them from the standard input")
+	d.flag = f.Lookup("data")
+}
+
+// reader is where the requests of a method come from. Without the flag they are typed, if
+// the method takes a stream of them, and otherwise there is none.
+func (d *data) reader(typed io.Reader, m *desc.MethodDescriptor) io.Reader {
+	if d.value == "@" || !d.flag.Changed && m.IsClientStreaming() {
+		return typed
 	}
+	return strings.NewReader(d.value)
 }

@@ -140,7 +140,8 @@ func shortList(names []string) string {
 // failed is why a server does not tell its definitions.
 func (s *schema) failed(err error) error {
 	if errors.Is(err, grpcurl.ErrReflectionNotSupported) {
-		return usagef("the server does not tell what it serves (no reflection): name the definitions with --proto FILE and -I FOLDER, or with --descriptor-set FILE")
+		return usagef("the server does not tell what it serves (no reflection): " +
+			"name the definitions with --proto FILE and -I FOLDER, or with --descriptor-set FILE")
 	}
 	if st, ok := status.FromError(err); ok {
 		return &statusError{status: status.Newf(st.Code(), "the server's reflection failed: %s", st.Message())}
