@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -68,15 +67,6 @@ func (c *ClientConn) open(ctx context.Context, desc *grpc.StreamDesc, method str
 		})
 	}
 	return s, nil
-}
-
-// methodOf reads the name of a method, "/service/name".
-func methodOf(name string, desc *grpc.StreamDesc) (*rpc.Method, error) {
-	service, method, ok := strings.Cut(strings.TrimPrefix(name, "/"), "/")
-	if !ok || service == "" || method == "" || strings.Contains(method, "/") {
-		return nil, status.Errorf(codes.InvalidArgument, `grpcparley: the method name %q has not the form "/package.Service/Method"`, name)
-	}
-	return &rpc.Method{Service: service, Name: method, ClientStreams: desc.ClientStreams, ServerStreams: desc.ServerStreams}, nil
 }
 
 // start opens the call with what is to be sent ahead of its messages.

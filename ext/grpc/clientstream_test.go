@@ -239,6 +239,50 @@ func TestWaitForReadyWaitsForAServer(t *testing.T) {
 	}
 }
 
+// flaky fails each first call of a method.
+type flaky struct {
+	talker
+	said, listened *atomic.Int32
+}
+
+func (f flaky) Say(ctx context.Context, req *talkv1.SayRequest) (*talkv1.SayResponse, error) {
+	if f.said.Add(1) == 1 {
+		return nil, status.Error(codes.Unavailable, "not now")
+	}
+	return f.talker.Say(ctx, req)
+}
+
+func (f flaky) Listen(req *talkv1.ListenRequest, s grpc.ServerStreamingServer[talkv1.ListenResponse]) error {
+	if f.listened.Add(1) == 1 {
+		return status.Error(codes.Unavailable, "not now")
+	}
+	return f.talker.Listen(req, s)
+}
+
+// The .proto says that a second call does no harm.
+func TestHarmlessMethodsAreTriedAgain(t *testing.T) {
+	f := flaky{said: new(atomic.Int32), listened: new(atomic.Int32)}
+	srv := rpc.NewServer()
+	talkv1.RegisterTalkServiceServer(grpcparley.NewRegistrar(srv), f)
+	url := listen(t, srv)
+	policy := rpc.RetryPolicy{MaxAttempts: 2, Codes: []rpc.Code{rpc.CodeUnavailable}, InitialBackoff: time.Millisecond, MaxBackoff: time.Millisecond}
+	stub := talkv1.NewTalkServiceClient(grpcparley.NewClientConn(connect(t, url, rpc.WithRetry(policy))))
+	if _, err := stub.Say(t.Context(), new(talkv1.SayRequest)); err != nil {
+		t.Error(err)
+	}
+	s, err := stub.Listen(t.Context(), &talkv1.ListenRequest{Text: "a"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if texts, err := drain(s.Recv); err != nil || len(texts) != 1 {
+		t.Errorf("got %q, %v", texts, err)
+	}
+	f.said.Store(0)
+	stub = talkv1.NewTalkServiceClient(grpcparley.NewClientConn(connect(t, url)))
+	_, err = stub.Say(t.Context(), new(talkv1.SayRequest))
+	wantCode(t, err, codes.Unavailable)
+}
+
 func TestDeadlinesTravel(t *testing.T) {
 	impl := chatter{say: func(ctx context.Context, req *talkv1.SayRequest) (*talkv1.SayResponse, error) {
 		at, _ := ctx.Deadline()

@@ -396,10 +396,10 @@ const file_talk_v1_talk_proto_rawDesc = "" +
 	"\vChatRequest\x12\x12\n" +
 	"\x04text\x18\x01 \x01(\tR\x04text\"\"\n" +
 	"\fChatResponse\x12\x12\n" +
-	"\x04text\x18\x01 \x01(\tR\x04text2\xec\x01\n" +
-	"\vTalkService\x120\n" +
-	"\x03Say\x12\x13.talk.v1.SayRequest\x1a\x14.talk.v1.SayResponse\x12;\n" +
-	"\x06Listen\x12\x16.talk.v1.ListenRequest\x1a\x17.talk.v1.ListenResponse0\x01\x125\n" +
+	"\x04text\x18\x01 \x01(\tR\x04text2\xf6\x01\n" +
+	"\vTalkService\x125\n" +
+	"\x03Say\x12\x13.talk.v1.SayRequest\x1a\x14.talk.v1.SayResponse\"\x03\x90\x02\x01\x12@\n" +
+	"\x06Listen\x12\x16.talk.v1.ListenRequest\x1a\x17.talk.v1.ListenResponse\"\x03\x90\x02\x020\x01\x125\n" +
 	"\x04Tell\x12\x14.talk.v1.TellRequest\x1a\x15.talk.v1.TellResponse(\x01\x127\n" +
 	"\x04Chat\x12\x14.talk.v1.ChatRequest\x1a\x15.talk.v1.ChatResponse(\x010\x01BCZAgithub.com/parley-rpc/parley/ext/grpc/internal/gen/talk/v1;talkv1b\x06proto3"
 

@@ -32,14 +32,16 @@ const TalkServiceName = "talk.v1.TalkService"
 var (
 	// TalkServiceSayMethod describes talk.v1.TalkService/Say.
 	TalkServiceSayMethod = &rpc.Method{
-		Service: TalkServiceName,
-		Name:    "Say",
+		Service:     TalkServiceName,
+		Name:        "Say",
+		Idempotency: rpc.NoSideEffects,
 	}
 	// TalkServiceListenMethod describes talk.v1.TalkService/Listen.
 	TalkServiceListenMethod = &rpc.Method{
 		Service:       TalkServiceName,
 		Name:          "Listen",
 		ServerStreams: true,
+		Idempotency:   rpc.Idempotent,
 	}
 	// TalkServiceTellMethod describes talk.v1.TalkService/Tell.
 	TalkServiceTellMethod = &rpc.Method{
