@@ -6,23 +6,27 @@ export const SUBPROTOCOL = "parley.v1";
 
 const TIMEOUT = 3000;
 
+const speaksOurs = (versions: string) => versions.split(/ *, */).includes(SUBPROTOCOL);
+
 /** What callers see of an HTTP answer in place of the upgrade (PROTOCOL.md, section 3.5). */
 export function httpError(status: number, versions: string): ParleyError {
-  if (versions && !versions.split(/ *, */).includes(SUBPROTOCOL)) {
+  if (versions && !speaksOurs(versions)) {
     return new ParleyError(`this client speaks ${SUBPROTOCOL}, the server ${versions}`, Code.Unimplemented);
   }
-  const error = (text: string, code: Code) => new ParleyError(`${text} (HTTP status ${status})`, code);
-  if (status === 400)
-    return error("the server takes the handshake for a bad request", versions ? Code.Unimplemented : Code.Internal);
-  if (status === 401) return error("the server wants credentials", Code.Unauthenticated);
-  if (status === 403) return error("the server refuses this client", Code.PermissionDenied);
-  if (status < 400 || status === 404 || status === 405 || status === 426) {
-    return error("there is no Parley endpoint at this URL", Code.Unimplemented);
-  }
-  return error(
-    "the server cannot be reached",
-    status === 408 || status === 429 || status >= 500 ? Code.Unavailable : Code.Unknown,
-  );
+  const code =
+    status === 400
+      ? Code.Internal
+      : status === 401
+        ? Code.Unauthenticated
+        : status === 403
+          ? Code.PermissionDenied
+          : status < 400 || status === 404 || status === 405 || status === 426
+            ? Code.Unimplemented
+            : status === 408 || status === 429 || status > 499
+              ? Code.Unavailable
+              : Code.Unknown;
+  const what = code === Code.Unimplemented ? "there is no Parley endpoint" : "the server refuses the connection";
+  return new ParleyError(`${what}: HTTP status ${status}`, code);
 }
 
 /**
@@ -35,20 +39,18 @@ export async function diagnose(url: string, error: ParleyError, signal: AbortSig
   const timer = setTimeout(stop, TIMEOUT);
   signal.addEventListener("abort", stop);
   try {
-    const res = await fetch(url.replace(/^ws/, "http"), { redirect: "manual", cache: "no-store", signal: ask.signal });
-    void res.body?.cancel().catch(() => {});
+    const res = await fetch(url.replace("ws", "http"), { redirect: "manual", cache: "no-store", signal: ask.signal });
     const versions = res.headers.get("parley-versions") ?? "";
-    if (versions.split(/ *, */).includes(SUBPROTOCOL)) {
-      return new ParleyError(
-        `${error.rawMessage}: the server is there and speaks ${SUBPROTOCOL}, but something between here and there lets no WebSocket through, or the server refuses this page`,
-        Code.Unavailable,
-      );
-    }
-    return httpError(res.status, versions);
+    if (!speaksOurs(versions)) return httpError(res.status, versions);
+    return new ParleyError(
+      `${error.rawMessage}, though the server is there: it refuses this page, or a proxy the WebSocket`,
+      error.code,
+    );
   } catch {
     return error;
   } finally {
     clearTimeout(timer);
+    stop(); // nobody reads what else is in the answer
     signal.removeEventListener("abort", stop);
   }
 }

@@ -1,10 +1,9 @@
-import { fromBinary, toBinary } from "@bufbuild/protobuf";
-import { AnySchema } from "@bufbuild/protobuf/wkt";
 import { Code, toCode } from "./code.js";
 import { ParleyError } from "./error.js";
 import { encodeFields, type Field, lookup, parseFields } from "./fields.js";
 import { fromHeaders, type Pair, readPairs } from "./metadata.js";
-import { cut, fromUTF8, LinkError, utf8 } from "./varint.js";
+import { AnySchema, fromBinary, toBinary } from "./protobuf.js";
+import { cut, fromUTF8, RuleError, utf8 } from "./varint.js";
 
 // The blocks of calls (PROTOCOL.md, sections 11.1 to 11.3).
 
@@ -17,7 +16,6 @@ export interface OpenBlock {
   timeout: number | undefined;
   codec: string;
   encoding: string;
-  acceptEncoding: string;
   pairs: Pair[];
 }
 
@@ -30,10 +28,9 @@ export function parseOpen(block: Uint8Array): OpenBlock {
     timeout: get(4) as number | undefined,
     codec: fromUTF8(get(3)) || "proto",
     encoding: fromUTF8(get(5)),
-    acceptEncoding: fromUTF8(get(7)),
     pairs: readPairs(fields),
   };
-  if (!open.method === !open.alias) throw new LinkError("either a method or an alias has to be there");
+  if (!open.method === !open.alias) throw new RuleError("R2");
   return open;
 }
 

@@ -1,4 +1,4 @@
-import { create, type DescMethod, type MessageInitShape, type MessageShape } from "@bufbuild/protobuf";
+import type { DescMethod, MessageInitShape, MessageShape } from "@bufbuild/protobuf";
 import { encodeOpen, endError, parseEnd, parseHeader } from "./block.js";
 import { Code } from "./code.js";
 import type { Codec } from "./codec.js";
@@ -7,6 +7,7 @@ import { ParleyError } from "./error.js";
 import type { Field } from "./fields.js";
 import { fromHeaders, pairsToHeaders, TooManyPairs, toHeaders } from "./metadata.js";
 import { methodPath } from "./method.js";
+import { create } from "./protobuf.js";
 import { CANCEL, type Stream } from "./stream.js";
 
 export interface CallOptions {
@@ -35,6 +36,8 @@ const LONGEST = 2 ** 31 - 1;
 
 /** A call, message by message. */
 export class Call<M extends DescMethod> {
+  /** The server's trailers, when the call is over. */
+  trailer = new Headers();
   /** Settled when the call has its status. It never fails. */
   readonly done: Promise<void>;
   #resolveDone!: () => void;
@@ -51,9 +54,9 @@ export class Call<M extends DescMethod> {
   #keptSize = 0;
   #ended = false;
 
-  #header: Headers | undefined;
-  #trailer = new Headers();
-  #headerWaiters: { resolve(h: Headers): void; reject(e: ParleyError): void }[] = [];
+  #header: Promise<Headers>;
+  #resolveHeader!: (headers: Headers) => void;
+  #rejectHeader!: (error: ParleyError) => void;
 
   constructor(
     private conn: Connection,
@@ -63,6 +66,11 @@ export class Call<M extends DescMethod> {
     this.done = new Promise((resolve) => {
       this.#resolveDone = resolve;
     });
+    this.#header = new Promise((resolve, reject) => {
+      this.#resolveHeader = resolve;
+      this.#rejectHeader = reject;
+    });
+    this.#header.catch(() => {}); // not everybody asks
     this.#codec = options.codec ?? conn.codec;
     const { signal, timeoutMs } = options;
     try {
@@ -87,18 +95,9 @@ export class Call<M extends DescMethod> {
     return this.#over;
   }
 
-  /** The server's trailers, when the call is over. */
-  get trailer(): Headers {
-    return this.#trailer;
-  }
-
   /** Waits for the server's headers. It fails if the call does before. */
   header(): Promise<Headers> {
-    if (this.#header) return Promise.resolve(this.#header);
-    if (this.#over) return Promise.reject(this.#error ?? overWithOK());
-    return new Promise((resolve, reject) => {
-      this.#headerWaiters.push({ resolve, reject });
-    });
+    return this.#header;
   }
 
   /**
@@ -197,8 +196,8 @@ export class Call<M extends DescMethod> {
     const { encoding, pairs } = parseHeader(block ?? new Uint8Array());
     if (encoding) throw new ParleyError(`the answer is compressed with ${encoding}, which was not agreed on`, Code.Internal);
     this.#kept = undefined;
-    const header = (this.#header = pairsToHeaders(pairs));
-    for (const w of this.#headerWaiters.splice(0)) w.resolve(header);
+    const header = pairsToHeaders(pairs);
+    this.#resolveHeader(header);
     this.options.onHeader?.(header);
   }
 
@@ -206,11 +205,11 @@ export class Call<M extends DescMethod> {
     if (this.#over) return;
     const end = parseEnd(block);
     if (end.alias) stream.session.aliases.set(path, end.alias);
-    this.#trailer = pairsToHeaders(end.pairs);
+    this.trailer = pairsToHeaders(end.pairs);
     const error = endError(end);
-    if (error) error.trailer = this.#trailer;
+    if (error) error.trailer = this.trailer;
     try {
-      this.options.onTrailer?.(this.#trailer);
+      this.options.onTrailer?.(this.trailer);
     } finally {
       this.#finish(error);
     }
@@ -229,7 +228,7 @@ export class Call<M extends DescMethod> {
     this.#error = error;
     this.#kept = undefined;
     this.#stream?.reset(CANCEL, error ?? overWithOK());
-    for (const w of this.#headerWaiters.splice(0)) w.reject(error ?? overWithOK());
+    this.#rejectHeader(error ?? overWithOK());
     this.#release();
   }
 

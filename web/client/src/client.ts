@@ -82,6 +82,8 @@ export async function pump<M extends DescMethod>(call: Call<M>, input: Input<Mes
   }
 }
 
+const finished = { done: true, value: undefined } as const;
+
 /** The answers of a call, in order, once. */
 export class Responses<T> implements AsyncIterableIterator<T> {
   #call: { next(): Promise<unknown>; cancel(): void } | undefined;
@@ -94,26 +96,25 @@ export class Responses<T> implements AsyncIterableIterator<T> {
   }
 
   async next(): Promise<IteratorResult<T, undefined>> {
-    if (!this.#left) {
-      this.#call ??= this.start();
-      try {
-        const value = (await this.#call.next()) as T | undefined;
-        if (value && !this.#left) return { done: false, value };
-      } catch (e) {
-        if (!this.#left) {
-          this.#left = true;
-          throw e;
-        }
+    if (this.#left) return finished;
+    this.#call ??= this.start();
+    let value: unknown;
+    try {
+      value = await this.#call.next();
+    } catch (e) {
+      if (!this.#left) {
+        this.#left = true;
+        throw e;
       }
     }
-    this.#left = true;
-    return { done: true, value: undefined };
+    this.#left ||= !value;
+    return this.#left ? finished : { done: false, value: value as T };
   }
 
   /** Cancels the call, also while next waits. */
   async return(): Promise<IteratorResult<T, undefined>> {
     this.#left = true;
     this.#call?.cancel();
-    return { done: true, value: undefined };
+    return finished;
   }
 }

@@ -1,4 +1,5 @@
-import { type DescMessage, fromBinary, fromJsonString, type MessageShape, toBinary, toJsonString } from "@bufbuild/protobuf";
+import type { DescMessage, MessageShape } from "@bufbuild/protobuf";
+import { fromBinary, fromJsonString, toBinary, toJsonString } from "./protobuf.js";
 import { fromUTF8, utf8 } from "./varint.js";
 
 /** Turns messages into bytes. Both ends have to know its name. */

@@ -2,7 +2,7 @@ import type { DescMethod, DescService } from "@bufbuild/protobuf";
 import { diagnose } from "./answer.js";
 import { delayAfter, fullJitter, type Jitter, MOST_LONGER } from "./backoff.js";
 import { Call, type CallOptions } from "./call.js";
-import { ending } from "./closecode.js";
+import { type Comeback, ending } from "./closecode.js";
 import { Code } from "./code.js";
 import { type Codec, proto } from "./codec.js";
 import { ParleyError } from "./error.js";
@@ -66,19 +66,21 @@ export const createConnection = (url: string | URL, options?: ConnectionOptions)
 export class Connection {
   readonly url: string;
   readonly settings: Settings;
-  readonly jitter: Jitter;
   /** The codec of calls. */
   readonly codec: Codec;
-  /** Whether the page is put away; nothing is dialed then. */
+  /**
+   * Whether the page is put away; nothing is dialed then.
+   * @internal
+   */
   hidden = false;
   #options: ConnectionOptions;
   #state: State = "idle";
   #error: ParleyError | undefined;
-  #line: Line | undefined;
+  #line: Line | undefined; // new calls are made on it
   #lines = new Set<Line>();
   #links = new Set<WebSocketLink>();
-  #failures = 0;
-  #until = 0;
+  #failures = 0; // in a row
+  #until = 0; // no attempt before: the server has refused this client
   #met = false;
   #listeners = new Set<(state: State) => void>();
   #services: Services;
@@ -89,8 +91,7 @@ export class Connection {
     this.url = webSocketURL(url);
     this.settings = { ...protocolDefaults(), ...settings, ...options.settings };
     const wrong = checkSettings(this.settings);
-    if (wrong) throw new ParleyError(`settings: ${wrong}`, Code.InvalidArgument);
-    this.jitter = options.jitter ?? fullJitter;
+    if (wrong) throw new ParleyError(`settings: ${wrong[1]}`, Code.InvalidArgument);
     this.codec = options.codec ?? proto;
     this.#options = options;
     this.#services = new Services(this, options.onServeError);
@@ -125,14 +126,11 @@ export class Connection {
   /** Connects without a call, so that the server can make some. It fails when the first attempt does. */
   async connect(): Promise<void> {
     if (this.#state === "idle" || this.#state === "failed") this.#begin(0);
-    while (this.#state !== "ready") {
-      if (this.#state === "failed" || this.#state === "closed" || (this.#state === "idle" && !this.hidden))
-        throw this.#error ?? closed();
+    for (;;) {
+      if (this.#state === "ready") return;
+      if (this.#state === "failed" || this.#state === "closed") throw this.#error;
       await new Promise<void>((resolve) => {
-        const end = this.subscribe(() => {
-          end();
-          resolve();
-        });
+        const end = this.subscribe(() => resolve(void end()));
       });
     }
   }
@@ -150,93 +148,115 @@ export class Connection {
   /** Ends the connection and all calls on it. The promise is settled within a second or so, when the WebSockets are closed. */
   async close(): Promise<void> {
     if (this.#state !== "closed") {
+      const error = new ParleyError("the connection is closed", Code.Canceled);
       this.#unwatch();
-      this.#enter("closed", closed());
-      this.#closing.abort(closed());
-      this.#each((line) => line.session.close(1000, closed()));
+      this.#enter("closed", error);
+      this.#closing.abort(error);
+      this.#each((line) => line.session.close(1000, error));
     }
     await Promise.all([...this.#links].map((link) => link.done));
   }
 
-  /** Opens a stream for a call: at once, or as soon as there is a connection. */
+  /**
+   * Opens a stream for a call: at once, or as soon as there is a connection.
+   * @internal
+   */
   open(header: (session: Session) => Uint8Array, waitForReady = false): Stream {
-    if (this.#state === "closed") throw closed();
-    const line = this.#line;
-    if (!waitForReady && (line ? line.waits : Date.now() < this.#until) && this.#error) throw this.#error;
-    if (!line) this.#begin(Math.max(0, this.#until - Date.now()));
-    return (this.#line as Line).session.open(header);
+    const wait = this.#until - Date.now();
+    const refuses = this.#line ? this.#line.state === "failed" : wait > 0;
+    if (this.#state === "closed" || (refuses && !waitForReady)) throw this.#error;
+    return (this.#line ?? this.#begin(wait)).session.open(header);
   }
 
   #each(f: (line: Line) => void): void {
     for (const line of [...this.#lines]) f(line);
   }
 
-  /** Has new calls made on a new session. */
-  #begin(delay: number, url = this.url): void {
-    if (this.#line) return this.#line.start(delay);
-    const line = new Line(this, this.#owner, url, this.#failures);
-    this.#line = line;
+  /** Has new calls made on a new session, unless there is one, which then dials now. */
+  #begin(delay: number, url = this.url): Line {
+    const line = (this.#line ??= new Line(this, url));
     this.#lines.add(line);
-    line.error = this.#error;
+    line.error ??= this.#error;
     line.start(delay);
+    return line;
   }
 
-  #owner = {
-    dial: (url: string) => this.#dial(url),
-    serve: (stream: Stream, header: Uint8Array, session: Session) => this.#services.accept(stream, header, session),
-    changed: (line: Line) => {
-      if (line === this.#line) this.#enter(line.state, line.error);
-    },
-    goaway: (line: Line, g: Goaway) => {
-      if (g.status) return; // the end follows
-      const current = line === this.#line;
-      if (current) this.#line = undefined;
-      line.session.retire();
-      if (!current) return;
-      this.#failures = line.fail();
-      const pause = Math.min(g.delay, MOST_LONGER);
-      this.#error = new ParleyError(`the server goes away${g.reason && `: ${g.reason}`}`, Code.Unavailable);
-      this.#begin(Math.max(pause, delayAfter("at once", this.#failures - 1, this.jitter)), acceptable(this.url, g.address));
-    },
-    over: (line: Line, error: ParleyError, code: number) => {
-      this.#lines.delete(line);
-      if (line !== this.#line) return;
-      this.#line = undefined;
-      if (this.#state === "closed") return;
-      this.#failures = line.fail();
-      const { comeback } = ending(code);
-      const delay = delayAfter(comeback, this.#failures - 1, this.jitter);
-      this.#error = error;
-      if (comeback !== "stays") return this.#begin(delay);
-      const inOrder = ending(code).status === Code.Canceled;
-      this.#until = inOrder ? 0 : Date.now() + delay;
-      if (inOrder) this.#failures = 0;
-      this.#enter(inOrder ? "idle" : "failed", error);
-    },
-  };
+  /**
+   * Counts a failure, or the first after a success, and returns how long to wait.
+   * @internal
+   */
+  delay(comeback: Comeback, lasted: boolean): number {
+    if (lasted) this.#failures = 0;
+    return delayAfter(comeback, this.#failures++, this.#options.jitter ?? fullJitter);
+  }
+
+  /** @internal */
+  changed(line: Line): void {
+    if (line === this.#line) this.#enter(line.state, line.error);
+  }
+
+  /**
+   * Has the session of a server that goes away end with its calls, and another begin.
+   * @internal
+   */
+  retire(line: Line, g: Goaway): void {
+    const current = line === this.#line;
+    if (current) this.#line = undefined;
+    line.session.retire();
+    if (current) this.#begin(Math.max(Math.min(g.delay, MOST_LONGER), line.delay("at once")), acceptable(this.url, g.address));
+  }
+
+  /** @internal */
+  over(line: Line, error: ParleyError, code: number): void {
+    this.#lines.delete(line);
+    if (line !== this.#line) return;
+    this.#line = undefined;
+    if (this.#state === "closed") return;
+    const { comeback, status } = ending(code);
+    const delay = line.delay(comeback);
+    this.#error = error;
+    if (comeback !== "stays") this.#begin(delay);
+    else if (status === Code.Canceled) {
+      this.#failures = this.#until = 0;
+      this.#enter("idle", error);
+    } else {
+      this.#until = Date.now() + delay;
+      this.#enter("failed", error);
+    }
+  }
+
+  /** @internal */
+  accept(stream: Stream, header: Uint8Array): void {
+    this.#services.accept(stream, header);
+  }
 
   #enter(state: State, error: ParleyError | undefined): void {
+    if (this.#state === "closed") return;
     this.#error = state === "ready" ? undefined : error;
-    if (state === this.#state || this.#state === "closed") return;
-    this.#state = state;
     this.#met ||= state === "ready";
+    if (state === this.#state) return;
+    this.#state = state;
     // A listener that throws harms nobody else.
     for (const listener of this.#listeners) queueMicrotask(() => listener(state));
   }
 
-  async #dial(url: string): Promise<WebSocketLink> {
-    const WebSocket = this.#options.WebSocket ?? (globalThis as { WebSocket?: WebSocketConstructor }).WebSocket;
-    if (!WebSocket)
-      throw new ParleyError("there is no WebSocket here: the option WebSocket has to be given", Code.FailedPrecondition);
+  /** @internal */
+  async dial(url: string): Promise<WebSocketLink> {
+    const {
+      WebSocket = globalThis.WebSocket as WebSocketConstructor | undefined,
+      connectTimeoutMs = 10_000,
+      credentials,
+    } = this.#options;
+    if (!WebSocket) throw new ParleyError("there is no WebSocket here: give the option WebSocket", Code.FailedPrecondition);
     const attempt = new AbortController();
     const { signal } = attempt;
-    const stop = () => attempt.abort(closed());
-    const ms = this.#options.connectTimeoutMs ?? 10_000;
-    const timer = setTimeout(() => attempt.abort(new ParleyError(`no connection within ${ms} ms`, Code.Unavailable)), ms);
+    const stop = () => attempt.abort(this.#error);
+    const late = new ParleyError(`no connection within ${connectTimeoutMs} ms`, Code.Unavailable);
+    const timer = setTimeout(() => attempt.abort(late), connectTimeoutMs);
     this.#closing.signal.addEventListener("abort", stop);
     try {
       const aborted = new Promise<never>((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
-      const token = await Promise.race([aborted, this.#options.credentials?.()]);
+      const token = await Promise.race([aborted, credentials?.()]);
       const link = await dial({ url, token, WebSocket, signal }).catch(async (e: unknown) => {
         const error = ParleyError.from(e, Code.Unavailable);
         const ask = !this.#met && error.code === Code.Unavailable && !signal.aborted;
@@ -252,25 +272,25 @@ export class Connection {
   }
 }
 
-const closed = () => new ParleyError("the connection is closed", Code.Canceled);
-
 function webSocketURL(url: string | URL): string {
+  const wrong = (cause?: unknown) =>
+    new ParleyError(`${url} is no URL that begins with ws, wss, http or https`, Code.InvalidArgument, { cause });
   let u: URL;
   try {
     u = new URL(url, globalThis.location?.href);
   } catch (e) {
-    throw new ParleyError(`${url} is no URL`, Code.InvalidArgument, { cause: e });
+    throw wrong(e);
   }
-  u.protocol = u.protocol.replace(/^http/, "ws");
+  u.protocol = u.protocol.replace("http", "ws");
   u.hash = "";
-  if (!/^wss?:$/.test(u.protocol)) throw new ParleyError(`${url} has to begin with ws, wss, http or https`, Code.InvalidArgument);
+  if (!/^wss?:$/.test(u.protocol)) throw wrong();
   return u.href;
 }
 
 /** The address to come back to, if it is where this end has dialed (PROTOCOL.md, section 15.6). */
 function acceptable(url: string, address: string): string {
   try {
-    const [from, to] = [new URL(url), new URL(address || url)];
+    const [from, to] = [new URL(url), new URL(address)];
     return from.protocol === to.protocol && from.host === to.host ? to.href : url;
   } catch {
     return url;

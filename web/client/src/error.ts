@@ -1,6 +1,6 @@
-import { create, type DescMessage, fromBinary, type MessageInitShape, type MessageShape, toBinary } from "@bufbuild/protobuf";
-import { type Any, AnySchema } from "@bufbuild/protobuf/wkt";
+import type { DescMessage, MessageInitShape, MessageShape } from "@bufbuild/protobuf";
 import { Code, codeName, toCode } from "./code.js";
+import { type Any, AnySchema, create, fromBinary, toBinary } from "./protobuf.js";
 
 /** How a call, or a connection, has failed. */
 export class ParleyError extends Error {
@@ -40,7 +40,7 @@ export class ParleyError extends Error {
   }
 
   /** Returns what was thrown as a ParleyError: as it is, or with a code that fits. */
-  static from(reason: unknown, code = Code.Unknown): ParleyError {
+  static from(reason: unknown, code: Code = Code.Unknown): ParleyError {
     if (reason instanceof ParleyError) return reason;
     const { name, message } = (reason ?? {}) as { name?: unknown; message?: unknown };
     if (name === "TimeoutError") code = Code.DeadlineExceeded;

@@ -1,4 +1,4 @@
-import { concat, LinkError, putVarint, Reader } from "./varint.js";
+import { concat, putVarint, Reader, RuleError } from "./varint.js";
 
 /** A key and its value: a number where the key is even, bytes where it is odd. */
 export type Field = readonly [key: number, value: number | Uint8Array];
@@ -12,12 +12,12 @@ export function parseFields(block: Uint8Array, single: readonly number[]): Field
   const fields: Field[] = [];
   const seen = new Set<number>();
   while (!r.done) {
-    const key = r.varint();
-    if (key === 0) throw new LinkError("key 0 in a fields block");
-    if (seen.has(key) && single.includes(key)) throw new LinkError(`key ${key} twice in a fields block`);
+    const key = r.varint("B4", "B3");
+    if (key === 0) throw new RuleError("B1");
+    if (seen.has(key) && single.includes(key)) throw new RuleError("B2");
     seen.add(key);
-    const n = r.varint();
-    fields.push([key, key % 2 ? r.take(n) : n]);
+    const n = r.varint("B4", "B3");
+    fields.push([key, key % 2 ? r.take(n, "B3") : n]);
   }
   return fields;
 }

@@ -1,4 +1,4 @@
-import { LinkError, putVarint, Reader } from "./varint.js";
+import { putVarint, Reader, RuleError } from "./varint.js";
 
 // Frame types (PROTOCOL.md, section 4.2).
 export const HELLO = 1;
@@ -37,23 +37,21 @@ export const isSequenced = (type: number): boolean => (type >= OPEN && type <= R
 
 /** Reads the next frame in the order of PROTOCOL.md, section 4.3. It returns undefined for one that is to be skipped. */
 export function readFrame(r: Reader, maxFrame: number): Frame | undefined {
-  const head = r.take(1)[0] as number;
+  const head = r.take(1, "F9")[0] as number;
   const type = head & 0x0f;
   const flags = head & 0xf0;
   const known = type > 0 && type <= GOAWAY;
-  if (!known && (type === 0 || !(flags & IGNORABLE))) throw new LinkError(`frame of unknown type ${type}`);
+  if (!type) throw new RuleError("F1");
+  if (!known && !(flags & IGNORABLE)) throw new RuleError("F2");
   const allowed = type === OPEN ? FLAG_END : type === DATA ? FLAG_END | FLAG_MORE | FLAG_MARK : 0;
-  if (known && (flags & ~allowed || (flags & 0x30) === 0x30)) {
-    throw new LinkError(`frame of type ${type} with flags 0x${flags.toString(16)}`);
-  }
+  if (known && flags & ~allowed) throw new RuleError("F4");
+  if (known && (flags & 0x30) === 0x30) throw new RuleError("F5");
   const id = r.varint();
-  if (known && (id === 0) === (type >= OPEN && type <= WINDOW)) {
-    throw new LinkError(`frame of type ${type} on stream ${id}`);
-  }
+  if (known && (id === 0) === (type >= OPEN && type <= WINDOW)) throw new RuleError("F7");
   const length = r.varint();
-  if (length > maxFrame) throw new LinkError(`frame of ${length} bytes, over max_frame of ${maxFrame}`, 1009);
-  const payload = r.take(length);
-  if (known && flags & FLAG_MORE && !length) throw new LinkError("piece of a message without bytes");
+  if (length > maxFrame) throw new RuleError("F8", 1009);
+  const payload = r.take(length, "F9");
+  if (known && flags & FLAG_MORE && !length) throw new RuleError("F13");
   return known ? { type, flags, id, payload } : undefined;
 }
 
@@ -76,7 +74,7 @@ export function encodeNumber(value: number): Uint8Array {
 
 export function readNumber(payload: Uint8Array): number {
   const r = new Reader(payload);
-  const value = r.varint();
-  if (!r.done) throw new LinkError("bytes behind a number");
+  const value = r.varint("F10", "F10");
+  if (!r.done) throw new RuleError("F10");
   return value;
 }

@@ -1,5 +1,5 @@
 import { lookup, parseFields } from "./fields.js";
-import { fromUTF8, LinkError } from "./varint.js";
+import { fromUTF8, RuleError } from "./varint.js";
 
 /** The other end will serve no more streams (PROTOCOL.md, section 10). */
 export interface Goaway {
@@ -18,7 +18,7 @@ export function parseGoaway(payload: Uint8Array): Goaway {
   const get = lookup(parseFields(payload, [1, 2, 3, 4, 6]));
   const text = (key: number) => {
     const bytes = get(key) as Uint8Array | undefined;
-    if (bytes && bytes.length > 1024) throw new LinkError("GOAWAY with a text over 1024 bytes");
+    if (bytes && bytes.length > 1024) throw new RuleError("F12");
     return fromUTF8(bytes);
   };
   const number = (key: number) => (get(key) as number) ?? 0;

@@ -1,5 +1,5 @@
 import { encodeFields, type Field, lookup, parseFields } from "./fields.js";
-import { fromUTF8, LinkError, utf8 } from "./varint.js";
+import { RuleError, utf8 } from "./varint.js";
 
 /** What one end announces in HELLO (PROTOCOL.md, section 5.1). Sizes are in bytes, times in milliseconds. */
 export interface Settings {
@@ -31,12 +31,13 @@ const table: readonly (readonly [keyof Settings, number, number, number, number]
 export const protocolDefaults = (): Settings =>
   Object.fromEntries(table.map(([name, , value]) => [name, value])) as unknown as Settings;
 
-/** Names the first setting that is out of its bounds. */
-export function checkSettings(s: Settings): string | undefined {
+/** Returns the rule that settings break first, if any, and how. */
+export function checkSettings(s: Settings): [rule: string, how: string] | undefined {
   for (const [name, , , floor, max] of table) {
-    if (!(Number.isInteger(s[name]) && s[name] >= floor && s[name] <= max)) return `${name} is not from ${floor} to ${max}`;
+    if (!(Number.isInteger(s[name]) && s[name] >= floor && s[name] <= max))
+      return ["N3", `${name} is not from ${floor} to ${max}`];
   }
-  return s.maxHeader > s.maxFrame ? "maxHeader is above maxFrame" : undefined;
+  return s.maxHeader > s.maxFrame ? ["N4", "maxHeader is above maxFrame"] : undefined;
 }
 
 export interface Hello {
@@ -45,42 +46,28 @@ export interface Hello {
   token: Uint8Array | undefined;
   received: number;
   resumed: number | undefined;
-  attempt: number;
-  agent: string;
 }
 
 const keys = [1, 3, 5, 18, 20, 22, ...table.map((row) => row[1])];
 
-/** Reads a HELLO. What concerns both ends is checked here, what depends on the end is not. */
+/** Reads the HELLO of an acceptor, for what it says by itself. */
 export function parseHello(payload: Uint8Array): Hello {
-  if (payload.length > 4096) throw new LinkError("HELLO over 4096 bytes");
+  if (payload.length > 4096) throw new RuleError("F14");
   const get = lookup(parseFields(payload, keys));
   const settings = protocolDefaults();
   for (const [name, key] of table) settings[name] = (get(key) as number | undefined) ?? settings[name];
   const wrong = checkSettings(settings);
-  if (wrong) throw new LinkError(`HELLO: ${wrong}`);
+  if (wrong) throw new RuleError(wrong[0]);
   const session = get(1) as Uint8Array | undefined;
   const token = get(3) as Uint8Array | undefined;
   const agent = get(5) as Uint8Array | undefined;
   const resumed = get(20) as number | undefined;
-  if (
-    !session !== !token ||
-    (session && (session.length < 16 || session.length > 64)) ||
-    (token && token.length !== 32) ||
-    (agent && agent.length > 128)
-  ) {
-    throw new LinkError("HELLO: session, token or agent of a wrong length");
-  }
-  if ((resumed ?? 0) > 1 || (resumed === 1 && !session)) throw new LinkError("HELLO: resumed is wrong");
-  return {
-    settings,
-    session,
-    token,
-    received: (get(18) as number) ?? 0,
-    resumed,
-    attempt: (get(22) as number) ?? 0,
-    agent: fromUTF8(agent),
-  };
+  const out = (bytes: Uint8Array | undefined, floor: number, max: number) =>
+    bytes && (bytes.length < floor || bytes.length > max);
+  if (out(session, 16, 64) || out(token, 32, 32) || out(agent, 0, 128)) throw new RuleError("N5");
+  if (resumed && resumed > 1) throw new RuleError("N3");
+  if (!session !== !token || (resumed && !session)) throw new RuleError("N6");
+  return { settings, session, token, received: (get(18) as number) ?? 0, resumed };
 }
 
 /** What a dialer says to resume a session. */

@@ -1,8 +1,8 @@
-import { base64Decode, base64Encode } from "@bufbuild/protobuf/wire";
 import { Code } from "./code.js";
 import { ParleyError } from "./error.js";
 import type { Field } from "./fields.js";
-import { concat, fromUTF8, LinkError, putVarint, Reader, utf8 } from "./varint.js";
+import { base64Decode, base64Encode } from "./protobuf.js";
+import { concat, fromUTF8, putVarint, Reader, RuleError, utf8 } from "./varint.js";
 
 const METADATA = 9;
 const MOST_PAIRS = 256;
@@ -64,10 +64,10 @@ export function readPairs(fields: readonly Field[]): Pair[] {
   if (own.length > MOST_PAIRS) throw new TooManyPairs(`more than ${MOST_PAIRS} pairs of metadata`);
   return own.map(([, field]) => {
     const r = new Reader(field as Uint8Array);
-    const key = fromUTF8(r.take(r.varint()));
+    const key = fromUTF8(r.take(r.varint("R3", "R3"), "R3"));
     const value = r.bytes.subarray(r.at);
     if (!isKey(key) || !(key.endsWith("-bin") || value.every((c) => c >= 0x20 && c < 0x7f))) {
-      throw new LinkError("metadata has bytes that it must not have");
+      throw new RuleError("R3");
     }
     return [key, value] as const;
   });

@@ -1,23 +1,22 @@
-import {
-  create,
-  type DescMethod,
-  type DescMethodBiDiStreaming,
-  type DescMethodClientStreaming,
-  type DescMethodServerStreaming,
-  type DescMethodUnary,
-  type DescService,
-  type MessageInitShape,
-  type MessageShape,
+import type {
+  DescMethod,
+  DescMethodBiDiStreaming,
+  DescMethodClientStreaming,
+  DescMethodServerStreaming,
+  DescMethodUnary,
+  DescService,
+  MessageInitShape,
+  MessageShape,
 } from "@bufbuild/protobuf";
 import { encodeEnd, type OpenBlock, parseOpen } from "./block.js";
 import { Code } from "./code.js";
-import { type Codec, json, proto } from "./codec.js";
+import { type Codec, proto } from "./codec.js";
 import type { Connection } from "./connection.js";
 import { ParleyError } from "./error.js";
 import { encodeFields } from "./fields.js";
 import { fromHeaders, pairsToHeaders, TooManyPairs } from "./metadata.js";
 import { methodPath } from "./method.js";
-import type { Session } from "./session.js";
+import { create } from "./protobuf.js";
 import { LIMIT, type Stream } from "./stream.js";
 
 /** What a method knows of the call that it serves. */
@@ -69,7 +68,7 @@ export class Services {
   }
 
   /** Serves a call. */
-  accept(stream: Stream, header: Uint8Array, session: Session): void {
+  accept(stream: Stream, header: Uint8Array): void {
     let open: OpenBlock;
     let found: Method;
     let codec: Codec;
@@ -78,20 +77,20 @@ export class Services {
       [found, codec] = this.#find(open);
     } catch (e) {
       if (e instanceof TooManyPairs) stream.reset(LIMIT, new ParleyError(e.message, Code.ResourceExhausted));
-      else finish(stream, session, ParleyError.from(e, Code.Internal));
+      else finish(stream, ParleyError.from(e, Code.Internal));
       return;
     }
     this.#running++;
-    void this.#serve(stream, session, open, found, codec).finally(() => this.#running--);
+    void this.#serve(stream, open, found, codec).finally(() => this.#running--);
   }
 
   #find(open: OpenBlock): [Method, Codec] {
-    const no = (text: string, code = Code.Unimplemented) => new ParleyError(text, code);
+    const no = (text: string, code: Code = Code.Unimplemented) => new ParleyError(text, code);
     if (open.alias) throw no(`method_alias ${open.alias} was not given`, Code.Internal);
     const found = this.#methods.get(open.method);
     if (!found) throw no(`${open.method} is not served here`);
-    const codec = [this.conn.codec, proto, json].find((c) => c.name === open.codec);
-    if (!codec) throw no(`codec ${open.codec} is unknown; known are proto and json`);
+    const codec = [this.conn.codec, proto].find((c) => c.name === open.codec);
+    if (!codec) throw no(`codec ${open.codec} is unknown; known are ${this.conn.codec.name} and proto`);
     if (open.encoding) throw no(`compression ${open.encoding} is unknown; none is known`);
     if (open.timeout === 0) throw no("the deadline had passed when the call was made", Code.DeadlineExceeded);
     // Methods that go on though their call was reset count too.
@@ -99,7 +98,7 @@ export class Services {
     return [found, codec];
   }
 
-  async #serve(stream: Stream, session: Session, open: OpenBlock, { method, run }: Method, codec: Codec): Promise<void> {
+  async #serve(stream: Stream, open: OpenBlock, { method, run }: Method, codec: Codec): Promise<void> {
     const controller = new AbortController();
     const context: ServeContext = {
       method,
@@ -128,7 +127,7 @@ export class Services {
     });
     await Promise.race([work, abandoned]);
     clearTimeout(timer);
-    finish(stream, session, controller.signal.aborted ? late : status, context.responseTrailers);
+    finish(stream, controller.signal.aborted ? late : status, context.responseTrailers);
     await work;
   }
 
@@ -178,6 +177,6 @@ async function only<T>(requests: AsyncGenerator<T>, method: DescMethod): Promise
   return first.value;
 }
 
-function finish(stream: Stream, session: Session, error: ParleyError | undefined, trailer = new Headers()): void {
-  stream.finish(encodeEnd(error, trailer, session.peer.maxHeader), error);
+function finish(stream: Stream, error: ParleyError | undefined, trailer = new Headers()): void {
+  stream.finish(encodeEnd(error, trailer, stream.session.peer.maxHeader), error);
 }

@@ -5,8 +5,8 @@ import * as f from "./frame.js";
 import { type Goaway, parseGoaway } from "./goaway.js";
 import { encodeHello, parseHello, protocolDefaults, type Settings } from "./hello.js";
 import { Replay } from "./replay.js";
-import { CANCEL, LIMIT, PROTOCOL, REFUSED, Stream } from "./stream.js";
-import { concat, cut, fromUTF8, LinkError, Reader, utf8 } from "./varint.js";
+import { CANCEL, LIMIT, REFUSED, Stream } from "./stream.js";
+import { concat, cut, fromUTF8, Reader, RuleError, utf8 } from "./varint.js";
 import type { Budget } from "./window.js";
 
 /** One WebSocket that is open. */
@@ -221,23 +221,24 @@ export class Session {
     this.#heard = Date.now();
     this.#pinged = 0;
     try {
-      if (typeof data === "string") throw new LinkError("text message: only binary ones are allowed", 1003);
+      if (typeof data === "string") throw new RuleError("L1", 1003);
       this.#read(new Reader(new Uint8Array(data as ArrayBuffer)));
     } catch (e) {
-      if (!(e instanceof LinkError)) throw e;
-      this.close(e.code, new ParleyError(`the other end breaks the protocol: ${e.message}`, ending(e.code).status));
+      if (!(e instanceof RuleError)) throw e;
+      const what = e.code === 1009 ? "too large a frame" : e.code === 1003 ? "a text message" : "a malformed frame";
+      this.close(e.code, new ParleyError(`${what} has arrived: ${e.message}`, ending(e.code).status));
     }
     this.#schedule();
   }
 
   #read(r: Reader): void {
     const { maxFrame } = this.settings;
-    if (r.done) throw new LinkError("empty link message");
-    if (r.bytes.length > maxFrame + f.SLACK) throw new LinkError("link message is too large", 1009);
+    if (r.done) throw new RuleError("L2");
+    if (r.bytes.length > maxFrame + f.SLACK) throw new RuleError("L3", 1009);
     while (!r.done && !this.error) {
       const start = r.at;
       const frame = f.readFrame(r, maxFrame);
-      if (this.#helloDue && frame?.type !== f.HELLO) throw new LinkError("the first frame is not HELLO");
+      if (this.#helloDue && frame?.type !== f.HELLO) throw new RuleError("N1");
       if (!frame) continue;
       if (frame.type === f.HELLO) this.#hello(frame.payload);
       else if (frame.id) this.#streamFrame(frame);
@@ -255,17 +256,17 @@ export class Session {
   }
 
   #hello(payload: Uint8Array): void {
-    if (!this.#helloDue) throw new LinkError("HELLO twice");
+    if (!this.#helloDue) throw new RuleError("N2");
     const h = parseHello(payload);
-    if (this.#asked !== (h.resumed !== undefined)) throw new LinkError("HELLO: resumed is missing, or was not asked for");
+    if (this.#asked !== (h.resumed !== undefined)) throw new RuleError("N7");
     if (h.resumed) {
-      if (`${h.session}` !== `${this.#id}`) throw new LinkError("HELLO resumes another session");
-      if (!this.#replay.ack(h.received)) throw new LinkError("HELLO: received is wrong");
+      if (`${h.session}` !== `${this.#id}`) throw new RuleError("N7");
+      if (!this.#replay.ack(h.received)) throw new RuleError("A8");
     } else {
       if (this.#asked) this.#startAnew();
       if (this.error) return;
       this.peer = h.settings;
-      if (this.#window && !h.token) throw new LinkError("HELLO: resumption is in force, and there is no session");
+      if (this.#window && !h.token) throw new RuleError("N7");
       this.#id = this.#window ? h.session : undefined;
     }
     this.#token = this.#window ? h.token : undefined;
@@ -282,7 +283,7 @@ export class Session {
 
   /** Sends again what the other end has missed (PROTOCOL.md, section 8.4). */
   #goOn(): void {
-    const out = [this.#ack(), ...this.#replay.frames()];
+    const out = [this.#ack(), ...this.#replay.frames];
     for (const s of this.#streams.values()) {
       if (s.announced) out.push(f.encodeFrame(f.WINDOW, s.id, f.encodeNumber(s.announced)));
     }
@@ -308,14 +309,14 @@ export class Session {
   #sessionFrame({ type, payload }: f.Frame): void {
     if (type === f.ACK) {
       const n = f.readNumber(payload);
-      if (this.#token && !this.#replay.ack(n)) throw new LinkError("ACK is wrong");
+      if (this.#token && !this.#replay.ack(n)) throw new RuleError(n < this.#replay.acked ? "A1" : "A2");
     } else if (type === f.GOAWAY) this.#goaway(parseGoaway(payload));
-    else if (payload.length !== 8) throw new LinkError("PING or PONG is not of 8 bytes");
+    else if (payload.length !== 8) throw new RuleError("F10");
     else if (type === f.PING) this.#pong = payload.slice();
   }
 
   #goaway(g: Goaway): void {
-    if (g.lastStream > (this.goneAway?.lastStream ?? g.lastStream)) throw new LinkError("GOAWAY raises last_stream");
+    if (g.lastStream > (this.goneAway?.lastStream ?? g.lastStream)) throw new RuleError("A6");
     this.goneAway = g;
     const error = new ParleyError(`the server goes away${g.reason && `: ${g.reason}`}`, toCode(g.status || Code.Unavailable));
     if (g.status) this.#cause = error;
@@ -331,28 +332,32 @@ export class Session {
       this.#opened(id, flags, payload, own, tooLong);
       return;
     }
-    if (own ? id >= this.#nextId : id > this.#highest) throw new LinkError(`frame for stream ${id}, which was never opened`);
+    if (own ? id >= this.#nextId : id > this.#highest) throw new RuleError("S3");
     // Its form counts even if the stream is closed.
     const limit = type === f.WINDOW ? f.readNumber(payload) : 0;
     const r = new Reader(payload);
-    const code = type === f.RESET ? r.varint() : 0;
-    if (type === f.RESET && (code === 0 || payload.length - r.at > 1024)) throw new LinkError("RESET is wrong");
+    const code = type === f.RESET ? r.varint("F10", "F10") : 0;
+    if (type === f.RESET && !code) throw new RuleError("F11");
+    if (type === f.RESET && payload.length - r.at > 1024) throw new RuleError("F12");
     const stream = this.#streams.get(id);
     if (!stream) return;
-    let fault: [code: number, reason: string] | undefined;
+    let fault: [code: number, rule: string] | undefined;
     if (type === f.RESET) stream.wasReset(code, fromUTF8(payload.subarray(r.at)));
     else if (type === f.WINDOW) stream.raise(limit);
-    else if (tooLong) fault = [LIMIT, `a header or trailer is over the limit of ${this.settings.maxHeader} bytes`];
+    else if (tooLong) fault = [LIMIT, "S12"];
     else if (type === f.DATA) fault = stream.data(flags, payload);
     else fault = type === f.END ? stream.trailer(payload) : stream.header(payload);
-    if (fault) stream.reset(fault[0], new ParleyError(fault[1], fault[0] === PROTOCOL ? Code.Internal : Code.ResourceExhausted));
+    if (!fault) return;
+    const [what, status] =
+      fault[0] === LIMIT ? ["over a limit of this end", Code.ResourceExhausted] : ["not as it must be", Code.Internal];
+    stream.reset(fault[0], new ParleyError(`what the other end has sent is ${what}: ${new RuleError(fault[1]).message}`, status));
   }
 
   #opened(id: number, flags: number, header: Uint8Array, own: boolean, tooLong: boolean): void {
-    if (own || id <= this.#highest) throw new LinkError(`OPEN of stream ${id}, which the other end cannot open`);
+    if (own || id <= this.#highest) throw new RuleError(own ? "S1" : "S2");
     this.#highest = id;
-    if (this.#others >= this.settings.maxStreams) return this.#sendReset(id, REFUSED, "too many streams");
-    if (tooLong) return this.#sendReset(id, LIMIT, `the header is over the limit of ${this.settings.maxHeader} bytes`);
+    if (this.#others >= this.settings.maxStreams) return this.sendReset(id, REFUSED, "too many streams");
+    if (tooLong) return this.sendReset(id, LIMIT, "the header is too large");
     const stream = new Stream(this);
     stream.begin(id);
     this.#streams.set(id, stream);
@@ -375,11 +380,7 @@ export class Session {
     this.#schedule();
   }
 
-  sendReset(stream: Stream, code: number, reason: string): void {
-    this.#sendReset(stream.id, code, reason);
-  }
-
-  #sendReset(id: number, code: number, reason: string): void {
+  sendReset(id: number, code: number, reason: string): void {
     this.#resets.push([id, concat([f.encodeNumber(code), utf8(code === CANCEL ? "" : cut(reason, 1024))])]);
     this.#schedule();
   }

@@ -154,15 +154,14 @@ export class Stream {
     if (this.#out.length) this.session.wake(this);
   }
 
-  /** Takes a DATA frame. It returns why the stream has to be reset for it, if so. */
-  data(flags: number, payload: Uint8Array): [code: number, reason: string] | undefined {
+  /** Takes a DATA frame. It returns the rule that it breaks, if so. */
+  data(flags: number, payload: Uint8Array): [code: number, rule: string] | undefined {
     const cost = payload.length + FRAME_COST;
     const mark = (flags & f.FLAG_MARK) !== 0;
-    if (this.#recvOver) return [PROTOCOL, "DATA after END"];
-    if (!this.#window.receive(cost)) return [PROTOCOL, "DATA beyond the credit"];
-    if (this.#arriving && mark !== this.#mark) return [PROTOCOL, "MARK changes within a message"];
-    const max = this.session.settings.maxMessage;
-    if ((this.#size += payload.length) > max) return [LIMIT, `a message is over the limit of ${max} bytes`];
+    if (this.#recvOver) return [PROTOCOL, "S5"];
+    if (!this.#window.receive(cost)) return [PROTOCOL, "W1"];
+    if (this.#arriving && mark !== this.#mark) return [PROTOCOL, "S11"];
+    if ((this.#size += payload.length) > this.session.settings.maxMessage) return [LIMIT, "S13"];
     this.#decideHeader();
     this.#mark = mark;
     // Kept beside others of the same link message, a small piece would keep all of them in memory.
@@ -182,8 +181,8 @@ export class Stream {
   }
 
   /** Takes an END frame. */
-  trailer(block: Uint8Array): [code: number, reason: string] | undefined {
-    if (this.#recvOver || this.#arriving) return [PROTOCOL, "END after END or within a message"];
+  trailer(block: Uint8Array): [code: number, rule: string] | undefined {
+    if (this.#recvOver || this.#arriving) return [PROTOCOL, this.#arriving ? "S10" : "S7"];
     this.#recvOver = true;
     this.#decideHeader();
     this.#ended(block.slice());
@@ -191,9 +190,9 @@ export class Stream {
   }
 
   /** Takes a HEADER frame. */
-  header(block: Uint8Array): [code: number, reason: string] | undefined {
-    if (!this.makeHeader) return [PROTOCOL, "HEADER from the end that opened the stream"];
-    if (this.#headed) return [PROTOCOL, "HEADER twice, or after DATA or END"];
+  header(block: Uint8Array): [code: number, rule: string] | undefined {
+    if (!this.makeHeader) return [PROTOCOL, "S8"];
+    if (this.#headed) return [PROTOCOL, "S6"];
     this.#decideHeader(block.slice());
     return undefined;
   }
@@ -253,7 +252,7 @@ export class Stream {
   /** Abandons the stream, and tells the other end. What has arrived before its end can still be read. */
   reset(code: number, error: ParleyError): void {
     if (this.error || (this.#sent && this.#recvOver)) return;
-    if (this.id) this.session.sendReset(this, code, error.rawMessage);
+    if (this.id) this.session.sendReset(this.id, code, error.rawMessage);
     this.fail(error, false);
   }
 

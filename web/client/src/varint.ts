@@ -1,14 +1,14 @@
-/** What breaks the protocol for the whole link. It is closed with this code (PROTOCOL.md, section 12.1). */
-export class LinkError extends Error {
+/** A rule of PROTOCOL.md, section 14, that the other end breaks, and the code that a link is closed with for it. */
+export class RuleError extends Error {
   constructor(
-    message: string,
+    readonly rule: string,
     readonly code = 1002,
   ) {
-    super(message);
+    super(`rule ${rule} of the protocol is broken`);
   }
 }
 
-/** Reads varints and bytes one after the other (PROTOCOL.md, section 2.1). It throws a LinkError where they break a rule. */
+/** Reads varints and bytes one after the other (PROTOCOL.md, section 2.1). It throws a RuleError where they are malformed. */
 export class Reader {
   at = 0;
   constructor(readonly bytes: Uint8Array) {}
@@ -17,23 +17,21 @@ export class Reader {
     return this.at >= this.bytes.length;
   }
 
-  varint(): number {
+  /** Reads a varint; a malformed one breaks rule, one that is cut breaks cut. */
+  varint(rule = "F6", cut = "F9"): number {
     let value = 0;
     for (let i = 0, scale = 1; ; i++, scale *= 128) {
       const byte = this.bytes[this.at++];
-      if (byte === undefined) throw new LinkError("varint is truncated");
-      if (i === 7 && byte > 0x0f) throw new LinkError("varint is too large");
+      if (byte === undefined) throw new RuleError(cut);
+      if (i && (!byte || (i === 7 && byte > 0x0f))) throw new RuleError(rule); // not minimal, or too large
       value += (byte & 0x7f) * scale;
-      if (byte < 0x80) {
-        if (byte === 0 && i > 0) throw new LinkError("varint is not minimal");
-        return value;
-      }
+      if (byte < 0x80) return value;
     }
   }
 
   /** Returns the next n bytes in the memory they are in. */
-  take(n: number): Uint8Array {
-    if (n > this.bytes.length - this.at) throw new LinkError("bytes are missing");
+  take(n: number, rule: string): Uint8Array {
+    if (n > this.bytes.length - this.at) throw new RuleError(rule);
     return this.bytes.subarray(this.at, (this.at += n));
   }
 }

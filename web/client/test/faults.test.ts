@@ -219,7 +219,7 @@ describe("credentials", () => {
       },
     });
     const error = await failure(ping(conn).ping({}));
-    expect(error.message).toMatch(/^unauthenticated: the server wants credentials \(HTTP status 401\)/);
+    expect(error.message).toMatch(/^unauthenticated: the server refuses the connection: HTTP status 401/);
     expect(conn.state).toBe("failed");
     expect(dials).toBe(1);
   });
@@ -266,19 +266,19 @@ describe("a peer that breaks the rules", () => {
 
   test("with a malformed frame is closed with 1002", async () => {
     const [error, code] = await broken((s) => s.send(Buffer.from("0c0000", "hex")));
-    expect(error.message).toMatch(/^internal: the other end breaks the protocol: frame of unknown type 12/);
+    expect(error.message).toMatch(/^internal: a malformed frame has arrived: rule F2/);
     expect(code).toBe(1002);
   });
 
   test("with a text message is closed with 1003", async () => {
     const [error, code] = await broken((s) => s.send("hello"));
-    expect(error.message).toMatch(/^internal: the other end breaks the protocol: text message/);
+    expect(error.message).toMatch(/^internal: a text message has arrived: rule L1/);
     expect(code).toBe(1003);
   });
 
   test("with a frame over the limit is closed with 1009", async () => {
     const [error, code] = await broken((s) => s.send(Buffer.concat([HELLO, Buffer.from("04018080808001", "hex")])));
-    expect(error.message).toMatch(/^resource_exhausted: .*over max_frame/);
+    expect(error.message).toMatch(/^resource_exhausted: too large a frame has arrived: rule F8/);
     expect(code).toBe(1009);
   });
 
