@@ -8,23 +8,23 @@ const TIMEOUT = 3000;
 
 const speaksOurs = (versions: string) => versions.split(/ *, */).includes(SUBPROTOCOL);
 
+const codes: Record<number, Code> = {
+  400: Code.Internal,
+  401: Code.Unauthenticated,
+  403: Code.PermissionDenied,
+  404: Code.Unimplemented,
+  405: Code.Unimplemented,
+  408: Code.Unavailable,
+  426: Code.Unimplemented,
+  429: Code.Unavailable,
+};
+
 /** What callers see of an HTTP answer in place of the upgrade (PROTOCOL.md, section 3.5). */
 export function httpError(status: number, versions: string): ParleyError {
   if (versions && !speaksOurs(versions)) {
     return new ParleyError(`this client speaks ${SUBPROTOCOL}, the server ${versions}`, Code.Unimplemented);
   }
-  const code =
-    status === 400
-      ? Code.Internal
-      : status === 401
-        ? Code.Unauthenticated
-        : status === 403
-          ? Code.PermissionDenied
-          : status < 400 || status === 404 || status === 405 || status === 426
-            ? Code.Unimplemented
-            : status === 408 || status === 429 || status > 499
-              ? Code.Unavailable
-              : Code.Unknown;
+  const code = codes[status] ?? (status < 400 ? Code.Unimplemented : status < 500 ? Code.Unknown : Code.Unavailable);
   const what = code === Code.Unimplemented ? "there is no Parley endpoint" : "the server refuses the connection";
   return new ParleyError(`${what}: HTTP status ${status}`, code);
 }

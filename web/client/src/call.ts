@@ -1,11 +1,11 @@
 import type { DescMethod, MessageInitShape, MessageShape } from "@bufbuild/protobuf";
 import { encodeOpen, endError, parseEnd, parseHeader } from "./block.js";
 import { Code } from "./code.js";
-import type { Codec } from "./codec.js";
+import { type Codec, decode } from "./codec.js";
 import type { Connection } from "./connection.js";
 import { ParleyError } from "./error.js";
 import type { Field } from "./fields.js";
-import { fromHeaders, pairsToHeaders, TooManyPairs, toHeaders } from "./metadata.js";
+import { fromHeaders, pairsToHeaders, ruleCode, toHeaders } from "./metadata.js";
 import { methodPath } from "./method.js";
 import { create } from "./protobuf.js";
 import { CANCEL, type Stream } from "./stream.js";
@@ -140,12 +140,10 @@ export class Call<M extends DescMethod> {
       }
       this.#kept = undefined;
       try {
-        if (message.mark) throw new ParleyError("the message is compressed, which was not agreed on");
-        return this.#codec.decode(this.method.output as M["output"], message.bytes);
+        return decode(this.#codec, this.method.output as M["output"], message);
       } catch (e) {
-        const error = new ParleyError(`the answer cannot be read: ${(e as Error).message}`, Code.Internal, { cause: e });
-        this.#finish(error);
-        throw error;
+        this.#finish(e as ParleyError);
+        throw e;
       }
     }
   }
@@ -186,8 +184,7 @@ export class Call<M extends DescMethod> {
     try {
       f();
     } catch (e) {
-      const code = e instanceof TooManyPairs ? Code.ResourceExhausted : Code.Internal;
-      this.#finish(ParleyError.from(e, code));
+      this.#finish(ParleyError.from(e, ruleCode(e)));
     }
   }
 

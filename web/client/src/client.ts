@@ -12,6 +12,7 @@ import type { Call, CallOptions } from "./call.js";
 import { Code } from "./code.js";
 import type { Connection } from "./connection.js";
 import { ParleyError } from "./error.js";
+import { isDownload, isUpload } from "./method.js";
 
 /** The messages that a caller streams. */
 export type Input<T> = AsyncIterable<T> | Iterable<T>;
@@ -40,15 +41,12 @@ export function createClient<S extends DescService>(service: S, conn: Pick<Conne
   for (const method of service.methods) {
     const start = (input: unknown, options?: CallOptions) => {
       const call = conn.call(method, options);
-      if (method.methodKind === "unary" || method.methodKind === "server_streaming") {
-        void call.send(input as never, true).catch(() => {}); // next fails too
-      } else void pump(call, input as Input<never>);
+      if (isUpload(method)) void pump(call, input as Input<never>);
+      else void call.send(input as never, true).catch(() => {}); // next fails too
       return call;
     };
-    client[method.localName] =
-      method.methodKind === "unary" || method.methodKind === "client_streaming"
-        ? (input: unknown, options?: CallOptions) => onlyAnswer(start(input, options))
-        : (input: unknown, options?: CallOptions) => new Responses(() => start(input, options));
+    client[method.localName] = (input: unknown, options?: CallOptions) =>
+      isDownload(method) ? new Responses(() => start(input, options)) : onlyAnswer(start(input, options));
   }
   return client as Client<S>;
 }

@@ -23,18 +23,18 @@ const known: Record<number, readonly [Code, Comeback?]> = {
   1014: [Code.Unavailable, "backs off longer"],
 };
 
-/** Reads 4100+m, which is what scripts can send, as 1000+m. */
-export const plainCode = (code: number): number => (code > 4100 && code < 4116 ? code - 3100 : code === 4000 ? 1000 : code);
+/** Stands for a link that ended without a word: it is lost, and the session may go on. */
+export const LOST = 1006;
 
-/** Whether a link ended without a word: it is lost, and the session may go on. */
-export const isLost = (code: number): boolean => code === 1005 || code === 1006;
+/** Reads 4100+m, which is what scripts can send, as 1000+m, and a close without a code as a lost link. */
+export const plainCode = (code: number): number =>
+  code === 1005 ? LOST : code > 4100 && code < 4116 ? code - 3100 : code === 4000 ? 1000 : code;
 
 export function ending(code: number): Ending {
-  const plain = plainCode(code);
-  if (plain > 4000 && plain <= 4016) {
-    const status = toCode(plain - 4000);
+  if (code > 4000 && code <= 4016) {
+    const status = toCode(code - 4000);
     return { status, comeback: status === Code.Unavailable ? "backs off longer" : "stays" };
   }
-  const [status, comeback] = known[plain] ?? [Code.Unavailable];
+  const [status, comeback] = known[code] ?? [Code.Unavailable];
   return { status, comeback: comeback ?? "backs off" };
 }

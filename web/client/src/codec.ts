@@ -1,5 +1,8 @@
 import type { DescMessage, MessageShape } from "@bufbuild/protobuf";
+import { Code } from "./code.js";
+import { ParleyError } from "./error.js";
 import { fromBinary, fromJsonString, toBinary, toJsonString } from "./protobuf.js";
+import type { Message } from "./stream.js";
 import { fromUTF8, utf8 } from "./varint.js";
 
 /** Turns messages into bytes. Both ends have to know its name. */
@@ -22,3 +25,13 @@ export const json: Codec = {
   encode: (schema, message) => utf8(toJsonString(schema, message)),
   decode: (schema, bytes) => fromJsonString(schema, fromUTF8(bytes), { ignoreUnknownFields: true }),
 };
+
+/** Reads a message that was received, or says why that cannot be. */
+export function decode<D extends DescMessage>(codec: Codec, schema: D, { bytes, mark }: Message): MessageShape<D> {
+  try {
+    if (mark) throw new Error("it is compressed, which was not agreed on");
+    return codec.decode(schema, bytes);
+  } catch (e) {
+    throw new ParleyError(`a message cannot be read: ${(e as Error).message}`, Code.Internal, { cause: e });
+  }
+}

@@ -1,4 +1,4 @@
-import type { DescMethod, DescService } from "@bufbuild/protobuf";
+import type { DescMethod } from "@bufbuild/protobuf";
 import { diagnose } from "./answer.js";
 import { delayAfter, fullJitter, type Jitter, MOST_LONGER } from "./backoff.js";
 import { Call, type CallOptions } from "./call.js";
@@ -6,14 +6,15 @@ import { type Comeback, ending } from "./closecode.js";
 import { Code } from "./code.js";
 import { type Codec, proto } from "./codec.js";
 import { ParleyError } from "./error.js";
+import { encodeFields } from "./fields.js";
 import type { Goaway } from "./goaway.js";
 import { checkSettings, protocolDefaults, type Settings } from "./hello.js";
 import { Line } from "./line.js";
 import { dial, type WebSocketConstructor, type WebSocketLink } from "./link.js";
 import { watchPage } from "./page.js";
-import { type Implementation, Services } from "./service.js";
 import type { Session } from "./session.js";
 import type { Stream } from "./stream.js";
+import { utf8 } from "./varint.js";
 
 /**
  * How it stands with a connection:
@@ -44,8 +45,6 @@ export interface ConnectionOptions {
   connectTimeoutMs?: number | undefined;
   /** Draws the delays between attempts; anything up to the bound if not given. */
   jitter?: Jitter | undefined;
-  /** Told what a served method has thrown that is no ParleyError, which the caller is not; console.error if not given. */
-  onServeError?: ((error: unknown, method: DescMethod) => void) | undefined;
 }
 
 const settings: Partial<Settings> = {
@@ -59,10 +58,10 @@ const settings: Partial<Settings> = {
   replayLimit: 1 << 20,
 };
 
-/** Makes a connection to a URL: ws, wss, http, https, or relative to the page. It connects with the first call. */
-export const createConnection = (url: string | URL, options?: ConnectionOptions): Connection => new Connection(url, options);
-
-/** A connection to a server, on which both ends call. It outlives its WebSockets, and the sessions on them. */
+/**
+ * A connection to a server, on which calls are made. It outlives its WebSockets, and the sessions on them. Its URL begins with
+ * ws, wss, http or https, or is relative to the page. It connects with the first call.
+ */
 export class Connection {
   readonly url: string;
   readonly settings: Settings;
@@ -83,7 +82,6 @@ export class Connection {
   #until = 0; // no attempt before: the server has refused this client
   #met = false;
   #listeners = new Set<(state: State) => void>();
-  #services: Services;
   #closing = new AbortController();
   #unwatch: () => void;
 
@@ -94,7 +92,6 @@ export class Connection {
     if (wrong) throw new ParleyError(`settings: ${wrong[1]}`, Code.InvalidArgument);
     this.codec = options.codec ?? proto;
     this.#options = options;
-    this.#services = new Services(this, options.onServeError);
     this.#unwatch = watchPage({
       wake: () => this.#each((line) => line.wake()),
       hide: () => {
@@ -138,11 +135,6 @@ export class Connection {
   /** Makes a call of any kind, message by message. Clients of `createClient` are made of this. */
   call<M extends DescMethod>(method: M, options?: CallOptions): Call<M> {
     return new Call(this, method, options);
-  }
-
-  /** Has calls of the server to a service answered. A service that is served twice is served by the latest. */
-  serve<S extends DescService>(service: S, implementation: Implementation<S>): void {
-    this.#services.add(service, implementation);
   }
 
   /** Ends the connection and all calls on it. The promise is settled within a second or so, when the WebSockets are closed. */
@@ -225,9 +217,17 @@ export class Connection {
     }
   }
 
-  /** @internal */
-  accept(stream: Stream, header: Uint8Array): void {
-    this.#services.accept(stream, header);
+  /**
+   * Answers a call of the server.
+   * @internal
+   */
+  accept(stream: Stream, _header: Uint8Array): void {
+    stream.end(
+      encodeFields([
+        [2, Code.Unimplemented],
+        [1, utf8("nothing is served here")],
+      ]),
+    );
   }
 
   #enter(state: State, error: ParleyError | undefined): void {

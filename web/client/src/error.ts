@@ -49,6 +49,10 @@ export class ParleyError extends Error {
   }
 }
 
+/** What is not sent, because the other end would not take it. */
+export const tooLong = (what: string, size: number, limit: number): ParleyError =>
+  new ParleyError(`a ${what} of ${size} bytes is over the other end's limit of ${limit}`, Code.ResourceExhausted);
+
 /** What callers see of a RESET (PROTOCOL.md, section 12.2). */
 export function resetError(code: number, reason: string): ParleyError {
   const codes = [Code.Canceled, Code.Unavailable, Code.ResourceExhausted];

@@ -1,4 +1,4 @@
-import { concat, putVarint, Reader, RuleError } from "./varint.js";
+import { putBytes, putVarint, Reader, RuleError } from "./varint.js";
 
 /** A key and its value: a number where the key is even, bytes where it is odd. */
 export type Field = readonly [key: number, value: number | Uint8Array];
@@ -23,15 +23,13 @@ export function parseFields(block: Uint8Array, single: readonly number[]): Field
 }
 
 export function encodeFields(fields: readonly Field[]): Uint8Array {
-  const parts: ArrayLike<number>[] = [];
+  const out: number[] = [];
   for (const [key, value] of fields) {
-    const head: number[] = [];
-    putVarint(head, key);
-    putVarint(head, typeof value === "number" ? value : value.length);
-    parts.push(head);
-    if (typeof value !== "number") parts.push(value);
+    putVarint(out, key);
+    if (typeof value === "number") putVarint(out, value);
+    else putBytes(out, value);
   }
-  return concat(parts);
+  return Uint8Array.from(out);
 }
 
 /** Returns a lookup of the first value of a key. */

@@ -121,7 +121,7 @@ export function dial({ url, token, WebSocket, signal }: Dial): Promise<WebSocket
 
 function base64url(text: string): string {
   if (!/^[\x21-\x7e]+$/.test(text)) {
-    throw new ParleyError("the credential may have only printable ASCII without spaces", Code.InvalidArgument);
+    throw new ParleyError("the credential is not printable ASCII", Code.InvalidArgument);
   }
   return btoa(text).replace(/\+/g, "-").replace(/\//g, "_").replace(/=+$/, "");
 }

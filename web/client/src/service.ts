@@ -8,15 +8,15 @@ import type {
   MessageInitShape,
   MessageShape,
 } from "@bufbuild/protobuf";
-import { encodeEnd, type OpenBlock, parseOpen } from "./block.js";
 import { Code } from "./code.js";
-import { type Codec, proto } from "./codec.js";
+import { type Codec, decode, proto } from "./codec.js";
 import type { Connection } from "./connection.js";
 import { ParleyError } from "./error.js";
 import { encodeFields } from "./fields.js";
-import { fromHeaders, pairsToHeaders, TooManyPairs } from "./metadata.js";
-import { methodPath } from "./method.js";
+import { fromHeaders, pairsToHeaders, ruleCode } from "./metadata.js";
+import { isDownload, isUpload, methodPath } from "./method.js";
 import { create } from "./protobuf.js";
+import { encodeEnd, type OpenBlock, parseOpen } from "./served.js";
 import { LIMIT, type Stream } from "./stream.js";
 
 /** What a method knows of the call that it serves. */
@@ -69,19 +69,14 @@ export class Services {
 
   /** Serves a call. */
   accept(stream: Stream, header: Uint8Array): void {
-    let open: OpenBlock;
-    let found: Method;
-    let codec: Codec;
     try {
-      open = parseOpen(header);
-      [found, codec] = this.#find(open);
+      const open = parseOpen(header);
+      this.#serve(stream, open, ...this.#find(open));
     } catch (e) {
-      if (e instanceof TooManyPairs) stream.reset(LIMIT, new ParleyError(e.message, Code.ResourceExhausted));
-      else finish(stream, ParleyError.from(e, Code.Internal));
-      return;
+      const error = ParleyError.from(e, ruleCode(e));
+      if (ruleCode(e) === Code.ResourceExhausted) stream.reset(LIMIT, error);
+      else finish(stream, error);
     }
-    this.#running++;
-    void this.#serve(stream, open, found, codec).finally(() => this.#running--);
   }
 
   #find(open: OpenBlock): [Method, Codec] {
@@ -89,16 +84,17 @@ export class Services {
     if (open.alias) throw no(`method_alias ${open.alias} was not given`, Code.Internal);
     const found = this.#methods.get(open.method);
     if (!found) throw no(`${open.method} is not served here`);
-    const codec = [this.conn.codec, proto].find((c) => c.name === open.codec);
-    if (!codec) throw no(`codec ${open.codec} is unknown; known are ${this.conn.codec.name} and proto`);
-    if (open.encoding) throw no(`compression ${open.encoding} is unknown; none is known`);
-    if (open.timeout === 0) throw no("the deadline had passed when the call was made", Code.DeadlineExceeded);
+    const known = [this.conn.codec, proto];
+    const codec = known.find((c) => c.name === open.codec);
+    if (!codec) throw no(`codec ${open.codec} is not known here, but ${known.map((c) => c.name)}`);
+    if (open.encoding) throw no(`no compression is known here, ${open.encoding} is not`);
+    if (open.timeout === 0) throw late();
     // Methods that go on though their call was reset count too.
     if (this.#running >= 2 * this.conn.settings.maxStreams) throw no("too many calls at once", Code.ResourceExhausted);
     return [found, codec];
   }
 
-  async #serve(stream: Stream, open: OpenBlock, { method, run }: Method, codec: Codec): Promise<void> {
+  #serve(stream: Stream, open: OpenBlock, { method, run }: Method, codec: Codec): void {
     const controller = new AbortController();
     const context: ServeContext = {
       method,
@@ -108,63 +104,51 @@ export class Services {
       responseHeaders: new Headers(),
       responseTrailers: new Headers(),
     };
-    stream.onFail = (error) => controller.abort(error);
+    const end = (error?: ParleyError) => {
+      clearTimeout(timer);
+      if (error) controller.abort(error);
+      finish(stream, error, context.responseTrailers);
+    };
+    stream.onFail = end;
     const ms = (open.timeout ?? Number.POSITIVE_INFINITY) / 1000;
-    const late = new ParleyError("the deadline of the call has passed", Code.DeadlineExceeded);
-    let left!: () => void;
-    const abandoned = new Promise<void>((resolve) => {
-      left = resolve;
-    });
-    controller.signal.addEventListener("abort", left);
-    const timer = ms < 2 ** 31 ? setTimeout(() => controller.abort(late), ms) : undefined;
-    let status: ParleyError | undefined;
-    const work = this.#run(stream, method, run, context, codec).catch((e: unknown) => {
-      if (e instanceof ParleyError) status ??= e;
-      else if (!controller.signal.aborted) {
-        status ??= new ParleyError(`the handler of ${method.name} has failed`, Code.Internal);
-        this.onError(e, method);
-      }
-    });
-    await Promise.race([work, abandoned]);
-    clearTimeout(timer);
-    finish(stream, controller.signal.aborted ? late : status, context.responseTrailers);
-    await work;
+    const timer = ms < 2 ** 31 ? setTimeout(() => end(late()), ms) : undefined;
+    const failed = (e: unknown) => {
+      if (controller.signal.aborted) return; // it was told
+      if (e instanceof ParleyError) return end(e);
+      end(new ParleyError(`${method.name} has failed`, Code.Internal));
+      this.onError(e, method);
+    };
+    this.#running++;
+    void this.#run(stream, method, run, context, codec)
+      .then(() => end(), failed)
+      .finally(() => this.#running--);
   }
 
   async #run(stream: Stream, method: DescMethod, run: Method["run"], context: ServeContext, codec: Codec): Promise<void> {
     let headed = false;
-    const send = (message: unknown, end: boolean) => {
+    const send = (message: unknown) => {
       if (!headed && [...context.responseHeaders].length) stream.sendHeader(encodeFields(fromHeaders(context.responseHeaders)));
       headed = true;
-      return stream.send(codec.encode(method.output, create(method.output, message as never)), end);
+      return stream.send(codec.encode(method.output, create(method.output, message as never)));
     };
     const requests = receive(stream, method, codec);
-    const streams = method.methodKind === "client_streaming" || method.methodKind === "bidi_streaming";
-    const output = run(streams ? requests : await only(requests, method), context);
-    if (method.methodKind === "unary" || method.methodKind === "client_streaming") {
-      await send(await output, false);
-      return;
-    }
+    const output = run(isUpload(method) ? requests : await only(requests, method), context);
+    if (!isDownload(method)) return send(await output);
     for await (const message of output as AsyncIterable<unknown>) {
       if (stream.error) break;
-      await send(message, false);
+      await send(message);
     }
   }
 }
+
+const late = () => new ParleyError("the deadline of the call has passed", Code.DeadlineExceeded);
 
 /** The requests of a call. */
 async function* receive(stream: Stream, method: DescMethod, codec: Codec): AsyncGenerator<MessageShape<DescMethod["input"]>> {
   for (;;) {
     const message = await stream.next();
     if (!message) return;
-    if (message.mark) throw new ParleyError("a message is compressed, which was not agreed on", Code.Internal);
-    let request: MessageShape<DescMethod["input"]>;
-    try {
-      request = codec.decode(method.input, message.bytes);
-    } catch (e) {
-      throw new ParleyError(`a request of ${method.name} cannot be read`, Code.Internal, { cause: e });
-    }
-    yield request;
+    yield decode(codec, method.input, message);
   }
 }
 

@@ -1,6 +1,6 @@
-import { ending, isLost } from "./closecode.js";
+import { ending, LOST } from "./closecode.js";
 import { Code, toCode } from "./code.js";
-import { ParleyError } from "./error.js";
+import { ParleyError, tooLong } from "./error.js";
 import * as f from "./frame.js";
 import { type Goaway, parseGoaway } from "./goaway.js";
 import { encodeHello, parseHello, protocolDefaults, type Settings } from "./hello.js";
@@ -159,7 +159,7 @@ export class Session {
   giveUp(reason: string): void {
     const link = this.#link;
     if (!link) return;
-    this.linkEnded(1006, reason);
+    this.linkEnded(LOST, reason);
     link.close();
   }
 
@@ -173,12 +173,12 @@ export class Session {
     this.#link = undefined;
     this.#stopTimers();
     const { status, comeback } = ending(code);
-    const lost = isLost(code);
+    const lost = code === LOST;
     const text = lost ? `the link was lost${reason && `: ${reason}`}` : `closed with code ${code}${reason && `: ${reason}`}`;
     const error = this.#cause ?? new ParleyError(text, status);
     if (this.#token && !this.#cause && (lost || (this.#asked && this.#helloDue && comeback !== "stays"))) {
       this.#grace ??= setTimeout(
-        () => this.#end(new ParleyError(`${text}, and there was no other in time`, Code.Unavailable), 1006),
+        () => this.#end(new ParleyError(`${text}, and there was no other in time`, Code.Unavailable), LOST),
         this.#window,
       );
       this.events.lost(error, code);
@@ -297,7 +297,7 @@ export class Session {
 
   /** The other end has forgotten the session: another begins on the same link. What was not opened yet goes there. */
   #startAnew(): void {
-    this.#failAll(new ParleyError("the connection was lost, and the server has forgotten the session", Code.Unavailable));
+    this.#failAll(new ParleyError("the session is lost: the server has forgotten it", Code.Unavailable));
     this.#replay = new Replay();
     this.#nextId = 1;
     this.#attempt = this.#highest = this.#received = this.#acked = this.#unackedBytes = 0;
@@ -474,13 +474,7 @@ export class Session {
     const header = (s.makeHeader as (session: Session) => Uint8Array)(this);
     if (header.length > this.peer.maxHeader) {
       if (!this.greeted) return false;
-      s.fail(
-        new ParleyError(
-          `a header of ${header.length} bytes is over the other end's limit of ${this.peer.maxHeader}`,
-          Code.ResourceExhausted,
-        ),
-        false,
-      );
+      s.fail(tooLong("header", header.length, this.peer.maxHeader), false);
       return true;
     }
     this.#pending.delete(s);

@@ -1,5 +1,5 @@
 import { Code } from "./code.js";
-import { ParleyError, resetError } from "./error.js";
+import { ParleyError, resetError, tooLong } from "./error.js";
 import * as f from "./frame.js";
 import type { Session } from "./session.js";
 import { concat } from "./varint.js";
@@ -124,10 +124,7 @@ export class Stream {
     if (!next) return false;
     const most = next.type === f.DATA ? peer.maxMessage : peer.maxHeader;
     if (next.bytes.length > most) {
-      if (greeted) {
-        const text = `a ${next.type === f.DATA ? "message" : "header"} of ${next.bytes.length} bytes is over the other end's limit of ${most}`;
-        this.reset(CANCEL, new ParleyError(text, Code.ResourceExhausted));
-      }
+      if (greeted) this.reset(CANCEL, tooLong(next.type === f.DATA ? "message" : "header", next.bytes.length, most));
       return false;
     }
     let head = next.type;

@@ -42,6 +42,12 @@ export function putVarint(out: number[], value: number): void {
   out.push(value);
 }
 
+/** Appends bytes, with their length before them. */
+export function putBytes(out: number[], bytes: Uint8Array): void {
+  putVarint(out, bytes.length);
+  for (const byte of bytes) out.push(byte);
+}
+
 export function concat(parts: readonly ArrayLike<number>[]): Uint8Array<ArrayBuffer> {
   const out = new Uint8Array(parts.reduce((n, p) => n + p.length, 0));
   let at = 0;

@@ -146,7 +146,7 @@ describe("a server", () => {
     await until("the link is missed", () => conn.state === "resuming");
     const waiting = ping(conn).ping({ text: "hi" });
     await start("-addr", first.addr);
-    expect((await flying).message).toBe("unavailable: the connection was lost, and the server has forgotten the session");
+    expect((await flying).message).toBe("unavailable: the session is lost: the server has forgotten it");
     expect((await waiting).text).toBe("hi"); // it was not sent before
   });
 

@@ -125,7 +125,7 @@ describe("a lost link", () => {
     const wire = new Wire();
     alone.session.attach(wire);
     await alone.receive(hello([14, 30_000], [1, new Uint8Array(16).fill(0xbb)], [3, token(9)], [20, 0]));
-    expect(old.error?.message).toBe("unavailable: the connection was lost, and the server has forgotten the session");
+    expect(old.error?.message).toBe("unavailable: the session is lost: the server has forgotten it");
     expect(waiting.id).toBe(1);
     expect(wire.take("HELLO")).toEqual(["OPEN 1 "]);
   });

@@ -8,15 +8,7 @@ import {
   type UnaryResponse,
 } from "@connectrpc/connect";
 import { createMethodUrl, runStreamingCall, runUnaryCall } from "@connectrpc/connect/protocol";
-import {
-  type Call,
-  type CallOptions,
-  type Connection,
-  type ConnectionOptions,
-  createConnection,
-  onlyAnswer,
-  pump,
-} from "@parley-rpc/client";
+import { type Call, type CallOptions, Connection, type ConnectionOptions, onlyAnswer, pump } from "@parley-rpc/client";
 import { toConnectError } from "./error.js";
 
 export interface ParleyTransportOptions extends ConnectionOptions {
@@ -38,7 +30,7 @@ export interface ParleyTransport extends Transport {
 /** Makes a Transport for clients of Connect. All calls share one connection, which is made when the first needs it. */
 export function createParleyTransport(options: ParleyTransportOptions): ParleyTransport {
   const { url, interceptors = [], defaultTimeoutMs, waitForReady } = options;
-  const connection = url instanceof Object && "call" in url ? url : createConnection(url, options);
+  const connection = url instanceof Object && "call" in url ? url : new Connection(url, options);
 
   const common = <M extends DescMethodUnary | DescMethodStreaming>(
     method: M,

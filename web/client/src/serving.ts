@@ -1,0 +1,36 @@
+import type { DescMethod, DescService } from "@bufbuild/protobuf";
+import { Connection, type ConnectionOptions } from "./connection.js";
+import { type Implementation, Services } from "./service.js";
+import type { Stream } from "./stream.js";
+
+export interface ServingOptions extends ConnectionOptions {
+  /** Told what a served method has thrown that is no ParleyError, which the caller is not; console.error if not given. */
+  onServeError?: ((error: unknown, method: DescMethod) => void) | undefined;
+}
+
+/** A connection on which both ends call. */
+export class ServingConnection extends Connection {
+  #services: Services;
+
+  constructor(url: string | URL, options: ServingOptions = {}) {
+    super(url, options);
+    this.#services = new Services(this, options.onServeError);
+  }
+
+  /** Has calls of the server to a service answered. A service that is served twice is served by the latest. */
+  serve<S extends DescService>(service: S, implementation: Implementation<S>): void {
+    this.#services.add(service, implementation);
+  }
+
+  /** @internal */
+  override accept(stream: Stream, header: Uint8Array): void {
+    this.#services.accept(stream, header);
+  }
+}
+
+/**
+ * Makes a connection to a URL: ws, wss, http, https, or relative to the page. It connects with the first call, and can serve
+ * calls of the server. A page that serves none is a little smaller with `new Connection(url)`.
+ */
+export const createConnection = (url: string | URL, options?: ServingOptions): ServingConnection =>
+  new ServingConnection(url, options);
