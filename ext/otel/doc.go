@@ -19,7 +19,8 @@
 // A caller's span has kind client and ends when the caller knows the status: a stream
 // that is neither received to its end nor closed has a span that does not end. A
 // handler's span has kind server. The histograms rpc.client.call.duration and
-// rpc.server.call.duration have the same durations.
+// rpc.server.call.duration have the same durations. The counter parley.client.retries
+// has the attempts at calls beyond the first, by rpc.method.
 //
 // At the caller's end every status but OK is an error. At the handler's end those are
 // that are its own fault: UNKNOWN, DEADLINE_EXCEEDED, UNIMPLEMENTED, INTERNAL, UNAVAILABLE
@@ -28,8 +29,8 @@
 //
 // # Connections
 //
-// Both ends of connections that both may call have the same metrics, with the
-// attribute parley.side, "server" or "client". They tell of all connections together:
+// These tell of all connections of servers together, and of all of clients: parley.side
+// is "server" or "client".
 //
 //	parley.connection.count     connections open, by parley.connection.state: "connected", or "away" without a link
 //	parley.connection.duration  seconds from the greeting to the end, with error.type unless it was closed in good order
@@ -40,5 +41,4 @@
 //	parley.stream.waiting       calls that wait, as the other end takes no more at once
 //	parley.queue.size           bytes, by parley.queue.state: "unsent" or "unacknowledged"
 //	parley.queue.waiting        sends that wait for room in the queue
-//	parley.client.retries       attempts at calls beyond the first, by rpc.method
 package otelparley
