@@ -78,6 +78,12 @@
 // both ends: what is done before next happens before the call, the error of next is the
 // call's status, and a Stream around the one that is given sees each message.
 //
+// # Observing
+//
+// A Server logs what nobody else is told (WithLogger). Interceptors see calls; hooks and
+// Conn.Stats show connections. Package rpc/health tells if services are fit to be called,
+// and the module ext/otel traces and measures (docs/observability.md).
+//
 // # Codecs and compression
 //
 // [WithCodecName] chooses how a call's messages are written: "json" can be read in a
