@@ -31,45 +31,37 @@ func (c *Conn) log(ctx context.Context, level slog.Level, msg string, more ...sl
 	c.e.log.LogAttrs(ctx, level, msg, append(attrs, more...)...)
 }
 
-// isServers tells whether the connection is one of a server, which logs them.
-func (c *Conn) isServers() bool { return c.line == nil }
-
-// logContext has the values that the authentication has given to handlers.
-func (c *Conn) logContext() context.Context {
-	if c.base != nil {
-		return c.base
+// note logs an event of the connection, if it is one of a server: applications of
+// clients are told otherwise. A slog.Handler finds in the context what the
+// authentication has put there.
+func (c *Conn) note(level slog.Level, msg string, more ...slog.Attr) {
+	if c.line != nil {
+		return
 	}
-	return context.Background()
+	ctx := c.base
+	if ctx == nil {
+		ctx = context.Background()
+	}
+	c.log(ctx, level, msg, more...)
 }
 
-func (c *Conn) logBegun() {
-	if c.isServers() {
-		c.log(c.logContext(), slog.LevelDebug, "parley: connection begun")
-	}
-}
+func (c *Conn) logBegun() { c.note(slog.LevelDebug, "parley: connection begun") }
 
 func (c *Conn) logAway(err error) {
-	if c.isServers() {
-		c.tell(func() { c.log(c.logContext(), slog.LevelDebug, "parley: link lost", slog.Any("reason", err)) })
-	}
+	c.tell(func() { c.note(slog.LevelDebug, "parley: link lost", slog.Any("reason", err)) })
 }
 
 func (c *Conn) logBack() {
-	if c.isServers() {
-		c.tell(func() { c.log(c.logContext(), slog.LevelDebug, "parley: connection resumed") })
-	}
+	c.tell(func() { c.note(slog.LevelDebug, "parley: connection resumed") })
 }
 
 // logEnd logs that the connection has ended, with the transport's reason.
 func (c *Conn) logEnd(err error) {
-	if !c.isServers() {
-		return
-	}
 	level, msg := slog.LevelDebug, "parley: connection ended"
 	if cutOff(err) {
 		level, msg = slog.LevelInfo, "parley: connection cut off"
 	}
-	c.log(c.logContext(), level, msg, slog.Any("reason", c.failure(err)))
+	c.note(level, msg, slog.Any("reason", c.failure(err)))
 }
 
 // cutOff tells whether this end has ended a connection for what the other end did.
