@@ -12,7 +12,7 @@ import (
 const root = ".."
 
 // documents are those whose code is tested.
-var documents = []string{"README.md", "docs/guide.md", "docs/observability.md", "docs/cli.md", "docs/gateway.md", "docs/grpc.md"}
+var documents = []string{"README.md", "docs/guide.md", "docs/observability.md", "docs/cli.md", "docs/gateway.md", "docs/grpc.md", "docs/browser.md"}
 
 // block is a fenced block of a document. Before each is a comment that says how
 // it is tested:
@@ -87,8 +87,8 @@ func region(t *testing.T, path, name string) string {
 	if !ok {
 		t.Fatalf("the region %s of %s has no end", name, path)
 	}
-	lines := strings.Split(strings.Trim(strings.TrimRight(text, "\t"), "\n"), "\n")
-	indent := lines[0][:len(lines[0])-len(strings.TrimLeft(lines[0], "\t"))]
+	lines := strings.Split(strings.Trim(strings.TrimRight(text, "\t "), "\n"), "\n")
+	indent := lines[0][:len(lines[0])-len(strings.TrimLeft(lines[0], "\t "))]
 	for i, line := range lines {
 		line, _, _ = strings.Cut(line, " //nolint:")
 		lines[i] = strings.TrimPrefix(line, indent)

@@ -49,7 +49,12 @@ func TestEveryBlockIsTested(t *testing.T) {
 func TestShownCommands(t *testing.T) {
 	vouched := map[string]func(t *testing.T){
 		"git clone https://github.com/parley-rpc/parley": func(*testing.T) {}, // would test the network
-		"cd parley": func(*testing.T) {},
+		"cd parley":     func(*testing.T) {},
+		"cd parley/web": func(*testing.T) {},
+		"npm ci":        func(*testing.T) {}, // the Makefile installs the same way
+		"npm run build": npmScript("build"),
+		"npm install @bufbuild/protobuf ../parley/web/client": npmPackage("client", "@parley-rpc/client"),
+		"npm install --save-dev @bufbuild/protoc-gen-es":      func(*testing.T) {},
 		"make demo": func(t *testing.T) { // what it runs is tested by package demo
 			_, recipe, ok := strings.Cut(read(t, "Makefile"), "\ndemo:")
 			recipe, _, _ = strings.Cut(recipe, "\n\n")
@@ -78,6 +83,24 @@ func TestShownCommands(t *testing.T) {
 				}
 				check(t)
 			}
+		}
+	}
+}
+
+// npmScript checks that web/ has a script.
+func npmScript(name string) func(*testing.T) {
+	return func(t *testing.T) {
+		if !strings.Contains(read(t, "web/package.json"), `"`+name+`": "`) {
+			t.Errorf("web/package.json has no script %s", name)
+		}
+	}
+}
+
+// npmPackage checks what a folder of web/ is.
+func npmPackage(folder, name string) func(*testing.T) {
+	return func(t *testing.T) {
+		if !strings.Contains(read(t, "web/"+folder+"/package.json"), `"name": "`+name+`"`) {
+			t.Errorf("web/%s is not the package %s", folder, name)
 		}
 	}
 }

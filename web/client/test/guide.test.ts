@@ -1,0 +1,127 @@
+// What docs/browser.md shows is run here.
+//snippet:imports
+import { Code, createClient, createConnection, ParleyError } from "@parley-rpc/client";
+//snippet:end
+import { afterAll, beforeAll, expect, test, vi } from "vitest";
+import { WebSocket } from "ws";
+import { AgentService, HubService } from "../../gen/parley/agent/v1/agent_pb.js";
+import { PingFailureSchema, PingService } from "../../gen/parley/ping/v1/ping_pb.js";
+import { Server } from "../../testing/server.js";
+
+let server: Server;
+let url: string;
+beforeAll(async () => {
+  server = await Server.start();
+  url = server.url();
+  vi.stubGlobal("WebSocket", WebSocket);
+});
+afterAll(async () => {
+  vi.unstubAllGlobals();
+  await server.stop();
+});
+
+test("the four kinds", async () => {
+  const shown: unknown[] = [];
+  const show = (what: unknown) => shown.push(what);
+  //snippet:connect
+  const connection = createConnection(url); // "wss://example.com/rpc", or "/rpc" of the page's own server
+  const ping = createClient(PingService, connection);
+  //snippet:end
+
+  //snippet:kinds
+  // One message each.
+  const { text } = await ping.ping({ text: "hi" });
+  show(text);
+
+  // The server streams. Leaving the loop cancels the call.
+  for await (const { number } of ping.countUp({ to: 1_000_000n })) {
+    show(number);
+    if (number === 3n) break;
+  }
+
+  // The client streams.
+  async function* numbers() {
+    yield { number: 1n };
+    yield { number: 2n };
+  }
+  const { sum } = await ping.sum(numbers());
+  show(sum);
+
+  // Both do, whenever they like.
+  for await (const { sum } of ping.cumSum(numbers())) show(sum);
+  //snippet:end
+  expect(shown).toEqual(["hi", 1n, 2n, 3n, 3n, 1n, 3n]);
+  //snippet:close
+  await connection.close();
+  //snippet:end
+});
+
+test("options and errors", async () => {
+  const connection = createConnection(url);
+  const ping = createClient(PingService, connection);
+  const shown: string[] = [];
+  const show = (what: string) => shown.push(what);
+  const leave = new AbortController();
+  //snippet:options
+  await ping.ping(
+    { text: "hi" },
+    {
+      timeoutMs: 5000,
+      signal: leave.signal,
+      headers: { "request-id": "42" },
+      onHeader: (headers) => console.debug(headers),
+      onTrailer: (trailers) => console.debug(trailers),
+    },
+  );
+  //snippet:end
+
+  //snippet:errors
+  try {
+    await ping.ping({ text: "hi", failCode: Code.NotFound });
+  } catch (e) {
+    const error = ParleyError.from(e);
+    if (error.code === Code.NotFound) show(error.message);
+    for (const { hint } of error.findDetails(PingFailureSchema)) show(hint);
+  }
+  //snippet:end
+  expect(shown).toEqual(["not_found: failing as asked", "leave fail_code out"]);
+  await connection.close();
+});
+
+test("the server calls the page", async () => {
+  const connection = createConnection(url);
+  const signedIn = async () => {};
+  //snippet:serve
+  connection.serve(AgentService, {
+    describe: () => ({ platform: navigator.userAgent }),
+    async *watch({ count }, { signal }) {
+      for (let number = 1; number <= count && !signal.aborted; number++) {
+        yield { reading: { number, temperature: 20 } };
+      }
+    },
+  });
+  await connection.connect(); // the server cannot call who is not there
+  //snippet:end
+  await signedIn();
+  vi.stubGlobal("navigator", { userAgent: "a test" });
+  const { agents } = await createClient(HubService, connection).listAgents({});
+  expect(agents[0]?.description?.platform).toBe("a test");
+  await connection.close();
+});
+
+test("credentials and states", async () => {
+  const session = { token: async () => "secret" };
+  const badge = { textContent: "" };
+  url = server.url("/auth");
+  //snippet:credentials
+  const connection = createConnection(url, { credentials: () => session.token() });
+  //snippet:end
+  //snippet:states
+  connection.subscribe((state) => {
+    badge.textContent = state === "failed" ? `${connection.error}` : state;
+  });
+  //snippet:end
+  await connection.connect();
+  await connection.close();
+  expect(badge.textContent).toBe("closed");
+});
