@@ -12,9 +12,10 @@ import (
 
 // Message is one message that was received.
 type Message struct {
-	Bytes []byte
-	Mark  bool // as the sender set it in SendOptions
-	Last  bool // the direction has ended behind it: the next Recv returns io.EOF
+	Bytes  []byte
+	Mark   bool // as the sender set it in SendOptions
+	Last   bool // the direction has ended behind it: the next Recv returns io.EOF
+	Headed bool // the accepting end has sent a header ahead: RecvHeader returns it at once
 }
 
 // recvHalf is the direction in which this end receives.
@@ -125,7 +126,7 @@ func awaitOr(ctx context.Context, notify <-chan struct{}) error {
 // received hands a complete message over. It unlocks recv.mu.
 func (st *Stream) received(limit uint64) (Message, error) {
 	r := &st.recv
-	m := Message{Bytes: r.dst, Mark: r.dstMark, Last: r.ended && r.inbox.empty()}
+	m := Message{Bytes: r.dst, Mark: r.dstMark, Last: r.ended && r.inbox.empty(), Headed: r.header != nil}
 	r.dst, r.memory, r.reading = nil, nil, false
 	r.mu.Unlock()
 	st.announce(limit)
