@@ -20,10 +20,13 @@ type watch struct {
 
 // tag has the handlers tag the context of a call that begins.
 func (w *watch) tag(ctx context.Context, info *stats.RPCTagInfo) context.Context {
+	if w.on() {
+		w.began = time.Now()
+	}
 	for _, h := range w.handlers {
 		ctx = h.TagRPC(ctx, info)
 	}
-	w.ctx, w.began = ctx, time.Now()
+	w.ctx = ctx
 	return ctx
 }
 
@@ -37,10 +40,12 @@ func (w *watch) tell(s stats.RPCStats) {
 }
 
 func (w *watch) begin(m *rpc.Method, failFast bool) {
-	w.tell(&stats.Begin{
-		Client: w.client, BeginTime: w.began, FailFast: failFast,
-		IsClientStream: m.ClientStreams, IsServerStream: m.ServerStreams,
-	})
+	if w.on() {
+		w.tell(&stats.Begin{
+			Client: w.client, BeginTime: w.began, FailFast: failFast,
+			IsClientStream: m.ClientStreams, IsServerStream: m.ServerStreams,
+		})
+	}
 }
 
 func (w *watch) sent(msg any, size int) {

@@ -39,7 +39,7 @@ var arrangements = []arrangement{
 		})
 	}},
 	{"proxy", "stubs of grpc, through the proxy to a server of grpc-go", throughProxy},
-	{"cut", "stubs of grpc on both ends; each call loses its link once it has begun, and after its first message each way", withCuts},
+	{"cut", "stubs of grpc on both ends; each call loses its link when it begins, when it is open, and after its first message each way", withCuts},
 }
 
 // register serves the cases' service.
@@ -126,8 +126,8 @@ func withCuts(ctx context.Context, c testCase) error {
 	})
 }
 
-// shears cut the link of a call: when it has been opened, and when its first message of
-// each direction has passed.
+// shears cut the link of a call: when it begins, when it is open, and when its first
+// message of each direction has passed.
 type shears struct {
 	stats.Handler // of connections, which nobody is told of
 	links         *faulty.Proxy
@@ -146,7 +146,7 @@ func (*shears) TagRPC(ctx context.Context, _ *stats.RPCTagInfo) context.Context 
 func (s *shears) HandleRPC(ctx context.Context, event stats.RPCStats) {
 	done := ctx.Value(snipsKey{}).(*snips)
 	switch event.(type) {
-	case *stats.OutHeader:
+	case *stats.Begin, *stats.OutHeader:
 	case *stats.OutPayload:
 		if done.sent.Swap(true) {
 			return
