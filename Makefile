@@ -29,7 +29,7 @@ $(NPM): web/package-lock.json
 
 PROTOS = $(sort $(patsubst proto/%, %, $(shell find proto -name '*.proto')))
 
-.PHONY: help parley demo test lint generate check fuzz chaos soak nginx crowd attack interop bench bench-quick bench-micro clean plugins
+.PHONY: help parley demo test lint generate check fuzz chaos soak nginx e2e crowd attack interop bench bench-quick bench-micro clean plugins
 .PHONY: check-generated check-tidy check-format check-proto check-text check-web
 
 help: ## print this list
@@ -81,6 +81,11 @@ nginx: ## run nginx in front of a server: upgrade, timeouts, reloads; installs i
 	@command -v nginx >/dev/null || { apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
 		apt-get install -y -qq --no-install-recommends nginx-light >/dev/null; }
 	go run ./tests/nginx -seed $(SEED)
+
+e2e: $(NPM) ## drive Chromium through the TypeScript client's tests; installs it from Debian if it is missing
+	@command -v chromium >/dev/null || { apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
+		apt-get install -y -qq --no-install-recommends chromium >/dev/null; }
+	cd web && npm run --silent e2e
 
 crowd: ## open CONNS (5000) connections at once, with a call each: all alive after HOLD (1m)
 	go run ./tests/crowd -conns $(CONNS) -hold $(HOLD)

@@ -5,6 +5,7 @@
 //	/auth    the same for those with the bearer token "secret"
 //	/brief   the same, without resumption
 //	/drain   a POST has /rpc served by a new server, and the one before go away
+//	/        the pages of -files
 //	/sent    how many messages handlers have sent in streams
 package main
 
@@ -33,6 +34,7 @@ func main() {
 func run(args []string, in io.Reader, out io.Writer) error {
 	flags := flag.NewFlagSet("webserver", flag.ContinueOnError)
 	addr := flags.String("addr", "127.0.0.1:0", "where to listen")
+	files := flags.String("files", "", "a folder of pages to hand out")
 	origin := flags.String("origin", "", "pages of this origin may connect")
 	if err := flags.Parse(args); err != nil {
 		return err
@@ -41,7 +43,7 @@ func run(args []string, in io.Reader, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	s := newSite(*origin)
+	s := newSite(*origin, *files)
 	web := &http.Server{Handler: s.handler(), ReadHeaderTimeout: 10 * time.Second}
 	go func() {
 		_, _ = io.Copy(io.Discard, in) // ends with the parent

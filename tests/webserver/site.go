@@ -21,6 +21,7 @@ import (
 // site is what is served.
 type site struct {
 	origin string
+	files  string
 	sent   atomic.Int64
 	auth   *rpc.Server
 	brief  *rpc.Server
@@ -30,8 +31,8 @@ type site struct {
 	draining sync.WaitGroup
 }
 
-func newSite(origin string) *site {
-	s := &site{origin: origin}
+func newSite(origin, files string) *site {
+	s := &site{origin: origin, files: files}
 	s.current = s.server()
 	s.auth = s.server(rpc.WithAuthentication(authenticate))
 	s.brief = s.server(rpc.WithoutResumption())
@@ -61,6 +62,9 @@ func (s *site) handler() http.Handler {
 	mux.Handle("/brief", s.brief)
 	mux.HandleFunc("POST /drain", func(http.ResponseWriter, *http.Request) { s.drain() })
 	mux.HandleFunc("GET /sent", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, s.sent.Load()) })
+	if s.files != "" {
+		mux.Handle("/", http.FileServer(http.Dir(s.files)))
+	}
 	return mux
 }
 

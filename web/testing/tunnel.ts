@@ -27,8 +27,13 @@ export class Tunnel {
     return proxy;
   }
 
+  /** HOST:PORT */
+  get addr(): string {
+    return `127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
+  }
+
   url(path = "/rpc"): string {
-    return `ws://127.0.0.1:${(this.#server.address() as AddressInfo).port}${path}`;
+    return `ws://${this.addr}${path}`;
   }
 
   /** Breaks all connections, without a word. */
