@@ -44,8 +44,10 @@ func BenchmarkUnary(b *testing.B) {
 	talkv1.RegisterTalkServiceServer(peer, echoer{})
 	served := make(chan error, 1)
 	go func() { served <- peer.Serve(ln) }()
-	defer func() { <-served }()
-	defer peer.Stop()
+	defer func() {
+		peer.Stop()
+		<-served
+	}()
 	conn, err := grpc.NewClient("passthrough:///"+ln.Addr().String(), grpc.WithTransportCredentials(insecure.NewCredentials()))
 	if err != nil {
 		b.Fatal(err)

@@ -53,6 +53,9 @@ func credentialsFor(ctx context.Context, creds credentials.PerRPCCredentials, c 
 	if err == nil {
 		return md, nil
 	}
+	if ended := ctx.Err(); ended != nil {
+		return nil, status.FromContextError(ended).Err()
+	}
 	if _, ok := status.FromError(err); ok {
 		return nil, err
 	}

@@ -4,10 +4,12 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"net/http/httptest"
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
@@ -106,4 +108,20 @@ func TestSecureCredentialsDoNotTravelWithoutTLS(t *testing.T) {
 	if last.Load() != nil {
 		t.Error("a call was served")
 	}
+}
+
+// slow is credentials that take longer than the call has time.
+type slow struct{ bearer }
+
+func (slow) GetRequestMetadata(ctx context.Context, _ ...string) (map[string]string, error) {
+	<-ctx.Done()
+	return nil, errors.New("no token")
+}
+
+func TestCredentialsHaveTheTimeOfTheCall(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+	defer cancel()
+	stub := talkv1.NewTalkServiceClient(grpcparley.NewClientConn(talk(t, talker{})))
+	_, err := stub.Say(ctx, new(talkv1.SayRequest), grpc.PerRPCCredentials(&slow{}))
+	wantCode(t, err, codes.DeadlineExceeded)
 }
