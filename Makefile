@@ -29,8 +29,8 @@ $(NPM): web/package-lock.json
 
 PROTOS = $(sort $(patsubst proto/%, %, $(shell find proto -name '*.proto')))
 
-.PHONY: help parley demo test lint generate check fuzz chaos soak nginx e2e crowd attack interop bench bench-quick bench-micro clean plugins
-.PHONY: check-generated check-tidy check-format check-proto check-text check-web
+.PHONY: help parley demo test lint generate check fuzz chaos soak nginx e2e crowd attack interop bench bench-quick bench-browser bench-micro clean plugins
+.PHONY: check-generated check-tidy check-format check-proto check-text check-web chromium
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -82,9 +82,7 @@ nginx: ## run nginx in front of a server: upgrade, timeouts, reloads; installs i
 		apt-get install -y -qq --no-install-recommends nginx-light >/dev/null; }
 	go run ./tests/nginx -seed $(SEED)
 
-e2e: $(NPM) ## drive Chromium through the TypeScript client's tests; installs it from Debian if it is missing
-	@command -v chromium >/dev/null || { apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
-		apt-get install -y -qq --no-install-recommends chromium >/dev/null; }
+e2e: $(NPM) chromium ## drive Chromium through the TypeScript client's tests; installs it from Debian if it is missing
 	cd web && npm run --silent e2e
 
 crowd: ## open CONNS (5000) connections at once, with a call each: all alive after HOLD (1m)
@@ -99,6 +97,9 @@ interop: ## run gRPC's own interoperability tests over parley, in four arrangeme
 bench: ## measure parley beside its peers, at most 15 minutes; writes docs/benchmarks.md, its charts and its raw figures
 	@mkdir -p .out
 	cd bench && go build -o $(CURDIR)/.out/bench . && $(CURDIR)/.out/bench -limit 15m -out $(CURDIR)/docs
+
+bench-browser: $(NPM) chromium ## measure parley beside connect-web in Chromium, which is installed from Debian if it is missing, at most 5 minutes
+	cd web && npm run --silent speed -- --out $(CURDIR)/docs
 
 bench-quick: ## print the ratio to grpc-go of a few workloads, in at most 50 s
 	@mkdir -p .out
@@ -115,6 +116,10 @@ clean: ## remove what was built
 plugins:
 	@mkdir -p bin
 	go build -o bin/ google.golang.org/protobuf/cmd/protoc-gen-go ./codegen/protoc-gen-go-parley
+
+chromium:
+	@command -v chromium >/dev/null || { apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
+		apt-get install -y -qq --no-install-recommends chromium >/dev/null; }
 
 # gen/ must be what the .proto files give, and committed as a whole.
 check-generated: plugins $(NPM)

@@ -27,14 +27,10 @@ func (connectGo) About() drive.About {
 }
 
 func (connectGo) Serve(ln net.Listener, s drive.Setup) (stop func(), err error) {
-	srv := connect.NewServer()
-	benchv1connect.RegisterBenchServiceHandler(srv, connectService{})
-	mux := http.NewServeMux()
-	connecthttp.Mount(mux, srv, connecthttp.WithCompressors())
 	protocols := new(http.Protocols)
 	protocols.SetUnencryptedHTTP2(true)
 	web := &http.Server{
-		Handler:   mux,
+		Handler:   connectHandler(),
 		Protocols: protocols,
 		HTTP2:     &http.HTTP2Config{MaxConcurrentStreams: s.Streams},
 	}
@@ -44,6 +40,14 @@ func (connectGo) Serve(ln net.Listener, s drive.Setup) (stop func(), err error) 
 		_ = web.Close()
 		serving.Wait()
 	}, nil
+}
+
+func connectHandler() http.Handler {
+	srv := connect.NewServer()
+	benchv1connect.RegisterBenchServiceHandler(srv, connectService{})
+	mux := http.NewServeMux()
+	connecthttp.Mount(mux, srv, connecthttp.WithCompressors())
+	return mux
 }
 
 type connectService struct{}

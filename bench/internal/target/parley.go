@@ -31,8 +31,7 @@ func parleyTransport(s drive.Setup) transport.Config {
 }
 
 func (parley) Serve(ln net.Listener, s drive.Setup) (stop func(), err error) {
-	srv := rpc.NewServer(rpc.WithTransport(parleyTransport(s)))
-	benchv1parley.RegisterBenchServiceServer(srv, parleyService{})
+	srv := parleyServer(s)
 	web := &http.Server{Handler: srv}
 	var serving sync.WaitGroup
 	serving.Go(func() { _ = web.Serve(ln) }) // ends with Close
@@ -41,6 +40,12 @@ func (parley) Serve(ln net.Listener, s drive.Setup) (stop func(), err error) {
 		_ = web.Close()
 		serving.Wait()
 	}, nil
+}
+
+func parleyServer(s drive.Setup) *rpc.Server {
+	srv := rpc.NewServer(rpc.WithTransport(parleyTransport(s)))
+	benchv1parley.RegisterBenchServiceServer(srv, parleyService{})
+	return srv
 }
 
 type parleyService struct{}

@@ -1,0 +1,155 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Readable, Writable } from "node:stream";
+
+type Params = Record<string, unknown>;
+
+interface Answer {
+  id?: number; // none: an event
+  result?: never;
+  error?: { message: string };
+}
+
+/** How long anything may take that the browser is asked for, in milliseconds. */
+const PATIENCE = 60_000;
+
+/**
+ * A Chromium, driven by the DevTools protocol itself: libraries for tests listen to all that goes over the network, which
+ * costs each request and each WebSocket message something. It ends with the pipes to it, so it does not outlive this process.
+ */
+export class Chromium {
+  #calls = new Map<number, (answer: Answer | Error) => void>();
+  #id = 0;
+  #gone: Error | undefined;
+  #said = "";
+
+  private constructor(
+    private child: ChildProcess,
+    private folder: string,
+  ) {
+    child.stderr?.on("data", (text) => {
+      this.#said = (this.#said + text).slice(-1000);
+    });
+    child.on("error", (e) => this.#end(e.message));
+    child.on("exit", () => this.#end(`it has ended, and said:\n${this.#said}`));
+    this.#pipe<Writable>(3).on("error", () => {}); // the exit tells
+    let text = "";
+    this.#pipe<Readable>(4)
+      .setEncoding("utf8")
+      .on("data", (more) => {
+        const messages = (text + more).split("\0");
+        text = messages.pop() ?? "";
+        for (const message of messages) this.#take(JSON.parse(message) as Answer);
+      });
+  }
+
+  static async start(program = process.env.CHROMIUM ?? "/usr/bin/chromium"): Promise<Chromium> {
+    const folder = await mkdtemp(join(tmpdir(), "speed-"));
+    const args = [
+      "--headless",
+      "--no-sandbox", // for the superuser, as in containers
+      "--no-first-run",
+      "--disable-gpu",
+      "--disable-dev-shm-usage",
+      "--disable-extensions",
+      "--disable-background-networking",
+      "--disable-component-update",
+      "--disable-sync",
+      "--disable-background-timer-throttling",
+      "--disable-backgrounding-occluded-windows",
+      "--disable-renderer-backgrounding",
+      "--ignore-certificate-errors",
+      "--remote-debugging-pipe",
+      `--user-data-dir=${folder}`,
+    ];
+    const child = spawn(program, args, { stdio: ["ignore", "ignore", "pipe", "pipe", "pipe"] });
+    return new Chromium(child, folder);
+  }
+
+  #pipe<T>(fd: number): T {
+    return this.child.stdio[fd] as T;
+  }
+
+  #take({ id = 0, ...answer }: Answer): void {
+    const call = this.#calls.get(id);
+    this.#calls.delete(id);
+    call?.(answer);
+  }
+
+  #end(why: string): void {
+    this.#gone ??= new Error(`Chromium: ${why}`);
+    for (const call of this.#calls.values()) call(this.#gone);
+    this.#calls.clear();
+  }
+
+  /** Asks for something, of a page if session says which. */
+  send<T = unknown>(method: string, params: Params = {}, session?: string): Promise<T> {
+    if (this.#gone) return Promise.reject(this.#gone);
+    const id = ++this.#id;
+    return new Promise((resolve, reject) => {
+      const late = setTimeout(() => this.#take({ id, error: { message: `no answer to ${method}` } }), PATIENCE);
+      this.#calls.set(id, (answer) => {
+        clearTimeout(late);
+        if (answer instanceof Error) reject(answer);
+        else if (answer.error) reject(new Error(`Chromium: ${answer.error.message}`));
+        else resolve(answer.result as T);
+      });
+      this.#pipe<Writable>(3).write(`${JSON.stringify({ id, method, params, sessionId: session })}\0`);
+    });
+  }
+
+  async version(): Promise<string> {
+    const { product } = await this.send<{ product: string }>("Browser.getVersion");
+    return product.replace(/^.*\//, "");
+  }
+
+  /** Opens a page, with connections of its own. */
+  async open(url: string): Promise<Tab> {
+    const { browserContextId } = await this.send<{ browserContextId: string }>("Target.createBrowserContext");
+    const { targetId } = await this.send<{ targetId: string }>("Target.createTarget", { url: "about:blank", browserContextId });
+    const { sessionId } = await this.send<{ sessionId: string }>("Target.attachToTarget", { targetId, flatten: true });
+    const { errorText } = await this.send<{ errorText?: string }>("Page.navigate", { url }, sessionId);
+    if (errorText) throw new Error(`Chromium: ${url}: ${errorText}`);
+    return new Tab(this, sessionId);
+  }
+
+  async close(): Promise<void> {
+    if (!this.#gone) {
+      const exit = once(this.child, "exit");
+      await this.send("Browser.close").catch(() => this.child.kill());
+      await exit;
+    }
+    await rm(this.folder, { recursive: true, force: true, maxRetries: 5 });
+  }
+}
+
+/** A page that is open. */
+export class Tab {
+  constructor(
+    private browser: Chromium,
+    private session: string,
+  ) {}
+
+  send<T = unknown>(method: string, params?: Params): Promise<T> {
+    return this.browser.send<T>(method, params, this.session);
+  }
+
+  /** Returns what an expression is, or the promise that it is. */
+  async evaluate<T>(expression: string): Promise<T> {
+    const { result, exceptionDetails: e } = await this.send<Evaluated<T>>("Runtime.evaluate", {
+      expression,
+      awaitPromise: true,
+      returnByValue: true,
+    });
+    if (e) throw new Error(e.exception?.description ?? e.text);
+    return result.value;
+  }
+}
+
+interface Evaluated<T> {
+  result: { value: T };
+  exceptionDetails?: { text: string; exception?: { description?: string } };
+}

@@ -1,0 +1,21 @@
+/** A library on a protocol: what takes part in each round. */
+export interface Lane {
+  name: string;
+  target: string;
+  over: string;
+  tls: boolean;
+}
+
+const lane = (target: string, over: string, tls: boolean): Lane => ({ name: `${target}, ${over}`, target, over, tls });
+
+/** In the order in which they are measured. Lanes without TLS are compared with each other, and so are those with it. */
+export const lanes: readonly Lane[] = [
+  lane("parley", "WebSocket", false),
+  lane("parley-connect", "WebSocket", false),
+  lane("connect-web", "HTTP/1.1", false),
+  lane("grpc-web", "HTTP/1.1", false),
+  lane("parley", "WebSocket, TLS", true),
+  lane("parley-connect", "WebSocket, TLS", true),
+  lane("connect-web", "HTTP/2, TLS", true),
+  lane("grpc-web", "HTTP/2, TLS", true),
+];

@@ -1,0 +1,74 @@
+import { createClient as createConnectClient, type Transport } from "@connectrpc/connect";
+import { createConnectTransport, createGrpcWebTransport } from "@connectrpc/connect-web";
+import { createClient, createConnection, type WebSocketConstructor } from "@parley-rpc/client";
+import { createParleyTransport } from "@parley-rpc/connect";
+import { BenchService } from "../../gen/bench/v1/bench_pb.js";
+
+interface Payload {
+  payload: Uint8Array;
+}
+
+/** What the clients of all libraries have in common. */
+export interface BenchClient {
+  echo(request: Payload): Promise<Payload>;
+  download(request: { size: number }, options: { signal: AbortSignal }): AsyncIterable<Payload>;
+  upload(requests: AsyncIterable<Payload>): Promise<{ messages: bigint; bytes: bigint }>;
+  talk(requests: AsyncIterable<Payload>): AsyncIterable<Payload>;
+}
+
+/** A library that is measured, with its defaults. */
+export interface Target {
+  name: string;
+  /** What makes the client, for readers. */
+  made: string;
+  /** Whether it has client and bidirectional streaming in a browser. */
+  sends: boolean;
+  dial(origin: string, WebSocket?: WebSocketConstructor): { client: BenchClient; close(): Promise<void> };
+}
+
+const overFetch = (transport: Transport) => ({
+  client: createConnectClient(BenchService, transport),
+  close: async () => {},
+});
+
+/** JSON is the default of connect-web; all libraries write binary messages here. */
+const binary = { useBinaryFormat: true };
+
+export const targets: readonly Target[] = [
+  {
+    name: "parley",
+    made: "createClient of @parley-rpc/client",
+    sends: true,
+    dial(origin, WebSocket) {
+      const conn = createConnection(`${origin}/rpc`, { WebSocket });
+      return { client: createClient(BenchService, conn), close: () => conn.close() };
+    },
+  },
+  {
+    name: "parley-connect",
+    made: "createClient of @connectrpc/connect over createParleyTransport",
+    sends: true,
+    dial(origin, WebSocket) {
+      const transport = createParleyTransport({ url: `${origin}/rpc`, WebSocket });
+      return { client: createConnectClient(BenchService, transport), close: () => transport.connection.close() };
+    },
+  },
+  {
+    name: "connect-web",
+    made: "createClient of @connectrpc/connect over createConnectTransport",
+    sends: false,
+    dial: (origin) => overFetch(createConnectTransport({ baseUrl: origin, ...binary })),
+  },
+  {
+    name: "grpc-web",
+    made: "createClient of @connectrpc/connect over createGrpcWebTransport",
+    sends: false,
+    dial: (origin) => overFetch(createGrpcWebTransport({ baseUrl: origin, ...binary })),
+  },
+];
+
+export function named<T extends { name: string }>(all: readonly T[], name: string): T {
+  const one = all.find((t) => t.name === name);
+  if (!one) throw new Error(`nothing is named ${name}: there are ${all.map((t) => t.name).join(", ")}`);
+  return one;
+}
