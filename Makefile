@@ -29,11 +29,11 @@ $(NPM): web/package-lock.json
 
 PROTOS = $(sort $(patsubst proto/%, %, $(shell find proto -name '*.proto')))
 
-.PHONY: help parley demo test lint generate check fuzz chaos soak nginx e2e crowd attack interop bench bench-quick bench-browser bench-micro clean plugins
+.PHONY: help parley demo chat test lint generate check fuzz chaos soak nginx e2e crowd attack interop bench bench-quick bench-browser bench-micro clean plugins
 .PHONY: check-generated check-tidy check-format check-proto check-text check-web chromium
 
 help: ## print this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 parley: ## build the command parley into bin/
 	@mkdir -p bin
@@ -45,6 +45,9 @@ demo: plugins ## generate stubs from an example's .proto and watch them make eve
 		--plugin go=$(CURDIR)/bin/protoc-gen-go --plugin go-parley=$(CURDIR)/bin/protoc-gen-go-parley $(PROTOS)
 	@diff -r .out/demo/gen gen || { echo 'gen/, which the demo is compiled with, is out of date: make generate'; exit 1; }
 	go run ./examples/demo
+
+chat: ## serve the chat, for browsers and terminals, and print its address
+	go run ./examples/chat server
 
 test: $(NPM) ## run all tests with the race detector, and measure what they cover
 	@mkdir -p .out
@@ -58,9 +61,10 @@ lint: ## run the linters, the arrows between packages included
 	@bad=0; for m in $(MODULES); do echo "golangci-lint in $$m"; \
 		(cd $$m && $(TOOL) golangci-lint run --config $(CURDIR)/.golangci.yml ./...) || bad=1; done; exit $$bad
 
-generate: plugins $(NPM) ## generate gen/ from proto/, and that of the other folders
+generate: plugins $(NPM) ## generate gen/ from proto/, that of the other folders, and the page of the chat
 	$(TOOL) buf generate
 	@set -e; for d in $(STUBS); do echo "buf generate in $$d"; (cd $$d && $(TOOL) buf generate); done
+	cd web && npm run --silent chat
 
 check: lint check-generated check-tidy check-format check-proto check-text check-web ## everything but the tests that must hold before a commit
 
@@ -129,7 +133,9 @@ check-generated: plugins $(NPM)
 	@set -e; for d in $(STUBS); do echo "buf generate in $$d"; \
 		(cd $$d && $(TOOL) buf generate --output $(CURDIR)/.out/check/$$d); \
 		diff -r .out/check/$$d/gen $$d/gen || { echo "$$d/gen/ is out of date: make generate"; exit 1; }; done
-	@test -z "$$(git ls-files --others --exclude-standard gen $(STUBS:%=%/gen))" || { echo 'gen/ has files that are not in git'; exit 1; }
+	cd web && CHAT_OUT=$(CURDIR)/.out/check/chat npm run --silent chat
+	@diff -r .out/check/chat examples/chat/page/built || { echo 'examples/chat/page/built/ is out of date: make generate'; exit 1; }
+	@test -z "$$(git ls-files --others --exclude-standard gen examples/chat/page $(STUBS:%=%/gen))" || { echo 'gen/ has files that are not in git'; exit 1; }
 
 # The linter, the types, and the packages as others get them.
 check-web: $(NPM)

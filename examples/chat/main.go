@@ -1,5 +1,5 @@
-// Command chat is rooms over the terminal. Each member is one call with messages
-// both ways; what is typed goes out, what the others say comes in.
+// Command chat is rooms, over the terminal and in the browser. Each member is one call
+// with messages both ways; what is typed goes out, what the others say comes in.
 //
 //	go run ./examples/chat server
 //	go run ./examples/chat join -room lobby -name ada
@@ -11,11 +11,13 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"os/signal"
 	"strings"
 	"syscall"
 
+	"github.com/parley-rpc/parley/examples/chat/page"
 	"github.com/parley-rpc/parley/examples/chat/room"
 	"github.com/parley-rpc/parley/examples/internal/serve"
 	chatv1 "github.com/parley-rpc/parley/gen/parley/chat/v1"
@@ -56,7 +58,10 @@ func run(ctx context.Context, args []string, in io.Reader, out io.Writer) error 
 	case args[0] == "server":
 		srv := rpc.NewServer()
 		chatv1parley.RegisterChatServiceServer(srv, room.NewService())
-		return serve.Until(ctx, *addr, srv, func(url string) { fmt.Fprintln(out, "serving", url) })
+		return serve.Until(ctx, *addr, srv, http.FileServerFS(page.Files), func(url string) {
+			fmt.Fprintln(out, "serving", url)
+			fmt.Fprintln(out, "open   ", "http"+strings.TrimSuffix(strings.TrimPrefix(url, "ws"), serve.Path))
+		})
 	case args[0] == "join" && *name != "":
 		client := rpc.NewClient(*url)
 		defer client.Close() //nolint:errcheck // the program ends

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"os/signal"
 	"syscall"
@@ -82,5 +83,5 @@ func server(ctx context.Context, in io.Reader, out io.Writer) error {
 	}()
 	srv := hub.NewServer()
 	pingv1parley.RegisterPingServiceServer(srv, pinger.Service{})
-	return serve.Until(ctx, "127.0.0.1:0", srv, func(url string) { fmt.Fprintln(out, url) })
+	return serve.Until(ctx, "127.0.0.1:0", srv, http.NotFoundHandler(), func(url string) { fmt.Fprintln(out, url) })
 }

@@ -10,6 +10,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"os/signal"
 	"syscall"
@@ -55,7 +56,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 		pingv1parley.RegisterPingServiceServer(srv, pinger.Service{})
 		reflection.Register(srv) // for the command parley
 		//snippet:end
-		return serve.Until(ctx, *addr, srv, func(url string) { fmt.Fprintln(out, "serving", url) })
+		return serve.Until(ctx, *addr, srv, http.NotFoundHandler(), func(url string) { fmt.Fprintln(out, "serving", url) })
 	case "client":
 		client := rpc.NewClient(*url)
 		defer client.Close() //nolint:errcheck // the program ends

@@ -12,6 +12,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"os/signal"
 	"syscall"
@@ -59,7 +60,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	}
 	switch {
 	case args[0] == "hub":
-		return serve.Until(ctx, *addr, hub.NewServer(), func(url string) { fmt.Fprintln(out, "serving", url) })
+		return serve.Until(ctx, *addr, hub.NewServer(), http.NotFoundHandler(), func(url string) { fmt.Fprintln(out, "serving", url) })
 	case args[0] == "agent" && *name != "":
 		client := device.NewClient(*url, *name)
 		defer client.Close() //nolint:errcheck // the program ends

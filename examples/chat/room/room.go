@@ -25,13 +25,15 @@ type room struct {
 
 // member is one Join call.
 type member struct {
-	name  string
-	room  *room
-	queue *queue
+	name   string
+	room   *room
+	conn   *rpc.Conn
+	queue  *queue
+	typing bool // the others are being told
 }
 
 // enter makes a member, and returns the names of all who are there then.
-func (rs *rooms) enter(roomName, name string) (*member, []string, error) {
+func (rs *rooms) enter(roomName, name string, conn *rpc.Conn) (*member, []string, error) {
 	rs.mu.Lock()
 	defer rs.mu.Unlock()
 	r := rs.rooms[roomName]
@@ -45,7 +47,7 @@ func (rs *rooms) enter(roomName, name string) (*member, []string, error) {
 		return nil, nil, rpc.Errorf(rpc.CodeResourceExhausted, "room %q is full", roomName)
 	}
 	r.tell(&chatv1.JoinResponse{Event: &chatv1.JoinResponse_Came{Came: &chatv1.Came{Name: name}}})
-	m := &member{name: name, room: r, queue: newQueue()}
+	m := &member{name: name, room: r, conn: conn, queue: newQueue()}
 	r.members[name] = m
 	rs.rooms[roomName] = r
 	return m, slices.Sorted(maps.Keys(r.members)), nil

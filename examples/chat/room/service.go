@@ -33,8 +33,8 @@ func NewService() *Service {
 
 // Join serves one member. What the member says is read by a goroutine of its own,
 // so that it can talk and listen at once.
-func (s *Service) Join(_ context.Context, in rpc.Receiver[chatv1.JoinRequest], out rpc.Sender[chatv1.JoinResponse]) error {
-	m, names, err := s.enter(in)
+func (s *Service) Join(ctx context.Context, in rpc.Receiver[chatv1.JoinRequest], out rpc.Sender[chatv1.JoinResponse]) error {
+	m, names, err := s.enter(rpc.FromContext(ctx).Conn, in)
 	if err != nil {
 		return err
 	}
@@ -57,7 +57,7 @@ func (s *Service) Join(_ context.Context, in rpc.Receiver[chatv1.JoinRequest], o
 }
 
 // enter reads the first message of a call.
-func (s *Service) enter(in rpc.Receiver[chatv1.JoinRequest]) (m *member, names []string, err error) {
+func (s *Service) enter(conn *rpc.Conn, in rpc.Receiver[chatv1.JoinRequest]) (m *member, names []string, err error) {
 	req, err := in.Recv()
 	if err != nil && !errors.Is(err, io.EOF) {
 		return nil, nil, err
@@ -71,7 +71,7 @@ func (s *Service) enter(in rpc.Receiver[chatv1.JoinRequest]) (m *member, names [
 			return nil, nil, rpc.Errorf(rpc.CodeInvalidArgument, "%.100q is no name: want 1 to %d printable bytes", name, maxName)
 		}
 	}
-	return s.rooms.enter(enter.Room, enter.Name)
+	return s.rooms.enter(enter.Room, enter.Name, conn)
 }
 
 // listen passes on what a member says until it has said all.

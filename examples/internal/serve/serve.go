@@ -14,12 +14,13 @@ import (
 // Path is where the examples mount their servers.
 const Path = "/rpc"
 
-// Until serves srv on a TCP address until ctx ends, then closes all connections.
+// Until serves srv and, beside it, site on a TCP address until ctx ends, then closes all connections.
 // It calls ready with the URL for clients as soon as they can connect.
-func Until(ctx context.Context, addr string, srv *rpc.Server, ready func(url string)) error {
+func Until(ctx context.Context, addr string, srv *rpc.Server, site http.Handler, ready func(url string)) error {
 	//snippet:until
 	mux := http.NewServeMux()
-	mux.Handle(Path, srv) // beside whatever else the site serves
+	mux.Handle(Path, srv)
+	mux.Handle("/", site) // whatever else there is
 	web := &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}
 
 	listener, err := net.Listen("tcp", addr)

@@ -519,6 +519,162 @@ func (x *Left) GetName() string {
 	return ""
 }
 
+// TypeRequest says that the caller types.
+type TypeRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TypeRequest) Reset() {
+	*x = TypeRequest{}
+	mi := &file_parley_chat_v1_chat_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TypeRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TypeRequest) ProtoMessage() {}
+
+func (x *TypeRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_parley_chat_v1_chat_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TypeRequest.ProtoReflect.Descriptor instead.
+func (*TypeRequest) Descriptor() ([]byte, []int) {
+	return file_parley_chat_v1_chat_proto_rawDescGZIP(), []int{8}
+}
+
+// TypeResponse says that the others are being told.
+type TypeResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TypeResponse) Reset() {
+	*x = TypeResponse{}
+	mi := &file_parley_chat_v1_chat_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TypeResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TypeResponse) ProtoMessage() {}
+
+func (x *TypeResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_parley_chat_v1_chat_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TypeResponse.ProtoReflect.Descriptor instead.
+func (*TypeResponse) Descriptor() ([]byte, []int) {
+	return file_parley_chat_v1_chat_proto_rawDescGZIP(), []int{9}
+}
+
+// ShowTypingRequest is a member who types.
+type ShowTypingRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ShowTypingRequest) Reset() {
+	*x = ShowTypingRequest{}
+	mi := &file_parley_chat_v1_chat_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ShowTypingRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ShowTypingRequest) ProtoMessage() {}
+
+func (x *ShowTypingRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_parley_chat_v1_chat_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ShowTypingRequest.ProtoReflect.Descriptor instead.
+func (*ShowTypingRequest) Descriptor() ([]byte, []int) {
+	return file_parley_chat_v1_chat_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *ShowTypingRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+// ShowTypingResponse says that it was taken note of.
+type ShowTypingResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ShowTypingResponse) Reset() {
+	*x = ShowTypingResponse{}
+	mi := &file_parley_chat_v1_chat_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ShowTypingResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ShowTypingResponse) ProtoMessage() {}
+
+func (x *ShowTypingResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_parley_chat_v1_chat_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ShowTypingResponse.ProtoReflect.Descriptor instead.
+func (*ShowTypingResponse) Descriptor() ([]byte, []int) {
+	return file_parley_chat_v1_chat_proto_rawDescGZIP(), []int{11}
+}
+
 var File_parley_chat_v1_chat_proto protoreflect.FileDescriptor
 
 const file_parley_chat_v1_chat_proto_rawDesc = "" +
@@ -548,9 +704,18 @@ const file_parley_chat_v1_chat_proto_rawDesc = "" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
 	"\x04text\x18\x02 \x01(\tR\x04text\"\x1a\n" +
 	"\x04Left\x12\x12\n" +
-	"\x04name\x18\x01 \x01(\tR\x04name2T\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\"\r\n" +
+	"\vTypeRequest\"\x0e\n" +
+	"\fTypeResponse\"'\n" +
+	"\x11ShowTypingRequest\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\"\x14\n" +
+	"\x12ShowTypingResponse2\x97\x01\n" +
 	"\vChatService\x12E\n" +
-	"\x04Join\x12\x1b.parley.chat.v1.JoinRequest\x1a\x1c.parley.chat.v1.JoinResponse(\x010\x01B8Z6github.com/parley-rpc/parley/gen/parley/chat/v1;chatv1b\x06proto3"
+	"\x04Join\x12\x1b.parley.chat.v1.JoinRequest\x1a\x1c.parley.chat.v1.JoinResponse(\x010\x01\x12A\n" +
+	"\x04Type\x12\x1b.parley.chat.v1.TypeRequest\x1a\x1c.parley.chat.v1.TypeResponse2d\n" +
+	"\rMemberService\x12S\n" +
+	"\n" +
+	"ShowTyping\x12!.parley.chat.v1.ShowTypingRequest\x1a\".parley.chat.v1.ShowTypingResponseB8Z6github.com/parley-rpc/parley/gen/parley/chat/v1;chatv1b\x06proto3"
 
 var (
 	file_parley_chat_v1_chat_proto_rawDescOnce sync.Once
@@ -564,31 +729,39 @@ func file_parley_chat_v1_chat_proto_rawDescGZIP() []byte {
 	return file_parley_chat_v1_chat_proto_rawDescData
 }
 
-var file_parley_chat_v1_chat_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
+var file_parley_chat_v1_chat_proto_msgTypes = make([]protoimpl.MessageInfo, 12)
 var file_parley_chat_v1_chat_proto_goTypes = []any{
-	(*JoinRequest)(nil),  // 0: parley.chat.v1.JoinRequest
-	(*Enter)(nil),        // 1: parley.chat.v1.Enter
-	(*Say)(nil),          // 2: parley.chat.v1.Say
-	(*JoinResponse)(nil), // 3: parley.chat.v1.JoinResponse
-	(*Entered)(nil),      // 4: parley.chat.v1.Entered
-	(*Came)(nil),         // 5: parley.chat.v1.Came
-	(*Said)(nil),         // 6: parley.chat.v1.Said
-	(*Left)(nil),         // 7: parley.chat.v1.Left
+	(*JoinRequest)(nil),        // 0: parley.chat.v1.JoinRequest
+	(*Enter)(nil),              // 1: parley.chat.v1.Enter
+	(*Say)(nil),                // 2: parley.chat.v1.Say
+	(*JoinResponse)(nil),       // 3: parley.chat.v1.JoinResponse
+	(*Entered)(nil),            // 4: parley.chat.v1.Entered
+	(*Came)(nil),               // 5: parley.chat.v1.Came
+	(*Said)(nil),               // 6: parley.chat.v1.Said
+	(*Left)(nil),               // 7: parley.chat.v1.Left
+	(*TypeRequest)(nil),        // 8: parley.chat.v1.TypeRequest
+	(*TypeResponse)(nil),       // 9: parley.chat.v1.TypeResponse
+	(*ShowTypingRequest)(nil),  // 10: parley.chat.v1.ShowTypingRequest
+	(*ShowTypingResponse)(nil), // 11: parley.chat.v1.ShowTypingResponse
 }
 var file_parley_chat_v1_chat_proto_depIdxs = []int32{
-	1, // 0: parley.chat.v1.JoinRequest.enter:type_name -> parley.chat.v1.Enter
-	2, // 1: parley.chat.v1.JoinRequest.say:type_name -> parley.chat.v1.Say
-	4, // 2: parley.chat.v1.JoinResponse.entered:type_name -> parley.chat.v1.Entered
-	5, // 3: parley.chat.v1.JoinResponse.came:type_name -> parley.chat.v1.Came
-	6, // 4: parley.chat.v1.JoinResponse.said:type_name -> parley.chat.v1.Said
-	7, // 5: parley.chat.v1.JoinResponse.left:type_name -> parley.chat.v1.Left
-	0, // 6: parley.chat.v1.ChatService.Join:input_type -> parley.chat.v1.JoinRequest
-	3, // 7: parley.chat.v1.ChatService.Join:output_type -> parley.chat.v1.JoinResponse
-	7, // [7:8] is the sub-list for method output_type
-	6, // [6:7] is the sub-list for method input_type
-	6, // [6:6] is the sub-list for extension type_name
-	6, // [6:6] is the sub-list for extension extendee
-	0, // [0:6] is the sub-list for field type_name
+	1,  // 0: parley.chat.v1.JoinRequest.enter:type_name -> parley.chat.v1.Enter
+	2,  // 1: parley.chat.v1.JoinRequest.say:type_name -> parley.chat.v1.Say
+	4,  // 2: parley.chat.v1.JoinResponse.entered:type_name -> parley.chat.v1.Entered
+	5,  // 3: parley.chat.v1.JoinResponse.came:type_name -> parley.chat.v1.Came
+	6,  // 4: parley.chat.v1.JoinResponse.said:type_name -> parley.chat.v1.Said
+	7,  // 5: parley.chat.v1.JoinResponse.left:type_name -> parley.chat.v1.Left
+	0,  // 6: parley.chat.v1.ChatService.Join:input_type -> parley.chat.v1.JoinRequest
+	8,  // 7: parley.chat.v1.ChatService.Type:input_type -> parley.chat.v1.TypeRequest
+	10, // 8: parley.chat.v1.MemberService.ShowTyping:input_type -> parley.chat.v1.ShowTypingRequest
+	3,  // 9: parley.chat.v1.ChatService.Join:output_type -> parley.chat.v1.JoinResponse
+	9,  // 10: parley.chat.v1.ChatService.Type:output_type -> parley.chat.v1.TypeResponse
+	11, // 11: parley.chat.v1.MemberService.ShowTyping:output_type -> parley.chat.v1.ShowTypingResponse
+	9,  // [9:12] is the sub-list for method output_type
+	6,  // [6:9] is the sub-list for method input_type
+	6,  // [6:6] is the sub-list for extension type_name
+	6,  // [6:6] is the sub-list for extension extendee
+	0,  // [0:6] is the sub-list for field type_name
 }
 
 func init() { file_parley_chat_v1_chat_proto_init() }
@@ -612,9 +785,9 @@ func file_parley_chat_v1_chat_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_parley_chat_v1_chat_proto_rawDesc), len(file_parley_chat_v1_chat_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   8,
+			NumMessages:   12,
 			NumExtensions: 0,
-			NumServices:   1,
+			NumServices:   2,
 		},
 		GoTypes:           file_parley_chat_v1_chat_proto_goTypes,
 		DependencyIndexes: file_parley_chat_v1_chat_proto_depIdxs,

@@ -37,6 +37,11 @@ var (
 		ClientStreams: true,
 		ServerStreams: true,
 	}
+	// ChatServiceTypeMethod describes parley.chat.v1.ChatService/Type.
+	ChatServiceTypeMethod = &rpc.Method{
+		Service: ChatServiceName,
+		Name:    "Type",
+	}
 )
 
 // ChatServiceClient calls parley.chat.v1.ChatService. NewChatServiceClient
@@ -57,6 +62,10 @@ type ChatServiceClient interface {
 	//
 	// The call lasts until the Duplex is read to its end or closed.
 	Join(ctx context.Context, opts ...rpc.CallOption) (rpc.Duplex[chatv1.JoinRequest, chatv1.JoinResponse], error)
+
+	// Type tells that the caller, who is in a room by a Join over the same connection, is about to say something. The server
+	// calls ShowTyping of the other members. One who is in no room is told so with code FAILED_PRECONDITION.
+	Type(ctx context.Context, req *chatv1.TypeRequest, opts ...rpc.CallOption) (*chatv1.TypeResponse, error)
 }
 
 // NewChatServiceClient returns a client whose calls go through c: an
@@ -72,6 +81,10 @@ type chatServiceClient struct {
 
 func (c chatServiceClient) Join(ctx context.Context, opts ...rpc.CallOption) (rpc.Duplex[chatv1.JoinRequest, chatv1.JoinResponse], error) {
 	return rpc.CallBidi[chatv1.JoinRequest, chatv1.JoinResponse](ctx, c.caller, ChatServiceJoinMethod, opts...)
+}
+
+func (c chatServiceClient) Type(ctx context.Context, req *chatv1.TypeRequest, opts ...rpc.CallOption) (*chatv1.TypeResponse, error) {
+	return rpc.CallUnary[chatv1.TypeRequest, chatv1.TypeResponse](ctx, c.caller, ChatServiceTypeMethod, req, opts...)
 }
 
 // ChatServiceServer is what a server of parley.chat.v1.ChatService
@@ -92,6 +105,10 @@ type ChatServiceServer interface {
 	// of them in the same order, the one who said it included. A member that reads more slowly than the others talk
 	// loses the oldest of what waits for it, and is told how many messages that were; it never holds up the others.
 	Join(ctx context.Context, in rpc.Receiver[chatv1.JoinRequest], out rpc.Sender[chatv1.JoinResponse]) error
+
+	// Type tells that the caller, who is in a room by a Join over the same connection, is about to say something. The server
+	// calls ShowTyping of the other members. One who is in no room is told so with code FAILED_PRECONDITION.
+	Type(ctx context.Context, req *chatv1.TypeRequest) (*chatv1.TypeResponse, error)
 }
 
 // RegisterChatServiceServer makes impl serve parley.chat.v1.ChatService on r:
@@ -101,6 +118,7 @@ func RegisterChatServiceServer(r rpc.Registrar, impl ChatServiceServer) {
 		Name: ChatServiceName,
 		Methods: []rpc.ServiceMethod{
 			{Method: ChatServiceJoinMethod, Handler: rpc.BidiHandler(impl.Join)},
+			{Method: ChatServiceTypeMethod, Handler: rpc.UnaryHandler(impl.Type)},
 		},
 	})
 }
@@ -113,4 +131,87 @@ type UnimplementedChatServiceServer struct{}
 
 func (UnimplementedChatServiceServer) Join(ctx context.Context, in rpc.Receiver[chatv1.JoinRequest], out rpc.Sender[chatv1.JoinResponse]) error {
 	return rpc.Errorf(rpc.CodeUnimplemented, "parley.chat.v1.ChatService/Join is not implemented")
+}
+
+func (UnimplementedChatServiceServer) Type(ctx context.Context, req *chatv1.TypeRequest) (*chatv1.TypeResponse, error) {
+	return nil, rpc.Errorf(rpc.CodeUnimplemented, "parley.chat.v1.ChatService/Type is not implemented")
+}
+
+// MemberServiceName is the full name of the service MemberService.
+const MemberServiceName = "parley.chat.v1.MemberService"
+
+// The methods of MemberService, as interceptors see them.
+var (
+	// MemberServiceShowTypingMethod describes
+	// parley.chat.v1.MemberService/ShowTyping.
+	MemberServiceShowTypingMethod = &rpc.Method{
+		Service: MemberServiceName,
+		Name:    "ShowTyping",
+	}
+)
+
+// MemberServiceClient calls parley.chat.v1.MemberService.
+// NewMemberServiceClient makes one.
+//
+// MemberService is served by a member, if it likes. The server calls it over the connection of the member's Join.
+//
+// A method's ctx bounds its call, streams to their end included, but never
+// the connection: its deadline travels to the server, and canceling it
+// abandons the call. Options hold for one call. Errors carry a status:
+// rpc.CodeOf returns its code, and errors.As with an *rpc.Error all of it.
+type MemberServiceClient interface {
+	// ShowTyping tells who types at the moment.
+	ShowTyping(ctx context.Context, req *chatv1.ShowTypingRequest, opts ...rpc.CallOption) (*chatv1.ShowTypingResponse, error)
+}
+
+// NewMemberServiceClient returns a client whose calls go through c: an
+// *rpc.Client, or an *rpc.Conn to call the peer at the other end of one
+// connection.
+func NewMemberServiceClient(c rpc.Caller) MemberServiceClient {
+	return memberServiceClient{caller: c}
+}
+
+type memberServiceClient struct {
+	caller rpc.Caller
+}
+
+func (c memberServiceClient) ShowTyping(ctx context.Context, req *chatv1.ShowTypingRequest, opts ...rpc.CallOption) (*chatv1.ShowTypingResponse, error) {
+	return rpc.CallUnary[chatv1.ShowTypingRequest, chatv1.ShowTypingResponse](ctx, c.caller, MemberServiceShowTypingMethod, req, opts...)
+}
+
+// MemberServiceServer is what a server of parley.chat.v1.MemberService
+// implements. RegisterMemberServiceServer puts it to work.
+//
+// MemberService is served by a member, if it likes. The server calls it over the connection of the member's Join.
+//
+// Methods are called concurrently. A method's ctx ends when the caller gives
+// up, when the deadline passes, and when the connection is lost;
+// rpc.FromContext gives the call, with its metadata and its connection. The
+// call ends when the method returns. An error of rpc.Errorf reaches the
+// caller with its code and details; one without a code arrives as
+// rpc.CodeUnknown.
+type MemberServiceServer interface {
+	// ShowTyping tells who types at the moment.
+	ShowTyping(ctx context.Context, req *chatv1.ShowTypingRequest) (*chatv1.ShowTypingResponse, error)
+}
+
+// RegisterMemberServiceServer makes impl serve parley.chat.v1.MemberService
+// on r: an *rpc.Server, or an *rpc.Mux for calls that come back to a client.
+func RegisterMemberServiceServer(r rpc.Registrar, impl MemberServiceServer) {
+	r.Register(&rpc.Service{
+		Name: MemberServiceName,
+		Methods: []rpc.ServiceMethod{
+			{Method: MemberServiceShowTypingMethod, Handler: rpc.UnaryHandler(impl.ShowTyping)},
+		},
+	})
+}
+
+// UnimplementedMemberServiceServer answers every call with
+// rpc.CodeUnimplemented. A server that embeds it goes on compiling when
+// methods are added to the .proto. Embed it by value: a nil pointer would
+// panic when it is called.
+type UnimplementedMemberServiceServer struct{}
+
+func (UnimplementedMemberServiceServer) ShowTyping(ctx context.Context, req *chatv1.ShowTypingRequest) (*chatv1.ShowTypingResponse, error) {
+	return nil, rpc.Errorf(rpc.CodeUnimplemented, "parley.chat.v1.MemberService/ShowTyping is not implemented")
 }

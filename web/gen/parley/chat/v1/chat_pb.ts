@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file parley/chat/v1/chat.proto.
  */
 export const file_parley_chat_v1_chat: GenFile = /*@__PURE__*/
-  fileDesc("ChlwYXJsZXkvY2hhdC92MS9jaGF0LnByb3RvEg5wYXJsZXkuY2hhdC52MSJjCgtKb2luUmVxdWVzdBImCgVlbnRlchgBIAEoCzIVLnBhcmxleS5jaGF0LnYxLkVudGVySAASIgoDc2F5GAIgASgLMhMucGFybGV5LmNoYXQudjEuU2F5SABCCAoGYWN0aW9uIiMKBUVudGVyEgwKBHJvb20YASABKAkSDAoEbmFtZRgCIAEoCSITCgNTYXkSDAoEdGV4dBgBIAEoCSLFAQoMSm9pblJlc3BvbnNlEg4KBm1pc3NlZBgBIAEoBBIqCgdlbnRlcmVkGAIgASgLMhcucGFybGV5LmNoYXQudjEuRW50ZXJlZEgAEiQKBGNhbWUYAyABKAsyFC5wYXJsZXkuY2hhdC52MS5DYW1lSAASJAoEc2FpZBgEIAEoCzIULnBhcmxleS5jaGF0LnYxLlNhaWRIABIkCgRsZWZ0GAUgASgLMhQucGFybGV5LmNoYXQudjEuTGVmdEgAQgcKBWV2ZW50IhgKB0VudGVyZWQSDQoFbmFtZXMYASADKAkiFAoEQ2FtZRIMCgRuYW1lGAEgASgJIiIKBFNhaWQSDAoEbmFtZRgBIAEoCRIMCgR0ZXh0GAIgASgJIhQKBExlZnQSDAoEbmFtZRgBIAEoCTJUCgtDaGF0U2VydmljZRJFCgRKb2luEhsucGFybGV5LmNoYXQudjEuSm9pblJlcXVlc3QaHC5wYXJsZXkuY2hhdC52MS5Kb2luUmVzcG9uc2UoATABQjhaNmdpdGh1Yi5jb20vcGFybGV5LXJwYy9wYXJsZXkvZ2VuL3BhcmxleS9jaGF0L3YxO2NoYXR2MWIGcHJvdG8z");
+  fileDesc("ChlwYXJsZXkvY2hhdC92MS9jaGF0LnByb3RvEg5wYXJsZXkuY2hhdC52MSJjCgtKb2luUmVxdWVzdBImCgVlbnRlchgBIAEoCzIVLnBhcmxleS5jaGF0LnYxLkVudGVySAASIgoDc2F5GAIgASgLMhMucGFybGV5LmNoYXQudjEuU2F5SABCCAoGYWN0aW9uIiMKBUVudGVyEgwKBHJvb20YASABKAkSDAoEbmFtZRgCIAEoCSITCgNTYXkSDAoEdGV4dBgBIAEoCSLFAQoMSm9pblJlc3BvbnNlEg4KBm1pc3NlZBgBIAEoBBIqCgdlbnRlcmVkGAIgASgLMhcucGFybGV5LmNoYXQudjEuRW50ZXJlZEgAEiQKBGNhbWUYAyABKAsyFC5wYXJsZXkuY2hhdC52MS5DYW1lSAASJAoEc2FpZBgEIAEoCzIULnBhcmxleS5jaGF0LnYxLlNhaWRIABIkCgRsZWZ0GAUgASgLMhQucGFybGV5LmNoYXQudjEuTGVmdEgAQgcKBWV2ZW50IhgKB0VudGVyZWQSDQoFbmFtZXMYASADKAkiFAoEQ2FtZRIMCgRuYW1lGAEgASgJIiIKBFNhaWQSDAoEbmFtZRgBIAEoCRIMCgR0ZXh0GAIgASgJIhQKBExlZnQSDAoEbmFtZRgBIAEoCSINCgtUeXBlUmVxdWVzdCIOCgxUeXBlUmVzcG9uc2UiIQoRU2hvd1R5cGluZ1JlcXVlc3QSDAoEbmFtZRgBIAEoCSIUChJTaG93VHlwaW5nUmVzcG9uc2UylwEKC0NoYXRTZXJ2aWNlEkUKBEpvaW4SGy5wYXJsZXkuY2hhdC52MS5Kb2luUmVxdWVzdBocLnBhcmxleS5jaGF0LnYxLkpvaW5SZXNwb25zZSgBMAESQQoEVHlwZRIbLnBhcmxleS5jaGF0LnYxLlR5cGVSZXF1ZXN0GhwucGFybGV5LmNoYXQudjEuVHlwZVJlc3BvbnNlMmQKDU1lbWJlclNlcnZpY2USUwoKU2hvd1R5cGluZxIhLnBhcmxleS5jaGF0LnYxLlNob3dUeXBpbmdSZXF1ZXN0GiIucGFybGV5LmNoYXQudjEuU2hvd1R5cGluZ1Jlc3BvbnNlQjhaNmdpdGh1Yi5jb20vcGFybGV5LXJwYy9wYXJsZXkvZ2VuL3BhcmxleS9jaGF0L3YxO2NoYXR2MWIGcHJvdG8z");
 
 /**
  * JoinRequest is what a member does.
@@ -226,6 +226,70 @@ export const LeftSchema: GenMessage<Left> = /*@__PURE__*/
   messageDesc(file_parley_chat_v1_chat, 7);
 
 /**
+ * TypeRequest says that the caller types.
+ *
+ * @generated from message parley.chat.v1.TypeRequest
+ */
+export type TypeRequest = Message<"parley.chat.v1.TypeRequest"> & {
+};
+
+/**
+ * Describes the message parley.chat.v1.TypeRequest.
+ * Use `create(TypeRequestSchema)` to create a new message.
+ */
+export const TypeRequestSchema: GenMessage<TypeRequest> = /*@__PURE__*/
+  messageDesc(file_parley_chat_v1_chat, 8);
+
+/**
+ * TypeResponse says that the others are being told.
+ *
+ * @generated from message parley.chat.v1.TypeResponse
+ */
+export type TypeResponse = Message<"parley.chat.v1.TypeResponse"> & {
+};
+
+/**
+ * Describes the message parley.chat.v1.TypeResponse.
+ * Use `create(TypeResponseSchema)` to create a new message.
+ */
+export const TypeResponseSchema: GenMessage<TypeResponse> = /*@__PURE__*/
+  messageDesc(file_parley_chat_v1_chat, 9);
+
+/**
+ * ShowTypingRequest is a member who types.
+ *
+ * @generated from message parley.chat.v1.ShowTypingRequest
+ */
+export type ShowTypingRequest = Message<"parley.chat.v1.ShowTypingRequest"> & {
+  /**
+   * @generated from field: string name = 1;
+   */
+  name: string;
+};
+
+/**
+ * Describes the message parley.chat.v1.ShowTypingRequest.
+ * Use `create(ShowTypingRequestSchema)` to create a new message.
+ */
+export const ShowTypingRequestSchema: GenMessage<ShowTypingRequest> = /*@__PURE__*/
+  messageDesc(file_parley_chat_v1_chat, 10);
+
+/**
+ * ShowTypingResponse says that it was taken note of.
+ *
+ * @generated from message parley.chat.v1.ShowTypingResponse
+ */
+export type ShowTypingResponse = Message<"parley.chat.v1.ShowTypingResponse"> & {
+};
+
+/**
+ * Describes the message parley.chat.v1.ShowTypingResponse.
+ * Use `create(ShowTypingResponseSchema)` to create a new message.
+ */
+export const ShowTypingResponseSchema: GenMessage<ShowTypingResponse> = /*@__PURE__*/
+  messageDesc(file_parley_chat_v1_chat, 11);
+
+/**
  * ChatService has rooms. A room exists while somebody is in it; nothing that was said is kept.
  *
  * @generated from service parley.chat.v1.ChatService
@@ -245,6 +309,36 @@ export const ChatService: GenService<{
     input: typeof JoinRequestSchema;
     output: typeof JoinResponseSchema;
   },
+  /**
+   * Type tells that the caller, who is in a room by a Join over the same connection, is about to say something. The server
+   * calls ShowTyping of the other members. One who is in no room is told so with code FAILED_PRECONDITION.
+   *
+   * @generated from rpc parley.chat.v1.ChatService.Type
+   */
+  type: {
+    methodKind: "unary";
+    input: typeof TypeRequestSchema;
+    output: typeof TypeResponseSchema;
+  },
 }> = /*@__PURE__*/
   serviceDesc(file_parley_chat_v1_chat, 0);
+
+/**
+ * MemberService is served by a member, if it likes. The server calls it over the connection of the member's Join.
+ *
+ * @generated from service parley.chat.v1.MemberService
+ */
+export const MemberService: GenService<{
+  /**
+   * ShowTyping tells who types at the moment.
+   *
+   * @generated from rpc parley.chat.v1.MemberService.ShowTyping
+   */
+  showTyping: {
+    methodKind: "unary";
+    input: typeof ShowTypingRequestSchema;
+    output: typeof ShowTypingResponseSchema;
+  },
+}> = /*@__PURE__*/
+  serviceDesc(file_parley_chat_v1_chat, 1);
 
