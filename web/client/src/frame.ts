@@ -1,4 +1,4 @@
-import { putVarint, Reader, RuleError } from "./varint.js";
+import { fromUTF8, putVarint, Reader, RuleError } from "./varint.js";
 
 // Frame types (PROTOCOL.md, section 4.2).
 export const HELLO = 1;
@@ -77,4 +77,12 @@ export function readNumber(payload: Uint8Array): number {
   const value = r.varint("F10", "F10");
   if (!r.done) throw new RuleError("F10");
   return value;
+}
+
+export function readReset(payload: Uint8Array): [code: number, reason: string] {
+  const r = new Reader(payload);
+  const code = r.varint("F10", "F10");
+  if (!code) throw new RuleError("F11");
+  if (payload.length - r.at > 1024) throw new RuleError("F12");
+  return [code, fromUTF8(payload.subarray(r.at))];
 }

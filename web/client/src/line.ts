@@ -3,8 +3,9 @@ import { type Comeback, ending } from "./closecode.js";
 import { Code } from "./code.js";
 import type { Connection, State } from "./connection.js";
 import { ParleyError } from "./error.js";
+import type { SessionEvents } from "./events.js";
 import type { Goaway } from "./goaway.js";
-import { Session, type SessionEvents } from "./session.js";
+import { Session } from "./session.js";
 import type { Stream } from "./stream.js";
 
 /** How long a link has to show a sign of life when it is looked after, in milliseconds. */

@@ -2,7 +2,7 @@ import { httpError, SUBPROTOCOL } from "./answer.js";
 import { plainCode } from "./closecode.js";
 import { Code } from "./code.js";
 import { ParleyError } from "./error.js";
-import type { Link } from "./session.js";
+import type { Link } from "./events.js";
 import { cut } from "./varint.js";
 
 /** What is needed of a WebSocket: that of browsers, of Node.js 22, and of the packages ws and undici. */

@@ -1,35 +1,15 @@
 import { ending, LOST } from "./closecode.js";
 import { Code, toCode } from "./code.js";
 import { ParleyError, tooLong } from "./error.js";
+import type { Link, SessionEvents } from "./events.js";
 import * as f from "./frame.js";
 import { type Goaway, parseGoaway } from "./goaway.js";
 import { encodeHello, parseHello, protocolDefaults, type Settings } from "./hello.js";
+import { ACK_DELAY, Received } from "./received.js";
 import { Replay } from "./replay.js";
 import { CANCEL, LIMIT, REFUSED, Stream } from "./stream.js";
-import { concat, cut, fromUTF8, Reader, RuleError, utf8 } from "./varint.js";
+import { concat, cut, Reader, RuleError, utf8 } from "./varint.js";
 import type { Budget } from "./window.js";
-
-/** One WebSocket that is open. */
-export interface Link {
-  readonly bufferedAmount: number;
-  send(bytes: Uint8Array<ArrayBuffer>): void;
-  /** Ends it. The session hears no more of it. Without a code it is given up, and the session may be resumed. */
-  close(code?: number, reason?: string): void;
-}
-
-/** What a session tells the connection that it belongs to. */
-export interface SessionEvents {
-  /** Both ends have greeted on a link. */
-  ready(resumed: boolean): void;
-  /** The link is lost. Streams wait for another one, which is to be attached. */
-  lost(error: ParleyError, code: number): void;
-  /** No more streams can be opened. */
-  goaway(g: Goaway): void;
-  /** The session is over; all of its streams fail. */
-  over(error: ParleyError, code: number): void;
-  /** The other end has opened a stream. */
-  stream(stream: Stream, header: Uint8Array): void;
-}
 
 /** While so many bytes wait in the WebSocket nothing is added to them. */
 const HIGH_WATER = 256 << 10;
@@ -38,8 +18,6 @@ const BATCH = f.BEGIN / 2;
 const HELLO_TIMEOUT = 10_000;
 const PONG_TIMEOUT = 10_000;
 const WRITE_TIMEOUT = 30_000;
-/** Half of what is allowed, as timers are late in pages that nobody looks at. */
-const ACK_DELAY = 500;
 const MOST_RESETS = 10_000;
 const GROWTH = 8 << 20;
 
@@ -74,11 +52,7 @@ export class Session {
   #others = 0;
 
   #replay = new Replay();
-  #received = 0;
-  #acked = 0;
-  #unackedBytes = 0;
-  #unackedSince = 0;
-  #ackDue = false;
+  #received = new Received();
 
   #pong: Uint8Array | undefined;
   #ping = false;
@@ -132,7 +106,7 @@ export class Session {
     const resume = this.#token && {
       session: this.#id as Uint8Array,
       token: this.#token,
-      received: this.#received,
+      received: this.#received.count,
       attempt: ++this.#attempt,
     };
     link.send(f.encodeFrame(f.HELLO, 0, encodeHello(this.settings, resume)));
@@ -243,16 +217,9 @@ export class Session {
       if (frame.type === f.HELLO) this.#hello(frame.payload);
       else if (frame.id) this.#streamFrame(frame);
       else this.#sessionFrame(frame);
-      if (!f.isSequenced(frame.type)) continue;
-      if (this.#received++ === this.#acked) this.#unackedSince = this.#heard;
-      this.#unackedBytes += r.at - start;
+      if (f.isSequenced(frame.type)) this.#received.take(r.at - start, this.#heard);
     }
-    if (!this.#token || this.#received === this.#acked || !this.#link) return;
-    this.#ackDue ||= this.#unackedBytes >= this.peer.replayLimit / 4 || this.#heard - this.#unackedSince >= ACK_DELAY;
-    this.#acking ??= setTimeout(() => {
-      this.#ackDue = true;
-      this.#flush();
-    }, ACK_DELAY);
+    if (this.#token && this.#received.owed && this.#link) this.#acking ??= setTimeout(() => this.#flush(), ACK_DELAY);
   }
 
   #hello(payload: Uint8Array): void {
@@ -287,11 +254,15 @@ export class Session {
     for (const s of this.#streams.values()) {
       if (s.announced) out.push(f.encodeFrame(f.WINDOW, s.id, f.encodeNumber(s.announced)));
     }
-    while (out.length) {
-      const parts = [];
-      for (let size = 0; out.length && size < BATCH; )
-        size += parts[parts.push(out.shift() as Uint8Array<ArrayBuffer>) - 1]!.length;
+    let parts: Uint8Array[] = [];
+    let size = 0;
+    for (const frame of out) {
+      parts.push(frame);
+      size += frame.length;
+      if (size < BATCH && frame !== out.at(-1)) continue;
       this.#link?.send(concat(parts));
+      parts = [];
+      size = 0;
     }
   }
 
@@ -300,7 +271,8 @@ export class Session {
     this.#failAll(new ParleyError("the session is lost: the server has forgotten it", Code.Unavailable));
     this.#replay = new Replay();
     this.#nextId = 1;
-    this.#attempt = this.#highest = this.#received = this.#acked = this.#unackedBytes = 0;
+    this.#attempt = this.#highest = 0;
+    this.#received = new Received();
     this.#resets = [];
     this.#windows.clear();
     this.aliases.clear();
@@ -335,14 +307,11 @@ export class Session {
     if (own ? id >= this.#nextId : id > this.#highest) throw new RuleError("S3");
     // Its form counts even if the stream is closed.
     const limit = type === f.WINDOW ? f.readNumber(payload) : 0;
-    const r = new Reader(payload);
-    const code = type === f.RESET ? r.varint("F10", "F10") : 0;
-    if (type === f.RESET && !code) throw new RuleError("F11");
-    if (type === f.RESET && payload.length - r.at > 1024) throw new RuleError("F12");
+    const reset = type === f.RESET ? f.readReset(payload) : undefined;
     const stream = this.#streams.get(id);
     if (!stream) return;
     let fault: [code: number, rule: string] | undefined;
-    if (type === f.RESET) stream.wasReset(code, fromUTF8(payload.subarray(r.at)));
+    if (reset) stream.wasReset(...reset);
     else if (type === f.WINDOW) stream.raise(limit);
     else if (tooLong) fault = [LIMIT, "S12"];
     else if (type === f.DATA) fault = stream.data(flags, payload);
@@ -447,8 +416,8 @@ export class Session {
       if (this.#replay.bytes > 2 * this.settings.replayLimit || this.#resets.length > MOST_RESETS) {
         return this.close(4008, new ParleyError("the other end does not keep up", Code.ResourceExhausted));
       }
-      if (!size && !this.#ackDue) return;
-      if (this.#token && this.#received > this.#acked) parts.push(this.#ack());
+      const { replayLimit } = this.peer;
+      if (this.#token && (size ? this.#received.owed : this.#received.due(replayLimit, this.#progress))) parts.push(this.#ack());
       if (!parts.length) return;
       link.send(parts.length === 1 ? (parts[0] as Uint8Array<ArrayBuffer>) : concat(parts));
     }
@@ -490,10 +459,7 @@ export class Session {
   #ack(): Uint8Array<ArrayBuffer> {
     clearTimeout(this.#acking);
     this.#acking = undefined;
-    this.#ackDue = false;
-    this.#acked = this.#received;
-    this.#unackedBytes = 0;
-    return f.encodeFrame(f.ACK, 0, f.encodeNumber(this.#acked));
+    return f.encodeFrame(f.ACK, 0, f.encodeNumber(this.#received.ack()));
   }
 
   /** WebSockets don't tell when they have sent something. */

@@ -59,7 +59,7 @@ export function concat(parts: readonly ArrayLike<number>[]): Uint8Array<ArrayBuf
 }
 
 const encoder = new TextEncoder();
-const decoder = new TextDecoder();
+const decoder = new TextDecoder(undefined, { ignoreBOM: true });
 
 export const utf8 = (text: string): Uint8Array => encoder.encode(text);
 

@@ -1,9 +1,10 @@
 import { hex, unhex } from "../../testing/vectors.js";
 import { Code } from "../src/code.js";
 import { ParleyError } from "../src/error.js";
+import type { Link, SessionEvents } from "../src/events.js";
 import { encodeFrame, readFrame } from "../src/frame.js";
 import { protocolDefaults, type Settings } from "../src/hello.js";
-import { type Link, Session, type SessionEvents } from "../src/session.js";
+import { Session } from "../src/session.js";
 import type { Stream } from "../src/stream.js";
 import { Reader } from "../src/varint.js";
 

@@ -3,7 +3,7 @@ import { hex, unhex, vectors } from "../../testing/vectors.js";
 import { encodeOpen, parseEnd, parseHeader } from "../src/block.js";
 import { toCode } from "../src/code.js";
 import { encodeFields, type Field, parseFields } from "../src/fields.js";
-import { encodeFrame, isSequenced, readFrame, readNumber } from "../src/frame.js";
+import { encodeFrame, isSequenced, readFrame, readNumber, readReset } from "../src/frame.js";
 import { parseGoaway } from "../src/goaway.js";
 import { parseHello } from "../src/hello.js";
 import type { Pair } from "../src/metadata.js";
@@ -72,6 +72,8 @@ interface VectorFrame {
   fields?: VectorField[];
   hello?: Record<string, number | string>;
   goaway?: Record<string, number | string>;
+  code?: number;
+  reason?: string;
   limit?: number;
   received?: number;
 }
@@ -95,6 +97,7 @@ function checkFrame(r: Reader, want: VectorFrame): void {
   if (want.hello) expect(named(parseHello(payload), want.hello)).toEqual(want.hello);
   if (want.goaway) expect(named(parseGoaway(payload), want.goaway)).toEqual(want.goaway);
   if (want.type === "WINDOW") expect(readNumber(payload)).toBe(want.limit);
+  if (want.type === "RESET") expect(readReset(payload)).toEqual([want.code, want.reason]);
   if (want.type === "ACK") expect(readNumber(payload)).toBe(want.received);
 }
 
