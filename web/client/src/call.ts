@@ -224,8 +224,12 @@ export class Call<M extends DescMethod> {
     this.#over = true;
     this.#error = error;
     this.#kept = undefined;
-    this.#stream?.reset(CANCEL, error ?? overWithOK());
-    this.#rejectHeader(error ?? overWithOK());
+    // An error takes a stack trace, which calls that end well are spared: their header has come.
+    if (error || !this.#stream?.over) {
+      const reason = error ?? overWithOK();
+      this.#stream?.reset(CANCEL, reason);
+      this.#rejectHeader(reason);
+    }
     this.#release();
   }
 

@@ -117,6 +117,11 @@ export class Stream {
     return this.#sendOver && !this.#out.length;
   }
 
+  /** Whether it was abandoned, or both ends have said their last. */
+  get over(): boolean {
+    return !!this.error || (this.#sent && this.#recvOver);
+  }
+
   /** Sends the next frame through emit. It returns false if there is none, or it has to wait. */
   emit(emit: (head: number, id: number, payload: Uint8Array) => void): boolean {
     const next = this.#out[0];
@@ -161,8 +166,8 @@ export class Stream {
     if ((this.#size += payload.length) > this.session.settings.maxMessage) return [LIMIT, "S13"];
     this.#decideHeader();
     this.#mark = mark;
-    // Kept beside others of the same link message, a small piece would keep all of them in memory.
-    this.#pieces.push(payload.length * 2 < payload.buffer.byteLength ? payload.slice() : payload);
+    // A piece keeps all of its link message in memory: at most four times what it is itself.
+    this.#pieces.push(payload.length * 4 < payload.buffer.byteLength ? payload.slice() : payload);
     this.#costs[this.#costs.length - 1]! += cost;
     this.#arriving = (flags & f.FLAG_MORE) !== 0;
     if (flags & f.FLAG_END) this.#recvOver = true;
@@ -248,14 +253,14 @@ export class Stream {
 
   /** Abandons the stream, and tells the other end. What has arrived before its end can still be read. */
   reset(code: number, error: ParleyError): void {
-    if (this.error || (this.#sent && this.#recvOver)) return;
+    if (this.over) return;
     if (this.id) this.session.sendReset(this.id, code, error.rawMessage);
     this.fail(error, false);
   }
 
   /** Abandons the stream without a word. Unseen: no application of the other end has seen it. */
   fail(error: ParleyError, unseen: boolean): void {
-    if (this.error || (this.#sent && this.#recvOver)) return;
+    if (this.over) return;
     this.error = error;
     if (!this.#recvOver) this.#inbox = [];
     this.#close();
