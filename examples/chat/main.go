@@ -1,5 +1,6 @@
-// Command chat is rooms, over the terminal and in the browser. Each member is one call
-// with messages both ways; what is typed goes out, what the others say comes in.
+// Command chat is rooms, over the terminal and in the browser. Each member is one
+// call with messages both ways; what is typed goes out, what the others say comes
+// in. The server has the page in it, and calls it to show who is typing.
 //
 //	go run ./examples/chat server
 //	go run ./examples/chat join -room lobby -name ada
@@ -11,7 +12,6 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"net/http"
 	"os"
 	"os/signal"
 	"strings"
@@ -58,7 +58,7 @@ func run(ctx context.Context, args []string, in io.Reader, out io.Writer) error 
 	case args[0] == "server":
 		srv := rpc.NewServer()
 		chatv1parley.RegisterChatServiceServer(srv, room.NewService())
-		return serve.Until(ctx, *addr, srv, http.FileServerFS(page.Files), func(url string) {
+		return serve.Until(ctx, *addr, srv, page.Handler(), func(url string) {
 			fmt.Fprintln(out, "serving", url)
 			fmt.Fprintln(out, "open   ", "http"+strings.TrimSuffix(strings.TrimPrefix(url, "ws"), serve.Path))
 		})

@@ -1,15 +1,19 @@
-import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { defineConfig } from "vite";
 
+const path = (name: string) => fileURLToPath(new URL(name, import.meta.url));
+
+// The files have the same names each time, and the same bytes: they are in git, beside the server that has them in it.
 export default defineConfig({
-  root: import.meta.dirname,
-  resolve: { alias: { "@parley-rpc/client": join(import.meta.dirname, "../client/src/index.ts") } },
+  root: path("."),
+  base: "./",
+  resolve: { alias: { "@parley-rpc/client": path("../client/src/index.ts") } },
   build: {
-    // The Go program of the chat has these files inside.
-    outDir: process.env.CHAT_OUT ?? join(import.meta.dirname, "../../examples/chat/page/built"),
+    outDir: process.env.CHAT_OUT ?? path("../../examples/chat/page/built"),
     emptyOutDir: true,
+    modulePreload: false,
+    assetsInlineLimit: 0,
     target: "es2022",
-    modulePreload: { polyfill: false },
-    rollupOptions: { output: { entryFileNames: "chat.js", assetFileNames: "chat.[ext]" } },
+    rollupOptions: { output: { entryFileNames: "chat.js", assetFileNames: "chat[extname]" } },
   },
 });

@@ -4,6 +4,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"time"
 
 	chatv1 "github.com/parley-rpc/parley/gen/parley/chat/v1"
 	"github.com/parley-rpc/parley/rpc"
@@ -21,19 +22,22 @@ type rooms struct {
 type room struct {
 	name    string
 	members map[string]*member
+	said    uint64 // lines
 }
 
 // member is one Join call.
 type member struct {
-	name   string
-	room   *room
-	conn   *rpc.Conn
-	queue  *queue
-	typing bool // the others are being told
+	name  string
+	room  *room
+	queue *queue
+
+	typists     chan struct{} // has one item when others have begun or stopped to type
+	typingUntil time.Time     // zero while this one does not
+	quiet       *time.Timer   // ends that; nil before the first time
 }
 
-// enter makes a member, and returns the names of all who are there then.
-func (rs *rooms) enter(roomName, name string, conn *rpc.Conn) (*member, []string, error) {
+// enter makes a member, and returns what it is told first.
+func (rs *rooms) enter(roomName, name string) (*member, *chatv1.Entered, error) {
 	rs.mu.Lock()
 	defer rs.mu.Unlock()
 	r := rs.rooms[roomName]
@@ -47,16 +51,18 @@ func (rs *rooms) enter(roomName, name string, conn *rpc.Conn) (*member, []string
 		return nil, nil, rpc.Errorf(rpc.CodeResourceExhausted, "room %q is full", roomName)
 	}
 	r.tell(&chatv1.JoinResponse{Event: &chatv1.JoinResponse_Came{Came: &chatv1.Came{Name: name}}})
-	m := &member{name: name, room: r, conn: conn, queue: newQueue()}
+	m := &member{name: name, room: r, queue: newQueue(), typists: make(chan struct{}, 1)}
+	m.typists <- struct{}{} // somebody may be at it
 	r.members[name] = m
 	rs.rooms[roomName] = r
-	return m, slices.Sorted(maps.Keys(r.members)), nil
+	return m, &chatv1.Entered{Names: slices.Sorted(maps.Keys(r.members)), Said: r.said}, nil
 }
 
 // leave ends a membership. The member is told nothing more.
 func (rs *rooms) leave(m *member) {
 	rs.mu.Lock()
 	defer rs.mu.Unlock()
+	m.stopTyping()
 	delete(m.room.members, m.name)
 	if len(m.room.members) == 0 {
 		delete(rs.rooms, m.room.name)
@@ -69,7 +75,10 @@ func (rs *rooms) leave(m *member) {
 func (rs *rooms) say(m *member, text string) {
 	rs.mu.Lock()
 	defer rs.mu.Unlock()
-	m.room.tell(&chatv1.JoinResponse{Event: &chatv1.JoinResponse_Said{Said: &chatv1.Said{Name: m.name, Text: text}}})
+	m.stopTyping()
+	m.room.said++
+	said := &chatv1.Said{Name: m.name, Text: text, Number: m.room.said}
+	m.room.tell(&chatv1.JoinResponse{Event: &chatv1.JoinResponse_Said{Said: said}})
 }
 
 // tell puts an event into every queue. That the mutex of the rooms is held makes

@@ -32,46 +32,57 @@ func NewService() *Service {
 }
 
 // Join serves one member. What the member says is read by a goroutine of its own,
-// so that it can talk and listen at once.
+// so that it can talk and listen at once, and another shows it who is typing.
 func (s *Service) Join(ctx context.Context, in rpc.Receiver[chatv1.JoinRequest], out rpc.Sender[chatv1.JoinResponse]) error {
-	m, names, err := s.enter(rpc.FromContext(ctx).Conn, in)
+	enter, err := first(in)
 	if err != nil {
 		return err
 	}
-	var listening sync.WaitGroup
+	m, entered, err := s.rooms.enter(enter.Room, enter.Name)
+	if err != nil {
+		return err
+	}
+	ctx, leave := context.WithCancel(ctx)
+	defer leave()
+	var beside sync.WaitGroup
 	var left error // why the member has left
-	listening.Go(func() {
+	beside.Go(func() {
 		left = s.listen(m, in)
 		s.rooms.leave(m)
+		leave()
 	})
-	ev, ok := &chatv1.JoinResponse{Event: &chatv1.JoinResponse_Entered{Entered: &chatv1.Entered{Names: names}}}, true
+	if enter.ShowsTyping {
+		page := chatv1parley.NewMemberServiceClient(rpc.FromContext(ctx).Conn)
+		beside.Go(func() { s.rooms.showTyping(ctx, m, page) })
+	}
+	ev, ok := &chatv1.JoinResponse{Event: &chatv1.JoinResponse_Entered{Entered: entered}}, true
 	for ok {
 		if err := out.Send(ev); err != nil { // blocks while the member does not read
-			listening.Wait() // the call is over, so it ends too
+			beside.Wait() // the call is over, so they end too
 			return err
 		}
 		ev, ok = m.queue.take()
 	}
-	listening.Wait()
+	beside.Wait()
 	return left
 }
 
-// enter reads the first message of a call.
-func (s *Service) enter(conn *rpc.Conn, in rpc.Receiver[chatv1.JoinRequest]) (m *member, names []string, err error) {
+// first reads the first message of a call.
+func first(in rpc.Receiver[chatv1.JoinRequest]) (*chatv1.Enter, error) {
 	req, err := in.Recv()
 	if err != nil && !errors.Is(err, io.EOF) {
-		return nil, nil, err
+		return nil, err
 	}
 	enter := req.GetEnter()
 	if enter == nil {
-		return nil, nil, rpc.Errorf(rpc.CodeInvalidArgument, "the first message has to be an Enter")
+		return nil, rpc.Errorf(rpc.CodeInvalidArgument, "the first message has to be an Enter")
 	}
 	for _, name := range []string{enter.Name, enter.Room} {
 		if name == "" || len(name) > maxName || printable(name) != name {
-			return nil, nil, rpc.Errorf(rpc.CodeInvalidArgument, "%.100q is no name: want 1 to %d printable bytes", name, maxName)
+			return nil, rpc.Errorf(rpc.CodeInvalidArgument, "%.100q is no name: want 1 to %d printable bytes", name, maxName)
 		}
 	}
-	return s.rooms.enter(enter.Room, enter.Name, conn)
+	return enter, nil
 }
 
 // listen passes on what a member says until it has said all.
@@ -80,14 +91,22 @@ func (s *Service) listen(m *member, in rpc.Receiver[chatv1.JoinRequest]) error {
 		if err != nil {
 			return err
 		}
-		say := req.GetSay()
-		switch {
-		case say == nil:
-			return rpc.Errorf(rpc.CodeInvalidArgument, "all messages but the first have to be a Say")
-		case len(say.Text) > maxText:
-			return rpc.Errorf(rpc.CodeInvalidArgument, "a line of %d bytes is too long, at most %d are passed on", len(say.Text), maxText)
+		switch action := req.Action.(type) {
+		case *chatv1.JoinRequest_Say:
+			text := action.Say.GetText()
+			if len(text) > maxText {
+				return rpc.Errorf(rpc.CodeInvalidArgument, "a line of %d bytes is too long, at most %d are passed on", len(text), maxText)
+			}
+			s.rooms.say(m, printable(text))
+		case *chatv1.JoinRequest_Typing:
+			if action.Typing.GetTyping() {
+				s.rooms.types(m)
+			} else {
+				s.rooms.stops(m)
+			}
+		default:
+			return rpc.Errorf(rpc.CodeInvalidArgument, "all messages but the first have to be a Say or a Typing")
 		}
-		s.rooms.say(m, printable(say.Text))
 	}
 	return nil
 }

@@ -242,11 +242,11 @@ func TestMembersWhoBreakTheRulesAreRefused(t *testing.T) {
 func TestFullRoomsLetNobodyIn(t *testing.T) {
 	rs := rooms{rooms: make(map[string]*room)}
 	for n := range maxMembers {
-		if _, _, err := rs.enter("lobby", strconv.Itoa(n), nil); err != nil {
+		if _, _, err := rs.enter("lobby", strconv.Itoa(n)); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if _, _, err := rs.enter("lobby", "one more", nil); !errors.Is(err, rpc.CodeResourceExhausted) {
+	if _, _, err := rs.enter("lobby", "one more"); !errors.Is(err, rpc.CodeResourceExhausted) {
 		t.Errorf("got %v", err)
 	}
 }

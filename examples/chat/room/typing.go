@@ -2,70 +2,105 @@ package room
 
 import (
 	"context"
-	"sync"
+	"slices"
 	"time"
 
 	chatv1 "github.com/parley-rpc/parley/gen/parley/chat/v1"
 	"github.com/parley-rpc/parley/gen/parley/chat/v1/chatv1parley"
-	"github.com/parley-rpc/parley/rpc"
 )
 
-// showTimeout is how long a member may take to note who types.
-const showTimeout = time.Second
+const (
+	typingHolds = 6 * time.Second        // a member that says no more of it has stopped
+	showPause   = 250 * time.Millisecond // between two calls to one member
+)
 
-// Type has the server call the other members. It returns when they have been told; while they are, the same member is
-// not told of again.
-func (s *Service) Type(ctx context.Context, _ *chatv1.TypeRequest) (*chatv1.TypeResponse, error) {
-	types, ok := s.rooms.startTyping(rpc.FromContext(ctx).Conn)
-	if !ok {
-		return nil, rpc.Errorf(rpc.CodeFailedPrecondition, "nobody is in a room over this connection: call Join first")
-	}
-	var calls sync.WaitGroup
-	for m, others := range types {
-		for _, other := range others {
-			calls.Go(func() {
-				// One who does not serve this, or is slow, just does not see it.
-				_, _ = chatv1parley.NewMemberServiceClient(other).ShowTyping(ctx,
-					&chatv1.ShowTypingRequest{Name: m.name}, rpc.WithTimeout(showTimeout))
-			})
-		}
-	}
-	calls.Wait()
-	s.rooms.stopTyping(types)
-	return &chatv1.TypeResponse{}, nil
-}
-
-// startTyping returns the members of a connection that nobody is being told of, with the connections of those who are in
-// the same room. It is not ok if the connection has no member.
-func (rs *rooms) startTyping(conn *rpc.Conn) (types map[*member][]*rpc.Conn, ok bool) {
+// types says that a member is typing.
+func (rs *rooms) types(m *member) {
 	rs.mu.Lock()
 	defer rs.mu.Unlock()
-	types = make(map[*member][]*rpc.Conn)
-	for _, r := range rs.rooms {
-		for _, m := range r.members {
-			if m.conn != conn {
-				continue
-			}
-			ok = true
-			if m.typing {
-				continue
-			}
-			m.typing = true
-			types[m] = nil
-			for _, other := range r.members {
-				if other.conn != conn {
-					types[m] = append(types[m], other.conn)
-				}
-			}
-		}
+	began := m.typingUntil.IsZero()
+	m.typingUntil = time.Now().Add(typingHolds)
+	if m.quiet == nil {
+		m.quiet = time.AfterFunc(typingHolds, func() { rs.fallSilent(m) })
+	} else {
+		m.quiet.Reset(typingHolds)
 	}
-	return types, ok
+	if began {
+		m.room.typingChanged()
+	}
 }
 
-func (rs *rooms) stopTyping(types map[*member][]*rpc.Conn) {
+// stops says that a member no longer is typing.
+func (rs *rooms) stops(m *member) {
 	rs.mu.Lock()
 	defer rs.mu.Unlock()
-	for m := range types {
-		m.typing = false
+	m.stopTyping()
+}
+
+// fallSilent ends what types has begun, unless it was said again meanwhile.
+func (rs *rooms) fallSilent(m *member) {
+	rs.mu.Lock()
+	defer rs.mu.Unlock()
+	if !time.Now().Before(m.typingUntil) {
+		m.stopTyping()
+	}
+}
+
+// stopTyping is called with the mutex of the rooms held.
+func (m *member) stopTyping() {
+	if m.typingUntil.IsZero() {
+		return
+	}
+	m.quiet.Stop()
+	m.typingUntil = time.Time{}
+	m.room.typingChanged()
+}
+
+// typingChanged is called with the mutex of the rooms held.
+func (r *room) typingChanged() {
+	for _, m := range r.members {
+		select {
+		case m.typists <- struct{}{}:
+		default: // is about to look
+		}
+	}
+}
+
+// typingBeside returns who is typing in a member's room, apart from that one.
+func (rs *rooms) typingBeside(m *member) []string {
+	rs.mu.Lock()
+	defer rs.mu.Unlock()
+	var names []string
+	for name, other := range m.room.members {
+		if other != m && !other.typingUntil.IsZero() {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+// showTyping calls a member whenever somebody else begins or stops to type, until
+// ctx ends or the member fails. One call at a time, with what is true by then: a
+// member that does not answer costs no more than that.
+func (rs *rooms) showTyping(ctx context.Context, m *member, page chatv1parley.MemberServiceClient) {
+	var shown []string
+	for {
+		select {
+		case <-m.typists:
+		case <-ctx.Done():
+			return
+		}
+		if names := rs.typingBeside(m); !slices.Equal(names, shown) {
+			if _, err := page.ShowTyping(ctx, &chatv1.ShowTypingRequest{Room: m.room.name, Names: names}); err != nil {
+				return // the member is told of lines all the same
+			}
+			shown = names
+		}
+		select {
+		case <-time.After(showPause):
+		case <-ctx.Done():
+			return
+		}
 	}
 }

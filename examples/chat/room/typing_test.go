@@ -2,62 +2,158 @@ package room
 
 import (
 	"context"
-	"errors"
+	"slices"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	chatv1 "github.com/parley-rpc/parley/gen/parley/chat/v1"
 	"github.com/parley-rpc/parley/gen/parley/chat/v1/chatv1parley"
 	"github.com/parley-rpc/parley/rpc"
 )
 
-// watcher notes who types.
-type watcher struct {
-	chatv1parley.UnimplementedMemberServiceServer
-	names chan string
-}
+// page is a member's end that shows who is typing.
+type page chan []string
 
-func (w watcher) ShowTyping(_ context.Context, req *chatv1.ShowTypingRequest) (*chatv1.ShowTypingResponse, error) {
-	w.names <- req.Name
-	return &chatv1.ShowTypingResponse{}, nil
-}
-
-// client returns a client that serves opts, and is in a room if name is not empty.
-func client(t *testing.T, url, name string, opts ...rpc.ClientOption) *rpc.Client {
-	t.Helper()
-	c := rpc.NewClient(url, opts...)
-	t.Cleanup(func() { c.Close() })
-	if name == "" {
-		return c
+func (p page) ShowTyping(ctx context.Context, req *chatv1.ShowTypingRequest) (*chatv1.ShowTypingResponse, error) {
+	select {
+	case p <- req.Names:
+		return new(chatv1.ShowTypingResponse), nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
 	}
-	in, err := chatv1parley.NewChatServiceClient(c).Join(t.Context())
+}
+
+// client is a page that is called without a connection.
+type client struct{ page }
+
+func (c client) ShowTyping(ctx context.Context, req *chatv1.ShowTypingRequest, _ ...rpc.CallOption) (*chatv1.ShowTypingResponse, error) {
+	return c.page.ShowTyping(ctx, req)
+}
+
+func (p page) shows(t *testing.T, want ...string) {
+	t.Helper()
+	if got := <-p; !slices.Equal(got, want) {
+		t.Errorf("shown %q, want %q", got, want)
+	}
+}
+
+func typing(on bool) *chatv1.JoinRequest {
+	return &chatv1.JoinRequest{Action: &chatv1.JoinRequest_Typing{Typing: &chatv1.Typing{Typing: on}}}
+}
+
+func TestServerCallsMembersToShowWhoIsTyping(t *testing.T) {
+	url := start(t, NewService())
+	shown := make(page)
+	services := rpc.NewMux()
+	chatv1parley.RegisterMemberServiceServer(services, shown)
+	conn := rpc.NewClient(url, rpc.WithServices(services))
+	t.Cleanup(func() { conn.Close() })
+	ada, err := chatv1parley.NewChatServiceClient(conn).Join(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	send(t, in, enter("lobby", name))
-	recv(t, in)
-	return c
+	hello := enter("lobby", "ada")
+	hello.GetEnter().ShowsTyping = true
+	send(t, ada, hello)
+	recv(t, ada) // is there
+
+	bob := join(t, url, "lobby", "bob")
+	send(t, ada, typing(true)) // is not told of itself
+	send(t, bob, typing(true))
+	shown.shows(t, "bob")
+	send(t, bob, say("hello"))
+	shown.shows(t)
+	send(t, bob, typing(true))
+	shown.shows(t, "bob")
+	send(t, bob, typing(false))
+	shown.shows(t)
+	send(t, bob, typing(true))
+	shown.shows(t, "bob")
+	bob.Close()
+	shown.shows(t)
 }
 
-func TestOthersInTheRoomAreCalledWhenOneTypes(t *testing.T) {
+func TestMemberThatPromisesToShowTypingAndDoesNotHearsLines(t *testing.T) {
 	url := start(t, NewService())
-	w := watcher{names: make(chan string, 1)}
-	services := rpc.NewMux()
-	chatv1parley.RegisterMemberServiceServer(services, w)
-	client(t, url, "ada", rpc.WithServices(services))
-	client(t, url, "tom") // serves nothing, which is no fault
-	grace := client(t, url, "grace")
-	if _, err := chatv1parley.NewChatServiceClient(grace).Type(t.Context(), &chatv1.TypeRequest{}); err != nil {
-		t.Fatal(err)
-	}
-	if name := <-w.names; name != "grace" {
-		t.Errorf("ada was told that %q types", name)
+	ada := open(t, url)
+	hello := enter("lobby", "ada")
+	hello.GetEnter().ShowsTyping = true
+	send(t, ada, hello)
+	recv(t, ada) // is there
+	bob := join(t, url, "lobby", "bob")
+	recv(t, ada) // bob came
+	send(t, bob, typing(true))
+	send(t, bob, say("hello"))
+	if ev := recv(t, ada); ev.GetSaid().GetText() != "hello" {
+		t.Errorf("got %v", ev)
 	}
 }
 
-func TestOneWhoIsInNoRoomCannotType(t *testing.T) {
-	stranger := client(t, start(t, NewService()), "")
-	_, err := chatv1parley.NewChatServiceClient(stranger).Type(t.Context(), &chatv1.TypeRequest{})
-	if !errors.Is(err, rpc.CodeFailedPrecondition) {
-		t.Errorf("got %v", err)
+// pair is two members of a room.
+func pair(t *testing.T) (rs *rooms, ada, bob *member) {
+	t.Helper()
+	rs = &rooms{rooms: make(map[string]*room)}
+	for name, m := range map[string]**member{"ada": &ada, "bob": &bob} {
+		var err error
+		if *m, _, err = rs.enter("lobby", name); err != nil {
+			t.Fatal(err)
+		}
+		<-(*m).typists
 	}
+	return rs, ada, bob
+}
+
+func TestTypingEndsByItselfUnlessSaidAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		rs, ada, bob := pair(t)
+		began := time.Now()
+		rs.types(bob)
+		<-ada.typists
+		<-time.After(typingHolds - time.Second)
+		rs.types(bob)
+		<-ada.typists
+		if took, want := time.Since(began), 2*typingHolds-time.Second; took != want {
+			t.Errorf("ended after %v, want %v", took, want)
+		}
+		if names := rs.typingBeside(ada); names != nil {
+			t.Errorf("%q are typing", names)
+		}
+	})
+}
+
+func TestWhoLeavesWhileTypingIsNotTyping(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		rs, ada, bob := pair(t)
+		rs.types(bob)
+		rs.leave(bob)
+		if names := rs.typingBeside(ada); names != nil {
+			t.Errorf("%q are typing", names)
+		}
+		rs.leave(ada) // and no timer is left behind, which the bubble would wait for
+	})
+}
+
+// What has changed while a call was under way comes with the next one.
+func TestSlowPageIsCalledOnceAtATime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		rs, ada, bob := pair(t)
+		shown := make(page)
+		ctx, leave := context.WithCancel(t.Context())
+		go rs.showTyping(ctx, ada, client{shown})
+		rs.types(bob)
+		synctest.Wait() // the page has not taken it yet
+		for range 100 {
+			rs.stops(bob)
+			rs.types(bob)
+		}
+		rs.say(bob, "done")
+		shown.shows(t, "bob")
+		began := time.Now()
+		shown.shows(t)
+		if took := time.Since(began); took != showPause {
+			t.Errorf("called again after %v, want %v", took, showPause)
+		}
+		leave()
+	})
 }

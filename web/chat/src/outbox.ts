@@ -1,35 +1,61 @@
-import type { MessageInitShape } from "@bufbuild/protobuf";
-import type { JoinRequestSchema } from "../../gen/parley/chat/v1/chat_pb.js";
+/** A line that was typed here and has not been said by the room yet. */
+export interface Line {
+  readonly id: number;
+  readonly text: string;
+  /** `waiting`: it has not left; `sent`: it is with a call; `unsure`: with one that was lost, so it may have arrived. */
+  readonly state: "waiting" | "sent" | "unsure";
+}
 
-type Request = MessageInitShape<typeof JoinRequestSchema>;
+/** No more lines are kept. */
+export const MOST_LINES = 50;
 
-/** What is to be sent, in order, until it is ended. */
-export class Outbox implements AsyncIterable<Request> {
-  #wake = () => {};
-  #ended = false;
+/** The lines that are on their way, in order. */
+export class Outbox {
+  #lines: Line[] = [];
+  #next = 1;
 
-  constructor(private waiting: Request[]) {}
-
-  put(request: Request): void {
-    this.waiting.push(request);
-    this.#wake();
+  get lines(): readonly Line[] {
+    return this.#lines;
   }
 
-  end(): void {
-    this.#ended = true;
-    this.#wake();
+  get full(): boolean {
+    return this.#lines.length >= MOST_LINES;
   }
 
-  async *[Symbol.asyncIterator](): AsyncGenerator<Request> {
-    for (;;) {
-      const next = this.waiting.shift();
-      if (next) yield next;
-      else if (this.#ended) return;
-      else {
-        await new Promise<void>((resolve) => {
-          this.#wake = resolve;
-        });
-      }
-    }
+  add(text: string): void {
+    this.#lines.push({ id: this.#next++, text, state: "waiting" });
+  }
+
+  /** Returns what has not left. It counts as sent from now on. */
+  take(): string[] {
+    const texts = this.#lines.filter((l) => l.state === "waiting").map((l) => l.text);
+    this.#turn("waiting", "sent");
+    return texts;
+  }
+
+  /** The room has said the oldest line that was sent: it says them in the order in which they were. */
+  arrived(): void {
+    const at = this.#lines.findIndex((l) => l.state === "sent");
+    if (at >= 0) this.#lines.splice(at, 1);
+  }
+
+  /** The call is lost. */
+  lost(): void {
+    this.#turn("sent", "unsure");
+  }
+
+  /** Has a line sent once more, behind the others. */
+  again(id: number): void {
+    const line = this.drop(id);
+    if (line) this.#lines.push({ ...line, state: "waiting" });
+  }
+
+  drop(id: number): Line | undefined {
+    const at = this.#lines.findIndex((l) => l.id === id);
+    return at < 0 ? undefined : this.#lines.splice(at, 1)[0];
+  }
+
+  #turn(from: Line["state"], to: Line["state"]): void {
+    this.#lines = this.#lines.map((l) => (l.state === from ? { ...l, state: to } : l));
   }
 }

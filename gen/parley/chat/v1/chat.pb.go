@@ -30,6 +30,7 @@ type JoinRequest struct {
 	//
 	//	*JoinRequest_Enter
 	//	*JoinRequest_Say
+	//	*JoinRequest_Typing
 	Action        isJoinRequest_Action `protobuf_oneof:"action"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -90,6 +91,15 @@ func (x *JoinRequest) GetSay() *Say {
 	return nil
 }
 
+func (x *JoinRequest) GetTyping() *Typing {
+	if x != nil {
+		if x, ok := x.Action.(*JoinRequest_Typing); ok {
+			return x.Typing
+		}
+	}
+	return nil
+}
+
 type isJoinRequest_Action interface {
 	isJoinRequest_Action()
 }
@@ -102,15 +112,23 @@ type JoinRequest_Say struct {
 	Say *Say `protobuf:"bytes,2,opt,name=say,proto3,oneof"`
 }
 
+type JoinRequest_Typing struct {
+	Typing *Typing `protobuf:"bytes,3,opt,name=typing,proto3,oneof"`
+}
+
 func (*JoinRequest_Enter) isJoinRequest_Action() {}
 
 func (*JoinRequest_Say) isJoinRequest_Action() {}
 
+func (*JoinRequest_Typing) isJoinRequest_Action() {}
+
 // Enter chooses a room and a name. A name that is taken in that room is an error with code ALREADY_EXISTS.
 type Enter struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Room          string                 `protobuf:"bytes,1,opt,name=room,proto3" json:"room,omitempty"`
-	Name          string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Room  string                 `protobuf:"bytes,1,opt,name=room,proto3" json:"room,omitempty"`
+	Name  string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	// Whether this member serves MemberService.
+	ShowsTyping   bool `protobuf:"varint,3,opt,name=shows_typing,json=showsTyping,proto3" json:"shows_typing,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -159,6 +177,13 @@ func (x *Enter) GetName() string {
 	return ""
 }
 
+func (x *Enter) GetShowsTyping() bool {
+	if x != nil {
+		return x.ShowsTyping
+	}
+	return false
+}
+
 // Say is a line for all members of the room.
 type Say struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -204,6 +229,51 @@ func (x *Say) GetText() string {
 	return ""
 }
 
+// Typing says that a line is being written, or no longer is. It holds for six seconds, or until the member says a line.
+type Typing struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Typing        bool                   `protobuf:"varint,1,opt,name=typing,proto3" json:"typing,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Typing) Reset() {
+	*x = Typing{}
+	mi := &file_parley_chat_v1_chat_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Typing) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Typing) ProtoMessage() {}
+
+func (x *Typing) ProtoReflect() protoreflect.Message {
+	mi := &file_parley_chat_v1_chat_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Typing.ProtoReflect.Descriptor instead.
+func (*Typing) Descriptor() ([]byte, []int) {
+	return file_parley_chat_v1_chat_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *Typing) GetTyping() bool {
+	if x != nil {
+		return x.Typing
+	}
+	return false
+}
+
 // JoinResponse is what has happened in the room.
 type JoinResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -222,7 +292,7 @@ type JoinResponse struct {
 
 func (x *JoinResponse) Reset() {
 	*x = JoinResponse{}
-	mi := &file_parley_chat_v1_chat_proto_msgTypes[3]
+	mi := &file_parley_chat_v1_chat_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -234,7 +304,7 @@ func (x *JoinResponse) String() string {
 func (*JoinResponse) ProtoMessage() {}
 
 func (x *JoinResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_chat_v1_chat_proto_msgTypes[3]
+	mi := &file_parley_chat_v1_chat_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -247,7 +317,7 @@ func (x *JoinResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use JoinResponse.ProtoReflect.Descriptor instead.
 func (*JoinResponse) Descriptor() ([]byte, []int) {
-	return file_parley_chat_v1_chat_proto_rawDescGZIP(), []int{3}
+	return file_parley_chat_v1_chat_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *JoinResponse) GetMissed() uint64 {
@@ -333,15 +403,17 @@ func (*JoinResponse_Left) isJoinResponse_Event() {}
 
 // Entered tells a new member who is in the room.
 type Entered struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Names         []string               `protobuf:"bytes,1,rep,name=names,proto3" json:"names,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Names []string               `protobuf:"bytes,1,rep,name=names,proto3" json:"names,omitempty"`
+	// How many lines were said in the room before.
+	Said          uint64 `protobuf:"varint,2,opt,name=said,proto3" json:"said,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Entered) Reset() {
 	*x = Entered{}
-	mi := &file_parley_chat_v1_chat_proto_msgTypes[4]
+	mi := &file_parley_chat_v1_chat_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -353,7 +425,7 @@ func (x *Entered) String() string {
 func (*Entered) ProtoMessage() {}
 
 func (x *Entered) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_chat_v1_chat_proto_msgTypes[4]
+	mi := &file_parley_chat_v1_chat_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -366,7 +438,7 @@ func (x *Entered) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Entered.ProtoReflect.Descriptor instead.
 func (*Entered) Descriptor() ([]byte, []int) {
-	return file_parley_chat_v1_chat_proto_rawDescGZIP(), []int{4}
+	return file_parley_chat_v1_chat_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Entered) GetNames() []string {
@@ -374,6 +446,13 @@ func (x *Entered) GetNames() []string {
 		return x.Names
 	}
 	return nil
+}
+
+func (x *Entered) GetSaid() uint64 {
+	if x != nil {
+		return x.Said
+	}
+	return 0
 }
 
 // Came tells the others of a new member.
@@ -386,7 +465,7 @@ type Came struct {
 
 func (x *Came) Reset() {
 	*x = Came{}
-	mi := &file_parley_chat_v1_chat_proto_msgTypes[5]
+	mi := &file_parley_chat_v1_chat_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -398,7 +477,7 @@ func (x *Came) String() string {
 func (*Came) ProtoMessage() {}
 
 func (x *Came) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_chat_v1_chat_proto_msgTypes[5]
+	mi := &file_parley_chat_v1_chat_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -411,7 +490,7 @@ func (x *Came) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Came.ProtoReflect.Descriptor instead.
 func (*Came) Descriptor() ([]byte, []int) {
-	return file_parley_chat_v1_chat_proto_rawDescGZIP(), []int{5}
+	return file_parley_chat_v1_chat_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Came) GetName() string {
@@ -423,16 +502,18 @@ func (x *Came) GetName() string {
 
 // Said is a line that a member has said.
 type Said struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	Text          string                 `protobuf:"bytes,2,opt,name=text,proto3" json:"text,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Name  string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Text  string                 `protobuf:"bytes,2,opt,name=text,proto3" json:"text,omitempty"`
+	// Counts the lines of the room, from 1 on. A member that gets all of them sees no number left out.
+	Number        uint64 `protobuf:"varint,3,opt,name=number,proto3" json:"number,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Said) Reset() {
 	*x = Said{}
-	mi := &file_parley_chat_v1_chat_proto_msgTypes[6]
+	mi := &file_parley_chat_v1_chat_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -444,7 +525,7 @@ func (x *Said) String() string {
 func (*Said) ProtoMessage() {}
 
 func (x *Said) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_chat_v1_chat_proto_msgTypes[6]
+	mi := &file_parley_chat_v1_chat_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -457,7 +538,7 @@ func (x *Said) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Said.ProtoReflect.Descriptor instead.
 func (*Said) Descriptor() ([]byte, []int) {
-	return file_parley_chat_v1_chat_proto_rawDescGZIP(), []int{6}
+	return file_parley_chat_v1_chat_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Said) GetName() string {
@@ -474,6 +555,13 @@ func (x *Said) GetText() string {
 	return ""
 }
 
+func (x *Said) GetNumber() uint64 {
+	if x != nil {
+		return x.Number
+	}
+	return 0
+}
+
 // Left tells the others of a member that is gone.
 type Left struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -484,7 +572,7 @@ type Left struct {
 
 func (x *Left) Reset() {
 	*x = Left{}
-	mi := &file_parley_chat_v1_chat_proto_msgTypes[7]
+	mi := &file_parley_chat_v1_chat_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -496,7 +584,7 @@ func (x *Left) String() string {
 func (*Left) ProtoMessage() {}
 
 func (x *Left) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_chat_v1_chat_proto_msgTypes[7]
+	mi := &file_parley_chat_v1_chat_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -509,7 +597,7 @@ func (x *Left) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Left.ProtoReflect.Descriptor instead.
 func (*Left) Descriptor() ([]byte, []int) {
-	return file_parley_chat_v1_chat_proto_rawDescGZIP(), []int{7}
+	return file_parley_chat_v1_chat_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Left) GetName() string {
@@ -519,91 +607,19 @@ func (x *Left) GetName() string {
 	return ""
 }
 
-// TypeRequest says that the caller types.
-type TypeRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *TypeRequest) Reset() {
-	*x = TypeRequest{}
-	mi := &file_parley_chat_v1_chat_proto_msgTypes[8]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *TypeRequest) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*TypeRequest) ProtoMessage() {}
-
-func (x *TypeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_chat_v1_chat_proto_msgTypes[8]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use TypeRequest.ProtoReflect.Descriptor instead.
-func (*TypeRequest) Descriptor() ([]byte, []int) {
-	return file_parley_chat_v1_chat_proto_rawDescGZIP(), []int{8}
-}
-
-// TypeResponse says that the others are being told.
-type TypeResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *TypeResponse) Reset() {
-	*x = TypeResponse{}
-	mi := &file_parley_chat_v1_chat_proto_msgTypes[9]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *TypeResponse) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*TypeResponse) ProtoMessage() {}
-
-func (x *TypeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_chat_v1_chat_proto_msgTypes[9]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use TypeResponse.ProtoReflect.Descriptor instead.
-func (*TypeResponse) Descriptor() ([]byte, []int) {
-	return file_parley_chat_v1_chat_proto_rawDescGZIP(), []int{9}
-}
-
-// ShowTypingRequest is a member who types.
+// ShowTypingRequest is who is typing in a room, apart from the member who is told.
 type ShowTypingRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Room  string                 `protobuf:"bytes,1,opt,name=room,proto3" json:"room,omitempty"`
+	// Ordered by name; empty when nobody is.
+	Names         []string `protobuf:"bytes,2,rep,name=names,proto3" json:"names,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ShowTypingRequest) Reset() {
 	*x = ShowTypingRequest{}
-	mi := &file_parley_chat_v1_chat_proto_msgTypes[10]
+	mi := &file_parley_chat_v1_chat_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -615,7 +631,7 @@ func (x *ShowTypingRequest) String() string {
 func (*ShowTypingRequest) ProtoMessage() {}
 
 func (x *ShowTypingRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_chat_v1_chat_proto_msgTypes[10]
+	mi := &file_parley_chat_v1_chat_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -628,17 +644,24 @@ func (x *ShowTypingRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ShowTypingRequest.ProtoReflect.Descriptor instead.
 func (*ShowTypingRequest) Descriptor() ([]byte, []int) {
-	return file_parley_chat_v1_chat_proto_rawDescGZIP(), []int{10}
+	return file_parley_chat_v1_chat_proto_rawDescGZIP(), []int{9}
 }
 
-func (x *ShowTypingRequest) GetName() string {
+func (x *ShowTypingRequest) GetRoom() string {
 	if x != nil {
-		return x.Name
+		return x.Room
 	}
 	return ""
 }
 
-// ShowTypingResponse says that it was taken note of.
+func (x *ShowTypingRequest) GetNames() []string {
+	if x != nil {
+		return x.Names
+	}
+	return nil
+}
+
+// ShowTypingResponse says that it is shown.
 type ShowTypingResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -647,7 +670,7 @@ type ShowTypingResponse struct {
 
 func (x *ShowTypingResponse) Reset() {
 	*x = ShowTypingResponse{}
-	mi := &file_parley_chat_v1_chat_proto_msgTypes[11]
+	mi := &file_parley_chat_v1_chat_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -659,7 +682,7 @@ func (x *ShowTypingResponse) String() string {
 func (*ShowTypingResponse) ProtoMessage() {}
 
 func (x *ShowTypingResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_chat_v1_chat_proto_msgTypes[11]
+	mi := &file_parley_chat_v1_chat_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -672,50 +695,54 @@ func (x *ShowTypingResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ShowTypingResponse.ProtoReflect.Descriptor instead.
 func (*ShowTypingResponse) Descriptor() ([]byte, []int) {
-	return file_parley_chat_v1_chat_proto_rawDescGZIP(), []int{11}
+	return file_parley_chat_v1_chat_proto_rawDescGZIP(), []int{10}
 }
 
 var File_parley_chat_v1_chat_proto protoreflect.FileDescriptor
 
 const file_parley_chat_v1_chat_proto_rawDesc = "" +
 	"\n" +
-	"\x19parley/chat/v1/chat.proto\x12\x0eparley.chat.v1\"o\n" +
+	"\x19parley/chat/v1/chat.proto\x12\x0eparley.chat.v1\"\xa1\x01\n" +
 	"\vJoinRequest\x12-\n" +
 	"\x05enter\x18\x01 \x01(\v2\x15.parley.chat.v1.EnterH\x00R\x05enter\x12'\n" +
-	"\x03say\x18\x02 \x01(\v2\x13.parley.chat.v1.SayH\x00R\x03sayB\b\n" +
-	"\x06action\"/\n" +
+	"\x03say\x18\x02 \x01(\v2\x13.parley.chat.v1.SayH\x00R\x03say\x120\n" +
+	"\x06typing\x18\x03 \x01(\v2\x16.parley.chat.v1.TypingH\x00R\x06typingB\b\n" +
+	"\x06action\"R\n" +
 	"\x05Enter\x12\x12\n" +
 	"\x04room\x18\x01 \x01(\tR\x04room\x12\x12\n" +
-	"\x04name\x18\x02 \x01(\tR\x04name\"\x19\n" +
+	"\x04name\x18\x02 \x01(\tR\x04name\x12!\n" +
+	"\fshows_typing\x18\x03 \x01(\bR\vshowsTyping\"\x19\n" +
 	"\x03Say\x12\x12\n" +
-	"\x04text\x18\x01 \x01(\tR\x04text\"\xe8\x01\n" +
+	"\x04text\x18\x01 \x01(\tR\x04text\" \n" +
+	"\x06Typing\x12\x16\n" +
+	"\x06typing\x18\x01 \x01(\bR\x06typing\"\xe8\x01\n" +
 	"\fJoinResponse\x12\x16\n" +
 	"\x06missed\x18\x01 \x01(\x04R\x06missed\x123\n" +
 	"\aentered\x18\x02 \x01(\v2\x17.parley.chat.v1.EnteredH\x00R\aentered\x12*\n" +
 	"\x04came\x18\x03 \x01(\v2\x14.parley.chat.v1.CameH\x00R\x04came\x12*\n" +
 	"\x04said\x18\x04 \x01(\v2\x14.parley.chat.v1.SaidH\x00R\x04said\x12*\n" +
 	"\x04left\x18\x05 \x01(\v2\x14.parley.chat.v1.LeftH\x00R\x04leftB\a\n" +
-	"\x05event\"\x1f\n" +
+	"\x05event\"3\n" +
 	"\aEntered\x12\x14\n" +
-	"\x05names\x18\x01 \x03(\tR\x05names\"\x1a\n" +
+	"\x05names\x18\x01 \x03(\tR\x05names\x12\x12\n" +
+	"\x04said\x18\x02 \x01(\x04R\x04said\"\x1a\n" +
 	"\x04Came\x12\x12\n" +
-	"\x04name\x18\x01 \x01(\tR\x04name\".\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\"F\n" +
 	"\x04Said\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
-	"\x04text\x18\x02 \x01(\tR\x04text\"\x1a\n" +
+	"\x04text\x18\x02 \x01(\tR\x04text\x12\x16\n" +
+	"\x06number\x18\x03 \x01(\x04R\x06number\"\x1a\n" +
 	"\x04Left\x12\x12\n" +
-	"\x04name\x18\x01 \x01(\tR\x04name\"\r\n" +
-	"\vTypeRequest\"\x0e\n" +
-	"\fTypeResponse\"'\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\"=\n" +
 	"\x11ShowTypingRequest\x12\x12\n" +
-	"\x04name\x18\x01 \x01(\tR\x04name\"\x14\n" +
-	"\x12ShowTypingResponse2\x97\x01\n" +
+	"\x04room\x18\x01 \x01(\tR\x04room\x12\x14\n" +
+	"\x05names\x18\x02 \x03(\tR\x05names\"\x14\n" +
+	"\x12ShowTypingResponse2T\n" +
 	"\vChatService\x12E\n" +
-	"\x04Join\x12\x1b.parley.chat.v1.JoinRequest\x1a\x1c.parley.chat.v1.JoinResponse(\x010\x01\x12A\n" +
-	"\x04Type\x12\x1b.parley.chat.v1.TypeRequest\x1a\x1c.parley.chat.v1.TypeResponse2d\n" +
-	"\rMemberService\x12S\n" +
+	"\x04Join\x12\x1b.parley.chat.v1.JoinRequest\x1a\x1c.parley.chat.v1.JoinResponse(\x010\x012i\n" +
+	"\rMemberService\x12X\n" +
 	"\n" +
-	"ShowTyping\x12!.parley.chat.v1.ShowTypingRequest\x1a\".parley.chat.v1.ShowTypingResponseB8Z6github.com/parley-rpc/parley/gen/parley/chat/v1;chatv1b\x06proto3"
+	"ShowTyping\x12!.parley.chat.v1.ShowTypingRequest\x1a\".parley.chat.v1.ShowTypingResponse\"\x03\x90\x02\x02B8Z6github.com/parley-rpc/parley/gen/parley/chat/v1;chatv1b\x06proto3"
 
 var (
 	file_parley_chat_v1_chat_proto_rawDescOnce sync.Once
@@ -729,39 +756,37 @@ func file_parley_chat_v1_chat_proto_rawDescGZIP() []byte {
 	return file_parley_chat_v1_chat_proto_rawDescData
 }
 
-var file_parley_chat_v1_chat_proto_msgTypes = make([]protoimpl.MessageInfo, 12)
+var file_parley_chat_v1_chat_proto_msgTypes = make([]protoimpl.MessageInfo, 11)
 var file_parley_chat_v1_chat_proto_goTypes = []any{
 	(*JoinRequest)(nil),        // 0: parley.chat.v1.JoinRequest
 	(*Enter)(nil),              // 1: parley.chat.v1.Enter
 	(*Say)(nil),                // 2: parley.chat.v1.Say
-	(*JoinResponse)(nil),       // 3: parley.chat.v1.JoinResponse
-	(*Entered)(nil),            // 4: parley.chat.v1.Entered
-	(*Came)(nil),               // 5: parley.chat.v1.Came
-	(*Said)(nil),               // 6: parley.chat.v1.Said
-	(*Left)(nil),               // 7: parley.chat.v1.Left
-	(*TypeRequest)(nil),        // 8: parley.chat.v1.TypeRequest
-	(*TypeResponse)(nil),       // 9: parley.chat.v1.TypeResponse
-	(*ShowTypingRequest)(nil),  // 10: parley.chat.v1.ShowTypingRequest
-	(*ShowTypingResponse)(nil), // 11: parley.chat.v1.ShowTypingResponse
+	(*Typing)(nil),             // 3: parley.chat.v1.Typing
+	(*JoinResponse)(nil),       // 4: parley.chat.v1.JoinResponse
+	(*Entered)(nil),            // 5: parley.chat.v1.Entered
+	(*Came)(nil),               // 6: parley.chat.v1.Came
+	(*Said)(nil),               // 7: parley.chat.v1.Said
+	(*Left)(nil),               // 8: parley.chat.v1.Left
+	(*ShowTypingRequest)(nil),  // 9: parley.chat.v1.ShowTypingRequest
+	(*ShowTypingResponse)(nil), // 10: parley.chat.v1.ShowTypingResponse
 }
 var file_parley_chat_v1_chat_proto_depIdxs = []int32{
 	1,  // 0: parley.chat.v1.JoinRequest.enter:type_name -> parley.chat.v1.Enter
 	2,  // 1: parley.chat.v1.JoinRequest.say:type_name -> parley.chat.v1.Say
-	4,  // 2: parley.chat.v1.JoinResponse.entered:type_name -> parley.chat.v1.Entered
-	5,  // 3: parley.chat.v1.JoinResponse.came:type_name -> parley.chat.v1.Came
-	6,  // 4: parley.chat.v1.JoinResponse.said:type_name -> parley.chat.v1.Said
-	7,  // 5: parley.chat.v1.JoinResponse.left:type_name -> parley.chat.v1.Left
-	0,  // 6: parley.chat.v1.ChatService.Join:input_type -> parley.chat.v1.JoinRequest
-	8,  // 7: parley.chat.v1.ChatService.Type:input_type -> parley.chat.v1.TypeRequest
-	10, // 8: parley.chat.v1.MemberService.ShowTyping:input_type -> parley.chat.v1.ShowTypingRequest
-	3,  // 9: parley.chat.v1.ChatService.Join:output_type -> parley.chat.v1.JoinResponse
-	9,  // 10: parley.chat.v1.ChatService.Type:output_type -> parley.chat.v1.TypeResponse
-	11, // 11: parley.chat.v1.MemberService.ShowTyping:output_type -> parley.chat.v1.ShowTypingResponse
-	9,  // [9:12] is the sub-list for method output_type
-	6,  // [6:9] is the sub-list for method input_type
-	6,  // [6:6] is the sub-list for extension type_name
-	6,  // [6:6] is the sub-list for extension extendee
-	0,  // [0:6] is the sub-list for field type_name
+	3,  // 2: parley.chat.v1.JoinRequest.typing:type_name -> parley.chat.v1.Typing
+	5,  // 3: parley.chat.v1.JoinResponse.entered:type_name -> parley.chat.v1.Entered
+	6,  // 4: parley.chat.v1.JoinResponse.came:type_name -> parley.chat.v1.Came
+	7,  // 5: parley.chat.v1.JoinResponse.said:type_name -> parley.chat.v1.Said
+	8,  // 6: parley.chat.v1.JoinResponse.left:type_name -> parley.chat.v1.Left
+	0,  // 7: parley.chat.v1.ChatService.Join:input_type -> parley.chat.v1.JoinRequest
+	9,  // 8: parley.chat.v1.MemberService.ShowTyping:input_type -> parley.chat.v1.ShowTypingRequest
+	4,  // 9: parley.chat.v1.ChatService.Join:output_type -> parley.chat.v1.JoinResponse
+	10, // 10: parley.chat.v1.MemberService.ShowTyping:output_type -> parley.chat.v1.ShowTypingResponse
+	9,  // [9:11] is the sub-list for method output_type
+	7,  // [7:9] is the sub-list for method input_type
+	7,  // [7:7] is the sub-list for extension type_name
+	7,  // [7:7] is the sub-list for extension extendee
+	0,  // [0:7] is the sub-list for field type_name
 }
 
 func init() { file_parley_chat_v1_chat_proto_init() }
@@ -772,8 +797,9 @@ func file_parley_chat_v1_chat_proto_init() {
 	file_parley_chat_v1_chat_proto_msgTypes[0].OneofWrappers = []any{
 		(*JoinRequest_Enter)(nil),
 		(*JoinRequest_Say)(nil),
+		(*JoinRequest_Typing)(nil),
 	}
-	file_parley_chat_v1_chat_proto_msgTypes[3].OneofWrappers = []any{
+	file_parley_chat_v1_chat_proto_msgTypes[4].OneofWrappers = []any{
 		(*JoinResponse_Entered)(nil),
 		(*JoinResponse_Came)(nil),
 		(*JoinResponse_Said)(nil),
@@ -785,7 +811,7 @@ func file_parley_chat_v1_chat_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_parley_chat_v1_chat_proto_rawDesc), len(file_parley_chat_v1_chat_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   12,
+			NumMessages:   11,
 			NumExtensions: 0,
 			NumServices:   2,
 		},

@@ -37,11 +37,6 @@ var (
 		ClientStreams: true,
 		ServerStreams: true,
 	}
-	// ChatServiceTypeMethod describes parley.chat.v1.ChatService/Type.
-	ChatServiceTypeMethod = &rpc.Method{
-		Service: ChatServiceName,
-		Name:    "Type",
-	}
 )
 
 // ChatServiceClient calls parley.chat.v1.ChatService. NewChatServiceClient
@@ -56,16 +51,12 @@ var (
 type ChatServiceClient interface {
 	// Join makes the caller a member of a room until either side ends the call.
 	//
-	// The first message has to be an Enter, all others are a Say. What members say, and who comes and goes, reaches all
+	// The first message has to be an Enter, all others are a Say or a Typing. What members say, and who comes and goes, reaches all
 	// of them in the same order, the one who said it included. A member that reads more slowly than the others talk
 	// loses the oldest of what waits for it, and is told how many messages that were; it never holds up the others.
 	//
 	// The call lasts until the Duplex is read to its end or closed.
 	Join(ctx context.Context, opts ...rpc.CallOption) (rpc.Duplex[chatv1.JoinRequest, chatv1.JoinResponse], error)
-
-	// Type tells that the caller, who is in a room by a Join over the same connection, is about to say something. The server
-	// calls ShowTyping of the other members. One who is in no room is told so with code FAILED_PRECONDITION.
-	Type(ctx context.Context, req *chatv1.TypeRequest, opts ...rpc.CallOption) (*chatv1.TypeResponse, error)
 }
 
 // NewChatServiceClient returns a client whose calls go through c: an
@@ -83,10 +74,6 @@ func (c chatServiceClient) Join(ctx context.Context, opts ...rpc.CallOption) (rp
 	return rpc.CallBidi[chatv1.JoinRequest, chatv1.JoinResponse](ctx, c.caller, ChatServiceJoinMethod, opts...)
 }
 
-func (c chatServiceClient) Type(ctx context.Context, req *chatv1.TypeRequest, opts ...rpc.CallOption) (*chatv1.TypeResponse, error) {
-	return rpc.CallUnary[chatv1.TypeRequest, chatv1.TypeResponse](ctx, c.caller, ChatServiceTypeMethod, req, opts...)
-}
-
 // ChatServiceServer is what a server of parley.chat.v1.ChatService
 // implements. RegisterChatServiceServer puts it to work.
 //
@@ -101,14 +88,10 @@ func (c chatServiceClient) Type(ctx context.Context, req *chatv1.TypeRequest, op
 type ChatServiceServer interface {
 	// Join makes the caller a member of a room until either side ends the call.
 	//
-	// The first message has to be an Enter, all others are a Say. What members say, and who comes and goes, reaches all
+	// The first message has to be an Enter, all others are a Say or a Typing. What members say, and who comes and goes, reaches all
 	// of them in the same order, the one who said it included. A member that reads more slowly than the others talk
 	// loses the oldest of what waits for it, and is told how many messages that were; it never holds up the others.
 	Join(ctx context.Context, in rpc.Receiver[chatv1.JoinRequest], out rpc.Sender[chatv1.JoinResponse]) error
-
-	// Type tells that the caller, who is in a room by a Join over the same connection, is about to say something. The server
-	// calls ShowTyping of the other members. One who is in no room is told so with code FAILED_PRECONDITION.
-	Type(ctx context.Context, req *chatv1.TypeRequest) (*chatv1.TypeResponse, error)
 }
 
 // RegisterChatServiceServer makes impl serve parley.chat.v1.ChatService on r:
@@ -118,7 +101,6 @@ func RegisterChatServiceServer(r rpc.Registrar, impl ChatServiceServer) {
 		Name: ChatServiceName,
 		Methods: []rpc.ServiceMethod{
 			{Method: ChatServiceJoinMethod, Handler: rpc.BidiHandler(impl.Join)},
-			{Method: ChatServiceTypeMethod, Handler: rpc.UnaryHandler(impl.Type)},
 		},
 	})
 }
@@ -133,10 +115,6 @@ func (UnimplementedChatServiceServer) Join(ctx context.Context, in rpc.Receiver[
 	return rpc.Errorf(rpc.CodeUnimplemented, "parley.chat.v1.ChatService/Join is not implemented")
 }
 
-func (UnimplementedChatServiceServer) Type(ctx context.Context, req *chatv1.TypeRequest) (*chatv1.TypeResponse, error) {
-	return nil, rpc.Errorf(rpc.CodeUnimplemented, "parley.chat.v1.ChatService/Type is not implemented")
-}
-
 // MemberServiceName is the full name of the service MemberService.
 const MemberServiceName = "parley.chat.v1.MemberService"
 
@@ -145,22 +123,25 @@ var (
 	// MemberServiceShowTypingMethod describes
 	// parley.chat.v1.MemberService/ShowTyping.
 	MemberServiceShowTypingMethod = &rpc.Method{
-		Service: MemberServiceName,
-		Name:    "ShowTyping",
+		Service:     MemberServiceName,
+		Name:        "ShowTyping",
+		Idempotency: rpc.Idempotent,
 	}
 )
 
 // MemberServiceClient calls parley.chat.v1.MemberService.
 // NewMemberServiceClient makes one.
 //
-// MemberService is served by a member, if it likes. The server calls it over the connection of the member's Join.
+// MemberService is served by members who show more than lines. The server calls it over the connection that the member
+// has dialled.
 //
 // A method's ctx bounds its call, streams to their end included, but never
 // the connection: its deadline travels to the server, and canceling it
 // abandons the call. Options hold for one call. Errors carry a status:
 // rpc.CodeOf returns its code, and errors.As with an *rpc.Error all of it.
 type MemberServiceClient interface {
-	// ShowTyping tells who types at the moment.
+	// ShowTyping tells a member who else is typing. There is one such call at a time for each member of a room, and a few
+	// in a second at the most: what has changed meanwhile comes with the next one.
 	ShowTyping(ctx context.Context, req *chatv1.ShowTypingRequest, opts ...rpc.CallOption) (*chatv1.ShowTypingResponse, error)
 }
 
@@ -182,7 +163,8 @@ func (c memberServiceClient) ShowTyping(ctx context.Context, req *chatv1.ShowTyp
 // MemberServiceServer is what a server of parley.chat.v1.MemberService
 // implements. RegisterMemberServiceServer puts it to work.
 //
-// MemberService is served by a member, if it likes. The server calls it over the connection of the member's Join.
+// MemberService is served by members who show more than lines. The server calls it over the connection that the member
+// has dialled.
 //
 // Methods are called concurrently. A method's ctx ends when the caller gives
 // up, when the deadline passes, and when the connection is lost;
@@ -191,7 +173,8 @@ func (c memberServiceClient) ShowTyping(ctx context.Context, req *chatv1.ShowTyp
 // caller with its code and details; one without a code arrives as
 // rpc.CodeUnknown.
 type MemberServiceServer interface {
-	// ShowTyping tells who types at the moment.
+	// ShowTyping tells a member who else is typing. There is one such call at a time for each member of a room, and a few
+	// in a second at the most: what has changed meanwhile comes with the next one.
 	ShowTyping(ctx context.Context, req *chatv1.ShowTypingRequest) (*chatv1.ShowTypingResponse, error)
 }
 

@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file parley/chat/v1/chat.proto.
  */
 export const file_parley_chat_v1_chat: GenFile = /*@__PURE__*/
-  fileDesc("ChlwYXJsZXkvY2hhdC92MS9jaGF0LnByb3RvEg5wYXJsZXkuY2hhdC52MSJjCgtKb2luUmVxdWVzdBImCgVlbnRlchgBIAEoCzIVLnBhcmxleS5jaGF0LnYxLkVudGVySAASIgoDc2F5GAIgASgLMhMucGFybGV5LmNoYXQudjEuU2F5SABCCAoGYWN0aW9uIiMKBUVudGVyEgwKBHJvb20YASABKAkSDAoEbmFtZRgCIAEoCSITCgNTYXkSDAoEdGV4dBgBIAEoCSLFAQoMSm9pblJlc3BvbnNlEg4KBm1pc3NlZBgBIAEoBBIqCgdlbnRlcmVkGAIgASgLMhcucGFybGV5LmNoYXQudjEuRW50ZXJlZEgAEiQKBGNhbWUYAyABKAsyFC5wYXJsZXkuY2hhdC52MS5DYW1lSAASJAoEc2FpZBgEIAEoCzIULnBhcmxleS5jaGF0LnYxLlNhaWRIABIkCgRsZWZ0GAUgASgLMhQucGFybGV5LmNoYXQudjEuTGVmdEgAQgcKBWV2ZW50IhgKB0VudGVyZWQSDQoFbmFtZXMYASADKAkiFAoEQ2FtZRIMCgRuYW1lGAEgASgJIiIKBFNhaWQSDAoEbmFtZRgBIAEoCRIMCgR0ZXh0GAIgASgJIhQKBExlZnQSDAoEbmFtZRgBIAEoCSINCgtUeXBlUmVxdWVzdCIOCgxUeXBlUmVzcG9uc2UiIQoRU2hvd1R5cGluZ1JlcXVlc3QSDAoEbmFtZRgBIAEoCSIUChJTaG93VHlwaW5nUmVzcG9uc2UylwEKC0NoYXRTZXJ2aWNlEkUKBEpvaW4SGy5wYXJsZXkuY2hhdC52MS5Kb2luUmVxdWVzdBocLnBhcmxleS5jaGF0LnYxLkpvaW5SZXNwb25zZSgBMAESQQoEVHlwZRIbLnBhcmxleS5jaGF0LnYxLlR5cGVSZXF1ZXN0GhwucGFybGV5LmNoYXQudjEuVHlwZVJlc3BvbnNlMmQKDU1lbWJlclNlcnZpY2USUwoKU2hvd1R5cGluZxIhLnBhcmxleS5jaGF0LnYxLlNob3dUeXBpbmdSZXF1ZXN0GiIucGFybGV5LmNoYXQudjEuU2hvd1R5cGluZ1Jlc3BvbnNlQjhaNmdpdGh1Yi5jb20vcGFybGV5LXJwYy9wYXJsZXkvZ2VuL3BhcmxleS9jaGF0L3YxO2NoYXR2MWIGcHJvdG8z");
+  fileDesc("ChlwYXJsZXkvY2hhdC92MS9jaGF0LnByb3RvEg5wYXJsZXkuY2hhdC52MSKNAQoLSm9pblJlcXVlc3QSJgoFZW50ZXIYASABKAsyFS5wYXJsZXkuY2hhdC52MS5FbnRlckgAEiIKA3NheRgCIAEoCzITLnBhcmxleS5jaGF0LnYxLlNheUgAEigKBnR5cGluZxgDIAEoCzIWLnBhcmxleS5jaGF0LnYxLlR5cGluZ0gAQggKBmFjdGlvbiI5CgVFbnRlchIMCgRyb29tGAEgASgJEgwKBG5hbWUYAiABKAkSFAoMc2hvd3NfdHlwaW5nGAMgASgIIhMKA1NheRIMCgR0ZXh0GAEgASgJIhgKBlR5cGluZxIOCgZ0eXBpbmcYASABKAgixQEKDEpvaW5SZXNwb25zZRIOCgZtaXNzZWQYASABKAQSKgoHZW50ZXJlZBgCIAEoCzIXLnBhcmxleS5jaGF0LnYxLkVudGVyZWRIABIkCgRjYW1lGAMgASgLMhQucGFybGV5LmNoYXQudjEuQ2FtZUgAEiQKBHNhaWQYBCABKAsyFC5wYXJsZXkuY2hhdC52MS5TYWlkSAASJAoEbGVmdBgFIAEoCzIULnBhcmxleS5jaGF0LnYxLkxlZnRIAEIHCgVldmVudCImCgdFbnRlcmVkEg0KBW5hbWVzGAEgAygJEgwKBHNhaWQYAiABKAQiFAoEQ2FtZRIMCgRuYW1lGAEgASgJIjIKBFNhaWQSDAoEbmFtZRgBIAEoCRIMCgR0ZXh0GAIgASgJEg4KBm51bWJlchgDIAEoBCIUCgRMZWZ0EgwKBG5hbWUYASABKAkiMAoRU2hvd1R5cGluZ1JlcXVlc3QSDAoEcm9vbRgBIAEoCRINCgVuYW1lcxgCIAMoCSIUChJTaG93VHlwaW5nUmVzcG9uc2UyVAoLQ2hhdFNlcnZpY2USRQoESm9pbhIbLnBhcmxleS5jaGF0LnYxLkpvaW5SZXF1ZXN0GhwucGFybGV5LmNoYXQudjEuSm9pblJlc3BvbnNlKAEwATJpCg1NZW1iZXJTZXJ2aWNlElgKClNob3dUeXBpbmcSIS5wYXJsZXkuY2hhdC52MS5TaG93VHlwaW5nUmVxdWVzdBoiLnBhcmxleS5jaGF0LnYxLlNob3dUeXBpbmdSZXNwb25zZSIDkAICQjhaNmdpdGh1Yi5jb20vcGFybGV5LXJwYy9wYXJsZXkvZ2VuL3BhcmxleS9jaGF0L3YxO2NoYXR2MWIGcHJvdG8z");
 
 /**
  * JoinRequest is what a member does.
@@ -35,6 +35,12 @@ export type JoinRequest = Message<"parley.chat.v1.JoinRequest"> & {
      */
     value: Say;
     case: "say";
+  } | {
+    /**
+     * @generated from field: parley.chat.v1.Typing typing = 3;
+     */
+    value: Typing;
+    case: "typing";
   } | { case: undefined; value?: undefined };
 };
 
@@ -60,6 +66,13 @@ export type Enter = Message<"parley.chat.v1.Enter"> & {
    * @generated from field: string name = 2;
    */
   name: string;
+
+  /**
+   * Whether this member serves MemberService.
+   *
+   * @generated from field: bool shows_typing = 3;
+   */
+  showsTyping: boolean;
 };
 
 /**
@@ -87,6 +100,25 @@ export type Say = Message<"parley.chat.v1.Say"> & {
  */
 export const SaySchema: GenMessage<Say> = /*@__PURE__*/
   messageDesc(file_parley_chat_v1_chat, 2);
+
+/**
+ * Typing says that a line is being written, or no longer is. It holds for six seconds, or until the member says a line.
+ *
+ * @generated from message parley.chat.v1.Typing
+ */
+export type Typing = Message<"parley.chat.v1.Typing"> & {
+  /**
+   * @generated from field: bool typing = 1;
+   */
+  typing: boolean;
+};
+
+/**
+ * Describes the message parley.chat.v1.Typing.
+ * Use `create(TypingSchema)` to create a new message.
+ */
+export const TypingSchema: GenMessage<Typing> = /*@__PURE__*/
+  messageDesc(file_parley_chat_v1_chat, 3);
 
 /**
  * JoinResponse is what has happened in the room.
@@ -142,7 +174,7 @@ export type JoinResponse = Message<"parley.chat.v1.JoinResponse"> & {
  * Use `create(JoinResponseSchema)` to create a new message.
  */
 export const JoinResponseSchema: GenMessage<JoinResponse> = /*@__PURE__*/
-  messageDesc(file_parley_chat_v1_chat, 3);
+  messageDesc(file_parley_chat_v1_chat, 4);
 
 /**
  * Entered tells a new member who is in the room.
@@ -154,6 +186,13 @@ export type Entered = Message<"parley.chat.v1.Entered"> & {
    * @generated from field: repeated string names = 1;
    */
   names: string[];
+
+  /**
+   * How many lines were said in the room before.
+   *
+   * @generated from field: uint64 said = 2;
+   */
+  said: bigint;
 };
 
 /**
@@ -161,7 +200,7 @@ export type Entered = Message<"parley.chat.v1.Entered"> & {
  * Use `create(EnteredSchema)` to create a new message.
  */
 export const EnteredSchema: GenMessage<Entered> = /*@__PURE__*/
-  messageDesc(file_parley_chat_v1_chat, 4);
+  messageDesc(file_parley_chat_v1_chat, 5);
 
 /**
  * Came tells the others of a new member.
@@ -180,7 +219,7 @@ export type Came = Message<"parley.chat.v1.Came"> & {
  * Use `create(CameSchema)` to create a new message.
  */
 export const CameSchema: GenMessage<Came> = /*@__PURE__*/
-  messageDesc(file_parley_chat_v1_chat, 5);
+  messageDesc(file_parley_chat_v1_chat, 6);
 
 /**
  * Said is a line that a member has said.
@@ -197,6 +236,13 @@ export type Said = Message<"parley.chat.v1.Said"> & {
    * @generated from field: string text = 2;
    */
   text: string;
+
+  /**
+   * Counts the lines of the room, from 1 on. A member that gets all of them sees no number left out.
+   *
+   * @generated from field: uint64 number = 3;
+   */
+  number: bigint;
 };
 
 /**
@@ -204,7 +250,7 @@ export type Said = Message<"parley.chat.v1.Said"> & {
  * Use `create(SaidSchema)` to create a new message.
  */
 export const SaidSchema: GenMessage<Said> = /*@__PURE__*/
-  messageDesc(file_parley_chat_v1_chat, 6);
+  messageDesc(file_parley_chat_v1_chat, 7);
 
 /**
  * Left tells the others of a member that is gone.
@@ -223,48 +269,25 @@ export type Left = Message<"parley.chat.v1.Left"> & {
  * Use `create(LeftSchema)` to create a new message.
  */
 export const LeftSchema: GenMessage<Left> = /*@__PURE__*/
-  messageDesc(file_parley_chat_v1_chat, 7);
-
-/**
- * TypeRequest says that the caller types.
- *
- * @generated from message parley.chat.v1.TypeRequest
- */
-export type TypeRequest = Message<"parley.chat.v1.TypeRequest"> & {
-};
-
-/**
- * Describes the message parley.chat.v1.TypeRequest.
- * Use `create(TypeRequestSchema)` to create a new message.
- */
-export const TypeRequestSchema: GenMessage<TypeRequest> = /*@__PURE__*/
   messageDesc(file_parley_chat_v1_chat, 8);
 
 /**
- * TypeResponse says that the others are being told.
- *
- * @generated from message parley.chat.v1.TypeResponse
- */
-export type TypeResponse = Message<"parley.chat.v1.TypeResponse"> & {
-};
-
-/**
- * Describes the message parley.chat.v1.TypeResponse.
- * Use `create(TypeResponseSchema)` to create a new message.
- */
-export const TypeResponseSchema: GenMessage<TypeResponse> = /*@__PURE__*/
-  messageDesc(file_parley_chat_v1_chat, 9);
-
-/**
- * ShowTypingRequest is a member who types.
+ * ShowTypingRequest is who is typing in a room, apart from the member who is told.
  *
  * @generated from message parley.chat.v1.ShowTypingRequest
  */
 export type ShowTypingRequest = Message<"parley.chat.v1.ShowTypingRequest"> & {
   /**
-   * @generated from field: string name = 1;
+   * @generated from field: string room = 1;
    */
-  name: string;
+  room: string;
+
+  /**
+   * Ordered by name; empty when nobody is.
+   *
+   * @generated from field: repeated string names = 2;
+   */
+  names: string[];
 };
 
 /**
@@ -272,10 +295,10 @@ export type ShowTypingRequest = Message<"parley.chat.v1.ShowTypingRequest"> & {
  * Use `create(ShowTypingRequestSchema)` to create a new message.
  */
 export const ShowTypingRequestSchema: GenMessage<ShowTypingRequest> = /*@__PURE__*/
-  messageDesc(file_parley_chat_v1_chat, 10);
+  messageDesc(file_parley_chat_v1_chat, 9);
 
 /**
- * ShowTypingResponse says that it was taken note of.
+ * ShowTypingResponse says that it is shown.
  *
  * @generated from message parley.chat.v1.ShowTypingResponse
  */
@@ -287,7 +310,7 @@ export type ShowTypingResponse = Message<"parley.chat.v1.ShowTypingResponse"> & 
  * Use `create(ShowTypingResponseSchema)` to create a new message.
  */
 export const ShowTypingResponseSchema: GenMessage<ShowTypingResponse> = /*@__PURE__*/
-  messageDesc(file_parley_chat_v1_chat, 11);
+  messageDesc(file_parley_chat_v1_chat, 10);
 
 /**
  * ChatService has rooms. A room exists while somebody is in it; nothing that was said is kept.
@@ -298,7 +321,7 @@ export const ChatService: GenService<{
   /**
    * Join makes the caller a member of a room until either side ends the call.
    *
-   * The first message has to be an Enter, all others are a Say. What members say, and who comes and goes, reaches all
+   * The first message has to be an Enter, all others are a Say or a Typing. What members say, and who comes and goes, reaches all
    * of them in the same order, the one who said it included. A member that reads more slowly than the others talk
    * loses the oldest of what waits for it, and is told how many messages that were; it never holds up the others.
    *
@@ -309,28 +332,19 @@ export const ChatService: GenService<{
     input: typeof JoinRequestSchema;
     output: typeof JoinResponseSchema;
   },
-  /**
-   * Type tells that the caller, who is in a room by a Join over the same connection, is about to say something. The server
-   * calls ShowTyping of the other members. One who is in no room is told so with code FAILED_PRECONDITION.
-   *
-   * @generated from rpc parley.chat.v1.ChatService.Type
-   */
-  type: {
-    methodKind: "unary";
-    input: typeof TypeRequestSchema;
-    output: typeof TypeResponseSchema;
-  },
 }> = /*@__PURE__*/
   serviceDesc(file_parley_chat_v1_chat, 0);
 
 /**
- * MemberService is served by a member, if it likes. The server calls it over the connection of the member's Join.
+ * MemberService is served by members who show more than lines. The server calls it over the connection that the member
+ * has dialled.
  *
  * @generated from service parley.chat.v1.MemberService
  */
 export const MemberService: GenService<{
   /**
-   * ShowTyping tells who types at the moment.
+   * ShowTyping tells a member who else is typing. There is one such call at a time for each member of a room, and a few
+   * in a second at the most: what has changed meanwhile comes with the next one.
    *
    * @generated from rpc parley.chat.v1.MemberService.ShowTyping
    */

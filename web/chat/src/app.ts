@@ -1,0 +1,200 @@
+import type { MessageShape } from "@bufbuild/protobuf";
+import { Code, type ParleyError, type ServingConnection } from "@parley-rpc/client";
+import { type Entered, type JoinResponseSchema, MemberService } from "../../gen/parley/chat/v1/chat_pb.js";
+import { byId } from "./dom.js";
+import { kept } from "./kept.js";
+import { Links } from "./links.js";
+import { LogView } from "./logview.js";
+import { showLinks, showMembers, showTally, showTyping, showWords } from "./panel.js";
+import { Stay, type StayEvents } from "./stay.js";
+import { Tally } from "./tally.js";
+import { Typist } from "./typist.js";
+import { words } from "./words.js";
+
+/** The page: a door to enter by, and the room behind it. */
+export class App implements StayEvents {
+  #stay: Stay | undefined;
+  #links = new Links();
+  #tally = new Tally();
+  #members = new Set<string>();
+  #nameTaken = false;
+  #typist = new Typist((typing) => this.#stay?.typing(typing));
+  #log = new LogView({
+    again: (id) => this.#stay?.again(id),
+    drop: (id) => {
+      this.#stay?.outbox.drop(id);
+      this.changed();
+    },
+  });
+  #text = byId<HTMLInputElement>("text");
+  #name = byId<HTMLInputElement>("name");
+  #place = byId<HTMLInputElement>("place");
+
+  constructor(
+    private conn: ServingConnection,
+    breakLink: () => void,
+  ) {
+    // The server calls the page.
+    conn.serve(MemberService, {
+      showTyping: ({ room, names }) => {
+        if (this.#stay?.room === room) showTyping(names);
+        return {};
+      },
+    });
+    conn.subscribe((state) => {
+      const change = this.#links.turn(state);
+      if (change?.link.state === "lost") this.#log.note(`Link ${change.link.number} broke`, "lost");
+      else if (change?.away !== undefined) {
+        const seconds = (change.away / 1000).toFixed(1);
+        const what = this.#stay?.holds ? "the session goes on" : "a new session";
+        this.#log.note(`Link ${change.link.number}: ${what} after ${seconds} s`, "back");
+      }
+      showLinks(this.#links);
+      this.#show();
+    });
+    for (const type of ["online", "offline"]) addEventListener(type, () => this.#show());
+
+    this.#name.value = kept.get("name");
+    this.#place.value = decodeURIComponent(location.hash.slice(1)) || "lobby";
+    this.#text.value = kept.get("draft");
+    this.#name.focus();
+    byId("enter").addEventListener("submit", (e) => {
+      e.preventDefault();
+      this.#enter();
+    });
+    byId("composer").addEventListener("submit", (e) => {
+      e.preventDefault();
+      this.#say();
+    });
+    this.#text.addEventListener("input", () => {
+      kept.set("draft", this.#text.value);
+      this.#typist.wrote(this.#text.value);
+    });
+    byId("break").addEventListener("click", breakLink);
+    byId("leave").addEventListener("click", () => this.#leave());
+    byId("details").addEventListener("click", () => {
+      const open = byId("panel").classList.toggle("open");
+      byId("details").ariaExpanded = String(open);
+    });
+  }
+
+  #enter(): void {
+    const [name, room] = [this.#name.value.trim(), this.#place.value.trim()];
+    if (!name || !room) return this.#refuse("A name and a room are needed.");
+    kept.set("name", name);
+    history.replaceState(null, "", `#${encodeURIComponent(room)}`);
+    this.#stay?.leave();
+    this.#stay = new Stay(this.conn, room, name, this);
+    this.#tally = new Tally();
+    this.#nameTaken = false;
+    this.#refuse("");
+    this.#show();
+    void this.#stay.run();
+  }
+
+  #leave(refusal = ""): void {
+    const stay = this.#stay;
+    this.#typist.stop();
+    this.#stay = undefined;
+    stay?.leave();
+    // Lines that have not arrived go back to where they were written.
+    const lines = stay?.outbox.lines.map((l) => l.text) ?? [];
+    this.#write([...lines, this.#text.value].filter(Boolean).join(" "));
+    byId("chat").hidden = true;
+    byId("door").hidden = false;
+    this.#refuse(refusal);
+    this.#show();
+    this.#name.focus();
+  }
+
+  #say(): void {
+    const text = this.#text.value.trim();
+    if (!text || !this.#stay || this.#stay.outbox.full) return;
+    this.#write("");
+    this.#typist.said();
+    this.#stay.say(text);
+  }
+
+  #write(text: string): void {
+    this.#text.value = text;
+    kept.set("draft", text);
+  }
+
+  #refuse(text: string): void {
+    byId("refusal").textContent = text;
+  }
+
+  entered({ names, said }: Entered): void {
+    const first = byId("chat").hidden;
+    this.#nameTaken = false;
+    this.#links.message();
+    this.#members = new Set(names);
+    const missed = this.#tally.enter(Number(said));
+    if (first) {
+      const { room } = this.#stay as Stay;
+      this.#log.clear();
+      byId("room").textContent = `# ${room}`;
+      document.title = `${room} · Parley chat`;
+      byId("door").hidden = true;
+      byId("chat").hidden = false;
+      this.#log.note(names.length > 1 ? `You came. ${names.length} are here.` : "You came. Nobody else is here yet.");
+      this.#text.focus();
+    } else if (missed === "anew") this.#log.note("You are back. The room has begun anew: the server was restarted.", "back");
+    else this.#log.note(`You are back. ${missed || "No"} lines were said meanwhile.`, "back");
+    this.#show();
+  }
+
+  happened({ event, missed }: MessageShape<typeof JoinResponseSchema>): void {
+    this.#links.message();
+    if (missed) this.#log.note(`${missed} messages were dropped, as this page was too slow`, "lost");
+    if (event.case === "said") {
+      const { name, text, number } = event.value;
+      this.#tally.line(Number(number));
+      this.#log.said({ name, text, own: name === this.#stay?.name, link: this.#links.current });
+    } else if (event.case === "came" || event.case === "left") {
+      const { name } = event.value;
+      if (event.case === "came") this.#members.add(name);
+      else this.#members.delete(name);
+      this.#log.note(`${name} ${event.case}`);
+    }
+    this.#show();
+  }
+
+  changed(): void {
+    const lines = this.#stay?.outbox.lines ?? [];
+    this.#log.outbox(lines);
+    byId<HTMLButtonElement>("send").disabled = this.#stay?.outbox.full ?? false;
+    // While lines are on the way the browser asks before it closes the page.
+    window.onbeforeunload = lines.length ? (e) => e.preventDefault() : null;
+  }
+
+  lost(error: ParleyError): void {
+    showTyping([]);
+    this.#typist.said();
+    this.#nameTaken = error.code === Code.AlreadyExists;
+    this.#show();
+  }
+
+  refused(error: ParleyError): void {
+    this.#leave(error.rawMessage);
+  }
+
+  /** Shows how it stands, wherever somebody looks. */
+  #show(): void {
+    const { state, error } = this.conn;
+    const said = words({
+      state,
+      failed: !!error,
+      online: navigator.onLine,
+      inside: this.#stay?.inside ?? false,
+      nameTaken: this.#nameTaken,
+    });
+    showWords(said);
+    byId<HTMLButtonElement>("break").disabled = state !== "ready";
+    showLinks(this.#links);
+    showTally(this.#tally);
+    showMembers(this.#members, this.#stay?.name ?? "");
+    const atTheDoor = this.#stay && !byId("door").hidden;
+    byId("waiting").textContent = atTheDoor ? `${said.badge}. ${said.more}` : "";
+  }
+}

@@ -1,0 +1,35 @@
+/** Returns an element of the page, which has to be there. */
+export function byId<T extends HTMLElement = HTMLElement>(id: string): T {
+  const found = document.getElementById(id);
+  if (!found) throw new Error(`the page has no element ${id}`);
+  return found as T;
+}
+
+/** Makes an element. Texts are put in as texts: what somebody has typed is never read as HTML. */
+export function make<K extends keyof HTMLElementTagNameMap>(
+  tag: K,
+  className = "",
+  ...content: (Node | string)[]
+): HTMLElementTagNameMap[K] {
+  const element = document.createElement(tag);
+  if (className) element.className = className;
+  element.append(...content);
+  return element;
+}
+
+/** Makes a button. */
+export function button(text: string, className: string, press: () => void): HTMLButtonElement {
+  const made = make("button", className, text);
+  made.type = "button";
+  made.addEventListener("click", press);
+  return made;
+}
+
+/** The circle with which a member is shown, whose colour is the name's. */
+export function avatar(name: string): HTMLElement {
+  let hash = 0;
+  for (const c of name) hash = (hash * 31 + (c.codePointAt(0) as number)) >>> 0;
+  const made = make("span", `avatar hue${hash % 6}`, [...name].slice(0, 1).join("").toUpperCase());
+  made.ariaHidden = "true";
+  return made;
+}

@@ -1,0 +1,136 @@
+import type { MessageInitShape, MessageShape } from "@bufbuild/protobuf";
+import { type Call, Code, type Connection, ParleyError } from "@parley-rpc/client";
+import { ChatService, type Entered, type JoinRequestSchema, type JoinResponseSchema } from "../../gen/parley/chat/v1/chat_pb.js";
+import { Outbox } from "./outbox.js";
+
+type Response = MessageShape<typeof JoinResponseSchema>;
+
+/** What a stay tells. */
+export interface StayEvents {
+  /** The member is in the room: for the first time, or again, by another call. */
+  entered(entered: Entered): void;
+  /** Something has happened in the room. */
+  happened(response: Response): void;
+  /** The outbox is another. */
+  changed(): void;
+  /** The call is lost, and another is made. */
+  lost(error: ParleyError): void;
+  /** The stay is over: the server does not want this member. */
+  refused(error: ParleyError): void;
+}
+
+/** Between calls that fail, in milliseconds. */
+const PAUSE = 2000;
+
+/** A member's stay in a room. It outlives its calls: when one is lost with its session, another enters again. */
+export class Stay {
+  readonly outbox = new Outbox();
+  #call: Call<typeof ChatService.method.join> | undefined;
+  #inside = false;
+  #was = false;
+  #left = new AbortController();
+
+  constructor(
+    private conn: Connection,
+    readonly room: string,
+    readonly name: string,
+    private events: StayEvents,
+  ) {}
+
+  /** Whether lines go out at once. */
+  get inside(): boolean {
+    return this.#inside;
+  }
+
+  /** Whether the call is there by which the room was entered. */
+  get holds(): boolean {
+    return this.#inside && !this.#call?.over;
+  }
+
+  /** Stays until it leaves, or is refused. */
+  async run(): Promise<void> {
+    while (!this.#left.signal.aborted) {
+      const error = await this.#enter();
+      this.#inside = false;
+      this.outbox.lost();
+      if (this.#left.signal.aborted) return;
+      if (!this.#mayReturn(error)) return this.events.refused(error);
+      this.events.changed();
+      this.events.lost(error);
+      if (error.code !== Code.Unavailable) await this.#pause();
+    }
+  }
+
+  /** Says a line now, or as soon as it can. */
+  say(text: string): void {
+    this.outbox.add(text);
+    this.#flush();
+  }
+
+  /** Says a line once more that may have been lost. */
+  again(id: number): void {
+    this.outbox.again(id);
+    this.#flush();
+  }
+
+  /** Says that a line is being written, or no longer is. */
+  typing(typing: boolean): void {
+    if (this.#inside) this.#send({ action: { case: "typing", value: { typing } } });
+  }
+
+  leave(): void {
+    this.#left.abort();
+    this.#call?.cancel();
+  }
+
+  /** Makes a call, and returns why it has ended. */
+  async #enter(): Promise<ParleyError> {
+    const { room, name } = this;
+    const call = this.conn.call(ChatService.method.join, { waitForReady: true });
+    this.#call = call;
+    this.#send({ action: { case: "enter", value: { room, name, showsTyping: true } } });
+    try {
+      for (let res = await call.next(); res; res = await call.next()) this.#take(res);
+      return new ParleyError("the server has ended the call", Code.Unavailable);
+    } catch (e) {
+      return ParleyError.from(e);
+    }
+  }
+
+  #take(res: Response): void {
+    if (res.event.case === "entered") {
+      this.#inside = this.#was = true;
+      this.events.entered(res.event.value);
+      this.#flush();
+      return;
+    }
+    if (res.event.case === "said" && res.event.value.name === this.name) {
+      this.outbox.arrived();
+      this.events.changed();
+    }
+    this.events.happened(res);
+  }
+
+  #flush(): void {
+    if (this.#inside) {
+      for (const text of this.outbox.take()) this.#send({ action: { case: "say", value: { text } } });
+    }
+    this.events.changed();
+  }
+
+  #send(request: MessageInitShape<typeof JoinRequestSchema>): void {
+    void this.#call?.send(request).catch(() => {}); // next fails too
+  }
+
+  /** Whether entering again may help. The name may still be that of the call before, if the server has not missed it yet. */
+  #mayReturn({ code }: ParleyError): boolean {
+    return code === Code.Unavailable || (this.#was && (code === Code.AlreadyExists || code === Code.Internal));
+  }
+
+  #pause(): Promise<void> {
+    return new Promise((resolve) => {
+      setTimeout(resolve, PAUSE);
+      this.#left.signal.addEventListener("abort", () => resolve());
+    });
+  }
+}

@@ -1,0 +1,36 @@
+/** Which lines of the room were seen here, by the numbers that they have. */
+export class Tally {
+  #first = 0;
+  #last = 0;
+  #missing = 0;
+
+  /**
+   * The room is entered, after it has said so many lines. It returns how many of them were said since the last that was
+   * seen, or `anew` if they count from the beginning again.
+   */
+  enter(said: number): number | "anew" {
+    const before = this.#first > 0;
+    const missed = said - this.#last;
+    if (before && missed >= 0) {
+      this.#missing += missed;
+      this.#last = said;
+      return missed;
+    }
+    this.#first = said + 1;
+    this.#last = said;
+    this.#missing = 0;
+    return before ? "anew" : 0;
+  }
+
+  line(number: number): void {
+    this.#missing += number - this.#last - 1;
+    this.#last = number;
+  }
+
+  /** Says what was seen. */
+  toString(): string {
+    if (this.#last < this.#first) return "No line was said yet.";
+    const which = this.#last === this.#first ? `Line ${this.#last}` : `Lines ${this.#first} to ${this.#last}`;
+    return `${which}: ${this.#missing || "none"} missing.`;
+  }
+}
