@@ -1,36 +1,25 @@
-import { type ChildProcess, execFileSync, spawn } from "node:child_process";
-import { once } from "node:events";
 import { join } from "node:path";
-import { createInterface } from "node:readline";
 import type { Page } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { Chat } from "../chat/test/chat.js";
 import { Browser, files } from "./browser.js";
 
-const root = join(import.meta.dirname, "../..");
-
 let browser: Browser;
-let server: ChildProcess;
-let url = "";
+let chat: Chat;
 const errors: string[] = [];
 
 beforeAll(async () => {
-  execFileSync("go", ["build", "-o", ".out/chat", "./examples/chat"], { cwd: root, stdio: "inherit" });
-  server = spawn(join(root, ".out/chat"), ["server", "-addr", "127.0.0.1:0"], { stdio: ["ignore", "pipe", "inherit"] });
-  for await (const line of createInterface({ input: server.stdout as NodeJS.ReadableStream })) {
-    url = /^open +(.*)/.exec(line)?.[1] ?? "";
-    if (url) break;
-  }
+  chat = await Chat.start();
   browser = await Browser.start();
 });
 afterAll(async () => {
   await browser.stop();
-  server.kill();
-  await once(server, "exit");
+  await chat.stop();
   expect(errors).toEqual([]);
 });
 
 /** Opens the page and enters a room, by the keyboard alone. */
-async function enter(name: string, room: string): Promise<Page> {
+async function enter(name: string, room: string, url = chat.url): Promise<Page> {
   const page = await browser.open(url, errors);
   await page.keyboard.type(name);
   await page.keyboard.press("Tab");
@@ -41,7 +30,7 @@ async function enter(name: string, room: string): Promise<Page> {
 }
 
 async function say(page: Page, text: string): Promise<void> {
-  await page.getByLabel("Message").fill(text);
+  await page.getByLabel("Message", { exact: true }).fill(text);
   await page.keyboard.press("Enter");
 }
 
@@ -54,7 +43,7 @@ test("two people talk, see each other type, and lose nothing when the link is br
   await say(ada, "Do you think the engine can compose music?");
   await grace.getByText("compose music").waitFor();
 
-  await grace.getByLabel("Message").pressSequentially("Only if");
+  await grace.getByLabel("Message", { exact: true }).pressSequentially("Only if");
   await ada.getByText("Grace is typing").waitFor();
   await shot(ada, "chat-light");
   await say(grace, "Only if somebody tells it how.");
@@ -64,24 +53,27 @@ test("two people talk, see each other type, and lose nothing when the link is br
     () =>
       new Promise<string[]>((resolve) => {
         const seen: string[] = [];
-        const badge = document.getElementById("badge") as HTMLElement;
+        const badge = document.getElementById("badge-text") as HTMLElement;
         new MutationObserver(() => {
           seen.push(badge.textContent);
-          if (badge.textContent === "ready") resolve(seen);
+          if (badge.textContent === "Connected") resolve(seen);
         }).observe(badge, { childList: true });
       }),
   );
-  await grace.getByText("Break the link").click();
+  await grace.getByRole("button", { name: "Break the link" }).click();
   for (let i = 1; i <= 20; i++) await say(ada, `line ${i}`);
   for (let i = 1; i <= 5; i++) await say(grace, `and back ${i}`);
-  expect(await states).toEqual(["resuming", "ready"]);
+  await shot(grace, "chat-broken");
+  expect(await states).toEqual(["Link lost, resuming", "Connected"]);
   await ada.getByText("and back 5").waitFor();
-  await grace.getByText("line 20").waitFor();
-  const seen = (page: Page) =>
-    page.locator("#lines li:not(.note)").evaluateAll((all) => all.map((li) => li.lastChild?.textContent));
+  await grace.getByText("line 20", { exact: true }).waitFor();
+  const seen = (page: Page) => page.locator("#log .bubble p").evaluateAll((all) => all.map((p) => p.textContent));
   const lines = await seen(grace);
   expect(lines.filter((l) => l?.startsWith("line "))).toEqual(Array.from({ length: 20 }, (_, i) => `line ${i + 1}`));
   expect(await seen(ada)).toEqual(lines);
+  await grace.getByText("Lines 1 to 27: none missing.").waitFor();
+  await grace.getByText("Link 2: the session goes on after").waitFor();
+  expect(await grace.locator("#links th").allTextContents()).toEqual(["2", "1"]);
 
   await grace.emulateMedia({ colorScheme: "dark" });
   await shot(grace, "chat-dark");
@@ -96,11 +88,37 @@ test("two people talk, see each other type, and lose nothing when the link is br
   await grace.close();
 });
 
+test("what is said is never read as HTML", async () => {
+  const ada = await enter("<i>Ada</i>", "markup");
+  await say(ada, "<img src=x onerror=alert(1)>");
+  await ada.getByText("<img src=x onerror=alert(1)>").waitFor();
+  expect(await ada.locator("#chat img, #chat i").count()).toBe(0);
+  await ada.close();
+});
+
+test("a server that was restarted is told of in words, and no line is lost", async () => {
+  const own = await Chat.start();
+  const page = await enter("Ada", "words", own.url);
+  await say(page, "before");
+  await page.getByText("Line 1: none missing.").waitFor();
+  await own.stop();
+  await page.getByText("The server cannot be reached. The page keeps trying.").waitFor();
+  await say(page, "meanwhile");
+  await page.getByText("waits until you are back").waitFor();
+  await shot(page, "chat-away");
+  const again = await Chat.start(new URL(own.url).host);
+  await page.getByText("The room has begun anew").waitFor();
+  await page.getByText("Line 1: none missing.").waitFor();
+  expect(await page.locator("#log .bubble p").allTextContents()).toEqual(["before", "meanwhile"]);
+  await page.close();
+  await again.stop();
+});
+
 test("a name that is taken is refused in words", async () => {
   const ada = await enter("Ada", "one");
-  const again = await browser.open(url, errors);
+  const again = await browser.open(chat.url, errors);
   await again.getByLabel("Your name").fill("Ada");
-  await again.getByLabel("Room").fill("one");
+  await again.getByLabel("Room", { exact: true }).fill("one");
   await again.keyboard.press("Enter");
   await again.getByText('there is a "Ada" in room "one" already').waitFor();
   await ada.close();

@@ -4,7 +4,9 @@ import { fileURLToPath } from "node:url";
 /** The repository. */
 const root = fileURLToPath(new URL("../..", import.meta.url));
 
-/** Builds the Go server that the tests talk to. */
+/** Builds the Go servers that the tests talk to. */
 export default function build(): void {
-  execFileSync("go", ["build", "-o", ".out/webserver", "./tests/webserver"], { cwd: root, stdio: "inherit" });
+  for (const server of ["tests/webserver", "examples/chat"]) {
+    execFileSync("go", ["build", "-o", ".out/", `./${server}`], { cwd: root, stdio: "inherit" });
+  }
 }

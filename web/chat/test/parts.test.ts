@@ -1,0 +1,179 @@
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { Links } from "../src/links.js";
+import { MOST_LINES, Outbox } from "../src/outbox.js";
+import { Tally } from "../src/tally.js";
+import { Typist } from "../src/typist.js";
+import { type Situation, words } from "../src/words.js";
+
+describe("the outbox", () => {
+  const states = (o: Outbox) => o.lines.map((l) => `${l.text} ${l.state}`);
+
+  test("keeps each line until the room has said it", () => {
+    const out = new Outbox();
+    out.add("a");
+    out.add("b");
+    expect(out.take()).toEqual(["a", "b"]);
+    out.add("c");
+    out.arrived();
+    expect(states(out)).toEqual(["b sent", "c waiting"]);
+    expect(out.take()).toEqual(["c"]);
+    out.arrived();
+    out.arrived();
+    out.arrived(); // said by the same name elsewhere
+    expect(out.lines).toEqual([]);
+  });
+
+  test("does not send a line again by itself that may have arrived", () => {
+    const out = new Outbox();
+    out.add("a");
+    out.take();
+    out.add("b");
+    out.lost();
+    expect(states(out)).toEqual(["a unsure", "b waiting"]);
+    expect(out.take()).toEqual(["b"]);
+    out.arrived();
+    expect(states(out)).toEqual(["a unsure"]);
+    out.again(1);
+    expect(out.take()).toEqual(["a"]);
+    out.lost();
+    expect(out.drop(1)?.text).toBe("a");
+    expect(out.drop(1)).toBeUndefined();
+    out.again(1);
+    expect(out.lines).toEqual([]);
+  });
+
+  test("is full at some time", () => {
+    const out = new Outbox();
+    for (let i = 0; i < MOST_LINES; i++) {
+      expect(out.full).toBe(false);
+      out.add(`${i}`);
+    }
+    expect(out.full).toBe(true);
+  });
+});
+
+describe("the tally", () => {
+  test("says which lines were seen, and how many are missing", () => {
+    const tally = new Tally();
+    expect(tally.enter(4)).toBe(0);
+    expect(`${tally}`).toBe("No line was said yet.");
+    tally.line(5);
+    expect(`${tally}`).toBe("Line 5: none missing.");
+    tally.line(6);
+    expect(`${tally}`).toBe("Lines 5 to 6: none missing.");
+    tally.line(9);
+    expect(`${tally}`).toBe("Lines 5 to 9: 2 missing.");
+  });
+
+  test("counts what was said while nobody was there", () => {
+    const tally = new Tally();
+    tally.enter(0);
+    tally.line(1);
+    expect(tally.enter(1)).toBe(0);
+    expect(tally.enter(4)).toBe(3);
+    tally.line(5);
+    expect(`${tally}`).toBe("Lines 1 to 5: 3 missing.");
+  });
+
+  test("begins anew with the room", () => {
+    const tally = new Tally();
+    tally.enter(0);
+    tally.line(1);
+    tally.line(2);
+    expect(tally.enter(1)).toBe("anew");
+    tally.line(2);
+    expect(`${tally}`).toBe("Line 2: none missing.");
+  });
+});
+
+describe("the links", () => {
+  test("have what they brought, and tell of breaks", () => {
+    const links = new Links();
+    expect(links.turn("connecting", 0)).toBeUndefined();
+    expect(links.turn("ready", 0)).toMatchObject({ link: { number: 1, state: "open" }, away: undefined });
+    links.message();
+    links.message();
+    expect(links.turn("resuming", 1000)).toMatchObject({ link: { number: 1, messages: 2, state: "lost" } });
+    expect(links.turn("ready", 4000)).toMatchObject({ link: { number: 2, messages: 0, state: "open" }, away: 3000 });
+    links.message();
+    expect(links.shown.map((l) => l.messages)).toEqual([2, 1]);
+    expect(links.current).toBe(2);
+  });
+
+  test("of another session follow without a word of how long there was none", () => {
+    const links = new Links();
+    links.turn("ready", 0);
+    links.turn("resuming", 1000);
+    links.turn("connecting", 2000);
+    links.turn("failed", 2000);
+    expect(links.turn("ready", 3000)?.away).toBeUndefined();
+  });
+
+  test("that are long gone are added up", () => {
+    const links = new Links();
+    for (let i = 0; i < 20; i++) {
+      links.turn("ready", i);
+      links.message();
+      links.turn("resuming", i);
+    }
+    expect(links.shown.map((l) => l.number)).toEqual([16, 17, 18, 19, 20]);
+    expect(links.earlier).toEqual({ links: 15, messages: 15 });
+  });
+});
+
+describe("the typist", () => {
+  let told: boolean[];
+  let typist: Typist;
+  beforeEach(() => {
+    vi.useFakeTimers();
+    told = [];
+    typist = new Typist((typing) => told.push(typing));
+  });
+  afterEach(() => {
+    expect(vi.getTimerCount()).toBe(0);
+    vi.useRealTimers();
+  });
+
+  test("tells now and then while somebody types, and when they stop", () => {
+    for (let i = 0; i < 40; i++) {
+      typist.wrote("x");
+      vi.advanceTimersByTime(100);
+    }
+    expect(told).toEqual([true, true]);
+    vi.advanceTimersByTime(5000);
+    expect(told).toEqual([true, true, false]);
+  });
+
+  test("tells when the text is taken back, and not when it is sent", () => {
+    typist.wrote("x");
+    typist.wrote("");
+    typist.wrote("");
+    expect(told).toEqual([true, false]);
+    typist.wrote("y");
+    typist.said();
+    expect(told).toEqual([true, false, true]);
+    typist.wrote("z");
+    expect(told).toEqual([true, false, true, true]);
+    typist.stop();
+  });
+});
+
+test("the words say what is the matter", () => {
+  const well: Situation = { state: "ready", failed: false, online: true, inside: true, nameTaken: false };
+  const say = (part: Partial<Situation>) => {
+    const { tone, badge, more } = words({ ...well, ...part });
+    return `${tone}: ${badge}${more && ` - ${more}`}`;
+  };
+  expect(say({})).toBe("good: Connected");
+  expect(say({ online: false })).toBe("good: Connected"); // the browser may be wrong
+  expect(say({ inside: false })).toBe("busy: Entering");
+  expect(say({ inside: false, nameTaken: true })).toBe(
+    "busy: Coming back - The server still has your last visit. It forgets it soon.",
+  );
+  expect(say({ state: "connecting" })).toBe("busy: Connecting");
+  expect(say({ state: "connecting", failed: true })).toBe("busy: Connecting - The server is away.");
+  expect(say({ state: "resuming" })).toBe("busy: Link lost, resuming - The link broke. Another is on its way.");
+  expect(say({ state: "resuming", online: false })).toBe("bad: Offline - This device has no network.");
+  expect(say({ state: "failed" })).toBe("bad: Not connected - The server cannot be reached. The page keeps trying.");
+  expect(say({ state: "idle" })).toBe("bad: Not connected");
+});

@@ -1,0 +1,159 @@
+import { Code, createConnection, type ParleyError, type ServingConnection } from "@parley-rpc/client";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { WebSocket } from "ws";
+import { MemberService } from "../../gen/parley/chat/v1/chat_pb.js";
+import { Tunnel } from "../../testing/tunnel.js";
+import { until } from "../../testing/until.js";
+import { Stay } from "../src/stay.js";
+import { Chat } from "./chat.js";
+
+/** A member, and what is told to its page. */
+class Member {
+  readonly conn: ServingConnection;
+  readonly stay: Stay;
+  readonly heard: string[] = [];
+  readonly lost: ParleyError[] = [];
+  refused: ParleyError | undefined;
+  typing: string[] = [];
+  ended: Promise<void>;
+
+  constructor(url: string, name: string) {
+    this.conn = createConnection(url, { WebSocket, jitter: () => 20 });
+    this.conn.serve(MemberService, {
+      showTyping: ({ names }) => {
+        this.typing = names;
+        return {};
+      },
+    });
+    this.stay = new Stay(this.conn, "lobby", name, {
+      entered: ({ names, said }) => this.heard.push(`entered: ${names}, ${said} said`),
+      happened: ({ event }) => {
+        if (event.case === "said") this.heard.push(`${event.value.number} ${event.value.name}: ${event.value.text}`);
+        else if (event.case === "came" || event.case === "left") this.heard.push(`${event.value.name} ${event.case}`);
+      },
+      changed: () => {},
+      lost: (error) => this.lost.push(error),
+      refused: (error) => {
+        this.refused = error;
+      },
+    });
+    this.ended = this.stay.run();
+  }
+
+  hears(text: string): Promise<void> {
+    return until(`hear ${text}`, () => this.heard.includes(text));
+  }
+
+  get unsaid(): string[] {
+    return this.stay.outbox.lines.map((l) => `${l.text} ${l.state}`);
+  }
+}
+
+let chat: Chat;
+let tunnel: Tunnel;
+let members: Member[];
+beforeEach(async () => {
+  chat = await Chat.start();
+  tunnel = await Tunnel.start(Number(chat.addr.split(":")[1]));
+  members = [];
+});
+afterEach(async () => {
+  for (const m of members) {
+    m.stay.leave();
+    await m.ended;
+    await m.conn.close();
+  }
+  await tunnel.stop();
+  await chat.stop();
+});
+
+/** Has somebody enter, through the tunnel or not. */
+function enter(name: string, url = `ws://${chat.addr}/rpc`): Member {
+  const member = new Member(url, name);
+  members.push(member);
+  return member;
+}
+
+test("lines that are typed while the link is broken are said once, in order, and none is missed", async () => {
+  const ada = enter("ada", tunnel.url());
+  await ada.hears("entered: ada, 0 said");
+  const bob = enter("bob");
+  await ada.hears("bob came");
+  tunnel.shut = true;
+  tunnel.cut();
+  await until("the link is missed", () => ada.conn.state === "resuming");
+  for (let i = 1; i <= 3; i++) {
+    ada.stay.say(`away ${i}`);
+    bob.stay.say(`meanwhile ${i}`);
+  }
+  await bob.hears("3 bob: meanwhile 3");
+  expect(ada.unsaid).toEqual(["away 1 sent", "away 2 sent", "away 3 sent"]);
+  tunnel.shut = false;
+  await ada.hears("6 ada: away 3");
+  await bob.hears("6 ada: away 3");
+  expect(ada.heard.slice(2)).toEqual(bob.heard.slice(1));
+  expect(ada.unsaid).toEqual([]);
+  expect(ada.lost).toEqual([]);
+  expect(ada.stay.holds).toBe(true);
+});
+
+test("a server that is restarted is entered again: what waited is said, and what was sent is not said twice", async () => {
+  const { addr } = chat;
+  const ada = enter("ada", tunnel.url());
+  await ada.hears("entered: ada, 0 said");
+  ada.stay.say("before");
+  await ada.hears("1 ada: before");
+  tunnel.shut = true;
+  tunnel.cut();
+  ada.stay.say("in limbo");
+  await chat.stop("SIGKILL");
+  chat = await Chat.start(addr);
+  ada.heard.length = 0;
+  tunnel.shut = false;
+  await ada.hears("entered: ada, 0 said");
+  expect(ada.lost.map((e) => e.code)).toEqual([Code.Unavailable]);
+  expect(ada.unsaid).toEqual(["in limbo unsure"]);
+
+  await chat.stop();
+  await until("the call is lost", () => ada.lost.length === 2);
+  ada.stay.say("without a server");
+  expect(ada.unsaid).toEqual(["in limbo unsure", "without a server waiting"]);
+  chat = await Chat.start(addr);
+  await ada.hears("1 ada: without a server");
+  ada.stay.again(2);
+  await ada.hears("2 ada: in limbo");
+  expect(ada.unsaid).toEqual([]);
+});
+
+test("a name that is taken is refused", async () => {
+  const first = enter("ada");
+  await first.hears("entered: ada, 0 said");
+  const second = enter("ada");
+  await second.ended;
+  expect(second.refused?.code).toBe(Code.AlreadyExists);
+  expect(first.heard.length).toBe(1);
+});
+
+test("the server calls the page with who is typing", async () => {
+  const ada = enter("ada");
+  await ada.hears("entered: ada, 0 said");
+  const bob = enter("bob");
+  await ada.hears("bob came");
+  bob.stay.typing(true);
+  await until("ada sees it", () => ada.typing.join() === "bob");
+  bob.stay.say("hello");
+  await until("ada sees the end", () => ada.typing.length === 0);
+  expect(bob.typing).toEqual([]);
+});
+
+test("who leaves has left, and comes back under the same name", async () => {
+  const ada = enter("ada");
+  await ada.hears("entered: ada, 0 said");
+  const bob = enter("bob");
+  await bob.hears("entered: ada,bob, 0 said");
+  bob.stay.leave();
+  await bob.ended;
+  await ada.hears("bob left");
+  const again = enter("bob");
+  await again.hears("entered: ada,bob, 0 said");
+});
