@@ -9,6 +9,7 @@ SECONDS     ?= 120
 CONNS       ?= 5000
 HOLD        ?= 1m
 COUNT       ?= 6
+ADDR        ?= localhost:8080
 MIN_COVERAGE = 85
 
 # Pinned tools. The first use builds them, which takes minutes; later uses come from Go's build cache.
@@ -46,8 +47,8 @@ demo: plugins ## generate stubs from an example's .proto and watch them make eve
 	@diff -r .out/demo/gen gen || { echo 'gen/, which the demo is compiled with, is out of date: make generate'; exit 1; }
 	go run ./examples/demo
 
-chat: ## serve the chat, for browsers and terminals, and print its address
-	go run ./examples/chat server
+chat: ## serve the chat, for browsers and terminals, on ADDR (localhost:8080), and print its address
+	go run ./examples/chat server -addr $(ADDR)
 
 test: $(NPM) ## run all tests with the race detector, and measure what they cover
 	@mkdir -p .out

@@ -55,6 +55,14 @@ func TestShownCommands(t *testing.T) {
 		"npm run build": npmScript("build"),
 		"npm install @bufbuild/protobuf ../parley/web/client": npmPackage("client", "@parley-rpc/client"),
 		"npm install --save-dev @bufbuild/protoc-gen-es":      func(*testing.T) {},
+		"make chat": func(t *testing.T) { // what it runs is tested by package chat
+			_, recipe, ok := strings.Cut(read(t, "Makefile"), "\nchat:")
+			recipe, _, _ = strings.Cut(recipe, "\n\n")
+			if !ok || !strings.HasSuffix(recipe, "\n\tgo run ./examples/chat server -addr $(ADDR)") {
+				t.Errorf("the target chat is now %q", recipe)
+			}
+		},
+		"go run ./examples/chat join -name ada": func(*testing.T) {}, // TestMembersOfARoomTalkOverTheirTerminals
 		"make demo": func(t *testing.T) { // what it runs is tested by package demo
 			_, recipe, ok := strings.Cut(read(t, "Makefile"), "\ndemo:")
 			recipe, _, _ = strings.Cut(recipe, "\n\n")
