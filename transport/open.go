@@ -13,51 +13,58 @@ func (s *Session) Open(ctx context.Context, header []byte) (*Stream, error) {
 	if err := s.admit("header", len(header), func() error { return s.waitGreeted(ctx) }); err != nil {
 		return nil, err
 	}
-	if err := s.takeSlot(ctx); err != nil {
-		return nil, err
-	}
-	st, w, err := s.openStream(nil, header)
-	if w != nil {
-		if err = s.await(ctx, w.ready); err == nil {
-			st, _, err = s.openStream(w, header)
-		} else {
-			s.out.giveUp(w)
-		}
-	}
+	st, err := s.open(ctx, header)
 	if err != nil {
-		s.freeSlot()
 		return nil, s.failure(err)
 	}
 	s.kept()
 	return st, nil
 }
 
-// takeSlot waits until the peer accepts one more stream at once.
-func (s *Session) takeSlot(ctx context.Context) error {
+// open opens a stream as soon as there is a slot, and room for its frame.
+func (s *Session) open(ctx context.Context, header []byte) (*Stream, error) {
 	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.takeSlot(ctx); err != nil {
+		return nil, err
+	}
+	st, err := s.openStream(ctx, header)
+	if err != nil {
+		s.opened--
+		s.grantSlots()
+	}
+	return st, err
+}
+
+// takeSlot waits until the peer accepts one more stream at once. mu is held, but not
+// while it waits.
+func (s *Session) takeSlot(ctx context.Context) error {
 	if err := s.mayOpen(); err != nil {
-		s.mu.Unlock()
 		return err
 	}
 	if s.opening.empty() && s.slotFree() {
 		s.opened++
-		s.mu.Unlock()
 		return nil
 	}
 	w := s.opening.add(1)
-	s.mu.Unlock()
-	err := s.await(ctx, w.ready)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	granted := s.opening.leave(w)
-	if err == nil {
-		err = s.mayOpen()
-	}
-	if err != nil && granted {
+	err := s.waitOpen(ctx, w)
+	if granted := s.opening.leave(w); err != nil && granted {
 		s.opened--
 		s.grantSlots()
 	}
 	return err
+}
+
+// waitOpen waits for what a stream needs to be opened. mu is held, but not while it
+// waits: the session may have ended then, which is the error.
+func (s *Session) waitOpen(ctx context.Context, w *waiter) error {
+	s.mu.Unlock()
+	err := awaitOr(ctx, w.ready)
+	s.mu.Lock()
+	if err != nil {
+		return err
+	}
+	return s.mayOpen()
 }
 
 // mayOpen returns why this end opens no more streams; mu is held.
@@ -82,43 +89,24 @@ func (s *Session) grantSlots() {
 	})
 }
 
-// freeSlot gives a slot back that is not used any more.
-func (s *Session) freeSlot() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.opened--
-	s.grantSlots()
-}
-
-// openStream opens a stream in a slot that was taken, in room that was granted if
-// w is not nil. A waiter that it returns has to be waited for.
-func (s *Session) openStream(w *waiter, header []byte) (*Stream, *waiter, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if err := s.mayOpen(); err != nil {
-		if w != nil {
-			s.out.giveUp(w)
-		}
-		return nil, nil, err
-	}
-	h := frame.Header{Type: frame.TypeOpen, Stream: s.nextID}
-	var pos uint64
-	var err error
+// openStream opens a stream in a slot that was taken, when there is room for its frame.
+// mu is held, but not while it waits.
+func (s *Session) openStream(ctx context.Context, header []byte) (*Stream, error) {
+	pos, w, err := s.out.put(frame.Header{Type: frame.TypeOpen, Stream: s.nextID}, header)
 	if w != nil {
-		pos, err = s.out.putGranted(w, h, header)
-	} else {
-		pos, w, err = s.out.put(h, header)
-		if w != nil {
-			return nil, w, nil
+		if err := s.waitOpen(ctx, w); err != nil {
+			s.out.giveUp(w)
+			return nil, err
 		}
+		pos, err = s.out.putGranted(w, frame.Header{Type: frame.TypeOpen, Stream: s.nextID}, header)
 	}
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	st := s.enter(s.spares.takeOwn(), s.nextID)
 	st.opened, st.send.pos = pos, pos
 	s.nextID += 2
-	return st, nil, nil
+	return st, nil
 }
 
 // await waits for ready, unless the session or ctx ends before.

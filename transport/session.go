@@ -287,6 +287,7 @@ func (s *Session) end(err *CloseError) bool {
 	if s.ackTimer != nil {
 		s.ackTimer.Stop()
 	}
+	s.opening.dismiss()
 	streams := make([]*Stream, 0, len(s.streams))
 	for _, st := range s.streams {
 		streams = append(streams, st)
