@@ -5,7 +5,7 @@ import { type Codec, decode } from "./codec.js";
 import type { Connection } from "./connection.js";
 import { ParleyError } from "./error.js";
 import type { Field } from "./fields.js";
-import { fromHeaders, pairsToHeaders, ruleCode, toHeaders } from "./metadata.js";
+import { fromHeaders, type Pair, pairsToHeaders, ruleCode, toHeaders } from "./metadata.js";
 import { methodPath } from "./method.js";
 import { create } from "./protobuf.js";
 import { CANCEL, type Stream } from "./stream.js";
@@ -36,8 +36,6 @@ const LONGEST = 2 ** 31 - 1;
 
 /** A call, message by message. */
 export class Call<M extends DescMethod> {
-  /** The server's trailers, when the call is over. */
-  trailer = new Headers();
   /** Settled when the call has its status. It never fails. */
   readonly done: Promise<void>;
   #resolveDone!: () => void;
@@ -54,9 +52,11 @@ export class Call<M extends DescMethod> {
   #keptSize = 0;
   #ended = false;
 
-  #header: Promise<Headers>;
-  #resolveHeader!: (headers: Headers) => void;
+  // Headers are made of pairs only where somebody looks at them.
+  #header: Promise<readonly Pair[]>;
+  #resolveHeader!: (pairs: readonly Pair[]) => void;
   #rejectHeader!: (error: ParleyError) => void;
+  #trailer: readonly Pair[] = [];
 
   constructor(
     private conn: Connection,
@@ -74,7 +74,7 @@ export class Call<M extends DescMethod> {
     this.#codec = options.codec ?? conn.codec;
     const { signal, timeoutMs } = options;
     try {
-      this.#metadata = fromHeaders(toHeaders(options.headers));
+      if (options.headers) this.#metadata = fromHeaders(toHeaders(options.headers));
     } catch (e) {
       this.#finish(ParleyError.from(e));
     }
@@ -97,7 +97,12 @@ export class Call<M extends DescMethod> {
 
   /** Waits for the server's headers. It fails if the call does before. */
   header(): Promise<Headers> {
-    return this.#header;
+    return this.#header.then(pairsToHeaders);
+  }
+
+  /** The server's trailers, when the call is over. */
+  get trailer(): Headers {
+    return pairsToHeaders(this.#trailer);
   }
 
   /**
@@ -193,16 +198,15 @@ export class Call<M extends DescMethod> {
     const { encoding, pairs } = parseHeader(block ?? new Uint8Array());
     if (encoding) throw new ParleyError(`the answer is compressed with ${encoding}, which was not agreed on`, Code.Internal);
     this.#kept = undefined;
-    const header = pairsToHeaders(pairs);
-    this.#resolveHeader(header);
-    this.options.onHeader?.(header);
+    this.#resolveHeader(pairs);
+    this.options.onHeader?.(pairsToHeaders(pairs));
   }
 
   #takeEnd(block: Uint8Array, stream: Stream, path: string): void {
     if (this.#over) return;
     const end = parseEnd(block);
     if (end.alias) stream.session.aliases.set(path, end.alias);
-    this.trailer = pairsToHeaders(end.pairs);
+    this.#trailer = end.pairs;
     const error = endError(end);
     if (error) error.trailer = this.trailer;
     try {
