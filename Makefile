@@ -48,7 +48,9 @@ demo: plugins ## generate stubs from an example's .proto and watch them make eve
 	go run ./examples/demo
 
 chat: ## serve the chat, for browsers and terminals, on ADDR (localhost:8080), and print its address
-	go run ./examples/chat server -addr $(ADDR)
+	@mkdir -p bin
+	go build -o bin/chat ./examples/chat
+	@exec bin/chat server -addr $(ADDR)
 
 test: $(NPM) ## run all tests with the race detector, and measure what they cover
 	@mkdir -p .out

@@ -78,7 +78,7 @@ func first(in rpc.Receiver[chatv1.JoinRequest]) (*chatv1.Enter, error) {
 		return nil, rpc.Errorf(rpc.CodeInvalidArgument, "the first message has to be an Enter")
 	}
 	for _, name := range []string{enter.Name, enter.Room} {
-		if name == "" || len(name) > maxName || printable(name) != name {
+		if name == "" || len(name) > maxName || printable(name, "") != name {
 			return nil, rpc.Errorf(rpc.CodeInvalidArgument, "%.100q is no name: want 1 to %d printable bytes", name, maxName)
 		}
 	}
@@ -97,7 +97,7 @@ func (s *Service) listen(m *member, in rpc.Receiver[chatv1.JoinRequest]) error {
 			if len(text) > maxText {
 				return rpc.Errorf(rpc.CodeInvalidArgument, "a line of %d bytes is too long, at most %d are passed on", len(text), maxText)
 			}
-			s.rooms.say(m, printable(text))
+			s.rooms.say(m, printable(text, joiners))
 		case *chatv1.JoinRequest_Typing:
 			if action.Typing.GetTyping() {
 				s.rooms.types(m)
@@ -111,10 +111,14 @@ func (s *Service) listen(m *member, in rpc.Receiver[chatv1.JoinRequest]) error {
 	return nil
 }
 
-// printable leaves out what would command the terminals of the other members.
-func printable(s string) string {
+// joiners are what some scripts, and emoji, are put together with.
+const joiners = "\u200c\u200d"
+
+// printable leaves out what would command the terminals of the other members,
+// apart from what is let through.
+func printable(s, through string) string {
 	return strings.Map(func(r rune) rune {
-		if unicode.IsPrint(r) {
+		if unicode.IsPrint(r) || strings.ContainsRune(through, r) {
 			return r
 		}
 		return -1

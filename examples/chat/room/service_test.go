@@ -215,6 +215,7 @@ func TestMembersWhoBreakTheRulesAreRefused(t *testing.T) {
 		{"no name", []*chatv1.JoinRequest{enter("lobby", "")}, rpc.CodeInvalidArgument},
 		{"long room", []*chatv1.JoinRequest{enter(strings.Repeat("x", 65), "bob")}, rpc.CodeInvalidArgument},
 		{"name that moves the cursor", []*chatv1.JoinRequest{enter("lobby", "bob\x1b[A")}, rpc.CodeInvalidArgument},
+		{"name that looks like another", []*chatv1.JoinRequest{enter("lobby", "bo\u200db")}, rpc.CodeInvalidArgument},
 		{"taken name", []*chatv1.JoinRequest{enter("lobby", "ada")}, rpc.CodeAlreadyExists},
 		{"Enter twice", []*chatv1.JoinRequest{enter("lobby", "bob"), enter("red", "bob")}, rpc.CodeInvalidArgument},
 		{"long line", []*chatv1.JoinRequest{enter("lobby", "bob"), say(strings.Repeat("x", 4097))}, rpc.CodeInvalidArgument},
@@ -253,8 +254,8 @@ func TestFullRoomsLetNobodyIn(t *testing.T) {
 
 func TestLinesCannotCommandTerminals(t *testing.T) {
 	ada := join(t, start(t, NewService()), "lobby", "ada")
-	send(t, ada, say("a\x1b[2Jb\nc\u202ed"))
-	if ev := recv(t, ada); ev.GetSaid().GetText() != "a[2Jbcd" {
+	send(t, ada, say("a\x1b[2Jb\nc\u202ed\u200de"))
+	if ev := recv(t, ada); ev.GetSaid().GetText() != "a[2Jbcd\u200de" { // a joiner is part of the text
 		t.Errorf("got %q", ev.GetSaid().GetText())
 	}
 }

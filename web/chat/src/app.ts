@@ -11,6 +11,15 @@ import { Tally } from "./tally.js";
 import { Typist } from "./typist.js";
 import { words } from "./words.js";
 
+/** The room that an address names behind its #. */
+function roomOf(hash: string): string {
+  try {
+    return decodeURIComponent(hash.slice(1));
+  } catch {
+    return ""; // a % that stands for nothing
+  }
+}
+
 /** The page: a door to enter by, and the room behind it. */
 export class App implements StayEvents {
   #stay: Stay | undefined;
@@ -55,7 +64,7 @@ export class App implements StayEvents {
     for (const type of ["online", "offline"]) addEventListener(type, () => this.#show());
 
     this.#name.value = kept.get("name");
-    this.#place.value = decodeURIComponent(location.hash.slice(1)) || "lobby";
+    this.#place.value = roomOf(location.hash) || "lobby";
     this.#text.value = kept.get("draft");
     this.#name.focus();
     byId("enter").addEventListener("submit", (e) => {
@@ -70,7 +79,9 @@ export class App implements StayEvents {
       kept.set("draft", this.#text.value);
       this.#typist.wrote(this.#text.value);
     });
-    byId("break").addEventListener("click", breakLink);
+    byId("break").addEventListener("click", () => {
+      if (conn.state === "ready") breakLink();
+    });
     byId("leave").addEventListener("click", () => this.#leave());
     byId("details").addEventListener("click", () => {
       const open = byId("panel").classList.toggle("open");
@@ -129,6 +140,7 @@ export class App implements StayEvents {
     this.#nameTaken = false;
     this.#links.message();
     this.#members = new Set(names);
+    this.#showMembers();
     const missed = this.#tally.enter(Number(said));
     if (first) {
       const { room } = this.#stay as Stay;
@@ -155,6 +167,7 @@ export class App implements StayEvents {
       const { name } = event.value;
       if (event.case === "came") this.#members.add(name);
       else this.#members.delete(name);
+      this.#showMembers();
       this.#log.note(`${name} ${event.case}`);
     }
     this.#show();
@@ -163,7 +176,7 @@ export class App implements StayEvents {
   changed(): void {
     const lines = this.#stay?.outbox.lines ?? [];
     this.#log.outbox(lines);
-    byId<HTMLButtonElement>("send").disabled = this.#stay?.outbox.full ?? false;
+    byId("send").ariaDisabled = String(this.#stay?.outbox.full ?? false);
     // While lines are on the way the browser asks before it closes the page.
     window.onbeforeunload = lines.length ? (e) => e.preventDefault() : null;
   }
@@ -179,6 +192,10 @@ export class App implements StayEvents {
     this.#leave(error.rawMessage);
   }
 
+  #showMembers(): void {
+    showMembers(this.#members, this.#stay?.name ?? "");
+  }
+
   /** Shows how it stands, wherever somebody looks. */
   #show(): void {
     const { state, error } = this.conn;
@@ -190,10 +207,9 @@ export class App implements StayEvents {
       nameTaken: this.#nameTaken,
     });
     showWords(said);
-    byId<HTMLButtonElement>("break").disabled = state !== "ready";
+    byId("break").ariaDisabled = String(state !== "ready"); // a button that is disabled would lose the focus
     showLinks(this.#links);
     showTally(this.#tally);
-    showMembers(this.#members, this.#stay?.name ?? "");
     const atTheDoor = this.#stay && !byId("door").hidden;
     byId("waiting").textContent = atTheDoor ? `${said.badge}. ${said.more}` : "";
   }
