@@ -137,7 +137,7 @@ check-generated: plugins $(NPM)
 		(cd $$d && $(TOOL) buf generate --output $(CURDIR)/.out/check/$$d); \
 		diff -r .out/check/$$d/gen $$d/gen || { echo "$$d/gen/ is out of date: make generate"; exit 1; }; done
 	cd web && CHAT_OUT=$(CURDIR)/.out/check/chat npm run --silent chat
-	@diff -r .out/check/chat examples/chat/page/built || { echo 'examples/chat/page/built/ is out of date: make generate'; exit 1; }
+	@diff -rq .out/check/chat examples/chat/page/built || { echo 'examples/chat/page/built/ is out of date: make generate'; exit 1; }
 	@test -z "$$(git ls-files --others --exclude-standard gen examples/chat/page $(STUBS:%=%/gen))" || { echo 'gen/ has files that are not in git'; exit 1; }
 
 # The linter, the types, and the packages as others get them.
