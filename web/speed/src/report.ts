@@ -76,7 +76,7 @@ ${head("", ...ours.map((l) => l.name))}`;
 function refused(r: Results): string {
   let text = `## What cannot be done over fetch
 
-A browser sends a request only when it has all of its body. Client and bidirectional streams have no figures there; what the
+With fetch a request is sent when all of its body is there. Client and bidirectional streams have no figures there; what the
 libraries say when they are asked:
 
 ${words("", "")}`;

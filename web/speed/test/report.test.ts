@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { report } from "../src/report.js";
 import type { Figure, Results } from "../src/results.js";
@@ -24,6 +25,11 @@ const results: Results = {
   refusals: { "connect-web": "it cannot" },
   copied: { "upload-64k": { parley: 3.04 } },
 };
+
+test("the page of the documents is that of its raw figures", () => {
+  const docs = (path: string) => readFileSync(new URL(`../../../docs/${path}`, import.meta.url), "utf8");
+  expect(docs("benchmarks-browser.md")).toBe(report(JSON.parse(docs("benchmarks/browser.json"))));
+});
 
 test("a ratio is the median of those within the rounds", () => {
   const page = report(results);
