@@ -1,4 +1,4 @@
-import { fromUTF8, putVarint, Reader, RuleError } from "./varint.js";
+import { concat, fromUTF8, putVarint, Reader, RuleError } from "./varint.js";
 
 // Frame types (PROTOCOL.md, section 4.2).
 export const HELLO = 1;
@@ -55,15 +55,16 @@ export function readFrame(r: Reader, maxFrame: number): Frame | undefined {
   return known ? { type, flags, id, payload } : undefined;
 }
 
-export function encodeFrame(head: number, id: number, payload: Uint8Array): Uint8Array<ArrayBuffer> {
+/** What a frame has before its payload. */
+export function encodeStart(head: number, id: number, length: number): number[] {
   const start = [head];
   putVarint(start, id);
-  putVarint(start, payload.length);
-  const frame = new Uint8Array(start.length + payload.length);
-  frame.set(start);
-  frame.set(payload, start.length);
-  return frame;
+  putVarint(start, length);
+  return start;
 }
+
+export const encodeFrame = (head: number, id: number, payload: Uint8Array): Uint8Array<ArrayBuffer> =>
+  concat([encodeStart(head, id, payload.length), payload]);
 
 /** The payload that is exactly one varint. */
 export function encodeNumber(value: number): Uint8Array {

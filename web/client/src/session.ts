@@ -396,36 +396,35 @@ export class Session {
       if (link.bufferedAmount > HIGH_WATER) return this.#wait(link.bufferedAmount);
       this.#progress = Date.now();
       this.#buffered = 0;
-      const parts: Uint8Array<ArrayBuffer>[] = [];
+      const parts: ArrayLike<number>[] = [];
+      const kept: [from: number, to: number][] = [];
       let size = 0;
       const emit = (head: number, id: number, payload: Uint8Array) => {
-        const frame = f.encodeFrame(head, id, payload);
-        parts.push(frame);
-        size += frame.length;
-        if (f.isSequenced(head & 0x0f) && (this.#token || !this.greeted)) this.#replay.push(frame);
+        const start = f.encodeStart(head, id, payload.length);
+        const from = size;
+        parts.push(start, payload);
+        size += start.length + payload.length;
+        if (f.isSequenced(head & 0x0f) && (this.#token || !this.greeted)) kept.push([from, size]);
       };
+      const full = () => size >= BATCH || this.#replay.bytes + size >= this.settings.replayLimit;
       this.#emitControl(emit);
-      for (const s of this.#pending) {
-        if (size >= BATCH || this.#full || !this.#emitOpen(s, emit)) break;
-      }
+      for (const s of this.#pending) if (full() || !this.#emitOpen(s, emit)) break;
       for (const s of this.#ready) {
-        if (size >= BATCH || this.#full) break;
+        if (full()) break;
         this.#ready.delete(s);
         if (s.emit(emit)) this.#ready.add(s);
-      }
-      if (this.#replay.bytes > 2 * this.settings.replayLimit || this.#resets.length > MOST_RESETS) {
-        return this.close(4008, new ParleyError("the other end does not keep up", Code.ResourceExhausted));
       }
       const { replayLimit } = this.peer;
       if (this.#token && (size ? this.#received.owed : this.#received.due(replayLimit, this.#progress))) parts.push(this.#ack());
       if (!parts.length) return;
-      link.send(parts.length === 1 ? (parts[0] as Uint8Array<ArrayBuffer>) : concat(parts));
+      const message = concat(parts);
+      // Frames are kept where they are, so that what is sent is copied once.
+      for (const [from, to] of kept) this.#replay.push(message.subarray(from, to));
+      if (this.#replay.bytes > 2 * this.settings.replayLimit || this.#resets.length > MOST_RESETS) {
+        return this.close(4008, new ParleyError("the other end does not keep up", Code.ResourceExhausted));
+      }
+      link.send(message);
     }
-  }
-
-  /** Whether nothing more may be sent that has to be kept. */
-  get #full(): boolean {
-    return this.#replay.bytes >= this.settings.replayLimit;
   }
 
   #emitControl(emit: (head: number, id: number, payload: Uint8Array) => void): void {
