@@ -152,13 +152,13 @@ export class App implements StayEvents {
       this.#log.note(names.length > 1 ? `You came. ${names.length} are here.` : "You came. Nobody else is here yet.");
       this.#text.focus();
     } else if (missed === "anew") this.#log.note("You are back. The room has begun anew: the server was restarted.", "back");
-    else this.#log.note(`You are back. ${missed || "No"} lines were said meanwhile.`, "back");
+    else this.#log.note(`You are back. Lines that were said meanwhile: ${missed || "none"}.`, "back");
     this.#show();
   }
 
   happened({ event, missed }: MessageShape<typeof JoinResponseSchema>): void {
     this.#links.message();
-    if (missed) this.#log.note(`${missed} messages were dropped, as this page was too slow`, "lost");
+    if (missed) this.#log.note(`Dropped, as this page was too slow: ${missed}`, "lost");
     if (event.case === "said") {
       const { name, text, number } = event.value;
       this.#tally.line(Number(number));
