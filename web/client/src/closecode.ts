@@ -27,8 +27,10 @@ const known: Record<number, readonly [Code, Comeback?]> = {
 export const LOST = 1006;
 
 /** Reads 4100+m, which is what scripts can send, as 1000+m, and a close without a code as a lost link. */
-export const plainCode = (code: number): number =>
-  code === 1005 ? LOST : code > 4100 && code < 4116 ? code - 3100 : code === 4000 ? 1000 : code;
+export function plainCode(code: number): number {
+  const plain = code > 4100 && code < 4116 ? code - 3100 : code === 4000 ? 1000 : code;
+  return plain === 1005 ? LOST : plain;
+}
 
 export function ending(code: number): Ending {
   if (code > 4000 && code <= 4016) {
