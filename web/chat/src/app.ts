@@ -58,7 +58,6 @@ export class App implements StayEvents {
         const what = this.#stay?.holds ? "the session goes on" : "a new session";
         this.#log.note(`Link ${change.link.number}: ${what} after ${seconds} s`, "back");
       }
-      showLinks(this.#links);
       this.#show();
     });
     for (const type of ["online", "offline"]) addEventListener(type, () => this.#show());
@@ -145,6 +144,7 @@ export class App implements StayEvents {
     if (first) {
       const { room } = this.#stay as Stay;
       this.#log.clear();
+      showTyping([]);
       byId("room").textContent = `# ${room}`;
       document.title = `${room} · Parley chat`;
       byId("door").hidden = true;

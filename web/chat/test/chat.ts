@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 
 /** The chat's program, as the suites of vitest build it. */
-export const program = join(import.meta.dirname, "../../../.out/chat");
+const program = join(import.meta.dirname, "../../../.out/chat");
 
 /** A server of the chat, as a process of its own. */
 export class Chat {
