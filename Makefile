@@ -34,7 +34,7 @@ PROTOS = $(sort $(patsubst proto/%, %, $(shell find proto -name '*.proto')))
 .PHONY: check-generated check-tidy check-format check-proto check-text check-web chromium
 
 help: ## print this list
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 parley: ## build the command parley into bin/
 	@mkdir -p bin
@@ -105,7 +105,7 @@ bench: ## measure parley beside its peers, at most 15 minutes; writes docs/bench
 	@mkdir -p .out
 	cd bench && go build -o $(CURDIR)/.out/bench . && $(CURDIR)/.out/bench -limit 15m -out $(CURDIR)/docs
 
-bench-browser: $(NPM) chromium ## measure parley beside connect-web in Chromium, which is installed from Debian if it is missing, at most 5 minutes
+bench-browser: $(NPM) chromium ## measure parley in Chromium beside connect-web, at most 5 minutes; writes docs/benchmarks-browser.md
 	cd web && npm run --silent speed -- --out $(CURDIR)/docs
 
 bench-quick: ## print the ratio to grpc-go of a few workloads, in at most 50 s
