@@ -25,13 +25,18 @@ func (b *inbox) put(flags frame.Flags, piece []byte) {
 	c.buf = append(c.buf, piece...)
 }
 
+// next tells of the first piece. There is one.
+func (b *inbox) next() (flags frame.Flags, size int) {
+	c := b.queue.front()
+	rec := c.buf[c.taken:]
+	return frame.Flags(rec[0]), int(binary.LittleEndian.Uint32(rec[1:]))
+}
+
 // take appends the first piece to dst. There is one.
 func (b *inbox) take(dst []byte) (_ []byte, flags frame.Flags, size int) {
 	c := b.queue.front()
-	rec := c.buf[c.taken:]
-	flags = frame.Flags(rec[0])
-	size = int(binary.LittleEndian.Uint32(rec[1:]))
-	dst = append(dst, rec[recordHeader:recordHeader+size]...)
+	flags, size = b.next()
+	dst = append(dst, c.buf[c.taken+recordHeader:c.taken+recordHeader+size]...)
 	if c.taken += recordHeader + size; c.taken == len(c.buf) {
 		b.queue.pop()
 	}

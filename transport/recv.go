@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"io"
+	"slices"
 	"sync"
 	"time"
 
@@ -40,6 +41,7 @@ type recvHalf struct {
 	direct  bool          // it waits: pieces go straight to dst, past the inbox
 	memory  Memory        // for dst, until a piece is there; nil: dst has it
 	dst     []byte        // the message so far
+	longest int           // message of several pieces, in bytes
 	whole   bool          // dst is complete
 	dstMark bool          // its mark
 	stash   []byte        // of a message that a Recv gave up in the middle
@@ -133,6 +135,17 @@ func (st *Stream) received(limit uint64) (Message, error) {
 	return m, nil
 }
 
+// roomFor returns dst with room for a piece. For a message of several pieces that is room
+// for the longest so far, or twice what there is: it is not to be moved again for each few
+// of them.
+func (r *recvHalf) roomFor(flags frame.Flags, piece int) []byte {
+	only := flags&frame.FlagMore == 0 && len(r.dst) == 0
+	if only || cap(r.dst)-len(r.dst) >= piece {
+		return r.dst
+	}
+	return slices.Grow(r.dst, max(piece, len(r.dst), r.longest-len(r.dst)))
+}
+
 // takeMemory makes dst ready for a piece.
 func (r *recvHalf) takeMemory() {
 	if r.memory != nil {
@@ -156,7 +169,7 @@ func (r *recvHalf) gather(s *Session) (limit uint64) {
 		r.takeMemory()
 		var flags frame.Flags
 		var size int
-		r.dst, flags, size = r.inbox.take(r.dst)
+		r.dst, flags, size = r.inbox.take(r.roomFor(r.inbox.next()))
 		r.dstMark = flags&frame.FlagMark != 0
 		r.whole = flags&frame.FlagMore == 0
 		limit = max(limit, r.consume(s, size))
@@ -221,7 +234,7 @@ func (st *Stream) deliver(flags frame.Flags, piece []byte) error {
 	wake := false
 	if r.direct && !r.whole {
 		r.takeMemory()
-		r.dst = append(r.dst, piece...)
+		r.dst = append(r.roomFor(flags, len(piece)), piece...)
 		r.dstMark, r.whole = r.mark, !r.partial
 		wake = r.whole
 		limit = r.consume(st.s, len(piece))
@@ -260,7 +273,9 @@ func (r *recvHalf) accept(flags frame.Flags, piece []byte, maxMessage int) error
 	if r.size += len(piece); r.size > maxMessage {
 		return messageLimit(maxMessage)
 	}
-	r.partial = flags&frame.FlagMore != 0
+	if r.partial = flags&frame.FlagMore != 0; r.partial {
+		r.longest = max(r.longest, r.size)
+	}
 	return nil
 }
 

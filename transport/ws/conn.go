@@ -84,7 +84,10 @@ func (c *Conn) NextReader() (io.Reader, error) {
 	if c.in.closed.Load() {
 		return nil, c.readFailed(errClosed)
 	}
-	c.in.await()
+	if !c.message.large {
+		c.in.await() // where much arrives it is cheaper to read at once
+	}
+	c.message.large = false
 	kind, r, err := c.ws.NextReader()
 	if err != nil {
 		return nil, c.readFailed(err)
@@ -101,12 +104,14 @@ func (c *Conn) NextReader() (io.Reader, error) {
 
 // message is the reader of a message. There is one per Conn.
 type message struct {
-	conn *Conn
-	r    io.Reader
+	conn  *Conn
+	r     io.Reader
+	large bool // more than a read buffer of it has come at once
 }
 
 func (m *message) Read(p []byte) (int, error) {
 	n, err := m.r.Read(p)
+	m.large = m.large || n > readBufferSize
 	if err != nil && err != io.EOF {
 		return n, m.conn.readFailed(err)
 	}
