@@ -52,13 +52,14 @@ chat: ## serve the chat, for browsers and terminals, on ADDR (localhost:8080), a
 	go build -o bin/chat ./examples/chat
 	@exec bin/chat server -addr $(ADDR)
 
-test: $(NPM) ## run all tests with the race detector, and measure what they cover
+test: $(NPM) chromium ## run all tests with the race detector, and measure what they cover; the browser's in Chromium
 	@mkdir -p .out
 	go test -race -timeout 5m -coverprofile=.out/cover.out ./...
 	@set -e; for m in $(NESTED); do echo "cd $$m && go test -race ./..."; (cd $$m && go test -race -timeout 5m ./...); done
 	@set -e; for floor in transport rpc; do \
 		awk -v floor=$$floor -v min=$(MIN_COVERAGE) -f tools/coverage.awk .out/cover.out; done
 	cd web && npm test --silent
+	cd web && npm run --silent e2e
 
 lint: ## run the linters, the arrows between packages included
 	@bad=0; for m in $(MODULES); do echo "golangci-lint in $$m"; \
