@@ -37,9 +37,9 @@
 // # Goroutines
 //
 // A session has one that reads the link, and one that writes to it while there is
-// something to write (Config.Go). They end with the session, and Close waits for them. The reading one never waits for an application or for the
-// writing one. OnStream, OnEnd and what OnAbort was given may run on it. A timer looks after
-// HELLO and the keepalive.
+// something to write (Config.Go). They end with the session, and Close waits for them.
+// The reading one never waits for an application or for the writing one. OnStream, OnEnd
+// and what OnAbort was given may run on it. A timer looks after HELLO and the keepalive.
 //
 // # Locks
 //
@@ -64,7 +64,7 @@
 //	WriteQueue + 64 KiB                               frames that wait, and those at the link
 //	64 KiB + 64*(MaxStreams + O)                      frames that go ahead of them
 //	65 KiB                                            the message of the link that is arriving
-//	544 KiB                                           streams that are kept to be used again
+//	600 KiB                                           streams that are kept to be used again
 //
 // The first line counts MaxStreams twice, once in MaxBuffered: a stream that has ended on
 // the wire may still be in use, and as many as that are, before new ones are refused.

@@ -109,8 +109,8 @@ func (st *Stream) recvMessage(ctx context.Context, buf []byte, memory Memory) (M
 	}
 }
 
-// awaitOr waits for notify, or until ctx ends. Waiting for one channel costs half of
-// what waiting for two does.
+// awaitOr waits for notify, or until ctx ends. A context that never ends is not waited
+// for: a select costs more than a receive.
 func awaitOr(ctx context.Context, notify <-chan struct{}) error {
 	end := ctx.Done()
 	if end == nil {
