@@ -91,15 +91,30 @@ func Dial(ctx context.Context, url string, opts ...ClientOption) (*Conn, error) 
 // once, with the reason why the last attempt failed. A call that is made while a
 // lost link is replaced (StateResuming) waits for the next link in either case.
 func (c *Client) Open(ctx context.Context, m *Method, opts ...CallOption) (Stream, error) {
+	s, err := c.newStream(m, opts)
+	if err != nil {
+		return nil, err
+	}
+	return s.start(ctx, &c.endpoint)
+}
+
+func (c *Client) openWith(ctx context.Context, m *Method, only any, opts []CallOption) (Stream, error) {
+	s, err := c.newStream(m, opts)
+	if err != nil {
+		return nil, err
+	}
+	return s.startWith(ctx, &c.endpoint, only)
+}
+
+func (c *Client) newStream(m *Method, opts []CallOption) (*clientStream, error) {
 	if c.wrong != nil {
 		return nil, c.wrong
 	}
 	s, err := newClientStream(&c.endpoint, nil, m, opts)
-	if err != nil {
-		return nil, err
+	if err == nil {
+		s.client, s.kept.on = c, true
 	}
-	s.client, s.kept.on = c, true
-	return s.start(ctx, &c.endpoint)
+	return s, err
 }
 
 // Connect returns the client's connection, and makes it if there is none, as a

@@ -96,14 +96,34 @@ func (s *clientStream) start(ctx context.Context, e *endpoint) (Stream, error) {
 		}
 		return openIntercepted(ctx, s, e.callChain)
 	}
-	if err := s.open(ctx); err != nil {
+	if err := s.open(ctx, nil); err != nil {
 		return nil, err
 	}
 	return s, nil
 }
 
-// open sends the call's header. Before it, interceptors may change it.
-func (s *clientStream) open(ctx context.Context) error {
+// startWith is start and Send of the only message of a call, in one where it can be.
+func (s *clientStream) startWith(ctx context.Context, e *endpoint, only any) (Stream, error) {
+	if len(e.callChain) > 0 {
+		outer, err := s.start(ctx, e)
+		if err == nil {
+			err = sendFirst(outer, only)
+		}
+		return outer, err
+	}
+	m := message{end: true}
+	if err := s.encode(&m, only); err != nil {
+		return nil, err
+	}
+	if err := s.open(ctx, &m); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// open sends the call's header, and only, unless that is nil. Before it, interceptors may
+// change the header.
+func (s *clientStream) open(ctx context.Context, only *message) error {
 	cancel := func() {}
 	if s.cfg.hasTimeout {
 		ctx, cancel = context.WithTimeout(ctx, s.cfg.timeout)
@@ -112,7 +132,7 @@ func (s *clientStream) open(ctx context.Context) error {
 	s.call.mu.Lock()
 	s.call.headerSent = true
 	s.call.mu.Unlock()
-	if err := s.firstTry(); err != nil {
+	if err := s.firstTry(only); err != nil {
 		cancel()
 		s.finish(err)
 		return err
@@ -147,15 +167,26 @@ func (s *clientStream) Send(msg any) error {
 	if m.end && !s.takeOnly() {
 		return Errorf(CodeFailedPrecondition, "%s takes one message", s.call.Method.Path())
 	}
-	m.buffer = getBuffer()
-	var err error
-	if m.bytes, m.mark, err = s.coder.encode(m.bytes, msg); err != nil {
-		m.put()
+	if err := s.encode(&m, msg); err != nil {
 		return s.endSend(err)
 	}
-	t := s.keep(&m)
-	err = t.st.Send(s.ctx, m.bytes, m.options())
-	s.done(&m)
+	return s.transmit(&m)
+}
+
+// encode puts msg into m.
+func (s *clientStream) encode(m *message, msg any) (err error) {
+	m.buffer = getBuffer()
+	if m.bytes, m.mark, err = s.coder.encode(m.bytes, msg); err != nil {
+		m.put()
+	}
+	return err
+}
+
+// transmit sends a message on the attempt that counts, and keeps it for another.
+func (s *clientStream) transmit(m *message) error {
+	t := s.keep(m)
+	err := t.st.Send(s.ctx, m.bytes, m.options())
+	s.done(m)
 	if err == nil {
 		s.move()
 	}

@@ -48,6 +48,14 @@ func (c *Conn) Open(ctx context.Context, m *Method, opts ...CallOption) (Stream,
 	return s.start(ctx, c.e)
 }
 
+func (c *Conn) openWith(ctx context.Context, m *Method, only any, opts []CallOption) (Stream, error) {
+	s, err := newClientStream(c.e, c, m, opts)
+	if err != nil {
+		return nil, err
+	}
+	return s.startWith(ctx, c.e, only)
+}
+
 // Peer returns the other end.
 func (c *Conn) Peer() *Peer { return &c.peer }
 

@@ -30,7 +30,7 @@ func openIntercepted(ctx context.Context, s *clientStream, interceptors []Interc
 				return Errorf(CodeInternal, "an interceptor of %s has called next twice", s.call.Method.Path())
 			}
 			begun = true
-			if err := s.open(ctx); err != nil {
+			if err := s.open(ctx, nil); err != nil {
 				return err
 			}
 			yield(around)

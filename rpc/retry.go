@@ -158,7 +158,7 @@ func (s *clientStream) again(t *try, status error) (bool, error) {
 			}
 		}
 		old, next := s.current(), &try{conn: conn}
-		if err = s.openTry(ctx, next); err == nil {
+		if _, err = s.openTry(ctx, next, nil); err == nil {
 			s.retries.made.Add(1)
 			s.call.forgetAnswer()
 			err = s.replay(ctx, next)

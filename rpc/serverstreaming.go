@@ -20,12 +20,8 @@ func ServerStreamHandler[Req, Res any](f func(context.Context, *Req, Sender[Res]
 
 // CallServerStream makes a call that answers one message with many.
 func CallServerStream[Req, Res any](ctx context.Context, c Caller, m *Method, req *Req, opts ...CallOption) (Receiver[Res], error) {
-	s, err := c.Open(ctx, m, opts...)
+	s, err := openSend(ctx, c, m, req, opts)
 	if err != nil {
-		return Receiver[Res]{}, err
-	}
-	if err := s.Send(req); err != nil && !errors.Is(err, ErrFinished) {
-		_ = s.Close() // the call has ended with err
 		return Receiver[Res]{}, err
 	}
 	return Receiver[Res]{s}, nil

@@ -34,34 +34,47 @@ func (t *try) unseen() bool {
 	return t.unsent || t.st != nil && t.st.Unseen()
 }
 
-// firstTry opens the call.
-func (s *clientStream) firstTry() error {
+// firstTry opens the call, and sends only, unless that is nil.
+func (s *clientStream) firstTry(only *message) error {
 	t := &s.first
 	var err error
 	if t.conn = s.call.Conn; t.conn == nil {
 		t.conn, err = s.client.pick(s.ctx, s.cfg.patience, nil)
 	}
+	var sent bool
 	if err == nil {
-		err = s.openTry(s.ctx, t)
+		sent, err = s.openTry(s.ctx, t, only)
 	}
 	if err != nil {
 		again, status := s.again(t, err)
 		if !again {
+			if only != nil {
+				only.put()
+			}
 			return status
 		}
 		t = s.current()
 	}
 	s.call.Conn, s.call.Peer = t.conn, &t.conn.peer
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.at = t
+	s.at, s.sent = t, only != nil
+	s.mu.Unlock()
+	switch {
+	case only == nil:
+		return nil
+	case !sent:
+		return exceptFinished(s.transmit(only))
+	}
+	s.keep(only)
+	s.done(only)
 	return nil
 }
 
-// openTry opens the stream of an attempt.
-func (s *clientStream) openTry(ctx context.Context, t *try) error {
+// openTry opens the stream of an attempt, and sends the first message, if there is one, with it
+// where that can be.
+func (s *clientStream) openTry(ctx context.Context, t *try, first *message) (sent bool, err error) {
 	if err := ctx.Err(); err != nil {
-		return transportError(err)
+		return false, transportError(err)
 	}
 	block := openBlock{
 		service:  s.call.Method.Service,
@@ -78,15 +91,18 @@ func (s *clientStream) openTry(ctx context.Context, t *try) error {
 	defer b.put()
 	b.bytes = block.append(b.bytes)
 	t.conn.work.begin()
-	st, err := t.conn.sess.Open(ctx, b.bytes)
+	if first != nil {
+		t.st, sent, err = t.conn.sess.OpenSend(ctx, b.bytes, first.bytes, first.options())
+	} else {
+		t.st, err = t.conn.sess.Open(ctx, b.bytes)
+	}
 	if err != nil {
 		t.conn.workDone()
 		var closed *transport.CloseError
 		t.unsent = errors.Is(err, transport.ErrDraining) || errors.As(err, &closed)
-		return t.conn.failure(err)
+		return false, t.conn.failure(err)
 	}
-	t.st = st
-	return nil
+	return sent, nil
 }
 
 // replay sends on an attempt what was sent before, and makes it the one that

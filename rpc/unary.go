@@ -23,7 +23,7 @@ func UnaryHandler[Req, Res any](f func(context.Context, *Req) (*Res, error)) Han
 
 // CallUnary makes a call with one message each way.
 func CallUnary[Req, Res any](ctx context.Context, c Caller, m *Method, req *Req, opts ...CallOption) (*Res, error) {
-	s, err := c.Open(ctx, m, opts...)
+	s, err := openSend(ctx, c, m, req, opts)
 	if err != nil {
 		return nil, err
 	}
@@ -33,10 +33,34 @@ func CallUnary[Req, Res any](ctx context.Context, c Caller, m *Method, req *Req,
 	} else {
 		defer s.Close()
 	}
-	if err := s.Send(req); err != nil && !errors.Is(err, ErrFinished) {
+	return recvAnswer[Res](s)
+}
+
+// openSend begins a call that takes one message, and sends that. If it fails the call has
+// ended.
+func openSend(ctx context.Context, c Caller, m *Method, only any, opts []CallOption) (Stream, error) {
+	if own, ok := c.(ownCaller); ok {
+		return own.openWith(ctx, m, only, opts)
+	}
+	s, err := c.Open(ctx, m, opts...)
+	if err != nil {
 		return nil, err
 	}
-	return recvAnswer[Res](s)
+	return s, sendFirst(s, only)
+}
+
+// ownCaller is a Caller of this package.
+type ownCaller interface {
+	openWith(ctx context.Context, m *Method, only any, opts []CallOption) (Stream, error)
+}
+
+// sendFirst sends the only message of a call. If it fails it ends the call.
+func sendFirst(s Stream, only any) error {
+	err := exceptFinished(s.Send(only))
+	if err != nil {
+		_ = s.Close() // the call has ended with err
+	}
+	return err
 }
 
 // recvAnswer receives the message of a call that is answered with one.

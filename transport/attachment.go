@@ -92,6 +92,22 @@ func (a *attachment) write(s *Session) (done bool) {
 	}
 }
 
+// writeOwn writes, in the place of the writer, what the caller has queued (outbox.put),
+// and leaves to the writer what was queued meanwhile. It spares the one who waits for the
+// answer the waking of a goroutine.
+func (a *attachment) writeOwn(s *Session) {
+	if parts, err := s.out.takeNow(a); err == nil {
+		err = a.link.WriteMessage(parts)
+		s.out.written()
+		if err != nil {
+			s.linkFailed(a, linkError(err))
+		}
+	}
+	if !s.out.rest(a) {
+		a.startWriter()
+	}
+}
+
 // linkError turns an error of reading or writing into the reason why the session
 // ends. What is no *CloseError is a lost link.
 func linkError(err error) *CloseError {

@@ -117,6 +117,9 @@ func (s *Session) takeStreamFrame(h frame.Header, p []byte) error {
 	}
 	switch h.Type {
 	case frame.TypeData:
+		if s.live.Load() <= 1 {
+			s.turn.Store(true)
+		}
 		err = st.deliver(h.Flags, p)
 	case frame.TypeHeader:
 		if err = s.checkHeader(p); err == nil {

@@ -37,5 +37,6 @@ func (o *outbox) putReset(r lastWord) error {
 	c := o.data.grow(len(f))
 	c.buf = append(c.buf, f...)
 	o.appended(c, len(f))
+	o.wake()
 	return nil
 }

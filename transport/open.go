@@ -10,30 +10,71 @@ import (
 // the peer, but for a free place if the peer accepts no more streams at once.
 // ctx bounds that wait and has no part in the stream's later life.
 func (s *Session) Open(ctx context.Context, header []byte) (*Stream, error) {
-	if err := s.admit("header", len(header), func() error { return s.waitGreeted(ctx) }); err != nil {
-		return nil, err
-	}
-	st, err := s.open(ctx, header)
-	if err != nil {
-		return nil, s.failure(err)
-	}
-	s.kept()
-	return st, nil
+	st, _, err := s.open(ctx, header, nil)
+	return st, err
 }
 
-// open opens a stream as soon as there is a slot, and room for its frame.
-func (s *Session) open(ctx context.Context, header []byte) (*Stream, error) {
+// OpenSend is Open and Send in one, which is faster, for a message that can be sent at
+// once in one frame. For any other it is Open, and sent is false.
+func (s *Session) OpenSend(ctx context.Context, header, msg []byte, opts SendOptions) (st *Stream, sent bool, err error) {
+	return s.open(ctx, header, &firstMessage{bytes: msg, opts: opts})
+}
+
+// firstMessage is a message that a stream is opened with.
+type firstMessage struct {
+	bytes []byte
+	opts  SendOptions
+}
+
+// fits tells whether the message goes with the OPEN, as far as the peer's settings go.
+func (m *firstMessage) fits(peer *frame.Hello) bool {
+	if m == nil {
+		return false
+	}
+	size := uint64(len(m.bytes))
+	return size <= min(maxPiece, peer.MaxFrame, peer.MaxMessage) && size+frameCost <= peer.InitialWindow
+}
+
+// opening is a stream that is being opened.
+type opening struct {
+	header []byte
+	first  *firstMessage // to be sent with the header; nil: none is, or can be
+
+	st  *Stream
+	own *attachment // as in place
+}
+
+// open opens a stream as soon as there is a slot, and room for its frames.
+func (s *Session) open(ctx context.Context, header []byte, first *firstMessage) (st *Stream, sent bool, err error) {
+	if err := s.admit("header", len(header), func() error { return s.waitGreeted(ctx) }); err != nil {
+		return nil, false, err
+	}
+	o := opening{header: header, first: first}
+	if err := s.openInSlot(ctx, &o); err != nil {
+		return nil, false, s.failure(err)
+	}
+	s.kept()
+	if o.own != nil {
+		o.own.writeOwn(s)
+	}
+	return o.st, o.first != nil, nil
+}
+
+func (s *Session) openInSlot(ctx context.Context, o *opening) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err := s.takeSlot(ctx); err != nil {
-		return nil, err
+		return err
 	}
-	st, err := s.openStream(ctx, header)
+	if !o.first.fits(s.settings()) {
+		o.first = nil
+	}
+	err := s.openStream(ctx, o)
 	if err != nil {
 		s.opened--
 		s.grantSlots()
 	}
-	return st, err
+	return err
 }
 
 // takeSlot waits until the peer accepts one more stream at once. mu is held, but not
@@ -89,24 +130,48 @@ func (s *Session) grantSlots() {
 	})
 }
 
-// openStream opens a stream in a slot that was taken, when there is room for its frame.
+// openStream opens a stream in a slot that was taken, when there is room for its frames.
 // mu is held, but not while it waits.
-func (s *Session) openStream(ctx context.Context, header []byte) (*Stream, error) {
-	pos, w, err := s.out.put(frame.Header{Type: frame.TypeOpen, Stream: s.nextID}, header)
-	if w != nil {
-		if err := s.waitOpen(ctx, w); err != nil {
-			s.out.giveUp(w)
-			return nil, err
+func (s *Session) openStream(ctx context.Context, o *opening) error {
+	buf := [2]outgoing{{Header: frame.Header{Type: frame.TypeOpen}, payload: o.header}}
+	frames := buf[:1]
+	if o.first != nil {
+		h := frame.Header{Type: frame.TypeData, Flags: dataFlags(o.first.opts, false)}
+		frames = append(frames, outgoing{Header: h, payload: o.first.bytes})
+	}
+	s.number(frames)
+	p, err := s.out.put(o.first != nil && s.alone(), frames...)
+	if p.wait != nil {
+		if err := s.waitOpen(ctx, p.wait); err != nil {
+			s.out.giveUp(p.wait)
+			return err
 		}
-		pos, err = s.out.putGranted(w, frame.Header{Type: frame.TypeOpen, Stream: s.nextID}, header)
+		s.number(frames) // others may have opened streams meanwhile
+		p.pos, err = s.out.putGranted(p.wait, frames...)
 	}
 	if err != nil {
-		return nil, err
+		return err
 	}
 	st := s.enter(s.spares.takeOwn(), s.nextID)
-	st.opened, st.send.pos = pos, pos
+	st.opened, st.send.pos = p.pos, p.pos
+	if o.first != nil {
+		st.send.begun = true
+		st.send.window.spend(len(o.first.bytes))
+	}
+	if o.first != nil && o.first.opts.End {
+		st.send.ended = true
+		st.open.Store(1)
+	}
 	s.nextID += 2
-	return st, nil
+	o.st, o.own = st, p.own
+	return nil
+}
+
+// number makes frames those of the next stream that this end opens; mu is held.
+func (s *Session) number(frames []outgoing) {
+	for i := range frames {
+		frames[i].Stream = s.nextID
+	}
 }
 
 // await waits for ready, unless the session or ctx ends before.

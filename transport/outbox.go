@@ -59,31 +59,73 @@ func newOutbox(cfg *Config, side Side) *outbox {
 	}
 }
 
-// put queues a frame of a stream and returns the position behind it. If there is
-// no room it queues nothing and returns what to wait for: then putGranted or
-// giveUp has to follow.
-func (o *outbox) put(h frame.Header, payload []byte) (pos uint64, w *waiter, err error) {
+// outgoing is a frame to be queued. Its header's Length is filled in.
+type outgoing struct {
+	frame.Header
+	payload []byte
+}
+
+// completes tells whether the frame is the last of a message, or of a direction.
+func (f *outgoing) completes() bool {
+	return f.Type == frame.TypeEnd || f.Type == frame.TypeData && f.Flags&frame.FlagMore == 0
+}
+
+// place is what has become of frames that were to be queued.
+type place struct {
+	pos  uint64      // in the outbox, behind them
+	wait *waiter     // there was no room: what to wait for. Then putGranted or giveUp has to follow
+	own  *attachment // the caller has to write them, with writeOwn; nil: the writer does
+}
+
+// put queues frames of a stream, all or none. alone says that the caller would write
+// them by itself.
+func (o *outbox) put(alone bool, frames ...outgoing) (place, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.err != nil {
-		return 0, nil, o.err
+		return place{}, o.err
 	}
-	size := frame.MaxHeaderLen + len(payload)
+	size := sizeOf(frames)
 	if !o.waiting.empty() || !o.fits(size) {
-		return 0, o.waiting.add(size), nil
+		return place{wait: o.waiting.add(size)}, nil
 	}
-	return o.append(h, payload), nil, nil
+	pos := o.append(frames)
+	if alone && o.mayWriteOwn() {
+		o.writer.writing = true
+		return place{pos: pos, own: o.writer}, nil
+	}
+	o.wake()
+	return place{pos: pos}, nil
 }
 
-// putGranted queues a frame for which room was granted.
-func (o *outbox) putGranted(w *waiter, h frame.Header, payload []byte) (pos uint64, err error) {
+// maxOwn is how many bytes the peer may not have acknowledged where whoever queues a
+// frame writes it: the kernel takes as much without waiting.
+const maxOwn = 64 << 10
+
+// mayWriteOwn tells whether whoever has queued a frame may write it: the writer would
+// have to be started, and the write does not block as long as the caller must not.
+func (o *outbox) mayWriteOwn() bool {
+	return o.writer != nil && !o.writer.writing && o.keeps && o.replay.size+o.queued <= maxOwn
+}
+
+// putGranted queues frames for which room was granted.
+func (o *outbox) putGranted(w *waiter, frames ...outgoing) (pos uint64, err error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.err != nil {
 		return 0, o.err
 	}
 	o.queued -= w.size
-	return o.append(h, payload), nil
+	defer o.wake()
+	return o.append(frames), nil
+}
+
+// sizeOf returns how many bytes frames have at the most.
+func sizeOf(frames []outgoing) (size int) {
+	for i := range frames {
+		size += frame.MaxHeaderLen + len(frames[i].payload)
+	}
+	return size
 }
 
 // giveUp ends waiting for room.
@@ -112,23 +154,25 @@ func (o *outbox) grantRoom() {
 	})
 }
 
-// append queues a frame whether there is room or not.
-func (o *outbox) append(h frame.Header, payload []byte) (pos uint64) {
-	h.Length = uint64(len(payload))
-	c := o.data.grow(frame.MaxHeaderLen + len(payload))
-	before := len(c.buf)
-	c.buf = frame.AppendHeader(c.buf, h)
-	c.buf = append(c.buf, payload...)
-	return o.appended(c, len(c.buf)-before)
+// append queues frames whether there is room or not.
+func (o *outbox) append(frames []outgoing) (pos uint64) {
+	for i := range frames {
+		f := &frames[i]
+		f.Length = uint64(len(f.payload))
+		c := o.data.grow(frame.MaxHeaderLen + len(f.payload))
+		before := len(c.buf)
+		c.buf = frame.AppendHeader(c.buf, f.Header)
+		c.buf = append(c.buf, f.payload...)
+		o.appended(c, len(c.buf)-before)
+	}
+	return o.enqueued
 }
 
 // appended books n bytes that a frame has added to data.
-func (o *outbox) appended(c *chunk, n int) (pos uint64) {
+func (o *outbox) appended(c *chunk, n int) {
 	c.frames++
 	o.queued += n
 	o.enqueued += uint64(n)
-	o.wake()
-	return o.enqueued
 }
 
 // putPassing queues a whole frame ahead of all others that is not sequenced. A
@@ -267,21 +311,32 @@ func (o *outbox) empty() bool {
 	return o.enqueued == o.taken && o.alarmed == 0 && !o.hasPong && len(o.again) == 0
 }
 
-// take returns the parts of the next batch of frames, which stay valid until written is
-// called. It returns none when there is nothing to take for now: then wake starts the
-// writer again. It returns an error when there is nothing left to do for a.
+// take is takeNow, but lets others add to the batch before. It returns none when there
+// is nothing to take for now: then wake starts the writer again.
 func (o *outbox) take(a *attachment) ([][]byte, error) {
-	o.mu.Lock()
-	if o.writer == a && o.empty() && o.err == nil {
-		a.writing = false
-		o.mu.Unlock()
+	if o.rest(a) {
 		return nil, nil
 	}
-	o.mu.Unlock()
 	// Whoever is ready to add to the batch does so now: with many callers this
 	// one yield more than doubles throughput (docs/design/transport.md).
 	runtime.Gosched()
+	return o.takeNow(a)
+}
 
+// rest ends a's writing until wake, if there is nothing to be done, and tells whether it has.
+func (o *outbox) rest(a *attachment) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	idle := o.writer == a && o.empty() && o.err == nil
+	if idle {
+		a.writing = false
+	}
+	return idle
+}
+
+// takeNow returns the parts of the next batch of frames, which stay valid until written
+// is called. It returns an error when there is nothing left to do for a.
+func (o *outbox) takeNow(a *attachment) ([][]byte, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	switch {

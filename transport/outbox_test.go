@@ -8,17 +8,21 @@ import (
 	"github.com/parley-rpc/parley/transport/frame"
 )
 
-// newTestOutbox returns an outbox that may write, of n bytes.
 // nobody takes what is queued while there is no link.
 var nobody *attachment
 
+// newTestOutbox returns an outbox that may write, of n bytes.
 func newTestOutbox(n int) *outbox { return newOutbox(&Config{WriteQueue: n, MaxStreams: 16}, Dialer) }
+
+func data(stream uint64, payload []byte) outgoing {
+	return outgoing{Header: frame.Header{Type: frame.TypeData, Stream: stream}, payload: payload}
+}
 
 func TestWhatIsBeingWrittenIsNotFreedWhenTheQueueIsDropped(t *testing.T) {
 	for range 50 { // pools forget things at random under the race detector
 		o := newTestOutbox(1 << 20)
 		msg := bytes.Repeat([]byte("mine"), 1000)
-		if _, _, err := o.put(frame.Header{Type: frame.TypeData, Stream: 1}, msg); err != nil {
+		if _, err := o.put(false, data(1, msg)); err != nil {
 			t.Fatal(err)
 		}
 		if err := o.putPassing(bytes.Repeat([]byte{0x09}, 400)); err != nil {
@@ -49,14 +53,13 @@ func TestWhatIsBeingWrittenIsNotFreedWhenTheQueueIsDropped(t *testing.T) {
 
 func TestRoomIsCountedExactly(t *testing.T) {
 	o := newTestOutbox(1000)
-	h := frame.Header{Type: frame.TypeData, Stream: 1}
 	put := func(n int) *waiter {
 		t.Helper()
-		_, w, err := o.put(h, make([]byte, n))
+		p, err := o.put(false, data(1, make([]byte, n)))
 		if err != nil {
 			t.Fatal(err)
 		}
-		return w
+		return p.wait
 	}
 	if put(5000) != nil {
 		t.Fatal("a frame larger than the queue cannot go alone")
@@ -76,7 +79,7 @@ func TestRoomIsCountedExactly(t *testing.T) {
 		t.Errorf("granted %v %v %v", first.granted, second.granted, third.granted)
 	}
 	o.giveUp(third) // it had its share
-	if _, err := o.putGranted(first, h, nil); err != nil {
+	if _, err := o.putGranted(first, data(1, nil)); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := o.take(nobody); err != nil {
@@ -86,7 +89,7 @@ func TestRoomIsCountedExactly(t *testing.T) {
 		t.Errorf("%d bytes are said to wait, %d do", o.queued, o.enqueued-o.taken)
 	}
 	o.close(errors.New("ended"))
-	if _, _, err := o.put(h, nil); err == nil {
+	if _, err := o.put(false, data(1, nil)); err == nil {
 		t.Error("a closed queue takes more")
 	}
 }
@@ -95,12 +98,11 @@ func TestBatchStaysWithinABoundAndKeepsTheOrder(t *testing.T) {
 	o := newTestOutbox(1 << 20)
 	var want []byte
 	for i := range 40 {
-		h := frame.Header{Type: frame.TypeData, Stream: uint64(i + 1)}
-		msg := bytes.Repeat([]byte{byte(i)}, 1000*i)
-		if _, w, err := o.put(h, msg); w != nil || err != nil {
-			t.Fatal(w, err)
+		f := data(uint64(i+1), bytes.Repeat([]byte{byte(i)}, 1000*i))
+		if p, err := o.put(false, f); p.wait != nil || err != nil {
+			t.Fatal(p.wait, err)
 		}
-		want = frame.Append(want, h, msg)
+		want = frame.Append(want, f.Header, f.payload)
 	}
 	var got []byte
 	for !o.empty() {

@@ -25,6 +25,8 @@ type Session struct {
 	arrivals atomic.Uint64               // bytes that links have brought
 
 	adrift   atomic.Bool   // as away
+	live     atomic.Int32  // streams in the table
+	turn     atomic.Bool   // a message has come since this end last wrote one of its own
 	taken    atomic.Uint64 // sequenced frames that have arrived
 	unacked  int           // bytes of those not acknowledged; of the reading goroutine
 	vain     rate          // of streams that the peer opens in vain; as unacked
@@ -113,8 +115,14 @@ func (s *Session) enter(st *Stream, id uint64) *Stream {
 	st.recv.window = newRecvWindow(uint64(s.cfg.InitialWindow))
 	st.open.Store(2)
 	s.streams[id] = st
+	s.live.Add(1)
 	return st
 }
+
+// alone tells whether whoever sends a message may write it by itself: on the only stream,
+// and where the peer's turn and this end's alternate. Nobody else then has anything to add
+// to the batch, and the sender's next message waits for an answer.
+func (s *Session) alone() bool { return s.live.Load() <= 1 && s.turn.Swap(false) }
 
 // Accept waits for the next stream that the peer opens. It returns the session's
 // error when the session has ended.
@@ -330,6 +338,7 @@ func (s *Session) forget(st *Stream, byPeer bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.streams, st.id)
+	s.live.Add(-1)
 	s.noteIdle()
 	if st.opener {
 		s.opened--

@@ -176,17 +176,21 @@ func (st *Stream) peerEnded() {
 
 // queueFrame queues a frame, waiting for room until ctx ends or the direction fails.
 func (st *Stream) queueFrame(ctx context.Context, h frame.Header, payload []byte) (pos uint64, err error) {
-	pos, w, err := st.s.out.put(h, payload)
-	if err == nil && w != nil {
-		if err := st.send.await(ctx, w.ready); err != nil {
-			st.s.out.giveUp(w)
+	f := outgoing{Header: h, payload: payload}
+	p, err := st.s.out.put(f.completes() && st.s.alone(), f)
+	if err == nil && p.wait != nil {
+		if err := st.send.await(ctx, p.wait.ready); err != nil {
+			st.s.out.giveUp(p.wait)
 			return 0, err
 		}
-		pos, err = st.s.out.putGranted(w, h, payload)
+		p.pos, err = st.s.out.putGranted(p.wait, f)
 	}
 	if err != nil {
 		return 0, st.s.failure(err)
 	}
 	st.s.kept()
-	return pos, nil
+	if p.own != nil {
+		p.own.writeOwn(st.s)
+	}
+	return p.pos, nil
 }
