@@ -278,7 +278,9 @@ func exceptFinished(err error) error {
 	return err
 }
 
-func (s *clientStream) Recv(msg any) error {
+func (s *clientStream) Recv(msg any) error { return s.receive(msg, false) }
+
+func (s *clientStream) receive(msg any, fresh bool) error {
 	for {
 		t, err := s.working("Recv")
 		if err != nil {
@@ -287,21 +289,21 @@ func (s *clientStream) Recv(msg any) error {
 			}
 			return err
 		}
-		if again, err := s.recv(t, msg); !again {
+		if again, err := s.recv(t, msg, fresh); !again {
 			return err
 		}
 	}
 }
 
 // recv receives a message. It tells whether to go on with another attempt.
-func (s *clientStream) recv(t *try, msg any) (again bool, err error) {
+func (s *clientStream) recv(t *try, msg any, fresh bool) (again bool, err error) {
 	m, err := s.in.recv(s.ctx, t.st)
 	if err != nil {
 		return s.recvEnd(t, err)
 	}
 	s.move()
 	if err = s.beforeMessage(t, m); err == nil {
-		err = s.coder.decode(m, msg)
+		err = s.coder.decode(m, msg, fresh)
 	}
 	s.in.drop()
 	switch {
@@ -332,7 +334,7 @@ func (s *clientStream) recvOnly(t *try, only transport.Message) error {
 // beforeMessage takes the callee's header over, once, and prepares for a marked
 // message.
 func (s *clientStream) beforeMessage(t *try, m transport.Message) error {
-	if !s.got.Swap(true) {
+	if !s.got.Load() && !s.got.Swap(true) {
 		s.commit()
 		if s.private && !m.Headed {
 			return nil // and nobody asks for the header

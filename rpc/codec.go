@@ -48,6 +48,15 @@ func (protoCodec) Unmarshal(data []byte, msg any) error {
 	return proto.Unmarshal(data, m)
 }
 
+// mergeProto is Unmarshal for a message that is empty.
+func mergeProto(data []byte, msg any) error {
+	m, err := protoMessage(msg)
+	if err != nil {
+		return err
+	}
+	return proto.UnmarshalOptions{Merge: true}.Unmarshal(data, m)
+}
+
 type jsonCodec struct{}
 
 func (jsonCodec) Name() string { return CodecJSON }

@@ -128,7 +128,9 @@ func (s *serverStream) run(ctx context.Context, h Handler) (status error) {
 
 func (s *serverStream) Call() *Call { return &s.call }
 
-func (s *serverStream) Recv(msg any) error {
+func (s *serverStream) Recv(msg any) error { return s.receive(msg, false) }
+
+func (s *serverStream) receive(msg any, fresh bool) error {
 	m, err := s.in.recv(s.waiting(), s.st)
 	if err != nil {
 		return s.call.failure(err)
@@ -138,7 +140,7 @@ func (s *serverStream) Recv(msg any) error {
 		return s.tooMany()
 	}
 	s.taken = true
-	err = s.coder.decode(m, msg)
+	err = s.coder.decode(m, msg, fresh)
 	s.in.drop()
 	if err != nil || s.call.Method.ClientStreams {
 		return notEOF(err)

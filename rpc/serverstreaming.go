@@ -37,7 +37,7 @@ func NewReceiver[T any](s Stream) Receiver[T] { return Receiver[T]{s} }
 // all, and otherwise the call's status.
 func (r Receiver[T]) Recv() (*T, error) {
 	msg := new(T)
-	if err := r.s.Recv(msg); err != nil {
+	if err := recvNew(r.s, msg); err != nil {
 		return nil, err
 	}
 	return msg, nil

@@ -66,7 +66,7 @@ func sendFirst(s Stream, only any) error {
 // recvAnswer receives the message of a call that is answered with one.
 func recvAnswer[Res any](s Stream) (*Res, error) {
 	res := new(Res)
-	err := s.Recv(res)
+	err := recvNew(s, res)
 	switch {
 	case errors.Is(err, io.EOF):
 		return nil, Errorf(CodeInternal, "%s has no answer to be received, or none any more", s.Call().Method.Path())
@@ -79,7 +79,7 @@ func recvAnswer[Res any](s Stream) (*Res, error) {
 // recvOnly receives the message of a call that has one.
 func recvOnly[T any](s Stream) (*T, error) {
 	msg := new(T)
-	err := s.Recv(msg)
+	err := recvNew(s, msg)
 	if errors.Is(err, io.EOF) {
 		return nil, Errorf(CodeInternal, "%s takes one message, none was sent", s.Call().Method.Path())
 	}

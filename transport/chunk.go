@@ -81,13 +81,19 @@ func (q *chunkQueue) front() *chunk {
 
 // pop takes the first chunk out, and frees it unless it is in use.
 func (q *chunkQueue) pop() {
+	c := q.remove()
+	if c.popped = true; c.uses == 0 {
+		c.free()
+	}
+}
+
+// remove takes the first chunk out.
+func (q *chunkQueue) remove() *chunk {
 	c := q.chunks[0]
 	last := copy(q.chunks, q.chunks[1:])
 	q.chunks[last] = nil
 	q.chunks = q.chunks[:last]
-	if c.popped = true; c.uses == 0 {
-		c.free()
-	}
+	return c
 }
 
 // popTaken pops the chunks of which everything is taken. The last one goes on

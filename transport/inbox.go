@@ -32,17 +32,52 @@ func (b *inbox) next() (flags frame.Flags, size int) {
 	return frame.Flags(rec[0]), int(binary.LittleEndian.Uint32(rec[1:]))
 }
 
-// take appends the first piece to dst. There is one.
-func (b *inbox) take(dst []byte) (_ []byte, flags frame.Flags, size int) {
-	c := b.queue.front()
-	flags, size = b.next()
-	dst = append(dst, c.buf[c.taken+recordHeader:c.taken+recordHeader+size]...)
-	if c.taken += recordHeader + size; c.taken == len(c.buf) {
-		b.queue.pop()
-	}
-	return dst, flags, size
-}
-
 func (b *inbox) empty() bool { return b.queue.front() == nil }
 
 func (b *inbox) clear() { b.queue.clear() }
+
+// hand is what a Recv has taken over of an inbox.
+type hand struct {
+	inbox
+	lent *chunk // of which everything has been lent; nil: there is none
+}
+
+// takeOver takes over what is in an inbox, and tells whether that is anything.
+func (h *hand) takeOver(b *inbox) bool {
+	if b.empty() {
+		return false
+	}
+	if h.queue.chunks == nil {
+		h.queue.chunks = h.first[:0]
+	}
+	h.queue.chunks = append(h.queue.chunks, b.queue.chunks...)
+	clear(b.queue.chunks)
+	b.queue.chunks = b.queue.chunks[:0]
+	return true
+}
+
+// lend returns the first piece, which is valid until giveBack. There is one, and none is
+// lent.
+func (h *hand) lend() []byte {
+	c := h.queue.front()
+	_, size := h.next()
+	piece := c.buf[c.taken+recordHeader:][:size:size]
+	if c.taken += recordHeader + size; c.taken == len(c.buf) {
+		h.queue.remove()
+		h.lent = c
+	}
+	return piece
+}
+
+// giveBack ends the use of what was lent.
+func (h *hand) giveBack() {
+	if h.lent != nil {
+		h.lent.free()
+		h.lent = nil
+	}
+}
+
+func (h *hand) clear() {
+	h.giveBack()
+	h.inbox.clear()
+}

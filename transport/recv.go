@@ -6,6 +6,7 @@ import (
 	"io"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/parley-rpc/parley/transport/frame"
@@ -30,15 +31,23 @@ type recvHalf struct {
 	ended   bool          // the peer has ended the direction
 	err     error         // why nothing more arrives
 	inbox   inbox
+	dropped atomic.Bool // what has arrived is not to be received; set with mu held
 
 	// The message that is arriving.
 	size    int  // bytes so far
 	mark    bool // of its first piece
 	partial bool // more pieces follow
 
+	// Those of the Recv that is under way. It has taken what is in hand out of inbox at
+	// once, so that it gets many small messages without the lock.
+	reading  atomic.Bool // there is one
+	hand     hand
+	unbooked uint64 // cost of what was received and window does not know of
+	bookAt   uint64 // how much that may be
+
 	// The message that a Recv is putting together.
-	reading bool          // a Recv is under way
 	direct  bool          // it waits: pieces go straight to dst, past the inbox
+	lends   bool          // dst may be memory of the inbox
 	memory  Memory        // for dst, until a piece is there; nil: dst has it
 	dst     []byte        // the message so far
 	longest int           // message of several pieces, in bytes
@@ -63,22 +72,30 @@ type Memory interface {
 	Take() []byte
 }
 
-// RecvIn is Recv into memory that is taken when the message begins to arrive: whoever
-// waits holds none. Memory that was taken, as Take has noted, is the caller's again when
-// RecvIn returns.
+// RecvIn is Recv for those who are done with a message when they receive the next one, or
+// call Free: until then it is valid. It is in memory of the stream, or in memory that is
+// taken when the message begins to arrive: whoever waits holds none. Memory that was
+// taken, as Take has noted, is the caller's again when RecvIn returns.
 func (st *Stream) RecvIn(ctx context.Context, memory Memory) (Message, error) {
 	return st.recvMessage(ctx, nil, memory)
 }
 
 func (st *Stream) recvMessage(ctx context.Context, buf []byte, memory Memory) (Message, error) {
 	r := &st.recv
-	r.mu.Lock()
-	if r.reading {
-		r.mu.Unlock()
+	if !r.reading.CompareAndSwap(false, true) {
 		return Message{}, ErrConcurrent
 	}
-	r.reading, r.whole = true, false
-	r.dst, r.memory = buf[:0], memory
+	defer r.reading.Store(false)
+	r.hand.giveBack()
+	if m, ok := r.inHand(); ok {
+		if memory == nil {
+			m.Bytes = append(buf[:0], m.Bytes...)
+		}
+		return m, nil
+	}
+	r.mu.Lock()
+	r.whole = false
+	r.dst, r.memory, r.lends = buf[:0], memory, memory != nil
 	if r.stash != nil {
 		r.takeMemory()
 		r.dst = append(r.dst, r.stash...)
@@ -109,6 +126,25 @@ func (st *Stream) recvMessage(ctx context.Context, buf []byte, memory Memory) (M
 	}
 }
 
+// inHand returns the next message if it lies in hand as a whole. It needs no lock.
+func (r *recvHalf) inHand() (m Message, ok bool) {
+	if r.hand.empty() || r.dropped.Load() {
+		return Message{}, false
+	}
+	flags, size := r.hand.next()
+	cost := r.unbooked + uint64(size) + frameCost
+	if cost > r.bookAt || flags&frame.FlagMore != 0 {
+		return Message{}, false
+	}
+	r.unbooked = cost
+	return Message{
+		Bytes:  r.hand.lend(),
+		Mark:   flags&frame.FlagMark != 0,
+		Last:   flags&frame.FlagEnd != 0,
+		Headed: r.header != nil, // which was decided before the first message came
+	}, true
+}
+
 // awaitOr waits for notify, or until ctx ends. A context that never ends is not waited
 // for: a select costs more than a receive.
 func awaitOr(ctx context.Context, notify <-chan struct{}) error {
@@ -128,8 +164,9 @@ func awaitOr(ctx context.Context, notify <-chan struct{}) error {
 // received hands a complete message over. It unlocks recv.mu.
 func (st *Stream) received(limit uint64) (Message, error) {
 	r := &st.recv
-	m := Message{Bytes: r.dst, Mark: r.dstMark, Last: r.ended && r.inbox.empty(), Headed: r.header != nil}
-	r.dst, r.memory, r.reading = nil, nil, false
+	last := r.ended && r.inbox.empty() && r.hand.empty()
+	m := Message{Bytes: r.dst, Mark: r.dstMark, Last: last, Headed: r.header != nil}
+	r.dst, r.memory = nil, nil
 	r.mu.Unlock()
 	st.announce(limit)
 	return m, nil
@@ -158,29 +195,39 @@ func (r *recvHalf) abandon() {
 	if len(r.dst) > 0 {
 		r.stash = bytes.Clone(r.dst)
 	}
-	r.dst, r.memory, r.reading = nil, nil, false
+	r.dst, r.memory = nil, nil
 	r.mu.Unlock()
 }
 
-// gather moves pieces from the inbox to dst up to the end of a message, and
-// returns what to announce.
+// gather moves pieces to dst up to the end of a message, and returns what to announce.
 func (r *recvHalf) gather(s *Session) (limit uint64) {
-	for !r.whole && !r.inbox.empty() {
-		r.takeMemory()
-		var flags frame.Flags
-		var size int
-		r.dst, flags, size = r.inbox.take(r.roomFor(r.inbox.next()))
-		r.dstMark = flags&frame.FlagMark != 0
-		r.whole = flags&frame.FlagMore == 0
-		limit = max(limit, r.consume(s, size))
+	if r.dropped.Load() {
+		r.hand.clear()
 	}
+	for !r.whole {
+		if r.hand.empty() && !r.hand.takeOver(&r.inbox) {
+			break
+		}
+		flags, size := r.hand.next()
+		r.dstMark, r.whole = flags&frame.FlagMark != 0, flags&frame.FlagMore == 0
+		if r.lends && r.whole && len(r.dst) == 0 {
+			r.dst = r.hand.lend()
+		} else {
+			r.takeMemory()
+			r.dst = append(r.roomFor(flags, size), r.hand.lend()...)
+			r.hand.giveBack()
+		}
+		r.unbooked += uint64(size) + frameCost
+	}
+	limit = r.consume(s, r.unbooked)
+	r.unbooked, r.bookAt = 0, r.window.size/4
 	return limit
 }
 
-// consume books a piece as read and returns the limit to announce, or 0. There is
+// consume books a cost as read and returns the limit to announce, or 0. There is
 // nothing to announce once the peer has ended the direction.
-func (r *recvHalf) consume(s *Session, size int) (limit uint64) {
-	if !r.window.needsUpdate(uint64(size)+frameCost) || r.ended || r.err != nil {
+func (r *recvHalf) consume(s *Session, cost uint64) (limit uint64) {
+	if !r.window.needsUpdate(cost) || r.ended || r.err != nil {
 		return 0
 	}
 	return r.window.update(time.Now(), uint64(s.cfg.MaxWindow), &s.budget)
@@ -237,7 +284,7 @@ func (st *Stream) deliver(flags frame.Flags, piece []byte) error {
 		r.dst = append(r.roomFor(flags, len(piece)), piece...)
 		r.dstMark, r.whole = r.mark, !r.partial
 		wake = r.whole
-		limit = r.consume(st.s, len(piece))
+		limit = r.consume(st.s, uint64(len(piece))+frameCost)
 	} else {
 		r.inbox.put(flags, piece)
 	}
@@ -384,11 +431,18 @@ func (r *recvHalf) fail(err error) int32 {
 	}
 	r.err = err
 	if isReset(err) {
-		r.inbox.clear()
+		r.drop()
 	}
 	r.decide(nil)
 	r.wake()
 	return 1
+}
+
+// drop drops what has arrived and was not received. What a Recv has in hand it drops by
+// itself.
+func (r *recvHalf) drop() {
+	r.dropped.Store(true)
+	r.inbox.clear()
 }
 
 // release frees what the stream holds.
@@ -398,7 +452,7 @@ func (r *recvHalf) release(b *budget) {
 	if r.err == nil {
 		r.err = ErrStreamClosed
 	}
-	r.inbox.clear()
+	r.drop()
 	r.stash = nil
 	r.window.giveBack(b)
 	r.wake()

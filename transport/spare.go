@@ -77,6 +77,7 @@ func (st *Stream) Free() {
 	if !st.leave() {
 		return
 	}
+	st.recv.hand.clear()
 	s := st.s
 	s.mu.Lock()
 	defer s.mu.Unlock()
