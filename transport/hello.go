@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"crypto/rand"
 	"errors"
+	"reflect"
+	"sync/atomic"
 	"time"
 
 	"github.com/parley-rpc/parley/transport/frame"
@@ -59,7 +61,7 @@ func (s *Session) begin(a *attachment, hello *frame.Hello, answer frame.Answer) 
 		s.mu.Unlock()
 		return err
 	}
-	s.peer.Store(hello)
+	s.peer.Store(shared(hello))
 	more := hello.InitialWindow - frame.HelloDefaults.InitialWindow
 	for _, st := range s.streams {
 		st.send.raiseBy(more)
@@ -79,6 +81,21 @@ func (s *Session) begin(a *attachment, hello *frame.Hello, answer frame.Answer) 
 		s.cfg.OnGreet(s)
 	}
 	return nil
+}
+
+// lastSettings are those of the peer that greeted last.
+var lastSettings atomic.Pointer[frame.Hello]
+
+// shared returns the settings in a HELLO, without what concerns one session only: most
+// peers have the same, which then are in memory once.
+func shared(hello *frame.Hello) *frame.Hello {
+	settings := *hello
+	settings.Session, settings.Token, settings.Received, settings.Attempt, settings.Answer = nil, nil, 0, 0, 0
+	if last := lastSettings.Load(); last != nil && reflect.DeepEqual(*last, settings) {
+		return last
+	}
+	lastSettings.Store(&settings)
+	return &settings
 }
 
 // name settles the session's id and its first token, if it can be resumed; mu is

@@ -315,4 +315,19 @@ func (s *Session) armAck() {
 func (s *Session) ackLate() {
 	s.ackDue.Store(false)
 	s.acknowledge()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.slim()
+}
+
+// slim gives memory back that a session without streams need not have; mu is held. What
+// comes next makes it anew, so that is done where nothing has come for a while.
+func (s *Session) slim() {
+	if len(s.streams) > 0 {
+		return
+	}
+	s.streams, s.spares = nil, spares{}
+	if !s.ackDue.Load() {
+		s.ackTimer = nil
+	}
 }

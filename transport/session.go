@@ -38,15 +38,15 @@ type Session struct {
 	acked  uint64     // sequenced frames that were acknowledged
 
 	mu        sync.Mutex
-	at        *attachment // to the link in use, or the last one
-	away      bool        // the link is lost
-	timer     *time.Timer // before the peer's HELLO its time limit, then keepalive, or while away the time to resume
-	ackTimer  *time.Timer // acknowledges late
-	id        []byte      // of a session that can be resumed
-	token     []byte      // for the next resumption
-	spare     []byte      // at an acceptor: the token before, until the dialer is known to have the next
-	attempts  uint64      // of the dialer to resume
-	streams   map[uint64]*Stream
+	at        *attachment        // to the link in use, or the last one
+	away      bool               // the link is lost
+	timer     *time.Timer        // before the peer's HELLO its time limit, then keepalive, or while away the time to resume
+	ackTimer  *time.Timer        // acknowledges late
+	id        []byte             // of a session that can be resumed
+	token     []byte             // for the next resumption
+	spare     []byte             // at an acceptor: the token before, until the dialer is known to have the next
+	attempts  uint64             // of the dialer to resume
+	streams   map[uint64]*Stream // nil if there are none, maybe
 	spares    spares
 	nextID    uint64        // of the next stream that this end opens
 	lastPeer  uint64        // the highest id that the peer has opened
@@ -55,7 +55,7 @@ type Session struct {
 	inUse     int           // streams that the peer opened and that are not closed at this end
 	opening   waitlist      // for a stream that this end may open
 	arrived   []*Stream     // streams that wait for Accept
-	accept    chan struct{} // wakes an Accept
+	accept    chan struct{} // wakes an Accept; nil with OnStream
 	pings     map[[frame.PingLen]byte]chan struct{}
 	pingSeq   uint64
 	idle      chan struct{} // closed when no stream is open or in use; nil while nobody waits for that
@@ -82,9 +82,10 @@ func NewSession(link Link, side Side, cfg Config) (*Session, error) {
 		greeted: make(chan struct{}),
 		done:    make(chan struct{}),
 		drained: make(chan struct{}),
-		accept:  make(chan struct{}, 1),
-		streams: make(map[uint64]*Stream),
 		nextID:  firstID(side),
+	}
+	if cfg.OnStream == nil {
+		s.accept = make(chan struct{}, 1)
 	}
 	s.budget.shared = cfg.Budget
 	s.budget.left.Store(int64(cfg.MaxBuffered - cfg.MaxStreams*cfg.InitialWindow))
@@ -114,6 +115,9 @@ func (s *Session) enter(st *Stream, id uint64) *Stream {
 	st.send.window.limit = s.settings().InitialWindow
 	st.recv.window = newRecvWindow(uint64(s.cfg.InitialWindow))
 	st.open.Store(2)
+	if s.streams == nil {
+		s.streams = make(map[uint64]*Stream)
+	}
 	s.streams[id] = st
 	s.live.Add(1)
 	return st
