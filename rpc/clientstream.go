@@ -278,9 +278,9 @@ func exceptFinished(err error) error {
 	return err
 }
 
-func (s *clientStream) Recv(msg any) error { return s.receive(msg, false) }
+func (s *clientStream) Recv(msg any) error { return s.receive(msg, (*coder).unmarshal) }
 
-func (s *clientStream) receive(msg any, fresh bool) error {
+func (s *clientStream) receive(msg any, how decoding) error {
 	for {
 		t, err := s.working("Recv")
 		if err != nil {
@@ -289,21 +289,21 @@ func (s *clientStream) receive(msg any, fresh bool) error {
 			}
 			return err
 		}
-		if again, err := s.recv(t, msg, fresh); !again {
+		if again, err := s.recv(t, msg, how); !again {
 			return err
 		}
 	}
 }
 
 // recv receives a message. It tells whether to go on with another attempt.
-func (s *clientStream) recv(t *try, msg any, fresh bool) (again bool, err error) {
+func (s *clientStream) recv(t *try, msg any, how decoding) (again bool, err error) {
 	m, err := s.in.recv(s.ctx, t.st)
 	if err != nil {
 		return s.recvEnd(t, err)
 	}
 	s.move()
 	if err = s.beforeMessage(t, m); err == nil {
-		err = s.coder.decode(m, msg, fresh)
+		err = s.coder.decode(m, msg, how)
 	}
 	s.in.drop()
 	switch {

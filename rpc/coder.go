@@ -42,8 +42,8 @@ func (c *coder) encode(dst []byte, msg any) (_ []byte, mark bool, err error) {
 	return append(plain[:len(dst)], packed...), true, nil
 }
 
-// decode reads a message that has arrived. fresh says that msg is as new(T) has made it.
-func (c *coder) decode(m transport.Message, msg any, fresh bool) error {
+// decode reads a message that has arrived, by unmarshal or merge.
+func (c *coder) decode(m transport.Message, msg any, how decoding) error {
 	data := m.Bytes
 	if m.Mark {
 		if c.inflate == nil {
@@ -65,7 +65,7 @@ func (c *coder) decode(m transport.Message, msg any, fresh bool) error {
 		*raw = append((*raw)[:0], data...)
 		return nil
 	}
-	if err := c.unmarshal(data, msg, fresh); err != nil {
+	if err := how(c, data, msg); err != nil {
 		return Errorf(CodeInternal, "decode %T as %s: %w", msg, c.codec.Name(), err)
 	}
 	return nil
@@ -74,24 +74,29 @@ func (c *coder) decode(m transport.Message, msg any, fresh bool) error {
 // buffer is pooled memory for one message.
 type buffer struct{ bytes []byte }
 
-// unmarshal need not reset a fresh message, which is a sixth of what decoding a small one takes
-// (docs/design/speed.md).
-func (c *coder) unmarshal(data []byte, msg any, fresh bool) error {
-	if _, ok := c.codec.(protoCodec); ok && fresh {
+// decoding is unmarshal or merge.
+type decoding func(c *coder, data []byte, msg any) error
+
+func (c *coder) unmarshal(data []byte, msg any) error { return c.codec.Unmarshal(data, msg) }
+
+// merge is unmarshal for a message that is as new has made it: it need not be reset, which
+// is a fourth of what it takes to decode a small one (docs/design/speed.md).
+func (c *coder) merge(data []byte, msg any) error {
+	if _, ok := c.codec.(protoCodec); ok {
 		return mergeProto(data, msg)
 	}
-	return c.codec.Unmarshal(data, msg)
+	return c.unmarshal(data, msg)
 }
 
 // newReceiver is a Stream of this package.
 type newReceiver interface {
-	receive(msg any, fresh bool) error
+	receive(msg any, how decoding) error
 }
 
-// recvNew is Recv for a message that is as new(T) has made it.
+// recvNew is Recv for a message that is as new has made it.
 func recvNew(s Stream, msg any) error {
 	if own, ok := s.(newReceiver); ok {
-		return own.receive(msg, true)
+		return own.receive(msg, (*coder).merge)
 	}
 	return s.Recv(msg)
 }

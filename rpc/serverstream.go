@@ -128,9 +128,9 @@ func (s *serverStream) run(ctx context.Context, h Handler) (status error) {
 
 func (s *serverStream) Call() *Call { return &s.call }
 
-func (s *serverStream) Recv(msg any) error { return s.receive(msg, false) }
+func (s *serverStream) Recv(msg any) error { return s.receive(msg, (*coder).unmarshal) }
 
-func (s *serverStream) receive(msg any, fresh bool) error {
+func (s *serverStream) receive(msg any, how decoding) error {
 	m, err := s.in.recv(s.waiting(), s.st)
 	if err != nil {
 		return s.call.failure(err)
@@ -140,7 +140,7 @@ func (s *serverStream) receive(msg any, fresh bool) error {
 		return s.tooMany()
 	}
 	s.taken = true
-	err = s.coder.decode(m, msg, fresh)
+	err = s.coder.decode(m, msg, how)
 	s.in.drop()
 	if err != nil || s.call.Method.ClientStreams {
 		return notEOF(err)

@@ -41,6 +41,10 @@
 // The reading one never waits for an application or for the writing one. OnStream, OnEnd
 // and what OnAbort was given may run on it. A timer looks after HELLO and the keepalive.
 //
+// Where there is only one stream, and its messages alternate, whoever sends one writes it to
+// the link by itself, as long as the peer has acknowledged all but 64 KiB: so little the
+// kernel takes without waiting. Then OnLost and OnEnd may run there.
+//
 // # Locks
 //
 // In this order, and no other two at once:

@@ -133,14 +133,16 @@ func (s *Session) grantSlots() {
 // openStream opens a stream in a slot that was taken, when there is room for its frames.
 // mu is held, but not while it waits.
 func (s *Session) openStream(ctx context.Context, o *opening) error {
+	by := byWriter
 	buf := [2]outgoing{{Header: frame.Header{Type: frame.TypeOpen}, payload: o.header}}
 	frames := buf[:1]
 	if o.first != nil {
 		h := frame.Header{Type: frame.TypeData, Flags: dataFlags(o.first.opts, false)}
 		frames = append(frames, outgoing{Header: h, payload: o.first.bytes})
+		by = s.author()
 	}
 	s.number(frames)
-	p, err := s.out.put(o.first != nil && s.alone(), frames...)
+	p, err := s.out.put(by, frames...)
 	if p.wait != nil {
 		if err := s.waitOpen(ctx, p.wait); err != nil {
 			s.out.giveUp(p.wait)

@@ -77,9 +77,16 @@ type place struct {
 	own  *attachment // the caller has to write them, with writeOwn; nil: the writer does
 }
 
-// put queues frames of a stream, all or none. alone says that the caller would write
-// them by itself.
-func (o *outbox) put(alone bool, frames ...outgoing) (place, error) {
+// author is who writes a frame that is queued.
+type author int
+
+const (
+	byWriter author = iota
+	byCaller        // of put, where the writer is at rest
+)
+
+// put queues frames of a stream, all or none.
+func (o *outbox) put(by author, frames ...outgoing) (place, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.err != nil {
@@ -90,7 +97,7 @@ func (o *outbox) put(alone bool, frames ...outgoing) (place, error) {
 		return place{wait: o.waiting.add(size)}, nil
 	}
 	pos := o.append(frames)
-	if alone && o.mayWriteOwn() {
+	if by == byCaller && o.mayWriteOwn() {
 		o.writer.writing = true
 		return place{pos: pos, own: o.writer}, nil
 	}

@@ -123,10 +123,15 @@ func (s *Session) enter(st *Stream, id uint64) *Stream {
 	return st
 }
 
-// alone tells whether whoever sends a message may write it by itself: on the only stream,
-// and where the peer's turn and this end's alternate. Nobody else then has anything to add
-// to the batch, and the sender's next message waits for an answer.
-func (s *Session) alone() bool { return s.live.Load() <= 1 && s.turn.Swap(false) }
+// author tells who writes a message that is about to be queued. It is the caller on the only
+// stream, where the peer's turn and this end's alternate: nobody else has anything to add to
+// the batch then, and the caller's next message waits for an answer.
+func (s *Session) author() author {
+	if s.live.Load() <= 1 && s.turn.Swap(false) {
+		return byCaller
+	}
+	return byWriter
+}
 
 // Accept waits for the next stream that the peer opens. It returns the session's
 // error when the session has ended.

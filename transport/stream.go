@@ -177,7 +177,11 @@ func (st *Stream) peerEnded() {
 // queueFrame queues a frame, waiting for room until ctx ends or the direction fails.
 func (st *Stream) queueFrame(ctx context.Context, h frame.Header, payload []byte) (pos uint64, err error) {
 	f := outgoing{Header: h, payload: payload}
-	p, err := st.s.out.put(f.completes() && st.s.alone(), f)
+	by := byWriter
+	if f.completes() {
+		by = st.s.author()
+	}
+	p, err := st.s.out.put(by, f)
 	if err == nil && p.wait != nil {
 		if err := st.send.await(ctx, p.wait.ready); err != nil {
 			st.s.out.giveUp(p.wait)
