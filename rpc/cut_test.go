@@ -17,6 +17,8 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/parley-rpc/parley/rpc"
+	"github.com/parley-rpc/parley/transport"
+	"github.com/parley-rpc/parley/transport/ws"
 )
 
 // cutter is a TCP proxy that cuts each connection after some bytes.
@@ -236,6 +238,46 @@ func TestAKilledServerEndsItsCallsAndTheClientComesBack(t *testing.T) {
 
 // TestAServerThatStaysAwayEndsItsCallsWhenTheTimeToResumeIsUp has nobody take the
 // dead server's place.
+// TestACallSurvivesAHandshakeThatWasCut has the server take what is left of a handshake for
+// a bad request, as that of net/http does.
+func TestACallSurvivesAHandshakeThatWasCut(t *testing.T) {
+	for name, tt := range map[string]struct {
+		refusal ws.HandshakeError
+		goesOn  bool
+	}{
+		"not understood":       {ws.HandshakeError{Status: http.StatusBadRequest}, true},
+		"of another version":   {ws.HandshakeError{Status: http.StatusBadRequest, Server: []string{"parley.v9"}}, false},
+		"of nobody who may":    {ws.HandshakeError{Status: http.StatusForbidden}, false},
+		"at the wrong address": {ws.HandshakeError{Status: http.StatusNotFound}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				n, srv := newNetwork(t), echoServer()
+				n.serve(home, srv)
+				s, err := n.client(home).Open(t.Context(), bidi)
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer s.Close()
+				_ = s.Send(text("before"))
+				if _, err := recvOne(s); err != nil {
+					t.Fatal(err)
+				}
+				n.answer(home, func(dialled) (transport.Link, error) {
+					n.serve(home, srv)
+					return nil, rpc.Errorf(rpc.CodeInternal, "%w", &tt.refusal)
+				})
+				n.cut()
+				pass(5 * time.Second)
+				_ = s.Send(text("on"))
+				if _, err := recvOne(s); (err == nil) != tt.goesOn {
+					t.Errorf("the call: %v", err)
+				}
+			})
+		})
+	}
+}
+
 func TestAServerThatStaysAwayEndsItsCallsWhenTheTimeToResumeIsUp(t *testing.T) {
 	inBubble(t, func(t *testing.T, m *rpc.Method) {
 		n := newNetwork(t)

@@ -3,9 +3,11 @@ package rpc
 import (
 	"context"
 	"errors"
+	"net/http"
 	"time"
 
 	"github.com/parley-rpc/parley/transport"
+	"github.com/parley-rpc/parley/transport/ws"
 )
 
 // onLost has a client make another link, on which the connection goes on.
@@ -44,7 +46,7 @@ func (c *Conn) resume() bool {
 		switch {
 		case refused == CodeUnauthenticated && again:
 			again = false
-		case back == stayClosed, closed == nil && isStatus(err) && !passes(err):
+		case back == stayClosed, closed == nil && isStatus(err) && !passes(err) && !isGarbled(err):
 			// The session is over for good, with that status.
 			_ = c.sess.Close(transport.CloseRefusal+transport.CloseCode(refused), err.Error())
 			return false
@@ -60,6 +62,14 @@ func (c *Conn) resume() bool {
 func isStatus(err error) bool {
 	var e *Error
 	return errors.As(err, &e)
+}
+
+// isGarbled tells whether the server has not understood the handshake. It had understood
+// the one before, so this one was cut or damaged on its way, as a link that breaks just
+// then does it.
+func isGarbled(err error) bool {
+	var h *ws.HandshakeError
+	return errors.As(err, &h) && h.Status == http.StatusBadRequest && len(h.Server) == 0
 }
 
 // pause waits, and tells whether the connection is still there afterwards.
