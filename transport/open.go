@@ -10,54 +10,49 @@ import (
 // the peer, but for a free place if the peer accepts no more streams at once.
 // ctx bounds that wait and has no part in the stream's later life.
 func (s *Session) Open(ctx context.Context, header []byte) (*Stream, error) {
-	st, _, err := s.open(ctx, header, nil)
-	return st, err
+	o := opening{header: header}
+	err := s.open(ctx, &o)
+	return o.st, err
 }
 
 // OpenSend is Open and Send in one, which is faster, for a message that can be sent at
 // once in one frame. For any other it is Open, and sent is false.
 func (s *Session) OpenSend(ctx context.Context, header, msg []byte, opts SendOptions) (st *Stream, sent bool, err error) {
-	return s.open(ctx, header, &firstMessage{bytes: msg, opts: opts})
-}
-
-// firstMessage is a message that a stream is opened with.
-type firstMessage struct {
-	bytes []byte
-	opts  SendOptions
-}
-
-// fits tells whether the message goes with the OPEN, as far as the peer's settings go.
-func (m *firstMessage) fits(peer *frame.Hello) bool {
-	if m == nil {
-		return false
-	}
-	size := uint64(len(m.bytes))
-	return size <= min(maxPiece, peer.MaxFrame, peer.MaxMessage) && size+frameCost <= peer.InitialWindow
+	o := opening{header: header, msg: msg, opts: opts, sends: true}
+	err = s.open(ctx, &o)
+	return o.st, o.sends, err
 }
 
 // opening is a stream that is being opened.
 type opening struct {
 	header []byte
-	first  *firstMessage // to be sent with the header; nil: none is, or can be
+	msg    []byte // to be sent with the header, if sends
+	opts   SendOptions
+	sends  bool
 
 	st  *Stream
 	own *attachment // as in place
 }
 
+// fits tells whether the message can go with the header, as far as the peer's settings go.
+func (o *opening) fits(peer *frame.Hello) bool {
+	size := uint64(len(o.msg))
+	return size <= min(maxPiece, peer.MaxFrame, peer.MaxMessage) && size+frameCost <= peer.InitialWindow
+}
+
 // open opens a stream as soon as there is a slot, and room for its frames.
-func (s *Session) open(ctx context.Context, header []byte, first *firstMessage) (st *Stream, sent bool, err error) {
-	if err := s.admit("header", len(header), func() error { return s.waitGreeted(ctx) }); err != nil {
-		return nil, false, err
+func (s *Session) open(ctx context.Context, o *opening) error {
+	if err := s.admit("header", len(o.header), func() error { return s.waitGreeted(ctx) }); err != nil {
+		return err
 	}
-	o := opening{header: header, first: first}
-	if err := s.openInSlot(ctx, &o); err != nil {
-		return nil, false, s.failure(err)
+	if err := s.openInSlot(ctx, o); err != nil {
+		return s.failure(err)
 	}
 	s.kept()
 	if o.own != nil {
 		o.own.writeOwn(s)
 	}
-	return o.st, o.first != nil, nil
+	return nil
 }
 
 func (s *Session) openInSlot(ctx context.Context, o *opening) error {
@@ -66,9 +61,7 @@ func (s *Session) openInSlot(ctx context.Context, o *opening) error {
 	if err := s.takeSlot(ctx); err != nil {
 		return err
 	}
-	if !o.first.fits(s.settings()) {
-		o.first = nil
-	}
+	o.sends = o.sends && o.fits(s.settings())
 	err := s.openStream(ctx, o)
 	if err != nil {
 		s.opened--
@@ -136,9 +129,9 @@ func (s *Session) openStream(ctx context.Context, o *opening) error {
 	by := byWriter
 	buf := [2]outgoing{{Header: frame.Header{Type: frame.TypeOpen}, payload: o.header}}
 	frames := buf[:1]
-	if o.first != nil {
-		h := frame.Header{Type: frame.TypeData, Flags: dataFlags(o.first.opts, false)}
-		frames = append(frames, outgoing{Header: h, payload: o.first.bytes})
+	if o.sends {
+		h := frame.Header{Type: frame.TypeData, Flags: dataFlags(o.opts, false)}
+		frames = append(frames, outgoing{Header: h, payload: o.msg})
 		by = s.author()
 	}
 	s.number(frames)
@@ -156,11 +149,11 @@ func (s *Session) openStream(ctx context.Context, o *opening) error {
 	}
 	st := s.enter(s.spares.takeOwn(), s.nextID)
 	st.opened, st.send.pos = p.pos, p.pos
-	if o.first != nil {
+	if o.sends {
 		st.send.begun = true
-		st.send.window.spend(len(o.first.bytes))
+		st.send.window.spend(len(o.msg))
 	}
-	if o.first != nil && o.first.opts.End {
+	if o.sends && o.opts.End {
 		st.send.ended = true
 		st.open.Store(1)
 	}
