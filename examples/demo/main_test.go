@@ -108,7 +108,8 @@ func TestInterruptedDemoTakesItsServerAlong(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = cmd.Wait() // the code says it
-	if code := cmd.ProcessState.ExitCode(); code != 1 || string(said) != "demo: interrupted\n" {
+	// Before that the server may log a handshake that came while it closed.
+	if code := cmd.ProcessState.ExitCode(); code != 1 || !strings.HasSuffix("\n"+string(said), "\ndemo: interrupted\n") {
 		t.Errorf("exit code %d: %s", code, said)
 	}
 	if err := syscall.Kill(serverPid, 0); err != syscall.ESRCH {
