@@ -51,14 +51,21 @@ func meetBehindGate(t *testing.T, change func(*transport.Config)) (*transport.Se
 	return s, p, g
 }
 
+// answerBehindGate has somebody answer the peer, alone, who waits at the gate. It is shut.
+func answerBehindGate(t *testing.T) (s *transport.Session, p *peer, g *gate, answer <-chan error) {
+	t.Helper()
+	s, p, g = meetBehindGate(t, nil)
+	p.send(open(1, ""), data(1, "ping"))
+	st := mustAccept(t, s)
+	g.shut <- struct{}{}
+	answer = start(func() error { return st.Send(t.Context(), []byte("pong"), transport.SendOptions{}) })
+	stillWaits(t, answer)
+	return s, p, g, answer
+}
+
 func TestWhoeverAnswersOnTheOnlyStreamWritesByItself(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, p, g := meetBehindGate(t, nil)
-		p.send(open(1, ""), data(1, "ping"))
-		st := mustAccept(t, s)
-		g.shut <- struct{}{}
-		answer := start(func() error { return st.Send(t.Context(), []byte("pong"), transport.SendOptions{}) })
-		stillWaits(t, answer)
+		_, p, g, answer := answerBehindGate(t)
 		<-g.shut
 		if err := <-answer; err != nil {
 			t.Fatal(err)
@@ -69,12 +76,7 @@ func TestWhoeverAnswersOnTheOnlyStreamWritesByItself(t *testing.T) {
 
 func TestWhatIsQueuedDuringAWriteOfItsOwnIsWrittenByTheWriter(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, p, g := meetBehindGate(t, nil)
-		p.send(open(1, ""), data(1, "ping"))
-		st := mustAccept(t, s)
-		g.shut <- struct{}{}
-		answer := start(func() error { return st.Send(t.Context(), []byte("pong"), transport.SendOptions{}) })
-		stillWaits(t, answer)
+		s, p, g, answer := answerBehindGate(t)
 		other := mustOpen(t, s)
 		mustSend(t, other, "and more")
 		<-g.shut
@@ -125,12 +127,7 @@ func TestNobodyElseWaitsForTheLink(t *testing.T) {
 
 func TestLinkThatIsLostInAWriteOfOnesOwnIsReplacedLikeAnyOther(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, p, g := meetBehindGate(t, nil)
-		p.send(open(1, ""), data(1, "ping"))
-		st := mustAccept(t, s)
-		g.shut <- struct{}{}
-		answer := start(func() error { return st.Send(t.Context(), []byte("pong"), transport.SendOptions{}) })
-		stillWaits(t, answer)
+		s, p, g, answer := answerBehindGate(t)
 		_ = p.link.Close(transport.CloseAbnormal, "")
 		synctest.Wait()
 		<-g.shut
