@@ -1,6 +1,6 @@
 import type { DescMethod } from "@bufbuild/protobuf";
 import { diagnose } from "./answer.js";
-import { delayAfter, fullJitter, type Jitter, MOST_LONGER } from "./backoff.js";
+import { delayAfter, fullJitter, MOST_LONGER } from "./backoff.js";
 import { Call, type CallOptions } from "./call.js";
 import { type Comeback, ending } from "./closecode.js";
 import { Code } from "./code.js";
@@ -11,6 +11,7 @@ import type { Goaway } from "./goaway.js";
 import { checkSettings, protocolDefaults, type Settings } from "./hello.js";
 import { Line } from "./line.js";
 import { dial, type WebSocketConstructor, type WebSocketLink } from "./link.js";
+import { type ConnectionOptions, standardSettings } from "./options.js";
 import { watchPage } from "./page.js";
 import type { Session } from "./session.js";
 import type { Stream } from "./stream.js";
@@ -28,35 +29,6 @@ import { utf8 } from "./varint.js";
  * - `closed`: by `close`, for good.
  */
 export type State = "idle" | "connecting" | "ready" | "resuming" | "failed" | "closed";
-
-export interface ConnectionOptions {
-  /**
-   * Returns a bearer token. It is asked for each WebSocket, so a token that expires is fresh. The server finds it as an
-   * Authorization header. Without it, the browser's cookies are what the server knows.
-   */
-  credentials?: (() => string | undefined | Promise<string | undefined>) | undefined;
-  /** In place of the global one, which Node.js has from version 22 on. */
-  WebSocket?: WebSocketConstructor | undefined;
-  /** What messages are written with; `proto` if not given. */
-  codec?: Codec | undefined;
-  /** Limits and times that this end announces. */
-  settings?: Partial<Settings> | undefined;
-  /** How long an attempt to connect may take, in milliseconds; 10,000 if not given. */
-  connectTimeoutMs?: number | undefined;
-  /** Draws the delays between attempts; anything up to the bound if not given. */
-  jitter?: Jitter | undefined;
-}
-
-const settings: Partial<Settings> = {
-  maxFrame: 65_536,
-  maxMessage: 4 << 20,
-  maxHeader: 16_384,
-  maxStreams: 100,
-  initialWindow: 65_536,
-  keepalive: 15_000,
-  resumeWindow: 30_000,
-  replayLimit: 1 << 20,
-};
 
 /**
  * A connection to a server, on which calls are made. It outlives its WebSockets, and the sessions on them. Its URL begins with
@@ -87,7 +59,7 @@ export class Connection {
 
   constructor(url: string | URL, options: ConnectionOptions = {}) {
     this.url = webSocketURL(url);
-    this.settings = { ...protocolDefaults(), ...settings, ...options.settings };
+    this.settings = { ...protocolDefaults(), ...standardSettings, ...options.settings };
     const wrong = checkSettings(this.settings);
     if (wrong) throw new ParleyError(`settings: ${wrong[1]}`, Code.InvalidArgument);
     this.codec = options.codec ?? proto;

@@ -1,5 +1,6 @@
 import type { DescMethod, DescService } from "@bufbuild/protobuf";
-import { Connection, type ConnectionOptions } from "./connection.js";
+import { Connection } from "./connection.js";
+import type { ConnectionOptions } from "./options.js";
 import { type Implementation, Services } from "./service.js";
 import type { Stream } from "./stream.js";
 

@@ -1,0 +1,34 @@
+import type { Jitter } from "./backoff.js";
+import type { Codec } from "./codec.js";
+import type { Settings } from "./hello.js";
+import type { WebSocketConstructor } from "./link.js";
+
+export interface ConnectionOptions {
+  /**
+   * Returns a bearer token. It is asked for each WebSocket, so a token that expires is fresh. The server finds it as an
+   * Authorization header. Without it, the browser's cookies are what the server knows.
+   */
+  credentials?: (() => string | undefined | Promise<string | undefined>) | undefined;
+  /** In place of the global one, which Node.js has from version 22 on. */
+  WebSocket?: WebSocketConstructor | undefined;
+  /** What messages are written with; `proto` if not given. */
+  codec?: Codec | undefined;
+  /** Limits and times that this end announces. */
+  settings?: Partial<Settings> | undefined;
+  /** How long an attempt to connect may take, in milliseconds; 10,000 if not given. */
+  connectTimeoutMs?: number | undefined;
+  /** Draws the delays between attempts; anything up to the bound if not given. */
+  jitter?: Jitter | undefined;
+}
+
+/** What this end announces if it is not told otherwise. */
+export const standardSettings: Partial<Settings> = {
+  maxFrame: 65_536,
+  maxMessage: 4 << 20,
+  maxHeader: 16_384,
+  maxStreams: 100,
+  initialWindow: 65_536,
+  keepalive: 15_000,
+  resumeWindow: 30_000,
+  replayLimit: 1 << 20,
+};
