@@ -4,14 +4,20 @@ import (
 	"fmt"
 	"hash/crc32"
 	"sync"
+
+	"github.com/parley-rpc/parley/rpc"
 )
 
 // Book counts the messages of calls whose two ends are in this process. Its mutex
 // comes before those of its entries.
 type Book struct {
-	// Strict has a handler that runs for a call which is over counted as a
-	// duplicate. It is for loads in which no call is given up.
+	// Strict counts a handler that runs for a call which is over as a duplicate, and
+	// a call that ends with its connection as failed if a handler had it. It is for
+	// loads in which no call is given up and no connection is cut off.
 	Strict bool
+
+	mix     mix
+	methods [kinds]*rpc.Method
 
 	mu     sync.Mutex
 	last   uint64 // id of a call
@@ -33,8 +39,16 @@ type Totals struct {
 	Damaged    int // whose checksum is wrong
 }
 
-// NewBook returns an empty book.
-func NewBook() *Book { return &Book{calls: make(map[uint64]*entry)} }
+// NewBook returns an empty book of a load of mostly small messages.
+func NewBook() *Book { return newBook(small) }
+
+// NewLargeBook returns an empty book of a load of large messages. Its service has
+// another name: a server can serve both.
+func NewLargeBook() *Book { return newBook(large) }
+
+func newBook(m mix) *Book {
+	return &Book{mix: m, methods: methodsOf(m.service), calls: make(map[uint64]*entry)}
+}
 
 // Totals returns what was counted so far.
 func (b *Book) Totals() Totals {
@@ -108,7 +122,7 @@ func (b *Book) close(e *entry, o outcome) {
 		}
 	case o.wanted:
 		t.GivenUp++
-	case o.orphaned:
+	case o.orphaned && !(b.Strict && e.lanes[request].got > 0):
 		t.Orphaned++
 	default:
 		t.Failed++

@@ -1,6 +1,9 @@
 package load
 
-import "testing"
+import (
+	"errors"
+	"testing"
+)
 
 // A count of zero means something only if what goes wrong is counted.
 func TestABookCountsWhatGoesWrong(t *testing.T) {
@@ -48,5 +51,23 @@ func TestABookCountsDamageAndStrangers(t *testing.T) {
 	b.serve(e.id) // the handler runs again
 	if got := b.Totals(); got.Damaged != 1 || got.Lost != 1 || got.Duplicated != 1 {
 		t.Errorf("counted %+v, want one damaged, lost and duplicated", got)
+	}
+}
+
+// A reverse call that a server begins as its connection goes has nowhere else to go, but one that the client had
+// was promised its end.
+func TestAStrictBookForgivesOnlyCallsThatNobodyHad(t *testing.T) {
+	b := NewBook()
+	b.Strict = true
+	for _, had := range []bool{false, true} {
+		e := b.open(Unary, "test")
+		e.sent(request)
+		if had {
+			b.serve(e.id).received(request, decode(message{direction: request, call: e.id}.encode(100)))
+		}
+		b.close(e, outcome{err: errors.New("the connection has gone"), orphaned: true})
+	}
+	if got := b.Totals(); got.Orphaned != 1 || got.Failed != 1 {
+		t.Errorf("counted %+v, want one orphaned and one failed", got)
 	}
 }

@@ -20,6 +20,9 @@ type Caller struct {
 
 	// Timeout bounds each call. One that takes longer has failed.
 	Timeout time.Duration
+	// FailFast has calls fail at once while there is no connection, which none should
+	// notice. Otherwise they wait for one.
+	FailFast bool
 	// GiveUp is the share of calls, in percent, that are canceled or run into a
 	// deadline after a random time.
 	GiveUp int
@@ -51,7 +54,10 @@ func (c *Caller) Call(ctx context.Context, kind Kind) error {
 	ctx, cancel := context.WithTimeout(ctx, c.Timeout)
 	defer cancel()
 	wanted := c.Rand.IntN(100) < c.GiveUp
-	opts := []rpc.CallOption{rpc.WithWaitForReady()}
+	var opts []rpc.CallOption
+	if !c.FailFast {
+		opts = append(opts, rpc.WithWaitForReady())
+	}
 	if wanted {
 		after := time.Duration(c.Rand.Int64N(int64(200 * time.Millisecond)))
 		if c.Rand.IntN(2) == 0 {
@@ -87,14 +93,13 @@ func (c *Caller) dispatch(ctx context.Context, e *entry, opts []rpc.CallOption) 
 func (c *Caller) ask(e *entry, number, answers int) *bytesValue {
 	e.sent(request)
 	m := message{direction: request, call: e.id, number: uint32(number), answers: uint32(answers)}
-	return m.encode(size(c.Rand))
+	return m.encode(c.Book.mix.size(c.Rand))
 }
 
-// count draws how many messages a stream has: mostly few.
-func (c *Caller) count() int { return 1 + c.Rand.IntN(128>>c.Rand.IntN(6)) }
+func (c *Caller) count() int { return c.Book.mix.count(c.Rand) }
 
 func (c *Caller) unary(ctx context.Context, e *entry, opts []rpc.CallOption) error {
-	res, err := rpc.CallUnary[bytesValue, bytesValue](ctx, c.Conn, methods[Unary], c.ask(e, 0, 1), opts...)
+	res, err := rpc.CallUnary[bytesValue, bytesValue](ctx, c.Conn, c.Book.methods[Unary], c.ask(e, 0, 1), opts...)
 	if err == nil {
 		e.received(answer, decode(res))
 	}
@@ -102,7 +107,7 @@ func (c *Caller) unary(ctx context.Context, e *entry, opts []rpc.CallOption) err
 }
 
 func (c *Caller) serverStream(ctx context.Context, e *entry, opts []rpc.CallOption) error {
-	in, err := rpc.CallServerStream[bytesValue, bytesValue](ctx, c.Conn, methods[ServerStream], c.ask(e, 0, c.count()), opts...)
+	in, err := rpc.CallServerStream[bytesValue, bytesValue](ctx, c.Conn, c.Book.methods[ServerStream], c.ask(e, 0, c.count()), opts...)
 	if err != nil {
 		return err
 	}
@@ -138,7 +143,7 @@ func (c *Caller) sendAll(e *entry, answers int, send func(*bytesValue) error) er
 }
 
 func (c *Caller) clientStream(ctx context.Context, e *entry, opts []rpc.CallOption) error {
-	out, err := rpc.CallClientStream[bytesValue, bytesValue](ctx, c.Conn, methods[ClientStream], opts...)
+	out, err := rpc.CallClientStream[bytesValue, bytesValue](ctx, c.Conn, c.Book.methods[ClientStream], opts...)
 	if err != nil {
 		return err
 	}
@@ -154,7 +159,7 @@ func (c *Caller) clientStream(ctx context.Context, e *entry, opts []rpc.CallOpti
 }
 
 func (c *Caller) bidi(ctx context.Context, e *entry, opts []rpc.CallOption) error {
-	both, err := rpc.CallBidi[bytesValue, bytesValue](ctx, c.Conn, methods[Bidi], opts...)
+	both, err := rpc.CallBidi[bytesValue, bytesValue](ctx, c.Conn, c.Book.methods[Bidi], opts...)
 	if err != nil {
 		return err
 	}

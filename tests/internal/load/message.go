@@ -3,7 +3,6 @@ package load
 import (
 	"encoding/binary"
 	"hash/crc32"
-	"math/rand/v2"
 
 	"google.golang.org/protobuf/types/known/wrapperspb"
 )
@@ -27,22 +26,11 @@ type message struct {
 	whole     bool   // its checksum is right
 }
 
-// The sizes of messages in bytes.
+// What a message has beside its filling, in bytes.
 const (
-	headSize   = 17
-	sumSize    = 4
-	mostSize   = 48 << 10
-	rarelySize = 300 << 10
+	headSize = 17
+	sumSize  = 4
 )
-
-// size draws the size of a message: all orders of magnitude alike, and now and then
-// one that takes many frames.
-func size(r *rand.Rand) int {
-	if r.IntN(200) == 0 {
-		return rarelySize
-	}
-	return headSize + sumSize + r.IntN(mostSize>>r.IntN(11))
-}
 
 // encode makes the message with a size in bytes.
 func (m message) encode(size int) *wrapperspb.BytesValue {

@@ -31,13 +31,14 @@ func (k Kind) String() string {
 	return [kinds]string{"unary", "server-stream", "client-stream", "bidi"}[k]
 }
 
-const service = "parley.tests.v1.LoadService"
-
-var methods = [kinds]*rpc.Method{
-	Unary:        {Service: service, Name: "Echo"},
-	ServerStream: {Service: service, Name: "Download", ServerStreams: true},
-	ClientStream: {Service: service, Name: "Upload", ClientStreams: true},
-	Bidi:         {Service: service, Name: "Exchange", ClientStreams: true, ServerStreams: true},
+// methodsOf returns the methods of a load's service.
+func methodsOf(service string) [kinds]*rpc.Method {
+	return [kinds]*rpc.Method{
+		Unary:        {Service: service, Name: "Echo"},
+		ServerStream: {Service: service, Name: "Download", ServerStreams: true},
+		ClientStream: {Service: service, Name: "Upload", ClientStreams: true},
+		Bidi:         {Service: service, Name: "Exchange", ClientStreams: true, ServerStreams: true},
+	}
 }
 
 type bytesValue = wrapperspb.BytesValue
@@ -45,14 +46,14 @@ type bytesValue = wrapperspb.BytesValue
 // server counts the messages of the calls that it serves.
 type server struct{ book *Book }
 
-// Register has r serve calls of a load.
+// Register registers the service of the load that b counts.
 func Register(r rpc.Registrar, b *Book) {
 	s := server{b}
-	r.Register(&rpc.Service{Name: service, Methods: []rpc.ServiceMethod{
-		{Method: methods[Unary], Handler: rpc.UnaryHandler(s.echo)},
-		{Method: methods[ServerStream], Handler: rpc.ServerStreamHandler(s.download)},
-		{Method: methods[ClientStream], Handler: rpc.ClientStreamHandler(s.upload)},
-		{Method: methods[Bidi], Handler: rpc.BidiHandler(s.exchange)},
+	r.Register(&rpc.Service{Name: b.methods[Unary].Service, Methods: []rpc.ServiceMethod{
+		{Method: b.methods[Unary], Handler: rpc.UnaryHandler(s.echo)},
+		{Method: b.methods[ServerStream], Handler: rpc.ServerStreamHandler(s.download)},
+		{Method: b.methods[ClientStream], Handler: rpc.ClientStreamHandler(s.upload)},
+		{Method: b.methods[Bidi], Handler: rpc.BidiHandler(s.exchange)},
 	}})
 }
 
@@ -65,25 +66,25 @@ func (s server) take(v *bytesValue) (*entry, message) {
 }
 
 // reply counts the answer with a number, and makes it.
-func (e *entry) reply(number int) *bytesValue {
+func (s server) reply(e *entry, number int) *bytesValue {
 	e.sent(answer)
 	m := message{direction: answer, call: e.id, number: uint32(number)}
-	return m.encode(size(rand.New(rand.NewPCG(e.id, uint64(number)))))
+	return m.encode(s.book.mix.size(rand.New(rand.NewPCG(e.id, uint64(number)))))
 }
 
 func (s server) echo(_ context.Context, v *bytesValue) (*bytesValue, error) {
 	e, _ := s.take(v)
-	return e.reply(0), nil
+	return s.reply(e, 0), nil
 }
 
 func (s server) download(_ context.Context, v *bytesValue, out rpc.Sender[bytesValue]) error {
 	e, m := s.take(v)
-	return answerAll(e, int(m.answers), out)
+	return s.answerAll(e, int(m.answers), out)
 }
 
-func answerAll(e *entry, n int, out rpc.Sender[bytesValue]) error {
+func (s server) answerAll(e *entry, n int, out rpc.Sender[bytesValue]) error {
 	for i := range n {
-		if err := out.Send(e.reply(i)); err != nil {
+		if err := out.Send(s.reply(e, i)); err != nil {
 			return err
 		}
 	}
@@ -101,7 +102,7 @@ func (s server) upload(_ context.Context, in rpc.Receiver[bytesValue]) (*bytesVa
 	if e == nil {
 		return nil, rpc.Errorf(rpc.CodeInvalidArgument, "no messages")
 	}
-	return e.reply(0), nil
+	return s.reply(e, 0), nil
 }
 
 // exchange answers at its own pace, not message by message.
@@ -113,7 +114,7 @@ func (s server) exchange(_ context.Context, in rpc.Receiver[bytesValue], out rpc
 	e, m := s.take(first)
 	var answers sync.WaitGroup
 	var failed error
-	answers.Go(func() { failed = answerAll(e, int(m.answers), out) })
+	answers.Go(func() { failed = s.answerAll(e, int(m.answers), out) })
 	defer answers.Wait()
 	for {
 		v, err := in.Recv()

@@ -1,0 +1,38 @@
+package load
+
+import "math/rand/v2"
+
+// mix draws what a load consists of.
+type mix struct {
+	service string
+	count   func(*rand.Rand) int // messages of one direction of a stream
+	size    func(*rand.Rand) int // bytes of a message
+}
+
+// The sizes of messages in bytes.
+const (
+	mostSize   = 48 << 10
+	rarelySize = 300 << 10
+	leastLarge = 64 << 10
+	mostLarge  = 1 << 20
+)
+
+// small has mostly short streams, and messages of all orders of magnitude alike;
+// now and then one takes many frames.
+var small = mix{
+	service: "parley.tests.v1.LoadService",
+	count:   func(r *rand.Rand) int { return 1 + r.IntN(128>>r.IntN(6)) },
+	size: func(r *rand.Rand) int {
+		if r.IntN(200) == 0 {
+			return rarelySize
+		}
+		return headSize + sumSize + r.IntN(mostSize>>r.IntN(11))
+	},
+}
+
+// large has messages that all take many frames.
+var large = mix{
+	service: "parley.tests.v1.LargeLoadService",
+	count:   func(r *rand.Rand) int { return 1 + r.IntN(16>>r.IntN(3)) },
+	size:    func(r *rand.Rand) int { return leastLarge + r.IntN((mostLarge-leastLarge)>>r.IntN(4)) },
+}
