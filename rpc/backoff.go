@@ -25,8 +25,8 @@ func fullJitter(failures int, first, most time.Duration) time.Duration {
 		return 0
 	}
 	bound := most
-	if failures <= 10 {
-		bound = min(most, first<<(failures-1))
+	if doubled := failures - 1; doubled < 63 && first <= most>>doubled {
+		bound = first << doubled
 	}
 	return rand.N(bound)
 }

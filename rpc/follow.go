@@ -1,0 +1,153 @@
+package rpc
+
+import (
+	"context"
+	"errors"
+	"iter"
+	"slices"
+	"time"
+)
+
+// Follow ranges over the messages of a server stream and opens it again, from
+// where it was, whenever it ends without being complete: after a deploy, after a
+// crash, and when the handler says so by [RetryLater].
+//
+// A cursor says from where: start at first, and after each message what cursor
+// takes from it, which is to name the first message that is still to come, or the
+// last that has come, as the method wants it. open makes the call:
+//
+//	events := rpc.Follow(ctx, uint64(0),
+//		func(ctx context.Context, after uint64) (rpc.Receiver[feedv1.Event], error) {
+//			return feed.Watch(ctx, &feedv1.WatchRequest{After: after})
+//		},
+//		func(e *feedv1.Event) uint64 { return e.Number })
+//	for event, err := range events {
+//
+// Before each further call Follow waits for a random time, up to a bound that
+// starts at 100 ms, doubles with each call that brings no message, and does not
+// exceed 10 s. It is added to the time that the callee has asked for (RetryAfter).
+//
+// The loop ends in one of three ways. The stream is complete (OK): there is no
+// error. A call fails with a code that does not pass, all but CodeUnavailable
+// unless WithFollowCodes says otherwise: the error is the last item. ctx ends: its
+// error is the last item. Leaving the loop early cancels the call.
+//
+// The sequence can be ranged over again; that begins at start.
+func Follow[T, C any](
+	ctx context.Context, start C,
+	open func(ctx context.Context, from C) (Receiver[T], error), cursor func(*T) C,
+	opts ...FollowOption,
+) iter.Seq2[*T, error] {
+	cfg := followConfig{codes: []Code{CodeUnavailable}, first: firstDelay, most: mostDelay}
+	for _, o := range opts {
+		o(&cfg)
+	}
+	return func(yield func(*T, error) bool) {
+		if cfg.err != nil {
+			yield(nil, cfg.err)
+			return
+		}
+		f := follower[T, C]{from: start, open: open, cursor: cursor, yield: yield}
+		for failures := 1; ; failures++ {
+			end := f.once(ctx)
+			switch {
+			case f.left, errors.Is(end, errComplete):
+				return
+			case ctx.Err() != nil:
+				yield(nil, transportError(ctx.Err()))
+				return
+			case !slices.Contains(cfg.codes, CodeOf(end)):
+				yield(nil, end)
+				return
+			case f.came:
+				failures = 1
+			}
+			if !sleep(ctx, cfg.delay(failures, end)) {
+				yield(nil, transportError(ctx.Err()))
+				return
+			}
+		}
+	}
+}
+
+// FollowOption configures Follow.
+type FollowOption func(*followConfig)
+
+type followConfig struct {
+	codes       []Code
+	first, most time.Duration
+	err         error
+}
+
+// WithFollowCodes names further codes that pass: a call that ends with one is made
+// again. CodeUnavailable always passes, CodeOK cannot.
+func WithFollowCodes(codes ...Code) FollowOption {
+	return func(c *followConfig) {
+		if slices.Contains(codes, CodeOK) {
+			c.err = Errorf(CodeInvalidArgument, "WithFollowCodes: OK is the end of the stream")
+			return
+		}
+		c.codes = append(c.codes, codes...)
+	}
+}
+
+// WithFollowBackoff bounds the random time before a further call: it is at most
+// first after a call that brought a message, doubles with each that does not, and
+// does not exceed most. Default 100 ms and 10 s.
+func WithFollowBackoff(first, most time.Duration) FollowOption {
+	return func(c *followConfig) {
+		if first <= 0 || most < first {
+			c.err = Errorf(CodeInvalidArgument, "WithFollowBackoff: %v and %v: the first must be positive, the most at least the first", first, most)
+			return
+		}
+		c.first, c.most = first, most
+	}
+}
+
+// delay is how long to wait after a call that has ended with err.
+func (c *followConfig) delay(failures int, err error) time.Duration {
+	after, _ := RetryAfter(err)
+	d := after + fullJitter(failures, c.first, c.most)
+	if d < after {
+		return after // the sum has overflowed
+	}
+	return d
+}
+
+// errComplete says that a stream has ended with OK.
+var errComplete = errors.New("complete")
+
+// follower is one loop over a followed stream.
+type follower[T, C any] struct {
+	from   C
+	open   func(context.Context, C) (Receiver[T], error)
+	cursor func(*T) C
+	yield  func(*T, error) bool
+	came   bool // the call has brought a message
+	left   bool // the application has left the loop
+}
+
+// once makes the call once and returns how it has ended.
+func (f *follower[T, C]) once(ctx context.Context) error {
+	f.came = false
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	stream, err := f.open(ctx, f.from)
+	if err != nil {
+		return err
+	}
+	if stream.s == nil {
+		return Errorf(CodeInternal, "Follow: open has returned neither a stream nor an error")
+	}
+	for msg, err := range stream.All() {
+		if err != nil {
+			return err
+		}
+		f.came, f.from = true, f.cursor(msg)
+		if !f.yield(msg, nil) {
+			f.left = true
+			return nil
+		}
+	}
+	return errComplete
+}

@@ -1,0 +1,96 @@
+package rpc
+
+import (
+	"errors"
+	"time"
+
+	"google.golang.org/protobuf/encoding/protowire"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/types/known/anypb"
+	"google.golang.org/protobuf/types/known/durationpb"
+)
+
+// The message google.rpc.RetryInfo. It is written and read by hand: its package
+// is no dependency of this module.
+const (
+	retryInfoName  protoreflect.FullName = "google.rpc.RetryInfo"
+	retryInfoURL                         = "type.googleapis.com/" + string(retryInfoName)
+	retryInfoDelay protowire.Number      = 1 // retry_delay, a google.protobuf.Duration
+)
+
+// RetryLater returns the error with which a handler says "come back": the call is
+// neither complete nor failed, and the caller may make it again after a time, 0
+// for at once. It has CodeUnavailable and the detail google.rpc.RetryInfo, which
+// gRPC knows too. [Follow] comes back by itself; others ask [RetryAfter].
+//
+// It suits a stream without an end whose server goes away:
+//
+//	case <-rpc.Draining(ctx):
+//		return rpc.RetryLater(0)
+func RetryLater(after time.Duration) *Error {
+	text := "come back"
+	if after > 0 {
+		text = "come back in " + after.String()
+	}
+	e := Errorf(CodeUnavailable, "%s", text)
+	e.details = []*anypb.Any{{TypeUrl: retryInfoURL, Value: appendRetryInfo(nil, max(after, 0))}}
+	return e
+}
+
+// RetryAfter reports whether the callee has asked to make the call again, and
+// after which time: the delay of the error's first google.rpc.RetryInfo, whatever
+// its code. It ignores one that is malformed.
+func RetryAfter(err error) (after time.Duration, ok bool) {
+	var e *Error
+	if !errors.As(err, &e) || e == nil {
+		return 0, false
+	}
+	for _, d := range e.details {
+		if d.MessageName() != retryInfoName {
+			continue
+		}
+		if after, ok = parseRetryInfo(d.Value); ok {
+			return after, true
+		}
+	}
+	return 0, false
+}
+
+func appendRetryInfo(b []byte, delay time.Duration) []byte {
+	d, err := proto.Marshal(durationpb.New(delay))
+	if err != nil {
+		return b // a Duration has nothing that cannot be encoded
+	}
+	b = protowire.AppendTag(b, retryInfoDelay, protowire.BytesType)
+	return protowire.AppendBytes(b, d)
+}
+
+// parseRetryInfo reads a RetryInfo. It refuses a delay that is negative or not a
+// valid Duration; one that is longer than a time.Duration becomes the longest.
+func parseRetryInfo(b []byte) (delay time.Duration, ok bool) {
+	d := new(durationpb.Duration) // a message without a delay says 0
+	for len(b) > 0 {
+		number, kind, n := protowire.ConsumeTag(b)
+		if n < 0 {
+			return 0, false
+		}
+		size := protowire.ConsumeFieldValue(number, kind, b[n:])
+		if size < 0 {
+			return 0, false
+		}
+		value := b[n : n+size]
+		b = b[n+size:]
+		if number != retryInfoDelay || kind != protowire.BytesType {
+			continue
+		}
+		value, _ = protowire.ConsumeBytes(value)
+		if err := (proto.UnmarshalOptions{Merge: true}).Unmarshal(value, d); err != nil {
+			return 0, false
+		}
+	}
+	if !d.IsValid() || d.Seconds < 0 || d.Nanos < 0 {
+		return 0, false
+	}
+	return d.AsDuration(), true
+}
