@@ -121,7 +121,7 @@ func (c *Conn) leave(ctx context.Context, bye farewell) error {
 	case <-ctx.Done():
 	}
 	info := transport.GoAway{Delay: uint64(bye.comeIn.Milliseconds()), Reason: bye.reason}
-	if err := c.sess.Drain(ctx, info); err != nil {
+	if err := c.sess.Drain(ctx, info, 0); err != nil {
 		return err
 	}
 	return c.sess.Close(bye.code, bye.reason)

@@ -30,7 +30,7 @@ func (c *Conn) resume() bool {
 		back := backOff
 		link, _, err := c.line.c.link(c.url)
 		if err == nil {
-			err = c.sess.Resume(context.Background(), link) // ends with the session
+			_, err = c.sess.Resume(context.Background(), link, nil) // ends with the session
 		}
 		var closed *transport.CloseError
 		switch {

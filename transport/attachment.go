@@ -24,7 +24,13 @@ type attachment struct {
 	s    *Session // changed by the reading goroutine only
 	link Link
 
-	answer  chan error // on a dialer's link that is to resume: how that went
+	answer chan error // on a dialer's link that is to resume: how that went
+	next   func(start func(Config) (*Session, error))
+	fresh  *Session // what was started instead; set before answer
+
+	succeeded bool // answer comes even if the session ends; guarded by its mu
+
+	named   *Replaced  // on an acceptor's link: the session that is over once something follows HELLO
 	greeted bool       // the peer's HELLO on this link has come
 	proven  bool       // and something behind it
 	effort  int        // that frames have cost since others had their turn

@@ -77,6 +77,14 @@ type Config struct {
 	// Principal, at an acceptor, is who has authenticated on this link. Only a
 	// link of the same principal resumes the session.
 	Principal string
+	// Replaces, at a dialer, names a session that was lost and given up, for which this
+	// one is the successor: an acceptor that still keeps it ends it.
+	Replaces *Replaced
+	// OnReplace, if set, at an acceptor, is called when a dialer's new session replaces
+	// one that Sessions does not have, for others that may have it (EndReplaced). The
+	// dialer has authenticated as principal; that r is true has not been checked. It must
+	// not block.
+	OnReplace func(r Replaced, principal string)
 	// OnLost is called when the link was lost and the session waits for another: a
 	// dialer, which needs OnLost to resume at all, goes on by Resume. OnResume or
 	// OnEnd follows. It must not block.

@@ -65,7 +65,7 @@ func (s *Session) takeOpen(in *arrival, h frame.Header, header []byte) error {
 	}
 	s.lastPeer = h.Stream
 	if refusal := s.refusal(len(header)); refusal != nil {
-		leaving := s.leaving || s.err != nil // then it has crossed on the way
+		leaving := s.leaving.final || s.err != nil // then it has crossed on the way
 		s.mu.Unlock()
 		if err := s.out.putReset(lastWord{stream: h.Stream, code: refusal.Code, reason: refusal.Reason}); err != nil || leaving {
 			return err
@@ -94,7 +94,7 @@ func (s *Session) takeOpen(in *arrival, h frame.Header, header []byte) error {
 // again.
 func (s *Session) refusal(headerLen int) *ResetError {
 	switch {
-	case s.err != nil || s.leaving:
+	case s.err != nil || s.leaving.final:
 		return &ResetError{Code: ResetRefused, Reason: "this end is going away"}
 	case s.accepted >= s.cfg.MaxStreams:
 		return &ResetError{Code: ResetRefused, Reason: fmt.Sprintf("more than %d streams at once", s.cfg.MaxStreams)}
@@ -211,35 +211,4 @@ func (s *Session) takeAck(p []byte) error {
 		err = fmt.Errorf("%d frames acknowledged, which cannot be", n)
 	}
 	return err
-}
-
-func (s *Session) takeGoAway(p []byte) error {
-	info, err := frame.ParseGoAway(p)
-	if err != nil {
-		return err
-	}
-	var unserved []*Stream
-	s.mu.Lock()
-	if prior := s.goneAway; prior != nil && info.LastStream > prior.LastStream {
-		s.mu.Unlock()
-		return errors.New("raises the last stream")
-	}
-	if s.goneAway == nil && !s.leaving {
-		close(s.drained)
-	}
-	s.goneAway = &info
-	for id, st := range s.streams {
-		if st.opener && id > info.LastStream {
-			unserved = append(unserved, st)
-		}
-	}
-	s.opening.dismiss()
-	s.mu.Unlock()
-	for _, st := range unserved {
-		st.abort(&ResetError{Code: ResetRefused, Reason: info.Reason, Remote: true}, peerKnows)
-	}
-	if s.cfg.OnGoAway != nil {
-		s.cfg.OnGoAway(s)
-	}
-	return nil
 }

@@ -1,19 +1,117 @@
 package transport
 
-import "context"
+import (
+	"context"
+	"time"
+)
 
-// Drain prepares the session's end in good order: it announces that this end goes
-// away, as GoAway does if that has not happened, and waits until no stream is open
-// or in use and the peer has all that was sent. With nil nothing is lost when the
-// session is closed then, or it has ended already. If ctx ends before, Drain
-// returns its error, and the session goes on as it was.
+// Drain prepares the end of an acceptor's session in good order. It announces that
+// this end goes away, and waits until the dialer has moved to another session, but no
+// longer than notice. Then it refuses further streams (GoAway), waits until no stream
+// is open or in use and the peer has all that was sent, and has this end open no
+// more. With nil nothing is lost when the session is closed then, or it has ended
+// already. If ctx ends before, Drain returns its error, and the session goes on.
 //
-// A session without a link waits for the next one, unless it has nothing to say.
-func (s *Session) Drain(ctx context.Context, info GoAway) error {
-	if s.Away() && isDone(s.whenIdle()) && isDone(s.out.whenSettled()) {
+// Without a notice (0) it begins with GoAway. What has been announced already is not
+// announced again. A session without a link waits for the next one, unless it has
+// nothing to say.
+func (s *Session) Drain(ctx context.Context, info GoAway, notice time.Duration) error {
+	if s.Away() && s.seal() {
 		return nil
 	}
-	_ = s.GoAway(info) // else it has been announced, or the session has ended
+	if notice > 0 && s.side == Acceptor {
+		_ = s.Announce(info) // else it has been announced, or the session has ended
+		if err := s.awaitMoved(ctx, notice); err != nil {
+			return err
+		}
+	}
+	_ = s.GoAway(info) // likewise
+	for {
+		if err := s.awaitRest(ctx); err != nil || s.seal() {
+			return err
+		}
+	}
+}
+
+// awaitMoved waits until the dialer has moved, the session has ended, or the time is
+// over.
+func (s *Session) awaitMoved(ctx context.Context, most time.Duration) error {
+	timer := time.NewTimer(most)
+	defer timer.Stop()
+	select {
+	case <-s.Moved():
+	case <-s.done:
+	case <-timer.C:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	return nil
+}
+
+// leaveGrace is how long a dialer leaves it to the acceptor to close a session that
+// is drained.
+const leaveGrace = time.Second
+
+// Leave ends a dialer's session in good order, and returns when it has ended. The
+// dialer retires (Retire). If the peer has announced that it goes away, its last word
+// is waited for: the session lasts until then, for the peer may open streams. When no
+// stream is open or in use and the peer has all that was sent, the peer has a second to
+// close the session, if it drains; then it is closed with CloseNormal. If ctx ends
+// before, Leave returns its error, and the session goes on, retired.
+func (s *Session) Leave(ctx context.Context) error {
+	if err := s.Retire(); err != nil && s.Err() == nil {
+		return err
+	}
+	for {
+		if err := s.awaitEnd(ctx, s.whenDeparted()); err != nil {
+			return err
+		}
+		if err := s.awaitRest(ctx); err != nil {
+			return err
+		}
+		if err := s.awaitClose(ctx); err != nil {
+			return err
+		}
+		if s.sayGoodbye() {
+			return s.Close(CloseNormal, "drained")
+		}
+	}
+}
+
+// awaitClose gives a peer that drains time to close the session.
+func (s *Session) awaitClose(ctx context.Context) error {
+	s.mu.Lock()
+	drains := s.departed()
+	s.mu.Unlock()
+	if !drains {
+		return nil
+	}
+	grace := make(chan struct{})
+	defer time.AfterFunc(leaveGrace, func() { close(grace) }).Stop()
+	return s.awaitEnd(ctx, grace)
+}
+
+// sayGoodbye refuses further streams of the peer if the session is at rest: those that
+// are on their way are never served, and the peer may repeat them. It reports whether
+// the session can be closed.
+func (s *Session) sayGoodbye() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.err != nil {
+		return true
+	}
+	if !s.isIdle() || !s.out.isSettled() {
+		return false
+	}
+	if !s.leaving.final {
+		_ = s.sayLast(GoAway{}) // only a session that has ended takes it not
+	}
+	return true
+}
+
+// awaitRest waits until no stream is open or in use, and then until the peer has all
+// that was sent, or until the session has ended.
+func (s *Session) awaitRest(ctx context.Context) error {
 	if err := s.awaitEnd(ctx, s.whenIdle()); err != nil {
 		return err
 	}
@@ -31,15 +129,6 @@ func (s *Session) awaitEnd(ctx context.Context, ready <-chan struct{}) error {
 	return nil
 }
 
-func isDone(c <-chan struct{}) bool {
-	select {
-	case <-c:
-		return true
-	default:
-		return false
-	}
-}
-
 // whenIdle returns what is closed as soon as no stream is open or in use.
 func (s *Session) whenIdle() <-chan struct{} {
 	s.mu.Lock()
@@ -55,14 +144,43 @@ func (s *Session) whenIdle() <-chan struct{} {
 // noteIdle tells those who wait for it that no stream is open or in use, if it is
 // so; mu is held.
 func (s *Session) noteIdle() {
-	if s.idle != nil && len(s.streams) == 0 && s.inUse == 0 {
+	if s.idle != nil && s.isIdle() {
 		close(s.idle)
 		s.idle = nil
 	}
 }
 
-// whenSettled returns what is closed as soon as all is written that was queued
-// and, if it is kept, acknowledged.
+// isIdle reports whether no stream is open or in use; mu is held.
+func (s *Session) isIdle() bool { return len(s.streams) == 0 && s.inUse == 0 }
+
+// seal has this end open no more streams if the session is at rest: no stream is open
+// or in use, and the peer has all that was sent. It reports whether it is so, or the
+// session has ended.
+func (s *Session) seal() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.err != nil:
+		return true
+	case !s.isIdle() || !s.out.isSettled():
+		return false
+	}
+	s.shutOpening()
+	return true
+}
+
+// isSettled reports whether all is written that was queued and, if it is kept,
+// acknowledged.
+func (o *outbox) isSettled() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.atRest()
+}
+
+// atRest is isSettled with mu held.
+func (o *outbox) atRest() bool { return o.empty() && !o.writing && o.replay.size == 0 }
+
+// whenSettled returns what is closed as soon as isSettled is true.
 func (o *outbox) whenSettled() <-chan struct{} {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -77,7 +195,7 @@ func (o *outbox) whenSettled() <-chan struct{} {
 // noteSettled tells those who wait for it that nothing is left to do, if it is so;
 // mu is held.
 func (o *outbox) noteSettled() {
-	if o.settled != nil && o.empty() && !o.writing && o.replay.size == 0 {
+	if o.settled != nil && o.atRest() {
 		close(o.settled)
 		o.settled = nil
 	}

@@ -13,7 +13,7 @@ import (
 
 // drain has the session drain beside the test.
 func drain(t *testing.T, s *transport.Session) <-chan error {
-	return start(func() error { return s.Drain(t.Context(), transport.GoAway{}) })
+	return start(func() error { return s.Drain(t.Context(), transport.GoAway{}, 0) })
 }
 
 func TestDrainWaitsForStreamsOfBothEndsAndForThoseWhoUseThem(t *testing.T) {
@@ -86,7 +86,7 @@ func TestDrainOfASessionThatIsAwayAndHasNothingToSayIsDone(t *testing.T) {
 		synctest.Wait()
 		d.link.Cut()
 		synctest.Wait()
-		if err := d.session.Drain(t.Context(), transport.GoAway{}); err != nil {
+		if err := d.session.Drain(t.Context(), transport.GoAway{}, 0); err != nil {
 			t.Error(err)
 		}
 	})
@@ -99,7 +99,7 @@ func TestDrainEndsWithItsContextOrTheSession(t *testing.T) {
 		st := mustAccept(t, s)
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		if err := s.Drain(ctx, transport.GoAway{}); !errors.Is(err, context.DeadlineExceeded) {
+		if err := s.Drain(ctx, transport.GoAway{}, 0); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("got %v", err)
 		}
 		p.send(data(1, "as before"))

@@ -84,8 +84,9 @@ func (e *LimitError) Error() string {
 }
 
 var (
-	// ErrDraining is returned by Open after either end has announced that it
-	// goes away. The stream was not sent; a new session may serve it.
+	// ErrDraining is returned by Open when this end opens no more streams: the peer
+	// has refused further ones (CanOpen), or this end has retired or is about to
+	// close the session. The stream was not sent; a new session may serve it.
 	ErrDraining = errors.New("transport: session is draining, open the stream on another")
 	// ErrStreamClosed is returned for a stream after its Close, and by Send
 	// after the end of the direction: CloseSend, or SendOptions.End.

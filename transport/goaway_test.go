@@ -87,7 +87,7 @@ func TestGoAwayMayOnlyBeLowered(t *testing.T) {
 
 func TestOpenThatWaitsForAPlaceEndsWhenASessionDrains(t *testing.T) {
 	drains := map[string]func(*transport.Session, *peer) error{
-		"this end": func(s *transport.Session, _ *peer) error { return s.GoAway(transport.GoAway{}) },
+		"this end": func(s *transport.Session, _ *peer) error { return s.Retire() },
 		"the peer": func(_ *transport.Session, p *peer) error { p.send(goAway(1 << 40)); return nil },
 	}
 	for who, drain := range drains {
@@ -130,11 +130,13 @@ func TestGoAwayOfThisEndRefusesLaterStreamsAndServesEarlierOnes(t *testing.T) {
 		}
 		mustSend(t, st, "answer")
 		p.wants(`DATA 7 "answer"`)
-		if _, err := s.Open(t.Context(), nil); !errors.Is(err, transport.ErrDraining) {
-			t.Errorf("Open: %v", err)
-		}
+		mustOpen(t, s) // it may still open some itself
+		p.wants(`OPEN 2 ""`)
 		if err := s.GoAway(transport.GoAway{}); !errors.Is(err, transport.ErrDraining) {
 			t.Errorf("GoAway again: %v", err)
+		}
+		if err := s.Announce(transport.GoAway{}); !errors.Is(err, transport.ErrDraining) {
+			t.Errorf("a notice behind the last word: %v", err)
 		}
 		p.send(goAway(0)) // and the peer as well
 		p.wantsLife()

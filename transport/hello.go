@@ -28,7 +28,12 @@ func (a *attachment) takeHello(in *arrival, p []byte) error {
 		return s.takeAnswer(a, &hello)
 	case hello.Answer != frame.NoAnswer:
 		return errors.New("answers a resumption that was not asked for")
-	case s.side == Dialer || hello.Session == nil:
+	case s.side == Dialer:
+		return s.begin(a, &hello, frame.NoAnswer)
+	case hello.Session == nil:
+		if hello.Replaces != nil {
+			s.replace(Replaced{Session: hello.Replaces, Token: hello.ReplacesToken})
+		}
 		return s.begin(a, &hello, frame.NoAnswer)
 	}
 	in.last = true
@@ -37,6 +42,7 @@ func (a *attachment) takeHello(in *arrival, p []byte) error {
 	case err != nil:
 		return err
 	case old == nil:
+		a.named = &Replaced{Session: hello.Session, Token: hello.Token, Attempt: hello.Attempt}
 		return s.begin(a, &hello, frame.SessionUnknown)
 	}
 	return old.adopt(a, &hello)
@@ -91,6 +97,7 @@ var lastSettings atomic.Pointer[frame.Hello]
 func shared(hello *frame.Hello) *frame.Hello {
 	settings := *hello
 	settings.Session, settings.Token, settings.Received, settings.Attempt, settings.Answer = nil, nil, 0, 0, 0
+	settings.Replaces, settings.ReplacesToken = nil, nil
 	if last := lastSettings.Load(); last != nil && reflect.DeepEqual(*last, settings) {
 		return last
 	}
@@ -132,6 +139,9 @@ func (s *Session) hello(answer frame.Answer) []byte {
 	}
 	if s.side == Dialer {
 		hello.Attempt = s.attempts
+	}
+	if r := s.cfg.Replaces; r != nil && s.attempts == 0 && s.side == Dialer {
+		hello.Replaces, hello.ReplacesToken = r.Session, r.Token
 	}
 	s.mu.Unlock()
 	return hello.Append(nil)

@@ -54,7 +54,7 @@ func (s *Session) startKeepalive(a *attachment) {
 	if s.err != nil || s.at != a || s.away {
 		return
 	}
-	s.timer.Stop()
+	s.stopTimer()
 	w := &watch{arrivals: s.arrivals.Load()}
 	s.timer = time.AfterFunc(s.keepalive()/looks, func() { s.keepAlive(a, w) })
 }

@@ -104,7 +104,7 @@ func (s *Session) waitOpen(ctx context.Context, w *waiter) error {
 // mayOpen returns why this end opens no more streams; mu is held.
 func (s *Session) mayOpen() error {
 	used := s.nextID > frame.MaxVarint // all ids
-	if s.err == nil && (s.leaving || s.goneAway != nil || used) {
+	if s.err == nil && (s.shut.Load() || used) {
 		return ErrDraining
 	}
 	return s.err

@@ -21,7 +21,7 @@ func (s *Session) linkFailed(a *attachment, err *CloseError) {
 	if keep {
 		s.away = true
 		s.adrift.Store(true)
-		s.timer.Stop()
+		s.stopTimer()
 		s.timer = time.AfterFunc(s.resumeFor, s.notResumed)
 	}
 	s.mu.Unlock()
@@ -76,9 +76,25 @@ func (a *attachment) answered(err error) {
 // Resume takes a dialer's session up again on a new link, which it owns from here
 // on. It returns when the peer has answered: with nil the session goes on where
 // it was; with ErrSessionUnknown, or once Err is not nil, it has ended; after
-// other errors it can be tried again with another link.
-func (s *Session) Resume(ctx context.Context, link Link) error {
-	a := &attachment{s: s, link: link, answer: make(chan error, 1)}
+// other errors it can be tried again with another link. Where a link breaks again as
+// soon as the session was resumed, it is up to the caller to wait before the next.
+//
+// If the peer does not know the session, the link can carry a new one. Then next, if
+// not nil, is called: it may call start, once, which returns a new session that begins
+// when next returns, with the limits and times of the old one. Only then the old one
+// ends. The new session is fresh, with ErrSessionUnknown as the error. Neither next nor
+// start may block, nor close a session.
+func (s *Session) Resume(ctx context.Context, link Link, next func(start func(Config) (*Session, error))) (fresh *Session, err error) {
+	a := &attachment{s: s, link: link, answer: make(chan error, 1), next: next}
+	err = s.resume(ctx, a)
+	if errors.Is(err, ErrSessionUnknown) {
+		fresh = a.fresh
+	}
+	return fresh, err
+}
+
+func (s *Session) resume(ctx context.Context, a *attachment) error {
+	link := a.link
 	s.resuming.Lock()
 	defer s.resuming.Unlock()
 	if err := s.prepareResume(); err != nil {
@@ -99,10 +115,16 @@ func (s *Session) Resume(ctx context.Context, link Link) error {
 	case err := <-a.answer:
 		return err
 	case <-s.done:
-		_ = link.Close(CloseNormal, "")
-		a.loops.Wait()
-		return s.Err()
 	}
+	s.mu.Lock()
+	succeeded := a.succeeded
+	s.mu.Unlock()
+	if succeeded {
+		return <-a.answer
+	}
+	_ = link.Close(CloseNormal, "")
+	a.loops.Wait()
+	return s.Err()
 }
 
 // prepareResume waits until the old link is done with, and counts the attempt.
@@ -127,9 +149,7 @@ func (s *Session) takeAnswer(a *attachment, hello *frame.Hello) error {
 	case frame.NoAnswer:
 		return errors.New("does not answer the wish to resume")
 	case frame.SessionUnknown:
-		a.answered(ErrSessionUnknown)
-		s.fail(&CloseError{Code: CloseAbnormal, Reason: "link lost, and the peer does not know the session any more"})
-		return &CloseError{Code: CloseNormal, Reason: "the session was not resumed"}
+		return s.succeed(a, hello)
 	}
 	s.mu.Lock()
 	same := bytes.Equal(hello.Session, s.id)
@@ -253,6 +273,10 @@ func (s *Session) admits(token []byte) bool {
 // prove voids the token with which the dialer has asked: it has the next one.
 func (s *Session) prove(a *attachment) {
 	a.proven = true
+	if a.named != nil {
+		s.replace(*a.named)
+		a.named = nil
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.spare = nil

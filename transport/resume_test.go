@@ -81,7 +81,7 @@ func (m *mobile) connect() *pipe.End {
 
 func (m *mobile) redial(s *transport.Session) {
 	for s.Err() == nil {
-		if err := s.Resume(context.Background(), m.connect()); err == nil {
+		if _, err := s.Resume(context.Background(), m.connect(), nil); err == nil {
 			return
 		}
 		<-time.After(10 * time.Millisecond)

@@ -398,7 +398,7 @@ func TestSessionThatIsClosedWhileItResumesFindsNoFaultWithItsPeer(t *testing.T) 
 		synctest.Wait()
 		hello.Answer = frame.SessionResumed // nothing received, which is possible
 		link := &lateAnswer{answer: hello.Append(nil), closes: func() { s.Close(transport.CloseNormal, "") }}
-		if err := s.Resume(t.Context(), link); err == nil {
+		if _, err := s.Resume(t.Context(), link, nil); err == nil {
 			t.Error("a closed session was resumed")
 		}
 		synctest.Wait()

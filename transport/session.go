@@ -21,10 +21,11 @@ type Session struct {
 	peer     atomic.Pointer[frame.Hello] // the peer's settings, the defaults until its HELLO
 	greeted  chan struct{}               // closed when the peer's HELLO has come
 	done     chan struct{}               // closed when the session has ended
-	drained  chan struct{}               // closed when either end has sent GOAWAY
+	drained  chan struct{}               // closed when either end has announced that it goes away
 	arrivals atomic.Uint64               // bytes that links have brought
 
 	adrift   atomic.Bool   // as away
+	shut     atomic.Bool   // this end opens no more streams; set with mu held
 	live     atomic.Int32  // streams in the table
 	turn     atomic.Bool   // a message has come since this end last wrote one of its own
 	taken    atomic.Uint64 // sequenced frames that have arrived
@@ -61,13 +62,9 @@ type Session struct {
 	idle      chan struct{} // closed when no stream is open or in use; nil while nobody waits for that
 	resumeFor time.Duration // how long the session is kept without a link; 0: not. Set by the peer's HELLO
 
-	goneAway *GoAway // what the peer has announced
-	leaving  bool    // this end has sent GOAWAY
-	err      error   // why the session has ended
+	leaving leaving
+	err     error // why the session has ended
 }
-
-// GoAway is what an end announces when it will serve no further streams.
-type GoAway = frame.GoAway
 
 // NewSession starts a session on a link: it greets the peer and goes on without
 // waiting for its answer. The session owns the link from here on.
@@ -76,8 +73,23 @@ func NewSession(link Link, side Side, cfg Config) (*Session, error) {
 	if err != nil {
 		return nil, err
 	}
+	a := &attachment{link: link}
+	s := newSession(cfg, side, a)
+	a.s = s
+	s.mu.Lock() // the timer may be early
+	s.timer = time.AfterFunc(cfg.HelloTimeout, s.helloMissing)
+	s.mu.Unlock()
+	if side == Dialer {
+		a.beginWriting(s, s.hello(frame.NoAnswer))
+	}
+	a.loops.Go(a.read)
+	return s, nil
+}
+
+// newSession makes a session that has not begun.
+func newSession(cfg Config, side Side, a *attachment) *Session {
 	s := &Session{
-		side: side, cfg: cfg,
+		side: side, cfg: cfg, at: a,
 		out:     newOutbox(&cfg, side),
 		greeted: make(chan struct{}),
 		done:    make(chan struct{}),
@@ -90,16 +102,7 @@ func NewSession(link Link, side Side, cfg Config) (*Session, error) {
 	s.budget.shared = cfg.Budget
 	s.budget.left.Store(int64(cfg.MaxBuffered - cfg.MaxStreams*cfg.InitialWindow))
 	s.peer.Store(&frame.HelloDefaults)
-	a := &attachment{s: s, link: link}
-	s.at = a
-	s.mu.Lock() // the timer may be early
-	s.timer = time.AfterFunc(cfg.HelloTimeout, s.helloMissing)
-	s.mu.Unlock()
-	if side == Dialer {
-		a.beginWriting(s, s.hello(frame.NoAnswer))
-	}
-	a.loops.Go(a.read)
-	return s, nil
+	return s
 }
 
 func firstID(side Side) uint64 {
@@ -166,45 +169,6 @@ func (s *Session) wakeAccept() {
 	}
 }
 
-// GoAway announces that this end serves no streams beyond those that it has, nor
-// opens any. Streams under way go on. LastStream is filled in.
-func (s *Session) GoAway(info GoAway) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.err != nil {
-		return s.err
-	}
-	if s.leaving {
-		return ErrDraining
-	}
-	info.LastStream = s.lastPeer
-	info.Status, info.Delay = min(info.Status, frame.MaxVarint), min(info.Delay, frame.MaxVarint)
-	s.leave()
-	return s.out.putPriority(info.Append(nil))
-}
-
-// leave notes that this end has sent GOAWAY; mu is held.
-func (s *Session) leave() {
-	s.leaving = true
-	s.opening.dismiss()
-	if s.goneAway == nil {
-		close(s.drained)
-	}
-}
-
-// Draining is closed when either end has announced that it goes away.
-func (s *Session) Draining() <-chan struct{} { return s.drained }
-
-// GoneAway returns what the peer has announced, if it goes away.
-func (s *Session) GoneAway() (info GoAway, ok bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.goneAway == nil {
-		return GoAway{}, false
-	}
-	return *s.goneAway, true
-}
-
 // Peer returns the peer's settings once its HELLO has come.
 func (s *Session) Peer(ctx context.Context) (frame.Hello, error) {
 	if err := s.waitGreeted(ctx); err != nil {
@@ -259,7 +223,13 @@ func (s *Session) failure(err error) error {
 // Close ends the session: what is queued is still written, for a second at the
 // most, then the link is closed with code and reason. Streams that have not
 // ended fail at both ends. It returns when the session's goroutines have ended.
+//
+// With CloseGoingAway and CloseServiceRestart it sends GOAWAY first, unless that has
+// happened: without it the peer has to think that a proxy between has closed the link.
 func (s *Session) Close(code CloseCode, reason string) error {
+	if code == CloseGoingAway || code == CloseServiceRestart {
+		_ = s.GoAway(GoAway{Reason: reason}) // else that has been said, or the session has ended
+	}
 	first := s.end(&CloseError{Code: code, Reason: reason})
 	s.mu.Lock()
 	a := s.at
@@ -273,8 +243,15 @@ func (s *Session) Close(code CloseCode, reason string) error {
 	a.loops.Wait()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.timer.Stop()
+	s.stopTimer()
 	return nil
+}
+
+// stopTimer stops the timer, which a session has as soon as it has begun; mu is held.
+func (s *Session) stopTimer() {
+	if s.timer != nil {
+		s.timer.Stop()
+	}
 }
 
 // closeFlush is how long Close waits for the peer to take what is queued.
@@ -300,11 +277,11 @@ func (s *Session) end(err *CloseError) bool {
 		return false
 	}
 	s.err = err
-	s.timer.Stop()
+	s.stopTimer()
 	if s.ackTimer != nil {
 		s.ackTimer.Stop()
 	}
-	s.opening.dismiss()
+	s.shutOpening()
 	streams := make([]*Stream, 0, len(s.streams))
 	for _, st := range s.streams {
 		streams = append(streams, st)

@@ -90,7 +90,7 @@ func (v *victim) comeBack(ctx context.Context, s *transport.Session, lost <-chan
 		for ctx.Err() == nil && s.Err() == nil {
 			link, err := v.dial(ctx)
 			if err == nil {
-				err = s.Resume(ctx, link)
+				_, err = s.Resume(ctx, link, nil)
 			}
 			if err == nil {
 				v.resumed.Add(1)

@@ -18,6 +18,10 @@ type GoAway struct {
 	Address    string // where to come back to; empty: the same place
 }
 
+// Notice reports whether g is only a notice: streams go on being served for now,
+// and a final GOAWAY follows.
+func (g *GoAway) Notice() bool { return g.LastStream == MaxVarint && g.Status == 0 }
+
 // Append appends the GOAWAY frame.
 func (g *GoAway) Append(dst []byte) []byte {
 	p := AppendUintField(nil, goAwayLastStream, g.LastStream)

@@ -10,7 +10,9 @@ const (
 	helloMaxMessage    = 4
 	helloAgent         = 5
 	helloMaxHeader     = 6
+	helloReplaces      = 7
 	helloMaxStreams    = 8
+	helloReplacesToken = 9
 	helloInitialWindow = 10
 	helloKeepalive     = 12
 	helloResumeWindow  = 14
@@ -61,7 +63,12 @@ type Hello struct {
 	Received uint64 // sequenced frames that have arrived in the session
 	Attempt  uint64 // dialer only: which attempt to resume the session this is, from 1
 	Answer   Answer // acceptor only
-	Agent    string // which software this is
+
+	// A dialer that starts a new session names the one that it has given up.
+	Replaces      []byte
+	ReplacesToken []byte // the token that it got last there
+
+	Agent string // which software this is
 }
 
 // HelloDefaults are the settings in force until the peer's HELLO is read. A
@@ -113,6 +120,12 @@ func (h *Hello) Append(dst []byte) []byte {
 	if h.Token != nil {
 		p = AppendBytesField(p, helloToken, h.Token)
 	}
+	if h.Replaces != nil {
+		p = AppendBytesField(p, helloReplaces, h.Replaces)
+	}
+	if h.ReplacesToken != nil {
+		p = AppendBytesField(p, helloReplacesToken, h.ReplacesToken)
+	}
 	if h.Received != 0 {
 		p = AppendUintField(p, helloReceived, h.Received)
 	}
@@ -149,10 +162,18 @@ func ParseHello(p []byte) (Hello, error) {
 		}
 		p = rest
 	}
-	if h.MaxHeader > h.MaxFrame || (h.Session == nil) != (h.Token == nil) || h.Answer == SessionResumed && h.Session == nil {
+	if !h.consistent() {
 		return Hello{}, ErrField
 	}
 	return h, nil
+}
+
+// consistent reports whether the fields fit one another.
+func (h *Hello) consistent() bool {
+	return h.MaxHeader <= h.MaxFrame &&
+		(h.Session == nil) == (h.Token == nil) &&
+		(h.Replaces == nil) == (h.ReplacesToken == nil) &&
+		(h.Answer != SessionResumed || h.Session != nil)
 }
 
 // set takes one field over and tells whether its value is allowed.
@@ -166,9 +187,15 @@ func (h *Hello) set(f Field) bool {
 	switch f.Key {
 	case helloSession:
 		h.Session = bytes.Clone(f.Bytes)
-		return len(f.Bytes) >= MinSessionLen && len(f.Bytes) <= MaxSessionLen
+		return isSessionID(f.Bytes)
 	case helloToken:
 		h.Token = bytes.Clone(f.Bytes)
+		return len(f.Bytes) == TokenLen
+	case helloReplaces:
+		h.Replaces = bytes.Clone(f.Bytes)
+		return isSessionID(f.Bytes)
+	case helloReplacesToken:
+		h.ReplacesToken = bytes.Clone(f.Bytes)
 		return len(f.Bytes) == TokenLen
 	case helloAgent:
 		h.Agent = Text(f.Bytes)
@@ -183,3 +210,5 @@ func (h *Hello) set(f Field) bool {
 	}
 	return true
 }
+
+func isSessionID(id []byte) bool { return len(id) >= MinSessionLen && len(id) <= MaxSessionLen }

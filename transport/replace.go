@@ -1,0 +1,112 @@
+package transport
+
+import (
+	"bytes"
+	"errors"
+
+	"github.com/parley-rpc/parley/transport/frame"
+)
+
+// Replaced names a session that its dialer has lost and given up, so that the
+// acceptor that still keeps it can end it at once. It is a secret: it has the token.
+type Replaced struct {
+	Session []byte // its id
+	Token   []byte // the token that the dialer got last
+	Attempt uint64 // of the attempt to resume by which it is named; 0: it is named by a new session
+}
+
+// Replaced returns what names a dialer's session to a later one, in
+// Config.Replaces. It is nil for a session that could not be resumed: the acceptor
+// does not keep that.
+func (s *Session) Replaced() *Replaced {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.side != Dialer || s.id == nil {
+		return nil
+	}
+	return &Replaced{Session: bytes.Clone(s.id), Token: bytes.Clone(s.token)}
+}
+
+// errReplaced is why a session ends whose dialer has begun another in its place.
+var errReplaced = &CloseError{Code: CloseAbnormal, Reason: "link lost, and the peer has begun a new session in place of this one"}
+
+// EndReplaced ends the session that r names, and reports whether it has: it has to be
+// there, r's token one that it honors, and principal its own. Its streams fail as those
+// of a session that was not resumed in time. A link that it may still have is closed.
+func (k *Sessions) EndReplaced(r Replaced, principal string) bool {
+	k.mu.Lock()
+	s := k.byID[string(r.Session)]
+	k.mu.Unlock()
+	if s == nil || s.cfg.Principal != principal || !s.admits(r.Token) {
+		return false
+	}
+	s.mu.Lock()
+	a := s.at
+	stale := r.Attempt != 0 && r.Attempt <= s.attempts // a later one was granted
+	s.mu.Unlock()
+	if stale || !s.end(errReplaced) {
+		return false
+	}
+	s.out.discard()
+	go func() { _ = a.link.Close(errSuperseded.Code, errSuperseded.Reason) }() // it may take a second
+	return true
+}
+
+// replace ends the session that a new one replaces, wherever it is.
+func (s *Session) replace(r Replaced) {
+	if s.cfg.Sessions != nil && s.cfg.Sessions.EndReplaced(r, s.cfg.Principal) {
+		return
+	}
+	if s.cfg.OnReplace != nil {
+		s.cfg.OnReplace(r, s.cfg.Principal)
+	}
+}
+
+// succeed has a new session begin on a link whose peer does not know the one that was
+// to be resumed (PROTOCOL.md, section "Step by step"). The old one ends.
+func (s *Session) succeed(a *attachment, hello *frame.Hello) error {
+	s.mu.Lock()
+	ended := s.err
+	a.succeeded = ended == nil // from here on Resume waits for the answer
+	s.mu.Unlock()
+	if ended != nil {
+		return ended
+	}
+	var fresh *Session
+	if a.next != nil {
+		a.next(func(cfg Config) (_ *Session, err error) {
+			fresh, err = s.newSuccessor(a, cfg)
+			return fresh, err
+		})
+	}
+	unknown := &CloseError{Code: CloseAbnormal, Reason: "link lost, and the peer does not know the session any more"}
+	if fresh == nil {
+		a.answered(ErrSessionUnknown)
+		s.fail(unknown)
+		return &CloseError{Code: CloseNormal, Reason: "the session was not resumed"}
+	}
+	a.s, a.fresh = fresh, fresh
+	err := fresh.begin(a, hello, frame.NoAnswer)
+	if err == nil {
+		a.beginWriting(fresh, frame.AppendAck(nil, 0)) // tells the peer that its answer was read
+	}
+	a.answered(ErrSessionUnknown)
+	s.fail(unknown)
+	return err
+}
+
+// newSuccessor makes a session in place of s, with the settings that the peer was told.
+func (s *Session) newSuccessor(a *attachment, cfg Config) (*Session, error) {
+	told := &s.cfg
+	cfg.MaxStreams, cfg.MaxMessage, cfg.MaxHeader, cfg.MaxFrame = told.MaxStreams, told.MaxMessage, told.MaxHeader, told.MaxFrame
+	cfg.InitialWindow, cfg.MaxBuffered = told.InitialWindow, told.MaxBuffered
+	cfg.Keepalive, cfg.ResumeWindow, cfg.ReplayLimit = told.Keepalive, told.ResumeWindow, told.ReplayLimit
+	cfg, err := cfg.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	if !cfg.resumes(Dialer) {
+		return nil, errors.New("transport: Resume: Config.OnLost is missing")
+	}
+	return newSession(cfg, Dialer, a), nil
+}
