@@ -28,6 +28,7 @@ type Client struct {
 	tls         *tls.Config
 	header      http.Header
 	credentials func(context.Context) (http.Header, error)
+	dialing     dialing
 	retry       *retryBudget
 	wrong       error // what is wrong with the options
 
@@ -55,15 +56,10 @@ func NewClient(url string, opts ...ClientOption) *Client {
 	for _, o := range opts {
 		o.applyClient(c)
 	}
-	c.dialer = ws.Dialer{
-		TLSConfig:        c.tls,
-		HandshakeTimeout: c.handshakeTimeout,
-		ReadLimit:        c.readLimit,
-	}
+	var err error
+	c.dialer, err = c.newDialer()
 	c.dial = c.dialWebSocket
-	check := c.dialer
-	check.Header = c.header
-	if err := errors.Join(c.validate(), check.Validate(), c.retry.check()); err != nil {
+	if err := errors.Join(c.validate(), err, c.retry.check()); err != nil {
 		c.wrong = Errorf(CodeInvalidArgument, "options of the client: %w", err)
 	}
 	c.layLines()
@@ -139,7 +135,7 @@ func (c *Client) link(url string) (transport.Link, Peer, error) {
 	if c.wrong != nil {
 		return nil, Peer{}, c.wrong
 	}
-	header, err := c.authorized()
+	header, err := c.handshakeHeader(url)
 	if err != nil {
 		return nil, Peer{}, err
 	}
@@ -151,19 +147,11 @@ func (c *Client) authorized() (http.Header, error) {
 	if c.credentials == nil {
 		return c.header, nil
 	}
-	limit := c.handshakeTimeout
-	if limit <= 0 {
-		limit = credentialsTimeout
-	}
-	ctx, cancel := context.WithTimeout(c.life, limit)
+	ctx, cancel := context.WithTimeout(c.life, c.preparation())
 	defer cancel()
 	more, err := c.credentials(ctx)
 	if err != nil {
-		code := CodeUnavailable
-		if isStatus(err) {
-			code = CodeOf(err)
-		}
-		return nil, Errorf(code, "no credentials: %w", err)
+		return nil, unprepared("no credentials", err)
 	}
 	header := c.header.Clone()
 	if header == nil {
@@ -173,7 +161,16 @@ func (c *Client) authorized() (http.Header, error) {
 	return header, nil
 }
 
-// credentialsTimeout is how long credentials may take without WithHandshakeTimeout.
+// preparation is how long what comes before a handshake may take: as long as the
+// handshake itself.
+func (c *Client) preparation() time.Duration {
+	if c.handshakeTimeout > 0 {
+		return c.handshakeTimeout
+	}
+	return credentialsTimeout
+}
+
+// credentialsTimeout is the default of preparation.
 const credentialsTimeout = 10 * time.Second
 
 func (c *Client) dialWebSocket(ctx context.Context, url string, header http.Header) (transport.Link, Peer, error) {

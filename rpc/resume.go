@@ -25,7 +25,7 @@ func (c *Conn) onLost(*transport.Session, error) {
 // resume makes links until the session goes on with one, or has ended. The first
 // is made at once, the others with growing, random delays.
 func (c *Conn) resume() bool {
-	again := c.line.c.credentials != nil // once, when they were refused
+	again := c.line.c.renews() // once, when they were refused
 	for failures := 0; ; failures++ {
 		back := backOff
 		link, _, err := c.line.c.link(c.url)

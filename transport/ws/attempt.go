@@ -66,7 +66,22 @@ func (a *attempt) prepare(rawURL string) (err error) {
 			a.header.Add(name, value)
 		}
 	}
+	a.addCookies()
 	return nil
+}
+
+// addCookies puts those of the jar beside those of the header, where there are
+// both: gorilla would send the header's only.
+func (a *attempt) addCookies() {
+	own := a.header.Values("Cookie")
+	if a.dialer.Jar == nil || len(own) == 0 {
+		return
+	}
+	r := http.Request{Header: a.header}
+	r.Header.Set("Cookie", strings.Join(own, "; "))
+	for _, c := range a.dialer.Jar.Cookies(a.target.httpURL()) {
+		r.AddCookie(c)
+	}
 }
 
 // run makes the connection. An error comes with the stage that it arose in.

@@ -43,7 +43,7 @@ func (a *attempt) proxy() (*proxyServer, error) {
 	case "https":
 		p.secure, port = true, "443"
 	default:
-		return nil, fmt.Errorf("proxy with the scheme %.20q: only http and https are supported (Dialer.NetDial can do others)", via.Scheme)
+		return nil, fmt.Errorf("proxy with the scheme %.20q: only http and https are supported: dial through it by Dialer.NetDial (of a client of rpc: WithNetDial)", via.Scheme)
 	}
 	if p.host == "" {
 		return nil, errors.New("the URL of the proxy names no host")

@@ -40,7 +40,7 @@ func parseTarget(raw string) (target, error) {
 	case u.Hostname() == "":
 		return t, errors.New("the URL names no host")
 	case u.User != nil:
-		return t, errors.New("a WebSocket URL carries no credentials: send them in a header (Dialer.Header)")
+		return t, errors.New("a WebSocket URL carries no credentials: send them in a header (Dialer.Header; of a client of rpc: WithHTTPHeader or WithCredentials)")
 	case u.Fragment != "" || u.RawFragment != "":
 		return t, errors.New("a WebSocket URL has no fragment (#): write it as %23")
 	}
