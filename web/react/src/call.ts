@@ -1,6 +1,6 @@
-import type { DescMethod, MessageShape } from "@bufbuild/protobuf";
-import { type Call, type CallOptions, type Connection, ParleyError } from "@parley-rpc/client";
+import { type CallOptions, type Connection, ParleyError } from "@parley-rpc/client";
 import { useEffect, useRef, useState } from "react";
+import { useKey } from "./stable.js";
 
 /** What a component sees of its call. */
 export interface CallState<T> {
@@ -16,7 +16,7 @@ export interface CallState<T> {
 export interface HookOptions<T> extends Omit<CallOptions, "signal"> {
   /** In place of that of the ParleyProvider above. */
   connection?: Connection | undefined;
-  /** How many messages are kept; 1 if not given. */
+  /** How many messages are kept: 1 if not given, none if it is 0. */
   keep?: number | undefined;
   /** Whether there is a call; true if not given. */
   enabled?: boolean | undefined;
@@ -24,57 +24,78 @@ export interface HookOptions<T> extends Omit<CallOptions, "signal"> {
   onMessage?: ((message: T) => void) | undefined;
 }
 
-const off = { state: "off", error: undefined, messages: [], latest: undefined } as const;
+/** What a hook receives messages from. */
+export interface Source<T> {
+  next(): Promise<T | undefined>;
+  cancel(reason?: unknown): void;
+}
+
+/** What has become of a call. */
+interface Progress<T> {
+  /** The dependencies that it was made for. */
+  readonly key: readonly unknown[];
+  readonly state: "open" | "ended" | "failed";
+  readonly error: ParleyError | undefined;
+  readonly messages: readonly T[];
+}
+
+const none: readonly never[] = [];
 
 /**
- * Makes a call while the component is there, and cancels it afterwards. Another call is made when one of deps is another.
- * begin is told of each call.
+ * Makes a call while the component is there, and cancels it afterwards. Other deps make another call. The render that brings
+ * them shows that call, and nothing of the one before.
  */
-export function useCall<M extends DescMethod>(
-  connection: Connection,
-  method: M,
-  options: HookOptions<MessageShape<M["output"]>>,
-  begin: (call: Call<M>) => void,
-  deps: readonly unknown[],
-): CallState<MessageShape<M["output"]>> {
-  type T = MessageShape<M["output"]>;
-  const [shown, show] = useState<CallState<T>>(off);
-  const latest = useRef({ options, begin });
-  const { enabled = true } = options;
+export function useCall<T>(start: () => Source<T>, options: HookOptions<T>, deps: readonly unknown[]): CallState<T> {
+  const { enabled = true, keep = 1, onMessage } = options;
+  const key = useKey([enabled, ...deps]);
+  const [progress, setProgress] = useState<Progress<T>>();
+  const latest = useRef({ start, keep, onMessage });
 
   useEffect(() => {
-    latest.current = { options, begin };
+    latest.current = { start, keep, onMessage };
   });
 
   useEffect(() => {
-    if (!enabled) {
-      show(off);
-      return;
-    }
+    if (!enabled) return;
     let here = true;
-    const call = connection.call(method, latest.current.options);
-    show({ ...off, state: "open" });
-    latest.current.begin(call);
+    const fresh: Progress<T> = { key, state: "open", error: undefined, messages: none };
+    const update = (change: (p: Progress<T>) => Progress<T>) => here && setProgress((p) => change(p?.key === key ? p : fresh));
+    const call = latest.current.start();
     void (async () => {
       try {
         for (;;) {
           const message = await call.next();
           if (!here || !message) break;
-          const { onMessage, keep = 1 } = latest.current.options;
+          const { onMessage, keep } = latest.current;
           onMessage?.(message);
-          show((s) => ({ ...s, messages: [...s.messages, message].slice(-keep), latest: message }));
+          if (lastOf([message], keep).length) update((p) => ({ ...p, messages: lastOf([...p.messages, message], keep) }));
         }
-        if (here) show((s) => ({ ...s, state: "ended" }));
+        update((p) => ({ ...p, state: "ended" }));
       } catch (e) {
         call.cancel(e);
-        if (here) show((s) => ({ ...s, state: "failed", error: ParleyError.from(e) }));
+        update((p) => ({ ...p, state: "failed", error: ParleyError.from(e) }));
       }
     })();
     return () => {
       here = false;
       call.cancel();
+      setProgress(undefined); // strict mode and Activity make another call for the same key
     };
-  }, [connection, method, enabled, ...deps]);
+  }, [key, enabled]);
 
-  return shown;
+  useEffect(() => {
+    // A larger number does not bring back what was not kept.
+    setProgress((p) => (p && lastOf(p.messages, keep) !== p.messages ? { ...p, messages: lastOf(p.messages, keep) } : p));
+  }, [keep]);
+
+  const { state, error, messages } =
+    progress?.key === key ? progress : { state: enabled ? "open" : "off", error: undefined, messages: none };
+  const kept = lastOf(messages, keep);
+  return { state, error, messages: kept, latest: kept.at(-1) } as CallState<T>;
+}
+
+/** Returns the last n messages; n may be any number. */
+function lastOf<T>(messages: readonly T[], n: number): readonly T[] {
+  if (messages.length <= n) return messages;
+  return n >= 1 ? messages.slice(-Math.trunc(n)) : none;
 }

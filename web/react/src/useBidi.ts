@@ -1,6 +1,6 @@
 import type { DescMessage, DescMethodBiDiStreaming, MessageInitShape, MessageShape } from "@bufbuild/protobuf";
 import { type Call, Code, ParleyError } from "@parley-rpc/client";
-import { useCallback, useRef } from "react";
+import { useEffect, useState } from "react";
 import { type CallState, type HookOptions, useCall } from "./call.js";
 import { useConnection } from "./provider.js";
 
@@ -20,20 +20,39 @@ export function useBidi<I extends DescMessage, O extends DescMessage>(
   options: BidiOptions<MessageShape<O>> = {},
 ): Bidi<MessageInitShape<I>, MessageShape<O>> {
   const connection = useConnection(options.connection);
-  const call = useRef<Call<DescMethodBiDiStreaming<I, O>>>(undefined);
-  const state = useCall(
-    connection,
-    method,
-    options,
-    (begun) => {
-      call.current = begun;
-    },
-    [],
-  );
-  const send = useCallback(async (message: MessageInitShape<I>) => {
-    if (!call.current) throw new ParleyError("there is no call yet", Code.FailedPrecondition);
-    await call.current.send(message);
-  }, []);
-  const end = useCallback(() => call.current?.end(), []);
-  return { ...state, send, end };
+  const { enabled = true } = options;
+  const [uplink] = useState(() => new Uplink<DescMethodBiDiStreaming<I, O>>());
+  useEffect(() => {
+    uplink.enabled = enabled;
+  }, [uplink, enabled]);
+  const start = () => uplink.begin(connection.call(method, options));
+  const state = useCall(start, options, [connection, method]);
+  return { ...state, send: uplink.send, end: uplink.end };
+}
+
+/** Where a component's messages go: to its latest call. */
+class Uplink<M extends DescMethodBiDiStreaming> {
+  enabled = true;
+  #call: Call<M> | undefined;
+  #begun!: (call: Call<M>) => void;
+  /** The effects of children run before those that make the first call. */
+  #first = new Promise<Call<M>>((resolve) => {
+    this.#begun = resolve;
+  });
+
+  begin(call: Call<M>): Call<M> {
+    this.#call = call;
+    this.#begun(call);
+    return call;
+  }
+
+  send = async (message: MessageInitShape<M["input"]>): Promise<void> => {
+    if (!this.enabled) throw new ParleyError("there is no call: it is not enabled", Code.FailedPrecondition);
+    await (this.#call ?? (await this.#first)).send(message);
+  };
+
+  end = (): void => {
+    if (this.#call) this.#call.end();
+    else if (this.enabled) void this.#first.then((call) => call.end());
+  };
 }

@@ -1,14 +1,7 @@
-import {
-  create,
-  type DescMessage,
-  type DescMethodServerStreaming,
-  equals,
-  type MessageInitShape,
-  type MessageShape,
-} from "@bufbuild/protobuf";
-import { useState } from "react";
+import type { DescMessage, DescMethodServerStreaming, MessageInitShape, MessageShape } from "@bufbuild/protobuf";
 import { type CallState, type HookOptions, useCall } from "./call.js";
 import { useConnection } from "./provider.js";
+import { useRequest } from "./stable.js";
 
 export type StreamOptions<T> = HookOptions<T>;
 
@@ -22,15 +15,11 @@ export function useStream<I extends DescMessage, O extends DescMessage>(
   options: StreamOptions<MessageShape<O>> = {},
 ): CallState<MessageShape<O>> {
   const connection = useConnection(options.connection);
-  const asked = useStable(method.input, request);
-  return useCall(connection, method, options, (call) => void call.send(asked, true).catch(() => {}), [asked]);
-}
-
-/** Returns the same message as before if the new one is equal. */
-function useStable<I extends DescMessage>(schema: I, init: MessageInitShape<I>): MessageShape<I> {
-  const message = create(schema, init);
-  const [stable, setStable] = useState(message);
-  if (equals(schema, stable, message)) return stable;
-  setStable(message);
-  return message;
+  const asked = useRequest(method.input, request);
+  const start = () => {
+    const call = connection.call(method, options);
+    void call.send(asked, true).catch(() => {}); // next fails too
+    return call;
+  };
+  return useCall(start, options, [connection, method, asked]);
 }
