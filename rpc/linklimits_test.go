@@ -43,8 +43,8 @@ func TestWebSocketMessageOverTheReadLimitClosesItsLinkAndNoOtherNotices(t *testi
 		if err := link.WriteMessage([][]byte{hello}); err != nil {
 			t.Fatal(err)
 		}
-		head := binary.BigEndian.AppendUint64([]byte{0x82, 0x80 | 127}, size) // a binary message
-		if _, err := socket.Write(append(head, 0, 0, 0, 0, 0)); err != nil {  // a mask, and a first byte
+		head := binary.BigEndian.AppendUint64([]byte{0x82, 0x80 | 127}, size)         // a binary message
+		if _, err := socket.Write(append(head, make([]byte, 4+132)...)); err != nil { // a mask, and a first byte with what has to follow
 			t.Fatal(err)
 		}
 		var closed *transport.CloseError

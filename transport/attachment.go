@@ -135,6 +135,12 @@ type arrival struct {
 	bytes     int       // of them
 }
 
+// maxInjected is how many bytes at the end of an unfinished message are not acted on. A
+// proxy that ends a link may put a close frame into the middle of a WebSocket frame: it
+// then seems to be a part of the message, the last one. A close frame has up to 2 bytes of
+// head, 4 of mask and 125 of payload.
+const maxInjected = 2 + 4 + 125
+
 // readMessage takes the frames of one message of the link in, as they arrive.
 func (a *attachment) readMessage(r io.Reader) error {
 	buf := readBuffers.Get().(*[readBufferSize]byte)
@@ -151,7 +157,11 @@ func (a *attachment) readMessage(r io.Reader) error {
 		}
 		have += n
 		empty = empty && n == 0
-		used, perr := a.takeTurns(&in, buf[:have])
+		ready := have
+		if err == nil {
+			ready = max(have-maxInjected, 0)
+		}
+		used, perr := a.takeTurns(&in, buf[:ready])
 		switch {
 		case perr != nil:
 			return perr
@@ -162,7 +172,9 @@ func (a *attachment) readMessage(r io.Reader) error {
 		case err != nil:
 			return nil
 		}
-		have = copy(buf[:], buf[used:have])
+		if used > 0 {
+			have = copy(buf[:], buf[used:have])
+		}
 	}
 }
 

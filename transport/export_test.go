@@ -47,3 +47,6 @@ func (s *Session) Spares() int {
 	defer s.mu.Unlock()
 	return len(s.spares.own) + len(s.spares.peer)
 }
+
+// Received tells how many sequenced frames have arrived.
+func (s *Session) Received() uint64 { return s.taken.Load() }

@@ -233,8 +233,8 @@ func dribbling(t *testing.T, d *dribble) (*transport.Session, *peer) {
 
 func TestPeerThatStopsInTheMiddleOfAFrameIsLost(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) { // L6
-		s, p := dribbling(t, &dribble{every: time.Millisecond, most: 20})
-		p.send(hello(), open(1, ""), data(1, strings.Repeat("x", 100)))
+		s, p := dribbling(t, &dribble{every: time.Millisecond, most: 150})
+		p.send(hello(), open(1, ""), data(1, strings.Repeat("x", 200))) // OPEN counts once 131 bytes have followed
 		st := mustAccept(t, s)
 		pass(time.Second)
 		p.got()
@@ -249,7 +249,8 @@ func TestPeerThatStopsInTheMiddleOfAFrameIsLost(t *testing.T) {
 func TestSlowMessageOfTheLinkIsASignOfLife(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) { // L8
 		s, p := dribbling(t, &dribble{every: time.Second, most: 1 << 20})
-		p.send(hello(), open(1, ""), data(1, strings.Repeat("x", 100)))
+		p.send(hello())
+		p.send(open(1, ""), data(1, strings.Repeat("x", 100)))
 		if got := mustRecv(t, mustAccept(t, s)); len(got) != 100 {
 			t.Errorf("got %d bytes", len(got))
 		}

@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"errors"
 	"fmt"
 	"io"
 )
@@ -30,8 +31,9 @@ type Link interface {
 	//
 	// A *CloseError says that the peer closed the link (Remote), or that it
 	// broke the link's own rules and which code it is to be closed with. Any
-	// other error means that the link is lost. The reader's Read returns the
-	// same errors.
+	// other error means that the link is lost, a *FramingError that it is to be
+	// closed with CloseProtocolError then. The reader's Read returns the same
+	// errors.
 	NextReader() (io.Reader, error)
 
 	// WriteMessage writes one message, the concatenation of parts, and keeps
@@ -93,6 +95,30 @@ type CloseError struct {
 	Reason string // UTF-8, at most 123 bytes
 	Remote bool   // the peer closed the link; otherwise this end found fault with it
 	Err    error  // what lies beneath, if anything: an error of the network, say
+}
+
+// FramingError says that the bytes of a link are not what its kind of link carries,
+// such as a WebSocket frame with a reserved bit. No peer sends that: something between
+// has damaged the link, or has put something into it. So the link is closed with
+// CloseProtocolError, but for the session it is lost.
+type FramingError struct {
+	Reason string // UTF-8, at most 123 bytes
+}
+
+func (e *FramingError) Error() string { return "broken framing: " + e.Reason }
+
+// onWire returns what a link is closed with that has ended with e.
+func (e *CloseError) onWire() (CloseCode, string) {
+	var broken *FramingError
+	if errors.As(e.Err, &broken) {
+		return CloseProtocolError, broken.Reason
+	}
+	return e.Code, e.Reason
+}
+
+// goes reports whether e is what an end says that goes away, or that starts again.
+func (e *CloseError) goes() bool {
+	return e.Code == CloseGoingAway || e.Code == CloseServiceRestart
 }
 
 // normalized returns e with the code that its code stands for (PROTOCOL.md,

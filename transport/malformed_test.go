@@ -205,7 +205,6 @@ func TestFrameBehindAHelloThatAsksToResumeIsMalformed(t *testing.T) {
 func TestWhatTheLinkFindsWrongIsTheCodeThatThePeerGets(t *testing.T) {
 	for _, code := range []transport.CloseCode{
 		transport.CloseUnsupportedData, // L1: a text message
-		transport.CloseProtocolError,   // L4: broken framing
 		transport.CloseMessageTooBig,   // L3: a message over the read limit
 	} {
 		synctest.Test(t, func(t *testing.T) {
@@ -222,21 +221,4 @@ func TestWhatTheLinkFindsWrongIsTheCodeThatThePeerGets(t *testing.T) {
 			wantCode(t, s.Err(), code)
 		})
 	}
-}
-
-func TestLinkThatEndsInsideAMessageIsLostAndItsWholeFramesCount(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) { // L5
-		s, p := meet(t, transport.Acceptor, transport.Config{}, frame.Hello{})
-		whole := append(open(1, ""), data(1, "whole")...)
-		p.link.CutAfterBytes(int64(len(whole) + 3))
-		if err := p.link.WriteMessage([][]byte{whole, data(1, "cut")}); err == nil {
-			t.Fatal("the link was not cut")
-		}
-		st := mustAccept(t, s)
-		if got := mustRecv(t, st); got != "whole" {
-			t.Errorf("got %q", got)
-		}
-		wantCode(t, recvErr(t, st), transport.CloseAbnormal)
-		wantCode(t, s.Err(), transport.CloseAbnormal)
-	})
 }

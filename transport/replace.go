@@ -42,14 +42,21 @@ func (k *Sessions) EndReplaced(r Replaced, principal string) bool {
 	}
 	s.mu.Lock()
 	a := s.at
-	stale := r.Attempt != 0 && r.Attempt <= s.attempts // a later one was granted
+	ended := s.err != nil || r.Attempt != 0 && r.Attempt <= s.attempts // a later attempt was granted
+	if !ended {
+		s.closing.Add(1)
+	}
 	s.mu.Unlock()
-	if stale || !s.end(errReplaced) {
+	if ended {
 		return false
 	}
+	ended = s.end(errReplaced)
 	s.out.discard()
-	go func() { _ = a.link.Close(errSuperseded.Code, errSuperseded.Reason) }() // it may take a second
-	return true
+	go func() { // it may take a second
+		defer s.closing.Done()
+		_ = a.link.Close(errSuperseded.Code, errSuperseded.Reason)
+	}()
+	return ended
 }
 
 // replace ends the session that a new one replaces, wherever it is.

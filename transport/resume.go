@@ -17,18 +17,19 @@ import (
 func (s *Session) linkFailed(a *attachment, err *CloseError) {
 	s.mu.Lock()
 	current := s.at == a && !s.away && s.err == nil
-	keep := current && s.resumeFor > 0 && err.lost()
+	keep := current && s.resumeFor > 0 && s.lostBy(err)
 	if keep {
 		s.away = true
 		s.adrift.Store(true)
 		s.stopTimer()
 		s.timer = time.AfterFunc(s.resumeFor, s.notResumed)
+		s.closing.Add(1)
 	}
 	s.mu.Unlock()
 	switch {
 	case keep:
 		s.out.detach(a)
-		_ = a.link.Close(CloseAbnormal, "") // without a code, which would end the session
+		s.giveUp(a, err)
 		if s.side == Acceptor {
 			s.cfg.Sessions.lost(s)
 		}
@@ -38,9 +39,32 @@ func (s *Session) linkFailed(a *attachment, err *CloseError) {
 	case current:
 		s.fail(err)
 	case a.answer != nil:
-		_ = a.link.Close(err.Code, err.Reason)
+		_ = a.link.Close(err.onWire())
 		a.answered(err)
 	}
+}
+
+// lostBy reports whether a link that has ended with err is lost: no end has ended the
+// session by it. A peer that goes away says so by GOAWAY before it closes the link, so
+// a code for that without GOAWAY is a proxy's. mu is held.
+func (s *Session) lostBy(err *CloseError) bool {
+	return err.Code == CloseAbnormal || err.Code == CloseNoStatus || err.Remote && err.goes() && !s.departed()
+}
+
+// giveUp ends a lost link without a code of this end, which would end the session.
+// Where the link has something to say by itself, the answer to a close frame or the
+// complaint about broken framing, that may take a second and is done beside.
+func (s *Session) giveUp(a *attachment, err *CloseError) {
+	code, reason := err.onWire()
+	if code == CloseAbnormal || code == CloseNoStatus {
+		_ = a.link.Close(CloseAbnormal, "")
+		s.closing.Done()
+		return
+	}
+	go func() {
+		defer s.closing.Done()
+		_ = a.link.Close(code, reason)
+	}()
 }
 
 // Away tells whether the session's link is lost and it waits for another.
@@ -57,9 +81,6 @@ func (s *Session) kept() {
 		s.cfg.Sessions.grown(s)
 	}
 }
-
-// lost tells whether nobody has ended the session by the link's end.
-func (e *CloseError) lost() bool { return e.Code == CloseAbnormal || e.Code == CloseNoStatus }
 
 func (s *Session) notResumed() {
 	s.fail(&CloseError{Code: CloseAbnormal, Reason: fmt.Sprintf("link lost, and the session not resumed within %v", s.resumeFor)})

@@ -35,6 +35,8 @@ type Session struct {
 	ackDue   atomic.Bool   // ackTimer runs
 	resuming sync.Mutex    // held while the session goes over to another link
 
+	closing sync.WaitGroup // of links that are given up
+
 	acking sync.Mutex // before the outbox's
 	acked  uint64     // sequenced frames that were acknowledged
 
@@ -241,6 +243,7 @@ func (s *Session) Close(code CloseCode, reason string) error {
 		s.closeEnded(a) // nobody else does
 	}
 	a.loops.Wait()
+	s.closing.Wait()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.stopTimer()
@@ -315,7 +318,7 @@ func (s *Session) closeEnded(a *attachment) {
 	var why *CloseError
 	if errors.As(s.Err(), &why) {
 		s.out.discard()
-		_ = a.link.Close(why.Code, why.Reason) // the session has ended whatever comes of it
+		_ = a.link.Close(why.onWire()) // the session has ended whatever comes of it
 	}
 }
 

@@ -34,7 +34,8 @@ func (e *End) canTell() bool {
 		return true
 	}
 	var fault *transport.CloseError
-	return errors.As(e.ended, &fault) && !fault.Remote
+	var broken *transport.FramingError
+	return errors.As(e.ended, &fault) && !fault.Remote || errors.As(e.ended, &broken)
 }
 
 // farewell is what the peer of an end closed with code and reason sees.

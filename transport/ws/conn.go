@@ -137,8 +137,7 @@ func (c *Conn) readFailed(err error) error {
 		}
 	default:
 		// All that gorilla finds wrong by itself is wrong with the framing.
-		reason := strings.TrimPrefix(err.Error(), "websocket: ")
-		err = &transport.CloseError{Code: transport.CloseProtocolError, Reason: cutReason(reason)}
+		err = &transport.FramingError{Reason: cutReason(strings.TrimPrefix(err.Error(), "websocket: "))}
 	}
 	c.readErr = err
 	return err
