@@ -8,6 +8,23 @@ const TIMEOUT = 3000;
 
 const speaksOurs = (versions: string) => versions.split(/ *, */).includes(SUBPROTOCOL);
 
+/** The server, or a proxy before it, does not serve this client now: another may, or the same one soon. */
+export class TurnedAway extends ParleyError {
+  constructor(
+    message: string,
+    /** How long to wait, in milliseconds. */
+    readonly retryAfter = 0,
+  ) {
+    super(message, Code.Unavailable);
+  }
+}
+
+/** Reads the value of a Retry-After: seconds, or a date. It returns milliseconds. */
+function parseRetryAfter(value: string): number {
+  const ms = /^\d+$/.test(value) ? Number(value) * 1000 : Date.parse(value) - Date.now();
+  return ms > 0 ? ms : 0;
+}
+
 const codes: Record<number, Code> = {
   400: Code.Internal,
   401: Code.Unauthenticated,
@@ -20,13 +37,17 @@ const codes: Record<number, Code> = {
 };
 
 /** What callers see of an HTTP answer in place of the upgrade (PROTOCOL.md, section 3.5). */
-export function httpError(status: number, versions: string): ParleyError {
+export function httpError(status: number, header: (name: string) => string): ParleyError {
+  const versions = header("parley-versions");
   if (versions && !speaksOurs(versions)) {
     return new ParleyError(`this client speaks ${SUBPROTOCOL}, the server ${versions}`, Code.Unimplemented);
   }
   const code = codes[status] ?? (status < 400 ? Code.Unimplemented : status < 500 ? Code.Unknown : Code.Unavailable);
   const what = code === Code.Unimplemented ? "there is no Parley endpoint" : "the server refuses the connection";
-  return new ParleyError(`${what}: HTTP status ${status}`, code);
+  const text = `${what}: HTTP status ${status}`;
+  return status === 503 || status === 429
+    ? new TurnedAway(text, parseRetryAfter(header("retry-after")))
+    : new ParleyError(text, code);
 }
 
 /**
@@ -40,12 +61,10 @@ export async function diagnose(url: string, error: ParleyError, signal: AbortSig
   signal.addEventListener("abort", stop);
   try {
     const res = await fetch(url.replace("ws", "http"), { redirect: "manual", cache: "no-store", signal: ask.signal });
-    const versions = res.headers.get("parley-versions") ?? "";
-    if (!speaksOurs(versions)) return httpError(res.status, versions);
-    return new ParleyError(
-      `${error.rawMessage}, though the server is there: it refuses this page, or a proxy the WebSocket`,
-      error.code,
-    );
+    const header = (name: string) => res.headers.get(name) ?? "";
+    if (!speaksOurs(header("parley-versions"))) return httpError(res.status, header);
+    // One of several servers behind the URL may have turned it away, and another answered.
+    return new TurnedAway(`${error.rawMessage}, though the server is there: it refuses this page, or a proxy the WebSocket`);
   } catch {
     return error;
   } finally {

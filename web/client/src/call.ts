@@ -8,6 +8,7 @@ import type { Field } from "./fields.js";
 import { fromHeaders, type Pair, pairsToHeaders, ruleCode, toHeaders } from "./metadata.js";
 import { methodPath } from "./method.js";
 import { create } from "./protobuf.js";
+import type { Session } from "./session.js";
 import { CANCEL, type Stream } from "./stream.js";
 
 export interface CallOptions {
@@ -27,8 +28,8 @@ export interface CallOptions {
   codec?: Codec | undefined;
 }
 
-/** How often a call is made that the server has not seen. */
-const MOST_TRIES = 5;
+/** How often a call is repeated that the server has not seen. */
+const MOST_REPEATS = 4;
 /** The most that is kept of what was sent, to send it again, in bytes. */
 const MOST_KEPT = 256 << 10;
 /** Timers and the wire have no longer ones, in milliseconds. */
@@ -47,7 +48,7 @@ export class Call<M extends DescMethod> {
   #deadline = Number.POSITIVE_INFINITY;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
-  #tries = 0;
+  #repeats = 0;
   #kept: { bytes: Uint8Array; last: boolean }[] | undefined = [];
   #keptSize = 0;
   #ended = false;
@@ -164,15 +165,20 @@ export class Call<M extends DescMethod> {
     this.#finish(error === reason ? error : new ParleyError(error.rawMessage, error.code, { cause: reason }));
   };
 
-  #try(): void {
-    this.#tries++;
+  /** Opens a stream, on another session than the one that has refused the call. It reports whether there is one. */
+  #try(refused?: Session): boolean {
     const path = methodPath(this.method);
     try {
-      const stream = this.conn.open((session) => {
-        const left = this.#deadline - Date.now();
-        const timeout = left < LONGEST ? Math.max(1, Math.round(left * 1000)) : undefined;
-        return encodeOpen(session.aliases.get(path) ?? path, timeout, this.#codec.name, this.#metadata);
-      }, this.options.waitForReady);
+      const stream = this.conn.open(
+        (session) => {
+          const left = this.#deadline - Date.now();
+          const timeout = left < LONGEST ? Math.max(1, Math.round(left * 1000)) : undefined;
+          return encodeOpen(session.aliases.get(path) ?? path, timeout, this.#codec.name, this.#metadata);
+        },
+        this.options.waitForReady,
+        refused,
+      );
+      if (!stream) return false;
       this.#stream = stream;
       stream.onHeader = (block) => this.#guard(() => this.#takeHeader(block));
       stream.onTrailer = (block) => this.#guard(() => this.#takeEnd(block, stream, path));
@@ -182,6 +188,7 @@ export class Call<M extends DescMethod> {
     } catch (e) {
       this.#finish(ParleyError.from(e));
     }
+    return true;
   }
 
   /** What is wrong with what the server has sent, and what the application's callbacks throw, ends the call only. */
@@ -218,9 +225,8 @@ export class Call<M extends DescMethod> {
 
   #failed(error: ParleyError, unseen: boolean): void {
     if (this.#over) return;
-    const again = this.options.waitForReady ? error.code === Code.Unavailable : this.#tries < MOST_TRIES;
-    if (unseen && this.#kept && again) this.#try();
-    else this.#finish(error);
+    const again = unseen && this.#kept && this.#repeats++ < MOST_REPEATS;
+    if (!again || !this.#try(this.#stream?.session)) this.#finish(error);
   }
 
   #finish(error: ParleyError | undefined): void {

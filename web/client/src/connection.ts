@@ -1,41 +1,48 @@
 import type { DescMethod } from "@bufbuild/protobuf";
 import { diagnose } from "./answer.js";
-import { delayAfter, fullJitter, MOST_LONGER } from "./backoff.js";
+import { delayAfter, fullJitter } from "./backoff.js";
 import { Call, type CallOptions } from "./call.js";
-import { type Comeback, ending } from "./closecode.js";
+import type { ClientSession } from "./clientsession.js";
+import type { Comeback } from "./closecode.js";
 import { Code } from "./code.js";
 import { type Codec, proto } from "./codec.js";
 import { ParleyError } from "./error.js";
 import { encodeFields } from "./fields.js";
-import type { Goaway } from "./goaway.js";
 import { checkSettings, protocolDefaults, type Settings } from "./hello.js";
-import { Line } from "./line.js";
 import { dial, type WebSocketConstructor, type WebSocketLink } from "./link.js";
 import { type ConnectionOptions, standardSettings } from "./options.js";
 import { watchPage } from "./page.js";
 import type { Session } from "./session.js";
 import type { Stream } from "./stream.js";
+import { SubConn } from "./subconn.js";
+import { webSocketURL } from "./url.js";
 import { utf8 } from "./varint.js";
 
 /**
  * How it stands with a connection:
  *
  * - `idle`: there is none, and none is wanted; a call connects.
- * - `connecting`: an attempt is under way.
+ * - `connecting`: an attempt is under way, or about to be made.
  * - `ready`: calls can be made.
  * - `resuming`: the link was lost, and another is on the way. Calls in flight wait for it, and so do new ones.
  * - `failed`: the last attempt has failed; `error` says why. The next is made after a delay, by itself or, if the server
  *   has refused this client, with a call.
- * - `closed`: by `close`, for good.
+ * - `closed`: by `close`, for good, or because the page has gone.
+ *
+ * Of several servers, it is the one that is nearest to `ready` that counts.
  */
 export type State = "idle" | "connecting" | "ready" | "resuming" | "failed" | "closed";
 
+/** The states in the order in which they are near to `ready`. */
+const ranks: readonly State[] = ["idle", "failed", "connecting", "resuming", "ready"];
+
 /**
- * A connection to a server, on which calls are made. It outlives its WebSockets, and the sessions on them. Its URL begins with
- * ws, wss, http or https, or is relative to the page. It connects with the first call.
+ * A connection to a server, or to several that serve the same, on which calls are made. It outlives its WebSockets, and the
+ * sessions on them. A URL begins with ws, wss, http or https, or is relative to the page. It connects with the first call.
  */
 export class Connection {
-  readonly url: string;
+  /** The URLs, as they were given. */
+  readonly urls: readonly string[];
   readonly settings: Settings;
   /** The codec of calls. */
   readonly codec: Codec;
@@ -47,34 +54,39 @@ export class Connection {
   #options: ConnectionOptions;
   #state: State = "idle";
   #error: ParleyError | undefined;
-  #line: Line | undefined; // new calls are made on it
-  #lines = new Set<Line>();
+  #resolved: string[] = []; // of urls; empty: nothing needed them
+  #subconns: SubConn[] = [];
+  #turn = 0;
   #links = new Set<WebSocketLink>();
-  #failures = 0; // in a row
-  #until = 0; // no attempt before: the server has refused this client
   #met = false;
   #listeners = new Set<(state: State) => void>();
   #closing = new AbortController();
   #unwatch: () => void;
 
-  constructor(url: string | URL, options: ConnectionOptions = {}) {
-    this.url = webSocketURL(url);
+  constructor(urls: string | URL | readonly (string | URL)[], options: ConnectionOptions = {}) {
+    this.urls = [urls].flat().map(String);
     this.settings = { ...protocolDefaults(), ...standardSettings, ...options.settings };
     const wrong = checkSettings(this.settings);
     if (wrong) throw new ParleyError(`settings: ${wrong[1]}`, Code.InvalidArgument);
     this.codec = options.codec ?? proto;
     this.#options = options;
     this.#unwatch = watchPage({
-      wake: () => this.#each((line) => line.wake()),
+      wake: () => this.#each((s) => s.wake()),
       hide: () => {
         this.hidden = true;
-        this.#each((line) => line.session.giveUp("the page is put away"));
+        this.#each((s) => s.session.giveUp("the page is put away"));
       },
       show: () => {
         this.hidden = false;
-        this.#each((line) => line.start(0));
+        this.#each((s) => s.start(0));
       },
+      leave: () => this.#end(new ParleyError("the page has gone", Code.Canceled), (s, error) => s.session.leave(error)),
     });
+  }
+
+  /** The first URL, as it was given. */
+  get url(): string {
+    return this.urls[0] ?? "";
   }
 
   get state(): State {
@@ -94,7 +106,10 @@ export class Connection {
 
   /** Connects without a call, so that the server can make some. It fails when the first attempt does. */
   async connect(): Promise<void> {
-    if (this.#state === "idle" || this.#state === "failed") this.#begin(0);
+    if (this.#state !== "closed") {
+      this.#prepare();
+      for (const sub of this.#subconns) sub.hurry();
+    }
     for (;;) {
       if (this.#state === "ready") return;
       if (this.#state === "failed" || this.#state === "closed") throw this.#error;
@@ -111,82 +126,122 @@ export class Connection {
 
   /** Ends the connection and all calls on it. The promise is settled within a second or so, when the WebSockets are closed. */
   async close(): Promise<void> {
-    if (this.#state !== "closed") {
-      const error = new ParleyError("the connection is closed", Code.Canceled);
-      this.#unwatch();
-      this.#enter("closed", error);
-      this.#closing.abort(error);
-      this.#each((line) => line.session.close(1000, error));
-    }
+    this.#end(new ParleyError("the connection is closed", Code.Canceled), (s, error) => s.session.close(1000, error));
     await Promise.all([...this.#links].map((link) => link.done));
   }
 
-  /**
-   * Opens a stream for a call: at once, or as soon as there is a connection.
-   * @internal
-   */
-  open(header: (session: Session) => Uint8Array, waitForReady = false): Stream {
-    const wait = this.#until - Date.now();
-    const refuses = this.#line ? this.#line.state === "failed" : wait > 0;
-    if (this.#state === "closed" || (refuses && !waitForReady)) throw this.#error;
-    return (this.#line ?? this.#begin(wait)).session.open(header);
-  }
-
-  #each(f: (line: Line) => void): void {
-    for (const line of [...this.#lines]) f(line);
-  }
-
-  /** Has new calls made on a new session, unless there is one, which then dials now. */
-  #begin(delay: number, url = this.url): Line {
-    const line = (this.#line ??= new Line(this, url));
-    this.#lines.add(line);
-    line.error ??= this.#error;
-    line.start(delay);
-    return line;
-  }
-
-  /**
-   * Counts a failure, or the first after a success, and returns how long to wait.
-   * @internal
-   */
-  delay(comeback: Comeback, lasted: boolean): number {
-    if (lasted) this.#failures = 0;
-    return delayAfter(comeback, this.#failures++, this.#options.jitter ?? fullJitter);
-  }
-
-  /** @internal */
-  changed(line: Line): void {
-    if (line === this.#line) this.#enter(line.state, line.error);
-  }
-
-  /**
-   * Has the session of a server that goes away end with its calls, and another begin.
-   * @internal
-   */
-  retire(line: Line, g: Goaway): void {
-    const current = line === this.#line;
-    if (current) this.#line = undefined;
-    line.session.retire();
-    if (current) this.#begin(Math.max(Math.min(g.delay, MOST_LONGER), line.delay("at once")), acceptable(this.url, g.address));
-  }
-
-  /** @internal */
-  over(line: Line, error: ParleyError, code: number): void {
-    this.#lines.delete(line);
-    if (line !== this.#line) return;
-    this.#line = undefined;
+  #end(error: ParleyError, end: (s: ClientSession, error: ParleyError) => void): void {
     if (this.#state === "closed") return;
-    const { comeback, status } = ending(code);
-    const delay = line.delay(comeback);
-    this.#error = error;
-    if (comeback !== "stays") this.#begin(delay);
-    else if (status === Code.Canceled) {
-      this.#failures = this.#until = 0;
-      this.#enter("idle", error);
-    } else {
-      this.#until = Date.now() + delay;
-      this.#enter("failed", error);
+    this.#unwatch();
+    this.#enter("closed", error);
+    this.#closing.abort(error);
+    this.#each((s) => end(s, error));
+  }
+
+  /**
+   * Opens a stream for a call: at once, or as soon as there is a session that takes it. A patient one waits as long as there
+   * may be one. It returns undefined if there is no other session than the one that has refused the call before.
+   * @internal
+   */
+  open(header: (session: Session) => Uint8Array, patient = false, refused?: Session): Stream | undefined {
+    if (this.#state === "closed") throw this.#error;
+    this.#prepare();
+    const sub = this.#pick(refused);
+    if (refused && sub?.session === refused) return undefined;
+    if (!sub?.session || (sub.state === "failed" && !patient)) throw sub?.error ?? this.#error;
+    sub.hasten();
+    return sub.session.open(header, patient);
+  }
+
+  /** Makes what the URLs need, which may throw. */
+  #prepare(): void {
+    if (this.#resolved.length) return;
+    if (!this.urls.length) throw new ParleyError("there is no URL", Code.InvalidArgument);
+    this.#resolved = this.urls.map(webSocketURL);
+    const each = this.#options.balancer === "roundRobin" ? this.#resolved.map((url) => [url]) : [this.#resolved];
+    this.#subconns = each.map((urls) => new SubConn(this, urls));
+  }
+
+  /** The server for a call: the best of those in turn that have not refused it. All connect that can. */
+  #pick(refused?: Session): SubConn | undefined {
+    const all = this.#subconns;
+    const first = this.#turn++;
+    const worth = (sub: SubConn) =>
+      refused && sub.session === refused ? -1 : sub.lasting ? ranks.length : ranks.indexOf(sub.state);
+    let best: SubConn | undefined;
+    for (let i = 0; i < all.length; i++) {
+      const sub = all[(first + i) % all.length] as SubConn;
+      sub.connect();
+      if (!best || worth(sub) > worth(best)) best = sub;
     }
+    return best;
+  }
+
+  /**
+   * Those of the URLs whose server does not go away; all, if all do.
+   * @internal
+   */
+  free(urls: readonly string[]): readonly string[] {
+    const leaving = new Set<string>();
+    this.#each((s) => s.session.goneAway && !s.session.error && leaving.add(s.url));
+    const stays = (url: string) => !leaving.has(url);
+    return this.#resolved.some(stays) ? urls.filter(stays) : urls;
+  }
+
+  /** @internal */
+  lastingBeside(sub: SubConn): Session | undefined {
+    return this.#subconns.find((other) => other !== sub && other.lasting)?.session;
+  }
+
+  /**
+   * Has calls that wait in vain at one server wait at another.
+   * @internal
+   */
+  rehome(sub: SubConn, session: Session): void {
+    const other = this.#subconns.find((s) => s !== sub && s.session && s.state !== "failed");
+    if (other?.session) session.handOver(other.session);
+  }
+
+  /**
+   * All servers are needed.
+   * @internal
+   */
+  rouse(): void {
+    for (const sub of this.#subconns) sub.connect();
+  }
+
+  /**
+   * A session is over: its URL may be free.
+   * @internal
+   */
+  reconsider(): void {
+    if (this.#state !== "closed") for (const sub of this.#subconns) sub.reconsider();
+  }
+
+  /** @internal */
+  changed(sub: SubConn): void {
+    if (sub.lasting) for (const other of this.#subconns) if (other !== sub) other.yieldTo(sub.session as Session);
+    const best = this.#subconns.reduce((a, b) => (ranks.indexOf(b.state) > ranks.indexOf(a.state) ? b : a));
+    this.#enter(best.state, best.error);
+  }
+
+  #each(f: (s: ClientSession) => void): void {
+    for (const sub of this.#subconns) for (const s of sub.sessions) f(s);
+  }
+
+  /** @internal */
+  get jitter(): (bound: number) => number {
+    return this.#options.jitter ?? fullJitter;
+  }
+
+  /** @internal */
+  get hasCredentials(): boolean {
+    return !!this.#options.credentials;
+  }
+
+  /** @internal */
+  delay(comeback: Comeback, failures: number): number {
+    return delayAfter(comeback, failures, this.jitter);
   }
 
   /**
@@ -208,17 +263,22 @@ export class Connection {
     this.#met ||= state === "ready";
     if (state === this.#state) return;
     this.#state = state;
-    // A listener that throws harms nobody else.
-    for (const listener of this.#listeners) queueMicrotask(() => listener(state));
+    for (const listener of this.#listeners) queueMicrotask(() => this.#tell(listener, state));
+  }
+
+  /** A listener that throws harms no other, nor the process. */
+  #tell(listener: (state: State) => void, state: State): void {
+    if (!this.#listeners.has(listener)) return;
+    try {
+      listener(state);
+    } catch (e) {
+      (globalThis.reportError ?? console.error)(e);
+    }
   }
 
   /** @internal */
   async dial(url: string): Promise<WebSocketLink> {
-    const {
-      WebSocket = globalThis.WebSocket as WebSocketConstructor | undefined,
-      connectTimeoutMs = 10_000,
-      credentials,
-    } = this.#options;
+    const { WebSocket = globalThis.WebSocket as WebSocketConstructor | undefined, connectTimeoutMs = 10_000 } = this.#options;
     if (!WebSocket) throw new ParleyError("there is no WebSocket here: give the option WebSocket", Code.FailedPrecondition);
     const attempt = new AbortController();
     const { signal } = attempt;
@@ -227,8 +287,7 @@ export class Connection {
     const timer = setTimeout(() => attempt.abort(late), connectTimeoutMs);
     this.#closing.signal.addEventListener("abort", stop);
     try {
-      const aborted = new Promise<never>((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
-      const token = await Promise.race([aborted, credentials?.()]);
+      const token = await this.#token(signal);
       const link = await dial({ url, token, WebSocket, signal }).catch(async (e: unknown) => {
         const error = ParleyError.from(e, Code.Unavailable);
         const ask = !this.#met && error.code === Code.Unavailable && !signal.aborted;
@@ -242,29 +301,16 @@ export class Connection {
       this.#closing.signal.removeEventListener("abort", stop);
     }
   }
-}
 
-function webSocketURL(url: string | URL): string {
-  const wrong = (cause?: unknown) =>
-    new ParleyError(`${url} is no URL that begins with ws, wss, http or https`, Code.InvalidArgument, { cause });
-  let u: URL;
-  try {
-    u = new URL(url, globalThis.location?.href);
-  } catch (e) {
-    throw wrong(e);
-  }
-  u.protocol = u.protocol.replace("http", "ws");
-  u.hash = "";
-  if (!/^wss?:$/.test(u.protocol)) throw wrong();
-  return u.href;
-}
-
-/** The address to come back to, if it is where this end has dialed (PROTOCOL.md, section 15.6). */
-function acceptable(url: string, address: string): string {
-  try {
-    const [from, to] = [new URL(url), new URL(address)];
-    return from.protocol === to.protocol && from.host === to.host ? to.href : url;
-  } catch {
-    return url;
+  /** Asks the application for credentials. Only a ParleyError of it is a verdict: what else it throws may pass. */
+  async #token(signal: AbortSignal): Promise<string | undefined> {
+    const aborted = new Promise<never>((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
+    try {
+      return await Promise.race([aborted, this.#options.credentials?.()]);
+    } catch (e) {
+      if (e instanceof ParleyError) throw e;
+      const text = e instanceof Error || e instanceof DOMException ? e.message : typeof e === "string" ? e : "";
+      throw new ParleyError(`no credentials: ${text || "the application gave no reason"}`, Code.Unavailable, { cause: e });
+    }
   }
 }

@@ -16,10 +16,12 @@ export interface SessionEvents {
   ready(resumed: boolean): void;
   /** The link is lost. Streams wait for another one, which is to be attached. */
   lost(error: ParleyError, code: number): void;
-  /** No more streams can be opened. */
+  /** Reports whether to try again after a link was closed with this code in place of resuming the session. */
+  comesBack(code: number): boolean;
+  /** The peer goes away: it accepts no more streams, or will not for long. What is pending may be handed over. */
   goaway(g: Goaway): void;
-  /** The session is over; all of its streams fail. */
+  /** The session is over; all of its streams fail afterwards. What is pending may be handed over. */
   over(error: ParleyError, code: number): void;
-  /** The other end has opened a stream. */
+  /** The peer has opened a stream. */
   stream(stream: Stream, header: Uint8Array): void;
 }

@@ -1,18 +1,24 @@
-import { lookup, parseFields } from "./fields.js";
+import { encodeFields, lookup, parseFields } from "./fields.js";
 import { fromUTF8, RuleError } from "./varint.js";
 
-/** The other end will serve no more streams (PROTOCOL.md, section 10). */
+/** The peer is about to serve no more streams (PROTOCOL.md, section 10). */
 export interface Goaway {
   /** The highest id that will be served. */
   lastStream: number;
   /** Why the session ends at once; 0: it goes on until its streams are closed. */
   status: number;
-  /** Milliseconds to wait before dialing again. */
+  /** Milliseconds after which there should be another session. */
   delay: number;
   reason: string;
   /** A URL to come back to; empty: the same one. */
   address: string;
 }
+
+/** Higher than the id of any stream: what says it is only a notice. */
+export const NOTICE = Number.MAX_SAFE_INTEGER;
+
+/** Reports whether streams are still accepted, for a while. */
+export const isNotice = (g: Goaway): boolean => g.lastStream === NOTICE && !g.status;
 
 export function parseGoaway(payload: Uint8Array): Goaway {
   const get = lookup(parseFields(payload, [1, 2, 3, 4, 6]));
@@ -24,3 +30,5 @@ export function parseGoaway(payload: Uint8Array): Goaway {
   const number = (key: number) => (get(key) as number) ?? 0;
   return { lastStream: number(2), status: number(4), delay: number(6), reason: text(1), address: text(3) };
 }
+
+export const encodeGoaway = (lastStream: number): Uint8Array => encodeFields(lastStream ? [[2, lastStream]] : []);

@@ -78,10 +78,17 @@ export interface Resume {
   attempt: number;
 }
 
-export function encodeHello(s: Settings, resume?: Resume): Uint8Array {
+/** Names a session that is lost and was given up. */
+export interface Replaced {
+  session: Uint8Array;
+  token: Uint8Array;
+}
+
+export function encodeHello(s: Settings, resume?: Resume, replaces?: Replaced): Uint8Array {
   const fields: Field[] = [];
   for (const [name, key, standard] of table) if (s[name] !== standard) fields.push([key, s[name]]);
   if (resume) fields.push([1, resume.session], [3, resume.token], [18, resume.received], [22, resume.attempt]);
+  else if (replaces) fields.push([7, replaces.session], [9, replaces.token]);
   fields.push([5, utf8("parley-web/0.1.0")]);
   return encodeFields(fields);
 }

@@ -1,5 +1,5 @@
 import { httpError, SUBPROTOCOL } from "./answer.js";
-import { plainCode } from "./closecode.js";
+import { LOST, plainCode } from "./closecode.js";
 import { Code } from "./code.js";
 import { ParleyError } from "./error.js";
 import type { Link } from "./events.js";
@@ -35,6 +35,7 @@ export class WebSocketLink implements Link {
   onData: (data: unknown) => void = () => {};
   onEnd: (code: number, reason: string) => void = () => {};
   #resolve!: () => void;
+  #closing: ReturnType<typeof setTimeout> | undefined;
   /** Settled when it is closed, or the other end had time enough to close it. */
   readonly done = new Promise<void>((resolve) => {
     this.#resolve = resolve;
@@ -42,9 +43,12 @@ export class WebSocketLink implements Link {
 
   constructor(private socket: WebSocketLike & NodeWebSocket) {
     socket.addEventListener("message", (e: { data: unknown }) => this.onData(e.data));
-    socket.addEventListener("close", (e: { code: number; reason: string }) => {
+    // Where what came is no WebSocket, the link is lost, whatever the close that follows says.
+    socket.addEventListener("error", (e: { message?: string }) => this.#end(LOST, e.message));
+    socket.addEventListener("close", (e: { code?: number; reason?: string }) => {
+      clearTimeout(this.#closing);
       this.#resolve();
-      this.onEnd(plainCode(e.code), e.reason);
+      this.#end(plainCode(e.code ?? LOST), e.reason);
     });
   }
 
@@ -56,10 +60,16 @@ export class WebSocketLink implements Link {
     this.socket.send(bytes);
   }
 
+  #end(code: number, reason = ""): void {
+    const end = this.onEnd;
+    this.onData = this.onEnd = () => {};
+    end(code, reason);
+  }
+
   close(code?: number, reason?: string): void {
     this.onData = this.onEnd = () => {};
     closeSocket(this.socket, code, reason);
-    setTimeout(() => {
+    this.#closing ??= setTimeout(() => {
       this.socket.terminate?.();
       this.#resolve();
     }, CLOSE_TIMEOUT);
@@ -111,7 +121,7 @@ export function dial({ url, token, WebSocket, signal }: Dial): Promise<WebSocket
     socket.addEventListener("error", lost);
     socket.addEventListener("close", lost); // not every WebSocket tells both
     socket.on?.("unexpected-response", (req, res) => {
-      fail(httpError(res.statusCode ?? 0, String(res.headers["parley-versions"] ?? "")));
+      fail(httpError(res.statusCode ?? 0, (name) => String(res.headers[name] ?? "")));
       req.destroy();
     });
     if (signal.aborted) abort();

@@ -5,6 +5,12 @@ import type { WebSocketConstructor } from "./link.js";
 
 export interface ConnectionOptions {
   /**
+   * How calls are spread over several URLs. `pickFirst`, which holds if not given, makes all calls on one connection: to the
+   * first server that answers, and when that goes away to the next. `roundRobin` connects to all of them and makes calls at
+   * those that are there in turn.
+   */
+  balancer?: "pickFirst" | "roundRobin" | undefined;
+  /**
    * Returns a bearer token. It is asked for each WebSocket, so a token that expires is fresh. The server finds it as an
    * Authorization header. Without it, the browser's cookies are what the server knows.
    */

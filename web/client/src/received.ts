@@ -24,6 +24,11 @@ export class Received {
     return this.owed && (this.#bytes >= replayLimit / 4 || now - this.#since >= ACK_DELAY);
   }
 
+  /** Has what is owed acknowledged with the next flush. */
+  hasten(): void {
+    this.#since = Number.NEGATIVE_INFINITY;
+  }
+
   /** Returns what to acknowledge. */
   ack(): number {
     this.#bytes = 0;

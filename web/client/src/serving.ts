@@ -1,18 +1,21 @@
-import type { DescService } from "@bufbuild/protobuf";
+import type { DescMethod, DescService } from "@bufbuild/protobuf";
 import { Connection } from "./connection.js";
 import type { ConnectionOptions } from "./options.js";
-import { type Implementation, Services, type ServicesOptions } from "./service.js";
+import { type Implementation, Services } from "./service.js";
 import type { Stream } from "./stream.js";
 
-export type ServingOptions = ConnectionOptions & ServicesOptions;
+export interface ServingOptions extends ConnectionOptions {
+  /** Told what a served method has thrown that is no ParleyError, which the caller is not; console.error if not given. */
+  onServeError?: ((error: unknown, method: DescMethod) => void) | undefined;
+}
 
 /** A connection on which both ends call. */
 export class ServingConnection extends Connection {
   #services: Services;
 
-  constructor(url: string | URL, options: ServingOptions = {}) {
-    super(url, options);
-    this.#services = new Services(this, options);
+  constructor(urls: string | URL | readonly (string | URL)[], options: ServingOptions = {}) {
+    super(urls, options);
+    this.#services = new Services(this, options.onServeError);
   }
 
   /** Has calls of the server to a service answered. A service that is served twice is served by the latest. */
@@ -27,8 +30,8 @@ export class ServingConnection extends Connection {
 }
 
 /**
- * Makes a connection to a URL: ws, wss, http, https, or relative to the page. It connects with the first call, and can serve
+ * Makes a connection to a URL, or to several of servers that serve the same: ws, wss, http, https, or relative to the page. It connects with the first call, and can serve
  * calls of the server. A page that serves none is a little smaller with `new Connection(url)`.
  */
-export const createConnection = (url: string | URL, options?: ServingOptions): ServingConnection =>
-  new ServingConnection(url, options);
+export const createConnection = (urls: string | URL | readonly (string | URL)[], options?: ServingOptions): ServingConnection =>
+  new ServingConnection(urls, options);

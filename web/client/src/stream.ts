@@ -65,9 +65,12 @@ export class Stream {
   #waiters: Waiter[] = [];
 
   constructor(
-    readonly session: Session,
+    /** While it is pending, it may be handed over to another. */
+    public session: Session,
     /** Makes the header that this end opens the stream with; none: the other end has opened it. */
     readonly makeHeader?: (session: Session) => Uint8Array,
+    /** Whether it waits on for a session when an attempt to connect has failed. */
+    readonly patient = false,
   ) {
     this.#window = new RecvWindow(session.settings.initialWindow);
   }

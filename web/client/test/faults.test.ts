@@ -239,7 +239,7 @@ describe("credentials", () => {
   test("that cannot be had make the attempt fail", async () => {
     const server = await start();
     const conn = open(server.url(), { credentials: () => Promise.reject(new Error("signed out")) });
-    expect((await failure(ping(conn).ping({}))).message).toBe("unavailable: signed out");
+    expect((await failure(ping(conn).ping({}))).message).toBe("unavailable: no credentials: signed out");
     const odd = open(server.url(), { credentials: () => "not a token" });
     expect((await failure(ping(odd).ping({}))).message).toMatch(/^invalid_argument: the credential/);
   });

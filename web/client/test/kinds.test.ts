@@ -327,9 +327,7 @@ test("closing fails calls in flight with CANCELED, and calls after it", async ()
   await conn.close();
 });
 
-test("a URL that is none, and settings out of bounds, are named", () => {
-  expect(() => createConnection("/rpc")).toThrow("/rpc is no URL that");
-  expect(() => createConnection("ftp://example.com")).toThrow("no URL that begins with ws, wss, http or https");
+test("settings out of bounds are named", () => {
   expect(() => createConnection("ws://example.com", { settings: { maxFrame: 1 } })).toThrow(
     "maxFrame is not from 16384 to 1048576",
   );

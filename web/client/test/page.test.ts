@@ -46,11 +46,16 @@ test("a page that is put away has no WebSocket, and its calls go on when it is b
   expect(tunnel.connections).toBe(2);
 });
 
-test("a page that is left for good is left to the browser", async () => {
+test("a page that is left for good says goodbye, and connects no more", async () => {
   await conn.connect();
+  const flying = ping().ping({ delayMs: 60_000 });
+  await ping().ping({});
   happens("pagehide", { persisted: false });
-  happens("pageshow", { persisted: false });
-  expect(conn.state).toBe("ready");
+  expect(conn.state).toBe("closed");
+  await expect(flying).rejects.toThrow("canceled: the page has gone");
+  await expect(ping().ping({})).rejects.toThrow("canceled: the page has gone");
+  await until("the WebSocket is closed", () => tunnel.open === 0);
+  expect(tunnel.connections).toBe(1);
 });
 
 test("a page that was put away before it connected connects when it is back", async () => {

@@ -1,4 +1,5 @@
 import { hex, unhex } from "../../testing/vectors.js";
+import { ending } from "../src/closecode.js";
 import { Code } from "../src/code.js";
 import { ParleyError } from "../src/error.js";
 import type { Link, SessionEvents } from "../src/events.js";
@@ -61,6 +62,7 @@ export class Alone {
     const events: SessionEvents = {
       ready: (resumed) => this.events.push(resumed ? "resumed" : "ready"),
       lost: (error) => this.events.push(`lost ${error.message}`),
+      comesBack: (code) => ending(code).comeback !== "stays",
       goaway: () => this.events.push("goaway"),
       over: (error, code) => this.events.push(`over ${code} ${error.message}`),
       stream: (stream) => this.opened.push(stream),

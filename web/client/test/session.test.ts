@@ -330,6 +330,26 @@ describe("a server that goes away", () => {
     one.end();
     await settle();
     await alone.receive(encodeFrame(5, 1, new Uint8Array()));
+    expect(alone.wire.take("HELLO", "OPEN", "END")).toEqual(["GOAWAY 02ffffffffffffff0f"]);
+    await vi.advanceTimersByTimeAsync(999);
+    expect(alone.wire.ended).toBe(false); // the close is the server's
+    await vi.advanceTimersByTimeAsync(1);
+    expect(alone.wire.closed).toBe(1000);
+  });
+
+  test("with notice only goes on to take streams, and is not left", async () => {
+    await alone.receive(greeting);
+    await alone.receive(encodeFrame(11, 0, encodeFields([[2, 2 ** 53 - 1]])));
+    alone.session.open(open).end();
+    await settle();
+    expect(alone.wire.take("HELLO")).toEqual(["OPEN 1 ", "END 1 ", "ACK 01"]);
+    alone.session.retire();
+    await alone.receive(encodeFrame(5, 1, new Uint8Array()));
+    await vi.advanceTimersByTimeAsync(10_000);
+    expect(alone.wire.ended).toBe(false);
+    await alone.receive(encodeFrame(11, 0, encodeFields([[2, 1]])));
+    expect(alone.wire.take("PING").at(-1)).toBe("ACK 03"); // at once: the server waits for it
+    await vi.advanceTimersByTimeAsync(1000);
     expect(alone.wire.closed).toBe(1000);
   });
 

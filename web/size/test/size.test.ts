@@ -42,7 +42,7 @@ async function measure(contents: string): Promise<{ minified: number; gzip: numb
 }
 
 // web/size.md is what this test has seen; `npm run size` writes it anew.
-test("the client has at most 12 KiB, and web/size.md says how much", async () => {
+test("the client has at most 16 KiB, and web/size.md says how much", async () => {
   const rows: string[] = [];
   const sizes: number[] = [];
   for (const [what, contents] of pages) {
@@ -61,5 +61,5 @@ ${rows.join("\n")}
 `;
   console.log(table);
   await expect(table).toMatchFileSnapshot("../../size.md");
-  expect(sizes[0]).toBeLessThanOrEqual(12 * KIB);
+  expect(sizes[0]).toBeLessThanOrEqual(16 * KIB);
 });

@@ -1,0 +1,186 @@
+import { TurnedAway } from "./answer.js";
+import { LASTED, MOST_LONGER } from "./backoff.js";
+import { type Comeback, ending } from "./closecode.js";
+import { Code } from "./code.js";
+import type { Connection, State } from "./connection.js";
+import { ParleyError } from "./error.js";
+import type { SessionEvents } from "./events.js";
+import type { Goaway } from "./goaway.js";
+import { Session } from "./session.js";
+import type { Stream } from "./stream.js";
+import type { SubConn } from "./subconn.js";
+
+/** How long a link has to show a sign of life when it is looked after, in milliseconds. */
+const WAKE_TIMEOUT = 5_000;
+
+/** A session of a connection, and the links that it is given. */
+export class ClientSession implements SessionEvents {
+  readonly session: Session;
+  state: State = "connecting";
+  /** Why there is no link. */
+  error: ParleyError | undefined;
+  /** Where it was connected to last. */
+  url = "";
+  #dialing = false;
+  #delay = 0;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  /** When to dial at the earliest; 0: nobody has to wait for that. */
+  #notBefore = 0;
+  /** When both ends had greeted on the link; 0: they have not. */
+  #since = 0;
+  /** Links that were lost or failed since the session was there. */
+  #failures = 0;
+  /** Whether credentials are asked for once more if the server refuses those to resume with. */
+  #mayAsk = false;
+
+  constructor(
+    private conn: Connection,
+    private sub: SubConn,
+  ) {
+    this.session = new Session(conn.settings, this);
+  }
+
+  /** Whether new streams can be opened here, and will be for long. */
+  get lasting(): boolean {
+    return this.state === "ready" && this.session.takesStreams && !this.session.goneAway;
+  }
+
+  /** Whether a link of it lasted long enough to be no failure. */
+  get lasted(): boolean {
+    return this.#since > 0 && Date.now() - this.#since >= LASTED;
+  }
+
+  /** Dials after a delay, unless a link is there or on the way. */
+  start(delay: number): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#notBefore = 0;
+    if (this.session.error || this.session.linked || this.#dialing || this.conn.hidden) return;
+    if (delay > 0) this.#timer = setTimeout(() => this.start(0), delay);
+    else void this.#dial();
+  }
+
+  /** Notes a delay for go. */
+  after(delay: number): this {
+    this.#delay = delay;
+    return this;
+  }
+
+  /** Starts with the delay that was noted. */
+  go(): void {
+    this.start(this.#delay);
+  }
+
+  /** Dials after a delay, as nothing needs the session before. What does has it dial sooner, but not before the pause. */
+  announce(delay: number, pause: number): void {
+    this.start(Math.max(delay, pause));
+    this.#notBefore = Date.now() + pause;
+  }
+
+  /** There is a call for it. */
+  hasten(): void {
+    if (this.#timer && this.#notBefore) this.start(this.#notBefore - Date.now());
+  }
+
+  /** Dials if it did not because no URL was free. */
+  reconsider(): void {
+    if (!this.#timer) this.start(0);
+  }
+
+  /** Looks after the link now. */
+  wake(): void {
+    if (this.#timer) this.start(0);
+    else this.session.probe(WAKE_TIMEOUT);
+  }
+
+  async #dial(): Promise<void> {
+    const away = this.session.away;
+    const { urls, wait } = away ? { urls: [this.url], wait: 0 } : this.sub.candidates(this);
+    if (wait) return this.start(wait);
+    if (!urls.length) return; // until one is free
+    this.#dialing = true;
+    if (!away) this.enter("connecting", this.error);
+    let failure: ParleyError | undefined;
+    for (const url of urls) {
+      try {
+        const link = await this.conn.dial(url);
+        this.#dialing = false;
+        if (this.session.error || this.conn.hidden) return link.close();
+        this.url = url;
+        link.onData = (data) => this.session.receive(data);
+        link.onEnd = (code, reason) => this.session.linkEnded(code, reason);
+        return this.session.attach(link);
+      } catch (e) {
+        const error = ParleyError.from(e, Code.Unavailable);
+        this.sub.turnedAway(url, error);
+        failure = worthier(failure, error);
+      }
+      if (this.session.error || this.conn.hidden) break;
+    }
+    this.#dialing = false;
+    if (this.session.error || this.conn.hidden || !failure) return;
+    if (away) this.#notResumed(failure);
+    else if (failure.code === Code.Unavailable) this.sub.notConnected(this, failure);
+    else this.session.close(4000 + failure.code, failure);
+  }
+
+  /** An attempt to resume has failed. A handshake that was not understood was, before: it was damaged on its way. */
+  #notResumed(error: ParleyError): void {
+    const passes = error.code === Code.Unavailable || error.code === Code.Internal;
+    if (!passes && !this.comesBack(4000 + error.code)) return this.session.close(4000 + error.code, error);
+    this.error = error;
+    this.start(this.conn.delay("backs off", this.#failures++));
+    this.sub.notResumed(this);
+  }
+
+  comesBack(code: number): boolean {
+    const again = code === 4000 + Code.Unauthenticated && this.#mayAsk;
+    if (again) this.#mayAsk = false;
+    return again || ending(code).comeback !== "stays";
+  }
+
+  enter(state: State, error: ParleyError | undefined): void {
+    this.state = state;
+    this.error = error;
+    this.sub.changed();
+  }
+
+  ready(): void {
+    this.#since = Date.now();
+    this.#mayAsk = this.conn.hasCredentials;
+    this.state = "ready";
+    this.error = undefined;
+    this.sub.ready(this);
+  }
+
+  lost(error: ParleyError, code: number): void {
+    // The first attempt is made at once, unless links are lost as soon as they are there.
+    const comeback: Comeback = this.#since ? "at once" : ending(code).comeback;
+    if (this.lasted) this.#failures = 0;
+    this.#since = 0;
+    const delay = this.conn.delay(comeback, this.#failures++);
+    this.enter("resuming", error);
+    this.start(delay);
+    if (comeback !== "at once") this.sub.notResumed(this);
+  }
+
+  goaway(g: Goaway): void {
+    this.sub.goaway(this, g, Math.min(g.delay, MOST_LONGER));
+  }
+
+  over(error: ParleyError, code: number): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.sub.over(this, error, code);
+  }
+
+  stream(stream: Stream, header: Uint8Array): void {
+    this.conn.accept(stream, header);
+  }
+}
+
+/** Of the errors of several URLs, the one that says most about when to try again. */
+function worthier(a: ParleyError | undefined, b: ParleyError): ParleyError {
+  const worth = (e: ParleyError) => (e instanceof TurnedAway ? 2 : e.code === Code.Unavailable ? 1 : 0);
+  return a && worth(a) > worth(b) ? a : b;
+}

@@ -1,0 +1,59 @@
+import * as f from "./frame.js";
+
+/** Writes one frame into the link message that is being made. */
+export type Emit = (head: number, id: number, payload: Uint8Array) => void;
+
+/** RESETs in one link message. */
+const BURST = 1000;
+
+/** The frames besides those of streams that wait to be sent. They go first. */
+export class Control {
+  #pong: Uint8Array | undefined;
+  #ping = false;
+  #goaway: Uint8Array | undefined;
+  #resets: (readonly [id: number, payload: Uint8Array])[] = [];
+  #windows = new Map<number, number>();
+
+  /** How many RESETs wait. */
+  get resets(): number {
+    return this.#resets.length;
+  }
+
+  ping(): void {
+    this.#ping = true;
+  }
+
+  /** Only the latest PING is answered. */
+  pong(payload: Uint8Array): void {
+    this.#pong = payload.slice();
+  }
+
+  goaway(payload: Uint8Array): void {
+    this.#goaway = payload;
+  }
+
+  reset(id: number, payload: Uint8Array): void {
+    this.#resets.push([id, payload]);
+  }
+
+  window(id: number, limit: number): void {
+    this.#windows.set(id, limit);
+  }
+
+  /** A stream is closed. */
+  forget(id: number): void {
+    this.#windows.delete(id);
+  }
+
+  emit(emit: Emit): void {
+    if (this.#pong) emit(f.PONG, 0, this.#pong);
+    if (this.#ping) emit(f.PING, 0, new Uint8Array(8));
+    this.#pong = undefined;
+    this.#ping = false;
+    for (const [id, payload] of this.#resets.splice(0, BURST)) emit(f.RESET, id, payload);
+    for (const [id, limit] of this.#windows) emit(f.WINDOW, id, f.encodeNumber(limit));
+    this.#windows.clear();
+    if (this.#goaway) emit(f.GOAWAY, 0, this.#goaway);
+    this.#goaway = undefined;
+  }
+}

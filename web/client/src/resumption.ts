@@ -1,0 +1,62 @@
+import * as f from "./frame.js";
+import type { Hello, Replaced, Resume } from "./hello.js";
+import { Received } from "./received.js";
+import { Replay } from "./replay.js";
+import { concat, RuleError } from "./varint.js";
+
+const BATCH = f.BEGIN / 2;
+
+/** What a session needs to go on over another link (PROTOCOL.md, section 8). */
+export class Resumption {
+  replay = new Replay();
+  received = new Received();
+  #id: Uint8Array | undefined;
+  #token: Uint8Array | undefined;
+  #attempt = 0;
+
+  /** Reports whether the session outlives its link. */
+  get inForce(): boolean {
+    return !!this.#token;
+  }
+
+  /** What the next link is asked for. */
+  ask(): Resume | undefined {
+    const name = this.name;
+    return name && { ...name, received: this.received.count, attempt: ++this.#attempt };
+  }
+
+  /** The session, for whom it concerns; undefined where it ends with its link. */
+  get name(): Replaced | undefined {
+    return this.#token && { session: this.#id as Uint8Array, token: this.#token };
+  }
+
+  /** Takes a HELLO that begins a session. Without a window nothing is kept to be sent again. */
+  begin(h: Hello, window: number): void {
+    if (window && !h.token) throw new RuleError("N7");
+    this.#id = window ? h.session : undefined;
+    this.#token = window ? h.token : undefined;
+    if (!window) this.replay = new Replay();
+  }
+
+  /** Takes a HELLO that goes on with the session. */
+  resume(h: Hello): void {
+    if (`${h.session}` !== `${this.#id}`) throw new RuleError("N7");
+    if (!this.replay.ack(h.received)) throw new RuleError("A8");
+    this.#token = h.token;
+  }
+
+  /** The link messages that follow the HELLO: an ACK, what the peer has missed, and the limits of windows (section 8.4). */
+  *messages(ack: Uint8Array, windows: Uint8Array[]): Iterable<Uint8Array<ArrayBuffer>> {
+    const frames = [ack, ...this.replay.frames, ...windows];
+    let parts: Uint8Array[] = [];
+    let size = 0;
+    for (const frame of frames) {
+      parts.push(frame);
+      size += frame.length;
+      if (size < BATCH && frame !== frames.at(-1)) continue;
+      yield concat(parts);
+      parts = [];
+      size = 0;
+    }
+  }
+}

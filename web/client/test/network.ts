@@ -1,0 +1,287 @@
+import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
+import { createClient, createConnection, ParleyError, type ServingConnection, type ServingOptions } from "@parley-rpc/client";
+import { expect, vi } from "vitest";
+import { PingRequestSchema, PingResponseSchema, PingService } from "../../gen/parley/ping/v1/ping_pb.js";
+import { encodeFields, type Field, lookup, parseFields } from "../src/fields.js";
+import * as f from "../src/frame.js";
+import type { WebSocketConstructor } from "../src/link.js";
+import { Reader, utf8 } from "../src/varint.js";
+
+export const NOTICE = 2 ** 53 - 1;
+const names = ["", "HELLO", "OPEN", "HEADER", "DATA", "END", "RESET", "WINDOW", "ACK", "PING", "PONG", "GOAWAY"];
+
+/** How a URL answers a WebSocket request: a server, an HTTP status with Retry-After, or nothing. */
+export type Answer = TestServer | { status: number; retryAfter?: string } | undefined;
+
+/** WebSockets in memory, whose servers a test writes. All is deterministic: what happens, happens in microtasks. */
+export class Network {
+  dials: { url: string; at: number; protocols: string[] }[] = [];
+  /** How long an attempt takes, in milliseconds. */
+  takes = 0;
+  #answers = new Map<string, Answer>();
+
+  answer(url: string, answer: Answer): void {
+    this.#answers.set(url, answer);
+  }
+
+  /** Has a new server answer. */
+  serve(url: string, name = url): TestServer {
+    const server = new TestServer(name);
+    this.answer(url, server);
+    return server;
+  }
+
+  /** The URLs that were dialed since the last time. */
+  take(): string[] {
+    return this.dials.splice(0).map((d) => d.url);
+  }
+
+  get WebSocket(): WebSocketConstructor {
+    const network = this;
+    return class extends Socket {
+      constructor(url: string, protocols: string[]) {
+        super();
+        network.dials.push({ url, at: Date.now(), protocols });
+        const answer = () => this.answered(network.#answers.get(url));
+        if (network.takes) setTimeout(answer, network.takes);
+        else queueMicrotask(answer);
+      }
+    };
+  }
+}
+
+type Listener = (event: object) => void;
+
+/** The client's end of a WebSocket: what the package ws has of it. */
+class Socket {
+  binaryType = "";
+  protocol = "parley.v1";
+  bufferedAmount = 0;
+  peer: Peer | undefined;
+  #listeners: [string, Listener][] = [];
+  #refused: ((req: object, res: object) => void) | undefined;
+  #closed = false;
+
+  addEventListener(type: string, listener: Listener): void {
+    this.#listeners.push([type, listener]);
+  }
+
+  on(_event: string, f: (req: object, res: object) => void): void {
+    this.#refused = f;
+  }
+
+  emit(type: string, event: object = {}): void {
+    for (const [t, listener] of this.#listeners) if (t === type) listener(event);
+  }
+
+  answered(answer: Answer): void {
+    if (this.#closed) return;
+    if (answer instanceof TestServer) {
+      this.peer = new Peer(this, answer);
+      answer.peers.push(this.peer);
+      return this.emit("open");
+    }
+    this.#closed = true;
+    if (answer) {
+      const headers = answer.retryAfter ? { "retry-after": answer.retryAfter } : {};
+      this.#refused?.({ destroy: () => {} }, { statusCode: answer.status, headers });
+    }
+    this.emit("error", { message: "connection refused" });
+    this.emit("close", { code: 1006, reason: "" });
+  }
+
+  send(bytes: Uint8Array): void {
+    const copy = bytes.slice();
+    if (!this.#closed) queueMicrotask(() => this.peer?.receive(copy));
+  }
+
+  /** Closes from this end. */
+  close(code = 1005, reason = ""): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    queueMicrotask(() => {
+      this.peer?.ended(code);
+      this.emit("close", { code, reason });
+    });
+  }
+
+  /** Ends it from the other end. */
+  end(code: number, reason = ""): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    queueMicrotask(() => this.emit("close", { code, reason }));
+  }
+}
+
+/** A server in memory: by itself it greets, resumes what it knows, and answers pings with its name. */
+export class TestServer {
+  peers: Peer[] = [];
+  /** Sessions that can be resumed, by their id. */
+  sessions = new Map<string, { received: number }>();
+  /** Whether calls are answered. */
+  answers = true;
+  greets = true;
+  /** Done with each peer that has greeted. */
+  greeted: ((peer: Peer) => void) | undefined;
+  /** Done with each peer in place of a greeting. */
+  instead: ((peer: Peer) => void) | undefined;
+
+  constructor(readonly name: string) {}
+
+  /** The latest link. */
+  get peer(): Peer {
+    return this.peers.at(-1) as Peer;
+  }
+}
+
+let ids = 0;
+
+/** The server's end of one link. */
+export class Peer {
+  /** What has come: "OPEN 1", "GOAWAY". */
+  frames: string[] = [];
+  hello = new Map<number, number | Uint8Array>();
+  /** Calls that were not answered: their stream's id and the text that is to be answered. */
+  calls: { id: number; text: string }[] = [];
+  /** The code that the client has closed it with. */
+  closed: number | undefined;
+  id = "";
+  lastStream = 0;
+  goaways: number[] = [];
+
+  constructor(
+    private socket: Socket,
+    private server: TestServer,
+  ) {}
+
+  receive(bytes: Uint8Array): void {
+    const r = new Reader(bytes);
+    while (!r.done) {
+      const frame = f.readFrame(r, 1 << 20);
+      if (!frame) continue;
+      this.frames.push(`${names[frame.type]}${frame.id ? ` ${frame.id}` : ""}`);
+      const session = this.server.sessions.get(this.id);
+      if (session && f.isSequenced(frame.type)) session.received++;
+      this.#handle(frame);
+    }
+  }
+
+  #handle({ type, id, payload }: f.Frame): void {
+    if (type === f.HELLO) {
+      this.hello = new Map(parseFields(payload, []));
+      if (this.server.instead) this.server.instead(this);
+      else if (this.server.greets) this.greet();
+    } else if (type === f.OPEN) this.lastStream = id;
+    else if (type === f.GOAWAY) this.goaways.push((lookup(parseFields(payload, []))(2) as number) ?? 0);
+    else if (type === f.PING) this.send(f.PONG, 0, payload);
+    else if (type === f.DATA) {
+      this.calls.push({ id, text: fromBinary(PingRequestSchema, payload).text });
+      if (this.server.answers) this.answer();
+    }
+  }
+
+  /** Answers HELLO: goes on with a session that is known, or begins one. */
+  greet(more: Field[] = []): void {
+    const asked = this.hello.get(1) as Uint8Array | undefined;
+    const known = asked && this.server.sessions.get(`${asked}`);
+    const id = known ? asked : new Uint8Array(16).fill(++ids);
+    this.id = `${id}`;
+    if (!known) this.server.sessions.set(this.id, { received: 0 });
+    const fields: Field[] = [[14, 30_000], [1, id], [3, new Uint8Array(32).fill(++ids)], ...more];
+    if (asked) fields.push([18, known?.received ?? 0], [20, known ? 1 : 0]);
+    this.send(f.HELLO, 0, encodeFields(fields));
+    this.server.greeted?.(this);
+  }
+
+  send(head: number, id: number, payload: Uint8Array = new Uint8Array()): void {
+    const frame = f.encodeFrame(head, id, payload);
+    queueMicrotask(() => this.socket.emit("message", { data: frame.buffer }));
+  }
+
+  /** Answers all calls. */
+  answer(): void {
+    for (const { id, text } of this.calls.splice(0)) {
+      this.send(f.DATA, id, toBinary(PingResponseSchema, create(PingResponseSchema, { text: text || this.server.name })));
+      this.send(f.END, id);
+    }
+  }
+
+  goaway(lastStream: number, more: { status?: number; delay?: number; address?: string } = {}): void {
+    const fields: Field[] = [[1, utf8("deploy")]];
+    if (lastStream) fields.push([2, lastStream]);
+    if (more.status) fields.push([4, more.status]);
+    if (more.delay) fields.push([6, more.delay]);
+    if (more.address) fields.push([3, utf8(more.address)]);
+    this.send(f.GOAWAY, 0, encodeFields(fields));
+  }
+
+  /** Says that it is about to go. */
+  notice(delay = 0, address = ""): void {
+    this.goaway(NOTICE, { delay, address });
+  }
+
+  reset(id: number, code: number): void {
+    this.send(f.RESET, id, f.encodeNumber(code));
+  }
+
+  /** Closes the link with a code, or breaks it. */
+  close(code = 1006, reason = ""): void {
+    this.socket.end(code, reason);
+  }
+
+  /** Fails in the middle of a WebSocket frame, as the package ws tells it. */
+  garble(): void {
+    this.socket.emit("error", { message: "Invalid WebSocket frame: RSV1 must be clear" });
+    this.socket.end(1002);
+  }
+
+  ended(code: number): void {
+    this.closed = code;
+  }
+}
+
+/** Lets everything happen that needs no time. */
+export const settle = (): Promise<unknown> => vi.advanceTimersByTimeAsync(0);
+export const pass = (ms: number): Promise<unknown> => vi.advanceTimersByTimeAsync(ms);
+
+/** A connection over a network, and how it went with it. */
+export class Client {
+  readonly conn: ServingConnection;
+  states: string[] = [];
+  /** All errors that anybody saw. */
+  static errors: ParleyError[] = [];
+
+  constructor(network: Network, urls: string | string[], options: ServingOptions = {}) {
+    this.conn = createConnection(urls, { WebSocket: network.WebSocket, jitter: (bound) => bound, ...options });
+    this.conn.subscribe((state) => {
+      this.states.push(state);
+      if (this.conn.error) Client.errors.push(this.conn.error);
+    });
+  }
+
+  /** Makes a call, and returns its answer or its error as a text. */
+  async ping(text = "", waitForReady = false): Promise<string> {
+    try {
+      return (await createClient(PingService, this.conn).ping({ text }, { waitForReady })).text;
+    } catch (e) {
+      expect(e).toBeInstanceOf(ParleyError);
+      Client.errors.push(e as ParleyError);
+      return (e as ParleyError).message;
+    }
+  }
+
+  /** The states since the last time. */
+  take(): string[] {
+    return this.states.splice(0);
+  }
+}
+
+/** Looks at every error that a test has seen: none says undefined. */
+export function checkErrors(): void {
+  for (const e of Client.errors.splice(0)) {
+    expect(e.message).not.toContain("undefined");
+    expect(e.rawMessage).not.toBe("");
+    expect(e.code).toBeGreaterThanOrEqual(1);
+    expect(e.code).toBeLessThanOrEqual(16);
+  }
+}
