@@ -15,7 +15,8 @@ import (
 // an Authorization header here.
 //
 // The values of the context that it returns are those of the contexts of all
-// handlers on the connection. WithPrincipal says in it who it is.
+// handlers on the connection, and nil stands for the request's; usually it is made
+// from that one. WithPrincipal says in it who it is.
 //
 // An *Error refuses the client, with its message: with an HTTP status that fits the
 // code, or, for a page of an allowed origin, with the close code 4000+n, which a
@@ -24,6 +25,12 @@ type Authenticator func(r *http.Request) (context.Context, error)
 
 // WithAuthentication has f decide who may connect. It is asked for each link of a
 // connection, also for those that resume it; the context of the first one counts.
+//
+// Without it, values that HTTP middleware has put into the request's context reach
+// handlers as well, those of the request that began the connection. They are
+// there for as long as the connection lasts: what is taken back when the request
+// is over, such as the route of a router that uses its contexts again, cannot be
+// used.
 //
 // A connection is resumed only by the principal that began it. One without a
 // principal is not resumed: whoever got hold of its token could take it over.
@@ -49,17 +56,17 @@ func Principal(ctx context.Context) string {
 // identify asks who the client of a handshake is. If it is refused, cause is for
 // the log.
 func (s *Server) identify(r *http.Request) (ctx context.Context, refusal *ws.RefusalError, cause error) {
-	if s.authenticate == nil {
-		return nil, nil, nil
+	ctx = r.Context()
+	if s.authenticate != nil {
+		known, err := s.authenticate(r)
+		if err != nil {
+			return nil, refuse(err), err
+		}
+		if known != nil {
+			ctx = known
+		}
 	}
-	ctx, err := s.authenticate(r)
-	if err != nil {
-		return nil, refuse(err), err
-	}
-	if ctx == nil {
-		ctx = context.Background()
-	}
-	return context.WithoutCancel(ctx), nil, nil // the request's own ends with the handshake
+	return context.WithoutCancel(ctx), nil, nil // a request's ends with the handshake
 }
 
 // refuse is how the client hears of an error.

@@ -26,9 +26,7 @@ type callContext struct {
 // begin makes the context ready for use; end has to follow.
 func (c *callContext) begin(call *Call) {
 	c.call = call
-	if c.base = call.Conn.base; c.base == nil {
-		c.base = context.Background()
-	}
+	c.base = call.Conn.Context()
 }
 
 // end cancels the context, unless it has ended.

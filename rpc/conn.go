@@ -27,7 +27,7 @@ type Conn struct {
 	losses int       // of links; as away
 	work   work
 
-	base      context.Context // at a server: of handlers; nil: context.Background
+	base      context.Context // see Context; nil: context.Background
 	principal string          // at a server: who has authenticated
 	nobody    bool            // at a server: the authentication has named no principal
 	started   chan struct{}   // closed when sess is set

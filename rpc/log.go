@@ -33,16 +33,12 @@ func (c *Conn) log(ctx context.Context, level slog.Level, msg string, more ...sl
 
 // note logs an event of the connection, if it is one of a server: applications of
 // clients are told otherwise. A slog.Handler finds in the context what the
-// authentication has put there.
+// handshake has put there.
 func (c *Conn) note(level slog.Level, msg string, more ...slog.Attr) {
 	if c.line != nil {
 		return
 	}
-	ctx := c.base
-	if ctx == nil {
-		ctx = context.Background()
-	}
-	c.log(ctx, level, msg, more...)
+	c.log(c.Context(), level, msg, more...)
 }
 
 func (c *Conn) logBegun() { c.note(slog.LevelDebug, "parley: connection begun") }

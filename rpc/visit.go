@@ -13,7 +13,7 @@ import (
 type visit struct {
 	s     *Server
 	r     *http.Request   // as an application may see it
-	base  context.Context // of handlers; nil: nobody has decided on it
+	base  context.Context // of handlers
 	cause error           // why it was refused, for the log
 	leave func()          // undoes the counting
 }
@@ -67,9 +67,7 @@ func (v *visit) serve(w http.ResponseWriter, r *http.Request) error {
 		Protocol:  link.Subprotocol(),
 		Header:    v.r.Header,
 	}}
-	if v.base != nil {
-		c.principal = Principal(v.base)
-		c.nobody = c.principal == ""
-	}
+	c.principal = Principal(v.base)
+	c.nobody = v.s.authenticate != nil && c.principal == ""
 	return v.s.startConn(c, &countedLink{link, v.leave}, transport.Acceptor)
 }

@@ -47,6 +47,20 @@ func (r *role) observer(at address) rpc.Interceptor {
 
 // begin starts a span, as a child of the one in ctx or, at the callee's end, of the
 // caller's.
+// handshake returns the span of the request that began a connection, if it is what
+// ctx has: of HTTP middleware that traces. It has ended long ago, and is no parent
+// of calls.
+func handshake(ctx context.Context, conn *rpc.Conn) trace.SpanContext {
+	if conn == nil {
+		return trace.SpanContext{}
+	}
+	from := trace.SpanContextFromContext(conn.Context())
+	if !from.IsValid() || !from.Equal(trace.SpanContextFromContext(ctx)) {
+		return trace.SpanContext{}
+	}
+	return from
+}
+
 func (r *role) begin(ctx context.Context, about *rpc.Call, at address) *call {
 	c := &call{role: r, method: r.methodOf(about), rpc: about, at: at, begun: time.Now()}
 	opts := append(slices.Clip(c.start), trace.WithTimestamp(c.begun))
@@ -57,6 +71,10 @@ func (r *role) begin(ctx context.Context, about *rpc.Call, at address) *call {
 		opts = append(opts, trace.WithAttributes(semconv.RPCMethodOriginal(about.Method.Path())))
 	}
 	if r.kind == trace.SpanKindServer {
+		if from := handshake(ctx, about.Conn); from.IsValid() {
+			ctx = trace.ContextWithSpanContext(ctx, trace.SpanContext{})
+			opts = append(opts, trace.WithLinks(trace.Link{SpanContext: from}))
+		}
 		ctx = r.propagator.Extract(ctx, incoming(about.Header()))
 		if from := trace.SpanContextFromContext(ctx); r.public && from.IsRemote() {
 			opts = append(opts, trace.WithNewRoot(), trace.WithLinks(trace.Link{SpanContext: from}))
