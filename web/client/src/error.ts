@@ -12,13 +12,15 @@ export class ParleyError extends Error {
   /** The trailers of a call that has failed. */
   trailer: Headers | undefined;
 
-  constructor(
-    /** The text without the name of the code. */
-    readonly rawMessage: string,
-    readonly code: Code = Code.Unknown,
-    options?: ErrorOptions,
-  ) {
-    super(`${codeName(code)}: ${rawMessage}`, options);
+  /** The text without the name of the code. */
+  readonly rawMessage: string;
+  readonly code: Code;
+
+  constructor(rawMessage: string, code: Code = Code.Unknown, options?: ErrorOptions) {
+    const known = toCode(code);
+    super(rawMessage ? `${codeName(known)}: ${rawMessage}` : codeName(known), options);
+    this.rawMessage = rawMessage ?? "";
+    this.code = known;
   }
 
   /** Adds a detail, and returns the error. */
@@ -45,7 +47,16 @@ export class ParleyError extends Error {
     const { name, message } = (reason ?? {}) as { name?: unknown; message?: unknown };
     if (name === "TimeoutError") code = Code.DeadlineExceeded;
     if (name === "AbortError") code = Code.Canceled;
-    return new ParleyError(typeof message === "string" ? message : String(reason), code, { cause: reason });
+    return new ParleyError(typeof message === "string" ? message : textOf(reason), code, { cause: reason });
+  }
+}
+
+/** The text of what was thrown that is no Error. */
+function textOf(reason: unknown): string {
+  try {
+    return reason === undefined ? "no reason was given" : String(reason);
+  } catch {
+    return "a reason without a text was given"; // an object without a prototype
   }
 }
 

@@ -34,23 +34,61 @@ export function parseOpen(block: Uint8Array): OpenBlock {
   return open;
 }
 
+/** Makes the metadata of an answer. What is wrong with it is no fault of the caller. */
+export function answerFields(headers: Headers): Field[] {
+  try {
+    return fromHeaders(headers);
+  } catch (e) {
+    const { rawMessage, code } = ParleyError.from(e);
+    throw new ParleyError(rawMessage, code === Code.InvalidArgument ? Code.Internal : code, { cause: e });
+  }
+}
+
+/**
+ * Returns the status of what a method has thrown: a ParleyError, or one that is among the causes of an Error. The text is the
+ * outermost one, code and details are those of the ParleyError. Anything else has none.
+ */
+export function statusOf(thrown: unknown): ParleyError | undefined {
+  try {
+    const inner = findStatus(thrown, MOST_CAUSES);
+    if (!inner || inner === thrown) return inner;
+    const error = new ParleyError((thrown as Error).message || inner.rawMessage, inner.code, { cause: thrown });
+    error.details = inner.details;
+    return error;
+  } catch {
+    return undefined; // it throws when it is looked at
+  }
+}
+
+/** How deep causes are looked at, which may be a circle. */
+const MOST_CAUSES = 16;
+
+function findStatus(e: unknown, depth: number): ParleyError | undefined {
+  if (e instanceof ParleyError) return e;
+  if (!(e instanceof Error) || !depth) return undefined;
+  for (const cause of [e.cause, ...(e instanceof AggregateError ? e.errors : [])]) {
+    const found = findStatus(cause, depth - 1);
+    if (found) return found;
+  }
+  return undefined;
+}
+
 /** Writes an END of at most so many bytes: details go first, then metadata, then the tail of the message. */
-export function encodeEnd(error: ParleyError | undefined, trailer: Headers, most: number): Uint8Array {
+export function encodeEnd(error: ParleyError | undefined, trailer: readonly Field[], most: number): Uint8Array {
   const status: Field[] = error ? [[2, error.code]] : [];
   const message: Field[] = error ? [[1, utf8(error.rawMessage)]] : [];
-  let metadata: Field[] = [];
-  try {
-    metadata = fromHeaders(trailer);
-  } catch (e) {
-    if (!error) return encodeEnd(ParleyError.from(e, Code.Internal), new Headers(), most);
-  }
-  const details: Field[] = (error?.details ?? []).map((d) => [11, toBinary(AnySchema, d)]);
-  const tries = [
-    [...status, ...message, ...metadata, ...details],
-    [...status, ...message, ...metadata],
+  const details = (error?.details ?? []).flatMap((detail): Field[] => {
+    try {
+      return [[11, toBinary(AnySchema, detail)]];
+    } catch {
+      return []; // it is no Any
+    }
+  });
+  for (const fields of [
+    [...status, ...message, ...trailer, ...details],
+    [...status, ...message, ...trailer],
     [...status, ...message],
-  ];
-  for (const fields of tries) {
+  ]) {
     const block = encodeFields(fields);
     if (block.length <= most) return block;
   }

@@ -9,28 +9,22 @@ import type {
   MessageShape,
 } from "@bufbuild/protobuf";
 import { Code } from "./code.js";
-import { type Codec, decode, proto } from "./codec.js";
+import { type Codec, proto } from "./codec.js";
 import type { Connection } from "./connection.js";
 import { ParleyError } from "./error.js";
-import { encodeFields } from "./fields.js";
-import { fromHeaders, pairsToHeaders, ruleCode } from "./metadata.js";
-import { isDownload, isUpload, methodPath } from "./method.js";
-import { create } from "./protobuf.js";
+import type { CallInfo, Interceptor } from "./intercept.js";
+import { ruleCode } from "./metadata.js";
+import { methodPath } from "./method.js";
 import { encodeEnd, type OpenBlock, parseOpen } from "./served.js";
-import { LIMIT, type Stream } from "./stream.js";
+import { late, ServerStream } from "./serverstream.js";
+import { LIMIT, REFUSED, type Stream } from "./stream.js";
 
 /** What a method knows of the call that it serves. */
-export interface ServeContext {
-  readonly method: DescMethod;
-  /** Of the caller. What is called on it goes to the caller. */
-  readonly connection: Connection;
-  /** Aborted when the caller has left, or its deadline has passed. */
-  readonly signal: AbortSignal;
-  readonly requestHeaders: Headers;
-  /** Sent before the first answer. */
-  readonly responseHeaders: Headers;
-  /** Sent with the status. */
-  readonly responseTrailers: Headers;
+export interface ServeContext extends CallInfo {
+  /** Milliseconds until the deadline; undefined: there is none. Calls that are made for this one take it, and its signal. */
+  timeoutMs(): number | undefined;
+  /** Sends the headers now, in place of with the first answer or the status. It fails if they cannot travel. */
+  sendHeaders(): void;
 }
 
 /** One function for each method of a service. A method that is not there is UNIMPLEMENTED. */
@@ -46,7 +40,15 @@ export type Implementation<S extends DescService> = {
           : never;
 };
 
-type Method = { method: DescMethod; run: (input: unknown, context: ServeContext) => unknown };
+/** A method, and the function that serves it. */
+export type Method = { method: DescMethod; run: (input: unknown, context: ServeContext) => unknown };
+
+export interface ServicesOptions {
+  /** Around calls that this end serves. The first is outermost. */
+  handlerInterceptors?: readonly Interceptor[] | undefined;
+  /** Told what a served method has thrown that has no status, which the caller is not; console.error if not given. */
+  onServeError?: ((error: unknown, method: DescMethod) => void) | undefined;
+}
 
 /** The services that a connection serves. */
 export class Services {
@@ -55,7 +57,7 @@ export class Services {
 
   constructor(
     private conn: Connection,
-    private onError: (error: unknown, method: DescMethod) => void = console.error,
+    private options: ServicesOptions = {},
   ) {}
 
   add(service: DescService, implementation: object): void {
@@ -69,13 +71,21 @@ export class Services {
 
   /** Serves a call. */
   accept(stream: Stream, header: Uint8Array): void {
+    // Methods that go on though their call is over count too.
+    if (this.#running >= 2 * this.conn.settings.maxStreams) {
+      return stream.reset(REFUSED, new ParleyError("too many calls are still served", Code.Unavailable));
+    }
     try {
       const open = parseOpen(header);
-      this.#serve(stream, open, ...this.#find(open));
+      const [{ method, run }, codec] = this.#find(open);
+      const { handlerInterceptors = [], onServeError = console.error } = this.options;
+      const call = new ServerStream(stream, this.conn, method, open, codec, onServeError);
+      this.#running++;
+      void call.serve(run, handlerInterceptors).then(() => this.#running--);
     } catch (e) {
       const error = ParleyError.from(e, ruleCode(e));
       if (ruleCode(e) === Code.ResourceExhausted) stream.reset(LIMIT, error);
-      else finish(stream, error);
+      else stream.finish(encodeEnd(error, [], stream.session.peer.maxHeader), error);
     }
   }
 
@@ -89,78 +99,6 @@ export class Services {
     if (!codec) throw no(`codec ${open.codec} is not known here, but ${known.map((c) => c.name)}`);
     if (open.encoding) throw no(`no compression is known here, ${open.encoding} is not`);
     if (open.timeout === 0) throw late();
-    // Methods that go on though their call was reset count too.
-    if (this.#running >= 2 * this.conn.settings.maxStreams) throw no("too many calls at once", Code.ResourceExhausted);
     return [found, codec];
   }
-
-  #serve(stream: Stream, open: OpenBlock, { method, run }: Method, codec: Codec): void {
-    const controller = new AbortController();
-    const context: ServeContext = {
-      method,
-      connection: this.conn,
-      signal: controller.signal,
-      requestHeaders: pairsToHeaders(open.pairs),
-      responseHeaders: new Headers(),
-      responseTrailers: new Headers(),
-    };
-    const end = (error?: ParleyError) => {
-      clearTimeout(timer);
-      if (error) controller.abort(error);
-      finish(stream, error, context.responseTrailers);
-    };
-    stream.onFail = end;
-    const ms = (open.timeout ?? Number.POSITIVE_INFINITY) / 1000;
-    const timer = ms < 2 ** 31 ? setTimeout(() => end(late()), ms) : undefined;
-    const failed = (e: unknown) => {
-      if (controller.signal.aborted) return; // it was told
-      if (e instanceof ParleyError) return end(e);
-      end(new ParleyError(`${method.name} has failed`, Code.Internal));
-      this.onError(e, method);
-    };
-    this.#running++;
-    void this.#run(stream, method, run, context, codec)
-      .then(() => end(), failed)
-      .finally(() => this.#running--);
-  }
-
-  async #run(stream: Stream, method: DescMethod, run: Method["run"], context: ServeContext, codec: Codec): Promise<void> {
-    let headed = false;
-    const send = (message: unknown) => {
-      if (!headed && [...context.responseHeaders].length) stream.sendHeader(encodeFields(fromHeaders(context.responseHeaders)));
-      headed = true;
-      return stream.send(codec.encode(method.output, create(method.output, message as never)));
-    };
-    const requests = receive(stream, method, codec);
-    const output = run(isUpload(method) ? requests : await only(requests, method), context);
-    if (!isDownload(method)) return send(await output);
-    for await (const message of output as AsyncIterable<unknown>) {
-      if (stream.error) break;
-      await send(message);
-    }
-  }
-}
-
-const late = () => new ParleyError("the deadline of the call has passed", Code.DeadlineExceeded);
-
-/** The requests of a call. */
-async function* receive(stream: Stream, method: DescMethod, codec: Codec): AsyncGenerator<MessageShape<DescMethod["input"]>> {
-  for (;;) {
-    const message = await stream.next();
-    if (!message) return;
-    yield decode(codec, method.input, message);
-  }
-}
-
-/** The request of a call that has one; it is seen when there is no other (PROTOCOL.md, section 11.4). */
-async function only<T>(requests: AsyncGenerator<T>, method: DescMethod): Promise<T> {
-  const first = await requests.next();
-  if (first.done || !(await requests.next()).done) {
-    throw new ParleyError(`${method.name} takes one message, ${first.done ? "none" : "more"} came`, Code.Internal);
-  }
-  return first.value;
-}
-
-function finish(stream: Stream, error: ParleyError | undefined, trailer = new Headers()): void {
-  stream.finish(encodeEnd(error, trailer, stream.session.peer.maxHeader), error);
 }

@@ -1,13 +1,10 @@
-import type { DescMethod, DescService } from "@bufbuild/protobuf";
+import type { DescService } from "@bufbuild/protobuf";
 import { Connection } from "./connection.js";
 import type { ConnectionOptions } from "./options.js";
-import { type Implementation, Services } from "./service.js";
+import { type Implementation, Services, type ServicesOptions } from "./service.js";
 import type { Stream } from "./stream.js";
 
-export interface ServingOptions extends ConnectionOptions {
-  /** Told what a served method has thrown that is no ParleyError, which the caller is not; console.error if not given. */
-  onServeError?: ((error: unknown, method: DescMethod) => void) | undefined;
-}
+export type ServingOptions = ConnectionOptions & ServicesOptions;
 
 /** A connection on which both ends call. */
 export class ServingConnection extends Connection {
@@ -15,7 +12,7 @@ export class ServingConnection extends Connection {
 
   constructor(urls: string | URL | readonly (string | URL)[], options: ServingOptions = {}) {
     super(urls, options);
-    this.#services = new Services(this, options.onServeError);
+    this.#services = new Services(this, options);
   }
 
   /** Has calls of the server to a service answered. A service that is served twice is served by the latest. */

@@ -1,0 +1,55 @@
+import { Code } from "./code.js";
+import { ParleyError } from "./error.js";
+import { AnySchema, BinaryReader, BinaryWriter, create, DurationSchema, fromBinary, toBinary } from "./protobuf.js";
+import { concat } from "./varint.js";
+
+/** The message google.rpc.RetryInfo, which is written and read by hand: field 1 is the delay, a google.protobuf.Duration. */
+const TYPE = "google.rpc.RetryInfo";
+const DELAY = 1;
+const BYTES = 2;
+const LONGEST = 315_576_000_000; // the seconds of a Duration
+
+/**
+ * Returns the error with which a served method says "come back": the call is neither complete nor failed, and the caller may
+ * make it again after so many milliseconds. It is UNAVAILABLE, with the detail google.rpc.RetryInfo. `follow` comes back by
+ * itself, others ask `retryAfter`.
+ */
+export function retryLater(ms = 0): ParleyError {
+  const delay = Math.min(Math.max(ms, 0) || 0, LONGEST * 1000);
+  const error = new ParleyError(delay > 0 ? `come back in ${delay} ms` : "come back", Code.Unavailable);
+  const seconds = Math.floor(delay / 1000);
+  const duration = create(DurationSchema, { seconds: BigInt(seconds), nanos: Math.round((delay - seconds * 1000) * 1e6) });
+  const value = new BinaryWriter().tag(DELAY, BYTES).bytes(toBinary(DurationSchema, duration)).finish();
+  error.details.push(create(AnySchema, { typeUrl: `type.googleapis.com/${TYPE}`, value }));
+  return error;
+}
+
+/**
+ * Returns after how many milliseconds the other end asks to make the call again, which is said by the first
+ * google.rpc.RetryInfo among the details of an error, whatever its code; undefined if it does not ask.
+ */
+export function retryAfter(error: unknown): number | undefined {
+  if (!(error instanceof ParleyError)) return undefined;
+  for (const { typeUrl, value } of error.details) {
+    const ms = typeUrl.endsWith(`/${TYPE}`) ? readDelay(value) : undefined;
+    if (ms !== undefined) return ms;
+  }
+  return undefined;
+}
+
+/** Reads a RetryInfo. One that is malformed, or asks for a time before now, says nothing. */
+function readDelay(bytes: Uint8Array): number | undefined {
+  try {
+    const parts: Uint8Array[] = [];
+    for (const r = new BinaryReader(bytes); r.pos < r.len; ) {
+      const [field, type] = r.tag();
+      if (field === DELAY && type === BYTES) parts.push(r.bytes());
+      else r.skip(type, field);
+    }
+    const { seconds, nanos } = fromBinary(DurationSchema, concat(parts));
+    const ms = Number(seconds) * 1000 + nanos / 1e6;
+    return nanos < 0 || nanos > 999_999_999 || seconds < 0 || ms > LONGEST * 1000 ? undefined : ms;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,201 @@
+import type { DescMethod, Message } from "@bufbuild/protobuf";
+import { Code } from "./code.js";
+import { type Codec, decode } from "./codec.js";
+import type { Connection } from "./connection.js";
+import { ParleyError, tooLong } from "./error.js";
+import { encodeFields, type Field } from "./fields.js";
+import { type CallStream, chain, type Interceptor } from "./intercept.js";
+import { pairsToHeaders } from "./metadata.js";
+import { isDownload, isUpload } from "./method.js";
+import { create } from "./protobuf.js";
+import { answerFields, encodeEnd, type OpenBlock, statusOf } from "./served.js";
+import type { Method, ServeContext } from "./service.js";
+import type { Stream } from "./stream.js";
+
+/** Timers have no longer ones, in milliseconds. */
+const LONGEST = 2 ** 31 - 1;
+
+export const late = (): ParleyError => new ParleyError("the deadline of the call has passed", Code.DeadlineExceeded);
+
+/** The end of a call that serves it. */
+export class ServerStream implements CallStream, ServeContext {
+  readonly requestHeaders: Headers;
+  readonly responseHeaders = new Headers();
+  readonly responseTrailers = new Headers();
+  readonly values = new Map<unknown, unknown>();
+  #over = new AbortController();
+  #ended = false;
+  #deadline: number;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #headed = false;
+  /** Whether the only request of a call that has one was asked for. */
+  #asked = false;
+  /** The only answer of a call that has one. */
+  #answer: Uint8Array | undefined;
+  /** Where the answers of a stream come from, while there may be more. */
+  #answers: AsyncIterator<Message> | Iterator<Message> | undefined;
+  /** Ends the wait for the next of them. */
+  #leave: (reason: unknown) => void = () => {};
+
+  constructor(
+    private stream: Stream,
+    readonly connection: Connection,
+    readonly method: DescMethod,
+    open: OpenBlock,
+    private codec: Codec,
+    private onError: (error: unknown, method: DescMethod) => void,
+  ) {
+    this.requestHeaders = pairsToHeaders(open.pairs);
+    const ms = (open.timeout ?? Number.POSITIVE_INFINITY) / 1000;
+    this.#deadline = Date.now() + ms;
+    if (ms <= LONGEST) this.#timer = setTimeout(() => this.#finish(late()), ms);
+    stream.onFail = (error) => this.#finish(error);
+  }
+
+  get signal(): AbortSignal {
+    return this.#over.signal;
+  }
+
+  timeoutMs(): number | undefined {
+    return this.#deadline < Number.POSITIVE_INFINITY ? Math.max(0, this.#deadline - Date.now()) : undefined;
+  }
+
+  /** Serves the call. The promise is settled when the application has done its part; it never fails. */
+  async serve(run: Method["run"], interceptors: readonly Interceptor[]): Promise<void> {
+    try {
+      await chain(interceptors, (stream) => this.#run(run, stream))(this);
+      this.#finish();
+    } catch (e) {
+      if (this.#ended) return; // it was told
+      const status = statusOf(e);
+      this.#finish(status ?? this.#internal("has failed"));
+      if (!status) this.#report(e);
+    }
+  }
+
+  sendHeaders(): void {
+    if (this.#headed) return;
+    const block = encodeFields(answerFields(this.responseHeaders));
+    const { maxHeader } = this.stream.session.peer;
+    if (block.length > maxHeader) throw tooLong("header", block.length, maxHeader);
+    this.#headed = true;
+    if (block.length) this.stream.sendHeader(block);
+  }
+
+  async send(message: Message): Promise<void> {
+    if (this.#ended) throw this.signal.reason;
+    const bytes = this.codec.encode(this.method.output, create(this.method.output, message));
+    const { maxMessage } = this.stream.session.peer;
+    if (bytes.length > maxMessage) throw tooLong("message", bytes.length, maxMessage);
+    if (!isDownload(this.method)) {
+      // It waits for the status, so that both leave together, and an error takes its place.
+      if (this.#answer) throw this.#internal("answers with one message");
+      this.#answer = bytes;
+      return;
+    }
+    this.sendHeaders();
+    await this.stream.send(bytes);
+    if (this.#ended) throw this.signal.reason;
+  }
+
+  async receive(): Promise<Message | undefined> {
+    if (isUpload(this.method)) return this.#next();
+    if (this.#asked) return undefined;
+    this.#asked = true;
+    const request = await this.#next();
+    // It is seen when there is no other (PROTOCOL.md, section 11.4).
+    if (!request || (await this.stream.next())) throw this.#internal(`takes one message, ${request ? "more" : "none"} came`);
+    return request;
+  }
+
+  async #next(): Promise<Message | undefined> {
+    const message = await this.stream.next();
+    return message && decode(this.codec, this.method.input, message);
+  }
+
+  async #run(run: Method["run"], stream: CallStream): Promise<void> {
+    if (this.#ended) throw this.signal.reason;
+    const input = isUpload(this.method) ? requests(stream) : await stream.receive();
+    const output = run(input, this);
+    if (isDownload(this.method)) return this.#sendAll(output as AsyncIterable<Message>, stream);
+    const answer = (await output) as Message | undefined;
+    if (answer) await stream.send(answer);
+  }
+
+  /** Sends what the application answers with. Its iterator is returned when the call is over, also while it is waited for. */
+  async #sendAll(output: AsyncIterable<Message> | Iterable<Message>, stream: CallStream): Promise<void> {
+    const answers = Symbol.asyncIterator in output ? output[Symbol.asyncIterator]() : output[Symbol.iterator]();
+    this.#answers = answers;
+    const next = () =>
+      new Promise<IteratorResult<Message>>((resolve, reject) => {
+        this.#leave = reject;
+        Promise.resolve(answers.next()).then(resolve, (e) => {
+          this.#answers = undefined;
+          reject(e);
+        });
+      });
+    try {
+      for (;;) {
+        const { done, value } = await next();
+        if (done) this.#answers = undefined;
+        if (done) return;
+        await stream.send(value);
+      }
+    } finally {
+      this.#returnAnswers();
+    }
+  }
+
+  #returnAnswers(): void {
+    const answers = this.#answers;
+    this.#answers = undefined;
+    if (answers) (async () => answers.return?.())().catch(() => {}); // nobody waits for it
+  }
+
+  /** Ends the call: in order, with an error, or because its stream was abandoned. */
+  #finish(error?: ParleyError): void {
+    if (this.#ended) return;
+    let status = error;
+    if (!status && !this.#answer && !isDownload(this.method)) status = this.#internal("has returned without an answer");
+    // Headers that cannot travel are the status of a call that has none; one that fails goes on without them.
+    const attempt = <T>(make: () => T): T | undefined => {
+      try {
+        return make();
+      } catch (e) {
+        if (!status) this.#report(e);
+        status ??= ParleyError.from(e);
+        return undefined;
+      }
+    };
+    const trailer: Field[] = attempt(() => answerFields(this.responseTrailers)) ?? [];
+    attempt(() => this.sendHeaders());
+    this.#ended = true;
+    clearTimeout(this.#timer);
+    const end = encodeEnd(status, trailer, this.stream.session.peer.maxHeader);
+    const last = !status && this.#answer;
+    if (last) void this.stream.send(last, !end.length);
+    if (!last || end.length) this.stream.finish(end, status);
+    const reason = status ?? new ParleyError("the call is over", Code.Canceled);
+    this.#leave(reason);
+    this.#returnAnswers();
+    this.#over.abort(reason);
+  }
+
+  #internal(what: string): ParleyError {
+    return new ParleyError(`${this.method.name} ${what}`, Code.Internal);
+  }
+
+  /** Tells the application what its caller is not told. */
+  #report(e: unknown): void {
+    try {
+      this.onError(e, this.method);
+    } catch (thrown) {
+      console.error(thrown);
+    }
+  }
+}
+
+/** The requests of a call. */
+async function* requests(stream: CallStream): AsyncGenerator<Message> {
+  for (let message = await stream.receive(); message; message = await stream.receive()) yield message;
+}
