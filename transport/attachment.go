@@ -133,6 +133,7 @@ type arrival struct {
 	last      bool      // no frame may follow in the message
 	sequenced uint64    // frames
 	bytes     int       // of them
+	begin     int       // where in the message the next frame begins
 }
 
 // maxInjected is how many bytes at the end of an unfinished message are not acted on. A
@@ -140,6 +141,10 @@ type arrival struct {
 // then seems to be a part of the message, the last one. A close frame has up to 2 bytes of
 // head, 4 of mask and 125 of payload.
 const maxInjected = 2 + 4 + 125
+
+// maxBegin is before where a frame has to begin in a message of the link. It lets 16 bytes
+// more pass than PROTOCOL.md demands: browser clients of version 0.1 may be some bytes late.
+const maxBegin = maxBatch + 16
 
 // readMessage takes the frames of one message of the link in, as they arrive.
 func (a *attachment) readMessage(r io.Reader) error {
@@ -216,6 +221,8 @@ func (a *attachment) takeFrames(in *arrival, b []byte) (used int, err error) {
 			return used, nil
 		case err != nil:
 			return used, protocolError(CloseProtocolError, "%v", err)
+		case in.begin >= maxBegin:
+			return used, protocolError(CloseProtocolError, "%v begins behind the first %d bytes of a message", h.Type, maxBatch)
 		case h.Length > uint64(limit):
 			return used, protocolError(CloseMessageTooBig, "%v of %d bytes, at most %d are accepted", h.Type, h.Length, limit)
 		}
@@ -231,6 +238,7 @@ func (a *attachment) takeFrames(in *arrival, b []byte) (used int, err error) {
 			in.bytes += end - used
 		}
 		a.effort += frameEffort + end - used
+		in.begin += end - used
 		used = end
 	}
 	return used, nil

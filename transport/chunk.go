@@ -61,7 +61,7 @@ type chunkQueue struct {
 func (q *chunkQueue) grow(n int) *chunk {
 	if k := len(q.chunks); k > 0 {
 		last := q.chunks[k-1]
-		if last.room() >= n {
+		if last.room() >= n && cap(last.buf) <= maxBatch { // a larger one holds one frame
 			return last
 		}
 		n = max(n, min(4*cap(last.buf), chunkSizes[len(chunkSizes)-1]))

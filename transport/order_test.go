@@ -190,3 +190,43 @@ func TestNoMessageOfTheLinkExceedsItsBound(t *testing.T) {
 		}
 	})
 }
+
+// TestNoOpenOvertakesTheResetsThatMakeRoomForIt has so many RESETs wait that they take
+// several messages of the link. The peer must not count more streams than it allows.
+func TestNoOpenOvertakesTheResetsThatMakeRoomForIt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const most = 200
+		hello := generous
+		hello.MaxStreams = most
+		s, p := meetOver(t, pipe.Config{Capacity: 1}, transport.Dialer, transport.Config{}, hello)
+		streams := make([]*transport.Stream, most)
+		for i := range streams {
+			streams[i] = mustOpen(t, s)
+		}
+		p.got()
+		p.link.Stall()
+		mustSend(t, streams[0], "on the way")
+		synctest.Wait()
+		mustSend(t, streams[0], "on the way")
+		synctest.Wait()
+		for _, st := range streams {
+			st.Reset(transport.ResetCancel, strings.Repeat("x", 1000))
+		}
+		for range most {
+			mustOpen(t, s)
+		}
+		p.link.Resume()
+		open := most
+		for _, f := range p.got() {
+			switch {
+			case strings.HasPrefix(f, "RESET"):
+				open--
+			case strings.HasPrefix(f, "OPEN"):
+				open++
+			}
+			if open > most {
+				t.Fatalf("%s while %d streams are open, %d are allowed", f, open-1, most)
+			}
+		}
+	})
+}

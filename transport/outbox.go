@@ -36,6 +36,7 @@ type outbox struct {
 	waiting  waitlist // for room in data
 
 	keeps   bool      // what is sent is kept until it is acknowledged
+	largest int       // bytes of the largest that was put at once, which may be more than replayLimit
 	replay  replay    // what is kept
 	again   []segment // of that, what is yet to be sent on this link
 	batch   batch     // what is being written
@@ -96,6 +97,7 @@ func (o *outbox) put(by author, frames ...outgoing) (place, error) {
 	if !o.waiting.empty() || !o.fits(size) {
 		return place{wait: o.waiting.add(size)}, nil
 	}
+	o.largest = max(o.largest, size)
 	pos := o.append(frames)
 	if by == byCaller && o.mayWriteOwn() {
 		o.writer.writing = true
@@ -123,6 +125,7 @@ func (o *outbox) putGranted(w *waiter, frames ...outgoing) (pos uint64, err erro
 		return 0, o.err
 	}
 	o.queued -= w.size
+	o.largest = max(o.largest, w.size)
 	defer o.wake()
 	return o.append(frames), nil
 }
@@ -203,7 +206,7 @@ func (o *outbox) alarm(q *chunkQueue, f []byte) error {
 		return o.err
 	case o.alarmed+len(f) > o.urgentLimit:
 		return errFlood
-	case o.keeps && o.replay.size+o.alarmed+len(f) > 2*o.replayLimit:
+	case o.keeps && o.replay.size+o.alarmed+len(f) > 2*o.replayLimit+o.largest:
 		return errUnacknowledged
 	}
 	o.urge(q, f)
@@ -379,9 +382,11 @@ func (o *outbox) takeBatch() {
 	}
 	fresh := len(o.batch.segments)
 	o.alarmed -= o.batch.take(&o.priority)
-	data := o.batch.take(&o.data)
-	o.queued -= data
-	o.taken += uint64(data)
+	if o.alarmed == 0 { // an OPEN must not overtake the RESETs that have made room for it
+		data := o.batch.take(&o.data)
+		o.queued -= data
+		o.taken += uint64(data)
+	}
 	if o.keeps {
 		o.replay.keep(o.batch.segments[fresh:])
 	} else {

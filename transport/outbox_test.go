@@ -125,6 +125,23 @@ func TestBatchStaysWithinABoundAndKeepsTheOrder(t *testing.T) {
 	}
 }
 
+// TestNothingFollowsAFrameThatFillsAMessageOfTheLink has a header that is larger than what
+// may precede a frame, and a small frame behind it (rule L9).
+func TestNothingFollowsAFrameThatFillsAMessageOfTheLink(t *testing.T) {
+	o := newTestOutbox(1 << 20)
+	large := outgoing{Header: frame.Header{Type: frame.TypeOpen, Stream: 1}, payload: make([]byte, maxBatch)}
+	if _, err := o.put(byWriter, large); err != nil {
+		t.Fatal(err)
+	}
+	if err := o.putReset(lastWord{stream: 1, own: true, behind: o.enqueued, code: ResetCancel}); err != nil {
+		t.Fatal(err)
+	}
+	parts, err := o.take(nobody)
+	if want := frame.Append(nil, large.Header, large.payload); err != nil || !bytes.Equal(bytes.Join(parts, nil), want) {
+		t.Fatalf("%d bytes in place of %d, %v", len(bytes.Join(parts, nil)), len(want), err)
+	}
+}
+
 func TestAnswerToAPingIsWrittenWhileTheSessionEnds(t *testing.T) {
 	o := newTestOutbox(1000)
 	a := &attachment{writer: func() {}} // the test writes by itself

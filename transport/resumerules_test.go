@@ -338,6 +338,23 @@ func TestPeerThatNeverAcknowledgesHoldsUpDataAndIsCutOffInTheEnd(t *testing.T) {
 	})
 }
 
+func TestFrameOverTheReplayLimitGoesAloneAndCutsNobodyOff(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) { // A10
+		h := newHarbor(t)
+		h.cfg.ReplayLimit = 64 << 10
+		first := frame.Hello{ResumeWindow: 30_000, MaxFrame: 1 << 20, MaxHeader: 1 << 20}
+		s, p := h.link("alice", first.Append(nil))
+		p.got()
+		st, err := s.Open(t.Context(), make([]byte, 500<<10))
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.wants("OPEN 2 512000 bytes")
+		st.Reset(transport.ResetCancel, "")
+		p.wants("RESET 2 cancel")
+	})
+}
+
 func TestLossThatOnlyTheNewLinkShowsIsToldToo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newHarbor(t)

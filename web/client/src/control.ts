@@ -3,9 +3,6 @@ import * as f from "./frame.js";
 /** Writes one frame into the link message that is being made. */
 export type Emit = (head: number, id: number, payload: Uint8Array) => void;
 
-/** RESETs in one link message. */
-const BURST = 1000;
-
 /** The frames besides those of streams that wait to be sent. They go first. */
 export class Control {
   #pong: Uint8Array | undefined;
@@ -45,15 +42,25 @@ export class Control {
     this.#windows.delete(id);
   }
 
-  emit(emit: Emit): void {
+  /** What does not fit keeps back what comes behind it: an OPEN must not overtake the RESET that has made room for it. */
+  emit(emit: Emit, full: () => boolean): void {
     if (this.#pong) emit(f.PONG, 0, this.#pong);
     if (this.#ping) emit(f.PING, 0, new Uint8Array(8));
     this.#pong = undefined;
     this.#ping = false;
-    for (const [id, payload] of this.#resets.splice(0, BURST)) emit(f.RESET, id, payload);
-    for (const [id, limit] of this.#windows) emit(f.WINDOW, id, f.encodeNumber(limit));
-    this.#windows.clear();
     if (this.#goaway) emit(f.GOAWAY, 0, this.#goaway);
     this.#goaway = undefined;
+    let n = 0;
+    for (const [id, payload] of this.#resets) {
+      if (full()) break;
+      emit(f.RESET, id, payload);
+      n++;
+    }
+    this.#resets.splice(0, n);
+    for (const [id, limit] of this.#windows) {
+      if (full()) break;
+      this.#windows.delete(id);
+      emit(f.WINDOW, id, f.encodeNumber(limit));
+    }
   }
 }

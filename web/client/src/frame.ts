@@ -18,10 +18,10 @@ export const FLAG_MORE = 0x20;
 export const FLAG_MARK = 0x40;
 const IGNORABLE = 0x80;
 
-/** Frames begin only within so many bytes of a link message. */
+/** Frames begin only within so many bytes of a link message. Those that arrive may be 16 bytes late: version 0.1 may be. */
 export const BEGIN = 65_536;
 
-/** The most that a link message has beyond the receiver's max_frame, in bytes. */
+/** The most that a link message has beyond the receiver's max_frame, in bytes: the last frame may begin so late. */
 export const SLACK = BEGIN + 16;
 
 export interface Frame {

@@ -229,6 +229,7 @@ export class Session {
     if (r.bytes.length > maxFrame + f.SLACK) throw new RuleError("L3", 1009);
     while (!r.done && !this.error) {
       const start = r.at;
+      if (start >= f.SLACK) throw new RuleError("L9");
       const frame = f.readFrame(r, maxFrame);
       if (this.#helloDue && frame?.type !== f.HELLO) throw new RuleError("N1");
       if (!frame) continue;
@@ -412,19 +413,20 @@ export class Session {
       if (f.isSequenced(head & 0x0f) && (inForce || !this.greeted)) kept.push([from, size]);
     };
     const full = () => size >= BATCH || replay.bytes + size >= this.settings.replayLimit;
-    this.#control.emit(emit);
+    this.#control.emit(emit, () => size >= BATCH);
     if (this.takesStreams) for (const s of pending) if (full() || !this.#emitOpen(s, emit)) break;
     for (const s of ready) {
       if (full()) break;
       ready.delete(s);
       if (s.emit(emit)) ready.add(s);
     }
-    if (inForce && (size ? received.owed : received.due(this.peer.replayLimit, Date.now()))) parts.push(this.#ack());
+    const owed = size ? received.owed : received.due(this.peer.replayLimit, Date.now());
+    if (inForce && owed && size < f.BEGIN) parts.push(this.#ack());
     if (!parts.length) return undefined;
     const message = concat(parts);
     // Frames are kept where they are, so that what is sent is copied once.
     for (const [from, to] of kept) replay.push(message.subarray(from, to));
-    if (replay.bytes <= 2 * this.settings.replayLimit && this.#control.resets <= MOST_RESETS) return message;
+    if (replay.bytes <= 2 * this.settings.replayLimit + this.peer.maxFrame && this.#control.resets <= MOST_RESETS) return message;
     this.close(4008, new ParleyError("the other end does not keep up", Code.ResourceExhausted));
     return undefined;
   }

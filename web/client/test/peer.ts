@@ -22,6 +22,7 @@ export class Wire implements Link {
     if (this.ended) throw new Error("a message behind the close");
     const r = new Reader(bytes.slice());
     while (!r.done) {
+      if (r.at >= 65_536) throw new Error(`a frame begins at byte ${r.at} of a link message`);
       const frame = readFrame(r, 1 << 20);
       if (!frame) throw new Error("an ignorable frame");
       this.frames.push({
