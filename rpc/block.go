@@ -69,7 +69,7 @@ func parseOpenBlock(p []byte) (b openBlock, err error) {
 	err = parseBlock(p, func(f frame.Field) error {
 		switch f.Key {
 		case openMethod:
-			named = true
+			named = len(f.Bytes) > 0
 			b.service, b.name, _ = strings.Cut(string(f.Bytes), "/")
 		case openAlias:
 			b.alias = f.Uint

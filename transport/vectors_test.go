@@ -3,11 +3,8 @@ package transport_test
 import (
 	"encoding/hex"
 	"encoding/json"
-	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
-	"strings"
 	"testing"
 	"testing/synctest"
 
@@ -22,28 +19,6 @@ type hexBytes []byte
 func (h *hexBytes) UnmarshalText(text []byte) (err error) {
 	*h, err = hex.DecodeString(string(text))
 	return err
-}
-
-type sessionVector struct {
-	Name     string
-	Side     string
-	Rule     string
-	Needs    string
-	Settings struct {
-		InitialWindow int `json:"initial_window"`
-	}
-	Steps []struct {
-		Receive hexBytes
-		Zeros   int
-		Do      string
-		Stream  uint64
-	}
-	Expect struct {
-		Close  transport.CloseCode
-		Pong   *hexBytes
-		Resets []struct{ Stream, Code uint64 }
-		Hello  *struct{ Resumed *uint64 }
-	}
 }
 
 type malformedVector struct {
@@ -77,74 +52,6 @@ var defaults = transport.Config{
 	MaxStreams: int(frame.HelloDefaults.MaxStreams), MaxMessage: int(frame.HelloDefaults.MaxMessage),
 	MaxHeader: int(frame.HelloDefaults.MaxHeader), MaxFrame: int(frame.HelloDefaults.MaxFrame),
 	InitialWindow: int(frame.HelloDefaults.InitialWindow),
-}
-
-func TestSessionVectors(t *testing.T) {
-	for _, c := range load[sessionVector](t, "session.json") {
-		if c.Needs != "" { // what this end does not offer
-			continue
-		}
-		t.Run(c.Name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) { c.run(t) })
-		})
-	}
-}
-
-func (c *sessionVector) run(t *testing.T) {
-	cfg := defaults
-	if c.Settings.InitialWindow != 0 {
-		cfg.InitialWindow = c.Settings.InitialWindow
-	}
-	side := transport.Dialer
-	if c.Side == "acceptor" {
-		side = transport.Acceptor
-	}
-	s, p := alone(t, side, cfg)
-	opened := make(map[uint64]*transport.Stream)
-	for _, step := range c.Steps {
-		switch step.Do {
-		case "open":
-			st := mustOpen(t, s)
-			if opened[step.Stream] = st; st.ID() != step.Stream {
-				t.Fatalf("opened stream %d, want %d", st.ID(), step.Stream)
-			}
-		case "end":
-			mustCloseSend(t, opened[step.Stream], "")
-		case "":
-			p.send(step.Receive, make([]byte, step.Zeros))
-		default:
-			t.Fatalf("unknown step %q", step.Do)
-		}
-		synctest.Wait()
-	}
-	c.check(t, p)
-}
-
-func (c *sessionVector) check(t *testing.T, p *peer) {
-	var want []string
-	for _, r := range c.Expect.Resets {
-		want = append(want, fmt.Sprintf("RESET %d %v", r.Stream, transport.ResetCode(r.Code)))
-	}
-	if c.Expect.Pong != nil {
-		want = append(want, fmt.Sprintf("PONG %q", []byte(*c.Expect.Pong)))
-	}
-	ignored := []string{"HELLO", "OPEN", "END", "WINDOW", "ACK", "PING"}
-	if h := c.Expect.Hello; h != nil && h.Resumed != nil {
-		want = append(want, fmt.Sprintf("HELLO resumed %d", *h.Resumed))
-		ignored = ignored[1:]
-	}
-	got := slices.DeleteFunc(p.got(), func(f string) bool {
-		word, _, _ := strings.Cut(f, " ")
-		return slices.Contains(ignored, word)
-	})
-	if !slices.Equal(got, want) {
-		t.Errorf("rule %s: the peer got %q, want %q", c.Rule, got, want)
-	}
-	if c.Expect.Close != 0 {
-		p.wantsClose(c.Expect.Close)
-		return
-	}
-	p.wantsLife()
 }
 
 // A malformed message closes the link whatever happened before: on the first

@@ -59,7 +59,7 @@ func readCall(block string, p []byte) (*callBlock, error) {
 		}
 		c.set(block, f)
 	}
-	if block == "OPEN" && (c.Method == nil) == (c.Alias == nil || *c.Alias == 0) {
+	if block == "OPEN" && (c.Method == nil || *c.Method == "") == (c.Alias == nil || *c.Alias == 0) {
 		return nil, errors.New("both or neither of method and method_alias")
 	}
 	return c, nil

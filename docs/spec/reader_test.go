@@ -132,8 +132,11 @@ func readMessage(b []byte, maxFrame uint64) (frames []frame, err error) {
 	if len(b) == 0 {
 		return nil, fmt.Errorf("%w: empty link message", errFrame)
 	}
-	for len(b) > 0 {
+	for size := len(b); len(b) > 0; {
 		var f frame
+		if size-len(b) >= 65536 {
+			return frames, fmt.Errorf("%w: begins behind the first 65,536 bytes", errFrame)
+		}
 		if f, b, err = readFrame(b, maxFrame); err != nil {
 			return frames, err
 		}

@@ -96,10 +96,24 @@ type malformedCase struct {
 }
 
 type sessionStep struct {
-	Receive *bin   `json:"receive"`
-	Zeros   int    `json:"zeros"`
-	Do      string `json:"do"`
-	Stream  uint64 `json:"stream"`
+	Receive *bin `json:"receive"`
+	Zeros   int  `json:"zeros"`
+	Times   int  `json:"times"`
+	Behind  bin  `json:"behind"`
+
+	Do       string  `json:"do"`
+	Stream   uint64  `json:"stream"`
+	Received *uint64 `json:"received"`
+	Attempt  *uint64 `json:"attempt"`
+	Token    string  `json:"token"`
+}
+
+// message returns the link message that the peer sends.
+func (s *sessionStep) message() (msg []byte) {
+	for range max(s.Times, 1) {
+		msg = append(append(msg, *s.Receive...), make([]byte, s.Zeros)...)
+	}
+	return append(msg, s.Behind...)
 }
 
 type sessionCase struct {
@@ -113,7 +127,21 @@ type sessionCase struct {
 		Resets []map[string]int  `json:"resets"`
 		Pong   bin               `json:"pong"`
 		Hello  map[string]uint64 `json:"hello"`
+		Sent   []bin             `json:"sent"`
+
+		Streams []struct {
+			Stream   uint64 `json:"stream"`
+			Messages []bin  `json:"messages"`
+			Trailer  bin    `json:"trailer"`
+		} `json:"streams"`
 	} `json:"expect"`
+}
+
+type codecCase struct {
+	named
+	Codec string `json:"codec"`
+	Hex   bin    `json:"hex"`
+	Means *bin   `json:"means"`
 }
 
 type pair struct {
@@ -150,6 +178,8 @@ type handshakeCase struct {
 	Speaks            []string `json:"speaks"`
 	Offered           []string `json:"offered"`
 	Authorization     string   `json:"authorization"`
+	Host              string   `json:"host"`
+	Origin            string   `json:"origin"`
 	Status            int      `json:"status"`
 	Selected          *string  `json:"selected"`
 	SeesAuthorization string   `json:"sees_authorization"`
@@ -219,25 +249,47 @@ func TestVectorsFollowTheirSchema(t *testing.T) {
 	check[messageCase](t, "messages", rows)
 	check[malformedCase](t, "malformed", rows)
 	check[sessionCase](t, "session", rows)
+	check[sessionCase](t, "states", rows)
 	check[rpcCase](t, "rpc", rows)
+	check[codecCase](t, "codec", rows)
 	check[handshakeCase](t, "handshake", rows)
 	check[exchangeCase](t, "exchange", rows)
 
 	files, err := filepath.Glob(filepath.Join("vectors", "*.json"))
-	if err != nil || len(files) != 9 {
-		t.Errorf("%d files of vectors, 9 are checked: %v", len(files), err)
+	if err != nil || len(files) != 11 {
+		t.Errorf("%d files of vectors, 11 are checked: %v", len(files), err)
 	}
 }
 
 func TestSessionVectorsSayWhatIsExpected(t *testing.T) {
-	for _, c := range load[sessionCase](t, "session") {
-		if c.Expect == nil || c.Rule == "" || len(c.Steps) == 0 || c.Side != "dialer" && c.Side != "acceptor" {
-			t.Errorf("%s: side, rule, steps or expect missing", c.Name)
+	for _, c := range sessionCases(t) {
+		if c.Expect == nil || len(c.Steps) == 0 || c.Side != "dialer" && c.Side != "acceptor" {
+			t.Errorf("%s: side, steps or expect missing", c.Name)
+		}
+		if fails := c.Expect.Close != 0 || len(c.Expect.Resets) > 0; fails && c.Rule == "" {
+			t.Errorf("%s: no rule", c.Name)
 		}
 		for i, s := range c.Steps {
 			if (s.Receive == nil) == (s.Do == "") {
 				t.Errorf("%s: step %d is not one of receive and do", c.Name, i)
 			}
+			if resume := s.Do == "resume" && c.Side == "acceptor"; resume != (s.Received != nil) {
+				t.Errorf("%s: step %d: received belongs to a dialer that asks to resume", c.Name, i)
+			}
+		}
+	}
+}
+
+// sessionCases returns the cases of session.json and states.json.
+func sessionCases(t *testing.T) []sessionCase {
+	t.Helper()
+	return append(load[sessionCase](t, "session"), load[sessionCase](t, "states")...)
+}
+
+func TestCodecVectorsHaveAnOutcome(t *testing.T) {
+	for _, c := range load[codecCase](t, "codec") {
+		if (c.Means == nil) == (c.Rule == "") || c.Codec != "proto" && c.Codec != "json" {
+			t.Errorf("%s: codec, or one of means and rule, missing", c.Name)
 		}
 	}
 }

@@ -156,17 +156,35 @@ func TestMalformedVectors(t *testing.T) {
 }
 
 func TestSessionVectorsReceiveWellFormedMessages(t *testing.T) {
-	for _, c := range load[sessionCase](t, "session") {
+	for _, c := range sessionCases(t) {
 		for i, s := range c.Steps {
 			if s.Receive == nil {
 				continue
 			}
-			message := append(slices.Clone(*s.Receive), make([]byte, s.Zeros)...)
-			if _, err := readMessage(message, 16384); err != nil {
+			frames, err := readMessage(s.message(), 16384)
+			if (err != nil) != (c.Rule == "L9" && c.Expect.Close == 1002 && i == len(c.Steps)-1) {
 				t.Errorf("%s: step %d: %v", c.Name, i, err)
+			}
+			for _, f := range frames {
+				if err := checkOpensCall(f); err != nil {
+					t.Errorf("%s: step %d: stream %d: %v", c.Name, i, f.Stream, err)
+				}
 			}
 		}
 	}
+}
+
+// checkOpensCall holds the header of an OPEN that the peer sends against section 11.1: an
+// end that serves calls would refuse another one for what is wrong with the call.
+func checkOpensCall(f frame) error {
+	if f.Type != "OPEN" {
+		return nil
+	}
+	call, err := readCall("OPEN", f.Payload)
+	if err == nil && (call.Method == nil || *call.Method != "a/b") {
+		err = fmt.Errorf("method %s", show(call.Method))
+	}
+	return err
 }
 
 // same compares two values as JSON, where numbers of any type are alike.

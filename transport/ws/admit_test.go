@@ -19,6 +19,7 @@ type handshakeVector struct {
 	Speaks            []string
 	Offered           []string
 	Authorization     string
+	Host, Origin      string
 	Status            int
 	Selected          string
 	Versions          string
@@ -69,6 +70,9 @@ func TestAcceptorAnswersTheHandshakesOfTheSpecification(t *testing.T) {
 			edits := []string{strings.Join(lines, "\r\n")}
 			if v.Authorization != "" {
 				edits = append(edits, "Authorization: "+v.Authorization)
+			}
+			if v.Origin != "" {
+				edits = append(edits, "Host: "+v.Host, "Origin: "+v.Origin)
 			}
 			p.send(handshakeRequest(edits...))
 			resp := p.response()

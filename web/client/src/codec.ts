@@ -3,7 +3,7 @@ import { Code } from "./code.js";
 import { ParleyError } from "./error.js";
 import { fromBinary, fromJsonString, toBinary, toJsonString } from "./protobuf.js";
 import type { Message } from "./stream.js";
-import { fromUTF8, utf8 } from "./varint.js";
+import { fromStrictUTF8, utf8 } from "./varint.js";
 
 /** Turns messages into bytes. Both ends have to know its name. */
 export interface Codec {
@@ -23,7 +23,7 @@ export const proto: Codec = {
 export const json: Codec = {
   name: "json",
   encode: (schema, message) => utf8(toJsonString(schema, message)),
-  decode: (schema, bytes) => fromJsonString(schema, fromUTF8(bytes), { ignoreUnknownFields: true }),
+  decode: (schema, bytes) => fromJsonString(schema, fromStrictUTF8(bytes), { ignoreUnknownFields: true }),
 };
 
 /** Reads a message that was received, or says why that cannot be. */

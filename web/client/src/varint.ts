@@ -60,12 +60,16 @@ export function concat(parts: readonly ArrayLike<number>[]): Uint8Array<ArrayBuf
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder(undefined, { ignoreBOM: true });
+const strict = new TextDecoder(undefined, { ignoreBOM: true, fatal: true });
 
 export const utf8 = (text: string): Uint8Array => encoder.encode(text);
 
 /** Reads UTF-8; what is wrong in it becomes U+FFFD (PROTOCOL.md, section 2.3). */
 export const fromUTF8 = (bytes: Uint8Array | number | undefined): string =>
   typeof bytes === "object" ? decoder.decode(bytes) : "";
+
+/** Reads UTF-8 of an application, which has to be valid. */
+export const fromStrictUTF8 = (bytes: Uint8Array): string => strict.decode(bytes);
 
 /** Cuts a text to at most n bytes, between two characters. */
 export function cut(text: string, n: number): string {

@@ -326,6 +326,27 @@ describe("a peer that breaks the rules", () => {
   });
 });
 
+test("a server that answers early, and resets the stream behind that, has its messages and its status seen (rule S18)", async () => {
+  const answer = (end: string) => Buffer.concat([HELLO, unhex("0401020805"), unhex("0401020807"), unhex(end), unhex("06010101")]);
+  const never = async function* () {
+    await new Promise(() => {});
+    yield {};
+  };
+  for (const [end, code] of [
+    ["0501020209", Code.FailedPrecondition],
+    ["050100", undefined],
+  ] as const) {
+    const server = await fake(Fake.webSocket((socket) => socket.once("message", () => socket.send(answer(end)))));
+    const got: bigint[] = [];
+    const read = async () => {
+      for await (const { sum } of ping(open(server.url)).cumSum(never())) got.push(sum);
+    };
+    if (code) expect((await failure(read())).code).toBe(code);
+    else await read();
+    expect(got).toEqual([5n, 7n]);
+  }
+});
+
 describe("a URL that is not Parley's", () => {
   test("is named: an HTTP server", async () => {
     for (const [status, code] of [

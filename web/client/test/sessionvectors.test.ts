@@ -1,11 +1,12 @@
 import { afterEach, describe, expect, test } from "vitest";
 import { hex, unhex, vectors } from "../../testing/vectors.js";
-import { encodeFields, type Field, parseFields } from "../src/fields.js";
+import { LOST } from "../src/closecode.js";
+import { encodeFields, type Field, lookup, parseFields } from "../src/fields.js";
 import { encodeFrame, HELLO, readFrame } from "../src/frame.js";
 import type { Settings } from "../src/hello.js";
 import type { Stream } from "../src/stream.js";
 import { concat, Reader } from "../src/varint.js";
-import { Alone, settle } from "./peer.js";
+import { Alone, settle, Wire } from "./peer.js";
 
 // This client is always the dialer. What the vectors say of an acceptor holds for it with odd and even ids exchanged, as
 // the two ends differ in nothing else but HELLO.
@@ -13,14 +14,36 @@ import { Alone, settle } from "./peer.js";
 interface SessionCase {
   name: string;
   side: "dialer" | "acceptor";
-  rule: string;
+  rule?: string;
   settings?: Record<string, number>;
-  steps: { receive?: string; zeros?: number; do?: "open" | "end"; stream?: number }[];
-  expect: { close?: number; resets?: { stream: number; code: number }[]; pong?: string; hello?: object };
+  steps: Step[];
+  expect: {
+    close?: number;
+    resets?: { stream: number; code: number }[];
+    pong?: string;
+    hello?: { received?: number; attempt?: number };
+    sent?: string[];
+    streams?: { stream: number; messages: string[]; trailer: string }[];
+  };
+}
+
+interface Step {
+  receive?: string;
+  zeros?: number;
+  times?: number;
+  behind?: string;
+  do?: "open" | "end" | "lose" | "resume";
+  stream?: number;
 }
 
 /** What only an acceptor reads: a HELLO that asks to resume. */
-const acceptorsOnly = ["N8", "A7"];
+const acceptorsOnly = (c: SessionCase) =>
+  c.side === "acceptor" && (["N8", "A7"].includes(c.rule ?? "") || c.steps.some((step) => step.do === "resume"));
+
+function received({ receive = "", zeros = 0, times = 1, behind = "" }: Step): Uint8Array<ArrayBuffer> {
+  const once = [unhex(receive), new Uint8Array(zeros)];
+  return concat([...Array.from({ length: times }, () => once).flat(), unhex(behind)]);
+}
 
 const mirrored = (id: number) => (id === 0 ? 0 : id % 2 ? id + 1 : id - 1);
 
@@ -59,39 +82,74 @@ function asAcceptor(payload: Uint8Array): Uint8Array {
 let alone: Alone;
 afterEach(() => alone?.end());
 
-describe("session.json", () => {
-  for (const c of vectors<SessionCase>("session").filter((c) => !acceptorsOnly.includes(c.rule))) {
-    test(c.name, async () => {
-      const flip = c.side === "acceptor";
-      alone = new Alone(camel(c.settings));
-      const streams = new Map<number, Stream>();
-      for (const step of c.steps) {
-        const id = flip ? mirrored(step.stream ?? 0) : (step.stream ?? 0);
-        if (step.do === "open") {
-          const stream = alone.session.open(() => new Uint8Array());
-          streams.set(id, stream);
-          await settle();
-          expect(stream.id).toBe(id);
-        } else if (step.do === "end") (streams.get(id) ?? alone.opened.find((s) => s.id === id))?.end();
-        else {
-          const message = concat([unhex(step.receive ?? ""), new Uint8Array(step.zeros ?? 0)]);
-          await alone.receive(flip ? mirror(message) : message);
-        }
-        await settle();
-      }
-      const got = alone.wire.take("HELLO", "OPEN", "END", "WINDOW", "ACK", "PING");
-      const want = (c.expect.resets ?? []).map(
-        ({ stream, code }) => `RESET ${flip ? mirrored(stream) : stream} ${hex(Uint8Array.of(code))}`,
-      );
-      if (c.expect.pong) want.push(`PONG ${c.expect.pong}`);
-      expect(
-        got.map((t) => (t.startsWith("RESET") ? `${t.split(" ").slice(0, 2).join(" ")} ${t.split(" ")[2]?.slice(0, 2)}` : t)),
-      ).toEqual(want);
-      expect(alone.wire.closed).toBe(c.expect.close);
-      if (c.expect.close) expect(alone.session.error?.message).toContain(`rule ${c.rule} `);
-    });
+/** A case at work. Ids are those of this end. */
+class Run {
+  streams = new Map<number, Stream>();
+  trailers = new Map<number, Uint8Array>();
+
+  constructor(
+    private flip: boolean,
+    settings: Partial<Settings>,
+  ) {
+    alone = new Alone(settings);
   }
-});
+
+  id = (id = 0) => (this.flip ? mirrored(id) : id);
+
+  async step(step: Step): Promise<void> {
+    const id = this.id(step.stream);
+    if (step.do === "open") {
+      const stream = alone.session.open(() => new Uint8Array());
+      this.streams.set(id, stream);
+      stream.onTrailer = (block) => this.trailers.set(id, block);
+      await settle();
+      expect(stream.id).toBe(id);
+    } else if (step.do === "end") (this.streams.get(id) ?? alone.opened.find((s) => s.id === id))?.end();
+    else if (step.do === "lose") alone.session.linkEnded(LOST, "");
+    else if (step.do === "resume") alone.session.attach((alone.wire = new Wire()));
+    else await alone.receive(this.flip ? mirror(received(step)) : received(step));
+    await settle();
+  }
+
+  async wantsReceivable(id: number, messages: string[], trailer: string): Promise<void> {
+    const stream = this.streams.get(id);
+    for (const message of messages) expect(hex((await stream?.next())?.bytes ?? new Uint8Array())).toBe(message);
+    expect(await stream?.next()).toBeUndefined();
+    expect(hex(this.trailers.get(id) ?? new Uint8Array([255]))).toBe(trailer);
+  }
+
+  wantsHello(want: { received?: number; attempt?: number }): void {
+    const hello = alone.wire.frames.find((f) => f.name === "HELLO");
+    const get = lookup(parseFields(hello?.payload ?? new Uint8Array(), []));
+    expect({ received: get(18), attempt: get(22) }).toEqual(want);
+  }
+}
+
+for (const file of ["session", "states"]) {
+  describe(`${file}.json`, () => {
+    for (const c of vectors<SessionCase>(file).filter((c) => !acceptorsOnly(c))) {
+      test(c.name, async () => {
+        const run = new Run(c.side === "acceptor", camel(c.settings));
+        for (const step of c.steps) await run.step(step);
+        for (const s of c.expect.streams ?? []) await run.wantsReceivable(run.id(s.stream), s.messages, s.trailer);
+        if (c.expect.hello) run.wantsHello(c.expect.hello);
+        if (c.expect.sent) {
+          const sent = alone.wire.frames.filter((f) => !["HELLO", "WINDOW", "PING"].includes(f.name));
+          expect(sent.map((f) => hex(encodeFrame(f.head, f.id, f.payload)))).toEqual(c.expect.sent);
+          return;
+        }
+        const got = alone.wire.take("HELLO", "OPEN", "END", "WINDOW", "ACK", "PING");
+        const want = (c.expect.resets ?? []).map(({ stream, code }) => `RESET ${run.id(stream)} ${hex(Uint8Array.of(code))}`);
+        if (c.expect.pong) want.push(`PONG ${c.expect.pong}`);
+        expect(
+          got.map((t) => (t.startsWith("RESET") ? `${t.split(" ").slice(0, 2).join(" ")} ${t.split(" ")[2]?.slice(0, 2)}` : t)),
+        ).toEqual(want);
+        expect(alone.wire.closed).toBe(c.expect.close);
+        if (c.expect.close) expect(alone.session.error?.message).toContain(`rule ${c.rule} `);
+      });
+    }
+  });
+}
 
 describe("malformed.json", () => {
   interface Case {

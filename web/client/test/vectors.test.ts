@@ -1,7 +1,10 @@
+import { toBinary } from "@bufbuild/protobuf";
+import { TypeSchema } from "@bufbuild/protobuf/wkt";
 import { describe, expect, test } from "vitest";
 import { hex, unhex, vectors } from "../../testing/vectors.js";
 import { encodeOpen, parseEnd, parseHeader } from "../src/block.js";
-import { toCode } from "../src/code.js";
+import { Code, toCode } from "../src/code.js";
+import { decode, json, proto } from "../src/codec.js";
 import { encodeFields, type Field, parseFields } from "../src/fields.js";
 import { encodeFrame, isSequenced, readFrame, readNumber, readReset } from "../src/frame.js";
 import { parseGoaway } from "../src/goaway.js";
@@ -136,6 +139,17 @@ describe("exchange.json", () => {
   }
 });
 
+describe("codec.json", () => {
+  for (const c of vectors<{ name: string; codec: string; hex: string; means?: string }>("codec")) {
+    test(c.name, () => {
+      const codec = c.codec === "json" ? json : proto;
+      const read = () => decode(codec, TypeSchema, { bytes: unhex(c.hex), mark: false });
+      if (c.means === undefined) expect(read).toThrow(expect.objectContaining({ code: Code.Internal }));
+      else expect(hex(toBinary(TypeSchema, read(), { writeUnknownFields: false }))).toBe(c.means);
+    });
+  }
+});
+
 describe("rpc.json", () => {
   interface Case {
     name: string;
@@ -174,14 +188,14 @@ describe("rpc.json", () => {
           method: call.method ?? "",
           alias: call.method_alias ?? 0,
           timeout: call.timeout,
-          codec: call.codec ?? "proto",
+          codec: call.codec || "proto",
           encoding: call.encoding ?? "",
           pairs: call.metadata ?? [],
         });
         const ours = !call.encoding && !call.accept_encoding && c.fields.every((f) => f.key < 1000);
         if (ours) {
           const again = encodeOpen(
-            call.method ?? (call.method_alias as number),
+            call.method || (call.method_alias as number),
             call.timeout,
             open.codec,
             toFields(c.fields).filter((f) => f[0] === 9),
