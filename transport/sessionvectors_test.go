@@ -133,7 +133,7 @@ func (r *vectorRun) redial() {
 	r.p = &peer{t: r.t, link: other, side: transport.Dialer}
 	r.t.Cleanup(func() { other.Close(transport.CloseNormal, "") })
 	go r.p.read()
-	go func() { _ = r.s.Resume(r.t.Context(), own) }()
+	go func() { _, _ = r.s.Resume(r.t.Context(), own, nil) }()
 }
 
 // askToResume has the peer dial the acceptor under test again.
