@@ -2,7 +2,6 @@ package rpc
 
 import (
 	"context"
-	"errors"
 	"net/http"
 
 	"github.com/parley-rpc/parley/transport"
@@ -72,8 +71,8 @@ func (s *Server) identify(r *http.Request) (ctx context.Context, refusal *ws.Ref
 // refuse is how the client hears of an error.
 func refuse(err error) *ws.RefusalError {
 	code, reason := CodeOf(err), "the server could not authenticate the client"
-	if e := (*Error)(nil); errors.As(err, &e) {
-		reason = e.message
+	if isStatus(err) {
+		reason = asError(err).message
 	}
 	no := &ws.RefusalError{
 		Status: httpStatus(code),

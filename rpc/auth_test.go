@@ -32,6 +32,8 @@ func byToken(r *http.Request) (context.Context, error) {
 		return nil, errors.New("dial tcp 10.0.0.1:5432: refused")
 	case name == "banned":
 		return nil, rpc.Errorf(rpc.CodePermissionDenied, "go away")
+	case name == "late":
+		return nil, fmt.Errorf("the door is closed: %w", rpc.Errorf(rpc.CodePermissionDenied, "go away"))
 	case name == "anonymous":
 		return r.Context(), nil
 	case !ok:
@@ -137,6 +139,7 @@ func TestRefusedCredentialsAreAnHTTPStatus(t *testing.T) {
 	}{
 		"":             {401, rpc.CodeUnauthenticated, "who are you?\n"},
 		"banned-token": {403, rpc.CodePermissionDenied, "go away\n"},
+		"late-token":   {403, rpc.CodePermissionDenied, "the door is closed: go away\n"},
 		"db-token":     {500, rpc.CodeUnavailable, "the server could not authenticate the client\n"},
 	} {
 		_, err := rpc.Dial(t.Context(), url, authorization(token))

@@ -60,7 +60,9 @@ func TestTheContextOfTheAuthenticationIsTheOneThatCounts(t *testing.T) {
 	}{
 		"made of the request's": {byToken, "ALICE alice"},
 		"nil":                   {func(*http.Request) (context.Context, error) { return nil, nil }, "ada "},
-		"another":               {func(*http.Request) (context.Context, error) { return rpc.WithPrincipal(context.Background(), "bob"), nil }, " bob"},
+		"another": {func(*http.Request) (context.Context, error) {
+			return rpc.WithPrincipal(context.Background(), "bob"), nil
+		}, " bob"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			srv := rpc.NewServer(rpc.WithAuthentication(c.auth))

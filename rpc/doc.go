@@ -49,7 +49,8 @@
 // # Errors
 //
 // A call ends with a status: nil, or an [*Error] with one of gRPC's codes, a text for
-// people and details for programs. Handlers return what [Errorf] makes. What is no Error has
+// people and details for programs. Handlers return what [Errorf] makes. An error that wraps an
+// Error has its code and details, and the text of the whole ([StatusOf]). What is no Error has
 // [CodeUnknown], but for the errors of contexts, and its text travels; a panic is
 // [CodeInternal], and its text does not. Callers ask with
 //

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/anypb"
@@ -70,16 +71,46 @@ func (e *Error) Is(target error) bool {
 // Unwrap leads to the errors that Errorf has wrapped.
 func (e *Error) Unwrap() error { return e.cause }
 
-// asError returns err as the *Error that travels.
+// StatusOf returns what the other end gets of an error as the end of a call: nil for
+// nil, an *Error itself, and for an error that wraps one the code and the details
+// of that with the text of the whole, in which the code of the wrapped one is left
+// out:
+//
+//	fmt.Errorf("asking the shard eu-3: %w", notFound) // NOT_FOUND: asking the shard eu-3: no row 7
+//
+// Any other error has the code that CodeOf says, and its own text.
+func StatusOf(err error) *Error {
+	if err == nil {
+		return nil
+	}
+	return asError(err)
+}
+
+// asError is StatusOf for what is not nil.
 func asError(err error) *Error {
 	var e *Error
 	switch found := errors.As(err, &e); {
 	case found && e == nil:
 		return Errorf(CodeInternal, "a nil *rpc.Error was returned as an error")
 	case found && e.code != CodeOK:
-		return e
+		return e.within(err)
 	}
 	return Errorf(CodeOf(err), "%w", err)
+}
+
+// within returns e with the text of outer, which is e or wraps it.
+func (e *Error) within(outer error) *Error {
+	if outer == error(e) { //nolint:errorlint // the question is whether anything is around it
+		return e
+	}
+	text := outer.Error()
+	switch {
+	case text == "":
+		text = e.message
+	case e.message != "":
+		text = strings.Replace(text, e.Error(), e.message, 1)
+	}
+	return &Error{code: e.code, message: text, details: e.details, cause: outer}
 }
 
 // isEnd tells whether err says that all was received: io.EOF itself. A failure may

@@ -72,6 +72,15 @@ type ownError struct{ text string }
 
 func (e *ownError) Error() string { return "own: " + e.text }
 
+// translated is an error with words of its own around another.
+type translated struct {
+	text  string
+	inner error
+}
+
+func (e *translated) Error() string { return e.text }
+func (e *translated) Unwrap() error { return e.inner }
+
 func TestWhatAHandlerReturnsBecomesTheStatus(t *testing.T) {
 	notFound := rpc.Errorf(rpc.CodeNotFound, "user %q", "ann")
 	for _, c := range []struct {
@@ -88,8 +97,12 @@ func TestWhatAHandlerReturnsBecomesTheStatus(t *testing.T) {
 		{"a cancellation", context.Canceled, rpc.CodeCanceled, ""},
 		{"a deadline of a file", fmt.Errorf("file: %w", os.ErrDeadlineExceeded), rpc.CodeUnknown, ""},
 		{"an Error", notFound, rpc.CodeNotFound, `user "ann"`},
-		{"a wrapped Error", fmt.Errorf("load: %w", notFound), rpc.CodeNotFound, `user "ann"`},
-		{"an Error among several", errors.Join(io.EOF, notFound), rpc.CodeNotFound, `user "ann"`},
+		{"a wrapped Error", fmt.Errorf("load: %w", notFound), rpc.CodeNotFound, `load: user "ann"`},
+		{"an Error wrapped twice", fmt.Errorf("a: %w (b)", fmt.Errorf("load: %w", notFound)), rpc.CodeNotFound, `a: load: user "ann" (b)`},
+		{"a wrapped Error without a text", fmt.Errorf("load: %w", rpc.Errorf(rpc.CodeNotFound, "")), rpc.CodeNotFound, "load: NOT_FOUND"},
+		{"an Error in one with other words", &translated{"kein Nutzer", notFound}, rpc.CodeNotFound, "kein Nutzer"},
+		{"an Error in one without words", &translated{"", notFound}, rpc.CodeNotFound, `user "ann"`},
+		{"an Error among several", errors.Join(io.EOF, notFound), rpc.CodeNotFound, "EOF\nuser \"ann\""},
 		{"an Error around another", rpc.Errorf(rpc.CodeInternal, "load: %w", notFound), rpc.CodeInternal, `load: NOT_FOUND: user "ann"`},
 		{"an Error around a cancellation", rpc.Errorf(rpc.CodeAborted, "%w", context.Canceled), rpc.CodeAborted, "context canceled"},
 		{"a Code", rpc.CodeDataLoss, rpc.CodeDataLoss, "DATA_LOSS"},
@@ -116,6 +129,45 @@ func TestWhatAHandlerReturnsBecomesTheStatus(t *testing.T) {
 				t.Errorf("CodeOf says %v", got)
 			}
 		})
+	}
+}
+
+// TestAWrappedErrorKeepsItsCodeAndDetails: what a handler has wrapped around the error
+// of another call, the caller reads; programs find what they would without it.
+func TestAWrappedErrorKeepsItsCodeAndDetails(t *testing.T) {
+	inner := rpc.Errorf(rpc.CodeNotFound, "no row 7").WithDetail(&pingv1.PingFailure{Text: "first"})
+	wrapped := fmt.Errorf("asking the shard eu-3: %w", inner)
+	wrapping := func(next rpc.Handler) rpc.Handler {
+		return func(ctx context.Context, s rpc.Stream) error {
+			if err := next(ctx, s); err != nil {
+				return fmt.Errorf("asking the shard eu-3: %w", err)
+			}
+			return nil
+		}
+	}
+	for name, p := range map[string]*pair{
+		"by the handler": newPair(t, nil, nil, func(srv *rpc.Server) { registerAll(srv, failing(wrapped)) }),
+		"by an interceptor of the handler": newPair(t, []rpc.ServerOption{rpc.WithHandlerInterceptors(wrapping)}, nil,
+			func(srv *rpc.Server) { registerAll(srv, failing(inner)) }),
+		"by an interceptor of the call": newPair(t, nil, []rpc.ClientOption{rpc.WithCallInterceptors(wrapping)},
+			func(srv *rpc.Server) { registerAll(srv, failing(inner)) }),
+	} {
+		for _, m := range kinds {
+			_, err := talk(t.Context(), p.client, m, []string{""})
+			var e *rpc.Error
+			if !errors.As(err, &e) || e.Error() != "NOT_FOUND: asking the shard eu-3: no row 7" {
+				t.Fatalf("%s, %s: %v", name, m.Service, err)
+			}
+			wantDetails(t, e, "first")
+		}
+	}
+	status := rpc.StatusOf(wrapped)
+	var e *rpc.Error
+	if status.Error() != "NOT_FOUND: asking the shard eu-3: no row 7" || !errors.Is(status, wrapped) || !errors.As(status, &e) || e != status {
+		t.Errorf("StatusOf says %v", status)
+	}
+	if rpc.StatusOf(nil) != nil || rpc.StatusOf(inner) != inner {
+		t.Error("StatusOf changes what needs no change")
 	}
 }
 

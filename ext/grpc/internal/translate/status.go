@@ -17,12 +17,9 @@ func ToStatus(err error) *status.Status {
 	if err == nil {
 		return status.New(codes.OK, "")
 	}
-	var e *rpc.Error
-	if !errors.As(err, &e) || e == nil {
-		return status.New(codes.Code(rpc.CodeOf(err)), err.Error())
-	}
+	e := rpc.StatusOf(err)
 	return status.FromProto(&spb.Status{
-		Code:    int32(rpc.CodeOf(e)),
+		Code:    int32(e.Code()),
 		Message: e.Message(),
 		Details: e.Details(),
 	})
@@ -31,7 +28,7 @@ func ToStatus(err error) *status.Status {
 // FromError returns the end of a call for what a handler of the grpc world has
 // returned: nil for nil. As with grpc, a status inside of err keeps its code and
 // details, and brings the text of err; what is no status has the code of a context's
-// error, or CodeUnknown. An *rpc.Error is left as it is.
+// error, or CodeUnknown. An *rpc.Error, also one inside of err, is left as it is.
 func FromError(err error) error {
 	if err == nil {
 		return nil

@@ -45,15 +45,15 @@ func TestWhatAHandlerOfGRPCReturnsHasACode(t *testing.T) {
 		{status.Error(codes.NotFound, "none"), rpc.CodeNotFound, "none"},
 		{status.Error(99, "far"), rpc.CodeUnknown, "far"},
 		{own, rpc.CodeAborted, "own"},
-		{fmt.Errorf("around: %w", own), rpc.CodeAborted, "own"},
+		{fmt.Errorf("around: %w", own), rpc.CodeAborted, "around: own"},
+		{fmt.Errorf("around: %w", status.Error(codes.NotFound, "none")), rpc.CodeNotFound, "around: rpc error: code = NotFound desc = none"}, // as grpc
 	} {
 		got := translate.FromError(c.err)
 		if rpc.CodeOf(got) != c.want {
 			t.Errorf("%v became %v", c.err, got)
 		}
-		var e *rpc.Error
-		if errors.As(got, &e) && e.Message() != c.text {
-			t.Errorf("%v became %q, want %q", c.err, e.Message(), c.text)
+		if got != nil && rpc.StatusOf(got).Message() != c.text {
+			t.Errorf("%v became %q, want %q", c.err, rpc.StatusOf(got).Message(), c.text)
 		}
 	}
 }
@@ -62,12 +62,14 @@ func TestErrorsThatAreNoStatusHaveACode(t *testing.T) {
 	for _, c := range []struct {
 		err  error
 		want codes.Code
+		text string
 	}{
-		{nil, codes.OK},
-		{errors.New("plain"), codes.Unknown},
-		{rpc.CodeNotFound, codes.NotFound},
+		{nil, codes.OK, ""},
+		{errors.New("plain"), codes.Unknown, "plain"},
+		{rpc.CodeNotFound, codes.NotFound, "NOT_FOUND"},
+		{fmt.Errorf("around: %w", rpc.Errorf(rpc.CodeAborted, "own")), codes.Aborted, "around: own"},
 	} {
-		if got := translate.ToStatus(c.err); got.Code() != c.want {
+		if got := translate.ToStatus(c.err); got.Code() != c.want || got.Message() != c.text {
 			t.Errorf("%v became %v", c.err, got)
 		}
 	}
