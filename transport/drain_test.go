@@ -11,9 +11,294 @@ import (
 	"github.com/parley-rpc/parley/transport/frame"
 )
 
-// drain has the session drain beside the test.
+// drain has the session drain beside the test, without a notice.
 func drain(t *testing.T, s *transport.Session) <-chan error {
-	return start(func() error { return s.Drain(t.Context(), transport.GoAway{}, 0) })
+	return drainWith(t, s, 0)
+}
+
+// drainWith is drain with a notice for some time.
+func drainWith(t *testing.T, s *transport.Session, notice time.Duration) <-chan error {
+	return start(func() error { return s.Drain(t.Context(), transport.GoAway{Delay: 7}, notice) })
+}
+
+// drainer starts a session that can be resumed, and its peer.
+func drainer(t *testing.T) (*transport.Session, *peer) {
+	t.Helper()
+	cfg := transport.Config{Sessions: new(transport.Sessions)}
+	s, p := meet(t, transport.Acceptor, cfg, frame.Hello{ResumeWindow: 30_000})
+	return s, p
+}
+
+const notice = "GOAWAY 9007199254740991"
+
+func TestStreamsAreServedBetweenTheNoticeAndTheLastWord(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, p := drainer(t)
+		drained := drainWith(t, s, 10*time.Second)
+		p.wants(notice)
+		if !isClosed(s.Draining()) || isClosed(s.Moved()) || !s.CanOpen() {
+			t.Errorf("draining %v, moved %v, can open %v", isClosed(s.Draining()), isClosed(s.Moved()), s.CanOpen())
+		}
+		p.send(openEnd(1))
+		st := mustAccept(t, s)
+		pass(9 * time.Second)
+		stillWaits(t, drained)
+		p.send(open(3, ""))
+		late := mustAccept(t, s)
+		mustCloseSend(t, st, "served")
+		mustCloseSend(t, late, "served")
+		st.Close()
+		late.Close()
+		p.got()
+		p.send(goAway(frame.MaxVarint)) // the dialer has moved
+		p.wants("GOAWAY 3")
+		p.send(open(5, ""))
+		p.wants("RESET 5 refused")
+		stillWaits(t, drained)
+		p.send(frame.AppendAck(nil, 6)) // notice, 2 ENDs, RESET of 3, last word, RESET of 5
+		if err := <-drained; err != nil {
+			t.Error(err)
+		}
+		if s.CanOpen() {
+			t.Error("a session that is drained opens streams")
+		}
+		s.Close(transport.CloseGoingAway, "")
+		p.wants()
+		p.wantsClose(transport.CloseGoingAway)
+	})
+}
+
+func TestLastWordWaitsForTheDialerNoLongerThanTheNotice(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, p := drainer(t)
+		p.send(open(1, ""))
+		st := mustAccept(t, s)
+		drained := drainWith(t, s, 3*time.Second)
+		p.wants(notice)
+		pass(3*time.Second - 1)
+		p.wants("ACK 1")
+		pass(1)
+		p.wants("GOAWAY 1")
+		if err := s.Announce(transport.GoAway{}); !errors.Is(err, transport.ErrDraining) {
+			t.Errorf("a notice behind the last word: %v", err)
+		}
+		stillWaits(t, drained)
+		mustSend(t, st, "goes on")
+		p.wants(`DATA 1 "goes on"`)
+	})
+}
+
+func TestDrainingEndOpensStreamsUntilItIsAtRest(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, p := drainer(t)
+		drained := drainWith(t, s, time.Second)
+		mustOpen(t, s)
+		p.send(goAway(frame.MaxVarint))
+		p.wants(notice, "GOAWAY 0", `OPEN 2 ""`)
+		st := mustOpen(t, s)
+		p.wants(`OPEN 4 ""`)
+		p.send(frame.AppendAck(nil, 4), reset(2, 1))
+		stillWaits(t, drained)
+		mustCloseSend(t, st, "")
+		p.send(end(4, ""))
+		p.got()
+		stillWaits(t, drained) // what it has said is not acknowledged
+		again := mustOpen(t, s)
+		p.wants(`OPEN 6 ""`)
+		p.send(frame.AppendAck(nil, 6))
+		stillWaits(t, drained) // there is a stream again
+		again.Close()
+		p.got()
+		p.send(frame.AppendAck(nil, 7))
+		if err := <-drained; err != nil {
+			t.Error(err)
+		}
+		if _, err := s.Open(t.Context(), nil); !errors.Is(err, transport.ErrDraining) {
+			t.Errorf("Open: %v", err)
+		}
+		p.wantsLife()
+	})
+}
+
+func TestNoticeTellsADialerToMoveAndEndsNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		told := 0
+		s, p := meet(t, transport.Dialer, transport.Config{OnGoAway: func(*transport.Session) { told++ }}, frame.Hello{})
+		st := mustOpen(t, s)
+		p.got()
+		info := frame.GoAway{LastStream: frame.MaxVarint, Delay: 1500, Reason: "deploy"}
+		p.send(info.Append(nil))
+		synctest.Wait()
+		got, ok := s.GoneAway()
+		if !ok || got != info || !got.Notice() || told != 1 || !isClosed(s.Draining()) || !s.CanOpen() {
+			t.Errorf("got %+v, %v; told %d times, can open: %v", got, ok, told, s.CanOpen())
+		}
+		other := mustOpen(t, s)
+		p.wants(`OPEN 3 ""`)
+		if err := s.Retire(); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Retire(); err != nil {
+			t.Errorf("again: %v", err)
+		}
+		p.wants(notice)
+		if _, err := s.Open(t.Context(), nil); !errors.Is(err, transport.ErrDraining) || s.CanOpen() {
+			t.Errorf("Open: %v, can open: %v", err, s.CanOpen())
+		}
+		p.send(open(2, ""), goAway(1)) // what crosses it is refused, and can be repeated
+		wantReset(t, recvErr(t, other), transport.ResetError{Code: transport.ResetRefused, Remote: true})
+		mustSend(t, mustAccept(t, s), "served")
+		mustSend(t, st, "goes on")
+		p.wants(`DATA 2 "served"`, `DATA 1 "goes on"`)
+	})
+}
+
+func TestNoticeSurvivesTheLinkThatItWasSentOn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHarbor(t)
+		d, _ := h.begin()
+		d.link.Cut()
+		synctest.Wait()
+		drained := drainWith(t, d.session, time.Minute)
+		stillWaits(t, drained)
+		_, p := h.link("alice", d.wish(d.token, 0, 1))
+		p.wants("HELLO resumed 1", notice)
+		p.send(goAway(frame.MaxVarint))
+		p.wants("GOAWAY 1")
+	})
+}
+
+func TestGoAwaysWithoutEndAreAFlood(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		_, p := meet(t, transport.Dialer, transport.Config{}, frame.Hello{})
+		for range 100 {
+			p.send(goAway(frame.MaxVarint))
+		}
+		p.wantsLife()
+		p.send(goAway(frame.MaxVarint))
+		p.wantsClose(exhausted)
+	})
+}
+
+func TestLastWordCannotBecomeANoticeAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) { // A6
+		_, p := meet(t, transport.Dialer, transport.Config{}, frame.Hello{})
+		p.send(goAway(7), goAway(frame.MaxVarint))
+		p.wantsClose(malformed)
+	})
+}
+
+func TestOnlyADialerRetires(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, p := meet(t, transport.Acceptor, transport.Config{}, frame.Hello{})
+		if err := s.Retire(); err == nil {
+			t.Error("an acceptor retires")
+		}
+		p.wants()
+	})
+}
+
+// leave has a dialer's session end in good order beside the test.
+func leave(t *testing.T, s *transport.Session) <-chan error {
+	return start(func() error { return s.Leave(t.Context()) })
+}
+
+func TestDialerLeavesTheCloseToAnAcceptorThatDrains(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, p := meet(t, transport.Dialer, transport.Config{}, frame.Hello{})
+		st := mustOpen(t, s)
+		p.send(goAway(frame.MaxVarint))
+		synctest.Wait()
+		left := leave(t, s)
+		p.wants(`OPEN 1 ""`, notice)
+		p.send(goAway(1))
+		stillWaits(t, left)
+		mustCloseSend(t, st, "")
+		p.send(end(1, ""), open(2, "")) // a call of the acceptor that comes late
+		inbound := mustAccept(t, s)
+		pass(5 * time.Second)
+		stillWaits(t, left)
+		p.send(end(2, ""))
+		mustCloseSend(t, inbound, "")
+		inbound.Close()
+		p.got()
+		pass(time.Second - 1)
+		stillWaits(t, left)
+		p.link.Close(transport.CloseGoingAway, "")
+		if err := <-left; err != nil {
+			t.Error(err)
+		}
+		wantCode(t, s.Err(), transport.CloseGoingAway)
+	})
+}
+
+func TestDialerClosesWhenTheAcceptorDoesNot(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, p := meet(t, transport.Dialer, transport.Config{}, frame.Hello{})
+		p.send(open(2, ""), goAway(0))
+		inbound := mustAccept(t, s)
+		synctest.Wait()
+		left := leave(t, s)
+		pass(10 * time.Second)
+		stillWaits(t, left)
+		p.got()
+		inbound.Close()
+		pass(time.Second - 1)
+		stillWaits(t, left)
+		if err := <-left; err != nil {
+			t.Error(err)
+		}
+		p.wants("RESET 2 cancel", "GOAWAY 2")
+		p.wantsClose(transport.CloseNormal)
+	})
+}
+
+func TestDialerThatHasOnlyANoticeKeepsItsSession(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, p := meet(t, transport.Dialer, transport.Config{}, frame.Hello{})
+		p.send(goAway(frame.MaxVarint))
+		synctest.Wait()
+		left := leave(t, s)
+		for range 60 {
+			pass(10 * time.Second)
+			p.send(ping("alive?!!"))
+		}
+		stillWaits(t, left)
+		p.send(goAway(0))
+		if err := <-left; err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func TestDialerLeavesAnAcceptorThatStaysAtOnceAndHarmsNoStream(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, p := meet(t, transport.Dialer, transport.Config{}, frame.Hello{})
+		p.send(open(2, ""))
+		inbound := mustAccept(t, s)
+		left := leave(t, s)
+		p.wants(notice)
+		stillWaits(t, left)
+		inbound.Close()
+		if err := <-left; err != nil {
+			t.Error(err)
+		}
+		p.wants("RESET 2 cancel", "GOAWAY 2") // what it has opened above that can be repeated elsewhere
+		p.wantsClose(transport.CloseNormal)
+	})
+}
+
+func TestLeaveEndsWithItsContext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, p := meet(t, transport.Dialer, transport.Config{}, frame.Hello{})
+		p.send(open(2, ""))
+		mustAccept(t, s)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if err := s.Leave(ctx); !errors.Is(err, context.DeadlineExceeded) || s.Err() != nil {
+			t.Errorf("got %v, ended: %v", err, s.Err())
+		}
+	})
 }
 
 func TestDrainWaitsForStreamsOfBothEndsAndForThoseWhoUseThem(t *testing.T) {

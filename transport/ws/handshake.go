@@ -4,7 +4,9 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
+	"time"
 	"unicode"
 )
 
@@ -32,6 +34,10 @@ type HandshakeError struct {
 	Status int
 	Header http.Header
 	Body   string
+
+	// RetryAfter is how long the server asks to wait before the next dial, by the
+	// header Retry-After: in seconds, or until a date. 0 if it does not ask.
+	RetryAfter time.Duration
 
 	Offered []string // the subprotocols that this client offered
 	Server  []string // those that the server says it speaks, if it says so
@@ -61,6 +67,7 @@ func (e *HandshakeError) Unwrap() error { return e.err }
 // answered fills in what the server said instead of upgrading.
 func (e *HandshakeError) answered(resp *http.Response, body string) {
 	e.Status, e.Header, e.Body = resp.StatusCode, resp.Header, body
+	e.RetryAfter = retryAfter(resp.Header.Get("Retry-After"), time.Now())
 	if versions := resp.Header.Get(versionsHeader); versions != "" {
 		for v := range strings.SplitSeq(versions, ",") {
 			e.Server = append(e.Server, printable(strings.TrimSpace(v), 100))
@@ -70,6 +77,29 @@ func (e *HandshakeError) answered(resp *http.Response, body string) {
 	if said := firstLine(body, resp.Header); said != "" {
 		e.reason += ": " + said
 	}
+}
+
+// maxRetryAfter is the longest time that a Retry-After gives.
+const maxRetryAfter = 24 * time.Hour
+
+// retryAfter returns how long to wait from now on by a Retry-After header (RFC 9110,
+// section 10.2.3); 0 if it makes no sense.
+func retryAfter(value string, now time.Time) time.Duration {
+	value = strings.TrimSpace(value)
+	if value == "" {
+		return 0
+	}
+	var wait time.Duration
+	if strings.Trim(value, "0123456789") == "" {
+		seconds, err := strconv.Atoi(value)
+		if err != nil || seconds > int(maxRetryAfter/time.Second) {
+			return maxRetryAfter
+		}
+		wait = time.Duration(seconds) * time.Second
+	} else if date, err := http.ParseTime(value); err == nil {
+		wait = date.Sub(now)
+	}
+	return min(max(wait, 0), maxRetryAfter)
 }
 
 // refusedByProxy fills in what a proxy said instead of making a tunnel.
