@@ -29,7 +29,11 @@ func Start(variable, value string) (*Process, error) {
 	if err != nil {
 		return nil, err
 	}
-	cmd := exec.Command(program)
+	return Run(exec.Command(program), variable, value)
+}
+
+// Run is Start for another program.
+func Run(cmd *exec.Cmd, variable, value string) (*Process, error) {
 	cmd.Env = append(os.Environ(), variable+"="+value)
 	cmd.Stderr = os.Stderr
 	in, err := cmd.StdinPipe()
@@ -59,6 +63,13 @@ func (p *Process) PID() int { return p.cmd.Process.Pid }
 // Tell writes a line to its standard input.
 func (p *Process) Tell(line string) { _, _ = io.WriteString(p.in, line+"\n") } // fails if it is gone already
 
+// Ask writes a line to its standard input, and returns the line that it prints then.
+func (p *Process) Ask(line string) (string, error) {
+	p.Tell(line)
+	said, err := p.out.ReadString('\n')
+	return strings.TrimSpace(said), err
+}
+
 // End ends the process by the end of its standard input, and returns what it prints
 // then.
 func (p *Process) End() string {
@@ -67,6 +78,9 @@ func (p *Process) End() string {
 	_ = p.cmd.Wait()             // what went wrong it has said
 	return string(said)
 }
+
+// Abort kills the process, for another goroutine that waits in End.
+func (p *Process) Abort() { _ = p.cmd.Process.Kill() } // fails if it is gone already
 
 // Kill ends the process without a chance to take leave, and waits until it is gone.
 func (p *Process) Kill() {

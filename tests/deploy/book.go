@@ -1,0 +1,143 @@
+package main
+
+import (
+	"fmt"
+	"sync"
+	"time"
+)
+
+// Counts is what became of calls and of their notes.
+type Counts struct {
+	Calls      int // that ended with OK
+	Failed     int
+	Safe       int // of those that failed: a second call would have done no harm
+	Lost       int // notes
+	Duplicated int // notes, and calls that were served twice
+	Reordered  int // notes
+}
+
+// add adds the counts of others.
+func (c *Counts) add(o Counts) {
+	c.Calls += o.Calls
+	c.Failed += o.Failed
+	c.Safe += o.Safe
+	c.Lost += o.Lost
+	c.Duplicated += o.Duplicated
+	c.Reordered += o.Reordered
+}
+
+// clean reports whether nothing is wrong.
+func (c *Counts) clean() bool { return c.Failed+c.Lost+c.Duplicated+c.Reordered == 0 }
+
+func (c *Counts) String() string {
+	return fmt.Sprintf("failed %d lost %d duplicated %d reordered %d", c.Failed, c.Lost, c.Duplicated, c.Reordered)
+}
+
+// Report is what one process, or all of them, have counted. It travels as JSON.
+type Report struct {
+	Counts
+	Failures   map[string]int // how often each has happened
+	Served     []uint64       // ids of the calls that reached a handler
+	Handshakes []int64        // when they came, in milliseconds of Unix time
+	Wait       int64          // the longest unary call that ended with OK, in milliseconds
+	Without    int64          // the longest time that a client had no session which takes calls, likewise
+}
+
+// merge adds what another process has counted. A call that reached handlers in two
+// processes is a duplicate.
+func (r *Report) merge(o *Report) {
+	r.add(o.Counts)
+	for what, n := range o.Failures {
+		r.fail(what, n)
+	}
+	r.Served = append(r.Served, o.Served...)
+	r.Handshakes = append(r.Handshakes, o.Handshakes...)
+	r.Wait = max(r.Wait, o.Wait)
+	r.Without = max(r.Without, o.Without)
+}
+
+// settle counts as duplicated the calls that were served more than once, and forgets
+// their ids.
+func (r *Report) settle() {
+	seen := make(map[uint64]struct{}, len(r.Served))
+	for _, id := range r.Served {
+		if _, twice := seen[id]; twice {
+			r.Duplicated++
+			r.fail(fmt.Sprintf("call %#x was served twice", id), 1)
+		}
+		seen[id] = struct{}{}
+	}
+	r.Served = nil
+}
+
+// mostFailures is how many failures are told apart.
+const mostFailures = 100
+
+func (r *Report) fail(what string, n int) {
+	if r.Failures == nil {
+		r.Failures = make(map[string]int)
+	}
+	if _, known := r.Failures[what]; known || len(r.Failures) < mostFailures {
+		r.Failures[what] += n
+	}
+}
+
+// book is the report of a process in the making.
+type book struct {
+	mu     sync.Mutex
+	report Report
+}
+
+// served takes note of a call that has reached a handler.
+func (b *book) served(id uint64) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.report.Served = append(b.report.Served, id)
+}
+
+// done books a call that is over.
+func (b *book) done(c call, counts Counts, err error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	r := &b.report
+	switch {
+	case err == nil:
+		counts.Calls++
+		if c.kind == echo || c.kind == look {
+			r.Wait = max(r.Wait, time.Since(c.began).Milliseconds())
+		}
+	default:
+		counts.Failed++
+		counts.Lost = 0 // what a call that failed has not brought is not lost: the caller knows
+		if c.kind == look {
+			counts.Safe++
+		}
+		r.fail(fmt.Sprintf("%s of a %s: %v", c.kind, c.who, err), 1)
+	}
+	if err == nil && !counts.clean() {
+		r.fail(fmt.Sprintf("%s of a %s: %s", c.kind, c.who, &counts), 1)
+	}
+	r.add(counts)
+}
+
+// without takes note of a time that a client had no session which takes calls.
+func (b *book) without(d time.Duration) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.report.Without = max(b.report.Without, d.Milliseconds())
+}
+
+// shook takes note of a handshake.
+func (b *book) shook() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.report.Handshakes = append(b.report.Handshakes, time.Now().UnixMilli())
+}
+
+// close returns the report.
+func (b *book) close() *Report {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	r := b.report
+	return &r
+}

@@ -1,0 +1,256 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/parley-rpc/parley/rpc"
+	"github.com/parley-rpc/parley/tests/deploy/gen/deploy/v1/deployv1parley"
+)
+
+// kind is a kind of call.
+type kind int
+
+const (
+	echo kind = iota
+	look
+	upload
+	download
+	exchange
+	subscribe
+
+	kinds
+)
+
+func (k kind) String() string {
+	return [kinds]string{"Echo", "Look", "Upload", "Download", "Exchange", "Subscribe"}[k]
+}
+
+// call is a call under way.
+type call struct {
+	id    uint64
+	kind  kind
+	who   string
+	began time.Time
+}
+
+// ids gives each call of a process an id. Processes have different highest bits.
+type ids struct{ last atomic.Uint64 }
+
+func newIDs(process int) *ids {
+	i := new(ids)
+	i.last.Store(uint64(process) << 40)
+	return i
+}
+
+// callTimeout is when a call has failed because it hangs.
+const callTimeout = time.Minute
+
+// caller makes calls and books what comes of them.
+type caller struct {
+	notes deployv1parley.NoteServiceClient
+	book  *book
+	ids   *ids
+	who   string
+	pace  time.Duration // of unary calls; notes of a stream come twice as slowly
+	count uint64        // notes of a stream
+}
+
+// call makes one call of a kind and books it, unless excuse takes its error. Then
+// it reports false.
+func (c *caller) call(ctx context.Context, k kind, excuse func(error) bool) bool {
+	on := call{id: c.ids.last.Add(1), kind: k, who: c.who, began: time.Now()}
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	var counts Counts
+	var err error
+	switch k {
+	case echo, look:
+		err = c.unary(ctx, on)
+	case upload:
+		counts, err = c.upload(ctx, on)
+	case download:
+		counts, err = c.download(ctx, on)
+	default:
+		counts, err = c.exchange(ctx, on)
+	}
+	if err != nil && excuse(err) {
+		return false
+	}
+	c.book.done(on, counts, err)
+	return true
+}
+
+func (c *caller) unary(ctx context.Context, on call) error {
+	do := c.notes.Echo
+	if on.kind == look {
+		do = c.notes.Look
+	}
+	res, err := do(ctx, &note{Call: on.id})
+	if err == nil && res.Call != on.id {
+		return fmt.Errorf("call %#x got the answer of %#x", on.id, res.Call)
+	}
+	return err
+}
+
+// rest waits between two notes.
+func (c *caller) rest(ctx context.Context) error { return pause(ctx, 2*c.pace) }
+
+func (c *caller) upload(ctx context.Context, on call) (Counts, error) {
+	up, err := c.notes.Upload(ctx)
+	if err != nil {
+		return Counts{}, err
+	}
+	defer up.Close() //nolint:errcheck // CloseAndRecv returns the status
+	if err := c.sendAll(ctx, on, up.Send); err != nil {
+		return Counts{}, err
+	}
+	res, err := up.CloseAndRecv()
+	if err != nil {
+		return Counts{}, err
+	}
+	return told(res, c.count), nil
+}
+
+// told returns what the peer has counted of the notes that were sent.
+func told(res *note, sent uint64) Counts {
+	t := res.GetTally()
+	return Counts{
+		Lost:       int(max(sent, t.GetReceived()) - t.GetReceived()),
+		Duplicated: int(t.GetDuplicated()),
+		Reordered:  int(t.GetReordered()),
+	}
+}
+
+func (c *caller) sendAll(ctx context.Context, on call, send func(*note) error) error {
+	for n := range c.count {
+		if err := send(&note{Call: on.id, Number: n, Filling: filling(n)}); err != nil {
+			return err
+		}
+		if err := c.rest(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *caller) download(ctx context.Context, on call) (Counts, error) {
+	in, err := c.notes.Download(ctx, &note{Call: on.id, Count: c.count, PaceMs: uint32(2 * c.pace.Milliseconds())})
+	if err != nil {
+		return Counts{}, err
+	}
+	defer in.Close() //nolint:errcheck // Recv returns the status
+	var got sequence
+	_, err = c.takeAll(&got, in.Recv)
+	return got.close(c.count), err
+}
+
+// takeAll receives up to the end and returns the last note.
+func (c *caller) takeAll(got *sequence, recv func() (*note, error)) (*note, error) {
+	var last *note
+	for {
+		n, err := recv()
+		if errors.Is(err, io.EOF) {
+			return last, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		got.take(n.Number)
+		last = n
+	}
+}
+
+func (c *caller) exchange(ctx context.Context, on call) (Counts, error) {
+	both, err := c.notes.Exchange(ctx)
+	if err != nil {
+		return Counts{}, err
+	}
+	defer both.Close() //nolint:errcheck // Send and Recv return the status
+	var sending sync.WaitGroup
+	var failed error
+	sending.Go(func() {
+		if failed = c.sendAll(ctx, on, both.Send); failed == nil {
+			failed = both.CloseSend()
+		}
+	})
+	var got sequence
+	last, err := c.takeAll(&got, both.Recv)
+	if err != nil {
+		_ = both.Close() // so that Send does not wait
+	}
+	sending.Wait()
+	if err = errors.Join(err, failed); err != nil {
+		return got.close(0), err
+	}
+	counts := got.close(c.count)
+	counts.add(told(last, c.count))
+	return counts, nil
+}
+
+// subscribe follows an endless stream until stop is closed or excuse takes an error.
+func (c *caller) subscribe(ctx context.Context, stop <-chan struct{}, excuse func(error) bool) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	go func() {
+		select {
+		case <-stop:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	var got sequence
+	for ctx.Err() == nil {
+		on := call{id: c.ids.last.Add(1), kind: subscribe, who: c.who, began: time.Now()}
+		lost, duplicated, reordered := len(got.missing), got.duplicated, got.reordered
+		err := c.follow(ctx, on, &got)
+		if ctx.Err() != nil {
+			err = nil // the end of the load
+		}
+		if err != nil && excuse(err) {
+			return
+		}
+		c.book.done(on, Counts{
+			Lost:       len(got.missing) - lost,
+			Duplicated: got.duplicated - duplicated,
+			Reordered:  got.reordered - reordered,
+		}, err)
+		if err != nil {
+			_ = pause(ctx, 50*time.Millisecond) // ends with ctx, as the loop
+		}
+	}
+}
+
+// errEnded is the end of a stream that has none.
+var errEnded = errors.New("the endless stream ended without a word")
+
+// follow receives from one stream. The error is nil if its server says "come back".
+func (c *caller) follow(ctx context.Context, on call, got *sequence) error {
+	in, err := c.notes.Subscribe(ctx, &note{Call: on.id, Number: got.next, PaceMs: uint32(2 * c.pace.Milliseconds())})
+	if err != nil {
+		return err
+	}
+	defer in.Close() //nolint:errcheck // Recv returns the status
+	last, err := new(note), error(nil)
+	for {
+		n, failed := in.Recv()
+		if failed != nil {
+			err = failed
+			break
+		}
+		got.take(n.Number)
+		last = n
+	}
+	switch {
+	case errors.Is(err, io.EOF):
+		return errEnded
+	case last.Last && rpc.CodeOf(err) == rpc.CodeUnavailable:
+		return nil
+	}
+	return err
+}

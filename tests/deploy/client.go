@@ -1,0 +1,110 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/parley-rpc/parley/rpc"
+	"github.com/parley-rpc/parley/tests/deploy/gen/deploy/v1/deployv1parley"
+)
+
+// clients are the Go clients of an arrangement, in this process.
+type clients struct {
+	book book
+	ids  *ids
+	all  []*rpc.Client
+	stop chan struct{}
+	work sync.WaitGroup
+
+	ctx    context.Context // of the calls
+	cancel context.CancelFunc
+}
+
+// retries has calls that do no harm repeated.
+var retries = rpc.RetryPolicy{
+	MaxAttempts:    8,
+	Codes:          []rpc.Code{rpc.CodeUnavailable},
+	InitialBackoff: 20 * time.Millisecond,
+	MaxBackoff:     500 * time.Millisecond,
+	Budget:         rpc.RetryBudget{Tokens: 1000, Ratio: 1},
+}
+
+// connect connects clients and has them work.
+func (s *settings) connect(ctx context.Context, a *arrangement, urls []string) (*clients, error) {
+	c := &clients{ids: newIDs(0), stop: make(chan struct{})}
+	c.ctx, c.cancel = context.WithCancel(context.WithoutCancel(ctx))
+	for n := range s.clients {
+		services := rpc.NewMux()
+		deployv1parley.RegisterNoteServiceServer(services, service{&c.book})
+		opts := []rpc.ClientOption{
+			rpc.WithURLs(urls...),
+			rpc.WithBalancer(a.balancer),
+			rpc.WithServices(services),
+			rpc.WithRetry(retries),
+			rpc.WithHTTPHeader(http.Header{"Cookie": {fmt.Sprintf("sid=go-%d", n)}}),
+		}
+		client := rpc.NewClient(urls[0], opts...)
+		c.all = append(c.all, client)
+		if _, err := client.Connect(ctx); err != nil {
+			return nil, errors.Join(err, c.close())
+		}
+		caller := caller{
+			notes: deployv1parley.NewNoteServiceClient(client),
+			book:  &c.book,
+			ids:   c.ids,
+			who:   "Go client",
+			pace:  s.pace,
+			count: s.count,
+		}
+		c.work.Go(func() { caller.work(c.ctx, c.stop, never) })
+		c.work.Go(func() { c.watch(client) })
+	}
+	return c, nil
+}
+
+// watch measures the times that a client has no session which takes calls.
+func (c *clients) watch(client *rpc.Client) {
+	ctx, cancel := context.WithCancel(c.ctx)
+	defer cancel()
+	go func() {
+		select {
+		case <-c.stop:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	var since time.Time // zero: there is one
+	for state := range client.States(ctx) {
+		switch {
+		case state != rpc.StateReady && since.IsZero():
+			since = time.Now()
+		case state == rpc.StateReady && !since.IsZero():
+			c.book.without(time.Since(since))
+			since = time.Time{}
+		}
+	}
+	if !since.IsZero() {
+		c.book.without(time.Since(since))
+	}
+}
+
+// finish waits for the calls under way and returns what was counted.
+func (c *clients) finish() *Report {
+	close(c.stop)
+	c.work.Wait()
+	return c.book.close()
+}
+
+func (c *clients) close() error {
+	c.cancel()
+	var errs []error
+	for _, client := range c.all {
+		errs = append(errs, client.Close())
+	}
+	c.work.Wait()
+	return errors.Join(errs...)
+}

@@ -1,0 +1,139 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"time"
+
+	"github.com/parley-rpc/parley/tests/internal/child"
+	"github.com/parley-rpc/parley/tests/internal/rig"
+)
+
+// servers is how many servers there are.
+const servers = 3
+
+// fleet is the server processes.
+type fleet struct {
+	s     *settings
+	addrs []string
+	procs []*child.Process // nil: none at the moment
+	last  int              // number of the last process
+	sum   Report           // of the processes that have ended
+}
+
+// start starts the servers.
+func (s *settings) start() (*fleet, error) {
+	f := &fleet{s: s, procs: make([]*child.Process, servers)}
+	for i := range servers {
+		addr, err := freeAddress(s.rand)
+		if err != nil {
+			return nil, errors.Join(err, f.end())
+		}
+		f.addrs = append(f.addrs, addr)
+		if err := f.run(i); err != nil {
+			return nil, errors.Join(err, f.end())
+		}
+	}
+	return f, nil
+}
+
+// freeAddress finds a port that is free. It is not one of those that the kernel gives
+// to clients, as it has to be free again while its server is restarted.
+func freeAddress(r *rand.Rand) (string, error) {
+	for {
+		addr := fmt.Sprintf("127.0.0.1:%d", 10000+r.IntN(20000))
+		ln, err := net.Listen("tcp", addr)
+		if err == nil {
+			return addr, ln.Close()
+		}
+		var wrong *net.AddrError
+		if errors.As(err, &wrong) {
+			return "", err
+		}
+	}
+}
+
+// run starts server i.
+func (f *fleet) run(i int) error {
+	f.last++
+	config, err := json.Marshal(serverConfig{
+		Addr:    f.addrs[i],
+		Process: f.last,
+		Pace:    f.s.pace,
+		Count:   f.s.count,
+		Spread:  f.s.spread,
+	})
+	if err != nil {
+		return err
+	}
+	f.procs[i], err = child.Start(serveVariable, string(config))
+	return err
+}
+
+// shut has server i shut down, and takes over its report.
+func (f *fleet) shut(i int) error {
+	p := f.procs[i]
+	if p == nil {
+		return nil
+	}
+	f.procs[i] = nil
+	hung := time.AfterFunc(patience+30*time.Second, p.Abort)
+	defer hung.Stop()
+	return f.sum.read(p.End(), fmt.Sprintf("server %d", i))
+}
+
+// read takes over the report that a process has printed.
+func (r *Report) read(said, who string) error {
+	var o Report
+	if err := json.Unmarshal([]byte(said), &o); err != nil {
+		return fmt.Errorf("%s has ended without a report: %w: %q", who, err, said)
+	}
+	r.merge(&o)
+	return nil
+}
+
+// restart restarts server i in good order.
+func (f *fleet) restart(i int) error { return errors.Join(f.shut(i), f.run(i)) }
+
+// kill kills server i, and starts another in its place after a while.
+func (f *fleet) kill(ctx context.Context, i int, away time.Duration) error {
+	f.procs[i].Kill()
+	f.procs[i] = nil
+	if err := pause(ctx, away); err != nil {
+		return err
+	}
+	return f.run(i)
+}
+
+// rest has all servers end their own calls.
+func (f *fleet) rest() error {
+	for i, p := range f.procs {
+		if said, err := p.Ask("rest"); err != nil || said != "rests" {
+			return fmt.Errorf("server %d does not rest: %w: %q", i, err, said)
+		}
+	}
+	return nil
+}
+
+// end ends all servers.
+func (f *fleet) end() error {
+	var errs []error
+	for i := range f.procs {
+		errs = append(errs, f.shut(i))
+	}
+	return errors.Join(errs...)
+}
+
+// urls returns the URLs of the servers.
+func (f *fleet) urls() []string { return urls(f.addrs...) }
+
+func urls(addrs ...string) (all []string) {
+	for _, addr := range addrs {
+		all = append(all, "ws://"+addr+rig.Path)
+	}
+	return all
+}

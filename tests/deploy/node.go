@@ -1,0 +1,88 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os/exec"
+	"path/filepath"
+	"time"
+
+	"github.com/parley-rpc/parley/tests/internal/child"
+)
+
+// nodeVariable is what a process of Node.js is to do, in JSON.
+const nodeVariable = "PARLEY_DEPLOY_CLIENT"
+
+// nodeConfig is what web/deploy is told.
+type nodeConfig struct {
+	URLs     []string
+	Balancer string // as in the options of a connection; "" behind a proxy
+	Process  int
+	Conns    int
+	PaceMS   int64
+	Count    uint64
+}
+
+// nodes are the client processes of an arrangement that run in Node.js.
+type nodes struct{ procs []*child.Process }
+
+// firstNode is the number of the first of these processes.
+const firstNode = 1000
+
+// build bundles the program of the Node.js clients and returns its path.
+func (s *settings) build() (string, error) {
+	program := filepath.Join(s.root, "web/deploy/dist/main.js")
+	cmd := exec.Command(filepath.Join(s.root, "web/node_modules/.bin/esbuild"), "deploy/src/main.ts", "--bundle", "--platform=node",
+		"--format=esm", "--packages=external", "--alias:@parley-rpc/client=./client/src/index.ts", "--outfile="+program, "--log-level=error")
+	cmd.Dir = filepath.Join(s.root, "web")
+	if said, err := cmd.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("cannot build web/deploy: %w: %s", err, said)
+	}
+	return program, nil
+}
+
+// spread starts the processes. Each of them is connected when this returns.
+func (s *settings) spawn(a *arrangement, urls []string) (*nodes, error) {
+	n := new(nodes)
+	for i := range s.nodes {
+		config, err := json.Marshal(nodeConfig{
+			URLs:     urls,
+			Balancer: a.nodeBalancer(),
+			Process:  firstNode + i,
+			Conns:    s.conns,
+			PaceMS:   s.pace.Milliseconds(),
+			Count:    s.count,
+		})
+		if err != nil {
+			return nil, errors.Join(err, n.close())
+		}
+		p, err := child.Run(exec.Command("node", s.program), nodeVariable, string(config))
+		if err != nil {
+			return nil, errors.Join(err, n.close())
+		}
+		n.procs = append(n.procs, p)
+	}
+	return n, nil
+}
+
+// finish ends the processes and returns what they have counted.
+func (n *nodes) finish() (*Report, error) {
+	sum := new(Report)
+	var errs []error
+	for i, p := range n.procs {
+		hung := time.AfterFunc(callTimeout+30*time.Second, p.Abort)
+		errs = append(errs, sum.read(p.End(), fmt.Sprintf("Node.js process %d", i)))
+		hung.Stop()
+	}
+	n.procs = nil
+	return sum, errors.Join(errs...)
+}
+
+// close ends the processes if finish has not.
+func (n *nodes) close() error {
+	for _, p := range n.procs {
+		p.Kill()
+	}
+	return nil
+}

@@ -1,0 +1,142 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/parley-rpc/parley/rpc"
+	"github.com/parley-rpc/parley/tests/deploy/gen/deploy/v1/deployv1parley"
+	"github.com/parley-rpc/parley/tests/internal/rig"
+	"github.com/parley-rpc/parley/transport"
+)
+
+// serveVariable has this program be a server, as its value says in JSON.
+const serveVariable = "PARLEY_DEPLOY_SERVE"
+
+// serverConfig is what a server is told.
+type serverConfig struct {
+	Addr    string
+	Process int // its number
+	Pace    time.Duration
+	Count   uint64
+	Spread  time.Duration
+}
+
+// patience is how long a server that shuts down waits for its calls.
+const patience = 30 * time.Second
+
+// server is a server process. It calls its clients, with calls of all kinds.
+type server struct {
+	cfg  serverConfig
+	book book
+	ids  *ids
+	stop chan struct{} // closed by rest
+	work sync.WaitGroup
+
+	mu      sync.Mutex
+	resting bool
+}
+
+// serve is a server process. It shuts down when in ends, and prints its report then.
+// A line of in has it end its own calls first, and say so by a line.
+func serve(config string, in io.Reader, out io.Writer) error {
+	s := &server{stop: make(chan struct{})}
+	if err := json.Unmarshal([]byte(config), &s.cfg); err != nil {
+		return err
+	}
+	s.ids = newIDs(s.cfg.Process)
+	ln, err := listen(s.cfg.Addr)
+	if err != nil {
+		return err
+	}
+	srv := rpc.NewServer(
+		rpc.WithDrain(rpc.Drain{Spread: s.cfg.Spread, Restart: true}),
+		rpc.OnConnect(s.begin))
+	deployv1parley.RegisterNoteServiceServer(srv, service{&s.book})
+	mux := http.NewServeMux()
+	mux.HandleFunc(rig.Path, func(w http.ResponseWriter, r *http.Request) {
+		s.book.shook()
+		srv.ServeHTTP(w, r)
+	})
+	web := &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}
+	served := make(chan error, 1)
+	go func() { served <- web.Serve(ln) }()
+	fmt.Fprintln(out, ln.Addr())
+
+	lines := bufio.NewScanner(in)
+	for lines.Scan() {
+		s.rest()
+		fmt.Fprintln(out, "rests")
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	err = errors.Join(srv.Shutdown(ctx), web.Shutdown(ctx))
+	s.rest()
+	if ended := <-served; !errors.Is(ended, http.ErrServerClosed) {
+		err = errors.Join(err, ended)
+	}
+	return errors.Join(err, json.NewEncoder(out).Encode(s.book.close()))
+}
+
+// listen waits for a port that was in use until now.
+func listen(addr string) (ln net.Listener, err error) {
+	for range 100 {
+		if ln, err = net.Listen("tcp", addr); err == nil {
+			return ln, nil
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	return nil, err
+}
+
+// begin calls a client that has connected.
+func (s *server) begin(c *rpc.Conn) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.resting {
+		s.work.Go(func() { s.call(c) })
+	}
+}
+
+// rest ends the calls of the server to its clients.
+func (s *server) rest() {
+	s.mu.Lock()
+	if !s.resting {
+		s.resting = true
+		close(s.stop)
+	}
+	s.mu.Unlock()
+	s.work.Wait()
+}
+
+// call makes calls to a client until their connection takes no more.
+func (s *server) call(c *rpc.Conn) {
+	caller := caller{
+		notes: deployv1parley.NewNoteServiceClient(c),
+		book:  &s.book,
+		ids:   s.ids,
+		who:   "server",
+		pace:  5 * s.cfg.Pace,
+		count: s.cfg.Count / 2,
+	}
+	caller.work(context.Background(), s.stop, func(err error) bool { return over(c, err) })
+}
+
+// over reports whether a call was not made because its connection has ended in good
+// order, and could not have been made. A connection that goes away takes calls of
+// the server as long as it has others.
+func over(c *rpc.Conn, err error) bool {
+	if !errors.Is(err, transport.ErrDraining) {
+		return false
+	}
+	stats := c.Stats()
+	return stats.Opened+stats.Accepted == 0
+}

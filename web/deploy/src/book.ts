@@ -1,0 +1,48 @@
+/** What this process has counted, as tests/deploy/book.go reads it. */
+export class Book {
+  readonly report = {
+    Calls: 0,
+    Failed: 0,
+    Safe: 0,
+    Lost: 0,
+    Duplicated: 0,
+    Reordered: 0,
+    Failures: {} as Record<string, number>,
+    Served: [] as number[],
+    Wait: 0,
+    Without: 0,
+  };
+
+  /** Takes note of a call that has reached a handler. */
+  served(id: bigint): void {
+    this.report.Served.push(Number(id));
+  }
+
+  /** Books a call that ended with OK. */
+  done(kind: string, began: number, { lost = 0, duplicated = 0, reordered = 0 } = {}): void {
+    const r = this.report;
+    r.Calls++;
+    r.Lost += lost;
+    r.Duplicated += duplicated;
+    r.Reordered += reordered;
+    if (kind === "Echo" || kind === "Look") r.Wait = Math.max(r.Wait, Date.now() - began);
+    if (lost + duplicated + reordered > 0)
+      this.#fail(`${kind} of a Node.js client: lost ${lost} duplicated ${duplicated} reordered ${reordered}`);
+  }
+
+  /** Books a call that has failed. */
+  failed(kind: string, error: unknown): void {
+    this.report.Failed++;
+    if (kind === "Look") this.report.Safe++;
+    this.#fail(`${kind} of a Node.js client: ${error}`);
+  }
+
+  #fail(what: string): void {
+    this.report.Failures[what] = (this.report.Failures[what] ?? 0) + 1;
+  }
+
+  /** Takes note of a time, in milliseconds, without a session that takes calls. */
+  without(ms: number): void {
+    this.report.Without = Math.max(this.report.Without, ms);
+  }
+}

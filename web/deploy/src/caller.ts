@@ -1,0 +1,136 @@
+import { setTimeout as pause } from "node:timers/promises";
+import { type Client, Code, ParleyError } from "@parley-rpc/client";
+import type { Note, NoteService, Tally } from "../../gen/deploy/v1/deploy_pb.js";
+import type { Book } from "./book.js";
+import { Sequence } from "./sequence.js";
+import { filling } from "./service.js";
+
+/** When a call has failed because it hangs, in milliseconds. */
+const timeoutMs = 60_000;
+
+/** Makes calls of all kinds and books what comes of them. */
+export class Caller {
+  constructor(
+    private notes: Client<typeof NoteService>,
+    private book: Book,
+    private nextID: () => bigint,
+    private pace: number,
+    private count: number,
+    private stop: AbortSignal,
+  ) {}
+
+  /** Works until stop is aborted. The promise is settled when the calls under way are over. */
+  async work(): Promise<void> {
+    await Promise.all([
+      this.#repeat("Echo", () => this.#unary("echo")),
+      this.#repeat("Look", () => this.#unary("look")),
+      this.#repeat("Upload", () => this.#upload()),
+      this.#repeat("Download", () => this.#download()),
+      this.#repeat("Exchange", () => this.#exchange()),
+      this.#subscribe(),
+    ]);
+  }
+
+  async #repeat(kind: string, call: () => Promise<object>): Promise<void> {
+    while (!this.stop.aborted) {
+      const began = Date.now();
+      try {
+        this.book.done(kind, began, await call());
+      } catch (e) {
+        this.book.failed(kind, e);
+      }
+      await pause(this.pace);
+    }
+  }
+
+  async #unary(method: "echo" | "look"): Promise<object> {
+    const call = this.nextID();
+    const res = await this.notes[method]({ call }, { timeoutMs });
+    if (res.call !== call) throw new Error(`call ${call} got the answer of ${res.call}`);
+    return {};
+  }
+
+  async *#requests(call: bigint): AsyncGenerator<{ call: bigint; number: bigint; filling: Uint8Array<ArrayBuffer> }> {
+    for (let n = 0; n < this.count; n++) {
+      yield { call, number: BigInt(n), filling: filling(n) };
+      await pause(2 * this.pace);
+    }
+  }
+
+  /** What the peer has counted of the notes that were sent. */
+  #told(tally: Tally | undefined): { lost: number; duplicated: number; reordered: number } {
+    const { received = 0n, duplicated = 0n, reordered = 0n } = tally ?? {};
+    return {
+      lost: Math.max(this.count - Number(received), 0),
+      duplicated: Number(duplicated),
+      reordered: Number(reordered),
+    };
+  }
+
+  async #upload(): Promise<object> {
+    const { tally } = await this.notes.upload(this.#requests(this.nextID()), { timeoutMs });
+    return this.#told(tally);
+  }
+
+  async #download(): Promise<object> {
+    const request = { call: this.nextID(), count: BigInt(this.count), paceMs: 2 * this.pace };
+    const got = new Sequence();
+    for await (const { number } of this.notes.download(request, { timeoutMs })) got.take(Number(number));
+    return got.close(this.count);
+  }
+
+  async #exchange(): Promise<object> {
+    const got = new Sequence();
+    let last: Note | undefined;
+    for await (const answer of this.notes.exchange(this.#requests(this.nextID()), { timeoutMs })) {
+      got.take(Number(answer.number));
+      last = answer;
+    }
+    const came = got.close(this.count);
+    const sent = this.#told(last?.tally);
+    return {
+      lost: came.lost + sent.lost,
+      duplicated: came.duplicated + sent.duplicated,
+      reordered: came.reordered + sent.reordered,
+    };
+  }
+
+  /** Follows an endless stream over deploys. */
+  async #subscribe(): Promise<void> {
+    const got = new Sequence();
+    while (!this.stop.aborted) {
+      const [began, lost, { duplicated, reordered }] = [Date.now(), got.missing, { ...got }];
+      let failed: unknown;
+      try {
+        await this.#follow(got);
+      } catch (e) {
+        failed = this.stop.aborted ? undefined : e;
+      }
+      if (failed) {
+        this.book.failed("Subscribe", failed);
+        await pause(50);
+      } else
+        this.book.done("Subscribe", began, {
+          lost: got.missing - lost,
+          duplicated: got.duplicated - duplicated,
+          reordered: got.reordered - reordered,
+        });
+    }
+  }
+
+  /** Receives from one stream, until its server says "come back". */
+  async #follow(got: Sequence): Promise<void> {
+    let last = false;
+    const request = { call: this.nextID(), number: BigInt(got.next), paceMs: 2 * this.pace };
+    try {
+      for await (const note of this.notes.subscribe(request, { signal: this.stop })) {
+        got.take(Number(note.number));
+        last = note.last;
+      }
+    } catch (e) {
+      if (last && ParleyError.from(e).code === Code.Unavailable) return;
+      throw e;
+    }
+    throw new Error("the endless stream ended without a word");
+  }
+}

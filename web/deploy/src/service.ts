@@ -1,0 +1,65 @@
+import { setTimeout as pause } from "node:timers/promises";
+import { Code, type Implementation, ParleyError } from "@parley-rpc/client";
+import type { NoteService } from "../../gen/deploy/v1/deploy_pb.js";
+import type { Book } from "./book.js";
+import { Sequence } from "./sequence.js";
+
+/** What the peer is told of the notes that came. */
+const tally = (got: Sequence) => ({
+  received: BigInt(got.received),
+  duplicated: BigInt(got.duplicated),
+  reordered: BigInt(got.reordered),
+});
+
+/** The service that servers call at their clients. */
+export function service(book: Book): Implementation<typeof NoteService> {
+  return {
+    echo({ call, number }) {
+      book.served(call);
+      return { call, number };
+    },
+
+    look({ call, number }) {
+      return { call, number };
+    },
+
+    async upload(requests) {
+      const got = new Sequence();
+      for await (const { call, number } of requests) {
+        if (!got.received) book.served(call);
+        got.take(Number(number));
+      }
+      return { tally: tally(got) };
+    },
+
+    async *download({ call, count, paceMs }) {
+      book.served(call);
+      for (let number = 0n; number < count; number++) {
+        yield { call, number, filling: filling(Number(number)) };
+        await pause(paceMs);
+      }
+    },
+
+    async *exchange(requests) {
+      const got = new Sequence();
+      let answers = 0n;
+      for await (const { call, number } of requests) {
+        if (!answers) book.served(call);
+        got.take(Number(number));
+        yield { call, number: answers++, tally: tally(got) };
+      }
+    },
+
+    async *subscribe({ call, number, paceMs }) {
+      book.served(call);
+      for (let left = 100; left > 0; left--) {
+        yield { call, number: number++, last: left === 1 };
+        await pause(paceMs);
+      }
+      throw new ParleyError("come back", Code.Unavailable);
+    },
+  };
+}
+
+/** Makes a few notes large. */
+export const filling = (number: number): Uint8Array<ArrayBuffer> => new Uint8Array(number % 8 === 7 ? 20 << 10 : 0);
