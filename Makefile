@@ -4,6 +4,8 @@
 FUZZTIME    ?= 30s
 CUTS        ?= 2000
 KILLS       ?= 5
+ROUNDS      ?= 2
+CLIENTS     ?= 20
 SEED        ?= 0
 SECONDS     ?= 120
 CONNS       ?= 5000
@@ -30,7 +32,7 @@ $(NPM): web/package-lock.json
 
 PROTOS = $(sort $(patsubst proto/%, %, $(shell find proto -name '*.proto')))
 
-.PHONY: help parley demo chat test lint generate check fuzz chaos soak nginx e2e crowd attack interop bench bench-quick bench-browser bench-micro clean plugins
+.PHONY: help parley demo chat test lint generate check fuzz chaos soak deploy nginx e2e crowd attack interop bench bench-quick bench-browser bench-micro clean plugins
 .PHONY: check-generated check-tidy check-format check-proto check-text check-web chromium
 
 help: ## print this list
@@ -89,6 +91,11 @@ nginx: ## run nginx in front of a server: upgrade, timeouts, reloads; installs i
 	@command -v nginx >/dev/null || { apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
 		apt-get install -y -qq --no-install-recommends nginx-light >/dev/null; }
 	go run ./tests/nginx -seed $(SEED)
+
+deploy: $(NPM) ## restart three servers ROUNDS (2) times under load of CLIENTS (20) in Go, and some in Node.js: no call fails; SHORT=1 takes a minute
+	@command -v nginx >/dev/null || { apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
+		apt-get install -y -qq --no-install-recommends nginx-light >/dev/null; }
+	go run ./tests/deploy $(if $(SHORT),-short,-rounds $(ROUNDS) -clients $(CLIENTS)) -seed $(SEED)
 
 e2e: $(NPM) chromium ## drive Chromium through the TypeScript client's tests; installs it from Debian if it is missing
 	cd web && npm run --silent e2e

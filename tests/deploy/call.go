@@ -39,6 +39,10 @@ type call struct {
 	began time.Time
 }
 
+// excuse reports whether a call that was begun at a time and has failed was not to be
+// expected to do otherwise.
+type excuse func(began time.Time, err error) bool
+
 // ids gives each call of a process an id. Processes have different highest bits.
 type ids struct{ last atomic.Uint64 }
 
@@ -53,6 +57,7 @@ const callTimeout = time.Minute
 
 // caller makes calls and books what comes of them.
 type caller struct {
+	conn  rpc.Caller
 	notes deployv1parley.NoteServiceClient
 	book  *book
 	ids   *ids
@@ -63,7 +68,7 @@ type caller struct {
 
 // call makes one call of a kind and books it, unless excuse takes its error. Then
 // it reports false.
-func (c *caller) call(ctx context.Context, k kind, excuse func(error) bool) bool {
+func (c *caller) call(ctx context.Context, k kind, excuse excuse) bool {
 	on := call{id: c.ids.last.Add(1), kind: k, who: c.who, began: time.Now()}
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
@@ -79,7 +84,7 @@ func (c *caller) call(ctx context.Context, k kind, excuse func(error) bool) bool
 	default:
 		counts, err = c.exchange(ctx, on)
 	}
-	if err != nil && excuse(err) {
+	if err != nil && excuse(on.began, err) {
 		return false
 	}
 	c.book.done(on, counts, err)
@@ -191,66 +196,4 @@ func (c *caller) exchange(ctx context.Context, on call) (Counts, error) {
 	counts := got.close(c.count)
 	counts.add(told(last, c.count))
 	return counts, nil
-}
-
-// subscribe follows an endless stream until stop is closed or excuse takes an error.
-func (c *caller) subscribe(ctx context.Context, stop <-chan struct{}, excuse func(error) bool) {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	go func() {
-		select {
-		case <-stop:
-			cancel()
-		case <-ctx.Done():
-		}
-	}()
-	var got sequence
-	for ctx.Err() == nil {
-		on := call{id: c.ids.last.Add(1), kind: subscribe, who: c.who, began: time.Now()}
-		lost, duplicated, reordered := len(got.missing), got.duplicated, got.reordered
-		err := c.follow(ctx, on, &got)
-		if ctx.Err() != nil {
-			err = nil // the end of the load
-		}
-		if err != nil && excuse(err) {
-			return
-		}
-		c.book.done(on, Counts{
-			Lost:       len(got.missing) - lost,
-			Duplicated: got.duplicated - duplicated,
-			Reordered:  got.reordered - reordered,
-		}, err)
-		if err != nil {
-			_ = pause(ctx, 50*time.Millisecond) // ends with ctx, as the loop
-		}
-	}
-}
-
-// errEnded is the end of a stream that has none.
-var errEnded = errors.New("the endless stream ended without a word")
-
-// follow receives from one stream. The error is nil if its server says "come back".
-func (c *caller) follow(ctx context.Context, on call, got *sequence) error {
-	in, err := c.notes.Subscribe(ctx, &note{Call: on.id, Number: got.next, PaceMs: uint32(2 * c.pace.Milliseconds())})
-	if err != nil {
-		return err
-	}
-	defer in.Close() //nolint:errcheck // Recv returns the status
-	last, err := new(note), error(nil)
-	for {
-		n, failed := in.Recv()
-		if failed != nil {
-			err = failed
-			break
-		}
-		got.take(n.Number)
-		last = n
-	}
-	switch {
-	case errors.Is(err, io.EOF):
-		return errEnded
-	case last.Last && rpc.CodeOf(err) == rpc.CodeUnavailable:
-		return nil
-	}
-	return err
 }

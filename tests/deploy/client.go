@@ -53,6 +53,7 @@ func (s *settings) connect(ctx context.Context, a *arrangement, urls []string) (
 			return nil, errors.Join(err, c.close())
 		}
 		caller := caller{
+			conn:  client,
 			notes: deployv1parley.NewNoteServiceClient(client),
 			book:  &c.book,
 			ids:   c.ids,

@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/parley-rpc/parley/rpc"
@@ -117,9 +118,14 @@ func (s *server) rest() {
 	s.work.Wait()
 }
 
-// call makes calls to a client until their connection takes no more.
+// linger is how long a server goes on calling a client after it has announced that
+// it goes away: such calls work, too.
+const linger = 500 * time.Millisecond
+
+// call makes calls to a client until the connection goes away.
 func (s *server) call(c *rpc.Conn) {
 	caller := caller{
+		conn:  c,
 		notes: deployv1parley.NewNoteServiceClient(c),
 		book:  &s.book,
 		ids:   s.ids,
@@ -127,16 +133,48 @@ func (s *server) call(c *rpc.Conn) {
 		pace:  5 * s.cfg.Pace,
 		count: s.cfg.Count / 2,
 	}
-	caller.work(context.Background(), s.stop, func(err error) bool { return over(c, err) })
+	e := ending{conn: c, stop: make(chan struct{})}
+	go e.watch(s.stop)
+	caller.work(context.Background(), e.stop, e.excuses)
 }
 
-// over reports whether a call was not made because its connection has ended in good
-// order, and could not have been made. A connection that goes away takes calls of
-// the server as long as it has others.
-func over(c *rpc.Conn, err error) bool {
-	if !errors.Is(err, transport.ErrDraining) {
-		return false
+// ending is the end of a connection that a server calls on.
+type ending struct {
+	conn *rpc.Conn
+	stop chan struct{} // closed when no more calls are to be made
+	done atomic.Int64  // when the connection has ended, in milliseconds of Unix time; 0: it has not
+}
+
+func (e *ending) watch(stop <-chan struct{}) {
+	defer close(e.stop)
+	select {
+	case <-e.conn.Draining():
+		select {
+		case <-time.After(linger):
+		case <-e.conn.Done():
+		}
+	case <-e.conn.Done():
+	case <-stop:
+		return
 	}
-	stats := c.Stats()
-	return stats.Opened+stats.Accepted == 0
+	if e.conn.Err() != nil {
+		e.done.Store(time.Now().UnixMilli())
+	}
+}
+
+// moment is how much earlier than its end was noticed a connection may have ended.
+const moment = 20 * time.Millisecond
+
+// excuses reports whether a call was not made at all, as its connection had ended in
+// good order. As long as one has streams, those of the server work.
+func (e *ending) excuses(began time.Time, err error) bool {
+	var closed *transport.CloseError
+	switch stats := e.conn.Stats(); {
+	case errors.Is(err, transport.ErrDraining):
+		return stats.Opened+stats.Accepted == 0
+	case errors.As(err, &closed) && e.conn.Err() != nil:
+		done := e.done.Load()
+		return done == 0 || began.Add(moment).UnixMilli() >= done
+	}
+	return false
 }

@@ -95,7 +95,7 @@ func (s service) Subscribe(ctx context.Context, req *note, out rpc.Sender[note])
 			return err
 		}
 		if last {
-			return comeBack()
+			return rpc.RetryLater(0)
 		}
 		select {
 		case <-rpc.Draining(ctx):
@@ -105,9 +105,6 @@ func (s service) Subscribe(ctx context.Context, req *note, out rpc.Sender[note])
 		}
 	}
 }
-
-// comeBack is the status of a stream that ends because its server drains.
-func comeBack() error { return rpc.Errorf(rpc.CodeUnavailable, "come back") }
 
 // filling makes a few notes large.
 func filling(number uint64) []byte {

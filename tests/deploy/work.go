@@ -3,11 +3,12 @@ package main
 import (
 	"context"
 	"sync"
+	"time"
 )
 
 // work has a caller make calls of all kinds at once, until stop is closed, and
 // returns when they are over. A kind ends with an error that excuse takes.
-func (c *caller) work(ctx context.Context, stop <-chan struct{}, excuse func(error) bool) {
+func (c *caller) work(ctx context.Context, stop <-chan struct{}, excuse excuse) {
 	var working sync.WaitGroup
 	for k := range kinds {
 		if k == subscribe {
@@ -19,7 +20,7 @@ func (c *caller) work(ctx context.Context, stop <-chan struct{}, excuse func(err
 	working.Wait()
 }
 
-func (c *caller) repeat(ctx context.Context, k kind, stop <-chan struct{}, excuse func(error) bool) {
+func (c *caller) repeat(ctx context.Context, k kind, stop <-chan struct{}, excuse excuse) {
 	for {
 		select {
 		case <-stop:
@@ -35,4 +36,4 @@ func (c *caller) repeat(ctx context.Context, k kind, stop <-chan struct{}, excus
 }
 
 // never takes no error.
-func never(error) bool { return false }
+func never(time.Time, error) bool { return false }
