@@ -70,7 +70,7 @@ func (s *settings) run(ctx context.Context, a *arrangement) (r *result, err erro
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, nodes.close()) }()
+	defer nodes.close()
 
 	began := time.Now()
 	r = &result{arrangement: a}

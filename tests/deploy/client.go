@@ -5,6 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/http/cookiejar"
+	"net/url"
+	"strings"
 	"sync"
 	"time"
 
@@ -45,7 +48,7 @@ func (s *settings) connect(ctx context.Context, a *arrangement, urls []string) (
 			rpc.WithBalancer(a.balancer),
 			rpc.WithServices(services),
 			rpc.WithRetry(retries),
-			rpc.WithHTTPHeader(http.Header{"Cookie": {fmt.Sprintf("sid=go-%d", n)}}),
+			rpc.WithCookieJar(jar(urls, n)),
 		}
 		client := rpc.NewClient(urls[0], opts...)
 		c.all = append(c.all, client)
@@ -65,6 +68,16 @@ func (s *settings) connect(ctx context.Context, a *arrangement, urls []string) (
 		c.work.Go(func() { c.watch(client) })
 	}
 	return c, nil
+}
+
+// jar returns the cookies of client n, as a page has given them to it.
+func jar(urls []string, n int) http.CookieJar {
+	jar, _ := cookiejar.New(nil) // never fails
+	for _, u := range urls {
+		at, _ := url.Parse(strings.Replace(u, "ws", "http", 1)) // of an address that is well formed
+		jar.SetCookies(at, []*http.Cookie{{Name: "sid", Value: fmt.Sprint("go-", n)}})
+	}
+	return jar
 }
 
 // watch measures the times that a client has no session which takes calls.

@@ -42,7 +42,7 @@ func (s *settings) build() (string, error) {
 	return program, nil
 }
 
-// spread starts the processes. Each of them is connected when this returns.
+// spawn starts the processes. Each of them is connected when this returns.
 func (s *settings) spawn(a *arrangement, urls []string) (*nodes, error) {
 	n := new(nodes)
 	for i := range s.nodes {
@@ -55,11 +55,13 @@ func (s *settings) spawn(a *arrangement, urls []string) (*nodes, error) {
 			Count:    s.count,
 		})
 		if err != nil {
-			return nil, errors.Join(err, n.close())
+			n.close()
+			return nil, err
 		}
 		p, err := child.Run(exec.Command("node", s.program), nodeVariable, string(config))
 		if err != nil {
-			return nil, errors.Join(err, n.close())
+			n.close()
+			return nil, err
 		}
 		n.procs = append(n.procs, p)
 	}
@@ -80,9 +82,8 @@ func (n *nodes) finish() (*Report, error) {
 }
 
 // close ends the processes if finish has not.
-func (n *nodes) close() error {
+func (n *nodes) close() {
 	for _, p := range n.procs {
 		p.Kill()
 	}
-	return nil
 }

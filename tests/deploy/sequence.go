@@ -10,9 +10,6 @@ type sequence struct {
 	reordered  int
 }
 
-// from returns a sequence that expects a number first.
-func from(number uint64) *sequence { return &sequence{next: number} }
-
 // take counts a note with a number.
 func (s *sequence) take(number uint64) {
 	switch {
