@@ -31,14 +31,12 @@ var arrangements = []arrangement{
 	{name: "direct, RoundRobin, kill -9", balancer: rpc.RoundRobin, kill: true},
 }
 
+// nodeBalancer is the balancer of Node.js clients.
 func (a *arrangement) nodeBalancer() string {
-	switch {
-	case a.nginx:
-		return ""
-	case a.balancer == rpc.RoundRobin:
-		return "round-robin"
+	if a.balancer == rpc.RoundRobin {
+		return "roundRobin"
 	}
-	return "pick-first"
+	return "pickFirst"
 }
 
 // result is what an arrangement has shown.

@@ -17,7 +17,7 @@ const nodeVariable = "PARLEY_DEPLOY_CLIENT"
 // nodeConfig is what web/deploy is told.
 type nodeConfig struct {
 	URLs     []string
-	Balancer string // as in the options of a connection; "" behind a proxy
+	Balancer string // as in the options of a connection
 	Process  int
 	Conns    int
 	PaceMS   int64

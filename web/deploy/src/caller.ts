@@ -1,5 +1,5 @@
 import { setTimeout as pause } from "node:timers/promises";
-import { type Client, Code, ParleyError } from "@parley-rpc/client";
+import { type Client, retryAfter } from "@parley-rpc/client";
 import type { Note, NoteService, Tally } from "../../gen/deploy/v1/deploy_pb.js";
 import type { Book } from "./book.js";
 import { Sequence } from "./sequence.js";
@@ -128,7 +128,7 @@ export class Caller {
         last = note.last;
       }
     } catch (e) {
-      if (last && ParleyError.from(e).code === Code.Unavailable) return;
+      if (last && retryAfter(e) !== undefined) return;
       throw e;
     }
     throw new Error("the endless stream ended without a word");

@@ -11,7 +11,7 @@ import { service } from "./service.js";
 
 const config = JSON.parse(process.env.PARLEY_DEPLOY_CLIENT as string) as {
   URLs: string[];
-  Balancer: string;
+  Balancer: "pickFirst" | "roundRobin";
   Process: number;
   Conns: number;
   PaceMS: number;
@@ -27,7 +27,7 @@ const conns = Array.from({ length: config.Conns }, (_, n) => {
       super(url, protocols, { headers: { Cookie: `sid=node-${config.Process}-${n}` } });
     }
   }
-  const conn = createConnection(config.URLs[n % config.URLs.length] as string, { WebSocket: WithCookie });
+  const conn = createConnection(config.URLs, { balancer: config.Balancer, WebSocket: WithCookie });
   conn.serve(NoteService, service(book));
   return conn;
 });

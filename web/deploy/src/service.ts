@@ -1,5 +1,5 @@
 import { setTimeout as pause } from "node:timers/promises";
-import { Code, type Implementation, ParleyError } from "@parley-rpc/client";
+import { type Implementation, retryLater } from "@parley-rpc/client";
 import type { NoteService } from "../../gen/deploy/v1/deploy_pb.js";
 import type { Book } from "./book.js";
 import { Sequence } from "./sequence.js";
@@ -56,7 +56,7 @@ export function service(book: Book): Implementation<typeof NoteService> {
         yield { call, number: number++, last: left === 1 };
         await pause(paceMs);
       }
-      throw new ParleyError("come back", Code.Unavailable);
+      throw retryLater();
     },
   };
 }
