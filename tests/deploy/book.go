@@ -39,9 +39,18 @@ type Report struct {
 	Failures   map[string]int // how often each has happened
 	Served     []uint64       // ids of the calls that reached a handler
 	Handshakes []int64        // when they came, in milliseconds of Unix time
-	Wait       int64          // the longest unary call that ended with OK, in milliseconds
-	Without    int64          // the longest time that a client had no session which takes calls, likewise
+	Slow       []slow         // unary calls that ended with OK, but not soon
+	Without    int64          // the longest time that a client had no session which takes calls, in milliseconds
 }
+
+// slow is a call that took some time, in milliseconds of Unix time.
+type slow struct{ Began, Took int64 }
+
+// notSoon is when a call is slow, and mostSlow how many are kept of each process.
+const (
+	notSoon  = 20 * time.Millisecond
+	mostSlow = 100_000
+)
 
 // merge adds what another process has counted. A call that reached handlers in two
 // processes is a duplicate.
@@ -52,7 +61,7 @@ func (r *Report) merge(o *Report) {
 	}
 	r.Served = append(r.Served, o.Served...)
 	r.Handshakes = append(r.Handshakes, o.Handshakes...)
-	r.Wait = max(r.Wait, o.Wait)
+	r.Slow = append(r.Slow, o.Slow...)
 	r.Without = max(r.Without, o.Without)
 }
 
@@ -103,8 +112,8 @@ func (b *book) done(c call, counts Counts, err error) {
 	switch {
 	case err == nil:
 		counts.Calls++
-		if c.kind == echo || c.kind == look {
-			r.Wait = max(r.Wait, time.Since(c.began).Milliseconds())
+		if took := time.Since(c.began); took >= notSoon && c.isUnary() && len(r.Slow) < mostSlow {
+			r.Slow = append(r.Slow, slow{c.began.UnixMilli(), took.Milliseconds()})
 		}
 	default:
 		counts.Failed++

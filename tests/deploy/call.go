@@ -39,6 +39,8 @@ type call struct {
 	began time.Time
 }
 
+func (c *call) isUnary() bool { return c.kind == echo || c.kind == look }
+
 // excuse reports whether a call that was begun at a time and has failed was not to be
 // expected to do otherwise.
 type excuse func(began time.Time, err error) bool

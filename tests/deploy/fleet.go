@@ -23,6 +23,7 @@ type fleet struct {
 	procs []*child.Process // nil: none at the moment
 	last  int              // number of the last process
 	sum   Report           // of the processes that have ended
+	kills []time.Time
 }
 
 // start starts the servers.
@@ -101,6 +102,7 @@ func (f *fleet) restart(i int) error { return errors.Join(f.shut(i), f.run(i)) }
 
 // kill kills server i, and starts another in its place after a while.
 func (f *fleet) kill(ctx context.Context, i int, away time.Duration) error {
+	f.kills = append(f.kills, time.Now())
 	f.procs[i].Kill()
 	f.procs[i] = nil
 	if err := pause(ctx, away); err != nil {

@@ -11,15 +11,38 @@ import (
 func (c *caller) work(ctx context.Context, stop <-chan struct{}, excuse excuse) {
 	var working sync.WaitGroup
 	for k := range kinds {
-		if k == subscribe {
+		switch k {
+		case subscribe:
 			working.Go(func() { c.subscribe(ctx, stop, excuse) })
-			continue
+		case look:
+			working.Go(func() { c.steadily(ctx, k, stop, excuse) })
+		default:
+			working.Go(func() { c.repeat(ctx, k, stop, excuse) })
 		}
-		working.Go(func() { c.repeat(ctx, k, stop, excuse) })
 	}
 	working.Wait()
 }
 
+// steadily begins a call at each tick, whether or not those before are over: some
+// begin while others hang.
+func (c *caller) steadily(ctx context.Context, k kind, stop <-chan struct{}, excuse excuse) {
+	tick := time.NewTicker(10 * c.pace)
+	defer tick.Stop()
+	var working sync.WaitGroup
+	defer working.Wait()
+	for {
+		select {
+		case <-tick.C:
+			working.Go(func() { c.call(ctx, k, excuse) })
+		case <-stop:
+			return
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// repeat makes one call after the other.
 func (c *caller) repeat(ctx context.Context, k kind, stop <-chan struct{}, excuse excuse) {
 	for {
 		select {

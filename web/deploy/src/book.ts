@@ -9,7 +9,7 @@ export class Book {
     Reordered: 0,
     Failures: {} as Record<string, number>,
     Served: [] as number[],
-    Wait: 0,
+    Slow: [] as { Began: number; Took: number }[],
     Without: 0,
   };
 
@@ -25,7 +25,8 @@ export class Book {
     r.Lost += lost;
     r.Duplicated += duplicated;
     r.Reordered += reordered;
-    if (kind === "Echo" || kind === "Look") r.Wait = Math.max(r.Wait, Date.now() - began);
+    const took = Date.now() - began;
+    if ((kind === "Echo" || kind === "Look") && took >= 20) r.Slow.push({ Began: began, Took: took });
     if (lost + duplicated + reordered > 0)
       this.#fail(`${kind} of a Node.js client: lost ${lost} duplicated ${duplicated} reordered ${reordered}`);
   }

@@ -23,7 +23,7 @@ export class Caller {
   async work(): Promise<void> {
     await Promise.all([
       this.#repeat("Echo", () => this.#unary("echo")),
-      this.#repeat("Look", () => this.#unary("look")),
+      this.#steadily("Look", () => this.#unary("look")),
       this.#repeat("Upload", () => this.#upload()),
       this.#repeat("Download", () => this.#download()),
       this.#repeat("Exchange", () => this.#exchange()),
@@ -31,16 +31,32 @@ export class Caller {
     ]);
   }
 
+  async #once(kind: string, call: () => Promise<object>): Promise<void> {
+    const began = Date.now();
+    try {
+      this.book.done(kind, began, await call());
+    } catch (e) {
+      this.book.failed(kind, e);
+    }
+  }
+
+  /** Makes one call after the other. */
   async #repeat(kind: string, call: () => Promise<object>): Promise<void> {
     while (!this.stop.aborted) {
-      const began = Date.now();
-      try {
-        this.book.done(kind, began, await call());
-      } catch (e) {
-        this.book.failed(kind, e);
-      }
+      await this.#once(kind, call);
       await pause(this.pace);
     }
+  }
+
+  /** Begins a call at each tick, whether or not those before are over. */
+  async #steadily(kind: string, call: () => Promise<object>): Promise<void> {
+    const calls = new Set<Promise<void>>();
+    while (!this.stop.aborted) {
+      const one = this.#once(kind, call).finally(() => calls.delete(one));
+      calls.add(one);
+      await pause(10 * this.pace);
+    }
+    await Promise.all(calls);
   }
 
   async #unary(method: "echo" | "look"): Promise<object> {
