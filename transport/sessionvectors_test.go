@@ -49,6 +49,7 @@ type sessionStep struct {
 	Received uint64
 	Attempt  uint64
 	Token    string
+	Code     transport.CloseCode
 }
 
 func TestSessionVectors(t *testing.T) { runSessionVectors(t, "session.json") }
@@ -105,12 +106,20 @@ func (r *vectorRun) step(step *sessionStep) {
 		}
 	case "end":
 		mustCloseSend(r.t, r.opened[step.Stream], "")
+	case "announce":
+		r.can(r.s.Announce(transport.GoAway{}))
+	case "goaway":
+		r.can(r.s.GoAway(transport.GoAway{}))
+	case "retire":
+		r.can(r.s.Retire())
 	case "lose":
 		r.p.link.Cut()
+	case "close":
+		r.p.link.Close(step.Code, "")
+	case "replace":
+		r.replace(step)
 	case "resume":
-		if r.first.Session == nil {
-			r.first = r.p.greeting()
-		}
+		r.noteFirst()
 		if r.p.side == transport.Dialer {
 			r.redial()
 		} else {
@@ -127,6 +136,30 @@ func (r *vectorRun) step(step *sessionStep) {
 	}
 }
 
+func (r *vectorRun) can(err error) {
+	if err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+// noteFirst keeps the first HELLO of the end under test.
+func (r *vectorRun) noteFirst() {
+	if r.first.Session == nil {
+		r.first = r.p.greeting()
+	}
+}
+
+// replace has the peer begin a new session in place of the first.
+func (r *vectorRun) replace(step *sessionStep) {
+	r.noteFirst()
+	h := frame.Hello{ResumeWindow: 30_000, Replaces: r.first.Session, ReplacesToken: r.first.Token}
+	if step.Token == "wrong" {
+		h.ReplacesToken = make([]byte, frame.TokenLen)
+	}
+	_, r.p = alone(r.t, transport.Acceptor, r.cfg)
+	r.p.send(h.Append(nil))
+}
+
 // redial gives the dialer under test another link.
 func (r *vectorRun) redial() {
 	own, other := pipe.New(pipe.Config{})
@@ -141,7 +174,7 @@ func (r *vectorRun) askToResume(step *sessionStep) {
 	last := r.p.greeting()
 	h := frame.Hello{ResumeWindow: 30_000, Session: last.Session, Token: last.Token, Received: step.Received, Attempt: step.Attempt}
 	if step.Token == "first" {
-		h.Token = r.first.Token
+		h.Session, h.Token = r.first.Session, r.first.Token
 	}
 	_, r.p = alone(r.t, transport.Acceptor, r.cfg)
 	r.p.send(h.Append(nil), step.Behind)

@@ -24,7 +24,9 @@ var helloKeys = []setting{
 	{key: 4, name: "max_message", least: 65536, most: largest},
 	{key: 5, name: "agent", most: 128, text: true},
 	{key: 6, name: "max_header", least: 4096, most: 1 << 20},
+	{key: 7, name: "replaces", least: 16, most: 64},
 	{key: 8, name: "max_streams", least: 16, most: largest},
+	{key: 9, name: "replaces_token", least: 32, most: 32},
 	{key: 10, name: "initial_window", least: 16384, most: largest},
 	{key: 12, name: "keepalive", least: 1000, most: 25000},
 	{key: 14, name: "resume_window", most: largest},
@@ -88,6 +90,9 @@ func checkHello(p []byte) error {
 	}
 	if (v["session"] == nil) != (v["token"] == nil) {
 		return fmt.Errorf("%w: one of session and token", errFrame)
+	}
+	if (v["replaces"] == nil) != (v["replaces_token"] == nil) {
+		return fmt.Errorf("%w: one of replaces and its token", errFrame)
 	}
 	return nil
 }

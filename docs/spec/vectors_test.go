@@ -106,6 +106,7 @@ type sessionStep struct {
 	Received *uint64 `json:"received"`
 	Attempt  *uint64 `json:"attempt"`
 	Token    string  `json:"token"`
+	Code     int     `json:"code"`
 }
 
 // message returns the link message that the peer sends.

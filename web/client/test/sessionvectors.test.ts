@@ -32,13 +32,16 @@ interface Step {
   zeros?: number;
   times?: number;
   behind?: string;
-  do?: "open" | "end" | "lose" | "resume";
+  do?: "open" | "end" | "lose" | "resume" | "close" | "retire" | "announce" | "goaway" | "replace";
   stream?: number;
+  code?: number;
 }
 
-/** What only an acceptor reads: a HELLO that asks to resume. */
+/** What only an acceptor does: it reads a HELLO that asks to resume, and drains in two steps. */
 const acceptorsOnly = (c: SessionCase) =>
-  c.side === "acceptor" && (["N8", "A7"].includes(c.rule ?? "") || c.steps.some((step) => step.do === "resume"));
+  c.side === "acceptor" &&
+  (["N8", "A7"].includes(c.rule ?? "") ||
+    c.steps.some((step) => ["resume", "announce", "goaway", "replace"].includes(step.do ?? "")));
 
 function received({ receive = "", zeros = 0, times = 1, behind = "" }: Step): Uint8Array<ArrayBuffer> {
   const once = [unhex(receive), new Uint8Array(zeros)];
@@ -106,6 +109,8 @@ class Run {
       expect(stream.id).toBe(id);
     } else if (step.do === "end") (this.streams.get(id) ?? alone.opened.find((s) => s.id === id))?.end();
     else if (step.do === "lose") alone.session.linkEnded(LOST, "");
+    else if (step.do === "close") alone.session.linkEnded(step.code ?? 0, "");
+    else if (step.do === "retire") alone.session.retire();
     else if (step.do === "resume") alone.session.attach((alone.wire = new Wire()));
     else await alone.receive(this.flip ? mirror(received(step)) : received(step));
     await settle();
