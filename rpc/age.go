@@ -9,9 +9,9 @@ import (
 )
 
 // WithMaxConnectionAge has the server take leave of connections of that age, give
-// or take a tenth, so that clients spread anew over all servers. Their calls may go
-// on for the time of grace, of which handlers are told by Draining; then they fail
-// with CodeUnavailable. NewServer panics unless age is positive and grace is not
+// or take a tenth, so that clients spread over all servers again. A client moves to
+// another connection, and no call fails by it. Calls in flight may go on for the time of
+// grace, of which handlers are told by Draining; then they fail with CodeUnavailable. NewServer panics unless age is positive and grace is not
 // negative.
 func WithMaxConnectionAge(age, grace time.Duration) ServerOption {
 	return serverOption(func(s *Server) { s.age = &maxAge{age, grace} })
@@ -36,8 +36,8 @@ func (c *Conn) growOld(a *maxAge) {
 		<-c.started
 		ctx, cancel := context.WithTimeout(context.Background(), a.grace)
 		defer cancel()
-		bye := farewell{code: transport.CloseGoingAway, reason: "the connection is old"}
-		if c.leave(ctx, bye) != nil {
+		bye := farewell{grace: graceWithin(ctx), code: transport.CloseGoingAway, reason: "the connection is old"}
+		if c.depart(ctx, bye) != nil {
 			_ = c.sess.Close(bye.code, bye.reason)
 		}
 	})

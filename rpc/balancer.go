@@ -27,55 +27,105 @@ func (c *Client) layLines() {
 }
 
 // pick returns the connection for a call. One that waits does so until there is
-// one, unless the server refuses this client. A connection that is in vain is
-// not returned while there is another line.
+// one, unless the server refuses this client. A connection on which the call has just
+// failed (vain) is not returned while there is another line.
 func (c *Client) pick(ctx context.Context, p patience, vain *Conn) (*Conn, error) {
 	if len(c.lines) == 1 {
 		return c.lines[0].get(ctx, p)
 	}
-	first := int(c.turn.Add(1))
+	r := round{first: int(c.turn.Add(1)), vain: vain}
 	for {
 		_, changed := c.watch.get()
-		conn := c.ready(first, vain)
-		if conn != nil {
+		conn, err := c.turnOf(&r)
+		switch {
+		case conn != nil:
 			return conn, nil
-		}
-		var err error
-		for i := range c.lines {
-			if conn, err = c.lines[(first+i)%len(c.lines)].get(ctx, failFast); err == nil {
-				return conn, nil
-			}
-		}
-		if p == failFast || !passes(err) || ctx.Err() != nil {
+		case err != nil && (p == failFast || !passes(err)):
 			return nil, err
 		}
 		select {
 		case <-changed:
 		case <-ctx.Done():
+			return nil, c.lines[r.first%len(c.lines)].gaveUpWaiting(ctx)
 		}
 	}
 }
 
-// ready returns the next connection in turn that is there, and has the others made.
-func (c *Client) ready(first int, vain *Conn) (found *Conn) {
-	var resuming *Conn
+// round is what one call has seen of the lines.
+type round struct {
+	first  int
+	vain   *Conn
+	misses []uint64 // of each line, when the call came
+}
+
+// turnOf returns the connection of the next line in turn that has one, and has the
+// other lines make theirs: a session that stays, or else one whose server goes away. It
+// returns an error if every line has failed since the call came.
+func (c *Client) turnOf(r *round) (*Conn, error) {
+	var stays, leaves, vain *Conn
+	var failed error
+	waits := false
 	for i := range c.lines {
-		l := c.lines[(first+i)%len(c.lines)]
-		l.mu.Lock()
-		conn, _, _ := l.look(failFast)
-		switch {
-		case conn == nil, conn == vain, !conn.usable():
-		case l.state == StateResuming:
-			resuming = conn
-		case found == nil:
-			found = conn
+		v := r.see(c.lines[(r.first+i)%len(c.lines)], i)
+		switch conn := v.conn; {
+		case v.err != nil:
+			if failed == nil || hope(v.err) > hope(failed) {
+				failed = v.err
+			}
+		case conn == nil || v.away:
+			waits = true
+		case conn == r.vain:
+			vain = conn
+		case v.leaving:
+			leaves = conn
+		case stays == nil:
+			stays = conn
 		}
+	}
+	switch {
+	case stays != nil:
+		return stays, nil
+	case leaves == nil && !waits && vain == nil:
+		return nil, failed
+	}
+	c.hurry()
+	if leaves == nil && !waits {
+		return vain, nil
+	}
+	return leaves, nil
+}
+
+// see looks at line i of a round.
+func (r *round) see(l *line, i int) sight {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	v := sight{view: l.look(failFast)}
+	if v.conn != nil {
+		v.away, v.leaving = v.conn.away, v.conn.leaving
+	}
+	if len(r.misses) == i {
+		r.misses = append(r.misses, l.misses)
+	}
+	if v.err == nil && v.conn == nil && l.misses != r.misses[i] {
+		v.err = l.err // it has failed, and is at it again by now
+	}
+	return v
+}
+
+// sight is a view of one line of several.
+type sight struct {
+	view
+	away, leaving bool
+}
+
+// hurry has the lines make their connections without the delay that a server that goes
+// away has asked for.
+func (c *Client) hurry() {
+	for _, l := range c.lines {
+		l.mu.Lock()
+		l.attempt.hurry()
 		l.mu.Unlock()
 	}
-	if found == nil {
-		return resuming
-	}
-	return found
 }
 
 // watchLines takes over that a line has changed its state.

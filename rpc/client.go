@@ -34,6 +34,7 @@ type Client struct {
 
 	lines []*line
 	turn  atomic.Uint32 // of the lines, for RoundRobin
+	tasks tasks         // connections that are left
 	watch watch
 
 	life   context.Context // ends with Close
@@ -127,11 +128,12 @@ func (c *Client) Close() error {
 		l.close()
 	}
 	c.close(transport.CloseNormal, "client closed")
+	c.tasks.wait()
 	return nil
 }
 
 // link makes a link to a URL, with fresh credentials. Its errors are *Error.
-func (c *Client) link(url string) (transport.Link, Peer, error) {
+func (c *Client) link(ctx context.Context, url string) (transport.Link, Peer, error) {
 	if c.wrong != nil {
 		return nil, Peer{}, c.wrong
 	}
@@ -139,7 +141,15 @@ func (c *Client) link(url string) (transport.Link, Peer, error) {
 	if err != nil {
 		return nil, Peer{}, err
 	}
-	return c.dial(c.life, url, header)
+	return c.dial(ctx, url, header)
+}
+
+// answerTimeout is how long a server may take to answer on a new connection.
+func (c *Client) answerTimeout() time.Duration {
+	if c.handshakeTimeout > 0 {
+		return c.handshakeTimeout
+	}
+	return credentialsTimeout
 }
 
 // authorized returns the header of a handshake, with credentials.

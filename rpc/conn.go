@@ -20,12 +20,8 @@ type Conn struct {
 	peer    Peer
 	aliases aliases
 
-	line   *line     // at a client: what it is a connection of
-	url    string    // at a client: where it leads
-	since  time.Time // at a client
-	away   bool      // at a client: the link is lost; guarded by the line's mu
-	losses int       // of links; as away
-	work   work
+	line *line // at a client: what it is a connection of
+	role
 
 	base      context.Context // see Context; nil: context.Background
 	principal string          // at a server: who has authenticated
@@ -88,19 +84,33 @@ func (c *Conn) Close() error {
 	return c.sess.Close(transport.CloseNormal, "closed by the application")
 }
 
-// usable tells whether new calls can be made.
-func (c *Conn) usable() bool {
-	select {
-	case <-c.sess.Done():
-		return false
-	case <-c.sess.Draining():
-		return false
-	default:
-		return true
-	}
+// role is what a connection is to a client's line.
+type role struct {
+	url      string              // where it leads
+	since    time.Time           // when it was begun
+	replaces *transport.Replaced // the session that it takes the place of; nil: none
+
+	// The line's mu guards the rest.
+
+	away     bool      // the link is lost
+	losses   int       // of links
+	linked   time.Time // when it got its link
+	flaps    int       // links in a row that were lost at once
+	leaving  bool      // the server has given notice, and the line has taken that in
+	booked   bool      // it was counted as one that was short, if it was
+	unproven func()    // ends the wait for the server's first answer; nil: none
 }
 
-// ending tells whether the other end has said that the connection ends now, and
+// usable reports whether new calls can be made.
+func (c *Conn) usable() bool { return c.sess.CanOpen() }
+
+// noticed reports whether the other end has given notice that it goes away.
+func (c *Conn) noticed() bool {
+	info, ok := c.sess.GoneAway()
+	return ok && info.Notice()
+}
+
+// ending reports whether the other end has said that the connection ends now, and
 // why, and has yet to end it.
 func (c *Conn) ending() bool {
 	why, ok := c.sess.GoneAway()
@@ -117,13 +127,15 @@ func (c *Conn) onStream(st *transport.Stream, header []byte) *transport.ResetErr
 	if errors.Is(s.refusal, errPairs) {
 		return &transport.ResetError{Code: transport.ResetLimit, Reason: s.refusal.Error()}
 	}
-	c.work.begin()
 	c.e.workers.run(s)
 	return nil
 }
 
 // onGreet welcomes a new connection. It runs on the reading goroutine.
 func (c *Conn) onGreet(s *transport.Session) {
+	if c.line != nil {
+		c.line.greeted(c)
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch {
@@ -151,11 +163,9 @@ func (c *Conn) onEnd(err error) {
 	greeted := c.greeted
 	c.mu.Unlock()
 	if c.line != nil {
-		c.line.changed(c)
+		c.line.changedConn(c)
 	}
-	if !c.work.retired.Load() { // closeRetired does it, so that a Close of the client waits for that one
-		c.e.remove(c)
-	}
+	c.e.remove(c)
 	c.tell(func() {
 		if greeted || cutOff(err) {
 			c.logEnd(err)

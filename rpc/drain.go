@@ -14,10 +14,10 @@ import (
 
 // Drain says how a server takes leave of its clients.
 type Drain struct {
-	// Spread is the time over which clients are told, each at a random moment, and
-	// over which those come back that have nowhere else to go. It is at most half of
-	// what the context of Shutdown leaves. Default 2 s; a negative one tells all at
-	// once.
+	// Spread is the time over which clients come back that have nothing to do: all are
+	// told at once, and each another moment. A client that makes a call comes back at
+	// once. It is at most half of what the context of Shutdown leaves. Default 2 s; a
+	// negative one has all come back at once.
 	Spread time.Duration
 	// Restart says that the server comes back: connections are closed with code 1012
 	// instead of 1001.
@@ -30,9 +30,10 @@ func WithDrain(d Drain) ServerOption {
 }
 
 // Draining returns a channel that is closed when either end of a call's connection
-// has announced that it goes away: calls in flight go on, there are no new ones. A
-// handler that runs for long ends in good order then. It is no cancellation; that
-// comes with ctx, when patience is over. Outside of calls the channel is nil.
+// has announced that it goes away: calls in flight go on, and new ones move to another
+// connection. A handler that runs for long ends in good order then, for example with
+// RetryLater. It is no cancellation; that comes with ctx, when the time for the drain is
+// over. Outside of calls the channel is nil.
 func Draining(ctx context.Context) <-chan struct{} {
 	if call, ok := CallFromContext(ctx); ok && call.Conn != nil {
 		return call.Conn.Draining()
@@ -40,30 +41,35 @@ func Draining(ctx context.Context) <-chan struct{} {
 	return nil
 }
 
-// Draining is as the function Draining, for those who keep a connection.
+// Draining is the same as the function Draining, for programs that keep a connection.
 func (c *Conn) Draining() <-chan struct{} { return c.sess.Draining() }
 
 // farewell is how one connection is taken leave of.
 type farewell struct {
-	pause  time.Duration // before the other end is told
-	comeIn time.Duration // when it may dial again
+	comeIn time.Duration // when an idle client is to have another connection
+	grace  time.Duration // for which it is waited for beyond that
 	code   transport.CloseCode
 	reason string
 }
 
+// drainGrace is how long a server waits for a client to move, beyond the moment that it
+// has told it. Then calls are refused, which clients make again elsewhere.
+const drainGrace = 5 * time.Second
+
 // Shutdown ends all connections in good order. New ones are refused with HTTP 503
-// and a Retry-After. Clients are told to go elsewhere, handlers by Draining; new
-// calls fail as ones that can safely be tried elsewhere; calls in flight go on.
-// A connection is closed when its calls are over and the client has their
+// and a Retry-After. Clients are told to go elsewhere, handlers by Draining. New calls
+// are served until a client has another connection, or its time for that is over;
+// later ones fail as ones that can safely be tried elsewhere, which clients do. Calls in
+// flight go on. A connection is closed when its calls are over and the client has their
 // outcome; one whose link is lost is waited for, as it may be resumed. If ctx ends
 // before, the calls that are left fail with CodeUnavailable, their contexts are
 // canceled, and Shutdown returns the error of ctx.
 //
 // http.Server.Shutdown does not know of WebSockets, see the example.
 func (s *Server) Shutdown(ctx context.Context) error {
-	bye := farewell{code: transport.CloseGoingAway, reason: "the server shuts down"}
+	bye := farewell{grace: graceWithin(ctx), code: transport.CloseGoingAway, reason: "the server shuts down"}
 	if s.drain.Restart {
-		bye = farewell{code: transport.CloseServiceRestart, reason: "the server restarts"}
+		bye.code, bye.reason = transport.CloseServiceRestart, "the server restarts"
 	}
 	spread := s.drain.spread(ctx)
 	var (
@@ -72,22 +78,33 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	)
 	for _, c := range s.beginDrain() {
 		b := bye
-		b.pause, b.comeIn = upTo(spread), upTo(spread)
+		b.comeIn = upTo(spread)
 		all.Go(func() {
-			if c.leave(ctx, b) != nil {
+			if c.depart(ctx, b) != nil {
 				cut.Store(true)
 			}
 		})
 	}
 	all.Wait()
 	s.close(bye.code, bye.reason)
+	servers.remove(s)
 	if cut.Load() {
 		return ctx.Err()
 	}
 	return nil
 }
 
-// spread returns the time over which clients are told.
+// graceWithin returns how long clients are waited for: at most a quarter of the time
+// that ctx leaves.
+func graceWithin(ctx context.Context) time.Duration {
+	deadline, ok := ctx.Deadline()
+	if !ok {
+		return drainGrace
+	}
+	return max(min(drainGrace, time.Until(deadline)/4), 1)
+}
+
+// spread returns the time over which clients come back.
 func (d *Drain) spread(ctx context.Context) time.Duration {
 	spread := d.Spread
 	if spread == 0 {
@@ -107,21 +124,14 @@ func upTo(most time.Duration) time.Duration {
 	return rand.N(most)
 }
 
-// leave takes leave of a connection. If ctx ends first, it returns its error and
+// depart takes leave of a connection. If ctx ends first, it returns its error and
 // leaves the connection as it is.
-func (c *Conn) leave(ctx context.Context, bye farewell) error {
+func (c *Conn) depart(ctx context.Context, bye farewell) error {
 	if !c.isGreeted() {
 		return nil // nothing has happened on it
 	}
-	timer := time.NewTimer(bye.pause)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-c.sess.Done():
-	case <-ctx.Done():
-	}
 	info := transport.GoAway{Delay: uint64(bye.comeIn.Milliseconds()), Reason: bye.reason}
-	if err := c.sess.Drain(ctx, info, 0); err != nil {
+	if err := c.sess.Drain(ctx, info, bye.comeIn+bye.grace); err != nil {
 		return err
 	}
 	return c.sess.Close(bye.code, bye.reason)

@@ -37,6 +37,8 @@ type endpoint struct {
 	sessions transport.Sessions // at a server: those that may be resumed
 	age      *maxAge            // at a server, of connections; nil: any
 
+	onReplace func(transport.Replaced, string) // at a server: ends a session of another
+
 	mu       sync.Mutex
 	conns    map[*Conn]struct{}
 	draining bool                  // no further connections are begun
@@ -60,6 +62,20 @@ func (e *endpoint) start(link transport.Link, side transport.Side, peer Peer) (*
 
 // startConn is start for a connection of which something is known already.
 func (e *endpoint) startConn(c *Conn, link transport.Link, side transport.Side) error {
+	sess, err := transport.NewSession(link, side, e.prepare(c))
+	if err != nil {
+		_ = link.Close(transport.CloseInternalError, "misconfigured")
+		return err
+	}
+	if closing := e.begun(c, sess); closing != nil {
+		_ = sess.Close(closing.Code, closing.Reason)
+		return Errorf(CodeCanceled, "%s", closing.Reason)
+	}
+	return nil
+}
+
+// prepare returns the configuration of the session of a connection.
+func (e *endpoint) prepare(c *Conn) transport.Config {
 	c.e, c.id, c.started = e, e.ids.Add(1), make(chan struct{})
 	cfg := e.config()
 	cfg.OnStream = c.onStream
@@ -70,25 +86,24 @@ func (e *endpoint) startConn(c *Conn, link transport.Link, side transport.Side) 
 	if c.line != nil {
 		cfg.OnLost = c.onLost
 		cfg.OnGoAway = c.onGoAway
+		cfg.Replaces = c.replaces
 	}
 	cfg.Go = e.workers.do
 	cfg.Sessions = &e.sessions
+	cfg.OnReplace = e.onReplace
 	cfg.Principal = c.principal
 	if c.nobody {
 		cfg.ResumeWindow = -1
 	}
-	sess, err := transport.NewSession(link, side, cfg)
-	if err != nil {
-		_ = link.Close(transport.CloseInternalError, "misconfigured")
-		return err
-	}
+	return cfg
+}
+
+// begun keeps a connection whose session has begun. If the endpoint is closed, it
+// returns how.
+func (e *endpoint) begun(c *Conn, sess *transport.Session) *transport.CloseError {
 	c.sess = sess
 	close(c.started)
-	if closing := e.add(c); closing != nil {
-		_ = sess.Close(closing.Code, closing.Reason)
-		return Errorf(CodeCanceled, "%s", closing.Reason)
-	}
-	return nil
+	return e.add(c)
 }
 
 // add keeps a connection that has not ended. If the endpoint is closed, it

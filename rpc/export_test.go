@@ -19,7 +19,7 @@ func (c *Client) StartLink(l transport.Link) (*Conn, error) {
 	c.DialWith(func(context.Context, string, http.Header) (transport.Link, error) {
 		return nil, Errorf(CodeUnavailable, "there is one link only")
 	})
-	conn := &Conn{peer: Peer{Protocol: "test"}, line: c.lines[0], url: c.urls[0], since: time.Now()}
+	conn := c.lines[0].newConn(c.urls[0], Peer{Protocol: "test"})
 	if err := c.startConn(conn, l, transport.Dialer); err != nil {
 		return nil, err
 	}

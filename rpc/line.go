@@ -2,8 +2,6 @@ package rpc
 
 import (
 	"context"
-	"errors"
-	"net/url"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -13,33 +11,36 @@ import (
 
 // line is a client's way to one server, or to the first of several that answers.
 // It connects when a call needs it, and again by itself when the session was lost.
-// No goroutine is its own while it is connected.
+// While it is connected it has no goroutine of its own.
+//
+// What it does is decided by two things: the session that new calls start on, which
+// may be about to leave or without a link, and the attempt to make another one. The
+// state that an application sees follows from them (stands). docs/design/rpc.md has
+// the table.
 type line struct {
 	c    *Client
 	urls []string // in the order in which they are tried
 
-	shown atomic.Int32         // state, for those without mu
-	ready atomic.Pointer[Conn] // conn, likewise
+	shown    atomic.Int32         // state, for readers without mu
+	ready    atomic.Pointer[Conn] // conn, while a call may start on it without a look at the rest
+	attempts tasks                // those under way
 
 	mu       sync.Mutex
 	state    State
-	conn     *Conn     // new calls are made on it; nil: none
-	attempt  *attempt  // under way, or to be made; nil: none
-	failures int       // attempts since a session lasted, and sessions that did not last
-	err      error     // why there is no connection; nil: nobody wanted one
-	until    time.Time // no attempt before: the server has refused this client
-	address  string    // where a server that goes away has said to come back to
+	conn     *Conn               // new calls are made on it; nil: none
+	attempt  *attempt            // under way, or to be made; nil: none
+	changed  chan struct{}       // closed at the next change; nil while no call waits for that
+	failures int                 // attempts since a session lasted, and sessions that did not last
+	misses   uint64              // attempts that have failed, ever
+	err      error               // why there is no connection; nil: none was wanted
+	until    time.Time           // no attempt before: the server has refused this client
+	address  string              // where a server that goes away has said to come back to
+	avoid    string              // the URL that is tried last: its server goes away
+	held     holds               // URLs whose servers have said when to come back
+	gaveUp   *transport.Replaced // the session that the next one replaces
 }
 
-// attempt is a dial that calls wait for, and the delay before it.
-type attempt struct {
-	done    chan struct{} // closed when conn and err are set
-	delayed bool          // its time has not come; guarded by the line's mu
-	conn    *Conn
-	err     error
-}
-
-// patience is whether a call waits for a connection.
+// patience says whether a call waits for a connection.
 type patience int
 
 const (
@@ -48,55 +49,77 @@ const (
 )
 
 // get returns the connection, and makes it if there is none. A call that fails fast
-// fails when the attempt under way does, and at once where the next is delayed.
+// fails when the attempt under way does, and at once where the next is delayed
+// because one has failed.
 func (l *line) get(ctx context.Context, p patience) (*Conn, error) {
 	if conn := l.ready.Load(); conn != nil && conn.usable() {
 		return conn, nil
 	}
 	for {
 		l.mu.Lock()
-		conn, a, err := l.look(p)
-		l.mu.Unlock()
-		if err != nil || conn != nil && conn.usable() {
-			return conn, err
+		v := l.look(p)
+		if v.conn == nil || v.conn.leaving {
+			l.attempt.hurry()
 		}
-		var wait <-chan struct{}
-		if conn != nil {
-			wait = conn.Done()
-		} else {
-			wait = a.done
+		l.mu.Unlock()
+		if v.conn != nil || v.err != nil {
+			return v.conn, v.err
 		}
 		select {
-		case <-wait:
+		case <-v.wait:
 		case <-ctx.Done():
-			return nil, l.gaveUp(ctx)
+			return nil, l.gaveUpWaiting(ctx)
 		}
-		if a != nil && a.err != nil && (p == failFast || !passes(a.err)) {
+		if a := v.attempt; a != nil && a.err != nil && (p == failFast || !passes(a.err)) {
 			return nil, a.err
 		}
 	}
 }
 
-// look returns what a call has to do with: a connection, which may be about to
-// end, or an attempt, which it makes if there is none, or an error. mu is held.
-func (l *line) look(p patience) (*Conn, *attempt, error) {
-	if l.conn != nil && (l.conn.usable() || l.conn.ending()) {
-		return l.conn, nil, nil
-	}
-	l.drop() // if it has ended this moment
-	switch a := l.attempt; {
-	case l.state == StateShutdown:
-		return nil, nil, errClientClosed
-	case a != nil && a.delayed && p == failFast, l.err != nil && time.Now().Before(l.until):
-		return nil, nil, l.err
-	case a == nil:
-		l.begin(0)
-	}
-	return nil, l.attempt, nil
+// view is what a call finds at a line: a connection, or why there is none, or what it
+// has to wait for.
+type view struct {
+	conn    *Conn
+	err     error
+	wait    <-chan struct{}
+	attempt *attempt // whose end wait is; nil: it is another event
 }
 
-// gaveUp is the status of a call that did not get a connection in time.
-func (l *line) gaveUp(ctx context.Context) error {
+// look returns what a call finds, and begins an attempt if there is none. mu is held.
+func (l *line) look(p patience) view {
+	l.review() // the session may have ended this moment
+	conn, a := l.conn, l.attempt
+	switch {
+	case l.state == StateShutdown:
+		return view{err: errClientClosed}
+	case conn != nil && !conn.usable():
+		return view{wait: conn.Done()} // it is about to end
+	case conn != nil && conn.away && l.elsewhere():
+		return view{wait: l.change()}
+	case conn != nil:
+		return view{conn: conn}
+	case a != nil && a.delayed && a.failed && p == failFast, a == nil && l.err != nil && time.Now().Before(l.until):
+		return view{err: l.err}
+	case a == nil:
+		l.begin(&attempt{})
+	}
+	return view{wait: l.attempt.done, attempt: l.attempt}
+}
+
+// elsewhere reports whether calls may get another session than that which has lost
+// its link, so that they wait for the first of both. mu is held.
+func (l *line) elsewhere() bool { return len(l.urls) > 1 || l.attempt != nil }
+
+// change returns what is closed at the next change; mu is held.
+func (l *line) change() <-chan struct{} {
+	if l.changed == nil {
+		l.changed = make(chan struct{})
+	}
+	return l.changed
+}
+
+// gaveUpWaiting is the status of a call that did not get a connection in time.
+func (l *line) gaveUpWaiting(ctx context.Context) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.err == nil {
@@ -105,209 +128,81 @@ func (l *line) gaveUp(ctx context.Context) error {
 	return Errorf(CodeOf(ctx.Err()), "%w, waiting for a connection: %w", ctx.Err(), l.err)
 }
 
-// enter changes the state; mu is held.
-func (l *line) enter(s State) {
-	if l.state == StateShutdown {
-		return
+// stands returns the state; mu is held.
+func (l *line) stands() State {
+	conn, a := l.conn, l.attempt
+	switch {
+	case l.state == StateShutdown:
+		return StateShutdown
+	case conn != nil && conn.away:
+		return StateResuming
+	case conn != nil:
+		return StateReady
+	case a != nil && a.delayed && a.failed, a == nil && l.err != nil:
+		return StateTransientFailure
+	case a != nil:
+		return StateConnecting
 	}
-	l.state = s
-	l.shown.Store(int32(s))
-	l.c.watchLines()
+	return StateIdle
 }
 
-// begin makes an attempt after a delay; mu is held.
-func (l *line) begin(delay time.Duration) {
-	a := &attempt{done: make(chan struct{}), delayed: delay > 0}
-	l.attempt = a
-	if a.delayed {
-		l.enter(StateTransientFailure)
-	} else {
-		l.enter(StateConnecting)
+// settle publishes what a change has led to; mu is held.
+func (l *line) settle() {
+	l.state = l.stands()
+	ready := l.conn
+	if ready != nil && (ready.leaving || ready.away && l.elsewhere()) {
+		ready = nil
 	}
-	l.c.workers.do(func() { l.run(a, delay) })
+	l.ready.Store(ready)
+	if l.changed != nil {
+		close(l.changed)
+		l.changed = nil
+	}
+	if l.shown.Swap(int32(l.state)) != int32(l.state) || len(l.c.lines) > 1 {
+		l.c.watchLines()
+	}
 }
 
-func (l *line) run(a *attempt, delay time.Duration) {
-	sleep(l.c.life, delay)
+// review looks whether the session still takes calls, and whether its server goes
+// away; mu is held.
+func (l *line) review() {
+	conn := l.conn
+	switch {
+	case conn == nil:
+	case conn.ending():
+		// The server has said why, and is about to close.
+	case !conn.usable():
+		l.drop()
+	case conn.noticed() && !conn.leaving:
+		l.moveOn()
+	}
+}
+
+// changedConn is told that a connection goes away or has ended.
+func (l *line) changedConn(conn *Conn) {
 	l.mu.Lock()
-	if a.delayed {
-		a.delayed = false
-		l.enter(StateConnecting)
+	defer l.mu.Unlock()
+	if l.conn == conn {
+		l.review()
 	}
-	urls := l.urls
-	if l.address != "" {
-		urls = append([]string{l.address}, urls...)
-		l.address = ""
-	}
-	l.mu.Unlock()
-
-	a.conn, a.err = l.connect(urls)
-	l.mu.Lock()
-	l.attempt = nil
-	if a.err != nil {
-		l.failed(a.err)
-	} else {
-		l.use(a.conn)
-	}
-	l.mu.Unlock()
-	close(a.done)
-}
-
-// connect starts a session with the first server that answers.
-func (l *line) connect(urls []string) (conn *Conn, err error) {
-	for _, u := range urls {
-		link, peer, failed := l.c.link(u)
-		if failed == nil {
-			conn = &Conn{peer: peer, line: l, url: u, since: time.Now()}
-			if failed = l.c.startConn(conn, link, transport.Dialer); failed == nil {
-				return conn, nil
-			}
-		}
-		if err == nil || passes(failed) || !passes(err) {
-			err = failed
-		}
-	}
-	return nil, err
 }
 
 // use has new calls made on a connection; mu is held.
 func (l *line) use(conn *Conn) {
 	l.conn, l.err = conn, nil
-	l.ready.Store(conn)
-	if conn.away {
-		l.enter(StateResuming)
-	} else {
-		l.enter(StateReady)
-	}
-	if !conn.usable() && !conn.ending() {
-		l.drop()
+	l.settle()
+	l.review()
+	if l.conn == conn && conn.away {
+		l.lookElsewhere()
 	}
 }
 
-// failed books an attempt that has failed, and makes the next unless the server
-// has refused this client. mu is held.
-func (l *line) failed(err error) {
-	l.failures++
-	l.comeBack(err, passes(err), backoff(l.failures))
-}
-
-// comeBack makes an attempt by itself after a delay, or leaves that to the next
-// call, which is told err before the delay is over. mu is held.
-func (l *line) comeBack(err error, byItself bool, delay time.Duration) {
-	l.err = err
-	switch {
-	case l.c.life.Err() != nil:
-	case byItself && !l.c.single:
-		l.begin(delay)
-	default:
-		l.until = time.Now().Add(delay)
-		l.enter(StateTransientFailure)
-	}
-}
-
-// lost is told that the link of a connection is lost. It returns the number of
-// the loss.
-func (l *line) lost(conn *Conn) int {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	conn.away = true
-	conn.losses++
-	if l.conn == conn {
-		l.enter(StateResuming)
-	}
-	return conn.losses
-}
-
-// resumed is told that a loss has been made good. There may be the next by now.
-func (l *line) resumed(conn *Conn, loss int) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if conn.losses != loss {
-		return
-	}
-	conn.away = false
-	if l.conn == conn {
-		l.enter(StateReady)
-	}
-}
-
-// changed is told that a connection goes away or has ended.
-func (l *line) changed(conn *Conn) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.conn == conn && !conn.usable() && !conn.ending() {
-		l.drop()
-	}
-}
-
-// drop has no new calls made on the connection, which goes away or has ended, and
-// decides when to come back. mu is held.
-func (l *line) drop() {
-	conn := l.conn
-	if conn == nil {
-		return
-	}
-	l.conn = nil
-	l.ready.Store(nil)
-	if time.Since(conn.since) >= mostDelay {
-		l.failures = 0
-	}
-	before := l.failures
-	if time.Since(conn.since) < mostDelay {
-		l.failures++
-	}
-	var closed *transport.CloseError
-	ended := errors.As(conn.sess.Err(), &closed)
-	info, _ := conn.sess.GoneAway()
-	pause := min(time.Duration(info.Delay)*time.Millisecond, mostLonger)
-	switch {
-	case !ended:
-		l.address = acceptable(conn.url, info.Address)
-		l.comeBack(Errorf(CodeUnavailable, "the server goes away: %s", info.Reason), true, max(pause, backoff(before)))
-		conn.retire()
-	case closed.Code == transport.CloseNormal:
-		l.failures = 0
-		l.enter(StateIdle)
-	default:
-		back := comebackAfter(closed.Code)
-		l.comeBack(conn.Err(), back != stayClosed, max(pause, back.delay(before)))
-	}
-}
-
-// close ends the use of the line, of a client that has ended, and waits for an
+// close ends the use of the line, of a client that is closed, and waits for an
 // attempt that is under way.
 func (l *line) close() {
 	l.mu.Lock()
-	l.enter(StateShutdown)
-	a := l.attempt
+	l.state = StateShutdown
+	l.settle()
 	l.mu.Unlock()
-	if a != nil {
-		<-a.done
-	}
-}
-
-// passes tells whether the reason for which there is no connection may pass.
-func passes(err error) bool { return CodeOf(err) == CodeUnavailable }
-
-// acceptable returns the address that a server has named, if it is on the server
-// that was dialled: credentials must not be led elsewhere (PROTOCOL.md, section
-// "Address").
-func acceptable(dialled, address string) string {
-	from, err := url.Parse(dialled)
-	to, toErr := url.Parse(address)
-	if err != nil || toErr != nil || from.Scheme != to.Scheme || to.User != nil ||
-		from.Hostname() != to.Hostname() || port(from) != port(to) {
-		return ""
-	}
-	return address
-}
-
-func port(u *url.URL) string {
-	if p := u.Port(); p != "" {
-		return p
-	}
-	if u.Scheme == "wss" || u.Scheme == "https" {
-		return "443"
-	}
-	return "80"
+	l.attempts.wait()
 }

@@ -10,9 +10,10 @@ import (
 	"github.com/parley-rpc/parley/transport/ws"
 )
 
-// onLost has a client make another link, on which the connection goes on.
-func (c *Conn) onLost(*transport.Session, error) {
+// onLost makes another link, on which the connection goes on.
+func (c *Conn) onLost(_ *transport.Session, err error) {
 	loss := c.line.lost(c)
+	c.logAway(err)
 	c.tellAway()
 	c.e.workers.do(func() {
 		<-c.started
@@ -25,13 +26,13 @@ func (c *Conn) onLost(*transport.Session, error) {
 // resume makes links until the session goes on with one, or has ended. The first
 // is made at once, the others with growing, random delays.
 func (c *Conn) resume() bool {
+	if !c.pause(c.line.haste(c)) {
+		return false
+	}
 	again := c.line.c.renews() // once, when they were refused
 	for failures := 0; ; failures++ {
 		back := backOff
-		link, _, err := c.line.c.link(c.url)
-		if err == nil {
-			_, err = c.sess.Resume(context.Background(), link, nil) // ends with the session
-		}
+		err := c.resumeOnce()
 		var closed *transport.CloseError
 		switch {
 		case err == nil:
@@ -51,10 +52,43 @@ func (c *Conn) resume() bool {
 			_ = c.sess.Close(transport.CloseRefusal+transport.CloseCode(refused), err.Error())
 			return false
 		}
-		if !c.pause(back.delay(failures)) {
+		c.line.notResumed(c)
+		if !c.pause(max(back.delay(failures), askedToWait(err))) {
 			return false
 		}
 	}
+}
+
+// resumeOnce makes a link and asks the server to resume the session on it. If the server
+// does not know it, the link carries the session that takes its place.
+func (c *Conn) resumeOnce() error {
+	client := c.line.c
+	link, peer, err := client.link(client.life, c.url)
+	if err != nil {
+		return err
+	}
+	_, err = c.sess.Resume(context.Background(), link, func(start func(transport.Config) (*transport.Session, error)) {
+		heir := c.line.newConn(c.url, peer)
+		cfg := client.prepare(heir)
+		sess, err := start(cfg)
+		if err != nil {
+			return
+		}
+		if client.begun(heir, sess) != nil || !c.line.inherit(c, heir) {
+			c.line.discard(heir)
+		}
+	})
+	return err
+}
+
+// askedToWait returns how long a server that has refused a handshake wants to be left
+// alone.
+func askedToWait(err error) time.Duration {
+	var h *ws.HandshakeError
+	if !errors.As(err, &h) {
+		return 0
+	}
+	return min(h.RetryAfter, mostLonger)
 }
 
 // isStatus tells whether the server, or this end, has decided on a status. An

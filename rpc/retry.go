@@ -21,10 +21,10 @@ import (
 // the attempts.
 //
 // Besides, and without any policy, a client repeats calls of every kind that the
-// server surely has not seen, because it has refused them (as it does when it goes
-// away) or because they were never sent. That happens on another connection than
-// those before, up to four times, as long as no part of the answer has come and not
-// more than 256 KiB were sent.
+// server surely has not seen, on another connection than those before. Where nothing of
+// the call was sent, that goes on as long as there is another connection. Where the
+// server has refused it (as it does when it goes away), it happens up to four times, as
+// long as no part of the answer has come and not more than 256 KiB were sent.
 type RetryPolicy struct {
 	MaxAttempts    int           // with the first; at least 2
 	Codes          []Code        // with which a call is tried again
@@ -125,7 +125,8 @@ type retries struct {
 	made atomic.Int32 // those that have been opened; for all to see
 }
 
-// maxUnseen is how often a call is repeated that the server has not seen.
+// maxUnseen is how often a call is repeated that was sent, and that the server has not
+// seen.
 const maxUnseen = 4
 
 // again makes another attempt at the call after t has failed with status, if that
@@ -203,10 +204,15 @@ func (s *clientStream) endAgain() {
 // mayRepeat returns another connection for a call that was not seen on that of t,
 // nil if there is no such call or connection, or why there is no connection at all.
 func (s *clientStream) mayRepeat(ctx context.Context, t *try) (*Conn, error) {
-	if ctx.Err() != nil || !t.unseen() || s.retries.unseen >= maxUnseen {
+	if ctx.Err() != nil || !t.unseen() {
 		return nil, nil
 	}
-	s.retries.unseen++
+	if !t.unsent {
+		if s.retries.unseen >= maxUnseen {
+			return nil, nil
+		}
+		s.retries.unseen++
+	}
 	conn, err := s.client.pick(ctx, s.cfg.patience, t.conn)
 	if err != nil || conn == t.conn {
 		return nil, err

@@ -40,6 +40,8 @@ func NewServer(opts ...ServerOption) *Server {
 	if err := errors.Join(s.validate(), s.upgrader.Validate(), s.age.validate(), s.limits.withDefaults()); err != nil {
 		panic("rpc: NewServer: " + err.Error())
 	}
+	s.onReplace = s.endReplaced
+	servers.add(s)
 	if s.transport.Budget == nil {
 		s.transport.Budget = transport.NewBudget(s.limits.Windows)
 	}
@@ -73,5 +75,6 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // handlers see their contexts canceled and are not waited for. Shutdown is kinder.
 func (s *Server) Close() error {
 	s.close(transport.CloseGoingAway, "server closed")
+	servers.remove(s)
 	return nil
 }

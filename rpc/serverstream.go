@@ -73,7 +73,6 @@ func (s *serverStream) accept(e *endpoint, header []byte) error {
 // work serves the call, on a goroutine of its own.
 func (s *serverStream) work() {
 	c := s.call.Conn
-	defer c.workDone()
 	<-c.started // a call may come with the handshake
 	defer s.leave()
 	if s.refusal != nil {

@@ -18,14 +18,12 @@ type try struct {
 // close ends the use of the attempt.
 func (t *try) close() {
 	_ = t.st.Close()
-	t.conn.workDone()
 }
 
 // free is close where nobody else uses the attempt.
 func (t *try) free() {
 	t.st.Free()
 	t.st = nil // it may be another call's by now
-	t.conn.workDone()
 }
 
 // unseen tells whether the attempt, which has failed, surely did not reach the
@@ -90,14 +88,12 @@ func (s *clientStream) openTry(ctx context.Context, t *try, first *message) (sen
 	b := getBuffer()
 	defer b.put()
 	b.bytes = block.append(b.bytes)
-	t.conn.work.begin()
 	if first != nil {
 		t.st, sent, err = t.conn.sess.OpenSend(ctx, b.bytes, first.bytes, first.options())
 	} else {
 		t.st, err = t.conn.sess.Open(ctx, b.bytes)
 	}
 	if err != nil {
-		t.conn.workDone()
 		var closed *transport.CloseError
 		t.unsent = errors.Is(err, transport.ErrDraining) || errors.As(err, &closed)
 		return false, t.conn.failure(err)

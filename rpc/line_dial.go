@@ -1,0 +1,186 @@
+package rpc
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/parley-rpc/parley/transport"
+	"github.com/parley-rpc/parley/transport/ws"
+)
+
+// The bounds of the rounds that an attempt makes where servers turn the client away,
+// because they are about to go or have too much to do. Beyond them it has failed.
+const (
+	maxRounds     = 5
+	maxTurnedAway = 2500 * time.Millisecond // of pauses
+)
+
+// errTurnedAway is in the errors of servers that take no new sessions for now, and
+// have told so before they have served a call.
+var errTurnedAway = errors.New("the server takes no new sessions for now")
+
+// isTurnedAway reports whether another try may soon get in.
+func isTurnedAway(err error) bool {
+	var h *ws.HandshakeError
+	return errors.Is(err, errTurnedAway) || errors.As(err, &h) && h.Status == http.StatusServiceUnavailable
+}
+
+// connect starts a session with the first server that answers. Where the client is
+// turned away, it goes round again a few times.
+func (l *line) connect(a *attempt) (conn *Conn, err error) {
+	var waited time.Duration
+	for round := range maxRounds {
+		urls, free := l.plan()
+		pause := max(free, fullJitter(round, firstDelay/2, firstLonger))
+		if waited += pause; waited > maxTurnedAway {
+			break
+		}
+		if !sleep(a.ctx, pause) {
+			return nil, errClientClosed
+		}
+		a.sure = a.sure || round > 0
+		conn, err = l.connectOnce(a, urls)
+		if err == nil || !isTurnedAway(err) {
+			return conn, err
+		}
+	}
+	if err == nil {
+		err = Errorf(CodeUnavailable, "%w: it has asked to come back later", errTurnedAway)
+	}
+	return nil, err
+}
+
+// plan returns the URLs in the order in which an attempt tries them, and how long it
+// has to wait before.
+func (l *line) plan() (urls []string, wait time.Duration) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	urls = slices.Clone(l.urls)
+	if i := slices.Index(urls, l.avoid); i >= 0 {
+		urls = slices.Delete(urls, i, i+1)
+		if len(urls) == 0 || l.conn == nil || !l.conn.away {
+			urls = append(urls, l.avoid) // else the session without a link tries it
+		}
+	}
+	if l.address != "" {
+		urls = append([]string{l.address}, urls...)
+		l.address = ""
+	}
+	return l.held.filter(urls)
+}
+
+// connectOnce tries each URL once.
+func (l *line) connectOnce(a *attempt, urls []string) (conn *Conn, err error) {
+	for _, u := range urls {
+		conn, failed := l.dial(a, u)
+		if failed == nil {
+			return conn, nil
+		}
+		if err == nil || hope(failed) >= hope(err) {
+			err = failed
+		}
+	}
+	return nil, err
+}
+
+// hope ranks the errors of several servers: what may pass soon counts.
+func hope(err error) int {
+	switch {
+	case isTurnedAway(err):
+		return 2
+	case passes(err):
+		return 1
+	}
+	return 0
+}
+
+// passes tells whether the reason for which there is no connection may pass.
+func passes(err error) bool { return CodeOf(err) == CodeUnavailable }
+
+// dial starts a session with a server.
+func (l *line) dial(a *attempt, u string) (*Conn, error) {
+	link, peer, err := l.c.link(a.ctx, u)
+	if err != nil {
+		l.hold(u, err)
+		return nil, err
+	}
+	conn := l.newConn(u, peer)
+	conn.replaces = l.givenUp()
+	if err := l.c.startConn(conn, link, transport.Dialer); err != nil {
+		return nil, err
+	}
+	if !a.sure {
+		return conn, nil
+	}
+	if err := l.prove(a.ctx, conn); err != nil {
+		l.discard(conn)
+		return nil, err
+	}
+	return conn, nil
+}
+
+// newConn returns a connection of the line that is about to begin.
+func (l *line) newConn(url string, peer Peer) *Conn {
+	now := time.Now()
+	return &Conn{peer: peer, line: l, role: role{url: url, since: now, linked: now}}
+}
+
+// hold notes when a server wants to be asked again.
+func (l *line) hold(u string, err error) {
+	var h *ws.HandshakeError
+	if !errors.As(err, &h) || h.RetryAfter <= 0 {
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.held.add(u, h.RetryAfter)
+}
+
+// prove waits until the server has answered a PING: then it has greeted, and has not
+// turned the client away.
+func (l *line) prove(ctx context.Context, conn *Conn) error {
+	ctx, cancel := context.WithTimeout(ctx, l.c.answerTimeout())
+	defer cancel()
+	l.mu.Lock()
+	conn.unproven = cancel // if the link is lost
+	l.mu.Unlock()
+	_, err := conn.sess.Ping(ctx)
+	switch {
+	case err == nil && conn.usable():
+		return nil
+	case err == nil, conn.turnedAway():
+		return Errorf(CodeUnavailable, "%w", errTurnedAway)
+	case conn.sess.Err() != nil:
+		return conn.Err()
+	}
+	return Errorf(CodeUnavailable, "the server does not answer on the new connection: %w", err)
+}
+
+// discard ends a connection that was not used.
+func (l *line) discard(conn *Conn) {
+	l.c.tasks.do(&l.c.workers, func() { _ = conn.sess.Close(transport.CloseNormal, "not needed") })
+}
+
+// turnedAway reports whether the server has ended the session without having served
+// anything on it, for a reason that is no verdict on the client.
+func (c *Conn) turnedAway() bool {
+	var closed *transport.CloseError
+	if !errors.As(c.sess.Err(), &closed) || !closed.Remote {
+		return false
+	}
+	if why, ok := c.sess.GoneAway(); ok {
+		return codeFrom(why.Status) == CodeUnavailable && why.LastStream == 0
+	}
+	if c.isGreeted() {
+		return false
+	}
+	switch closed.Code {
+	case transport.CloseGoingAway, transport.CloseServiceRestart, transport.CloseTryAgainLater,
+		transport.CloseRefusal + transport.CloseCode(CodeUnavailable):
+		return true
+	}
+	return false
+}

@@ -1,0 +1,48 @@
+package rpc
+
+import "sync"
+
+// tasks are goroutines that a Close waits for.
+type tasks struct {
+	mu     sync.Mutex
+	count  int
+	closed bool
+	idle   chan struct{} // closed when there is none left; nil while nothing waits
+}
+
+// do runs f on a worker, unless wait was called.
+func (t *tasks) do(w *workers, f func()) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.closed {
+		return
+	}
+	t.count++
+	w.do(func() {
+		defer t.done()
+		f()
+	})
+}
+
+func (t *tasks) done() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.count--; t.count == 0 && t.idle != nil {
+		close(t.idle)
+	}
+}
+
+// wait waits until all that was begun has ended. Nothing is begun any more.
+func (t *tasks) wait() {
+	t.mu.Lock()
+	t.closed = true
+	if t.idle == nil {
+		t.idle = make(chan struct{})
+		if t.count == 0 {
+			close(t.idle)
+		}
+	}
+	idle := t.idle
+	t.mu.Unlock()
+	<-idle
+}
