@@ -28,6 +28,8 @@ func TestOldConnectionIsLeftInGoodOrder(t *testing.T) {
 			t.Errorf("told after %v", age)
 		}
 		stop()
+		p.wantNotice()
+		p.write(moved())
 		if info := p.wantGoAway(); info.LastStream != 1 {
 			t.Errorf("GOAWAY %+v", info)
 		}
@@ -52,6 +54,7 @@ func TestOldConnectionIsClosedWhenItsGraceIsOver(t *testing.T) {
 			t.Errorf("%v after %v", err, time.Since(began))
 		}
 		stop()
+		p.wantNotice()
 		p.wantGoAway()
 		p.wantClose(transport.CloseGoingAway)
 	})
@@ -67,7 +70,7 @@ func TestAgesOfConnectionsAreSpread(t *testing.T) {
 			p := serveRaw(t, srv)
 			stop := p.stayAlive()
 			go func() {
-				p.wantGoAway()
+				p.wantNotice()
 				ages <- time.Since(began)
 				stop()
 			}()

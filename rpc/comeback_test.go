@@ -124,7 +124,9 @@ func TestAClientThatIsRefusedStaysAwayUntilTheNextCall(t *testing.T) {
 	}
 }
 
-func TestADrainedSessionKeepsItsCallsAndGetsNoNewOnes(t *testing.T) {
+// TestAServerThatIsGoneForNewCallsKeepsTheOldOnes has a server that gives no notice: new
+// calls wait for the next session, which is dialled at once for them.
+func TestAServerThatIsGoneForNewCallsKeepsTheOldOnes(t *testing.T) {
 	const path = "wss://home.example:443/other"
 	for address, next := range map[string]string{
 		"":                             home,
@@ -149,14 +151,17 @@ func TestADrainedSessionKeepsItsCallsAndGetsNoNewOnes(t *testing.T) {
 			p.write((&frame.GoAway{LastStream: id, Delay: 1500, Reason: "deploy", Address: address}).Append(nil))
 			synctest.Wait()
 
-			_, err := talk(t.Context(), c, unary, []string{"new"})
-			wantError(t, err, rpc.CodeUnavailable)
-			got, err := talk(t.Context(), c, unary, []string{"new"}, rpc.WithWaitForReady())
+			if got := c.State(); got != rpc.StateConnecting {
+				t.Errorf("%v between the sessions", got)
+			}
+			pass(time.Second)
+			n.wantAttempts(0)
+			got, err := talk(t.Context(), c, unary, []string{"new"})
 			if err != nil || got[0] != "new" {
 				t.Fatalf("%q: %v, %v", address, got, err)
 			}
 			d := n.wantAttempts(1)[0]
-			if d.url != next || d.at.Sub(begin) != 1500*time.Millisecond {
+			if d.url != next || d.at.Sub(begin) != time.Second {
 				t.Errorf("%q: dialled %s after %v", address, d.url, d.at.Sub(begin))
 			}
 			pass(5 * time.Second)
@@ -164,6 +169,8 @@ func TestADrainedSessionKeepsItsCallsAndGetsNoNewOnes(t *testing.T) {
 			if out := <-call; out.err != nil || out.texts[0] != "old" {
 				t.Errorf("%q: the old call: %v", address, out)
 			}
+			p.wantNotice() // that it has moved
+			p.wantGoAway() // that it leaves
 			var closed *transport.CloseError
 			if _, err := p.read(); !errors.As(err, &closed) || closed.Code != transport.CloseNormal {
 				t.Errorf("%q: the old link: %v", address, err)

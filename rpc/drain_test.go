@@ -46,6 +46,24 @@ func (p *raw) wantGoAway() frame.GoAway {
 	return info
 }
 
+// wantNotice is wantGoAway for one that is only a notice.
+func (p *raw) wantNotice() frame.GoAway {
+	p.t.Helper()
+	info := p.wantGoAway()
+	if !info.Notice() {
+		p.t.Fatalf("GOAWAY %+v is no notice", info)
+	}
+	return info
+}
+
+// notice is the frame of a server that is about to go away.
+func notice(delay time.Duration) []byte {
+	return (&frame.GoAway{LastStream: frame.MaxVarint, Delay: uint64(delay.Milliseconds()), Reason: "deploy"}).Append(nil)
+}
+
+// moved is the frame of a dialer that opens no more streams.
+func moved() []byte { return notice(0) }
+
 // wantClose expects the end of the link.
 func (p *raw) wantClose(code transport.CloseCode) {
 	p.t.Helper()
@@ -129,6 +147,8 @@ func TestCallsThatComeDuringADrainAreSafeToTryElsewhere(t *testing.T) {
 		p.write(openFrame(1, block(methodField(unary))), dataFrame(1, frame.FlagEnd, encoded(t, "question")))
 		synctest.Wait()
 		done := shutdown(srv, time.Minute)
+		p.wantNotice()
+		p.write(moved())
 		if info := p.wantGoAway(); info.LastStream != 1 || info.Status != 0 {
 			t.Errorf("GOAWAY %+v", info)
 		}
@@ -150,6 +170,7 @@ func TestServerThatRestartsSaysSo(t *testing.T) {
 		p := serveRaw(t, srv)
 		synctest.Wait() // it has greeted
 		done := shutdown(srv, time.Minute)
+		p.wantNotice()
 		p.wantGoAway()
 		p.wantClose(transport.CloseServiceRestart)
 		if err := <-done; err != nil {
@@ -158,7 +179,7 @@ func TestServerThatRestartsSaysSo(t *testing.T) {
 	})
 }
 
-func TestGoodbyesAreSpreadOverTime(t *testing.T) {
+func TestClientsAreToldAtOnceAndComeBackOverTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const clients, spread = 200, 10 * time.Second
 		srv := rpc.NewServer(rpc.WithDrain(rpc.Drain{Spread: spread}))
@@ -169,28 +190,28 @@ func TestGoodbyesAreSpreadOverTime(t *testing.T) {
 			p := serveRaw(t, srv)
 			go func() {
 				start := <-began
-				delay := p.wantGoAway().Delay
+				delay := p.wantNotice().Delay
+				p.write(moved())
 				goodbyes <- goodbye{time.Since(start), time.Duration(delay) * time.Millisecond}
 			}()
 		}
 		synctest.Wait()
 		start := time.Now()
 		done := shutdown(srv, time.Minute)
-		var perSecond, delays [10]int
+		var delays [10]int
 		for range clients {
 			began <- start
 		}
 		for range clients {
 			g := <-goodbyes
-			if g.after > spread || g.delay > spread {
+			if g.after > 0 || g.delay > spread {
 				t.Fatalf("told after %v to come back in %v", g.after, g.delay)
 			}
-			perSecond[min(g.after/time.Second, 9)]++
 			delays[min(g.delay/time.Second, 9)]++
 		}
-		for i := range perSecond {
-			if perSecond[i] > clients/4 || delays[i] > clients/4 {
-				t.Errorf("second %d: %d are told, %d are to come back", i, perSecond[i], delays[i])
+		for i, n := range delays {
+			if n > clients/4 {
+				t.Errorf("second %d: %d are to come back", i, n)
 			}
 		}
 		if err := <-done; err != nil {
@@ -202,10 +223,15 @@ func TestGoodbyesAreSpreadOverTime(t *testing.T) {
 func TestDrainDoesNotSpreadBeyondHalfOfItsTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		srv := rpc.NewServer(rpc.WithDrain(rpc.Drain{Spread: time.Hour}))
-		for range 20 {
-			serveRaw(t, srv)
-		}
 		began := time.Now()
+		for range 20 {
+			p := serveRaw(t, srv)
+			go func() {
+				<-time.After(time.Duration(p.wantNotice().Delay) * time.Millisecond)
+				p.write(moved())
+			}()
+		}
+		synctest.Wait()
 		if err := <-shutdown(srv, time.Second); err != nil || time.Since(began) > 600*time.Millisecond {
 			t.Errorf("%v after %v", err, time.Since(began))
 		}
@@ -279,10 +305,11 @@ func TestConnectionWithoutALinkFinishesItsCallsDuringADrain(t *testing.T) {
 		if hello.Answer != frame.SessionResumed {
 			t.Fatal("the session was not resumed")
 		}
+		p.wantNotice()
 		p.wantGoAway()
 		p.want(frame.TypeData, 1)
 		p.wantStatus(1, rpc.CodeOK)
-		p.write(frame.AppendAck(nil, 3))
+		p.write(frame.AppendAck(nil, 4))
 		p.wantClose(transport.CloseGoingAway)
 		if err := <-done; err != nil {
 			t.Error(err)

@@ -1,19 +1,40 @@
 package rpc
 
 import (
+	"errors"
 	"maps"
 	"math/rand/v2"
+	"net/http"
+	"strconv"
 	"time"
+
+	"github.com/parley-rpc/parley/transport/ws"
 )
+
+// askedToWait returns how long a server that has refused a handshake wants to be left
+// alone, at most a minute.
+func askedToWait(err error) time.Duration {
+	var h *ws.HandshakeError
+	if !errors.As(err, &h) {
+		return 0
+	}
+	value := h.Header.Get("Retry-After")
+	if seconds, err := strconv.ParseUint(value, 10, 31); err == nil {
+		return min(time.Duration(seconds)*time.Second, mostLonger)
+	}
+	if at, err := http.ParseTime(value); err == nil {
+		return min(max(0, time.Until(at)), mostLonger)
+	}
+	return 0
+}
 
 // holds are the URLs whose servers have said, with Retry-After, when they want to be
 // asked again.
 type holds map[string]time.Time
 
-// add notes that the server at u is not to be asked for d, but no longer than a
-// minute. Clients that were told the same do not come in the same moment.
+// add notes that the server at u is not to be asked for d. Clients that were told the
+// same do not come in the same moment.
 func (h *holds) add(u string, d time.Duration) {
-	d = min(d, mostLonger)
 	if *h == nil {
 		*h = make(holds)
 	}
@@ -25,7 +46,7 @@ func (h *holds) add(u string, d time.Duration) {
 func (h holds) filter(urls []string) (free []string, wait time.Duration) {
 	now := time.Now()
 	maps.DeleteFunc(h, func(_ string, until time.Time) bool { return !until.After(now) })
-	wait = h.wait(urls)
+	wait = h.wait(urls, now)
 	at := now.Add(wait)
 	for _, u := range urls {
 		if !h[u].After(at) {
@@ -35,11 +56,11 @@ func (h holds) filter(urls []string) (free []string, wait time.Duration) {
 	return free, wait
 }
 
-// wait returns how long none of the URLs may be asked.
-func (h holds) wait(urls []string) time.Duration {
+// wait returns how long, from now, none of the URLs may be asked.
+func (h holds) wait(urls []string, now time.Time) time.Duration {
 	var least time.Duration
 	for i, u := range urls {
-		d := max(0, time.Until(h[u]))
+		d := max(0, h[u].Sub(now))
 		if i == 0 || d < least {
 			least = d
 		}

@@ -133,7 +133,7 @@ func (l *line) finish(a *attempt, conn *Conn, err error) {
 func (l *line) missed(err error) {
 	l.failures++
 	l.misses++
-	delay := max(backoff(l.failures), l.held.wait(l.urls))
+	delay := max(backoff(l.failures), l.held.wait(l.urls, time.Now()))
 	switch {
 	case l.conn == nil:
 		l.comeBack(err, passes(err), delay)

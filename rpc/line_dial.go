@@ -130,13 +130,13 @@ func (l *line) newConn(url string, peer Peer) *Conn {
 
 // hold notes when a server wants to be asked again.
 func (l *line) hold(u string, err error) {
-	var h *ws.HandshakeError
-	if !errors.As(err, &h) || h.RetryAfter <= 0 {
+	wait := askedToWait(err)
+	if wait <= 0 {
 		return
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.held.add(u, h.RetryAfter)
+	l.held.add(u, wait)
 }
 
 // prove waits until the server has answered a PING: then it has greeted, and has not

@@ -102,7 +102,7 @@ func (n *network) serveRaw() <-chan *raw {
 	links := make(chan *raw, 100)
 	n.answer(home, func(dialled) (transport.Link, error) {
 		d, a := n.link()
-		p := &raw{t: n.t, link: a}
+		p := &raw{t: n.t, link: a, answers: true}
 		p.hello()
 		links <- p
 		return d, nil

@@ -16,6 +16,8 @@ type raw struct {
 	link *pipe.End
 	peer *pipe.End // the end of the one under test
 	rest []byte    // of the link message that is being read
+
+	answers bool // PINGs, while it reads
 }
 
 // rawFrame is a frame that a raw peer has got.
@@ -103,7 +105,11 @@ func (p *raw) read() (rawFrame, error) {
 			f := rawFrame{h, p.rest[n : n+int(h.Length)]}
 			p.rest = p.rest[n+int(h.Length):]
 			switch h.Type {
-			case frame.TypeHello, frame.TypeWindow, frame.TypeAck, frame.TypePing:
+			case frame.TypeHello, frame.TypeWindow, frame.TypeAck:
+			case frame.TypePing:
+				if p.answers {
+					_ = p.link.WriteMessage([][]byte{frame.Append(nil, frame.Header{Type: frame.TypePong}, f.payload)})
+				}
 			default:
 				return f, nil
 			}

@@ -81,16 +81,6 @@ func (c *Conn) resumeOnce() error {
 	return err
 }
 
-// askedToWait returns how long a server that has refused a handshake wants to be left
-// alone.
-func askedToWait(err error) time.Duration {
-	var h *ws.HandshakeError
-	if !errors.As(err, &h) {
-		return 0
-	}
-	return min(h.RetryAfter, mostLonger)
-}
-
 // isStatus tells whether the server, or this end, has decided on a status. An
 // attempt to resume also fails because its link is lost or slow.
 func isStatus(err error) bool {

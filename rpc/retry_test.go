@@ -313,7 +313,7 @@ func TestRepetitionsAreBounded(t *testing.T) {
 		n, opened := newNetwork(t), 0
 		n.answer(home, func(dialled) (transport.Link, error) {
 			d, a := n.link()
-			p := &raw{t: t, link: a}
+			p := &raw{t: t, link: a, answers: true}
 			p.hello()
 			go func() {
 				if _, err := p.read(); err == nil {

@@ -1,0 +1,450 @@
+package rpc_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"google.golang.org/protobuf/types/known/wrapperspb"
+
+	"github.com/parley-rpc/parley/rpc"
+	"github.com/parley-rpc/parley/transport"
+	"github.com/parley-rpc/parley/transport/frame"
+	"github.com/parley-rpc/parley/transport/ws"
+)
+
+func TestNoCallFailsWhileAServerShutsDown(t *testing.T) {
+	for name, at := range arrangements {
+		for _, opts := range [][]rpc.CallOption{nil, {rpc.WithWaitForReady()}} {
+			t.Run(name, func(t *testing.T) {
+				inBubble(t, func(t *testing.T, m *rpc.Method) {
+					f := newFleet(t)
+					f.takes = 300 * time.Millisecond
+					c := f.client(at.url, at.opts...)
+					if _, err := talk(t.Context(), c, m, []string{"before"}); err != nil {
+						t.Fatal(err)
+					}
+					pass(time.Minute)
+					seen := states(c)
+					calls := startLoop(t, 5*time.Millisecond, c, m, opts...)
+					f.leave()
+					if err := <-shutdown(f.a, time.Minute); err != nil {
+						t.Errorf("Shutdown: %v", err)
+					}
+					pass(5 * time.Second)
+					calls.end(t)
+					if calls.slowest > 10*time.Millisecond {
+						t.Errorf("a call has waited %v", calls.slowest)
+					}
+					wantNoFailure(t, seen())
+				})
+			})
+		}
+	}
+}
+
+func TestIdleClientsMoveWithoutAFailure(t *testing.T) {
+	for name, at := range arrangements {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				f := newFleet(t)
+				c := f.client(at.url, at.opts...)
+				if _, err := c.Connect(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+				pass(time.Minute)
+				seen := states(c)
+				f.leave()
+				began := time.Now()
+				if err := <-shutdown(f.a, time.Minute); err != nil || time.Since(began) > 3*time.Second {
+					t.Errorf("Shutdown: %v after %v", err, time.Since(began))
+				}
+				if _, err := talk(t.Context(), c, unary, []string{""}); err != nil {
+					t.Error(err)
+				}
+				wantNoFailure(t, seen())
+			})
+		})
+	}
+}
+
+func TestIdleClientsComeBackEvenlyOverTheSpread(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const clients, spread = 400, 10 * time.Second
+		f := newFleet(t, rpc.WithDrain(rpc.Drain{Spread: spread}))
+		for range clients {
+			if _, err := f.client(home).Connect(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		pass(time.Second)
+		f.attempts()
+		f.leave()
+		began := time.Now()
+		if err := <-shutdown(f.a, time.Minute); err != nil {
+			t.Error(err)
+		}
+		var tenths [10]int
+		for _, d := range f.wantAttempts(clients) {
+			tenths[min(d.at.Sub(began)*10/spread, 9)]++
+		}
+		if slices.Min(tenths[:]) < clients/20 || slices.Max(tenths[:]) > clients/5 {
+			t.Errorf("dials in each tenth of the spread: %v", tenths)
+		}
+	})
+}
+
+func TestNoCallFailsWhileConnectionsGrowOld(t *testing.T) {
+	for name, at := range arrangements {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T, m *rpc.Method) {
+				f := newFleet(t, rpc.WithMaxConnectionAge(time.Minute, time.Minute))
+				f.takes = 300 * time.Millisecond
+				c := f.client(at.url, at.opts...)
+				if _, err := talk(t.Context(), c, m, []string{"before"}); err != nil {
+					t.Fatal(err)
+				}
+				pass(time.Second)
+				f.attempts()
+				seen := states(c)
+				calls := startLoop(t, 50*time.Millisecond, c, m)
+				pass(2 * time.Minute)
+				calls.end(t)
+				if got := len(f.attempts()); got == 0 || got > 5 {
+					t.Errorf("%d dials", got)
+				}
+				wantNoFailure(t, seen())
+			})
+		})
+	}
+}
+
+// refusing is a server that answers handshakes with HTTP 503 and, unless it is 0, with
+// when to come back.
+func refusing(t *testing.T, why string, comeBack time.Duration) func(dialled) (transport.Link, error) {
+	t.Helper()
+	refused := &ws.HandshakeError{Status: http.StatusServiceUnavailable, Header: make(http.Header), Body: why}
+	if comeBack > 0 {
+		refused.Header.Set("Retry-After", comeBack.String()[:len(comeBack.String())-1])
+	}
+	return func(dialled) (transport.Link, error) {
+		return nil, rpc.Errorf(rpc.CodeUnavailable, "%w", refused)
+	}
+}
+
+func TestACallDuringTheNoticeDialsAtOnceAndGoesOverTheOldSession(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := newNetwork(t)
+		links := n.serveRaw()
+		c := n.client(home)
+		if _, err := c.Connect(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		p := <-links
+		n.takes = time.Second
+		n.serve(home, echoServer())
+		n.wantAttempts(1)
+		p.write(notice(30 * time.Second))
+		pass(10 * time.Second)
+		n.wantAttempts(0)
+		call := start(func() ([]string, error) { return talk(t.Context(), c, unary, []string{"old"}) })
+		id := p.takeCall()
+		n.wantAttempts(1)
+		pass(2 * time.Second)
+		p.wantNotice() // it has moved
+		p.write(dataFrame(id, 0, []byte("\x0a\x03old")), endFrame(id, nil))
+		if out := <-call; out.err != nil {
+			t.Error(out.err)
+		}
+		if got, err := talk(t.Context(), c, unary, []string{"new"}); err != nil || got[0] != "new" {
+			t.Errorf("%q, %v", got, err)
+		}
+		p.write((&frame.GoAway{LastStream: id}).Append(nil))
+		began := time.Now()
+		p.wantGoAway()
+		p.wantClose(transport.CloseNormal)
+		if took := time.Since(began); took != time.Second {
+			t.Errorf("the client has closed after %v", took)
+		}
+	})
+}
+
+func TestReverseCallsGoOnOverTheOldSession(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		conns := make(chan *rpc.Conn, 2)
+		var r record
+		f := &fleet{network: newNetwork(t)}
+		hooks := func(name string) []rpc.ServerOption {
+			return []rpc.ServerOption{
+				rpc.OnConnect(func(c *rpc.Conn) { r.add("%s begins", name); conns <- c }),
+				rpc.OnDisconnect(func(*rpc.Conn, error) { r.add("%s ends", name) }),
+			}
+		}
+		f.a, f.b = rpc.NewServer(hooks("old")...), rpc.NewServer(hooks("new")...)
+		f.serve(home, f.a)
+		services := rpc.NewMux()
+		registerAll(services, echo)
+		c := f.client(home, rpc.WithServices(services))
+		if _, err := c.Connect(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		old := <-conns
+		s, err := old.Open(t.Context(), bidi)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer s.Close()
+		f.serve(home, f.b)
+		done := shutdown(f.a, time.Minute)
+		young := <-conns // and the client has moved
+		pass(10 * time.Second)
+		if len(done) > 0 {
+			t.Fatal("Shutdown does not wait for calls of the server")
+		}
+		for _, conn := range []*rpc.Conn{old, young} {
+			if _, err := talk(t.Context(), conn, unary, []string{"reverse"}); err != nil {
+				t.Error(err)
+			}
+		}
+		if err := s.Send(text("still")); err != nil {
+			t.Error(err)
+		}
+		if got, err := recvOne(s); err != nil || got != "still" {
+			t.Errorf("%q, %v", got, err)
+		}
+		s.Close()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+		_, err = talk(t.Context(), old, unary, []string{"late"})
+		wantError(t, err, rpc.CodeUnavailable)
+		if got := r.take(); !slices.Equal(got, []string{"old begins", "new begins", "old ends"}) {
+			t.Errorf("told %q", got)
+		}
+	})
+}
+
+func TestACallThatIsInFlightOutlivesTheMove(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *rpc.Method) {
+		if !m.ClientStreams {
+			return
+		}
+		f := newFleet(t)
+		c := f.client(home)
+		s, err := c.Open(t.Context(), m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer s.Close()
+		if err := s.Send(text("one")); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		f.leave()
+		done := shutdown(f.a, time.Minute)
+		pass(20 * time.Second)
+		if err := s.Send(text("two")); err != nil {
+			t.Error(err)
+		}
+		_ = s.CloseSend()
+		if got, err := recvAll(s); err != nil || !slices.Equal(got, echoed(m, []string{"one", "two"})) {
+			t.Errorf("%q, %v", got, err)
+		}
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func TestASuccessorThatNeverComesLeavesCallsOnTheOldSession(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := newNetwork(t)
+		old := echoServer()
+		n.serve(home, old)
+		c := n.client(home)
+		if _, err := c.Connect(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		pass(time.Minute)
+		n.answer(home, nil)
+		seen := states(c)
+		done := shutdown(old, time.Minute)
+		for range 4 {
+			pass(time.Second)
+			if _, err := talk(t.Context(), c, unary, []string{""}); err != nil {
+				t.Error(err)
+			}
+		}
+		wantNoFailure(t, seen())
+		if dials := len(n.attempts()); dials < 4 || dials > 20 {
+			t.Errorf("%d dials", dials)
+		}
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+		pass(time.Second)
+		_, err := talk(t.Context(), c, unary, []string{""})
+		wantError(t, err, rpc.CodeUnavailable)
+		n.serve(home, echoServer())
+		if _, err := talk(t.Context(), c, unary, []string{""}, rpc.WithWaitForReady()); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func TestADialledConnectionHasNoSuccessor(t *testing.T) {
+	finish, told := make(chan struct{}), make(chan error, 2)
+	srv := rpc.NewServer(rpc.WithDrain(rpc.Drain{Spread: -1}))
+	register(srv, unary, patientHandler(finish, told))
+	register(srv, bidi, echo)
+	dials := make(chan struct{}, 10)
+	url := serveHTTP(t, srv, func(*http.Request) { dials <- struct{}{} })
+	conn := dial(t, url)
+	call := start(func() ([]string, error) { return talk(context.Background(), conn, unary, []string{"question"}) })
+	if _, err := talk(t.Context(), conn, bidi, []string{""}); err != nil {
+		t.Fatal(err)
+	}
+	done := shutdown(srv, 4*time.Second)
+	<-conn.Draining()
+	if _, err := talk(t.Context(), conn, bidi, []string{"new"}); err != nil {
+		t.Errorf("during the notice: %v", err)
+	}
+	var err error
+	for err == nil {
+		_, err = talk(t.Context(), conn, bidi, []string{"late"})
+	}
+	wantError(t, err, rpc.CodeUnavailable)
+	close(finish)
+	if out := <-call; out.err != nil {
+		t.Errorf("the old call: %v", out.err)
+	}
+	if err := <-done; err != nil || len(dials) != 1 {
+		t.Errorf("%v, %d dials", err, len(dials))
+	}
+}
+
+func TestClosingAClientEndsItsMove(t *testing.T) {
+	for name, takes := range map[string]time.Duration{"before the dial": 0, "during the dial": time.Second, "before the answer": 0} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				n := newNetwork(t)
+				links := n.serveRaw()
+				c := n.client(home)
+				if _, err := c.Connect(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+				p := <-links
+				n.takes = takes
+				delay := time.Duration(0)
+				if name == "before the dial" {
+					delay = 10 * time.Second
+				}
+				p.write(notice(delay))
+				synctest.Wait()
+				began := time.Now()
+				if err := c.Close(); err != nil || time.Since(began) > 3*time.Second {
+					t.Errorf("%v after %v", err, time.Since(began))
+				}
+				if got := c.State(); got != rpc.StateShutdown || c.Connections() != 0 {
+					t.Errorf("%v, %d connections", got, c.Connections())
+				}
+			})
+		})
+	}
+}
+
+func TestASessionThatIsLostInTheMiddleOfAMoveCostsNoNewCall(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFleet(t)
+		c := f.client(home)
+		if _, err := c.Connect(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		pass(time.Minute)
+		f.takes = 2 * time.Second
+		f.leave()
+		done := shutdown(f.a, time.Minute)
+		synctest.Wait()
+		if _, err := talk(t.Context(), c, unary, []string{"old"}); err != nil { // which dials
+			t.Fatal(err)
+		}
+		f.cut()
+		synctest.Wait()
+		began := time.Now()
+		got, err := talk(t.Context(), c, unary, []string{"new"})
+		if err != nil || got[0] != "new" || time.Since(began) > 2*time.Second {
+			t.Errorf("%q, %v after %v", got, err, time.Since(began))
+		}
+		if err := <-done; err != nil && !errors.Is(err, context.DeadlineExceeded) {
+			t.Error(err)
+		}
+	})
+}
+
+func TestBothServersMayGiveNoticeAtOnce(t *testing.T) {
+	for _, name := range []string{"PickFirst", "round robin"} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				at := arrangements[name]
+				f := newFleet(t)
+				c := f.client(at.url, at.opts...)
+				if _, err := talk(t.Context(), c, unary, []string{""}); err != nil {
+					t.Fatal(err)
+				}
+				pass(time.Minute)
+				seen := states(c)
+				calls := startLoop(t, 20*time.Millisecond, c, unary)
+				first := shutdown(f.a, time.Minute)
+				second := shutdown(f.b, time.Minute)
+				for _, url := range []string{"wss://first.example/rpc", "wss://second.example/rpc"} {
+					f.serve(url, echoServer())
+				}
+				for _, done := range []<-chan error{first, second} {
+					if err := <-done; err != nil {
+						t.Error(err)
+					}
+				}
+				pass(time.Minute)
+				calls.end(t)
+				wantNoFailure(t, seen())
+			})
+		})
+	}
+}
+
+func TestANoticeThatArrivesWithAResumptionIsHeeded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFleet(t)
+		release := make(chan struct{})
+		register(f.a, safe, rpc.UnaryHandler(func(_ context.Context, in *wrapperspb.StringValue) (*wrapperspb.StringValue, error) {
+			<-release
+			return in, nil
+		}))
+		c := f.client(home)
+		call := start(func() ([]string, error) { return talk(t.Context(), c, safe, []string{"held"}) })
+		synctest.Wait()
+		f.answer(home, nil)
+		f.cut()
+		synctest.Wait()
+		done := shutdown(f.a, time.Minute)
+		synctest.Wait()
+		f.serve(home, f.a)
+		pass(time.Second) // resumed, and told
+		f.serve(home, f.b)
+		pass(10 * time.Second)
+		close(release)
+		if out := <-call; out.err != nil || out.texts[0] != "held" {
+			t.Error(out)
+		}
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+		if got := c.State(); got != rpc.StateReady {
+			t.Error(got)
+		}
+	})
+}
