@@ -144,14 +144,6 @@ func (c *Client) link(ctx context.Context, url string) (transport.Link, Peer, er
 	return c.dial(ctx, url, header)
 }
 
-// answerTimeout is how long a server may take to answer on a new connection.
-func (c *Client) answerTimeout() time.Duration {
-	if c.handshakeTimeout > 0 {
-		return c.handshakeTimeout
-	}
-	return credentialsTimeout
-}
-
 // authorized returns the header of a handshake, with credentials.
 func (c *Client) authorized() (http.Header, error) {
 	if c.credentials == nil {
@@ -171,8 +163,8 @@ func (c *Client) authorized() (http.Header, error) {
 	return header, nil
 }
 
-// preparation is how long what comes before a handshake may take: as long as the
-// handshake itself.
+// preparation is how long what comes before a handshake may take, and the first answer
+// after it: as long as the handshake itself.
 func (c *Client) preparation() time.Duration {
 	if c.handshakeTimeout > 0 {
 		return c.handshakeTimeout

@@ -142,7 +142,7 @@ func (l *line) hold(u string, err error) {
 // prove waits until the server has answered a PING: then it has greeted, and has not
 // turned the client away.
 func (l *line) prove(ctx context.Context, conn *Conn) error {
-	ctx, cancel := context.WithTimeout(ctx, l.c.answerTimeout())
+	ctx, cancel := context.WithTimeout(ctx, l.c.preparation())
 	defer cancel()
 	l.mu.Lock()
 	conn.unproven = cancel // if the link is lost

@@ -97,8 +97,8 @@ func (l *line) greeted(conn *Conn) {
 	}
 }
 
-// A link that breaks within shortLink is replaced at once only if the one before it
-// has lasted longer.
+// shortLink is how long a link lasts at least, if it is any good. Of several in a row
+// that do not, two are replaced at once.
 const shortLink = 250 * time.Millisecond
 
 // haste returns how long to wait before a link is made in place of one that was lost.
@@ -110,5 +110,5 @@ func (l *line) haste(conn *Conn) time.Duration {
 		return 0
 	}
 	conn.flaps++
-	return fullJitter(conn.flaps-1, firstDelay/2, firstLonger)
+	return fullJitter(conn.flaps-2, firstDelay/2, firstLonger)
 }

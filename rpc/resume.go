@@ -11,9 +11,8 @@ import (
 )
 
 // onLost makes another link, on which the connection goes on.
-func (c *Conn) onLost(_ *transport.Session, err error) {
+func (c *Conn) onLost(*transport.Session, error) {
 	loss := c.line.lost(c)
-	c.logAway(err)
 	c.tellAway()
 	c.e.workers.do(func() {
 		<-c.started
