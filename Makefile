@@ -1,6 +1,8 @@
 # `make` prints the targets. Needs Go, a C compiler (for the race detector) and git, and for web/ Node.js with npm.
 # What gets built goes to bin/, .out/ and web/*/dist/, which git ignores, and npm's packages to web/node_modules/.
 
+.DEFAULT_GOAL = help
+
 FUZZTIME    ?= 30s
 CUTS        ?= 2000
 KILLS       ?= 5

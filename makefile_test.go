@@ -1,0 +1,36 @@
+package parley_test
+
+import (
+	"os"
+	"os/exec"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// TestMakeAlonePrintsTheTargets checks that make without arguments builds, installs and
+// removes nothing: it prints the targets that have a description, each once.
+func TestMakeAlonePrintsTheTargets(t *testing.T) {
+	if _, err := exec.LookPath("make"); err != nil {
+		t.Skip("make is not installed")
+	}
+	text, err := os.ReadFile("Makefile")
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command("make")
+	cmd.Env = append(os.Environ(), "MAKEFLAGS=", "MAKELEVEL=") // a make that runs this test says nothing of how
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	described := regexp.MustCompile(`(?m)^([a-z0-9-]+):.*## (.*)$`).FindAllStringSubmatch(string(text), -1)
+	if lines := strings.Count(string(out), "\n"); lines != len(described) || lines < 10 {
+		t.Errorf("%d lines for %d targets:\n%s", lines, len(described), out)
+	}
+	for _, d := range described {
+		if !regexp.MustCompile(`(?m)^make ` + d[1] + ` +` + regexp.QuoteMeta(d[2]) + `$`).Match(out) {
+			t.Errorf("make %s is not listed", d[1])
+		}
+	}
+}
