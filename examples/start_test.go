@@ -20,11 +20,11 @@ const startDocument = "README.md"
 // addressInDocument is replaced by one that is free.
 const addressInDocument = "localhost:8080"
 
-// bufWithStubgen takes the place of buf, which takes minutes to build: a shell
+// bufWithStubgen takes the place of buf, so that the test needs no network: a shell
 // function that generates with the plugins of the project.
 const bufWithStubgen = `
-buf() {
-	test "$*" = generate
+npx() {
+	test "$*" = "--yes @bufbuild/buf generate"
 	go run -C "$REPOSITORY/tools/stubgen" . -I "$PWD" --out "$PWD/gen" --opt paths=source_relative \
 		--plugin go="$(go tool -n protoc-gen-go)" --plugin go-parley="$(go tool -n protoc-gen-go-parley)" \
 		greet/v1/greet.proto
