@@ -35,7 +35,11 @@ var arrangements = []arrangement{
 	{"parley-grpc", "calls as parley's stubs make them, to a service registered by a stub of grpc", func(ctx context.Context, c testCase) error {
 		return withServer(register, func(url string) error {
 			client := rpc.NewClient(url)
-			return errors.Join(c.native(ctx, client), client.Close())
+			another := func(context.Context) (rpc.Caller, func() error, error) {
+				client := rpc.NewClient(url)
+				return client, client.Close, nil
+			}
+			return errors.Join(c.native(ctx, channels[rpc.Caller]{client, another}), client.Close())
 		})
 	}},
 	{"proxy", "stubs of grpc, through the proxy to a server of grpc-go", throughProxy},
@@ -44,7 +48,7 @@ var arrangements = []arrangement{
 
 // register serves the cases' service.
 func register(srv *rpc.Server) error {
-	testgrpc.RegisterTestServiceServer(grpcparley.NewRegistrar(srv), interop.NewTestServer())
+	testgrpc.RegisterTestServiceServer(grpcparley.NewRegistrar(srv), server{interop.NewTestServer()})
 	return nil
 }
 
@@ -63,7 +67,11 @@ func withServer(register func(*rpc.Server) error, use func(url string) error) er
 // withStubs runs a case by stubs of grpc.
 func withStubs(ctx context.Context, url string, c testCase, opts ...grpcparley.ClientOption) error {
 	client := rpc.NewClient(url)
-	c.stubs(ctx, grpcparley.NewClientConn(client, opts...))
+	another := func(context.Context) (grpc.ClientConnInterface, func() error, error) {
+		client := rpc.NewClient(url)
+		return grpcparley.NewClientConn(client, opts...), client.Close, nil
+	}
+	c.stubs(ctx, channels[grpc.ClientConnInterface]{grpcparley.NewClientConn(client, opts...), another})
 	return client.Close()
 }
 
@@ -74,7 +82,7 @@ func throughProxy(ctx context.Context, c testCase) error {
 		return err
 	}
 	backend := grpc.NewServer()
-	testgrpc.RegisterTestServiceServer(backend, interop.NewTestServer())
+	testgrpc.RegisterTestServiceServer(backend, server{interop.NewTestServer()})
 	served := make(chan error, 1)
 	go func() { served <- backend.Serve(ln) }()
 	conn, err := grpc.NewClient("passthrough:///"+ln.Addr().String(), grpc.WithTransportCredentials(insecure.NewCredentials()))
@@ -103,17 +111,26 @@ func withCuts(ctx context.Context, c testCase) error {
 		defer links.Close()
 		s := &shears{links: links}
 		lost := make(chan error, 1)
-		client := rpc.NewClient("ws://"+links.Addr(), rpc.OnGap(func(_ *rpc.Conn, err error) { lost <- err }))
-		conn, err := client.Connect(ctx)
+		another := func(ctx context.Context) (grpc.ClientConnInterface, func() error, error) {
+			client := rpc.NewClient("ws://"+links.Addr(), rpc.OnGap(func(_ *rpc.Conn, err error) {
+				select {
+				case lost <- err:
+				default:
+				}
+			}))
+			conn, err := greeted(ctx, client)
+			closeIt := func() error {
+				_, err := conn.Ping(ctx) // on a link that has not been cut
+				return errors.Join(err, client.Close())
+			}
+			return grpcparley.NewClientConn(client, grpcparley.WithStatsHandler(s)), closeIt, err
+		}
+		shared, closeIt, err := another(ctx)
 		if err != nil {
 			return err
 		}
-		if _, err := conn.Ping(ctx); err != nil { // once the server has greeted a connection can be resumed
-			return err
-		}
-		c.stubs(ctx, grpcparley.NewClientConn(client, grpcparley.WithStatsHandler(s)))
-		_, err = conn.Ping(ctx) // on a link that has not been cut
-		err = errors.Join(err, client.Close())
+		c.stubs(ctx, channels[grpc.ClientConnInterface]{shared, another})
+		err = closeIt()
 		select {
 		case gap := <-lost:
 			return errors.Join(err, fmt.Errorf("a session was lost: %w", gap))
@@ -124,6 +141,20 @@ func withCuts(ctx context.Context, c testCase) error {
 		}
 		return err
 	})
+}
+
+// greeted returns the connection of a client once the server has greeted on it. From then
+// on it can be resumed; before, a cut for the call of another client ends it.
+func greeted(ctx context.Context, client *rpc.Client) (*rpc.Conn, error) {
+	for {
+		conn, err := client.Connect(ctx)
+		if err == nil {
+			_, err = conn.Ping(ctx)
+		}
+		if err == nil || ctx.Err() != nil {
+			return conn, err
+		}
+	}
 }
 
 // shears cut the link of a call: when it begins, when it is open, and when its first

@@ -16,39 +16,59 @@ import (
 type testCase struct {
 	name string
 	// stubs runs it as package interop has it. A fault ends the process.
-	stubs func(context.Context, grpc.ClientConnInterface)
+	stubs func(context.Context, channels[grpc.ClientConnInterface])
 	// native is the same with calls of package rpc.
-	native func(context.Context, rpc.Caller) error
+	native func(context.Context, channels[rpc.Caller]) error
+}
+
+// channels are what a case makes its calls on.
+type channels[C any] struct {
+	shared C
+	// another makes one more, with a connection of its own.
+	another func(context.Context) (c C, closeIt func() error, err error)
 }
 
 // byStubs makes a case of a function of package interop.
-func byStubs(do func(context.Context, testgrpc.TestServiceClient, ...grpc.CallOption)) func(context.Context, grpc.ClientConnInterface) {
-	return func(ctx context.Context, cc grpc.ClientConnInterface) { do(ctx, testgrpc.NewTestServiceClient(cc)) }
+func byStubs(do func(context.Context, testgrpc.TestServiceClient, ...grpc.CallOption)) func(context.Context, channels[grpc.ClientConnInterface]) {
+	return func(ctx context.Context, c channels[grpc.ClientConnInterface]) {
+		do(ctx, testgrpc.NewTestServiceClient(c.shared))
+	}
+}
+
+// byCalls makes a case of calls on the shared channel.
+func byCalls(do func(context.Context, rpc.Caller) error) func(context.Context, channels[rpc.Caller]) error {
+	return func(ctx context.Context, c channels[rpc.Caller]) error { return do(ctx, c.shared) }
 }
 
 var cases = []testCase{
-	{"empty_unary", byStubs(interop.DoEmptyUnaryCall), emptyUnary},
-	{"large_unary", byStubs(interop.DoLargeUnaryCall), largeUnary},
-	{"client_streaming", byStubs(interop.DoClientStreaming), clientStreaming},
-	{"server_streaming", byStubs(interop.DoServerStreaming), serverStreaming},
-	{"ping_pong", byStubs(interop.DoPingPong), pingPong},
-	{"empty_stream", byStubs(interop.DoEmptyStream), emptyStream},
-	{"timeout_on_sleeping_server", byStubs(interop.DoTimeoutOnSleepingServer), timeoutOnSleepingServer},
-	{"cancel_after_begin", byStubs(interop.DoCancelAfterBegin), cancelAfterBegin},
-	{"cancel_after_first_response", byStubs(interop.DoCancelAfterFirstResponse), cancelAfterFirstResponse},
-	{"custom_metadata", byStubs(interop.DoCustomMetadata), customMetadata},
-	{"status_code_and_message", byStubs(interop.DoStatusCodeAndMessage), statusCodeAndMessage},
-	{"special_status_message", byStubs(interop.DoSpecialStatusMessage), specialStatusMessage},
-	{"unimplemented_method", unimplementedMethodByStubs, unimplementedMethod},
-	{"unimplemented_service", func(ctx context.Context, cc grpc.ClientConnInterface) {
-		interop.DoUnimplementedService(ctx, testgrpc.NewUnimplementedServiceClient(cc))
-	}, unimplementedService},
+	{"empty_unary", byStubs(interop.DoEmptyUnaryCall), byCalls(emptyUnary)},
+	{"large_unary", byStubs(interop.DoLargeUnaryCall), byCalls(largeUnary)},
+	{"client_streaming", byStubs(interop.DoClientStreaming), byCalls(clientStreaming)},
+	{"server_streaming", byStubs(interop.DoServerStreaming), byCalls(serverStreaming)},
+	{"ping_pong", byStubs(interop.DoPingPong), byCalls(pingPong)},
+	{"empty_stream", byStubs(interop.DoEmptyStream), byCalls(emptyStream)},
+	{"timeout_on_sleeping_server", byStubs(interop.DoTimeoutOnSleepingServer), byCalls(timeoutOnSleepingServer)},
+	{"cancel_after_begin", byStubs(interop.DoCancelAfterBegin), byCalls(cancelAfterBegin)},
+	{"cancel_after_first_response", byStubs(interop.DoCancelAfterFirstResponse), byCalls(cancelAfterFirstResponse)},
+	{"custom_metadata", byStubs(interop.DoCustomMetadata), byCalls(customMetadata)},
+	{"status_code_and_message", byStubs(interop.DoStatusCodeAndMessage), byCalls(statusCodeAndMessage)},
+	{"special_status_message", byStubs(interop.DoSpecialStatusMessage), byCalls(specialStatusMessage)},
+	{"unimplemented_method", unimplementedMethodByStubs, byCalls(unimplementedMethod)},
+	{"unimplemented_service", func(ctx context.Context, c channels[grpc.ClientConnInterface]) {
+		interop.DoUnimplementedService(ctx, testgrpc.NewUnimplementedServiceClient(c.shared))
+	}, byCalls(unimplementedService)},
+	{"pick_first_unary", func(ctx context.Context, c channels[grpc.ClientConnInterface]) {
+		interop.DoPickFirstUnary(ctx, testgrpc.NewTestServiceClient(c.shared))
+	}, byCalls(pickFirstUnary)},
+	{"per_rpc_creds", perRPCCredsByStubs, byCalls(perRPCCreds)},
+	{"rpc_soak", rpcSoakByStubs, rpcSoak},
+	{"channel_soak", channelSoakByStubs, channelSoak},
 }
 
 // unimplementedMethodByStubs is what package interop has for a connection of grpc's own
 // only.
-func unimplementedMethodByStubs(ctx context.Context, cc grpc.ClientConnInterface) {
-	err := cc.Invoke(ctx, "/grpc.testing.TestService/UnimplementedCall", nil, nil)
+func unimplementedMethodByStubs(ctx context.Context, c channels[grpc.ClientConnInterface]) {
+	err := c.shared.Invoke(ctx, "/grpc.testing.TestService/UnimplementedCall", nil, nil)
 	if status.Code(err) != codes.Unimplemented {
 		exit(status.Errorf(codes.Internal, "got %v, want code %v", err, codes.Unimplemented))
 	}

@@ -15,16 +15,20 @@ import (
 
 // broken is a case that fails, in each of the ways that there are.
 var broken = testCase{
-	name:   "broken",
-	stubs:  func(context.Context, grpc.ClientConnInterface) { exit(errors.New("stubs are broken on purpose")) },
-	native: func(context.Context, rpc.Caller) error { return errors.New("the native case is broken on purpose") },
+	name: "broken",
+	stubs: func(context.Context, channels[grpc.ClientConnInterface]) {
+		exit(errors.New("stubs are broken on purpose"))
+	},
+	native: func(context.Context, channels[rpc.Caller]) error {
+		return errors.New("the native case is broken on purpose")
+	},
 }
 
 // idle is a case that makes no call, so that no link of it is cut.
 var idle = testCase{
 	name:   "idle",
-	stubs:  func(context.Context, grpc.ClientConnInterface) {},
-	native: func(context.Context, rpc.Caller) error { return nil },
+	stubs:  func(context.Context, channels[grpc.ClientConnInterface]) {},
+	native: func(context.Context, channels[rpc.Caller]) error { return nil },
 }
 
 // The processes of the cases are this program again. The race detector would have each
@@ -41,7 +45,7 @@ func TestMain(m *testing.M) {
 
 func TestAllCasesPassInAllArrangements(t *testing.T) {
 	var out strings.Builder
-	if err := run(t.Context(), &out, cases); err != nil || !strings.HasSuffix(out.String(), "\n56 passed, 0 failed\n") {
+	if err := run(t.Context(), &out, cases); err != nil || !strings.HasSuffix(out.String(), "\n72 passed, 0 failed\n") {
 		t.Errorf("%v\n%s", err, &out)
 	}
 }
