@@ -103,7 +103,13 @@ func (p *program) bench(ctx context.Context, t *target, s *schemaFlags, f *bench
 	for key, values := range grpcurl.MetadataFromHeaders(s.headers) {
 		l.opts = append(l.opts, rpc.WithMetadata(key, values...))
 	}
-	if l.requests, err = encode(ctx, f.data.reader(p.In, method), from, method); err != nil {
+	source, err := f.data.open(p.In, method)
+	if err != nil {
+		return err
+	}
+	l.requests, err = encode(ctx, source, from, method)
+	_ = source.Close() // it was only read
+	if err != nil {
 		return err
 	}
 	live := p.startProgress(l)

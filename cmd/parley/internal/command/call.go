@@ -40,13 +40,15 @@ func (p *program) callCommand() *cobra.Command {
 		Long: `call calls a method of any kind, and prints the answers as JSON. With -o json each is
 one line.
 
-Requests are JSON, one value after the other: in -d, or read from the standard input if
--d is @. A method that takes a stream of requests reads them from there without -d, too:
-each is sent when it is typed, and answers are printed as they come.
+Requests are JSON, one value after the other: in -d, or read from the file of -d @FILE, or
+from the standard input if -d is @. A method that takes a stream of requests reads them
+from there without -d, too: each is sent when it is typed, and answers are printed as they
+come.
 
 What the method takes is asked from the server (gRPC's reflection), unless --proto or
 --descriptor-set says it.`,
 		Example: `  parley call ws://localhost:8080/rpc parley.ping.v1.PingService/Ping -d '{"text": "hello"}'
+  parley call ws://localhost:8080/rpc parley.ping.v1.PingService/Ping -d @request.json
   parley call ws://localhost:8080/rpc parley.ping.v1.PingService/CumSum <numbers.jsonl
   parley call wss://example.com/rpc acme.v1.Users/Get -I proto --proto acme/v1/users.proto -d '{"id": 7}'`,
 		Args: exactly("URL", "METHOD"),
@@ -83,7 +85,12 @@ func (p *program) call(ctx context.Context, t *target, s *schemaFlags, f *callFl
 	if err != nil {
 		return err
 	}
-	in := readRequests(f.data.reader(p.In, method), from, method.GetInputType().GetFullyQualifiedName())
+	source, err := f.data.open(p.In, method)
+	if err != nil {
+		return err
+	}
+	defer source.Close() //nolint:errcheck // it is only read
+	in := readRequests(source, from, method.GetInputType().GetFullyQualifiedName())
 	defer in.stop()
 	types := grpcurl.AnyResolverFromDescriptorSourceWithFallback(from)
 	out := &answers{p: p, requests: in, verbose: f.verbose, format: grpcurl.NewJSONFormatter(f.defaults, types)}

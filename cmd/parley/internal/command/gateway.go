@@ -168,9 +168,9 @@ func (g *gateway) web(srv *rpc.Server, status http.Handler, log *slog.Logger) (*
 	if g.cert == "" && g.key == "" {
 		return web, nil
 	}
-	own, err := tls.LoadX509KeyPair(g.cert, g.key)
+	own, err := ownCertificate(g.cert, g.key)
 	if err != nil {
-		return nil, usagef("--cert, --key: %w", err)
+		return nil, err
 	}
 	web.TLSConfig = &tls.Config{Certificates: []tls.Certificate{own}}
 	return web, nil

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"os"
 	"strings"
 	"sync"
 
@@ -36,7 +37,7 @@ func readRequests(in io.Reader, from *schema, name string) *requests {
 	r := &requests{from: from, name: name, values: make(chan json.RawMessage), over: make(chan struct{})}
 	go func() {
 		defer close(r.values)
-		for decoder := json.NewDecoder(in); ; {
+		for decoder := json.NewDecoder(textReader(in)); ; {
 			var value json.RawMessage
 			if r.end = decoder.Decode(&value); r.end != nil {
 				return
@@ -107,15 +108,23 @@ type data struct {
 }
 
 func (d *data) flags(f *pflag.FlagSet) {
-	f.StringVarP(&d.value, "data", "d", "", "requests as `JSON`, or @ to read them from the standard input")
+	f.StringVarP(&d.value, "data", "d", "", "requests as `JSON`, or @FILE to read them from a file, or @ from the standard input")
 	d.flag = f.Lookup("data")
 }
 
-// reader is where the requests of a method come from. Without the flag they are typed, if
-// the method takes a stream of them, and otherwise there is none.
-func (d *data) reader(typed io.Reader, m *desc.MethodDescriptor) io.Reader {
-	if d.value == "@" || !d.flag.Changed && m.IsClientStreaming() {
-		return typed
+// open returns where the requests of a method come from. Without the flag they are typed,
+// if the method takes a stream of them, and otherwise there is none.
+func (d *data) open(typed io.Reader, m *desc.MethodDescriptor) (io.ReadCloser, error) {
+	file, named := strings.CutPrefix(d.value, "@")
+	switch {
+	case named && file != "" && file != "-":
+		f, err := os.Open(file)
+		if err != nil {
+			return nil, usagef("-d: %w", err)
+		}
+		return f, nil
+	case named, !d.flag.Changed && m.IsClientStreaming():
+		return io.NopCloser(typed), nil
 	}
-	return strings.NewReader(d.value)
+	return io.NopCloser(strings.NewReader(d.value)), nil
 }

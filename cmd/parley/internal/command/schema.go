@@ -10,9 +10,11 @@ import (
 	"github.com/jhump/protoreflect/desc"
 	"github.com/jhump/protoreflect/grpcreflect"
 	"github.com/spf13/pflag"
-	_ "google.golang.org/grpc/health/grpc_health_v1" // for the fallback
+	_ "google.golang.org/genproto/googleapis/rpc/errdetails" // the details of errors that are standard
+	_ "google.golang.org/grpc/health/grpc_health_v1"         // for the fallback
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/reflect/protoregistry"
 
 	grpcparley "github.com/parley-rpc/parley/ext/grpc"
@@ -96,6 +98,30 @@ func (s *schemaFlags) schema(ctx context.Context, url string, c rpc.Caller) (*sc
 	// Servers may list a service of gRPC's own without being able to tell what it is.
 	client.AllowFallbackResolver(protoregistry.GlobalFiles, protoregistry.GlobalTypes)
 	return &schema{grpcurl.DescriptorSourceFromServer(ctx, client), client, url}, nil
+}
+
+// FindSymbol is that of the source. The details of errors that are gRPC's standard are known
+// even where it does not have them, so that they can be read and written.
+func (s *schema) FindSymbol(name string) (desc.Descriptor, error) {
+	d, err := s.DescriptorSource.FindSymbol(name)
+	if err == nil {
+		return d, nil
+	}
+	known, notKnown := protoregistry.GlobalTypes.FindMessageByName(protoreflect.FullName(name))
+	if notKnown != nil || !isStandard(known.Descriptor()) {
+		return nil, err
+	}
+	if d, wrapErr := desc.WrapMessage(known.Descriptor()); wrapErr == nil {
+		return d, nil
+	}
+	return nil, err
+}
+
+// isStandard reports whether a message is one that servers attach to errors, or use in an
+// Any, without having defined it.
+func isStandard(m protoreflect.MessageDescriptor) bool {
+	pkg := m.ParentFile().Package()
+	return pkg == "google.rpc" || pkg == "google.protobuf"
 }
 
 func (s *schema) close() {

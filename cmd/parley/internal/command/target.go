@@ -5,7 +5,6 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"net/http"
-	"os"
 	"strings"
 	"time"
 
@@ -74,9 +73,9 @@ func (t *target) handshake() (http.Header, error) {
 	}
 	token := t.bearer
 	if file, ok := strings.CutPrefix(token, "@"); ok {
-		content, err := os.ReadFile(file)
+		content, err := readFile("--bearer", file)
 		if err != nil {
-			return nil, usagef("--bearer: %w", err)
+			return nil, err
 		}
 		token = strings.TrimSpace(string(content))
 	}
@@ -107,20 +106,37 @@ func (t *target) tls() (*tls.Config, error) {
 		return nil, usagef("--cert and --key go together")
 	}
 	if t.cert != "" {
-		own, err := tls.LoadX509KeyPair(t.cert, t.key)
+		own, err := ownCertificate(t.cert, t.key)
 		if err != nil {
-			return nil, usagef("--cert, --key: %w", err)
+			return nil, err
 		}
 		cfg.Certificates = []tls.Certificate{own}
 	}
 	return cfg, nil
 }
 
+// ownCertificate reads the certificate and the key in the files of --cert and --key.
+func ownCertificate(certFile, keyFile string) (tls.Certificate, error) {
+	cert, err := readFile("--cert, --key", certFile)
+	if err != nil {
+		return tls.Certificate{}, err
+	}
+	key, err := readFile("--cert, --key", keyFile)
+	if err != nil {
+		return tls.Certificate{}, err
+	}
+	own, err := tls.X509KeyPair(cert, key)
+	if err != nil {
+		return tls.Certificate{}, usagef("--cert, --key: %w", err)
+	}
+	return own, nil
+}
+
 // authorities reads the certificates in a file that a flag names.
 func authorities(flag, file string) (*x509.CertPool, error) {
-	pem, err := os.ReadFile(file)
+	pem, err := readFile(flag, file)
 	if err != nil {
-		return nil, usagef("%s: %w", flag, err)
+		return nil, err
 	}
 	pool := x509.NewCertPool()
 	if !pool.AppendCertsFromPEM(pem) {
