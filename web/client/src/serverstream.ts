@@ -56,6 +56,10 @@ export class ServerStream implements CallStream, ServeContext {
     return this.#over.signal;
   }
 
+  get draining(): AbortSignal {
+    return this.stream.session.draining;
+  }
+
   timeoutMs(): number | undefined {
     return this.#deadline < Number.POSITIVE_INFINITY ? Math.max(0, this.#deadline - Date.now()) : undefined;
   }

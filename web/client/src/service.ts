@@ -23,6 +23,11 @@ import { LIMIT, REFUSED, type Stream } from "./stream.js";
 export interface ServeContext extends CallInfo {
   /** Milliseconds until the deadline; undefined: there is none. Calls that are made for this one take it, and its signal. */
   timeoutMs(): number | undefined;
+  /**
+   * Aborted when either end has announced that it goes away. The call goes on; a stream without an end ends now, with the error
+   * of `retryLater`, so that the caller comes back on another connection.
+   */
+  readonly draining: AbortSignal;
   /** Sends the headers now, in place of with the first answer or the status. It fails if they cannot travel. */
   sendHeaders(): void;
 }

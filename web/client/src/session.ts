@@ -44,6 +44,7 @@ export class Session {
   #asked = false; // on this link, to resume
   #cause: ParleyError | undefined;
   #retired = false;
+  #draining: AbortController | undefined;
 
   #streams = new Streams();
   #resumption = new Resumption();
@@ -297,9 +298,17 @@ export class Session {
     else if (type === f.PING) this.#control.pong(payload);
   }
 
+  /** Aborted when either end has said that it goes away. */
+  get draining(): AbortSignal {
+    this.#draining ??= new AbortController();
+    if (this.goneAway || this.#retired) this.#draining.abort();
+    return this.#draining.signal;
+  }
+
   #goaway(g: Goaway): void {
     if (g.lastStream > (this.goneAway?.lastStream ?? NOTICE)) throw new RuleError("A6");
     this.goneAway = g;
+    this.#draining?.abort();
     const error = new ParleyError(`the server goes away${g.reason && `: ${g.reason}`}`, toCode(g.status || Code.Unavailable));
     if (g.status)
       this.#cause = error; // the end of the link follows
@@ -372,6 +381,7 @@ export class Session {
   retire(): void {
     if (this.#retired) return;
     this.#retired = true;
+    this.#draining?.abort();
     this.#control.goaway(encodeGoaway(NOTICE));
     this.#schedule();
     this.#leaveIfDone();

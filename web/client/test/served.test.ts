@@ -9,7 +9,16 @@ import type { SessionEvents } from "../src/events.js";
 import { encodeFields, type Field } from "../src/fields.js";
 import * as f from "../src/frame.js";
 import { protocolDefaults } from "../src/hello.js";
-import { Code, type Handler, type Implementation, type Interceptor, json, ParleyError, type ServeContext } from "../src/index.js";
+import {
+  Code,
+  type Handler,
+  type Implementation,
+  type Interceptor,
+  json,
+  ParleyError,
+  retryLater,
+  type ServeContext,
+} from "../src/index.js";
 import { pairsToHeaders } from "../src/metadata.js";
 import { Services } from "../src/service.js";
 import { Session } from "../src/session.js";
@@ -438,6 +447,28 @@ describe.each(kinds)("%s", (name, impl, open) => {
       needed ? { status: 13, message: expect.stringMatching(/without an answer/) } : { status: 0 },
     );
   });
+});
+
+test("a stream without an end is told that the server goes away, and says come back", async () => {
+  const c = serve({
+    async *countUp(_, { draining, signal }) {
+      yield { number: 1n };
+      if (!draining.aborted) await new Promise((resolve) => draining.addEventListener("abort", resolve));
+      expect(signal.aborted).toBe(false);
+      throw retryLater();
+    },
+  });
+  const early = c.open("CountUp", last(new Uint8Array()));
+  await settle();
+  expect(c.sent(early)).toEqual(["DATA"]);
+  c.receive(f.encodeFrame(f.GOAWAY, 0, encodeFields([[2, Number.MAX_SAFE_INTEGER]])));
+  const late = c.open("CountUp", last(new Uint8Array()));
+  await settle();
+  const end = expect.stringMatching(/^END 14 .* details 1$/);
+  expect([c.sent(early), c.sent(late)]).toEqual([
+    ["DATA", end],
+    ["DATA", end],
+  ]);
 });
 
 test("a method that returns no answer is INTERNAL", async () => {
