@@ -186,8 +186,8 @@ func (r *result) print(out io.Writer) {
 	if r.kill {
 		fmt.Fprintf(out, ", %d ms if it was under way when its server was killed", inFlight)
 	}
-	fmt.Fprintf(out, "; longest without a session %d ms; %d handshakes, at most %d in 100 ms and %d in 1 s\n",
-		r.Without, len(r.Handshakes), storm(r.Handshakes, 100*time.Millisecond), storm(r.Handshakes, time.Second))
+	fmt.Fprintf(out, "; longest without a session %d ms; %d handshakes, %d of them refused, at most %d in 100 ms and %d in 1 s\n",
+		r.Without, len(r.Handshakes), r.Refused, storm(r.Handshakes, 100*time.Millisecond), storm(r.Handshakes, time.Second))
 	r.printFailures(out)
 }
 

@@ -39,6 +39,7 @@ type Report struct {
 	Failures   map[string]int // how often each has happened
 	Served     []uint64       // ids of the calls that reached a handler
 	Handshakes []int64        // when they came, in milliseconds of Unix time
+	Refused    int            // handshakes that were answered with an HTTP status
 	Slow       []slow         // unary calls that ended with OK, but not soon
 	Without    int64          // the longest time that a client had no session which takes calls, in milliseconds
 }
@@ -61,6 +62,7 @@ func (r *Report) merge(o *Report) {
 	}
 	r.Served = append(r.Served, o.Served...)
 	r.Handshakes = append(r.Handshakes, o.Handshakes...)
+	r.Refused += o.Refused
 	r.Slow = append(r.Slow, o.Slow...)
 	r.Without = max(r.Without, o.Without)
 }
@@ -137,10 +139,13 @@ func (b *book) without(d time.Duration) {
 }
 
 // shook takes note of a handshake.
-func (b *book) shook() {
+func (b *book) shook(came time.Time, refused bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.report.Handshakes = append(b.report.Handshakes, time.Now().UnixMilli())
+	if refused {
+		b.report.Refused++
+	}
+	b.report.Handshakes = append(b.report.Handshakes, came.UnixMilli())
 }
 
 // close returns the report.

@@ -44,7 +44,7 @@ func (s *settings) connect(ctx context.Context, a *arrangement, urls []string) (
 		services := rpc.NewMux()
 		deployv1parley.RegisterNoteServiceServer(services, service{&c.book})
 		opts := []rpc.ClientOption{
-			rpc.WithURLs(urls...),
+			rpc.WithURLs(urls[1:]...),
 			rpc.WithBalancer(a.balancer),
 			rpc.WithServices(services),
 			rpc.WithRetry(retries),

@@ -64,8 +64,9 @@ func serve(config string, in io.Reader, out io.Writer) error {
 	deployv1parley.RegisterNoteServiceServer(srv, service{&s.book})
 	mux := http.NewServeMux()
 	mux.HandleFunc(rig.Path, func(w http.ResponseWriter, r *http.Request) {
-		s.book.shook()
-		srv.ServeHTTP(w, r)
+		came, answer := time.Now(), &watched{ResponseWriter: w}
+		srv.ServeHTTP(answer, r)
+		s.book.shook(came, answer.refused)
 	})
 	web := &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}
 	served := make(chan error, 1)

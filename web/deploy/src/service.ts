@@ -50,12 +50,13 @@ export function service(book: Book): Implementation<typeof NoteService> {
       }
     },
 
-    async *subscribe({ call, number, paceMs }) {
+    async *subscribe({ call, number, paceMs }, { draining }) {
       book.served(call);
-      for (let left = 100; left > 0; left--) {
-        yield { call, number: number++, last: left === 1 };
-        await pause(paceMs);
+      while (!draining.aborted) {
+        yield { call, number: number++ };
+        await pause(paceMs, undefined, { signal: draining }).catch(() => {});
       }
+      yield { call, number, last: true };
       throw retryLater();
     },
   };
