@@ -6,7 +6,7 @@ import type { Connection } from "./connection.js";
 import { ParleyError } from "./error.js";
 import type { Field } from "./fields.js";
 import { fromHeaders, type Pair, pairsToHeaders, ruleCode, toHeaders } from "./metadata.js";
-import { methodPath } from "./method.js";
+import { isUpload, methodPath } from "./method.js";
 import { create } from "./protobuf.js";
 import type { Session } from "./session.js";
 import { CANCEL, type Stream } from "./stream.js";
@@ -14,11 +14,11 @@ import { CANCEL, type Stream } from "./stream.js";
 export interface CallOptions {
   /** Cancels the call. */
   signal?: AbortSignal | undefined;
-  /** Milliseconds until the call fails with DEADLINE_EXCEEDED. The server is told. */
+  /** Milliseconds until the call fails with DEADLINE_EXCEEDED; Infinity: none. The server is told. */
   timeoutMs?: number | undefined;
   /** Sent along. Names that end in "-bin" have base64 as their value; other values are printable ASCII. */
   headers?: HeadersInit | undefined;
-  /** Called with the server's headers as soon as they are known. */
+  /** Called with the server's headers as soon as they are known; with a retry policy, when they are those of the last attempt. */
   onHeader?: ((headers: Headers) => void) | undefined;
   /** Called with the server's trailers, also if the call has failed. */
   onTrailer?: ((trailers: Headers) => void) | undefined;
@@ -26,6 +26,32 @@ export interface CallOptions {
   waitForReady?: boolean | undefined;
   /** What messages are written with, if not with the connection's codec. */
   codec?: Codec | undefined;
+  /** Whether the connection's retry policy counts for the call whatever its .proto says: a second call does no harm. */
+  retryable?: boolean | undefined;
+}
+
+/** A call, message by message. */
+export interface Call<M extends DescMethod> {
+  readonly method: M;
+  /** Settled when the call has its status. It never fails. */
+  readonly done: Promise<void>;
+  /** Whether the call has its status. Messages that have arrived before can still be read. */
+  readonly over: boolean;
+  /** The server's trailers, when the call is over. */
+  readonly trailer: Headers;
+  /** Waits for the server's headers. It fails if the call does before. */
+  header(): Promise<Headers>;
+  /**
+   * Sends a message. It waits while the server, or the network, is slow, and until the message is with the WebSocket: that
+   * it has arrived, only the answer tells. When the call is over it fails.
+   */
+  send(message: MessageInitShape<M["input"]>, last?: boolean): Promise<void>;
+  /** Says that there are no more messages. */
+  end(): void;
+  /** Returns the next message, or undefined after the last one of a call that has ended well. Otherwise it fails with the status. */
+  next(): Promise<MessageShape<M["output"]> | undefined>;
+  /** Abandons the call, unless it is over. */
+  cancel(reason?: unknown): void;
 }
 
 /** How often a call is repeated that the server has not seen. */
@@ -35,9 +61,8 @@ const MOST_KEPT = 256 << 10;
 /** Timers and the wire have no longer ones, in milliseconds. */
 const LONGEST = 2 ** 31 - 1;
 
-/** A call, message by message. */
-export class Call<M extends DescMethod> {
-  /** Settled when the call has its status. It never fails. */
+/** A call on a connection, without interceptors. */
+export class ClientCall<M extends DescMethod> implements Call<M> {
   readonly done: Promise<void>;
   #resolveDone!: () => void;
   #over = false;
@@ -49,6 +74,10 @@ export class Call<M extends DescMethod> {
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   #repeats = 0;
+  #failures = 0; // that the retry policy has seen
+  #backoff: ReturnType<typeof setTimeout> | undefined;
+  #resumed: Promise<void> | undefined; // when the next attempt begins
+  #resume = () => {};
   #kept: { bytes: Uint8Array; last: boolean }[] | undefined = [];
   #keptSize = 0;
   #ended = false;
@@ -57,12 +86,16 @@ export class Call<M extends DescMethod> {
   #header: Promise<readonly Pair[]>;
   #resolveHeader!: (pairs: readonly Pair[]) => void;
   #rejectHeader!: (error: ParleyError) => void;
+  #headerAsked = false;
+  #headerHeld: readonly Pair[] | undefined; // of an attempt that may not be the last
   #trailer: readonly Pair[] = [];
 
   constructor(
     private conn: Connection,
     readonly method: M,
     private options: CallOptions = {},
+    /** Whether `begin` is called later. */
+    later = false,
   ) {
     this.done = new Promise((resolve) => {
       this.#resolveDone = resolve;
@@ -73,12 +106,7 @@ export class Call<M extends DescMethod> {
     });
     this.#header.catch(() => {}); // not everybody asks
     this.#codec = options.codec ?? conn.codec;
-    const { signal, timeoutMs } = options;
-    try {
-      if (options.headers) this.#metadata = fromHeaders(toHeaders(options.headers));
-    } catch (e) {
-      this.#finish(ParleyError.from(e));
-    }
+    const { signal, timeoutMs = conn.defaultTimeoutMs } = options;
     if (signal?.aborted) this.#abort();
     signal?.addEventListener("abort", this.#abort);
     if (timeoutMs !== undefined && timeoutMs <= LONGEST) {
@@ -87,29 +115,44 @@ export class Call<M extends DescMethod> {
       if (timeoutMs > 0) this.#timer = setTimeout(expire, timeoutMs);
       else expire();
     }
+    if (!later) this.begin(options.headers);
     if (this.#over) this.#release();
-    else this.#try();
   }
 
-  /** Whether the call has its status. Messages that have arrived before can still be read. */
+  /** Makes the call, unless it is over. */
+  begin(headers: HeadersInit | undefined): void {
+    try {
+      if (headers) this.#metadata = fromHeaders(toHeaders(headers));
+      if (!this.#over) this.#try();
+    } catch (e) {
+      this.#finish(ParleyError.from(e));
+    }
+  }
+
   get over(): boolean {
     return this.#over;
   }
 
-  /** Waits for the server's headers. It fails if the call does before. */
+  /** Why it is over; undefined: it is not, or has ended well. */
+  get error(): ParleyError | undefined {
+    return this.#error;
+  }
+
+  /** Whether messages have arrived that were not read. */
+  get unread(): boolean {
+    return !!this.#stream?.unread;
+  }
+
   header(): Promise<Headers> {
+    this.#headerAsked = true;
+    this.#guard(() => this.#showHeader());
     return this.#header.then(pairsToHeaders);
   }
 
-  /** The server's trailers, when the call is over. */
   get trailer(): Headers {
     return pairsToHeaders(this.#trailer);
   }
 
-  /**
-   * Sends a message. It waits while the server, or the network, is slow, and until the message is with the WebSocket: that
-   * it has arrived, only the answer tells. When the call is over it fails.
-   */
   async send(message: MessageInitShape<M["input"]>, last = false): Promise<void> {
     if (this.#over || this.#ended) throw this.#error ?? overWithOK();
     this.#ended = last;
@@ -126,18 +169,20 @@ export class Call<M extends DescMethod> {
     if (this.#error) throw this.#error;
   }
 
-  /** Says that there are no more messages. */
   end(): void {
     if (this.#over || this.#ended) return;
     this.#ended = true;
     this.#stream?.end();
   }
 
-  /** Returns the next message, or undefined after the last one of a call that has ended well. Otherwise it fails with the status. */
   async next(): Promise<MessageShape<M["output"]> | undefined> {
     for (;;) {
       const stream = this.#stream;
-      if (!stream) throw this.#error;
+      if (!stream && this.#over) throw this.#error;
+      if (!stream) {
+        await this.#resumed;
+        continue;
+      }
       const message = await stream.next().catch(() => undefined);
       if (stream !== this.#stream) continue; // the call was made again
       if (!message) {
@@ -146,15 +191,16 @@ export class Call<M extends DescMethod> {
       }
       this.#kept = undefined;
       try {
+        this.#showHeader();
         return decode(this.#codec, this.method.output as M["output"], message);
       } catch (e) {
-        this.#finish(e as ParleyError);
-        throw e;
+        const error = ParleyError.from(e);
+        this.#finish(error);
+        throw error;
       }
     }
   }
 
-  /** Abandons the call, unless it is over. */
   cancel(reason: unknown = new ParleyError("canceled by the caller", Code.Canceled)): void {
     this.#finish(ParleyError.from(reason));
   }
@@ -180,13 +226,14 @@ export class Call<M extends DescMethod> {
       );
       if (!stream) return false;
       this.#stream = stream;
-      stream.onHeader = (block) => this.#guard(() => this.#takeHeader(block));
-      stream.onTrailer = (block) => this.#guard(() => this.#takeEnd(block, stream, path));
-      stream.onFail = (error, unseen) => this.#failed(error, unseen);
+      const guard = (f: () => void) => stream === this.#stream && this.#guard(f);
+      stream.onHeader = (block, ended) => guard(() => this.#takeHeader(block, ended));
+      stream.onTrailer = (block) => guard(() => this.#takeEnd(block, stream, path));
+      stream.onFail = (error, unseen) => guard(() => this.#failed(error, unseen));
       for (const { bytes, last } of this.#kept ?? []) void stream.send(bytes, last);
       if (this.#ended && !this.#kept?.at(-1)?.last) stream.end();
     } catch (e) {
-      this.#finish(ParleyError.from(e));
+      this.#giveUp(ParleyError.from(e));
     }
     return true;
   }
@@ -200,11 +247,20 @@ export class Call<M extends DescMethod> {
     }
   }
 
-  #takeHeader(block: Uint8Array | undefined): void {
+  #takeHeader(block: Uint8Array | undefined, ended: boolean): void {
     if (this.#over || (this.#stream?.error && !block)) return;
     const { encoding, pairs } = parseHeader(block ?? new Uint8Array());
     if (encoding) throw new ParleyError(`the answer is compressed with ${encoding}, which was not agreed on`, Code.Internal);
-    this.#kept = undefined;
+    this.#headerHeld = pairs;
+    // By itself it does not rule out another attempt, unless somebody waits for it.
+    if (!this.#harmless || (this.#headerAsked && !ended)) this.#showHeader();
+  }
+
+  /** Shows the header that has come: there is no other attempt. */
+  #showHeader(): void {
+    const pairs = this.#headerHeld;
+    if (!pairs) return;
+    this.#headerHeld = this.#kept = undefined;
     this.#resolveHeader(pairs);
     this.options.onHeader?.(pairsToHeaders(pairs));
   }
@@ -213,8 +269,10 @@ export class Call<M extends DescMethod> {
     if (this.#over) return;
     const end = parseEnd(block);
     if (end.alias) stream.session.aliases.set(path, end.alias);
-    this.#trailer = end.pairs;
     const error = endError(end);
+    if (error && this.#retry(error)) return;
+    this.#showHeader();
+    this.#trailer = end.pairs;
     if (error) error.trailer = this.trailer;
     try {
       this.options.onTrailer?.(this.trailer);
@@ -225,8 +283,39 @@ export class Call<M extends DescMethod> {
 
   #failed(error: ParleyError, unseen: boolean): void {
     if (this.#over) return;
-    const again = unseen && this.#kept && this.#repeats++ < MOST_REPEATS;
-    if (!again || !this.#try(this.#stream?.session)) this.#finish(error);
+    const again = unseen && this.#kept && !this.#stream?.answered && this.#repeats++ < MOST_REPEATS;
+    if (!again || !this.#try(this.#stream?.session)) this.#giveUp(error);
+  }
+
+  /** Ends the call, unless the retry policy has it made again. */
+  #giveUp(error: ParleyError): void {
+    if (this.#retry(error)) return;
+    this.#showHeader();
+    this.#finish(error);
+  }
+
+  /** Whether the retry policy counts for the call. */
+  get #harmless(): boolean {
+    const { conn, method, options } = this;
+    return !!conn.retry && !isUpload(method) && (options.retryable || method.idempotency > 0);
+  }
+
+  /** Has the call made again after it has failed, if the retry policy says so. */
+  #retry(error: ParleyError): boolean {
+    const failed = this.#stream;
+    if (!this.#kept || !this.#harmless || failed?.answered) return false;
+    const ms = this.conn.retry?.spend(error, ++this.#failures);
+    if (ms === undefined || this.#deadline - Date.now() <= ms) return false;
+    this.#stream = this.#headerHeld = undefined;
+    failed?.reset(CANCEL, error);
+    this.#resumed = new Promise((resolve) => {
+      this.#resume = resolve;
+    });
+    this.#backoff = setTimeout(() => {
+      this.#try();
+      this.#resume();
+    }, ms);
+    return true;
   }
 
   #finish(error: ParleyError | undefined): void {
@@ -234,6 +323,7 @@ export class Call<M extends DescMethod> {
     this.#over = true;
     this.#error = error;
     this.#kept = undefined;
+    this.conn.retry?.ended(error);
     // An error takes a stack trace, which calls that end well are spared: their header has come.
     if (error || !this.#stream?.over) {
       const reason = error ?? overWithOK();
@@ -245,9 +335,11 @@ export class Call<M extends DescMethod> {
 
   #release(): void {
     clearTimeout(this.#timer);
+    clearTimeout(this.#backoff);
+    this.#resume();
     this.options.signal?.removeEventListener("abort", this.#abort);
     this.#resolveDone();
   }
 }
 
-const overWithOK = () => new ParleyError("the call has ended already", Code.FailedPrecondition);
+export const overWithOK = () => new ParleyError("the call has ended already", Code.FailedPrecondition);

@@ -1,7 +1,7 @@
 import type { DescMethod } from "@bufbuild/protobuf";
 import { diagnose } from "./answer.js";
 import { delayAfter, fullJitter } from "./backoff.js";
-import { Call, type CallOptions } from "./call.js";
+import { type Call, type CallOptions, ClientCall } from "./call.js";
 import type { ClientSession } from "./clientsession.js";
 import type { Comeback } from "./closecode.js";
 import { Code } from "./code.js";
@@ -9,9 +9,11 @@ import { type Codec, proto } from "./codec.js";
 import { ParleyError } from "./error.js";
 import { encodeFields } from "./fields.js";
 import { checkSettings, protocolDefaults, type Settings } from "./hello.js";
+import { InterceptedCall } from "./interceptedcall.js";
 import { dial, type WebSocketConstructor, type WebSocketLink } from "./link.js";
 import { type ConnectionOptions, standardSettings } from "./options.js";
 import { watchPage } from "./page.js";
+import type { Retries } from "./retry.js";
 import type { Session } from "./session.js";
 import type { Stream } from "./stream.js";
 import { SubConn } from "./subconn.js";
@@ -47,6 +49,13 @@ export class Connection {
   /** The codec of calls. */
   readonly codec: Codec;
   /**
+   * For calls without a timeout of their own.
+   * @internal
+   */
+  readonly defaultTimeoutMs: number | undefined;
+  /** @internal */
+  readonly retry: Retries | undefined;
+  /**
    * Whether the page is put away; nothing is dialed then.
    * @internal
    */
@@ -69,6 +78,8 @@ export class Connection {
     const wrong = checkSettings(this.settings);
     if (wrong) throw new ParleyError(`settings: ${wrong[1]}`, Code.InvalidArgument);
     this.codec = options.codec ?? proto;
+    this.defaultTimeoutMs = options.defaultTimeoutMs;
+    this.retry = options.retry;
     this.#options = options;
     this.#unwatch = watchPage({
       wake: () => this.#each((s) => s.wake()),
@@ -120,8 +131,10 @@ export class Connection {
   }
 
   /** Makes a call of any kind, message by message. Clients of `createClient` are made of this. */
-  call<M extends DescMethod>(method: M, options?: CallOptions): Call<M> {
-    return new Call(this, method, options);
+  call<M extends DescMethod>(method: M, options: CallOptions = {}): Call<M> {
+    const { callInterceptors: interceptors } = this.#options;
+    if (interceptors?.length) return new InterceptedCall(this, method, options, interceptors);
+    return new ClientCall(this, method, options);
   }
 
   /** Ends the connection and all calls on it. The promise is settled within a second or so, when the WebSockets are closed. */

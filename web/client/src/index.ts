@@ -1,6 +1,6 @@
 /** Calls over WebSockets, all four kinds, in both directions: the protocol parley.v1 for browsers, workers and Node.js. */
 export type { Jitter } from "./backoff.js";
-export { Call, type CallOptions } from "./call.js";
+export type { Call, CallOptions } from "./call.js";
 export { type Client, createClient, type Input, onlyAnswer, pump, Responses } from "./client.js";
 export { Code, codeName } from "./code.js";
 export { type Codec, json, proto } from "./codec.js";
@@ -10,6 +10,7 @@ export type { Settings } from "./hello.js";
 export type { CallInfo, CallStream, Handler, Interceptor } from "./intercept.js";
 export type { WebSocketConstructor, WebSocketLike } from "./link.js";
 export type { ConnectionOptions } from "./options.js";
+export { type Retries, type RetryPolicy, retryPolicy } from "./retry.js";
 export { retryAfter, retryLater } from "./retryinfo.js";
 export type { Implementation, ServeContext } from "./service.js";
 export { createConnection, ServingConnection, type ServingOptions } from "./serving.js";

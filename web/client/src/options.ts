@@ -1,7 +1,9 @@
 import type { Jitter } from "./backoff.js";
 import type { Codec } from "./codec.js";
 import type { Settings } from "./hello.js";
+import type { Interceptor } from "./intercept.js";
 import type { WebSocketConstructor } from "./link.js";
+import type { Retries } from "./retry.js";
 
 export interface ConnectionOptions {
   /**
@@ -19,6 +21,12 @@ export interface ConnectionOptions {
   WebSocket?: WebSocketConstructor | undefined;
   /** What messages are written with; `proto` if not given. */
   codec?: Codec | undefined;
+  /** Around calls that this end makes. The first is outermost. */
+  callInterceptors?: readonly Interceptor[] | undefined;
+  /** For calls that have no timeout of their own, in milliseconds; none if not given. */
+  defaultTimeoutMs?: number | undefined;
+  /** Which calls that have failed are made again: `retryPolicy({ ... })`. */
+  retry?: Retries | undefined;
   /** Limits and times that this end announces. */
   settings?: Partial<Settings> | undefined;
   /** How long an attempt to connect may take, in milliseconds; 10,000 if not given. */

@@ -40,13 +40,18 @@ interface Waiter {
 export class Stream {
   /** 0 until OPEN was sent. */
   id = 0;
-  /** Called at most once each: with the other end's header, with its trailer, and when the stream is abandoned. */
-  onHeader?: (block: Uint8Array | undefined) => void;
+  /**
+   * Called at most once each: with the other end's header, if it has none with its first message or its end, with its trailer,
+   * and when the stream is abandoned.
+   */
+  onHeader?: (block: Uint8Array | undefined, ended: boolean) => void;
   onTrailer?: (block: Uint8Array) => void;
   onFail?: (error: ParleyError, unseen: boolean) => void;
 
   /** Why it was abandoned. */
   error: ParleyError | undefined;
+  /** Whether a message has arrived. */
+  answered = false;
 
   #out: Outgoing[] = [];
   #send = new SendWindow(0);
@@ -125,6 +130,11 @@ export class Stream {
     return !!this.error || (this.#sent && this.#recvOver);
   }
 
+  /** Whether messages wait to be read. */
+  get unread(): boolean {
+    return this.#inbox.length > 0;
+  }
+
   /** Sends the next frame through emit. It returns false if there is none, or it has to wait. */
   emit(emit: (head: number, id: number, payload: Uint8Array) => void): boolean {
     const next = this.#out[0];
@@ -175,6 +185,7 @@ export class Stream {
     this.#arriving = (flags & f.FLAG_MORE) !== 0;
     if (flags & f.FLAG_END) this.#recvOver = true;
     if (!this.#arriving) {
+      this.answered = true;
       this.#inbox.push({ bytes: this.#pieces.length === 1 ? this.#pieces[0]! : concat(this.#pieces), mark });
       this.#pieces = [];
       this.#size = 0;
@@ -189,7 +200,7 @@ export class Stream {
   trailer(block: Uint8Array): [code: number, rule: string] | undefined {
     if (this.#recvOver || this.#arriving) return [PROTOCOL, this.#arriving ? "S10" : "S7"];
     this.#recvOver = true;
-    this.#decideHeader();
+    this.#decideHeader(undefined, true);
     this.#ended(block.slice());
     return undefined;
   }
@@ -202,10 +213,10 @@ export class Stream {
     return undefined;
   }
 
-  #decideHeader(block?: Uint8Array): void {
+  #decideHeader(block?: Uint8Array, ended = false): void {
     if (this.#headed) return;
     this.#headed = true;
-    this.onHeader?.(block);
+    this.onHeader?.(block, ended);
   }
 
   #ended(trailer: Uint8Array): void {
