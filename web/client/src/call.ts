@@ -105,7 +105,7 @@ export class ClientCall<M extends DescMethod> implements Call<M> {
       this.#rejectHeader = reject;
     });
     this.#header.catch(() => {}); // not everybody asks
-    this.#codec = options.codec ?? conn.codec;
+    this.#codec = options.codec ? conn.withRegistry(options.codec) : conn.codec;
     const { signal, timeoutMs = conn.defaultTimeoutMs } = options;
     if (signal?.aborted) this.#abort();
     signal?.addEventListener("abort", this.#abort);

@@ -1,4 +1,4 @@
-import type { DescMessage, MessageShape } from "@bufbuild/protobuf";
+import type { DescMessage, MessageShape, Registry } from "@bufbuild/protobuf";
 import { Code } from "./code.js";
 import { ParleyError } from "./error.js";
 import { fromBinary, fromJsonString, toBinary, toJsonString } from "./protobuf.js";
@@ -10,6 +10,8 @@ export interface Codec {
   readonly name: string;
   encode<D extends DescMessage>(schema: D, message: MessageShape<D>): Uint8Array;
   decode<D extends DescMessage>(schema: D, bytes: Uint8Array): MessageShape<D>;
+  /** Returns the codec with types that messages do not name by themselves. A connection asks for it if it has a registry. */
+  withRegistry?(registry: Registry): Codec;
 }
 
 /** The binary form of Protocol Buffers. */
@@ -19,12 +21,18 @@ export const proto: Codec = {
   decode: (schema, bytes) => fromBinary(schema, bytes),
 };
 
-/** The JSON mapping of Protocol Buffers, which can be read in a browser's tools. */
-export const json: Codec = {
+const jsonWith = (options: { registry?: Registry }): Codec => ({
   name: "json",
-  encode: (schema, message) => utf8(toJsonString(schema, message)),
-  decode: (schema, bytes) => fromJsonString(schema, fromStrictUTF8(bytes), { ignoreUnknownFields: true }),
-};
+  encode: (schema, message) => utf8(toJsonString(schema, message, options)),
+  decode: (schema, bytes) => fromJsonString(schema, fromStrictUTF8(bytes), { ignoreUnknownFields: true, ...options }),
+  withRegistry: (registry) => jsonWith({ registry }),
+});
+
+/**
+ * The JSON mapping of Protocol Buffers, which can be read in a browser's tools. It carries google.protobuf.Any and extensions
+ * of the types in the registry that it has.
+ */
+export const json: Codec = /* @__PURE__ */ jsonWith({});
 
 /** Reads a message that was received, or says why that cannot be. */
 export function decode<D extends DescMessage>(codec: Codec, schema: D, { bytes, mark }: Message): MessageShape<D> {

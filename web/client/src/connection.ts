@@ -9,7 +9,6 @@ import { type Codec, proto } from "./codec.js";
 import { ParleyError } from "./error.js";
 import { encodeFields } from "./fields.js";
 import { checkSettings, protocolDefaults, type Settings } from "./hello.js";
-import { InterceptedCall } from "./interceptedcall.js";
 import { dial, type WebSocketConstructor, type WebSocketLink } from "./link.js";
 import { type ConnectionOptions, standardSettings } from "./options.js";
 import { watchPage } from "./page.js";
@@ -77,10 +76,10 @@ export class Connection {
     this.settings = { ...protocolDefaults(), ...standardSettings, ...options.settings };
     const wrong = checkSettings(this.settings);
     if (wrong) throw new ParleyError(`settings: ${wrong[1]}`, Code.InvalidArgument);
-    this.codec = options.codec ?? proto;
+    this.#options = options;
+    this.codec = this.withRegistry(options.codec ?? proto);
     this.defaultTimeoutMs = options.defaultTimeoutMs;
     this.retry = options.retry;
-    this.#options = options;
     this.#unwatch = watchPage({
       wake: () => this.#each((s) => s.wake()),
       hide: () => {
@@ -132,8 +131,6 @@ export class Connection {
 
   /** Makes a call of any kind, message by message. Clients of `createClient` are made of this. */
   call<M extends DescMethod>(method: M, options: CallOptions = {}): Call<M> {
-    const { callInterceptors: interceptors } = this.#options;
-    if (interceptors?.length) return new InterceptedCall(this, method, options, interceptors);
     return new ClientCall(this, method, options);
   }
 
@@ -236,6 +233,15 @@ export class Connection {
     if (sub.lasting) for (const other of this.#subconns) if (other !== sub) other.yieldTo(sub.session as Session);
     const best = this.#subconns.reduce((a, b) => (ranks.indexOf(b.state) > ranks.indexOf(a.state) ? b : a));
     this.#enter(best.state, best.error);
+  }
+
+  /**
+   * Returns a codec with the registry of this connection, if it takes one.
+   * @internal
+   */
+  withRegistry(codec: Codec): Codec {
+    const { registry } = this.#options;
+    return (registry && codec.withRegistry?.(registry)) ?? codec;
   }
 
   #each(f: (s: ClientSession) => void): void {

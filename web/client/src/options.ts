@@ -1,7 +1,7 @@
+import type { Registry } from "@bufbuild/protobuf";
 import type { Jitter } from "./backoff.js";
 import type { Codec } from "./codec.js";
 import type { Settings } from "./hello.js";
-import type { Interceptor } from "./intercept.js";
 import type { WebSocketConstructor } from "./link.js";
 import type { Retries } from "./retry.js";
 
@@ -21,8 +21,8 @@ export interface ConnectionOptions {
   WebSocket?: WebSocketConstructor | undefined;
   /** What messages are written with; `proto` if not given. */
   codec?: Codec | undefined;
-  /** Around calls that this end makes. The first is outermost. */
-  callInterceptors?: readonly Interceptor[] | undefined;
+  /** Types that messages do not name by themselves: in JSON those of google.protobuf.Any, and extensions. */
+  registry?: Registry | undefined;
   /** For calls that have no timeout of their own, in milliseconds; none if not given. */
   defaultTimeoutMs?: number | undefined;
   /** Which calls that have failed are made again: `retryPolicy({ ... })`. */

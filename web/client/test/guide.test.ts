@@ -2,11 +2,14 @@
 //snippet:imports
 import { Code, createClient, createConnection, ParleyError } from "@parley-rpc/client";
 //snippet:end
+
+import { createRegistry } from "@bufbuild/protobuf";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { WebSocket } from "ws";
 import { AgentService, HubService } from "../../gen/parley/agent/v1/agent_pb.js";
 import { PingFailureSchema, PingService } from "../../gen/parley/ping/v1/ping_pb.js";
 import { Server } from "../../testing/server.js";
+import { type Interceptor, json, retryPolicy } from "../src/index.js";
 
 let server: Server;
 let url: string;
@@ -85,6 +88,38 @@ test("options and errors", async () => {
   }
   //snippet:end
   expect(shown).toEqual(["not_found: failing as asked", "leave fail_code out"]);
+  await connection.close();
+});
+
+test("interceptors, timeouts and retries", async () => {
+  const shown: string[] = [];
+  const show = (what: string) => shown.push(what);
+  //snippet:interceptors
+  const timed: Interceptor = (next) => async (stream) => {
+    stream.requestHeaders.set("request-id", crypto.randomUUID());
+    const begun = performance.now();
+    try {
+      await next(stream); // the call: its failure is the status
+    } finally {
+      show(`${stream.method.name} took ${Math.ceil(performance.now() - begun)} ms`);
+    }
+  };
+  const connection = createConnection(url, {
+    callInterceptors: [timed], // the first is outermost; handlerInterceptors are around what this end serves
+    defaultTimeoutMs: 10_000,
+    retry: retryPolicy({ maxAttempts: 4, codes: [Code.Unavailable], initialBackoffMs: 100, maxBackoffMs: 5000 }),
+  });
+  //snippet:end
+  await createClient(PingService, connection).ping({ text: "hi" });
+  expect(shown).toEqual([expect.stringMatching(/^Ping took \d+ ms$/)]);
+  await connection.close();
+});
+
+test("JSON", async () => {
+  //snippet:json
+  const connection = createConnection(url, { codec: json, registry: createRegistry(PingFailureSchema) });
+  //snippet:end
+  expect((await createClient(PingService, connection).ping({ text: "hi" })).text).toBe("hi");
   await connection.close();
 });
 

@@ -1,4 +1,11 @@
-import type { DescMessage, DescMethodStreaming, DescMethodUnary, MessageInitShape, MessageShape } from "@bufbuild/protobuf";
+import type {
+  DescMessage,
+  DescMethod,
+  DescMethodStreaming,
+  DescMethodUnary,
+  MessageInitShape,
+  MessageShape,
+} from "@bufbuild/protobuf";
 import {
   type ContextValues,
   createContextValues,
@@ -8,16 +15,22 @@ import {
   type UnaryResponse,
 } from "@connectrpc/connect";
 import { createMethodUrl, runStreamingCall, runUnaryCall } from "@connectrpc/connect/protocol";
-import { type Call, type CallOptions, Connection, type ConnectionOptions, onlyAnswer, pump } from "@parley-rpc/client";
+import {
+  type Call,
+  type CallOptions,
+  type Codec,
+  Connection,
+  type ConnectionOptions,
+  onlyAnswer,
+  pump,
+} from "@parley-rpc/client";
 import { toConnectError } from "./error.js";
 
 export interface ParleyTransportOptions extends ConnectionOptions {
-  /** Where to connect to, or a connection that is there. */
-  url: string | URL | Connection;
+  /** Where to connect to, or a connection that is there: then of its options only `codec` and `registry` count. */
+  url: string | URL | readonly (string | URL)[] | Connection;
   /** As those of the other transports, for all kinds of call. */
   interceptors?: Interceptor[] | undefined;
-  /** For calls that have no timeout of their own. */
-  defaultTimeoutMs?: number | undefined;
   /** For all calls: whether they wait for a connection, in place of failing when there is none. */
   waitForReady?: boolean | undefined;
 }
@@ -30,7 +43,9 @@ export interface ParleyTransport extends Transport {
 /** Makes a Transport for clients of Connect. All calls share one connection, which is made when the first needs it. */
 export function createParleyTransport(options: ParleyTransportOptions): ParleyTransport {
   const { url, interceptors = [], defaultTimeoutMs, waitForReady } = options;
-  const connection = url instanceof Object && "call" in url ? url : new Connection(url, options);
+  const shared = typeof url === "object" && "call" in url;
+  const connection = shared ? url : new Connection(url, options);
+  const codec = shared ? ownCodec(url, options) : undefined;
 
   const common = <M extends DescMethodUnary | DescMethodStreaming>(
     method: M,
@@ -44,7 +59,10 @@ export function createParleyTransport(options: ParleyTransportOptions): ParleyTr
     header: new Headers(header),
     contextValues: contextValues ?? createContextValues(),
   });
-  const timeout = (ms = defaultTimeoutMs) => (ms !== undefined && ms > 0 ? ms : undefined);
+  // As with Connect's other transports, 0 is no timeout. What nobody sets is up to the connection.
+  const timeout = (ms = defaultTimeoutMs) => (ms === undefined || ms > 0 ? ms : Number.POSITIVE_INFINITY);
+  const begin = <M extends DescMethod>(method: M, timeoutMs: number | undefined, req: { signal: AbortSignal; header: Headers }) =>
+    connection.call(method, { signal: req.signal, timeoutMs, headers: req.header, waitForReady, codec });
 
   return {
     connection,
@@ -60,10 +78,10 @@ export function createParleyTransport(options: ParleyTransportOptions): ParleyTr
       const ms = timeout(timeoutMs);
       return runUnaryCall<I, O>({
         interceptors,
-        ...given({ signal, timeoutMs: ms }),
+        ...given({ signal, timeoutMs: Number.isFinite(ms) ? ms : undefined }),
         req: { stream: false, ...common(method, header, contextValues), message },
         next: async (req) => {
-          const call = connection.call(method, { signal: req.signal, timeoutMs: ms, headers: req.header, waitForReady });
+          const call = begin(method, ms, req);
           return mapped(call, async () => {
             void call.send(req.message as MessageInitShape<I>, true).catch(() => {}); // the answer tells
             const answer = (await onlyAnswer(call)) as MessageShape<O>;
@@ -91,10 +109,10 @@ export function createParleyTransport(options: ParleyTransportOptions): ParleyTr
       const ms = timeout(timeoutMs);
       return runStreamingCall<I, O>({
         interceptors,
-        ...given({ signal, timeoutMs: ms }),
+        ...given({ signal, timeoutMs: Number.isFinite(ms) ? ms : undefined }),
         req: { stream: true, ...common(method, header, contextValues), message: input },
         next: async (req) => {
-          const call = connection.call(method, { signal: req.signal, timeoutMs: ms, headers: req.header, waitForReady });
+          const call = begin(method, ms, req);
           // Messages go out while the headers are waited for: a server may want some before it answers.
           void pump(call, req.message as AsyncIterable<MessageInitShape<I>>);
           const trailer = new Headers();
@@ -113,20 +131,29 @@ export function createParleyTransport(options: ParleyTransportOptions): ParleyTr
   };
 }
 
+/** The codec for calls on a connection that others use too; undefined: its own. */
+function ownCodec(connection: Connection, { codec, registry }: ConnectionOptions): Codec | undefined {
+  return (registry && (codec ?? connection.codec).withRegistry?.(registry)) ?? codec;
+}
+
 /** What is given of options that may not be undefined. */
 const given = (o: Pick<CallOptions, "signal" | "timeoutMs">) => o as { signal: AbortSignal; timeoutMs: number };
 
-/** The answers of a call. Behind the last one the trailers are there. */
+/** The answers of a call. Behind the last one, or an error, the trailers are there. Who stops reading cancels the call. */
 async function* answers<I extends DescMessage, O extends DescMessage>(
   call: Call<DescMethodStreaming<I, O>>,
   trailer: Headers,
 ): AsyncGenerator<MessageShape<O>> {
-  for (;;) {
-    const message = await mapped(call, () => call.next());
-    if (!message) break;
-    yield message as MessageShape<O>;
+  try {
+    for (;;) {
+      const message = await mapped(call, () => call.next());
+      if (!message) break;
+      yield message as MessageShape<O>;
+    }
+  } finally {
+    call.cancel();
+    for (const [key, value] of call.trailer) trailer.append(key, value);
   }
-  for (const [key, value] of call.trailer) trailer.append(key, value);
 }
 
 /** Has f fail as Connect's calls do: the error knows headers and trailers. */

@@ -1,5 +1,7 @@
+import { createRegistry } from "@bufbuild/protobuf";
 import { Code, ConnectError, createClient, createContextKey, createContextValues, type Interceptor } from "@connectrpc/connect";
 import { createQueryOptions } from "@connectrpc/connect-query";
+import { type Codec, json } from "@parley-rpc/client";
 import { createParleyTransport, type ParleyTransport } from "@parley-rpc/connect";
 import { QueryClient } from "@tanstack/react-query";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
@@ -108,6 +110,92 @@ test("defaultTimeoutMs holds for calls without a timeout", async () => {
   expect((await failure(createClient(PingService, hasty).ping({ delayMs: 60_000 }))).code).toBe(Code.DeadlineExceeded);
   const none = createClient(PingService, hasty).ping({ text: "hi", delayMs: 60 }, { timeoutMs: 0 });
   expect((await none).text).toBe("hi");
+});
+
+test("a timeout of 0 is none, whatever the connection's default is", async () => {
+  const hasty = createParleyTransport({ url: server.url(), WebSocket, defaultTimeoutMs: 30 });
+  const client = createClient(PingService, hasty);
+  expect((await failure(client.ping({ delayMs: 60_000 }))).code).toBe(Code.DeadlineExceeded);
+  expect((await failure(client.countUp({ to: 1n, delayMs: 60_000 }))).code).toBe(Code.DeadlineExceeded);
+  expect((await client.ping({ text: "hi", delayMs: 60 }, { timeoutMs: 0 })).text).toBe("hi");
+  const own = createParleyTransport({ url: hasty.connection }); // which has a default
+  expect((await failure(createClient(PingService, own).ping({ delayMs: 60_000 }))).code).toBe(Code.DeadlineExceeded);
+  await hasty.connection.close();
+});
+
+test("headers and trailers of streams that are empty, or fail, are there", async () => {
+  const seen: string[] = [];
+  const options = {
+    headers: { "echo-name": "Ada" },
+    onHeader: (h: Headers) => seen.push(`header ${h.get("echo-name")}`),
+    onTrailer: (t: Headers) => seen.push(`trailer ${t.get("trailer-echo-name")}`),
+  };
+  for await (const _ of ping().countUp({ to: 0n }, options));
+  expect(seen.splice(0)).toEqual(["header Ada", "trailer Ada"]);
+  const error = await failure(ping().cumSum(numbers(2 ** 62, 2 ** 62), options));
+  expect(seen).toEqual(["header Ada"]);
+  expect(error.metadata.get("echo-name")).toBe("Ada");
+  expect(error.metadata.get("trailer-echo-name")).toBe("Ada");
+});
+
+test("an interceptor that stops reading cancels the call", async () => {
+  const once: Interceptor = (next) => async (req) => {
+    const res = await next(req);
+    if (!res.stream) return res;
+    async function* first(messages: AsyncIterable<never>) {
+      for await (const m of messages) {
+        yield m;
+        break;
+      }
+    }
+    return { ...res, message: first(res.message as AsyncIterable<never>) };
+  };
+  const own = createParleyTransport({ url: transport.connection, interceptors: [once] });
+  const got: bigint[] = [];
+  for await (const { number } of createClient(PingService, own).countUp({ to: 1_000_000n, delayMs: 1 })) got.push(number);
+  expect(got).toEqual([1n]);
+  await server.steady(() => ping().ping({}));
+});
+
+test("calls go on through the drains of a server, and none fails", async () => {
+  const client = ping();
+  await client.ping({});
+  for (let drain = 0; drain < 3; drain++) {
+    const flying = client.ping({ text: "flying", delayMs: 100 });
+    const counted: bigint[] = [];
+    const streaming = (async () => {
+      for await (const { number } of client.countUp({ to: 50n, delayMs: 2 })) counted.push(number);
+    })();
+    await server.drain();
+    for (let i = 0; i < 20; i++) {
+      expect((await client.ping({ text: "on" })).text).toBe("on");
+      expect(await client.sum(numbers(1, 2))).toMatchObject({ sum: 3n });
+    }
+    expect((await flying).text).toBe("flying");
+    await streaming;
+    expect(counted.length).toBe(50);
+  }
+});
+
+test("codec and registry are for the connection that the transport makes, or its calls on another", async () => {
+  const asked: string[] = [];
+  const noted = (name: string): Codec => ({
+    ...json,
+    encode: (schema, message) => {
+      asked.push(name);
+      return json.encode(schema, message);
+    },
+    withRegistry: () => noted("with registry"),
+  });
+  const registry = createRegistry(PingService);
+  const own = createParleyTransport({ url: server.url(), WebSocket, codec: noted("without"), registry });
+  expect((await createClient(PingService, own).ping({ text: "hi" })).text).toBe("hi");
+  await own.connection.close();
+  const shared = createParleyTransport({ url: transport.connection, codec: noted("without"), registry });
+  expect((await createClient(PingService, shared).ping({ text: "hi" })).text).toBe("hi");
+  const plain = createParleyTransport({ url: transport.connection, codec: noted("without") });
+  expect((await createClient(PingService, plain).ping({ text: "hi" })).text).toBe("hi");
+  expect(asked).toEqual(["with registry", "with registry", "without"]);
 });
 
 test("interceptors see and change requests and answers of all kinds", async () => {
