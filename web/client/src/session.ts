@@ -138,6 +138,7 @@ export class Session {
   /** Ends the session and all of its streams. */
   close(code: number, error: ParleyError): void {
     const link = this.#link;
+    if (!link) this.replaced = this.#resumption.name; // the peer does not hear of it
     this.#end(error, code);
     link?.close(code, error.rawMessage);
   }
@@ -166,16 +167,13 @@ export class Session {
     const error = this.#cause ?? new ParleyError(`${what}${reason && `: ${reason}`}`, status);
     const again = lost || (this.#asked && this.#helloDue && this.events.comesBack(code));
     if (!this.#resumption.inForce || this.#cause || !again) return this.#end(error, code);
-    this.#grace ??= setTimeout(
-      () => this.#end(new ParleyError(`${error.rawMessage}, and there was no other in time`, Code.Unavailable), LOST),
-      this.#window,
-    );
-    this.events.lost(error, code);
+    const late = new ParleyError(`${error.rawMessage}, and there was no other in time`, Code.Unavailable);
+    this.#grace ??= setTimeout(() => this.close(LOST, late), this.#window);
+    this.events.lost(error, lost ? LOST : code);
   }
 
   #end(error: ParleyError, code: number): void {
     if (this.error) return;
-    if (!this.#link) this.replaced = this.#resumption.name;
     this.error = error;
     this.#link = undefined;
     this.#stopTimers();

@@ -150,7 +150,7 @@ export class Peer {
   goaways: number[] = [];
 
   constructor(
-    private socket: Socket,
+    readonly socket: Socket,
     private server: TestServer,
   ) {}
 

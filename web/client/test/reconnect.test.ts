@@ -1,0 +1,296 @@
+import { Code } from "@parley-rpc/client";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { hex } from "../../testing/vectors.js";
+import { Client, checkErrors, Network, pass, settle, type TestServer } from "./network.js";
+
+const HOME = "ws://home.example/rpc";
+const OTHER = "ws://other.example/rpc";
+
+let network: Network;
+let server: TestServer;
+let client: Client;
+beforeEach(async () => {
+  vi.useFakeTimers();
+  vi.stubGlobal("fetch", () => Promise.reject(new Error("no network")));
+  network = new Network();
+  server = network.serve(HOME, "home");
+  client = new Client(network, HOME);
+});
+afterEach(async () => {
+  await client.conn.close();
+  expect(vi.getTimerCount()).toBe(0);
+  vi.useRealTimers();
+  vi.unstubAllGlobals();
+  checkErrors();
+});
+
+/** A call that is in flight when something happens, and is answered afterwards. */
+async function survives(what: () => void): Promise<boolean> {
+  server.answers = false;
+  const flying = client.ping();
+  await settle();
+  what();
+  await pass(1000);
+  server.peer.calls.push({ id: 1, text: "on" });
+  server.peer.answer();
+  return (await flying) === "on";
+}
+
+describe("a link is lost, and its session resumed, when", () => {
+  for (const code of [1001, 1012, 4101, 4112]) {
+    test(`it is closed with ${code} without GOAWAY`, async () => {
+      expect(await survives(() => server.peer.close(code))).toBe(true);
+      expect(client.take()).toEqual(["connecting", "ready", "resuming", "ready"]);
+    });
+
+    test(`it is closed with ${code} by a proxy while it is replaced`, async () => {
+      const before = server.peers.length;
+      server.instead = (peer) => {
+        if (server.peers.length === before + 2) peer.close(code);
+        else peer.greet();
+      };
+      expect(await survives(() => server.peer.close())).toBe(true);
+      expect(server.peers.length).toBe(before + 3);
+    });
+  }
+
+  test("what comes is no WebSocket frame, though a close code follows", async () => {
+    expect(await survives(() => server.peer.garble())).toBe(true);
+  });
+
+  test("it ends with an event that has neither code nor reason", async () => {
+    expect(await survives(() => server.peer.close(undefined, undefined))).toBe(true);
+  });
+});
+
+describe("a session is over when its link is closed", () => {
+  for (const code of [1001, 1012]) {
+    test(`with ${code} after a GOAWAY`, async () => {
+      server.answers = false;
+      const flying = client.ping();
+      await settle();
+      server.peer.notice(60_000);
+      await settle();
+      server.peer.close(code);
+      await settle();
+      expect(await flying).toBe(`unavailable: closed with code ${code}`);
+      expect(client.conn.state).toBe("connecting");
+    });
+  }
+
+  test("with 1002 by the peer", async () => {
+    expect(await survives(() => server.peer.close(1002))).toBe(false);
+  });
+});
+
+describe("a session that is lost", () => {
+  test("costs one handshake: the link that says so carries the next", async () => {
+    await client.conn.connect();
+    network.take();
+    const other = network.serve(HOME, "other");
+    server.peer.close();
+    await pass(1000);
+    expect(await client.ping()).toBe("other");
+    expect(network.take()).toEqual([HOME]);
+    expect(other.peers.length).toBe(1);
+    expect(other.peer.hello.get(7)).toBeUndefined(); // that it has asked to resume says which it replaces
+  });
+
+  test("with a GOAWAY is forgotten with that: what the next link carries stays", async () => {
+    await client.conn.connect();
+    server.peer.notice(60_000);
+    await settle();
+    server.peer.close();
+    const other = network.serve(HOME, "other");
+    await pass(120_000);
+    expect(await client.ping()).toBe("other");
+    expect(other.peers.length).toBe(1);
+  });
+
+  test("and was given up is named by the one that replaces it, until that is there", async () => {
+    await client.conn.connect();
+    const { id } = server.peer;
+    network.answer(HOME, undefined);
+    server.peer.close();
+    await pass(31_000);
+    expect(client.conn.state).toBe("failed");
+    const other = network.serve(HOME, "other");
+    other.greets = false;
+    await pass(15_000);
+    other.greets = true;
+    await pass(60_000);
+    expect(client.conn.state).toBe("ready");
+    for (const peer of other.peers) {
+      expect(`${peer.hello.get(7)}`).toBe(id);
+      expect((peer.hello.get(9) as Uint8Array).length).toBe(32);
+      expect(peer.hello.get(1)).toBeUndefined();
+    }
+    expect(other.peers.length).toBeGreaterThan(1);
+    other.peer.close(1011);
+    await pass(10_000);
+    expect([...other.peer.hello.keys()]).not.toContain(7);
+    expect(client.conn.state).toBe("ready");
+  });
+
+  test("is not named while it is still resumed in the background", async () => {
+    await client.conn.close();
+    client = new Client(network, [HOME, OTHER]);
+    await client.conn.connect();
+    const other = network.serve(OTHER, "other");
+    network.answer(HOME, undefined);
+    server.peer.close();
+    await settle();
+    expect(await client.ping()).toBe("other");
+    expect(other.peer.hello.get(7)).toBeUndefined();
+  });
+});
+
+describe("a client that is turned away", () => {
+  const ways: [string, (s: TestServer) => void][] = [
+    ["by 4014", (s) => void (s.instead = (peer) => peer.close(4014, "overloaded"))],
+    ["by 1012 before the greeting", (s) => void (s.instead = (peer) => peer.close(1012))],
+    ["by 1013 before the greeting", (s) => void (s.instead = (peer) => peer.close(1013))],
+    [
+      "by GOAWAY with UNAVAILABLE",
+      (s) => {
+        s.greeted = (peer) => {
+          peer.goaway(0, { status: Code.Unavailable });
+          peer.close(1012);
+        };
+      },
+    ],
+    ["by HTTP 503", () => network.answer(HOME, { status: 503 })],
+    ["by HTTP 429", () => network.answer(HOME, { status: 429 })],
+  ];
+  for (const [how, turnAway] of ways) {
+    test(`${how} tries again a few times before that fails a call`, async () => {
+      server.answers = false; // it may not have been seen
+      turnAway(server);
+      const call = client.ping();
+      await pass(5000);
+      expect(await call).toMatch(/^unavailable: /);
+      expect(network.dials.length).toBeGreaterThanOrEqual(5);
+      expect(client.states.filter((s) => s === "failed").length).toBeGreaterThan(0);
+      expect(client.states.slice(0, 1)).toEqual(["connecting"]);
+    });
+
+    test(`${how} makes its calls at the server that takes them next, and nothing has failed`, async () => {
+      turnAway(server);
+      const calls = [client.ping(), client.ping("", true)];
+      await settle();
+      network.serve(HOME, "next");
+      await pass(1000);
+      const answers = await Promise.all(calls);
+      // What was sent to a server that closes with another code than 4000 to 4099 may have been seen.
+      if (/101[23]/.test(how)) expect(answers[0]).toMatch(/^(next|unavailable: closed)/);
+      else expect(answers).toEqual(["next", "next"]);
+      expect(client.states).not.toContain("failed");
+    });
+
+    test(`${how} makes its calls at another URL at once`, async () => {
+      await client.conn.close();
+      client = new Client(network, [HOME, OTHER]);
+      turnAway(server);
+      network.serve(OTHER, "other");
+      if (/101[23]/.test(how)) await client.conn.connect();
+      expect(await client.ping()).toBe("other");
+      expect(Date.now()).toBe(network.dials[0]?.at);
+      expect(client.states).not.toContain("failed");
+    });
+  }
+
+  test("with Retry-After waits that long, as in connecting", async () => {
+    network.answer(HOME, { status: 503, retryAfter: "2" });
+    const call = client.ping();
+    await pass(1999);
+    expect(network.take()).toEqual([HOME]);
+    network.serve(HOME, "next");
+    await pass(1);
+    expect(await call).toBe("next");
+    expect(client.take()).toEqual(["connecting", "ready"]);
+  });
+
+  test("for long fails its calls, and waits at most a minute", async () => {
+    network.answer(HOME, { status: 503, retryAfter: "3600" });
+    const patient = client.ping("", true);
+    expect(await client.ping()).toBe("unavailable: the server refuses the connection: HTTP status 503");
+    network.serve(HOME, "next");
+    network.take();
+    await pass(59_999);
+    expect(network.take()).toEqual([]);
+    await pass(1);
+    expect(await patient).toBe("next");
+  });
+
+  test("is told when to come back by a date too", async () => {
+    vi.setSystemTime(new Date("2026-01-01T00:00:00Z"));
+    network.answer(HOME, { status: 503, retryAfter: "Thu, 01 Jan 2026 00:00:05 GMT" });
+    const call = client.ping();
+    await settle();
+    network.serve(HOME, "next");
+    await pass(4999);
+    expect(network.dials.length).toBe(1);
+    await pass(1);
+    expect(await call).toBe("next");
+  });
+
+  test("finds out by a GET where a script cannot see the answer", async () => {
+    network.answer(HOME, undefined);
+    let gets = 0;
+    vi.stubGlobal("fetch", async (url: string) => {
+      expect(url).toBe("http://home.example/rpc");
+      gets++;
+      return new Response(null, { status: 503, headers: { "retry-after": "3" } });
+    });
+    const call = client.ping();
+    await settle();
+    network.serve(HOME, "next");
+    await pass(2999);
+    expect([network.dials.length, gets]).toEqual([1, 1]);
+    await pass(1);
+    expect(await call).toBe("next");
+  });
+
+  test("while an old session still takes calls makes them there", async () => {
+    await client.conn.connect();
+    network.answer(HOME, { status: 503, retryAfter: "1" });
+    server.peer.notice();
+    for (let i = 0; i < 10; i++) {
+      expect(await client.ping()).toBe("home");
+      await pass(500);
+    }
+    network.serve(HOME, "next");
+    await pass(10_000);
+    expect(await client.ping()).toBe("next");
+    expect(client.take()).toEqual(["connecting", "ready"]);
+  });
+});
+
+describe("a page that unloads", () => {
+  test("says goodbye in the same turn", async () => {
+    const page = new EventTarget();
+    vi.stubGlobal("addEventListener", page.addEventListener.bind(page));
+    vi.stubGlobal("removeEventListener", page.removeEventListener.bind(page));
+    await client.conn.close();
+    client = new Client(network, HOME);
+    await client.conn.connect();
+    const sent: string[] = [];
+    const { socket } = server.peer;
+    socket.send = (bytes) => void sent.push(hex(bytes));
+    socket.close = (code) => void sent.push(`close ${code}`);
+    page.dispatchEvent(Object.assign(new Event("pagehide"), { persisted: false }));
+    expect(sent).toEqual(["0b0000", "close 1000"]);
+    expect(client.conn.state).toBe("closed");
+    await pass(1000);
+  });
+});
+
+test("an attempt that is under way when the connection is closed is ended", async () => {
+  network.takes = 5000;
+  const call = client.ping();
+  await pass(1000);
+  await client.conn.close();
+  expect(await call).toBe("canceled: the connection is closed");
+  await pass(10_000);
+  expect(server.peers).toEqual([]);
+});
