@@ -385,7 +385,7 @@ export class Session {
     this.#leaveIfDone();
   }
 
-  /** The page is about to go, and this is the last moment to send something: a goodbye. */
+  /** Says goodbye, at once, and ends the session. A page that is about to go sends nothing later. */
   leave(error: ParleyError): void {
     const last = encodeGoaway(this.#streams.highest);
     if (this.greeted && !this.#helloDue) this.#link?.send(f.encodeFrame(f.GOAWAY, 0, last));
@@ -398,7 +398,7 @@ export class Session {
     this.#resumption.received.hasten(); // the peer waits for that
     this.#leaving ??= setTimeout(() => {
       this.#leaving = undefined;
-      if (!this.busy) this.close(1000, new ParleyError("the session has drained", Code.Canceled));
+      if (!this.busy) this.leave(new ParleyError("the session has drained", Code.Canceled));
     }, CLOSE_WAIT);
   }
 

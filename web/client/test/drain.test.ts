@@ -78,10 +78,38 @@ describe("a server that gives notice", () => {
     server.peer.notice();
     await pass(600_000);
     expect(server.peer.closed).toBeUndefined();
+    expect(network.dials.length).toBe(1);
+  });
+
+  test("and is closed with 1001 before it has gone is resumed for its calls: that was a proxy", async () => {
+    server.answers = false;
+    const flying = client.ping();
+    await settle();
+    const next = network.serve(HOME, "new");
+    server.peer.notice();
+    await settle();
+    network.answer(HOME, server);
     server.peer.close(1001);
     await pass(1000);
-    expect(client.conn.state).toBe("ready");
-    expect(network.dials.length).toBe(1);
+    server.peer.calls.push({ id: 1, text: "on" });
+    server.peer.answer();
+    expect(await flying).toBe("on");
+    expect(next.peers.length).toBe(1);
+    expect(client.take()).toEqual([]);
+  });
+
+  test("and has forgotten a session that is not needed any more costs one link", async () => {
+    server.answers = false;
+    const flying = client.ping();
+    await settle();
+    const next = network.serve(HOME, "new");
+    server.peer.notice();
+    await settle();
+    server.peer.close();
+    expect(await flying).toBe("unavailable: the session is lost: the server has forgotten it");
+    await pass(60_000);
+    expect(next.peers.map((p) => p.closed)).toEqual([undefined, 1000]);
+    expect(client.take()).toEqual([]);
   });
 
   test("whose successor is not there serves on, and nothing has failed", async () => {

@@ -65,11 +65,11 @@ describe("a link is lost, and its session resumed, when", () => {
 
 describe("a session is over when its link is closed", () => {
   for (const code of [1001, 1012]) {
-    test(`with ${code} after a GOAWAY`, async () => {
+    test(`with ${code} after a GOAWAY that is no notice`, async () => {
       server.answers = false;
       const flying = client.ping();
       await settle();
-      server.peer.notice(60_000);
+      server.peer.goaway(1, { delay: 60_000 });
       await settle();
       server.peer.close(code);
       await settle();
