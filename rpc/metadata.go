@@ -21,8 +21,9 @@ func (m Metadata) Get(key string) string {
 	return ""
 }
 
-// Values returns all values of a key.
-func (m Metadata) Values(key string) []string { return m[strings.ToLower(key)] }
+// Values returns all values of a key. They are those of m, not a copy; what is
+// appended to them is not.
+func (m Metadata) Values(key string) []string { return slices.Clip(m[strings.ToLower(key)]) }
 
 // Set replaces the values of a key.
 func (m Metadata) Set(key string, values ...string) {

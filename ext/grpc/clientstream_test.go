@@ -224,7 +224,7 @@ func TestWaitForReadyWaitsForAServer(t *testing.T) {
 	var attempts atomic.Int32
 	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if attempts.Add(1) < 3 {
-			http.Error(w, "not yet", http.StatusServiceUnavailable)
+			http.Error(w, "not yet", http.StatusBadGateway)
 			return
 		}
 		srv.ServeHTTP(w, r)

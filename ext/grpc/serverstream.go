@@ -60,8 +60,8 @@ func incoming(call *rpc.Call) metadata.MD {
 	if call.Peer.Host != "" {
 		md[":authority"] = []string{call.Peer.Host}
 	}
-	if agent := call.Peer.Header.Get("User-Agent"); agent != "" {
-		md["user-agent"] = []string{agent}
+	if agent := translate.HeaderValues(call.Peer.Header, "User-Agent"); len(agent) > 0 && agent[0] != "" {
+		md["user-agent"] = agent[:1]
 	}
 	return md
 }

@@ -15,9 +15,14 @@
 // # What passes
 //
 // Messages pass one by one, each way, and so do the end of what the caller sends, the
-// header, the trailer, and the status with its details. Metadata passes but for the keys
-// that belong to one of the protocols, such as content-type, grpc-timeout and host. The
-// caller's deadline and cancellation reach the backend.
+// header, the trailer, and the status with its details. The caller's deadline and
+// cancellation reach the backend.
+//
+// Metadata passes but for the keys that belong to one of the protocols, such as
+// content-type, grpc-timeout and host. What came by HTTP and is no metadata, such as a
+// header of a proxy before the backend whose value is not ASCII, is left out, each way:
+// keys have a to z, 0 to 9, "-", "_" and ".", values are printable ASCII, without spaces
+// around them, and those of keys that end in "-bin" any bytes.
 //
 // Neither side is read faster than the other takes: a caller that is slow slows down
 // its own stream at the backend and nobody else. What waits here meanwhile is bounded by the

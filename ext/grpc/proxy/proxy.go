@@ -25,7 +25,8 @@ type Config struct {
 	MaxMessage int
 	// Metadata, if not nil, may change what a backend is sent as the header of a call:
 	// say who has called, for example. Its error is the call's status. ctx is the
-	// handler's, with rpc.FromContext.
+	// handler's, with rpc.FromContext. What gRPC's metadata cannot have does not pass
+	// (HeaderValues).
 	Metadata func(ctx context.Context, md metadata.MD) error
 }
 
@@ -69,7 +70,7 @@ func (p *Proxy) Handle(ctx context.Context, s rpc.Stream) error {
 			return translate.FromError(err)
 		}
 	}
-	ctx, cancel := context.WithCancelCause(metadata.NewOutgoingContext(ctx, strip(md)))
+	ctx, cancel := context.WithCancelCause(metadata.NewOutgoingContext(ctx, passing(md)))
 	defer cancel(nil)
 	out, err := route.Backend.NewStream(ctx, anyKind, "/"+method.Path(),
 		grpc.ForceCodecV2(rawCodec(s.Call().CodecName())), grpc.MaxCallRecvMsgSize(p.limit))

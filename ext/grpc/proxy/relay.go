@@ -53,7 +53,7 @@ func (r *relay) passAnswers(ctx context.Context) error {
 		return r.status(ctx, err)
 	}
 	if header != nil { // otherwise there is nothing but a trailer
-		if err := translate.Set(strip(header), r.in.Call().SetHeader); err != nil {
+		if err := translate.Set(passing(header), r.in.Call().SetHeader); err != nil {
 			return rpc.Errorf(rpc.CodeInternal, "backend %s: its header cannot be passed on: %w", r.backend, err)
 		}
 		if err := r.in.Call().SendHeader(); err != nil {
@@ -81,23 +81,28 @@ func (r *relay) status(ctx context.Context, err error) error {
 	if errors.As(context.Cause(ctx), &failed) && err != nil {
 		return failed // what the caller has sent could not be passed on
 	}
-	trailer := translate.Set(strip(r.out.Trailer()), r.in.Call().SetTrailer)
+	trailer := translate.Set(passing(r.out.Trailer()), r.in.Call().SetTrailer)
 	if trailer != nil && err == nil {
 		return rpc.Errorf(rpc.CodeInternal, "backend %s: its trailer cannot be passed on: %w", r.backend, trailer)
 	}
 	return translate.FromError(err)
 }
 
-// strip removes what does not pass from md, beside what belongs to gRPC: keys that are
-// about a connection, which the other end may take for a malformed request, and those
+// passing returns what of md passes: what is metadata in either world, without keys that
+// are about a connection, which the other end may take for a malformed request, and those
 // that are parley's own.
-func strip(md metadata.MD) metadata.MD {
-	maps.DeleteFunc(md, func(key string, _ []string) bool {
-		switch key {
-		case "connection", "content-length", "host", "keep-alive", "proxy-connection", "transfer-encoding", "upgrade":
-			return true
-		}
-		return strings.HasPrefix(key, "parley-")
-	})
+func passing(md metadata.MD) metadata.MD {
+	md = translate.Clean(md)
+	maps.DeleteFunc(md, func(key string, _ []string) bool { return hopByHop(key) })
 	return md
+}
+
+// hopByHop reports whether a key is about a connection.
+func hopByHop(key string) bool {
+	key = strings.ToLower(key)
+	switch key {
+	case "connection", "content-length", "host", "keep-alive", "proxy-connection", "transfer-encoding", "upgrade":
+		return true
+	}
+	return strings.HasPrefix(key, "parley-")
 }

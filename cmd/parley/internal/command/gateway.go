@@ -132,6 +132,11 @@ func (g *gateway) server(routes []proxy.Route, log *slog.Logger) (*rpc.Server, e
 	if err := errors.Join(g.transport.Validate(), (&ws.Upgrader{Origins: g.origins}).Validate()); err != nil {
 		return nil, usagef("%w", err)
 	}
+	for _, name := range g.forward {
+		if !proxy.ValidKey(name) {
+			return nil, usagef("--forward %s: gRPC has no such metadata, or has it for itself", name)
+		}
+	}
 	if min(g.limits.Connections, g.limits.ConnectionsPerAddress) < 0 || min(g.drain, g.maxAge) < 0 {
 		return nil, usagef("--max-connections, --max-connections-per-address, --drain and --max-connection-age must not be negative")
 	}
@@ -180,17 +185,25 @@ func (g *gateway) web(srv *rpc.Server, status http.Handler, log *slog.Logger) (*
 // of the handshake that are to be forwarded.
 func (g *gateway) metadata(ctx context.Context, md metadata.MD) error {
 	peer := rpc.FromContext(ctx).Peer
-	host, _, err := net.SplitHostPort(peer.Addr.String())
-	if err != nil {
-		host = peer.Addr.String()
-	}
-	md.Set("x-forwarded-for", strings.Join(append(peer.Header.Values("X-Forwarded-For"), host), ", "))
+	md.Set(forwardedFor, forwardedAddresses(peer))
 	for _, name := range g.forward {
-		if values := peer.Header.Values(name); len(values) > 0 && len(md.Get(name)) == 0 {
+		if values := proxy.HeaderValues(peer.Header, name); len(values) > 0 && len(md.Get(name)) == 0 {
 			md.Set(name, values...)
 		}
 	}
 	return nil
+}
+
+const forwardedFor = "x-forwarded-for"
+
+// forwardedAddresses are those that proxies have named in the handshake, and the one that
+// it came from.
+func forwardedAddresses(peer *rpc.Peer) string {
+	host, _, err := net.SplitHostPort(peer.Addr.String())
+	if err != nil {
+		host = peer.Addr.String()
+	}
+	return strings.Join(append(proxy.HeaderValues(peer.Header, forwardedFor), host), ", ")
 }
 
 // logger returns where the program's log goes.

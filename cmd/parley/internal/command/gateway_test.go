@@ -285,6 +285,7 @@ func TestGatewaysThatMakeNoSenseAreRefused(t *testing.T) {
 		"--cert, --key: ":                                                    {"--backend", "x:1", "--cert", "none.pem"},
 		"Config.MaxMessage is 12, must be from":                              {"--backend", "x:1", "--max-message", "12"},
 		"not-an-origin":                                                      {"--backend", "x:1", "--origin", "not-an-origin"},
+		"--forward te: gRPC has no such metadata":                            {"--backend", "x:1", "--forward", "te"},
 		"must not be negative":                                               {"--backend", "x:1", "--max-connections", "-1"},
 	} {
 		run(t, append([]string{"gateway"}, args...)...).wantFailure(t, 2, says)

@@ -23,6 +23,10 @@ func Reserved(key string) bool {
 	return key == "" || key[0] == ':' || reserved[key]
 }
 
+// Passes reports whether a key of metadata, in any case, passes from one world to the
+// other.
+func Passes(key string) bool { return ValidKey(strings.ToLower(key)) && !Reserved(key) }
+
 // ToMD returns metadata in grpc's words.
 func ToMD(m rpc.Metadata) metadata.MD {
 	md := make(metadata.MD, len(m))

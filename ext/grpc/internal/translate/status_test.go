@@ -5,12 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"testing"
+	"time"
 
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	spb "google.golang.org/genproto/googleapis/rpc/status"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/anypb"
+	"google.golang.org/protobuf/types/known/durationpb"
 
 	"github.com/parley-rpc/parley/ext/grpc/internal/translate"
 	"github.com/parley-rpc/parley/rpc"
@@ -71,6 +74,25 @@ func TestErrorsThatAreNoStatusHaveACode(t *testing.T) {
 	} {
 		if got := translate.ToStatus(c.err); got.Code() != c.want || got.Message() != c.text {
 			t.Errorf("%v became %v", c.err, got)
+		}
+	}
+}
+
+// TestComeBackMeansTheSameInBothWorlds holds rpc.RetryLater and rpc.RetryAfter against the
+// message that gRPC has for it.
+func TestComeBackMeansTheSameInBothWorlds(t *testing.T) {
+	for _, after := range []time.Duration{0, 1500 * time.Millisecond} {
+		details := translate.ToStatus(rpc.RetryLater(after)).Details()
+		info, ok := details[0].(*errdetails.RetryInfo)
+		if !ok || len(details) != 1 || info.GetRetryDelay() == nil || info.GetRetryDelay().AsDuration() != after {
+			t.Errorf("%v became %v", after, details)
+		}
+		s, err := status.New(codes.ResourceExhausted, "later").WithDetails(&errdetails.DebugInfo{}, &errdetails.RetryInfo{RetryDelay: durationpb.New(after)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, ok := rpc.RetryAfter(translate.FromStatus(s)); !ok || got != after {
+			t.Errorf("%v became %v, %t", after, got, ok)
 		}
 	}
 }
