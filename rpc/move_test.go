@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"slices"
+	"strconv"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -129,7 +130,7 @@ func refusing(t *testing.T, why string, comeBack time.Duration) func(dialled) (t
 	t.Helper()
 	refused := &ws.HandshakeError{Status: http.StatusServiceUnavailable, Header: make(http.Header), Body: why}
 	if comeBack > 0 {
-		refused.Header.Set("Retry-After", comeBack.String()[:len(comeBack.String())-1])
+		refused.Header.Set("Retry-After", strconv.Itoa(int(comeBack.Seconds())))
 	}
 	return func(dialled) (transport.Link, error) {
 		return nil, rpc.Errorf(rpc.CodeUnavailable, "%w", refused)
