@@ -67,10 +67,12 @@ export async function onlyAnswer<M extends DescMethod>(call: Call<M>): Promise<M
 export async function pump<M extends DescMethod>(call: Call<M>, input: Input<MessageInitShape<M["input"]>>): Promise<void> {
   try {
     const messages = Symbol.asyncIterator in input ? input[Symbol.asyncIterator]() : input[Symbol.iterator]();
+    let more = true;
     // The source is told even while it is asked for the next message.
-    void call.done.then(() => messages.return?.()).catch(() => {});
+    void call.done.then(() => (more ? messages.return?.() : undefined)).catch(() => {});
     for (;;) {
       const { done, value } = await messages.next();
+      if (done) more = false;
       if (done || call.over) break;
       await call.send(value);
     }
@@ -102,6 +104,7 @@ export class Responses<T> implements AsyncIterableIterator<T> {
     } catch (e) {
       if (!this.#left) {
         this.#left = true;
+        this.#call?.cancel();
         throw e;
       }
     }

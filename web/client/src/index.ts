@@ -6,6 +6,7 @@ export { Code, codeName } from "./code.js";
 export { type Codec, json, proto } from "./codec.js";
 export { Connection, type State } from "./connection.js";
 export { ParleyError } from "./error.js";
+export { type FollowOptions, follow } from "./follow.js";
 export type { Settings } from "./hello.js";
 export type { CallInfo, CallStream, Handler, Interceptor } from "./intercept.js";
 export type { WebSocketConstructor, WebSocketLike } from "./link.js";

@@ -9,7 +9,7 @@ import { WebSocket } from "ws";
 import { AgentService, HubService } from "../../gen/parley/agent/v1/agent_pb.js";
 import { PingFailureSchema, PingService } from "../../gen/parley/ping/v1/ping_pb.js";
 import { Server } from "../../testing/server.js";
-import { type Interceptor, json, retryPolicy } from "../src/index.js";
+import { type CallOptions, follow, type Interceptor, json, retryLater, retryPolicy } from "../src/index.js";
 
 let server: Server;
 let url: string;
@@ -141,6 +141,56 @@ test("the server calls the page", async () => {
   vi.stubGlobal("navigator", { userAgent: "a test" });
   const { agents } = await createClient(HubService, connection).listAgents({});
   expect(agents[0]?.description?.platform).toBe("a test");
+  await connection.close();
+});
+
+test("streams over deploys", async () => {
+  const connection = createConnection(url);
+  const ping = createClient(PingService, connection);
+  let deploys = 0;
+  const feed = {
+    async *watch({ after }: { after: bigint }, options: CallOptions) {
+      for await (const event of ping.countUp({ to: 6n }, options)) if (event.number > after) yield event;
+    },
+  };
+  const deployed = {
+    async *watch(...args: Parameters<typeof feed.watch>) {
+      for await (const event of feed.watch(...args)) {
+        yield event;
+        if (event.number === 3n && deploys++ === 0) throw retryLater();
+      }
+    },
+  };
+  const shown: bigint[] = [];
+  const show = (what: bigint) => shown.push(what);
+  const run = async (feed: typeof deployed) => {
+    //snippet:follow
+    const events = follow({
+      from: 0n, // a cursor: where to begin
+      open: (after, options) => feed.watch({ after }, options),
+      cursor: ({ number }) => number, // where to go on behind a message
+    });
+    for await (const { number } of events) show(number);
+    //snippet:end
+  };
+  await run(deployed);
+  expect(shown).toEqual([1n, 2n, 3n, 4n, 5n, 6n]);
+  expect(deploys).toBe(1);
+
+  let gone: unknown;
+  //snippet:comeback
+  connection.serve(AgentService, {
+    async *watch(_, { signal, draining }) {
+      for (let number = 1; !signal.aborted; number++) {
+        if (draining.aborted) throw retryLater(); // "come back", at once
+        yield { reading: { number, temperature: 20 } };
+      }
+    },
+  });
+  //snippet:end
+  const hub = createClient(HubService, connection);
+  for await (const { reading } of hub.watchAgent({})) if ((gone = reading?.number) === 3) break;
+  expect(gone).toBe(3);
   await connection.close();
 });
 

@@ -231,6 +231,25 @@ test("a call that ends early ends its source", async () => {
   expect(ended).toBe(true);
 });
 
+test("a source that has ended is not returned as well", async () => {
+  let returned = 0;
+  const values = [{ number: 1n }, { number: 2n }];
+  const source = {
+    [Symbol.asyncIterator]: () => ({
+      next: async () => {
+        const value = values.shift();
+        return value ? { done: false as const, value } : { done: true as const, value: undefined };
+      },
+      return: async () => {
+        returned++;
+        return { done: true as const, value: undefined };
+      },
+    }),
+  };
+  expect((await ping().sum(source)).sum).toBe(3n);
+  expect(returned).toBe(0);
+});
+
 test("a slow consumer stops its server, and nobody else", async () => {
   const before = await server.sent();
   const answers = ping().countUp({ to: 1_000_000n })[Symbol.asyncIterator]();

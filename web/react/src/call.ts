@@ -24,6 +24,15 @@ export interface HookOptions<T> extends Omit<CallOptions, "signal"> {
   onMessage?: ((message: T) => void) | undefined;
 }
 
+/** What a component sees of a stream that is opened again. */
+export interface FollowState<T> extends Omit<CallState<T>, "state"> {
+  /** As of a call; `waiting`: the stream has ended and will be opened again, `error` says why. */
+  readonly state: CallState<T>["state"] | "waiting";
+}
+
+/** Has it seen how a stream goes on. */
+export type Tell = (state: "open" | "waiting", error?: ParleyError) => void;
+
 /** What a hook receives messages from. */
 export interface Source<T> {
   next(): Promise<T | undefined>;
@@ -34,7 +43,7 @@ export interface Source<T> {
 interface Progress<T> {
   /** The dependencies that it was made for. */
   readonly key: readonly unknown[];
-  readonly state: "open" | "ended" | "failed";
+  readonly state: "open" | "waiting" | "ended" | "failed";
   readonly error: ParleyError | undefined;
   readonly messages: readonly T[];
 }
@@ -46,6 +55,15 @@ const none: readonly never[] = [];
  * them shows that call, and nothing of the one before.
  */
 export function useCall<T>(start: () => Source<T>, options: HookOptions<T>, deps: readonly unknown[]): CallState<T> {
+  return useFollowed(start, options, deps) as CallState<T>;
+}
+
+/** Is `useCall` for what may wait in between. */
+export function useFollowed<T>(
+  start: (tell: Tell) => Source<T>,
+  options: HookOptions<T>,
+  deps: readonly unknown[],
+): FollowState<T> {
   const { enabled = true, keep = 1, onMessage } = options;
   const key = useKey([enabled, ...deps]);
   const [progress, setProgress] = useState<Progress<T>>();
@@ -60,7 +78,7 @@ export function useCall<T>(start: () => Source<T>, options: HookOptions<T>, deps
     let here = true;
     const fresh: Progress<T> = { key, state: "open", error: undefined, messages: none };
     const update = (change: (p: Progress<T>) => Progress<T>) => here && setProgress((p) => change(p?.key === key ? p : fresh));
-    const call = latest.current.start();
+    const call = latest.current.start((state, error) => update((p) => ({ ...p, state, error })));
     void (async () => {
       try {
         for (;;) {
@@ -91,7 +109,7 @@ export function useCall<T>(start: () => Source<T>, options: HookOptions<T>, deps
   const { state, error, messages } =
     progress?.key === key ? progress : { state: enabled ? "open" : "off", error: undefined, messages: none };
   const kept = lastOf(messages, keep);
-  return { state, error, messages: kept, latest: kept.at(-1) } as CallState<T>;
+  return { state, error, messages: kept, latest: kept.at(-1) } as FollowState<T>;
 }
 
 /** Returns the last n messages; n may be any number. */

@@ -1,7 +1,7 @@
 // @vitest-environment happy-dom
 // What docs/browser.md shows is run here.
 import { createConnection } from "@parley-rpc/client";
-import { ParleyProvider, useBidi, useConnectionState, useStream } from "@parley-rpc/react";
+import { ParleyProvider, useBidi, useConnectionState, useFollow, useStream } from "@parley-rpc/react";
 import { cleanup, fireEvent, render, screen } from "@testing-library/react";
 import { StrictMode } from "react";
 import { expect, test } from "vitest";
@@ -24,6 +24,16 @@ function Adder() {
   );
 }
 
+function Feed() {
+  const { messages, state, error } = useFollow(PingService.method.countUp, {
+    from: 0n,
+    request: (after) => ({ to: after + 3n }), // a real one would ask for what is behind the cursor
+    cursor: ({ number }) => number,
+    keep: 3,
+  });
+  return <p>{state === "waiting" ? `back soon: ${error?.message}` : messages.map(({ number }) => `#${number}`).join(" ")}</p>;
+}
+
 function Badge() {
   return <small>{useConnectionState()}</small>;
 }
@@ -35,7 +45,7 @@ test("components have calls, which end with them", async () => {
   render(
     <StrictMode>
       {/* biome-ignore format: as in the document */}
-      <ParleyProvider connection={connection}><Counter to={3n} /><Adder /><Badge /></ParleyProvider>
+      <ParleyProvider connection={connection}><Counter to={3n} /><Adder /><Feed /><Badge /></ParleyProvider>
     </StrictMode>,
   );
   expect(await screen.findByText("3, ended")).toBeTruthy();
@@ -44,6 +54,7 @@ test("components have calls, which end with them", async () => {
   expect(await screen.findByText("1")).toBeTruthy();
   fireEvent.click(button);
   expect(await screen.findByText("1 2")).toBeTruthy();
+  expect(await screen.findByText("#1 #2 #3")).toBeTruthy();
   expect(await screen.findByText("ready")).toBeTruthy();
   cleanup();
   await connection.close();

@@ -1,0 +1,55 @@
+import type { DescMessage, DescMethodServerStreaming, MessageInitShape, MessageShape } from "@bufbuild/protobuf";
+import { type FollowOptions, follow, Responses } from "@parley-rpc/client";
+import { useEffect, useRef } from "react";
+import { type FollowState, type HookOptions, useFollowed } from "./call.js";
+import { useConnection } from "./provider.js";
+import { useRequest } from "./stable.js";
+
+/** Those of a call, and those of `follow` that say when it is made again. */
+export interface UseFollowOptions<I extends DescMessage, T, C>
+  extends HookOptions<T>,
+    Pick<FollowOptions<T, C>, "from" | "cursor" | "codes" | "complete" | "backoff" | "jitter"> {
+  /** Makes the request that asks for what is behind a cursor. */
+  request: (cursor: C) => MessageInitShape<I>;
+}
+
+/**
+ * Follows a server stream while the component is there: it is opened again, from the cursor that is taken from each message,
+ * whenever it ends without being complete. Another request for the first cursor, one that is not equal, begins anew.
+ */
+export function useFollow<I extends DescMessage, O extends DescMessage, C>(
+  method: DescMethodServerStreaming<I, O>,
+  options: UseFollowOptions<I, MessageShape<O>, C>,
+): FollowState<MessageShape<O>> {
+  type T = MessageShape<O>;
+  const connection = useConnection(options.connection);
+  const asked = useRequest(method.input, options.request(options.from));
+  const latest = useRef(options);
+  useEffect(() => {
+    latest.current = options;
+  });
+  return useFollowed<T>(
+    (tell) => {
+      const open = (cursor: C, { signal }: { signal: AbortSignal }) => {
+        tell("open");
+        return new Responses<T>(() => {
+          const call = connection.call(method, { ...latest.current, signal });
+          void call.send(latest.current.request(cursor), true).catch(() => {}); // next fails too
+          return call;
+        });
+      };
+      const messages = follow<T, C>({
+        ...options,
+        open,
+        cursor: (message) => latest.current.cursor(message),
+        onWait: (error) => tell("waiting", error),
+      })[Symbol.asyncIterator]();
+      return {
+        next: async () => (await messages.next()).value as T | undefined,
+        cancel: () => void messages.return?.(),
+      };
+    },
+    options,
+    [connection, method, asked],
+  );
+}
