@@ -53,8 +53,10 @@ func TestShownCommands(t *testing.T) {
 		"cd parley/web": func(*testing.T) {},
 		"npm ci":        func(*testing.T) {}, // the Makefile installs the same way
 		"npm run build": npmScript("build"),
-		"npm install @bufbuild/protobuf ../parley/web/client": npmPackage("client", "@parley-rpc/client"),
-		"npm install --save-dev @bufbuild/protoc-gen-es":      func(*testing.T) {},
+		// web/size/test/install.test.ts packs and installs it.
+		"npm pack ../parley/web/client":                                npmPackage("client", "@parley-rpc/client"),
+		"npm install @bufbuild/protobuf ./parley-rpc-client-0.1.0.tgz": npmVersion("client", "0.1.0"),
+		"npm install --save-dev @bufbuild/protoc-gen-es":               func(*testing.T) {},
 		"make chat": func(t *testing.T) { // what it runs is tested by package chat
 			_, recipe, ok := strings.Cut(read(t, "Makefile"), "\nchat:")
 			recipe, _, _ = strings.Cut(recipe, "\n\n")
@@ -109,6 +111,15 @@ func npmPackage(folder, name string) func(*testing.T) {
 	return func(t *testing.T) {
 		if !strings.Contains(read(t, "web/"+folder+"/package.json"), `"name": "`+name+`"`) {
 			t.Errorf("web/%s is not the package %s", folder, name)
+		}
+	}
+}
+
+// npmVersion checks the version of a folder of web/, which is in the name of its package.
+func npmVersion(folder, version string) func(*testing.T) {
+	return func(t *testing.T) {
+		if !strings.Contains(read(t, "web/"+folder+"/package.json"), `"version": "`+version+`"`) {
+			t.Errorf("web/%s is not of version %s", folder, version)
 		}
 	}
 }

@@ -119,8 +119,8 @@ func (u *Upgrader) upgrade(w http.ResponseWriter, r *http.Request, subprotocol s
 // r as an application may see it.
 func (u *Upgrader) check(r *http.Request) (*http.Request, string, *refusal) {
 	if refused := checkRequest(r); refused != nil {
-		if refused.status == http.StatusUpgradeRequired { // a script that cannot read the answer to its handshake asks like this
-			refused = refused.with(versionsHeader, list(withoutBearers(spoken(u.Subprotocols))))
+		if refused.status == http.StatusUpgradeRequired {
+			refused = u.answerPage(r, refused)
 		}
 		return nil, "", refused
 	}

@@ -63,6 +63,10 @@ export async function diagnose(url: string, error: ParleyError, signal: AbortSig
     const res = await fetch(url.replace("ws", "http"), { redirect: "manual", cache: "no-store", signal: ask.signal });
     const header = (name: string) => res.headers.get(name) ?? "";
     if (!speaksOurs(header("parley-versions"))) return httpError(res.status, header);
+    if (res.status === 403) {
+      const text = `the server refuses pages of ${globalThis.location?.origin}: it has to allow that origin`;
+      return new ParleyError(text, Code.PermissionDenied);
+    }
     // One of several servers behind the URL may have turned it away, and another answered.
     return new TurnedAway(`${error.rawMessage}, though the server is there: it refuses this page, or a proxy the WebSocket`);
   } catch {

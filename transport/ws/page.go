@@ -1,0 +1,21 @@
+package ws
+
+import "net/http"
+
+// answerPage lets a script read the answer to a plain GET. A script is not told why its
+// WebSocket was refused, so it asks like this (PROTOCOL.md, section "The subprotocol").
+//
+// What it learns is that there is a Parley server at a URL that it knows, which versions
+// it speaks, and that it refuses the page's origin.
+func (u *Upgrader) answerPage(r *http.Request, answer *refusal) *refusal {
+	versions := list(withoutBearers(spoken(u.Subprotocols)))
+	if r.Header["Origin"] == nil {
+		return answer.with(versionsHeader, versions)
+	}
+	readers := r.Header.Get("Origin")
+	if refused := u.checkOrigin(r); refused != nil {
+		answer, readers = refused, "*"
+	}
+	return answer.with(versionsHeader, versions).with("Access-Control-Allow-Origin", readers).
+		with("Access-Control-Expose-Headers", versionsHeader).with("Vary", "Origin")
+}

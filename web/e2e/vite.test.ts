@@ -1,0 +1,93 @@
+import { type AddressInfo, createServer as listen } from "node:net";
+import { join } from "node:path";
+import type { Page } from "playwright-core";
+import { createServer, loadConfigFromFile, mergeConfig, type ViteDevServer } from "vite";
+import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
+import { Server } from "../testing/server.js";
+import { Browser } from "./browser.js";
+
+// A page of Vite's dev server, whose configuration is the one in docs/browser.md.
+
+const root = join(import.meta.dirname, "vite");
+const source = (name: string) => join(import.meta.dirname, `../${name}/src/index.ts`);
+
+let browser: Browser;
+let server: Server;
+let vite: ViteDevServer;
+let page: Page;
+const errors: string[] = [];
+
+beforeAll(async () => {
+  browser = await Browser.start();
+});
+afterAll(() => browser.stop());
+afterEach(async () => {
+  await page.close();
+  await vite.close();
+  await server.stop();
+  expect(errors).toEqual([]);
+});
+
+/** Starts the servers, and opens a page of Vite's. */
+async function start(...flags: string[]): Promise<void> {
+  server = await Server.start(...flags);
+  const file = await loadConfigFromFile({ command: "serve", mode: "development" }, join(root, "vite.config.ts"));
+  const here = {
+    root,
+    configFile: false,
+    logLevel: "error",
+    cacheDir: join(import.meta.dirname, "../../.out/vite"),
+    resolve: { alias: { "@parley-rpc/client": source("client") } },
+    server: {
+      host: "127.0.0.1",
+      port: await freePort(),
+      fs: { allow: [join(import.meta.dirname, "../..")] },
+      proxy: { "/rpc": { target: `http://${server.addr}` } },
+    },
+  };
+  vite = await createServer(mergeConfig(file?.config ?? {}, here));
+  await vite.listen();
+  page = await browser.open(vite.resolvedUrls?.local[0] ?? "", errors);
+  await page.waitForFunction(() => globalThis.kit);
+}
+
+function freePort(): Promise<number> {
+  return new Promise((resolve) => {
+    const socket = listen().listen(0, "127.0.0.1", () => {
+      const { port } = socket.address() as AddressInfo;
+      socket.close(() => resolve(port));
+    });
+  });
+}
+
+/** Makes a call to a URL. */
+const ping = (url: string) =>
+  page.evaluate(async (url) => {
+    const { createClient, createConnection, ParleyError, PingService } = kit;
+    const connection = createConnection(url);
+    try {
+      return (await createClient(PingService, connection).ping({ text: "hi" })).text;
+    } catch (e) {
+      return `${connection.state}: ${ParleyError.from(e).message}`;
+    } finally {
+      await connection.close();
+    }
+  }, url);
+
+test("calls go through the proxy of the dev server, and its own WebSocket is not disturbed", async () => {
+  await start();
+  expect(await ping("/rpc")).toBe("hi");
+});
+
+test("a page of another origin is told that it is refused, and which origin that is", async () => {
+  await start();
+  const origin = await page.evaluate(() => location.origin);
+  expect(await ping(server.url())).toBe(
+    `failed: permission_denied: the server refuses pages of ${origin}: it has to allow that origin`,
+  );
+});
+
+test("a page of another origin that the server allows calls it without a proxy", async () => {
+  await start("-origin", "http://127.0.0.1:*");
+  expect(await ping(server.url())).toBe("hi");
+});
