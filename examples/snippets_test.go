@@ -53,7 +53,7 @@ func TestShownCommands(t *testing.T) {
 		"cd parley/web": func(*testing.T) {},
 		"npm ci":        func(*testing.T) {}, // the Makefile installs the same way
 		"npm run build": npmScript("build"),
-		// web/size/test/install.test.ts packs and installs it.
+		// web/e2e/install.test.ts packs and installs it.
 		"npm pack ../parley/web/client":                                npmPackage("client", "@parley-rpc/client"),
 		"npm install @bufbuild/protobuf ./parley-rpc-client-0.1.0.tgz": npmVersion("client", "0.1.0"),
 		"npm install --save-dev @bufbuild/protoc-gen-es":               func(*testing.T) {},
