@@ -1,6 +1,6 @@
 import { TurnedAway } from "./answer.js";
-import { LASTED, MOST_LONGER } from "./backoff.js";
-import { type Comeback, ending } from "./closecode.js";
+import { LASTED } from "./backoff.js";
+import { ending } from "./closecode.js";
 import { Code } from "./code.js";
 import type { Connection, State } from "./connection.js";
 import { ParleyError } from "./error.js";
@@ -12,6 +12,8 @@ import type { SubConn } from "./subconn.js";
 
 /** How long a link has to show a sign of life when it is looked after, in milliseconds. */
 const WAKE_TIMEOUT = 5_000;
+/** A link that lasts so long is good for something, in milliseconds. Of several in a row that are not, two are replaced at once. */
+const SHORT = 250;
 
 /** A session of a connection, and the links that it is given. */
 export class ClientSession implements SessionEvents {
@@ -28,7 +30,9 @@ export class ClientSession implements SessionEvents {
   #notBefore = 0;
   /** When both ends had greeted on the link; 0: they have not. */
   #since = 0;
-  /** Links that were lost or failed since the session was there. */
+  /** Short links in a row. */
+  #flaps = 0;
+  /** Attempts to resume that have failed since the link was lost. */
   #failures = 0;
   /** Whether credentials are asked for once more if the server refuses those to resume with. */
   #mayAsk = false;
@@ -80,6 +84,11 @@ export class ClientSession implements SessionEvents {
   /** There is a call for it. */
   hasten(): void {
     if (this.#timer && this.#notBefore) this.start(this.#notBefore - Date.now());
+  }
+
+  /** Ends a delay that nothing has failed for. */
+  reach(): void {
+    if (this.#timer && this.#notBefore) this.start(0);
   }
 
   /** Dials if it did not because no URL was free. */
@@ -154,18 +163,27 @@ export class ClientSession implements SessionEvents {
   }
 
   lost(error: ParleyError, code: number): void {
-    // The first attempt is made at once, unless links are lost as soon as they are there.
-    const comeback: Comeback = this.#since ? "at once" : ending(code).comeback;
-    if (this.lasted) this.#failures = 0;
+    const since = this.#since;
     this.#since = 0;
-    const delay = this.conn.delay(comeback, this.#failures++);
     this.enter("resuming", error);
-    this.start(delay);
-    if (comeback !== "at once") this.sub.notResumed(this);
+    if (since) {
+      this.#flaps = Date.now() - since < SHORT ? this.#flaps + 1 : 0;
+      this.#failures = 0;
+      this.start(this.#flaps > 2 ? this.conn.jitter(Math.min(1000, 50 * 2 ** (this.#flaps - 3))) : 0);
+      this.sub.lost(this);
+    } else {
+      this.start(this.conn.delay(ending(code).comeback, this.#failures++));
+      this.sub.notResumed(this);
+    }
+  }
+
+  /** Has the sub-connection know when the peer has answered on this session. */
+  prove(): void {
+    this.session.probe(WAKE_TIMEOUT, () => this.sub.proved(this));
   }
 
   goaway(g: Goaway): void {
-    this.sub.goaway(this, g, Math.min(g.delay, MOST_LONGER));
+    this.sub.goaway(this, g);
   }
 
   over(error: ParleyError, code: number): void {

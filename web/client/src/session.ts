@@ -38,6 +38,8 @@ export class Session {
   replaces: Replaced | undefined;
   /** Names this one, if it has ended while it had no link. */
   replaced: Replaced | undefined;
+  /** Called at the next PONG. */
+  #proved: (() => void) | undefined;
 
   #link: Link | undefined;
   #helloDue = false; // on this link
@@ -151,9 +153,11 @@ export class Session {
     link.close();
   }
 
-  /** Asks for a sign of life, which has to come soon. */
-  probe(ms: number): void {
-    if (this.#link && !this.#helloDue) this.#keepalive.ask(ms);
+  /** Asks for a sign of life, which has to come soon. alive is called with it, unless the link is lost before. */
+  probe(ms: number, alive?: () => void): void {
+    if (!this.#link || this.#helloDue) return;
+    this.#proved = alive ?? this.#proved;
+    this.#keepalive.ask(ms);
   }
 
   /** The link has ended with a code. */
@@ -199,6 +203,7 @@ export class Session {
 
   #stopTimers(): void {
     this.#keepalive.stop();
+    this.#proved = undefined;
     this.#writer.stop();
     clearTimeout(this.#acking);
     clearTimeout(this.#leaving);
@@ -294,6 +299,10 @@ export class Session {
     } else if (type === f.GOAWAY) this.#goaway(parseGoaway(payload));
     else if (payload.length !== 8) throw new RuleError("F10");
     else if (type === f.PING) this.#control.pong(payload);
+    else {
+      this.#proved?.();
+      this.#proved = undefined;
+    }
   }
 
   /** Aborted when either end has said that it goes away. */

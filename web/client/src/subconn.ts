@@ -9,9 +9,11 @@ import { type Goaway, isNotice } from "./goaway.js";
 import type { Replaced } from "./hello.js";
 import type { Session } from "./session.js";
 
-/** How often in a row a client that is turned away tries again before that counts as a failure, and how long it waits at most. */
+/** How often in a row a client that is turned away tries again before that counts as a failure, and how long it waits, in all. */
 const MOST_TURNS = 4;
-const MOST_WAIT = 10_000;
+const MOST_WAIT = 2_500;
+/** How long a server may take to resume a session before another one is tried for new calls, in milliseconds. */
+const ELSEWHERE_AFTER = 1_000;
 
 /**
  * A connection's way to one server, or to the first of several that answers. It connects when a call needs it, and again by
@@ -34,6 +36,7 @@ export class SubConn {
   /** When the URLs may be dialed again that have turned this client away, and how often in a row they have. */
   #pauses = new Map<string, number>();
   #turns = 0;
+  #waited = 0;
 
   constructor(
     private conn: Connection,
@@ -108,8 +111,10 @@ export class SubConn {
   /** Takes note of an attempt's error. Only some turn the client away for a while. */
   turnedAway(url: string, error: unknown): void {
     if (!(error instanceof TurnedAway)) return;
-    const bound = 50 * 2 ** Math.min(this.#turns, MOST_TURNS);
-    this.#pauses.set(url, Date.now() + Math.max(this.conn.jitter(bound), Math.min(error.retryAfter, MOST_LONGER)));
+    const said = Math.min(error.retryAfter, MOST_LONGER);
+    // Those that were told the same don't come in the same moment.
+    const bound = said ? Math.min(said / 4, 1000) : 50 * 2 ** Math.min(this.#turns, MOST_TURNS);
+    this.#pauses.set(url, Date.now() + said + this.conn.jitter(bound));
   }
 
   /** Whether to try again as if nothing had failed, and after which delay. */
@@ -117,12 +122,14 @@ export class SubConn {
     if (!(error instanceof TurnedAway)) return undefined;
     const now = Date.now();
     const wait = Math.max(0, Math.min(...this.conn.free(this.urls).map((url) => this.#pause(url, now))));
-    return this.#turns++ < MOST_TURNS && wait <= MOST_WAIT ? wait : undefined;
+    this.#waited += wait;
+    return this.#turns++ < MOST_TURNS && this.#waited <= MOST_WAIT ? wait : undefined;
   }
 
   /** Counts a failure, or the first after a success, and returns how long to wait. */
   #delay(comeback: Comeback, s: ClientSession): number {
-    if (s.lasted) this.#failures = this.#turns = 0;
+    if (s.lasted) this.#failures = 0;
+    this.#turns = this.#waited = 0;
     return this.conn.delay(comeback, this.#failures++);
   }
 
@@ -151,22 +158,36 @@ export class SubConn {
     s.session.failPending(error);
   }
 
-  /** An attempt to resume has failed: other servers are asked, where there are. */
-  notResumed(s: ClientSession): void {
+  /** The link of a session is lost. Where there are other servers, they are asked if it is not resumed soon. */
+  lost(s: ClientSession): void {
     if (s !== this.#current || this.#next || this.urls.length < 2) return;
     this.#next = this.#make();
-    this.#next.start(0);
+    this.#next.announce(ELSEWHERE_AFTER, ELSEWHERE_AFTER);
+  }
+
+  /** An attempt to resume has failed: other servers are asked now. */
+  notResumed(s: ClientSession): void {
+    this.lost(s);
+    if (s === this.#current) this.#next?.reach();
   }
 
   ready(s: ClientSession): void {
     if (s.session.replaces === this.#replaced) this.#replaced = undefined;
     this.#refused = undefined;
-    if (s === this.#next) {
-      const old = this.#current;
-      this.#current = s;
-      this.#next = undefined;
-      if (old) this.#leave(old, s.session);
-    } else if (s === this.#current && this.#next && !s.session.goneAway) this.#dropNext();
+    if (s === this.#next) s.prove();
+    else if (s === this.#current && this.#next && !s.session.goneAway) this.#dropNext();
+    this.changed();
+  }
+
+  /** The server has answered on a session: it has not turned this client away. */
+  proved(s: ClientSession): void {
+    const old = this.#current;
+    if (s !== this.#next || !s.session.takesStreams) return;
+    this.#current = s;
+    this.#next = undefined;
+    if (old) this.#leave(old, s.session);
+    const { goneAway } = s.session;
+    if (goneAway) this.goaway(s, goneAway);
     this.changed();
   }
 
@@ -200,7 +221,13 @@ export class SubConn {
     else this.#resting = true;
   }
 
-  goaway(s: ClientSession, g: Goaway, delay: number): void {
+  goaway(s: ClientSession, g: Goaway): void {
+    const delay = Math.min(g.delay, MOST_LONGER);
+    if (s === this.#next && !isNotice(g)) {
+      this.#dropNext();
+      this.#next = this.#make();
+      this.#next.announce(delay, this.#delay("at once", s));
+    }
     if (s !== this.#current) return;
     this.#address = acceptable(s.url, g.address);
     const other = this.conn.lastingBeside(this);
@@ -233,8 +260,9 @@ export class SubConn {
     this.#replaced = s.session.replaced ?? this.#replaced;
     const current = s === this.#current;
     if (!this.#old.delete(s) && (current || s === this.#next)) {
-      if (current && this.#next) this.#promote(s);
+      if (current && this.#next && ending(code).comeback !== "stays") this.#promote(s);
       else {
+        if (current) this.#dropNext();
         const made = this.#follow(s, error, code);
         if (current) this.#current = made;
         else this.#next = made;

@@ -289,3 +289,21 @@ describe("roundRobin", () => {
     expect(await Promise.all(calls)).toEqual(["a", "a"]);
   });
 });
+
+test("another URL is tried after a second where the server of a lost link does not answer at all", async () => {
+  const a = network.serve(A, "a");
+  network.serve(B, "b");
+  const client = open([A, B]);
+  await client.ping();
+  network.takes = 60_000; // a host that is gone: packets are dropped
+  a.peer.close();
+  await settle();
+  network.takes = 0;
+  const call = client.ping();
+  await pass(999);
+  expect(client.conn.state).toBe("resuming");
+  await pass(1);
+  expect(await call).toBe("b");
+  expect(network.take()).toEqual([A, A, B]);
+  await pass(60_000);
+});

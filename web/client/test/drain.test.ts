@@ -254,3 +254,29 @@ test("streams that the server opens on a session that was left are served until 
   await settle();
   expect(old.frames).toEqual(["END 2", "ACK"]);
 });
+
+test("a successor that takes no calls is not moved to", async () => {
+  for (const end of ["final", "turned away"]) {
+    const old = network.serve(HOME, "old");
+    const c = new Client(network, HOME);
+    await c.conn.connect();
+    const next = network.serve(HOME, "next");
+    let refusals = 2;
+    next.greeted = (peer) => {
+      if (refusals-- <= 0) return;
+      if (end === "turned away") peer.goaway(0, { status: 14 });
+      else peer.goaway(0);
+      if (end === "turned away") peer.close(1012);
+    };
+    old.peer.notice();
+    for (let i = 0; i < 10; i++) {
+      expect(await c.ping()).toMatch(/^(old|next)$/);
+      await pass(20);
+    }
+    await pass(5000);
+    expect(await c.ping()).toBe("next");
+    expect(next.peers.length).toBe(3);
+    expect(c.take()).toEqual(["connecting", "ready"]);
+    await c.conn.close();
+  }
+});
