@@ -269,16 +269,17 @@ export class ClientCall<M extends DescMethod> implements Call<M> {
     if (this.#over) return;
     const end = parseEnd(block);
     if (end.alias) stream.session.aliases.set(path, end.alias);
-    const error = endError(end);
+    let error = endError(end);
     if (error && this.#retry(error)) return;
     this.#showHeader();
     this.#trailer = end.pairs;
     if (error) error.trailer = this.trailer;
     try {
       this.options.onTrailer?.(this.trailer);
-    } finally {
-      this.#finish(error);
+    } catch (e) {
+      error ??= ParleyError.from(e);
     }
+    this.#finish(error);
   }
 
   #failed(error: ParleyError, unseen: boolean): void {

@@ -6,6 +6,7 @@ import { ParleyError } from "./error.js";
 import { type CallStream, chain, type Handler, type Interceptor } from "./intercept.js";
 import { toHeaders } from "./metadata.js";
 import { create } from "./protobuf.js";
+import { statusOf } from "./served.js";
 
 /**
  * A call inside interceptors. What the application does goes through the stream that they pass on. What they do behind next
@@ -74,7 +75,7 @@ export class InterceptedCall<M extends DescMethod> implements Call<M> {
       await chain(interceptors, open)(stream);
       this.#status = unopened ?? (this.#begun ? undefined : this.#internal("has returned without calling next"));
     } catch (e) {
-      this.#status = ParleyError.from(e);
+      this.#status = statusOf(e) ?? ParleyError.from(e);
     }
     this.#settled = true;
     call.cancel(this.#status);

@@ -52,7 +52,8 @@ export function statusOf(thrown: unknown): ParleyError | undefined {
   try {
     const inner = findStatus(thrown, MOST_CAUSES);
     if (!inner || inner === thrown) return inner;
-    const error = new ParleyError((thrown as Error).message || inner.rawMessage, inner.code, { cause: thrown });
+    const text = (thrown as Error).message.replace(inner.message, inner.rawMessage); // without the code in its middle
+    const error = new ParleyError(text || inner.rawMessage, inner.code, { cause: thrown });
     error.details = inner.details;
     return error;
   } catch {

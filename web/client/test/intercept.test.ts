@@ -186,6 +186,10 @@ test.each(kinds)("an interceptor may refuse a call, which is not made: %s", asyn
     [() => Promise.reject(new ParleyError("who?", Code.Unauthenticated)), "unauthenticated: who?"],
     [() => Promise.reject(new Error("no")), "unknown: no"],
     [
+      () => Promise.reject(new Error("asking", { cause: new ParleyError("who?", Code.Unauthenticated) })),
+      "unauthenticated: asking",
+    ],
+    [
       () => {
         throw new Error("at once");
       },

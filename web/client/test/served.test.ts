@@ -303,6 +303,12 @@ describe.each(kinds)("%s", (name, impl, open) => {
       [wrap(new Error("while asking", { cause: inner })), "asking the shard eu-3", Code.NotFound, 1],
       [wrap(new AggregateError([new Error("x"), inner])), "asking the shard eu-3", Code.NotFound, 1],
       [new Error("", { cause: inner }), "no row 7", Code.NotFound, 1],
+      [
+        new Error(`asking the shard eu-3: ${inner.message}`, { cause: inner }),
+        "asking the shard eu-3: no row 7",
+        Code.NotFound,
+        1,
+      ],
       [new ParleyError("load", Code.Aborted, { cause: inner }), "load", Code.Aborted, 0],
     ] as const) {
       const c = serve(
