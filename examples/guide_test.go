@@ -2,7 +2,6 @@ package examples_test
 
 import (
 	"context"
-	"crypto/subtle"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -24,12 +23,8 @@ import (
 // These are what docs/guide.md shows; TestSnippetsAreRegionsOfPrograms compares.
 
 // start serves srv over HTTP and returns the URL, and what ends it.
-func start(srv *rpc.Server, wrap ...func(http.Handler) http.Handler) (url string, stop func()) {
-	var handler http.Handler = srv
-	for _, w := range wrap {
-		handler = w(handler)
-	}
-	web := httptest.NewServer(handler)
+func start(srv *rpc.Server) (url string, stop func()) {
+	web := httptest.NewServer(srv)
 	return "ws" + strings.TrimPrefix(web.URL, "http"), func() {
 		srv.Close()
 		web.Close()
@@ -195,40 +190,92 @@ func Example_encodings() {
 	// Output: 5000 <nil>
 }
 
-const secret = "open sesame"
+// users are whom tokens belong to.
+var users = map[string]string{"open sesame": "ada"}
 
-//snippet:token
-func requireToken(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		given := r.Header.Get("Authorization")
-		if subtle.ConstantTimeCompare([]byte(given), []byte("Bearer "+secret)) != 1 {
-			http.Error(w, "this server wants a token", http.StatusUnauthorized)
-			return
-		}
-		next.ServeHTTP(w, r)
-	})
+//snippet:authenticate
+func authenticate(r *http.Request) (context.Context, error) {
+	token, _ := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+	user, ok := users[token] // or verify what is signed
+	if !ok {
+		return nil, rpc.Errorf(rpc.CodeUnauthenticated, "this server wants a token")
+	}
+	return rpc.WithPrincipal(r.Context(), user), nil
 }
 
 //snippet:end
 
+// greeter knows who calls.
+type greeter struct {
+	pingv1parley.UnimplementedPingServiceServer
+}
+
+func (greeter) Ping(ctx context.Context, req *pingv1.PingRequest) (*pingv1.PingResponse, error) {
+	//snippet:principal
+	text := req.Text + ", " + rpc.Principal(ctx)
+	//snippet:end
+	return &pingv1.PingResponse{Text: text}, nil
+}
+
+// vault is where a program gets its token from.
+type vault struct{}
+
+func (vault) token(context.Context) (string, error) { return "open sesame", nil }
+
 func Example_authentication() {
-	srv := rpc.NewServer()
-	pingv1parley.RegisterPingServiceServer(srv, pinger.Service{})
-	url, stop := start(srv, requireToken)
+	var session vault
+	//snippet:authentication
+	srv := rpc.NewServer(rpc.WithAuthentication(authenticate))
+	//snippet:end
+	pingv1parley.RegisterPingServiceServer(srv, greeter{})
+	url, stop := start(srv)
 	defer stop()
-	//snippet:token-client
-	client := rpc.NewClient(url, rpc.WithHTTPHeader(http.Header{"Authorization": {"Bearer " + secret}}))
+	//snippet:credentials
+	client := rpc.NewClient(url, rpc.WithCredentials(func(ctx context.Context) (http.Header, error) {
+		token, err := session.token(ctx) // one that is good now
+		return http.Header{"Authorization": {"Bearer " + token}}, err
+	}))
 	//snippet:end
 	defer client.Close()
 	stranger := rpc.NewClient(url)
 	defer stranger.Close()
 	for _, c := range []*rpc.Client{client, stranger} {
-		_, err := pingv1parley.NewPingServiceClient(c).Ping(context.Background(), &pingv1.PingRequest{})
+		res, err := pingv1parley.NewPingServiceClient(c).Ping(context.Background(), &pingv1.PingRequest{Text: "hello"})
+		fmt.Println(res.GetText(), rpc.CodeOf(err))
+	}
+	// Output:
+	// hello, ada OK
+	//  UNAUTHENTICATED
+}
+
+func Example_servers() {
+	//snippet:leave
+	srv := rpc.NewServer(
+		rpc.WithDrain(rpc.Drain{Spread: 5 * time.Second}),   // idle clients come back over 5 s
+		rpc.WithMaxConnectionAge(time.Hour, 10*time.Minute), // and all move from time to time
+		rpc.WithLimits(rpc.Limits{Connections: 10_000}))     // of all connections together
+	//snippet:end
+	pingv1parley.RegisterPingServiceServer(srv, pinger.Service{})
+	first, stop := start(srv)
+	defer stop()
+	other := rpc.NewServer()
+	pingv1parley.RegisterPingServiceServer(other, pinger.Service{})
+	second, stopOther := start(other)
+	defer stopOther()
+	//snippet:servers
+	client := rpc.NewClient(first, rpc.WithURLs(second), rpc.WithBalancer(rpc.RoundRobin))
+	//snippet:end
+	defer client.Close()
+	ping := pingv1parley.NewPingServiceClient(client)
+	for range 2 {
+		//snippet:wait
+		_, err := ping.Ping(context.Background(), &pingv1.PingRequest{}, rpc.WithWaitForReady(), rpc.WithTimeout(time.Minute))
+		//snippet:end
 		fmt.Println(rpc.CodeOf(err))
 	}
 	// Output:
 	// OK
-	// UNAUTHENTICATED
+	// OK
 }
 
 func Example_limits() {

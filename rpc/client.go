@@ -14,7 +14,7 @@ import (
 )
 
 // Client makes calls to a server, and serves calls of the server. It connects
-// when a call needs it, shares the connection among all calls, and connects anew,
+// when a call needs it, shares the connection among all calls, and connects again,
 // by itself, when it was lost.
 //
 // A link that breaks does not end the connection: the calls on it go on with the
@@ -68,7 +68,7 @@ func NewClient(url string, opts ...ClientOption) *Client {
 }
 
 // Dial connects to a server and returns the connection. Unlike a Client it does
-// not connect anew when the connection has ended. ctx bounds the dial only.
+// not connect again when the connection has ended. ctx bounds the dial only.
 func Dial(ctx context.Context, url string, opts ...ClientOption) (*Conn, error) {
 	c := NewClient(url, opts...)
 	c.single = true

@@ -241,7 +241,7 @@ func TestAHandshakeRequestIsPreparedEachTime(t *testing.T) {
 	url := serveHTTP(t, srv, func(r *http.Request) {
 		mu.Lock()
 		defer mu.Unlock()
-		seen = append(seen, r.Host+" "+r.Header.Get("X-Number")+" "+r.Header.Get("X-Url")+" "+r.Header.Get("X-Given"))
+		seen = append(seen, r.Host+" "+r.Header.Get("X-Number")+" "+r.Header.Get("X-Url")+" "+r.Header.Get("X-Given")+r.Header.Get("X-Also"))
 	})
 	n := 0
 	prepare := func(r *http.Request) error {
@@ -260,7 +260,7 @@ func TestAHandshakeRequestIsPreparedEachTime(t *testing.T) {
 		return nil
 	}
 	opts := []rpc.ClientOption{
-		rpc.WithHTTPHeader(http.Header{"X-Given": {"given"}}),
+		rpc.WithHTTPHeader(http.Header{"X-Given": {"replaced"}, "X-Also": {"1"}}), rpc.WithHTTPHeader(http.Header{"X-Given": {"given"}}),
 		rpc.WithHandshakeRequest(prepare), rpc.WithHandshakeRequest(given),
 	}
 	c := newClient(t, url+"/rpc?x=y", opts...)
@@ -273,7 +273,7 @@ func TestAHandshakeRequestIsPreparedEachTime(t *testing.T) {
 		<-conn.Done()
 	}
 	to := " GET" + "http" + strings.TrimPrefix(url, "ws") + "/rpc?x=y "
-	want := []string{"front.test 1" + to + "given1", "front.test 2" + to + "given2"}
+	want := []string{"front.test 1" + to + "given11", "front.test 2" + to + "given21"}
 	mu.Lock()
 	defer mu.Unlock()
 	if !slices.Equal(seen, want) {

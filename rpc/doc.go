@@ -12,7 +12,7 @@
 //	http.Handle("/rpc", srv)
 //
 // A [Client] connects when a call needs it, shares the connection among all calls,
-// and connects anew when a call comes after the connection was lost:
+// and connects again by itself when the connection was lost:
 //
 //	client := rpc.NewClient("wss://example.com/rpc")
 //	ping := pingv1parley.NewPingServiceClient(client)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -109,9 +110,18 @@ func WithCallInterceptors(interceptors ...Interceptor) Option {
 	return endpointOption(func(e *endpoint) { e.callChain = append(e.callChain, interceptors...) })
 }
 
-// WithTransport bounds sessions: sizes, streams at once, windows, keepalive. Its
-// OnStream and OnEnd are not used.
+// WithTransport bounds the sessions of connections: sizes, streams at once, windows,
+// keepalive. It takes the place of an earlier WithTransport as a whole: fields that
+// are zero have their defaults.
+//
+// Fields that are the business of this package are not used: the functions, Sessions,
+// Principal and Replaces. ResumeWindow and ReplayLimit count unless WithResumption or
+// WithoutResumption says otherwise, whichever option comes first. A server with a
+// Budget here uses that one, and not Limits.Windows.
 func WithTransport(cfg transport.Config) Option {
+	cfg.OnStream, cfg.OnEnd, cfg.OnGreet, cfg.OnGoAway = nil, nil, nil, nil
+	cfg.OnLost, cfg.OnResume, cfg.OnReplace, cfg.Go = nil, nil, nil, nil
+	cfg.Sessions, cfg.Principal, cfg.Replaces = nil, "", nil
 	return endpointOption(func(e *endpoint) { e.transport = cfg })
 }
 
@@ -188,9 +198,16 @@ func WithTLS(cfg *tls.Config) ClientOption {
 	return clientOption(func(c *Client) { c.tls = cfg })
 }
 
-// WithHTTPHeader adds headers to the handshake's request.
+// WithHTTPHeader adds headers to the handshake's request. Values of a name that an
+// earlier one has given are replaced.
 func WithHTTPHeader(h http.Header) ClientOption {
-	return clientOption(func(c *Client) { c.header = h.Clone() })
+	h = h.Clone()
+	return clientOption(func(c *Client) {
+		if c.header == nil {
+			c.header = make(http.Header, len(h))
+		}
+		maps.Copy(c.header, h)
+	})
 }
 
 // WithCredentials has f called for the header of each handshake, also of one that

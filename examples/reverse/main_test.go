@@ -96,7 +96,7 @@ func TestDeviceComesBackWhenTheHubDoes(t *testing.T) {
 	defer agent.end(t)
 	agent.line(t, "connected")
 	hub.end(t)
-	agent.line(t, "disconnected: UNAVAILABLE")
+	agent.line(t, "not connected: UNAVAILABLE")
 
 	addr, _, _ := strings.Cut(strings.TrimPrefix(url, "ws://"), "/")
 	hub = start(t, "hub", "-addr", addr)

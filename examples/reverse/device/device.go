@@ -5,7 +5,6 @@ package device
 import (
 	"context"
 	"math"
-	"math/rand/v2"
 	"net/http"
 	"runtime"
 	"time"
@@ -67,43 +66,26 @@ func NewClient(url, name string, opts ...rpc.ClientOption) *rpc.Client {
 	return client
 }
 
-const (
-	firstPause   = 200 * time.Millisecond
-	longestPause = 30 * time.Second
-)
-
 // Stay keeps a client connected until ctx ends, and tells report how it goes. It
 // returns an error that waiting does not mend: the hub refuses this device, or
 // is none.
 func Stay(ctx context.Context, client *rpc.Client, report func(event string)) error {
 	//snippet:stay
-	pause := firstPause
-	for {
-		conn, err := client.Connect(ctx)
-		switch {
-		case ctx.Err() != nil:
-			return nil
-		case err == nil:
+	for state := range client.States(ctx) {
+		switch state {
+		case rpc.StateReady:
 			report("connected")
-			select {
-			case <-conn.Done():
-			case <-ctx.Done():
-				return nil
+		case rpc.StateIdle, rpc.StateTransientFailure:
+			_, err := client.Connect(ctx)
+			switch {
+			case err == nil, ctx.Err() != nil:
+			case rpc.CodeOf(err) == rpc.CodeUnavailable: // the client tries again by itself
+				report("not connected: " + err.Error())
+			default: // it is refused
+				return err
 			}
-			report("disconnected: " + conn.Err().Error())
-			pause = firstPause
-		case rpc.CodeOf(err) != rpc.CodeUnavailable:
-			return err
-		default:
-			report("not connected: " + err.Error())
-			pause = min(2*pause, longestPause)
-		}
-		// A random part of the pause, so that a thousand devices do not come back at once.
-		select {
-		case <-time.After(rand.N(pause)):
-		case <-ctx.Done():
-			return nil
 		}
 	}
+	return nil // ctx has ended
 	//snippet:end
 }
