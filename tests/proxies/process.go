@@ -1,0 +1,79 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"syscall"
+	"time"
+)
+
+// process is a running program, which writes to a file of its folder.
+type process struct {
+	cmd  *exec.Cmd
+	log  string
+	done chan struct{} // closed when it has ended
+}
+
+// launch starts a program.
+func launch(dir string, command []string) (*process, error) {
+	p := &process{cmd: program(dir, command), log: filepath.Join(dir, "output.log"), done: make(chan struct{})}
+	log, err := os.OpenFile(p.log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	defer log.Close() //nolint:errcheck // the program has it too
+	p.cmd.Stdout, p.cmd.Stderr = log, log
+	if err := p.cmd.Start(); err != nil {
+		return nil, err
+	}
+	go func() {
+		_ = p.cmd.Wait() // how it ended is no matter
+		close(p.done)
+	}()
+	return p, nil
+}
+
+// program is a command that leaves its files in a folder.
+func program(dir string, command []string) *exec.Cmd {
+	cmd := exec.Command(command[0], command[1:]...)
+	cmd.Dir = dir
+	cmd.Env = append(os.Environ(), "HOME="+dir, "XDG_DATA_HOME="+dir, "XDG_CONFIG_HOME="+dir)
+	return cmd
+}
+
+// said returns what the program has written.
+func (p *process) said() string {
+	text, err := os.ReadFile(p.log)
+	if err != nil {
+		return err.Error()
+	}
+	return string(text)
+}
+
+func (p *process) signal(s syscall.Signal) error { return p.cmd.Process.Signal(s) }
+
+// wait waits for the end, which a signal has asked for.
+func (p *process) wait() error {
+	const patience = 20 * time.Second
+	select {
+	case <-p.done:
+		return nil
+	case <-time.After(patience):
+		return fmt.Errorf("%s did not end within %v", p.cmd.Path, patience)
+	}
+}
+
+// end ends the program, and kills it if it does not obey.
+func (p *process) end(s syscall.Signal) error {
+	if err := p.signal(s); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		return err
+	}
+	err := p.wait()
+	if err != nil {
+		_ = p.cmd.Process.Kill() // fails if it is gone
+	}
+	return err
+}

@@ -1,0 +1,120 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// row is something that befalls a proxy, or the servers behind it, under load.
+type row struct {
+	kind kind
+	what string
+	run  func(context.Context, settings) (result, error)
+
+	silent bool // there is no load
+}
+
+// result is what came of it.
+type result struct {
+	clientSees, serverSees string
+	lost                   int64 // links
+	small, large           int   // calls done
+	failed                 int   // calls
+}
+
+// kinds returns the proxies.
+func kinds(caddyPath string) []kind {
+	return []kind{nginx{}, haproxy{}, caddy{path: caddyPath}}
+}
+
+// rows returns the table's.
+func rows(kinds []kind) (all []row) {
+	for _, k := range kinds {
+		for _, u := range k.upsets() {
+			all = append(all, row{kind: k, what: u.what, run: func(ctx context.Context, s settings) (result, error) {
+				return s.upset(ctx, k, u)
+			}})
+		}
+		all = append(all, row{kind: k, what: "servers are replaced one after the other",
+			run: func(ctx context.Context, s settings) (result, error) { return s.deploy(ctx, k) }})
+		for _, i := range []idle{tooLong, inTime} {
+			all = append(all, row{kind: k, silent: true,
+				what: fmt.Sprintf("%v of silence, `%s` %v, keepalive %v", silence, k.silence(), i.timeout, i.keepalive),
+				run:  func(ctx context.Context, _ settings) (result, error) { return i.run(ctx, k) }})
+		}
+	}
+	return all
+}
+
+// between is how long the load goes on after each upset: longer than old processes
+// linger.
+const between = linger + 1500*time.Millisecond
+
+// upset is a row in which something befalls the proxy.
+func (s settings) upset(ctx context.Context, k kind, u upset) (result, error) {
+	return s.underLoad(ctx, k, func(t *traffic) error {
+		times := s.times
+		if u.once {
+			times = 1
+		}
+		for range times {
+			for _, kind := range []string{quiet, busy} {
+				stop, err := t.watch.send(ctx, t.proxy, kind)
+				if err != nil {
+					return err
+				}
+				defer stop()
+			}
+			if err := u.do(ctx, t.proxy); err != nil {
+				return err
+			}
+			pause(ctx, between)
+		}
+		if t.away.Load() == 0 {
+			return errNothing
+		}
+		return nil
+	})
+}
+
+// deploy is a row in which the servers are replaced.
+func (s settings) deploy(ctx context.Context, k kind) (result, error) {
+	return s.underLoad(ctx, k, func(t *traffic) error {
+		for i := range s.roll {
+			if err := t.replace(ctx, i); err != nil {
+				return fmt.Errorf("server %d: %w", i+1, err)
+			}
+			pause(ctx, between) // the proxy has to find the next one well
+		}
+		if s.roll == servers && t.met.Load() < 2*clients {
+			return errors.New("connections have not moved, so nothing was shown")
+		}
+		t.watch.client.add(t.ends.String())
+		return nil
+	})
+}
+
+// underLoad has something happen while calls are made, and counts what came of them.
+func (s settings) underLoad(ctx context.Context, k kind, happen func(*traffic) error) (r result, err error) {
+	t, err := arrange(ctx, k, s.seed)
+	if err != nil {
+		return r, err
+	}
+	defer func() { err = errors.Join(err, t.close()) }()
+	if err := t.begin(ctx); err != nil {
+		return r, err
+	}
+	err = happen(t)
+	err = errors.Join(err, t.finish(), t.verdict())
+	small, large := t.small.Totals(), t.large.Totals()
+	return result{
+		clientSees: t.watch.client.String(),
+		serverSees: t.watch.server.String(),
+		lost:       t.away.Load(),
+		small:      done(small),
+		large:      done(large),
+		failed:     small.Failed + large.Failed,
+	}, err
+}

@@ -1,0 +1,197 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/parley-rpc/parley/rpc"
+	"github.com/parley-rpc/parley/tests/internal/load"
+	"github.com/parley-rpc/parley/tests/internal/rig"
+)
+
+// clients is how many connections there are under load. Every other one has large
+// messages, and every other two calls that fail fast.
+const clients = 8
+
+// traffic is a proxy in front of servers, and the clients, which call them and are
+// called.
+type traffic struct {
+	*fleet
+	proxy   *instance
+	clients []*rpc.Client
+
+	met  atomic.Int64 // connections that were made
+	away atomic.Int64 // links that were lost
+	gaps atomic.Int64 // sessions that were lost
+	ends sights       // of connections, as the clients see it
+}
+
+// arrange starts servers, a proxy and clients, which wait for begin.
+func arrange(ctx context.Context, k kind, seed uint64) (*traffic, error) {
+	f, err := newFleet(seed)
+	if err != nil {
+		return nil, err
+	}
+	t := &traffic{fleet: f}
+	if t.proxy, err = start(ctx, k, f.addresses(), 0); err != nil {
+		return nil, errors.Join(err, f.close())
+	}
+	for i := range clients {
+		if err := t.connect(ctx, i); err != nil {
+			return nil, errors.Join(err, t.close())
+		}
+	}
+	return t, nil
+}
+
+// connect adds a client, which makes calls once the load has begun.
+func (t *traffic) connect(ctx context.Context, i int) error {
+	header, book := http.Header{}, t.small
+	if i%2 == 1 {
+		header.Set(loadHeader, largeLoad)
+		book = t.large
+	}
+	services := rpc.NewMux()
+	load.Register(services, t.small)
+	load.Register(services, t.large)
+	c, err := t.proxy.client(rpc.WithServices(services),
+		rpc.WithHTTPHeader(header),
+		rpc.OnConnect(func(*rpc.Conn) { t.met.Add(1) }),
+		rpc.OnAway(func(*rpc.Conn) { t.away.Add(1) }),
+		rpc.OnGap(func(*rpc.Conn, error) { t.gaps.Add(1) }),
+		rpc.OnDisconnect(func(_ *rpc.Conn, err error) { t.ends.add(ending(err)) }))
+	if err != nil {
+		return err
+	}
+	t.clients = append(t.clients, c)
+	conn, err := c.Connect(ctx)
+	if err != nil {
+		return err
+	}
+	if _, err := conn.Ping(ctx); err != nil { // from now on the session can be resumed
+		return err
+	}
+	for range workers {
+		t.working.Go(func() {
+			caller := t.caller(c, book, "client")
+			caller.FailFast = i/2%2 == 1
+			ctx := context.Background()
+			for t.goesOn() {
+				if caller.Call(ctx, load.Kind(caller.Rand.IntN(4))) != nil { // the book has it
+					pause(ctx, 50*time.Millisecond)
+				}
+			}
+		})
+	}
+	return nil
+}
+
+// client makes a client of the servers behind a proxy.
+func (in *instance) client(opts ...rpc.ClientOption) (*rpc.Client, error) {
+	trust, err := in.trust()
+	if err != nil {
+		return nil, err
+	}
+	scheme := "ws://"
+	if trust != nil {
+		scheme = "wss://"
+		opts = append(opts, rpc.WithTLS(trust))
+	}
+	var jar cookies
+	return rpc.NewClient(scheme+in.site.addr+rig.Path, append(opts,
+		rpc.WithCredentials(jar.header),
+		rpc.OnConnect(jar.take))...), nil
+}
+
+// cookies are what a client was given last.
+type cookies struct {
+	mu    sync.Mutex
+	value string
+}
+
+func (j *cookies) take(c *rpc.Conn) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if given := c.Peer().Header.Get("Set-Cookie"); given != "" {
+		j.value, _, _ = strings.Cut(given, ";")
+	}
+}
+
+func (j *cookies) header(context.Context) (http.Header, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.value == "" {
+		return nil, nil
+	}
+	return http.Header{"Cookie": {j.value}}, nil
+}
+
+// begin starts the load, and returns when calls were answered at both ends.
+func (t *traffic) begin(ctx context.Context) error {
+	close(t.begun)
+	for done(t.small.Totals()) == 0 || done(t.large.Totals()) == 0 {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		pause(ctx, 20*time.Millisecond)
+	}
+	return nil
+}
+
+// done is how many calls have ended with OK.
+func done(t load.Totals) (n int) {
+	for _, calls := range t.Calls {
+		n += calls
+	}
+	return n
+}
+
+// finish has no more calls made and waits for those under way.
+func (t *traffic) finish() error {
+	close(t.stop)
+	over := make(chan struct{})
+	go func() {
+		t.working.Wait()
+		close(over)
+	}()
+	select {
+	case <-over:
+		return nil
+	case <-time.After(callTimeout + 5*time.Second):
+		return fmt.Errorf("calls did not end: %q", append(t.small.Pending(), t.large.Pending()...))
+	}
+}
+
+func (t *traffic) close() error {
+	var errs []error
+	for _, c := range t.clients {
+		errs = append(errs, c.Close())
+	}
+	errs = append(errs, t.fleet.close())
+	return errors.Join(append(errs, t.proxy.stop())...)
+}
+
+// verdict says what is wrong with a load.
+func (t *traffic) verdict() error {
+	var bad []error
+	for _, b := range []*load.Book{t.small, t.large} {
+		n := b.Totals()
+		if n.Failed > 0 {
+			bad = append(bad, fmt.Errorf("%d calls failed: %w", n.Failed, errors.Join(b.Failures()...)))
+		}
+		if n.Lost+n.Duplicated+n.Reordered+n.Damaged > 0 {
+			bad = append(bad, fmt.Errorf("messages: lost %d duplicated %d reordered %d damaged %d",
+				n.Lost, n.Duplicated, n.Reordered, n.Damaged))
+		}
+	}
+	if n := t.gaps.Load(); n > 0 {
+		bad = append(bad, fmt.Errorf("%d sessions were lost", n))
+	}
+	return errors.Join(bad...)
+}

@@ -1,0 +1,269 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"crypto/tls"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/parley-rpc/parley/rpc"
+	"github.com/parley-rpc/parley/transport"
+)
+
+// A witness is a bare WebSocket through the proxy. It sees what the library does not
+// tell: how its link is ended, at both ends. One is silent, the other always in the
+// middle of a frame, in both directions.
+const (
+	witnessPath = "/rpc/witness"
+	busy        = "?busy"
+	quiet       = "?quiet"
+)
+
+// sights are what was seen, each once.
+type sights struct {
+	mu   sync.Mutex
+	seen []string
+}
+
+func (s *sights) add(what string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !slices.Contains(s.seen, what) {
+		s.seen = append(s.seen, what)
+		slices.Sort(s.seen)
+	}
+}
+
+func (s *sights) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.seen) == 0 {
+		return "nothing"
+	}
+	return strings.Join(s.seen, ", ")
+}
+
+// witnesses are the ends of those of one proxy.
+type witnesses struct {
+	client, server sights
+	running        sync.WaitGroup
+}
+
+// serve is the end at a server.
+func (w *witnesses) serve(rw http.ResponseWriter, r *http.Request) {
+	conn, buf, err := http.NewResponseController(rw).Hijack()
+	if err != nil {
+		return
+	}
+	_, err = io.WriteString(conn, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"+
+		"Sec-WebSocket-Accept: "+acceptKey+"\r\n\r\n")
+	if err != nil {
+		return
+	}
+	end := witness{conn: conn, in: buf.Reader, masks: false}
+	w.running.Go(func() { end.run(&w.server, "?"+r.URL.RawQuery) })
+}
+
+// witnessKey is the example of RFC 6455, section 1.3.
+const (
+	witnessKey = "dGhlIHNhbXBsZSBub25jZQ=="
+	acceptKey  = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
+)
+
+// send sends a witness through a proxy, of a kind. stop ends it.
+func (w *witnesses) send(ctx context.Context, in *instance, kind string) (stop func(), err error) {
+	trust, err := in.trust()
+	if err != nil {
+		return nil, err
+	}
+	var conn net.Conn
+	if trust != nil {
+		conn, err = (&tls.Dialer{Config: trust}).DialContext(ctx, "tcp", in.site.addr)
+	} else {
+		conn, err = (&net.Dialer{}).DialContext(ctx, "tcp", in.site.addr)
+	}
+	if err != nil {
+		return nil, err
+	}
+	end := &witness{conn: conn, in: bufio.NewReader(conn), masks: true}
+	if err := end.upgrade(in.site.addr, kind); err != nil {
+		return nil, errors.Join(err, conn.Close())
+	}
+	w.running.Go(func() { end.run(&w.client, kind) })
+	return func() { _ = conn.Close() }, nil
+}
+
+// witness is one end.
+type witness struct {
+	conn  net.Conn
+	in    *bufio.Reader
+	masks bool // it is the client's
+}
+
+func (w *witness) upgrade(host, kind string) error {
+	_, err := fmt.Fprintf(w.conn, "GET %s%s HTTP/1.1\r\nHost: %s\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"+
+		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: %s\r\n\r\n", witnessPath, kind, host, witnessKey)
+	if err != nil {
+		return err
+	}
+	res, err := http.ReadResponse(w.in, nil)
+	if err != nil {
+		return err
+	}
+	_ = res.Body.Close() // has nothing
+	if res.StatusCode != http.StatusSwitchingProtocols {
+		return fmt.Errorf("the witness got %s", res.Status)
+	}
+	return nil
+}
+
+// run is there until the end, and notes it.
+func (w *witness) run(seen *sights, kind string) {
+	var writing sync.WaitGroup
+	if kind == busy {
+		writing.Go(w.write)
+	}
+	what := w.read()
+	if what != "" {
+		seen.add(what)
+	}
+	_ = w.conn.Close()
+	writing.Wait()
+}
+
+// write begins a frame that never ends.
+func (w *witness) write() {
+	header := []byte{0x82, 127, 0, 0, 0, 1, 0, 0, 0, 0}
+	if w.masks {
+		header[1] |= 0x80
+		header = append(header, 0, 0, 0, 0)
+	}
+	_, err := w.conn.Write(header)
+	for filling := make([]byte, 100); err == nil; _, err = w.conn.Write(filling) {
+		pause(context.Background(), 5*time.Millisecond)
+	}
+}
+
+// read returns how the connection ends, and nothing if this end has ended it.
+func (w *witness) read() string {
+	for {
+		var head [2]byte
+		if _, err := io.ReadFull(w.in, head[:]); err != nil {
+			return ended(err)
+		}
+		masked := head[1]&0x80 != 0
+		if head[0]&0x0f == 8 {
+			return "close " + w.closeCode(masked, int(head[1]&0x7f))
+		}
+		size, err := w.size(head[1]&0x7f, masked)
+		if err != nil {
+			return ended(err)
+		}
+		if tail, err := w.skip(size); err != nil {
+			return injected(tail, w.masks) + ended(err)
+		}
+	}
+}
+
+// closeCode reads the rest of a close frame.
+func (w *witness) closeCode(masked bool, size int) string {
+	key := make([]byte, 4)
+	if masked {
+		_, _ = io.ReadFull(w.in, key) // what is missing is zero
+	}
+	payload := make([]byte, size)
+	_, _ = io.ReadFull(w.in, payload)
+	code := "without a code"
+	if size >= 2 {
+		code = fmt.Sprint(int(payload[0]^key[0])<<8 | int(payload[1]^key[1]))
+	}
+	if !w.masks && !masked {
+		code += " unmasked"
+	}
+	return code
+}
+
+func (w *witness) size(short byte, masked bool) (size uint64, err error) {
+	var extended [8]byte
+	switch size = uint64(short); size {
+	case 126:
+		_, err = io.ReadFull(w.in, extended[6:])
+		size = binary.BigEndian.Uint64(extended[:])
+	case 127:
+		_, err = io.ReadFull(w.in, extended[:])
+		size = binary.BigEndian.Uint64(extended[:])
+	}
+	if masked {
+		size += 4
+	}
+	return size, err
+}
+
+// skip reads size bytes. With an error it returns those that came last.
+func (w *witness) skip(size uint64) (tail []byte, err error) {
+	buf := make([]byte, 4096)
+	for size > 0 {
+		n, err := w.in.Read(buf[:min(size, uint64(len(buf)))])
+		size -= uint64(n)
+		tail = append(tail, buf[:n]...)
+		tail = tail[max(0, len(tail)-131):]
+		if err != nil {
+			return tail, err
+		}
+	}
+	return nil, nil
+}
+
+// injected describes a close frame at the end of another frame's zeros.
+func injected(tail []byte, atClient bool) string {
+	rest := strings.TrimLeft(string(tail), "\x00")
+	if len(rest) < 4 || rest[0] != 0x88 {
+		return ""
+	}
+	masked := rest[1]&0x80 != 0
+	if masked {
+		return "masked close frame inside a frame, "
+	}
+	what := fmt.Sprintf("close %d", int(rest[2])<<8|int(rest[3]))
+	if !atClient {
+		what += " unmasked"
+	}
+	return what + " inside a frame, "
+}
+
+// ended names an error of reading.
+func ended(err error) string {
+	switch {
+	case errors.Is(err, net.ErrClosed):
+		return ""
+	case errors.Is(err, syscall.ECONNRESET):
+		return "RST"
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return "FIN"
+	}
+	return err.Error()
+}
+
+// ending names the end of a connection of the library.
+func ending(err error) string {
+	var closed *transport.CloseError
+	switch {
+	case errors.As(err, &closed) && closed.Remote:
+		return fmt.Sprintf("close %d", closed.Code)
+	case errors.As(err, &closed):
+		return fmt.Sprintf("own close %d", closed.Code)
+	case err == nil:
+		return "closed"
+	}
+	return rpc.CodeOf(err).String()
+}
