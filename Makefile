@@ -34,7 +34,7 @@ $(NPM): web/package-lock.json
 
 PROTOS = $(sort $(patsubst proto/%, %, $(shell find proto -name '*.proto')))
 
-.PHONY: help parley demo chat test lint generate check fuzz chaos soak deploy nginx e2e crowd attack interop bench bench-quick bench-browser bench-micro clean plugins
+.PHONY: help parley demo chat test lint generate check fuzz chaos soak deploy proxies e2e crowd attack interop bench bench-quick bench-browser bench-micro clean plugins
 .PHONY: check-generated check-tidy check-format check-proto check-text check-web chromium
 
 help: ## print this list
@@ -89,10 +89,12 @@ chaos: ## break CUTS (2000) links under load and kill KILLS (5) servers: no mess
 soak: ## have connections come and go for SECONDS (120): memory and goroutines at the end equal the start
 	go run ./tests/soak -seconds $(SECONDS) -seed $(SEED)
 
-nginx: ## run nginx in front of a server: upgrade, timeouts, reloads; installs it from Debian if it is missing
-	@command -v nginx >/dev/null || { apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
-		apt-get install -y -qq --no-install-recommends nginx-light >/dev/null; }
-	go run ./tests/nginx -seed $(SEED)
+proxies: ## reload, restart and end nginx, HAProxy and Caddy under load: no call fails; SHORT=1 does each once; installs them from Debian if they are missing
+	@export PATH="$$PATH:/usr/sbin"; missing=; \
+	for p in nginx=nginx-light haproxy=haproxy caddy=caddy; do command -v $${p%=*} >/dev/null || missing="$$missing $${p#*=}"; done; \
+	test -z "$$missing" || { apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
+		apt-get install -y -qq --no-install-recommends $$missing >/dev/null; }; \
+	go run ./tests/proxies -seed $(SEED) $(if $(SHORT),-short)
 
 deploy: $(NPM) ## restart three servers ROUNDS (2) times under load of CLIENTS (20) in Go, and some in Node.js: no call fails; SHORT=1 takes a minute
 	@command -v nginx >/dev/null || { apt-get update -qq && DEBIAN_FRONTEND=noninteractive \

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"math/rand/v2"
 	"net"
 	"net/http"
@@ -11,7 +12,6 @@ import (
 	"time"
 
 	"github.com/parley-rpc/parley/rpc"
-	"github.com/parley-rpc/parley/rpc/health"
 	"github.com/parley-rpc/parley/tests/internal/load"
 	"github.com/parley-rpc/parley/tests/internal/rig"
 )
@@ -33,11 +33,10 @@ type fleet struct {
 
 // server is one of them.
 type server struct {
-	addr   string
-	rpc    *rpc.Server
-	web    *http.Server
-	health *health.Server
-	done   chan struct{}
+	addr string
+	rpc  *rpc.Server
+	web  *http.Server
+	done chan struct{}
 }
 
 func newFleet(seed uint64, opts ...rpc.ServerOption) (*fleet, error) {
@@ -66,9 +65,10 @@ func (f *fleet) serve(addr string) (*server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &server{addr: ln.Addr().String(), health: health.NewServer(), done: make(chan struct{})}
+	s := &server{addr: ln.Addr().String(), done: make(chan struct{})}
 	opts := append([]rpc.ServerOption{
 		rpc.WithDrain(rpc.Drain{Spread: time.Second}),
+		rpc.WithLogger(slog.New(slog.DiscardHandler)), // the books have what matters
 		rpc.OnConnect(f.callBack),
 	}, f.opts...)
 	s.rpc = rpc.NewServer(opts...)
@@ -77,7 +77,6 @@ func (f *fleet) serve(addr string) (*server, error) {
 	s.rpc.Register(&rpc.Service{Name: echo.Service, Methods: []rpc.ServiceMethod{{Method: echo, Handler: giveBack}}})
 	mux := http.NewServeMux()
 	mux.Handle(rig.Path, s.rpc)
-	mux.Handle("/healthz", s.health)
 	mux.HandleFunc(witnessPath, f.watch.serve)
 	s.web = &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}
 	go func() {
@@ -98,7 +97,6 @@ func (f *fleet) addresses() (all []string) {
 // replace shuts a server down, as a deploy does, and starts another in its place.
 func (f *fleet) replace(ctx context.Context, i int) error {
 	s := f.servers[i]
-	s.health.Shutdown()
 	bounded, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	if err := s.rpc.Shutdown(bounded); err != nil {

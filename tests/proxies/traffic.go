@@ -5,8 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"strings"
-	"sync"
+	"net/http/cookiejar"
 	"sync/atomic"
 	"time"
 
@@ -103,33 +102,11 @@ func (in *instance) client(opts ...rpc.ClientOption) (*rpc.Client, error) {
 		scheme = "wss://"
 		opts = append(opts, rpc.WithTLS(trust))
 	}
-	var jar cookies
-	return rpc.NewClient(scheme+in.site.addr+rig.Path, append(opts,
-		rpc.WithCredentials(jar.header),
-		rpc.OnConnect(jar.take))...), nil
-}
-
-// cookies are what a client was given last.
-type cookies struct {
-	mu    sync.Mutex
-	value string
-}
-
-func (j *cookies) take(c *rpc.Conn) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	if given := c.Peer().Header.Get("Set-Cookie"); given != "" {
-		j.value, _, _ = strings.Cut(given, ";")
+	jar, err := cookiejar.New(nil) // as a browser has one
+	if err != nil {
+		return nil, err
 	}
-}
-
-func (j *cookies) header(context.Context) (http.Header, error) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	if j.value == "" {
-		return nil, nil
-	}
-	return http.Header{"Cookie": {j.value}}, nil
+	return rpc.NewClient(scheme+in.site.addr+rig.Path, append(opts, rpc.WithCookieJar(jar))...), nil
 }
 
 // begin starts the load, and returns when calls were answered at both ends.

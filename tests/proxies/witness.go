@@ -230,15 +230,16 @@ func injected(tail []byte, atClient bool) string {
 	if len(rest) < 4 || rest[0] != 0x88 {
 		return ""
 	}
-	masked := rest[1]&0x80 != 0
-	if masked {
-		return "masked close frame inside a frame, "
+	payload, mask, note := rest[2:], "\x00\x00", ""
+	switch masked := rest[1]&0x80 != 0; {
+	case masked && len(rest) < 8:
+		return ""
+	case masked:
+		payload, mask = rest[6:], rest[2:]
+	case !atClient:
+		note = " unmasked"
 	}
-	what := fmt.Sprintf("close %d", int(rest[2])<<8|int(rest[3]))
-	if !atClient {
-		what += " unmasked"
-	}
-	return what + " inside a frame, "
+	return fmt.Sprintf("close %d%s inside a frame, ", int(payload[0]^mask[0])<<8|int(payload[1]^mask[1]), note)
 }
 
 // ended names an error of reading.
