@@ -42,6 +42,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	flags := flag.NewFlagSet("proxies", flag.ContinueOnError)
 	flags.SetOutput(out)
 	flags.Uint64Var(&s.seed, "seed", 0, "what is drawn from; 0 takes another each time")
+	flags.IntVar(&s.times, "times", 3, "reload so many times in one row")
 	short := flags.Bool("short", false, "reload once, and replace one server")
 	only := flags.String("only", "", "only rows with this in the proxy's name or in what happens")
 	caddyPath := flags.String("caddy", "caddy", "another Caddy")
@@ -52,7 +53,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	if s.seed == 0 {
 		s.seed = rand.Uint64()
 	}
-	s.times, s.roll = 3, servers
+	s.roll = servers
 	if *short {
 		s.times, s.roll = 1, 1
 	}
