@@ -154,48 +154,55 @@ func (w *witness) write() {
 	}
 }
 
+// head is the first two bytes of a frame.
+type head [2]byte
+
+func (h head) isClose() bool { return h[0]&0x0f == 8 }
+func (h head) masked() bool  { return h[1]&0x80 != 0 }
+func (h head) size() uint64  { return uint64(h[1] & 0x7f) } // or what says how long it is
+
 // read returns how the connection ends, and nothing if this end has ended it.
 func (w *witness) read() string {
 	for {
-		var head [2]byte
-		if _, err := io.ReadFull(w.in, head[:]); err != nil {
+		var h head
+		if _, err := io.ReadFull(w.in, h[:]); err != nil {
 			return ended(err)
 		}
-		masked := head[1]&0x80 != 0
-		if head[0]&0x0f == 8 {
-			return "close " + w.closeCode(masked, int(head[1]&0x7f))
+		if h.isClose() {
+			return "close " + w.closeCode(h)
 		}
-		size, err := w.size(head[1]&0x7f, masked)
+		size, err := w.size(h)
 		if err != nil {
 			return ended(err)
 		}
 		if tail, err := w.skip(size); err != nil {
-			return injected(tail, w.masks) + ended(err)
+			return w.injected(tail) + ended(err)
 		}
 	}
 }
 
 // closeCode reads the rest of a close frame.
-func (w *witness) closeCode(masked bool, size int) string {
+func (w *witness) closeCode(h head) string {
 	key := make([]byte, 4)
-	if masked {
+	if h.masked() {
 		_, _ = io.ReadFull(w.in, key) // what is missing is zero
 	}
-	payload := make([]byte, size)
+	payload := make([]byte, h.size())
 	_, _ = io.ReadFull(w.in, payload)
 	code := "without a code"
-	if size >= 2 {
+	if len(payload) >= 2 {
 		code = fmt.Sprint(int(payload[0]^key[0])<<8 | int(payload[1]^key[1]))
 	}
-	if !w.masks && !masked {
+	if !w.masks && !h.masked() {
 		code += " unmasked"
 	}
 	return code
 }
 
-func (w *witness) size(short byte, masked bool) (size uint64, err error) {
+// size reads how many bytes follow the head and its extension.
+func (w *witness) size(h head) (size uint64, err error) {
 	var extended [8]byte
-	switch size = uint64(short); size {
+	switch size = h.size(); size {
 	case 126:
 		_, err = io.ReadFull(w.in, extended[6:])
 		size = binary.BigEndian.Uint64(extended[:])
@@ -203,7 +210,7 @@ func (w *witness) size(short byte, masked bool) (size uint64, err error) {
 		_, err = io.ReadFull(w.in, extended[:])
 		size = binary.BigEndian.Uint64(extended[:])
 	}
-	if masked {
+	if h.masked() {
 		size += 4
 	}
 	return size, err
@@ -225,7 +232,7 @@ func (w *witness) skip(size uint64) (tail []byte, err error) {
 }
 
 // injected describes a close frame at the end of another frame's zeros.
-func injected(tail []byte, atClient bool) string {
+func (w *witness) injected(tail []byte) string {
 	rest := strings.TrimLeft(string(tail), "\x00")
 	if len(rest) < 4 || rest[0] != 0x88 {
 		return ""
@@ -236,7 +243,7 @@ func injected(tail []byte, atClient bool) string {
 		return ""
 	case masked:
 		payload, mask = rest[6:], rest[2:]
-	case !atClient:
+	case !w.masks:
 		note = " unmasked"
 	}
 	return fmt.Sprintf("close %d%s inside a frame, ", int(payload[0]^mask[0])<<8|int(payload[1]^mask[1]), note)
