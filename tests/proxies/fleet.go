@@ -159,8 +159,8 @@ func (f *fleet) caller(c rpc.Caller, b *load.Book, from string) *load.Caller {
 	}
 }
 
-// callBack has a server make calls on a connection until that has ended. It goes on
-// while the connection drains.
+// callBack makes calls of a server on a connection until that has ended. While it
+// drains there are pauses between them: only a connection without calls is closed.
 func (f *fleet) callBack(c *rpc.Conn) {
 	b := f.book(c.Peer().Header)
 	for range workers {
@@ -168,15 +168,16 @@ func (f *fleet) callBack(c *rpc.Conn) {
 			caller := f.caller(c, b, "server")
 			caller.Gone = func() bool { return isOver(c) }
 			for kind := load.Kind(0); c.Err() == nil && f.goesOn(); kind = (kind + 1) % 4 {
-				if caller.Call(context.Background(), kind) != nil && isOver(c) {
-					pause(context.Background(), 20*time.Millisecond) // it takes a moment to end
+				_ = caller.Call(context.Background(), kind) // the book has it
+				if isOver(c) {
+					pause(context.Background(), time.Duration(caller.Rand.Int64N(int64(time.Second))))
 				}
 			}
 		})
 	}
 }
 
-// isOver reports whether a connection takes no more calls, or soon takes none.
+// isOver reports whether a connection has ended, or is about to.
 func isOver(c *rpc.Conn) bool {
 	select {
 	case <-c.Draining():
