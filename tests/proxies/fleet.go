@@ -67,7 +67,7 @@ func (f *fleet) serve(addr string) (*server, error) {
 	}
 	s := &server{addr: ln.Addr().String(), done: make(chan struct{})}
 	opts := append([]rpc.ServerOption{
-		rpc.WithDrain(rpc.Drain{Spread: time.Second}),
+		rpc.WithDrain(rpc.Drain{Spread: drainSpread}),
 		rpc.WithLogger(slog.New(slog.DiscardHandler)), // the books have what matters
 		rpc.OnConnect(f.callBack),
 	}, f.opts...)
@@ -141,6 +141,9 @@ const (
 	loadHeader = "X-Load"
 	largeLoad  = "large"
 )
+
+// drainSpread is the time over which the clients of a server leave.
+const drainSpread = time.Second
 
 const (
 	workers     = 2 // calls at once, of each end of each connection
