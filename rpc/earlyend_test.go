@@ -1,6 +1,7 @@
 package rpc_test
 
 import (
+	"errors"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -55,7 +56,7 @@ func wantEarlyEnd(t *testing.T, err error, code rpc.Code, ok error) {
 	t.Helper()
 	if code != rpc.CodeOK {
 		wantError(t, err, code)
-	} else if err != ok {
+	} else if !errors.Is(err, ok) {
 		t.Errorf("got %v, want %v", err, ok)
 	}
 }
