@@ -32,6 +32,9 @@ import (
 // unless WithFollowCodes says otherwise: the error is the last item. ctx ends: its
 // error is the last item. Leaving the loop early cancels the call.
 //
+// The calls are those of a Client. A Conn that has ended fails each with
+// CodeUnavailable: where one is followed, ctx has to end with it.
+//
 // The sequence can be ranged over again; that begins at start.
 func Follow[T, C any](
 	ctx context.Context, start C,

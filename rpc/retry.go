@@ -232,7 +232,11 @@ func (s *clientStream) mayRetry(ctx context.Context, status error) bool {
 	if !b.spend() || int(s.retries.failed) >= b.policy.MaxAttempts {
 		return false
 	}
-	delay := b.policy.backoff(int(s.retries.failed) + 1)
+	after, _ := RetryAfter(status)
+	if after > b.policy.MaxBackoff {
+		return false
+	}
+	delay := after + b.policy.backoff(int(s.retries.failed)+1)
 	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) <= delay {
 		return false
 	}

@@ -22,6 +22,7 @@ func TestUnusableURLIsToldBeforeAnythingIsSent(t *testing.T) {
 	}}
 	for url, text := range map[string]string{
 		"ftp://example.com/":                    `scheme "ftp": want ws or wss`,
+		"unix:///tmp/s":                         "a Dialer.NetDial that dials the socket",
 		"localhost:8080":                        `scheme "localhost": want ws or wss`,
 		"/rpc":                                  `scheme "": want ws or wss`,
 		"":                                      `scheme "": want ws or wss`,

@@ -33,6 +33,8 @@ func parseTarget(raw string) (target, error) {
 		u.Scheme = "ws"
 	case "wss", "https":
 		u.Scheme, t.secure, port = "wss", true, "443"
+	case "unix":
+		return target{url: u}, errors.New(`scheme "unix": want ws or wss, as ws://unix/path, and a Dialer.NetDial that dials the socket (of a client of rpc: WithNetDial)`)
 	default:
 		return target{url: u}, fmt.Errorf("scheme %.20q: want ws or wss", u.Scheme)
 	}
