@@ -7,6 +7,7 @@
 //	/drain   a POST has /rpc served by a new server, and the one before go away
 //	/        the pages of -files
 //	/sent    how many messages handlers have sent in streams
+//	/open    how many sessions there are, those without a link among them
 package main
 
 import (

@@ -23,6 +23,7 @@ type site struct {
 	origin string
 	files  string
 	sent   atomic.Int64
+	open   atomic.Int64
 	auth   *rpc.Server
 	brief  *rpc.Server
 
@@ -44,6 +45,8 @@ func (s *site) server(opts ...rpc.ServerOption) *rpc.Server {
 		opts = append(opts, rpc.WithOrigins(s.origin))
 	}
 	srv := rpc.NewServer(append(opts, rpc.WithHandlerInterceptors(s.count, echo),
+		rpc.OnConnect(func(*rpc.Conn) { s.open.Add(1) }),
+		rpc.OnDisconnect(func(*rpc.Conn, error) { s.open.Add(-1) }),
 		rpc.WithLogger(slog.New(slog.DiscardHandler)))...)
 	pingv1parley.RegisterPingServiceServer(srv, pinger.Service{})
 	agentv1parley.RegisterHubServiceServer(srv, hub{})
@@ -62,6 +65,7 @@ func (s *site) handler() http.Handler {
 	mux.Handle("/brief", s.brief)
 	mux.HandleFunc("POST /drain", func(http.ResponseWriter, *http.Request) { s.drain() })
 	mux.HandleFunc("GET /sent", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, s.sent.Load()) })
+	mux.HandleFunc("GET /open", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, s.open.Load()) })
 	if s.files != "" {
 		mux.Handle("/", http.FileServer(http.Dir(s.files)))
 	}

@@ -188,7 +188,25 @@ test("a page in the back/forward cache has no WebSocket, and its session goes on
   expect(got).toEqual({ rest: 149, persisted: true });
 });
 
-test("a page of another origin is refused", async () => {
+for (const [how, leave] of [
+  ["is loaded again", () => page.reload()],
+  ["is closed", () => page.close({ runBeforeUnload: true })],
+] as const) {
+  test(`a page that ${how} says goodbye, and its session ends at once`, async () => {
+    await page.evaluate(async () => {
+      const { createClient, createConnection, PingService } = kit;
+      const ping = createClient(PingService, createConnection("/rpc"));
+      void ping.ping({ delayMs: 60_000 }).catch(() => {});
+      await ping.ping({});
+    });
+    expect(await server.open()).toBe(1);
+    await leave();
+    // It is not kept for 30 s, as one whose link was lost.
+    await until("the session has ended", async () => (await server.open()) === 0);
+  });
+}
+
+test("a page of another origin is refused, and told so", async () => {
   const other = await Server.start();
   try {
     const error = await page.evaluate(async (url) => {
@@ -198,7 +216,7 @@ test("a page of another origin is refused", async () => {
       await connection.close();
       return error.message;
     }, other.url());
-    expect(error).toBe("unavailable: could not connect");
+    expect(error).toBe(`permission_denied: the server refuses pages of http://${tunnel.addr}: it has to allow that origin`);
   } finally {
     await other.stop();
   }
@@ -246,6 +264,31 @@ test("a server of another version is named, and what is no Parley server", async
   } finally {
     await next.stop();
   }
+});
+
+test("a server that drains fails no call of a page, which stays ready", async () => {
+  await page.evaluate(async () => {
+    const { createClient, createConnection, PingService } = kit;
+    const connection = createConnection("/rpc");
+    const ping = createClient(PingService, connection);
+    await ping.ping({});
+    const states: string[] = [];
+    connection.subscribe((state) => states.push(state));
+    const flying = (async () => {
+      let last = 0n;
+      for await (const { number } of ping.countUp({ to: 100n, delayMs: 10 })) last = number;
+      return Number(last);
+    })();
+    globalThis.keep = { ping, states, flying };
+  });
+  for (let i = 0; i < 3; i++) {
+    await server.drain();
+    await page.evaluate(async () => {
+      for (let n = 0; n < 50; n++) await globalThis.keep.ping.ping({});
+    });
+  }
+  const got = await page.evaluate(async () => ({ last: await globalThis.keep.flying, states: globalThis.keep.states }));
+  expect(got).toEqual({ last: 100, states: [] });
 });
 
 test("a server that is restarted fails what it had begun, and serves what comes after", async () => {

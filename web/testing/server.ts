@@ -47,6 +47,11 @@ export class Server {
     return Number(await this.#ask("GET", "/sent"));
   }
 
+  /** How many sessions it has, those without a link among them. */
+  async open(): Promise<number> {
+    return Number(await this.#ask("GET", "/open"));
+  }
+
   /** Waits until that stays the same while calls are answered, and returns it. */
   async steady(call: () => Promise<unknown>): Promise<number> {
     let sent = 0;

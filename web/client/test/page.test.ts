@@ -38,6 +38,7 @@ test("a page that is put away has no WebSocket, and its calls go on when it is b
   happens("pagehide", { persisted: true });
   expect(conn.state).toBe("resuming");
   await until("the WebSocket is closed", () => tunnel.open === 0);
+  expect(await server.open()).toBe(1);
   const meanwhile = ping().ping({ text: "meanwhile" });
   expect(tunnel.connections).toBe(1);
   happens("pageshow", { persisted: true });
@@ -54,7 +55,7 @@ test("a page that is left for good says goodbye, and connects no more", async ()
   expect(conn.state).toBe("closed");
   await expect(flying).rejects.toThrow("canceled: the page has gone");
   await expect(ping().ping({})).rejects.toThrow("canceled: the page has gone");
-  await until("the WebSocket is closed", () => tunnel.open === 0);
+  await until("the server has no session of it", async () => (await server.open()) === 0);
   expect(tunnel.connections).toBe(1);
 });
 
