@@ -16,6 +16,11 @@ export interface CallOptions {
   signal?: AbortSignal | undefined;
   /** Milliseconds until the call fails with DEADLINE_EXCEEDED; Infinity: none. The server is told. */
   timeoutMs?: number | undefined;
+  /**
+   * Milliseconds after which the call fails with DEADLINE_EXCEEDED if no message has moved in either direction: none was sent,
+   * and none was read. It suits streams, for which a timeout is no measure.
+   */
+  idleTimeoutMs?: number | undefined;
   /** Sent along. Names that end in "-bin" have base64 as their value; other values are printable ASCII. */
   headers?: HeadersInit | undefined;
   /** Called with the server's headers as soon as they are known; with a retry policy, when they are those of the last attempt. */
@@ -72,6 +77,8 @@ export class ClientCall<M extends DescMethod> implements Call<M> {
   #codec: Codec;
   #deadline = Number.POSITIVE_INFINITY;
   #timer: ReturnType<typeof setTimeout> | undefined;
+  #moved = Date.now(); // the latest message
+  #idle: ReturnType<typeof setTimeout> | undefined;
 
   #repeats = 0;
   #failures = 0; // that the retry policy has seen
@@ -115,8 +122,16 @@ export class ClientCall<M extends DescMethod> implements Call<M> {
       if (timeoutMs > 0) this.#timer = setTimeout(expire, timeoutMs);
       else expire();
     }
+    if (options.idleTimeoutMs !== undefined) this.#watchIdle(options.idleTimeoutMs);
     if (!later) this.begin(options.headers);
     if (this.#over) this.#release();
+  }
+
+  #watchIdle(ms: number): void {
+    const left = this.#moved + ms - Date.now();
+    if (left > LONGEST) return;
+    if (left > 0) this.#idle = setTimeout(() => this.#watchIdle(ms), left);
+    else this.#finish(new ParleyError(`idle: no message has moved for ${ms} ms`, Code.DeadlineExceeded));
   }
 
   /** Makes the call, unless it is over. */
@@ -167,6 +182,7 @@ export class ClientCall<M extends DescMethod> implements Call<M> {
     if ((this.#keptSize += bytes.length) > MOST_KEPT) this.#kept = undefined;
     await this.#stream?.send(bytes, last);
     if (this.#error) throw this.#error;
+    this.#moved = Date.now();
   }
 
   end(): void {
@@ -190,6 +206,7 @@ export class ClientCall<M extends DescMethod> implements Call<M> {
         return undefined;
       }
       this.#kept = undefined;
+      this.#moved = Date.now();
       try {
         this.#showHeader();
         return decode(this.#codec, this.method.output as M["output"], message);
@@ -337,6 +354,7 @@ export class ClientCall<M extends DescMethod> implements Call<M> {
   #release(): void {
     clearTimeout(this.#timer);
     clearTimeout(this.#backoff);
+    clearTimeout(this.#idle);
     this.#resume();
     this.options.signal?.removeEventListener("abort", this.#abort);
     this.#resolveDone();

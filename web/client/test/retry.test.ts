@@ -307,3 +307,26 @@ test("the default timeout holds for calls that have none of their own", async ()
   await settle();
   expect(outs[2]?.value).toBeDefined();
 });
+
+test("an idle timeout ends a call when no message has moved for so long", async () => {
+  client = new Client(network, HOME);
+  const call = client.conn.call(PingService.method.cumSum, { idleTimeoutMs: 1000 });
+  const out = outcome(call.next());
+  for (let i = 0; i < 3; i++) {
+    await pass(900);
+    await call.send({});
+  }
+  await pass(900);
+  server.peer.send(f.DATA, server.peer.lastStream, Uint8Array.of(8, 5));
+  await settle();
+  expect(out.value?.sum).toBe(5n);
+  const next = outcome(call.next());
+  await pass(999);
+  expect(next.error).toBeUndefined();
+  await pass(1);
+  expect(next.error?.message).toBe("deadline_exceeded: idle: no message has moved for 1000 ms");
+  const none = client.conn.call(PingService.method.cumSum, { idleTimeoutMs: Number.POSITIVE_INFINITY });
+  await pass(100_000);
+  expect(none.over).toBe(false);
+  none.cancel();
+});
