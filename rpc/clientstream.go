@@ -34,7 +34,7 @@ type clientStream struct {
 	first     try  // spares an allocation
 	finished  bool
 	status    error // of a finished call; nil is OK
-	sent      bool  // the only message of a call that takes one
+	only      bool  // the only message of a call that takes one was sent
 	private   bool  // the application does not get hold of the stream
 	kept      kept
 	interrupt func() // ends the making of another attempt; nil: none is made
@@ -186,7 +186,7 @@ func (s *clientStream) encode(m *message, msg any) (err error) {
 func (s *clientStream) transmit(m *message) error {
 	t := s.keep(m)
 	err := t.st.Send(s.ctx, m.bytes, m.options())
-	s.done(m)
+	s.sent(m, err)
 	if err == nil {
 		s.move()
 	}
@@ -197,8 +197,8 @@ func (s *clientStream) transmit(m *message) error {
 func (s *clientStream) takeOnly() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	first := !s.sent
-	s.sent = true
+	first := !s.only
+	s.only = true
 	return first
 }
 

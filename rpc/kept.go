@@ -18,7 +18,8 @@ func (m *message) options() transport.SendOptions {
 }
 
 // kept is what a call has sent as long as another attempt may need it: until the
-// answer begins, or it is more than maxKept bytes.
+// answer begins, or it is more than maxKept bytes. A message that is being sent is kept
+// beside that: it is in memory anyway.
 type kept struct {
 	on       bool
 	messages []message
@@ -33,15 +34,19 @@ func (k *kept) add(m *message) {
 	if !k.on || k.ended {
 		return
 	}
-	if k.size += len(m.bytes); k.size > maxKept {
-		k.drop()
-		return
-	}
+	k.size += len(m.bytes)
 	m.kept = true
 	if k.messages == nil {
 		k.messages = k.one[:0]
 	}
 	k.messages = append(k.messages, *m)
+}
+
+// trim keeps nothing any more if it is too much.
+func (k *kept) trim() {
+	if k.on && k.size > maxKept {
+		k.drop()
+	}
 }
 
 // drop keeps nothing any more. Buffers that are being read are left to the
@@ -57,7 +62,7 @@ func (k *kept) drop() {
 }
 
 // keep keeps a message for another attempt and returns the one on which it is to
-// be sent. done has to follow.
+// be sent. sent has to follow.
 func (s *clientStream) keep(m *message) *try {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -66,10 +71,13 @@ func (s *clientStream) keep(m *message) *try {
 	return s.at
 }
 
-// done ends the use of a message.
-func (s *clientStream) done(m *message) {
+// sent ends the use of a message, which was sent unless err says otherwise.
+func (s *clientStream) sent(m *message, err error) {
 	s.mu.Lock()
 	s.kept.users--
+	if err == nil {
+		s.kept.trim()
+	}
 	s.mu.Unlock()
 	if !m.kept {
 		m.put()

@@ -164,7 +164,6 @@ func TestANewSessionNamesTheOneThatWasGivenUp(t *testing.T) {
 
 // readHello reads the HELLO with which a dialer begins.
 func readHello(t *testing.T, l *pipe.End) frame.Hello {
-	p := &raw{t: t, link: l}
 	r, err := l.NextReader()
 	if err != nil {
 		t.Error(err)
@@ -174,7 +173,7 @@ func readHello(t *testing.T, l *pipe.End) frame.Hello {
 	k, _ := r.Read(b)
 	h, n, err := frame.ParseHeader(b[:k])
 	if err != nil {
-		p.t.Error(err)
+		t.Error(err)
 		return frame.Hello{}
 	}
 	hello, err := frame.ParseHello(b[n : n+int(h.Length)])

@@ -24,7 +24,8 @@ import (
 // server surely has not seen, on another connection than those before. Where nothing of
 // the call was sent, that goes on as long as there is another connection. Where the
 // server has refused it (as it does when it goes away), it happens up to four times, as
-// long as no part of the answer has come and not more than 256 KiB were sent.
+// long as no part of the answer has come and not more than 256 KiB were sent; a message
+// that is being sent does not count.
 type RetryPolicy struct {
 	MaxAttempts    int           // with the first; at least 2
 	Codes          []Code        // with which a call is tried again
@@ -220,11 +221,19 @@ func (s *clientStream) mayRepeat(ctx context.Context, t *try) (*Conn, error) {
 	return conn, nil
 }
 
+// keptTooMuch reports whether more is kept than for another attempt at a call that the
+// server may have seen.
+func (s *clientStream) keptTooMuch() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.kept.size > maxKept
+}
+
 // mayRetry tells whether the policy has the call tried again after status, and
 // waits until it is time.
 func (s *clientStream) mayRetry(ctx context.Context, status error) bool {
 	b, m := s.client.retry, s.call.Method
-	if b == nil || m.ClientStreams || m.Idempotency == IdempotencyUnknown && !s.cfg.retryable ||
+	if b == nil || m.ClientStreams || m.Idempotency == IdempotencyUnknown && !s.cfg.retryable || s.keptTooMuch() ||
 		ctx.Err() != nil || !slices.Contains(b.policy.Codes, CodeOf(status)) {
 		return false
 	}

@@ -270,7 +270,13 @@ func TestACallThatMayHaveBeenSeenIsNotRepeated(t *testing.T) {
 		"UNAVAILABLE":       {"", func(p *raw, id uint64) { p.write(endFrame(id, uintField(2, 14))) }},
 		"closed":            {"", func(p *raw, _ uint64) { _ = p.link.Close(transport.CloseGoingAway, "") }},
 		"lost":              {"", func(p *raw, _ uint64) { p.link.Cut() }},
-		"refused, too much": {strings.Repeat("x", 300<<10), refusers["goes away"]},
+		"refused, too much": {strings.Repeat("x", 300<<10), func(p *raw, id uint64) {
+			for last := false; !last; {
+				last = p.want(frame.TypeData, id).Flags&frame.FlagEnd != 0
+			}
+			synctest.Wait() // the caller has sent it
+			refusers["goes away"](p, id)
+		}},
 		"refused after a word": {"", func(p *raw, id uint64) {
 			p.write(dataFrame(id, 0, nil), resetFrame(id, transport.ResetRefused, ""))
 		}},
@@ -292,6 +298,24 @@ func TestACallThatMayHaveBeenSeenIsNotRepeated(t *testing.T) {
 			})
 		})
 	}
+}
+
+func TestALargeMessageThatIsBeingSentIsRepeated(t *testing.T) {
+	inBubble(t, func(t *testing.T, m *rpc.Method) {
+		n := newNetwork(t)
+		links := n.serveRaw()
+		c := n.client(home)
+		words := []string{strings.Repeat("x", 1<<20-100)} // more than a new stream may send, and than is kept
+		call := start(func() ([]string, error) { return talk(t.Context(), c, m, words) })
+		p := <-links
+		p.wantOpen()
+		synctest.Wait()
+		n.serve(home, echoServer())
+		refusers["goes away"](p, 1)
+		if out := <-call; out.err != nil || !slices.Equal(out.texts, words) {
+			t.Errorf("%d texts, %v", len(out.texts), out.err)
+		}
+	})
 }
 
 func TestARefusalIsNotRepeatedOnTheSameSession(t *testing.T) {

@@ -55,7 +55,7 @@ func (s *clientStream) firstTry(only *message) error {
 	}
 	s.call.Conn, s.call.Peer = t.conn, &t.conn.peer
 	s.mu.Lock()
-	s.at, s.sent = t, only != nil
+	s.at, s.only = t, only != nil
 	s.mu.Unlock()
 	switch {
 	case only == nil:
@@ -64,7 +64,7 @@ func (s *clientStream) firstTry(only *message) error {
 		return exceptFinished(s.transmit(only))
 	}
 	s.keep(only)
-	s.done(only)
+	s.sent(only, nil)
 	return nil
 }
 
@@ -111,7 +111,7 @@ func (s *clientStream) replay(ctx context.Context, t *try) error {
 			return err
 		case m != nil:
 			err = t.st.Send(ctx, m.bytes, m.options())
-			s.done(m)
+			s.replayed()
 		case ended:
 			err = t.st.CloseSend(ctx, nil)
 		}
@@ -142,7 +142,14 @@ func (s *clientStream) unfinished(t *try, err error) error {
 	return nil
 }
 
-// nextKept returns message n of those that were sent, to be used until done. Behind
+// replayed ends the use of what nextKept has returned.
+func (s *clientStream) replayed() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.kept.users--
+}
+
+// nextKept returns message n of those that were sent, to be used until replayed. Behind
 // the last the attempt counts, and ended says that the end was sent too.
 func (s *clientStream) nextKept(t *try, n int) (m *message, ended bool, err error) {
 	s.mu.Lock()
@@ -160,5 +167,6 @@ func (s *clientStream) nextKept(t *try, n int) (m *message, ended bool, err erro
 		return &m, false, nil
 	}
 	s.at = t
+	s.kept.trim()
 	return nil, s.kept.ended && s.call.Method.ClientStreams, nil
 }
