@@ -8,10 +8,11 @@ type Balancer int
 const (
 	// PickFirst makes all calls on one connection: to the first URL, or, if that
 	// does not answer, to the next. When the connection has ended it begins with the
-	// first again.
+	// first again. When the server goes away, the others come before it.
 	PickFirst Balancer = iota
-	// RoundRobin has a connection to each URL and makes calls on those that are
-	// there in turn. The first call connects to all.
+	// RoundRobin has a connection to each URL and makes calls in turn on those that
+	// are there. The first call connects to all. When a server goes away, the others
+	// take its calls, and its URL is tried again later.
 	RoundRobin
 )
 

@@ -18,8 +18,9 @@ import (
 // by itself, when it was lost.
 //
 // A link that breaks does not end the connection: the calls on it go on with the
-// next link. What ends it, such as a server that was restarted, ends the calls with
-// CodeUnavailable.
+// next link. A server that goes away in good order does not end calls either: the
+// client moves to another connection, and the old one lasts until its calls are over.
+// What ends it, such as a server that was killed, ends the calls with CodeUnavailable.
 type Client struct {
 	endpoint
 	urls        []string
@@ -68,7 +69,9 @@ func NewClient(url string, opts ...ClientOption) *Client {
 }
 
 // Dial connects to a server and returns the connection. Unlike a Client it does
-// not connect again when the connection has ended. ctx bounds the dial only.
+// not connect again when the connection has ended, nor when the server goes away: then
+// Conn.Draining is closed, new calls are served for a while and fail with
+// CodeUnavailable after that, and calls in flight finish. ctx bounds the dial only.
 func Dial(ctx context.Context, url string, opts ...ClientOption) (*Conn, error) {
 	c := NewClient(url, opts...)
 	c.single = true
@@ -84,9 +87,10 @@ func Dial(ctx context.Context, url string, opts ...ClientOption) (*Conn, error) 
 //
 // Where there is no connection, the call fails fast unless WithWaitForReady says
 // otherwise: it waits for the attempt to connect that is under way, or that it
-// begins, and fails with that. While the client waits to try again it fails at
-// once, with the reason why the last attempt failed. A call that is made while a
-// lost link is replaced (StateResuming) waits for the next link in either case.
+// begins, and fails with that. While the client waits to try again because that has
+// failed, the call fails at once, with the reason. A call that is made while a lost
+// link is replaced (StateResuming), or a server goes away, waits in either case for what
+// comes next.
 func (c *Client) Open(ctx context.Context, m *Method, opts ...CallOption) (Stream, error) {
 	s, err := c.newStream(m, opts)
 	if err != nil {
@@ -115,8 +119,9 @@ func (c *Client) newStream(m *Method, opts []CallOption) (*clientStream, error) 
 }
 
 // Connect returns the client's connection, and makes it if there is none, as a
-// call that fails fast does. ctx bounds the wait; an attempt that others wait for
-// goes on.
+// call that fails fast does. It is the connection of that moment: calls of the client go
+// to another one when it goes away. ctx bounds the wait; an attempt that others wait
+// for goes on.
 func (c *Client) Connect(ctx context.Context) (*Conn, error) {
 	return c.pick(ctx, failFast, nil)
 }

@@ -107,4 +107,19 @@
 // contexts it cancels.
 //
 // Client, Server, Conn and Mux may be used by many goroutines at once.
+//
+// # Locks
+//
+// In this order. Those that are not named are taken alone.
+//
+//	clientStream.retrying -> all others
+//	clientStream.mu -> Call.mu
+//	line.mu -> Conn.mu -> endpoint.mu
+//	line.mu -> watch.mu
+//	line.mu -> tasks.mu -> workers.mu
+//	Conn.mu -> events.mu -> workers.mu
+//
+// line.mu, Conn.mu and endpoint.mu come before the locks of package transport, which
+// takes workers.mu last of all. No two lines are locked at once. Only
+// clientStream.retrying is held while waiting: for the next attempt at that call.
 package rpc

@@ -4,8 +4,6 @@ import (
 	"errors"
 	"maps"
 	"math/rand/v2"
-	"net/http"
-	"strconv"
 	"time"
 
 	"github.com/parley-rpc/parley/transport/ws"
@@ -18,14 +16,7 @@ func askedToWait(err error) time.Duration {
 	if !errors.As(err, &h) {
 		return 0
 	}
-	value := h.Header.Get("Retry-After")
-	if seconds, err := strconv.ParseUint(value, 10, 31); err == nil {
-		return min(time.Duration(seconds)*time.Second, mostLonger)
-	}
-	if at, err := http.ParseTime(value); err == nil {
-		return min(max(0, time.Until(at)), mostLonger)
-	}
-	return 0
+	return min(h.RetryAfter, mostLonger)
 }
 
 // holds are the URLs whose servers have said, with Retry-After, when they want to be

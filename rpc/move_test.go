@@ -4,7 +4,6 @@ import (
 	"context"
 	"net/http"
 	"slices"
-	"strconv"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -125,10 +124,7 @@ func TestNoCallFailsWhileConnectionsGrowOld(t *testing.T) {
 // when to come back.
 func refusing(t *testing.T, why string, comeBack time.Duration) func(dialled) (transport.Link, error) {
 	t.Helper()
-	refused := &ws.HandshakeError{Status: http.StatusServiceUnavailable, Header: make(http.Header), Body: why}
-	if comeBack > 0 {
-		refused.Header.Set("Retry-After", strconv.Itoa(int(comeBack.Seconds())))
-	}
+	refused := &ws.HandshakeError{Status: http.StatusServiceUnavailable, RetryAfter: comeBack, Body: why}
 	return func(dialled) (transport.Link, error) {
 		return nil, rpc.Errorf(rpc.CodeUnavailable, "%w", refused)
 	}

@@ -224,7 +224,9 @@ func WithCredentials(f func(ctx context.Context) (http.Header, error)) ClientOpt
 }
 
 // WithURLs adds servers to the one that NewClient was given, all of which serve
-// the same.
+// the same. They are there for one another: when one goes away, refuses the client for
+// now, or does not answer within a second where a link was lost, new calls go to
+// another. Calls that are in flight stay with their server.
 func WithURLs(urls ...string) ClientOption {
 	return clientOption(func(c *Client) { c.urls = append(c.urls, urls...) })
 }

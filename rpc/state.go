@@ -10,15 +10,18 @@ import (
 type State int
 
 const (
-	// StateIdle: there is no connection, and none is wanted: nobody has made a call
-	// yet, or the server has closed the connection in good order. A call connects.
+	// StateIdle: there is no connection, and none is wanted: no call was made yet, or
+	// the server has closed the connection in good order. A call connects.
 	StateIdle State = iota
-	// StateConnecting: an attempt to connect is under way.
+	// StateConnecting: an attempt to connect is under way, or about to be made because
+	// a server has gone away in good order. A call waits for it.
 	StateConnecting
-	// StateReady: calls can be made.
+	// StateReady: calls can be made. That stays so while the server goes away and the
+	// client moves to another connection.
 	StateReady
 	// StateResuming: the link was lost, and the client is about to make another.
-	// Calls in flight wait for it, and so do new ones.
+	// Calls in flight wait for it, and so do new ones, unless a server at another URL
+	// answers before.
 	StateResuming
 	// StateTransientFailure: the last attempt has failed. The next is made after a
 	// delay, by itself or, if the server has refused the client, with a call.
