@@ -147,6 +147,7 @@ func TestACallDuringTheNoticeDialsAtOnceAndGoesOverTheOldSession(t *testing.T) {
 		n.wantAttempts(0)
 		call := start(func() ([]string, error) { return talk(t.Context(), c, unary, []string{"old"}) })
 		id := p.takeCall()
+		synctest.Wait()
 		n.wantAttempts(1)
 		pass(2 * time.Second)
 		p.wantNotice() // it has moved
