@@ -1,11 +1,15 @@
 import { Code } from "./code.js";
 import { ParleyError } from "./error.js";
+import { retryAfter } from "./retryinfo.js";
 
 /**
  * Says which calls that have failed are made again: unary and server-streaming ones before the first message of the answer,
  * if a second call does no harm. That is so for methods whose .proto says so (option idempotency_level), and for calls with
  * the option `retryable`. The timeout bounds all attempts together. Headers and trailers are those of the last attempt;
  * interceptors see one call.
+ *
+ * Before each attempt there is a random delay, which is added to the time that the other end asks for (`retryAfter`). If it
+ * asks for more than `maxBackoffMs`, the call is not made again.
  *
  * Besides, and without any policy, a connection repeats calls of every kind that the server surely has not seen.
  */
@@ -63,8 +67,9 @@ export function retryPolicy(policy: RetryPolicy): Retries {
     spend(error, n) {
       if (!codes.includes(error.code)) return undefined;
       tokens = Math.max(0, tokens - 1);
-      if (tokens <= most / 2 || n >= maxAttempts) return undefined;
-      return jitter(Math.min(maxBackoffMs, initialBackoffMs * multiplier ** (n - 1)));
+      const after = retryAfter(error) ?? 0;
+      if (tokens <= most / 2 || n >= maxAttempts || after > maxBackoffMs) return undefined;
+      return after + jitter(Math.min(maxBackoffMs, initialBackoffMs * multiplier ** (n - 1)));
     },
     ended(error) {
       if (!error || !codes.includes(error.code)) tokens = Math.min(most, tokens + ratio);

@@ -1,3 +1,5 @@
+import { toBinary } from "@bufbuild/protobuf";
+import { AnySchema } from "@bufbuild/protobuf/wkt";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { PingService } from "../../gen/parley/ping/v1/ping_pb.js";
 import { encodeFields, type Field } from "../src/fields.js";
@@ -8,6 +10,7 @@ import {
   createClient,
   type ParleyError,
   type RetryPolicy,
+  retryLater,
   retryPolicy,
   type ServingOptions,
 } from "../src/index.js";
@@ -55,13 +58,17 @@ const pair = (key: string, value: string): Field => {
 };
 
 /** Ends the calls that have come with a status. It returns how many there were. */
-async function fail(code: Code = Code.Unavailable, ahead?: (peer: Peer, id: number) => void): Promise<number> {
+async function fail(
+  code: Code = Code.Unavailable,
+  ahead?: (peer: Peer, id: number) => void,
+  more: Field[] = [],
+): Promise<number> {
   await settle();
   const { peer } = server;
   const calls = peer.calls.splice(0);
   for (const { id } of calls) {
     ahead?.(peer, id);
-    peer.send(f.END, id, encodeFields([[2, code], [1, utf8("try again")], pair("attempt", `${id}`)])); // biome-ignore format: one line
+    peer.send(f.END, id, encodeFields([[2, code], [1, utf8("try again")], pair("attempt", `${id}`), ...more])); // biome-ignore format: one line
   }
   await settle();
   return calls.length;
@@ -253,6 +260,19 @@ test("a call for which there is no connection is tried again", async () => {
   await pass(15_000);
   await settle();
   expect(out.value).toMatchObject({ text: "answer" });
+});
+
+test("the time that the server asks for is added to the delay, unless it is longer than any", async () => {
+  const later = (ms: number): Field[] => retryLater(ms).details.map((d): Field => [11, toBinary(AnySchema, d)]);
+  const ping = connect();
+  const out = outcome(ping.ping({}));
+  await fail(Code.Unavailable, undefined, later(500));
+  await pass(1499);
+  expect(server.peer.calls.length).toBe(0);
+  await pass(1);
+  expect(server.peer.calls.length).toBe(1);
+  await fail(Code.Unavailable, undefined, later(10_001));
+  expect(out.error).toMatchObject({ code: Code.Unavailable });
 });
 
 test("the budget ends retries until calls succeed", async () => {
