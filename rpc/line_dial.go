@@ -159,8 +159,13 @@ func (l *line) prove(ctx context.Context, conn *Conn) error {
 	return Errorf(CodeUnavailable, "the server does not answer on the new connection: %w", err)
 }
 
-// discard ends a connection that was not used.
+// discard ends a connection that is not needed. Calls of the server on it, if there
+// may be some, are finished before.
 func (l *line) discard(conn *Conn) {
+	if conn.isGreeted() {
+		conn.leave()
+		return
+	}
 	l.c.tasks.do(&l.c.workers, func() { _ = conn.sess.Close(transport.CloseNormal, "not needed") })
 }
 

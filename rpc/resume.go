@@ -73,8 +73,11 @@ func (c *Conn) resumeOnce() error {
 		if err != nil {
 			return
 		}
-		if client.begun(heir, sess) != nil || !c.line.inherit(c, heir) {
+		switch {
+		case client.begun(heir, sess) != nil:
 			c.line.discard(heir)
+		case !c.line.inherit(c, heir):
+			heir.leave() // the server may have made calls on it
 		}
 	})
 	return err

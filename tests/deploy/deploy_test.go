@@ -1,11 +1,13 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"net/http/httptest"
 	"os"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -171,5 +173,17 @@ func TestVerdictAllowsFailuresOnlyWhereServersAreKilled(t *testing.T) {
 		if err := r.verdict(away); (err != nil) != c.wrong {
 			t.Errorf("%s: %v", c.name, err)
 		}
+	}
+}
+
+func TestRollingRestartFailsNoCall(t *testing.T) {
+	var out bytes.Buffer
+	err := run(t.Context(), []string{"-short", "-clients", "4", "-nodes", "0", "-run", "^direct, (PickFirst|RoundRobin)$"}, &out)
+	t.Log(out.String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := strings.Count(out.String(), "failed 0 lost 0 duplicated 0 reordered 0"); n < 2 {
+		t.Error("it does not say that nothing failed")
 	}
 }
