@@ -43,7 +43,7 @@ var arrangements = []arrangement{
 		})
 	}},
 	{"proxy", "stubs of grpc, through the proxy to a server of grpc-go", throughProxy},
-	{"cut", "stubs of grpc on both ends; each call loses its link when it begins, when it is open, and after its first message each way", withCuts},
+	{"cut", "stubs of grpc on both ends; each of the first calls loses its link when it begins, when it is open, and after its first message each way", withCuts},
 }
 
 // register serves the cases' service.
@@ -157,12 +157,17 @@ func greeted(ctx context.Context, client *rpc.Client) (*rpc.Conn, error) {
 	}
 }
 
-// shears cut the link of a call: when it begins, when it is open, and when its first
+// cutCalls is how many calls of a case lose their links. A client whose links live for a
+// moment only waits longer and longer before it makes the next.
+const cutCalls = 3
+
+// shears cut the link of each of the first calls: when it begins, when it is open, and when its first
 // message of each direction has passed.
 type shears struct {
 	stats.Handler // of connections, which nobody is told of
 	links         *faulty.Proxy
 	cuts          atomic.Int32
+	calls         atomic.Int32
 }
 
 // snips is what has been cut for a call already.
@@ -170,12 +175,18 @@ type snips struct{ sent, received atomic.Bool }
 
 type snipsKey struct{}
 
-func (*shears) TagRPC(ctx context.Context, _ *stats.RPCTagInfo) context.Context {
+func (s *shears) TagRPC(ctx context.Context, _ *stats.RPCTagInfo) context.Context {
+	if s.calls.Add(1) > cutCalls {
+		return ctx
+	}
 	return context.WithValue(ctx, snipsKey{}, new(snips))
 }
 
 func (s *shears) HandleRPC(ctx context.Context, event stats.RPCStats) {
-	done := ctx.Value(snipsKey{}).(*snips)
+	done, ok := ctx.Value(snipsKey{}).(*snips)
+	if !ok {
+		return
+	}
 	switch event.(type) {
 	case *stats.Begin, *stats.OutHeader:
 	case *stats.OutPayload:

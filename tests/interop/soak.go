@@ -19,7 +19,7 @@ import (
 // soakWorkers make so many calls each, at once.
 const (
 	soakWorkers = 4
-	soakCalls   = 25
+	soakCalls   = 10
 )
 
 // soakRequest is that of a large unary call.
