@@ -107,7 +107,7 @@ func TestTheVectorSaysComeBack(t *testing.T) {
 		t.Errorf("read as %v, %t", after, ok)
 	}
 	written := endBlock{status: RetryLater(2 * time.Second)}
-	if got := written.append(nil); !bytes.Equal(got, vectors[i].Hex) {
+	if got := blockCodecs["END"].append(written); !bytes.Equal(got, vectors[i].Hex) {
 		t.Errorf("written as %x", got)
 	}
 }
