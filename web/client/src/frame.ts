@@ -87,3 +87,9 @@ export function readReset(payload: Uint8Array): [code: number, reason: string] {
   if (payload.length - r.at > 1024) throw new RuleError("F12");
   return [code, fromUTF8(payload.subarray(r.at))];
 }
+
+/** Reads the payload of a WINDOW or a RESET. */
+export function readControl({ type, payload }: Frame): { limit?: number; reset?: [code: number, reason: string] } {
+  if (type === WINDOW) return { limit: readNumber(payload) };
+  return type === RESET ? { reset: readReset(payload) } : {};
+}

@@ -1,12 +1,13 @@
 import { ending, LOST } from "./closecode.js";
 import { Code, toCode } from "./code.js";
-import { Control, type Emit } from "./control.js";
-import { ParleyError, tooLong } from "./error.js";
+import { Control } from "./control.js";
+import { ParleyError } from "./error.js";
 import type { Link, SessionEvents } from "./events.js";
 import * as f from "./frame.js";
 import { encodeGoaway, type Goaway, isNotice, NOTICE, parseGoaway } from "./goaway.js";
 import { encodeHello, type Hello, parseHello, protocolDefaults, type Replaced, type Settings } from "./hello.js";
 import { Keepalive } from "./keepalive.js";
+import { pack } from "./pack.js";
 import { ACK_DELAY } from "./received.js";
 import { Resumption } from "./resumption.js";
 import { CANCEL, LIMIT, REFUSED, Stream } from "./stream.js";
@@ -15,7 +16,6 @@ import { concat, cut, Reader, RuleError, utf8 } from "./varint.js";
 import type { Budget } from "./window.js";
 import { Writer } from "./writer.js";
 
-const BATCH = f.BEGIN / 2;
 /** How long the close of a session that is done with is left to the peer, in milliseconds. */
 const CLOSE_WAIT = 1_000;
 const MOST_RESETS = 10_000;
@@ -325,25 +325,16 @@ export class Session {
     }
   }
 
-  #streamFrame({ type, flags, id, payload }: f.Frame): void {
-    const tooLong = type !== f.DATA && f.isSequenced(type) && type !== f.RESET && payload.length > this.settings.maxHeader;
-    if (type === f.OPEN) return this.#opened(id, flags, payload, tooLong);
+  #streamFrame(frame: f.Frame): void {
+    const { type, flags, id, payload } = frame;
+    const { maxHeader } = this.settings;
+    if (type === f.OPEN) return this.#opened(id, flags, payload, payload.length > maxHeader);
     if (!this.#streams.wasOpened(id)) throw new RuleError("S3");
-    // Its form counts even if the stream is closed.
-    const limit = type === f.WINDOW ? f.readNumber(payload) : 0;
-    const reset = type === f.RESET ? f.readReset(payload) : undefined;
+    const { limit, reset } = f.readControl(frame); // its form counts even if the stream is closed
     const stream = this.#streams.get(id);
-    if (!stream) return;
-    let fault: [code: number, rule: string] | undefined;
-    if (reset) stream.wasReset(...reset);
-    else if (type === f.WINDOW) stream.raise(limit);
-    else if (tooLong) fault = [LIMIT, "S12"];
-    else if (type === f.DATA) fault = stream.data(flags, payload);
-    else fault = type === f.END ? stream.trailer(payload) : stream.header(payload);
-    if (!fault) return;
-    const [what, status] =
-      fault[0] === LIMIT ? ["over a limit of this end", Code.ResourceExhausted] : ["not as it must be", Code.Internal];
-    stream.reset(fault[0], new ParleyError(`what the other end has sent is ${what}: ${new RuleError(fault[1]).message}`, status));
+    if (reset) stream?.wasReset(...reset);
+    else if (limit !== undefined) stream?.raise(limit);
+    else stream?.take(frame, maxHeader);
   }
 
   #opened(id: number, flags: number, header: Uint8Array, tooLong: boolean): void {
@@ -415,50 +406,21 @@ export class Session {
     this.#writer.schedule();
   }
 
-  /** Puts what is ready into a link message, control frames first, streams in turns. */
   #next(): Uint8Array<ArrayBuffer> | undefined {
-    const { replay, received, inForce } = this.#resumption;
-    const { pending, ready } = this.#streams;
-    const parts: ArrayLike<number>[] = [];
-    const kept: [from: number, to: number][] = [];
-    let size = 0;
-    const emit: Emit = (head, id, payload) => {
-      const start = f.encodeStart(head, id, payload.length);
-      const from = size;
-      parts.push(start, payload);
-      size += start.length + payload.length;
-      if (f.isSequenced(head & 0x0f) && (inForce || !this.greeted)) kept.push([from, size]);
-    };
-    const full = () => size >= BATCH || replay.bytes + size >= this.settings.replayLimit;
-    this.#control.emit(emit, () => size >= BATCH);
-    if (this.takesStreams) for (const s of pending) if (full() || !this.#emitOpen(s, emit)) break;
-    for (const s of ready) {
-      if (full()) break;
-      ready.delete(s);
-      if (s.emit(emit)) ready.add(s);
-    }
-    const owed = size ? received.owed : received.due(this.peer.replayLimit, Date.now());
-    if (inForce && owed && size < f.BEGIN) parts.push(this.#ack());
-    if (!parts.length) return undefined;
-    const message = concat(parts);
-    // Frames are kept where they are, so that what is sent is copied once.
-    for (const [from, to] of kept) replay.push(message.subarray(from, to));
-    if (replay.bytes <= 2 * this.settings.replayLimit + this.peer.maxFrame && this.#control.resets <= MOST_RESETS) return message;
+    const message = pack({
+      streams: this.#streams,
+      control: this.#control,
+      resumption: this.#resumption,
+      settings: this.settings,
+      peer: this.peer,
+      greeted: this.greeted,
+      opens: this.takesStreams,
+      ack: () => this.#ack(),
+    });
+    const most = 2 * this.settings.replayLimit + this.peer.maxFrame;
+    if (this.#resumption.replay.bytes <= most && this.#control.resets <= MOST_RESETS) return message;
     this.close(4008, new ParleyError("the other end does not keep up", Code.ResourceExhausted));
     return undefined;
-  }
-
-  #emitOpen(s: Stream, emit: Emit): boolean {
-    if (this.#streams.own >= this.peer.maxStreams) return false;
-    const header = (s.makeHeader as (session: Session) => Uint8Array)(this);
-    if (header.length > this.peer.maxHeader) {
-      if (!this.greeted) return false;
-      s.fail(tooLong("header", header.length, this.peer.maxHeader), false);
-      return true;
-    }
-    this.#streams.start(s);
-    emit(f.OPEN, s.id, header);
-    return true;
   }
 
   #ack(): Uint8Array<ArrayBuffer> {

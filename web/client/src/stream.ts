@@ -2,7 +2,7 @@ import { Code } from "./code.js";
 import { ParleyError, resetError, tooLong } from "./error.js";
 import * as f from "./frame.js";
 import type { Session } from "./session.js";
-import { concat } from "./varint.js";
+import { concat, RuleError } from "./varint.js";
 import { FRAME_COST, RecvWindow, SendWindow } from "./window.js";
 
 // RESET codes (PROTOCOL.md, section 12.2).
@@ -167,6 +167,18 @@ export class Stream {
   raise(limit: number): void {
     this.#send.raise(limit);
     if (this.#out.length) this.session.wake(this);
+  }
+
+  /** Takes a HEADER, DATA or END frame. One that breaks a rule has the stream reset. */
+  take({ type, flags, payload }: f.Frame, maxHeader: number): void {
+    let fault: [code: number, rule: string] | undefined;
+    if (type === f.DATA) fault = this.data(flags, payload);
+    else if (payload.length > maxHeader) fault = [LIMIT, "S12"];
+    else fault = type === f.END ? this.trailer(payload) : this.header(payload);
+    if (!fault) return;
+    const [what, status] =
+      fault[0] === LIMIT ? ["over a limit of this end", Code.ResourceExhausted] : ["not as it must be", Code.Internal];
+    this.reset(fault[0], new ParleyError(`what the other end has sent is ${what}: ${new RuleError(fault[1]).message}`, status));
   }
 
   /** Takes a DATA frame. It returns the rule that it breaks, if so. */
