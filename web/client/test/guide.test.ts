@@ -123,6 +123,14 @@ test("JSON", async () => {
   await connection.close();
 });
 
+test("several servers", async () => {
+  //snippet:urls
+  const connection = createConnection(["wss://a.example.com/rpc", "wss://b.example.com/rpc"], { balancer: "roundRobin" });
+  //snippet:end
+  expect(connection.state).toBe("idle");
+  await connection.close();
+});
+
 test("the server calls the page", async () => {
   const connection = createConnection(url);
   const signedIn = async () => {};
