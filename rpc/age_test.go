@@ -36,7 +36,7 @@ func TestOldConnectionIsLeftInGoodOrder(t *testing.T) {
 		close(finish)
 		p.want(frame.TypeData, 1)
 		p.wantStatus(1, rpc.CodeOK)
-		p.wantClose(transport.CloseGoingAway)
+		p.wantGone(transport.CloseGoingAway)
 	})
 }
 
@@ -56,7 +56,7 @@ func TestOldConnectionIsClosedWhenItsGraceIsOver(t *testing.T) {
 		stop()
 		p.wantNotice()
 		p.wantGoAway()
-		p.wantClose(transport.CloseGoingAway)
+		p.wantGone(transport.CloseGoingAway)
 	})
 }
 

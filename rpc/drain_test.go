@@ -71,6 +71,15 @@ func (p *raw) wantClose(code transport.CloseCode) {
 	p.wantCloseError(err, code)
 }
 
+// wantGone expects that the other end says that the connection ends now, and ends it.
+func (p *raw) wantGone(code transport.CloseCode) {
+	p.t.Helper()
+	if info := p.wantGoAway(); rpc.Code(info.Status) != rpc.CodeUnavailable {
+		p.t.Fatalf("GOAWAY %+v has no status", info)
+	}
+	p.wantClose(code)
+}
+
 // wantCloseError expects that err is the end of a link, with a code.
 func (p *raw) wantCloseError(err error, code transport.CloseCode) {
 	p.t.Helper()
@@ -157,7 +166,7 @@ func TestCallsThatComeDuringADrainAreSafeToTryElsewhere(t *testing.T) {
 		close(finish)
 		p.want(frame.TypeData, 1)
 		p.wantStatus(1, rpc.CodeOK)
-		p.wantClose(transport.CloseGoingAway)
+		p.wantGone(transport.CloseGoingAway)
 		if err := <-done; err != nil {
 			t.Error(err)
 		}
@@ -172,7 +181,7 @@ func TestServerThatRestartsSaysSo(t *testing.T) {
 		done := shutdown(srv, time.Minute)
 		p.wantNotice()
 		p.wantGoAway()
-		p.wantClose(transport.CloseServiceRestart)
+		p.wantGone(transport.CloseServiceRestart)
 		if err := <-done; err != nil {
 			t.Error(err)
 		}
@@ -310,7 +319,7 @@ func TestConnectionWithoutALinkFinishesItsCallsDuringADrain(t *testing.T) {
 		p.want(frame.TypeData, 1)
 		p.wantStatus(1, rpc.CodeOK)
 		p.write(frame.AppendAck(nil, 4))
-		p.wantClose(transport.CloseGoingAway)
+		p.wantGone(transport.CloseGoingAway)
 		if err := <-done; err != nil {
 			t.Error(err)
 		}

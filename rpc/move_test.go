@@ -217,6 +217,7 @@ func TestReverseCallsGoOnOverTheOldSession(t *testing.T) {
 		}
 		_, err = talk(t.Context(), old, unary, []string{"late"})
 		wantError(t, err, rpc.CodeUnavailable)
+		synctest.Wait() // the hook runs beside
 		if got := r.take(); !slices.Equal(got, []string{"old begins", "new begins", "old ends"}) {
 			t.Errorf("told %q", got)
 		}

@@ -56,8 +56,9 @@ const leaveGrace = time.Second
 // dialer retires (Retire). If the peer has announced that it goes away, its last word
 // is waited for: the session lasts until then, for the peer may open streams. When no
 // stream is open or in use and the peer has all that was sent, the peer has a second to
-// close the session, if it drains; then it is closed with CloseNormal. If ctx ends
-// before, Leave returns its error, and the session goes on, retired.
+// close the session, if it drains. Then Leave sends GOAWAY, waits until the peer has that
+// (a session without a link waits for the next one), and closes with CloseNormal. If ctx
+// ends before, Leave returns its error, and the session goes on, retired.
 func (s *Session) Leave(ctx context.Context) error {
 	if err := s.Retire(); err != nil && s.Err() == nil {
 		return err
@@ -73,9 +74,14 @@ func (s *Session) Leave(ctx context.Context) error {
 			return err
 		}
 		if s.sayGoodbye() {
-			return s.Close(CloseNormal, "drained")
+			break
 		}
 	}
+	// The close may be lost with its link. Then the peer must not go on to open streams.
+	if err := s.awaitRest(ctx); err != nil {
+		return err
+	}
+	return s.Close(CloseNormal, "drained")
 }
 
 // awaitClose gives a peer that drains time to close the session.
@@ -104,7 +110,7 @@ func (s *Session) sayGoodbye() bool {
 		return false
 	}
 	if !s.leaving.final {
-		_ = s.sayLast(GoAway{}) // only a session that has ended takes it not
+		_ = s.sayFinal(GoAway{}) // only a session that has ended takes it not
 	}
 	return true
 }

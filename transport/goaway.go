@@ -19,6 +19,8 @@ type leaving struct {
 	count     int           // how often it has
 	announced bool          // this end has sent a notice
 	final     bool          // this end has sent the GOAWAY after which it serves no new streams
+	over      bool          // and one with a status: the session ends
+	last      uint64        // what that said: the highest id of the peer's streams that is served
 	drained   bool          // Session.drained is closed
 	moved     chan struct{} // closed when the dialer opens no more; nil while nothing waits for that
 	lastWord  chan struct{} // closed when the peer has said its last word; as moved
@@ -47,27 +49,31 @@ func (s *Session) Announce(info GoAway) error {
 }
 
 // GoAway announces that this end serves no streams beyond those that it has, and
-// refuses later ones. Streams under way go on, and this end may still open some
-// unless info.Status says that the session ends now. It may follow Announce, and
-// is the last word of this end. LastStream is filled in.
+// refuses later ones. Streams under way go on, and this end may still open some.
+// It may follow Announce. With info.Status it says that the session ends now, for
+// that cause: this end opens no more streams, and Close is to follow. That may
+// follow a GoAway without. LastStream is filled in.
 func (s *Session) GoAway(info GoAway) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
 	case s.err != nil:
 		return s.err
-	case s.leaving.final:
+	case s.leaving.over || s.leaving.final && info.Status == 0:
 		return ErrDraining
 	}
-	return s.sayLast(info)
+	return s.sayFinal(info)
 }
 
-// sayLast sends the last GOAWAY of this end; mu is held.
-func (s *Session) sayLast(info GoAway) error {
-	s.leaving.final = true
-	info.LastStream = s.lastPeer
+// sayFinal sends a final GOAWAY; mu is held.
+func (s *Session) sayFinal(info GoAway) error {
+	if !s.leaving.final {
+		s.leaving.final, s.leaving.last = true, s.lastPeer
+	}
+	info.LastStream = s.leaving.last
 	info.Status = min(info.Status, frame.MaxVarint)
 	if info.Status != 0 {
+		s.leaving.over = true
 		s.shutOpening()
 	}
 	return s.sayGoAway(info)
@@ -146,9 +152,12 @@ func (s *Session) GoneAway() (info GoAway, ok bool) {
 	return *s.leaving.peer, true
 }
 
-// departed reports whether the peer has said a last word: a GOAWAY that is more than
-// a notice. mu is held.
+// departed reports whether the peer serves no further streams: its last GOAWAY is more
+// than a notice. mu is held.
 func (s *Session) departed() bool { return s.leaving.peer != nil && !s.leaving.peer.Notice() }
+
+// ended reports whether the peer has said that the session ends now; mu is held.
+func (s *Session) ended() bool { return s.leaving.peer != nil && s.leaving.peer.Status != 0 }
 
 // whenDeparted returns what is closed when the peer has said its last word, or at once
 // if it has not announced one.

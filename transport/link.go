@@ -76,10 +76,12 @@ const (
 	CloseScripted CloseCode = 4100
 )
 
-// Statuses in CloseRefusal+n.
+// Statuses in CloseRefusal+n and in GOAWAY.
 const (
 	refusalExhausted = 8  // RESOURCE_EXHAUSTED
 	refusalAborted   = 10 // ABORTED
+
+	refusalUnavailable = 14 // UNAVAILABLE
 )
 
 // noLink stands for the link of a session that has none.

@@ -49,11 +49,11 @@ func TestCloseOfAProxyIsALostLink(t *testing.T) {
 	}
 }
 
-func TestNoticeDoesNotMakeACloseTheLastWord(t *testing.T) {
+func TestGoAwayWithoutAStatusDoesNotMakeACloseTheLastWord(t *testing.T) {
 	for _, side := range sides {
 		synctest.Test(t, func(t *testing.T) {
 			s, p, _ := resumable(t, side)
-			p.send(goAway(frame.MaxVarint))
+			p.send(goAway(frame.MaxVarint), goAway(2)) // it drains, and streams go on
 			p.link.Close(transport.CloseGoingAway, "the proxy reloads")
 			synctest.Wait()
 			if err := s.Err(); err != nil || !s.Away() {
@@ -63,12 +63,13 @@ func TestNoticeDoesNotMakeACloseTheLastWord(t *testing.T) {
 	}
 }
 
-func TestCloseOfAPeerThatHasSaidGoAwayEndsTheSession(t *testing.T) {
+func TestCloseOfAPeerThatHasSaidThatTheSessionEndsEndsIt(t *testing.T) {
 	for _, side := range sides {
 		for _, code := range []transport.CloseCode{1001, 1012} {
 			synctest.Test(t, func(t *testing.T) {
 				s, p, _ := resumable(t, side)
-				p.send(goAway(0))
+				over := frame.GoAway{Status: 14, Reason: "deploy"}
+				p.send(goAway(0), over.Append(nil))
 				p.link.Close(code, "deploy")
 				synctest.Wait()
 				wantCode(t, s.Err(), code)
@@ -115,8 +116,16 @@ func TestEndThatGoesAwaySaysSoBeforeItCloses(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) { // it says it once
 		s, p, _ := resumable(t, transport.Acceptor)
 		_ = s.GoAway(transport.GoAway{})
+		p.send(open(1, ""))
+		p.wants("GOAWAY 0", "RESET 1 refused")
+		if err := s.GoAway(transport.GoAway{Status: 14}); err != nil {
+			t.Error(err)
+		}
+		if err := s.GoAway(transport.GoAway{Status: 14}); !errors.Is(err, transport.ErrDraining) || s.CanOpen() {
+			t.Errorf("again: %v; can open: %v", err, s.CanOpen())
+		}
 		s.Close(transport.CloseGoingAway, "")
-		p.wants("GOAWAY 0")
+		p.wants("GOAWAY 0") // not above what was said first
 	})
 }
 

@@ -45,10 +45,10 @@ func (s *Session) linkFailed(a *attachment, err *CloseError) {
 }
 
 // lostBy reports whether a link that has ended with err is lost: no end has ended the
-// session by it. A peer that goes away says so by GOAWAY before it closes the link, so
-// a code for that without GOAWAY is a proxy's. mu is held.
+// session by it. A peer that goes away says by GOAWAY that the session ends before it
+// closes the link, so a code for that without GOAWAY is a proxy's. mu is held.
 func (s *Session) lostBy(err *CloseError) bool {
-	return err.Code == CloseAbnormal || err.Code == CloseNoStatus || err.Remote && err.goes() && !s.departed()
+	return err.Code == CloseAbnormal || err.Code == CloseNoStatus || err.Remote && err.goes() && !s.ended()
 }
 
 // giveUp ends a lost link without a code of this end, which would end the session.

@@ -226,11 +226,12 @@ func (s *Session) failure(err error) error {
 // most, then the link is closed with code and reason. Streams that have not
 // ended fail at both ends. It returns when the session's goroutines have ended.
 //
-// With CloseGoingAway and CloseServiceRestart it sends GOAWAY first, unless that has
-// happened: without it the peer has to think that a proxy between has closed the link.
+// With CloseGoingAway and CloseServiceRestart it first says by GOAWAY that the session
+// ends, with the status UNAVAILABLE, unless that was said: without it the peer has to
+// think that a proxy between has closed the link.
 func (s *Session) Close(code CloseCode, reason string) error {
 	if code == CloseGoingAway || code == CloseServiceRestart {
-		_ = s.GoAway(GoAway{Reason: reason}) // else that has been said, or the session has ended
+		_ = s.GoAway(GoAway{Status: refusalUnavailable, Reason: reason}) // else that was said, or the session has ended
 	}
 	first := s.end(&CloseError{Code: code, Reason: reason})
 	s.mu.Lock()

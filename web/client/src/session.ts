@@ -165,8 +165,8 @@ export class Session {
     this.#link = undefined;
     this.#stopTimers();
     const { status } = ending(code);
-    // Whoever goes away says so first. Without that, a proxy has closed the link.
-    const lost = code === LOST || ((code === 1001 || code === 1012) && (!this.goneAway || isNotice(this.goneAway)));
+    // A server says first that the session ends. Without that, a proxy has closed the link.
+    const lost = code === LOST || ((code === 1001 || code === 1012) && !this.goneAway?.status);
     const what = code === LOST ? "the link was lost" : `closed with code ${code}`;
     const error = this.#cause ?? new ParleyError(`${what}${reason && `: ${reason}`}`, status);
     const again = lost || (this.#asked && this.#helloDue && this.events.comesBack(code));

@@ -218,6 +218,7 @@ describe("roundRobin", () => {
     network.serve(A, "a2");
     old.goaway(old.lastStream);
     await settle();
+    old.goaway(old.lastStream, { status: 14 });
     old.close(1001);
     await pass(1000);
     expect(network.take()).toEqual([A]);

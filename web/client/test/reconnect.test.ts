@@ -65,16 +65,16 @@ describe("a link is lost, and its session resumed, when", () => {
 
 describe("a session is over when its link is closed", () => {
   for (const code of [1001, 1012]) {
-    test(`with ${code} after a GOAWAY that is no notice`, async () => {
+    test(`with ${code} after a GOAWAY with a status`, async () => {
       server.answers = false;
       const flying = client.ping();
       await settle();
-      server.peer.goaway(1, { delay: 60_000 });
+      server.peer.goaway(1, { delay: 60_000, status: Code.Unavailable });
       await settle();
       server.peer.close(code);
       await settle();
-      expect(await flying).toBe(`unavailable: closed with code ${code}`);
-      expect(client.conn.state).toBe("connecting");
+      expect(await flying).toBe("unavailable: the server goes away: deploy");
+      expect(client.conn.state).toBe("failed");
     });
   }
 
