@@ -189,7 +189,7 @@ func (l *line) changedConn(conn *Conn) {
 
 // use has new calls made on a connection; mu is held.
 func (l *line) use(conn *Conn) {
-	l.conn, l.err = conn, nil
+	l.conn, l.err, l.avoid = conn, nil, ""
 	l.settle()
 	l.review()
 	if l.conn == conn && conn.away {

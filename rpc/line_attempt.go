@@ -137,7 +137,10 @@ func (l *line) missed(err error) {
 	switch {
 	case l.conn == nil:
 		l.comeBack(err, passes(err), delay)
-	case passes(err) && (l.conn.leaving || l.conn.away):
+	case l.conn.leaving || l.conn.away:
+		if !passes(err) { // perhaps it does by the time that the session ends
+			delay = max(delay, fullJitter(l.failures, firstLonger, mostLonger))
+		}
 		l.begin(&attempt{delay: delay, failed: true, sure: true})
 	default:
 		l.settle()

@@ -67,6 +67,9 @@ func (c *Conn) resumeOnce() error {
 		return err
 	}
 	_, err = c.sess.Resume(context.Background(), link, func(start func(transport.Config) (*transport.Session, error)) {
+		if !c.line.wantsHeir(c) {
+			return
+		}
 		heir := c.line.newConn(c.url, peer)
 		cfg := client.prepare(heir)
 		sess, err := start(cfg)
