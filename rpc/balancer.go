@@ -7,7 +7,7 @@ type Balancer int
 
 const (
 	// PickFirst makes all calls on one connection: to the first URL, or, if that
-	// does not answer, to the next. When the connection has ended it begins with the
+	// does not answer within a second, to the next. When the connection has ended it begins with the
 	// first again. When the server goes away, the others come before it.
 	PickFirst Balancer = iota
 	// RoundRobin has a connection to each URL and makes calls in turn on those that

@@ -60,6 +60,40 @@ func TestPickFirstUsesTheFirstServerThatAnswers(t *testing.T) {
 	})
 }
 
+func TestAServerThatDoesNotAnswerKeepsNoClientFromAnother(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := newNetwork(t)
+		n.answer(first, silent)
+		n.serve(third, named("three"))
+		c := n.client(first, rpc.WithURLs(second, third))
+		began := time.Now()
+		if got := who(t, c, 1); got["three"] != 1 || time.Since(began) != time.Second {
+			t.Errorf("%v after %v", got, time.Since(began))
+		}
+		pass(2 * time.Hour) // the first dial ends, and nothing comes of it
+		if got := who(t, c, 1); got["three"] != 1 || c.Connections() != 1 {
+			t.Errorf("%v, %d connections", got, c.Connections())
+		}
+	})
+}
+
+func TestASlowServerThatAnswersAfterAllIsUsed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := newNetwork(t)
+		n.takes = 3 * time.Second
+		n.serve(first, named("one"))
+		n.serve(second, named("two"))
+		c := n.client(first, rpc.WithURLs(second))
+		if got := who(t, c, 1); got["one"] != 1 {
+			t.Errorf("%v", got)
+		}
+		pass(time.Minute)
+		if c.Connections() != 1 {
+			t.Errorf("%d connections", c.Connections())
+		}
+	})
+}
+
 func TestRoundRobinUsesAllServersThatAnswerInTurn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := newNetwork(t)

@@ -72,20 +72,6 @@ func (l *line) plan() (urls []string, wait time.Duration) {
 	return l.held.filter(urls)
 }
 
-// connectOnce tries each URL once.
-func (l *line) connectOnce(a *attempt, urls []string) (conn *Conn, err error) {
-	for _, u := range urls {
-		conn, failed := l.dial(a, u)
-		if failed == nil {
-			return conn, nil
-		}
-		if err == nil || hope(failed) >= hope(err) {
-			err = failed
-		}
-	}
-	return nil, err
-}
-
 // hope ranks the errors of several servers: what may pass soon counts.
 func hope(err error) int {
 	switch {
@@ -101,8 +87,8 @@ func hope(err error) int {
 func passes(err error) bool { return CodeOf(err) == CodeUnavailable }
 
 // dial starts a session with a server.
-func (l *line) dial(a *attempt, u string) (*Conn, error) {
-	link, peer, err := l.c.link(a.ctx, u)
+func (l *line) dial(ctx context.Context, a *attempt, u string) (*Conn, error) {
+	link, peer, err := l.c.link(ctx, u)
 	if err != nil {
 		l.hold(u, err)
 		return nil, err
@@ -115,7 +101,7 @@ func (l *line) dial(a *attempt, u string) (*Conn, error) {
 	if !a.sure {
 		return conn, nil
 	}
-	if err := l.prove(a.ctx, conn); err != nil {
+	if err := l.prove(ctx, conn); err != nil {
 		l.discard(conn)
 		return nil, err
 	}

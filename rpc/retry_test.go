@@ -266,10 +266,10 @@ func TestACallThatMayHaveBeenSeenIsNotRepeated(t *testing.T) {
 		text string
 		end  func(*raw, uint64)
 	}{
-		"canceled":          {"", func(p *raw, id uint64) { p.write(resetFrame(id, transport.ResetCancel, "")) }},
-		"UNAVAILABLE":       {"", func(p *raw, id uint64) { p.write(endFrame(id, uintField(2, 14))) }},
-		"closed":            {"", func(p *raw, _ uint64) { _ = p.link.Close(transport.CloseGoingAway, "") }},
-		"lost":              {"", func(p *raw, _ uint64) { p.link.Cut() }},
+		"canceled":    {"", func(p *raw, id uint64) { p.write(resetFrame(id, transport.ResetCancel, "")) }},
+		"UNAVAILABLE": {"", func(p *raw, id uint64) { p.write(endFrame(id, uintField(2, 14))) }},
+		"closed":      {"", func(p *raw, _ uint64) { _ = p.link.Close(transport.CloseGoingAway, "") }},
+		"lost":        {"", func(p *raw, _ uint64) { p.link.Cut() }},
 		"refused, too much": {strings.Repeat("x", 300<<10), func(p *raw, id uint64) {
 			for last := false; !last; {
 				last = p.want(frame.TypeData, id).Flags&frame.FlagEnd != 0
