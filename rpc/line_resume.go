@@ -62,14 +62,6 @@ func (l *line) resumed(conn *Conn, loss int) {
 	}
 }
 
-// wantsHeir reports whether a session may take the place of conn, which has lost its
-// link.
-func (l *line) wantsHeir(conn *Conn) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.conn == conn && !l.c.single && l.state != StateShutdown
-}
-
 // inherit puts the session that a link has brought, on which conn could not be
 // resumed, in the place of that, which is about to end. It reports whether it is
 // wanted.

@@ -67,8 +67,8 @@ func (c *Conn) resumeOnce() error {
 		return err
 	}
 	_, err = c.sess.Resume(context.Background(), link, func(start func(transport.Config) (*transport.Session, error)) {
-		if !c.line.wantsHeir(c) {
-			return
+		if client.single {
+			return // a connection that was dialled has no successor
 		}
 		heir := c.line.newConn(c.url, peer)
 		cfg := client.prepare(heir)
