@@ -56,6 +56,7 @@ test.each([1, 2, 3, 4])("follow loses, doubles and reorders nothing in a storm, 
         return call;
       }),
     cursor: ({ number }) => number,
+    jitter: (bound) => (bound * random(1000)) / 1000,
   });
   const reading = (async () => {
     for await (const { number } of events) got.push(number);
@@ -98,6 +99,6 @@ test.each([1, 2, 3, 4])("follow loses, doubles and reorders nothing in a storm, 
   }
   controller.abort();
   expect(await reading).toMatchObject({ code: Code.Canceled });
-  expect(got.length).toBeGreaterThan(50);
+  expect(got.length).toBeGreaterThan(20);
   expect(got).toEqual(got.map((_, i) => BigInt(i + 1)));
 });
