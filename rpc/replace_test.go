@@ -97,7 +97,6 @@ func TestSessionsThatAreLostAndUnknownAgainAndAgainAreNotDialledInALoop(t *testi
 var ghosts = map[string]func(*fleet){
 	"it asks to resume": func(f *fleet) { f.serve(home, f.b) },
 	"it has given up": func(f *fleet) {
-		f.answer(home, nil)
 		pass(9 * time.Second)
 		f.serve(home, f.b)
 	},
@@ -117,7 +116,9 @@ func TestAClientThatComesBackElsewhereIsNoGhost(t *testing.T) {
 				}
 				ghost := <-conns
 				pass(time.Minute)
+				f.answer(home, nil)
 				f.cut()
+				synctest.Wait()
 				// The server has its own idea of the time for which a session is kept.
 				back(f)
 				pass(15 * time.Second)
