@@ -1,5 +1,5 @@
 import { setTimeout as pause } from "node:timers/promises";
-import { type Client, retryAfter } from "@parley-rpc/client";
+import { type Client, follow, ParleyError, retryAfter } from "@parley-rpc/client";
 import type { Note, NoteService, Tally } from "../../gen/deploy/v1/deploy_pb.js";
 import type { Book } from "./book.js";
 import { Sequence } from "./sequence.js";
@@ -114,39 +114,36 @@ export class Caller {
   /** Follows an endless stream over deploys. */
   async #subscribe(): Promise<void> {
     const got = new Sequence();
-    while (!this.stop.aborted) {
-      const [began, lost, { duplicated, reordered }] = [Date.now(), got.missing, { ...got }];
-      let failed: unknown;
-      try {
-        await this.#follow(got);
-      } catch (e) {
-        failed = this.stop.aborted ? undefined : e;
-      }
-      if (failed) {
-        this.book.failed("Subscribe", failed);
-        await pause(50);
-      } else
-        this.book.done("Subscribe", began, {
-          lost: got.missing - lost,
-          duplicated: got.duplicated - duplicated,
-          reordered: got.reordered - reordered,
-        });
-    }
-  }
-
-  /** Receives from one stream, until its server says "come back". */
-  async #follow(got: Sequence): Promise<void> {
     let last = false;
-    const request = { call: this.nextID(), number: BigInt(got.next), paceMs: 2 * this.pace };
+    let before = { began: 0, lost: 0, duplicated: 0, reordered: 0 };
+    // Books a stream that has ended.
+    const ended = (error?: ParleyError) => {
+      const { began, lost, duplicated, reordered } = before;
+      const counts = { lost: got.missing - lost, duplicated: got.duplicated - duplicated, reordered: got.reordered - reordered };
+      if (this.stop.aborted || (last && retryAfter(error) !== undefined)) this.book.done("Subscribe", began, counts);
+      else this.book.failed("Subscribe", error ?? "it has ended without a word");
+    };
+    const notes = follow({
+      from: 0,
+      open: (number, options) => {
+        last = false;
+        before = { began: Date.now(), lost: got.missing, duplicated: got.duplicated, reordered: got.reordered };
+        return this.notes.subscribe({ call: this.nextID(), number: BigInt(number), paceMs: 2 * this.pace }, options);
+      },
+      cursor: ({ number }: Note) => Number(number) + 1,
+      complete: "again",
+      signal: this.stop,
+      backoff: { firstMs: 10, mostMs: 100 },
+      onWait: ended,
+    });
     try {
-      for await (const note of this.notes.subscribe(request, { signal: this.stop })) {
+      for await (const note of notes) {
         got.take(Number(note.number));
         last = note.last;
       }
+      this.book.failed("Subscribe", "the loop has ended");
     } catch (e) {
-      if (last && retryAfter(e) !== undefined) return;
-      throw e;
+      ended(ParleyError.from(e));
     }
-    throw new Error("the endless stream ended without a word");
   }
 }

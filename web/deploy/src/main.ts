@@ -2,7 +2,7 @@
 // says what to do. It prints a line when all its connections are there, works until its input ends, and prints its report.
 
 import { once } from "node:events";
-import { createClient, createConnection } from "@parley-rpc/client";
+import { Code, createClient, createConnection, retryPolicy } from "@parley-rpc/client";
 import { WebSocket } from "ws";
 import { NoteService } from "../../gen/deploy/v1/deploy_pb.js";
 import { Book } from "./book.js";
@@ -19,6 +19,13 @@ const config = JSON.parse(process.env.PARLEY_DEPLOY_CLIENT as string) as {
 };
 const book = new Book();
 const stop = new AbortController();
+const retry = retryPolicy({
+  maxAttempts: 8,
+  codes: [Code.Unavailable],
+  initialBackoffMs: 20,
+  maxBackoffMs: 500,
+  budget: { tokens: 1000, ratio: 1 },
+});
 let id = BigInt(config.Process) << 40n;
 
 const conns = Array.from({ length: config.Conns }, (_, n) => {
@@ -27,7 +34,7 @@ const conns = Array.from({ length: config.Conns }, (_, n) => {
       super(url, protocols, { headers: { Cookie: `sid=node-${config.Process}-${n}` } });
     }
   }
-  const conn = createConnection(config.URLs, { balancer: config.Balancer, WebSocket: WithCookie });
+  const conn = createConnection(config.URLs, { balancer: config.Balancer, WebSocket: WithCookie, retry });
   conn.serve(NoteService, service(book));
   return conn;
 });
