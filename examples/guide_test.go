@@ -251,7 +251,7 @@ func Example_authentication() {
 func Example_servers() {
 	//snippet:leave
 	srv := rpc.NewServer(
-		rpc.WithDrain(rpc.Drain{Spread: 5 * time.Second}),   // idle clients come back over 5 s
+		rpc.WithDrain(rpc.Drain{Spread: 5 * time.Second}),   // clients move over 5 s
 		rpc.WithMaxConnectionAge(time.Hour, 10*time.Minute), // and all move from time to time
 		rpc.WithLimits(rpc.Limits{Connections: 10_000}))     // of all connections together
 	//snippet:end

@@ -14,10 +14,9 @@ import (
 
 // Drain says how a server takes leave of its clients.
 type Drain struct {
-	// Spread is the time over which clients come back that have nothing to do: all are
-	// told at once, and each another moment. A client that makes a call comes back at
-	// once. It is at most half of what the context of Shutdown leaves. Default 2 s; a
-	// negative one has all come back at once.
+	// Spread is the time over which clients are told, each at a random moment, and
+	// come back. It is at most half of what the context of Shutdown leaves. Default
+	// 2 s; a negative one has all come back at once.
 	Spread time.Duration
 	// Restart says that the server comes back: connections are closed with code 1012
 	// instead of 1001.
@@ -46,14 +45,14 @@ func (c *Conn) Draining() <-chan struct{} { return c.sess.Draining() }
 
 // farewell is how one connection is taken leave of.
 type farewell struct {
-	comeIn time.Duration // when an idle client is to have another connection
-	grace  time.Duration // for which it is waited for beyond that
+	pause  time.Duration // before the client is told
+	grace  time.Duration // for which it is waited for after that
 	code   transport.CloseCode
 	reason string
 }
 
-// drainGrace is how long a server waits for a client to move, beyond the moment that it
-// has told it. Then calls are refused, which clients make again elsewhere.
+// drainGrace is how long a server waits for a client to move. Then calls are refused,
+// which clients make again elsewhere.
 const drainGrace = 5 * time.Second
 
 // Shutdown ends all connections in good order. New ones are refused with HTTP 503
@@ -78,7 +77,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	)
 	for _, c := range s.beginDrain() {
 		b := bye
-		b.comeIn = upTo(spread)
+		b.pause = upTo(spread)
 		all.Go(func() {
 			if c.depart(ctx, b) != nil {
 				cut.Store(true)
@@ -130,8 +129,19 @@ func (c *Conn) depart(ctx context.Context, bye farewell) error {
 	if !c.isGreeted() {
 		return nil // nothing has happened on it
 	}
-	info := transport.GoAway{Delay: uint64(bye.comeIn.Milliseconds()), Reason: bye.reason}
-	if err := c.sess.Drain(ctx, info, bye.comeIn+bye.grace); err != nil {
+	// The server spreads its clients, not the delay of the notice: one that is busy would
+	// not wait for that.
+	if bye.pause > 0 {
+		timer := time.NewTimer(bye.pause)
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+		case <-c.sess.Done():
+			return nil
+		case <-ctx.Done(): // Drain returns its error, unless the connection is at rest
+		}
+	}
+	if err := c.sess.Drain(ctx, transport.GoAway{Reason: bye.reason}, bye.grace); err != nil {
 		return err
 	}
 	return c.sess.Close(bye.code, bye.reason)

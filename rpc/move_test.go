@@ -95,6 +95,40 @@ func TestIdleClientsComeBackEvenlyOverTheSpread(t *testing.T) {
 	})
 }
 
+// A client that makes calls connects to another server as soon as it is told. So the
+// server does not tell all at once.
+func TestBusyClientsComeBackEvenlyOverTheSpread(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const clients, spread = 100, 10 * time.Second
+		f := newFleet(t, rpc.WithDrain(rpc.Drain{Spread: spread}))
+		loops := make([]*loop, clients)
+		for i := range loops {
+			c := f.client(home)
+			if _, err := c.Connect(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			loops[i] = startLoop(t, 500*time.Millisecond, c, unary)
+		}
+		pass(time.Second)
+		f.attempts()
+		f.leave()
+		began := time.Now()
+		if err := <-shutdown(f.a, time.Minute); err != nil {
+			t.Error(err)
+		}
+		for _, l := range loops {
+			l.end(t)
+		}
+		var fifths [5]int
+		for _, d := range f.wantAttempts(clients) {
+			fifths[min(d.at.Sub(began)*5/spread, 4)]++
+		}
+		if slices.Min(fifths[:]) < clients/20 || slices.Max(fifths[:]) > clients*2/5 {
+			t.Errorf("dials in each fifth of the spread: %v", fifths)
+		}
+	})
+}
+
 func TestNoCallFailsWhileConnectionsGrowOld(t *testing.T) {
 	for name, at := range arrangements {
 		t.Run(name, func(t *testing.T) {
