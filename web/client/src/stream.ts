@@ -274,6 +274,7 @@ export class Stream {
 
   /** Takes a RESET. Messages that were not handed over are dropped. */
   wasReset(code: number, reason: string): void {
+    this.#drop();
     this.fail(resetError(code, reason), code === REFUSED);
   }
 
@@ -281,14 +282,22 @@ export class Stream {
   reset(code: number, error: ParleyError): void {
     if (this.over) return;
     if (this.id) this.session.sendReset(this.id, code, error.rawMessage);
+    this.#drop();
     this.fail(error, false);
   }
 
-  /** Abandons the stream without a word. Unseen: no application of the other end has seen it. */
+  /** Drops what has arrived of a direction that has not ended. */
+  #drop(): void {
+    if (!this.#recvOver) this.#inbox = [];
+  }
+
+  /**
+   * Abandons the stream without a word. What has arrived can still be read. Unseen: no application of the other end has seen
+   * it.
+   */
   fail(error: ParleyError, unseen: boolean): void {
     if (this.over) return;
     this.error = error;
-    if (!this.#recvOver) this.#inbox = [];
     this.#close();
     this.#serve();
     this.#decideHeader();
