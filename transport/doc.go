@@ -25,7 +25,12 @@
 // A session ends by [Session.Close], when the peer closes or breaks the rules, and when
 // the link is lost or the peer falls silent. All its streams end with it; what has arrived
 // can still be read. [Session.Err] says why, with the close code of the link in a
-// [*CloseError]. To end without harm, call [Session.GoAway], wait for the streams, then Close.
+// [*CloseError].
+//
+// To end a session without harm, an acceptor calls [Session.Drain] and then Close. Drain
+// announces first that the acceptor goes away ([Session.Announce]), serves what comes until the
+// dialer has moved to another session, and only then refuses streams ([Session.GoAway]). A
+// dialer calls [Session.Leave].
 //
 // # Errors
 //
@@ -45,17 +50,28 @@
 // the link by itself, as long as the peer has acknowledged all but 64 KiB: so little the
 // kernel takes without waiting. Then OnLost and OnEnd may run there.
 //
+// A link that was lost, or that a newer one has replaced, may have a goroutine for a
+// second, which closes it. Close waits for that too.
+//
 // # Locks
 //
 // In this order, and no other two at once:
 //
-//	Session.mu -> sendHalf.mu
+//	Sessions.mu -> Session.mu -> sendHalf.mu
+//	Sessions.mu -> outbox.mu
 //	Session.mu -> outbox.mu
 //	Session.acking -> outbox.mu
 //	outbox.mu -> what Config.Go takes
 //
-// recvHalf.mu and Stream.mu are taken alone. None is held while calling an application or
-// the link, or while waiting.
+// recvHalf.mu and Stream.mu are taken alone. No mutex of these is held while calling an
+// application (except Config.Go, which must not block) or the link, or while waiting.
+//
+// Session.resuming comes before all of them, and is another kind of lock. It guards no
+// data: it is the turn of one link to take the session over. Its holder writes to the
+// link, waits for the peer's answer and for the goroutines of the older link, and calls
+// OnLost, OnResume, OnEnd, and the functions given to Resume. Only another link that is
+// to take over the same session waits for it. So nothing that is called there may call
+// Resume for the session, or wait for something that does.
 //
 // # Memory
 //

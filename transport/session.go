@@ -33,7 +33,7 @@ type Session struct {
 	vain     rate          // of streams that the peer opens in vain; as unacked
 	pinged   rate          // of PINGs; as unacked
 	ackDue   atomic.Bool   // ackTimer runs
-	resuming sync.Mutex    // held while the session goes over to another link
+	resuming sync.Mutex    // the turn of a link to take the session over; see the package documentation
 
 	closing sync.WaitGroup // of links that are given up
 
