@@ -1,5 +1,5 @@
 import { TurnedAway } from "./answer.js";
-import { LASTED } from "./backoff.js";
+import { LASTED, MOST_LONGER } from "./backoff.js";
 import { ending } from "./closecode.js";
 import { Code } from "./code.js";
 import type { Connection, State } from "./connection.js";
@@ -138,7 +138,8 @@ export class ClientSession implements SessionEvents {
     const passes = error.code === Code.Unavailable || error.code === Code.Internal;
     if (!passes && !this.comesBack(4000 + error.code)) return this.session.close(4000 + error.code, error);
     this.error = error;
-    this.start(this.conn.delay("backs off", this.#failures++));
+    const asked = error instanceof TurnedAway ? Math.min(error.retryAfter, MOST_LONGER) : 0;
+    this.start(Math.max(this.conn.delay("backs off", this.#failures++), asked));
     this.sub.notResumed(this);
   }
 

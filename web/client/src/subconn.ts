@@ -253,12 +253,15 @@ export class SubConn {
     if (failed) old.session.failPending(next.error as ParleyError);
     if (!old.session.error) this.#leave(old, next.session);
     if (next.session.busy) next.hasten();
+    const { goneAway } = next.session;
+    if (goneAway) this.goaway(next, goneAway);
   }
 
   over(s: ClientSession, error: ParleyError, code: number): void {
     if (this.conn.state === "closed") return;
-    this.#replaced = s.session.replaced ?? this.#replaced;
     const current = s === this.#current;
+    this.#replaced = s.session.replaced ?? this.#replaced;
+    for (const { session } of this.sessions) if (!session.linked && !session.greeted) session.replaces = this.#replaced;
     if (!this.#old.delete(s) && (current || s === this.#next)) {
       if (current && this.#next && ending(code).comeback !== "stays") this.#promote(s);
       else {

@@ -294,3 +294,34 @@ test("an attempt that is under way when the connection is closed is ended", asyn
   await pass(10_000);
   expect(server.peers).toEqual([]);
 });
+
+test("a server that resumes nothing for now, and says for how long, is left alone so long", async () => {
+  await client.conn.connect();
+  network.answer(HOME, { status: 503, retryAfter: "3" });
+  server.peer.close();
+  await pass(2999);
+  expect(network.take()).toEqual([HOME, HOME]);
+  network.answer(HOME, server);
+  await pass(1);
+  expect(client.take()).toEqual(["connecting", "ready", "resuming", "ready"]);
+});
+
+test("a handshake that is damaged on its way is made again, as a session is resumed", async () => {
+  await client.conn.connect();
+  network.answer(HOME, { status: 400 });
+  server.peer.close();
+  await pass(500);
+  network.answer(HOME, server);
+  await pass(1000);
+  expect(client.take()).toEqual(["connecting", "ready", "resuming", "ready"]);
+});
+
+test("a server that refuses to resume for good ends the session, and its calls, with that", async () => {
+  server.answers = false;
+  const flying = client.ping();
+  await settle();
+  network.answer(HOME, { status: 403 });
+  server.peer.close();
+  expect(await flying).toMatch(/^permission_denied/);
+  expect(client.conn.state).toBe("failed");
+});
