@@ -131,6 +131,7 @@ func tunnels(t *testing.T, server string) (proxy *neturl.URL, asked *atomic.Valu
 	t.Helper()
 	asked = new(atomic.Value)
 	var running sync.WaitGroup
+	running.Add(1) // until the proxy is closed
 	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		asked.Store(r.Method + " " + r.Host)
 		up, err := net.Dial("tcp", server)
@@ -147,7 +148,7 @@ func tunnels(t *testing.T, server string) (proxy *neturl.URL, asked *atomic.Valu
 		running.Go(func() { _, _ = io.Copy(up, down); _ = up.Close() })
 		running.Go(func() { _, _ = io.Copy(down, up); _ = down.Close() })
 	}))
-	t.Cleanup(func() { web.Close(); running.Wait() })
+	t.Cleanup(func() { web.Close(); running.Done(); running.Wait() })
 	proxy, err := neturl.Parse(web.URL)
 	if err != nil {
 		t.Fatal(err)

@@ -2,7 +2,6 @@ package rpc
 
 import (
 	"context"
-	"fmt"
 	"math/rand/v2"
 	"net/http"
 	"sync"
@@ -186,13 +185,9 @@ func (s *Server) closing() bool {
 	return s.isClosed() || s.isDraining() && s.sessions.Gone() == 0
 }
 
-// refuseClosing answers a handshake that comes too late.
+// refuseClosing answers a handshake that comes too late. Another server may answer the
+// next one, so the client is to come back as soon as the header can say.
 func (s *Server) refuseClosing(w http.ResponseWriter) {
-	w.Header().Set("Retry-After", retryAfter(s.drain.spread(context.Background())))
+	w.Header().Set("Retry-After", "1")
 	http.Error(w, "This server is going away.", http.StatusServiceUnavailable)
-}
-
-// retryAfter is d as that header has it: seconds, at least one.
-func retryAfter(d time.Duration) string {
-	return fmt.Sprint(int(max(d+time.Second-1, time.Second) / time.Second))
 }
