@@ -63,9 +63,7 @@ func TestServerCallsOnASessionThatIsNotNeededAreFinished(t *testing.T) {
 			t.Fatal("the client did not come back")
 		}
 		pass(2 * time.Second)
-		select {
-		case <-gone:
-		default:
+		if len(gone) == 0 {
 			t.Error("the session that is not needed goes on")
 		}
 	})
