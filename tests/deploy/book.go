@@ -139,10 +139,10 @@ func (b *book) without(d time.Duration) {
 }
 
 // shook takes note of a handshake.
-func (b *book) shook(came time.Time, refused bool) {
+func (b *book) shook(came time.Time, answer *watched) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if refused {
+	if answer.refused {
 		b.report.Refused++
 	}
 	b.report.Handshakes = append(b.report.Handshakes, came.UnixMilli())

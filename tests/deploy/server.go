@@ -66,7 +66,7 @@ func serve(config string, in io.Reader, out io.Writer) error {
 	mux.HandleFunc(rig.Path, func(w http.ResponseWriter, r *http.Request) {
 		came, answer := time.Now(), &watched{ResponseWriter: w}
 		srv.ServeHTTP(answer, r)
-		s.book.shook(came, answer.refused)
+		s.book.shook(came, answer)
 	})
 	web := &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}
 	served := make(chan error, 1)
