@@ -10,11 +10,12 @@ type tasks struct {
 	idle   chan struct{} // closed when there is none left; nil while nothing waits
 }
 
-// do runs f on a worker, unless wait was called.
+// do runs f on a worker.
 func (t *tasks) do(w *workers, f func()) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.closed {
+		w.do(f) // what it works on is closed, and it ends by that
 		return
 	}
 	t.count++
@@ -32,7 +33,7 @@ func (t *tasks) done() {
 	}
 }
 
-// wait waits until all that was begun has ended. Nothing is begun any more.
+// wait waits until all that was begun has ended. What begins later is not waited for.
 func (t *tasks) wait() {
 	t.mu.Lock()
 	t.closed = true
