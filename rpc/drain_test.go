@@ -173,6 +173,30 @@ func TestCallsThatComeDuringADrainAreSafeToTryElsewhere(t *testing.T) {
 	})
 }
 
+func TestAClientThatDoesNotMoveIsServedForItsTimeAndRefusedAfterIt(t *testing.T) {
+	for _, tt := range []struct{ all, served time.Duration }{{time.Minute, 5 * time.Second}, {8 * time.Second, 2 * time.Second}} {
+		synctest.Test(t, func(t *testing.T) {
+			srv := rpc.NewServer(rpc.WithDrain(rpc.Drain{Spread: -1}))
+			register(srv, unary, echo)
+			p := serveRaw(t, srv)
+			synctest.Wait()
+			began := time.Now()
+			done := shutdown(srv, tt.all)
+			p.wantNotice()
+			p.write(openFrame(1, block(methodField(unary))), dataFrame(1, frame.FlagEnd, encoded(t, "during the notice")))
+			p.want(frame.TypeData, 1)
+			p.wantStatus(1, rpc.CodeOK)
+			if info := p.wantGoAway(); info.LastStream != 1 || time.Since(began) != tt.served {
+				t.Errorf("after %v: GOAWAY %+v", time.Since(began), info)
+			}
+			p.wantGone(transport.CloseGoingAway)
+			if err := <-done; err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
 func TestServerThatRestartsSaysSo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		srv := rpc.NewServer(rpc.WithDrain(rpc.Drain{Restart: true}))
