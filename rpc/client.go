@@ -42,7 +42,7 @@ type Client struct {
 	cancel context.CancelFunc
 
 	// dial makes a link, as dialWebSocket does.
-	dial func(ctx context.Context, url string, header http.Header) (transport.Link, Peer, error)
+	dial func(ctx context.Context, h handshake) (transport.Link, Peer, error)
 }
 
 // errClientClosed does not name the URL, in which there may be a secret.
@@ -138,15 +138,22 @@ func (c *Client) Close() error {
 }
 
 // link makes a link to a URL, with fresh credentials. Its errors are *Error.
-func (c *Client) link(ctx context.Context, url string) (transport.Link, Peer, error) {
+func (c *Client) link(ctx context.Context, h handshake) (transport.Link, Peer, error) {
 	if c.wrong != nil {
 		return nil, Peer{}, c.wrong
 	}
-	header, err := c.handshakeHeader(url)
-	if err != nil {
+	var err error
+	if h.header, err = c.handshakeHeader(h.url); err != nil {
 		return nil, Peer{}, err
 	}
-	return c.dial(ctx, url, header)
+	return c.dial(ctx, h)
+}
+
+// handshake is one that a client makes.
+type handshake struct {
+	url    string
+	begins bool // its link begins a session, and resumes none
+	header http.Header
 }
 
 // authorized returns the header of a handshake, with credentials.
@@ -180,10 +187,10 @@ func (c *Client) preparation() time.Duration {
 // credentialsTimeout is the default of preparation.
 const credentialsTimeout = 10 * time.Second
 
-func (c *Client) dialWebSocket(ctx context.Context, url string, header http.Header) (transport.Link, Peer, error) {
+func (c *Client) dialWebSocket(ctx context.Context, h handshake) (transport.Link, Peer, error) {
 	d := c.dialer
-	d.Header = header
-	link, err := d.Dial(ctx, url)
+	d.Header, d.Begins = h.header, h.begins
+	link, err := d.Dial(ctx, h.url)
 	switch {
 	case err != nil && c.life.Err() != nil:
 		return nil, Peer{}, errClientClosed
@@ -191,7 +198,7 @@ func (c *Client) dialWebSocket(ctx context.Context, url string, header http.Head
 		return nil, Peer{}, Errorf(dialStatus(err), "%w", err)
 	}
 	return link, Peer{
-		Host:      hostOf(url),
+		Host:      hostOf(h.url),
 		Addr:      link.RemoteAddr(),
 		LocalAddr: link.LocalAddr(),
 		TLS:       link.TLS(),

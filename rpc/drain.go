@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/parley-rpc/parley/transport"
+	"github.com/parley-rpc/parley/transport/ws"
 )
 
 // Drain says how a server takes leave of its clients.
@@ -179,10 +180,10 @@ func (e *endpoint) isDraining() bool {
 	return e.draining
 }
 
-// closing tells whether no link is let in any more. While the server drains, those
-// are that may resume a connection.
-func (s *Server) closing() bool {
-	return s.isClosed() || s.isDraining() && s.sessions.Gone() == 0
+// closing reports whether the link of a handshake is not let in any more. While the
+// server drains, those are that may resume a connection.
+func (s *Server) closing(r *http.Request) bool {
+	return s.isClosed() || s.isDraining() && (s.sessions.Gone() == 0 || !ws.MayResume(r))
 }
 
 // refuseClosing answers a handshake that comes too late. Another server may answer the

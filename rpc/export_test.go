@@ -31,8 +31,8 @@ func (c *Client) StartLink(l transport.Link) (*Conn, error) {
 
 // DialWith has the client make its links by a function, before the first call.
 func (c *Client) DialWith(f func(ctx context.Context, url string, header http.Header) (transport.Link, error)) {
-	c.dial = func(ctx context.Context, url string, header http.Header) (transport.Link, Peer, error) {
-		l, err := f(ctx, url, header)
+	c.dial = func(ctx context.Context, h handshake) (transport.Link, Peer, error) {
+		l, err := f(ctx, h.url, h.header)
 		return l, Peer{Protocol: "test"}, err
 	}
 }

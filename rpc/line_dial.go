@@ -88,7 +88,7 @@ func passes(err error) bool { return CodeOf(err) == CodeUnavailable }
 
 // dial starts a session with a server.
 func (l *line) dial(ctx context.Context, a *attempt, u string) (*Conn, error) {
-	link, peer, err := l.c.link(ctx, u)
+	link, peer, err := l.c.link(ctx, handshake{url: u, begins: true})
 	if err != nil {
 		l.hold(u, err)
 		return nil, err

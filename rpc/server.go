@@ -60,7 +60,7 @@ func (s *Server) HandleUnknown(h Handler) { s.mux.HandleUnknown(h) }
 // ServeHTTP upgrades the request to a WebSocket and serves calls on it. It
 // returns at once; the connection goes on until either end closes it.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if s.closing() {
+	if s.closing(r) {
 		s.refuseClosing(w)
 		return
 	}

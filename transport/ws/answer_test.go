@@ -50,7 +50,8 @@ func TestDialerTakesTheAnswersOfTheSpecification(t *testing.T) {
 				_, err = io.WriteString(conn, v.answer(r))
 				closed <- errors.Join(err, v.wantEnd(p))
 			})
-			d := &ws.Dialer{Subprotocols: strings.Split(strings.Join(v.Offered, ", "), ", ")}
+			names, begins := strings.CutSuffix(strings.Join(v.Offered, ", "), ", parley.new")
+			d := &ws.Dialer{Subprotocols: strings.Split(names, ", "), Begins: begins}
 			c, err := d.Dial(t.Context(), url)
 			if (err == nil) != (v.Outcome == "open") {
 				t.Errorf("got %v, want the outcome %q", err, v.Outcome)

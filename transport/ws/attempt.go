@@ -141,7 +141,7 @@ func (a *attempt) upgrade(ctx context.Context, conn net.Conn) (*Conn, error) {
 	dialer := websocket.Dialer{
 		NetDialContext:    dial,
 		NetDialTLSContext: dial,
-		Subprotocols:      a.offered,
+		Subprotocols:      a.tokens(),
 		Jar:               a.dialer.Jar,
 		ReadBufferSize:    readBufferSize,
 		WriteBufferSize:   writeBufferSize,
@@ -172,6 +172,14 @@ func (a *attempt) upgrade(ctx context.Context, conn net.Conn) (*Conn, error) {
 		return nil, err
 	}
 	return c, nil
+}
+
+// tokens returns what the handshake offers, names of protocols and others.
+func (a *attempt) tokens() []string {
+	if !a.dialer.Begins {
+		return a.offered
+	}
+	return append(slices.Clip(a.offered), newSession)
 }
 
 // refused says why gorilla returned err, with resp if there was an answer.

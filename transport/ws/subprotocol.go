@@ -11,6 +11,17 @@ import (
 // handshake.
 const Subprotocol = "parley.v1"
 
+// newSession is a token beside Subprotocol, by which a dialer says that the link
+// begins a session. It is never chosen.
+const newSession = "parley.new"
+
+// MayResume reports whether a request is a handshake whose link may resume a session:
+// it does not say that it begins one.
+func MayResume(r *http.Request) bool {
+	tokens, err := offered(r)
+	return err == nil && len(tokens) > 0 && !slices.Contains(tokens, newSession)
+}
+
 // versionsHeader names, in a refusal, the subprotocols that the server speaks.
 const versionsHeader = "Parley-Versions"
 

@@ -112,7 +112,7 @@ export class ClientSession implements SessionEvents {
     let failure: ParleyError | undefined;
     for (const url of urls) {
       try {
-        const link = await this.conn.dial(url);
+        const link = await this.conn.dial(url, !away);
         this.#dialing = false;
         if (this.session.error || this.conn.hidden) return link.close();
         this.url = url;

@@ -296,7 +296,7 @@ export class Connection {
   }
 
   /** @internal */
-  async dial(url: string): Promise<WebSocketLink> {
+  async dial(url: string, begins: boolean): Promise<WebSocketLink> {
     const { WebSocket = globalThis.WebSocket as WebSocketConstructor | undefined, connectTimeoutMs = 10_000 } = this.#options;
     if (!WebSocket) throw new ParleyError("there is no WebSocket here: give the option WebSocket", Code.FailedPrecondition);
     const attempt = new AbortController();
@@ -307,7 +307,7 @@ export class Connection {
     this.#closing.signal.addEventListener("abort", stop);
     try {
       const token = await this.#token(signal);
-      const link = await dial({ url, token, WebSocket, signal }).catch(async (e: unknown) => {
+      const link = await dial({ url, token, begins, WebSocket, signal }).catch(async (e: unknown) => {
         const error = ParleyError.from(e, Code.Unavailable);
         const ask = !this.#met && error.code === Code.Unavailable && !signal.aborted;
         throw ask ? await diagnose(url, error, signal) : error;

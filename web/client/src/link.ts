@@ -90,15 +90,18 @@ function closeSocket(socket: WebSocketLike, code?: number, reason = ""): void {
 export interface Dial {
   url: string;
   token: string | undefined;
+  /** The link begins a session: a server that drains may refuse it, so that a proxy asks another one. */
+  begins: boolean;
   WebSocket: WebSocketConstructor;
   signal: AbortSignal;
 }
 
 /** Opens a WebSocket. Its errors are ParleyErrors: after one with another code than UNAVAILABLE there is no use in trying again. */
-export function dial({ url, token, WebSocket, signal }: Dial): Promise<WebSocketLink> {
+export function dial({ url, token, begins, WebSocket, signal }: Dial): Promise<WebSocketLink> {
   return new Promise((resolve, reject) => {
     const protocols = [SUBPROTOCOL];
     if (token) protocols.push(`parley.bearer.${base64url(token)}`);
+    if (begins) protocols.push("parley.new");
     const socket: WebSocketLike & NodeWebSocket = new WebSocket(url, protocols);
     const fail = (error: ParleyError) => {
       signal.removeEventListener("abort", abort);

@@ -36,6 +36,11 @@ async function survives(what: () => void): Promise<boolean> {
   return (await flying) === "on";
 }
 
+test("only a link that begins a session says so", async () => {
+  expect(await survives(() => server.peer.close())).toBe(true);
+  expect(network.dials.map((d) => d.protocols)).toEqual([["parley.v1", "parley.new"], ["parley.v1"]]);
+});
+
 describe("a link is lost, and its session resumed, when", () => {
   for (const code of [1001, 1012, 4101, 4112]) {
     test(`it is closed with ${code} without GOAWAY`, async () => {
