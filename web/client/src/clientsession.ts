@@ -51,7 +51,12 @@ export class ClientSession implements SessionEvents {
 
   /** Whether a link of it lasted long enough to be no failure. */
   get lasted(): boolean {
-    return this.#since > 0 && Date.now() - this.#since >= LASTED;
+    return this.lastedFor(LASTED);
+  }
+
+  /** Whether its link has lasted so long, in milliseconds. */
+  lastedFor(ms: number): boolean {
+    return this.#since > 0 && Date.now() - this.#since >= ms;
   }
 
   /** Dials after a delay, unless a link is there or on the way. */

@@ -12,6 +12,8 @@ import type { Session } from "./session.js";
 /** How often in a row a client that is turned away tries again before that counts as a failure, and how long it waits, in all. */
 const MOST_TURNS = 4;
 const MOST_WAIT = 2_500;
+/** A session that goes away after so long was good for something, in milliseconds. */
+const USEFUL = 1_000;
 /** How long a server may take to resume a session before another one is tried for new calls, in milliseconds. */
 const ELSEWHERE_AFTER = 1_000;
 
@@ -133,6 +135,11 @@ export class SubConn {
     return this.conn.delay(comeback, this.#failures++);
   }
 
+  /** How long a successor waits at least: sessions that all go away at once must not have clients dial in a loop. */
+  #haste(s: ClientSession): number {
+    return s.lastedFor(USEFUL) ? 0 : this.#delay("at once", s);
+  }
+
   #make(): ClientSession {
     const s = new ClientSession(this.conn, this);
     s.session.replaces = this.#replaced;
@@ -226,7 +233,7 @@ export class SubConn {
     if (s === this.#next && !isNotice(g)) {
       this.#dropNext();
       this.#next = this.#make();
-      this.#next.announce(delay, this.#delay("at once", s));
+      this.#next.announce(delay, this.#haste(s));
     }
     if (s !== this.#current) return;
     this.#address = acceptable(s.url, g.address);
@@ -236,7 +243,7 @@ export class SubConn {
       const next = this.#next;
       if (!next) {
         this.#next = this.#make();
-        this.#next.announce(delay, this.#delay("at once", s));
+        this.#next.announce(delay, this.#haste(s));
       }
       if (!isNotice(g)) this.#promote(s);
       this.conn.rouse();

@@ -12,15 +12,16 @@ const names = ["", "HELLO", "OPEN", "HEADER", "DATA", "END", "RESET", "WINDOW", 
 
 /** How a URL answers a WebSocket request: a server, an HTTP status with Retry-After, or nothing. */
 export type Answer = TestServer | { status: number; retryAfter?: string } | undefined;
+type Answers = Answer | (() => Answer);
 
 /** WebSockets in memory, whose servers a test writes. All is deterministic: what happens, happens in microtasks. */
 export class Network {
   dials: { url: string; at: number; protocols: string[] }[] = [];
   /** How long an attempt takes, in milliseconds. */
   takes = 0;
-  #answers = new Map<string, Answer>();
+  #answers = new Map<string, Answers>();
 
-  answer(url: string, answer: Answer): void {
+  answer(url: string, answer: Answers): void {
     this.#answers.set(url, answer);
   }
 
@@ -42,7 +43,10 @@ export class Network {
       constructor(url: string, protocols: string[]) {
         super();
         network.dials.push({ url, at: Date.now(), protocols });
-        const answer = () => this.answered(network.#answers.get(url));
+        const answer = () => {
+          const answers = network.#answers.get(url);
+          this.answered(typeof answers === "function" ? answers() : answers);
+        };
         if (network.takes) setTimeout(answer, network.takes);
         else queueMicrotask(answer);
       }
@@ -121,6 +125,8 @@ export class TestServer {
   /** Whether calls are answered. */
   answers = true;
   greets = true;
+  /** How long an answer takes, in milliseconds; none: it comes at once. */
+  takes: (() => number) | undefined;
   /** Done with each peer that has greeted. */
   greeted: ((peer: Peer) => void) | undefined;
   /** Done with each peer in place of a greeting. */
@@ -136,6 +142,11 @@ export class TestServer {
 
 let ids = 0;
 
+function after(ms: number | undefined, f: () => void): void {
+  if (ms) setTimeout(f, ms);
+  else f();
+}
+
 /** The server's end of one link. */
 export class Peer {
   /** What has come: "OPEN 1", "GOAWAY". */
@@ -145,6 +156,8 @@ export class Peer {
   calls: { id: number; text: string }[] = [];
   /** The code that the client has closed it with. */
   closed: number | undefined;
+  /** Whether the link has ended. */
+  gone = false;
   id = "";
   lastStream = 0;
   goaways: number[] = [];
@@ -176,7 +189,7 @@ export class Peer {
     else if (type === f.PING) this.send(f.PONG, 0, payload);
     else if (type === f.DATA) {
       this.calls.push({ id, text: textOf(payload) });
-      if (this.server.answers) this.answer();
+      if (this.server.answers) after(this.server.takes?.(), () => this.answer(id));
     }
   }
 
@@ -198,9 +211,11 @@ export class Peer {
     queueMicrotask(() => this.socket.emit("message", { data: frame.buffer }));
   }
 
-  /** Answers all calls. */
-  answer(): void {
-    for (const { id, text } of this.calls.splice(0)) {
+  /** Answers all calls, or one. */
+  answer(which?: number): void {
+    const now = this.calls.filter(({ id }) => !which || id === which);
+    this.calls = this.calls.filter((call) => !now.includes(call));
+    for (const { id, text } of now) {
       this.send(f.DATA, id, toBinary(PingResponseSchema, create(PingResponseSchema, { text: text || this.server.name })));
       this.send(f.END, id);
     }
@@ -226,6 +241,7 @@ export class Peer {
 
   /** Closes the link with a code, or breaks it. */
   close(code = 1006, reason = ""): void {
+    this.gone = true;
     this.socket.end(code, reason);
   }
 
@@ -237,6 +253,7 @@ export class Peer {
 
   ended(code: number): void {
     this.closed = code;
+    this.gone = true;
   }
 }
 
