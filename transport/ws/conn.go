@@ -43,6 +43,7 @@ func (c *Conn) open(ws *websocket.Conn, readLimit int64) {
 	c.message.conn = c
 	c.readLimit = readLimit
 	c.pong.write = ws.WriteControl
+	c.in.watchSeams()
 	ws.SetReadLimit(readLimit)
 	ws.SetPingHandler(c.pong.answer)
 	ws.SetCloseHandler(func(code int, _ string) error {

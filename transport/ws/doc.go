@@ -16,10 +16,17 @@
 //
 // # Reading and writing
 //
-// A text message, a message over the read limit and broken framing end reading
-// with a *transport.CloseError that has the code to close with. In the last two
-// cases the close frame may have been sent already. A link whose peer vanished without
-// a close frame (RFC 6455 calls that 1006) is lost: any other error.
+// A text message and a message over the read limit end reading with a
+// *transport.CloseError that has the code to close with, broken framing with a
+// *transport.FramingError. In the last two cases the close frame may have been sent
+// already. A link whose peer vanished without a close frame (RFC 6455 calls that 1006)
+// is lost: any other error.
+//
+// A proxy that ends may put a close frame into the middle of another frame, so that it
+// completes that one. On a connection of the kernel, with or without TLS, such a message
+// is not read: the link is lost. To tell it from a message that only ends like
+// that, the end of the connection is waited for, for 100 ms at the most. Where the
+// bytes behind a frame cannot be those of such a close frame, nothing is waited for.
 //
 // WriteMessage blocks for as long as the peer does not read. Pings of the peer
 // are answered beside it: reading never waits for writing.

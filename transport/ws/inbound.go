@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -20,6 +21,8 @@ type inbound struct {
 
 	mu     sync.Mutex // held while reading conn, or waiting for something to read
 	budget int64      // bytes that may still be read, or unlimited
+	seam   *seam      // nil where nothing can be looked at without waiting
+	held   []byte     // what was read ahead
 }
 
 const unlimited = -1
@@ -38,17 +41,104 @@ func (in *inbound) read(p []byte) (int, error) {
 		}
 		p = p[:min(int64(len(p)), in.budget)]
 	}
-	n, err := in.readable.take(p)
-	if n == 0 && err == nil {
-		n, err = in.conn.Read(p)
-	}
+	n, err := in.next(p)
 	if in.budget != unlimited {
 		in.budget -= int64(n)
 	}
 	if err != nil {
 		return n, in.lost(err)
 	}
+	if in.seam != nil && in.injected(p[:n]) {
+		return 0, in.lost(io.EOF)
+	}
 	return n, nil
+}
+
+// next reads what comes next.
+func (in *inbound) next(p []byte) (n int, err error) {
+	if len(in.held) > 0 {
+		n = copy(p, in.held)
+		if in.held = in.held[n:]; len(in.held) == 0 {
+			in.held = nil
+		}
+		return n, nil
+	}
+	if n, err = in.readable.take(p); n > 0 || err != nil {
+		return n, err
+	}
+	return in.conn.Read(p)
+}
+
+// injectedWait is how long the end of a connection may take behind a close frame that a
+// proxy has put into the middle of another frame: the proxy ends it at once.
+const injectedWait = 100 * time.Millisecond
+
+// watchSeams looks from now on, between two frames, for close frames in the middle of
+// others, if the connection is one of the kernel's, with or without TLS.
+func (in *inbound) watchSeams() {
+	switch bottom(in.conn).(type) {
+	case *net.TCPConn, *net.UnixConn:
+		in.mu.Lock()
+		defer in.mu.Unlock()
+		in.seam = new(seam)
+	}
+}
+
+// injected follows what has been read, and reports whether a message in it seems to be
+// complete by a close frame that a proxy has put into it. It reads ahead only where what
+// has come looks like that, and waits only where it looks like nothing else.
+func (in *inbound) injected(chunk []byte) bool {
+	s := in.seam.follow(chunk)
+	if len(in.held) > 0 {
+		return false // what follows has been looked at
+	}
+	for s != nil {
+		b, err := in.readAhead(s.complete)
+		switch {
+		case errors.Is(err, os.ErrDeadlineExceeded):
+			return false
+		case err != nil:
+			return s.complete
+		case len(b) == 0 || !s.more(b):
+			return false
+		}
+	}
+	return false
+}
+
+// readAhead returns what is there to be read, and keeps it to be read again. It waits for
+// that only if wait.
+func (in *inbound) readAhead(wait bool) ([]byte, error) {
+	buf := make([]byte, maxClose)
+	n, err := in.readable.take(buf)
+	switch {
+	case n > 0 || err != nil:
+	case wait:
+		n, err = in.readUntil(buf, time.Now().Add(injectedWait))
+	case bottom(in.conn) == in.conn:
+		n, err = readNow(in.conn, buf)
+	default: // what belongs to the same record of TLS is there
+		n, err = in.readUntil(buf, time.Unix(1, 0))
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			err = nil
+		}
+	}
+	in.held = append(in.held, buf[:n]...)
+	if n > 0 {
+		err = nil
+	}
+	return buf[:n], err
+}
+
+// readUntil reads until a moment at the most.
+func (in *inbound) readUntil(buf []byte, end time.Time) (n int, err error) {
+	_ = in.conn.SetReadDeadline(end)
+	n, err = in.conn.Read(buf)
+	_ = in.conn.SetReadDeadline(time.Time{})
+	if in.closed.Load() { // shut has set another meanwhile
+		_ = in.conn.SetReadDeadline(time.Unix(1, 0))
+	}
+	return n, err
 }
 
 func (in *inbound) lost(err error) error {

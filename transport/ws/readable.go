@@ -5,6 +5,7 @@ package ws
 import (
 	"bufio"
 	"errors"
+	"io"
 	"net"
 	"os"
 	"syscall"
@@ -42,7 +43,7 @@ func (in *inbound) watch(buffer *bufio.Reader) {
 // await returns when there is something to read, or an error to be read.
 func (in *inbound) await() {
 	r := &in.readable
-	if r.buffer == nil || r.buffer.Buffered() > 0 || r.from < r.to || r.err != nil {
+	if r.buffer == nil || r.buffer.Buffered() > 0 || r.from < r.to || len(in.held) > 0 || r.err != nil {
 		return
 	}
 	in.mu.Lock()
@@ -67,6 +68,31 @@ func (r *readable) read(fd uintptr) bool {
 		r.from, r.to = 0, max(n, 0) // at the end of the stream there is nothing, then and later
 		return true
 	}
+}
+
+// readNow reads what is there, and does not wait.
+func readNow(conn net.Conn, buf []byte) (n int, err error) {
+	socket, ok := conn.(syscall.Conn)
+	if !ok {
+		return 0, nil
+	}
+	raw, err := socket.SyscallConn()
+	if err != nil {
+		return 0, err
+	}
+	failed := raw.Read(func(fd uintptr) bool {
+		n, err = syscall.Read(int(fd), buf)
+		return true
+	})
+	switch {
+	case failed != nil:
+		return 0, failed
+	case errors.Is(err, syscall.EAGAIN), errors.Is(err, syscall.EINTR):
+		return 0, nil
+	case err == nil && n == 0:
+		return 0, io.EOF
+	}
+	return max(n, 0), err
 }
 
 // take takes what has come already: nothing, or an error, as a read would.

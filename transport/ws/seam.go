@@ -1,0 +1,166 @@
+package ws
+
+import (
+	"bytes"
+	"encoding/binary"
+
+	"github.com/parley-rpc/parley/transport"
+)
+
+// maxClose is how many bytes a close frame has at the most: 2 of head, 4 of mask and 125
+// of payload.
+const maxClose = 2 + 4 + 125
+
+// seam looks for a close frame that a proxy has put into the middle of another frame. Its
+// first bytes then are the last ones of that frame's payload, and nothing follows it. The
+// session above does not act on the end of a message that is incomplete; what is left
+// is a close frame that completes it, so that it seems to be whole. To see that, seam
+// follows the frames of a connection (RFC 6455, section 5.2).
+type seam struct {
+	head [14]byte // of a frame, as far as it has come
+	have int      // bytes of it
+	data bool     // the frame is one of a message
+	size uint64   // of its payload
+	left uint64   // of that, what is to come
+
+	tail   [maxClose]byte // what came last
+	filled int
+}
+
+// follow goes on with what has come. It returns what may be a close frame across the end of
+// a frame; nil if there is none. What follows behind such an end may be no frames at all.
+func (s *seam) follow(chunk []byte) (found *suspect) {
+	for i := 0; i < len(chunk); {
+		if s.left == 0 {
+			i += s.takeHead(chunk[i:])
+		}
+		n := min(s.left, uint64(len(chunk)-i))
+		s.left -= n
+		i += int(n)
+		if n > 0 && s.left == 0 && s.data && found == nil {
+			found = s.examine(chunk, i)
+		}
+	}
+	s.remember(chunk)
+	return found
+}
+
+// takeHead takes what b has of the head of a frame, and returns how much that is.
+func (s *seam) takeHead(b []byte) (n int) {
+	for n < len(b) && s.have < s.headLen() {
+		s.head[s.have] = b[n]
+		s.have++
+		n++
+	}
+	if s.have < s.headLen() {
+		return n
+	}
+	switch short := s.head[1] & 0x7f; short {
+	case 126:
+		s.size = uint64(binary.BigEndian.Uint16(s.head[2:]))
+	case 127:
+		s.size = binary.BigEndian.Uint64(s.head[2:])
+	default:
+		s.size = uint64(short)
+	}
+	s.left, s.data, s.have = s.size, s.head[0]&0x08 == 0, 0
+	return n
+}
+
+// headLen returns how long the head is, as far as can be told.
+func (s *seam) headLen() int {
+	if s.have < 2 {
+		return 2
+	}
+	n := 2
+	switch s.head[1] & 0x7f {
+	case 126:
+		n += 2
+	case 127:
+		n += 8
+	}
+	if s.head[1]&0x80 != 0 {
+		n += 4
+	}
+	return n
+}
+
+// remember keeps the end of what has come.
+func (s *seam) remember(chunk []byte) {
+	if len(chunk) >= len(s.tail) {
+		s.filled = copy(s.tail[:], chunk[len(chunk)-len(s.tail):])
+		return
+	}
+	keep := min(s.filled, len(s.tail)-len(chunk))
+	copy(s.tail[:], s.tail[s.filled-keep:s.filled])
+	s.filled = keep + copy(s.tail[keep:], chunk)
+}
+
+// suspect is what may be a close frame across the end of a frame: the bytes that came last.
+type suspect struct {
+	bytes    []byte
+	complete bool
+}
+
+// examine returns what may be a close frame that begins in the frame that ends in chunk at
+// end, with the bytes that follow there; nil if nothing is.
+func (s *seam) examine(chunk []byte, end int) *suspect {
+	behind := len(chunk) - end
+	if behind >= maxClose {
+		return nil
+	}
+	last := chunk[max(0, len(chunk)-maxClose):]
+	if len(last) < maxClose {
+		var buf [2 * maxClose]byte
+		last = append(append(buf[:0], s.tail[:s.filled]...), last...)
+		last = last[max(0, len(last)-maxClose):]
+	}
+	inside := len(last) - behind                      // what of it may be of the frame
+	from := inside - int(min(s.size, uint64(inside))) // where the frame's payload begins
+	for {
+		i := bytes.IndexByte(last[from:inside], 0x88)
+		if i < 0 {
+			return nil
+		}
+		if found, complete := closeFrameSoFar(last[from+i:]); found {
+			return &suspect{bytes: bytes.Clone(last[from+i:]), complete: complete}
+		}
+		from += i + 1
+	}
+}
+
+// more adds what has come behind, and reports whether it still may be a close frame.
+func (s *suspect) more(b []byte) (still bool) {
+	s.bytes = append(s.bytes, b...)
+	still, s.complete = closeFrameSoFar(s.bytes)
+	return still
+}
+
+// closeFrameSoFar reports whether b is a close frame, or the beginning of one, and nothing
+// else.
+func closeFrameSoFar(b []byte) (found, complete bool) {
+	if b[0] != 0x88 {
+		return false, false
+	}
+	if len(b) == 1 {
+		return true, false
+	}
+	n, payload := int(b[1]&0x7f), 2
+	var mask [4]byte
+	if b[1]&0x80 != 0 {
+		payload += copy(mask[:], b[2:min(len(b), 6)])
+		if len(b) < 6 {
+			return n <= 125 && n != 1, false
+		}
+	}
+	switch {
+	case n > 125, n == 1, len(b) > payload+n:
+		return false, false
+	case n > 0 && len(b) >= payload+2:
+		code := int(b[payload]^mask[0])<<8 | int(b[payload+1]^mask[1])
+		if !sendable(transport.CloseCode(code)) {
+			return false, false
+		}
+	}
+	return true, len(b) == payload+n
+}
