@@ -154,6 +154,8 @@ type handshake struct {
 	url    string
 	begins bool // its link begins a session, and resumes none
 	header http.Header
+
+	cookies []*http.Cookie // of the session that the link resumes
 }
 
 // authorized returns the header of a handshake, with credentials.
@@ -190,6 +192,9 @@ const credentialsTimeout = 10 * time.Second
 func (c *Client) dialWebSocket(ctx context.Context, h handshake) (transport.Link, Peer, error) {
 	d := c.dialer
 	d.Header, d.Begins = h.header, h.begins
+	if len(h.cookies) > 0 {
+		d.Jar = sessionJar{d.Jar, h.cookies}
+	}
 	link, err := d.Dial(ctx, h.url)
 	switch {
 	case err != nil && c.life.Err() != nil:

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"maps"
+	"net/http"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -87,6 +88,7 @@ func (c *Conn) Close() error {
 // role is what a connection is to a client's line.
 type role struct {
 	url      string              // where it leads
+	cookies  []*http.Cookie      // that the server has set when it was begun
 	since    time.Time           // when it was begun
 	replaces *transport.Replaced // the session that it takes the place of; nil: none
 

@@ -53,6 +53,9 @@ func WithProxy(f func(*http.Request) (*url.URL, error)) ClientOption {
 // WithCookieJar has the handshakes bring the cookies of a jar, and keeps in it
 // those that servers set with their answer, such as a load balancer that sends a
 // client to the same server again. Cookies of WithHTTPHeader are sent besides.
+//
+// With or without a jar, a connection whose link was lost is resumed with the cookies
+// that were set when it was begun, though another may have been given others since.
 func WithCookieJar(jar http.CookieJar) ClientOption {
 	return clientOption(func(c *Client) {
 		c.dialing.jar = jar

@@ -235,6 +235,57 @@ func TestACookieJarIsSentAndFilled(t *testing.T) {
 	mu.Unlock()
 }
 
+// During a drain a client has two sessions, at two servers.
+func TestASessionIsResumedWithItsOwnCookies(t *testing.T) {
+	srv := echoServer()
+	got := make(chan string, 10)
+	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		got <- r.Header.Get("Cookie")
+		http.SetCookie(w, &http.Cookie{Name: "server", Value: "a"})
+		http.SetCookie(w, &http.Cookie{Name: "gone", MaxAge: -1})
+		srv.ServeHTTP(w, r)
+	}))
+	t.Cleanup(func() { _ = srv.Close(); web.Close() })
+	at := &neturl.URL{Scheme: "http", Host: web.Listener.Addr().String(), Path: "/"}
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for want, opts := range map[string][]rpc.ClientOption{
+		"server=a":                 nil,
+		"server=a; b=2":            {rpc.WithHTTPHeader(http.Header{"Cookie": {"b=2"}})},
+		"server=a; login=new":      {rpc.WithCookieJar(jar)},
+		"server=a; login=new; b=2": {rpc.WithCookieJar(jar), rpc.WithHTTPHeader(http.Header{"Cookie": {"b=2"}})},
+	} {
+		jar.SetCookies(at, []*http.Cookie{{Name: "server", MaxAge: -1}, {Name: "login", MaxAge: -1}})
+		links, back := make(chan net.Conn, 10), make(chan struct{}, 10)
+		conn := dial(t, "ws"+strings.TrimPrefix(web.URL, "http"), append(opts,
+			rpc.OnBack(func(*rpc.Conn) { back <- struct{}{} }),
+			rpc.WithNetDial(func(ctx context.Context, network, addr string) (net.Conn, error) {
+				conn, err := new(net.Dialer).DialContext(ctx, network, addr)
+				links <- conn
+				return conn, err
+			}))...)
+		if _, err := conn.Ping(t.Context()); err != nil { // now the session can be resumed
+			t.Fatal(err)
+		}
+		jar.SetCookies(at, []*http.Cookie{{Name: "server", Value: "b"}, {Name: "login", Value: "new"}})
+		_ = (<-links).Close()
+		<-back
+		<-got
+		if again := strings.Split(<-got, "; "); !sameWords(again, strings.Split(want, "; ")) {
+			t.Errorf("sent %q to resume, want %q", again, want)
+		}
+	}
+}
+
+// sameWords reports whether two lists have the same elements.
+func sameWords(a, b []string) bool {
+	slices.Sort(a)
+	slices.Sort(b)
+	return slices.Equal(a, b)
+}
+
 func TestAHandshakeRequestIsPreparedEachTime(t *testing.T) {
 	var seen []string
 	var mu sync.Mutex

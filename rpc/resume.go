@@ -62,7 +62,7 @@ func (c *Conn) resume() bool {
 // does not know it, the link carries the session that takes its place.
 func (c *Conn) resumeOnce() error {
 	client := c.line.c
-	link, peer, err := client.link(client.life, handshake{url: c.url})
+	link, peer, err := client.link(client.life, handshake{url: c.url, cookies: c.cookies})
 	if err != nil {
 		return err
 	}
