@@ -52,7 +52,7 @@ func (s *storm) restart(url string) {
 // TestNothingHangsInAStorm has servers drain and, in every other storm, links break.
 // Without broken links no call fails.
 func TestNothingHangsInAStorm(t *testing.T) {
-	for seed := range uint64(6) {
+	for seed := range uint64(4) {
 		for name, at := range arrangements {
 			t.Run(fmt.Sprint(seed, " ", name), func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
@@ -68,12 +68,12 @@ func TestNothingHangsInAStorm(t *testing.T) {
 					c := s.client(at.url, at.opts...)
 					var loops []*loop
 					for _, m := range kinds {
-						loops = append(loops, startLoop(t, 20*time.Millisecond, c, m))
+						loops = append(loops, startLoop(t, 150*time.Millisecond, c, m))
 					}
 					pass(2 * time.Second)
 					cuts := seed%2 == 1
 					s.rage(cuts)
-					pass(time.Minute)
+					pass(40 * time.Second)
 					if got := c.State(); got != rpc.StateReady {
 						t.Errorf("%v in the end", got)
 					}
