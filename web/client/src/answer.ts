@@ -64,7 +64,7 @@ export async function diagnose(url: string, error: ParleyError, signal: AbortSig
     const header = (name: string) => res.headers.get(name) ?? "";
     if (!speaksOurs(header("parley-versions"))) return httpError(res.status, header);
     if (res.status === 403) {
-      const text = `the server refuses pages of ${globalThis.location?.origin}: it has to allow that origin`;
+      const text = `the server refuses pages of ${globalThis.location?.origin ?? "this origin"}: it has to allow that origin`;
       return new ParleyError(text, Code.PermissionDenied);
     }
     // One of several servers behind the URL may have turned it away, and another answered.

@@ -328,8 +328,9 @@ export class Connection {
       return await Promise.race([aborted, this.#options.credentials?.()]);
     } catch (e) {
       if (e instanceof ParleyError) throw e;
-      const text = e instanceof Error || e instanceof DOMException ? e.message : typeof e === "string" ? e : "";
-      throw new ParleyError(`no credentials: ${text || "the application gave no reason"}`, Code.Unavailable, { cause: e });
+      const { message = e } = (e ?? {}) as { message?: unknown };
+      const text = (typeof message === "string" && message) || "the application gave no reason";
+      throw new ParleyError(`no credentials: ${text}`, Code.Unavailable, { cause: e });
     }
   }
 }

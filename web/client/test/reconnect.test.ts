@@ -330,3 +330,18 @@ test("a server that refuses to resume for good ends the session, and its calls, 
   expect(await flying).toMatch(/^permission_denied/);
   expect(client.conn.state).toBe("failed");
 });
+
+test("no answer to the question why there is no WebSocket says undefined, where there is no page", async () => {
+  network.answer(HOME, undefined);
+  for (const status of [200, 204, 301, 401, 403, 404, 426, 429, 500, 503]) {
+    for (const versions of ["", "parley.v1", "parley.v2"]) {
+      const headers = versions ? { "parley-versions": versions } : undefined;
+      vi.stubGlobal("fetch", async () => new Response(null, { status, headers }));
+      const c = new Client(network, HOME);
+      const call = c.ping();
+      await pass(5000);
+      expect(await call).toMatch(/^[a-z_]+: ./); // checkErrors looks at the rest
+      await c.conn.close();
+    }
+  }
+});
