@@ -1,0 +1,59 @@
+package transport_test
+
+import (
+	"bytes"
+	"testing"
+	"testing/synctest"
+
+	"github.com/parley-rpc/parley/transport"
+	"github.com/parley-rpc/parley/transport/frame"
+)
+
+// FuzzReplaced has dialers begin sessions that name another one, in all kinds of ways.
+// Only the exact id and token, of the same principal, end it; everything else is answered
+// alike, or is malformed, and leaves it as it was.
+func FuzzReplaced(f *testing.F) {
+	f.Add([]byte{0, 0, 0, 0})
+	f.Add([]byte{wishOfAnother, 0, 0, 0, wishOfNobody, 0, 0, 0, 0, 0, 0, 0})
+	f.Add([]byte{wishMaskToken, 0, 0, 1, 1, wishMaskID, 0, 0, 1, 0x80, 0, 0, 0, 0})
+	f.Add([]byte{wishMaskToken | wishCut, 0, 0, 1, 0, wishMaskID | wishCut, 0, 0, 1, 0})
+	f.Add(append([]byte{wishMaskID, 0, 0, 49}, make([]byte, 49)...))
+	f.Fuzz(func(t *testing.T, script []byte) {
+		synctest.Test(t, func(t *testing.T) { runReplacements(t, cutWishes(script)) })
+	})
+}
+
+func runReplacements(t *testing.T, wishes []wish) {
+	h := newHarbor(t)
+	d, st := h.begin()
+	for _, w := range wishes {
+		id, token := d.id, d.token
+		if w.what&wishMaskID != 0 {
+			id = w.masked(id)
+		}
+		if w.what&wishMaskToken != 0 {
+			token = w.masked(token)
+		}
+		principal := "alice"
+		switch {
+		case w.what&wishOfAnother != 0:
+			principal = "mallory"
+		case w.what&wishOfNobody != 0:
+			principal = ""
+		}
+		hello := frame.Hello{ResumeWindow: 30_000, Replaces: id, ReplacesToken: token}
+		s, p := h.link(principal, hello.Append(nil))
+		if len(id) < frame.MinSessionLen || len(id) > frame.MaxSessionLen || len(token) != frame.TokenLen {
+			p.wantsClose(malformed)
+			continue
+		}
+		if p.wants("HELLO"); s.Err() != nil {
+			t.Fatalf("the new session ended with %v", s.Err())
+		}
+		if principal == "alice" && bytes.Equal(id, d.id) && bytes.Equal(token, d.token) {
+			wantCode(t, d.session.Err(), transport.CloseAbnormal)
+			return
+		}
+	}
+	d.wantsStream(d.peer, st)
+}
