@@ -335,7 +335,7 @@ test("no answer to the question why there is no WebSocket says undefined, where 
   network.answer(HOME, undefined);
   for (const status of [200, 204, 301, 401, 403, 404, 426, 429, 500, 503]) {
     for (const versions of ["", "parley.v1", "parley.v2"]) {
-      const headers = versions ? { "parley-versions": versions } : undefined;
+      const headers: Record<string, string> = versions ? { "parley-versions": versions } : {};
       vi.stubGlobal("fetch", async () => new Response(null, { status, headers }));
       const c = new Client(network, HOME);
       const call = c.ping();
