@@ -19,6 +19,7 @@ type arrangement struct {
 	balance  string // a directive of nginx
 	balancer rpc.Balancer
 	kill     bool
+	cut      bool // links are cut all the while
 }
 
 var arrangements = []arrangement{
@@ -26,6 +27,7 @@ var arrangements = []arrangement{
 	{name: "nginx, hash of a cookie", nginx: true, balance: "hash $cookie_sid consistent;"},
 	{name: "direct, PickFirst"},
 	{name: "direct, RoundRobin", balancer: rpc.RoundRobin},
+	{name: "direct, PickFirst, links are cut", cut: true},
 	{name: "nginx, round robin, kill -9", nginx: true, kill: true},
 	{name: "direct, PickFirst, kill -9", kill: true},
 	{name: "direct, RoundRobin, kill -9", balancer: rpc.RoundRobin, kill: true},
@@ -113,6 +115,9 @@ func (s *settings) run(ctx context.Context, a *arrangement) (r *result, err erro
 
 // front starts what is in front of the servers, and returns the URLs for clients.
 func (s *settings) front(ctx context.Context, a *arrangement, f *fleet) ([]string, func() error, error) {
+	if a.cut {
+		return s.cutter(f)
+	}
 	if !a.nginx {
 		return f.urls(), func() error { return nil }, nil
 	}
