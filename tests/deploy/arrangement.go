@@ -4,9 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"maps"
-	"slices"
 	"time"
 
 	"github.com/parley-rpc/parley/rpc"
@@ -46,27 +43,8 @@ type result struct {
 	*arrangement
 	Report
 	restarts int
-	kills    []time.Time
+	kills    []kill
 	took     time.Duration
-}
-
-// noticed is how long after a kill its clients may not know of it.
-const noticed = 200 * time.Millisecond
-
-// waits returns how long the slowest unary call took, and the slowest of those that
-// were under way when a server was killed, both in milliseconds. The latter wait until
-// their session is resumed or given up, and do not count as the former.
-func (r *result) waits() (slowest, inFlight int64) {
-	for _, c := range r.Slow {
-		if slices.ContainsFunc(r.kills, func(kill time.Time) bool {
-			return c.Began < kill.Add(noticed).UnixMilli() && c.Began+c.Took > kill.UnixMilli()
-		}) {
-			inFlight = max(inFlight, c.Took)
-		} else {
-			slowest = max(slowest, c.Took)
-		}
-	}
-	return slowest, inFlight
 }
 
 // run runs an arrangement.
@@ -76,23 +54,24 @@ func (s *settings) run(ctx context.Context, a *arrangement) (r *result, err erro
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, f.end()) }()
-	urls, stop, err := s.front(ctx, a, f)
+	front, err := s.front(ctx, a, f)
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, stop()) }()
-	goClients, err := s.connect(ctx, a, urls)
+	defer func() { err = errors.Join(err, front.stop()) }()
+	goClients, err := s.connect(ctx, a, front.urls)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, goClients.close()) }()
-	nodes, err := s.spawn(a, urls)
+	nodes, err := s.spawn(a, front.urls)
 	if err != nil {
 		return nil, err
 	}
 	defer nodes.close()
 
 	began := time.Now()
+	front.begin()
 	r = &result{arrangement: a}
 	if r.restarts, err = s.deploy(ctx, a, f); err != nil {
 		return nil, err
@@ -113,19 +92,30 @@ func (s *settings) run(ctx context.Context, a *arrangement) (r *result, err erro
 	return r, nil
 }
 
-// front starts what is in front of the servers, and returns the URLs for clients.
-func (s *settings) front(ctx context.Context, a *arrangement, f *fleet) ([]string, func() error, error) {
-	if a.cut {
-		return s.cutter(f)
+// front is what clients connect to.
+type front struct {
+	urls  []string
+	begin func()       // called when clients are there
+	stop  func() error // called at the end
+}
+
+// front starts what is in front of the servers, if there is something.
+func (s *settings) front(ctx context.Context, a *arrangement, f *fleet) (*front, error) {
+	switch {
+	case a.nginx:
+		n, err := s.proxy(ctx, a.balance, f.addrs)
+		if err != nil {
+			return nil, err
+		}
+		return &front{urls(n.addr), func() {}, n.stop}, nil
+	case a.cut:
+		c, err := newCutter(s.seed, f.addrs)
+		if err != nil {
+			return nil, err
+		}
+		return &front{c.urls(), c.begin, c.stop}, nil
 	}
-	if !a.nginx {
-		return f.urls(), func() error { return nil }, nil
-	}
-	n, err := s.proxy(ctx, a.balance, f.addrs)
-	if err != nil {
-		return nil, nil, err
-	}
-	return urls(n.addr), n.stop, nil
+	return &front{urls(f.addrs...), func() {}, func() error { return nil }}, nil
 }
 
 // deploy restarts all servers, one after the other, in each round. Where they are
@@ -151,61 +141,4 @@ func (s *settings) deploy(ctx context.Context, a *arrangement, f *fleet) (n int,
 		}
 	}
 	return n, pause(ctx, s.pauses)
-}
-
-// since forgets the handshakes before a time: those of clients that start.
-func (r *Report) since(t time.Time) {
-	kept := r.Handshakes[:0]
-	for _, at := range r.Handshakes {
-		if at >= t.UnixMilli() {
-			kept = append(kept, at)
-		}
-	}
-	r.Handshakes = kept
-}
-
-// verdict says what is wrong. Calls may fail when their server is killed, but not
-// those that could be made again, and no client may wait until that server is back.
-func (r *result) verdict(away time.Duration) error {
-	slowest, _ := r.waits()
-	switch {
-	case !r.kill && !r.clean():
-		return fmt.Errorf("%s: %s", r.name, &r.Counts)
-	case r.kill && r.Lost+r.Duplicated+r.Reordered > 0:
-		return fmt.Errorf("%s: %s", r.name, &r.Counts)
-	case r.kill && r.Safe > 0:
-		return fmt.Errorf("%s: %d calls failed that could be made again", r.name, r.Safe)
-	case r.kill && max(slowest, r.Without) >= away.Milliseconds():
-		return fmt.Errorf("%s: clients waited until their server was back", r.name)
-	case r.Calls == 0:
-		return fmt.Errorf("%s: no calls were made, so nothing was shown", r.name)
-	}
-	return nil
-}
-
-// print prints the result of an arrangement in a line or two.
-func (r *result) print(out io.Writer) {
-	fmt.Fprintf(out, "%s: %s\n", r.name, &r.Counts)
-	slowest, inFlight := r.waits()
-	fmt.Fprintf(out, "  %d restarts in %.0f s, %d calls; slowest unary call %d ms", r.restarts, r.took.Seconds(), r.Calls, slowest)
-	if r.kill {
-		fmt.Fprintf(out, ", %d ms if it was under way when its server was killed", inFlight)
-	}
-	fmt.Fprintf(out, "; longest without a session %d ms; %d handshakes, %d of them refused, at most %d in 100 ms and %d in 1 s\n",
-		r.Without, len(r.Handshakes), r.Refused, storm(r.Handshakes, 100*time.Millisecond), storm(r.Handshakes, time.Second))
-	r.printFailures(out)
-}
-
-// shown is how many failures are printed.
-const shown = 10
-
-// printFailures prints the failures that have happened most often.
-func (r *result) printFailures(out io.Writer) {
-	most := slices.SortedFunc(maps.Keys(r.Failures), func(a, b string) int { return r.Failures[b] - r.Failures[a] })
-	for _, what := range most[:min(len(most), shown)] {
-		fmt.Fprintf(out, "  %6d %s\n", r.Failures[what], what)
-	}
-	if len(most) > shown {
-		fmt.Fprintf(out, "  and %d other failures\n", len(most)-shown)
-	}
 }

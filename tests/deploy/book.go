@@ -44,8 +44,11 @@ type Report struct {
 	Without    int64          // the longest time that a client had no session which takes calls, in milliseconds
 }
 
-// slow is a call that took some time, in milliseconds of Unix time.
-type slow struct{ Began, Took int64 }
+// slow is a call that took some time.
+type slow struct {
+	Who         string
+	Began, Took int64 // in milliseconds, of Unix time
+}
 
 // notSoon is when a call is slow, and mostSlow how many are kept of each process.
 const (
@@ -115,7 +118,7 @@ func (b *book) done(c call, counts Counts, err error) {
 	case err == nil:
 		counts.Calls++
 		if took := time.Since(c.began); took >= notSoon && c.isUnary() && len(r.Slow) < mostSlow {
-			r.Slow = append(r.Slow, slow{c.began.UnixMilli(), took.Milliseconds()})
+			r.Slow = append(r.Slow, slow{c.who, c.began.UnixMilli(), took.Milliseconds()})
 		}
 	default:
 		counts.Failed++

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/cookiejar"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -41,16 +42,17 @@ func (s *settings) connect(ctx context.Context, a *arrangement, urls []string) (
 	c := &clients{ids: newIDs(0), stop: make(chan struct{})}
 	c.ctx, c.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	for n := range s.clients {
+		own := turned(urls, n)
 		services := rpc.NewMux()
 		deployv1parley.RegisterNoteServiceServer(services, service{&c.book})
 		opts := []rpc.ClientOption{
-			rpc.WithURLs(urls[1:]...),
+			rpc.WithURLs(own[1:]...),
 			rpc.WithBalancer(a.balancer),
 			rpc.WithServices(services),
 			rpc.WithRetry(retries),
 			rpc.WithCookieJar(jar(urls, n)),
 		}
-		client := rpc.NewClient(urls[0], opts...)
+		client := rpc.NewClient(own[0], opts...)
 		c.all = append(c.all, client)
 		if _, err := client.Connect(ctx); err != nil {
 			return nil, errors.Join(err, c.close())
@@ -68,6 +70,13 @@ func (s *settings) connect(ctx context.Context, a *arrangement, urls []string) (
 		c.work.Go(func() { c.watch(client) })
 	}
 	return c, nil
+}
+
+// turned returns the URLs in another order for each client, so that with PickFirst
+// every server has some.
+func turned(urls []string, n int) []string {
+	n %= len(urls)
+	return slices.Concat(urls[n:], urls[:n])
 }
 
 // jar returns the cookies of client n, as a page has given them to it.

@@ -1,43 +1,62 @@
 package main
 
 import (
+	"math/rand/v2"
 	"sync"
 	"time"
 
 	"github.com/parley-rpc/parley/tests/internal/faulty"
 )
 
-// cutter puts a proxy in front of each server that cuts all its links now and then.
-func (s *settings) cutter(f *fleet) ([]string, func() error, error) {
-	var proxies []*faulty.Proxy
-	var addrs []string
-	var cutting sync.WaitGroup
-	done := make(chan struct{})
-	stop := func() error {
-		close(done)
-		cutting.Wait()
-		for _, p := range proxies {
-			p.Close()
-		}
-		return nil
-	}
-	for _, addr := range f.addrs {
-		p, err := faulty.Listen(addr, s.seed, 1)
+// cutter is a proxy in front of each server. It cuts all links of one of them, and then
+// of the next.
+type cutter struct {
+	proxies []*faulty.Proxy
+	rand    *rand.Rand
+	done    chan struct{}
+	cutting sync.WaitGroup
+}
+
+func newCutter(seed uint64, servers []string) (*cutter, error) {
+	c := &cutter{rand: rand.New(rand.NewPCG(seed, 2)), done: make(chan struct{})}
+	for _, addr := range servers {
+		p, err := faulty.Listen(addr, seed, 1)
 		if err != nil {
-			return nil, nil, err
+			_ = c.stop() // never fails
+			return nil, err
 		}
-		proxies, addrs = append(proxies, p), append(addrs, p.Addr())
+		c.proxies = append(c.proxies, p)
 	}
-	r := s.rand
-	cutting.Go(func() {
+	return c, nil
+}
+
+func (c *cutter) urls() []string {
+	var addrs []string
+	for _, p := range c.proxies {
+		addrs = append(addrs, p.Addr())
+	}
+	return urls(addrs...)
+}
+
+// begin has links cut from now on.
+func (c *cutter) begin() {
+	c.cutting.Go(func() {
 		for n := 0; ; n++ {
 			select {
-			case <-time.After(300*time.Millisecond + time.Duration(r.Int64N(int64(500*time.Millisecond)))):
-				proxies[n%len(proxies)].Cut()
-			case <-done:
+			case <-time.After(300*time.Millisecond + time.Duration(c.rand.Int64N(int64(500*time.Millisecond)))):
+				c.proxies[n%len(c.proxies)].Cut()
+			case <-c.done:
 				return
 			}
 		}
 	})
-	return urls(addrs...), stop, nil
+}
+
+func (c *cutter) stop() error {
+	close(c.done)
+	c.cutting.Wait()
+	for _, p := range c.proxies {
+		p.Close()
+	}
+	return nil
 }

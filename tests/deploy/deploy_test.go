@@ -176,6 +176,21 @@ func TestVerdictAllowsFailuresOnlyWhereServersAreKilled(t *testing.T) {
 	}
 }
 
+func TestCallsInFlightAtAKillAreToldApart(t *testing.T) {
+	at := time.UnixMilli(100_000)
+	r := result{kills: []kill{{at, at.Add(100 * time.Millisecond)}}}
+	r.Slow = []slow{
+		{"before", 90_000, 30},
+		{"across", 99_900, 9_000},
+		{"as the client learns of it", 100_500, 8_000},
+		{"after", 101_200, 50},
+	}
+	slowest, inFlight := r.waits()
+	if slowest.Who != "after" || inFlight.Who != "across" {
+		t.Errorf("the slowest: %+v, of those in flight: %+v", slowest, inFlight)
+	}
+}
+
 func TestRollingRestartFailsNoCall(t *testing.T) {
 	var out bytes.Buffer
 	err := run(t.Context(), []string{"-short", "-clients", "4", "-nodes", "0", "-run", "^direct, (PickFirst|RoundRobin)$"}, &out)

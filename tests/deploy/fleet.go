@@ -23,7 +23,7 @@ type fleet struct {
 	procs []*child.Process // nil: none at the moment
 	last  int              // number of the last process
 	sum   Report           // of the processes that have ended
-	kills []time.Time
+	kills []kill
 }
 
 // start starts the servers.
@@ -102,8 +102,9 @@ func (f *fleet) restart(i int) error { return errors.Join(f.shut(i), f.run(i)) }
 
 // kill kills server i, and starts another in its place after a while.
 func (f *fleet) kill(ctx context.Context, i int, away time.Duration) error {
-	f.kills = append(f.kills, time.Now())
+	began := time.Now()
 	f.procs[i].Kill()
+	f.kills = append(f.kills, kill{began, time.Now()})
 	f.procs[i] = nil
 	if err := pause(ctx, away); err != nil {
 		return err
@@ -130,9 +131,7 @@ func (f *fleet) end() error {
 	return errors.Join(errs...)
 }
 
-// urls returns the URLs of the servers.
-func (f *fleet) urls() []string { return urls(f.addrs...) }
-
+// urls returns the URLs of servers.
 func urls(addrs ...string) (all []string) {
 	for _, addr := range addrs {
 		all = append(all, "ws://"+addr+rig.Path)

@@ -12,9 +12,9 @@ func table(out io.Writer, results []*result) {
 	fmt.Fprintln(out, "|---|--:|--:|---|--:|--:|--:|")
 	for _, r := range results {
 		slowest, inFlight := r.waits()
-		wait := seconds(slowest)
+		wait := seconds(slowest.Took)
 		if r.kill {
-			wait += ", in flight " + seconds(inFlight)
+			wait += ", in flight " + seconds(inFlight.Took)
 		}
 		fmt.Fprintf(out, "| %s | %d | %s | `%s` | %s | %s | %d, %d |\n", r.name, r.restarts, thousands(r.Calls), &r.Counts, wait,
 			seconds(r.Without), storm(r.Handshakes, 100*time.Millisecond), storm(r.Handshakes, time.Second))

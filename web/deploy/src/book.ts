@@ -9,7 +9,7 @@ export class Book {
     Reordered: 0,
     Failures: {} as Record<string, number>,
     Served: [] as number[],
-    Slow: [] as { Began: number; Took: number }[],
+    Slow: [] as { Who: string; Began: number; Took: number }[],
     Without: 0,
   };
 
@@ -26,7 +26,7 @@ export class Book {
     r.Duplicated += duplicated;
     r.Reordered += reordered;
     const took = Date.now() - began;
-    if ((kind === "Echo" || kind === "Look") && took >= 20) r.Slow.push({ Began: began, Took: took });
+    if ((kind === "Echo" || kind === "Look") && took >= 20) r.Slow.push({ Who: "Node.js client", Began: began, Took: took });
     if (lost + duplicated + reordered > 0)
       this.#fail(`${kind} of a Node.js client: lost ${lost} duplicated ${duplicated} reordered ${reordered}`);
   }

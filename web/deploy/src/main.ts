@@ -34,7 +34,10 @@ const conns = Array.from({ length: config.Conns }, (_, n) => {
       super(url, protocols, { headers: { Cookie: `sid=node-${config.Process}-${n}` } });
     }
   }
-  const conn = createConnection(config.URLs, { balancer: config.Balancer, WebSocket: WithCookie, retry });
+  // Another order for each, so that every server has some.
+  const first = n % config.URLs.length;
+  const urls = [...config.URLs.slice(first), ...config.URLs.slice(0, first)];
+  const conn = createConnection(urls, { balancer: config.Balancer, WebSocket: WithCookie, retry });
   conn.serve(NoteService, service(book));
   return conn;
 });
