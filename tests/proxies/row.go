@@ -37,8 +37,11 @@ func rows(kinds []kind) (all []row) {
 				return s.upset(ctx, k, u)
 			}})
 		}
-		all = append(all, row{kind: k, what: "servers are replaced one after the other",
-			run: func(ctx context.Context, s settings) (result, error) { return s.deploy(ctx, k) }})
+		all = append(all,
+			row{kind: k, what: "servers are replaced one after the other",
+				run: func(ctx context.Context, s settings) (result, error) { return s.deploy(ctx, k, upset{}) }},
+			row{kind: k, what: "the same, and the proxy is reloaded each time",
+				run: func(ctx context.Context, s settings) (result, error) { return s.deploy(ctx, k, k.upsets()[0]) }})
 		for _, i := range []idle{tooLong, inTime} {
 			all = append(all, row{kind: k, silent: true,
 				what: fmt.Sprintf("%v of silence, `%s` %v, keepalive %v", silence, k.silence(), i.timeout, i.keepalive),
@@ -79,11 +82,22 @@ func (s settings) upset(ctx context.Context, k kind, u upset) (result, error) {
 	})
 }
 
-// deploy is a row in which the servers are replaced.
-func (s settings) deploy(ctx context.Context, k kind) (result, error) {
+// deploy is a row in which the servers are replaced, and something else may befall
+// the proxy while each drains.
+func (s settings) deploy(ctx context.Context, k kind, meanwhile upset) (result, error) {
 	return s.underLoad(ctx, k, func(t *traffic) error {
+		t.idleMayGo = meanwhile.do != nil
 		for i := range s.roll {
-			if err := t.replace(ctx, i); err != nil {
+			upsetting := make(chan error, 1)
+			go func() {
+				if meanwhile.do == nil {
+					upsetting <- nil
+					return
+				}
+				pause(ctx, drainSpread/2)
+				upsetting <- meanwhile.do(ctx, t.proxy)
+			}()
+			if err := errors.Join(t.replace(ctx, i), <-upsetting); err != nil {
 				return fmt.Errorf("server %d: %w", i+1, err)
 			}
 			pause(ctx, between) // the proxy has to find the next one well

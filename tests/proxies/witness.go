@@ -273,5 +273,5 @@ func ending(err error) string {
 	case err == nil:
 		return "closed"
 	}
-	return rpc.CodeOf(err).String()
+	return "GOAWAY with " + rpc.CodeOf(err).String()
 }
