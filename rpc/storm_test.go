@@ -72,7 +72,11 @@ func TestNothingHangsInAStorm(t *testing.T) {
 					}
 					pass(2 * time.Second)
 					cuts := seed%2 == 1
-					s.rage(cuts)
+					harms := []func(){s.restartAny}
+					if cuts {
+						harms = append(harms, s.cut)
+					}
+					s.rage(harms)
 					pass(40 * time.Second)
 					if got := c.State(); got != rpc.StateReady {
 						t.Errorf("%v in the end", got)
@@ -98,14 +102,13 @@ func TestNothingHangsInAStorm(t *testing.T) {
 	}
 }
 
-// rage does harm for half a minute.
-func (s *storm) rage(cuts bool) {
+// rage does harm for half a minute: one of harms after the other, drawn by lot.
+func (s *storm) rage(harms []func()) {
 	for began := time.Now(); time.Since(began) < 30*time.Second; {
-		if cuts && s.rand.IntN(2) == 0 {
-			s.cut()
-		} else {
-			s.restart(s.urls[s.rand.IntN(len(s.urls))])
-		}
+		harms[s.rand.IntN(len(harms))]()
 		<-time.After(time.Duration(s.rand.IntN(6000)) * time.Millisecond)
 	}
 }
+
+// restartAny restarts a server.
+func (s *storm) restartAny() { s.restart(s.urls[s.rand.IntN(len(s.urls))]) }
