@@ -123,7 +123,7 @@ func (b *book) done(c call, counts Counts, err error) {
 	default:
 		counts.Failed++
 		counts.Lost = 0 // what a call that failed has not brought is not lost: the caller knows
-		if c.kind == look {
+		if c.safe {
 			counts.Safe++
 		}
 		r.fail(fmt.Sprintf("%s of a %s: %v", c.kind, c.who, err), 1)

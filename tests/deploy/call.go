@@ -37,6 +37,7 @@ type call struct {
 	kind  kind
 	who   string
 	began time.Time
+	safe  bool // the client makes it again if it fails
 }
 
 func (c *call) isUnary() bool { return c.kind == echo || c.kind == look }
@@ -64,6 +65,7 @@ type caller struct {
 	book  *book
 	ids   *ids
 	who   string
+	retry bool          // calls that do no harm are made again
 	pace  time.Duration // of unary calls; notes of a stream come twice as slowly
 	count uint64        // notes of a stream
 }
@@ -71,7 +73,7 @@ type caller struct {
 // call makes one call of a kind and books it, unless excuse takes its error. Then
 // it reports false.
 func (c *caller) call(ctx context.Context, k kind, excuse excuse) bool {
-	on := call{id: c.ids.last.Add(1), kind: k, who: c.who, began: time.Now()}
+	on := call{id: c.ids.last.Add(1), kind: k, who: c.who, began: time.Now(), safe: c.retry && k == look}
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	var counts Counts

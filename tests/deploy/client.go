@@ -63,6 +63,7 @@ func (s *settings) connect(ctx context.Context, a *arrangement, urls []string) (
 			book:  &c.book,
 			ids:   c.ids,
 			who:   "Go client",
+			retry: true,
 			pace:  s.pace,
 			count: s.count,
 		}

@@ -80,7 +80,7 @@ func (r *result) print(out io.Writer) {
 }
 
 // shown is how many failures are printed.
-const shown = 10
+const shown = 20
 
 // printFailures prints the failures that have happened most often.
 func (r *result) printFailures(out io.Writer) {

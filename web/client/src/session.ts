@@ -283,12 +283,15 @@ export class Session {
   /** The peer has forgotten the session: another begins on the same link. What was not opened yet goes there. */
   #startAgain(): void {
     this.#failAll(new ParleyError("the session is lost: the server has forgotten it", Code.Unavailable));
-    if (this.#retired) return this.close(1000, new ParleyError("the session is not needed", Code.Canceled));
     this.#streams.reset();
     this.#resumption = new Resumption();
     this.#control = new Control();
     this.aliases.clear();
     this.goneAway = undefined;
+    if (!this.#retired) return;
+    // It is not needed, but the peer may have opened streams on it.
+    this.#control.goaway(encodeGoaway(NOTICE));
+    this.#leaveIfDone();
   }
 
   #sessionFrame({ type, payload }: f.Frame): void {

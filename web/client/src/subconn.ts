@@ -201,7 +201,11 @@ export class SubConn {
   #dropNext(): void {
     const next = this.#next;
     this.#next = undefined;
-    next?.session.close(1000, new ParleyError("the session is not needed", Code.Canceled));
+    if (next?.session.greeted) {
+      // The server may have opened streams on it.
+      this.#old.add(next);
+      next.session.retire();
+    } else next?.session.close(1000, new ParleyError("the session is not needed", Code.Canceled));
   }
 
   /** Has a session finish its calls. */

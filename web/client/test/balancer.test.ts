@@ -1,4 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { PingService } from "../../gen/parley/ping/v1/ping_pb.js";
+import * as f from "../src/frame.js";
 import { Client, checkErrors, Network, NOTICE, pass, settle } from "./network.js";
 
 const [A, B, C] = ["ws://a.example/rpc", "ws://b.example/rpc", "ws://c.example/rpc"] as const;
@@ -151,6 +153,32 @@ describe("pickFirst", () => {
     network.serve(B, "b");
     await pass(60_000);
     expect(network.take()).toEqual([]);
+  });
+
+  test("finishes what a server calls that it asked and did not need", async () => {
+    const a = network.serve(A, "a");
+    const b = network.serve(B, "b");
+    b.greeted = (peer) => {
+      peer.ping(2);
+      const send = peer.send.bind(peer);
+      peer.send = (head, id, payload) => head !== f.PONG && send(head, id, payload); // it is slow
+    };
+    const client = open([A, B]);
+    let answer = () => {};
+    const ping = () => new Promise<object>((resolve) => (answer = () => resolve({})));
+    client.conn.serve(PingService, { ping });
+    await client.ping();
+    network.answer(A, undefined);
+    a.peer.close();
+    await settle();
+    network.answer(A, a);
+    await pass(2000);
+    expect(await client.ping()).toBe("a");
+    expect(b.peer.closed).toBeUndefined();
+    answer();
+    await pass(1000);
+    expect(b.peer.frames).toContain("DATA 2");
+    expect(b.peer.closed).toBe(1000);
   });
 
   test("begins with the first server again when a session is over", async () => {

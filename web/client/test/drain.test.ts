@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { PingService } from "../../gen/parley/ping/v1/ping_pb.js";
 import { Client, checkErrors, Network, NOTICE, pass, settle, type TestServer } from "./network.js";
 
 const HOME = "ws://home.example/rpc";
@@ -109,6 +110,29 @@ describe("a server that gives notice", () => {
     expect(await flying).toBe("unavailable: the session is lost: the server has forgotten it");
     await pass(60_000);
     expect(next.peers.map((p) => p.closed)).toEqual([undefined, 1000]);
+    expect(client.take()).toEqual([]);
+  });
+
+  test("and has forgotten a session that is not needed has its own calls finished on what the link carries", async () => {
+    let answer = () => {};
+    const ping = () => new Promise<object>((resolve) => (answer = () => resolve({})));
+    client.conn.serve(PingService, { ping });
+    server.answers = false;
+    const flying = client.ping();
+    await settle();
+    const next = network.serve(HOME, "new");
+    server.peer.notice();
+    await settle();
+    next.greeted = (peer) => peer.ping(2);
+    server.peer.close();
+    expect(await flying).toBe("unavailable: the session is lost: the server has forgotten it");
+    const heir = next.peer;
+    await pass(5000);
+    expect([heir.goaways, heir.closed]).toEqual([[NOTICE], undefined]);
+    answer();
+    await pass(1000);
+    expect(heir.frames).toContain("DATA 2");
+    expect(heir.closed).toBe(1000);
     expect(client.take()).toEqual([]);
   });
 

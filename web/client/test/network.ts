@@ -221,6 +221,12 @@ export class Peer {
     }
   }
 
+  /** Makes a ping, of the client. */
+  ping(id: number): void {
+    this.send(f.OPEN, id, encodeFields([[1, utf8("parley.ping.v1.PingService/Ping")]]));
+    this.send(f.DATA | f.FLAG_END, id);
+  }
+
   goaway(lastStream: number, more: { status?: number; delay?: number; address?: string } = {}): void {
     const fields: Field[] = [[1, utf8("deploy")]];
     if (lastStream) fields.push([2, lastStream]);
