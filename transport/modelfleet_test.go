@@ -53,8 +53,8 @@ type fleet struct {
 	ctx       context.Context
 	forgetful int // of 10 losses, those after which the session is not found again
 	servers   [2]transport.Sessions
-	actors    sync.WaitGroup // of the client and of what breaks things
-	served    sync.WaitGroup
+	actors    group // of the client and of what breaks things
+	served    group
 
 	mu      sync.Mutex
 	rnd     *rand.Rand

@@ -324,6 +324,13 @@ func (h *sendHalf) fail(err error) int32 {
 	return 1
 }
 
+// failure returns why nothing more can be sent, nil if nothing has failed.
+func (h *sendHalf) failure() error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.err
+}
+
 // over tells whether the direction has ended, in order or not.
 func (h *sendHalf) over() bool {
 	h.mu.Lock()

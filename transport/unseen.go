@@ -32,6 +32,9 @@ func (st *Stream) abandoned() (unsent bool, cause error) {
 	cause = st.recv.err
 	over := st.recv.ended
 	st.recv.mu.Unlock()
+	if cause == nil {
+		cause = st.send.failure() // abort ends sending first: a sender may be here before it goes on
+	}
 	switch {
 	case over:
 		return false, nil
