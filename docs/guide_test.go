@@ -11,7 +11,7 @@ import (
 	"testing"
 )
 
-// TestEveryOptionHasAPlaceInTheGuide, whoever it is for.
+// TestEveryOptionHasAPlaceInTheGuide covers options of servers, clients and calls.
 func TestEveryOptionHasAPlaceInTheGuide(t *testing.T) {
 	text, err := os.ReadFile("guide.md")
 	if err != nil {

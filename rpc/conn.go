@@ -106,13 +106,13 @@ type role struct {
 // usable reports whether new calls can be made.
 func (c *Conn) usable() bool { return c.sess.CanOpen() }
 
-// noticed reports whether the other end has given notice that it goes away.
+// noticed reports whether the peer has given notice that it goes away.
 func (c *Conn) noticed() bool {
 	info, ok := c.sess.GoneAway()
 	return ok && info.Notice()
 }
 
-// ending reports whether the other end has said that the connection ends now, and
+// ending reports whether the peer has said that the connection ends now, and
 // why, and has yet to end it.
 func (c *Conn) ending() bool {
 	why, ok := c.sess.GoneAway()

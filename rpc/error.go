@@ -71,7 +71,7 @@ func (e *Error) Is(target error) bool {
 // Unwrap leads to the errors that Errorf has wrapped.
 func (e *Error) Unwrap() error { return e.cause }
 
-// StatusOf returns what the other end gets of an error as the end of a call: nil for
+// StatusOf returns the status that the peer gets for the error that ends a call: nil for
 // nil, an *Error itself, and for an error that wraps one the code and the details
 // of that with the text of the whole, in which the code of the wrapped one is left
 // out:

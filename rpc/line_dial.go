@@ -83,7 +83,7 @@ func hope(err error) int {
 	return 0
 }
 
-// passes tells whether the reason for which there is no connection may pass.
+// passes reports whether the reason for which there is no connection may pass.
 func passes(err error) bool { return CodeOf(err) == CodeUnavailable }
 
 // dial starts a session with a server.

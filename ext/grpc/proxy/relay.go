@@ -89,7 +89,7 @@ func (r *relay) status(ctx context.Context, err error) error {
 }
 
 // passing returns what of md passes: what is metadata in either world, without keys that
-// are about a connection, which the other end may take for a malformed request, and those
+// are about a connection, which the peer may take for a malformed request, and those
 // that are parley's own.
 func passing(md metadata.MD) metadata.MD {
 	md = translate.Clean(md)
