@@ -115,6 +115,9 @@ func (e *CloseError) onWire() (CloseCode, string) {
 	if errors.As(e.Err, &broken) {
 		return CloseProtocolError, broken.Reason
 	}
+	if e == errReplaced {
+		e = errSuperseded
+	}
 	return e.Code, e.Reason
 }
 

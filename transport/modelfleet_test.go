@@ -43,8 +43,8 @@ func runFleets(t *testing.T, forgetful int) {
 }
 
 const (
-	fleetCallers = 12
-	fleetTime    = 20 * time.Second
+	fleetCallers = 4
+	fleetTime    = 12 * time.Second
 )
 
 // fleet is two servers that do not share their sessions, and a client.

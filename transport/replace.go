@@ -27,7 +27,8 @@ func (s *Session) Replaced() *Replaced {
 	return &Replaced{Session: bytes.Clone(s.id), Token: bytes.Clone(s.token)}
 }
 
-// errReplaced is why a session ends whose dialer has begun another in its place.
+// errReplaced is why a session ends whose dialer has begun another in its place. For a
+// link that it may still have, the new one has taken its place.
 var errReplaced = &CloseError{Code: CloseAbnormal, Reason: "link lost, and the peer has begun a new session in place of this one"}
 
 // EndReplaced ends the session that r names, and reports whether it has: it has to be
@@ -54,7 +55,7 @@ func (k *Sessions) EndReplaced(r Replaced, principal string) bool {
 	s.out.discard()
 	go func() { // it may take a second
 		defer s.closing.Done()
-		_ = a.link.Close(errSuperseded.Code, errSuperseded.Reason)
+		_ = a.link.Close(errReplaced.onWire())
 	}()
 	return ended
 }
