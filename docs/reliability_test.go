@@ -27,20 +27,31 @@ func TestTestsNamedByReliabilityExist(t *testing.T) {
 	}
 }
 
-// allTests is the text of all tests of the repository.
-func allTests(t *testing.T) string {
+// allTests is the text of all tests of the repository in Go.
+func allTests(t *testing.T) string { return textOf(t, "_test.go") }
+
+// webTests is the text of all tests of the repository in TypeScript.
+func webTests(t *testing.T) string { return textOf(t, ".test.ts") + textOf(t, ".test.tsx") }
+
+// textOf is the text of all files of the repository whose names end so.
+func textOf(t *testing.T, suffix string) string {
 	t.Helper()
-	var tests strings.Builder
+	var all strings.Builder
 	err := filepath.WalkDir("..", func(path string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() || !strings.HasSuffix(path, "_test.go") {
+		switch {
+		case err != nil:
 			return err
+		case d.IsDir() && d.Name() == "node_modules":
+			return filepath.SkipDir
+		case d.IsDir() || !strings.HasSuffix(path, suffix):
+			return nil
 		}
 		text, err := os.ReadFile(path)
-		tests.Write(text)
+		all.Write(text)
 		return err
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return tests.String()
+	return all.String()
 }

@@ -1,15 +1,13 @@
 package rpc
 
 import (
-	"context"
 	"fmt"
 	"net/http"
-	"net/netip"
 	"runtime"
 	"sync"
-	"time"
 
 	"github.com/parley-rpc/parley/transport"
+	"github.com/parley-rpc/parley/transport/ws"
 )
 
 // Limits bound what all connections of a server cost together. The zero value of a
@@ -23,12 +21,18 @@ type Limits struct {
 	// /64 network of IPv6. Beyond it clients get HTTP 429, pages close code 4014. By
 	// default there is no such bound: behind a proxy all have one address.
 	ConnectionsPerAddress int
-	// Handshakes is how many handshakes are answered a second. Others wait for their
-	// turn, or, if that would take more than a second, get HTTP 503, pages close code
-	// 4014. Default 500 for each processor.
+	// Handshakes is how many handshakes are answered a second; four that are refused
+	// count as one. Others wait for their turn, or, if that would take more than a second,
+	// get HTTP 503, pages close code 4014, before they are authenticated. While some wait,
+	// all addresses get the same number of turns, and clients that have authenticated
+	// lately, or may have a connection to resume, get most. Default 500 for each
+	// processor.
 	Handshakes int
+	// HandshakeHeader is how many bytes the headers of a handshake may have, since Peer
+	// keeps them. Beyond it clients get HTTP 431, pages close code 4008. Default 32 KiB.
+	HandshakeHeader int
 	// Address tells where a request comes from, for a server behind a proxy that it
-	// trusts to say so. Default: the address of the socket.
+	// trusts to say so: see ForwardedAddress. Default: the address of the socket.
 	Address func(*http.Request) string
 	// Windows is by how many bytes the windows of all streams may grow beyond the
 	// initial ones, together: memory for what has arrived and was not read. Default
@@ -42,7 +46,7 @@ func WithLimits(l Limits) ServerOption {
 }
 
 func (l *Limits) withDefaults() error {
-	if l.Connections < 0 || l.ConnectionsPerAddress < 0 || l.Handshakes < 0 || l.Windows < 0 {
+	if l.Connections < 0 || l.ConnectionsPerAddress < 0 || l.Handshakes < 0 || l.HandshakeHeader < 0 || l.Windows < 0 {
 		return fmt.Errorf("Limits: a bound is negative: %+v", *l)
 	}
 	if l.Connections == 0 {
@@ -50,6 +54,9 @@ func (l *Limits) withDefaults() error {
 	}
 	if l.Handshakes == 0 {
 		l.Handshakes = 500 * runtime.GOMAXPROCS(0)
+	}
+	if l.HandshakeHeader == 0 {
+		l.HandshakeHeader = 32 << 10
 	}
 	if l.Address == nil {
 		l.Address = socketAddress
@@ -60,28 +67,11 @@ func (l *Limits) withDefaults() error {
 	return nil
 }
 
-// socketAddress returns where a request comes from, a network in the case of IPv6:
-// there a single host has a whole one.
-func socketAddress(r *http.Request) string {
-	at, err := netip.ParseAddrPort(r.RemoteAddr)
-	if err != nil {
-		return r.RemoteAddr
-	}
-	addr := at.Addr().Unmap().WithZone("")
-	if addr.Is4() {
-		return addr.String()
-	}
-	network, _ := addr.Prefix(64) // fits every IPv6 address
-	return network.String()
-}
-
 // admission counts the links that there are.
 type admission struct {
 	mu        sync.Mutex
 	all       int
 	byAddress map[string]int
-
-	pace pace
 }
 
 // enter counts a link in, unless it is one too many.
@@ -111,33 +101,41 @@ func (a *admission) leave(addr string) {
 	}
 }
 
-// handshakeWait is how long a handshake waits for its turn at the most. Clients that
-// give up and come again would make the queue longer.
-const handshakeWait = time.Second
+// count returns how many links there are.
+func (a *admission) count() int {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.all
+}
 
-// await waits for the turn of a handshake.
-func (a *admission) await(ctx context.Context, l *Limits) error {
-	wait, ok := a.pace.turn(time.Now(), l.Handshakes, handshakeWait)
-	if !ok {
-		return Errorf(CodeUnavailable, "more than %d clients a second connect", l.Handshakes)
+// standing returns what is known of the client of a handshake.
+func (s *Server) standing(r *http.Request, addr string) standing {
+	credentials, brings := credentialsOf(r)
+	switch {
+	case Principal(r.Context()) != "", brings && s.recent.has(credentials...), ws.MayResume(r) && s.recent.has(addr):
+		return known
+	case s.authenticate == nil, brings:
+		return claimed
 	}
-	if wait == 0 {
-		return nil
+	return bare
+}
+
+// credentialsOf returns what a request may be authenticated by, and whether there is any
+// of it.
+func credentialsOf(r *http.Request) (all []string, brings bool) {
+	all = append(all, r.Header.Get("Authorization"))
+	all = append(all, r.Header["Cookie"]...)
+	brings = len(all) > 1 || all[0] != ""
+	if r.TLS != nil && len(r.TLS.PeerCertificates) > 0 {
+		return append(all, string(r.TLS.PeerCertificates[0].Raw)), true
 	}
-	timer := time.NewTimer(wait)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return Errorf(CodeCanceled, "the client has gone before it was its turn")
-	}
+	return all, brings
 }
 
 // countedLink is a link that is counted until it is closed.
 type countedLink struct {
 	transport.Link
-	leave func() // once
+	leave func() // may be called again
 }
 
 func (l *countedLink) Close(code transport.CloseCode, reason string) error {

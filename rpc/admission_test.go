@@ -115,7 +115,7 @@ func TestHandshakesBeyondTheirRateWaitAndThenAreRefused(t *testing.T) {
 }
 
 func TestMalformedLimitsAreRefusedAtConstruction(t *testing.T) {
-	for _, l := range []rpc.Limits{{Connections: -1}, {ConnectionsPerAddress: -1}, {Handshakes: -1}, {Windows: -1}} {
+	for _, l := range []rpc.Limits{{Connections: -1}, {ConnectionsPerAddress: -1}, {Handshakes: -1}, {HandshakeHeader: -1}, {Windows: -1}} {
 		func() {
 			defer func() {
 				if recover() == nil {

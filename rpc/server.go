@@ -2,7 +2,9 @@ package rpc
 
 import (
 	"errors"
+	"log/slog"
 	"net/http"
+	"time"
 
 	"github.com/parley-rpc/parley/transport"
 	"github.com/parley-rpc/parley/transport/ws"
@@ -21,6 +23,9 @@ type Server struct {
 	authenticate Authenticator
 	limits       Limits
 	admission    admission
+	turns        *turns     // of handshakes
+	recent       *recentSet // credentials that were good, and addresses that had connections
+	refusals     refusals
 }
 
 // NewServer returns a server without services. It panics if an option is
@@ -40,6 +45,7 @@ func NewServer(opts ...ServerOption) *Server {
 	if err := errors.Join(s.validate(), s.upgrader.Validate(), s.age.validate(), s.limits.withDefaults()); err != nil {
 		panic("rpc: NewServer: " + err.Error())
 	}
+	s.turns, s.recent = newTurns(s.limits.Handshakes), newRecentSet()
 	s.onReplace = s.endReplaced
 	servers.add(s)
 	if s.transport.Budget == nil {
@@ -62,12 +68,27 @@ func (s *Server) HandleUnknown(h Handler) { s.mux.HandleUnknown(h) }
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if s.closing(r) {
 		s.refuseClosing(w)
+		s.logRefusal(r, errors.New("the server is going away"))
 		return
 	}
 	v := visit{s: s}
 	if err := v.serve(w, r); err != nil {
-		s.log.InfoContext(r.Context(), "parley: connection refused", "peer", r.RemoteAddr, "reason", errors.Join(err, v.cause))
+		s.logRefusal(r, errors.Join(err, v.cause))
 	}
+}
+
+// logRefusal logs that a handshake was refused: one of a second at level Info, with how
+// many were not logged before it, and the others at level Debug, so that no client fills
+// the log. Server.Stats has the number of all.
+func (s *Server) logRefusal(r *http.Request, reason error) {
+	level, more := slog.LevelDebug, []any{"peer", r.RemoteAddr, "reason", reason}
+	if unlogged, loud := s.refusals.note(time.Now()); loud {
+		level = slog.LevelInfo
+		if unlogged > 0 {
+			more = append(more, "unlogged", unlogged)
+		}
+	}
+	s.log.Log(r.Context(), level, "parley: connection refused", more...)
 }
 
 // Close ends all connections with code 1001, which tells clients to come back,

@@ -21,17 +21,50 @@ type visit struct {
 // admit decides whether a handshake that is in order is served.
 func (v *visit) admit(r *http.Request) *ws.RefusalError {
 	v.r = r
+	if size, most := headerSize(r.Header), v.s.limits.HandshakeHeader; size > most {
+		return refuseHeader(size, most)
+	}
 	addr := v.s.limits.Address(r)
 	if err := v.s.admission.enter(&v.s.limits, addr); err != nil {
 		return refuseForNow(err)
 	}
-	admission := &v.s.admission // the connection keeps leave, and with it nothing of the request
+	admission, recent := &v.s.admission, v.s.recent // the connection keeps leave, and with it nothing of the request
 	v.leave = sync.OnceFunc(func() { admission.leave(addr) })
-	if err := v.s.admission.await(r.Context(), &v.s.limits); err != nil {
-		return refuseForNow(err)
+	if !v.s.turns.take(r.Context(), v.s.standing(r, addr), addr) {
+		return refuseForNow(Errorf(CodeUnavailable, "more than %d clients a second connect", v.s.limits.Handshakes))
 	}
 	var no *ws.RefusalError
 	v.base, no, v.cause = v.s.identify(r)
+	if no != nil {
+		v.s.turns.giveBack()
+		return no
+	}
+	if credentials, brings := credentialsOf(r); brings && v.s.authenticate != nil {
+		recent.add(credentials...)
+	}
+	leave := v.leave
+	v.leave = func() {
+		recent.add(addr) // what has had a connection may have one to resume
+		leave()
+	}
+	return nil
+}
+
+// headerSize returns how many bytes a header takes, about as HTTP/1.1 counts them.
+func headerSize(h http.Header) (n int) {
+	for name, values := range h {
+		for _, v := range values {
+			n += len(name) + len(": \r\n") + len(v)
+		}
+	}
+	return n
+}
+
+// refuseHeader refuses a client whose header is too large to be kept.
+func refuseHeader(size, most int) *ws.RefusalError {
+	no := refuse(Errorf(CodeResourceExhausted, "the header of the handshake has %d bytes, and may have %d", size, most))
+	no.Status = http.StatusRequestHeaderFieldsTooLarge
+	no.Header.Del("Retry-After") // it will be as large the next time
 	return no
 }
 

@@ -1,0 +1,87 @@
+package rpc
+
+import (
+	"fmt"
+	"net/http"
+	"net/netip"
+	"slices"
+	"strings"
+)
+
+// ForwardedAddress returns a function for Limits.Address that tells where a request comes
+// from by X-Forwarded-For, as far as proxies have written that header whose addresses are
+// in one of the given networks, such as "10.0.0.0/8", or "127.0.0.1". A request from
+// elsewhere comes from the address of its socket, whatever its header says. It panics if
+// a network is malformed.
+func ForwardedAddress(proxies ...string) func(*http.Request) string {
+	trusted := make([]netip.Prefix, len(proxies))
+	for i, text := range proxies {
+		p, err := parseNetwork(text)
+		if err != nil {
+			panic("rpc: ForwardedAddress: " + err.Error())
+		}
+		trusted[i] = p
+	}
+	return func(r *http.Request) string {
+		at, err := netip.ParseAddrPort(r.RemoteAddr)
+		if err != nil {
+			return r.RemoteAddr
+		}
+		return host(forwarded(at.Addr().Unmap(), r.Header.Values("X-Forwarded-For"), trusted))
+	}
+}
+
+// forwarded follows the header of a request, from its end, as long as trusted proxies
+// have written it.
+func forwarded(at netip.Addr, lines []string, trusted []netip.Prefix) netip.Addr {
+	named := strings.Split(strings.Join(lines, ","), ",")
+	for _, text := range slices.Backward(named) {
+		isProxy := slices.ContainsFunc(trusted, func(p netip.Prefix) bool { return p.Contains(at) })
+		next, err := parseForwarded(strings.TrimSpace(text))
+		if !isProxy || err != nil {
+			break
+		}
+		at = next
+	}
+	return at
+}
+
+// parseForwarded reads an address in X-Forwarded-For, to which some proxies add a port.
+func parseForwarded(text string) (netip.Addr, error) {
+	if at, err := netip.ParseAddrPort(text); err == nil {
+		return at.Addr().Unmap().WithZone(""), nil
+	}
+	at, err := netip.ParseAddr(strings.Trim(text, "[]"))
+	return at.Unmap().WithZone(""), err
+}
+
+// parseNetwork reads a network, or an address that stands for itself alone.
+func parseNetwork(text string) (netip.Prefix, error) {
+	if at, err := netip.ParseAddr(text); err == nil {
+		return at.Prefix(at.BitLen())
+	}
+	p, err := netip.ParsePrefix(text)
+	if err != nil {
+		return p, fmt.Errorf("%q is no address and no network such as 10.0.0.0/8", text)
+	}
+	return p.Masked(), nil
+}
+
+// socketAddress returns where the socket of a request comes from.
+func socketAddress(r *http.Request) string {
+	at, err := netip.ParseAddrPort(r.RemoteAddr)
+	if err != nil {
+		return r.RemoteAddr
+	}
+	return host(at.Addr().Unmap().WithZone(""))
+}
+
+// host returns the address that counts as one host, a network in the case of IPv6: there
+// a single host has a whole one.
+func host(at netip.Addr) string {
+	if at.Is4() {
+		return at.String()
+	}
+	network, _ := at.Prefix(64) // fits every IPv6 address
+	return network.String()
+}

@@ -1,0 +1,217 @@
+package rpc
+
+import (
+	"container/list"
+	"context"
+	"sync"
+	"time"
+)
+
+// turns spreads handshakes over time. Each takes as much of a processor as dozens of
+// calls do: when all clients come at once, after a deploy say, or an attacker comes
+// again and again, connections that are open do not wait for them.
+//
+// While handshakes wait, each standing has its share of the turns, and within a standing
+// all addresses have the same. A share that is not used is there for the others.
+type turns struct {
+	every time.Duration // from one turn to the next
+
+	mu    sync.Mutex
+	next  time.Time // of the next turn; in the past: at once
+	lines [standings]standingLine
+	pass  int // of the standing that had the last turn
+	timer *time.Timer
+}
+
+// standing is what a server knows of a client before it authenticates it.
+type standing int
+
+const (
+	known   standing = iota // it has authenticated lately, or it may have a connection to resume
+	claimed                 // it brings credentials, or the server asks for none
+	bare                    // it brings none where the server asks for some
+	standings
+)
+
+// stride is how far a turn moves a standing back behind the others: the shares are as
+// 16 to 4 to 1.
+func (s standing) stride() int { return 1 << (2 * s) }
+
+// share returns the part of the turns, as a fraction, that a standing has beside others.
+func (s standing) share() (of, all int) { return 16 / s.stride(), 16 + 4 + 1 }
+
+// standingLine is the handshakes of a standing that wait.
+type standingLine struct {
+	pass   int // the least has the next turn
+	len    int
+	byAddr map[string]*addressLine
+	order  list.List // of *addressLine, those that wait; the first has the next turn
+}
+
+// addressLine is the handshakes of an address that wait, the longest waiting first.
+type addressLine struct {
+	addr  string
+	place *list.Element // in the order of the standing
+	queue list.List     // of chan struct{}, closed when it is its turn
+}
+
+const (
+	// turnWait is how long a handshake waits for its turn at the most. Clients that give
+	// up and come again would make the queue longer.
+	turnWait = time.Second
+	// turnBurst is how much time of turns may be taken at once after a pause.
+	turnBurst = 20 * time.Millisecond
+)
+
+func newTurns(perSecond int) *turns {
+	return &turns{every: time.Second / time.Duration(perSecond)}
+}
+
+// take waits for a turn. It reports false, at once where that can be known, if that would
+// take more than turnWait, or if ctx ends first.
+func (t *turns) take(ctx context.Context, s standing, addr string) bool {
+	t.mu.Lock()
+	now := time.Now()
+	t.grant(now)
+	if !t.anyWait() && !t.next.After(now) {
+		t.next = t.next.Add(t.every)
+		t.mu.Unlock()
+		return true
+	}
+	if t.estimate(now, s, addr) > turnWait {
+		t.mu.Unlock()
+		return false
+	}
+	turn, leave := t.lines[s].join(addr, t.pass)
+	t.arm(now)
+	t.mu.Unlock()
+
+	timeout := time.NewTimer(turnWait)
+	defer timeout.Stop()
+	select {
+	case <-turn:
+		return true
+	case <-timeout.C:
+	case <-ctx.Done():
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	select {
+	case <-turn: // it has come meanwhile
+		return true
+	default:
+		leave()
+		return false
+	}
+}
+
+// giveBack returns most of a turn: the handshake was refused, which costs little.
+func (t *turns) giveBack() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.next = t.next.Add(-t.every * 3 / 4)
+	t.grant(time.Now())
+}
+
+// estimate returns how long one more handshake would wait if no others came.
+func (t *turns) estimate(now time.Time, s standing, addr string) time.Duration {
+	l := &t.lines[s]
+	ahead := l.len
+	if own := l.byAddr[addr]; own != nil {
+		ahead = min(ahead, (own.queue.Len()+1)*l.order.Len()-1)
+	} else {
+		ahead = min(ahead, l.order.Len())
+	}
+	of, all := s.share()
+	if t.waiting() == l.len { // no other standing waits
+		of, all = 1, 1
+	}
+	return t.next.Sub(now) + time.Duration(ahead)*t.every*time.Duration(all)/time.Duration(of)
+}
+
+func (t *turns) waiting() (n int) {
+	for i := range t.lines {
+		n += t.lines[i].len
+	}
+	return n
+}
+
+func (t *turns) anyWait() bool { return t.waiting() > 0 }
+
+// grant gives the turns that are due to handshakes that wait.
+func (t *turns) grant(now time.Time) {
+	if earliest := now.Add(-turnBurst); t.next.Before(earliest) {
+		t.next = earliest
+	}
+	for !t.next.After(now) {
+		var first *standingLine
+		var stride int
+		for s := range standings {
+			if l := &t.lines[s]; l.len > 0 && (first == nil || l.pass < first.pass) {
+				first, stride = l, s.stride()
+			}
+		}
+		if first == nil {
+			return
+		}
+		close(first.pop())
+		t.pass = first.pass
+		first.pass += stride
+		t.next = t.next.Add(t.every)
+	}
+	t.arm(now)
+}
+
+// arm sees to it that the next turn is granted when it is due.
+func (t *turns) arm(now time.Time) {
+	if !t.anyWait() {
+		return
+	}
+	wait := max(t.next.Sub(now), 0)
+	if t.timer != nil {
+		t.timer.Reset(wait)
+		return
+	}
+	t.timer = time.AfterFunc(wait, func() {
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		t.grant(time.Now())
+	})
+}
+
+// join has one more handshake wait. leave takes it away before its turn.
+func (l *standingLine) join(addr string, pass int) (turn <-chan struct{}, leave func()) {
+	if l.len == 0 {
+		l.pass = max(l.pass, pass) // it has no claim to turns of the past
+	}
+	own := l.byAddr[addr]
+	if own == nil {
+		if l.byAddr == nil {
+			l.byAddr = make(map[string]*addressLine)
+		}
+		own = &addressLine{addr: addr}
+		own.place = l.order.PushBack(own)
+		l.byAddr[addr] = own
+	}
+	c := make(chan struct{})
+	at := own.queue.PushBack(c)
+	l.len++
+	return c, func() { l.remove(own, at) }
+}
+
+// pop takes out the handshake that has the next turn.
+func (l *standingLine) pop() chan struct{} {
+	own := l.order.Front().Value.(*addressLine)
+	l.order.MoveToBack(own.place)
+	return l.remove(own, own.queue.Front())
+}
+
+func (l *standingLine) remove(own *addressLine, at *list.Element) chan struct{} {
+	l.len--
+	turn := own.queue.Remove(at).(chan struct{})
+	if own.queue.Len() == 0 {
+		l.order.Remove(own.place)
+		delete(l.byAddr, own.addr)
+	}
+	return turn
+}
