@@ -73,8 +73,8 @@ type victim struct {
 	calls  sync.WaitGroup
 
 	mu       sync.Mutex
-	ends     []time.Time
-	answered int // by the server in its last moment, or, if it surely had not seen the call, by the next
+	ends     []time.Time // of calls that have ended with UNAVAILABLE
+	answered []time.Time // by the server in its last moment, or, if it surely had not seen the call, by the next
 	fails    []error
 }
 
@@ -132,10 +132,12 @@ func (v *victim) begin(ctx context.Context) error {
 func (v *victim) ended(err error) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	v.ends = append(v.ends, time.Now())
-	if err == nil {
-		v.answered++
-	} else if rpc.CodeOf(err) != rpc.CodeUnavailable {
+	switch {
+	case err == nil:
+		v.answered = append(v.answered, time.Now())
+	case rpc.CodeOf(err) == rpc.CodeUnavailable:
+		v.ends = append(v.ends, time.Now())
+	default:
 		v.fails = append(v.fails, fmt.Errorf("a call in flight ended with: %w", err))
 	}
 }
@@ -205,20 +207,28 @@ func (v *victim) judge(ctx context.Context, out io.Writer, at times) error {
 	case <-time.After(window + slack):
 		return errors.New("calls in flight hang")
 	}
-	var last time.Duration
-	for _, e := range v.ends {
-		last = max(last, e.Sub(at.killed))
-	}
+	last, answered := latest(v.ends, at.killed), latest(v.answered, at.back)
 	fmt.Fprintf(out, "server %d killed, away for %.1f s: %d calls in flight ended with UNAVAILABLE, the last after %.1f s, %d were answered; the client was back after %.1f s\n",
-		at.pid, at.back.Sub(at.killed).Seconds(), len(v.ends)-v.answered-len(v.fails), last.Seconds(), v.answered, ready.Seconds())
+		at.pid, at.back.Sub(at.killed).Seconds(), len(v.ends), last.Seconds(), len(v.answered), ready.Seconds())
 	bad := append([]error(nil), v.fails...)
 	if last > window+slack {
 		bad = append(bad, fmt.Errorf("a call ended %v after the server, later than %v", last, window+slack))
+	}
+	if answered > comeback {
+		bad = append(bad, fmt.Errorf("a call was answered %v after there was a server again, later than %v", answered, comeback))
 	}
 	if ready > comeback {
 		bad = append(bad, fmt.Errorf("the client came back after %v, later than %v", ready, comeback))
 	}
 	return errors.Join(bad...)
+}
+
+// latest returns how long after a moment the last of some others was.
+func latest(all []time.Time, since time.Time) (last time.Duration) {
+	for _, at := range all {
+		last = max(last, at.Sub(since))
+	}
+	return last
 }
 
 func pause(ctx context.Context, d time.Duration) {
