@@ -2,6 +2,7 @@ package rpc
 
 import (
 	"context"
+	"math"
 	"math/rand/v2"
 	"time"
 
@@ -29,6 +30,14 @@ func fullJitter(failures int, first, most time.Duration) time.Duration {
 		bound = first << doubled
 	}
 	return rand.N(bound)
+}
+
+// plus returns the sum of two delays that are not negative, at most the longest one.
+func plus(a, b time.Duration) time.Duration {
+	if sum := a + b; sum >= a {
+		return sum
+	}
+	return math.MaxInt64
 }
 
 // backoff is the delay after so many attempts that have failed.

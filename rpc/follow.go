@@ -110,11 +110,7 @@ func WithFollowBackoff(first, most time.Duration) FollowOption {
 // delay is how long to wait after a call that has ended with err.
 func (c *followConfig) delay(failures int, err error) time.Duration {
 	after, _ := RetryAfter(err)
-	d := after + fullJitter(failures, c.first, c.most)
-	if d < after {
-		return after // the sum has overflowed
-	}
-	return d
+	return plus(after, fullJitter(failures, c.first, c.most))
 }
 
 // errComplete says that a stream has ended with OK.

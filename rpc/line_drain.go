@@ -35,7 +35,7 @@ func (l *line) goesAway(conn *Conn) (pause time.Duration) {
 	info, _ := conn.sess.GoneAway()
 	l.avoid = conn.url
 	l.address = acceptable(conn.url, info.Address)
-	return min(time.Duration(min(info.Delay, uint64(mostLonger.Milliseconds())))*time.Millisecond, mostLonger)
+	return min(info.Wait(), mostLonger)
 }
 
 // letGo leaves a session that goes away, where other lines serve the calls. The
@@ -151,7 +151,7 @@ func (l *line) dropEnded(conn *Conn, closed *transport.CloseError) {
 // pauseAfter returns how long to stay away after the end of a session.
 func (l *line) pauseAfter(conn *Conn, back comeback, before int) time.Duration {
 	info, _ := conn.sess.GoneAway()
-	return max(min(time.Duration(min(info.Delay, uint64(mostLonger.Milliseconds())))*time.Millisecond, mostLonger), back.delay(before))
+	return max(min(info.Wait(), mostLonger), back.delay(before))
 }
 
 // leave has a connection finish its calls and end. New calls are not made on it.

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"math/rand/v2"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -75,11 +74,11 @@ func (p *RetryPolicy) check() error {
 
 // backoff is the delay before attempt n; the first is 1.
 func (p *RetryPolicy) backoff(n int) time.Duration {
-	bound := min(float64(p.MaxBackoff), float64(p.InitialBackoff)*math.Pow(p.Multiplier, float64(n-2)))
-	if bound < 1 {
-		return 0
+	bound := p.MaxBackoff
+	if grown := float64(p.InitialBackoff) * math.Pow(p.Multiplier, float64(n-2)); grown < float64(bound) {
+		bound = time.Duration(grown)
 	}
-	return rand.N(time.Duration(bound))
+	return upTo(bound)
 }
 
 // retryBudget is a client's policy with its tokens.
@@ -245,7 +244,7 @@ func (s *clientStream) mayRetry(ctx context.Context, status error) bool {
 	if after > b.policy.MaxBackoff {
 		return false
 	}
-	delay := after + b.policy.backoff(int(s.retries.failed)+1)
+	delay := plus(after, b.policy.backoff(int(s.retries.failed)+1))
 	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) <= delay {
 		return false
 	}

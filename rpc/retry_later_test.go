@@ -2,6 +2,7 @@ package rpc_test
 
 import (
 	"context"
+	"math"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -44,4 +45,27 @@ func TestARetryWaitsAsLongAsTheCalleeAsks(t *testing.T) {
 			})
 		})
 	}
+}
+
+// The delay that the callee asks for and the backoff must not add up to less than none.
+func TestLongestDelayThatTheCalleeAsksForIsNoRetryAtOnce(t *testing.T) {
+	policy := rpc.RetryPolicy{
+		MaxAttempts: 3, Codes: []rpc.Code{rpc.CodeUnavailable},
+		InitialBackoff: math.MaxInt64, MaxBackoff: math.MaxInt64,
+	}
+	synctest.Test(t, func(t *testing.T) {
+		calls := 0
+		p := newPair(t, nil, []rpc.ClientOption{rpc.WithRetry(policy)}, func(srv *rpc.Server) {
+			registerAll(srv, func(context.Context, rpc.Stream) error {
+				calls++
+				return rpc.RetryLater(math.MaxInt64)
+			})
+		})
+		ctx, cancel := context.WithCancel(t.Context())
+		time.AfterFunc(time.Hour, cancel)
+		_, err := talk(ctx, p.client, unary, []string{"hello"}, rpc.Retryable())
+		if calls != 1 || rpc.CodeOf(err) == rpc.CodeOK {
+			t.Errorf("%d calls, %v", calls, err)
+		}
+	})
 }

@@ -1,5 +1,10 @@
 package frame
 
+import (
+	"math"
+	"time"
+)
+
 // Keys of the GOAWAY fields (PROTOCOL.md, section "GOAWAY").
 const (
 	goAwayReason     = 1
@@ -13,7 +18,7 @@ const (
 type GoAway struct {
 	LastStream uint64 // the highest id of the peer's streams that is served
 	Status     uint64 // a status number of the application; 0: none
-	Delay      uint64 // milliseconds to wait before coming back
+	Delay      uint64 // milliseconds to wait before coming back, see Wait
 	Reason     string // for people, at most MaxReasonLen bytes
 	Address    string // where to come back to; empty: the same place
 }
@@ -21,6 +26,12 @@ type GoAway struct {
 // Notice reports whether g is only a notice: streams go on being served for now,
 // and a final GOAWAY follows.
 func (g *GoAway) Notice() bool { return g.LastStream == MaxVarint && g.Status == 0 }
+
+// Wait returns Delay as a time.Duration; one that is longer becomes the longest.
+func (g *GoAway) Wait() time.Duration {
+	const longest = math.MaxInt64 / uint64(time.Millisecond)
+	return time.Duration(min(g.Delay, longest)) * time.Millisecond
+}
 
 // Append appends the GOAWAY frame.
 func (g *GoAway) Append(dst []byte) []byte {
