@@ -27,10 +27,10 @@ NESTED  := $(filter-out ., $(MODULES))
 # Folders apart from the top that have stubs of their own generated.
 STUBS := $(patsubst ./%/buf.gen.yaml, %, $(sort $(shell find ./* -mindepth 1 -name buf.gen.yaml -not -path '*/node_modules/*')))
 
-# What web/package-lock.json says, and nothing else; no package gets to run a script of its own.
+# What web/package-lock.json says, and nothing else. By web/.npmrc, no package runs a script of its own.
 NPM = web/node_modules/.package-lock.json
 $(NPM): web/package-lock.json
-	cd web && npm ci --ignore-scripts --no-audit --no-fund
+	cd web && npm ci
 
 PROTOS = $(sort $(patsubst proto/%, %, $(shell find proto -name '*.proto')))
 

@@ -31,3 +31,15 @@ func TestMakeAlonePrintsTheTargets(t *testing.T) {
 		}
 	}
 }
+
+// TestInstalledPackagesRunNoScripts checks the setting that holds for npm ci and npm
+// install alike, whoever calls them.
+func TestInstalledPackagesRunNoScripts(t *testing.T) {
+	text, err := os.ReadFile("web/.npmrc")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !regexp.MustCompile(`(?m)^ignore-scripts=true$`).Match(text) {
+		t.Errorf("web/.npmrc lets packages run scripts:\n%s", text)
+	}
+}
