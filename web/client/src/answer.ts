@@ -1,3 +1,4 @@
+import { MOST_LONGER } from "./backoff.js";
 import { Code } from "./code.js";
 import { ParleyError } from "./error.js";
 
@@ -6,23 +7,23 @@ export const SUBPROTOCOL = "parley.v1";
 
 const TIMEOUT = 3000;
 
-const speaksOurs = (versions: string) => versions.split(/ *, */).includes(SUBPROTOCOL);
+const speaksOurs = (versions: string) => versions.split(",").some((v) => v.trim() === SUBPROTOCOL);
 
 /** The server, or a proxy before it, does not serve this client now: another may, or the same one soon. */
 export class TurnedAway extends ParleyError {
   constructor(
     message: string,
-    /** How long to wait, in milliseconds. */
+    /** How long to wait, in milliseconds: at most MOST_LONGER. */
     readonly retryAfter = 0,
   ) {
     super(message, Code.Unavailable);
   }
 }
 
-/** Reads the value of a Retry-After: seconds, or a date. It returns milliseconds. */
+/** Reads the value of a Retry-After: seconds, or a date. It returns milliseconds, at most MOST_LONGER. */
 function parseRetryAfter(value: string): number {
   const ms = /^\d+$/.test(value) ? Number(value) * 1000 : Date.parse(value) - Date.now();
-  return ms > 0 ? ms : 0;
+  return ms > 0 ? Math.min(ms, MOST_LONGER) : 0;
 }
 
 const codes: Record<number, Code> = {

@@ -10,6 +10,7 @@ import { isUpload, methodPath } from "./method.js";
 import { create } from "./protobuf.js";
 import type { Session } from "./session.js";
 import { CANCEL, type Stream } from "./stream.js";
+import { after, LONGEST, type Timer } from "./timer.js";
 
 export interface CallOptions {
   /** Cancels the call. */
@@ -63,8 +64,6 @@ export interface Call<M extends DescMethod> {
 const MOST_REPEATS = 4;
 /** The most that is kept of what was sent, to send it again, in bytes. */
 const MOST_KEPT = 256 << 10;
-/** Timers and the wire have no longer ones, in milliseconds. */
-const LONGEST = 2 ** 31 - 1;
 
 /** A call on a connection, without interceptors. */
 export class ClientCall<M extends DescMethod> implements Call<M> {
@@ -76,13 +75,13 @@ export class ClientCall<M extends DescMethod> implements Call<M> {
   #metadata: Field[] = [];
   #codec: Codec;
   #deadline = Number.POSITIVE_INFINITY;
-  #timer: ReturnType<typeof setTimeout> | undefined;
+  #timer: Timer | undefined;
   #moved = Date.now(); // the latest message
-  #idle: ReturnType<typeof setTimeout> | undefined;
+  #idle: Timer | undefined;
 
   #repeats = 0;
   #failures = 0; // that the retry policy has seen
-  #backoff: ReturnType<typeof setTimeout> | undefined;
+  #backoff: Timer | undefined;
   #resumed: Promise<void> | undefined; // when the next attempt begins
   #resume = () => {};
   #kept: { bytes: Uint8Array; last: boolean }[] | undefined = [];
@@ -329,10 +328,10 @@ export class ClientCall<M extends DescMethod> implements Call<M> {
     this.#resumed = new Promise((resolve) => {
       this.#resume = resolve;
     });
-    this.#backoff = setTimeout(() => {
+    this.#backoff = after(ms, () => {
       this.#try();
       this.#resume();
-    }, ms);
+    });
     return true;
   }
 

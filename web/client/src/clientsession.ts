@@ -1,5 +1,4 @@
 import { TurnedAway } from "./answer.js";
-import { LASTED, MOST_LONGER } from "./backoff.js";
 import { ending } from "./closecode.js";
 import { Code } from "./code.js";
 import type { Connection, State } from "./connection.js";
@@ -9,6 +8,7 @@ import type { Goaway } from "./goaway.js";
 import { Session } from "./session.js";
 import type { Stream } from "./stream.js";
 import type { SubConn } from "./subconn.js";
+import { after, type Timer } from "./timer.js";
 
 /** How long a link has to show a sign of life when it is looked after, in milliseconds. */
 const WAKE_TIMEOUT = 5_000;
@@ -25,7 +25,7 @@ export class ClientSession implements SessionEvents {
   url = "";
   #dialing = false;
   #delay = 0;
-  #timer: ReturnType<typeof setTimeout> | undefined;
+  #timer: Timer | undefined;
   /** When to dial at the earliest; 0: nobody has to wait for that. */
   #notBefore = 0;
   /** When both ends had greeted on the link; 0: they have not. */
@@ -49,11 +49,6 @@ export class ClientSession implements SessionEvents {
     return this.state === "ready" && this.session.takesStreams && !this.session.goneAway;
   }
 
-  /** Whether a link of it lasted long enough to be no failure. */
-  get lasted(): boolean {
-    return this.lastedFor(LASTED);
-  }
-
   /** Whether its link has lasted so long, in milliseconds. */
   lastedFor(ms: number): boolean {
     return this.#since > 0 && Date.now() - this.#since >= ms;
@@ -65,7 +60,7 @@ export class ClientSession implements SessionEvents {
     this.#timer = undefined;
     this.#notBefore = 0;
     if (this.session.error || this.session.linked || this.#dialing || this.conn.hidden) return;
-    if (delay > 0) this.#timer = setTimeout(() => this.start(0), delay);
+    if (delay > 0) this.#timer = after(delay, () => this.start(0));
     else void this.#dial();
   }
 
@@ -86,14 +81,9 @@ export class ClientSession implements SessionEvents {
     this.#notBefore = Date.now() + pause;
   }
 
-  /** There is a call for it. */
-  hasten(): void {
-    if (this.#timer && this.#notBefore) this.start(this.#notBefore - Date.now());
-  }
-
-  /** Ends a delay that nothing has failed for. */
-  reach(): void {
-    if (this.#timer && this.#notBefore) this.start(0);
+  /** There is a call for it: ends a delay that nothing has failed for, except for what is left of the pause. */
+  hasten(pause = this.#notBefore - Date.now()): void {
+    if (this.#timer && this.#notBefore) this.start(pause);
   }
 
   /** Dials if it did not because no URL was free. */
@@ -143,7 +133,7 @@ export class ClientSession implements SessionEvents {
     const passes = error.code === Code.Unavailable || error.code === Code.Internal;
     if (!passes && !this.comesBack(4000 + error.code)) return this.session.close(4000 + error.code, error);
     this.error = error;
-    const asked = error instanceof TurnedAway ? Math.min(error.retryAfter, MOST_LONGER) : 0;
+    const asked = error instanceof TurnedAway ? error.retryAfter : 0;
     this.start(Math.max(this.conn.delay("backs off", this.#failures++), asked));
     this.sub.notResumed(this);
   }

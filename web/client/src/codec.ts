@@ -1,9 +1,8 @@
 import type { DescMessage, MessageShape, Registry } from "@bufbuild/protobuf";
 import { Code } from "./code.js";
 import { ParleyError } from "./error.js";
-import { fromBinary, fromJsonString, toBinary, toJsonString } from "./protobuf.js";
+import { fromBinary, toBinary } from "./protobuf.js";
 import type { Message } from "./stream.js";
-import { fromStrictUTF8, utf8 } from "./varint.js";
 
 /** Turns messages into bytes. Both ends have to know its name. */
 export interface Codec {
@@ -20,19 +19,6 @@ export const proto: Codec = {
   encode: (schema, message) => toBinary(schema, message),
   decode: (schema, bytes) => fromBinary(schema, bytes),
 };
-
-const jsonWith = (options: { registry?: Registry }): Codec => ({
-  name: "json",
-  encode: (schema, message) => utf8(toJsonString(schema, message, options)),
-  decode: (schema, bytes) => fromJsonString(schema, fromStrictUTF8(bytes), { ignoreUnknownFields: true, ...options }),
-  withRegistry: (registry) => jsonWith({ registry }),
-});
-
-/**
- * The JSON mapping of Protocol Buffers, which can be read in a browser's tools. It carries google.protobuf.Any and extensions
- * of the types in the registry that it has.
- */
-export const json: Codec = /* @__PURE__ */ jsonWith({});
 
 /** Reads a message that was received, or says why that cannot be. */
 export function decode<D extends DescMessage>(codec: Codec, schema: D, { bytes, mark }: Message): MessageShape<D> {

@@ -16,6 +16,7 @@ import type { Retries } from "./retry.js";
 import type { Session } from "./session.js";
 import type { Stream } from "./stream.js";
 import { SubConn } from "./subconn.js";
+import { after } from "./timer.js";
 import { webSocketURL } from "./url.js";
 import { utf8 } from "./varint.js";
 
@@ -303,7 +304,7 @@ export class Connection {
     const { signal } = attempt;
     const stop = () => attempt.abort(this.#error);
     const late = new ParleyError(`no connection within ${connectTimeoutMs} ms`, Code.Unavailable);
-    const timer = setTimeout(() => attempt.abort(late), connectTimeoutMs);
+    const timer = after(connectTimeoutMs, () => attempt.abort(late));
     this.#closing.signal.addEventListener("abort", stop);
     try {
       const token = await this.#token(signal);
@@ -328,8 +329,7 @@ export class Connection {
       return await Promise.race([aborted, this.#options.credentials?.()]);
     } catch (e) {
       if (e instanceof ParleyError) throw e;
-      const { message = e } = (e ?? {}) as { message?: unknown };
-      const text = (typeof message === "string" && message) || "the application gave no reason";
+      const text = ParleyError.from(e).rawMessage || "no reason was given";
       throw new ParleyError(`no credentials: ${text}`, Code.Unavailable, { cause: e });
     }
   }

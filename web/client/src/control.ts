@@ -3,6 +3,9 @@ import * as f from "./frame.js";
 /** Writes one frame into the link message that is being made. */
 export type Emit = (head: number, id: number, payload: Uint8Array) => void;
 
+/** How many bytes a RESET takes, if it is the peer that has opened its stream. */
+const cost = (id: number, payload: Uint8Array) => (id % 2 ? 0 : payload.length + 8);
+
 /** The frames besides those of streams that wait to be sent. They go first. */
 export class Control {
   #pong: Uint8Array | undefined;
@@ -11,10 +14,8 @@ export class Control {
   #resets: (readonly [id: number, payload: Uint8Array])[] = [];
   #windows = new Map<number, number>();
 
-  /** How many RESETs wait. */
-  get resets(): number {
-    return this.#resets.length;
-  }
+  /** How many bytes the RESETs of the peer's streams have that wait. */
+  provoked = 0;
 
   ping(): void {
     this.#ping = true;
@@ -31,6 +32,7 @@ export class Control {
 
   reset(id: number, payload: Uint8Array): void {
     this.#resets.push([id, payload]);
+    this.provoked += cost(id, payload);
   }
 
   window(id: number, limit: number): void {
@@ -54,6 +56,7 @@ export class Control {
     for (const [id, payload] of this.#resets) {
       if (full()) break;
       emit(f.RESET, id, payload);
+      this.provoked -= cost(id, payload);
       n++;
     }
     this.#resets.splice(0, n);

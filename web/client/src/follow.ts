@@ -3,6 +3,7 @@ import { Responses } from "./client.js";
 import { Code } from "./code.js";
 import { ParleyError } from "./error.js";
 import { retryAfter } from "./retryinfo.js";
+import { LONGEST, type Timer } from "./timer.js";
 
 /** What `follow` is told. T is a message, C a cursor: what says from where on messages are wanted. */
 export interface FollowOptions<T, C> {
@@ -28,9 +29,6 @@ export interface FollowOptions<T, C> {
   /** Called when a call has ended and another is made after so many milliseconds; without an error if it was complete. */
   onWait?: ((error: ParleyError | undefined, ms: number) => void) | undefined;
 }
-
-/** Timers have no longer ones, in milliseconds. */
-const LONGEST = 2 ** 31 - 1;
 
 /**
  * Iterates over the messages of a server stream, and opens it again, from where it was, whenever it ends without being
@@ -122,7 +120,7 @@ class Follower<T, C> {
     const bound = Math.min(backoff.mostMs, backoff.firstMs * 2 ** this.#fruitless++);
     const ms = Math.min((retryAfter(error) ?? 0) + jitter(bound), LONGEST);
     onWait?.(error, ms);
-    let timer: ReturnType<typeof setTimeout> | undefined;
+    let timer: Timer | undefined;
     const passed = new Promise<void>((resolve) => {
       timer = setTimeout(resolve, ms);
     });

@@ -1,4 +1,4 @@
-type Timer = ReturnType<typeof setTimeout>;
+import type { Timer } from "./timer.js";
 
 const HELLO_TIMEOUT = 10_000;
 const PONG_TIMEOUT = 10_000;

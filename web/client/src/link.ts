@@ -3,7 +3,9 @@ import { LOST, plainCode } from "./closecode.js";
 import { Code } from "./code.js";
 import { ParleyError } from "./error.js";
 import type { Link } from "./events.js";
-import { cut } from "./varint.js";
+import { base64Encode } from "./protobuf.js";
+import type { Timer } from "./timer.js";
+import { cut, utf8 } from "./varint.js";
 
 /** What is needed of a WebSocket: that of browsers, of Node.js 22, and of the packages ws and undici. */
 export interface WebSocketLike {
@@ -35,7 +37,7 @@ export class WebSocketLink implements Link {
   onData: (data: unknown) => void = () => {};
   onEnd: (code: number, reason: string) => void = () => {};
   #resolve!: () => void;
-  #closing: ReturnType<typeof setTimeout> | undefined;
+  #closing: Timer | undefined;
   /** Settled when it is closed, or the other end had time enough to close it. */
   readonly done = new Promise<void>((resolve) => {
     this.#resolve = resolve;
@@ -136,5 +138,5 @@ function base64url(text: string): string {
   if (!/^[\x21-\x7e]+$/.test(text)) {
     throw new ParleyError("the credential is not printable ASCII", Code.InvalidArgument);
   }
-  return btoa(text).replace(/\+/g, "-").replace(/\//g, "_").replace(/=+$/, "");
+  return base64Encode(utf8(text), "url");
 }

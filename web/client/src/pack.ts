@@ -1,8 +1,8 @@
 import type { Control, Emit } from "./control.js";
 import { tooLong } from "./error.js";
 import * as f from "./frame.js";
-import type { Settings } from "./hello.js";
 import type { Resumption } from "./resumption.js";
+import type { Session } from "./session.js";
 import type { Stream } from "./stream.js";
 import type { Streams } from "./streams.js";
 import { concat } from "./varint.js";
@@ -14,12 +14,7 @@ export interface Ready {
   streams: Streams;
   control: Control;
   resumption: Resumption;
-  settings: Settings;
-  peer: Settings;
-  /** Whether the peer's HELLO has arrived. */
-  greeted: boolean;
-  /** Whether streams may be opened. */
-  opens: boolean;
+  session: Session;
   /** Makes an ACK. */
   ack(): Uint8Array;
 }
@@ -28,6 +23,7 @@ export interface Ready {
 export function pack(r: Ready): Uint8Array<ArrayBuffer> | undefined {
   const { replay, received, inForce } = r.resumption;
   const { pending, ready } = r.streams;
+  const { session } = r;
   const parts: ArrayLike<number>[] = [];
   const kept: [from: number, to: number][] = [];
   let size = 0;
@@ -36,17 +32,17 @@ export function pack(r: Ready): Uint8Array<ArrayBuffer> | undefined {
     const from = size;
     parts.push(start, payload);
     size += start.length + payload.length;
-    if (f.isSequenced(head & 0x0f) && (inForce || !r.greeted)) kept.push([from, size]);
+    if (f.isSequenced(head & 0x0f) && (inForce || !session.greeted)) kept.push([from, size]);
   };
-  const full = () => size >= BATCH || replay.bytes + size >= r.settings.replayLimit;
+  const full = () => size >= BATCH || replay.bytes + size >= session.settings.replayLimit;
   r.control.emit(emit, () => size >= BATCH);
-  if (r.opens) for (const s of pending) if (full() || !emitOpen(r, s, emit)) break;
+  if (session.takesStreams) for (const s of pending) if (full() || !emitOpen(r, s, emit)) break;
   for (const s of ready) {
     if (full()) break;
     ready.delete(s);
     if (s.emit(emit)) ready.add(s);
   }
-  const owed = size ? received.owed : received.due(r.peer.replayLimit, Date.now());
+  const owed = size ? received.owed : received.due(session.peer.replayLimit, Date.now());
   if (inForce && owed && size < f.BEGIN) parts.push(r.ack());
   if (!parts.length) return undefined;
   const message = concat(parts);
@@ -56,9 +52,10 @@ export function pack(r: Ready): Uint8Array<ArrayBuffer> | undefined {
 }
 
 /** Opens a stream. It returns false if that, and those behind it, have to wait. */
-function emitOpen({ streams, peer, greeted }: Ready, s: Stream, emit: Emit): boolean {
+function emitOpen({ streams, session }: Ready, s: Stream, emit: Emit): boolean {
+  const { peer, greeted } = session;
   if (streams.own >= peer.maxStreams) return false;
-  const header = s.makeHeader!(s.session);
+  const header = s.makeHeader!(session);
   if (header.length > peer.maxHeader) {
     if (!greeted) return false;
     s.fail(tooLong("header", header.length, peer.maxHeader), false);

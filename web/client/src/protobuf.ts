@@ -1,4 +1,4 @@
-// All that is used of protobuf-es, in one place.
-export { create, fromBinary, fromJsonString, toBinary, toJsonString } from "@bufbuild/protobuf";
-export { BinaryReader, BinaryWriter, base64Decode, base64Encode } from "@bufbuild/protobuf/wire";
-export { type Any, AnySchema, DurationSchema } from "@bufbuild/protobuf/wkt";
+// What each page uses of protobuf-es, in one place. A bundle names all of it.
+export { create, fromBinary, toBinary } from "@bufbuild/protobuf";
+export { base64Decode, base64Encode } from "@bufbuild/protobuf/wire";
+export { type Any, AnySchema } from "@bufbuild/protobuf/wkt";

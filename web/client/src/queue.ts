@@ -8,15 +8,19 @@ export class Queue<T> {
     return this.#items.length - this.#head;
   }
 
+  get first(): T | undefined {
+    return this.#items[this.#head];
+  }
+
   push(item: T): void {
     this.#items.push(item);
   }
 
   shift(): T | undefined {
     if (!this.length) return undefined;
-    const item = this.#items[this.#head];
+    const item = this.first;
     this.#items[this.#head++] = undefined;
-    if (this.#head * 2 >= this.#items.length) {
+    if (this.#head > 31 && this.#head * 2 >= this.#items.length) {
       this.#items = this.#items.slice(this.#head);
       this.#head = 0;
     }

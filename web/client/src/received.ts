@@ -26,7 +26,7 @@ export class Received {
 
   /** Has what is owed acknowledged with the next flush. */
   hasten(): void {
-    this.#since = Number.NEGATIVE_INFINITY;
+    this.#since = 0;
   }
 
   /** Returns what to acknowledge. */

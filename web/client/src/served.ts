@@ -52,7 +52,7 @@ export function statusOf(thrown: unknown): ParleyError | undefined {
   try {
     const inner = findStatus(thrown, MOST_CAUSES);
     if (!inner || inner === thrown) return inner;
-    const text = (thrown as Error).message.replace(inner.message, inner.rawMessage); // without the code in its middle
+    const text = (thrown as Error).message.replace(inner.message, () => inner.rawMessage); // without the code in its middle
     const error = new ParleyError(text || inner.rawMessage, inner.code, { cause: thrown });
     error.details = inner.details;
     return error;

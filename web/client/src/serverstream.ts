@@ -11,9 +11,7 @@ import { create } from "./protobuf.js";
 import { answerFields, encodeEnd, type OpenBlock, statusOf } from "./served.js";
 import type { Method, ServeContext } from "./service.js";
 import type { Stream } from "./stream.js";
-
-/** Timers have no longer ones, in milliseconds. */
-const LONGEST = 2 ** 31 - 1;
+import { LONGEST, type Timer } from "./timer.js";
 
 export const late = (): ParleyError => new ParleyError("the deadline of the call has passed", Code.DeadlineExceeded);
 
@@ -26,7 +24,7 @@ export class ServerStream implements CallStream, ServeContext {
   #over = new AbortController();
   #ended = false;
   #deadline: number;
-  #timer: ReturnType<typeof setTimeout> | undefined;
+  #timer: Timer | undefined;
   #headed = false;
   /** Whether the only request of a call that has one was asked for. */
   #asked = false;

@@ -18,6 +18,10 @@ import { methodPath } from "./method.js";
 import { encodeEnd, type OpenBlock, parseOpen } from "./served.js";
 import { late, ServerStream } from "./serverstream.js";
 import { LIMIT, REFUSED, type Stream } from "./stream.js";
+import { cut } from "./varint.js";
+
+/** How many bytes of a caller's name for what is not here are sent back. */
+const MOST_ECHOED = 128;
 
 /** What a method knows of the call that it serves. */
 export interface ServeContext extends CallInfo {
@@ -96,13 +100,14 @@ export class Services {
 
   #find(open: OpenBlock): [Method, Codec] {
     const no = (text: string, code: Code = Code.Unimplemented) => new ParleyError(text, code);
+    const name = (text: string) => cut(text, MOST_ECHOED);
     if (open.alias) throw no(`method_alias ${open.alias} was not given`, Code.Internal);
     const found = this.#methods.get(open.method);
-    if (!found) throw no(`${open.method} is not served here`);
+    if (!found) throw no(`${name(open.method)} is not served here`);
     const known = [this.conn.codec, proto];
     const codec = known.find((c) => c.name === open.codec);
-    if (!codec) throw no(`codec ${open.codec} is not known here, but ${known.map((c) => c.name)}`);
-    if (open.encoding) throw no(`no compression is known here, ${open.encoding} is not`);
+    if (!codec) throw no(`codec ${name(open.codec)} is not known here, but ${known.map((c) => c.name)}`);
+    if (open.encoding) throw no(`no compression is known here, ${name(open.encoding)} is not`);
     if (open.timeout === 0) throw late();
     return [found, codec];
   }

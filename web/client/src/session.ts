@@ -12,16 +12,16 @@ import { ACK_DELAY } from "./received.js";
 import { Resumption } from "./resumption.js";
 import { CANCEL, LIMIT, REFUSED, Stream } from "./stream.js";
 import { Streams } from "./streams.js";
+import { after, type Timer } from "./timer.js";
 import { concat, cut, Reader, RuleError, utf8 } from "./varint.js";
 import type { Budget } from "./window.js";
 import { Writer } from "./writer.js";
 
 /** How long the close of a session that is done with is left to the peer, in milliseconds. */
 const CLOSE_WAIT = 1_000;
-const MOST_RESETS = 10_000;
+/** How many bytes of refusals may wait to be sent, besides 64 for each stream that the peer may have open. */
+const MOST_PROVOKED = 64 << 10;
 const GROWTH = 8 << 20;
-
-type Timer = ReturnType<typeof setTimeout>;
 
 /** A dialer's end of a session: streams that outlive the link they use (PROTOCOL.md, sections 5 to 10). */
 export class Session {
@@ -172,7 +172,7 @@ export class Session {
     const again = lost || (this.#asked && this.#helloDue && this.events.comesBack(code));
     if (!this.#resumption.inForce || this.#cause || !again) return this.#end(error, code);
     const late = new ParleyError(`${error.rawMessage}, and there was no other in time`, Code.Unavailable);
-    this.#grace ??= setTimeout(() => this.close(LOST, late), this.#window);
+    this.#grace ??= after(this.#window, () => this.close(LOST, late));
     this.events.lost(error, lost ? LOST : code);
   }
 
@@ -367,7 +367,11 @@ export class Session {
   }
 
   sendReset(id: number, code: number, reason: string): void {
-    this.#control.reset(id, concat([f.encodeNumber(code), utf8(code === CANCEL ? "" : cut(reason, 1024))]));
+    const control = this.#control;
+    const most = MOST_PROVOKED + 64 * this.settings.maxStreams;
+    const text = code === CANCEL || control.provoked > most / 2 ? "" : cut(reason, 1024);
+    control.reset(id, concat([f.encodeNumber(code), utf8(text)]));
+    if (control.provoked > most) this.#flood();
     this.#schedule();
   }
 
@@ -414,16 +418,17 @@ export class Session {
       streams: this.#streams,
       control: this.#control,
       resumption: this.#resumption,
-      settings: this.settings,
-      peer: this.peer,
-      greeted: this.greeted,
-      opens: this.takesStreams,
+      session: this,
       ack: () => this.#ack(),
     });
     const most = 2 * this.settings.replayLimit + this.peer.maxFrame;
-    if (this.#resumption.replay.bytes <= most && this.#control.resets <= MOST_RESETS) return message;
-    this.close(4008, new ParleyError("the other end does not keep up", Code.ResourceExhausted));
+    if (this.#resumption.replay.bytes <= most) return message;
+    this.#flood();
     return undefined;
+  }
+
+  #flood(): void {
+    this.close(4008, new ParleyError("the other end does not keep up", Code.ResourceExhausted));
   }
 
   #ack(): Uint8Array<ArrayBuffer> {

@@ -13,6 +13,9 @@ export const LIMIT = 3;
 export const PROTOCOL = 4;
 const APPLICATION = 256;
 
+/** Pieces of a message up to this size are put together, in bytes. */
+const SMALL = 1024;
+
 /** A message that was received. */
 export interface Message {
   bytes: Uint8Array;
@@ -27,6 +30,11 @@ interface Outgoing {
   at: number;
   end: boolean;
   sent(): void;
+}
+
+/** A message that was not read, with what it has cost of the window. */
+interface Unread extends Message {
+  cost: number;
 }
 
 interface Waiter {
@@ -54,7 +62,7 @@ export class Stream {
   /** Whether a message has arrived. */
   answered = false;
 
-  #out: Outgoing[] = [];
+  #out = new Queue<Outgoing>();
   #send = new SendWindow(0);
   #sendOver = false;
 
@@ -65,11 +73,10 @@ export class Stream {
   #size = 0;
   #mark = false;
   #arriving = false;
-  /** The messages that were not read, with what each costs. */
-  #inbox = new Queue<Message & { cost: number }>();
-  /** What has arrived of the next message costs, if that does not count as taken. */
+  /** What the message that is arriving costs. */
   #cost = 0;
-  #waiters: Waiter[] = [];
+  #inbox = new Queue<Unread>();
+  #waiters = new Queue<Waiter>();
 
   constructor(
     /** While it is pending, it may be handed over to another. */
@@ -100,10 +107,13 @@ export class Stream {
 
   /** Ends this direction in place of what was not sent, with an error, or after it. */
   finish(trailer: Uint8Array, error: ParleyError | undefined): void {
-    if (error && this.#out[0]?.at) return this.reset(APPLICATION + error.code, error); // inside a message
+    if (error && this.#out.first?.at) return this.reset(APPLICATION + error.code, error); // inside a message
     if (error) {
-      for (const o of this.#out) if (o.type === f.DATA) o.sent();
-      this.#out = this.#out.filter((o) => o.type === f.HEADER);
+      for (let n = this.#out.length; n; n--) {
+        const o = this.#out.shift()!;
+        if (o.type === f.HEADER) this.#out.push(o);
+        else o.sent();
+      }
     }
     this.end(trailer);
   }
@@ -139,7 +149,7 @@ export class Stream {
 
   /** Sends the next frame through emit. It returns false if there is none, or it has to wait. */
   emit(emit: (head: number, id: number, payload: Uint8Array) => void): boolean {
-    const next = this.#out[0];
+    const next = this.#out.first;
     const { peer, greeted } = this.session;
     if (!next) return false;
     const most = next.type === f.DATA ? peer.maxMessage : peer.maxHeader;
@@ -193,21 +203,28 @@ export class Stream {
     if ((this.#size += payload.length) > this.session.settings.maxMessage) return [LIMIT, "S13"];
     this.#decideHeader();
     this.#mark = mark;
-    // A piece keeps all of its link message in memory: at most four times what it is itself.
-    this.#pieces.push(payload.length * 4 < payload.buffer.byteLength ? payload.slice() : payload);
+    this.#addPiece(payload);
     this.#cost += cost;
     this.#arriving = (flags & f.FLAG_MORE) !== 0;
     if (flags & f.FLAG_END) this.#recvOver = true;
     if (!this.#arriving) {
       this.answered = true;
-      this.#inbox.push({ bytes: this.#pieces.length === 1 ? this.#pieces[0]! : concat(this.#pieces), mark, cost: this.#cost });
+      const bytes = this.#pieces.length === 1 ? this.#pieces[0]! : concat(this.#pieces);
+      this.#inbox.push({ bytes, mark, cost: this.#cost });
       this.#pieces = [];
-      this.#size = 0;
-      this.#cost = 0;
+      this.#size = this.#cost = 0;
     }
     this.#serve();
     if (this.#recvOver) this.#ended(new Uint8Array());
     return undefined;
+  }
+
+  #addPiece(piece: Uint8Array): void {
+    const all = this.#pieces;
+    // A piece keeps all of its link message in memory: at most four times what it is itself.
+    all.push(piece.length * 4 < piece.buffer.byteLength ? piece.slice() : piece);
+    // It takes some 200 bytes besides. So small ones are put together, like with like, that few are left.
+    while (all.length > 1 && all.at(-2)!.length <= Math.min(SMALL, all.at(-1)!.length)) all.push(concat(all.splice(-2)));
   }
 
   /** Takes an END frame. */
@@ -316,7 +333,7 @@ export class Stream {
   }
 
   #close(): void {
-    for (const o of this.#out.splice(0)) o.sent();
+    while (this.#out.length) this.#out.shift()!.sent();
     this.#window.close(this.session.budget);
     this.session.forget(this);
   }

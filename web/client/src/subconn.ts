@@ -1,5 +1,5 @@
 import { TurnedAway } from "./answer.js";
-import { MOST_LONGER } from "./backoff.js";
+import { LASTED, MOST_LONGER } from "./backoff.js";
 import { ClientSession } from "./clientsession.js";
 import { type Comeback, ending, LOST } from "./closecode.js";
 import { Code } from "./code.js";
@@ -112,8 +112,8 @@ export class SubConn {
 
   /** Takes note of an attempt's error. Only some turn the client away for a while. */
   turnedAway(url: string, error: unknown): void {
-    if (!(error instanceof TurnedAway)) return;
-    const said = Math.min(error.retryAfter, MOST_LONGER);
+    if (!(error instanceof TurnedAway) || !this.urls.includes(url)) return;
+    const said = error.retryAfter;
     // Those that were told the same don't come in the same moment.
     const bound = said ? Math.min(said / 4, 1000) : 50 * 2 ** Math.min(this.#turns, MOST_TURNS);
     this.#pauses.set(url, Date.now() + said + this.conn.jitter(bound));
@@ -130,7 +130,7 @@ export class SubConn {
 
   /** Counts a failure, or the first after a success, and returns how long to wait. */
   #delay(comeback: Comeback, s: ClientSession): number {
-    if (s.lasted) this.#failures = 0;
+    if (s.lastedFor(LASTED)) this.#failures = 0;
     this.#turns = this.#waited = 0;
     return this.conn.delay(comeback, this.#failures++);
   }
@@ -175,7 +175,7 @@ export class SubConn {
   /** An attempt to resume has failed: other servers are asked now. */
   notResumed(s: ClientSession): void {
     this.lost(s);
-    if (s === this.#current) this.#next?.reach();
+    if (s === this.#current) this.#next?.hasten(0);
   }
 
   ready(s: ClientSession): void {
@@ -290,17 +290,17 @@ export class SubConn {
 
   /** What follows on a session that is over: another one, which is to be started, or none. */
   #follow(s: ClientSession, error: ParleyError, code: number): ClientSession | undefined {
-    const g = s.session.goneAway;
+    const asked = Math.min(s.session.goneAway?.delay ?? 0, MOST_LONGER);
     const made = this.#make();
     made.error = error;
     if (isRefusal(s.session, code)) {
-      const turned = new TurnedAway(error.rawMessage, g?.delay);
+      const turned = new TurnedAway(error.rawMessage, asked);
       this.turnedAway(s.url, turned);
       const wait = this.#turn(turned);
       if (wait !== undefined) return made.after(wait);
     }
     const { comeback } = ending(code);
-    const delay = Math.max(this.#delay(comeback, s), Math.min(g?.delay ?? 0, MOST_LONGER));
+    const delay = Math.max(this.#delay(comeback, s), asked);
     if (comeback !== "stays") {
       if (delay > 0) made.state = "failed";
       return made.after(delay);

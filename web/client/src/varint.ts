@@ -60,7 +60,6 @@ export function concat(parts: readonly ArrayLike<number>[]): Uint8Array<ArrayBuf
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder(undefined, { ignoreBOM: true });
-const strict = new TextDecoder(undefined, { ignoreBOM: true, fatal: true });
 
 export const utf8 = (text: string): Uint8Array => encoder.encode(text);
 
@@ -68,10 +67,10 @@ export const utf8 = (text: string): Uint8Array => encoder.encode(text);
 export const fromUTF8 = (bytes: Uint8Array | number | undefined): string =>
   typeof bytes === "object" ? decoder.decode(bytes) : "";
 
-/** Reads UTF-8 of an application, which has to be valid. */
-export const fromStrictUTF8 = (bytes: Uint8Array): string => strict.decode(bytes);
-
 /** Cuts a text to at most n bytes, between two characters. */
 export function cut(text: string, n: number): string {
-  return utf8(text).length > n ? decoder.decode(utf8(text).subarray(0, n)).replace(/\ufffd+$/, "") : text;
+  const bytes = utf8(text);
+  if (bytes.length <= n) return text;
+  while (((bytes[n] as number) & 0xc0) === 0x80) n--;
+  return fromUTF8(bytes.subarray(0, n));
 }

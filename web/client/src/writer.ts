@@ -1,4 +1,5 @@
 import type { Link } from "./events.js";
+import type { Timer } from "./timer.js";
 
 /** While so many bytes wait in the WebSocket nothing is added to them. */
 const HIGH_WATER = 256 << 10;
@@ -20,7 +21,7 @@ export class Writer {
   #scheduled = false;
   #buffered = 0;
   #progress = 0;
-  #polling: ReturnType<typeof setTimeout> | undefined;
+  #polling: Timer | undefined;
 
   constructor(private source: Source) {}
 
