@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"hash/crc32"
+
+	"github.com/parley-rpc/parley/rpc"
 )
 
 // attack is a way to attack.
@@ -15,8 +17,11 @@ type attack struct {
 	// most is how many bytes the attack may add to the server's memory, if not
 	// mostMemory.
 	most int64
-	// robbed has a victim whose session is to be hijacked.
-	robbed bool
+	// beside has somebody else suffer than the client that makes calls, if not nil.
+	// Secrets that are stolen from it are told.
+	beside func(ctx context.Context, addr string, tell func(*secret)) bystander
+	// server is what the server has besides the defaults.
+	server []rpc.ServerOption
 }
 
 // control is no attack: the attackers compute, and leave the server alone.
@@ -45,9 +50,37 @@ var attacks = []attack{
 	{name: "large-header", attackers: 4, once: largeHeader, unit: "headers over the limit"},
 	{name: "gzip-bomb", attackers: 4, once: gzipBomb, unit: "messages that inflate to 256 MiB"},
 	{name: "wrapped-ids", attackers: 4, once: wrappedIDs, unit: "sessions ended with 1002"},
-	{name: "hijack", attackers: 4, once: hijack, unit: "attempts", robbed: true},
+	{name: "hijack", attackers: 4, once: hijack, unit: "attempts", beside: robbed},
 	{name: "flapping", attackers: 4, once: flap, unit: "links cut"},
 	{name: "flapping-full", attackers: 4, once: flapFull, unit: "links cut with answers under way", most: mostKept},
+	{name: "inflation", attackers: 1, once: inflate, unit: "messages that inflate to 4 MiB"},
+	{name: "unfinished", attackers: 1, once: unfinished, unit: "messages of 4 MiB without their last byte"},
+	{name: "detached", attackers: 16, once: detach, unit: "links cut with 512 KiB half-sent", server: littleAway},
+	{name: "detached-crowd", attackers: 4, once: flap, unit: "links cut", beside: sleep, server: fewAway},
+	{name: "handshakes", attackers: 64, once: floodHandshakes, unit: "handshakes from one address", beside: comeAndGo},
+	{name: "hoarded-header", attackers: 128, once: hoardHeaders, unit: "connections with headers of 900 KiB", most: 96 << 20},
+	{name: "reflection", attackers: 1, once: askLong, unit: "questions of 4 MiB"},
+	{name: "acknowledge", attackers: 4, once: ackFlood, unit: "ACKs"},
+}
+
+// The bounds of connections without a link are low where attackers are to reach them
+// in a turn.
+var (
+	fewAway    = []rpc.ServerOption{rpc.WithResumption(rpc.Resumption{MaxAway: 500})}
+	littleAway = []rpc.ServerOption{rpc.WithResumption(rpc.Resumption{MaxAwayBytes: 64 << 20})}
+)
+
+// robbed is a victim.
+func robbed(ctx context.Context, addr string, tell func(*secret)) bystander {
+	return newVictim(ctx, addr, tell)
+}
+
+// limit is how many bytes the attack may add to the server's memory.
+func (a *attack) limit() int64 {
+	if a.most == 0 {
+		return mostMemory
+	}
+	return a.most
 }
 
 // named returns an attack by its name.

@@ -52,11 +52,7 @@ func idleStreams(ctx context.Context, addr string, n *tally) error {
 // claimedCredit sends fast to calls that read fast, so that their windows take what
 // there is to grow, and then keeps them and sends no more.
 func claimedCredit(ctx context.Context, addr string, n *tally) error {
-	link, err := dial(ctx, addr, "")
-	if err != nil {
-		return err
-	}
-	s, err := transport.NewSession(link, transport.Dialer, transport.Config{})
+	s, err := session(ctx, addr)
 	if err != nil {
 		return err
 	}
@@ -78,10 +74,5 @@ func claimedCredit(ctx context.Context, addr string, n *tally) error {
 		}
 		n.units.Add(1)
 	}
-	select {
-	case <-s.Done():
-		return s.Err()
-	case <-ctx.Done():
-		return nil
-	}
+	return untilOver(ctx, s)
 }

@@ -26,7 +26,7 @@ type figures struct {
 	cpu                float64         // cores, while under attack
 	most, after        int64           // bytes of resident memory more than before
 	did                deeds
-	victim             string
+	beside             string // what became of the bystander
 }
 
 func median(d []time.Duration) time.Duration {
@@ -37,7 +37,13 @@ func median(d []time.Duration) time.Duration {
 	return (d[(len(d)-1)/2] + d[len(d)/2]) / 2
 }
 
-func (f *figures) ratio() float64 { return float64(median(f.under)) / float64(median(f.quiet)) }
+// ratio is by how much the p99 has grown; 0 if there is nothing to compare it with.
+func (f *figures) ratio() float64 {
+	if len(f.quiet) == 0 {
+		return 0
+	}
+	return float64(median(f.under)) / float64(median(f.quiet))
+}
 
 // heading is above the lines of figures.
 var heading = fmt.Sprintf("%-14s %9s %9s %9s %9s %6s %10s %10s %10s  %s",
@@ -47,8 +53,8 @@ func (f *figures) String() string {
 	s := fmt.Sprintf("%-14s %6.2f ms %6.2f ms %6.2f ms %6.2f ms %6.1f %4.2f cores %6.1f MiB %6.1f MiB  %d connections, %d %s",
 		f.attack.name, milliseconds(median(f.quiet)), milliseconds(median(f.idle)), milliseconds(median(f.arriving)), milliseconds(median(f.under)), f.ratio(),
 		f.cpu, float64(f.most)/(1<<20), float64(f.after)/(1<<20), f.did.conns, f.did.units, f.attack.unit)
-	if f.attack.robbed {
-		s += fmt.Sprintf(", %d got through; %s", f.did.won, f.victim)
+	if f.beside != "" {
+		s += "; " + f.beside
 	}
 	if f.did.said != "" {
 		s += "; ended by: " + f.did.said
@@ -61,10 +67,7 @@ func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 
 // judge returns all that is wrong.
 func (f *figures) judge() error {
 	var bad []error
-	most := f.attack.most
-	if most == 0 {
-		most = mostMemory
-	}
+	most := f.attack.limit()
 	if f.failed != nil {
 		bad = append(bad, fmt.Errorf("%s: who behaves well suffers: %w", f.attack.name, f.failed))
 	}

@@ -17,24 +17,41 @@ var resumable = frame.Hello{MaxStreams: 1 << 20, InitialWindow: 1 << 40, MaxMess
 // flap makes a session, and cuts its link as soon as the server has greeted: the
 // server keeps it.
 func flap(ctx context.Context, addr string, n *tally) error {
-	return cutAfterGreeting(ctx, addr, nil, n)
+	return cutAfterGreeting(ctx, addr, "", n)
 }
 
 // flapFull does the same to sessions whose calls go on to be answered.
 func flapFull(ctx context.Context, addr string, n *tally) error {
 	call := open(nil, 1, pour, nil)
 	call = frame.Append(call, frame.Header{Type: frame.TypeData, Flags: frame.FlagEnd, Stream: 1}, nil)
-	return cutAfterGreeting(ctx, addr, call, n)
+	return cutAfterGreeting(ctx, addr, "", n, call)
 }
 
-func cutAfterGreeting(ctx context.Context, addr string, first []byte, n *tally) error {
-	link, err := dial(ctx, addr, "")
+// detach does the same as one principal, to sessions with handlers that wait for
+// messages of which a part has come.
+func detach(ctx context.Context, addr string, n *tally) error {
+	const calls = 16
+	first := make([][]byte, calls)
+	for i := range first {
+		id := uint64(2*i + 1)
+		first[i] = open(nil, id, take, nil)
+		first[i] = frame.Append(first[i], frame.Header{Type: frame.TypeData, Flags: frame.FlagMore, Stream: id}, zeroPiece)
+	}
+	return cutAfterGreeting(ctx, addr, "mallory", n, first...)
+}
+
+// cutAfterGreeting greets as somebody, sends messages, and is gone when the server has
+// greeted.
+func cutAfterGreeting(ctx context.Context, addr, name string, n *tally, first ...[]byte) error {
+	link, err := dial(ctx, addr, name)
 	if err != nil {
 		return err
 	}
 	defer link.Close(1006, "") //nolint:errcheck // that is the attack
-	if err := link.WriteMessage([][]byte{resumable.Append(nil), first}); err != nil {
-		return err
+	for _, msg := range append([][]byte{resumable.Append(nil)}, first...) {
+		if err := link.WriteMessage([][]byte{msg}); err != nil {
+			return err
+		}
 	}
 	if _, err := link.NextReader(); err != nil {
 		return err

@@ -5,9 +5,13 @@ import (
 	"io"
 	"math/rand/v2"
 	"net"
+	"net/http"
+	"strings"
 	"time"
 
 	"github.com/parley-rpc/parley/tests/internal/rig"
+	"github.com/parley-rpc/parley/transport"
+	"github.com/parley-rpc/parley/transport/ws"
 )
 
 // slowHandshake sends a byte of a request now and then.
@@ -58,6 +62,42 @@ func noGreeting(ctx context.Context, addr string, n *tally) error {
 	defer link.Close(1006, "") //nolint:errcheck // nothing to lose
 	_, err = link.NextReader()
 	return err
+}
+
+// flooded is where a flood of handshakes comes from: another address than the clients
+// that behave well have.
+var flooded = ws.Dialer{NetDial: (&net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 2)}}).DialContext}
+
+// floodHandshakes makes handshakes as fast as it can, with credentials that are none.
+func floodHandshakes(ctx context.Context, addr string, n *tally) error {
+	d := flooded
+	if rand.IntN(2) == 0 {
+		d.Header = http.Header{"Authorization": {"Bearer " + nobody}}
+	}
+	n.units.Add(1)
+	link, err := d.Dial(ctx, "ws://"+addr+rig.Path)
+	if err != nil {
+		return err
+	}
+	return link.Close(transport.CloseAbnormal, "")
+}
+
+// hoardHeaders has a link made with headers of nearly 1 MiB, which is what HTTP allows,
+// and keeps it.
+func hoardHeaders(ctx context.Context, addr string, n *tally) error {
+	d := ws.Dialer{Header: http.Header{"X-Hoard": {strings.Repeat("x", 900<<10)}}}
+	link, err := d.Dial(ctx, "ws://"+addr+rig.Path)
+	if err != nil {
+		pause(ctx, time.Second)
+		return err
+	}
+	defer link.Close(transport.CloseAbnormal, "") //nolint:errcheck // nothing to lose
+	if err := link.WriteMessage([][]byte{generous.Append(nil)}); err != nil {
+		return err
+	}
+	n.units.Add(1)
+	<-ctx.Done()
+	return nil
 }
 
 // connect makes a TCP connection that ends with ctx.

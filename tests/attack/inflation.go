@@ -12,6 +12,8 @@ import (
 
 	"github.com/parley-rpc/parley/rpc"
 	"github.com/parley-rpc/parley/tests/internal/rig"
+	"github.com/parley-rpc/parley/transport"
+	"github.com/parley-rpc/parley/transport/frame"
 )
 
 // bomb is a compression that sends the same small thing whatever it is given.
@@ -35,6 +37,43 @@ type zeros struct{}
 func (zeros) Read(p []byte) (int, error) {
 	clear(p)
 	return len(p), nil
+}
+
+// almost is a message of nearly 4 MiB, which is what a message may have, in 4 KiB.
+var almost = sync.OnceValue(func() []byte {
+	var b bytes.Buffer
+	w := gzip.NewWriter(&b)
+	_, _ = w.Write(bytesMessage(make([]byte, almostAll-64))) // a buffer takes all
+	_ = w.Close()                                            // as before
+	return b.Bytes()
+})
+
+// inflate makes many calls at once with messages that inflate to nearly the limit.
+func inflate(ctx context.Context, addr string, n *tally) error {
+	s, err := session(ctx, addr)
+	if err != nil {
+		return err
+	}
+	defer s.Close(transport.CloseAbnormal, "") //nolint:errcheck // nothing to lose
+	const atOnce = 256
+	header := frame.AppendBytesField(frame.AppendBytesField(nil, 1, take.Path()), 5, rpc.CompressionGzip)
+	var calls sync.WaitGroup
+	for range atOnce {
+		calls.Go(func() {
+			for ctx.Err() == nil && s.Err() == nil {
+				st, err := s.Open(ctx, header)
+				if err != nil {
+					return
+				}
+				_ = st.Send(ctx, almost(), transport.SendOptions{Mark: true, End: true}) // Recv tells
+				_, _ = st.Recv(ctx, nil)                                                 // what it is does not matter
+				_ = st.Close()                                                           // as before
+				n.units.Add(1)
+			}
+		})
+	}
+	calls.Wait()
+	return untilOver(ctx, s)
 }
 
 func gzipBomb(ctx context.Context, addr string, n *tally) error {

@@ -2,7 +2,7 @@
 // other, and finds out what that costs the server, and what it does to a client on
 // another connection that behaves well.
 //
-//	go run ./tests/attack -seconds 12
+//	go run ./tests/attack -seconds 9
 //
 // Server and attackers are processes of their own. The attackers run at the lowest
 // priority, since on their own machines they would not take the server's CPU. It
@@ -19,6 +19,9 @@
 // are, and an attack that does harm does it in most of its turns. In between there are
 // turns in which the attackers only compute: where the client suffers as much from
 // those ("p99 idle"), it is for want of CPU, not because of what the server is told.
+//
+// With -short each attack has one turn, and the verdict is on memory and on calls and
+// clients that were refused: it holds on a busy machine too.
 package main
 
 import (
@@ -67,14 +70,18 @@ func asChild() error {
 func run(ctx context.Context, args []string, out io.Writer) error {
 	flags := flag.NewFlagSet("attack", flag.ContinueOnError)
 	flags.SetOutput(out)
-	seconds := flags.Float64("seconds", 12, "duration of each attack, over all its turns")
+	seconds := flags.Float64("seconds", 9, "duration of each attack, over all its turns")
 	turns := flags.Int("turns", 3, "how often attack and quiet take turns")
 	only := flags.String("only", "", "one attack, by name")
+	short := flags.Bool("short", false, "one short turn of each attack, with a verdict on memory and refusals, and none on latency")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
 	if *turns < 1 || *seconds <= 0 {
 		return errors.New("-turns and -seconds have to be positive")
+	}
+	if *short {
+		*turns, *seconds = 1, 1.5
 	}
 	fmt.Fprintln(out, heading)
 	var bad []error
@@ -82,7 +89,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 		if *only != "" && a.name != *only {
 			continue
 		}
-		m := measurement{attack: a, turns: *turns, turn: time.Duration(*seconds * float64(time.Second) / float64(*turns))}
+		m := measurement{attack: a, short: *short, turns: *turns, turn: time.Duration(*seconds * float64(time.Second) / float64(*turns))}
 		f, err := m.run(ctx)
 		if err != nil {
 			return fmt.Errorf("%s: %w", a.name, err)

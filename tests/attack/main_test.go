@@ -148,6 +148,48 @@ func TestAttackersRunAtTheLowestPriority(t *testing.T) {
 	}
 }
 
+func TestBystandersSufferNothingWithoutAnAttack(t *testing.T) {
+	ctx, addr := startServer(t)
+	crowd := comeAndGo(ctx, addr, nil).(*newcomers)
+	one := sleep(ctx, addr, nil).(*sleeper)
+	for (crowd.connected.Load() < 30 || one.slept.Load() < 2) && ctx.Err() == nil && crowd.refused.Load() == 0 {
+		pause(ctx, rhythm)
+	}
+	if err := errors.Join(crowd.leave(), one.leave(), ctx.Err()); err != nil {
+		t.Error(err)
+	}
+}
+
+// The attack keeps the rules: it is not ended, and the server goes on to answer.
+func TestAcknowledgementsOneByOneAreTaken(t *testing.T) {
+	ctx, addr := startServer(t)
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	const most = 20_000
+	var n tally
+	ended := make(chan error, 1)
+	go func() { ended <- ackFlood(ctx, addr, &n) }()
+	for n.units.Load() < most && ctx.Err() == nil && len(ended) == 0 {
+		pause(ctx, rhythm)
+	}
+	cancel()
+	if err := <-ended; n.units.Load() < most {
+		t.Errorf("ended after %d: %v", n.units.Load(), err)
+	}
+}
+
+func TestAttackersOfAServerWithFarTooMuchMemoryAreStopped(t *testing.T) {
+	attackers, err := child.Start(attackVariable, control.name+" nowhere")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer attackers.Kill()
+	ctx, cancel := context.WithCancel(t.Context())
+	if most := watch(ctx, attackers, 1, cancel); most <= 1 || ctx.Err() == nil {
+		t.Errorf("%d bytes, %v", most, ctx.Err())
+	}
+}
+
 func TestMedianIsInTheMiddle(t *testing.T) {
 	for want, d := range map[time.Duration][]time.Duration{0: nil, 7: {7}, 4: {9, 1, 4}, 3: {1, 9, 4, 2}} {
 		if got := median(d); got != want {
@@ -162,12 +204,13 @@ func TestVerdictNamesWhatIsWrong(t *testing.T) {
 		f    figures
 		want string // in the verdict; "" for none
 	}{
-		"all is well":    {figures{quiet: at(1), idle: at(1), under: at(3)}, ""},
-		"slow":           {figures{quiet: at(1), idle: at(1), under: at(4)}, "4.0 times"},
-		"too busy":       {figures{quiet: at(9), idle: at(1), under: at(3)}, "too busy"},
-		"memory":         {figures{quiet: at(1), idle: at(1), under: at(1), most: mostMemory + 1}, "bytes of memory"},
-		"hijacked":       {figures{quiet: at(1), idle: at(1), under: at(1), did: deeds{won: 1}}, "succeeded 1 times"},
-		"a call's error": {figures{quiet: at(1), idle: at(1), under: at(1), failed: errors.New("gone")}, "gone"},
+		"all is well":        {figures{quiet: at(1), idle: at(1), under: at(3)}, ""},
+		"slow":               {figures{quiet: at(1), idle: at(1), under: at(4)}, "4.0 times"},
+		"too busy":           {figures{quiet: at(9), idle: at(1), under: at(3)}, "too busy"},
+		"memory":             {figures{quiet: at(1), idle: at(1), under: at(1), most: mostMemory + 1}, "bytes of memory"},
+		"nothing to compare": {figures{under: at(100)}, ""},
+		"hijacked":           {figures{quiet: at(1), idle: at(1), under: at(1), did: deeds{won: 1}}, "succeeded 1 times"},
+		"a call's error":     {figures{quiet: at(1), idle: at(1), under: at(1), failed: errors.New("gone")}, "gone"},
 	} {
 		err := c.f.judge()
 		if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {

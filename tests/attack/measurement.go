@@ -14,6 +14,8 @@ import (
 const (
 	// settling is how long the server has to get over attackers that have gone.
 	settling = 500 * time.Millisecond
+	// warmUp is how long the server is called before anything is measured.
+	warmUp = 300 * time.Millisecond
 	// arrival is how long attackers take to arrive: to a server that is the load of so
 	// many new clients, whatever they are up to.
 	arrival = time.Second
@@ -24,6 +26,7 @@ type measurement struct {
 	attack attack
 	turns  int
 	turn   time.Duration
+	short  bool // only the attack: no quiet turns to compare with, and no wait for what remains
 
 	server *child.Process
 	client *rpc.Client // behaves well
@@ -33,37 +36,40 @@ type measurement struct {
 	mu        sync.Mutex
 	attackers *child.Process
 	stolen    string // the latest secret of the victim
+	stopped   bool   // the attackers, as the server has far too much memory
 }
 
 func (m *measurement) run(ctx context.Context) (_ *figures, err error) {
 	m.figures.attack = m.attack
-	if m.server, err = child.Start(serveVariable, "127.0.0.1:0"); err != nil {
+	if m.server, err = child.Start(serveVariable, "127.0.0.1:0 "+m.attack.name); err != nil {
 		return nil, err
 	}
 	defer m.server.Kill()
 	m.client = rpc.NewClient("ws://" + m.server.Ready + rig.Path)
-	defer m.client.Close()                                       //nolint:errcheck // has nothing in flight
-	if _, err := probe(ctx, m.client, time.Second); err != nil { // makes what is made only once
+	defer m.client.Close()                                  //nolint:errcheck // has nothing in flight
+	if _, err := probe(ctx, m.client, warmUp); err != nil { // makes what is made only once
 		return nil, err
 	}
 	before, err := m.server.Usage()
 	if err != nil {
 		return nil, err
 	}
-	if m.attack.robbed {
-		v := newVictim(ctx, m.server.Ready, m.tell)
+	if m.attack.beside != nil {
+		b := m.attack.beside(ctx, m.server.Ready, m.tell)
 		defer func() {
-			m.failed = errors.Join(m.failed, v.leave())
-			m.victim = v.String()
+			m.failed = errors.Join(m.failed, b.leave())
+			m.beside = b.String()
 		}()
 	}
-	for range m.turns {
+	for turn := 0; turn < m.turns && !m.stopped; turn++ {
 		if err := m.takeTurns(ctx, before); err != nil {
 			return nil, err
 		}
 	}
 	m.cpu = m.busy.CPU.Seconds() / (time.Duration(m.turns) * (arrival + m.turn)).Seconds()
-	pause(ctx, 2*time.Second)
+	if !m.short {
+		pause(ctx, 2*time.Second)
+	}
 	after, err := m.server.Usage()
 	m.after = after.Resident - before.Resident
 	return &m.figures, err
@@ -71,6 +77,16 @@ func (m *measurement) run(ctx context.Context) (_ *figures, err error) {
 
 // takeTurns is a turn of each kind.
 func (m *measurement) takeTurns(ctx context.Context, before child.Usage) error {
+	if !m.short {
+		if err := m.compare(ctx); err != nil {
+			return err
+		}
+	}
+	return m.suffer(ctx, before)
+}
+
+// compare takes the turns without an attack.
+func (m *measurement) compare(ctx context.Context) error {
 	quiet, err := probe(ctx, m.client, m.turn)
 	if err != nil {
 		return err
@@ -79,14 +95,21 @@ func (m *measurement) takeTurns(ctx context.Context, before child.Usage) error {
 	if err != nil {
 		return err
 	}
+	m.figures.quiet = append(m.figures.quiet, quiet)
+	m.figures.idle = append(m.figures.idle, idle)
 	pause(ctx, settling)
+	return nil
+}
+
+// suffer takes the turn under attack.
+func (m *measurement) suffer(ctx context.Context, before child.Usage) error {
 	at, err := m.server.Usage()
 	if err != nil {
 		return err
 	}
 	watched, stop := context.WithCancel(ctx)
 	peak := make(chan int64)
-	go func() { peak <- watch(watched, m.server) }()
+	go func() { peak <- watch(watched, m.server, before.Resident+4*m.attack.limit(), m.stopAttackers) }()
 	arriving, under, said, err := m.under(ctx, m.attack, m.turn)
 	during, failed := m.server.Usage()
 	stop()
@@ -95,12 +118,25 @@ func (m *measurement) takeTurns(ctx context.Context, before child.Usage) error {
 		return err
 	}
 	m.busy.CPU += during.CPU - at.CPU
-	m.figures.quiet = append(m.figures.quiet, quiet)
-	m.figures.idle = append(m.figures.idle, idle)
 	m.figures.arriving = append(m.figures.arriving, arriving)
 	m.figures.under = append(m.figures.under, under)
-	pause(ctx, settling)
+	if m.stopped {
+		return nil // they could not say what they did
+	}
+	if !m.short {
+		pause(ctx, settling)
+	}
 	return m.did.add(said)
+}
+
+// stopAttackers saves the machine from a server that takes all of its memory.
+func (m *measurement) stopAttackers() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.stopped = true
+	if m.attackers != nil {
+		m.attackers.Abort()
+	}
 }
 
 // under is a turn in which there is an attack. It returns the p99 while attackers
@@ -138,10 +174,14 @@ func (m *measurement) tell(s *secret) {
 	}
 }
 
-// watch returns the most memory that a process has had until ctx ended.
-func watch(ctx context.Context, p *child.Process) (most int64) {
+// watch returns the most memory that a process has had until ctx ended. It calls stop
+// once if that is more than too much.
+func watch(ctx context.Context, p *child.Process, tooMuch int64, stop func()) (most int64) {
 	for ctx.Err() == nil {
 		if use, err := p.Usage(); err == nil {
+			if most <= tooMuch && use.Resident > tooMuch {
+				stop()
+			}
 			most = max(most, use.Resident)
 		}
 		pause(ctx, 20*time.Millisecond)

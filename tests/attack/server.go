@@ -14,6 +14,7 @@ import (
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
 	"github.com/parley-rpc/parley/rpc"
+	"github.com/parley-rpc/parley/rpc/reflection"
 	"github.com/parley-rpc/parley/tests/internal/rig"
 )
 
@@ -65,11 +66,17 @@ func giveAllBack(_ context.Context, in rpc.Receiver[wrapperspb.BytesValue], out 
 	return nil
 }
 
+// nobody has no valid credentials.
+const nobody = "nobody"
+
 // byName takes everybody's word for who he is. Who does not say is one of many.
 func byName(r *http.Request) (context.Context, error) {
 	name, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
-	if !ok {
+	switch {
+	case !ok:
 		name = "anybody"
+	case name == nobody:
+		return nil, rpc.Errorf(rpc.CodeUnauthenticated, "nobody is not let in")
 	}
 	return rpc.WithPrincipal(r.Context(), name), nil
 }
@@ -77,14 +84,20 @@ func byName(r *http.Request) (context.Context, error) {
 // handshakeTimeout is how long an HTTP request may take to arrive.
 const handshakeTimeout = 2 * time.Second
 
-// serve is the server that is attacked: all limits are the defaults. It ends when in
-// does.
-func serve(addr string, in io.Reader, out io.Writer) error {
+// serve is the server that is attacked: "address", or "address attack". All limits are
+// the defaults, but for what the attack says. It ends when in does.
+func serve(what string, in io.Reader, out io.Writer) error {
+	addr, name, _ := strings.Cut(what, " ")
 	ln, err := net.Listen("tcp", addr)
 	if err != nil {
 		return err
 	}
-	srv := rpc.NewServer(rpc.WithLogger(slog.New(slog.DiscardHandler)), rpc.WithAuthentication(byName))
+	options := []rpc.ServerOption{rpc.WithLogger(slog.New(slog.DiscardHandler)), rpc.WithAuthentication(byName)}
+	if a, ok := named(name); ok {
+		options = append(options, a.server...)
+	}
+	srv := rpc.NewServer(options...)
+	reflection.Register(srv)
 	srv.Register(&rpc.Service{Name: echo.Service, Methods: []rpc.ServiceMethod{
 		{Method: echo, Handler: rpc.UnaryHandler(giveBack)},
 		{Method: pour, Handler: rpc.ServerStreamHandler(pourAll)},

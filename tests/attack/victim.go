@@ -87,16 +87,8 @@ func (v *victim) comeBack(ctx context.Context, s *transport.Session, lost <-chan
 		case <-ctx.Done():
 			return
 		}
-		for ctx.Err() == nil && s.Err() == nil {
-			link, err := v.dial(ctx)
-			if err == nil {
-				_, err = s.Resume(ctx, link, nil)
-			}
-			if err == nil {
-				v.resumed.Add(1)
-				break
-			}
-			pause(ctx, rhythm)
+		if resume(ctx, s, v.dial) == nil {
+			v.resumed.Add(1)
 		}
 	}
 }
@@ -149,7 +141,7 @@ func bytesMessage(b []byte) []byte {
 	return msg
 }
 
-func (v *victim) dial(ctx context.Context) (*spied, error) {
+func (v *victim) dial(ctx context.Context) (transport.Link, error) {
 	link, err := dial(ctx, v.addr, victimName)
 	if err != nil {
 		return nil, err

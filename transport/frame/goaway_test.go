@@ -9,7 +9,7 @@ import (
 )
 
 func TestGoAwayWaitDoesNotOverflow(t *testing.T) {
-	const longest = math.MaxInt64 / time.Millisecond * time.Millisecond
+	const longest = 9_223_372_036_854 * time.Millisecond
 	for delay, want := range map[uint64]time.Duration{
 		0: 0, 1500: 1500 * time.Millisecond,
 		uint64(longest / time.Millisecond):   longest,

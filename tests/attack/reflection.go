@@ -1,0 +1,60 @@
+package main
+
+import (
+	"context"
+	"strings"
+	"sync"
+
+	"google.golang.org/protobuf/encoding/protowire"
+
+	"github.com/parley-rpc/parley/rpc/reflection"
+	"github.com/parley-rpc/parley/transport"
+	"github.com/parley-rpc/parley/transport/frame"
+)
+
+// fileContainingSymbol is the field of a ServerReflectionRequest that names what is
+// asked for.
+const fileContainingSymbol protowire.Number = 4
+
+// askLong asks many streams of the server's reflection for a name of nearly 4 MiB,
+// which grows to four times that where it is quoted, and takes no answer.
+func askLong(ctx context.Context, addr string, n *tally) error {
+	s, err := session(ctx, addr)
+	if err != nil {
+		return err
+	}
+	defer s.Close(transport.CloseAbnormal, "") //nolint:errcheck // nothing to lose
+	const streams = 64
+	question := protowire.AppendTag(nil, fileContainingSymbol, protowire.BytesType)
+	question = protowire.AppendString(question, strings.Repeat("\x01", almostAll-64))
+	var all sync.WaitGroup
+	for range streams {
+		all.Go(func() {
+			st, err := s.Open(ctx, frame.AppendBytesField(nil, 1, reflection.ServiceName+"/ServerReflectionInfo"))
+			if err == nil && st.Send(ctx, question, transport.SendOptions{}) == nil {
+				n.units.Add(1)
+			}
+		})
+	}
+	all.Wait()
+	return untilOver(ctx, s)
+}
+
+// session begins a session that ends with ctx.
+func session(ctx context.Context, addr string) (*transport.Session, error) {
+	link, err := dial(ctx, addr, "")
+	if err != nil {
+		return nil, err
+	}
+	return transport.NewSession(link, transport.Dialer, transport.Config{})
+}
+
+// untilOver waits for the end of ctx, or of a session.
+func untilOver(ctx context.Context, s *transport.Session) error {
+	select {
+	case <-s.Done():
+		return s.Err()
+	case <-ctx.Done():
+		return nil
+	}
+}
