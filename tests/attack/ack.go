@@ -3,13 +3,13 @@ package main
 import (
 	"context"
 	"sync/atomic"
+	"time"
 
 	"github.com/parley-rpc/parley/transport"
 	"github.com/parley-rpc/parley/transport/frame"
 )
 
-// ackFlood has the server send many small messages, and acknowledges them one by one
-// when it has sent as many as it keeps.
+// ackFlood has the server keep many small messages, and acknowledges them one by one.
 func ackFlood(ctx context.Context, addr string, n *tally) error {
 	link, err := dial(ctx, addr, "")
 	if err != nil {
@@ -27,36 +27,57 @@ func ackFlood(ctx context.Context, addr string, n *tally) error {
 	ended := make(chan error, 1)
 	go func() { ended <- countSequenced(link, &received, &window) }()
 
-	empty := frame.Append(nil, frame.Header{Type: frame.TypeData, Stream: 1}, nil)
-	acked := uint64(0)
-	for spent := uint64(0); ctx.Err() == nil; {
-		var questions []byte
-		for range batch {
-			if window.Load() < spent+frameCost {
-				break
-			}
-			questions = append(questions, empty...)
-			spent += frameCost
+	a := acknowledger{received: &received, window: &window}
+	for ctx.Err() == nil {
+		msg := a.ask(nil)
+		if a.received.Load() >= unacknowledged {
+			msg = a.acknowledge(msg, n)
+			pause(ctx, time.Millisecond) // a few thousand a second do, if each costs much
 		}
-		var acks []byte
-		if questions == nil { // the server has said all that it can
-			for range batch {
-				if acked < received.Load() {
-					acked++
-					acks = frame.AppendAck(acks, acked)
-					n.units.Add(1)
-				}
-			}
-		}
-		if questions == nil && acks == nil {
-			pause(ctx, rhythm)
+		if msg == nil {
+			pause(ctx, time.Millisecond)
 			continue
 		}
-		if err := link.WriteMessage([][]byte{questions, acks}); err != nil {
+		if err := link.WriteMessage([][]byte{msg}); err != nil {
 			return <-ended
 		}
 	}
 	return nil
+}
+
+// unacknowledged is how many frames the server has to keep before the first ACK: less
+// than 1 MiB of them.
+const unacknowledged = 200_000
+
+// acknowledger is a session with one call that answers each message with a frame.
+type acknowledger struct {
+	received, window *atomic.Uint64
+	spent, acked     uint64
+}
+
+// ask appends messages, as far as there is credit.
+func (a *acknowledger) ask(dst []byte) []byte {
+	for range batch {
+		if a.window.Load() < a.spent+frameCost {
+			break
+		}
+		dst = frame.Append(dst, frame.Header{Type: frame.TypeData, Stream: 1}, nil)
+		a.spent += frameCost
+	}
+	return dst
+}
+
+// acknowledge appends ACKs, each of one frame more.
+func (a *acknowledger) acknowledge(dst []byte, n *tally) []byte {
+	for range batch {
+		if a.acked == a.received.Load() {
+			break
+		}
+		a.acked++
+		dst = frame.AppendAck(dst, a.acked)
+		n.units.Add(1)
+	}
+	return dst
 }
 
 // countSequenced counts the frames that are to be acknowledged, and notes the window of

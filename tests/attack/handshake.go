@@ -88,7 +88,8 @@ func hoardHeaders(ctx context.Context, addr string, n *tally) error {
 	d := ws.Dialer{Header: http.Header{"X-Hoard": {strings.Repeat("x", 900<<10)}}}
 	link, err := d.Dial(ctx, "ws://"+addr+rig.Path)
 	if err != nil {
-		pause(ctx, time.Second)
+		n.said.Store(&err)
+		<-ctx.Done() // what counts is what the server keeps
 		return err
 	}
 	defer link.Close(transport.CloseAbnormal, "") //nolint:errcheck // nothing to lose
