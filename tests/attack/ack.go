@@ -32,7 +32,7 @@ func ackFlood(ctx context.Context, addr string, n *tally) error {
 		msg := a.ask(nil)
 		if a.received.Load() >= unacknowledged {
 			msg = a.acknowledge(msg, n)
-			pause(ctx, time.Millisecond) // a few thousand a second do, if each costs much
+			pause(ctx, time.Millisecond) // what counts is what each costs, not how many there are
 		}
 		if msg == nil {
 			pause(ctx, time.Millisecond)

@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"github.com/parley-rpc/parley/tests/internal/rig"
+	"github.com/parley-rpc/parley/transport"
 	"github.com/parley-rpc/parley/transport/frame"
 	"github.com/parley-rpc/parley/transport/ws"
 )
@@ -87,4 +88,39 @@ func (f *foe) write(next func() []byte, count func()) error {
 		}
 		count()
 	}
+}
+
+// session begins a session as nobody in particular.
+func session(ctx context.Context, addr string) (*transport.Session, error) {
+	link, err := dial(ctx, addr, "")
+	if err != nil {
+		return nil, err
+	}
+	return transport.NewSession(link, transport.Dialer, transport.Config{})
+}
+
+// untilOver waits for the end of ctx, or of a session.
+func untilOver(ctx context.Context, s *transport.Session) error {
+	select {
+	case <-s.Done():
+		return s.Err()
+	case <-ctx.Done():
+		return nil
+	}
+}
+
+// eachFrame calls f with the frames of a message.
+func eachFrame(msg []byte, f func(h frame.Header, payload []byte) error) error {
+	for len(msg) > 0 {
+		h, n, err := frame.ParseHeader(msg)
+		if err != nil {
+			return err
+		}
+		end := n + int(h.Length) // the server's frames are whole
+		if err := f(h, msg[n:end]); err != nil {
+			return err
+		}
+		msg = msg[end:]
+	}
+	return nil
 }

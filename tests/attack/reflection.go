@@ -39,22 +39,3 @@ func askLong(ctx context.Context, addr string, n *tally) error {
 	all.Wait()
 	return untilOver(ctx, s)
 }
-
-// session begins a session that ends with ctx.
-func session(ctx context.Context, addr string) (*transport.Session, error) {
-	link, err := dial(ctx, addr, "")
-	if err != nil {
-		return nil, err
-	}
-	return transport.NewSession(link, transport.Dialer, transport.Config{})
-}
-
-// untilOver waits for the end of ctx, or of a session.
-func untilOver(ctx context.Context, s *transport.Session) error {
-	select {
-	case <-s.Done():
-		return s.Err()
-	case <-ctx.Done():
-		return nil
-	}
-}

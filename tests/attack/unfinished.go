@@ -51,22 +51,6 @@ func unfinished(ctx context.Context, addr string, n *tally) error {
 	}
 }
 
-// eachFrame calls f with the frames of a message.
-func eachFrame(msg []byte, f func(h frame.Header, payload []byte) error) error {
-	for len(msg) > 0 {
-		h, n, err := frame.ParseHeader(msg)
-		if err != nil {
-			return err
-		}
-		end := n + int(h.Length) // the server's frames are whole
-		if err := f(h, msg[n:end]); err != nil {
-			return err
-		}
-		msg = msg[end:]
-	}
-	return nil
-}
-
 func (u *undone) handle(h frame.Header, payload []byte) error {
 	switch h.Type {
 	case frame.TypeHello:
