@@ -1,10 +1,12 @@
+import { Queue } from "./queue.js";
+
 /** The sequenced frames that were sent and not acknowledged, in order (PROTOCOL.md, section 8.1). */
 export class Replay {
   /** How many the other end has received, as far as is known. */
   acked = 0;
   /** How many bytes are kept. */
   bytes = 0;
-  readonly frames: Uint8Array<ArrayBuffer>[] = [];
+  readonly frames = new Queue<Uint8Array<ArrayBuffer>>();
 
   push(frame: Uint8Array<ArrayBuffer>): void {
     this.bytes += frame.length;
@@ -13,10 +15,8 @@ export class Replay {
 
   /** Forgets the frames up to number n. It tells if n can be. */
   ack(n: number): boolean {
-    const count = n - this.acked;
-    if (count < 0 || count > this.frames.length) return false;
-    for (const frame of this.frames.splice(0, count)) this.bytes -= frame.length;
-    this.acked = n;
+    if (n < this.acked || n - this.acked > this.frames.length) return false;
+    for (; this.acked < n; this.acked++) this.bytes -= this.frames.shift()!.length;
     return true;
   }
 }

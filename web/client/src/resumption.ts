@@ -47,7 +47,7 @@ export class Resumption {
 
   /** The link messages that follow the HELLO: an ACK, what the peer has missed, and the limits of windows (section 8.4). */
   *messages(ack: Uint8Array, windows: Uint8Array[]): Iterable<Uint8Array<ArrayBuffer>> {
-    const frames = [ack, ...this.replay.frames, ...windows];
+    const frames = [ack, ...this.replay.frames.all(), ...windows];
     let parts: Uint8Array[] = [];
     let size = 0;
     for (const frame of frames) {

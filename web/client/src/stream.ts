@@ -1,6 +1,7 @@
 import { Code } from "./code.js";
 import { ParleyError, resetError, tooLong } from "./error.js";
 import * as f from "./frame.js";
+import { Queue } from "./queue.js";
 import type { Session } from "./session.js";
 import { concat, RuleError } from "./varint.js";
 import { FRAME_COST, RecvWindow, SendWindow } from "./window.js";
@@ -64,9 +65,10 @@ export class Stream {
   #size = 0;
   #mark = false;
   #arriving = false;
-  #inbox: Message[] = [];
-  /** What the messages of the inbox cost; the last is that of the message that is arriving. */
-  #costs: number[] = [0];
+  /** The messages that were not read, with what each costs. */
+  #inbox = new Queue<Message & { cost: number }>();
+  /** What has arrived of the next message costs, if that does not count as taken. */
+  #cost = 0;
   #waiters: Waiter[] = [];
 
   constructor(
@@ -193,15 +195,15 @@ export class Stream {
     this.#mark = mark;
     // A piece keeps all of its link message in memory: at most four times what it is itself.
     this.#pieces.push(payload.length * 4 < payload.buffer.byteLength ? payload.slice() : payload);
-    this.#costs[this.#costs.length - 1]! += cost;
+    this.#cost += cost;
     this.#arriving = (flags & f.FLAG_MORE) !== 0;
     if (flags & f.FLAG_END) this.#recvOver = true;
     if (!this.#arriving) {
       this.answered = true;
-      this.#inbox.push({ bytes: this.#pieces.length === 1 ? this.#pieces[0]! : concat(this.#pieces), mark });
+      this.#inbox.push({ bytes: this.#pieces.length === 1 ? this.#pieces[0]! : concat(this.#pieces), mark, cost: this.#cost });
       this.#pieces = [];
       this.#size = 0;
-      this.#costs.push(0);
+      this.#cost = 0;
     }
     this.#serve();
     if (this.#recvOver) this.#ended(new Uint8Array());
@@ -251,14 +253,14 @@ export class Stream {
     while (this.#waiters.length) {
       const message = this.#inbox.shift();
       if (message) {
-        consumed += this.#costs.shift()!;
+        consumed += message.cost;
         this.#waiters.shift()!.resolve(message);
       } else if (this.#recvOver) this.#waiters.shift()!.resolve(undefined);
       else if (this.error) this.#waiters.shift()!.reject(this.error);
       else {
         // What has arrived of the next message counts as taken, so that one larger than the window passes.
-        consumed += this.#costs[0]!;
-        this.#costs[0] = 0;
+        consumed += this.#cost;
+        this.#cost = 0;
         break;
       }
     }
@@ -288,7 +290,7 @@ export class Stream {
 
   /** Drops what has arrived of a direction that has not ended. */
   #drop(): void {
-    if (!this.#recvOver) this.#inbox = [];
+    if (!this.#recvOver) this.#inbox = new Queue();
   }
 
   /**
