@@ -20,6 +20,7 @@ type Conn struct {
 	sess    *transport.Session
 	peer    Peer
 	aliases aliases
+	given   givenAliases
 
 	line *line // at a client: what it is a connection of
 	role

@@ -38,6 +38,9 @@ func (s *serverStream) accept(e *endpoint, header []byte) error {
 	if err != nil {
 		return blockError("header of the call", err)
 	}
+	if open.alias != 0 && !s.call.Conn.given.has(open.alias) {
+		return Errorf(CodeInternal, "method alias %d was not given on this connection: name the method", open.alias)
+	}
 	sm, alias, err := e.mux.find(&open)
 	if err != nil {
 		return err
@@ -210,6 +213,9 @@ func (s *serverStream) finish(err error) {
 		defer s.held.put()
 	}
 	end := endBlock{alias: s.alias, metadata: s.call.takeTrailer()}
+	if end.alias != 0 {
+		s.call.Conn.given.give(end.alias)
+	}
 	if err == nil && s.call.Method != nil && !s.call.Method.ServerStreams {
 		var done bool
 		if done, err = s.answer(&end); done {
