@@ -38,6 +38,10 @@ type Limits struct {
 	// initial ones, together: memory for what has arrived and was not read. Default
 	// 1 GiB.
 	Windows int64
+	// Calls is how many calls are served at once, on all connections together: each has a
+	// goroutine. One beyond it is refused (UNAVAILABLE), and its client may make it again.
+	// A connection gets no more of them than are left for others. Default 100,000.
+	Calls int
 }
 
 // WithLimits bounds what all connections cost together.
@@ -46,7 +50,7 @@ func WithLimits(l Limits) ServerOption {
 }
 
 func (l *Limits) withDefaults() error {
-	if l.Connections < 0 || l.ConnectionsPerAddress < 0 || l.Handshakes < 0 || l.HandshakeHeader < 0 || l.Windows < 0 {
+	if l.Connections < 0 || l.ConnectionsPerAddress < 0 || l.Handshakes < 0 || l.HandshakeHeader < 0 || l.Windows < 0 || l.Calls < 0 {
 		return fmt.Errorf("Limits: a bound is negative: %+v", *l)
 	}
 	if l.Connections == 0 {
@@ -63,6 +67,9 @@ func (l *Limits) withDefaults() error {
 	}
 	if l.Windows == 0 {
 		l.Windows = 1 << 30
+	}
+	if l.Calls == 0 {
+		l.Calls = 100_000
 	}
 	return nil
 }

@@ -31,6 +31,7 @@ type endpoint struct {
 	resumption       Resumption
 	log              *slog.Logger
 	workers          workers
+	served           servedCalls
 	single           bool          // there is one connection, and nothing after it
 	ids              atomic.Uint64 // of connections
 

@@ -91,6 +91,7 @@ func (s *serverStream) work() {
 
 // leave ends the use of the stream.
 func (s *serverStream) leave() {
+	s.call.Conn.e.served.leave(&s.call.Conn.serves)
 	if s.private && !s.call.isLent() {
 		s.st.Free()
 		return
