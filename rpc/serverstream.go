@@ -139,12 +139,12 @@ func (s *serverStream) receive(msg any, how decoding) error {
 		return s.call.failure(err)
 	}
 	if !s.call.Method.ClientStreams && s.taken {
-		s.in.drop()
+		s.in.drop(s.st)
 		return s.tooMany()
 	}
 	s.taken = true
 	err = s.coder.decode(m, msg, how)
-	s.in.drop()
+	s.in.drop(s.st)
 	if err != nil || s.call.Method.ClientStreams {
 		return notEOF(err)
 	}
@@ -153,7 +153,7 @@ func (s *serverStream) receive(msg any, how decoding) error {
 		return nil
 	}
 	if _, err = s.in.recv(s.waiting(), s.st); err == nil {
-		s.in.drop()
+		s.in.drop(s.st)
 		return s.tooMany()
 	}
 	if err := s.call.failure(err); !isEnd(err) {
@@ -178,9 +178,8 @@ func (s *serverStream) tooMany() error {
 
 func (s *serverStream) Send(msg any) error {
 	b := getBuffer()
-	var mark bool
-	var err error
-	if b.bytes, mark, err = s.coder.encode(b.bytes, msg); err != nil {
+	mark, err := s.coder.encode(b, msg)
+	if err != nil {
 		b.put()
 		return err
 	}
