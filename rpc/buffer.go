@@ -25,8 +25,8 @@ var (
 // getBuffer returns an empty buffer for a message of which the size is not known.
 func getBuffer() *buffer { return buffers.Get().(*buffer) }
 
-// getBufferFor returns an empty buffer with room for size bytes: exactly the power of two
-// that is not below it if that is more than smallBuffer.
+// getBufferFor returns an empty buffer with room for size bytes, of exactly bufferSize if
+// that is more than smallBuffer.
 func getBufferFor(size int) *buffer {
 	if size <= smallBuffer {
 		b := getBuffer()
@@ -37,7 +37,7 @@ func getBufferFor(size int) *buffer {
 	if b, ok := largeBuffers[class].Get().(*buffer); ok {
 		return b
 	}
-	return &buffer{bytes: make([]byte, 0, 1<<class)}
+	return &buffer{bytes: make([]byte, 0, bufferSize(size))}
 }
 
 // reserve makes room for size bytes in an empty buffer.
@@ -45,13 +45,16 @@ func (b *buffer) reserve(size int) {
 	switch {
 	case size <= cap(b.bytes):
 	case size <= smallBuffer:
-		b.bytes = make([]byte, 0, 1<<bits.Len(uint(max(size, leastBuffer)-1)))
+		b.bytes = make([]byte, 0, bufferSize(size))
 	default:
 		large := getBufferFor(size)
 		b.bytes, large.bytes = large.bytes, b.bytes
 		large.put()
 	}
 }
+
+// bufferSize returns the size of a buffer that has room for size bytes.
+func bufferSize(size int) int { return 1 << bits.Len(uint(max(size, leastBuffer)-1)) }
 
 // put keeps a buffer that is not used any more.
 func (b *buffer) put() {

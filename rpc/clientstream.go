@@ -303,7 +303,7 @@ func (s *clientStream) recv(t *try, msg any, how decoding) (again bool, err erro
 	}
 	s.move()
 	if err = s.beforeMessage(t, m); err == nil {
-		err = s.coder.decode(m, msg, how)
+		err = s.coder.decode(s.ctx, t.conn, m, msg, how)
 	}
 	s.in.drop(t.st)
 	switch {

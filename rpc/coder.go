@@ -55,25 +55,19 @@ func (c *coder) marshal(b *buffer, msg any) (err error) {
 	return err
 }
 
-// decode reads a message that has arrived, by unmarshal or merge.
-func (c *coder) decode(m transport.Message, msg any, how decoding) error {
-	data := m.Bytes
-	if m.Mark {
-		if c.inflate == nil {
-			return Errorf(CodeInternal, "a message is compressed, but no compression was announced")
-		}
-		b := getBuffer()
-		defer b.put()
-		var err error
-		if b.bytes, err = c.inflate.Decompress(b.bytes, data, c.limit); err != nil {
-			code := CodeInternal
-			if errors.Is(err, ErrInflatedTooLarge) {
-				code = CodeResourceExhausted
-			}
-			return Errorf(code, "inflate with %s, at most %d bytes: %w", c.inflate.Name(), c.limit, err)
-		}
-		data = b.bytes
+// decode reads a message that has arrived on a connection, by unmarshal or merge. If it has
+// to be inflated, and others are before it, it waits until ctx ends.
+func (c *coder) decode(ctx context.Context, conn *Conn, m transport.Message, msg any, how decoding) error {
+	if !m.Mark {
+		return c.decodePlain(m.Bytes, msg, how)
 	}
+	if c.inflate == nil {
+		return Errorf(CodeInternal, "a message is compressed, but no compression was announced")
+	}
+	return c.inflated(ctx, conn, m.Bytes, func(plain []byte) error { return c.decodePlain(plain, msg, how) })
+}
+
+func (c *coder) decodePlain(data []byte, msg any, how decoding) error {
 	if raw, ok := msg.(*Raw); ok {
 		*raw = append((*raw)[:0], data...)
 		return nil

@@ -23,6 +23,8 @@ type Conn struct {
 	given   givenAliases
 	serves  atomic.Int64 // calls of the other end
 
+	inflates inflationShare
+
 	line *line // at a client: what it is a connection of
 	role
 

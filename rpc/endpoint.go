@@ -32,6 +32,7 @@ type endpoint struct {
 	log              *slog.Logger
 	workers          workers
 	served           servedCalls
+	inflation        inflation
 	single           bool          // there is one connection, and nothing after it
 	ids              atomic.Uint64 // of connections
 

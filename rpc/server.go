@@ -49,6 +49,7 @@ func NewServer(opts ...ServerOption) *Server {
 	s.onReplace = s.endReplaced
 	servers.add(s)
 	s.served.limit = int64(s.limits.Calls)
+	s.boundMessages(s.limits.Messages)
 	if s.transport.Budget == nil {
 		s.transport.Budget = transport.NewBudget(s.limits.Windows)
 	}

@@ -143,7 +143,7 @@ func (s *serverStream) receive(msg any, how decoding) error {
 		return s.tooMany()
 	}
 	s.taken = true
-	err = s.coder.decode(m, msg, how)
+	err = s.coder.decode(&s.ctx, s.call.Conn, m, msg, how)
 	s.in.drop(s.st)
 	if err != nil || s.call.Method.ClientStreams {
 		return notEOF(err)

@@ -13,8 +13,8 @@ import (
 // When there is nothing left, one message has the turn: it may go on up to its end. The
 // others wait, first come, first served, and leave what arrives for them in the windows of
 // their streams. So each gets its turn as long as those before it end, and it is for their
-// peer, which is its own peer, to end them. Other sessions have no part in that: what they
-// can use up together is less than a session has for itself (docs/design/transport.md).
+// peer, which is its own peer, to end them. Other sessions have no part in that: they cannot
+// use up what a session has for itself, nor its turn (docs/design/transport.md).
 type assembly struct {
 	limit  uint64  // bytes; a message that has the turn comes on top
 	own    uint64  // bytes of those that do not count with those of other sessions

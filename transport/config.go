@@ -46,7 +46,7 @@ type Config struct {
 	// least MaxMessage.
 	MaxUnfinished int
 	// Unfinished, if set, bounds these messages of several sessions together: what a
-	// session uses for them beyond MaxMessage is taken from it as well.
+	// session uses for them beyond 1 MiB is taken from it as well.
 	Unfinished *Budget
 	// MaxResets is how many streams a second the peer may open in vain, on average
 	// over 10 s: it resets them before their end, they are over one of the limits
@@ -130,7 +130,8 @@ const DefaultMaxMessage = 4 << 20
 const (
 	defaultGrowth = 16 << 20 // bytes by which all windows of a session may grow
 
-	defaultUnfinished = 32 << 20
+	defaultUnfinished = 32 << 20 // bytes of messages in pieces
+	ownUnfinished     = 1 << 20  // of those, what each session has for itself
 
 	maxFrameLimit = 64 << 10 // bytes; a frame has to fit into a read buffer
 	maxSetting    = 1 << 30  // an int has 32 bits on some machines

@@ -89,7 +89,7 @@
 //	600 KiB                                           streams that are kept to be used again
 //
 // Config.Unfinished bounds, for several sessions together, what the second line has beyond
-// 2 * MaxMessage for each. Memory of a Recv's own buffer does not count.
+// MaxMessage + 1 MiB for each. Memory of a Recv's own buffer does not count.
 //
 // The first line counts MaxStreams twice, once in MaxBuffered: a stream that has ended on
 // the wire may still be in use, and as many as that are, before new ones are refused.

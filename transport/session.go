@@ -105,7 +105,7 @@ func newSession(cfg Config, side Side, a *attachment) *Session {
 	}
 	s.budget.shared = cfg.Budget
 	s.budget.left.Store(int64(cfg.MaxBuffered - cfg.MaxStreams*cfg.InitialWindow))
-	s.assembly.limit, s.assembly.own = uint64(cfg.MaxUnfinished), uint64(cfg.MaxMessage)
+	s.assembly.limit, s.assembly.own = uint64(cfg.MaxUnfinished), uint64(min(cfg.MaxMessage, ownUnfinished))
 	s.assembly.shared = cfg.Unfinished
 	s.peer.Store(&frame.HelloDefaults)
 	return s
