@@ -149,7 +149,7 @@ func (c *coder) inflated(ctx context.Context, conn *Conn, data []byte, use func(
 				return err
 			}
 		}
-		_, err := c.inflatedIn(ctx, conn, data, c.limit, c.limit, use)
+		_, err := c.inflatedIn(ctx, conn, data, min(c.limit, largeBuffer), c.limit, use)
 		return err
 	}
 	_, err := c.inflatedIn(ctx, conn, data, min(c.limit, leastBuffer), c.limit, use)

@@ -63,7 +63,7 @@ func heapNow() *runtime.MemStats {
 
 // settle lets what is inflated come to its end: it pauses on the way.
 func settle() {
-	time.Sleep(50 * time.Millisecond)
+	<-time.After(50 * time.Millisecond)
 	synctest.Wait()
 }
 
@@ -194,7 +194,7 @@ func TestMessagesThatInflateOnAllConnectionsHoldTheirBound(t *testing.T) {
 			t.Errorf("%d calls have ended, want %d", n, 2*inMemory)
 		}
 		close(codec.goOn)
-		time.Sleep(5 * time.Second)
+		<-time.After(5 * time.Second)
 	})
 }
 
@@ -216,11 +216,11 @@ func TestWaitingToInflateEndsWithTheCall(t *testing.T) {
 		settle()
 		p.write(openFrame(3, append(open, uintField(4, 2_000_000)...)), data(3))
 		p.write(openFrame(5, open), data(5))
-		time.Sleep(1990 * time.Millisecond)
+		<-time.After(1990 * time.Millisecond)
 		if len(got) > 0 {
 			t.Fatalf("did not wait, but ended with %v", <-got)
 		}
-		time.Sleep(10 * time.Millisecond)
+		<-time.After(10 * time.Millisecond)
 		wantError(t, <-got, rpc.CodeDeadlineExceeded)
 		p.write(resetFrame(5, transport.ResetCancel, ""))
 		wantError(t, <-got, rpc.CodeCanceled)

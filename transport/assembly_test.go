@@ -233,7 +233,7 @@ func TestSessionThatUsesUpTheBudgetOfUnfinishedMessagesStopsNoOther(t *testing.T
 // TestMessagesInPiecesAllArriveHoweverSmallTheBudget has sessions that share a budget, and
 // receivers that give up in the middle, come back, are slow, and keep what they have got.
 func TestMessagesInPiecesAllArriveHoweverSmallTheBudget(t *testing.T) {
-	for _, seed := range []uint64{1, 2, 3, rand.Uint64()} {
+	for _, seed := range []uint64{1, 2, rand.Uint64()} {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				rnd := rand.New(rand.NewPCG(seed, 0))
@@ -244,10 +244,10 @@ func TestMessagesInPiecesAllArriveHoweverSmallTheBudget(t *testing.T) {
 				}
 				var all sync.WaitGroup
 				var ends []*transport.Session
-				for i := range uint64(3) {
+				for i := range uint64(2) {
 					d, a := pair(t, transport.Config{}, cfg)
 					ends = append(ends, a)
-					for j := range uint64(40) {
+					for j := range uint64(20) {
 						all.Go(func() { sendSized(t, d, rand.New(rand.NewPCG(seed, 1000*i+j))) })
 						all.Go(func() { receiveSized(t, a, rand.New(rand.NewPCG(seed, 1000*i+500+j))) })
 					}
@@ -266,7 +266,7 @@ func TestMessagesInPiecesAllArriveHoweverSmallTheBudget(t *testing.T) {
 	}
 }
 
-const sizedMessages = 10
+const sizedMessages = 5
 
 func sendSized(t *testing.T, d *transport.Session, rnd *rand.Rand) {
 	st, err := d.Open(t.Context(), nil)

@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"context"
 	"io"
-	"math/bits"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -68,14 +66,6 @@ func (st *Stream) Recv(ctx context.Context, buf []byte) (Message, error) {
 	return st.recvMessage(ctx, buf, nil)
 }
 
-// Memory is where a message is put.
-type Memory interface {
-	// Grow returns memory for size bytes that begins with a copy of msg, which is what has
-	// come so far, in the memory that Grow has returned before, or nil. It may be called on
-	// the reading goroutine: it must not block, nor use the stream.
-	Grow(msg []byte, size int) []byte
-}
-
 // RecvIn is Recv for those who are done with a message when they receive the next one, or
 // call ReleaseMessage or Free: until then it is valid. It is in memory of the stream, or in
 // memory that is taken when the message begins to arrive: whoever waits holds none. Memory
@@ -83,10 +73,6 @@ type Memory interface {
 func (st *Stream) RecvIn(ctx context.Context, memory Memory) (Message, error) {
 	return st.recvMessage(ctx, nil, memory)
 }
-
-// ReleaseMessage ends the use of the message that RecvIn has returned last. Until then its
-// memory counts for Config.MaxUnfinished, if it came in several frames.
-func (st *Stream) ReleaseMessage() { st.s.assembly.leave(&st.recv.claim) }
 
 func (st *Stream) recvMessage(ctx context.Context, buf []byte, memory Memory) (Message, error) {
 	r := &st.recv
@@ -189,78 +175,27 @@ func (st *Stream) received(limit uint64) (Message, error) {
 	return m, nil
 }
 
-// leastAssembled is the least memory in bytes that a message in pieces is given.
-const leastAssembled = 64 << 10
-
-// room makes room in dst for a piece. It reports false if that has to wait, as the session
-// holds as much for messages in pieces as it may; notify wakes the Recv then. The room is
-// for the longest message so far, or twice what there is: dst is not to be moved again for
-// each few pieces.
-func (r *recvHalf) room(s *Session, flags frame.Flags, piece int) bool {
-	need := len(r.dst) + piece
-	switch {
-	case need <= cap(r.dst):
-		return true
-	case flags&frame.FlagMore == 0 && len(r.dst) == 0: // it is the only one
-		r.grow(need)
-		return true
-	}
-	most := max(need, s.cfg.MaxMessage)
-	size := min(most, roundUp(max(need, 2*cap(r.dst), leastAssembled)))
-	longest := min(most, roundUp(r.longest))
-	if r.claim.wake == nil {
-		r.claim.wake = r.notified()
-	}
-	switch {
-	case r.err != nil: // the session has ended: nothing more comes than is there
-	case longest > size && s.assembly.try(&r.claim, longest):
-		size = longest
-	case !s.assembly.take(&r.claim, size):
-		return false
-	}
-	r.grow(size)
-	return true
-}
-
-// roundUp returns the least power of two that is not below n, nor below 1.
-func roundUp(n int) int { return 1 << bits.Len(uint(max(n, 1)-1)) }
-
-// grow gives dst room for size bytes.
-func (r *recvHalf) grow(size int) {
-	if r.memory != nil {
-		r.dst = r.memory.Grow(r.dst, size)
-	} else {
-		r.dst = slices.Grow(r.dst, size-len(r.dst))
-	}
-}
-
-// abandon ends a Recv that has no whole message, and unlocks.
-func (r *recvHalf) abandon(s *Session) {
-	s.assembly.pause(&r.claim)
-	r.dst, r.memory = nil, nil
-	r.mu.Unlock()
-}
-
 // gather moves pieces to dst up to the end of a message, and returns what to announce.
 func (r *recvHalf) gather(s *Session) (limit uint64) {
 	r.starved = false
 	if r.dropped.Load() {
 		r.hand.clear()
 	}
-	for !r.whole {
+	for !r.whole && !r.starved {
 		if r.hand.empty() && !r.hand.takeOver(&r.inbox) {
 			break
 		}
 		flags, size := r.hand.next()
 		last := flags&frame.FlagMore == 0
-		if r.memory != nil && last && len(r.dst) == 0 {
+		switch {
+		case r.memory != nil && last && len(r.dst) == 0:
 			r.dst = r.hand.lend()
-		} else if r.room(s, flags, size) {
+		case r.room(s, flags, size):
 			r.dst = append(r.dst, r.hand.lend()...)
 			r.hand.giveBack()
-		} else {
+		default:
 			r.starved = true
-			break
+			continue
 		}
 		r.dstMark, r.whole = flags&frame.FlagMark != 0, last
 		r.unbooked += uint64(size) + frameCost
