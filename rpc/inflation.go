@@ -57,7 +57,7 @@ func (e *endpoint) boundMessages(bytes int64) {
 // take waits until a connection may have size bytes. They have to be given back.
 func (i *inflation) take(ctx context.Context, s *inflationShare, size int) error {
 	i.mu.Lock()
-	if i.turn.Len() == 0 && i.fits(s, size) {
+	if i.turn.Len() == 0 && s.waiting.Len() == 0 && i.fits(s, size) {
 		i.add(s, size)
 		i.mu.Unlock()
 		return nil

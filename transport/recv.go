@@ -105,7 +105,8 @@ func (st *Stream) recvMessage(ctx context.Context, buf []byte, memory Memory) (M
 		}
 		if err := r.over(); err != nil && !r.starved {
 			st.s.assembly.leave(&r.claim)
-			r.abandon(st.s)
+			r.dst, r.memory = nil, nil
+			r.mu.Unlock()
 			return Message{}, err
 		}
 		r.direct = !r.starved
@@ -116,10 +117,7 @@ func (st *Stream) recvMessage(ctx context.Context, buf []byte, memory Memory) (M
 		r.mu.Lock()
 		r.direct = false
 		if err != nil && !r.whole {
-			if len(r.dst) > 0 {
-				r.stash, r.gaveUp = bytes.Clone(r.dst), true
-			}
-			r.abandon(st.s)
+			r.giveUp(st.s)
 			return Message{}, err
 		}
 	}

@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"bytes"
 	"math/bits"
 	"slices"
 
@@ -64,9 +65,15 @@ func (r *recvHalf) grow(size int) {
 	}
 }
 
-// abandon ends a Recv that has no whole message, and unlocks.
-func (r *recvHalf) abandon(s *Session) {
-	s.assembly.pause(&r.claim)
+// giveUp ends a Recv whose context has ended, and unlocks. What has come of a message is
+// kept for the next one, with its claim.
+func (r *recvHalf) giveUp(s *Session) {
+	if len(r.dst) > 0 {
+		r.stash, r.gaveUp = bytes.Clone(r.dst), true
+		s.assembly.pause(&r.claim)
+	} else {
+		s.assembly.leave(&r.claim)
+	}
 	r.dst, r.memory = nil, nil
 	r.mu.Unlock()
 }
