@@ -38,6 +38,16 @@ type Limits struct {
 	// initial ones, together: memory for what has arrived and was not read. Default
 	// 1 GiB.
 	Windows int64
+	// Messages is how many bytes of messages that are put together from several frames, or
+	// that are inflated, are in memory until they are decoded, on all connections: half of
+	// it for each of both. Beyond it messages wait, and so do their senders; a connection
+	// always may have one that is put together. What a single connection takes of each half
+	// is bounded by Transport.MaxUnfinished. Default 512 MiB.
+	Messages int64
+	// Calls is how many calls are served at once, on all connections together: each has a
+	// goroutine. One beyond it is refused (UNAVAILABLE), and its client may make it again.
+	// A connection gets no more of them than are left for others. Default 100,000.
+	Calls int
 }
 
 // WithLimits bounds what all connections cost together.
@@ -46,7 +56,7 @@ func WithLimits(l Limits) ServerOption {
 }
 
 func (l *Limits) withDefaults() error {
-	if l.Connections < 0 || l.ConnectionsPerAddress < 0 || l.Handshakes < 0 || l.HandshakeHeader < 0 || l.Windows < 0 {
+	if l.Connections < 0 || l.ConnectionsPerAddress < 0 || l.Handshakes < 0 || l.HandshakeHeader < 0 || l.Windows < 0 || l.Messages < 0 || l.Calls < 0 {
 		return fmt.Errorf("Limits: a bound is negative: %+v", *l)
 	}
 	if l.Connections == 0 {
@@ -63,6 +73,12 @@ func (l *Limits) withDefaults() error {
 	}
 	if l.Windows == 0 {
 		l.Windows = 1 << 30
+	}
+	if l.Messages == 0 {
+		l.Messages = defaultMessages
+	}
+	if l.Calls == 0 {
+		l.Calls = 100_000
 	}
 	return nil
 }

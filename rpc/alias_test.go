@@ -1,6 +1,7 @@
 package rpc_test
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/parley-rpc/parley/rpc"
@@ -90,5 +91,40 @@ func TestAFailingHandlerGivesItsAliasToo(t *testing.T) {
 	end, err := rpc.ParseEnd(f.payload)
 	if err != nil || end.Alias == 0 || end.Code != rpc.CodeNotFound {
 		t.Fatalf("%v, alias %d, %v", end.Status, end.Alias, err)
+	}
+}
+
+// TestAliasThatWasNotGivenOnTheConnectionIsRefused is about who tries numbers: those of
+// methods that there are get the same answer as others, also where another connection was
+// given them.
+func TestAliasThatWasNotGivenOnTheConnectionIsRefused(t *testing.T) {
+	srv := rpc.NewServer()
+	registerAll(srv, echo)
+	first, second := serveRaw(t, srv), serveRaw(t, srv)
+	call := func(p *raw, id uint64, fields []byte) rpc.EndFields {
+		t.Helper()
+		p.write(openFrame(id, fields), dataFrame(id, 0, encoded(t, "a")), endFrame(id, nil))
+		end, err := rpc.ParseEnd(p.skipTo(frame.TypeEnd, id).payload)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return end
+	}
+	given := call(first, 1, methodField(bidi)).Alias
+	if given == 0 {
+		t.Fatal("no alias was given")
+	}
+	id := uint64(1)
+	for alias := range uint64(200) {
+		alias++
+		id += 2
+		end := call(second, id, uintField(2, alias))
+		want := fmt.Sprintf("method alias %d was not given on this connection: name the method", alias)
+		if end.Code != rpc.CodeInternal || end.Status.Message() != want || end.Alias != 0 {
+			t.Fatalf("alias %d: %v, alias %d", alias, end.Status, end.Alias)
+		}
+		if end := call(first, id, uintField(2, alias)); (end.Code == rpc.CodeOK) != (alias == given) {
+			t.Fatalf("alias %d where %d was given: %v", alias, given, end.Status)
+		}
 	}
 }

@@ -64,6 +64,7 @@ func NewClient(url string, opts ...ClientOption) *Client {
 	if err := errors.Join(c.validate(), err, c.retry.check()); err != nil {
 		c.wrong = Errorf(CodeInvalidArgument, "options of the client: %w", err)
 	}
+	c.boundMessages(defaultMessages)
 	c.layLines()
 	return c
 }

@@ -176,7 +176,7 @@ func (s *clientStream) Send(msg any) error {
 // encode puts msg into m.
 func (s *clientStream) encode(m *message, msg any) (err error) {
 	m.buffer = getBuffer()
-	if m.bytes, m.mark, err = s.coder.encode(m.bytes, msg); err != nil {
+	if m.mark, err = s.coder.encode(m.buffer, msg); err != nil {
 		m.put()
 	}
 	return err
@@ -303,9 +303,9 @@ func (s *clientStream) recv(t *try, msg any, how decoding) (again bool, err erro
 	}
 	s.move()
 	if err = s.beforeMessage(t, m); err == nil {
-		err = s.coder.decode(m, msg, how)
+		err = s.coder.decode(s.ctx, t.conn, m, msg, how)
 	}
-	s.in.drop()
+	s.in.drop(t.st)
 	switch {
 	case err != nil:
 		return false, s.endRecv(err)
@@ -321,7 +321,7 @@ func (s *clientStream) recvOnly(t *try, only transport.Message) error {
 	err := io.EOF
 	if !only.Last {
 		if _, err = s.in.recv(s.ctx, t.st); err == nil {
-			s.in.drop()
+			s.in.drop(t.st)
 			return s.endRecv(Errorf(CodeInternal, "%s answers with more than one message", s.call.Method.Path()))
 		}
 	}

@@ -40,6 +40,17 @@ func (protoCodec) MarshalAppend(dst []byte, msg any) ([]byte, error) {
 	return proto.MarshalOptions{}.MarshalAppend(dst, m)
 }
 
+// marshalProto is MarshalAppend into an empty buffer.
+func marshalProto(b *buffer, msg any) error {
+	m, err := protoMessage(msg)
+	if err != nil {
+		return err
+	}
+	b.reserve(proto.Size(m))
+	b.bytes, err = proto.MarshalOptions{UseCachedSize: true}.MarshalAppend(b.bytes, m)
+	return err
+}
+
 func (protoCodec) Unmarshal(data []byte, msg any) error {
 	m, err := protoMessage(msg)
 	if err != nil {

@@ -3,7 +3,6 @@ package rpc
 import (
 	"context"
 	"errors"
-	"sync"
 
 	"github.com/parley-rpc/parley/transport"
 )
@@ -20,47 +19,55 @@ type coder struct {
 	limit    int        // bytes of a message that arrives, inflated
 }
 
-// encode appends msg to dst; mark says that it is compressed.
-func (c *coder) encode(dst []byte, msg any) (_ []byte, mark bool, err error) {
-	var plain []byte
-	if raw, ok := msg.(*Raw); ok {
-		plain = append(dst, *raw...)
-	} else if plain, err = c.codec.MarshalAppend(dst, msg); err != nil {
-		return dst, false, Errorf(CodeInternal, "encode %T as %s: %w", msg, c.codec.Name(), err)
+// encode puts msg into an empty buffer; mark says that it is compressed.
+func (c *coder) encode(b *buffer, msg any) (mark bool, err error) {
+	if err := c.marshal(b, msg); err != nil {
+		return false, Errorf(CodeInternal, "encode %T as %s: %w", msg, c.codec.Name(), err)
 	}
-	size := len(plain) - len(dst)
-	if c.compress == nil || size < worthCompressing {
-		return plain, false, nil
+	if c.compress == nil || len(b.bytes) < worthCompressing {
+		return false, nil
 	}
-	packed, err := c.compress.Compress(nil, plain[len(dst):])
+	packed, err := c.compress.Compress(nil, b.bytes)
 	if err != nil {
-		return plain, false, Errorf(CodeInternal, "compress with %s: %w", c.compress.Name(), err)
+		return false, Errorf(CodeInternal, "compress with %s: %w", c.compress.Name(), err)
 	}
-	if len(packed) >= size {
-		return plain, false, nil
+	if len(packed) >= len(b.bytes) {
+		return false, nil
 	}
-	return append(plain[:len(dst)], packed...), true, nil
+	b.bytes = append(b.bytes[:0], packed...)
+	return true, nil
 }
 
-// decode reads a message that has arrived, by unmarshal or merge.
-func (c *coder) decode(m transport.Message, msg any, how decoding) error {
-	data := m.Bytes
-	if m.Mark {
-		if c.inflate == nil {
-			return Errorf(CodeInternal, "a message is compressed, but no compression was announced")
-		}
-		b := getBuffer()
-		defer b.put()
-		var err error
-		if b.bytes, err = c.inflate.Decompress(b.bytes, data, c.limit); err != nil {
-			code := CodeInternal
-			if errors.Is(err, ErrInflatedTooLarge) {
-				code = CodeResourceExhausted
-			}
-			return Errorf(code, "inflate with %s, at most %d bytes: %w", c.inflate.Name(), c.limit, err)
-		}
-		data = b.bytes
+// marshal encodes msg into an empty buffer, in pooled memory where its size is known.
+func (c *coder) marshal(b *buffer, msg any) (err error) {
+	if raw, ok := msg.(*Raw); ok {
+		b.reserve(len(*raw))
+		b.bytes = append(b.bytes, *raw...)
+		return nil
 	}
+	if _, ok := c.codec.(protoCodec); ok {
+		return marshalProto(b, msg)
+	}
+	encoded, err := c.codec.MarshalAppend(b.bytes, msg)
+	if err == nil {
+		b.bytes = encoded
+	}
+	return err
+}
+
+// decode reads a message that has arrived on a connection, by unmarshal or merge. If it has
+// to be inflated, and others are before it, it waits until ctx ends.
+func (c *coder) decode(ctx context.Context, conn *Conn, m transport.Message, msg any, how decoding) error {
+	if !m.Mark {
+		return c.decodePlain(m.Bytes, msg, how)
+	}
+	if c.inflate == nil {
+		return Errorf(CodeInternal, "a message is compressed, but no compression was announced")
+	}
+	return c.inflated(ctx, conn, m.Bytes, func(plain []byte) error { return c.decodePlain(plain, msg, how) })
+}
+
+func (c *coder) decodePlain(data []byte, msg any, how decoding) error {
 	if raw, ok := msg.(*Raw); ok {
 		*raw = append((*raw)[:0], data...)
 		return nil
@@ -70,9 +77,6 @@ func (c *coder) decode(m transport.Message, msg any, how decoding) error {
 	}
 	return nil
 }
-
-// buffer is pooled memory for one message.
-type buffer struct{ bytes []byte }
 
 // decoding is unmarshal or merge.
 type decoding func(c *coder, data []byte, msg any) error
@@ -105,10 +109,15 @@ func recvNew(s Stream, msg any) error {
 // there is none.
 type arriving struct{ *buffer }
 
-// Take is that of transport.Memory.
-func (a *arriving) Take() []byte {
-	a.buffer = getBuffer()
-	return a.bytes
+// Grow is that of transport.Memory.
+func (a *arriving) Grow(msg []byte, size int) []byte {
+	old := a.buffer
+	a.buffer = getBufferFor(size)
+	grown := append(a.bytes, msg...)
+	if old != nil {
+		old.put()
+	}
+	return grown
 }
 
 // recv receives a message, whose bytes stay valid until drop.
@@ -118,29 +127,16 @@ func (a *arriving) recv(ctx context.Context, st *transport.Stream) (transport.Me
 	case err == nil && a.buffer != nil:
 		a.bytes = m.Bytes
 	case err != nil && !errors.Is(err, transport.ErrConcurrent): // then it is another's
-		a.drop()
+		a.drop(st)
 	}
 	return m, err
 }
 
-// drop ends the use of the message.
-func (a *arriving) drop() {
+// drop ends the use of the message, which st has received.
+func (a *arriving) drop(st *transport.Stream) {
 	if a.buffer != nil {
 		a.put()
 		a.buffer = nil
-	}
-}
-
-// keptBuffer is the capacity in bytes beyond which a buffer is not kept.
-const keptBuffer = 8 << 20
-
-var buffers = sync.Pool{New: func() any { return new(buffer) }}
-
-func getBuffer() *buffer { return buffers.Get().(*buffer) }
-
-func (b *buffer) put() {
-	if cap(b.bytes) <= keptBuffer {
-		b.bytes = b.bytes[:0]
-		buffers.Put(b)
+		st.ReleaseMessage()
 	}
 }

@@ -3,9 +3,11 @@ package rpc
 import (
 	"bytes"
 	"compress/gzip"
+	"encoding/binary"
 	"errors"
 	"io"
 	"runtime"
+	"slices"
 	"sync"
 	"time"
 )
@@ -70,15 +72,47 @@ func (g *gzipCompressor) Decompress(dst, src []byte, limit int) ([]byte, error) 
 		return nil, err
 	}
 	defer g.readers.Put(r)
+	return readAll(dst, &considerate{r: r, in: in}, limit)
+}
+
+// guess returns how many bytes src says that it inflates to, 0 if that cannot be.
+func (*gzipCompressor) guess(src []byte) int {
+	const size, frame, ratio = 4, 18, 1032 // bytes of the size at the end, and of an empty file; what deflate reaches
+	if len(src) < frame {
+		return 0
+	}
+	guess := uint64(binary.LittleEndian.Uint32(src[len(src)-size:]))
+	if guess > ratio*uint64(len(src)) {
+		return 0
+	}
+	return int(guess)
+}
+
+// readAll appends to dst what r has. Memory grows by doubling, to limit bytes at the most.
+func readAll(dst []byte, r io.Reader, limit int) ([]byte, error) {
 	before := len(dst)
-	out := bytes.NewBuffer(dst)
-	if _, err := out.ReadFrom(io.LimitReader(&considerate{r: r, in: in}, int64(limit)+1)); err != nil {
-		return dst, err
+	most := before + limit
+	var probe [1]byte
+	for {
+		room := probe[:]
+		if len(dst) < most {
+			if len(dst) == cap(dst) {
+				dst = slices.Grow(dst, min(max(len(dst)-before, bytes.MinRead), most-len(dst)))
+			}
+			room = dst[len(dst):min(cap(dst), most)]
+		}
+		n, err := r.Read(room)
+		if len(dst)+n > most {
+			return dst[:before], ErrInflatedTooLarge // its memory can be used again
+		}
+		dst = dst[:len(dst)+n]
+		switch {
+		case errors.Is(err, io.EOF):
+			return dst, nil
+		case err != nil:
+			return dst[:before], err
+		}
 	}
-	if out.Len()-before > limit {
-		return out.Bytes()[:before], ErrInflatedTooLarge // its memory can be used again
-	}
-	return out.Bytes(), nil
 }
 
 // considerate reads what is inflated in pieces. To inflate 4 MiB takes many
@@ -94,11 +128,14 @@ type considerate struct {
 func (c *considerate) Read(p []byte) (int, error) {
 	const piece = 32 << 10
 	const bomb = 50 // times its size; text seldom inflates to 20 times
-	if len(p) <= piece {
-		return c.r.Read(p)
+	p = p[:min(len(p), piece)]
+	if c.size < piece { // a small message does not wait
+		n, err := c.r.Read(p)
+		c.size += n
+		return n, err
 	}
 	inflating <- struct{}{}
-	n, err := c.r.Read(p[:piece])
+	n, err := c.r.Read(p)
 	<-inflating
 	if c.size += n; c.size > bomb*int(c.in.Size()-int64(c.in.Len())) {
 		time.Sleep(100 * time.Microsecond)

@@ -20,6 +20,10 @@ type Conn struct {
 	sess    *transport.Session
 	peer    Peer
 	aliases aliases
+	given   givenAliases
+	serves  atomic.Int64 // calls of the other end
+
+	inflates inflationShare
 
 	line *line // at a client: what it is a connection of
 	role
@@ -128,6 +132,9 @@ func (c *Conn) onStream(st *transport.Stream, header []byte) *transport.ResetErr
 	s.refusal = s.accept(c.e, header)
 	if errors.Is(s.refusal, errPairs) {
 		return &transport.ResetError{Code: transport.ResetLimit, Reason: s.refusal.Error()}
+	}
+	if full := c.e.served.enter(&c.serves); full != nil {
+		return full
 	}
 	c.e.workers.run(s)
 	return nil

@@ -31,6 +31,8 @@ type endpoint struct {
 	resumption       Resumption
 	log              *slog.Logger
 	workers          workers
+	served           servedCalls
+	inflation        inflation
 	single           bool          // there is one connection, and nothing after it
 	ids              atomic.Uint64 // of connections
 

@@ -110,3 +110,6 @@ func (e *endpoint) Connections() int {
 
 // SocketAddress is where a request comes from.
 var SocketAddress = socketAddress
+
+// NewGzip returns the compression of that name.
+func NewGzip() Compressor { return new(gzipCompressor) }

@@ -117,7 +117,8 @@ func WithCallInterceptors(interceptors ...Interceptor) Option {
 // Fields that are the business of this package are not used: the functions, Sessions,
 // Principal and Replaces. ResumeWindow and ReplayLimit count unless WithResumption or
 // WithoutResumption says otherwise, whichever option comes first. A server with a
-// Budget here uses that one, and not Limits.Windows.
+// Budget here uses that one, and not Limits.Windows; one with Unfinished uses that one for
+// messages in pieces, and half of Limits.Messages for those that are inflated.
 func WithTransport(cfg transport.Config) Option {
 	cfg.OnStream, cfg.OnEnd, cfg.OnGreet, cfg.OnGoAway = nil, nil, nil, nil
 	cfg.OnLost, cfg.OnResume, cfg.OnReplace, cfg.Go = nil, nil, nil, nil

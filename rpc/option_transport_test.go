@@ -27,7 +27,7 @@ func TestWithTransportTakesBoundsOnly(t *testing.T) {
 	}
 	c := NewClient("ws://server.test", WithTransport(transport.Config{MaxStreams: 1}), WithTransport(cfg))
 	defer c.Close()
-	bounds := map[string]bool{"Budget": true, "Agent": true}
+	bounds := map[string]bool{"Budget": true, "Unfinished": true, "Agent": true}
 	got := reflect.ValueOf(c.transport)
 	for i := range got.NumField() {
 		name, f := got.Type().Field(i).Name, got.Field(i)

@@ -48,6 +48,8 @@ func NewServer(opts ...ServerOption) *Server {
 	s.turns, s.recent = newTurns(s.limits.Handshakes), newRecentSet()
 	s.onReplace = s.endReplaced
 	servers.add(s)
+	s.served.limit = int64(s.limits.Calls)
+	s.boundMessages(s.limits.Messages)
 	if s.transport.Budget == nil {
 		s.transport.Budget = transport.NewBudget(s.limits.Windows)
 	}

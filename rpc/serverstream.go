@@ -38,6 +38,9 @@ func (s *serverStream) accept(e *endpoint, header []byte) error {
 	if err != nil {
 		return blockError("header of the call", err)
 	}
+	if open.alias != 0 && !s.call.Conn.given.has(open.alias) {
+		return Errorf(CodeInternal, "method alias %d was not given on this connection: name the method", open.alias)
+	}
 	sm, alias, err := e.mux.find(&open)
 	if err != nil {
 		return err
@@ -88,6 +91,7 @@ func (s *serverStream) work() {
 
 // leave ends the use of the stream.
 func (s *serverStream) leave() {
+	s.call.Conn.e.served.leave(&s.call.Conn.serves)
 	if s.private && !s.call.isLent() {
 		s.st.Free()
 		return
@@ -135,12 +139,12 @@ func (s *serverStream) receive(msg any, how decoding) error {
 		return s.call.failure(err)
 	}
 	if !s.call.Method.ClientStreams && s.taken {
-		s.in.drop()
+		s.in.drop(s.st)
 		return s.tooMany()
 	}
 	s.taken = true
-	err = s.coder.decode(m, msg, how)
-	s.in.drop()
+	err = s.coder.decode(&s.ctx, s.call.Conn, m, msg, how)
+	s.in.drop(s.st)
 	if err != nil || s.call.Method.ClientStreams {
 		return notEOF(err)
 	}
@@ -149,7 +153,7 @@ func (s *serverStream) receive(msg any, how decoding) error {
 		return nil
 	}
 	if _, err = s.in.recv(s.waiting(), s.st); err == nil {
-		s.in.drop()
+		s.in.drop(s.st)
 		return s.tooMany()
 	}
 	if err := s.call.failure(err); !isEnd(err) {
@@ -174,9 +178,8 @@ func (s *serverStream) tooMany() error {
 
 func (s *serverStream) Send(msg any) error {
 	b := getBuffer()
-	var mark bool
-	var err error
-	if b.bytes, mark, err = s.coder.encode(b.bytes, msg); err != nil {
+	mark, err := s.coder.encode(b, msg)
+	if err != nil {
 		b.put()
 		return err
 	}
@@ -210,6 +213,9 @@ func (s *serverStream) finish(err error) {
 		defer s.held.put()
 	}
 	end := endBlock{alias: s.alias, metadata: s.call.takeTrailer()}
+	if end.alias != 0 {
+		s.call.Conn.given.give(end.alias)
+	}
 	if err == nil && s.call.Method != nil && !s.call.Method.ServerStreams {
 		var done bool
 		if done, err = s.answer(&end); done {

@@ -28,7 +28,7 @@ func (b *batch) add(s segment) {
 // take moves what is not taken of the queue's chunks to the batch, as far as it
 // fits, and tells how many bytes that was.
 func (b *batch) take(q *chunkQueue) (size int) {
-	for _, c := range q.chunks {
+	for _, c := range q.chunks.all() {
 		n := len(c.buf) - c.taken
 		if n == 0 {
 			continue

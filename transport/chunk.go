@@ -54,53 +54,44 @@ func (c *chunk) release() {
 
 // chunkQueue is a first-in first-out queue of bytes.
 type chunkQueue struct {
-	chunks []*chunk
+	chunks fifo[*chunk]
 }
 
 // grow returns a chunk at the end of the queue that has room for n bytes.
 func (q *chunkQueue) grow(n int) *chunk {
-	if k := len(q.chunks); k > 0 {
-		last := q.chunks[k-1]
+	if chunks := q.chunks.all(); len(chunks) > 0 {
+		last := chunks[len(chunks)-1]
 		if last.room() >= n && cap(last.buf) <= maxBatch { // a larger one holds one frame
 			return last
 		}
 		n = max(n, min(4*cap(last.buf), chunkSizes[len(chunkSizes)-1]))
 	}
 	c := newChunk(n)
-	q.chunks = append(q.chunks, c)
+	q.chunks.push(c)
 	return c
 }
 
 // front returns the first chunk, or nil if the queue is empty.
 func (q *chunkQueue) front() *chunk {
-	if len(q.chunks) == 0 {
-		return nil
+	if chunks := q.chunks.all(); len(chunks) > 0 {
+		return chunks[0]
 	}
-	return q.chunks[0]
+	return nil
 }
 
 // pop takes the first chunk out, and frees it unless it is in use.
 func (q *chunkQueue) pop() {
-	c := q.remove()
+	c := q.chunks.pop()
 	if c.popped = true; c.uses == 0 {
 		c.free()
 	}
-}
-
-// remove takes the first chunk out.
-func (q *chunkQueue) remove() *chunk {
-	c := q.chunks[0]
-	last := copy(q.chunks, q.chunks[1:])
-	q.chunks[last] = nil
-	q.chunks = q.chunks[:last]
-	return c
 }
 
 // popTaken pops the chunks of which everything is taken. The last one goes on
 // being filled if it is in use anyway.
 func (q *chunkQueue) popTaken() {
 	for c := q.front(); c != nil && c.taken == len(c.buf); c = q.front() {
-		if c.uses > 0 && len(q.chunks) == 1 && c.room() > cap(c.buf)/4 {
+		if c.uses > 0 && q.chunks.len() == 1 && c.room() > cap(c.buf)/4 {
 			return
 		}
 		q.pop()
@@ -109,7 +100,7 @@ func (q *chunkQueue) popTaken() {
 
 // clear pops all chunks.
 func (q *chunkQueue) clear() {
-	for len(q.chunks) > 0 {
+	for q.chunks.len() > 0 {
 		q.pop()
 	}
 }

@@ -39,6 +39,15 @@ type Config struct {
 	// Budget, if set, bounds windows of several sessions together: they grow as long
 	// as it has something left too.
 	Budget *Budget
+	// MaxUnfinished bounds the memory, in bytes, of messages that came in several frames,
+	// from the second frame on until they are received: until Recv returns, or the use of
+	// what RecvIn has returned ends. When it is used up, one of them at a time goes on, up to
+	// its end, and their senders wait. Default 32 MiB, or MaxMessage if that is more; at
+	// least MaxMessage.
+	MaxUnfinished int
+	// Unfinished, if set, bounds these messages of several sessions together: what a
+	// session uses for them beyond 1 MiB is taken from it as well.
+	Unfinished *Budget
 	// MaxResets is how many streams a second the peer may open in vain, on average
 	// over 10 s: it resets them before their end, they are over one of the limits
 	// above, or OnStream refuses them. A peer that opens more is cut off with CloseRefusal+8. Default 1000, at
@@ -120,6 +129,10 @@ const DefaultMaxMessage = 4 << 20
 
 const (
 	defaultGrowth = 16 << 20 // bytes by which all windows of a session may grow
+
+	defaultUnfinished = 32 << 20 // bytes of messages in pieces
+	ownUnfinished     = 1 << 20  // of those, what each session has for itself
+
 	maxFrameLimit = 64 << 10 // bytes; a frame has to fit into a read buffer
 	maxSetting    = 1 << 30  // an int has 32 bits on some machines
 )
@@ -161,6 +174,9 @@ func (c Config) withDefaults() (Config, error) {
 	if c.MaxStreams > (math.MaxInt-defaultGrowth)/c.InitialWindow {
 		return c, fmt.Errorf("transport: Config.MaxStreams is %d, too many for windows of %d bytes", c.MaxStreams, c.InitialWindow)
 	}
+	if c.MaxUnfinished == 0 {
+		c.MaxUnfinished = max(defaultUnfinished, c.MaxMessage)
+	}
 	reserved := c.MaxStreams * c.InitialWindow
 	if c.MaxBuffered == 0 {
 		c.MaxBuffered = reserved + defaultGrowth
@@ -168,6 +184,8 @@ func (c Config) withDefaults() (Config, error) {
 	switch {
 	case c.MaxHeader > c.MaxFrame:
 		return c, fmt.Errorf("transport: Config.MaxHeader is %d, must not exceed MaxFrame, %d", c.MaxHeader, c.MaxFrame)
+	case c.MaxUnfinished < c.MaxMessage || c.MaxUnfinished > maxSetting:
+		return c, fmt.Errorf("transport: Config.MaxUnfinished is %d, must be from MaxMessage, %d, to %d", c.MaxUnfinished, c.MaxMessage, maxSetting)
 	case c.MaxBuffered < reserved:
 		return c, fmt.Errorf("transport: Config.MaxBuffered is %d, must be at least MaxStreams times InitialWindow, %d", c.MaxBuffered, reserved)
 	}

@@ -62,8 +62,9 @@
 //	Session.mu -> outbox.mu
 //	Session.acking -> outbox.mu
 //	outbox.mu -> what Config.Go takes
+//	recvHalf.mu -> assembly.mu
 //
-// recvHalf.mu and Stream.mu are taken alone. No mutex of these is held while calling an
+// Otherwise recvHalf.mu and Stream.mu are taken alone. No mutex of these is held while calling an
 // application (except Config.Go, which must not block) or the link, or while waiting.
 //
 // Session.resuming comes before all of them, and is another kind of lock. It guards no
@@ -75,16 +76,20 @@
 //
 // # Memory
 //
-// With the fields of Config, O streams that this end has opened, and R streams whose next
-// message a Recv has got in part, a session holds at most (in bytes)
+// With the fields of Config, and O streams that this end has opened, a session holds at
+// most (in bytes)
 //
 //	MaxBuffered + (MaxStreams + O) * InitialWindow    messages that nobody has read yet
-//	R * MaxMessage                                    messages that are being put together
+//	MaxUnfinished + MaxMessage                        messages of several frames that are put together
+//	(2*MaxStreams + O) * 64 KiB                       messages of one frame that are being received
 //	(4*MaxStreams + 2*O) * MaxHeader                  headers and trailers
 //	WriteQueue + 64 KiB                               frames that wait, and those at the link
 //	64 KiB + 64*(MaxStreams + O)                      frames that go ahead of them
 //	65 KiB                                            the message of the link that is arriving
 //	600 KiB                                           streams that are kept to be used again
+//
+// Config.Unfinished bounds, for several sessions together, what the second line has beyond
+// MaxMessage + 1 MiB for each. Memory of a Recv's own buffer does not count.
 //
 // The first line counts MaxStreams twice, once in MaxBuffered: a stream that has ended on
 // the wire may still be in use, and as many as that are, before new ones are refused.

@@ -28,6 +28,8 @@ func (s *Session) Residue() (left []string) {
 		{"streams that wait for Accept", len(s.arrived)},
 		{"who wait to open a stream", s.opening.queue.Len()},
 		{"bytes of the budget", int(lost)},
+		{"bytes of messages in pieces", int(s.assembly.used)},
+		{"messages that wait to be put together", s.assembly.waiting.Len()},
 	} {
 		if c.n != 0 {
 			left = append(left, fmt.Sprintf("%d %s", c.n, c.what))
@@ -50,3 +52,6 @@ func (s *Session) Spares() int {
 
 // Received tells how many sequenced frames have arrived.
 func (s *Session) Received() uint64 { return s.taken.Load() }
+
+// Left tells how many bytes are left of a budget.
+func (b *Budget) Left() int64 { return b.left.Load() }

@@ -15,10 +15,15 @@ type inbox struct {
 // recordHeader is what precedes a piece in a chunk: its flags and its length.
 const recordHeader = 1 + 4
 
-func (b *inbox) put(flags frame.Flags, piece []byte) {
-	if b.queue.chunks == nil {
-		b.queue.chunks = b.first[:0]
+// begin gives an inbox that has had nothing its first memory.
+func (b *inbox) begin() {
+	if b.queue.chunks.items == nil {
+		b.queue.chunks.items = b.first[:0]
 	}
+}
+
+func (b *inbox) put(flags frame.Flags, piece []byte) {
+	b.begin()
 	c := b.queue.grow(recordHeader + len(piece))
 	c.buf = append(c.buf, byte(flags))
 	c.buf = binary.LittleEndian.AppendUint32(c.buf, uint32(len(piece)))
@@ -47,12 +52,9 @@ func (h *hand) takeOver(b *inbox) bool {
 	if b.empty() {
 		return false
 	}
-	if h.queue.chunks == nil {
-		h.queue.chunks = h.first[:0]
-	}
-	h.queue.chunks = append(h.queue.chunks, b.queue.chunks...)
-	clear(b.queue.chunks)
-	b.queue.chunks = b.queue.chunks[:0]
+	h.begin()
+	h.queue.chunks.push(b.queue.chunks.all()...)
+	b.queue.chunks.clear()
 	return true
 }
 
@@ -63,7 +65,7 @@ func (h *hand) lend() []byte {
 	_, size := h.next()
 	piece := c.buf[c.taken+recordHeader:][:size:size]
 	if c.taken += recordHeader + size; c.taken == len(c.buf) {
-		h.queue.remove()
+		h.queue.chunks.pop()
 		h.lent = c
 	}
 	return piece

@@ -234,10 +234,10 @@ func (o *outbox) putPong(opaque [frame.PingLen]byte) {
 func (o *outbox) attach(a *attachment, first []byte) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	waiting := o.passing.chunks
-	o.passing.chunks = nil
+	waiting := o.passing.chunks.all()
+	o.passing = chunkQueue{}
 	o.urge(&o.passing, first) // also if the session is ending: what is queued may follow
-	o.passing.chunks = append(o.passing.chunks, waiting...)
+	o.passing.chunks.push(waiting...)
 	o.writer = a
 	o.wake()
 }
@@ -274,7 +274,7 @@ func (o *outbox) rewind(n uint64) bool {
 	for _, s := range o.again {
 		s.c.uses++
 	}
-	for _, c := range o.passing.chunks {
+	for _, c := range o.passing.chunks.all() {
 		o.alarmed -= len(c.buf) - c.taken
 	}
 	o.passing.clear()

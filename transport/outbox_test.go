@@ -120,8 +120,8 @@ func TestBatchStaysWithinABoundAndKeepsTheOrder(t *testing.T) {
 	if !bytes.Equal(got, want) {
 		t.Error("what was written is not what was queued")
 	}
-	if len(o.data.chunks) != 0 {
-		t.Errorf("%d buffers are kept", len(o.data.chunks))
+	if o.data.chunks.len() != 0 {
+		t.Errorf("%d buffers are kept", o.data.chunks.len())
 	}
 }
 

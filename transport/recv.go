@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"io"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -47,13 +46,15 @@ type recvHalf struct {
 
 	// The message that a Recv is putting together.
 	direct  bool          // it waits: pieces go straight to dst, past the inbox
-	lends   bool          // dst may be memory of the inbox
-	memory  Memory        // for dst, until a piece is there; nil: dst has it
+	memory  Memory        // that dst grows in; nil: the caller's own
 	dst     []byte        // the message so far
 	longest int           // message of several pieces, in bytes
 	whole   bool          // dst is complete
 	dstMark bool          // its mark
+	starved bool          // pieces that have arrived wait until dst may grow
+	claim   claim         // what dst has of the session's assembly
 	stash   []byte        // of a message that a Recv gave up in the middle
+	gaveUp  bool          // it did; of the Recv that is under way
 	notify  chan struct{} // wakes the Recv
 }
 
@@ -65,17 +66,10 @@ func (st *Stream) Recv(ctx context.Context, buf []byte) (Message, error) {
 	return st.recvMessage(ctx, buf, nil)
 }
 
-// Memory is where a message is put.
-type Memory interface {
-	// Take returns memory that the message grows in. It may be called on the reading
-	// goroutine: it must not block, nor use the stream.
-	Take() []byte
-}
-
 // RecvIn is Recv for those who are done with a message when they receive the next one, or
-// call Free: until then it is valid. It is in memory of the stream, or in memory that is
-// taken when the message begins to arrive: whoever waits holds none. Memory that was
-// taken, as Take has noted, is the caller's again when RecvIn returns.
+// call ReleaseMessage or Free: until then it is valid. It is in memory of the stream, or in
+// memory that is taken when the message begins to arrive: whoever waits holds none. Memory
+// that was taken, as Grow has noted, is the caller's again when RecvIn returns.
 func (st *Stream) RecvIn(ctx context.Context, memory Memory) (Message, error) {
 	return st.recvMessage(ctx, nil, memory)
 }
@@ -87,6 +81,9 @@ func (st *Stream) recvMessage(ctx context.Context, buf []byte, memory Memory) (M
 	}
 	defer r.reading.Store(false)
 	r.hand.giveBack()
+	if !r.gaveUp {
+		st.ReleaseMessage()
+	}
 	if m, ok := r.inHand(); ok {
 		if memory == nil {
 			m.Bytes = append(buf[:0], m.Bytes...)
@@ -94,10 +91,10 @@ func (st *Stream) recvMessage(ctx context.Context, buf []byte, memory Memory) (M
 		return m, nil
 	}
 	r.mu.Lock()
-	r.whole = false
-	r.dst, r.memory, r.lends = buf[:0], memory, memory != nil
+	r.whole, r.gaveUp = false, false
+	r.dst, r.memory = buf[:0], memory
 	if r.stash != nil {
-		r.takeMemory()
+		r.grow(len(r.stash))
 		r.dst = append(r.dst, r.stash...)
 		r.stash = nil
 	}
@@ -106,21 +103,21 @@ func (st *Stream) recvMessage(ctx context.Context, buf []byte, memory Memory) (M
 		if r.whole {
 			return st.received(limit)
 		}
-		if err := r.over(); err != nil {
-			r.abandon()
+		if err := r.over(); err != nil && !r.starved {
+			st.s.assembly.leave(&r.claim)
+			r.dst, r.memory = nil, nil
+			r.mu.Unlock()
 			return Message{}, err
 		}
-		r.direct = true
-		if r.notify == nil {
-			r.notify = make(chan struct{}, 1)
-		}
+		r.direct = !r.starved
+		notify := r.notified()
 		r.mu.Unlock()
 		st.announce(limit)
-		err := awaitOr(ctx, r.notify)
+		err := awaitOr(ctx, notify)
 		r.mu.Lock()
 		r.direct = false
 		if err != nil && !r.whole {
-			r.abandon()
+			r.giveUp(st.s)
 			return Message{}, err
 		}
 	}
@@ -128,7 +125,7 @@ func (st *Stream) recvMessage(ctx context.Context, buf []byte, memory Memory) (M
 
 // inHand returns the next message if it lies in hand as a whole. It needs no lock.
 func (r *recvHalf) inHand() (m Message, ok bool) {
-	if r.hand.empty() || r.dropped.Load() {
+	if r.hand.empty() || r.gaveUp || r.dropped.Load() {
 		return Message{}, false
 	}
 	flags, size := r.hand.next()
@@ -166,57 +163,39 @@ func (st *Stream) received(limit uint64) (Message, error) {
 	r := &st.recv
 	last := r.ended && r.inbox.empty() && r.hand.empty()
 	m := Message{Bytes: r.dst, Mark: r.dstMark, Last: last, Headed: r.header != nil}
+	own := r.memory == nil
 	r.dst, r.memory = nil, nil
 	r.mu.Unlock()
+	if own {
+		st.ReleaseMessage()
+	}
 	st.announce(limit)
 	return m, nil
 }
 
-// roomFor returns dst with room for a piece. For a message of several pieces that is room
-// for the longest so far, or twice what there is: it is not to be moved again for each few
-// of them.
-func (r *recvHalf) roomFor(flags frame.Flags, piece int) []byte {
-	only := flags&frame.FlagMore == 0 && len(r.dst) == 0
-	if only || cap(r.dst)-len(r.dst) >= piece {
-		return r.dst
-	}
-	return slices.Grow(r.dst, max(piece, len(r.dst), r.longest-len(r.dst)))
-}
-
-// takeMemory makes dst ready for a piece.
-func (r *recvHalf) takeMemory() {
-	if r.memory != nil {
-		r.dst, r.memory = r.memory.Take()[:0], nil
-	}
-}
-
-// abandon ends a Recv that has no whole message, and unlocks.
-func (r *recvHalf) abandon() {
-	if len(r.dst) > 0 {
-		r.stash = bytes.Clone(r.dst)
-	}
-	r.dst, r.memory = nil, nil
-	r.mu.Unlock()
-}
-
 // gather moves pieces to dst up to the end of a message, and returns what to announce.
 func (r *recvHalf) gather(s *Session) (limit uint64) {
+	r.starved = false
 	if r.dropped.Load() {
 		r.hand.clear()
 	}
-	for !r.whole {
+	for !r.whole && !r.starved {
 		if r.hand.empty() && !r.hand.takeOver(&r.inbox) {
 			break
 		}
 		flags, size := r.hand.next()
-		r.dstMark, r.whole = flags&frame.FlagMark != 0, flags&frame.FlagMore == 0
-		if r.lends && r.whole && len(r.dst) == 0 {
+		last := flags&frame.FlagMore == 0
+		switch {
+		case r.memory != nil && last && len(r.dst) == 0:
 			r.dst = r.hand.lend()
-		} else {
-			r.takeMemory()
-			r.dst = append(r.roomFor(flags, size), r.hand.lend()...)
+		case r.room(s, flags, size):
+			r.dst = append(r.dst, r.hand.lend()...)
 			r.hand.giveBack()
+		default:
+			r.starved = true
+			continue
 		}
+		r.dstMark, r.whole = flags&frame.FlagMark != 0, last
 		r.unbooked += uint64(size) + frameCost
 	}
 	limit = r.consume(s, r.unbooked)
@@ -279,13 +258,13 @@ func (st *Stream) deliver(flags frame.Flags, piece []byte) error {
 	}
 	var limit uint64
 	wake := false
-	if r.direct && !r.whole {
-		r.takeMemory()
-		r.dst = append(r.roomFor(flags, len(piece)), piece...)
+	if r.direct && !r.whole && r.room(st.s, flags, len(piece)) {
+		r.dst = append(r.dst, piece...)
 		r.dstMark, r.whole = r.mark, !r.partial
 		wake = r.whole
 		limit = r.consume(st.s, uint64(len(piece))+frameCost)
 	} else {
+		r.direct = r.direct && r.whole // what follows comes behind it
 		r.inbox.put(flags, piece)
 	}
 	end := flags&frame.FlagEnd != 0
@@ -411,6 +390,14 @@ func (r *recvHalf) end(trailer []byte) {
 	r.wake()
 }
 
+// notified returns what wake sends to.
+func (r *recvHalf) notified() chan struct{} {
+	if r.notify == nil {
+		r.notify = make(chan struct{}, 1)
+	}
+	return r.notify
+}
+
 func (r *recvHalf) wake() {
 	if r.notify == nil {
 		return
@@ -423,7 +410,7 @@ func (r *recvHalf) wake() {
 
 // fail ends the direction with err, unless it has ended, and returns by how much
 // the count of open directions falls. A reset drops what was not read.
-func (r *recvHalf) fail(err error) int32 {
+func (r *recvHalf) fail(s *Session, err error) int32 {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.err != nil || r.ended {
@@ -432,6 +419,10 @@ func (r *recvHalf) fail(err error) int32 {
 	r.err = err
 	if isReset(err) {
 		r.drop()
+		if r.stash != nil { // else a Recv is at work, which sees err, or what it has returned is in use
+			r.stash = nil
+			s.assembly.leave(&r.claim)
+		}
 	}
 	r.decide(nil)
 	r.wake()
@@ -446,7 +437,7 @@ func (r *recvHalf) drop() {
 }
 
 // release frees what the stream holds.
-func (r *recvHalf) release(b *budget) {
+func (r *recvHalf) release(s *Session) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.err == nil {
@@ -454,6 +445,7 @@ func (r *recvHalf) release(b *budget) {
 	}
 	r.drop()
 	r.stash = nil
-	r.window.giveBack(b)
+	r.window.giveBack(&s.budget)
+	s.assembly.leave(&r.claim)
 	r.wake()
 }

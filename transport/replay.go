@@ -1,12 +1,16 @@
 package transport
 
-import "github.com/parley-rpc/parley/transport/frame"
+import (
+	"slices"
+
+	"github.com/parley-rpc/parley/transport/frame"
+)
 
 // replay keeps the sequenced frames that were sent and may have to be sent again:
 // those that the peer has not acknowledged (PROTOCOL.md, section "Resumption").
 // They stay where they were encoded; nothing is copied.
 type replay struct {
-	kept   []segment
+	kept   fifo[segment]
 	before uint64 // sequenced frames sent before those in kept
 	sent   uint64 // sequenced frames sent in all
 	acked  uint64 // highest number acknowledged
@@ -17,7 +21,7 @@ type replay struct {
 func (r *replay) keep(segments []segment) {
 	for _, s := range segments {
 		s.c.uses++
-		r.kept = append(r.kept, s)
+		r.kept.push(s)
 		r.size += len(s.bytes)
 		r.sent += s.frames
 	}
@@ -38,24 +42,18 @@ func (r *replay) ack(n uint64) bool {
 		return false
 	}
 	r.acked = n
-	drop := 0
-	for drop < len(r.kept) && r.before+r.kept[drop].frames <= n {
-		s := r.kept[drop]
+	for r.kept.len() > 0 && r.before+r.kept.all()[0].frames <= n {
+		s := r.kept.pop()
 		r.before += s.frames
 		r.size -= len(s.bytes)
 		s.c.release()
-		drop++
 	}
-	left := copy(r.kept, r.kept[drop:])
-	clear(r.kept[left:])
-	r.kept = r.kept[:left]
 	return true
 }
 
 // again returns the frames that were sent after those acknowledged.
 func (r *replay) again() []segment {
-	segments := make([]segment, len(r.kept))
-	copy(segments, r.kept)
+	segments := slices.Clone(r.kept.all())
 	if skip := r.acked - r.before; skip > 0 {
 		segments[0] = segments[0].without(skip)
 	}
@@ -77,9 +75,9 @@ func (s segment) without(n uint64) segment {
 
 // clear forgets everything.
 func (r *replay) clear() {
-	for _, s := range r.kept {
+	for _, s := range r.kept.all() {
 		s.c.release()
 	}
-	r.kept, r.size = nil, 0
+	r.kept, r.size = fifo[segment]{}, 0
 	r.before, r.acked = r.sent, r.sent
 }

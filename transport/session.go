@@ -18,6 +18,8 @@ type Session struct {
 	out    *outbox
 	budget budget
 
+	assembly assembly
+
 	peer     atomic.Pointer[frame.Hello] // the peer's settings, the defaults until its HELLO
 	greeted  chan struct{}               // closed when the peer's HELLO has come
 	done     chan struct{}               // closed when the session has ended
@@ -103,6 +105,8 @@ func newSession(cfg Config, side Side, a *attachment) *Session {
 	}
 	s.budget.shared = cfg.Budget
 	s.budget.left.Store(int64(cfg.MaxBuffered - cfg.MaxStreams*cfg.InitialWindow))
+	s.assembly.limit, s.assembly.own = uint64(cfg.MaxUnfinished), uint64(min(cfg.MaxMessage, ownUnfinished))
+	s.assembly.shared = cfg.Unfinished
 	s.peer.Store(&frame.HelloDefaults)
 	return s
 }

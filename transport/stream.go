@@ -81,7 +81,7 @@ func (st *Stream) leave() bool {
 	if st.open.Load() > 0 {
 		st.abort(ErrStreamClosed, tellPeer)
 	}
-	st.recv.release(&st.s.budget)
+	st.recv.release(st.s)
 	return true
 }
 
@@ -123,7 +123,7 @@ const (
 func (st *Stream) abort(cause error, n notice) {
 	st.noteUnsent(cause)
 	// Sending first: whoever learns from receiving must not get a word out any more.
-	ended := st.send.fail(cause) + st.recv.fail(cause)
+	ended := st.send.fail(cause) + st.recv.fail(st.s, cause)
 	if ended == 0 {
 		return
 	}

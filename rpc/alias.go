@@ -1,0 +1,39 @@
+package rpc
+
+import (
+	"slices"
+	"sync"
+	"sync/atomic"
+)
+
+// givenAliases are the aliases that this end has given on a connection, a bit for each.
+// Only these may name methods there: whoever could try all numbers would learn which
+// methods there are, or call one whose name it does not know.
+type givenAliases struct {
+	mu      sync.Mutex // serializes give
+	current atomic.Pointer[[]uint64]
+}
+
+// has reports whether an alias was given.
+func (g *givenAliases) has(alias uint64) bool {
+	bits := g.current.Load()
+	return bits != nil && alias/64 < uint64(len(*bits)) && (*bits)[alias/64]>>(alias%64)&1 != 0
+}
+
+// give notes that an alias is about to be given.
+func (g *givenAliases) give(alias uint64) {
+	if g.has(alias) {
+		return
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	var next []uint64
+	if bits := g.current.Load(); bits != nil {
+		next = slices.Clone(*bits)
+	}
+	for uint64(len(next)) <= alias/64 {
+		next = append(next, 0)
+	}
+	next[alias/64] |= 1 << (alias % 64)
+	g.current.Store(&next)
+}

@@ -1,0 +1,26 @@
+package rpc
+
+import "testing"
+
+// TestSmallMessageIsNotGivenMemoryOfALargeOne: it might hold that for as long as its handler
+// runs, and nothing bounds by how many.
+func TestSmallMessageIsNotGivenMemoryOfALargeOne(t *testing.T) {
+	for size := smallBuffer + 1; size <= 2*largeBuffer; size *= 2 {
+		for range 8 {
+			b := getBufferFor(size)
+			if cap(b.bytes) != bufferSize(size) || cap(b.bytes) < size || cap(b.bytes) >= 2*size {
+				t.Errorf("a buffer of %d bytes for %d", cap(b.bytes), size)
+			}
+			b.put()
+			(&buffer{bytes: make([]byte, size)}).put() // not of a size that pools have
+			var reserved buffer
+			reserved.reserve(size)
+			reserved.put()
+		}
+	}
+	for range 100 {
+		if b := getBuffer(); cap(b.bytes) > smallBuffer {
+			t.Fatalf("a small message is given %d bytes", cap(b.bytes))
+		}
+	}
+}
