@@ -115,13 +115,13 @@ func WithCallInterceptors(interceptors ...Interceptor) Option {
 // are zero have their defaults.
 //
 // Fields that are the business of this package are not used: the functions, Sessions,
-// Principal and Replaces. ResumeWindow and ReplayLimit count unless WithResumption or
+// Principal, Owner and Replaces. ResumeWindow and ReplayLimit count unless WithResumption or
 // WithoutResumption says otherwise, whichever option comes first. A server with a
 // Budget here uses that one, and not Limits.Windows.
 func WithTransport(cfg transport.Config) Option {
 	cfg.OnStream, cfg.OnEnd, cfg.OnGreet, cfg.OnGoAway = nil, nil, nil, nil
 	cfg.OnLost, cfg.OnResume, cfg.OnReplace, cfg.Go = nil, nil, nil, nil
-	cfg.Sessions, cfg.Principal, cfg.Replaces = nil, "", nil
+	cfg.Sessions, cfg.Principal, cfg.SamePrincipal, cfg.Owner, cfg.Replaces = nil, "", nil, "", nil
 	return endpointOption(func(e *endpoint) { e.transport = cfg })
 }
 

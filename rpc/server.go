@@ -21,6 +21,7 @@ type Server struct {
 	drain    Drain
 
 	authenticate Authenticator
+	binding      binding
 	limits       Limits
 	admission    admission
 	turns        *turns     // of handshakes
@@ -47,6 +48,8 @@ func NewServer(opts ...ServerOption) *Server {
 	}
 	s.turns, s.recent = newTurns(s.limits.Handshakes), newRecentSet()
 	s.onReplace = s.endReplaced
+	s.makeRoom = s.endDetached
+	s.detached.counts = s.limits.ConnectionsPerAddress > 0
 	servers.add(s)
 	if s.transport.Budget == nil {
 		s.transport.Budget = transport.NewBudget(s.limits.Windows)
