@@ -34,8 +34,10 @@ func WithSessionHeaders(names ...string) ServerOption {
 // named, a connection is resumed only by a handshake that has those of them that the first
 // one had, with the same values. Other cookies may change.
 //
-// By default all cookies count. Name the one of your login where a load balancer or a
-// script changes another while a page is open. Without names no cookie counts.
+// By default all cookies count but those by which load balancers and Google Analytics are
+// known to keep their own books: they change while a page is open (docs/deploy.md has their
+// names). Name the cookie of your login where others change too. Without names no cookie
+// counts.
 func WithSessionCookies(names ...string) ServerOption {
 	return serverOption(func(s *Server) {
 		if s.binding.cookies == nil {
@@ -50,7 +52,27 @@ func WithSessionCookies(names ...string) ServerOption {
 // binding is what of a handshake says who the client is, where no principal does.
 type binding struct {
 	headers []string            // beside Authorization, in canonical form
-	cookies map[string]struct{} // nil: all
+	cookies map[string]struct{} // nil: all but those of strangers
+}
+
+// strangers are beginnings of the names of cookies that say nothing of the user: which
+// server a load balancer has chosen, whether a firewall takes her for a robot, how often
+// she has been here.
+var strangers = []string{
+	"parley=", // docs/deploy.md
+	"SERVERID=", "route=", "lb=", "INGRESSCOOKIE=", "GCLB=",
+	"AWSALB", "AWSELB", "ARRAffinity", "BIGipServer", "__cf_bm=", "__cflb=",
+	"_ga=", "_ga_", "_gid=",
+}
+
+// counts reports whether a cookie, "name=value", says who the client is.
+func (b *binding) counts(pair string) bool {
+	if b.cookies != nil {
+		name, _, _ := strings.Cut(pair, "=")
+		_, named := b.cookies[name]
+		return named
+	}
+	return pair != "" && !slices.ContainsFunc(strangers, func(s string) bool { return strings.HasPrefix(pair, s) })
 }
 
 // An identity is what a session of a server is bound to, in one string: the principal, or,
@@ -125,9 +147,7 @@ func (b *binding) hashCookies(headers []string) (hashes [][cookieHash]byte) {
 	h := hmac.New(sha256.New, identityKey)
 	for _, header := range headers {
 		for pair := range strings.SplitSeq(header, ";") {
-			pair = strings.TrimSpace(pair)
-			name, _, _ := strings.Cut(pair, "=")
-			if _, counts := b.cookies[name]; pair == "" || b.cookies != nil && !counts {
+			if pair = strings.TrimSpace(pair); !b.counts(pair) {
 				continue
 			}
 			h.Reset()

@@ -82,8 +82,11 @@ func TestOnlyAHandshakeThatSaysTheSameResumesASession(t *testing.T) {
 		{"one token of two", nil, plain("Authorization: a", "Authorization: b"), plain("Authorization: a"), false},
 		{"a value that spans two", nil, plain("Authorization: a", "Authorization: b"), plain("Authorization: a, b"), false},
 		{"the same cookies, in another order", nil, plain("Cookie: a=1; b=2"), plain("Cookie: b=2", "Cookie: a=1"), true},
-		{"a further cookie", nil, plain("Cookie: user=alice"), plain("Cookie: lb=7; user=alice"), true},
-		{"a cookie that is missing", nil, plain("Cookie: user=alice; lb=7"), plain("Cookie: lb=7"), false},
+		{"a further cookie", nil, plain("Cookie: user=alice"), plain("Cookie: x=7; user=alice"), true},
+		{"another server of the balancer", nil, plain("Cookie: parley=a; AWSALB=x; user=alice"), plain("Cookie: parley=b; AWSALB=y; user=alice"), true},
+		{"a cookie named much like a balancer's", nil, plain("Cookie: lbx=alice"), plain("Cookie: lbx=mallory"), false},
+		{"a balancer's cookie that is named", []rpc.ServerOption{rpc.WithSessionCookies("lb")}, plain("Cookie: lb=a"), plain("Cookie: lb=b"), false},
+		{"a cookie that is missing", nil, plain("Cookie: user=alice; x=7"), plain("Cookie: x=7"), false},
 		{"another value of a cookie", nil, plain("Cookie: user=alice"), plain("Cookie: user=mallory"), false},
 		{"a cookie under another name", nil, plain("Cookie: user=alice"), plain("Cookie: name=alice"), false},
 		{"a malformed cookie that differs", nil, plain("Cookie: a b\x01=alice"), plain("Cookie: a b\x01=mallory"), false},
@@ -94,7 +97,7 @@ func TestOnlyAHandshakeThatSaysTheSameResumesASession(t *testing.T) {
 		{"a header that nobody has named", nil, plain("X-Api-Key: a"), plain("X-Api-Key: b"), true},
 		{"a header of the options", strict, plain("X-Api-Key: a"), plain("X-Api-Key: a"), true},
 		{"another value of it", strict, plain("X-Api-Key: a"), plain("X-Api-Key: b"), false},
-		{"cookies keep their rule as a header", strict, plain("Cookie: a=1"), plain("Cookie: a=1; lb=7"), true},
+		{"cookies keep their rule as a header", strict, plain("Cookie: a=1"), plain("Cookie: a=1; x=7"), true},
 		{"only one cookie counts", []rpc.ServerOption{rpc.WithSessionCookies("user")}, plain("Cookie: user=a; _ga=1"), plain("Cookie: _ga=2; user=a"), true},
 		{"and differs", []rpc.ServerOption{rpc.WithSessionCookies("user")}, plain("Cookie: user=a; _ga=1"), plain("Cookie: _ga=1; user=b"), false},
 		{"no cookie counts", []rpc.ServerOption{rpc.WithSessionCookies()}, plain("Cookie: user=a"), plain(), true},
@@ -199,8 +202,8 @@ func TestCookieThatABalancerSetsDoesNotEndResumption(t *testing.T) {
 	srv := rpc.NewServer()
 	register(srv, unary, whoami())
 	url, wires := serveWires(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if _, err := r.Cookie("lb"); err != nil {
-			http.SetCookie(w, &http.Cookie{Name: "lb", Value: "a"})
+		if _, err := r.Cookie("server"); err != nil {
+			http.SetCookie(w, &http.Cookie{Name: "server", Value: "a"})
 		}
 		srv.ServeHTTP(w, r)
 	}))

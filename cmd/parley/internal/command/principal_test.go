@@ -112,7 +112,7 @@ func TestRefreshedTokenResumesWhereTheGatewayNamesThePrincipal(t *testing.T) {
 	}{
 		"a claim":        {[]string{"--principal-claim", "sub"}, bearer(token("alice", 1)), bearer(token("alice", 2))},
 		"a header":       {[]string{"--principal-header", "X-User"}, withUser("one"), withUser("two")},
-		"another cookie": {[]string{"--session-cookie", "login"}, http.Header{"Cookie": {"lb=1; login=alice"}}, http.Header{"Cookie": {"login=alice; lb=2"}}},
+		"another cookie": {[]string{"--session-cookie", "login"}, http.Header{"Cookie": {"seen=1; login=alice"}}, http.Header{"Cookie": {"login=alice; seen=2"}}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := openPage(t, c.first, append(c.flags, "--forward", "authorization", "--forward", "cookie")...)
