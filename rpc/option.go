@@ -213,7 +213,8 @@ func WithHTTPHeader(h http.Header) ClientOption {
 // WithCredentials has f called for the header of each handshake, also of one that
 // resumes a connection, so that it can bring a token that is still good. What it
 // returns replaces values of WithHTTPHeader. ctx ends with the client, and when
-// the time for a handshake is over.
+// the time for a handshake is over. The credentials are always the same user's: to change
+// the user, close the client and make another.
 //
 // An error fails that attempt to connect, with its code if it is an *Error, and
 // otherwise with CodeUnavailable, so that the client tries again. If the server
