@@ -22,12 +22,12 @@ func loseRaw(t *testing.T, srv *rpc.Server, addrs ...string) (greetings []frame.
 	return greetings
 }
 
-// wantResumed asks to resume a session and checks the answer.
-func wantResumed(t *testing.T, srv *rpc.Server, addr string, greeting frame.Hello, want bool) {
+// wantAnswer asks to resume a session and checks the answer.
+func wantAnswer(t *testing.T, srv *rpc.Server, addr string, greeting frame.Hello, want frame.Answer) {
 	t.Helper()
-	p, got := shake(t, srv, handshakeFrom(addr), wishOf(greeting, 1))
-	if resumed := got.Answer == frame.SessionResumed; resumed != want {
-		t.Errorf("from %s: resumed: %t, want %t", addr, resumed, want)
+	p, got := shake(t, srv, handshakeFrom(addr), wishOf(greeting))
+	if got.Answer != want {
+		t.Errorf("from %s: answer %d, want %d", addr, got.Answer, want)
 	}
 	p.link.Cut()
 	synctest.Wait()
@@ -47,10 +47,10 @@ func TestConnectionsWithoutALinkCountForTheirAddress(t *testing.T) {
 		if n := srv.Connections(); n != 4 {
 			t.Errorf("%d connections, want one for one", n)
 		}
-		wantResumed(t, srv, "198.51.100.7:1", other, true)
+		wantAnswer(t, srv, "198.51.100.7:1", other, frame.SessionResumed)
 		_ = p.link.Close(1000, "")
 		synctest.Wait()
-		wantResumed(t, srv, "192.0.2.1:1", mine[0], false) // gone longest
+		wantAnswer(t, srv, "192.0.2.1:1", mine[0], frame.SessionUnknown) // gone longest
 	})
 }
 
@@ -59,7 +59,7 @@ func TestAnAddressAtItsBoundStillResumes(t *testing.T) {
 		srv := rpc.NewServer(rpc.WithLimits(rpc.Limits{ConnectionsPerAddress: 1}))
 		defer srv.Close()
 		mine := loseRaw(t, srv, "192.0.2.1:1")[0]
-		wantResumed(t, srv, "192.0.2.1:2", mine, true)
+		wantAnswer(t, srv, "192.0.2.1:2", mine, frame.SessionResumed)
 	})
 }
 
@@ -87,7 +87,7 @@ func TestConnectionsWithoutALinkMakeRoomWhereAllAreTooMany(t *testing.T) {
 				t.Fatalf("%d connections", n)
 			}
 		}
-		wantResumed(t, srv, "198.51.100.7:1", honest, true)
+		wantAnswer(t, srv, "198.51.100.7:1", honest, frame.SessionResumed)
 	})
 }
 
@@ -100,7 +100,7 @@ func TestOneAddressDoesNotPushOutTheSessionsOfOthers(t *testing.T) {
 		for i := range 50 {
 			loseRaw(t, srv, fmt.Sprint("192.0.2.1:", i+1))
 		}
-		wantResumed(t, srv, "198.51.100.7:1", honest, true)
+		wantAnswer(t, srv, "198.51.100.7:1", honest, frame.SessionResumed)
 	})
 }
 
@@ -121,7 +121,7 @@ func TestOnePrincipalDoesNotPushOutTheSessionsOfOthers(t *testing.T) {
 			lose(fmt.Sprintf("192.0.2.%d:1", i+1), "mallory")
 		}
 		r := handshakeFrom("192.0.2.1:1")
-		p, got := shake(t, srv, r.WithContext(rpc.WithPrincipal(r.Context(), "alice")), wishOf(honest, 1))
+		p, got := shake(t, srv, r.WithContext(rpc.WithPrincipal(r.Context(), "alice")), wishOf(honest))
 		if got.Answer != frame.SessionResumed {
 			t.Errorf("answer %d", got.Answer)
 		}
@@ -150,7 +150,7 @@ func TestThousandsOfClientsBehindOneAddressAreResumedByDefault(t *testing.T) {
 			t.Fatalf("%d connections of %d are left", n, clients)
 		}
 		for i, greeting := range greetings {
-			p, got := shake(t, srv, handshakeFrom(fmt.Sprint("192.0.2.1:", i+1)), wishOf(greeting, 1))
+			p, got := shake(t, srv, handshakeFrom(fmt.Sprint("192.0.2.1:", i+1)), wishOf(greeting))
 			if got.Answer != frame.SessionResumed {
 				t.Fatalf("client %d: answer %d", i, got.Answer)
 			}

@@ -29,7 +29,9 @@ func goodFor(r *http.Request) (context.Context, error) {
 }
 
 // good is the request of a handshake whose credentials are good for d.
-func good(d time.Duration) *http.Request { return handshakeFrom("192.0.2.1:1", "X-Good-For: "+d.String()) }
+func good(d time.Duration) *http.Request {
+	return handshakeFrom("192.0.2.1:1", "X-Good-For: "+d.String())
+}
 
 func TestExpiredCredentialsEndTheConnection(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -68,7 +70,7 @@ func TestALinkWithFreshCredentialsExtendsTheConnection(t *testing.T) {
 		p, greeting := shake(t, srv, good(10*time.Minute), resumable)
 		stop := p.stayAlive()
 		pass(9 * time.Minute)
-		next, answer := shake(t, srv, good(20*time.Minute), wishOf(greeting, 1))
+		next, answer := shake(t, srv, good(20*time.Minute), wishOf(greeting))
 		stop()
 		if answer.Answer != frame.SessionResumed {
 			t.Fatalf("answer %d", answer.Answer)
@@ -98,7 +100,7 @@ func TestCredentialsThatExpireWithoutALinkEndTheConnection(t *testing.T) {
 		if n := srv.Connections(); n != 0 {
 			t.Errorf("%d connections", n)
 		}
-		p, answer := shake(t, srv, good(time.Minute), wishOf(greeting, 1))
+		p, answer := shake(t, srv, good(time.Minute), wishOf(greeting))
 		if answer.Answer != frame.SessionUnknown {
 			t.Errorf("answer %d", answer.Answer)
 		}

@@ -40,15 +40,16 @@ func shake(t *testing.T, srv *rpc.Server, r *http.Request, hello frame.Hello) (*
 	return greetRaw(t, hello, func(l transport.Link) error { return srv.StartHandshake(l, r) })
 }
 
-// wishOf is the HELLO that asks to resume the session that a server has greeted.
-func wishOf(greeting frame.Hello, attempt uint64) frame.Hello {
+// wishOf is the HELLO that asks for the first time to resume the session that a server has
+// greeted.
+func wishOf(greeting frame.Hello) frame.Hello {
 	h := resumable
-	h.Session, h.Token, h.Attempt = greeting.Session, greeting.Token, attempt
+	h.Session, h.Token, h.Attempt = greeting.Session, greeting.Token, 1
 	return h
 }
 
-func withCertificate(raw string, headers ...string) *http.Request {
-	r := handshakeFrom("192.0.2.1:1", headers...)
+func withCertificate(raw string) *http.Request {
+	r := handshakeFrom("192.0.2.1:1")
 	r.TLS = &tls.ConnectionState{PeerCertificates: []*x509.Certificate{{Raw: []byte(raw)}}}
 	return r
 }
@@ -237,9 +238,17 @@ func TestRefreshedTokenOfTheSameUserResumes(t *testing.T) {
 		return http.Header{"Authorization": {fmt.Sprint("alice-", n.Add(1))}}, nil
 	}))
 	wantUser(t, client, " alice")
+	conn, err := client.Connect(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := conn.Peer()
 	wires.cut()
 	<-back
 	wantUser(t, client, " alice")
+	if after := conn.Peer(); after.LocalAddr.String() == before.LocalAddr.String() {
+		t.Errorf("the peer is still that of the link from %v", after.LocalAddr)
+	}
 }
 
 // TestAnotherUsersHandshakeEndsNoSession of a server of the same process, though it names
@@ -292,7 +301,7 @@ func TestPeerIsThatOfTheLatestLink(t *testing.T) {
 		before := call(p, 1)
 		p.link.Cut()
 		synctest.Wait()
-		p, answer := shake(t, srv, handshakeFrom("198.51.100.7:2", "X-Device: train"), wishOf(greeting, 1))
+		p, answer := shake(t, srv, handshakeFrom("198.51.100.7:2", "X-Device: train"), wishOf(greeting))
 		if answer.Answer != frame.SessionResumed {
 			t.Fatalf("answer %d", answer.Answer)
 		}
