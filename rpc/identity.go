@@ -49,10 +49,22 @@ func WithSessionCookies(names ...string) ServerOption {
 	})
 }
 
+// WithSessionUser has f name the user of a handshake where no principal is named, by what
+// nobody has verified here, such as a claim of a token that other servers verify with each
+// call. Then a connection is resumed by handshakes of the same name, whatever else they
+// say; where f returns "", by those that say the same.
+//
+// The name keeps the sessions of different users apart, and proves nothing: whoever has got
+// hold of the secret token of a session can claim any name. Principal does not return it.
+func WithSessionUser(f func(r *http.Request) string) ServerOption {
+	return serverOption(func(s *Server) { s.binding.user = f })
+}
+
 // binding is what of a handshake says who the client is, where no principal does.
 type binding struct {
 	headers []string            // beside Authorization, in canonical form
 	cookies map[string]struct{} // nil: all but those of strangers
+	user    func(*http.Request) string
 }
 
 // strangers are beginnings of the names of cookies that say nothing of the user: which
@@ -76,11 +88,13 @@ func (b *binding) counts(pair string) bool {
 }
 
 // An identity is what a session of a server is bound to, in one string: the principal, or,
-// where none is named, a keyed hash of what identifies the handshake. In that case it goes
-// on with the hashes of cookies, in order. Only the first byte tells the two apart.
+// where none is named, the user of WithSessionUser, or a keyed hash of what identifies the
+// handshake. That goes on with the hashes of cookies, in order. The first byte tells the
+// three apart.
 const (
-	namedIdentity  = 'n'
-	hashedIdentity = 'h'
+	namedIdentity   = 'n'
+	claimedIdentity = 'c'
+	hashedIdentity  = 'h'
 )
 
 const (
@@ -100,6 +114,11 @@ var identityKey = func() []byte {
 func (b *binding) identity(r *http.Request, principal string) string {
 	if principal != "" {
 		return string(namedIdentity) + principal
+	}
+	if b.user != nil {
+		if name := b.user(r); name != "" {
+			return string(claimedIdentity) + name
+		}
 	}
 	cookies := b.hashCookies(r.Header["Cookie"])
 	many := len(cookies) > maxCookies

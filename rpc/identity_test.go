@@ -67,6 +67,7 @@ func asPrincipal(principal string, headers ...string) *http.Request {
 
 func TestOnlyAHandshakeThatSaysTheSameResumesASession(t *testing.T) {
 	plain := func(headers ...string) *http.Request { return handshakeFrom("192.0.2.1:1", headers...) }
+	claims := []rpc.ServerOption{rpc.WithSessionUser(func(r *http.Request) string { return r.Header.Get("X-Claim") })}
 	strict := []rpc.ServerOption{rpc.WithSessionHeaders("x-api-key", "Cookie")}
 	for _, c := range []struct {
 		name            string
@@ -106,6 +107,11 @@ func TestOnlyAHandshakeThatSaysTheSameResumesASession(t *testing.T) {
 		{"another principal", nil, asPrincipal("alice", "Authorization: a"), asPrincipal("mallory", "Authorization: a"), false},
 		{"no principal any more", nil, asPrincipal("alice"), plain(), false},
 		{"a principal that was not there", nil, plain(), asPrincipal("alice"), false},
+		{"a user who is claimed", claims, plain("X-Claim: alice", "Authorization: a"), plain("X-Claim: alice", "Authorization: b"), true},
+		{"another who is claimed", claims, plain("X-Claim: alice"), plain("X-Claim: mallory"), false},
+		{"nobody is claimed", claims, plain("Authorization: a"), plain("Authorization: b"), false},
+		{"a claim where there was a principal", claims, asPrincipal("alice"), plain("X-Claim: alice"), false},
+		{"a principal where there was a claim", claims, plain("X-Claim: alice"), asPrincipal("alice"), false},
 		{"many cookies", nil, plain(manyCookies(100)), plain(manyCookies(100)), true},
 		{"one of many differs", nil, plain(manyCookies(100)), plain(manyCookies(101)), false},
 	} {

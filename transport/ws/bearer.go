@@ -15,17 +15,6 @@ func isBearer(token string) bool {
 	return len(token) >= len(bearerPrefix) && strings.EqualFold(token[:len(bearerPrefix)], bearerPrefix)
 }
 
-// Presented returns r as Upgrader.Admit sees it, for what looks at a handshake before an
-// Upgrader does: a credential that came as the subprotocol "parley.bearer.<base64url>" is an
-// Authorization header. It returns an error if the Upgrader refuses the request for that.
-func Presented(r *http.Request) (*http.Request, error) {
-	tokens, err := offered(r)
-	if err != nil {
-		return nil, err
-	}
-	return presented(r, tokens)
-}
-
 // presented returns r as if the credential among the tokens that it offers had
 // come in an Authorization header, and nowhere else. What is wrong with it is said
 // without showing it.

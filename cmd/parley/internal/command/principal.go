@@ -9,7 +9,6 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/parley-rpc/parley/rpc"
-	"github.com/parley-rpc/parley/transport/ws"
 )
 
 // identity is by what a gateway keeps the users of sessions apart.
@@ -34,28 +33,23 @@ func (i *identity) validate() error {
 // options are what the server needs to know, with the headers that backends get.
 func (i *identity) options(forward []string) []rpc.ServerOption {
 	opts := []rpc.ServerOption{rpc.WithSessionHeaders(forward...)}
+	if i.claim != "" {
+		opts = append(opts, rpc.WithSessionUser(func(r *http.Request) string { return claimOf(r, i.claim) }))
+	}
 	if i.cookies != nil {
 		opts = append(opts, rpc.WithSessionCookies(i.cookies...))
 	}
 	return opts
 }
 
-// identified returns the request of a handshake with the principal in its context, if it
-// names one.
+// identified returns the request of a handshake with the principal in its context, if a
+// proxy names one.
 func (i *identity) identified(r *http.Request) *http.Request {
-	name := ""
-	switch {
-	case i.header != "":
-		if values := r.Header.Values(i.header); len(values) == 1 { // of more only one can be the proxy's
-			name = values[0]
-		}
-	case i.claim != "":
-		name = claimOf(r, i.claim)
-	}
-	if name == "" {
+	values := r.Header.Values(i.header)
+	if i.header == "" || len(values) != 1 { // of more only one can be the proxy's
 		return r
 	}
-	return r.WithContext(rpc.WithPrincipal(r.Context(), name))
+	return r.WithContext(rpc.WithPrincipal(r.Context(), values[0]))
 }
 
 // maxToken is how many bytes of a token are looked at, and maxName of a claim.
@@ -64,15 +58,10 @@ const (
 	maxName  = 1 << 10
 )
 
-// claimOf returns a string claim of the JWT that is the bearer token of a handshake, with
-// "claim sub=" ahead of it, or "". The token is not verified: the claim keeps sessions of
-// different accounts apart, and proves nothing.
+// claimOf returns a string claim of the JWT that is the bearer token of a handshake, or "".
+// The token is not verified.
 func claimOf(r *http.Request, claim string) string {
-	shown, err := ws.Presented(r)
-	if err != nil {
-		return "" // the handshake is refused for that
-	}
-	scheme, token, _ := strings.Cut(shown.Header.Get("Authorization"), " ")
+	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 	parts := strings.Split(token, ".")
 	if !strings.EqualFold(scheme, "Bearer") || len(parts) != 3 || len(token) > maxToken {
 		return ""
@@ -83,8 +72,8 @@ func claimOf(r *http.Request, claim string) string {
 	}
 	var claims map[string]json.RawMessage
 	var name string
-	if json.Unmarshal(payload, &claims) != nil || json.Unmarshal(claims[claim], &name) != nil || name == "" || len(name) > maxName {
+	if json.Unmarshal(payload, &claims) != nil || json.Unmarshal(claims[claim], &name) != nil || len(name) > maxName {
 		return ""
 	}
-	return "claim " + claim + "=" + name
+	return name
 }
