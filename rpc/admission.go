@@ -15,11 +15,14 @@ import (
 // WithTransport; docs/limits.md is the table of everything.
 type Limits struct {
 	// Connections is how many links there may be at once, handshakes included.
-	// Beyond it clients get HTTP 503, pages close code 4014. Default 50,000.
+	// Beyond it clients get HTTP 503, pages close code 4014. Connections without a link
+	// count too, but make room for new ones: of the principal, or of the address where
+	// there is none, that has most of them, the one gone longest ends. Default 50,000.
 	Connections int
 	// ConnectionsPerAddress is how many of them may come from one address, or one
-	// /64 network of IPv6. Beyond it clients get HTTP 429, pages close code 4014. By
-	// default there is no such bound: behind a proxy all have one address.
+	// /64 network of IPv6. Beyond it clients get HTTP 429, pages close code 4014; the
+	// connections of that address without a link end before. By default there is no such
+	// bound: behind a proxy all have one address.
 	ConnectionsPerAddress int
 	// Handshakes is how many handshakes are answered a second; four that are refused
 	// count as one. Others wait for their turn, or, if that would take more than a second,
@@ -122,6 +125,13 @@ func (a *admission) count() int {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return a.all
+}
+
+// countOf returns how many of them are of an address.
+func (a *admission) countOf(addr string) int {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.byAddress[addr]
 }
 
 // standing returns what is known of the client of a handshake.

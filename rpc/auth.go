@@ -3,6 +3,7 @@ package rpc
 import (
 	"context"
 	"net/http"
+	"time"
 
 	"github.com/parley-rpc/parley/transport"
 	"github.com/parley-rpc/parley/transport/ws"
@@ -26,21 +27,27 @@ type Authenticator func(r *http.Request) (context.Context, error)
 // connection, also for those that resume it; the context of the first one counts.
 //
 // Without it, values that HTTP middleware has put into the request's context reach
-// handlers as well, those of the request that began the connection. They are
-// there for as long as the connection lasts: what is taken back when the request
-// is over, such as the route of a router that uses its contexts again, cannot be
-// used.
+// handlers as well, those of the request that began the connection, and WithPrincipal and
+// WithExpiry there have the same meaning. They are there for as long as the connection
+// lasts: what is taken back when the request is over, such as the route of a router that
+// uses its contexts again, cannot be used.
 //
-// A connection is resumed only by the principal that began it. One without a
-// principal is not resumed: whoever got hold of its token could take it over.
+// A connection is resumed only by the principal that began it. Where f names none, it is
+// not resumed: f has let in somebody whom it cannot tell from others. Where there is no f,
+// and middleware names none, the handshake itself has to say the same: Authorization, the
+// client's certificate, the query of the URL, all cookies that the first one had, and the
+// headers of WithSessionHeaders. A client whose credentials differ gets a new connection,
+// and calls in flight fail with CodeUnavailable. So where tokens or cookies are renewed,
+// name the principal.
 func WithAuthentication(f Authenticator) ServerOption {
 	return serverOption(func(s *Server) { s.authenticate = f })
 }
 
 type principalKey struct{}
 
-// WithPrincipal returns a context that says who has authenticated: a name that
-// stays the same when credentials are renewed.
+// WithPrincipal returns a context that says who has authenticated: a name that no other
+// user has, and that stays the same when credentials are renewed. It is for an
+// Authenticator, and for HTTP middleware in front of a Server. The empty name is nobody.
 func WithPrincipal(ctx context.Context, name string) context.Context {
 	return context.WithValue(ctx, principalKey{}, name)
 }
@@ -64,6 +71,10 @@ func (s *Server) identify(r *http.Request) (ctx context.Context, refusal *ws.Ref
 		if known != nil {
 			ctx = known
 		}
+	}
+	if ends, ok := expiryOf(ctx); ok && !time.Now().Before(ends) {
+		err := Errorf(CodeUnauthenticated, "the credentials have expired")
+		return nil, refuse(err), err
 	}
 	return context.WithoutCancel(ctx), nil, nil // a request's ends with the handshake
 }

@@ -49,7 +49,7 @@ func newClientStream(e *endpoint, conn *Conn, m *Method, opts []CallOption) (*cl
 	s := clientStreams.Get().(*clientStream)
 	s.call.Conn, s.call.Method = conn, m
 	if conn != nil {
-		s.call.Peer = &conn.peer
+		s.call.Peer = conn.Peer()
 	}
 	s.call.caller = s
 	for _, o := range opts {

@@ -18,7 +18,7 @@ type Conn struct {
 	e       *endpoint
 	id      uint64 // see ID
 	sess    *transport.Session
-	peer    Peer
+	link    atomic.Pointer[linkInfo] // of the latest link
 	aliases aliases
 	given   givenAliases
 	serves  atomic.Int64 // calls of the other end
@@ -31,6 +31,8 @@ type Conn struct {
 	base      context.Context // see Context; nil: context.Background
 	principal string          // at a server: who has authenticated
 	nobody    bool            // at a server: the authentication has named no principal
+	identity  string          // at a server: what may resume the connection, see binding
+	owner     string          // at a server: for whom it counts without a link
 	started   chan struct{}   // closed when sess is set
 	events    events
 
@@ -38,6 +40,7 @@ type Conn struct {
 	greeted bool // the OnConnect hooks are called
 	ended   bool
 	aging   *time.Timer // at a server: until the connection is old
+	lease   *lease      // at a server: of the latest link's credentials; nil: they do not expire
 }
 
 // Open begins a call to the other end.
@@ -57,8 +60,10 @@ func (c *Conn) openWith(ctx context.Context, m *Method, only any, opts []CallOpt
 	return s.startWith(ctx, c.e, only)
 }
 
-// Peer returns the other end.
-func (c *Conn) Peer() *Peer { return &c.peer }
+// Peer returns the other end, as the handshake of the latest link has shown it: a link
+// that resumes the connection may come from another address, and with other headers. What
+// was returned does not change.
+func (c *Conn) Peer() *Peer { return &c.link.Load().peer }
 
 // Ping asks the other end for a sign of life and returns how long it took.
 func (c *Conn) Ping(ctx context.Context) (time.Duration, error) {
@@ -127,7 +132,7 @@ func (c *Conn) ending() bool {
 // does the reading of the call's header: what that costs is the connection's own
 // time, whatever the other end sends.
 func (c *Conn) onStream(st *transport.Stream, header []byte) *transport.ResetError {
-	s := &serverStream{st: st, call: Call{Conn: c, Peer: &c.peer}}
+	s := &serverStream{st: st, call: Call{Conn: c, Peer: c.Peer()}}
 	s.call.callee = s
 	s.refusal = s.accept(c.e, header)
 	if errors.Is(s.refusal, errPairs) {
@@ -145,6 +150,9 @@ func (c *Conn) onGreet(s *transport.Session) {
 	if c.line != nil {
 		c.line.greeted(c)
 	}
+	if c.e.makeRoom != nil {
+		c.e.makeRoom(c)
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch {
@@ -156,6 +164,7 @@ func (c *Conn) onGreet(s *transport.Session) {
 	}
 	c.greeted = true
 	c.growOld(c.e.age)
+	c.renewLease()
 	c.tell(func() {
 		c.logBegun()
 		for _, f := range c.e.onConnect {
@@ -164,13 +173,26 @@ func (c *Conn) onGreet(s *transport.Session) {
 	})
 }
 
+// onResume has the connection go on with another link, before anything of it is read.
+func (c *Conn) onResume(s *transport.Session) {
+	c.relinked(s)
+	c.e.detached.remove(c)
+	c.mu.Lock()
+	c.renewLease()
+	c.mu.Unlock()
+	c.logBack()
+	c.tellBack()
+}
+
 // onEnd takes leave of an ended connection.
 func (c *Conn) onEnd(err error) {
 	c.mu.Lock()
 	c.ended = true
 	c.stayYoung()
+	c.lease.stop()
 	greeted := c.greeted
 	c.mu.Unlock()
+	c.e.detached.remove(c)
 	if c.line != nil {
 		c.line.changedConn(c)
 	}

@@ -119,7 +119,7 @@
 //	line.mu -> tasks.mu -> workers.mu
 //	Conn.mu -> events.mu -> workers.mu
 //
-// line.mu, Conn.mu and endpoint.mu come before the locks of package transport, which
+// line.mu, Conn.mu, endpoint.mu and detachedConns.mu come before the locks of package transport, which
 // takes workers.mu last of all. No two lines are locked at once. Only
 // clientStream.retrying is held while waiting: for the next attempt at that call.
 package rpc

@@ -38,6 +38,8 @@ type endpoint struct {
 
 	sessions transport.Sessions // at a server: those that may be resumed
 	age      *maxAge            // at a server, of connections; nil: any
+	detached detachedConns      // at a server: connections without a link
+	makeRoom func(*Conn)        // at a server: ends connections without a link for a new one
 
 	onReplace func(transport.Replaced, string) // at a server: ends a session of another
 
@@ -58,7 +60,8 @@ func (e *endpoint) init() {
 
 // start starts a connection on a link.
 func (e *endpoint) start(link transport.Link, side transport.Side, peer Peer) (*Conn, error) {
-	c := &Conn{peer: peer}
+	c := new(Conn)
+	c.link.Store(&linkInfo{peer: peer})
 	return c, e.startConn(c, link, side)
 }
 
@@ -83,8 +86,12 @@ func (e *endpoint) prepare(c *Conn) transport.Config {
 	cfg.OnStream = c.onStream
 	cfg.OnGreet = c.onGreet
 	cfg.OnEnd = c.onEnd
-	cfg.OnResume = func(*transport.Session) { c.logBack(); c.tellBack() }
-	cfg.OnLost = func(_ *transport.Session, err error) { c.logAway(err); c.tellAway() }
+	cfg.OnResume = c.onResume
+	cfg.OnLost = func(s *transport.Session, err error) {
+		e.detached.add(c, s)
+		c.logAway(err)
+		c.tellAway()
+	}
 	if c.line != nil {
 		cfg.OnLost = c.onLost
 		cfg.OnGoAway = c.onGoAway
@@ -93,7 +100,7 @@ func (e *endpoint) prepare(c *Conn) transport.Config {
 	cfg.Go = e.workers.do
 	cfg.Sessions = &e.sessions
 	cfg.OnReplace = e.onReplace
-	cfg.Principal = c.principal
+	cfg.Principal, cfg.SamePrincipal, cfg.Owner = c.identity, sameIdentity, c.owner
 	if c.nobody {
 		cfg.ResumeWindow = -1
 	}

@@ -173,8 +173,17 @@ func serveResumable(t *testing.T, srv *rpc.Server) (*raw, frame.Hello) {
 // linkRaw is serveResumable for a HELLO of any kind.
 func linkRaw(t *testing.T, srv *rpc.Server, hello frame.Hello) (*raw, frame.Hello) {
 	t.Helper()
+	return greetRaw(t, hello, func(l transport.Link) error {
+		_, err := srv.StartLink(l)
+		return err
+	})
+}
+
+// greetRaw has start serve a raw dialer, and returns what it was greeted with.
+func greetRaw(t *testing.T, hello frame.Hello, start func(transport.Link) error) (*raw, frame.Hello) {
+	t.Helper()
 	d, a := pipe.New(pipe.Config{})
-	if _, err := srv.StartLink(a); err != nil {
+	if err := start(a); err != nil {
 		t.Fatal(err)
 	}
 	p := &raw{t: t, link: d}

@@ -2,6 +2,7 @@ package rpc
 
 import (
 	"context"
+	"net"
 	"net/http"
 	"time"
 
@@ -11,6 +12,22 @@ import (
 // StartLink serves a link as if it had come by a WebSocket.
 func (s *Server) StartLink(l transport.Link) (*Conn, error) {
 	return s.start(l, transport.Acceptor, Peer{Protocol: "test"})
+}
+
+// StartHandshake serves a link as if it had come by a WebSocket with the handshake r.
+func (s *Server) StartHandshake(l transport.Link, r *http.Request) error {
+	v := visit{s: s}
+	if no := v.admit(r); no != nil {
+		if v.leave != nil {
+			v.leave()
+		}
+		return no
+	}
+	addr, err := net.ResolveTCPAddr("tcp", r.RemoteAddr)
+	if err != nil {
+		return err
+	}
+	return v.start(l, Peer{Protocol: "test", Addr: addr, Header: r.Header})
 }
 
 // StartLink makes a link the connection that the client's calls use. It cannot
@@ -113,3 +130,12 @@ var SocketAddress = socketAddress
 
 // NewGzip returns the compression of that name.
 func NewGzip() Compressor { return new(gzipCompressor) }
+
+// SameIdentity reports whether a handshake may resume the session that another began, by
+// the options of the server.
+func (s *Server) SameIdentity(began, resuming *http.Request) bool {
+	return sameIdentity(s.binding.identity(began, Principal(began.Context())), s.binding.identity(resuming, Principal(resuming.Context())))
+}
+
+// IdentityLen is how many bytes the server keeps of who has made a handshake.
+func (s *Server) IdentityLen(r *http.Request) int { return len(s.binding.identity(r, "")) }

@@ -111,7 +111,9 @@ func (l *line) dial(ctx context.Context, a *attempt, u string) (*Conn, error) {
 // newConn returns a connection of the line that is about to begin.
 func (l *line) newConn(url string, peer Peer) *Conn {
 	now := time.Now()
-	return &Conn{peer: peer, line: l, role: role{url: url, cookies: cookiesOf(peer.Header), since: now, linked: now}}
+	conn := &Conn{line: l, role: role{url: url, cookies: cookiesOf(peer.Header), since: now, linked: now}}
+	conn.link.Store(&linkInfo{peer: peer})
+	return conn
 }
 
 // hold notes when a server wants to be asked again.

@@ -22,8 +22,8 @@ func (c *Conn) log(ctx context.Context, level slog.Level, msg string, more ...sl
 		return
 	}
 	attrs := append(make([]slog.Attr, 0, 8), slog.Uint64("conn", c.id))
-	if c.peer.Addr != nil {
-		attrs = append(attrs, slog.String("peer", c.peer.Addr.String()))
+	if addr := c.Peer().Addr; addr != nil {
+		attrs = append(attrs, slog.String("peer", addr.String()))
 	}
 	if c.principal != "" {
 		attrs = append(attrs, slog.String("principal", c.principal))

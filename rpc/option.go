@@ -115,14 +115,14 @@ func WithCallInterceptors(interceptors ...Interceptor) Option {
 // are zero have their defaults.
 //
 // Fields that are the business of this package are not used: the functions, Sessions,
-// Principal and Replaces. ResumeWindow and ReplayLimit count unless WithResumption or
+// Principal, Owner and Replaces. ResumeWindow and ReplayLimit count unless WithResumption or
 // WithoutResumption says otherwise, whichever option comes first. A server with a
 // Budget here uses that one, and not Limits.Windows; one with Unfinished uses that one for
 // messages in pieces, and half of Limits.Messages for those that are inflated.
 func WithTransport(cfg transport.Config) Option {
 	cfg.OnStream, cfg.OnEnd, cfg.OnGreet, cfg.OnGoAway = nil, nil, nil, nil
 	cfg.OnLost, cfg.OnResume, cfg.OnReplace, cfg.Go = nil, nil, nil, nil
-	cfg.Sessions, cfg.Principal, cfg.Replaces = nil, "", nil
+	cfg.Sessions, cfg.Principal, cfg.SamePrincipal, cfg.Owner, cfg.Replaces = nil, "", nil, "", nil
 	return endpointOption(func(e *endpoint) { e.transport = cfg })
 }
 
@@ -214,7 +214,8 @@ func WithHTTPHeader(h http.Header) ClientOption {
 // WithCredentials has f called for the header of each handshake, also of one that
 // resumes a connection, so that it can bring a token that is still good. What it
 // returns replaces values of WithHTTPHeader. ctx ends with the client, and when
-// the time for a handshake is over.
+// the time for a handshake is over. The credentials are always the same user's: to change
+// the user, close the client and make another.
 //
 // An error fails that attempt to connect, with its code if it is an *Error, and
 // otherwise with CodeUnavailable, so that the client tries again. If the server

@@ -5,6 +5,9 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"time"
+
+	"github.com/parley-rpc/parley/transport"
 )
 
 // Peer is the other end of a connection.
@@ -15,6 +18,27 @@ type Peer struct {
 	TLS       *tls.ConnectionState // nil without TLS, or if a proxy ended it
 	Protocol  string               // the subprotocol in use: "parley.v1"
 	Header    http.Header          // at a server: of the client's handshake; at a client: of the answer
+}
+
+// linkInfo is what the handshake of a link has told. It does not change.
+type linkInfo struct {
+	peer   Peer
+	addr   string    // at a server: the address that the link is counted for
+	expiry time.Time // at a server: of the credentials; zero: never
+}
+
+// knownLink is a link with what its handshake has told, for the connection that goes on
+// with it.
+type knownLink struct {
+	transport.Link
+	info *linkInfo
+}
+
+// relinked takes over what the handshake of a link has told that resumes the connection.
+func (c *Conn) relinked(s *transport.Session) {
+	if l, ok := s.Link().(*knownLink); ok {
+		c.link.Store(l.info)
+	}
 }
 
 // hostOf returns the host of a URL that was dialled, with the port if it has one.

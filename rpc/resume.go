@@ -66,7 +66,8 @@ func (c *Conn) resumeOnce() error {
 	if err != nil {
 		return err
 	}
-	_, err = c.sess.Resume(context.Background(), link, func(start func(transport.Config) (*transport.Session, error)) {
+	known := &knownLink{link, &linkInfo{peer: peer}}
+	_, err = c.sess.Resume(context.Background(), known, func(start func(transport.Config) (*transport.Session, error)) {
 		if client.single {
 			return // a connection that was dialled has no successor
 		}

@@ -18,11 +18,13 @@ type Resumption struct {
 	// acknowledged. When they are that many, Send blocks. Default 1 MiB, at least 64
 	// KiB.
 	ReplayBytes int
-	// MaxAway is how many connections without a link a server keeps. Of more, the
-	// one that has been without for longest ends. Default 10,000.
+	// MaxAway is how many connections without a link a server keeps. Of more, one ends
+	// of the principal that has most of them, or of the address where none is named: the
+	// one that has been without for longest. Default 10,000.
 	MaxAway int
-	// MaxAwayBytes is how many bytes they keep to be sent, together. Beyond it too
-	// the one that has been without a link for longest ends. Default 256 MiB.
+	// MaxAwayBytes is how many bytes they hold, together: what is kept to be sent, and
+	// what had arrived and was not received when the link was lost. Beyond it, one ends of
+	// the principal or address whose connections hold most. Default 256 MiB.
 	MaxAwayBytes int
 }
 

@@ -21,6 +21,7 @@ type Server struct {
 	drain    Drain
 
 	authenticate Authenticator
+	binding      binding
 	limits       Limits
 	admission    admission
 	turns        *turns     // of handshakes
@@ -47,6 +48,8 @@ func NewServer(opts ...ServerOption) *Server {
 	}
 	s.turns, s.recent = newTurns(s.limits.Handshakes), newRecentSet()
 	s.onReplace = s.endReplaced
+	s.makeRoom = s.endDetached
+	s.detached.counts = s.limits.ConnectionsPerAddress > 0
 	servers.add(s)
 	s.served.limit = int64(s.limits.Calls)
 	s.boundMessages(s.limits.Messages)

@@ -53,7 +53,7 @@ func (s *clientStream) firstTry(only *message) error {
 		}
 		t = s.current()
 	}
-	s.call.Conn, s.call.Peer = t.conn, &t.conn.peer
+	s.call.Conn, s.call.Peer = t.conn, t.conn.Peer()
 	s.mu.Lock()
 	s.at, s.only = t, only != nil
 	s.mu.Unlock()

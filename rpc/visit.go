@@ -13,6 +13,7 @@ import (
 type visit struct {
 	s     *Server
 	r     *http.Request   // as an application may see it
+	addr  string          // that it is counted for
 	base  context.Context // of handlers
 	cause error           // why it was refused, for the log
 	leave func()          // undoes the counting
@@ -25,6 +26,7 @@ func (v *visit) admit(r *http.Request) *ws.RefusalError {
 		return refuseHeader(size, most)
 	}
 	addr := v.s.limits.Address(r)
+	v.addr = addr
 	if err := v.s.admission.enter(&v.s.limits, addr); err != nil {
 		return refuseForNow(err)
 	}
@@ -92,15 +94,27 @@ func (v *visit) serve(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	served = true
-	c := &Conn{base: v.base, peer: Peer{
+	return v.start(link, Peer{
 		Host:      v.r.Host,
 		Addr:      link.RemoteAddr(),
 		LocalAddr: link.LocalAddr(),
 		TLS:       link.TLS(),
 		Protocol:  link.Subprotocol(),
 		Header:    v.r.Header,
-	}}
-	c.principal = Principal(v.base)
+	})
+}
+
+// start starts a connection on the link of a handshake that was admitted.
+func (v *visit) start(link transport.Link, peer Peer) error {
+	info := &linkInfo{peer: peer, addr: v.addr}
+	info.expiry, _ = expiryOf(v.base)
+	c := &Conn{base: v.base, principal: Principal(v.base)}
+	c.link.Store(info)
 	c.nobody = v.s.authenticate != nil && c.principal == ""
-	return v.s.startConn(c, &countedLink{link, v.leave}, transport.Acceptor)
+	c.identity = v.s.binding.identity(v.r, c.principal)
+	c.owner = "address " + v.addr
+	if c.principal != "" {
+		c.owner = "principal " + c.principal
+	}
+	return v.s.startConn(c, &knownLink{&countedLink{link, v.leave}, info}, transport.Acceptor)
 }

@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"crypto/subtle"
 	"fmt"
 	"math"
 	"time"
@@ -83,9 +84,16 @@ type Config struct {
 	ReplayLimit int
 	// Sessions, at an acceptor, is where sessions are found again.
 	Sessions *Sessions
-	// Principal, at an acceptor, is who has authenticated on this link. Only a
-	// link of the same principal resumes the session.
+	// Principal, at an acceptor, says whose link this is. Only a link of the same
+	// principal resumes the session, or replaces it.
 	Principal string
+	// SamePrincipal, if set, reports whether a link with one Principal may resume or
+	// replace a session that began with another. Default: they are equal. It must not
+	// block, and use neither of the sessions.
+	SamePrincipal func(began, resuming string) bool
+	// Owner, at an acceptor, is whom Sessions counts the session for while it has no
+	// link. Default: Principal.
+	Owner string
 	// Replaces, at a dialer, names a session that was lost and given up, for which this
 	// one is the successor: an acceptor that still keeps it ends it.
 	Replaces *Replaced
@@ -218,6 +226,21 @@ func (c Config) withDurations() (Config, error) {
 		}
 	}
 	return c, nil
+}
+
+// isOf reports whether a link of a principal may resume the session.
+func (c *Config) isOf(principal string) bool {
+	if c.SamePrincipal != nil {
+		return c.SamePrincipal(c.Principal, principal)
+	}
+	return subtle.ConstantTimeCompare([]byte(c.Principal), []byte(principal)) == 1
+}
+
+func (c *Config) owner() string {
+	if c.Owner != "" {
+		return c.Owner
+	}
+	return c.Principal
 }
 
 // resumes tells whether this end wants its sessions to be resumed.

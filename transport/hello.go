@@ -38,14 +38,16 @@ func (a *attachment) takeHello(in *arrival, p []byte) error {
 	}
 	in.last = true
 	old, err := s.cfg.Sessions.find(&hello, s.cfg.Principal)
-	switch {
-	case err != nil:
+	if err != nil {
 		return err
-	case old == nil:
-		a.named = &Replaced{Session: hello.Session, Token: hello.Token, Attempt: hello.Attempt}
-		return s.begin(a, &hello, frame.SessionUnknown)
 	}
-	return old.adopt(a, &hello)
+	if old != nil {
+		if resumed, err := old.adopt(a, &hello); resumed || err != nil {
+			return err
+		}
+	}
+	a.named = &Replaced{Session: hello.Session, Token: hello.Token, Attempt: hello.Attempt}
+	return s.begin(a, &hello, frame.SessionUnknown)
 }
 
 // begin takes the peer's settings over. The acceptor greets in answer.

@@ -429,6 +429,18 @@ func (r *recvHalf) fail(s *Session, err error) int32 {
 	return 1
 }
 
+// unread returns how many bytes are held that have arrived and were not received. The
+// header and the trailer count.
+func (r *recvHalf) unread() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	n := len(r.header) + len(r.trailer) + cap(r.dst) + cap(r.stash)
+	if !r.dropped.Load() {
+		n += int(r.window.received - r.window.consumed)
+	}
+	return n
+}
+
 // drop drops what has arrived and was not received. What a Recv has in hand it drops by
 // itself.
 func (r *recvHalf) drop() {

@@ -35,29 +35,29 @@ var errReplaced = &CloseError{Code: CloseAbnormal, Reason: "link lost, and the p
 // there, r's token one that it honors, and principal its own. Its streams fail as those
 // of a session that was not resumed in time. A link that it may still have is closed.
 func (k *Sessions) EndReplaced(r Replaced, principal string) bool {
-	k.mu.Lock()
-	s := k.byID[string(r.Session)]
-	k.mu.Unlock()
-	if s == nil || s.cfg.Principal != principal || !s.admits(r.Token) {
+	s := k.get(r.Session)
+	if s == nil || !s.cfg.isOf(principal) {
 		return false
 	}
-	s.mu.Lock()
-	a := s.at
-	ended := s.err != nil || r.Attempt != 0 && r.Attempt <= s.attempts // a later attempt was granted
-	if !ended {
+	var a *attachment
+	ended := s.endIf(errReplaced, func() bool {
+		// A later attempt that was granted counts more.
+		if !s.admits(r.Token) || r.Attempt != 0 && r.Attempt <= s.attempts {
+			return false
+		}
+		a = s.at
 		s.closing.Add(1)
-	}
-	s.mu.Unlock()
-	if ended {
+		return true
+	})
+	if !ended {
 		return false
 	}
-	ended = s.end(errReplaced)
 	s.out.discard()
 	go func() { // it may take a second
 		defer s.closing.Done()
 		_ = a.link.Close(errReplaced.onWire())
 	}()
-	return ended
+	return true
 }
 
 // replace ends the session that a new one replaces, wherever it is.

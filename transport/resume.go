@@ -17,6 +17,7 @@ import (
 func (s *Session) linkFailed(a *attachment, err *CloseError) {
 	s.mu.Lock()
 	current := s.at == a && !s.away && s.err == nil
+	late := s.at == a && s.away && s.side == Acceptor // after the other goroutine of the link
 	keep := current && s.resumeFor > 0 && s.lostBy(err)
 	if keep {
 		s.away = true
@@ -38,6 +39,8 @@ func (s *Session) linkFailed(a *attachment, err *CloseError) {
 		}
 	case current:
 		s.fail(err)
+	case late:
+		s.cfg.Sessions.lost(s) // more may have arrived meanwhile
 	case a.answer != nil:
 		_ = a.link.Close(err.onWire())
 		a.answered(err)
@@ -83,7 +86,7 @@ func (s *Session) kept() {
 }
 
 func (s *Session) notResumed() {
-	s.fail(&CloseError{Code: CloseAbnormal, Reason: fmt.Sprintf("link lost, and the session not resumed within %v", s.resumeFor)})
+	s.Evict(fmt.Sprintf("the session not resumed within %v", s.resumeFor))
 }
 
 // answered tells Resume how its attempt has ended, the first time that it knows.
@@ -196,14 +199,16 @@ func (s *Session) takeAnswer(a *attachment, hello *frame.Hello) error {
 }
 
 // adopt resumes the session of an acceptor on a link on which the dialer asks for
-// it. The newest link wins: the older one is closed.
-func (s *Session) adopt(a *attachment, hello *frame.Hello) error {
+// it. The newest link wins: the older one is closed. It reports whether the session may
+// be resumed at all: while the link waited for its turn, another may have made its token
+// void.
+func (s *Session) adopt(a *attachment, hello *frame.Hello) (ok bool, err error) {
 	s.resuming.Lock()
 	defer s.resuming.Unlock()
 	s.mu.Lock()
-	if s.err != nil || hello.Attempt <= s.attempts {
+	if ok, err := s.mayResume(hello); !ok {
 		s.mu.Unlock()
-		return errSuperseded
+		return false, err
 	}
 	s.attempts = hello.Attempt
 	old, noticed := s.at, s.away
@@ -216,7 +221,7 @@ func (s *Session) adopt(a *attachment, hello *frame.Hello) error {
 	a.s.supersede()
 	a.s = s
 	if err := s.rewind(hello); err != nil {
-		return err
+		return true, err
 	}
 	s.mu.Lock()
 	s.spare, s.token = bytes.Clone(hello.Token), random(frame.TokenLen)
@@ -226,7 +231,19 @@ func (s *Session) adopt(a *attachment, hello *frame.Hello) error {
 		s.cfg.OnLost(s, errSuperseded)
 	}
 	s.goOn(a, s.hello(frame.SessionResumed))
-	return nil
+	return true, nil
+}
+
+// mayResume reports whether the session is there and honors the token of a HELLO. An
+// attempt that a newer one has overtaken is an error. mu is held.
+func (s *Session) mayResume(hello *frame.Hello) (bool, error) {
+	switch {
+	case s.err != nil || !s.admits(hello.Token):
+		return false, nil
+	case hello.Attempt <= s.attempts:
+		return false, errSuperseded
+	}
+	return true, nil
 }
 
 // rewind goes back to what the peer says that it has received. A session that has
@@ -281,14 +298,12 @@ func (s *Session) supersede() {
 	s.end(errSuperseded)
 }
 
-// admits tells whether a dialer may resume the session with a token. The
-// comparison takes the same time whatever is wrong with it.
+// admits tells whether the session honors a token; mu is held. The comparison takes
+// the same time whatever is wrong with it.
 func (s *Session) admits(token []byte) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	current := subtle.ConstantTimeCompare(token, s.token)
 	spare := subtle.ConstantTimeCompare(token, s.spare)
-	return current|spare == 1 && s.err == nil
+	return current|spare == 1
 }
 
 // prove voids the token with which the dialer has asked: it has the next one.

@@ -59,8 +59,14 @@ func (h *harbor) link(principal string, first []byte) (*transport.Session, *peer
 // begin starts a session that has one stream, in use at the acceptor.
 func (h *harbor) begin() (*dialer, *transport.Stream) {
 	h.t.Helper()
+	return h.beginAs("alice")
+}
+
+// beginAs is begin for another principal.
+func (h *harbor) beginAs(principal string) (*dialer, *transport.Stream) {
+	h.t.Helper()
 	first := frame.Hello{ResumeWindow: 30_000}
-	s, p := h.link("alice", first.Append(nil))
+	s, p := h.link(principal, first.Append(nil))
 	p.send(open(1, ""))
 	st := mustAccept(h.t, s)
 	got := p.greeting()

@@ -265,22 +265,41 @@ func (s *Session) stopTimer() {
 // closeFlush is how long Close waits for the peer to take what is queued.
 const closeFlush = time.Second
 
+// Link returns the link that the session is on, or the last one.
+func (s *Session) Link() Link {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.at.link
+}
+
 // fail ends the session at once: what is queued is dropped.
-func (s *Session) fail(err *CloseError) {
-	if s.end(err) {
-		s.out.discard()
-		s.mu.Lock()
-		a := s.at
-		s.mu.Unlock()
-		s.closeEnded(a)
+func (s *Session) fail(err *CloseError) { s.failIf(err, always) }
+
+// failIf is fail if the condition holds, as for endIf. It reports whether it has ended
+// the session.
+func (s *Session) failIf(err *CloseError, holds func() bool) bool {
+	if !s.endIf(err, holds) {
+		return false
 	}
+	s.out.discard()
+	s.mu.Lock()
+	a := s.at
+	s.mu.Unlock()
+	s.closeEnded(a)
+	return true
 }
 
 // end ends the session with err, and tells whether it is the first to do so. The
 // writer goes on until the queue is empty.
-func (s *Session) end(err *CloseError) bool {
+func (s *Session) end(err *CloseError) bool { return s.endIf(err, always) }
+
+func always() bool { return true }
+
+// endIf is end if the condition holds, which is asked with mu held: nothing comes
+// between the two.
+func (s *Session) endIf(err *CloseError, holds func() bool) bool {
 	s.mu.Lock()
-	if s.err != nil {
+	if s.err != nil || !holds() {
 		s.mu.Unlock()
 		return false
 	}

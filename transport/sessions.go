@@ -1,7 +1,6 @@
 package transport
 
 import (
-	"container/list"
 	"fmt"
 	"sync"
 
@@ -9,27 +8,22 @@ import (
 )
 
 // Sessions is where an acceptor keeps its sessions, so that links can resume
-// them. It bounds what sessions cost whose links are lost: when there are too
-// many, or they hold too much, the one that has been gone longest ends. The zero
-// value has the default bounds.
+// them. It bounds what sessions cost whose links are lost. When there are too many,
+// the owner (Config.Owner) with most of them loses the one that has been gone longest;
+// when they hold too much, the owner whose sessions hold most does. The zero value has
+// the default bounds.
 //
 // Its mutex comes before those of sessions.
 type Sessions struct {
 	// MaxGone is how many sessions are kept without a link. Default 10,000.
 	MaxGone int
-	// MaxGoneBytes is how many bytes they keep to be sent, together. Default 256 MiB.
+	// MaxGoneBytes is how many bytes they hold, together: what is kept to be sent, and
+	// what had arrived and was not received when the link was lost. Default 256 MiB.
 	MaxGoneBytes int
 
-	mu    sync.Mutex
-	byID  map[string]*Session
-	gone  list.List // of *goneSession, the longest gone first
-	place map[*Session]*list.Element
-	bytes int
-}
-
-type goneSession struct {
-	s     *Session
-	bytes int // that it keeps to be sent
+	mu   sync.Mutex
+	byID map[string]*Session
+	gone detachedSet
 }
 
 // add keeps a session that has not ended: remove has been called for one that has.
@@ -41,44 +35,69 @@ func (k *Sessions) add(s *Session) {
 	}
 	if k.byID == nil {
 		k.byID = make(map[string]*Session)
-		k.place = make(map[*Session]*list.Element)
 	}
 	k.byID[string(s.id)] = s
 }
 
 // find returns the session that a HELLO asks to resume, or nil if it may not: the
 // peer is told the same whatever the reason. An attempt that a newer one has
-// overtaken is an error.
+// overtaken is an error. What it finds may change before the link has its turn, so
+// adopt asks again.
 func (k *Sessions) find(hello *frame.Hello, principal string) (*Session, error) {
 	if k == nil {
 		return nil, nil
 	}
-	k.mu.Lock()
-	s := k.byID[string(hello.Session)]
-	k.mu.Unlock()
-	if s == nil || s.cfg.Principal != principal || !s.admits(hello.Token) {
+	s := k.get(hello.Session)
+	if s == nil {
 		return nil, nil
 	}
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	if hello.Attempt <= s.attempts {
-		return nil, errSuperseded
+	ok, err := s.mayResume(hello)
+	s.mu.Unlock()
+	if (ok || err != nil) && s.cfg.isOf(principal) {
+		return s, err
 	}
-	return s, nil
+	return nil, nil
+}
+
+// get returns the session of an id, or nil.
+func (k *Sessions) get(id []byte) *Session {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.byID[string(id)]
 }
 
 // Gone tells how many sessions have no link at the moment.
 func (k *Sessions) Gone() int {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	return k.gone.Len()
+	return k.gone.len()
 }
 
-// lost books a session that has no link, unless it has one again by now.
-func (k *Sessions) lost(s *Session) {
+// Shrink has at most n sessions go on without a link, as if MaxGone were n.
+func (k *Sessions) Shrink(n int) {
 	k.mu.Lock()
-	if k.byID[string(s.id)] == s && k.place[s] == nil && s.Away() {
-		k.place[s] = k.gone.PushBack(&goneSession{s: s})
+	var evicted []*Session
+	for k.gone.len() > n {
+		evicted = append(evicted, k.gone.evict(&k.gone.most))
+	}
+	k.mu.Unlock()
+	for _, s := range evicted {
+		s.Evict(fmt.Sprintf("more than %d sessions wait to be resumed", n))
+	}
+}
+
+// lost books a session that has no link, unless it has one again by now, and what it
+// holds that was not received.
+func (k *Sessions) lost(s *Session) {
+	unread := s.unread()
+	k.mu.Lock()
+	e := k.gone.place[s]
+	if e == nil && k.byID[string(s.id)] == s && s.Away() {
+		e = k.gone.add(s)
+	}
+	if e != nil {
+		e.unread = unread
 	}
 	evicted := k.weigh(s)
 	k.mu.Unlock()
@@ -96,18 +115,16 @@ func (k *Sessions) grown(s *Session) {
 // weigh books what a session keeps, and takes those out of the books that are too
 // many then; mu is held.
 func (k *Sessions) weigh(s *Session) (evicted []*Session) {
-	e := k.place[s]
+	e := k.gone.place[s]
 	if e == nil {
 		return nil
 	}
-	g := e.Value.(*goneSession)
-	size := s.out.unsent()
-	k.bytes += size - g.bytes
-	g.bytes = size
-	for k.gone.Len() > k.maxGone() || k.bytes > k.maxBytes() {
-		longest := k.gone.Front().Value.(*goneSession).s
-		k.unplace(longest)
-		evicted = append(evicted, longest)
+	k.gone.weigh(e, e.unread+s.out.unsent())
+	for k.gone.len() > k.maxGone() {
+		evicted = append(evicted, k.gone.evict(&k.gone.most))
+	}
+	for k.gone.bytes > k.maxBytes() {
+		evicted = append(evicted, k.gone.evict(&k.gone.heavy))
 	}
 	return evicted
 }
@@ -115,7 +132,7 @@ func (k *Sessions) weigh(s *Session) (evicted []*Session) {
 // dismiss ends sessions that were too many.
 func (k *Sessions) dismiss(evicted []*Session) {
 	for _, s := range evicted {
-		s.fail(&CloseError{Code: CloseAbnormal, Reason: fmt.Sprintf("link lost, and more than %d sessions or %d bytes wait to be resumed", k.maxGone(), k.maxBytes())})
+		s.Evict(fmt.Sprintf("more than %d sessions or %d bytes wait to be resumed", k.maxGone(), k.maxBytes()))
 	}
 }
 
@@ -123,23 +140,16 @@ func (k *Sessions) dismiss(evicted []*Session) {
 func (k *Sessions) back(s *Session) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.unplace(s)
+	k.gone.remove(s)
 }
 
 // remove forgets a session that has ended.
 func (k *Sessions) remove(s *Session) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.unplace(s)
+	k.gone.remove(s)
 	if k.byID[string(s.id)] == s {
 		delete(k.byID, string(s.id))
-	}
-}
-
-func (k *Sessions) unplace(s *Session) {
-	if e := k.place[s]; e != nil {
-		k.bytes -= k.gone.Remove(e).(*goneSession).bytes
-		delete(k.place, s)
 	}
 }
 

@@ -14,7 +14,8 @@ export interface ConnectionOptions {
   balancer?: "pickFirst" | "roundRobin" | undefined;
   /**
    * Returns a bearer token. It is asked for each WebSocket, so a token that expires is fresh. The server finds it as an
-   * Authorization header. Without it, the browser's cookies are what the server knows.
+   * Authorization header. Without it, the browser's cookies are what the server knows. It is always the same user's: to change
+   * the user, close the connection and make another.
    */
   credentials?: (() => string | undefined | Promise<string | undefined>) | undefined;
   /** In place of the global one, which Node.js has from version 22 on. */

@@ -29,6 +29,7 @@ type gateway struct {
 	drain        time.Duration
 	maxAge       time.Duration
 	backends     backends
+	identity     identity
 
 	transport transport.Config
 	limits    rpc.Limits
@@ -66,6 +67,7 @@ more healthy, tells clients to go elsewhere, and waits for calls in flight.`,
 	f.IntVar(&g.limits.ConnectionsPerAddress, "max-connections-per-address", 0, "connections at once from one address (default any)")
 	f.IntVar(&g.transport.MaxStreams, "max-streams", 0, "calls at once on one connection (default 1024)")
 	f.IntVar(&g.transport.MaxMessage, "max-message", 0, "`bytes` of a message, either way (default 4 MiB)")
+	g.identity.flags(f)
 	g.backends.flags(f)
 	return c
 }
@@ -140,9 +142,11 @@ func (g *gateway) server(routes []proxy.Route, log *slog.Logger) (*rpc.Server, e
 	if min(g.limits.Connections, g.limits.ConnectionsPerAddress) < 0 || min(g.drain, g.maxAge) < 0 {
 		return nil, usagef("--max-connections, --max-connections-per-address, --drain and --max-connection-age must not be negative")
 	}
-	opts := []rpc.ServerOption{
-		rpc.WithLogger(log), rpc.WithTransport(g.transport), rpc.WithLimits(g.limits), rpc.WithOrigins(g.origins...),
+	if err := g.identity.validate(); err != nil {
+		return nil, err
 	}
+	opts := append(g.identity.options(g.forward),
+		rpc.WithLogger(log), rpc.WithTransport(g.transport), rpc.WithLimits(g.limits), rpc.WithOrigins(g.origins...))
 	if g.maxAge > 0 {
 		opts = append(opts, rpc.WithMaxConnectionAge(g.maxAge, g.drain))
 	}
@@ -165,7 +169,7 @@ func (g *gateway) web(srv *rpc.Server, status http.Handler, log *slog.Logger) (*
 		case healthPath:
 			status.ServeHTTP(w, r)
 		case g.path:
-			srv.ServeHTTP(w, r)
+			srv.ServeHTTP(w, g.identity.identified(r))
 		default:
 			http.NotFound(w, r)
 		}

@@ -1,0 +1,163 @@
+package rpc_test
+
+import (
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/parley-rpc/parley/rpc"
+	"github.com/parley-rpc/parley/transport/frame"
+)
+
+// loseRaw begins sessions from addresses and loses their links, one after the other.
+func loseRaw(t *testing.T, srv *rpc.Server, addrs ...string) (greetings []frame.Hello) {
+	t.Helper()
+	for _, addr := range addrs {
+		p, greeting := shake(t, srv, handshakeFrom(addr), resumable)
+		p.link.Cut()
+		pass(time.Millisecond)
+		greetings = append(greetings, greeting)
+	}
+	return greetings
+}
+
+// wantAnswer asks to resume a session and checks the answer.
+func wantAnswer(t *testing.T, srv *rpc.Server, addr string, greeting frame.Hello, want frame.Answer) {
+	t.Helper()
+	p, got := shake(t, srv, handshakeFrom(addr), wishOf(greeting))
+	if got.Answer != want {
+		t.Errorf("from %s: answer %d, want %d", addr, got.Answer, want)
+	}
+	p.link.Cut()
+	synctest.Wait()
+}
+
+func TestConnectionsWithoutALinkCountForTheirAddress(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		srv := rpc.NewServer(rpc.WithLimits(rpc.Limits{ConnectionsPerAddress: 3}))
+		defer srv.Close()
+		other := loseRaw(t, srv, "198.51.100.7:1")[0]
+		mine := loseRaw(t, srv, "192.0.2.1:1", "192.0.2.1:2", "192.0.2.1:3")
+		if n := srv.Connections(); n != 4 {
+			t.Fatalf("%d connections before there is one too many", n)
+		}
+		p, _ := shake(t, srv, handshakeFrom("192.0.2.1:4"), resumable)
+		synctest.Wait()
+		if n := srv.Connections(); n != 4 {
+			t.Errorf("%d connections, want one for one", n)
+		}
+		wantAnswer(t, srv, "198.51.100.7:1", other, frame.SessionResumed)
+		_ = p.link.Close(1000, "")
+		synctest.Wait()
+		wantAnswer(t, srv, "192.0.2.1:1", mine[0], frame.SessionUnknown) // gone longest
+	})
+}
+
+func TestAnAddressAtItsBoundStillResumes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		srv := rpc.NewServer(rpc.WithLimits(rpc.Limits{ConnectionsPerAddress: 1}))
+		defer srv.Close()
+		mine := loseRaw(t, srv, "192.0.2.1:1")[0]
+		wantAnswer(t, srv, "192.0.2.1:2", mine, frame.SessionResumed)
+	})
+}
+
+func TestAFloodOfLostLinksFromOneAddressIsBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		srv := rpc.NewServer(rpc.WithLimits(rpc.Limits{ConnectionsPerAddress: 10}))
+		defer srv.Close()
+		for i := range 200 {
+			loseRaw(t, srv, fmt.Sprint("192.0.2.1:", i+1))
+			if n := srv.Connections(); n > 10 {
+				t.Fatalf("%d connections after %d lost links", n, i+1)
+			}
+		}
+	})
+}
+
+func TestConnectionsWithoutALinkMakeRoomWhereAllAreTooMany(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		srv := rpc.NewServer(rpc.WithLimits(rpc.Limits{Connections: 4}))
+		defer srv.Close()
+		honest := loseRaw(t, srv, "198.51.100.7:1")[0]
+		for i := range 20 {
+			loseRaw(t, srv, fmt.Sprint("192.0.2.1:", i+1))
+			if n := srv.Connections(); n > 4 {
+				t.Fatalf("%d connections", n)
+			}
+		}
+		wantAnswer(t, srv, "198.51.100.7:1", honest, frame.SessionResumed)
+	})
+}
+
+// TestOneAddressDoesNotPushOutTheSessionsOfOthers where no principal is named.
+func TestOneAddressDoesNotPushOutTheSessionsOfOthers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		srv := rpc.NewServer(rpc.WithResumption(rpc.Resumption{MaxAway: 5}))
+		defer srv.Close()
+		honest := loseRaw(t, srv, "198.51.100.7:1")[0]
+		for i := range 50 {
+			loseRaw(t, srv, fmt.Sprint("192.0.2.1:", i+1))
+		}
+		wantAnswer(t, srv, "198.51.100.7:1", honest, frame.SessionResumed)
+	})
+}
+
+// TestOnePrincipalDoesNotPushOutTheSessionsOfOthers though it has many addresses.
+func TestOnePrincipalDoesNotPushOutTheSessionsOfOthers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		srv := rpc.NewServer(rpc.WithResumption(rpc.Resumption{MaxAway: 5}))
+		defer srv.Close()
+		lose := func(addr, principal string) frame.Hello {
+			r := handshakeFrom(addr)
+			p, greeting := shake(t, srv, r.WithContext(rpc.WithPrincipal(r.Context(), principal)), resumable)
+			p.link.Cut()
+			pass(time.Millisecond)
+			return greeting
+		}
+		honest := lose("192.0.2.1:1", "alice")
+		for i := range 50 {
+			lose(fmt.Sprintf("192.0.2.%d:1", i+1), "mallory")
+		}
+		r := handshakeFrom("192.0.2.1:1")
+		p, got := shake(t, srv, r.WithContext(rpc.WithPrincipal(r.Context(), "alice")), wishOf(honest))
+		if got.Answer != frame.SessionResumed {
+			t.Errorf("answer %d", got.Answer)
+		}
+		p.link.Cut()
+	})
+}
+
+// TestThousandsOfClientsBehindOneAddressAreResumedByDefault: a company behind one router
+// loses its uplink for a moment.
+func TestThousandsOfClientsBehindOneAddressAreResumedByDefault(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const clients = 3000
+		srv := rpc.NewServer()
+		defer srv.Close()
+		var raws []*raw
+		var greetings []frame.Hello
+		for i := range clients {
+			p, greeting := shake(t, srv, handshakeFrom(fmt.Sprint("192.0.2.1:", i+1)), resumable)
+			raws, greetings = append(raws, p), append(greetings, greeting)
+		}
+		for _, p := range raws {
+			p.link.Cut()
+		}
+		synctest.Wait()
+		if n := srv.Connections(); n != clients {
+			t.Fatalf("%d connections of %d are left", n, clients)
+		}
+		for i, greeting := range greetings {
+			p, got := shake(t, srv, handshakeFrom(fmt.Sprint("192.0.2.1:", i+1)), wishOf(greeting))
+			if got.Answer != frame.SessionResumed {
+				t.Fatalf("client %d: answer %d", i, got.Answer)
+			}
+			raws[i] = p
+		}
+		for _, p := range raws {
+			p.link.Cut()
+		}
+	})
+}
