@@ -27,6 +27,21 @@ type Upgrader struct {
 	// without an Origin header does not come from a page and is let through.
 	Origins []string
 
+	// SecureOrigin says that browsers reach the server by TLS only, which ends at a
+	// proxy: the server's own origin is one of https. Without it a proxy has to say so,
+	// by "https" or "wss" as the first element of X-Forwarded-Proto, or by Forwarded.
+	SecureOrigin bool
+
+	// Hosts are the names by which pages may reach the server: "example.com",
+	// "*.example.com" (every name under it, not itself), "127.0.0.1", "[::1]", on
+	// every port, or "*" for all. A page that has reached it by another one is refused
+	// with 403: its site's name may have been made to resolve to this server (DNS
+	// rebinding). If empty, all names are good, except for a request over the loopback
+	// interface, without TLS and without a header that a proxy sets: there a page of
+	// the server's own origin has to come from localhost, a name under it, or a
+	// loopback address.
+	Hosts []string
+
 	// HandshakeTimeout bounds the writing of the answer; 10 s if zero. Reading the
 	// request is bounded by the http.Server.
 	HandshakeTimeout time.Duration
@@ -48,7 +63,7 @@ type Upgrader struct {
 // Validate names the first field that cannot be used. Upgrade does not check: an
 // Origins element that is no pattern lets nobody in.
 func (u *Upgrader) Validate() error {
-	err := checkPatterns(u.Origins)
+	err := errors.Join(checkPatterns(u.Origins), checkHosts(u.Hosts))
 	switch {
 	case err != nil:
 	case u.HandshakeTimeout < 0:
@@ -157,10 +172,19 @@ func (u *Upgrader) checkOrigin(r *http.Request) *refusal {
 	if len(values) > 1 {
 		return refuse(http.StatusForbidden, "The request has %d Origin headers.", len(values))
 	}
-	if o, err := parseOrigin(values[0]); err == nil && o.isOriginOf(r) {
-		return nil
+	if len(u.Hosts) > 0 && !hostAllowed(u.Hosts, r.Host) {
+		return refuse(http.StatusForbidden,
+			"Pages may not connect to this server as %.200q, which is not in its list of hosts (WithHosts, --host of the gateway).", r.Host)
 	}
 	if allowed(u.Origins, values[0]) {
+		return nil
+	}
+	if o, err := parseOrigin(values[0]); err == nil && o.isOriginOf(r, u.SecureOrigin) {
+		if len(u.Hosts) == 0 && mayBeRebound(r) {
+			return refuse(http.StatusForbidden,
+				"Pages may connect over the loopback interface only to localhost, and not as %.200q. If this server has that name, "+
+					"add it to the list of hosts (WithHosts, --host of the gateway); a proxy on this machine can set X-Forwarded-For instead.", r.Host)
+		}
 		return nil
 	}
 	return refuse(http.StatusForbidden,
