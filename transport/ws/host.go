@@ -9,18 +9,32 @@ import (
 	"strings"
 )
 
-// checkHosts checks a config's field.
-func checkHosts(hosts []string) error {
+// checkHost decides whether a page may reach the server by the name that r has.
+func (u *Upgrader) checkHost(r *http.Request) *refusal {
+	switch {
+	case len(u.Hosts) > 0 && !hostAllowed(u.Hosts, r.Host):
+		return refuse(http.StatusForbidden,
+			"Pages may not connect to this server as %.200q, which is not in its list of hosts (WithHosts, --host of the gateway).", r.Host)
+	case len(u.Hosts) == 0 && mayBeRebound(r):
+		return refuse(http.StatusForbidden,
+			"Pages may connect over the loopback interface only to localhost, and not as %.200q. If this server has that name, "+
+				"add it to the list of hosts (WithHosts, --host of the gateway); a proxy on this machine can set X-Forwarded-For instead.", r.Host)
+	}
+	return nil
+}
+
+// validateHosts checks a config's field.
+func validateHosts(hosts []string) error {
 	for i, s := range hosts {
-		if err := checkHost(s); err != nil {
+		if err := validateHost(s); err != nil {
 			return fmt.Errorf("Hosts[%d]: %q is not a pattern: %w", i, s, err)
 		}
 	}
 	return nil
 }
 
-// checkHost says what is wrong with a pattern of hosts.
-func checkHost(s string) error {
+// validateHost says what is wrong with a pattern of hosts.
+func validateHost(s string) error {
 	if s == "*" {
 		return nil
 	}
@@ -51,7 +65,7 @@ func hostAllowed(patterns []string, header string) bool {
 		switch {
 		case s == "*":
 			return true
-		case !ok || checkHost(s) != nil:
+		case !ok || validateHost(s) != nil:
 		case strings.HasPrefix(s, "*."):
 			suffix, _ := hostOf(s[2:])
 			if name, under := strings.CutSuffix(host, "."+suffix); under && name != "" {

@@ -63,7 +63,7 @@ type Upgrader struct {
 // Validate names the first field that cannot be used. Upgrade does not check: an
 // Origins element that is no pattern lets nobody in.
 func (u *Upgrader) Validate() error {
-	err := errors.Join(checkPatterns(u.Origins), checkHosts(u.Hosts))
+	err := errors.Join(checkPatterns(u.Origins), validateHosts(u.Hosts))
 	switch {
 	case err != nil:
 	case u.HandshakeTimeout < 0:
@@ -172,24 +172,16 @@ func (u *Upgrader) checkOrigin(r *http.Request) *refusal {
 	if len(values) > 1 {
 		return refuse(http.StatusForbidden, "The request has %d Origin headers.", len(values))
 	}
-	if len(u.Hosts) > 0 && !hostAllowed(u.Hosts, r.Host) {
+	listed := allowed(u.Origins, values[0])
+	if o, err := parseOrigin(values[0]); !listed && (err != nil || !u.hasOrigin(r, o)) {
 		return refuse(http.StatusForbidden,
-			"Pages may not connect to this server as %.200q, which is not in its list of hosts (WithHosts, --host of the gateway).", r.Host)
+			"Pages of the origin %.200q may not connect to %.200q. The server can allow them by its list of origins; "+
+				"a proxy before it has to pass the Host header on.", values[0], r.Host)
 	}
-	if allowed(u.Origins, values[0]) {
+	if listed && len(u.Hosts) == 0 {
 		return nil
 	}
-	if o, err := parseOrigin(values[0]); err == nil && o.isOriginOf(r, u.SecureOrigin) {
-		if len(u.Hosts) == 0 && mayBeRebound(r) {
-			return refuse(http.StatusForbidden,
-				"Pages may connect over the loopback interface only to localhost, and not as %.200q. If this server has that name, "+
-					"add it to the list of hosts (WithHosts, --host of the gateway); a proxy on this machine can set X-Forwarded-For instead.", r.Host)
-		}
-		return nil
-	}
-	return refuse(http.StatusForbidden,
-		"Pages of the origin %.200q may not connect to %.200q. The server can allow them by its list of origins; "+
-			"a proxy before it has to pass the Host header on.", values[0], r.Host)
+	return u.checkHost(r)
 }
 
 // answerHeader is what is sent beside the headers of the handshake.
