@@ -66,7 +66,7 @@ func (c *coder) decode(m transport.Message, msg any, how decoding) error {
 		return nil
 	}
 	if err := how(c, data, msg); err != nil {
-		return Errorf(CodeInternal, "decode %T as %s: %w", msg, c.codec.Name(), err)
+		return Errorf(CodeInternal, "decode %T as %s: %.1000w", msg, c.codec.Name(), err)
 	}
 	return nil
 }

@@ -39,7 +39,7 @@ func (r *Registrar) newServerStream(ctx context.Context, stream rpc.Stream, m *r
 		log:             r.log,
 	}
 	if s.codec == nil {
-		return nil, rpc.Errorf(rpc.CodeUnimplemented, "the codec %q is not registered with package grpc/encoding of the server", call.CodecName())
+		return nil, rpc.Errorf(rpc.CodeUnimplemented, "the codec %.200q is not registered with package grpc/encoding of the server", call.CodecName())
 	}
 	from := toPeer(call.Peer, rpc.Principal(ctx))
 	header := incoming(call)
