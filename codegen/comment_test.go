@@ -100,10 +100,10 @@ func FuzzCarriedCommentStaysAComment(f *testing.F) {
 // TestPathOfTheProtoCannotDeclareAnything: a file may have any name.
 func TestPathOfTheProtoCannotDeclareAnything(t *testing.T) {
 	for path, want := range map[string]string{
-		"acme/größe-1_a.v2.proto":          "acme/größe-1_a.v2.proto",
+		"acme/größe-1_a.v2.proto":           "acme/größe-1_a.v2.proto",
 		"a\nfunc init() { panic(1) }.proto": `"a\nfunc\x20init()\x20{\x20panic(1)\x20}.proto"`,
-		"+build ignore":                    `"+build\x20ignore"`,
-		"a\u202Eb\xff":                     `"a\u202eb\xff"`,
+		"+build ignore":                     `"+build\x20ignore"`,
+		"a\u202Eb\xff":                      `"a\u202eb\xff"`,
 	} {
 		if got := shownPath(path); got != want {
 			t.Errorf("%q is shown as %s, want %s", path, got, want)
@@ -126,6 +126,9 @@ func FuzzPathOfTheProtoStaysInComments(f *testing.F) {
 	want := parsedCode(f, mustGenerate(f, newRequest("paths=source_relative", deprecated("cart.proto"))))
 	f.Fuzz(func(t *testing.T, path string) {
 		resp := Generate(newRequest("paths=source_relative", deprecated(path)))
+		if strings.Contains(resp.GetError(), "unparsable Go") {
+			t.Fatalf("%q: %s", path, resp.GetError())
+		}
 		if resp.Error != nil {
 			return // protogen refuses it
 		}
