@@ -63,7 +63,7 @@ more healthy, tells clients to go elsewhere, and waits for calls in flight.`,
 	f.StringArrayVar(&g.hosts, "host", nil, "`name` by which pages may reach the gateway, such as rpc.example.com or *.example.com; * for all (default all, over loopback localhost)")
 	f.BoolVar(&g.secureOrigin, "secure-origin", false, "browsers come by TLS only, which ends at a proxy: pages of the gateway's own origin are those of https")
 	f.StringArrayVar(&g.headers.Forward, "forward", nil, "`header` of the handshake that backends get as metadata, such as authorization or cookie; calls cannot have it")
-	f.StringArrayVar(&g.headers.Allow, "allow-metadata", nil, "`key` of calls that passes, such as x-forwarded-host or x-forwarded-*, though proxies set it or --deny-metadata has less of it")
+	f.StringArrayVar(&g.headers.Allow, "allow-metadata", nil, "`key` of calls that passes, such as x-forwarded-host or x-forwarded-*, though proxies set it or a shorter --deny-metadata fits")
 	f.StringArrayVar(&g.headers.Deny, "deny-metadata", nil, "`key` of calls that does not pass, such as x-internal-*; * for all")
 	f.BoolVar(&g.headers.CallAuthorization, "call-authorization", false, "the authorization of a call passes though --forward names authorization or cookie, and replaces that of the handshake")
 	f.DurationVar(&g.drain, "drain", 25*time.Second, "how long calls in flight may take when the gateway ends")
