@@ -16,7 +16,6 @@ import (
 	"os"
 	"os/signal"
 	"strconv"
-	"strings"
 	"syscall"
 	"time"
 
@@ -84,7 +83,10 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 }
 
 // shown is what a device says, without what a terminal would obey.
-func shown(text string) string { return strings.Trim(strconv.Quote(text), `"`) }
+func shown(text string) string {
+	quoted := strconv.Quote(text)
+	return quoted[1 : len(quoted)-1]
+}
 
 // list prints what each device says of itself.
 func list(ctx context.Context, hub agentv1parley.HubServiceClient, out io.Writer) error {

@@ -82,7 +82,7 @@ func WithLogger(l *slog.Logger) ServerOption {
 
 // AllowMetadata has handlers get metadata of calls by which proxies say who calls, and
 // which is left out otherwise: a proxy in front of the server sees the handshake only, and
-// a caller could write into its call what he likes. A pattern is a key, such as
+// a caller could write anything into its call. A pattern is a key, such as
 // "x-forwarded-host", or the beginning of keys and a "*", such as "x-forwarded-*"; it has
 // to be as precise as the built-in one (docs/gateway.md has the list). What proxies say in
 // the handshake is in rpc.FromContext(ctx).Peer.Header.

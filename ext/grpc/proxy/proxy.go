@@ -25,10 +25,10 @@ type Config struct {
 	MaxMessage int
 	// Headers says what of the handshake's headers and of the call's metadata passes.
 	Headers HeaderRules
-	// Metadata, if not nil, is called with what Headers let pass, and may change what a backend is sent as the header of a call:
-	// say who has called, for example. Its error is the call's status. ctx is the
-	// handler's, with rpc.FromContext. What gRPC's metadata cannot have does not pass
-	// (HeaderValues).
+	// Metadata, if not nil, is called with what Headers let pass, and may change what a
+	// backend is sent as the header of a call: say who has called, for example. Its error
+	// is the call's status. ctx is the handler's, with rpc.FromContext. What gRPC's
+	// metadata cannot have does not pass (HeaderValues).
 	Metadata func(ctx context.Context, md metadata.MD) error
 }
 
