@@ -2,6 +2,7 @@ package codegen
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -98,19 +99,36 @@ func carriedLines(text string) []string {
 }
 
 // printable replaces what the Go compiler refuses in source: control
-// characters, byte order marks and invalid UTF-8.
+// characters, byte order marks and invalid UTF-8. It also replaces what makes an editor
+// show code in another order than it has.
 func printable(text string) string {
 	text = strings.ReplaceAll(text, "\r\n", "\n")
 	return strings.Map(func(r rune) rune {
 		switch {
 		case r == '\n' || r == '\t':
 			return r
-		case unicode.IsControl(r), r == '\uFEFF':
+		case unicode.IsControl(r), r == '\uFEFF', isBidi(r):
 			return ' '
 		default:
 			return r // Map hands invalid UTF-8 in as utf8.RuneError, which is valid.
 		}
 	}, text)
+}
+
+// isBidi reports whether r changes the direction in which text is shown.
+func isBidi(r rune) bool { return '\u202A' <= r && r <= '\u202E' || '\u2066' <= r && r <= '\u2069' }
+
+// shownPath returns the path of a .proto as comments may have it: quoted, and without
+// blanks to wrap it at, unless it has only letters, digits and "/", "_", "-" and ".".
+// A file may have any name, also one with lines of Go or a build constraint in it.
+func shownPath(path string) string {
+	plain := func(r rune) bool {
+		return r != utf8.RuneError && (unicode.IsLetter(r) || unicode.IsDigit(r) || strings.ContainsRune("/_-.", r))
+	}
+	if strings.IndexFunc(path, func(r rune) bool { return !plain(r) }) < 0 {
+		return path
+	}
+	return strings.ReplaceAll(strconv.QuoteToASCII(path), " ", `\x20`)
 }
 
 func wrap(text string) []string {

@@ -49,7 +49,7 @@ func newRequest(parameter string, files ...*descriptorpb.FileDescriptorProto) *p
 }
 
 // mustGenerate returns the text of each generated file by its name.
-func mustGenerate(t *testing.T, req *pluginpb.CodeGeneratorRequest) map[string]string {
+func mustGenerate(t testing.TB, req *pluginpb.CodeGeneratorRequest) map[string]string {
 	t.Helper()
 	resp := Generate(req)
 	if resp.Error != nil {

@@ -28,7 +28,7 @@ func Example_unixSocket() {
 	}
 	srv := rpc.NewServer()
 	pingv1parley.RegisterPingServiceServer(srv, pinger.Service{})
-	web := &http.Server{Handler: srv, ReadHeaderTimeout: 10 * time.Second}
+	web := &http.Server{Handler: srv, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 32 << 10}
 	go web.Serve(l) //nolint:errcheck // ends with Close
 	defer web.Close()
 	defer srv.Close()

@@ -212,7 +212,7 @@ func (c *Call) setAnswer(p []byte, accepted string) error {
 		return blockError("header from the peer", err)
 	}
 	if b.encoding != "" && b.encoding != accepted {
-		return Errorf(CodeInternal, "the answer is compressed by %q, which was not accepted", b.encoding)
+		return Errorf(CodeInternal, "the answer is compressed by %.200q, which was not accepted", b.encoding)
 	}
 	c.answered, c.response, c.encoding = true, b.metadata, b.encoding
 	return nil

@@ -73,7 +73,7 @@ func (c *coder) decodePlain(data []byte, msg any, how decoding) error {
 		return nil
 	}
 	if err := how(c, data, msg); err != nil {
-		return Errorf(CodeInternal, "decode %T as %s: %w", msg, c.codec.Name(), err)
+		return Errorf(CodeInternal, "decode %T as %s: %.1000w", msg, c.codec.Name(), err)
 	}
 	return nil
 }

@@ -171,7 +171,7 @@ func (e *endpoint) codec(name string) (Codec, error) {
 	if c, ok := e.codecs[name]; ok {
 		return c, nil
 	}
-	return nil, Errorf(CodeUnimplemented, "unknown codec %q, known are %s", name, names(e.codecs))
+	return nil, Errorf(CodeUnimplemented, "unknown codec %.200q, known are %s", name, names(e.codecs))
 }
 
 func (e *endpoint) compressor(name string) (Compressor, error) {
@@ -181,7 +181,7 @@ func (e *endpoint) compressor(name string) (Compressor, error) {
 	if c, ok := e.compressors[name]; ok {
 		return c, nil
 	}
-	return nil, Errorf(CodeUnimplemented, "unknown compression %q, known are %s", name, names(e.compressors))
+	return nil, Errorf(CodeUnimplemented, "unknown compression %.200q, known are %s", name, names(e.compressors))
 }
 
 // accepted returns the compression of an answer: the caller's own, or the first

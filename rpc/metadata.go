@@ -55,13 +55,13 @@ const reservedPrefix = "parley-"
 func checkPair(key, value string) error {
 	switch {
 	case !validKey(key):
-		return fmt.Errorf("metadata key %q: only 0-9 a-z - _ . are allowed, and at least one of them", key)
+		return fmt.Errorf("metadata key %.200q: only 0-9 a-z - _ . are allowed, and at least one of them", key)
 	case strings.HasSuffix(key, binarySuffix):
 		return nil
 	}
 	for i := range len(value) {
 		if c := value[i]; c < ' ' || c > '~' {
-			return fmt.Errorf("metadata %q: byte %#02x is not printable ASCII; end the key in %q to send bytes", key, c, binarySuffix)
+			return fmt.Errorf("metadata %.200q: byte %#02x is not printable ASCII; end the key in %q to send bytes", key, c, binarySuffix)
 		}
 	}
 	return nil

@@ -91,7 +91,7 @@ func (m *Mux) find(b *openBlock) (sm *ServiceMethod, alias uint64, err error) {
 		m := &Method{Service: b.service, Name: b.name, ClientStreams: true, ServerStreams: true}
 		return &ServiceMethod{Method: m, Handler: r.unknown}, 0, nil
 	case !ok:
-		return nil, 0, Errorf(CodeUnimplemented, "unknown service %s", b.service)
+		return nil, 0, Errorf(CodeUnimplemented, "unknown service %.200s", b.service)
 	}
-	return nil, 0, Errorf(CodeUnimplemented, "unknown method %s of service %s", b.name, b.service)
+	return nil, 0, Errorf(CodeUnimplemented, "unknown method %.200s of service %.200s", b.name, b.service)
 }

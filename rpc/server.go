@@ -17,7 +17,6 @@ import (
 type Server struct {
 	endpoint
 	upgrader ws.Upgrader
-	origins  []string
 	drain    Drain
 
 	authenticate Authenticator
@@ -37,11 +36,7 @@ func NewServer(opts ...ServerOption) *Server {
 	for _, o := range opts {
 		o.applyServer(s)
 	}
-	s.upgrader = ws.Upgrader{
-		Origins:          s.origins,
-		HandshakeTimeout: s.handshakeTimeout,
-		ReadLimit:        s.readLimit,
-	}
+	s.upgrader.HandshakeTimeout, s.upgrader.ReadLimit = s.handshakeTimeout, s.readLimit
 	s.sessions.MaxGone, s.sessions.MaxGoneBytes = s.resumption.MaxAway, s.resumption.MaxAwayBytes
 	if err := errors.Join(s.validate(), s.upgrader.Validate(), s.age.validate(), s.limits.withDefaults()); err != nil {
 		panic("rpc: NewServer: " + err.Error())

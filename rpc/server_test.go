@@ -194,6 +194,7 @@ func TestABadOptionOfAServerPanicsAndIsNamed(t *testing.T) {
 		wantPanic(t, c.says, func() { rpc.NewServer(c.option) })
 	}
 	wantPanic(t, "Origins", func() { rpc.NewServer(rpc.WithOrigins("https://*.*.example")) })
+	wantPanic(t, "Hosts[1]", func() { rpc.NewServer(rpc.WithHosts("example.com"), rpc.WithHosts("https://example.com")) })
 }
 
 func TestABadOptionOfAClientFailsItsCallsAndIsNamed(t *testing.T) {

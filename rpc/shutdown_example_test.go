@@ -21,7 +21,7 @@ func ExampleServer_Shutdown() {
 	pingv1parley.RegisterPingServiceServer(srv, pinger{})
 	mux := http.NewServeMux()
 	mux.Handle("/rpc", srv)
-	web := &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}
+	web := &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 32 << 10}
 
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -15,6 +15,7 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"strconv"
 	"syscall"
 	"time"
 
@@ -81,6 +82,12 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	return fmt.Errorf("not understood: %q", args)
 }
 
+// shown is what a device says, without what a terminal would obey.
+func shown(text string) string {
+	quoted := strconv.Quote(text)
+	return quoted[1 : len(quoted)-1]
+}
+
 // list prints what each device says of itself.
 func list(ctx context.Context, hub agentv1parley.HubServiceClient, out io.Writer) error {
 	res, err := hub.ListAgents(ctx, &agentv1.ListAgentsRequest{})
@@ -89,10 +96,10 @@ func list(ctx context.Context, hub agentv1parley.HubServiceClient, out io.Writer
 	}
 	for _, agent := range res.Agents {
 		if agent.Description == nil {
-			fmt.Fprintf(out, "%s: %s\n", agent.Name, agent.Problem)
+			fmt.Fprintf(out, "%s: %s\n", shown(agent.Name), shown(agent.Problem))
 			continue
 		}
-		fmt.Fprintf(out, "%s: %s, up for %d s\n", agent.Name, agent.Description.Platform, agent.Description.UptimeS)
+		fmt.Fprintf(out, "%s: %s, up for %d s\n", shown(agent.Name), shown(agent.Description.Platform), agent.Description.UptimeS)
 	}
 	return nil
 }

@@ -96,7 +96,7 @@ func encode(c encoding.CodecV2, msg any) (raw rpc.Raw, free func(), err error) {
 // decode reads a message that has arrived. The codec may keep raw.
 func decode(c encoding.CodecV2, raw rpc.Raw, msg any) error {
 	if err := c.Unmarshal(mem.BufferSlice{mem.SliceBuffer(raw)}, msg); err != nil {
-		return status.Errorf(codes.Internal, "decode %T as %s: %v", msg, c.Name(), err)
+		return status.Errorf(codes.Internal, "decode %T as %s: %.1000v", msg, c.Name(), err)
 	}
 	return nil
 }

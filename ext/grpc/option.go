@@ -1,12 +1,16 @@
 package grpcparley
 
 import (
+	"fmt"
 	"log/slog"
 	"reflect"
 	"slices"
+	"strings"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/stats"
+
+	"github.com/parley-rpc/parley/ext/grpc/internal/translate"
 )
 
 // ClientOption configures a ClientConn.
@@ -74,6 +78,23 @@ func WithStreamServerInterceptors(interceptors ...grpc.StreamServerInterceptor) 
 // SetTrailer of a stream. Default slog.Default.
 func WithLogger(l *slog.Logger) ServerOption {
 	return serverOption(func(r *Registrar) { r.log = l })
+}
+
+// AllowMetadata has handlers get metadata of calls by which proxies say who calls, and
+// which is left out otherwise: a proxy in front of the server sees the handshake only, and
+// a caller could write anything into its call. A pattern is a key, such as
+// "x-forwarded-host", or the beginning of keys and a "*", such as "x-forwarded-*"; it has
+// to be as precise as the built-in one (docs/gateway.md has the list). What proxies say in
+// the handshake is in rpc.FromContext(ctx).Peer.Header.
+func AllowMetadata(patterns ...string) ServerOption {
+	return serverOption(func(r *Registrar) {
+		for _, p := range patterns {
+			if !translate.Passes(strings.TrimSuffix(p, "*")) {
+				panic(fmt.Sprintf("grpcparley: AllowMetadata: %q is neither a key of metadata nor the beginning of one with * behind it", p))
+			}
+			r.allow.Add(strings.ToLower(p))
+		}
+	})
 }
 
 // hasNil tells whether one of some functions or interfaces is nil.

@@ -10,6 +10,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/stats"
 
+	"github.com/parley-rpc/parley/ext/grpc/internal/keys"
 	"github.com/parley-rpc/parley/rpc"
 )
 
@@ -22,6 +23,7 @@ type Registrar struct {
 	stream []grpc.StreamServerInterceptor
 	stats  []stats.Handler
 	log    *slog.Logger
+	allow  keys.Patterns // of keys that proxies set
 
 	mu       sync.Mutex
 	services map[string]grpc.ServiceInfo

@@ -114,6 +114,8 @@ func TestMalformedOptionsPanic(t *testing.T) {
 		"WithStreamServerInterceptors: one is nil": grpcparley.WithStreamServerInterceptors(nil),
 		"WithStatsHandler: it is nil":              grpcparley.WithStatsHandler(nil),
 		"WithLogger: no Logger":                    grpcparley.WithLogger(nil),
+		`AllowMetadata: "" is neither a key of metadata nor the beginning of one with * behind it`:    grpcparley.AllowMetadata("x-real-ip", ""),
+		`AllowMetadata: "x y" is neither a key of metadata nor the beginning of one with * behind it`: grpcparley.AllowMetadata("x y"),
 	} {
 		if o, ok := option.(grpcparley.ServerOption); ok {
 			wantPanic(t, "grpcparley: "+says, func() { grpcparley.NewRegistrar(rpc.NewMux(), o) })
@@ -290,5 +292,42 @@ func TestACodecThatTheServerDoesNotKnowIsUnimplemented(t *testing.T) {
 	}
 	if rpc.CodeOf(err) != rpc.CodeUnimplemented || !strings.Contains(err.Error(), `codec "morse" is not registered`) {
 		t.Errorf("got %v", err)
+	}
+}
+
+// TestHandlerIsNotToldByACallWhatProxiesSay: a proxy in front of the server cannot see the
+// metadata of a call, so it takes nothing out of it.
+func TestHandlerIsNotToldByACallWhatProxiesSay(t *testing.T) {
+	says := []string{"x-forwarded-client-cert", "x_real_ip", "x-auth-request-user-bin", "x-forwarded-host", "x-tenant"}
+	for name, c := range map[string]struct {
+		opts []grpcparley.ServerOption
+		want []string
+	}{
+		"by itself": {nil, []string{"x-tenant"}},
+		"allowed":   {[]grpcparley.ServerOption{grpcparley.AllowMetadata("X-Forwarded-Host", "x-*")}, []string{"x-forwarded-host", "x-tenant"}},
+	} {
+		md := make(chan metadata.MD, 1)
+		tell := func(ctx context.Context, req any, _ *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
+			in, _ := metadata.FromIncomingContext(ctx)
+			md <- in
+			return handler(ctx, req)
+		}
+		client := talk(t, talker{}, append(c.opts, grpcparley.WithUnaryServerInterceptors(tell))...)
+		ctx := t.Context()
+		for _, key := range says {
+			ctx = metadata.AppendToOutgoingContext(ctx, key, "admin")
+		}
+		if _, err := talkv1.NewTalkServiceClient(grpcparley.NewClientConn(client)).Say(ctx, &talkv1.SayRequest{}); err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for key, values := range <-md {
+			if slices.Contains(values, "admin") {
+				got = append(got, key)
+			}
+		}
+		if slices.Sort(got); !slices.Equal(got, c.want) {
+			t.Errorf("%s: the handler got %q, want %q", name, got, c.want)
+		}
 	}
 }

@@ -15,6 +15,7 @@ import (
 	"google.golang.org/grpc/stats"
 	"google.golang.org/grpc/status"
 
+	"github.com/parley-rpc/parley/ext/grpc/internal/keys"
 	"github.com/parley-rpc/parley/ext/grpc/internal/translate"
 	"github.com/parley-rpc/parley/rpc"
 )
@@ -39,10 +40,10 @@ func (r *Registrar) newServerStream(ctx context.Context, stream rpc.Stream, m *r
 		log:             r.log,
 	}
 	if s.codec == nil {
-		return nil, rpc.Errorf(rpc.CodeUnimplemented, "the codec %q is not registered with package grpc/encoding of the server", call.CodecName())
+		return nil, rpc.Errorf(rpc.CodeUnimplemented, "the codec %.200q is not registered with package grpc/encoding of the server", call.CodecName())
 	}
 	from := toPeer(call.Peer, rpc.Principal(ctx))
-	header := incoming(call)
+	header := r.incoming(call)
 	ctx = metadata.NewIncomingContext(peer.NewContext(ctx, from), header)
 	ctx = s.watch.tag(ctx, &stats.RPCTagInfo{FullMethodName: s.method})
 	if s.watch.on() {
@@ -53,10 +54,15 @@ func (r *Registrar) newServerStream(ctx context.Context, stream rpc.Stream, m *r
 	return s, nil
 }
 
-// incoming is the metadata that a handler of grpc finds: the call's, and what grpc adds
-// of the connection.
-func incoming(call *rpc.Call) metadata.MD {
+// incoming is the metadata that a handler of grpc finds: the call's, without what proxies
+// say of a caller, and what grpc adds of the connection.
+func (r *Registrar) incoming(call *rpc.Call) metadata.MD {
 	md := translate.ToMD(call.Header())
+	for key := range md {
+		if said := keys.SaidByProxies.Fit(keys.Canonical(key)); said > r.allow.Fit(key) {
+			delete(md, key)
+		}
+	}
 	if call.Peer.Host != "" {
 		md[":authority"] = []string{call.Peer.Host}
 	}

@@ -104,7 +104,7 @@ func (s *Server) look(service string) (Status, <-chan struct{}) {
 func (s *Server) check(_ context.Context, req *healthv1.HealthCheckRequest) (*healthv1.HealthCheckResponse, error) {
 	status, _ := s.look(req.Service)
 	if status == ServiceUnknown {
-		return nil, rpc.Errorf(rpc.CodeNotFound, "unknown service %q", req.Service)
+		return nil, rpc.Errorf(rpc.CodeNotFound, "unknown service %.200q", req.Service)
 	}
 	return status.response(), nil
 }

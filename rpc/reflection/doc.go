@@ -8,5 +8,5 @@
 //
 // It tells the names of all services that are registered, sooner or later, and the
 // definitions of everything that is linked into the program: anybody who may connect can
-// read them.
+// read them. A question of more than 4 KiB ends its stream with INVALID_ARGUMENT.
 package reflection

@@ -18,7 +18,7 @@ type files map[string]bool
 func (f files) byPath(path string) (*reflectionv1.FileDescriptorResponse, *rpc.Error) {
 	file, err := protoregistry.GlobalFiles.FindFileByPath(path)
 	if err != nil {
-		return nil, rpc.Errorf(rpc.CodeNotFound, "there is no file %q", path)
+		return nil, rpc.Errorf(rpc.CodeNotFound, "there is no file %.200q", path)
 	}
 	return f.tell(file)
 }
@@ -26,7 +26,7 @@ func (f files) byPath(path string) (*reflectionv1.FileDescriptorResponse, *rpc.E
 func (f files) bySymbol(name string) (*reflectionv1.FileDescriptorResponse, *rpc.Error) {
 	d, err := protoregistry.GlobalFiles.FindDescriptorByName(protoreflect.FullName(name))
 	if err != nil {
-		return nil, rpc.Errorf(rpc.CodeNotFound, "nothing is called %q", name)
+		return nil, rpc.Errorf(rpc.CodeNotFound, "nothing is called %.200q", name)
 	}
 	return f.tell(d.ParentFile())
 }
@@ -35,7 +35,7 @@ func (f files) byExtension(e *reflectionv1.ExtensionRequest) (*reflectionv1.File
 	number := protoreflect.FieldNumber(e.GetExtensionNumber())
 	x, err := protoregistry.GlobalTypes.FindExtensionByNumber(protoreflect.FullName(e.GetContainingType()), number)
 	if err != nil {
-		return nil, rpc.Errorf(rpc.CodeNotFound, "%q has no extension %d", e.GetContainingType(), number)
+		return nil, rpc.Errorf(rpc.CodeNotFound, "%.200q has no extension %d", e.GetContainingType(), number)
 	}
 	return f.tell(x.TypeDescriptor().ParentFile())
 }
@@ -66,9 +66,9 @@ func (f files) tell(file protoreflect.FileDescriptor) (*reflectionv1.FileDescrip
 func extensionNumbers(message string) (*reflectionv1.ExtensionNumberResponse, *rpc.Error) {
 	name := protoreflect.FullName(message)
 	if d, err := protoregistry.GlobalFiles.FindDescriptorByName(name); err != nil {
-		return nil, rpc.Errorf(rpc.CodeNotFound, "nothing is called %q", message)
+		return nil, rpc.Errorf(rpc.CodeNotFound, "nothing is called %.200q", message)
 	} else if _, ok := d.(protoreflect.MessageDescriptor); !ok {
-		return nil, rpc.Errorf(rpc.CodeNotFound, "%q is no message", message)
+		return nil, rpc.Errorf(rpc.CodeNotFound, "%.200q is no message", message)
 	}
 	res := &reflectionv1.ExtensionNumberResponse{BaseTypeName: message}
 	protoregistry.GlobalTypes.RangeExtensionsByMessage(name, func(x protoreflect.ExtensionType) bool {

@@ -2,12 +2,14 @@ package reflection_test
 
 import (
 	"context"
+	"errors"
 	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
 
 	"go.uber.org/goleak"
+	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/descriptorpb"
 	_ "google.golang.org/protobuf/types/gofeaturespb" // has an extension
@@ -179,6 +181,44 @@ func TestWhatIsNotThereIsNotFound(t *testing.T) {
 	// The stream goes on.
 	if got := a.one(extensions("parley.ping.v1.PingRequest")).GetAllExtensionNumbersResponse(); got.GetBaseTypeName() != "parley.ping.v1.PingRequest" || len(got.GetExtensionNumber()) != 0 {
 		t.Errorf("got %v", got)
+	}
+}
+
+// TestLargeQuestionIsRefusedAndNotEchoed: what a question has would be kept until the caller
+// has taken the answer.
+func TestLargeQuestionIsRefusedAndNotEchoed(t *testing.T) {
+	large := strings.Repeat("x", 1<<20)
+	unknown := &question{}
+	unknown.ProtoReflect().SetUnknown(protowire.AppendBytes(protowire.AppendTag(nil, 100, protowire.BytesType), []byte(large)))
+	for name, q := range map[string]*question{
+		"a symbol":         bySymbol(large),
+		"a file":           byPath(large),
+		"an extension":     byExtension(large, 1),
+		"extensions":       extensions(large),
+		"a host":           {Host: large},
+		"an unknown field": unknown,
+	} {
+		a := ask(t, reflection.ServiceName)
+		if err := a.stream.Send(q); err != nil {
+			t.Fatal(err)
+		}
+		res, err := a.stream.Recv()
+		if !errors.Is(err, rpc.CodeInvalidArgument) || !strings.Contains(err.Error(), "at most 4096 are answered") || len(err.Error()) > 200 {
+			t.Errorf("%s: %v, %.200v", name, res, err)
+		}
+	}
+}
+
+// TestUnknownNameIsNotEchoedAtLength: an error says the beginning of the name.
+func TestUnknownNameIsNotEchoedAtLength(t *testing.T) {
+	a := ask(t, reflection.ServiceName)
+	long := strings.Repeat("\x01", 3000)
+	for name, q := range map[string]*question{
+		"a symbol": bySymbol(long), "a file": byPath(long), "an extension": byExtension(long, 1), "extensions": extensions(long),
+	} {
+		if text := a.one(q).GetErrorResponse().GetErrorMessage(); text == "" || len(text) > 1000 {
+			t.Errorf("%s: the error has %d bytes", name, len(text))
+		}
 	}
 }
 

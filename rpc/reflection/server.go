@@ -3,6 +3,8 @@ package reflection
 import (
 	"context"
 
+	"google.golang.org/protobuf/proto"
+
 	reflectionv1 "github.com/parley-rpc/parley/gen/parley/reflection/v1"
 	"github.com/parley-rpc/parley/rpc"
 )
@@ -36,11 +38,26 @@ type (
 	answer   = reflectionv1.ServerReflectionResponse
 )
 
-// answerAll answers questions until there are no more.
+// maxQuestion is how many bytes a question may have. It is kept, and sent back with the
+// answer, until the caller has taken that. Names in Protobuf have some tens of bytes.
+const maxQuestion = 4 << 10
+
+// checkSize refuses a question that is too large to be kept.
+func checkSize(q *question) error {
+	if n := proto.Size(q); n > maxQuestion {
+		return rpc.Errorf(rpc.CodeInvalidArgument, "a question of %d bytes, at most %d are answered: ask for one name at a time", n, maxQuestion)
+	}
+	return nil
+}
+
+// answerAll answers questions until there are no more, or one is too large.
 func (s server) answerAll(_ context.Context, in rpc.Receiver[question], out rpc.Sender[answer]) error {
 	told := make(files)
 	for req, err := range in.All() {
 		if err != nil {
+			return err
+		}
+		if err := checkSize(req); err != nil {
 			return err
 		}
 		res := &answer{ValidHost: req.Host, OriginalRequest: req}

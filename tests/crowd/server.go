@@ -54,7 +54,7 @@ func serve(addr string, in io.Reader, out io.Writer) error {
 	mux := http.NewServeMux()
 	mux.Handle(rig.Path, srv)
 	mux.HandleFunc("/conns", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, conns.Load()) })
-	web := &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}
+	web := &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 32 << 10}
 	go func() {
 		_, _ = io.Copy(io.Discard, in) // ends with the parent
 		_ = web.Close()                // so that the process ends

@@ -68,7 +68,7 @@ func serve(config string, in io.Reader, out io.Writer) error {
 		srv.ServeHTTP(answer, r)
 		s.book.shook(came, answer)
 	})
-	web := &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}
+	web := &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 32 << 10}
 	served := make(chan error, 1)
 	go func() { served <- web.Serve(ln) }()
 	fmt.Fprintln(out, ln.Addr())

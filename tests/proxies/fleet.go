@@ -78,7 +78,7 @@ func (f *fleet) serve(addr string) (*server, error) {
 	mux := http.NewServeMux()
 	mux.Handle(rig.Path, s.rpc)
 	mux.HandleFunc(witnessPath, f.watch.serve)
-	s.web = &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}
+	s.web = &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 32 << 10}
 	go func() {
 		_ = s.web.Serve(ln) // ends with close
 		close(s.done)

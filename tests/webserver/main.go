@@ -45,7 +45,7 @@ func run(args []string, in io.Reader, out io.Writer) error {
 		return err
 	}
 	s := newSite(*origin, *files)
-	web := &http.Server{Handler: s.handler(), ReadHeaderTimeout: 10 * time.Second}
+	web := &http.Server{Handler: s.handler(), ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 32 << 10}
 	go func() {
 		_, _ = io.Copy(io.Discard, in) // ends with the parent
 		_ = web.Close()                // so that the process ends

@@ -16,7 +16,8 @@ import (
 // used by several goroutines at once and is not changed meanwhile.
 type Dialer struct {
 	// Header is sent with the handshake. Host replaces the URL's in the request;
-	// the headers of the handshake itself are refused.
+	// the headers of the handshake itself are refused, as are names and values that
+	// HTTP does not allow: control characters.
 	Header http.Header
 
 	// TLSConfig is used for wss. Without a ServerName it is the URL's host.
@@ -70,9 +71,12 @@ func (d *Dialer) Validate() error {
 }
 
 func (d *Dialer) check() error {
-	for name := range d.Header {
+	for name, values := range d.Header {
 		if slices.Contains(ownHeaders, http.CanonicalHeaderKey(name)) {
 			return fmt.Errorf("Header: %s belongs to the handshake", name)
+		}
+		if err := checkField(name, values); err != nil {
+			return fmt.Errorf("Header: %w", err)
 		}
 	}
 	switch {
@@ -82,6 +86,23 @@ func (d *Dialer) check() error {
 		return fmt.Errorf("ReadLimit is negative: %d", d.ReadLimit)
 	}
 	return checkSubprotocols(d.Subprotocols)
+}
+
+// checkField says why a header cannot travel (RFC 9110, section 5.5). UTF-8 can, though
+// what receives it may take it for something else. A value may be a secret: it is not
+// shown.
+func checkField(name string, values []string) error {
+	if !isToken(name) {
+		return fmt.Errorf("%.100q cannot be the name of a header", name)
+	}
+	for _, value := range values {
+		for i := range len(value) {
+			if c := value[i]; c < ' ' && c != '\t' || c == 0x7f {
+				return fmt.Errorf("the value of %.100s has the control character %#02x at byte %d, which HTTP does not allow", name, c, i)
+			}
+		}
+	}
+	return nil
 }
 
 // Dial connects to a WebSocket server at a URL with the scheme ws or wss (http

@@ -8,10 +8,12 @@ import (
 	"net/http"
 	"net/http/cookiejar"
 	"net/url"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
 
+	"github.com/parley-rpc/parley/transport"
 	"github.com/parley-rpc/parley/transport/ws"
 )
 
@@ -43,6 +45,41 @@ func TestUnusableURLIsToldBeforeAnythingIsSent(t *testing.T) {
 			t.Errorf("%q: stage %q: %v", url, err.Stage, err)
 		}
 	}
+}
+
+func TestHeaderThatCannotTravelIsToldBeforeAnythingIsSent(t *testing.T) {
+	for want, h := range map[string]http.Header{
+		`Header: "a b" cannot be the name of a header`:                      {"a b": {"x"}},
+		`Header: "" cannot be the name of a header`:                         {"": {"x"}},
+		`Header: "X-Grüße" cannot be the name of a header`:                  {"X-Grüße": {"x"}},
+		"Header: the value of X-Token has the control character 0x0a at by": {"X-Token": {"fine", "secret\nHost: evil"}},
+		"Header: the value of X-Token has the control character 0x00":       {"X-Token": {"\x00secret"}},
+		"Header: the value of X-Token has the control character 0x7f":       {"X-Token": {"secret\x7f"}},
+	} {
+		err := dialError(t, &ws.Dialer{Header: h}, "ws://127.0.0.1:1/")
+		wantText(t, err, want)
+		if err.Stage != ws.StageConfig || strings.Contains(err.Error(), "secret") {
+			t.Errorf("stage %q: %v", err.Stage, err)
+		}
+	}
+}
+
+func TestHeaderInUTF8ArrivesAsItIs(t *testing.T) {
+	got := make(chan []string, 1)
+	url, accepted := serve(t, &ws.Upgrader{Admit: func(r *http.Request) *ws.RefusalError {
+		got <- r.Header["X-Name"]
+		return nil
+	}})
+	want := []string{"Zoë", "\xfc", "tab\tinside"}
+	c, err := (&ws.Dialer{Header: http.Header{"X-Name": want}}).Dial(t.Context(), url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close(transport.CloseNormal, "")
+	if values := <-got; !slices.Equal(values, want) {
+		t.Errorf("got %q", values)
+	}
+	accept(t, accepted)
 }
 
 func TestHTTPSchemesMeanWebSocket(t *testing.T) {

@@ -11,7 +11,8 @@
 // subprotocol "parley.bearer.<credential>" is never picked, echoed or printed.
 //
 // A page of another origin is refused with HTTP 403, unless Upgrader.Origins
-// lets it in. Extensions are not negotiated: compression belongs to a message,
+// lets it in, and so is one that has come by a name that is not the server's
+// (Upgrader.Hosts). Extensions are not negotiated: compression belongs to a message,
 // and permessage-deflate would keep its tables in memory per connection.
 //
 // # Reading and writing

@@ -98,14 +98,14 @@ func defaultPort(scheme string) string {
 	return ""
 }
 
-// isOriginOf tells whether a page from o belongs to the site that r was sent to.
+// hasOrigin reports whether a page from o belongs to the site that r was sent to.
 //
 // Without TLS there may be a proxy before the server that has it, so a page from
-// https is accepted too: it is no less trusted than one from http. With TLS, here
-// or by the proxy's word in X-Forwarded-Proto (which a page cannot set), a page
-// from http is another origin, one that anybody on its network can write.
-func (o origin) isOriginOf(r *http.Request) bool {
-	secure := r.TLS != nil || strings.EqualFold(r.Header.Get("X-Forwarded-Proto"), "https")
+// https is accepted too: it is no less trusted than one from http. With TLS (here, by
+// a proxy's word, which a page cannot set, or by SecureOrigin) a page from http is another
+// origin, one that anybody on its network can write.
+func (u *Upgrader) hasOrigin(r *http.Request, o origin) bool {
+	secure := u.SecureOrigin || r.TLS != nil || isForwardedTLS(r.Header)
 	if o.scheme != "https" && (secure || o.scheme != "http") {
 		return false
 	}

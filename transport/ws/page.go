@@ -10,6 +10,10 @@ import "net/http"
 func (u *Upgrader) answerPage(r *http.Request, answer *refusal) *refusal {
 	versions := list(withoutBearers(spoken(u.Subprotocols)))
 	if r.Header["Origin"] == nil {
+		// A page of the server's own origin does not say that it is one, but its browser does.
+		if refused := u.checkHost(r); refused != nil && r.Header["Sec-Fetch-Site"] != nil {
+			answer = refused
+		}
 		return answer.with(versionsHeader, versions)
 	}
 	readers := r.Header.Get("Origin")

@@ -57,3 +57,16 @@ func TestHandshakeOfARefusedOriginIsNotForScripts(t *testing.T) {
 		t.Errorf("%d, %v", w.Code, w.Header())
 	}
 }
+
+// TestPageLearnsThatItsHostIsRefused: its question has no Origin, as the page takes itself
+// for one of the server's own.
+func TestPageLearnsThatItsHostIsRefused(t *testing.T) {
+	for host, status := range map[string]int{"evil.test": http.StatusForbidden, "localhost": http.StatusUpgradeRequired} {
+		r := arriving("127.0.0.1", host)
+		r.Header.Set("Sec-Fetch-Site", "same-origin")
+		w := httptest.NewRecorder()
+		if _, err := new(ws.Upgrader).Upgrade(w, r); err == nil || w.Code != status || w.Header().Get("Parley-Versions") != ws.Subprotocol {
+			t.Errorf("%s: %d, %v", host, w.Code, w.Header())
+		}
+	}
+}

@@ -27,6 +27,21 @@ type Upgrader struct {
 	// without an Origin header does not come from a page and is let through.
 	Origins []string
 
+	// SecureOrigin says that browsers reach the server by TLS only, which ends at a
+	// proxy: the server's own origin is one of https. Without it a proxy has to say so,
+	// by "https" or "wss" as the first element of X-Forwarded-Proto, or by Forwarded.
+	SecureOrigin bool
+
+	// Hosts are the names by which pages may reach the server: "example.com",
+	// "*.example.com" (every name under it, not itself), "127.0.0.1", "[::1]", on
+	// every port, or "*" for all. A page that has reached it by another one is refused
+	// with 403: its site's name may have been made to resolve to this server (DNS
+	// rebinding). If empty, all names are good, except for a request over the loopback
+	// interface, without TLS and without a header that a proxy sets: there a page of
+	// the server's own origin has to come from localhost, a name under it, or a
+	// loopback address.
+	Hosts []string
+
 	// HandshakeTimeout bounds the writing of the answer; 10 s if zero. Reading the
 	// request is bounded by the http.Server.
 	HandshakeTimeout time.Duration
@@ -48,7 +63,7 @@ type Upgrader struct {
 // Validate names the first field that cannot be used. Upgrade does not check: an
 // Origins element that is no pattern lets nobody in.
 func (u *Upgrader) Validate() error {
-	err := checkPatterns(u.Origins)
+	err := errors.Join(checkPatterns(u.Origins), validateHosts(u.Hosts))
 	switch {
 	case err != nil:
 	case u.HandshakeTimeout < 0:
@@ -157,15 +172,16 @@ func (u *Upgrader) checkOrigin(r *http.Request) *refusal {
 	if len(values) > 1 {
 		return refuse(http.StatusForbidden, "The request has %d Origin headers.", len(values))
 	}
-	if o, err := parseOrigin(values[0]); err == nil && o.isOriginOf(r) {
+	listed := allowed(u.Origins, values[0])
+	if o, err := parseOrigin(values[0]); !listed && (err != nil || !u.hasOrigin(r, o)) {
+		return refuse(http.StatusForbidden,
+			"Pages of the origin %.200q may not connect to %.200q. The server can allow them by its list of origins; "+
+				"a proxy before it has to pass the Host header on.", values[0], r.Host)
+	}
+	if listed && len(u.Hosts) == 0 {
 		return nil
 	}
-	if allowed(u.Origins, values[0]) {
-		return nil
-	}
-	return refuse(http.StatusForbidden,
-		"Pages of the origin %.200q may not connect to %.200q. The server can allow them by its list of origins; "+
-			"a proxy before it has to pass the Host header on.", values[0], r.Host)
+	return u.checkHost(r)
 }
 
 // answerHeader is what is sent beside the headers of the handshake.

@@ -21,7 +21,12 @@ func Until(ctx context.Context, addr string, srv *rpc.Server, site http.Handler,
 	mux := http.NewServeMux()
 	mux.Handle(Path, srv)
 	mux.Handle("/", site) // whatever else there is
-	web := &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}
+	web := &http.Server{
+		Handler:           mux,
+		ReadHeaderTimeout: 10 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    32 << 10,
+	}
 
 	listener, err := net.Listen("tcp", addr)
 	if err != nil {

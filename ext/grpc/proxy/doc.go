@@ -19,9 +19,12 @@
 // cancellation reach the backend.
 //
 // Metadata passes but for the keys that belong to one of the protocols, such as
-// content-type, grpc-timeout and host. What came by HTTP and is no metadata, such as a
-// header of a proxy before the backend whose value is not ASCII, is left out, each way:
-// keys have a to z, 0 to 9, "-", "_" and ".", values are printable ASCII, without spaces
+// content-type, grpc-timeout and host, and those by which proxies say who calls, such as
+// x-forwarded-for: a caller could write them. Headers of the handshake pass if
+// HeaderRules names them, and calls cannot have them then. Of a backend's answer
+// set-cookie does not pass: a script could read it. What came by HTTP and is no metadata,
+// such as a header of a proxy before the backend whose value is not ASCII, is left out,
+// each way: keys have a to z, 0 to 9, "-", "_" and ".", values are printable ASCII, without spaces
 // around them, and those of keys that end in "-bin" any bytes.
 //
 // Neither side is read faster than the other takes: a caller that is slow slows down

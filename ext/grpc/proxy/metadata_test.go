@@ -3,7 +3,9 @@ package proxy_test
 import (
 	"context"
 	"errors"
+	"net/http"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -108,4 +110,75 @@ func TestTheProgramMayChangeWhatABackendIsTold(t *testing.T) {
 	}
 	_, err := call(t.Context(), client, "", rpc.WithMetadata("x-secret", "1"))
 	wantError(t, err, rpc.CodePermissionDenied, "not you")
+}
+
+// TestCallCannotSayWhatAProxySays sends the handshake through a proxy that has found who
+// calls, and a call that says otherwise.
+func TestCallCannotSayWhatAProxySays(t *testing.T) {
+	got := make(chan metadata.MD, 1)
+	address, _ := listen(t, &backend{
+		unary: func(ctx context.Context, _ *testgrpc.SimpleRequest) (*testgrpc.SimpleResponse, error) {
+			md, _ := metadata.FromIncomingContext(ctx)
+			got <- md
+			return &testgrpc.SimpleResponse{}, nil
+		},
+		duplex: func(s duplexStream) error {
+			md, _ := metadata.FromIncomingContext(s.Context())
+			got <- md
+			return nil
+		},
+	})
+	p, err := proxy.New(proxy.Config{
+		Routes:  []proxy.Route{{Backend: connect(t, address)}},
+		Headers: proxy.HeaderRules{Forward: []string{"X-Auth-Request-User", "X-Groups"}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	srv := rpc.NewServer()
+	srv.HandleUnknown(p.Handle)
+	client := dial(t, srv, rpc.WithHTTPHeader(http.Header{"X-Auth-Request-User": {"mallory"}}))
+	var says []rpc.CallOption
+	for _, key := range []string{
+		"x-auth-request-user", "x_auth_request_user", "x-auth-request-user-bin", "x-groups", "x-forwarded-client-cert", "x-real-ip", "forwarded",
+		"x-forwarded-host", "x-envoy-internal", "grpc-previous-rpc-attempts",
+	} {
+		says = append(says, rpc.WithMetadata(key, "admin"))
+	}
+	for kind, call := range map[string]func(){
+		"unary": func() {
+			if _, err := call(t.Context(), client, "", says...); err != nil {
+				t.Error(err)
+			}
+		},
+		"duplex": func() { wantEnd(t, open(t, client, duplex, says...)) },
+	} {
+		call()
+		md := <-got
+		for key, values := range md {
+			if slices.Contains(values, "admin") {
+				t.Errorf("%s: the backend got %s: %q", kind, key, values)
+			}
+		}
+		if !slices.Equal(md["x-auth-request-user"], []string{"mallory"}) {
+			t.Errorf("%s: the backend got the user %q", kind, md["x-auth-request-user"])
+		}
+	}
+}
+
+// TestCookiesOfABackendAreNotForScripts: what is HttpOnly must not reach a page as metadata.
+func TestCookiesOfABackendAreNotForScripts(t *testing.T) {
+	client := through(t, &backend{unary: func(ctx context.Context, _ *testgrpc.SimpleRequest) (*testgrpc.SimpleResponse, error) {
+		md := metadata.Pairs("set-cookie", "session=secret; HttpOnly", "kept", "yes")
+		return &testgrpc.SimpleResponse{}, errors.Join(grpc.SetHeader(ctx, md), grpc.SetTrailer(ctx, md))
+	}})
+	var header, trailer rpc.Metadata
+	if _, err := call(t.Context(), client, "", rpc.ReadHeader(&header), rpc.ReadTrailer(&trailer)); err != nil {
+		t.Fatal(err)
+	}
+	for _, md := range []rpc.Metadata{header, trailer} {
+		if !reflect.DeepEqual(md, rpc.Metadata{"kept": {"yes"}}) {
+			t.Errorf("got %q", md)
+		}
+	}
 }

@@ -23,16 +23,19 @@ type Config struct {
 	// of the rpc.Server counts (transport.Config.MaxMessage), and a caller may have a
 	// lower one for what it gets.
 	MaxMessage int
-	// Metadata, if not nil, may change what a backend is sent as the header of a call:
-	// say who has called, for example. Its error is the call's status. ctx is the
-	// handler's, with rpc.FromContext. What gRPC's metadata cannot have does not pass
-	// (HeaderValues).
+	// Headers says what of the handshake's headers and of the call's metadata passes.
+	Headers HeaderRules
+	// Metadata, if not nil, is called with what Headers let pass, and may change what a
+	// backend is sent as the header of a call: say who has called, for example. Its error
+	// is the call's status. ctx is the handler's, with rpc.FromContext. What gRPC's
+	// metadata cannot have does not pass (HeaderValues).
 	Metadata func(ctx context.Context, md metadata.MD) error
 }
 
 // Proxy passes calls on to gRPC servers.
 type Proxy struct {
 	routes   []Route
+	headers  *headers
 	metadata func(context.Context, metadata.MD) error
 	limit    int
 }
@@ -43,13 +46,16 @@ func New(cfg Config) (*Proxy, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := cfg.Headers.Validate(); err != nil {
+		return nil, fmt.Errorf("proxy: Config.Headers: %w", err)
+	}
 	switch {
 	case cfg.MaxMessage < 0:
 		return nil, fmt.Errorf("proxy: Config.MaxMessage is %d, must not be negative", cfg.MaxMessage)
 	case cfg.MaxMessage == 0:
 		cfg.MaxMessage = transport.DefaultMaxMessage
 	}
-	return &Proxy{routes: routes, metadata: cfg.Metadata, limit: cfg.MaxMessage}, nil
+	return &Proxy{routes: routes, headers: newHeaders(cfg.Headers), metadata: cfg.Metadata, limit: cfg.MaxMessage}, nil
 }
 
 // Handle is an rpc.Handler, for HandleUnknown. A service without a route is
@@ -58,13 +64,14 @@ func New(cfg Config) (*Proxy, error) {
 func (p *Proxy) Handle(ctx context.Context, s rpc.Stream) error {
 	method := s.Call().Method
 	if !validPath(method) {
-		return rpc.Errorf(rpc.CodeUnimplemented, "malformed name of a method: %q", method.Path())
+		return rpc.Errorf(rpc.CodeUnimplemented, "malformed name of a method: %.200q", method.Path())
 	}
 	route := p.route(method.Service)
 	if route == nil {
-		return rpc.Errorf(rpc.CodeUnimplemented, "unknown service %s: no backend has it", method.Service)
+		return rpc.Errorf(rpc.CodeUnimplemented, "unknown service %.200s: no backend has it", method.Service)
 	}
 	md := translate.ToMD(s.Call().Header())
+	p.headers.apply(md, s.Call().Peer.Header)
 	if p.metadata != nil {
 		if err := p.metadata(ctx, md); err != nil {
 			return translate.FromError(err)

@@ -53,7 +53,7 @@ func (r *relay) passAnswers(ctx context.Context) error {
 		return r.status(ctx, err)
 	}
 	if header != nil { // otherwise there is nothing but a trailer
-		if err := translate.Set(passing(header), r.in.Call().SetHeader); err != nil {
+		if err := translate.Set(answering(header), r.in.Call().SetHeader); err != nil {
 			return rpc.Errorf(rpc.CodeInternal, "backend %s: its header cannot be passed on: %w", r.backend, err)
 		}
 		if err := r.in.Call().SendHeader(); err != nil {
@@ -81,7 +81,7 @@ func (r *relay) status(ctx context.Context, err error) error {
 	if errors.As(context.Cause(ctx), &failed) && err != nil {
 		return failed // what the caller has sent could not be passed on
 	}
-	trailer := translate.Set(passing(r.out.Trailer()), r.in.Call().SetTrailer)
+	trailer := translate.Set(answering(r.out.Trailer()), r.in.Call().SetTrailer)
 	if trailer != nil && err == nil {
 		return rpc.Errorf(rpc.CodeInternal, "backend %s: its trailer cannot be passed on: %w", r.backend, trailer)
 	}
@@ -97,11 +97,20 @@ func passing(md metadata.MD) metadata.MD {
 	return md
 }
 
+// answering returns what of a backend's header or trailer passes to the caller. Of cookies
+// a script in a page may not know: browsers hide Set-Cookie, too.
+func answering(md metadata.MD) metadata.MD {
+	md = passing(md)
+	delete(md, "set-cookie")
+	delete(md, "set-cookie2")
+	return md
+}
+
 // hopByHop reports whether a key is about a connection.
 func hopByHop(key string) bool {
 	key = strings.ToLower(key)
 	switch key {
-	case "connection", "content-length", "host", "keep-alive", "proxy-connection", "transfer-encoding", "upgrade":
+	case "connection", "content-length", "expect", "host", "http2-settings", "keep-alive", "proxy-connection", "trailer", "transfer-encoding", "upgrade":
 		return true
 	}
 	return strings.HasPrefix(key, "parley-")

@@ -187,11 +187,21 @@ func (a *answers) end(s *status.Status) error {
 			text, err = compact(text)
 		}
 		if err != nil { // a type that is not known here
-			text = fmt.Sprintf("{%q: %q}", "@type", d.GetTypeUrl())
+			e.details = append(e.details, unknownDetail(d.GetTypeUrl()))
+			continue
 		}
 		e.details = append(e.details, json.RawMessage(text))
 	}
 	return e
+}
+
+// unknownDetail is what is shown of a detail of which only the type is known.
+func unknownDetail(typeURL string) json.RawMessage {
+	text, err := json.Marshal(map[string]string{"@type": typeURL})
+	if err != nil {
+		return json.RawMessage("{}") // never, for strings
+	}
+	return text
 }
 
 // compact writes JSON in one line.

@@ -35,12 +35,14 @@ Exit codes:
 // program is what all commands share.
 type program struct {
 	Streams
-	output string // "text" or "json"
+	terminal io.Writer // Err as it is, for what the program itself has it do
+	output   string    // "text" or "json"
 }
 
 // Run carries out a command and returns the exit code. ctx ends it early.
 func Run(ctx context.Context, args []string, std Streams) int {
-	p := &program{Streams: std}
+	p := &program{Streams: std, terminal: std.Err}
+	p.Out, p.Err = visible{std.Out}, visible{std.Err}
 	root := &cobra.Command{
 		Use:           "parley",
 		Short:         "Calls over WebSockets",
@@ -65,8 +67,8 @@ func Run(ctx context.Context, args []string, std Streams) int {
 	root.AddCommand(p.benchCommand(), p.callCommand(), p.describeCommand(), p.gatewayCommand(), p.listCommand(), p.pingCommand())
 	root.SetArgs(args)
 	root.SetIn(std.In)
-	root.SetOut(std.Out)
-	root.SetErr(std.Err)
+	root.SetOut(p.Out)
+	root.SetErr(p.Err)
 	err := root.ExecuteContext(ctx)
 	if err != nil && ctx.Err() != nil {
 		err = failure{exitInterrupted, errors.New("interrupted")}

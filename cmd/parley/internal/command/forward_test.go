@@ -2,8 +2,11 @@ package command_test
 
 import (
 	"net/http"
+	"strings"
 	"sync"
 	"testing"
+
+	"google.golang.org/grpc/metadata"
 
 	"github.com/parley-rpc/parley/rpc"
 )
@@ -21,6 +24,51 @@ func TestHeadersThatAreNoMetadataAreLeftOut(t *testing.T) {
 	} {
 		if got, err := said(t, client, key); err != nil || got != want {
 			t.Errorf("%s: %q, %v; want %q", key, got, err, want)
+		}
+	}
+}
+
+// TestHeaderThatIsNotForwardedIsLogged, once for many connections: clients choose what
+// they send.
+func TestHeaderThatIsNotForwardedIsLogged(t *testing.T) {
+	g := serve(t, "gateway", "--listen", "127.0.0.1:0", "--backend", listen(t, &tester{}), "--forward", "x-user", "--forward", "cookie")
+	for _, header := range []http.Header{{"X-User": {"plain"}}, {"X-User": {"Zo\xc3\xab"}}, {"X-User": {"Zo\xc3\xab"}}} {
+		if _, err := said(t, dial(t, g.url, rpc.WithHTTPHeader(header)), "x-user"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_, log := g.end()
+	if n := strings.Count(log, "is not forwarded"); n != 1 || !strings.Contains(log, `"header":"x-user"`) || strings.Contains(log, "Zo") {
+		t.Errorf("logged %d times: %s", n, log)
+	}
+}
+
+// TestCallCannotForgeWhatIsForwarded: the handshake came from a proxy that knows who
+// calls.
+func TestCallCannotForgeWhatIsForwarded(t *testing.T) {
+	for name, c := range map[string]struct {
+		flags []string
+		want  map[string]string // by key; all that is sent is "call"
+	}{
+		"forwarded": {[]string{"--forward", "X-Auth-Request-User", "--forward", "x-groups"}, map[string]string{
+			"x-auth-request-user": "handshake", "x-groups": "", "x_groups": "", "authorization": "call", "x-real-ip": "", "x-tenant": "call"}},
+		"authorization":          {[]string{"--forward", "authorization"}, map[string]string{"authorization": "handshake", "cookie": "", "x-auth-request-user": ""}},
+		"authorization of calls": {[]string{"--forward", "authorization", "--call-authorization"}, map[string]string{"authorization": "call", "cookie": ""}},
+		"allowed and denied": {[]string{"--allow-metadata", "x-real-*", "--allow-metadata", "x-real-ip", "--deny-metadata", "x-t*"}, map[string]string{
+			"x-real-ip": "call", "x-tenant": "", "x-groups": "call", "cookie": "call"}},
+	} {
+		g := serve(t, append([]string{"gateway", "--listen", "127.0.0.1:0", "--backend", listen(t, &tester{})}, c.flags...)...)
+		client := dial(t, g.url, rpc.WithHTTPHeader(http.Header{"X-Auth-Request-User": {"handshake"}, "Authorization": {"handshake"}}))
+		keys := []string{"x-auth-request-user", "x-groups", "x_groups", "authorization", "cookie", "x-real-ip", "x-tenant", "x-forwarded-for"}
+		ctx := t.Context()
+		for _, key := range keys {
+			ctx = metadata.AppendToOutgoingContext(ctx, key, "call")
+		}
+		c.want["x-forwarded-for"] = "127.0.0.1"
+		for key, want := range c.want {
+			if got, err := saidWith(ctx, client, key); err != nil || got != want {
+				t.Errorf("%s: %s: %q, %v; want %q", name, key, got, err, want)
+			}
 		}
 	}
 }

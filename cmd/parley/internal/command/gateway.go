@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	"google.golang.org/grpc/metadata"
 
 	"github.com/parley-rpc/parley/ext/grpc/proxy"
 	"github.com/parley-rpc/parley/rpc"
@@ -25,7 +24,9 @@ type gateway struct {
 	listen, path string
 	cert, key    string
 	origins      []string
-	forward      []string
+	hosts        []string
+	secureOrigin bool
+	headers      proxy.HeaderRules
 	drain        time.Duration
 	maxAge       time.Duration
 	backends     backends
@@ -60,7 +61,12 @@ more healthy, tells clients to go elsewhere, and waits for calls in flight.`,
 	f.StringVar(&g.cert, "cert", "", "`file` with the certificate (PEM), for TLS")
 	f.StringVar(&g.key, "key", "", "`file` with the certificate's key (PEM)")
 	f.StringArrayVar(&g.origins, "origin", nil, "`pattern` of pages that may connect beside the gateway's own, such as https://*.example.com")
-	f.StringArrayVar(&g.forward, "forward", nil, "`header` of the handshake that backends get as metadata, such as authorization or cookie")
+	f.StringArrayVar(&g.hosts, "host", nil, "`name` by which pages may reach the gateway, such as rpc.example.com or *.example.com; * for all (default all, over loopback localhost)")
+	f.BoolVar(&g.secureOrigin, "secure-origin", false, "browsers come by TLS only, which ends at a proxy: pages of the gateway's own origin are those of https")
+	f.StringArrayVar(&g.headers.Forward, "forward", nil, "`header` of the handshake that backends get as metadata, such as authorization or cookie; calls cannot have it")
+	f.StringArrayVar(&g.headers.Allow, "allow-metadata", nil, "`key` of calls that passes, such as x-forwarded-host or x-forwarded-*, though proxies set it or a shorter --deny-metadata fits")
+	f.StringArrayVar(&g.headers.Deny, "deny-metadata", nil, "`key` of calls that does not pass, such as x-internal-*; * for all")
+	f.BoolVar(&g.headers.CallAuthorization, "call-authorization", false, "the authorization of a call passes though --forward names authorization or cookie, and replaces that of the handshake")
 	f.DurationVar(&g.drain, "drain", 25*time.Second, "how long calls in flight may take when the gateway ends")
 	f.DurationVar(&g.maxAge, "max-connection-age", 0, "after which clients are told to connect anew; 0: never")
 	f.IntVar(&g.limits.Connections, "max-connections", 0, "connections at once (default 50000)")
@@ -126,27 +132,20 @@ func (p *program) serve(ctx context.Context, g *gateway) error {
 
 // server returns the server of WebSockets.
 func (g *gateway) server(routes []proxy.Route, log *slog.Logger) (*rpc.Server, error) {
-	pass, err := proxy.New(proxy.Config{Routes: routes, MaxMessage: g.transport.MaxMessage, Metadata: g.metadata})
+	if err := g.check(); err != nil {
+		return nil, err
+	}
+	pass, err := proxy.New(proxy.Config{Routes: routes, MaxMessage: g.transport.MaxMessage, Headers: g.headers, Metadata: forwardAddresses})
 	if err != nil {
 		return nil, usagef("--backend: %w", err)
 	}
-	// NewServer panics at what is wrong here.
-	if err := errors.Join(g.transport.Validate(), (&ws.Upgrader{Origins: g.origins}).Validate()); err != nil {
-		return nil, usagef("%w", err)
+	omitted := leftOut{log: log, names: g.headers.Forward}
+	opts := append(g.identity.options(g.headers.Forward),
+		rpc.WithLogger(log), rpc.WithTransport(g.transport), rpc.WithLimits(g.limits),
+		rpc.WithOrigins(g.origins...), rpc.WithHosts(g.hosts...), rpc.OnConnect(omitted.look))
+	if g.secureOrigin {
+		opts = append(opts, rpc.WithSecureOrigin())
 	}
-	for _, name := range g.forward {
-		if !proxy.ValidKey(name) {
-			return nil, usagef("--forward %s: gRPC has no such metadata, or has it for itself", name)
-		}
-	}
-	if min(g.limits.Connections, g.limits.ConnectionsPerAddress) < 0 || min(g.drain, g.maxAge) < 0 {
-		return nil, usagef("--max-connections, --max-connections-per-address, --drain and --max-connection-age must not be negative")
-	}
-	if err := g.identity.validate(); err != nil {
-		return nil, err
-	}
-	opts := append(g.identity.options(g.forward),
-		rpc.WithLogger(log), rpc.WithTransport(g.transport), rpc.WithLimits(g.limits), rpc.WithOrigins(g.origins...))
 	if g.maxAge > 0 {
 		opts = append(opts, rpc.WithMaxConnectionAge(g.maxAge, g.drain))
 	}
@@ -155,15 +154,49 @@ func (g *gateway) server(routes []proxy.Route, log *slog.Logger) (*rpc.Server, e
 	return srv, nil
 }
 
+// check says which flag cannot be used. rpc.NewServer panics at what is wrong.
+func (g *gateway) check() error {
+	if err := errors.Join(g.transport.Validate(), (&ws.Upgrader{Origins: g.origins, Hosts: g.hosts}).Validate()); err != nil {
+		return usagef("%w", err)
+	}
+	for _, name := range g.headers.Forward {
+		if !proxy.ValidKey(name) {
+			return usagef("--forward %s: gRPC has no such metadata, or has it for itself", name)
+		}
+	}
+	for flag, patterns := range map[string][]string{"--allow-metadata": g.headers.Allow, "--deny-metadata": g.headers.Deny} {
+		for _, pattern := range patterns {
+			if !proxy.ValidPattern(pattern) {
+				return usagef("%s %s: write a key of metadata, or its beginning and a *, such as x-internal-*", flag, pattern)
+			}
+		}
+	}
+	if min(g.limits.Connections, g.limits.ConnectionsPerAddress) < 0 || min(g.drain, g.maxAge) < 0 {
+		return usagef("--max-connections, --max-connections-per-address, --drain and --max-connection-age must not be negative")
+	}
+	return g.identity.validate()
+}
+
 // healthPath is where load balancers ask by HTTP.
 const healthPath = "/healthz"
+
+const (
+	// idleTimeout is how long a connection may wait for its next request; it ends with the
+	// upgrade. Load balancers keep connections for 60 s, and have to be the ones that close.
+	idleTimeout = 2 * time.Minute
+	// maxHeaderBytes is what a request's headers may have, as in most proxies.
+	maxHeaderBytes = 32 << 10
+)
 
 // web returns the HTTP server that srv is mounted in, with TLS if there is a certificate.
 func (g *gateway) web(srv *rpc.Server, status http.Handler, log *slog.Logger) (*http.Server, error) {
 	if !strings.HasPrefix(g.path, "/") || g.path == healthPath {
 		return nil, usagef("--path %s: it must begin with / and not be %s", g.path, healthPath)
 	}
-	web := &http.Server{ReadHeaderTimeout: 10 * time.Second, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn)}
+	web := &http.Server{
+		ReadHeaderTimeout: 10 * time.Second, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes,
+		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn),
+	}
 	web.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case healthPath:
@@ -183,31 +216,6 @@ func (g *gateway) web(srv *rpc.Server, status http.Handler, log *slog.Logger) (*
 	}
 	web.TLSConfig = &tls.Config{Certificates: []tls.Certificate{own}}
 	return web, nil
-}
-
-// metadata tells a backend who calls: the address, as HTTP proxies do, and the headers
-// of the handshake that are to be forwarded.
-func (g *gateway) metadata(ctx context.Context, md metadata.MD) error {
-	peer := rpc.FromContext(ctx).Peer
-	md.Set(forwardedFor, forwardedAddresses(peer))
-	for _, name := range g.forward {
-		if values := proxy.HeaderValues(peer.Header, name); len(values) > 0 && len(md.Get(name)) == 0 {
-			md.Set(name, values...)
-		}
-	}
-	return nil
-}
-
-const forwardedFor = "x-forwarded-for"
-
-// forwardedAddresses are those that proxies have named in the handshake, and the one that
-// it came from.
-func forwardedAddresses(peer *rpc.Peer) string {
-	host, _, err := net.SplitHostPort(peer.Addr.String())
-	if err != nil {
-		host = peer.Addr.String()
-	}
-	return strings.Join(append(proxy.HeaderValues(peer.Header, forwardedFor), host), ", ")
 }
 
 // logger returns where the program's log goes.

@@ -133,7 +133,12 @@ func dial(t *testing.T, url string, opts ...rpc.ClientOption) *rpc.Client {
 // said makes a call to a tester through a gateway.
 func said(t *testing.T, c rpc.Caller, key string) (string, error) {
 	t.Helper()
-	res, err := testgrpc.NewTestServiceClient(grpcparley.NewClientConn(c)).UnaryCall(t.Context(),
+	return saidWith(t.Context(), c, key)
+}
+
+// saidWith is said, with the metadata of ctx.
+func saidWith(ctx context.Context, c rpc.Caller, key string) (string, error) {
+	res, err := testgrpc.NewTestServiceClient(grpcparley.NewClientConn(c)).UnaryCall(ctx,
 		&testgrpc.SimpleRequest{Payload: &testgrpc.Payload{Body: []byte(key)}})
 	return string(res.GetPayload().GetBody()), err
 }
@@ -273,6 +278,29 @@ func TestAGatewayRefusesOtherOriginsThanItsOwn(t *testing.T) {
 	}
 }
 
+// TestPagesReachAGatewayByItsNamesOnly has pages come whose site has the name that the
+// gateway is asked for, as after DNS rebinding.
+func TestPagesReachAGatewayByItsNamesOnly(t *testing.T) {
+	for name, c := range map[string]struct {
+		flags []string
+		pages map[string]int // exit codes
+	}{
+		"without --host":  {nil, map[string]int{"http://localhost": 0, "http://evil.test": 3}},
+		"with --host":     {[]string{"--host", "*.example.com"}, map[string]int{"http://rpc.example.com": 0, "http://localhost": 3, "http://evil.test": 3}},
+		"--host *":        {[]string{"--host", "*"}, map[string]int{"http://evil.test": 0}},
+		"--secure-origin": {[]string{"--host", "*", "--secure-origin"}, map[string]int{"http://rpc.example.com": 3, "https://rpc.example.com": 0}},
+	} {
+		g := serve(t, append([]string{"gateway", "--listen", "127.0.0.1:0", "--backend", "127.0.0.1:1"}, c.flags...)...)
+		for page, exit := range c.pages {
+			_, host, _ := strings.Cut(page, "://")
+			r := run(t, "ping", g.url, "-n", "1", "--http-header", "Origin: "+page, "--http-header", "Host: "+host)
+			if r.exit != exit {
+				t.Errorf("%s: a page of %s: exit code %d: %s", name, page, r.exit, r.err)
+			}
+		}
+	}
+}
+
 func TestGatewaysThatMakeNoSenseAreRefused(t *testing.T) {
 	for says, args := range map[string][]string{
 		"--backend is missing: say where calls go":                           {},
@@ -286,6 +314,9 @@ func TestGatewaysThatMakeNoSenseAreRefused(t *testing.T) {
 		"Config.MaxMessage is 12, must be from":                              {"--backend", "x:1", "--max-message", "12"},
 		"not-an-origin":                                                      {"--backend", "x:1", "--origin", "not-an-origin"},
 		"--forward te: gRPC has no such metadata":                            {"--backend", "x:1", "--forward", "te"},
+		"want a host without a port":                                         {"--backend", "x:1", "--host", "example.com:80"},
+		"--allow-metadata te: write a key of metadata":                       {"--backend", "x:1", "--allow-metadata", "te"},
+		"--deny-metadata x y: write a key of metadata":                       {"--backend", "x:1", "--deny-metadata", "x y"},
 		"must not be negative":                                               {"--backend", "x:1", "--max-connections", "-1"},
 	} {
 		run(t, append([]string{"gateway"}, args...)...).wantFailure(t, 2, says)

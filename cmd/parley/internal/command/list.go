@@ -117,7 +117,7 @@ func (p *program) listServices(from *schema) error {
 		return json.NewEncoder(p.Out).Encode(map[string][]string{"services": services})
 	}
 	for _, s := range services {
-		fmt.Fprintln(p.Out, s)
+		fmt.Fprintln(p.Out, escaped(s, "")) // a line each
 	}
 	return nil
 }
@@ -150,7 +150,7 @@ func (p *program) listMethods(from *schema, name string) error {
 		return json.NewEncoder(p.Out).Encode(map[string]any{"service": name, "methods": methods})
 	}
 	for _, m := range methods {
-		fmt.Fprintln(p.Out, m.Name)
+		fmt.Fprintln(p.Out, escaped(m.Name, ""))
 	}
 	return nil
 }

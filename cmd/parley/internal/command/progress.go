@@ -20,7 +20,7 @@ func (p *program) startProgress(l *load) *progress {
 		close(live.ended)
 		return live
 	}
-	go live.show(p.Err, l)
+	go live.show(p.terminal, l)
 	return live
 }
 

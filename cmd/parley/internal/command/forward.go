@@ -1,0 +1,73 @@
+package command
+
+import (
+	"context"
+	"log/slog"
+	"net"
+	"strings"
+	"sync"
+	"time"
+
+	"google.golang.org/grpc/metadata"
+
+	"github.com/parley-rpc/parley/ext/grpc/proxy"
+	"github.com/parley-rpc/parley/rpc"
+)
+
+const forwardedFor = "x-forwarded-for"
+
+// forwardAddresses tells a backend where a call comes from, as HTTP proxies do.
+func forwardAddresses(ctx context.Context, md metadata.MD) error {
+	md.Set(forwardedFor, forwardedAddresses(rpc.FromContext(ctx).Peer))
+	return nil
+}
+
+// forwardedAddresses are those that proxies have named in the handshake, and the one that
+// it came from.
+func forwardedAddresses(peer *rpc.Peer) string {
+	host, _, err := net.SplitHostPort(peer.Addr.String())
+	if err != nil {
+		host = peer.Addr.String()
+	}
+	return strings.Join(append(proxy.HeaderValues(peer.Header, forwardedFor), host), ", ")
+}
+
+// leftOut logs which headers of handshakes are to be forwarded and cannot be, as they have
+// values that HTTP allows and gRPC's metadata does not. It writes one line a minute at the
+// most: clients choose what they send.
+type leftOut struct {
+	log   *slog.Logger
+	names []string // of headers that are forwarded
+
+	mu   sync.Mutex
+	next time.Time // of a line
+	more int       // handshakes since the last line
+}
+
+// look looks at a connection that has begun.
+func (l *leftOut) look(c *rpc.Conn) {
+	h := c.Peer().Header
+	for _, name := range l.names {
+		if sent := len(h.Values(name)); sent > len(proxy.HeaderValues(h, name)) {
+			l.say(name, c.Peer().Addr.String())
+			return
+		}
+	}
+}
+
+func (l *leftOut) say(name, peer string) {
+	l.mu.Lock()
+	more := l.more
+	l.more++
+	now := time.Now()
+	quiet := now.Before(l.next)
+	if !quiet {
+		l.more, l.next = 0, now.Add(time.Minute)
+	}
+	l.mu.Unlock()
+	if quiet {
+		return
+	}
+	l.log.Warn("a header of the handshake is not forwarded: gRPC's metadata is printable ASCII, or base64 in headers that end in -bin",
+		"header", name, "peer", peer, "more", more)
+}
