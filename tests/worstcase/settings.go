@@ -1,0 +1,98 @@
+package main
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/parley-rpc/parley/rpc"
+	"github.com/parley-rpc/parley/transport"
+)
+
+// settings are those of the server that is attacked: small ones, which a few connections
+// can reach.
+type settings struct {
+	connections int // at once, all of which attack
+	transport   transport.Config
+	limits      rpc.Limits
+	resumption  rpc.Resumption
+}
+
+func newSettings(connections int) settings {
+	return settings{
+		connections: connections,
+		transport: transport.Config{
+			MaxStreams: 64, MaxMessage: 1 << 20, MaxHeader: 16 << 10, InitialWindow: 64 << 10, MaxWindow: 1 << 20,
+			WriteQueue: 128 << 10, WriteTimeout: time.Minute, MaxUnfinished: 8 << 20,
+		},
+		limits: rpc.Limits{
+			Connections: connections, Handshakes: 10_000, HandshakeHeader: 16 << 10,
+			Windows: 32 << 20, Messages: 64 << 20, Calls: 4000,
+		},
+		resumption: rpc.Resumption{ReplayBytes: 256 << 10, MaxAway: connections, MaxAwayBytes: 32 << 20},
+	}
+}
+
+func (s *settings) options() []rpc.ServerOption {
+	return []rpc.ServerOption{rpc.WithTransport(s.transport), rpc.WithLimits(s.limits), rpc.WithResumption(s.resumption)}
+}
+
+// The costs that no setting names, in bytes (docs/limits.md, "The worst case").
+const (
+	perLink     = 24 << 10  // a link, its session and their goroutines
+	perBegun    = 80 << 10  // a message of a link that has begun
+	perCall     = 16 << 10  // a call, its handler's goroutine and what is allocated for it
+	perMessage  = 128 << 10 // a message of one frame that a call is at, inflated to what needs no budget
+	perInflated = 1 << 20   // messages of a connection that are inflated whatever others do
+	perQueue    = 192 << 10 // beside WriteQueue: frames at the link, and those that go ahead
+	collector   = 2         // GOGC=100 lets the heap grow to twice of what is in use
+)
+
+// bound is how much resident memory a row of the table can take at this server.
+type bound func(s *settings, connections int64) int64
+
+func links(s *settings, connections int64) int64 {
+	return connections * (perLink + 2*int64(s.limits.HandshakeHeader))
+}
+
+func begun(_ *settings, connections int64) int64 { return connections * perBegun }
+
+func calls(s *settings, connections int64) int64 { return s.calls(connections) * perCall }
+
+// calls returns how many there are at once.
+func (s *settings) calls(connections int64) int64 {
+	return min(connections*int64(s.transport.MaxStreams), int64(s.limits.Calls))
+}
+
+func headers(s *settings, connections int64) int64 {
+	return s.calls(connections) * 4 * int64(s.transport.MaxHeader)
+}
+
+// unread counts the buffers of messages, which are at least half full.
+func unread(s *settings, connections int64) int64 {
+	return s.calls(connections) * 2 * int64(s.transport.InitialWindow)
+}
+
+func windows(s *settings, _ int64) int64 { return 2 * s.limits.Windows }
+
+func messages(s *settings, connections int64) int64 {
+	return s.calls(connections)*perMessage + connections*(2*int64(s.transport.MaxMessage)+perInflated) + s.limits.Messages
+}
+
+func answers(s *settings, connections int64) int64 {
+	return connections * int64(perQueue+s.transport.WriteQueue+2*s.resumption.ReplayBytes)
+}
+
+func away(s *settings, _ int64) int64 { return int64(s.resumption.MaxAwayBytes) }
+
+// sum is the bound of what takes memory in several ways.
+func sum(bounds ...bound) bound {
+	return func(s *settings, connections int64) (all int64) {
+		for _, b := range bounds {
+			all += b(s, connections)
+		}
+		return all
+	}
+}
+
+// mebibytes writes a size for people.
+func mebibytes(n int64) string { return fmt.Sprintf("%.1f MiB", float64(n)/(1<<20)) }
