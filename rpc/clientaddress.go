@@ -1,7 +1,6 @@
 package rpc
 
 import (
-	"fmt"
 	"net/http"
 	"net/netip"
 	"slices"
@@ -10,24 +9,16 @@ import (
 
 // ForwardedAddress returns a function for Limits.Address that tells where a request comes
 // from by X-Forwarded-For, as far as proxies have written that header whose addresses are
-// in one of the given networks, such as "10.0.0.0/8", or "127.0.0.1". A request from
-// elsewhere comes from the address of its socket, whatever its header says. It panics if
-// a network is malformed.
-func ForwardedAddress(proxies ...string) func(*http.Request) string {
-	trusted := make([]netip.Prefix, len(proxies))
-	for i, text := range proxies {
-		p, err := parseNetwork(text)
-		if err != nil {
-			panic("rpc: ForwardedAddress: " + err.Error())
-		}
-		trusted[i] = p
-	}
+// in one of the given networks, such as netip.MustParsePrefix("10.0.0.0/8"). A request
+// from elsewhere comes from the address of its socket, whatever its header says.
+func ForwardedAddress(proxies ...netip.Prefix) func(*http.Request) string {
+	proxies = slices.Clone(proxies)
 	return func(r *http.Request) string {
 		at, err := netip.ParseAddrPort(r.RemoteAddr)
 		if err != nil {
 			return r.RemoteAddr
 		}
-		return host(forwarded(at.Addr().Unmap(), r.Header.Values("X-Forwarded-For"), trusted))
+		return host(forwarded(at.Addr().Unmap(), r.Header.Values("X-Forwarded-For"), proxies))
 	}
 }
 
@@ -53,18 +44,6 @@ func parseForwarded(text string) (netip.Addr, error) {
 	}
 	at, err := netip.ParseAddr(strings.Trim(text, "[]"))
 	return at.Unmap().WithZone(""), err
-}
-
-// parseNetwork reads a network, or an address that stands for itself alone.
-func parseNetwork(text string) (netip.Prefix, error) {
-	if at, err := netip.ParseAddr(text); err == nil {
-		return at.Prefix(at.BitLen())
-	}
-	p, err := netip.ParsePrefix(text)
-	if err != nil {
-		return p, fmt.Errorf("%q is no address and no network such as 10.0.0.0/8", text)
-	}
-	return p.Masked(), nil
 }
 
 // socketAddress returns where the socket of a request comes from.

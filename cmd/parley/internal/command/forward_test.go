@@ -88,3 +88,24 @@ func TestCallsAtOnceTellTheSameAddresses(t *testing.T) {
 	}
 	all.Wait()
 }
+
+// TestLimitsByAddressAreThoseOfTheClientBehindATrustedProxy: without the flag all clients
+// of a proxy have one address, whatever they say.
+func TestLimitsByAddressAreThoseOfTheClientBehindATrustedProxy(t *testing.T) {
+	for _, trusted := range []bool{true, false} {
+		args := []string{"gateway", "--listen", "127.0.0.1:0", "--backend", listen(t, &tester{}), "--max-connections-per-address", "1"}
+		if trusted {
+			args = append(args, "--trusted-proxy", "127.0.0.0/8")
+		}
+		g := serve(t, args...)
+		for i, addr := range []string{"192.0.2.1", "192.0.2.2", "192.0.2.2"} {
+			conn, err := rpc.Dial(t.Context(), g.url, rpc.WithHTTPHeader(http.Header{"X-Forwarded-For": {addr}}))
+			if want := i == 0 || trusted && i == 1; (err == nil) != want {
+				t.Errorf("trusted: %t, connection %d, from %s: %v", trusted, i, addr, err)
+			}
+			if err == nil {
+				defer conn.Close() //nolint:errcheck // has nothing in flight
+			}
+		}
+	}
+}

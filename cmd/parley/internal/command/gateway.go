@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"strings"
 	"time"
 
@@ -27,6 +28,7 @@ type gateway struct {
 	hosts        []string
 	secureOrigin bool
 	headers      proxy.HeaderRules
+	proxies      []string
 	drain        time.Duration
 	maxAge       time.Duration
 	backends     backends
@@ -71,6 +73,7 @@ more healthy, tells clients to go elsewhere, and waits for calls in flight.`,
 	f.DurationVar(&g.maxAge, "max-connection-age", 0, "after which clients are told to connect anew; 0: never")
 	f.IntVar(&g.limits.Connections, "max-connections", 0, "connections at once (default 50000)")
 	f.IntVar(&g.limits.ConnectionsPerAddress, "max-connections-per-address", 0, "connections at once from one address (default any)")
+	f.StringArrayVar(&g.proxies, "trusted-proxy", nil, "`network` of proxies whose X-Forwarded-For is believed, such as 10.0.0.0/8: limits by address are for the clients behind them")
 	f.IntVar(&g.transport.MaxStreams, "max-streams", 0, "calls at once on one connection (default 1024)")
 	f.IntVar(&g.transport.MaxMessage, "max-message", 0, "`bytes` of a message, either way (default 4 MiB)")
 	g.identity.flags(f)
@@ -138,6 +141,9 @@ func (g *gateway) server(routes []proxy.Route, log *slog.Logger) (*rpc.Server, e
 	pass, err := proxy.New(proxy.Config{Routes: routes, MaxMessage: g.transport.MaxMessage, Headers: g.headers, Metadata: forwardAddresses})
 	if err != nil {
 		return nil, usagef("--backend: %w", err)
+	}
+	if g.limits.Address, err = addressBehind(g.proxies); err != nil {
+		return nil, err
 	}
 	omitted := leftOut{log: log, names: g.headers.Forward}
 	opts := append(g.identity.options(g.headers.Forward),
@@ -224,4 +230,20 @@ func (p *program) logger() *slog.Logger {
 		return slog.New(slog.NewJSONHandler(p.Err, nil))
 	}
 	return slog.New(slog.NewTextHandler(p.Err, nil))
+}
+
+// addressBehind returns what tells the address of a client behind proxies, nil without
+// any.
+func addressBehind(proxies []string) (func(*http.Request) string, error) {
+	if len(proxies) == 0 {
+		return nil, nil
+	}
+	networks := make([]netip.Prefix, len(proxies))
+	for i, text := range proxies {
+		var err error
+		if networks[i], err = netip.ParsePrefix(text); err != nil {
+			return nil, usagef("--trusted-proxy %s: write a network, such as 10.0.0.0/8 or 192.0.2.1/32", text)
+		}
+	}
+	return rpc.ForwardedAddress(networks...), nil
 }

@@ -313,6 +313,7 @@ func TestGatewaysThatMakeNoSenseAreRefused(t *testing.T) {
 		"--cert, --key: ":                                                    {"--backend", "x:1", "--cert", "none.pem"},
 		"Config.MaxMessage is 12, must be from":                              {"--backend", "x:1", "--max-message", "12"},
 		"not-an-origin":                                                      {"--backend", "x:1", "--origin", "not-an-origin"},
+		"--trusted-proxy 10.0.0.1: write a network":                          {"--backend", "x:1", "--trusted-proxy", "10.0.0.1"},
 		"--forward te: gRPC has no such metadata":                            {"--backend", "x:1", "--forward", "te"},
 		"want a host without a port":                                         {"--backend", "x:1", "--host", "example.com:80"},
 		"--allow-metadata te: write a key of metadata":                       {"--backend", "x:1", "--allow-metadata", "te"},
