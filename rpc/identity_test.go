@@ -183,7 +183,8 @@ func TestSecondUserCannotResumeTheFirstOnesSession(t *testing.T) {
 				srv.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), userKey{}, by.user(r))))
 			}))
 			t.Cleanup(func() { _ = srv.Close() })
-			client := newClient(t, url, rpc.WithCredentials(func(context.Context) (http.Header, error) {
+			back := make(chan struct{}, 1)
+			client := newClient(t, url, resumptions(back), rpc.WithCredentials(func(context.Context) (http.Header, error) {
 				return by.as(who.Load().(string)), nil
 			}))
 			conn, err := client.Connect(t.Context())
@@ -193,7 +194,11 @@ func TestSecondUserCannotResumeTheFirstOnesSession(t *testing.T) {
 			wantUser(t, conn, "alice ")
 			who.Store("mallory")
 			wires.cut()
-			<-conn.Done() // it is not resumed
+			select {
+			case <-conn.Done():
+			case <-back:
+				t.Fatal("mallory has resumed alice's session")
+			}
 			wantError(t, conn.Err(), rpc.CodeUnavailable)
 			got, err := rpc.CallUnary[wrapperspb.StringValue, wrapperspb.StringValue](t.Context(), client, unary, text(""), rpc.WithWaitForReady())
 			if err != nil || got.Value != "mallory " {

@@ -1,9 +1,12 @@
 package transport_test
 
 import (
+	"bytes"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -124,6 +127,54 @@ func TestUnreadDataOfSessionsWithoutALinkIsBounded(t *testing.T) {
 			}
 		})
 	}
+}
+
+// scripted is a link that brings what a test says, and whose writes may fail.
+type scripted struct {
+	in     chan []byte // closed: the link is lost
+	broken atomic.Bool
+}
+
+func (l *scripted) NextReader() (io.Reader, error) {
+	if message, ok := <-l.in; ok {
+		return bytes.NewReader(message), nil
+	}
+	return nil, io.ErrUnexpectedEOF
+}
+
+func (l *scripted) WriteMessage([][]byte) error {
+	if l.broken.Load() {
+		return io.ErrClosedPipe
+	}
+	return nil
+}
+
+func (l *scripted) Close(transport.CloseCode, string) error { return nil }
+
+func TestWhatArrivesAfterAWriteHasFailedCountsAsUnread(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		link := &scripted{in: make(chan []byte)}
+		s, err := transport.NewSession(link, transport.Acceptor, transport.Config{Sessions: &transport.Sessions{MaxGoneBytes: 10_000}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		hello := frame.Hello{ResumeWindow: 30_000}
+		link.in <- hello.Append(nil)
+		link.in <- open(1, "")
+		st := mustAccept(t, s)
+		link.broken.Store(true)
+		mustSend(t, st, "an answer")
+		synctest.Wait()
+		if !s.Away() {
+			t.Fatal("the link is not lost")
+		}
+		for range 3 {
+			link.in <- data(1, string(make([]byte, 4000)))
+		}
+		close(link.in)
+		synctest.Wait()
+		wantCode(t, s.Err(), transport.CloseAbnormal)
+	})
 }
 
 func TestWhatWasReceivedDoesNotCountAsUnread(t *testing.T) {

@@ -83,7 +83,11 @@ func TestPageThatSwitchesAccountsDoesNotGoOnAsTheOldOne(t *testing.T) {
 			}
 			p.header.Store(c.bob)
 			p.cable.cut()
-			<-conn.Done() // it is not resumed
+			select {
+			case <-conn.Done():
+			case <-p.back:
+				t.Fatal("the connection was resumed for another user")
+			}
 			if _, err := p.Connect(t.Context()); err != nil {
 				t.Fatal(err)
 			}
