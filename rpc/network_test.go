@@ -47,13 +47,17 @@ func newNetwork(t *testing.T) *network {
 // client returns a client of the network, which is closed when the test ends.
 func (n *network) client(url string, opts ...rpc.ClientOption) *rpc.Client {
 	c := rpc.NewClient(url, opts...)
-	c.DialWith(func(_ context.Context, url string, header http.Header) (transport.Link, error) {
+	c.DialWith(func(ctx context.Context, url string, header http.Header) (transport.Link, error) {
 		d := dialled{url, header, time.Now()}
 		n.mu.Lock()
 		n.dials = append(n.dials, d)
 		server := n.servers[url]
 		n.mu.Unlock()
-		<-time.After(n.takes)
+		select {
+		case <-time.After(n.takes):
+		case <-ctx.Done(): // the client is closed
+			return nil, ctx.Err()
+		}
 		if server == nil {
 			return nil, rpc.Errorf(rpc.CodeUnavailable, "connection refused")
 		}
