@@ -181,6 +181,7 @@ type handshakeCase struct {
 	Authorization     string   `json:"authorization"`
 	Host              string   `json:"host"`
 	Origin            string   `json:"origin"`
+	ForwardedProto    string   `json:"forwarded_proto"`
 	Status            int      `json:"status"`
 	Selected          *string  `json:"selected"`
 	SeesAuthorization string   `json:"sees_authorization"`

@@ -20,6 +20,7 @@ type handshakeVector struct {
 	Offered           []string
 	Authorization     string
 	Host, Origin      string
+	ForwardedProto    string `json:"forwarded_proto"`
 	Status            int
 	Selected          string
 	Versions          string
@@ -54,7 +55,7 @@ func TestAcceptorAnswersTheHandshakesOfTheSpecification(t *testing.T) {
 	for _, v := range handshakeVectors(t, "acceptor") {
 		t.Run(v.Name, func(t *testing.T) {
 			seen := make(chan http.Header, 1)
-			u := &ws.Upgrader{Subprotocols: v.Speaks, Admit: func(r *http.Request) *ws.RefusalError {
+			u := &ws.Upgrader{Subprotocols: v.Speaks, Hosts: []string{"*"}, Admit: func(r *http.Request) *ws.RefusalError {
 				seen <- r.Header
 				return nil
 			}}
@@ -73,6 +74,9 @@ func TestAcceptorAnswersTheHandshakesOfTheSpecification(t *testing.T) {
 			}
 			if v.Origin != "" {
 				edits = append(edits, "Host: "+v.Host, "Origin: "+v.Origin)
+			}
+			if v.ForwardedProto != "" {
+				edits = append(edits, "X-Forwarded-Proto: "+v.ForwardedProto)
 			}
 			p.send(handshakeRequest(edits...))
 			resp := p.response()

@@ -16,7 +16,7 @@ import (
 )
 
 func TestServerAnswersTheExampleOfTheRFC(t *testing.T) {
-	url, accepted := serve(t, &ws.Upgrader{})
+	url, accepted := serve(t, &ws.Upgrader{Hosts: []string{"server.example.com"}}) // it comes over loopback
 	p := rawDial(t, url)
 	p.send("GET /chat HTTP/1.1\r\n" +
 		"Host: server.example.com\r\n" +
