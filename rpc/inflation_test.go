@@ -76,11 +76,10 @@ func TestMessagesThatInflateHoldTheShareOfTheirConnection(t *testing.T) {
 	const calls, kept, share = 160, 12, 32 << 20
 	check := func(t *testing.T, codec *slowCodec, before *runtime.MemStats) {
 		settle()
-		if n := codec.decoding.Load(); n != share/transport.DefaultMaxMessage {
-			t.Errorf("%d messages are inflated, want %d", n, share/transport.DefaultMaxMessage)
-		}
-		if more := grown(before); more > share+slack {
-			t.Errorf("the heap has grown by %d MiB", more>>20)
+		n, more := codec.decoding.Load(), grown(before)
+		if n != share/transport.DefaultMaxMessage || more > share+slack {
+			close(codec.goOn)
+			t.Fatalf("%d messages are inflated, want %d; the heap has grown by %d MiB", n, share/transport.DefaultMaxMessage, more>>20)
 		}
 	}
 	t.Run("at a server", func(t *testing.T) {
