@@ -89,7 +89,7 @@ func TestOwnerCountsAheadOfThePrincipal(t *testing.T) {
 // TestUnreadDataOfSessionsWithoutALinkIsBounded: it is memory like that of what is kept to
 // be sent.
 func TestUnreadDataOfSessionsWithoutALinkIsBounded(t *testing.T) {
-	piece := string(make([]byte, 4000))
+	piece := string(make([]byte, 20_000))
 	for name, frames := range map[string]func(id uint64) [][]byte{
 		"whole messages":      func(id uint64) [][]byte { return [][]byte{data(id, piece), data(id, piece)} },
 		"unfinished messages": func(id uint64) [][]byte { return [][]byte{dataMore(id, piece), dataMore(id, piece)} },
@@ -99,7 +99,7 @@ func TestUnreadDataOfSessionsWithoutALinkIsBounded(t *testing.T) {
 			for _, receives := range []bool{false, true} {
 				synctest.Test(t, func(t *testing.T) {
 					h := newHarbor(t)
-					h.sessions.MaxGoneBytes = 10_000
+					h.sessions.MaxGoneBytes = 70_000
 					quiet := h.loseAs("bob")
 					d, st := h.beginAs("mallory")
 					if receives && name == "unfinished messages" {
