@@ -275,7 +275,7 @@ func (f *fleet) drainSessions() {
 	var draining sync.WaitGroup
 	defer draining.Wait()
 	for !f.isOver() {
-		f.pause(3 * time.Second)
+		f.pause(2 * time.Second)
 		s := f.farEnd()
 		if s == nil {
 			continue
