@@ -47,7 +47,7 @@ func ackFlood(ctx context.Context, addr string, n *tally) error {
 
 // unacknowledged is how many frames the server has to keep before the first ACK: less
 // than 1 MiB of them.
-const unacknowledged = 200_000
+const unacknowledged = 100_000
 
 // acknowledger is a session with one call that answers each message with a frame.
 type acknowledger struct {

@@ -57,10 +57,10 @@ var attacks = []attack{
 	{name: "unfinished", attackers: 1, once: unfinished, unit: "messages of 4 MiB without their last byte"},
 	{name: "detached", attackers: 16, once: detach, unit: "links cut with 512 KiB half-sent", server: littleAway},
 	{name: "detached-crowd", attackers: 4, once: flap, unit: "links cut", beside: sleep, server: fewAway},
-	{name: "handshakes", attackers: 64, once: floodHandshakes, unit: "handshakes from one address", beside: comeAndGo},
-	{name: "hoarded-header", attackers: 128, once: hoardHeaders, unit: "connections with headers of 900 KiB", most: 96 << 20},
+	{name: "handshakes", attackers: 2000, once: floodHandshakes, unit: "handshakes from one address", beside: comeAndGo},
+	{name: "hoarded-header", attackers: 4, once: hoardHeaders, unit: "connections with headers of 900 KiB", most: 96 << 20},
 	{name: "reflection", attackers: 1, once: askLong, unit: "questions of 4 MiB"},
-	{name: "acknowledge", attackers: 4, once: ackFlood, unit: "ACKs"},
+	{name: "acknowledge", attackers: 2, once: ackFlood, unit: "ACKs"},
 }
 
 // The bounds of connections without a link are low where attackers are to reach them

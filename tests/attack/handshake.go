@@ -82,22 +82,23 @@ func floodHandshakes(ctx context.Context, addr string, n *tally) error {
 	return link.Close(transport.CloseAbnormal, "")
 }
 
-// hoardHeaders has a link made with headers of nearly 1 MiB, which is what HTTP allows,
-// and keeps it.
+// hoardHeaders has one link after the other made with headers of nearly 1 MiB, which is
+// what HTTP allows, and keeps them.
 func hoardHeaders(ctx context.Context, addr string, n *tally) error {
 	d := ws.Dialer{Header: http.Header{"X-Hoard": {strings.Repeat("x", 900<<10)}}}
-	link, err := d.Dial(ctx, "ws://"+addr+rig.Path)
-	if err != nil {
-		n.said.Store(&err)
-		<-ctx.Done() // what counts is what the server keeps
-		return err
+	for ctx.Err() == nil {
+		link, err := d.Dial(ctx, "ws://"+addr+rig.Path)
+		if err != nil {
+			n.said.Store(&err)
+			pause(ctx, 200*time.Millisecond)
+			continue
+		}
+		defer link.Close(transport.CloseAbnormal, "") //nolint:errcheck // nothing to lose
+		if err := link.WriteMessage([][]byte{generous.Append(nil)}); err != nil {
+			return err
+		}
+		n.units.Add(1)
 	}
-	defer link.Close(transport.CloseAbnormal, "") //nolint:errcheck // nothing to lose
-	if err := link.WriteMessage([][]byte{generous.Append(nil)}); err != nil {
-		return err
-	}
-	n.units.Add(1)
-	<-ctx.Done()
 	return nil
 }
 
