@@ -1,0 +1,75 @@
+package rpc_test
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"net"
+	"runtime"
+	"testing"
+
+	"github.com/parley-rpc/parley/transport"
+	"github.com/parley-rpc/parley/transport/frame"
+	"github.com/parley-rpc/parley/transport/ws"
+)
+
+// beginLinkMessage makes a link whose client has begun a message of the WebSocket, of 64
+// KiB, and sends no more. It returns when the server has read what there is.
+func beginLinkMessage(t *testing.T, url string) {
+	t.Helper()
+	var wire net.Conn
+	d := ws.Dialer{NetDial: func(ctx context.Context, network, addr string) (_ net.Conn, err error) {
+		wire, err = new(net.Dialer).DialContext(ctx, network, addr)
+		return wire, err
+	}}
+	link, err := d.Dial(t.Context(), url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = link.Close(transport.CloseAbnormal, "") })
+	if err := link.WriteMessage([][]byte{new(frame.Hello).Append(nil)}); err != nil {
+		t.Fatal(err)
+	}
+	begun := []byte{0x82, 0xff, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0} // RFC 6455, section 5.2, masked with zeros
+	begun = frame.Append(begun, frame.Header{Type: frame.TypePing}, make([]byte, 8))
+	rest := frame.Append(nil, frame.Header{Type: frame.TypeData, Stream: 1}, make([]byte, 30<<10))
+	begun = append(begun, rest[:1<<10]...) // enough for the PING to be acted on
+	if _, err := wire.Write(begun); err != nil {
+		t.Fatal(err)
+	}
+	for {
+		r, err := link.NextReader()
+		if err != nil {
+			t.Fatal(err)
+		}
+		message, err := io.ReadAll(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if bytes.Contains(message, frame.Append(nil, frame.Header{Type: frame.TypePong}, make([]byte, 8))) {
+			return
+		}
+	}
+}
+
+func heapInUse() uint64 {
+	var m runtime.MemStats
+	runtime.GC()
+	runtime.GC() // what pools have held is gone after the second
+	runtime.ReadMemStats(&m)
+	return m.HeapAlloc
+}
+
+func TestLinkWhoseMessageHasBegunHoldsAtMost104KiB(t *testing.T) {
+	const links = 64
+	url, _ := serve(t)
+	beginLinkMessage(t, url) // what all share is there
+	before := heapInUse()
+	for range links {
+		beginLinkMessage(t, url)
+	}
+	each := (heapInUse() - before) / links // what the client's end holds included
+	if each > 104<<10 || each < 64<<10 {
+		t.Errorf("%d bytes for each", each)
+	}
+}
