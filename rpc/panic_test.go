@@ -92,7 +92,7 @@ func TestAPanicInAClientsHandlerIsLoggedThere(t *testing.T) {
 func TestAPanicTakesThePlaceOfAnAnswer(t *testing.T) {
 	p := newPair(t, []rpc.ServerOption{rpc.WithLogger(slog.New(slog.DiscardHandler))}, nil, func(srv *rpc.Server) {
 		registerAll(srv, func(ctx context.Context, s rpc.Stream) error {
-			if err := s.Send(text("answer")); err != nil {
+			if err := echo(ctx, s); err != nil { // when the caller has sent everything
 				return err
 			}
 			panic(secret)

@@ -138,6 +138,7 @@ func TestMessageHasTheTurnUntilItEndsHoweverThatIs(t *testing.T) {
 						id := uint64(2*i + 1)
 						p.send(open(id, ""), dataMore(id, half), dataMore(id, half))
 						streams[i] = mustAccept(t, s)
+						synctest.Wait() // Recv finds both pieces
 						results[i] = start(func() error {
 							own := t.Context()
 							if i == 1 {

@@ -182,6 +182,7 @@ func (s *Session) takeAnswer(a *attachment, hello *frame.Hello) error {
 		return errors.New("resumes another session")
 	}
 	if err := s.rewind(hello); err != nil {
+		_ = a.link.Close(err.onWire()) // before Resume, which waits for the session's end, closes it
 		s.fail(err)
 		return err
 	}
