@@ -33,7 +33,7 @@ func TestMakeAlonePrintsTheTargets(t *testing.T) {
 }
 
 // TestInstalledPackagesRunNoScripts checks the setting that holds for npm ci and npm
-// install alike, whoever calls them.
+// install alike, from the Makefile and by hand.
 func TestInstalledPackagesRunNoScripts(t *testing.T) {
 	text, err := os.ReadFile("web/.npmrc")
 	if err != nil {

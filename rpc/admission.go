@@ -7,7 +7,6 @@ import (
 	"sync"
 
 	"github.com/parley-rpc/parley/transport"
-	"github.com/parley-rpc/parley/transport/ws"
 )
 
 // Limits bound what all connections of a server cost together. The zero value of a
@@ -59,7 +58,7 @@ func WithLimits(l Limits) ServerOption {
 }
 
 func (l *Limits) withDefaults() error {
-	if l.Connections < 0 || l.ConnectionsPerAddress < 0 || l.Handshakes < 0 || l.HandshakeHeader < 0 || l.Windows < 0 || l.Messages < 0 || l.Calls < 0 {
+	if min(l.Connections, l.ConnectionsPerAddress, l.Handshakes, l.HandshakeHeader, l.Calls) < 0 || min(l.Windows, l.Messages) < 0 {
 		return fmt.Errorf("Limits: a bound is negative: %+v", *l)
 	}
 	if l.Connections == 0 {
@@ -134,34 +133,10 @@ func (a *admission) countOf(addr string) int {
 	return a.byAddress[addr]
 }
 
-// standing returns what is known of the client of a handshake.
-func (s *Server) standing(r *http.Request, addr string) standing {
-	credentials, brings := credentialsOf(r)
-	switch {
-	case Principal(r.Context()) != "", brings && s.recent.has(credentials...), ws.MayResume(r) && s.recent.has(addr):
-		return known
-	case s.authenticate == nil, brings:
-		return claimed
-	}
-	return bare
-}
-
-// credentialsOf returns what a request may be authenticated by, and whether there is any
-// of it.
-func credentialsOf(r *http.Request) (all []string, brings bool) {
-	all = append(all, r.Header.Get("Authorization"))
-	all = append(all, r.Header["Cookie"]...)
-	brings = len(all) > 1 || all[0] != ""
-	if r.TLS != nil && len(r.TLS.PeerCertificates) > 0 {
-		return append(all, string(r.TLS.PeerCertificates[0].Raw)), true
-	}
-	return all, brings
-}
-
 // countedLink is a link that is counted until it is closed.
 type countedLink struct {
 	transport.Link
-	leave func() // may be called again
+	leave func() // once
 }
 
 func (l *countedLink) Close(code transport.CloseCode, reason string) error {

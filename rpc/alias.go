@@ -7,7 +7,7 @@ import (
 )
 
 // givenAliases are the aliases that this end has given on a connection, a bit for each.
-// Only these may name methods there: whoever could try all numbers would learn which
+// Only these may name methods there: a caller that could try all numbers would learn which
 // methods there are, or call one whose name it does not know.
 type givenAliases struct {
 	mu      sync.Mutex // serializes give

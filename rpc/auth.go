@@ -33,7 +33,7 @@ type Authenticator func(r *http.Request) (context.Context, error)
 // uses its contexts again, cannot be used.
 //
 // A connection is resumed only by the principal that began it. Where f names none, it is
-// not resumed: f has let in somebody whom it cannot tell from others. Where there is no f,
+// not resumed: f cannot tell this client from others. Where there is no f,
 // and middleware names none, the handshake itself has to say the same: Authorization, the
 // client's certificate, the query of the URL, all cookies that the first one had, and the
 // headers of WithSessionHeaders. A client whose credentials differ gets a new connection,
@@ -47,7 +47,7 @@ type principalKey struct{}
 
 // WithPrincipal returns a context that says who has authenticated: a name that no other
 // user has, and that stays the same when credentials are renewed. It is for an
-// Authenticator, and for HTTP middleware in front of a Server. The empty name is nobody.
+// Authenticator, and for HTTP middleware in front of a Server. The empty name is none.
 func WithPrincipal(ctx context.Context, name string) context.Context {
 	return context.WithValue(ctx, principalKey{}, name)
 }

@@ -8,7 +8,7 @@ import (
 // buffer is pooled memory for one message.
 type buffer struct{ bytes []byte }
 
-// Pools keep buffers up to smallBuffer for everybody, and apart from those larger ones of
+// Pools keep buffers up to smallBuffer for all messages, and apart from those larger ones of
 // 2^n bytes, up to largeBuffer: these are for messages of that size alone. A small message
 // that had one would hold memory that nothing bounds, for as long as its handler runs.
 const (

@@ -21,7 +21,7 @@ type Conn struct {
 	link    atomic.Pointer[linkInfo] // of the latest link
 	aliases aliases
 	given   givenAliases
-	serves  atomic.Int64 // calls of the other end
+	serves  atomic.Int64 // calls of the peer that are served
 
 	inflates inflationShare
 
@@ -60,7 +60,7 @@ func (c *Conn) openWith(ctx context.Context, m *Method, only any, opts []CallOpt
 	return s.startWith(ctx, c.e, only)
 }
 
-// Peer returns the other end, as the handshake of the latest link has shown it: a link
+// Peer returns the peer, as the handshake of the latest link has shown it: a link
 // that resumes the connection may come from another address, and with other headers. What
 // was returned does not change.
 func (c *Conn) Peer() *Peer { return &c.link.Load().peer }

@@ -50,12 +50,12 @@ func WithSessionCookies(names ...string) ServerOption {
 }
 
 // WithSessionUser has f name the user of a handshake where no principal is named, by what
-// nobody has verified here, such as a claim of a token that other servers verify with each
+// is not verified here, such as a claim of a token that other servers verify with each
 // call. Then a connection is resumed by handshakes of the same name, whatever else they
 // say; where f returns "", by those that say the same.
 //
-// The name keeps the sessions of different users apart, and proves nothing: whoever has got
-// hold of the secret token of a session can claim any name. Principal does not return it.
+// The name keeps the sessions of different users apart, and proves nothing: a client that has
+// the secret token of a session can claim any name. Principal does not return it.
 func WithSessionUser(f func(r *http.Request) string) ServerOption {
 	return serverOption(func(s *Server) { s.binding.user = f })
 }

@@ -11,8 +11,8 @@ import (
 )
 
 // inflation bounds the memory of messages while they are inflated and decoded, on all
-// connections of an endpoint together. Who needs some takes all of it at once, or waits and
-// holds nothing of it: nobody who has some waits for more, so all of it comes back. A
+// connections of an endpoint together. A message takes all that it needs at once, or waits and
+// holds nothing: none that has some waits for more, so all of it comes back. A
 // connection has a share of it, and where several wait they are served in turns: one that
 // sends thousands of messages that inflate holds up the others by one message at a time.
 type inflation struct {
@@ -20,7 +20,7 @@ type inflation struct {
 
 	mu   sync.Mutex
 	used int
-	turn list.List // of *inflationShare: those in which somebody waits whose share allows it
+	turn list.List // of *inflationShare: those with a waiter whose share allows it
 }
 
 // inflationShare is what a connection has of it.
@@ -99,7 +99,7 @@ func (i *inflation) fits(s *inflationShare, size int) bool {
 	return s.used+size <= i.share && i.used+size <= i.limit
 }
 
-// grant serves those who wait, a connection after the other, when something has changed in
+// grant serves waiters, a connection after the other, when something has changed in
 // s; mu is held.
 func (i *inflation) grant(s *inflationShare) {
 	i.line(s)
@@ -120,7 +120,7 @@ func (i *inflation) grant(s *inflationShare) {
 }
 
 // line puts a connection at the end of the turns, or takes it out, as its share allows the
-// first of those who wait there; mu is held.
+// first waiter there; mu is held.
 func (i *inflation) line(s *inflationShare) {
 	first := s.waiting.Front()
 	due := first != nil && s.used+first.Value.(*inflationWaiter).size <= i.share

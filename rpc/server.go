@@ -2,9 +2,7 @@ package rpc
 
 import (
 	"errors"
-	"log/slog"
 	"net/http"
-	"time"
 
 	"github.com/parley-rpc/parley/transport"
 	"github.com/parley-rpc/parley/transport/ws"
@@ -75,20 +73,6 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err := v.serve(w, r); err != nil {
 		s.logRefusal(r, errors.Join(err, v.cause))
 	}
-}
-
-// logRefusal logs that a handshake was refused: one of a second at level Info, with how
-// many were not logged before it, and the others at level Debug, so that no client fills
-// the log. Server.Stats has the number of all.
-func (s *Server) logRefusal(r *http.Request, reason error) {
-	level, more := slog.LevelDebug, []any{"peer", r.RemoteAddr, "reason", reason}
-	if unlogged, loud := s.refusals.note(time.Now()); loud {
-		level = slog.LevelInfo
-		if unlogged > 0 {
-			more = append(more, "unlogged", unlogged)
-		}
-	}
-	s.log.Log(r.Context(), level, "parley: connection refused", more...)
 }
 
 // Close ends all connections with code 1001, which tells clients to come back,

@@ -1,11 +1,6 @@
 package rpc
 
-import (
-	"sync"
-	"time"
-
-	"github.com/parley-rpc/parley/transport"
-)
+import "github.com/parley-rpc/parley/transport"
 
 // ServerStats is what a server has and has done at one moment.
 type ServerStats struct {
@@ -22,34 +17,6 @@ func (s *Server) Stats() ServerStats {
 	defer s.mu.Unlock()
 	stats.Connections = len(s.conns)
 	return stats
-}
-
-// refusals counts the handshakes that were refused.
-type refusals struct {
-	mu       sync.Mutex
-	all      uint64
-	unlogged int       // since the last that was logged
-	quiet    time.Time // until when none is logged
-}
-
-// note counts a refusal. It reports whether that is to be logged, and how many were not
-// since the last one that was.
-func (r *refusals) note(now time.Time) (unlogged int, loud bool) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.all++
-	if now.Before(r.quiet) {
-		r.unlogged++
-		return 0, false
-	}
-	unlogged, r.unlogged, r.quiet = r.unlogged, 0, now.Add(time.Second)
-	return unlogged, true
-}
-
-func (r *refusals) count() uint64 {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.all
 }
 
 // Stats returns what the connection has and has done, on all its links.

@@ -23,23 +23,6 @@ type turns struct {
 	timer *time.Timer
 }
 
-// standing is what a server knows of a client before it authenticates it.
-type standing int
-
-const (
-	known   standing = iota // it has authenticated lately, or it may have a connection to resume
-	claimed                 // it brings credentials, or the server asks for none
-	bare                    // it brings none where the server asks for some
-	standings
-)
-
-// stride is how far a turn moves a standing back behind the others: the shares are as
-// 16 to 4 to 1.
-func (s standing) stride() int { return 1 << (2 * s) }
-
-// share returns the part of the turns, as a fraction, that a standing has beside others.
-func (s standing) share() (of, all int) { return 16 / s.stride(), 16 + 4 + 1 }
-
 // standingLine is the handshakes of a standing that wait.
 type standingLine struct {
 	pass   int // the least has the next turn

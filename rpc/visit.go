@@ -31,7 +31,13 @@ func (v *visit) admit(r *http.Request) *ws.RefusalError {
 		return refuseForNow(err)
 	}
 	admission, recent := &v.s.admission, v.s.recent // the connection keeps leave, and with it nothing of the request
-	v.leave = sync.OnceFunc(func() { admission.leave(addr) })
+	admitted := false
+	v.leave = sync.OnceFunc(func() {
+		if admitted {
+			recent.add(addr) // what has had a connection may have one to resume
+		}
+		admission.leave(addr)
+	})
 	if !v.s.turns.take(r.Context(), v.s.standing(r, addr), addr) {
 		return refuseForNow(Errorf(CodeUnavailable, "more than %d clients a second connect", v.s.limits.Handshakes))
 	}
@@ -44,11 +50,7 @@ func (v *visit) admit(r *http.Request) *ws.RefusalError {
 	if credentials, brings := credentialsOf(r); brings && v.s.authenticate != nil {
 		recent.add(credentials...)
 	}
-	leave := v.leave
-	v.leave = func() {
-		recent.add(addr) // what has had a connection may have one to resume
-		leave()
-	}
+	admitted = true
 	return nil
 }
 

@@ -22,7 +22,7 @@ type assembly struct {
 
 	mu      sync.Mutex
 	used    uint64
-	turn    *claim    // whose message goes on although there is nothing left; nil: nobody's
+	turn    *claim    // whose message goes on although there is nothing left; nil: none
 	waiting list.List // of *claim
 }
 
@@ -43,8 +43,8 @@ func (a *assembly) try(c *claim, size int) bool {
 	return a.grow(c, uint64(size))
 }
 
-// take is try that lets the claim wait otherwise, unless it can have the turn. The one
-// who takes is woken when it is to try again.
+// take is try that lets the claim wait otherwise, unless it can have the turn. The
+// claim is woken when it is to try again.
 func (a *assembly) take(c *claim, size int) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -114,7 +114,7 @@ func (a *assembly) unqueue(c *claim) bool {
 	return true
 }
 
-// pause is leave of a claim whose message nobody waits for now: it waits no more, and
+// pause is leave of a claim whose message no Recv waits for now: it waits no more, and
 // keeps what it has.
 func (a *assembly) pause(c *claim) {
 	if !c.held.Load() {

@@ -3,9 +3,11 @@ package transport
 import (
 	"container/heap"
 	"container/list"
+	"maps"
+	"slices"
 )
 
-// detachedSet holds the sessions without a link, by owner. Whoever has most gives way
+// detachedSet holds the sessions without a link, by owner. The owner with most gives way
 // to others, so that one owner cannot push out the sessions of another. Each operation
 // takes O(log n) for n owners.
 type detachedSet struct {
@@ -155,10 +157,7 @@ func (s *Session) Evict(reason string) bool {
 // received.
 func (s *Session) unread() (bytes int) {
 	s.mu.Lock()
-	streams := make([]*Stream, 0, len(s.streams))
-	for _, st := range s.streams {
-		streams = append(streams, st)
-	}
+	streams := slices.Collect(maps.Values(s.streams))
 	s.mu.Unlock()
 	for _, st := range streams {
 		bytes += st.recv.unread()

@@ -66,9 +66,9 @@ func (st *Stream) Recv(ctx context.Context, buf []byte) (Message, error) {
 	return st.recvMessage(ctx, buf, nil)
 }
 
-// RecvIn is Recv for those who are done with a message when they receive the next one, or
-// call ReleaseMessage or Free: until then it is valid. It is in memory of the stream, or in
-// memory that is taken when the message begins to arrive: whoever waits holds none. Memory
+// RecvIn is like Recv, but the message is valid only until the next receive,
+// ReleaseMessage or Free. It is in memory of the stream, or in
+// memory that is taken when the message begins to arrive: a Recv that waits holds none. Memory
 // that was taken, as Grow has noted, is the caller's again when RecvIn returns.
 func (st *Stream) RecvIn(ctx context.Context, memory Memory) (Message, error) {
 	return st.recvMessage(ctx, nil, memory)

@@ -6,6 +6,8 @@ import (
 	"crypto/subtle"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/parley-rpc/parley/transport/frame"
@@ -275,10 +277,7 @@ func (s *Session) takeOver(a *attachment) {
 // and how far it may send on each stream.
 func (s *Session) goOn(a *attachment, first []byte) {
 	s.mu.Lock()
-	streams := make([]*Stream, 0, len(s.streams))
-	for _, st := range s.streams {
-		streams = append(streams, st)
-	}
+	streams := slices.Collect(maps.Values(s.streams))
 	s.mu.Unlock()
 	for _, st := range streams {
 		st.announce(st.recv.announced())

@@ -3,6 +3,8 @@ package transport
 import (
 	"context"
 	"errors"
+	"maps"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -309,10 +311,7 @@ func (s *Session) endIf(err *CloseError, holds func() bool) bool {
 		s.ackTimer.Stop()
 	}
 	s.shutOpening()
-	streams := make([]*Stream, 0, len(s.streams))
-	for _, st := range s.streams {
-		streams = append(streams, st)
-	}
+	streams := slices.Collect(maps.Values(s.streams))
 	s.mu.Unlock()
 
 	s.out.close(err)

@@ -111,7 +111,7 @@ func (a *attacker) beginLinkMessage() error {
 	return err
 }
 
-// fillWindows sends what nobody reads.
+// fillWindows sends what is not read.
 func (a *attacker) fillWindows() error {
 	msg := make([]byte, 8<<10)
 	return a.each(hold, nil, func(st *transport.Stream) error { return a.pour(st, msg) })

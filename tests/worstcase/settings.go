@@ -38,13 +38,13 @@ func (s *settings) options() []rpc.ServerOption {
 
 // The costs that no setting names, in bytes (docs/limits.md, "The worst case").
 const (
-	perLink     = 24 << 10  // a link, its session and their goroutines
-	perBegun    = 80 << 10  // a message of a link that has begun
-	perCall     = 16 << 10  // a call, its handler's goroutine and what is allocated for it
-	perMessage  = 128 << 10 // a message of one frame that a call is at, inflated to what needs no budget
-	perInflated = 1 << 20   // messages of a connection that are inflated whatever others do
-	perQueue    = 192 << 10 // beside WriteQueue: frames at the link, and those that go ahead
-	collector   = 2         // GOGC=100 lets the heap grow to twice of what is in use
+	perLink       = 24 << 10  // a link, its session and their goroutines
+	perBegun      = 80 << 10  // a message of a link that has begun
+	perCall       = 16 << 10  // a call, its handler's goroutine and what is allocated for it
+	perMessage    = 128 << 10 // a message of one frame that a call is at, inflated to what needs no budget
+	perUnfinished = 1 << 20   // messages of several frames of a connection, beside the one that has the turn
+	perQueue      = 192 << 10 // beside WriteQueue: frames at the link, and those that go ahead
+	collector     = 2         // GOGC=100 lets the heap grow to twice of what is in use
 )
 
 // bound is how much resident memory a row of the table can take at this server.
@@ -75,7 +75,7 @@ func unread(s *settings, connections int64) int64 {
 func windows(s *settings, _ int64) int64 { return 2 * s.limits.Windows }
 
 func messages(s *settings, connections int64) int64 {
-	return s.calls(connections)*perMessage + connections*(2*int64(s.transport.MaxMessage)+perInflated) + s.limits.Messages
+	return s.calls(connections)*perMessage + connections*(perUnfinished+int64(s.transport.MaxMessage)) + s.limits.Messages
 }
 
 func answers(s *settings, connections int64) int64 {

@@ -103,7 +103,7 @@ func defaultPort(scheme string) string {
 // Without TLS there may be a proxy before the server that has it, so a page from
 // https is accepted too: it is no less trusted than one from http. With TLS (here, by
 // a proxy's word, which a page cannot set, or by SecureOrigin) a page from http is another
-// origin, one that anybody on its network can write.
+// origin, one that others on its network can write.
 func (u *Upgrader) hasOrigin(r *http.Request, o origin) bool {
 	secure := u.SecureOrigin || r.TLS != nil || isForwardedTLS(r.Header)
 	if o.scheme != "https" && (secure || o.scheme != "http") {

@@ -68,6 +68,7 @@ class Draining extends TestServer {
   }
 }
 
+/** Waits on vi's fake clock, which only `pass` moves. */
 const sleep = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
 
 for (const arrangement of ["one URL before all servers", "pickFirst", "roundRobin"] as const) {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"log/slog"
 	"net"
+	"net/http"
+	"net/netip"
 	"strings"
 	"sync"
 	"time"
@@ -30,6 +32,22 @@ func forwardedAddresses(peer *rpc.Peer) string {
 		host = peer.Addr.String()
 	}
 	return strings.Join(append(proxy.HeaderValues(peer.Header, forwardedFor), host), ", ")
+}
+
+// addressBehind returns what tells the address of a client behind proxies, nil without
+// any.
+func addressBehind(proxies []string) (func(*http.Request) string, error) {
+	if len(proxies) == 0 {
+		return nil, nil
+	}
+	networks := make([]netip.Prefix, len(proxies))
+	for i, text := range proxies {
+		var err error
+		if networks[i], err = netip.ParsePrefix(text); err != nil {
+			return nil, usagef("--trusted-proxy %s: write a network, such as 10.0.0.0/8 or 192.0.2.1/32", text)
+		}
+	}
+	return rpc.ForwardedAddress(networks...), nil
 }
 
 // leftOut logs which headers of handshakes are to be forwarded and cannot be, as they have

@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"net/netip"
 	"strings"
 	"time"
 
@@ -230,20 +229,4 @@ func (p *program) logger() *slog.Logger {
 		return slog.New(slog.NewJSONHandler(p.Err, nil))
 	}
 	return slog.New(slog.NewTextHandler(p.Err, nil))
-}
-
-// addressBehind returns what tells the address of a client behind proxies, nil without
-// any.
-func addressBehind(proxies []string) (func(*http.Request) string, error) {
-	if len(proxies) == 0 {
-		return nil, nil
-	}
-	networks := make([]netip.Prefix, len(proxies))
-	for i, text := range proxies {
-		var err error
-		if networks[i], err = netip.ParsePrefix(text); err != nil {
-			return nil, usagef("--trusted-proxy %s: write a network, such as 10.0.0.0/8 or 192.0.2.1/32", text)
-		}
-	}
-	return rpc.ForwardedAddress(networks...), nil
 }
