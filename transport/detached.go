@@ -3,8 +3,6 @@ package transport
 import (
 	"container/heap"
 	"container/list"
-	"maps"
-	"slices"
 )
 
 // detachedSet holds the sessions without a link, by owner. The owner with most gives way
@@ -154,12 +152,11 @@ func (s *Session) Evict(reason string) bool {
 }
 
 // unread returns how many bytes the session holds that have arrived and were not
-// received.
+// received. Any goroutine may call it: mu keeps the streams from being used again.
 func (s *Session) unread() (bytes int) {
 	s.mu.Lock()
-	streams := slices.Collect(maps.Values(s.streams))
-	s.mu.Unlock()
-	for _, st := range streams {
+	defer s.mu.Unlock()
+	for _, st := range s.streams {
 		bytes += st.recv.unread()
 	}
 	return bytes

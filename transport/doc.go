@@ -62,9 +62,9 @@
 //	Session.mu -> outbox.mu
 //	Session.acking -> outbox.mu
 //	outbox.mu -> what Config.Go takes
-//	recvHalf.mu -> assembly.mu
+//	Session.mu -> recvHalf.mu -> assembly.mu
 //
-// Otherwise recvHalf.mu and Stream.mu are taken alone. No mutex of these is held while calling an
+// Otherwise Stream.mu is taken alone. No mutex of these is held while calling an
 // application (except Config.Go, which must not block) or the link, or while waiting.
 //
 // Session.resuming comes before all of them, and is another kind of lock. It guards no

@@ -55,3 +55,6 @@ func (s *Session) Received() uint64 { return s.taken.Load() }
 
 // Left tells how many bytes are left of a budget.
 func (b *Budget) Left() int64 { return b.left.Load() }
+
+// Unread returns how many bytes a session holds that have arrived and were not received.
+func (s *Session) Unread() int { return s.unread() }

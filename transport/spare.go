@@ -12,8 +12,8 @@ package transport
 //   - A stream of this end is used again only if it was the reading goroutine that has
 //     forgotten it, as the last that it did with it.
 //
-// Those who go over all streams of a session are the reading goroutine, or end the
-// session, which has no more streams then.
+// Code that goes over all streams of a session holds its mu, runs on the reading
+// goroutine, or ends the session, which opens no more streams then.
 type spares struct {
 	own, peer []*Stream
 }

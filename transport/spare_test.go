@@ -196,3 +196,35 @@ func callAndFree(s *transport.Session, say string, abandon int) error {
 	}
 	return nil
 }
+
+// TestUnreadIsCountedWhileStreamsAreUsedAgain: the writing goroutine counts, when it is
+// the one that finds the link lost.
+func TestUnreadIsCountedWhileStreamsAreUsedAgain(t *testing.T) {
+	d, a := pair(t, transport.Config{}, transport.Config{})
+	var ends sync.WaitGroup
+	ends.Go(func() {
+		for {
+			st, err := a.Accept(context.Background())
+			if err != nil {
+				return
+			}
+			ends.Go(func() { answerAndFree(st) })
+		}
+	})
+	var calls sync.WaitGroup
+	for worker := range 4 {
+		calls.Go(func() {
+			for i := range 300 {
+				if err := callAndFree(d, fmt.Sprint(worker, i), 0); err != nil {
+					t.Error(err)
+				}
+				d.Unread()
+				a.Unread()
+			}
+		})
+	}
+	calls.Wait()
+	_ = d.Close(transport.CloseNormal, "")
+	_ = a.Close(transport.CloseNormal, "")
+	ends.Wait()
+}
