@@ -253,7 +253,7 @@ func Example_servers() {
 	srv := rpc.NewServer(
 		rpc.WithDrain(rpc.Drain{Spread: 5 * time.Second}),   // clients move over 5 s
 		rpc.WithMaxConnectionAge(time.Hour, 10*time.Minute), // and all move from time to time
-		rpc.WithLimits(rpc.Limits{Connections: 10_000}))     // of all connections together
+		rpc.WithLimits(rpc.Limits{MaxConnections: 10_000}))  // of all connections together
 	//snippet:end
 	pingv1parley.RegisterPingServiceServer(srv, pinger.Service{})
 	first, stop := start(srv)

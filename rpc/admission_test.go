@@ -35,7 +35,7 @@ func dialAgain(t *testing.T, url string, opts ...rpc.ClientOption) {
 }
 
 func TestOneConnectionTooManyIsRefusedAndTheOthersStay(t *testing.T) {
-	url, _ := serve(t, rpc.WithLimits(rpc.Limits{Connections: 2}), rpc.WithOrigins("https://page.test"))
+	url, _ := serve(t, rpc.WithLimits(rpc.Limits{MaxConnections: 2}), rpc.WithOrigins("https://page.test"))
 	first, second := dial(t, url), dial(t, url)
 	_, err := rpc.Dial(t.Context(), url)
 	wantRefusal(t, err, http.StatusServiceUnavailable)
@@ -56,8 +56,8 @@ func TestOneConnectionTooManyFromAnAddressIsRefusedAndOtherAddressesAreNot(t *te
 		return rpc.WithHTTPHeader(http.Header{"X-Forwarded-For": {addr}})
 	}
 	url, _ := serve(t, rpc.WithLimits(rpc.Limits{
-		ConnectionsPerAddress: 1,
-		Address:               func(r *http.Request) string { return r.Header.Get("X-Forwarded-For") },
+		MaxConnectionsPerAddress: 1,
+		Address:                  func(r *http.Request) string { return r.Header.Get("X-Forwarded-For") },
 	}))
 	first := dial(t, url, from("192.0.2.1"))
 	_, err := rpc.Dial(t.Context(), url, from("192.0.2.1"))
@@ -85,7 +85,7 @@ func TestAddressOfAClientIsThatOfItsSocketOrItsNetwork(t *testing.T) {
 }
 
 func TestHandshakesBeyondTheirRateWaitAndThenAreRefused(t *testing.T) {
-	url, _ := serve(t, rpc.WithLimits(rpc.Limits{Handshakes: 1}))
+	url, _ := serve(t, rpc.WithLimits(rpc.Limits{MaxHandshakesPerSecond: 1}))
 	first := dial(t, url)
 	const more = 20
 	dials := make(chan error, more)
@@ -115,7 +115,7 @@ func TestHandshakesBeyondTheirRateWaitAndThenAreRefused(t *testing.T) {
 }
 
 func TestMalformedLimitsAreRefusedAtConstruction(t *testing.T) {
-	for _, l := range []rpc.Limits{{Connections: -1}, {ConnectionsPerAddress: -1}, {Handshakes: -1}, {HandshakeHeader: -1}, {Windows: -1}} {
+	for _, l := range []rpc.Limits{{MaxConnections: -1}, {MaxConnectionsPerAddress: -1}, {MaxHandshakesPerSecond: -1}, {MaxHandshakeHeader: -1}, {MaxWindowMemory: -1}} {
 		func() {
 			defer func() {
 				if recover() == nil {

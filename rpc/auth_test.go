@@ -204,7 +204,7 @@ func visitAsPage(t *testing.T, url, origin, authorization string) (closeCode, st
 
 // resumptions counts how often a client is told that its connection is back.
 func resumptions(n chan<- struct{}) rpc.ClientOption {
-	return rpc.OnBack(func(*rpc.Conn) { n <- struct{}{} })
+	return rpc.OnResumed(func(*rpc.Conn) { n <- struct{}{} })
 }
 
 func TestConnectionIsResumedByItsPrincipalWithOtherCredentials(t *testing.T) {
@@ -225,7 +225,7 @@ func TestConnectionIsResumedByItsPrincipalWithOtherCredentials(t *testing.T) {
 func TestConnectionOfNobodyIsNotResumed(t *testing.T) {
 	url, wires := serveUsers(t)
 	gap := make(chan error, 1)
-	client := rpc.NewClient(url, authorization("anonymous-token"), rpc.OnGap(func(_ *rpc.Conn, err error) { gap <- err }))
+	client := rpc.NewClient(url, authorization("anonymous-token"), rpc.OnSessionLost(func(_ *rpc.Conn, err error) { gap <- err }))
 	t.Cleanup(func() { _ = client.Close() })
 	if got, err := talk(t.Context(), client, unary, []string{""}); err != nil || got[0] != " " {
 		t.Fatalf("%q, %v", got, err)
@@ -235,7 +235,7 @@ func TestConnectionOfNobodyIsNotResumed(t *testing.T) {
 }
 
 func TestAuthenticationThatPanicsLeavesNothingBehind(t *testing.T) {
-	srv := rpc.NewServer(rpc.WithLimits(rpc.Limits{Connections: 1}), rpc.WithAuthentication(func(r *http.Request) (context.Context, error) {
+	srv := rpc.NewServer(rpc.WithLimits(rpc.Limits{MaxConnections: 1}), rpc.WithAuthentication(func(r *http.Request) (context.Context, error) {
 		if r.Header.Get("Authorization") == "" {
 			panic(http.ErrAbortHandler)
 		}

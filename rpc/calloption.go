@@ -77,8 +77,8 @@ func WithIdleTimeout(d time.Duration) CallOption {
 	return func(c *callConfig) { c.idle = d }
 }
 
-// Retryable has the client's RetryPolicy count for the call whatever its .proto says
+// WithRetryable has the client's RetryPolicy count for the call whatever its .proto says
 // of the method: a second call does no harm.
-func Retryable() CallOption {
+func WithRetryable() CallOption {
 	return func(c *callConfig) { c.retryable = true }
 }

@@ -192,7 +192,7 @@ const credentialsTimeout = 10 * time.Second
 
 func (c *Client) dialWebSocket(ctx context.Context, h handshake) (transport.Link, Peer, error) {
 	d := c.dialer
-	d.Header, d.Begins = h.header, h.begins
+	d.Header, d.NewSession = h.header, h.begins
 	if len(h.cookies) > 0 {
 		d.Jar = sessionJar{d.Jar, h.cookies}
 	}
@@ -225,7 +225,7 @@ func dialStatus(err error) Code {
 		return CodeInvalidArgument
 	case h.Stage == ws.StageProxy, h.Status == 0:
 		return CodeUnavailable
-	case h.Status == http.StatusBadRequest && len(h.Server) == 0:
+	case h.Status == http.StatusBadRequest && len(h.ServerSubprotocols) == 0:
 		return CodeInternal
 	case h.Status < 400, h.Status == http.StatusBadRequest:
 		return CodeUnimplemented // it speaks something else, or another version

@@ -87,7 +87,7 @@ func TestCallsThatComeTogetherShareOneConnection(t *testing.T) {
 	}
 }
 
-func TestAClientConnectsAnewWhenItsConnectionWasLost(t *testing.T) {
+func TestClientReconnectsWhenItsConnectionIsLost(t *testing.T) {
 	conns := make(chan *rpc.Conn, 1)
 	count := &counted{Handler: newPinger(t, rpc.OnConnect(func(c *rpc.Conn) { conns <- c }))}
 	client := rpc.NewClient(listen(t, count))
@@ -160,7 +160,7 @@ func TestAClientLeavesAConnectionThatDrains(t *testing.T) {
 	check() // what was begun on the old one goes on
 }
 
-func TestADialledConnectionDoesNotComeBack(t *testing.T) {
+func TestDialledConnectionDoesNotReconnect(t *testing.T) {
 	count := &counted{Handler: newPinger(t)}
 	url := listen(t, count)
 	conn := dial(t, url)

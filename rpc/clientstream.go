@@ -336,7 +336,7 @@ func (s *clientStream) recvOnly(t *try, only transport.Message) error {
 func (s *clientStream) beforeMessage(t *try, m transport.Message) error {
 	if !s.got.Load() && !s.got.Swap(true) {
 		s.commit()
-		if s.private && !m.Headed {
+		if s.private && !m.HasHeader {
 			return nil // and nobody asks for the header
 		}
 		if err := s.takeHeader(t); err != nil {

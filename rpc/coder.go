@@ -109,7 +109,7 @@ func recvNew(s Stream, msg any) error {
 // there is none.
 type arriving struct{ *buffer }
 
-// Grow is that of transport.Memory.
+// Grow is that of transport.BufferProvider.
 func (a *arriving) Grow(msg []byte, size int) []byte {
 	old := a.buffer
 	a.buffer = getBufferFor(size)
@@ -122,7 +122,7 @@ func (a *arriving) Grow(msg []byte, size int) []byte {
 
 // recv receives a message, whose bytes stay valid until drop.
 func (a *arriving) recv(ctx context.Context, st *transport.Stream) (transport.Message, error) {
-	m, err := st.RecvIn(ctx, a)
+	m, err := st.RecvBorrowed(ctx, a)
 	switch {
 	case err == nil && a.buffer != nil:
 		a.bytes = m.Bytes

@@ -12,9 +12,9 @@ import (
 	"github.com/parley-rpc/parley/transport/frame"
 )
 
-// TestAClientComesBackAsTheCloseCodeSays goes through the last column of the
+// TestClientReconnectsAsTheCloseCodeSays goes through the last column of the
 // table of close codes.
-func TestAClientComesBackAsTheCloseCodeSays(t *testing.T) {
+func TestClientReconnectsAsTheCloseCodeSays(t *testing.T) {
 	const never = -1
 	for code, within := range map[transport.CloseCode]time.Duration{
 		1000: never, 1001: 0, 1002: 200 * time.Millisecond, 1003: 200 * time.Millisecond, 1007: 200 * time.Millisecond,
@@ -101,7 +101,7 @@ func TestAServerThatEndsEachSessionAtOnceIsNotDialledInALoop(t *testing.T) {
 	})
 }
 
-func TestAClientThatIsRefusedStaysAwayUntilTheNextCall(t *testing.T) {
+func TestRefusedClientStaysDisconnectedUntilTheNextCall(t *testing.T) {
 	for _, code := range []rpc.Code{rpc.CodePermissionDenied, rpc.CodeUnauthenticated, rpc.CodeUnimplemented} {
 		synctest.Test(t, func(t *testing.T) {
 			n := newNetwork(t)

@@ -191,9 +191,9 @@ func TestACompressionOfItsOwn(t *testing.T) {
 	}
 }
 
-// TestCompressorsAreUsedAgain has many calls share the pools, with a message that
+// TestCompressorsAreReused has many calls share the pools, with a message that
 // is broken among them.
-func TestCompressorsAreUsedAgain(t *testing.T) {
+func TestCompressorsAreReused(t *testing.T) {
 	srv := rpc.NewServer()
 	register(srv, upload, echo)
 	p := serveRaw(t, srv)

@@ -82,7 +82,7 @@ func (c *Conn) Err() error { return c.failure(c.sess.Err()) }
 func (c *Conn) failure(err error) error {
 	var closed *transport.CloseError
 	if errors.As(err, &closed) {
-		if why, ok := c.sess.GoneAway(); ok && why.Status != 0 {
+		if why, ok := c.sess.PeerGoAway(); ok && why.Status != 0 {
 			return Errorf(codeFrom(why.Status), "connection ended by the peer: %s", why.Reason)
 		}
 	}
@@ -96,10 +96,10 @@ func (c *Conn) Close() error {
 
 // role is what a connection is to a client's line.
 type role struct {
-	url      string              // where it leads
-	cookies  []*http.Cookie      // that the server has set when it was begun
-	since    time.Time           // when it was begun
-	replaces *transport.Replaced // the session that it takes the place of; nil: none
+	url      string                 // where it leads
+	cookies  []*http.Cookie         // that the server has set when it was begun
+	since    time.Time              // when it was begun
+	replaces *transport.Predecessor // the session that it takes the place of; nil: none
 
 	// The line's mu guards the rest.
 
@@ -117,14 +117,14 @@ func (c *Conn) usable() bool { return c.sess.CanOpen() }
 
 // noticed reports whether the peer has given notice that it goes away.
 func (c *Conn) noticed() bool {
-	info, ok := c.sess.GoneAway()
+	info, ok := c.sess.PeerGoAway()
 	return ok && info.Notice()
 }
 
 // ending reports whether the peer has said that the connection ends now, and
 // why, and has yet to end it.
 func (c *Conn) ending() bool {
-	why, ok := c.sess.GoneAway()
+	why, ok := c.sess.PeerGoAway()
 	return ok && why.Status != 0 && c.sess.Err() == nil
 }
 
@@ -180,7 +180,7 @@ func (c *Conn) onResume(s *transport.Session) {
 	c.mu.Lock()
 	c.renewLease()
 	c.mu.Unlock()
-	c.logBack()
+	c.logResumed()
 	c.tellBack()
 }
 

@@ -197,9 +197,9 @@ func checkEcho(ctx context.Context, t *testing.T, c rpc.Caller, calls int) {
 	}
 }
 
-// TestAKilledServerEndsItsCallsAndTheClientComesBack has the server vanish without
+// TestKilledServerEndsItsCallsAndTheClientReconnects has the server vanish without
 // a word, and another start at its address that knows nothing.
-func TestAKilledServerEndsItsCallsAndTheClientComesBack(t *testing.T) {
+func TestKilledServerEndsItsCallsAndTheClientReconnects(t *testing.T) {
 	before := rpc.NewServer()
 	started := make(chan struct{}, len(kinds))
 	ended := make(chan error, len(kinds))
@@ -236,7 +236,7 @@ func TestAKilledServerEndsItsCallsAndTheClientComesBack(t *testing.T) {
 	}
 }
 
-// TestAServerThatStaysAwayEndsItsCallsWhenTheTimeToResumeIsUp has nobody take the
+// TestCallsEndWhenTheirServerStaysDownBeyondTheResumeWindow has nobody take the
 // dead server's place.
 // TestACallSurvivesAHandshakeThatWasCut has the server take what is left of a handshake for
 // a bad request, as that of net/http does.
@@ -246,7 +246,7 @@ func TestACallSurvivesAHandshakeThatWasCut(t *testing.T) {
 		goesOn  bool
 	}{
 		"not understood":       {ws.HandshakeError{Status: http.StatusBadRequest}, true},
-		"of another version":   {ws.HandshakeError{Status: http.StatusBadRequest, Server: []string{"parley.v9"}}, false},
+		"of another version":   {ws.HandshakeError{Status: http.StatusBadRequest, ServerSubprotocols: []string{"parley.v9"}}, false},
 		"of nobody who may":    {ws.HandshakeError{Status: http.StatusForbidden}, false},
 		"at the wrong address": {ws.HandshakeError{Status: http.StatusNotFound}, false},
 	} {
@@ -278,7 +278,7 @@ func TestACallSurvivesAHandshakeThatWasCut(t *testing.T) {
 	}
 }
 
-func TestAServerThatStaysAwayEndsItsCallsWhenTheTimeToResumeIsUp(t *testing.T) {
+func TestCallsEndWhenTheirServerStaysDownBeyondTheResumeWindow(t *testing.T) {
 	inBubble(t, func(t *testing.T, m *rpc.Method) {
 		n := newNetwork(t)
 		srv := rpc.NewServer()

@@ -32,7 +32,7 @@ func (d *detachedConns) add(c *Conn, s *transport.Session) {
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if _, known := d.place[c]; known || !s.Away() {
+	if _, known := d.place[c]; known || !s.Detached() {
 		return
 	}
 	if d.place == nil {
@@ -83,8 +83,8 @@ func (d *detachedConns) excess(addr string, most int) (sessions []*transport.Ses
 // just begun. Links alone are bounded by the admission.
 func (s *Server) endDetached(c *Conn) {
 	addr := c.link.Load().addr
-	s.sessions.Shrink(max(s.limits.Connections-s.admission.count(), 0))
-	most := s.limits.ConnectionsPerAddress
+	s.sessions.Shrink(max(s.limits.MaxConnections-s.admission.count(), 0))
+	most := s.limits.MaxConnectionsPerAddress
 	if most == 0 {
 		return
 	}

@@ -33,9 +33,9 @@ func wantAnswer(t *testing.T, srv *rpc.Server, addr string, greeting frame.Hello
 	synctest.Wait()
 }
 
-func TestConnectionsWithoutALinkCountForTheirAddress(t *testing.T) {
+func TestDetachedConnectionsCountForTheirAddress(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		srv := rpc.NewServer(rpc.WithLimits(rpc.Limits{ConnectionsPerAddress: 3}))
+		srv := rpc.NewServer(rpc.WithLimits(rpc.Limits{MaxConnectionsPerAddress: 3}))
 		defer srv.Close()
 		other := loseRaw(t, srv, "198.51.100.7:1")[0]
 		mine := loseRaw(t, srv, "192.0.2.1:1", "192.0.2.1:2", "192.0.2.1:3")
@@ -56,7 +56,7 @@ func TestConnectionsWithoutALinkCountForTheirAddress(t *testing.T) {
 
 func TestAnAddressAtItsBoundStillResumes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		srv := rpc.NewServer(rpc.WithLimits(rpc.Limits{ConnectionsPerAddress: 1}))
+		srv := rpc.NewServer(rpc.WithLimits(rpc.Limits{MaxConnectionsPerAddress: 1}))
 		defer srv.Close()
 		mine := loseRaw(t, srv, "192.0.2.1:1")[0]
 		wantAnswer(t, srv, "192.0.2.1:2", mine, frame.SessionResumed)
@@ -65,7 +65,7 @@ func TestAnAddressAtItsBoundStillResumes(t *testing.T) {
 
 func TestAFloodOfLostLinksFromOneAddressIsBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		srv := rpc.NewServer(rpc.WithLimits(rpc.Limits{ConnectionsPerAddress: 10}))
+		srv := rpc.NewServer(rpc.WithLimits(rpc.Limits{MaxConnectionsPerAddress: 10}))
 		defer srv.Close()
 		for i := range 200 {
 			loseRaw(t, srv, fmt.Sprint("192.0.2.1:", i+1))
@@ -76,9 +76,9 @@ func TestAFloodOfLostLinksFromOneAddressIsBounded(t *testing.T) {
 	})
 }
 
-func TestConnectionsWithoutALinkMakeRoomWhereAllAreTooMany(t *testing.T) {
+func TestDetachedConnectionsMakeRoomWhereAllAreTooMany(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		srv := rpc.NewServer(rpc.WithLimits(rpc.Limits{Connections: 4}))
+		srv := rpc.NewServer(rpc.WithLimits(rpc.Limits{MaxConnections: 4}))
 		defer srv.Close()
 		honest := loseRaw(t, srv, "198.51.100.7:1")[0]
 		for i := range 20 {
@@ -94,7 +94,7 @@ func TestConnectionsWithoutALinkMakeRoomWhereAllAreTooMany(t *testing.T) {
 // TestOneAddressDoesNotPushOutTheSessionsOfOthers where no principal is named.
 func TestOneAddressDoesNotPushOutTheSessionsOfOthers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		srv := rpc.NewServer(rpc.WithResumption(rpc.Resumption{MaxAway: 5}))
+		srv := rpc.NewServer(rpc.WithResumption(rpc.Resumption{MaxDetached: 5}))
 		defer srv.Close()
 		honest := loseRaw(t, srv, "198.51.100.7:1")[0]
 		for i := range 50 {
@@ -107,7 +107,7 @@ func TestOneAddressDoesNotPushOutTheSessionsOfOthers(t *testing.T) {
 // TestOnePrincipalDoesNotPushOutTheSessionsOfOthers though it has many addresses.
 func TestOnePrincipalDoesNotPushOutTheSessionsOfOthers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		srv := rpc.NewServer(rpc.WithResumption(rpc.Resumption{MaxAway: 5}))
+		srv := rpc.NewServer(rpc.WithResumption(rpc.Resumption{MaxDetached: 5}))
 		defer srv.Close()
 		lose := func(addr, principal string) frame.Hello {
 			r := handshakeFrom(addr)

@@ -260,7 +260,7 @@ func TestASessionIsResumedWithItsOwnCookies(t *testing.T) {
 		jar.SetCookies(at, []*http.Cookie{{Name: "server", MaxAge: -1}, {Name: "login", MaxAge: -1}})
 		links, back := make(chan net.Conn, 10), make(chan struct{}, 10)
 		conn := dial(t, "ws"+strings.TrimPrefix(web.URL, "http"), append(opts,
-			rpc.OnBack(func(*rpc.Conn) { back <- struct{}{} }),
+			rpc.OnResumed(func(*rpc.Conn) { back <- struct{}{} }),
 			rpc.WithNetDial(func(ctx context.Context, network, addr string) (net.Conn, error) {
 				conn, err := new(net.Dialer).DialContext(ctx, network, addr)
 				links <- conn

@@ -183,7 +183,7 @@ func (e *endpoint) isDraining() bool {
 // closing reports whether the link of a handshake is not let in any more. While the
 // server drains, those are that may resume a connection.
 func (s *Server) closing(r *http.Request) bool {
-	return s.isClosed() || s.isDraining() && (s.sessions.Gone() == 0 || !ws.MayResume(r))
+	return s.isClosed() || s.isDraining() && (s.sessions.Detached() == 0 || !ws.MayResume(r))
 }
 
 // refuseClosing answers a handshake that comes too late. Another server may answer the

@@ -19,7 +19,7 @@ import (
 // A proxy asks another server only if this one refuses before the upgrade.
 func TestDrainingServerLetsInOnlyWhatMayResume(t *testing.T) {
 	finish, told, away := make(chan struct{}), make(chan error, 2), make(chan struct{})
-	srv := rpc.NewServer(rpc.WithDrain(rpc.Drain{Spread: -1}), rpc.OnAway(func(*rpc.Conn) { close(away) }))
+	srv := rpc.NewServer(rpc.WithDrain(rpc.Drain{Spread: -1}), rpc.OnDetached(func(*rpc.Conn) { close(away) }))
 	arrived, patient := make(chan struct{}), patientHandler(finish, told)
 	register(srv, unary, func(ctx context.Context, s rpc.Stream) error {
 		close(arrived)
@@ -59,7 +59,7 @@ func TestDrainingServerLetsInOnlyWhatMayResume(t *testing.T) {
 	done := shutdown(srv, time.Minute)
 	<-told
 
-	beginning := ws.Dialer{Begins: true}
+	beginning := ws.Dialer{NewSession: true}
 	var refused *ws.HandshakeError
 	if _, err := beginning.Dial(t.Context(), url); !errors.As(err, &refused) || refused.Status != http.StatusServiceUnavailable {
 		t.Errorf("what begins a session: %v, want HTTP 503", err)

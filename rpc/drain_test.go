@@ -212,7 +212,7 @@ func TestServerThatRestartsSaysSo(t *testing.T) {
 	})
 }
 
-func TestClientsAreToldOverTimeToComeBackAtOnce(t *testing.T) {
+func TestClientsAreToldOverTimeToReconnectAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const clients, spread = 200, 10 * time.Second
 		srv := rpc.NewServer(rpc.WithDrain(rpc.Drain{Spread: spread}))

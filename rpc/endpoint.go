@@ -16,32 +16,32 @@ import (
 // endpoint is what a Server and a Client have in common: how they make and serve
 // calls, and the connections on which they do.
 type endpoint struct {
-	mux              *Mux
-	handlerChain     []Interceptor
-	callChain        []Interceptor
-	codecs           map[string]Codec
-	compressors      map[string]Compressor
-	transport        transport.Config
-	readLimit        int64
-	handshakeTimeout time.Duration
-	onConnect        []func(*Conn)
-	onDisconnect     []func(*Conn, error)
-	onAway, onBack   []func(*Conn)
-	onGap            []func(*Conn, error)
-	resumption       Resumption
-	log              *slog.Logger
-	workers          workers
-	served           servedCalls
-	inflation        inflation
-	single           bool          // there is one connection, and nothing after it
-	ids              atomic.Uint64 // of connections
+	mux                   *Mux
+	handlerChain          []Interceptor
+	callChain             []Interceptor
+	codecs                map[string]Codec
+	compressors           map[string]Compressor
+	transport             transport.Config
+	readLimit             int64
+	handshakeTimeout      time.Duration
+	onConnect             []func(*Conn)
+	onDisconnect          []func(*Conn, error)
+	onDetached, onResumed []func(*Conn)
+	onSessionLost         []func(*Conn, error)
+	resumption            Resumption
+	log                   *slog.Logger
+	workers               workers
+	served                servedCalls
+	inflation             inflation
+	single                bool          // there is one connection, and nothing after it
+	ids                   atomic.Uint64 // of connections
 
 	sessions transport.Sessions // at a server: those that may be resumed
 	age      *maxAge            // at a server, of connections; nil: any
 	detached detachedConns      // at a server: connections without a link
 	makeRoom func(*Conn)        // at a server: ends connections without a link for a new one
 
-	onReplace func(transport.Replaced, string) // at a server: ends a session of another
+	onReplace func(transport.Predecessor, string) // at a server: ends a session of another
 
 	mu       sync.Mutex
 	conns    map[*Conn]struct{}
@@ -84,22 +84,22 @@ func (e *endpoint) prepare(c *Conn) transport.Config {
 	c.e, c.id, c.started = e, e.ids.Add(1), make(chan struct{})
 	cfg := e.config()
 	cfg.OnStream = c.onStream
-	cfg.OnGreet = c.onGreet
+	cfg.OnHello = c.onGreet
 	cfg.OnEnd = c.onEnd
-	cfg.OnResume = c.onResume
-	cfg.OnLost = func(s *transport.Session, err error) {
+	cfg.OnResumed = c.onResume
+	cfg.OnDetached = func(s *transport.Session, err error) {
 		e.detached.add(c, s)
-		c.logAway(err)
+		c.logDetached(err)
 		c.tellAway()
 	}
 	if c.line != nil {
-		cfg.OnLost = c.onLost
+		cfg.OnDetached = c.onLost
 		cfg.OnGoAway = c.onGoAway
-		cfg.Replaces = c.replaces
+		cfg.Predecessor = c.replaces
 	}
 	cfg.Go = e.workers.do
 	cfg.Sessions = &e.sessions
-	cfg.OnReplace = e.onReplace
+	cfg.OnUnknownPredecessor = e.onReplace
 	cfg.Principal, cfg.SamePrincipal, cfg.Owner = c.identity, sameIdentity, c.owner
 	if c.nobody {
 		cfg.ResumeWindow = -1

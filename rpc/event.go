@@ -8,24 +8,24 @@ import (
 	"github.com/parley-rpc/parley/transport"
 )
 
-// OnAway has f called when the link of a connection is lost and the connection
+// OnDetached has f called when the link of a connection is lost and the connection
 // waits for another: calls go on meanwhile, within their deadlines and what may
-// be kept to be sent. Then OnBack or OnDisconnect follows.
-func OnAway(f func(*Conn)) Option {
-	return endpointOption(func(e *endpoint) { e.onAway = append(e.onAway, f) })
+// be kept to be sent. Then OnResumed or OnDisconnect follows.
+func OnDetached(f func(*Conn)) Option {
+	return endpointOption(func(e *endpoint) { e.onDetached = append(e.onDetached, f) })
 }
 
-// OnBack has f called when a connection has another link and goes on where it
+// OnResumed has f called when a connection has another link and goes on where it
 // was: nothing was lost, nothing came twice.
-func OnBack(f func(*Conn)) Option {
-	return endpointOption(func(e *endpoint) { e.onBack = append(e.onBack, f) })
+func OnResumed(f func(*Conn)) Option {
+	return endpointOption(func(e *endpoint) { e.onResumed = append(e.onResumed, f) })
 }
 
-// OnGap has f called, ahead of OnDisconnect, when a connection has ended because
+// OnSessionLost has f called, ahead of OnDisconnect, when a connection has ended because
 // its link was lost and it could not be resumed: nobody has decided to end it, and
 // what either end had sent last may or may not have reached the other.
-func OnGap(f func(*Conn, error)) Option {
-	return endpointOption(func(e *endpoint) { e.onGap = append(e.onGap, f) })
+func OnSessionLost(f func(*Conn, error)) Option {
+	return endpointOption(func(e *endpoint) { e.onSessionLost = append(e.onSessionLost, f) })
 }
 
 // events are told to an application one after the other, in the order in which
@@ -83,9 +83,9 @@ func (c *Conn) tellBack() {
 // the one and the other may overtake each other on their way here.
 func (c *Conn) tellLinks() {
 	for q := &c.events; ; q.told++ {
-		hooks, happened := c.e.onAway, q.away.Load()
+		hooks, happened := c.e.onDetached, q.away.Load()
 		if q.told%2 == 1 {
-			hooks, happened = c.e.onBack, q.back.Load()
+			hooks, happened = c.e.onResumed, q.back.Load()
 		}
 		if q.told/2 == happened {
 			return
@@ -100,7 +100,7 @@ func (c *Conn) tellLinks() {
 func (c *Conn) tellEnd(err error) {
 	var closed *transport.CloseError
 	if errors.As(err, &closed) && (closed.Code == transport.CloseAbnormal || closed.Code == transport.CloseNoStatus) {
-		for _, f := range c.e.onGap {
+		for _, f := range c.e.onSessionLost {
 			f(c, c.failure(err))
 		}
 	}

@@ -41,9 +41,9 @@ func (d *diary) note(format string, args ...any) {
 func (d *diary) options() []rpc.Option {
 	return []rpc.Option{
 		rpc.OnConnect(func(*rpc.Conn) { d.note("connected") }),
-		rpc.OnAway(func(*rpc.Conn) { d.note("away") }),
-		rpc.OnBack(func(*rpc.Conn) { d.note("back") }),
-		rpc.OnGap(func(_ *rpc.Conn, err error) { d.note("gap %v", rpc.CodeOf(err)) }),
+		rpc.OnDetached(func(*rpc.Conn) { d.note("away") }),
+		rpc.OnResumed(func(*rpc.Conn) { d.note("back") }),
+		rpc.OnSessionLost(func(_ *rpc.Conn, err error) { d.note("gap %v", rpc.CodeOf(err)) }),
 		rpc.OnDisconnect(func(_ *rpc.Conn, err error) { d.note("disconnected %v", rpc.CodeOf(err)) }),
 	}
 }
@@ -116,7 +116,7 @@ func (w *wires) cut() {
 	w.conns = nil
 }
 
-func TestBothEndsAreToldThatAConnectionIsAwayAndBack(t *testing.T) {
+func TestBothEndsSeeAConnectionDetachedAndResumed(t *testing.T) {
 	server, client := newDiary(), newDiary()
 	srv := rpc.NewServer(asServerOptions(server.options())...)
 	register(srv, download, func(ctx context.Context, s rpc.Stream) error {
@@ -207,7 +207,7 @@ func greetRaw(t *testing.T, hello frame.Hello, start func(transport.Link) error)
 	return p, got
 }
 
-func TestAnApplicationIsToldOfAGap(t *testing.T) {
+func TestApplicationIsToldOfALostSession(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newDiary()
 		srv := rpc.NewServer(append(asServerOptions(d.options()), rpc.WithResumption(rpc.Resumption{Window: 20 * time.Second}))...)
@@ -226,7 +226,7 @@ func TestAnApplicationIsToldOfAGap(t *testing.T) {
 	})
 }
 
-func TestAnOrderlyEndIsNoGap(t *testing.T) {
+func TestOrderlyEndIsNoLostSession(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newDiary()
 		srv := rpc.NewServer(asServerOptions(d.options())...)
@@ -251,10 +251,10 @@ func TestWithoutResumptionALostLinkIsTheEnd(t *testing.T) {
 	})
 }
 
-func TestServerKeepsNoMoreConnectionsWithoutALinkThanItIsTold(t *testing.T) {
+func TestServerKeepsNoMoreDetachedConnectionsThanItIsTold(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newDiary()
-		srv := rpc.NewServer(append(asServerOptions(d.options()), rpc.WithResumption(rpc.Resumption{MaxAway: 1}))...)
+		srv := rpc.NewServer(append(asServerOptions(d.options()), rpc.WithResumption(rpc.Resumption{MaxDetached: 1}))...)
 		defer srv.Close()
 		first, _ := serveResumable(t, srv)
 		second, _ := serveResumable(t, srv)
@@ -270,7 +270,7 @@ func TestServerKeepsNoMoreConnectionsWithoutALinkThanItIsTold(t *testing.T) {
 }
 
 func TestMalformedResumptionIsRefusedAtConstruction(t *testing.T) {
-	for _, r := range []rpc.Resumption{{Window: 25 * time.Hour}, {ReplayBytes: 1}, {ReplayBytes: -1}, {MaxAway: -1}, {MaxAwayBytes: -1}} {
+	for _, r := range []rpc.Resumption{{Window: 25 * time.Hour}, {ReplayLimit: 1}, {ReplayLimit: -1}, {MaxDetached: -1}, {MaxDetachedBytes: -1}} {
 		func() {
 			defer func() {
 				if recover() == nil {

@@ -80,7 +80,7 @@ func TestFollowGoesOnFromTheCursor(t *testing.T) {
 	})
 }
 
-func TestFollowComesBackToAnotherServer(t *testing.T) {
+func TestFollowReconnectsToAnotherServer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := &feed{serve: func(ctx context.Context, call int64, after uint64, send func(uint64) error) error {
 			if err := upTo(uint64(call)*2, after, send); err != nil || call == 3 {

@@ -19,7 +19,7 @@ import (
 // of the server, with clients at the same address and elsewhere.
 func TestFloodWithoutCredentialsRefusesNoClientThatHasSome(t *testing.T) {
 	const rate = 100
-	url, _ := serve(t, rpc.WithAuthentication(byToken), rpc.WithLogger(slog.New(slog.DiscardHandler)), rpc.WithLimits(rpc.Limits{Handshakes: rate}))
+	url, _ := serve(t, rpc.WithAuthentication(byToken), rpc.WithLogger(slog.New(slog.DiscardHandler)), rpc.WithLimits(rpc.Limits{MaxHandshakesPerSecond: rate}))
 	ctx, cancel := context.WithCancel(t.Context())
 	var flooding sync.WaitGroup
 	refused := make(chan struct{})
@@ -70,7 +70,7 @@ func TestFloodWithoutCredentialsRefusesNoClientThatHasSome(t *testing.T) {
 }
 
 func TestHandshakeWithMoreHeaderThanIsKeptIsRefused(t *testing.T) {
-	url, srv := serve(t, rpc.WithLimits(rpc.Limits{HandshakeHeader: 1000}))
+	url, srv := serve(t, rpc.WithLimits(rpc.Limits{MaxHandshakeHeader: 1000}))
 	ok := dial(t, url, rpc.WithHTTPHeader(http.Header{"X-Note": {strings.Repeat("x", 500)}}))
 	for name, h := range map[string]http.Header{
 		"long":     {"X-Note": {strings.Repeat("x", 1000)}},
@@ -86,7 +86,7 @@ func TestHandshakeWithMoreHeaderThanIsKeptIsRefused(t *testing.T) {
 	if _, err := ok.Ping(t.Context()); err != nil {
 		t.Error(err)
 	}
-	if s := srv.Stats(); s.Refused != 3 || s.Links != 1 || s.Connections != 1 {
+	if s := srv.Stats(); s.RefusedHandshakes != 3 || s.Links != 1 || s.Connections != 1 {
 		t.Errorf("%+v", s)
 	}
 }
@@ -106,7 +106,7 @@ func TestRefusalsDoNotFillTheLogAndAreCounted(t *testing.T) {
 		n, _ := line["unlogged"].(float64)
 		unlogged += n
 	}
-	if got := srv.Stats().Refused; got != refusals {
+	if got := srv.Stats().RefusedHandshakes; got != refusals {
 		t.Errorf("%d refusals are counted, want %d", got, refusals)
 	}
 	if loud == 0 || loud > 30 || float64(loud)+unlogged > refusals { // one a second

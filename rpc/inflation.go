@@ -36,7 +36,7 @@ type inflationWaiter struct {
 }
 
 const (
-	defaultMessages = 512 << 20 // bytes of Limits.Messages
+	defaultMessages = 512 << 20 // bytes of Limits.MaxMessageMemory
 	leastShare      = 32 << 20  // bytes that a connection may have, if it has no other limit
 )
 
@@ -45,12 +45,12 @@ const (
 func (e *endpoint) boundMessages(bytes int64) {
 	largest := bufferSize(e.maxMessage())
 	e.inflation.share = max(leastShare, largest)
-	if own := e.transport.MaxUnfinished; own > 0 {
+	if own := e.transport.MaxReassembly; own > 0 {
 		e.inflation.share = max(own, largest)
 	}
 	e.inflation.limit = max(int(min(bytes/2, math.MaxInt)), largest)
-	if e.transport.Unfinished == nil {
-		e.transport.Unfinished = transport.NewBudget(bytes / 2)
+	if e.transport.ReassemblyBudget == nil {
+		e.transport.ReassemblyBudget = transport.NewBudget(bytes / 2)
 	}
 }
 

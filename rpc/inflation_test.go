@@ -156,7 +156,7 @@ func TestMessagesThatInflateOnAllConnectionsHoldTheirBound(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const inMemory = 4
 		codec := newSlowCodec()
-		srv := rpc.NewServer(rpc.WithCodec(codec), rpc.WithLimits(rpc.Limits{Messages: 2 * inMemory * transport.DefaultMaxMessage}))
+		srv := rpc.NewServer(rpc.WithCodec(codec), rpc.WithLimits(rpc.Limits{MaxMessageMemory: 2 * inMemory * transport.DefaultMaxMessage}))
 		served := make(chan *rpc.Conn, 100)
 		register(srv, upload, func(ctx context.Context, s rpc.Stream) error {
 			err := s.Recv(text(""))
@@ -201,7 +201,7 @@ func TestWaitingToInflateEndsWithTheCall(t *testing.T) {
 	packed := bomb(t)
 	synctest.Test(t, func(t *testing.T) {
 		codec := newSlowCodec()
-		srv := rpc.NewServer(rpc.WithCodec(codec), rpc.WithLimits(rpc.Limits{Messages: 1}))
+		srv := rpc.NewServer(rpc.WithCodec(codec), rpc.WithLimits(rpc.Limits{MaxMessageMemory: 1}))
 		got := make(chan error, 3)
 		register(srv, upload, func(_ context.Context, s rpc.Stream) error {
 			err := s.Recv(text(""))

@@ -27,17 +27,17 @@ type line struct {
 
 	mu       sync.Mutex
 	state    State
-	conn     *Conn               // new calls are made on it; nil: none
-	attempt  *attempt            // under way, or to be made; nil: none
-	changed  chan struct{}       // closed at the next change; nil while no call waits for that
-	failures int                 // attempts since a session lasted, and sessions that did not last
-	misses   uint64              // attempts that have failed, ever
-	err      error               // why there is no connection; nil: none was wanted
-	until    time.Time           // no attempt before: the server has refused this client
-	address  string              // where a server that goes away has said to come back to
-	avoid    string              // the URL that is tried last: its server goes away
-	held     holds               // URLs whose servers have said when to come back
-	gaveUp   *transport.Replaced // the session that the next one replaces
+	conn     *Conn                  // new calls are made on it; nil: none
+	attempt  *attempt               // under way, or to be made; nil: none
+	changed  chan struct{}          // closed at the next change; nil while no call waits for that
+	failures int                    // attempts since a session lasted, and sessions that did not last
+	misses   uint64                 // attempts that have failed, ever
+	err      error                  // why there is no connection; nil: none was wanted
+	until    time.Time              // no attempt before: the server has refused this client
+	address  string                 // where a server that goes away has said to come back to
+	avoid    string                 // the URL that is tried last: its server goes away
+	held     holds                  // URLs whose servers have said when to come back
+	gaveUp   *transport.Predecessor // the session that the next one replaces
 }
 
 // patience says whether a call waits for a connection.

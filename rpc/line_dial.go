@@ -164,7 +164,7 @@ func (c *Conn) turnedAway() bool {
 	if !errors.As(c.sess.Err(), &closed) || !closed.Remote {
 		return false
 	}
-	if why, ok := c.sess.GoneAway(); ok {
+	if why, ok := c.sess.PeerGoAway(); ok {
 		return codeFrom(why.Status) == CodeUnavailable && why.LastStream == 0
 	}
 	if c.isGreeted() {

@@ -32,7 +32,7 @@ func (l *line) moveOn() {
 // goesAway takes over what a server that goes away says of the next session: it
 // returns when that is due. mu is held.
 func (l *line) goesAway(conn *Conn) (pause time.Duration) {
-	info, _ := conn.sess.GoneAway()
+	info, _ := conn.sess.PeerGoAway()
 	l.avoid = conn.url
 	l.address = acceptable(conn.url, info.Address)
 	return min(info.Wait(), mostLonger)
@@ -102,7 +102,7 @@ func (l *line) drop() {
 // dropDraining is drop for a session whose server takes no new calls on it any more.
 // They wait for the next session, for which nothing has failed. mu is held.
 func (l *line) dropDraining(conn *Conn) {
-	info, _ := conn.sess.GoneAway()
+	info, _ := conn.sess.PeerGoAway()
 	why := Errorf(CodeUnavailable, "the server goes away: %s", info.Reason)
 	pause := l.goesAway(conn)
 	least := backoff(l.book(conn))
@@ -124,7 +124,7 @@ func (l *line) dropDraining(conn *Conn) {
 // dropEnded is drop for a session that has ended. mu is held.
 func (l *line) dropEnded(conn *Conn, closed *transport.CloseError) {
 	before := l.book(conn)
-	if lost := conn.sess.Replaced(); lost != nil && !closed.Remote {
+	if lost := conn.sess.AsPredecessor(); lost != nil && !closed.Remote {
 		l.gaveUp = lost
 	}
 	back := comebackAfter(closed.Code)
@@ -150,7 +150,7 @@ func (l *line) dropEnded(conn *Conn, closed *transport.CloseError) {
 
 // pauseAfter returns how long to stay away after the end of a session.
 func (l *line) pauseAfter(conn *Conn, back comeback, before int) time.Duration {
-	info, _ := conn.sess.GoneAway()
+	info, _ := conn.sess.PeerGoAway()
 	return max(min(info.Wait(), mostLonger), back.delay(before))
 }
 
@@ -159,7 +159,7 @@ func (c *Conn) leave() {
 	client := c.line.c
 	client.tasks.do(&client.workers, func() {
 		<-c.started
-		_ = c.sess.Leave(context.Background()) // ends with the session
+		_ = c.sess.Shutdown(context.Background()) // ends with the session
 	})
 }
 

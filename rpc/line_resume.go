@@ -79,7 +79,7 @@ func (l *line) inherit(conn, heir *Conn) bool {
 }
 
 // givenUp returns the session that a new one replaces, nil if there is none.
-func (l *line) givenUp() *transport.Replaced {
+func (l *line) givenUp() *transport.Predecessor {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.gaveUp

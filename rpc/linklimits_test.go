@@ -103,7 +103,7 @@ func (l *oneByOne) Addr() net.Addr { return new(net.TCPAddr) }
 
 func TestClientThatDoesNotTakeTheAnswerInTimeIsCutAndMakesRoom(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		srv := rpc.NewServer(rpc.WithHandshakeTimeout(4*time.Second), rpc.WithLimits(rpc.Limits{Connections: 1}),
+		srv := rpc.NewServer(rpc.WithHandshakeTimeout(4*time.Second), rpc.WithLimits(rpc.Limits{MaxConnections: 1}),
 			rpc.WithLogger(slog.New(slog.DiscardHandler)))
 		defer srv.Close()
 		listener := &oneByOne{conns: make(chan net.Conn), done: make(chan struct{})}

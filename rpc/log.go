@@ -43,11 +43,11 @@ func (c *Conn) note(level slog.Level, msg string, more ...slog.Attr) {
 
 func (c *Conn) logBegun() { c.note(slog.LevelDebug, "parley: connection begun") }
 
-func (c *Conn) logAway(err error) {
+func (c *Conn) logDetached(err error) {
 	c.tell(func() { c.note(slog.LevelDebug, "parley: link lost", slog.Any("reason", err)) })
 }
 
-func (c *Conn) logBack() {
+func (c *Conn) logResumed() {
 	c.tell(func() { c.note(slog.LevelDebug, "parley: connection resumed") })
 }
 

@@ -69,7 +69,7 @@ func TestIdleClientsMoveWithoutAFailure(t *testing.T) {
 	}
 }
 
-func TestIdleClientsComeBackEvenlyOverTheSpread(t *testing.T) {
+func TestIdleClientsReconnectEvenlyOverTheSpread(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const clients, spread = 400, 10 * time.Second
 		f := newFleet(t, rpc.WithDrain(rpc.Drain{Spread: spread}))
@@ -97,7 +97,7 @@ func TestIdleClientsComeBackEvenlyOverTheSpread(t *testing.T) {
 
 // A client that makes calls connects to another server as soon as it is told. So the
 // server does not tell all at once.
-func TestBusyClientsComeBackEvenlyOverTheSpread(t *testing.T) {
+func TestBusyClientsReconnectEvenlyOverTheSpread(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const clients, spread = 100, 10 * time.Second
 		f := newFleet(t, rpc.WithDrain(rpc.Drain{Spread: spread}))

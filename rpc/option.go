@@ -115,14 +115,15 @@ func WithCallInterceptors(interceptors ...Interceptor) Option {
 // are zero have their defaults.
 //
 // Fields that are the business of this package are not used: the functions, Sessions,
-// Principal, Owner and Replaces. ResumeWindow and ReplayLimit count unless WithResumption or
+// Principal, Owner and Predecessor. ResumeWindow and ReplayLimit count unless WithResumption or
 // WithoutResumption says otherwise, whichever option comes first. A server with a
-// Budget here uses that one, and not Limits.Windows; one with Unfinished uses that one for
-// messages in pieces, and half of Limits.Messages for those that are inflated.
+// WindowBudget here uses that one, and not Limits.MaxWindowMemory; one with a
+// ReassemblyBudget uses that one for messages in pieces, and half of
+// Limits.MaxMessageMemory for those that are inflated.
 func WithTransport(cfg transport.Config) Option {
-	cfg.OnStream, cfg.OnEnd, cfg.OnGreet, cfg.OnGoAway = nil, nil, nil, nil
-	cfg.OnLost, cfg.OnResume, cfg.OnReplace, cfg.Go = nil, nil, nil, nil
-	cfg.Sessions, cfg.Principal, cfg.SamePrincipal, cfg.Owner, cfg.Replaces = nil, "", nil, "", nil
+	cfg.OnStream, cfg.OnEnd, cfg.OnHello, cfg.OnGoAway = nil, nil, nil, nil
+	cfg.OnDetached, cfg.OnResumed, cfg.OnUnknownPredecessor, cfg.Go = nil, nil, nil, nil
+	cfg.Sessions, cfg.Principal, cfg.SamePrincipal, cfg.Owner, cfg.Predecessor = nil, "", nil, "", nil
 	return endpointOption(func(e *endpoint) { e.transport = cfg })
 }
 

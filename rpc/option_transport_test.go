@@ -27,7 +27,7 @@ func TestWithTransportTakesBoundsOnly(t *testing.T) {
 	}
 	c := NewClient("ws://server.test", WithTransport(transport.Config{MaxStreams: 1}), WithTransport(cfg))
 	defer c.Close()
-	bounds := map[string]bool{"Budget": true, "Unfinished": true, "Agent": true}
+	bounds := map[string]bool{"WindowBudget": true, "ReassemblyBudget": true, "Agent": true}
 	got := reflect.ValueOf(c.transport)
 	for i := range got.NumField() {
 		name, f := got.Type().Field(i).Name, got.Field(i)
@@ -47,7 +47,7 @@ func TestWithResumptionGoesBeforeWithTransport(t *testing.T) {
 	}{
 		"alone":            {cfg, time.Second, 1 << 17},
 		"before":           {Options(cfg, WithResumption(Resumption{Window: time.Minute})), time.Minute, 1 << 17},
-		"behind":           {Options(WithResumption(Resumption{ReplayBytes: 1 << 18}), cfg), time.Second, 1 << 18},
+		"behind":           {Options(WithResumption(Resumption{ReplayLimit: 1 << 18}), cfg), time.Second, 1 << 18},
 		"with none at all": {Options(WithoutResumption(), cfg), -1, 1 << 17},
 	} {
 		client := NewClient("ws://server.test", c.opts)

@@ -99,7 +99,7 @@ func TestAnUnknownSessionCostsOneHandshake(t *testing.T) {
 	}
 }
 
-func TestADeviceThatCameBackElsewhereIsUnavailableAtOnce(t *testing.T) {
+func TestDeviceThatReconnectedElsewhereIsUnavailableAtOnce(t *testing.T) {
 	ghosts := make(chan *rpc.Conn, 1)
 	a, b := rpc.NewServer(rpc.OnConnect(func(c *rpc.Conn) { ghosts <- c })), echoServer()
 	f, url, cut := serveFront(t, a, b)

@@ -102,7 +102,7 @@ var ghosts = map[string]func(*fleet){
 	},
 }
 
-func TestAClientThatComesBackElsewhereIsNoGhost(t *testing.T) {
+func TestClientThatReconnectsElsewhereIsNoGhost(t *testing.T) {
 	for name, back := range ghosts {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

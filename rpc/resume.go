@@ -99,7 +99,7 @@ func isStatus(err error) bool {
 // then does it.
 func isGarbled(err error) bool {
 	var h *ws.HandshakeError
-	return errors.As(err, &h) && h.Status == http.StatusBadRequest && len(h.Server) == 0
+	return errors.As(err, &h) && h.Status == http.StatusBadRequest && len(h.ServerSubprotocols) == 0
 }
 
 // pause waits, and tells whether the connection is still there afterwards.

@@ -14,22 +14,22 @@ type Resumption struct {
 	// end says counts if it is shorter. Then its calls fail with CodeUnavailable.
 	// Default 30 s.
 	Window time.Duration
-	// ReplayBytes is how many bytes a connection keeps that the other end has not
+	// ReplayLimit is how many bytes a connection keeps that the other end has not
 	// acknowledged. When they are that many, Send blocks. Default 1 MiB, at least 64
 	// KiB.
-	ReplayBytes int
-	// MaxAway is how many connections without a link a server keeps. Of more, one ends
+	ReplayLimit int
+	// MaxDetached is how many connections without a link a server keeps. Of more, one ends
 	// of the principal that has most of them, or of the address where none is named: the
 	// one that has been without for longest. Default 10,000.
-	MaxAway int
-	// MaxAwayBytes is how many bytes they hold, together: what is kept to be sent, and
+	MaxDetached int
+	// MaxDetachedBytes is how many bytes they hold, together: what is kept to be sent, and
 	// what had arrived and was not received when the link was lost. Beyond it, one ends of
 	// the principal or address whose connections hold most. Default 256 MiB.
-	MaxAwayBytes int
+	MaxDetachedBytes int
 }
 
-// WithResumption bounds how calls outlive the loss of a link. MaxAway and
-// MaxAwayBytes concern servers only. It goes before what WithTransport says.
+// WithResumption bounds how calls outlive the loss of a link. MaxDetached and
+// MaxDetachedBytes concern servers only. It goes before what WithTransport says.
 func WithResumption(r Resumption) Option {
 	return endpointOption(func(e *endpoint) { e.resumption = r })
 }
@@ -41,7 +41,7 @@ func WithoutResumption() Option {
 }
 
 func (r *Resumption) validate() error {
-	for name, v := range map[string]int{"ReplayBytes": r.ReplayBytes, "MaxAway": r.MaxAway, "MaxAwayBytes": r.MaxAwayBytes} {
+	for name, v := range map[string]int{"ReplayLimit": r.ReplayLimit, "MaxDetached": r.MaxDetached, "MaxDetachedBytes": r.MaxDetachedBytes} {
 		if v < 0 {
 			return fmt.Errorf("Resumption.%s is negative: %d", name, v)
 		}
@@ -54,8 +54,8 @@ func (r *Resumption) apply(cfg *transport.Config) {
 	if r.Window != 0 {
 		cfg.ResumeWindow = r.Window
 	}
-	if r.ReplayBytes != 0 {
-		cfg.ReplayLimit = r.ReplayBytes
+	if r.ReplayLimit != 0 {
+		cfg.ReplayLimit = r.ReplayLimit
 	}
 }
 

@@ -14,7 +14,7 @@ import (
 // RetryPolicy has calls that have failed tried again: unary and server-streaming
 // ones before the first message of the answer, if a second call does no harm. That
 // is so for methods whose .proto says so (option idempotency_level) and for calls
-// with Retryable. The deadline bounds all attempts together.
+// with WithRetryable. The deadline bounds all attempts together.
 //
 // ReadHeader and ReadTrailer show the last attempt. Interceptors see one call, not
 // the attempts.

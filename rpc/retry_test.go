@@ -107,9 +107,9 @@ func TestThePolicyDoesNotCountForOtherCalls(t *testing.T) {
 		want   int32
 	}{
 		"method that may do harm":     {unary, nil, rpc.CodeUnavailable, "", 1},
-		"the same, opted in":          {unary, []rpc.CallOption{rpc.Retryable()}, rpc.CodeUnavailable, "", 2},
+		"the same, opted in":          {unary, []rpc.CallOption{rpc.WithRetryable()}, rpc.CodeUnavailable, "", 2},
 		"another code":                {safe, nil, rpc.CodeAborted, "", 1},
-		"client stream":               {upload, []rpc.CallOption{rpc.Retryable()}, rpc.CodeUnavailable, "", 1},
+		"client stream":               {upload, []rpc.CallOption{rpc.WithRetryable()}, rpc.CodeUnavailable, "", 1},
 		"bidi stream":                 {safeBidi, nil, rpc.CodeUnavailable, "", 1},
 		"a message was received":      {safeDownload, nil, rpc.CodeUnavailable, "one", 1},
 		"more is sent than is kept":   {safe, []rpc.CallOption{}, rpc.CodeUnavailable, "", 1},

@@ -14,7 +14,7 @@ import (
 	"google.golang.org/protobuf/types/known/anypb"
 )
 
-func TestRetryLaterSaysWhenToComeBack(t *testing.T) {
+func TestRetryLaterSaysWhenToRetry(t *testing.T) {
 	for after, want := range map[time.Duration]time.Duration{
 		0: 0, 1: 1, time.Second: time.Second, 90*time.Minute + 7: 90*time.Minute + 7,
 		math.MaxInt64: math.MaxInt64, -time.Second: 0,
@@ -29,7 +29,7 @@ func TestRetryLaterSaysWhenToComeBack(t *testing.T) {
 	}
 }
 
-func TestErrorsThatDoNotAskToComeBack(t *testing.T) {
+func TestErrorsThatDoNotAskToRetryLater(t *testing.T) {
 	detail := func(url string, value ...byte) error {
 		return &Error{code: CodeUnavailable, details: []*anypb.Any{{TypeUrl: url, Value: value}}}
 	}
@@ -88,8 +88,8 @@ func FuzzRetryInfo(f *testing.F) {
 	})
 }
 
-// TestTheVectorSaysComeBack holds RetryLater against the specification's bytes.
-func TestTheVectorSaysComeBack(t *testing.T) {
+// TestVectorSaysRetryLater holds RetryLater against the specification's bytes.
+func TestVectorSaysRetryLater(t *testing.T) {
 	file, err := os.ReadFile("../docs/spec/vectors/rpc.json")
 	if err != nil {
 		t.Fatal(err)

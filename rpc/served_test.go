@@ -14,7 +14,7 @@ import (
 func TestCallsOfAllConnectionsAreBoundedAndNoneTakesAllOfThem(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var running atomic.Int64
-		srv := rpc.NewServer(rpc.WithLimits(rpc.Limits{Calls: 12}))
+		srv := rpc.NewServer(rpc.WithLimits(rpc.Limits{MaxCalls: 12}))
 		register(srv, unary, echo)
 		register(srv, asleep, func(ctx context.Context, _ rpc.Stream) error {
 			running.Add(1)

@@ -35,19 +35,19 @@ func NewServer(opts ...ServerOption) *Server {
 		o.applyServer(s)
 	}
 	s.upgrader.HandshakeTimeout, s.upgrader.ReadLimit = s.handshakeTimeout, s.readLimit
-	s.sessions.MaxGone, s.sessions.MaxGoneBytes = s.resumption.MaxAway, s.resumption.MaxAwayBytes
+	s.sessions.MaxDetached, s.sessions.MaxDetachedBytes = s.resumption.MaxDetached, s.resumption.MaxDetachedBytes
 	if err := errors.Join(s.validate(), s.upgrader.Validate(), s.age.validate(), s.limits.withDefaults()); err != nil {
 		panic("rpc: NewServer: " + err.Error())
 	}
-	s.turns, s.recent = newTurns(s.limits.Handshakes), newRecentSet()
+	s.turns, s.recent = newTurns(s.limits.MaxHandshakesPerSecond), newRecentSet()
 	s.onReplace = s.endReplaced
 	s.makeRoom = s.endDetached
-	s.detached.counts = s.limits.ConnectionsPerAddress > 0
+	s.detached.counts = s.limits.MaxConnectionsPerAddress > 0
 	servers.add(s)
-	s.served.limit = int64(s.limits.Calls)
-	s.boundMessages(s.limits.Messages)
-	if s.transport.Budget == nil {
-		s.transport.Budget = transport.NewBudget(s.limits.Windows)
+	s.served.limit = int64(s.limits.MaxCalls)
+	s.boundMessages(s.limits.MaxMessageMemory)
+	if s.transport.WindowBudget == nil {
+		s.transport.WindowBudget = transport.NewBudget(s.limits.MaxWindowMemory)
 	}
 	return s
 }

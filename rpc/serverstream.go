@@ -258,7 +258,7 @@ func (s *serverStream) sendEnd(end *endBlock) {
 		switch {
 		case errors.As(err, &limit) && end.shorten(int(limit.Limit)):
 			continue
-		case errors.Is(err, transport.ErrTorn), errors.Is(err, transport.ErrConcurrent):
+		case errors.Is(err, transport.ErrPartialMessage), errors.Is(err, transport.ErrConcurrent):
 			status := end.status
 			if status == nil {
 				status = Errorf(CodeInternal, "the handler of %s returned inside a message", s.call.Method.Path())

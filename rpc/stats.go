@@ -4,15 +4,15 @@ import "github.com/parley-rpc/parley/transport"
 
 // ServerStats is what a server has and has done at one moment.
 type ServerStats struct {
-	Connections int    // that go on, those without a link included
-	Away        int    // of them, those without a link
-	Links       int    // that are open, handshakes included
-	Refused     uint64 // handshakes that were refused, for whatever reason
+	Connections       int    // that go on, those without a link included
+	Detached          int    // of them, those without a link
+	Links             int    // that are open, handshakes included
+	RefusedHandshakes uint64 // handshakes that were refused, for whatever reason
 }
 
 // Stats returns what the server has and has done.
 func (s *Server) Stats() ServerStats {
-	stats := ServerStats{Away: s.sessions.Gone(), Links: s.admission.count(), Refused: s.refusals.count()}
+	stats := ServerStats{Detached: s.sessions.Detached(), Links: s.admission.count(), RefusedHandshakes: s.refusals.count()}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	stats.Connections = len(s.conns)

@@ -20,10 +20,10 @@ func TestStatsCountCallsInFlightAndBytes(t *testing.T) {
 		t.Fatal(err)
 	}
 	client, server := p.clientConn.Stats(), p.serverConn.Stats()
-	if client.Opened != 1 || client.Accepted != 0 || server.Opened != 0 || server.Accepted != 1 {
+	if client.LocalStreams != 1 || client.RemoteStreams != 0 || server.LocalStreams != 0 || server.RemoteStreams != 1 {
 		t.Errorf("the client has %+v, the server %+v", client, server)
 	}
-	if client.Sent == 0 || client.Received == 0 {
+	if client.SentBytes == 0 || client.ReceivedBytes == 0 {
 		t.Errorf("the client has %+v", client)
 	}
 }

@@ -29,7 +29,7 @@ func (t *try) free() {
 // unseen tells whether the attempt, which has failed, surely did not reach the
 // other end's application.
 func (t *try) unseen() bool {
-	return t.unsent || t.st != nil && t.st.Unseen()
+	return t.unsent || t.st != nil && t.st.Unprocessed()
 }
 
 // firstTry opens the call, and sends only, unless that is nil.

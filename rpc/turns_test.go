@@ -159,7 +159,7 @@ func TestRefusedHandshakesTakeAFourthOfATurn(t *testing.T) {
 	})
 }
 
-func TestHandshakeThatIsGivenUpLeavesTheLine(t *testing.T) {
+func TestAbandonedHandshakeLeavesTheWaitlist(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		turns := newTurns(10)
 		ctx, cancel := context.WithCancel(t.Context())

@@ -22,7 +22,7 @@ type visit struct {
 // admit decides whether a handshake that is in order is served.
 func (v *visit) admit(r *http.Request) *ws.RefusalError {
 	v.r = r
-	if size, most := headerSize(r.Header), v.s.limits.HandshakeHeader; size > most {
+	if size, most := headerSize(r.Header), v.s.limits.MaxHandshakeHeader; size > most {
 		return refuseHeader(size, most)
 	}
 	addr := v.s.limits.Address(r)
@@ -39,7 +39,7 @@ func (v *visit) admit(r *http.Request) *ws.RefusalError {
 		admission.leave(addr)
 	})
 	if !v.s.turns.take(r.Context(), v.s.standing(r, addr), addr) {
-		return refuseForNow(Errorf(CodeUnavailable, "more than %d clients a second connect", v.s.limits.Handshakes))
+		return refuseForNow(Errorf(CodeUnavailable, "more than %d clients a second connect", v.s.limits.MaxHandshakesPerSecond))
 	}
 	var no *ws.RefusalError
 	v.base, no, v.cause = v.s.identify(r)

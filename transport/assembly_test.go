@@ -88,7 +88,7 @@ func (u *sender) all() (sum int) {
 // at once.
 func tightMessages() transport.Config {
 	cfg := narrow(0)
-	cfg.MaxMessage, cfg.MaxUnfinished = 64<<10, 128<<10
+	cfg.MaxMessage, cfg.MaxReassembly = 64<<10, 128<<10
 	return cfg
 }
 
@@ -99,7 +99,7 @@ func TestUnfinishedMessagesHoldTheWindowsAndTheirBoundAndNoMore(t *testing.T) {
 		received := make(chan error, cfg.MaxStreams)
 		u := upload(t, s, p, cfg.MaxStreams, received)
 		u.send(uploadPieces - 1) // nobody finishes
-		if most := cfg.MaxBuffered + cfg.MaxUnfinished + cfg.MaxMessage; u.all() > most {
+		if most := cfg.MaxBuffered + cfg.MaxReassembly + cfg.MaxMessage; u.all() > most {
 			t.Errorf("%d bytes of unfinished messages were taken, want at most %d", u.all(), most)
 		}
 		if len(received) > 0 {
@@ -129,7 +129,7 @@ func TestMessageHasTheTurnUntilItEndsHoweverThatIs(t *testing.T) {
 			t.Run(fmt.Sprintf("%s, its Recv gave up before: %t", how, gaveUp), func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
 					cfg := tightMessages()
-					cfg.MaxUnfinished = cfg.MaxMessage
+					cfg.MaxReassembly = cfg.MaxMessage
 					s, p := meet(t, transport.Acceptor, cfg, frame.Hello{})
 					streams := make([]*transport.Stream, 3)
 					ctx, cancel := context.WithCancel(t.Context())
@@ -175,7 +175,7 @@ func TestMessageHasTheTurnUntilItEndsHoweverThatIs(t *testing.T) {
 func TestRecvThatGaveUpWhileItsMessageWaitedGetsAllOfIt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		cfg := tightMessages()
-		cfg.MaxUnfinished = cfg.MaxMessage
+		cfg.MaxReassembly = cfg.MaxMessage
 		s, p := meet(t, transport.Acceptor, cfg, frame.Hello{})
 		received := make(chan error, 2)
 		u := upload(t, s, p, 2, received) // one has all that there is, the other the turn
@@ -200,8 +200,8 @@ func TestRecvThatGaveUpWhileItsMessageWaitedGetsAllOfIt(t *testing.T) {
 func TestSessionThatUsesUpTheBudgetOfUnfinishedMessagesStopsNoOther(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		cfg := tightMessages()
-		cfg.MaxUnfinished = 1 << 20
-		cfg.Unfinished = transport.NewBudget(256 << 10)
+		cfg.MaxReassembly = 1 << 20
+		cfg.ReassemblyBudget = transport.NewBudget(256 << 10)
 		received := make(chan error, 2*cfg.MaxStreams)
 		greedySession, greedyPeer := meet(t, transport.Acceptor, cfg, frame.Hello{})
 		greedy := upload(t, greedySession, greedyPeer, cfg.MaxStreams, received)
@@ -225,7 +225,7 @@ func TestSessionThatUsesUpTheBudgetOfUnfinishedMessagesStopsNoOther(t *testing.T
 		}
 		again := upload(t, otherSession, otherPeer, 0, received) // all was given back
 		again.send(uploadPieces)
-		if left := cfg.Unfinished.Left(); left != 256<<10 {
+		if left := cfg.ReassemblyBudget.Left(); left != 256<<10 {
 			t.Errorf("%d bytes are left of the budget", left)
 		}
 	})
@@ -240,7 +240,7 @@ func TestMessagesInPiecesAllArriveHoweverSmallTheBudget(t *testing.T) {
 				rnd := rand.New(rand.NewPCG(seed, 0))
 				budget := int64(rnd.IntN(200_000))
 				cfg := transport.Config{
-					MaxMessage: 100_000, MaxUnfinished: 100_000 + rnd.IntN(100_000), Unfinished: transport.NewBudget(budget),
+					MaxMessage: 100_000, MaxReassembly: 100_000 + rnd.IntN(100_000), ReassemblyBudget: transport.NewBudget(budget),
 					InitialWindow: 16<<10 + rnd.IntN(1<<15), MaxStreams: 16 + rnd.IntN(20),
 				}
 				var all sync.WaitGroup
@@ -259,7 +259,7 @@ func TestMessagesInPiecesAllArriveHoweverSmallTheBudget(t *testing.T) {
 						t.Errorf("left: %q", left)
 					}
 				}
-				if left := cfg.Unfinished.Left(); left != budget {
+				if left := cfg.ReassemblyBudget.Left(); left != budget {
 					t.Errorf("%d bytes of %d are left of the budget", left, budget)
 				}
 			})
@@ -304,7 +304,7 @@ func receiveSized(t *testing.T, a *transport.Session, rnd *rand.Rand) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Duration(rnd.IntN(20))*time.Millisecond)
 		receive := func() (transport.Message, error) { return st.Recv(ctx, nil) }
 		if rnd.IntN(2) == 0 {
-			receive = func() (transport.Message, error) { return st.RecvIn(ctx, heap{}) }
+			receive = func() (transport.Message, error) { return st.RecvBorrowed(ctx, heap{}) }
 		}
 		m, err := receive()
 		cancel()

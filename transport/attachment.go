@@ -30,11 +30,11 @@ type attachment struct {
 
 	succeeded bool // answer comes even if the session ends; guarded by its mu
 
-	named   *Replaced  // on an acceptor's link: the session that is over once something follows HELLO
-	greeted bool       // the peer's HELLO on this link has come
-	proven  bool       // and something behind it
-	effort  int        // that frames have cost since others had their turn
-	few     [4]*Stream // memory for those that arrive together, mostly
+	named   *Predecessor // on an acceptor's link: the session that is over once something follows HELLO
+	greeted bool         // the peer's HELLO on this link has come
+	proven  bool         // and something behind it
+	effort  int          // that frames have cost since others had their turn
+	few     [4]*Stream   // memory for those that arrive together, mostly
 
 	spawn   func(func()) // Config.Go
 	writer  func()       // writes as long as there is something to write

@@ -37,18 +37,18 @@ type Config struct {
 	// grow out of the rest, those of streams that this end opens as well. Default
 	// that and 16 MiB. The package documentation counts what else there is.
 	MaxBuffered int
-	// Budget, if set, bounds windows of several sessions together: they grow as long
+	// WindowBudget, if set, bounds windows of several sessions together: they grow as long
 	// as it has something left too.
-	Budget *Budget
-	// MaxUnfinished bounds the memory, in bytes, of messages that came in several frames,
+	WindowBudget *Budget
+	// MaxReassembly bounds the memory, in bytes, of messages that came in several frames,
 	// from the second frame on until they are received: until Recv returns, or the use of
-	// what RecvIn has returned ends. When it is used up, one of them at a time goes on, up to
+	// what RecvBorrowed has returned ends. When it is used up, one of them at a time goes on, up to
 	// its end, and their senders wait. Default 32 MiB, or MaxMessage if that is more; at
 	// least MaxMessage.
-	MaxUnfinished int
-	// Unfinished, if set, bounds these messages of several sessions together: what a
+	MaxReassembly int
+	// ReassemblyBudget, if set, bounds these messages of several sessions together: what a
 	// session uses for them beyond 1 MiB is taken from it as well.
-	Unfinished *Budget
+	ReassemblyBudget *Budget
 	// MaxResets is how many streams a second the peer may open in vain, on average
 	// over 10 s: it resets them before their end, they are over one of the limits
 	// above, or OnStream refuses them. A peer that opens more is cut off with CloseRefusal+8. Default 1000, at
@@ -76,7 +76,7 @@ type Config struct {
 	HelloTimeout time.Duration
 	// ResumeWindow is how long a session is kept whose link was lost; the peer's
 	// own wish counts if it is shorter. Default 30 s; a negative one turns
-	// resumption off. A dialer resumes only with OnLost, an acceptor with Sessions.
+	// resumption off. A dialer resumes only with OnDetached, an acceptor with Sessions.
 	ResumeWindow time.Duration
 	// ReplayLimit is how many bytes of frames are kept that the peer has not
 	// acknowledged, to be sent again on the next link. When they are that many,
@@ -94,24 +94,25 @@ type Config struct {
 	// Owner, at an acceptor, is whom Sessions counts the session for while it has no
 	// link. Default: Principal.
 	Owner string
-	// Replaces, at a dialer, names a session that was lost and given up, for which this
+	// Predecessor, at a dialer, names a session that was lost and given up, for which this
 	// one is the successor: an acceptor that still keeps it ends it.
-	Replaces *Replaced
-	// OnReplace, if set, at an acceptor, is called when a dialer's new session replaces
-	// one that Sessions does not have, for others that may have it (EndReplaced). The
+	Predecessor *Predecessor
+	// OnUnknownPredecessor, if set, at an acceptor, is called when a dialer's new session
+	// replaces one that Sessions does not have, for others that may have it
+	// (EndPredecessor). The
 	// dialer has authenticated as principal; that r is true has not been checked. It must
 	// not block.
-	OnReplace func(r Replaced, principal string)
-	// OnLost is called when the link was lost and the session waits for another: a
-	// dialer, which needs OnLost to resume at all, goes on by Resume. OnResume or
+	OnUnknownPredecessor func(r Predecessor, principal string)
+	// OnDetached is called when the link was lost and the session waits for another: a
+	// dialer, which needs OnDetached to resume at all, goes on by Resume. OnResumed or
 	// OnEnd follows. It must not block.
-	OnLost func(s *Session, err error)
-	// OnResume, if set, is called when the session goes on with a new link. It
+	OnDetached func(s *Session, err error)
+	// OnResumed, if set, is called when the session goes on with a new link. It
 	// must not block.
-	OnResume func(s *Session)
-	// OnGreet, if set, is called when the peer has greeted: from then on the
+	OnResumed func(s *Session)
+	// OnHello, if set, is called when the peer has greeted: from then on the
 	// session is known to be a new one. It must not block.
-	OnGreet func(s *Session)
+	OnHello func(s *Session)
 	// OnGoAway, if set, is called when the peer announces that it goes away. It
 	// must not block.
 	OnGoAway func(s *Session)
@@ -182,8 +183,8 @@ func (c Config) withDefaults() (Config, error) {
 	if c.MaxStreams > (math.MaxInt-defaultGrowth)/c.InitialWindow {
 		return c, fmt.Errorf("transport: Config.MaxStreams is %d, too many for windows of %d bytes", c.MaxStreams, c.InitialWindow)
 	}
-	if c.MaxUnfinished == 0 {
-		c.MaxUnfinished = max(defaultUnfinished, c.MaxMessage)
+	if c.MaxReassembly == 0 {
+		c.MaxReassembly = max(defaultUnfinished, c.MaxMessage)
 	}
 	reserved := c.MaxStreams * c.InitialWindow
 	if c.MaxBuffered == 0 {
@@ -192,8 +193,8 @@ func (c Config) withDefaults() (Config, error) {
 	switch {
 	case c.MaxHeader > c.MaxFrame:
 		return c, fmt.Errorf("transport: Config.MaxHeader is %d, must not exceed MaxFrame, %d", c.MaxHeader, c.MaxFrame)
-	case c.MaxUnfinished < c.MaxMessage || c.MaxUnfinished > maxSetting:
-		return c, fmt.Errorf("transport: Config.MaxUnfinished is %d, must be from MaxMessage, %d, to %d", c.MaxUnfinished, c.MaxMessage, maxSetting)
+	case c.MaxReassembly < c.MaxMessage || c.MaxReassembly > maxSetting:
+		return c, fmt.Errorf("transport: Config.MaxReassembly is %d, must be from MaxMessage, %d, to %d", c.MaxReassembly, c.MaxMessage, maxSetting)
 	case c.MaxBuffered < reserved:
 		return c, fmt.Errorf("transport: Config.MaxBuffered is %d, must be at least MaxStreams times InitialWindow, %d", c.MaxBuffered, reserved)
 	}
@@ -247,7 +248,7 @@ func (c *Config) owner() string {
 func (c *Config) resumes(side Side) bool {
 	able := c.Sessions != nil
 	if side == Dialer {
-		able = c.OnLost != nil
+		able = c.OnDetached != nil
 	}
 	return able && c.ResumeWindow > 0
 }

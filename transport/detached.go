@@ -148,7 +148,7 @@ func (h *ownerHeap) Pop() any {
 // whether it has. Its streams fail as those of a session that was not resumed in time.
 func (s *Session) Evict(reason string) bool {
 	lost := &CloseError{Code: CloseAbnormal, Reason: "link lost, and " + reason}
-	return s.failIf(lost, func() bool { return s.away })
+	return s.failIf(lost, func() bool { return s.detached })
 }
 
 // unread returns how many bytes the session holds that have arrived and were not

@@ -27,7 +27,7 @@ func (h *harbor) loseAs(principal string) *dialer {
 func TestOneOwnersSessionsDoNotPushOutThoseOfOthers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newHarbor(t)
-		h.sessions.MaxGone = 3
+		h.sessions.MaxDetached = 3
 		alice := h.loseAs("alice") // is detached for longest
 		var flood []*dialer
 		for range 10 {
@@ -49,7 +49,7 @@ func TestOneOwnersSessionsDoNotPushOutThoseOfOthers(t *testing.T) {
 func TestTheOwnerWhoHoldsMostBytesGivesWay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newHarbor(t)
-		h.sessions.MaxGoneBytes = 10_000
+		h.sessions.MaxDetachedBytes = 10_000
 		small, few := h.beginAs("alice")
 		large, much := h.beginAs("mallory")
 		small.link.Cut()
@@ -72,7 +72,7 @@ func TestTheOwnerWhoHoldsMostBytesGivesWay(t *testing.T) {
 func TestOwnerCountsAheadOfThePrincipal(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newHarbor(t)
-		h.sessions.MaxGone = 2
+		h.sessions.MaxDetached = 2
 		h.cfg.Owner = "192.0.2.1"
 		first, second := h.loseAs("a"), h.loseAs("b")
 		h.cfg.Owner = "192.0.2.2"
@@ -99,7 +99,7 @@ func TestUnreadDataOfSessionsWithoutALinkIsBounded(t *testing.T) {
 			for _, receives := range []bool{false, true} {
 				synctest.Test(t, func(t *testing.T) {
 					h := newHarbor(t)
-					h.sessions.MaxGoneBytes = 70_000
+					h.sessions.MaxDetachedBytes = 70_000
 					quiet := h.loseAs("bob")
 					d, st := h.beginAs("mallory")
 					if receives && name == "unfinished messages" {
@@ -154,7 +154,7 @@ func (l *scripted) Close(transport.CloseCode, string) error { return nil }
 func TestWhatArrivesAfterAWriteHasFailedCountsAsUnread(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		link := &scripted{in: make(chan []byte)}
-		s, err := transport.NewSession(link, transport.Acceptor, transport.Config{Sessions: &transport.Sessions{MaxGoneBytes: 10_000}})
+		s, err := transport.NewSession(link, transport.Acceptor, transport.Config{Sessions: &transport.Sessions{MaxDetachedBytes: 10_000}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -165,7 +165,7 @@ func TestWhatArrivesAfterAWriteHasFailedCountsAsUnread(t *testing.T) {
 		link.broken.Store(true)
 		mustSend(t, st, "an answer")
 		synctest.Wait()
-		if !s.Away() {
+		if !s.Detached() {
 			t.Fatal("the link is not lost")
 		}
 		for range 3 {
@@ -180,7 +180,7 @@ func TestWhatArrivesAfterAWriteHasFailedCountsAsUnread(t *testing.T) {
 func TestWhatWasReceivedDoesNotCountAsUnread(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newHarbor(t)
-		h.sessions.MaxGoneBytes = 10_000
+		h.sessions.MaxDetachedBytes = 10_000
 		d, st := h.begin()
 		for range 10 {
 			d.send(data(1, string(make([]byte, 4000))))
@@ -219,7 +219,7 @@ func TestShrinkEvictsAsTheBoundDoes(t *testing.T) {
 		alice := h.loseAs("alice")
 		one, two := h.loseAs("mallory"), h.loseAs("mallory")
 		h.sessions.Shrink(3)
-		if n := h.sessions.Gone(); n != 3 {
+		if n := h.sessions.Detached(); n != 3 {
 			t.Fatalf("%d are left of 3 that may stay", n)
 		}
 		h.sessions.Shrink(2)
@@ -238,7 +238,7 @@ func TestEvictionFollowsItsModel(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const most = 5
 		h := newHarbor(t)
-		h.sessions.MaxGone = most
+		h.sessions.MaxDetached = most
 		type session struct {
 			*dialer
 			owner   string
@@ -286,7 +286,7 @@ func TestEvictionFollowsItsModel(t *testing.T) {
 				}
 				detached = slices.Delete(detached, victim, victim+1)
 			}
-			if n := h.sessions.Gone(); n != len(detached) {
+			if n := h.sessions.Detached(); n != len(detached) {
 				t.Fatalf("%d without a link, want %d", n, len(detached))
 			}
 			for _, s := range detached {
@@ -343,7 +343,7 @@ func TestATokenThatWasVoidedMeanwhileReplacesNothing(t *testing.T) {
 		d, st := h.begin()
 		ended := make(chan bool, 1)
 		go func() {
-			ended <- h.sessions.EndReplaced(transport.Replaced{Session: d.id, Token: d.token}, "late")
+			ended <- h.sessions.EndPredecessor(transport.Predecessor{Session: d.id, Token: d.token}, "late")
 		}()
 		<-waits
 		p := h.rotate(d)

@@ -30,7 +30,7 @@
 // To end a session without harm, an acceptor calls [Session.Drain] and then Close. Drain
 // announces first that the acceptor goes away ([Session.Announce]), serves what comes until the
 // dialer has moved to another session, and only then refuses streams ([Session.GoAway]). A
-// dialer calls [Session.Leave].
+// dialer calls [Session.Shutdown].
 //
 // # Errors
 //
@@ -48,7 +48,7 @@
 //
 // Where there is only one stream, and its messages alternate, whoever sends one writes it to
 // the link by itself, as long as the peer has acknowledged all but 64 KiB: so little the
-// kernel takes without waiting. Then OnLost and OnEnd may run there.
+// kernel takes without waiting. Then OnDetached and OnEnd may run there.
 //
 // A link that was lost, or that a newer one has replaced, may have a goroutine for a
 // second, which closes it. Close waits for that too.
@@ -70,7 +70,7 @@
 // Session.resuming comes before all of them, and is another kind of lock. It guards no
 // data: it is the turn of one link to take the session over. Its holder writes to the
 // link, waits for the peer's answer and for the goroutines of the older link, and calls
-// OnLost, OnResume, OnEnd, and the functions given to Resume. Only another link that is
+// OnDetached, OnResumed, OnEnd, and the functions given to Resume. Only another link that is
 // to take over the same session waits for it. So nothing that is called there may call
 // Resume for the session, or wait for something that does.
 //
@@ -80,7 +80,7 @@
 // most (in bytes)
 //
 //	MaxBuffered + (MaxStreams + O) * InitialWindow    messages that nobody has read yet
-//	MaxUnfinished + MaxMessage                        messages of several frames that are put together
+//	MaxReassembly + MaxMessage                        messages of several frames that are put together
 //	(2*MaxStreams + O) * 64 KiB                       messages of one frame that are being received
 //	(4*MaxStreams + 2*O) * MaxHeader                  headers and trailers
 //	WriteQueue + 64 KiB                               frames that wait, and those at the link
@@ -88,7 +88,7 @@
 //	65 KiB                                            the message of the link that is arriving
 //	600 KiB                                           streams that are kept to be used again
 //
-// Config.Unfinished bounds, for several sessions together, what the second line has beyond
+// Config.ReassemblyBudget bounds, for several sessions together, what the second line has beyond
 // MaxMessage + 1 MiB for each. Memory of a Recv's own buffer does not count.
 //
 // The first line counts MaxStreams twice, once in MaxBuffered: a stream that has ended on

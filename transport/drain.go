@@ -16,7 +16,7 @@ import (
 // announced again. A session without a link waits for the next one, unless it has
 // nothing to say.
 func (s *Session) Drain(ctx context.Context, info GoAway, notice time.Duration) error {
-	if s.Away() && s.seal() {
+	if s.Detached() && s.seal() {
 		return nil
 	}
 	if notice > 0 && s.side == Acceptor {
@@ -39,7 +39,7 @@ func (s *Session) awaitMoved(ctx context.Context, most time.Duration) error {
 	timer := time.NewTimer(most)
 	defer timer.Stop()
 	select {
-	case <-s.Moved():
+	case <-s.PeerStoppedOpening():
 	case <-s.done:
 	case <-timer.C:
 	case <-ctx.Done():
@@ -52,15 +52,15 @@ func (s *Session) awaitMoved(ctx context.Context, most time.Duration) error {
 // is drained.
 const leaveGrace = time.Second
 
-// Leave ends a dialer's session in good order, and returns when it has ended. The
-// dialer retires (Retire). If the peer has announced that it goes away, its last word
+// Shutdown ends a dialer's session in good order, and returns when it has ended. The
+// dialer stops opening streams (StopOpening). If the peer has announced that it goes away, its last word
 // is waited for: the session lasts until then, for the peer may open streams. When no
 // stream is open or in use and the peer has all that was sent, the peer has a second to
-// close the session, if it drains. Then Leave sends GOAWAY, waits until the peer has that
+// close the session, if it drains. Then Shutdown sends GOAWAY, waits until the peer has that
 // (a session without a link waits for the next one), and closes with CloseNormal. If ctx
-// ends before, Leave returns its error, and the session goes on, retired.
-func (s *Session) Leave(ctx context.Context) error {
-	if err := s.Retire(); err != nil && s.Err() == nil {
+// ends before, Shutdown returns its error, and the session goes on, without new streams.
+func (s *Session) Shutdown(ctx context.Context) error {
+	if err := s.StopOpening(); err != nil && s.Err() == nil {
 		return err
 	}
 	for {

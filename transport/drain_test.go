@@ -36,8 +36,8 @@ func TestStreamsAreServedBetweenTheNoticeAndTheLastWord(t *testing.T) {
 		s, p := drainer(t)
 		drained := drainWith(t, s, 10*time.Second)
 		p.wants(notice)
-		if !isClosed(s.Draining()) || isClosed(s.Moved()) || !s.CanOpen() {
-			t.Errorf("draining %v, moved %v, can open %v", isClosed(s.Draining()), isClosed(s.Moved()), s.CanOpen())
+		if !isClosed(s.Draining()) || isClosed(s.PeerStoppedOpening()) || !s.CanOpen() {
+			t.Errorf("draining %v, moved %v, can open %v", isClosed(s.Draining()), isClosed(s.PeerStoppedOpening()), s.CanOpen())
 		}
 		p.send(openEnd(1))
 		st := mustAccept(t, s)
@@ -131,16 +131,16 @@ func TestNoticeTellsADialerToMoveAndEndsNothing(t *testing.T) {
 		info := frame.GoAway{LastStream: frame.MaxVarint, Delay: 1500, Reason: "deploy"}
 		p.send(info.Append(nil))
 		synctest.Wait()
-		got, ok := s.GoneAway()
+		got, ok := s.PeerGoAway()
 		if !ok || got != info || !got.Notice() || told != 1 || !isClosed(s.Draining()) || !s.CanOpen() {
 			t.Errorf("got %+v, %v; told %d times, can open: %v", got, ok, told, s.CanOpen())
 		}
 		other := mustOpen(t, s)
 		p.wants(`OPEN 3 ""`)
-		if err := s.Retire(); err != nil {
+		if err := s.StopOpening(); err != nil {
 			t.Fatal(err)
 		}
-		if err := s.Retire(); err != nil {
+		if err := s.StopOpening(); err != nil {
 			t.Errorf("again: %v", err)
 		}
 		p.wants(notice)
@@ -190,10 +190,10 @@ func TestLastWordCannotBecomeANoticeAgain(t *testing.T) {
 	})
 }
 
-func TestOnlyADialerRetires(t *testing.T) {
+func TestOnlyADialerStopsOpening(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, p := meet(t, transport.Acceptor, transport.Config{}, frame.Hello{})
-		if err := s.Retire(); err == nil {
+		if err := s.StopOpening(); err == nil {
 			t.Error("an acceptor retires")
 		}
 		p.wants()
@@ -202,7 +202,7 @@ func TestOnlyADialerRetires(t *testing.T) {
 
 // leave has a dialer's session end in good order beside the test.
 func leave(t *testing.T, s *transport.Session) <-chan error {
-	return start(func() error { return s.Leave(t.Context()) })
+	return start(func() error { return s.Shutdown(t.Context()) })
 }
 
 func TestDialerLeavesTheCloseToAnAcceptorThatDrains(t *testing.T) {
@@ -290,14 +290,14 @@ func TestDialerLeavesAnAcceptorThatStaysAtOnceAndHarmsNoStream(t *testing.T) {
 	})
 }
 
-func TestLeaveEndsWithItsContext(t *testing.T) {
+func TestShutdownEndsWithItsContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, p := meet(t, transport.Dialer, transport.Config{}, frame.Hello{})
 		p.send(open(2, ""))
 		mustAccept(t, s)
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		if err := s.Leave(ctx); !errors.Is(err, context.DeadlineExceeded) || s.Err() != nil {
+		if err := s.Shutdown(ctx); !errors.Is(err, context.DeadlineExceeded) || s.Err() != nil {
 			t.Errorf("got %v, ended: %v", err, s.Err())
 		}
 	})
@@ -363,7 +363,7 @@ func TestDrainOfASessionWithoutALinkWaitsForTheNextOne(t *testing.T) {
 	})
 }
 
-func TestDrainOfASessionThatIsAwayAndHasNothingToSayIsDone(t *testing.T) {
+func TestDrainOfADetachedSessionWithNothingToSayIsDone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newHarbor(t)
 		d, st := h.begin()

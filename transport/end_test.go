@@ -60,7 +60,7 @@ func TestCloseBeforeThePeerHasGreetedIsQuick(t *testing.T) {
 				t.Errorf("Close of the %v took %v", side, took)
 			}
 			p.wantsClose(transport.CloseGoingAway)
-			_, err := s.Peer(t.Context())
+			_, err := s.PeerHello(t.Context())
 			wantCode(t, err, transport.CloseGoingAway)
 		})
 	}

@@ -95,9 +95,9 @@ var (
 	// is under way, and by Recv while another Recv is.
 	ErrConcurrent = errors.New("transport: concurrent use of one direction of a stream")
 
-	// ErrTorn is returned by Send and CloseSend after a Send that gave up in the
+	// ErrPartialMessage is returned by Send and CloseSend after a Send that gave up in the
 	// middle of its message.
-	ErrTorn = errors.New("transport: a message was left unfinished, the stream can only be reset")
+	ErrPartialMessage = errors.New("transport: a message was left unfinished, the stream can only be reset")
 
 	// ErrSessionUnknown is returned by Resume if the peer does not have the
 	// session any more. It has ended.

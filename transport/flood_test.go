@@ -151,7 +151,7 @@ func TestAcceptIsSparedStreamsThatAreResetAsTheyArrive(t *testing.T) {
 	})
 }
 
-func TestStreamsThatTheApplicationRefusesAreResetAndCountAsOpenedInVain(t *testing.T) {
+func TestStreamsThatTheApplicationRefusesAreResetAndCountAsAborted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		cfg := smallest
 		cfg.MaxResets = 100

@@ -121,7 +121,7 @@ func runWishes(t *testing.T, wishes []wish) {
 // lose has the link lost, if it is there: behind a message that has been written, and
 // before one that has to wait.
 func (r *rightful) lose() {
-	if r.session.Away() {
+	if r.session.Detached() {
 		return
 	}
 	r.say()
@@ -129,7 +129,7 @@ func (r *rightful) lose() {
 	r.written = r.said
 	r.link.link.Cut()
 	synctest.Wait()
-	if !r.session.Away() {
+	if !r.session.Detached() {
 		r.harbor.t.Errorf("the session is not away: %v", r.session.Err())
 	}
 	r.say()
@@ -196,7 +196,7 @@ func (r *rightful) ask(w wish) {
 		r.granted(w, p, token, attempt, received)
 		return
 	}
-	if !r.session.Away() || r.session.Err() != nil {
+	if !r.session.Detached() || r.session.Err() != nil {
 		t.Errorf("a wish that was not granted has changed the session: %+v, %v", w, r.session.Err())
 	}
 	if took := time.Since(before); took != 0 {

@@ -29,7 +29,8 @@ type leaving struct {
 // Announce tells the peer that this end goes away soon: a notice, as GOAWAY has
 // it. Nothing ends by it. An acceptor goes on to serve new streams until GoAway;
 // a dialer that gets the notice is to move to another session within info.Delay.
-// From a dialer it says that it has moved: it opens no more streams, see Retire.
+// From a dialer it says that it has moved: it opens no more streams, see
+// StopOpening.
 // LastStream and Status are filled in.
 func (s *Session) Announce(info GoAway) error {
 	s.mu.Lock()
@@ -86,13 +87,13 @@ func (s *Session) sayGoAway(info GoAway) error {
 	return s.out.putPriority(info.Append(nil))
 }
 
-// Retire says that this end of a dialer's session opens no more streams, because
+// StopOpening says that this end of a dialer's session opens no more streams, because
 // another session has taken its place or none is wanted: Open returns ErrDraining
 // from now on, and the peer is told by a notice. Streams under way go on, and the
 // peer may still open some.
-func (s *Session) Retire() error {
+func (s *Session) StopOpening() error {
 	if s.side != Dialer {
-		return errors.New("transport: Retire: the session is not the dialer's")
+		return errors.New("transport: StopOpening: the session is not the dialer's")
 	}
 	err := s.Announce(GoAway{})
 	if errors.Is(err, ErrDraining) {
@@ -105,13 +106,13 @@ func (s *Session) Retire() error {
 }
 
 // CanOpen reports whether Open can work now: the session has not ended, this end
-// has not retired, and the peer has not refused further streams by a GOAWAY that is
+// has not stopped opening, and the peer has not refused further streams by a GOAWAY that is
 // more than a notice.
 func (s *Session) CanOpen() bool { return !s.shut.Load() }
 
-// Moved returns, at an acceptor, a channel that is closed when the dialer has said by
+// PeerStoppedOpening returns, at an acceptor, a channel that is closed when the dialer has said by
 // a GOAWAY that it opens no more streams. At a dialer it is never closed.
-func (s *Session) Moved() <-chan struct{} {
+func (s *Session) PeerStoppedOpening() <-chan struct{} {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.leaving.moved == nil {
@@ -123,7 +124,7 @@ func (s *Session) Moved() <-chan struct{} {
 	return s.leaving.moved
 }
 
-// noteMoved closes what Moved has returned; mu is held. It is called once.
+// noteMoved closes what PeerStoppedOpening has returned; mu is held. It is called once.
 func (s *Session) noteMoved() {
 	if s.side == Acceptor && s.leaving.moved != nil {
 		close(s.leaving.moved)
@@ -142,8 +143,8 @@ func (s *Session) noteDraining() {
 	}
 }
 
-// GoneAway returns what the peer has announced last, if it goes away.
-func (s *Session) GoneAway() (info GoAway, ok bool) {
+// PeerGoAway returns what the peer has announced last, if it goes away.
+func (s *Session) PeerGoAway() (info GoAway, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.leaving.peer == nil {

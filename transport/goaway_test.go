@@ -22,7 +22,7 @@ func isClosed(c <-chan struct{}) bool {
 func TestGoAwayOfThePeerEndsOpeningAndSparesWhatIsUnderWay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, p := meet(t, transport.Dialer, transport.Config{}, frame.Hello{})
-		if _, gone := s.GoneAway(); gone || isClosed(s.Draining()) {
+		if _, gone := s.PeerGoAway(); gone || isClosed(s.Draining()) {
 			t.Fatal("draining before anything happened")
 		}
 		first, second := mustOpen(t, s), mustOpen(t, s)
@@ -39,7 +39,7 @@ func TestGoAwayOfThePeerEndsOpeningAndSparesWhatIsUnderWay(t *testing.T) {
 		if _, err := s.Open(t.Context(), nil); !errors.Is(err, transport.ErrDraining) {
 			t.Errorf("Open: %v", err)
 		}
-		if got, gone := s.GoneAway(); !gone || got != last {
+		if got, gone := s.PeerGoAway(); !gone || got != last {
 			t.Errorf("got %+v, %v", got, gone)
 		}
 		if !isClosed(s.Draining()) {
@@ -87,7 +87,7 @@ func TestGoAwayMayOnlyBeLowered(t *testing.T) {
 
 func TestOpenThatWaitsForAPlaceEndsWhenASessionDrains(t *testing.T) {
 	drains := map[string]func(*transport.Session, *peer) error{
-		"this end": func(s *transport.Session, _ *peer) error { return s.Retire() },
+		"this end": func(s *transport.Session, _ *peer) error { return s.StopOpening() },
 		"the peer": func(_ *transport.Session, p *peer) error { p.send(goAway(1 << 40)); return nil },
 	}
 	for who, drain := range drains {
@@ -152,7 +152,7 @@ func TestGoAwayWithNumbersThatCannotBeSaidIsStillUnderstood(t *testing.T) {
 			t.Fatal(err)
 		}
 		<-d.Draining()
-		if info, _ := d.GoneAway(); info.Status != frame.MaxVarint || info.Delay != frame.MaxVarint {
+		if info, _ := d.PeerGoAway(); info.Status != frame.MaxVarint || info.Delay != frame.MaxVarint {
 			t.Errorf("got %+v", info)
 		}
 	})
@@ -174,10 +174,10 @@ func TestTextThatIsNotUTF8IsRepaired(t *testing.T) {
 		p.send(raw(frame.TypeReset, 0, 1, "\x01a\xffb"), raw(frame.TypeGoAway, 0, 0, "\x01\x03a\xffb"))
 		synctest.Wait()
 		const want = "a\ufffdb"
-		if peer, err := s.Peer(t.Context()); err != nil || peer.Agent != want {
+		if peer, err := s.PeerHello(t.Context()); err != nil || peer.Agent != want {
 			t.Errorf("agent %q, %v", peer.Agent, err)
 		}
-		if info, _ := s.GoneAway(); info.Reason != want {
+		if info, _ := s.PeerGoAway(); info.Reason != want {
 			t.Errorf("GOAWAY %q", info.Reason)
 		}
 		var got *transport.ResetError
@@ -190,7 +190,7 @@ func TestTextThatIsNotUTF8IsRepaired(t *testing.T) {
 func TestTextForThePeerIsCutAndRepaired(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d, a := pair(t, transport.Config{Agent: strings.Repeat("ä", 100)}, transport.Config{})
-		if peer, err := a.Peer(t.Context()); err != nil || peer.Agent != strings.Repeat("ä", 64) {
+		if peer, err := a.PeerHello(t.Context()); err != nil || peer.Agent != strings.Repeat("ä", 64) {
 			t.Errorf("agent %q, %v", peer.Agent, err)
 		}
 		long := "\xff" + strings.Repeat("ä", 1000)
@@ -205,7 +205,7 @@ func TestTextForThePeerIsCutAndRepaired(t *testing.T) {
 			t.Fatal(err)
 		}
 		<-a.Draining()
-		if info, _ := a.GoneAway(); len(info.Reason) > transport.MaxReason || !strings.HasPrefix(info.Reason, "\ufffdää") {
+		if info, _ := a.PeerGoAway(); len(info.Reason) > transport.MaxReason || !strings.HasPrefix(info.Reason, "\ufffdää") {
 			t.Errorf("GOAWAY %q", info.Reason)
 		}
 		if a.Err() != nil || d.Err() != nil {

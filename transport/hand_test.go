@@ -28,7 +28,7 @@ func TestMessagesThatCameTogetherAreReceivedInOrderBesideThoseThatComeMeanwhile(
 			send(dataMore(1, "mess"), dataMore(1, "age"), data(1, fmt.Sprint(" ", sent)))
 			synctest.Wait()
 			for range 5 {
-				m, err := st.RecvIn(t.Context(), &memory)
+				m, err := st.RecvBorrowed(t.Context(), &memory)
 				if want := fmt.Sprint("message ", received); err != nil || string(m.Bytes) != want {
 					t.Fatalf("received %q, %v, not %q", m.Bytes, err, want)
 				}
@@ -41,7 +41,7 @@ func TestMessagesThatCameTogetherAreReceivedInOrderBesideThoseThatComeMeanwhile(
 				t.Fatalf("received %q, not %q", got, want)
 			}
 		}
-		if _, err := st.RecvIn(t.Context(), &memory); !errors.Is(err, io.EOF) {
+		if _, err := st.RecvBorrowed(t.Context(), &memory); !errors.Is(err, io.EOF) {
 			t.Errorf("behind the last: %v", err)
 		}
 	})
@@ -54,7 +54,7 @@ func TestLentMessageStaysUntilTheNextIsReceived(t *testing.T) {
 		st, other := mustAccept(t, s), mustAccept(t, s)
 		synctest.Wait()
 		var memory ledger
-		m, err := st.RecvIn(t.Context(), &memory)
+		m, err := st.RecvBorrowed(t.Context(), &memory)
 		if err != nil || memory.taken != 0 {
 			t.Fatalf("%v, memory taken %d times", err, memory.taken)
 		}
@@ -126,7 +126,7 @@ func TestResetDropsWhatARecvHasTakenOver(t *testing.T) {
 
 func TestSessionThatHasComeToRestHoldsNothingForStreams(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		d, a := pair(t, transport.Config{OnLost: func(*transport.Session, error) {}}, transport.Config{Sessions: new(transport.Sessions)})
+		d, a := pair(t, transport.Config{OnDetached: func(*transport.Session, error) {}}, transport.Config{Sessions: new(transport.Sessions)})
 		out, in := converse(t, d, a, "one")
 		out.Free()
 		in.Free()

@@ -32,7 +32,7 @@ func (a *attachment) takeHello(in *arrival, p []byte) error {
 		return s.begin(a, &hello, frame.NoAnswer)
 	case hello.Session == nil:
 		if hello.Replaces != nil {
-			s.replace(Replaced{Session: hello.Replaces, Token: hello.ReplacesToken})
+			s.replace(Predecessor{Session: hello.Replaces, Token: hello.ReplacesToken})
 		}
 		return s.begin(a, &hello, frame.NoAnswer)
 	}
@@ -46,7 +46,7 @@ func (a *attachment) takeHello(in *arrival, p []byte) error {
 			return err
 		}
 	}
-	a.named = &Replaced{Session: hello.Session, Token: hello.Token, Attempt: hello.Attempt}
+	a.named = &Predecessor{Session: hello.Session, Token: hello.Token, Attempt: hello.Attempt}
 	return s.begin(a, &hello, frame.SessionUnknown)
 }
 
@@ -85,8 +85,8 @@ func (s *Session) begin(a *attachment, hello *frame.Hello, answer frame.Answer) 
 	}
 	close(s.greeted)
 	s.startKeepalive(a)
-	if s.cfg.OnGreet != nil {
-		s.cfg.OnGreet(s)
+	if s.cfg.OnHello != nil {
+		s.cfg.OnHello(s)
 	}
 	return nil
 }
@@ -142,7 +142,7 @@ func (s *Session) hello(answer frame.Answer) []byte {
 	if s.side == Dialer {
 		hello.Attempt = s.attempts
 	}
-	if r := s.cfg.Replaces; r != nil && s.attempts == 0 && s.side == Dialer {
+	if r := s.cfg.Predecessor; r != nil && s.attempts == 0 && s.side == Dialer {
 		hello.Replaces, hello.ReplacesToken = r.Session, r.Token
 	}
 	s.mu.Unlock()

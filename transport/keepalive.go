@@ -51,7 +51,7 @@ func (s *Session) patience() time.Duration { return min(s.cfg.KeepaliveTimeout, 
 func (s *Session) startKeepalive(a *attachment) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.err != nil || s.at != a || s.away {
+	if s.err != nil || s.at != a || s.detached {
 		return
 	}
 	s.stopTimer()
@@ -82,7 +82,7 @@ func (s *Session) keepAlive(a *attachment, w *watch) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.err == nil && s.at == a && !s.away {
+	if s.err == nil && s.at == a && !s.detached {
 		s.timer.Reset(next)
 	}
 }

@@ -17,7 +17,7 @@ import (
 func resumable(t *testing.T, side transport.Side) (*transport.Session, *peer, *transport.Stream) {
 	t.Helper()
 	hello := frame.Hello{ResumeWindow: 30_000}
-	cfg := transport.Config{OnLost: func(*transport.Session, error) {}}
+	cfg := transport.Config{OnDetached: func(*transport.Session, error) {}}
 	if side == transport.Dialer {
 		hello.Session, hello.Token = make([]byte, frame.MinSessionLen), make([]byte, frame.TokenLen)
 	} else {
@@ -39,8 +39,8 @@ func TestCloseOfAProxyIsALostLink(t *testing.T) {
 					s, p, st := resumable(t, side)
 					p.link.Close(code, "the proxy reloads")
 					synctest.Wait()
-					if err := s.Err(); err != nil || !s.Away() {
-						t.Fatalf("ended with %v, away: %v", err, s.Away())
+					if err := s.Err(); err != nil || !s.Detached() {
+						t.Fatalf("ended with %v, away: %v", err, s.Detached())
 					}
 					mustSend(t, st, "goes on")
 				})
@@ -56,7 +56,7 @@ func TestGoAwayWithoutAStatusDoesNotMakeACloseTheLastWord(t *testing.T) {
 			p.send(goAway(frame.MaxVarint), goAway(2)) // it drains, and streams go on
 			p.link.Close(transport.CloseGoingAway, "the proxy reloads")
 			synctest.Wait()
-			if err := s.Err(); err != nil || !s.Away() {
+			if err := s.Err(); err != nil || !s.Detached() {
 				t.Errorf("%v ended with %v", side, err)
 			}
 		})
@@ -136,8 +136,8 @@ func TestBrokenFramingLosesTheLinkAndIsToldToThePeer(t *testing.T) {
 			s, p := resumableOver(t, side, own, other)
 			own.Fail(&transport.FramingError{Reason: "not masked"})
 			synctest.Wait()
-			if err := s.Err(); err != nil || !s.Away() {
-				t.Errorf("ended with %v, away: %v", err, s.Away())
+			if err := s.Err(); err != nil || !s.Detached() {
+				t.Errorf("ended with %v, away: %v", err, s.Detached())
 			}
 			p.wantsClose(malformed)
 		})
@@ -168,7 +168,7 @@ func TestBrokenFramingWithoutResumptionIsALossToo(t *testing.T) {
 func resumableOver(t *testing.T, side transport.Side, own, other *pipe.End) (*transport.Session, *peer) {
 	t.Helper()
 	hello := frame.Hello{ResumeWindow: 30_000}
-	cfg := transport.Config{OnLost: func(*transport.Session, error) {}}
+	cfg := transport.Config{OnDetached: func(*transport.Session, error) {}}
 	if side == transport.Dialer {
 		hello.Session, hello.Token = make([]byte, frame.MinSessionLen), make([]byte, frame.TokenLen)
 	} else {
@@ -229,8 +229,8 @@ func TestInjectedCloseFrameIsNoMalformedFrame(t *testing.T) {
 			t.Fatal("the link was not cut")
 		}
 		synctest.Wait()
-		if err := s.Err(); err != nil || !s.Away() {
-			t.Errorf("ended with %v, away: %v", err, s.Away())
+		if err := s.Err(); err != nil || !s.Detached() {
+			t.Errorf("ended with %v, away: %v", err, s.Detached())
 		}
 	})
 }

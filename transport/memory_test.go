@@ -28,7 +28,7 @@ func TestRecvTakesMemoryWhenAMessageArrivesThatIsAwaitedAndNotBefore(t *testing.
 		var memory ledger
 		receive := func(ctx context.Context, want string) {
 			t.Helper()
-			m, err := st.RecvIn(ctx, &memory)
+			m, err := st.RecvBorrowed(ctx, &memory)
 			if err != nil || string(m.Bytes) != want {
 				t.Errorf("received %q, %v", m.Bytes, err)
 			}
@@ -53,12 +53,12 @@ func TestRecvTakesMemoryWhenAMessageArrivesThatIsAwaitedAndNotBefore(t *testing.
 		if memory.taken != 1 {
 			t.Errorf("taken %d times for 1 message that was awaited", memory.taken)
 		}
-		if _, err := st.RecvIn(ended(t), &memory); err == nil || memory.taken != 1 {
+		if _, err := st.RecvBorrowed(ended(t), &memory); err == nil || memory.taken != 1 {
 			t.Errorf("an abandoned wait: %v, taken %d times", err, memory.taken)
 		}
 		p.send(dataMore(1, "half "))
 		synctest.Wait()
-		if _, err := st.RecvIn(ended(t), &memory); err == nil {
+		if _, err := st.RecvBorrowed(ended(t), &memory); err == nil {
 			t.Error("half a message was received")
 		}
 		p.send(data(1, "and half"))

@@ -76,7 +76,7 @@ func newWorld(t *testing.T, seed uint64) *world {
 	dl, al := pipe.New(pipe.Config{Latency: time.Duration(rnd.IntN(50)) * time.Millisecond, Capacity: 1 + rnd.IntN(1<<17)})
 	for side, link := range []*pipe.End{dl, al} {
 		cfg := transport.Config{
-			MaxStreams: 16 + rnd.IntN(60), MaxMessage: 200_000, MaxUnfinished: 200_000 + rnd.IntN(200_000), MaxFrame: 16<<10 + rnd.IntN(48<<10),
+			MaxStreams: 16 + rnd.IntN(60), MaxMessage: 200_000, MaxReassembly: 200_000 + rnd.IntN(200_000), MaxFrame: 16<<10 + rnd.IntN(48<<10),
 			InitialWindow: 16<<10 + rnd.IntN(1<<16), WriteQueue: 1 + rnd.IntN(1<<17),
 		}
 		s, err := transport.NewSession(link, transport.Side(side), cfg)
@@ -236,7 +236,7 @@ func (w *world) sendOne(st *transport.Stream, h *history, rnd *rand.Rand) error 
 			return err
 		}
 		return nil
-	case errors.Is(err, transport.ErrTorn):
+	case errors.Is(err, transport.ErrPartialMessage):
 		st.Reset(transport.ResetCancel, "torn")
 	}
 	return err

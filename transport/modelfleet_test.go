@@ -117,7 +117,7 @@ func (f *fleet) check() {
 	pass(time.Second)
 	for _, s := range f.far {
 		if s.Err() == nil {
-			f.t.Errorf("a session is kept, away: %v", s.Away())
+			f.t.Errorf("a session is kept, away: %v", s.Detached())
 		}
 	}
 	for _, s := range f.began {
@@ -153,9 +153,9 @@ func (f *fleet) farEnd() *transport.Session {
 func (f *fleet) connect(server int) *pipe.End {
 	d, a := pipe.New(pipe.Config{Latency: time.Duration(1+f.random(10)) * time.Millisecond})
 	s, err := transport.NewSession(a, transport.Acceptor, transport.Config{
-		Sessions:  &f.servers[server],
-		OnGreet:   func(s *transport.Session) { f.served.Go(func() { f.serve(s) }) },
-		OnReplace: func(r transport.Replaced, principal string) { f.servers[1-server].EndReplaced(r, principal) },
+		Sessions:             &f.servers[server],
+		OnHello:              func(s *transport.Session) { f.served.Go(func() { f.serve(s) }) },
+		OnUnknownPredecessor: func(r transport.Predecessor, principal string) { f.servers[1-server].EndPredecessor(r, principal) },
 	})
 	if err != nil {
 		f.t.Error(err)
@@ -170,7 +170,7 @@ func (f *fleet) connect(server int) *pipe.End {
 // config is that of the client's sessions.
 func (f *fleet) config() transport.Config {
 	return transport.Config{
-		OnLost: func(s *transport.Session, _ error) { f.actors.Go(func() { f.comeBack(s) }) },
+		OnDetached: func(s *transport.Session, _ error) { f.actors.Go(func() { f.comeBack(s) }) },
 		OnGoAway: func(s *transport.Session) {
 			f.actors.Go(func() { f.move(s) })
 		},
@@ -178,17 +178,17 @@ func (f *fleet) config() transport.Config {
 }
 
 // dial has the client begin a session in place of the current one.
-func (f *fleet) dial(replaces *transport.Replaced) {
+func (f *fleet) dial(replaces *transport.Predecessor) {
 	for {
 		server := f.random(2)
 		cfg := f.config()
-		cfg.Replaces = replaces
+		cfg.Predecessor = replaces
 		s, err := transport.NewSession(f.connect(server), transport.Dialer, cfg)
 		if err != nil {
 			f.t.Error(err)
 			return
 		}
-		if _, err := s.Peer(f.ctx); err == nil { // a link may break before
+		if _, err := s.PeerHello(f.ctx); err == nil { // a link may break before
 			f.use(s, server)
 			f.served.Go(func() { f.serve(s) })
 			return
@@ -204,13 +204,13 @@ func (f *fleet) use(s *transport.Session, server int) {
 	f.current = s
 	f.at[s] = server
 	if before != nil {
-		f.actors.Go(func() { _ = before.Leave(f.ctx) })
+		f.actors.Go(func() { _ = before.Shutdown(f.ctx) })
 	}
 }
 
 // move has the client begin another session beside one that drains.
 func (f *fleet) move(s *transport.Session) {
-	info, _ := s.GoneAway()
+	info, _ := s.PeerGoAway()
 	f.pause(time.Duration(info.Delay+1) * time.Millisecond)
 	f.mu.Lock()
 	stays := f.current != s || f.moving
@@ -260,7 +260,7 @@ func (f *fleet) comeBack(s *transport.Session) {
 
 // giveUp has the client begin a session in place of one that it has lost.
 func (f *fleet) giveUp(s *transport.Session) {
-	replaced := s.Replaced()
+	replaced := s.AsPredecessor()
 	_ = s.Close(transport.CloseNormal, "given up")
 	f.mu.Lock()
 	stays := f.current != s || f.moving

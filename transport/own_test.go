@@ -125,7 +125,7 @@ func TestNobodyElseWaitsForTheLink(t *testing.T) {
 	}
 }
 
-func TestLinkThatIsLostInAWriteOfOnesOwnIsReplacedLikeAnyOther(t *testing.T) {
+func TestLinkLostInAnInlineWriteIsReplacedLikeAnyOther(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, p, g, answer := answerBehindGate(t)
 		_ = p.link.Close(transport.CloseAbnormal, "")
@@ -134,7 +134,7 @@ func TestLinkThatIsLostInAWriteOfOnesOwnIsReplacedLikeAnyOther(t *testing.T) {
 		if err := <-answer; err != nil {
 			t.Errorf("Send, of what is kept for the next link: %v", err)
 		}
-		if !s.Away() {
+		if !s.Detached() {
 			t.Error("the session does not wait for another link")
 		}
 		pass(31 * time.Second)

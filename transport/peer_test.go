@@ -62,7 +62,7 @@ func meetOver(t *testing.T, wire pipe.Config, side transport.Side, cfg transport
 	t.Helper()
 	s, p := aloneOver(t, wire, side, cfg)
 	p.send(hello.Append(nil))
-	if _, err := s.Peer(t.Context()); err != nil {
+	if _, err := s.PeerHello(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	for _, f := range p.got() {

@@ -134,7 +134,7 @@ func TestResetsAfterTheEndAreNoFlood(t *testing.T) {
 func TestWindowsOfAllSessionsGrowOutOfOneBudget(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		cfg := narrow(1 << 20)
-		cfg.Budget = transport.NewBudget(16 << 10) // one window may double once
+		cfg.WindowBudget = transport.NewBudget(16 << 10) // one window may double once
 		s, p := meet(t, transport.Acceptor, cfg, frame.Hello{})
 		other, q := meet(t, transport.Acceptor, cfg, frame.Hello{})
 		p.send(open(1, ""))

@@ -13,10 +13,10 @@ import (
 
 // Message is one message that was received.
 type Message struct {
-	Bytes  []byte
-	Mark   bool // as the sender set it in SendOptions
-	Last   bool // the direction has ended behind it: the next Recv returns io.EOF
-	Headed bool // the accepting end has sent a header ahead: RecvHeader returns it at once
+	Bytes     []byte
+	Mark      bool // as the sender set it in SendOptions
+	Last      bool // the direction has ended behind it: the next Recv returns io.EOF
+	HasHeader bool // the accepting end has sent a header ahead: RecvHeader returns it at once
 }
 
 // recvHalf is the direction in which this end receives.
@@ -45,17 +45,17 @@ type recvHalf struct {
 	bookAt   uint64 // how much that may be
 
 	// The message that a Recv is putting together.
-	direct  bool          // it waits: pieces go straight to dst, past the inbox
-	memory  Memory        // that dst grows in; nil: the caller's own
-	dst     []byte        // the message so far
-	longest int           // message of several pieces, in bytes
-	whole   bool          // dst is complete
-	dstMark bool          // its mark
-	starved bool          // pieces that have arrived wait until dst may grow
-	claim   claim         // what dst has of the session's assembly
-	stash   []byte        // of a message that a Recv gave up in the middle
-	gaveUp  bool          // it did; of the Recv that is under way
-	notify  chan struct{} // wakes the Recv
+	direct  bool           // it waits: pieces go straight to dst, past the inbox
+	memory  BufferProvider // that dst grows in; nil: the caller's own
+	dst     []byte         // the message so far
+	longest int            // message of several pieces, in bytes
+	whole   bool           // dst is complete
+	dstMark bool           // its mark
+	starved bool           // pieces that have arrived wait until dst may grow
+	claim   claim          // what dst has of the session's assembly
+	stash   []byte         // of a message that a Recv gave up in the middle
+	gaveUp  bool           // it did; of the Recv that is under way
+	notify  chan struct{}  // wakes the Recv
 }
 
 // Recv waits for the next message and returns it in the memory of buf, which it
@@ -66,15 +66,15 @@ func (st *Stream) Recv(ctx context.Context, buf []byte) (Message, error) {
 	return st.recvMessage(ctx, buf, nil)
 }
 
-// RecvIn is like Recv, but the message is valid only until the next receive,
+// RecvBorrowed is like Recv, but the message is valid only until the next receive,
 // ReleaseMessage or Free. It is in memory of the stream, or in
 // memory that is taken when the message begins to arrive: a Recv that waits holds none. Memory
-// that was taken, as Grow has noted, is the caller's again when RecvIn returns.
-func (st *Stream) RecvIn(ctx context.Context, memory Memory) (Message, error) {
+// that was taken, as Grow has noted, is the caller's again when RecvBorrowed returns.
+func (st *Stream) RecvBorrowed(ctx context.Context, memory BufferProvider) (Message, error) {
 	return st.recvMessage(ctx, nil, memory)
 }
 
-func (st *Stream) recvMessage(ctx context.Context, buf []byte, memory Memory) (Message, error) {
+func (st *Stream) recvMessage(ctx context.Context, buf []byte, memory BufferProvider) (Message, error) {
 	r := &st.recv
 	if !r.reading.CompareAndSwap(false, true) {
 		return Message{}, ErrConcurrent
@@ -135,10 +135,10 @@ func (r *recvHalf) inHand() (m Message, ok bool) {
 	}
 	r.unbooked = cost
 	return Message{
-		Bytes:  r.hand.lend(),
-		Mark:   flags&frame.FlagMark != 0,
-		Last:   flags&frame.FlagEnd != 0,
-		Headed: r.header != nil, // which was decided before the first message came
+		Bytes:     r.hand.lend(),
+		Mark:      flags&frame.FlagMark != 0,
+		Last:      flags&frame.FlagEnd != 0,
+		HasHeader: r.header != nil, // which was decided before the first message came
 	}, true
 }
 
@@ -162,7 +162,7 @@ func awaitOr(ctx context.Context, notify <-chan struct{}) error {
 func (st *Stream) received(limit uint64) (Message, error) {
 	r := &st.recv
 	last := r.ended && r.inbox.empty() && r.hand.empty()
-	m := Message{Bytes: r.dst, Mark: r.dstMark, Last: last, Headed: r.header != nil}
+	m := Message{Bytes: r.dst, Mark: r.dstMark, Last: last, HasHeader: r.header != nil}
 	own := r.memory == nil
 	r.dst, r.memory = nil, nil
 	r.mu.Unlock()

@@ -8,16 +8,16 @@ import (
 	"github.com/parley-rpc/parley/transport/frame"
 )
 
-// Memory is where a message is put.
-type Memory interface {
+// BufferProvider provides the memory into which a message is put.
+type BufferProvider interface {
 	// Grow returns memory for size bytes that begins with a copy of msg, which is what has
 	// come so far, in the memory that Grow has returned before, or nil. It may be called on
 	// the reading goroutine: it must not block, nor use the stream.
 	Grow(msg []byte, size int) []byte
 }
 
-// ReleaseMessage ends the use of the message that RecvIn has returned last. Until then its
-// memory counts for Config.MaxUnfinished, if it came in several frames.
+// ReleaseMessage ends the use of the message that RecvBorrowed has returned last. Until then its
+// memory counts for Config.MaxReassembly, if it came in several frames.
 func (st *Stream) ReleaseMessage() { st.s.assembly.leave(&st.recv.claim) }
 
 // leastAssembled is the least memory in bytes that a message in pieces is given.

@@ -7,34 +7,34 @@ import (
 	"github.com/parley-rpc/parley/transport/frame"
 )
 
-// Replaced names a session that its dialer has lost and given up, so that the
+// Predecessor names a session that its dialer has lost and given up, so that the
 // acceptor that still keeps it can end it at once. It is a secret: it has the token.
-type Replaced struct {
+type Predecessor struct {
 	Session []byte // its id
 	Token   []byte // the token that the dialer got last
 	Attempt uint64 // of the attempt to resume by which it is named; 0: it is named by a new session
 }
 
-// Replaced returns what names a dialer's session to a later one, in
-// Config.Replaces. It is nil for a session that could not be resumed: the acceptor
+// AsPredecessor returns what names a dialer's session to a later one, in
+// Config.Predecessor. It is nil for a session that could not be resumed: the acceptor
 // does not keep that.
-func (s *Session) Replaced() *Replaced {
+func (s *Session) AsPredecessor() *Predecessor {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.side != Dialer || s.id == nil {
 		return nil
 	}
-	return &Replaced{Session: bytes.Clone(s.id), Token: bytes.Clone(s.token)}
+	return &Predecessor{Session: bytes.Clone(s.id), Token: bytes.Clone(s.token)}
 }
 
 // errReplaced is why a session ends whose dialer has begun another in its place. For a
 // link that it may still have, the new one has taken its place.
 var errReplaced = &CloseError{Code: CloseAbnormal, Reason: "link lost, and the peer has begun a new session in place of this one"}
 
-// EndReplaced ends the session that r names, and reports whether it has: it has to be
+// EndPredecessor ends the session that r names, and reports whether it has: it has to be
 // there, r's token one that it honors, and principal its own. Its streams fail as those
 // of a session that was not resumed in time. A link that it may still have is closed.
-func (k *Sessions) EndReplaced(r Replaced, principal string) bool {
+func (k *Sessions) EndPredecessor(r Predecessor, principal string) bool {
 	s := k.get(r.Session)
 	if s == nil || !s.cfg.isOf(principal) {
 		return false
@@ -61,12 +61,12 @@ func (k *Sessions) EndReplaced(r Replaced, principal string) bool {
 }
 
 // replace ends the session that a new one replaces, wherever it is.
-func (s *Session) replace(r Replaced) {
-	if s.cfg.Sessions != nil && s.cfg.Sessions.EndReplaced(r, s.cfg.Principal) {
+func (s *Session) replace(r Predecessor) {
+	if s.cfg.Sessions != nil && s.cfg.Sessions.EndPredecessor(r, s.cfg.Principal) {
 		return
 	}
-	if s.cfg.OnReplace != nil {
-		s.cfg.OnReplace(r, s.cfg.Principal)
+	if s.cfg.OnUnknownPredecessor != nil {
+		s.cfg.OnUnknownPredecessor(r, s.cfg.Principal)
 	}
 }
 
@@ -114,7 +114,7 @@ func (s *Session) newSuccessor(a *attachment, cfg Config) (*Session, error) {
 		return nil, err
 	}
 	if !cfg.resumes(Dialer) {
-		return nil, errors.New("transport: Resume: Config.OnLost is missing")
+		return nil, errors.New("transport: Resume: Config.OnDetached is missing")
 	}
 	return newSession(cfg, Dialer, a), nil
 }

@@ -20,13 +20,13 @@ func (d *dialer) replacing(token []byte) []byte {
 	return h.Append(nil)
 }
 
-func TestNewSessionEndsTheGhostThatItReplaces(t *testing.T) {
+func TestNewSessionEndsItsPredecessor(t *testing.T) {
 	for _, attached := range []bool{false, true} {
 		synctest.Test(t, func(t *testing.T) {
 			var told []string
 			h := newHarbor(t)
 			h.cfg.OnEnd = func(error) { told = append(told, "over") }
-			h.cfg.OnGreet = func(*transport.Session) { told = append(told, "greeted") }
+			h.cfg.OnHello = func(*transport.Session) { told = append(told, "greeted") }
 			d, st := h.begin()
 			if !attached {
 				d.link.Cut()
@@ -50,7 +50,7 @@ func TestNewSessionEndsTheGhostThatItReplaces(t *testing.T) {
 			}
 			p.send(open(1, ""))
 			mustSend(t, mustAccept(t, s), "serves")
-			if h.sessions.Knows(d.id) || h.sessions.Gone() != 0 {
+			if h.sessions.Knows(d.id) || h.sessions.Detached() != 0 {
 				t.Error("the ghost is kept")
 			}
 		})
@@ -61,7 +61,7 @@ func TestOnlyTokenAndPrincipalOfASessionReplaceIt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newHarbor(t)
 		var asked []string
-		h.cfg.OnReplace = func(r transport.Replaced, principal string) {
+		h.cfg.OnUnknownPredecessor = func(r transport.Predecessor, principal string) {
 			if !bytes.Equal(r.Session[:1], []byte{0}) {
 				asked = append(asked, principal)
 			}
@@ -130,8 +130,8 @@ func TestResumptionIgnoresWhatItReplaces(t *testing.T) {
 // islands are two acceptors that do not share their sessions, but ask each other.
 func islands(t *testing.T) (a, b *harbor) {
 	a, b = newHarbor(t), newHarbor(t)
-	a.cfg.OnReplace = func(r transport.Replaced, principal string) { b.sessions.EndReplaced(r, principal) }
-	b.cfg.OnReplace = func(r transport.Replaced, principal string) { a.sessions.EndReplaced(r, principal) }
+	a.cfg.OnUnknownPredecessor = func(r transport.Predecessor, principal string) { b.sessions.EndPredecessor(r, principal) }
+	b.cfg.OnUnknownPredecessor = func(r transport.Predecessor, principal string) { a.sessions.EndPredecessor(r, principal) }
 	return a, b
 }
 
@@ -176,8 +176,8 @@ func TestLinkWhosePeerDoesNotKnowTheSessionCarriesANewOne(t *testing.T) {
 		var order []string
 		cfg := transport.Config{
 			MaxMessage: 77_777, Agent: "fresh",
-			OnLost:  func(*transport.Session, error) {},
-			OnGreet: func(*transport.Session) { order = append(order, "greeted") },
+			OnDetached: func(*transport.Session, error) {},
+			OnHello:    func(*transport.Session) { order = append(order, "greeted") },
 			OnStream: func(st *transport.Stream, _ []byte) *transport.ResetError {
 				order = append(order, "stream")
 				return nil
@@ -213,11 +213,11 @@ func TestLinkWhosePeerDoesNotKnowTheSessionCarriesANewOne(t *testing.T) {
 			t.Errorf("in the order %q, want %q", order, want)
 		}
 		acceptor.wants("HELLO", "ACK 0")
-		peerSays, err := fresh.Peer(t.Context())
+		peerSays, err := fresh.PeerHello(t.Context())
 		if err != nil || peerSays.MaxStreams != 500 {
 			t.Errorf("settings %+v, %v", peerSays, err)
 		}
-		named := fresh.Replaced()
+		named := fresh.AsPredecessor()
 		if named == nil || !bytes.Equal(named.Session, hello.Session) || !bytes.Equal(named.Token, hello.Token) {
 			t.Errorf("the new session is %+v", named)
 		}
@@ -228,7 +228,7 @@ func TestLinkWhosePeerDoesNotKnowTheSessionCarriesANewOne(t *testing.T) {
 
 		acceptor.link.Cut() // it is resumed like any other
 		synctest.Wait()
-		if fresh.Err() != nil || !fresh.Away() {
+		if fresh.Err() != nil || !fresh.Detached() {
 			t.Errorf("ended with %v", fresh.Err())
 		}
 	})
@@ -274,14 +274,14 @@ func TestNewSessionWithoutResumptionBeginsOnTheLinkToo(t *testing.T) {
 		hello := frame.Hello{Answer: frame.SessionUnknown} // of a server that resumes nothing
 		acceptor.send(hello.Append(nil))
 		fresh, err := old.Resume(t.Context(), own, func(start func(transport.Config) (*transport.Session, error)) {
-			_, _ = start(transport.Config{OnLost: func(*transport.Session, error) {}})
+			_, _ = start(transport.Config{OnDetached: func(*transport.Session, error) {}})
 		})
 		if !errors.Is(err, transport.ErrSessionUnknown) || fresh == nil {
 			t.Fatalf("got %v, %v", fresh, err)
 		}
 		mustOpen(t, fresh)
 		acceptor.wants("HELLO", "ACK 0", `OPEN 1 ""`)
-		if fresh.Replaced() != nil {
+		if fresh.AsPredecessor() != nil {
 			t.Error("it has a name, and cannot be resumed")
 		}
 		acceptor.link.Cut()
@@ -294,8 +294,8 @@ func TestDialerNamesTheSessionThatItReplacesOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newHarbor(t)
 		d, _ := h.begin()
-		named := &transport.Replaced{Session: d.id, Token: d.token}
-		cfg := transport.Config{Replaces: named, OnLost: func(*transport.Session, error) {}}
+		named := &transport.Predecessor{Session: d.id, Token: d.token}
+		cfg := transport.Config{Predecessor: named, OnDetached: func(*transport.Session, error) {}}
 		s, p := alone(t, transport.Dialer, cfg)
 		if got := p.greeting(); !bytes.Equal(got.Replaces, d.id) || !bytes.Equal(got.ReplacesToken, d.token) {
 			t.Errorf("HELLO %+v", got)

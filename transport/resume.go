@@ -18,11 +18,11 @@ import (
 // reason ends it.
 func (s *Session) linkFailed(a *attachment, err *CloseError) {
 	s.mu.Lock()
-	current := s.at == a && !s.away && s.err == nil
-	late := s.at == a && s.away && s.side == Acceptor // after the other goroutine of the link
+	current := s.at == a && !s.detached && s.err == nil
+	late := s.at == a && s.detached && s.side == Acceptor // after the other goroutine of the link
 	keep := current && s.resumeFor > 0 && s.lostBy(err)
 	if keep {
-		s.away = true
+		s.detached = true
 		s.adrift.Store(true)
 		s.stopTimer()
 		s.timer = time.AfterFunc(s.resumeFor, s.notResumed)
@@ -36,8 +36,8 @@ func (s *Session) linkFailed(a *attachment, err *CloseError) {
 		if s.side == Acceptor {
 			s.cfg.Sessions.lost(s)
 		}
-		if s.cfg.OnLost != nil {
-			s.cfg.OnLost(s, err)
+		if s.cfg.OnDetached != nil {
+			s.cfg.OnDetached(s, err)
 		}
 	case current:
 		s.fail(err)
@@ -72,11 +72,11 @@ func (s *Session) giveUp(a *attachment, err *CloseError) {
 	}()
 }
 
-// Away tells whether the session's link is lost and it waits for another.
-func (s *Session) Away() bool {
+// Detached reports whether the session's link is lost and it waits for another.
+func (s *Session) Detached() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.away && s.err == nil
+	return s.detached && s.err == nil
 }
 
 // kept is told that more was queued, for those who bound what is kept without a
@@ -156,7 +156,7 @@ func (s *Session) resume(ctx context.Context, a *attachment) error {
 // prepareResume waits until the old link is done with, and counts the attempt.
 func (s *Session) prepareResume() error {
 	s.mu.Lock()
-	old, away, err := s.at, s.away, s.err
+	old, away, err := s.at, s.detached, s.err
 	s.attempts++
 	s.mu.Unlock()
 	switch {
@@ -214,7 +214,7 @@ func (s *Session) adopt(a *attachment, hello *frame.Hello) (ok bool, err error) 
 		return false, err
 	}
 	s.attempts = hello.Attempt
-	old, noticed := s.at, s.away
+	old, noticed := s.at, s.detached
 	s.takeOver(a)
 	s.mu.Unlock()
 	s.out.detach(old)
@@ -230,8 +230,8 @@ func (s *Session) adopt(a *attachment, hello *frame.Hello) (ok bool, err error) 
 	s.spare, s.token = bytes.Clone(hello.Token), random(frame.TokenLen)
 	s.mu.Unlock()
 	s.cfg.Sessions.back(s)
-	if !noticed && s.cfg.OnLost != nil {
-		s.cfg.OnLost(s, errSuperseded)
+	if !noticed && s.cfg.OnDetached != nil {
+		s.cfg.OnDetached(s, errSuperseded)
 	}
 	s.goOn(a, s.hello(frame.SessionResumed))
 	return true, nil
@@ -267,7 +267,7 @@ var errSuperseded = &CloseError{Code: CloseRefusal + refusalAborted, Reason: "a 
 
 // takeOver makes a the session's link; mu is held.
 func (s *Session) takeOver(a *attachment) {
-	s.at, s.away = a, false
+	s.at, s.detached = a, false
 	s.adrift.Store(false)
 	s.timer.Stop()
 }
@@ -285,8 +285,8 @@ func (s *Session) goOn(a *attachment, first []byte) {
 	a.beginWriting(s, first)
 	s.startKeepalive(a)
 	s.askAgain()
-	if s.cfg.OnResume != nil {
-		s.cfg.OnResume(s)
+	if s.cfg.OnResumed != nil {
+		s.cfg.OnResumed(s)
 	}
 }
 

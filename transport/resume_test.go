@@ -36,16 +36,16 @@ type mobile struct {
 func newMobile(t *testing.T, breaks func(d, a *pipe.End)) *mobile {
 	t.Helper()
 	m := &mobile{t: t, made: make(chan *transport.Session, 16)}
-	m.acceptor = transport.Config{Sessions: &m.sessions, OnGreet: func(s *transport.Session) { m.made <- s }}
+	m.acceptor = transport.Config{Sessions: &m.sessions, OnHello: func(s *transport.Session) { m.made <- s }}
 	var err error
 	m.dialer, err = transport.NewSession(m.connect(), transport.Dialer, transport.Config{
-		OnLost: func(s *transport.Session, _ error) { m.loops.Go(func() { m.redial(s) }) },
+		OnDetached: func(s *transport.Session, _ error) { m.loops.Go(func() { m.redial(s) }) },
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	// There is nothing to resume before both have greeted.
-	if _, err := m.dialer.Peer(context.Background()); err != nil {
+	if _, err := m.dialer.PeerHello(context.Background()); err != nil {
 		t.Fatal(err)
 	}
 	m.breaks = breaks

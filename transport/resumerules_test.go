@@ -209,7 +209,7 @@ func TestSlowHelloOfTheDialerIsTurnedAwayByItsAttemptOrItsToken(t *testing.T) {
 	})
 }
 
-func TestLostHelloOfTheAcceptorLeavesTheSpareTokenGood(t *testing.T) {
+func TestLostHelloOfTheAcceptorLeavesThePreviousTokenGood(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newHarbor(t)
 		d, st := h.begin()
@@ -270,7 +270,7 @@ func TestSettingsOfASessionOutliveItsLinks(t *testing.T) {
 		}
 		_, p := h.link("alice", wish.Append(nil))
 		d.wantsGrant(p)
-		got, err := d.session.Peer(t.Context())
+		got, err := d.session.PeerHello(t.Context())
 		if err != nil || got.MaxMessage != frame.HelloDefaults.MaxMessage || got.MaxStreams != frame.HelloDefaults.MaxStreams ||
 			got.InitialWindow != frame.HelloDefaults.InitialWindow || got.ResumeWindow != 30_000 {
 			t.Errorf("settings %+v, %v", got, err)
@@ -303,8 +303,8 @@ func TestSessionEndsWhenItsTimeIsUp(t *testing.T) {
 		d, st := h.begin()
 		d.link.Cut()
 		pass(30*time.Second - 1)
-		if err := d.session.Err(); err != nil || !d.session.Away() {
-			t.Fatalf("%v before its time, away: %v", err, d.session.Away())
+		if err := d.session.Err(); err != nil || !d.session.Detached() {
+			t.Fatalf("%v before its time, away: %v", err, d.session.Detached())
 		}
 		pass(1)
 		wantCode(t, recvErr(t, st), transport.CloseAbnormal)
@@ -365,8 +365,8 @@ func TestLossThatOnlyTheNewLinkShowsIsToldToo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newHarbor(t)
 		var told []string
-		h.cfg.OnLost = func(*transport.Session, error) { told = append(told, "lost") }
-		h.cfg.OnResume = func(*transport.Session) { told = append(told, "back") }
+		h.cfg.OnDetached = func(*transport.Session, error) { told = append(told, "lost") }
+		h.cfg.OnResumed = func(*transport.Session) { told = append(told, "back") }
 		d, _ := h.begin()
 		_, p := h.link("alice", d.wish(d.token, 0, 1)) // the older link is still there
 		next := d.wantsGrant(p)
@@ -412,7 +412,7 @@ func (l *lateAnswer) Close(code transport.CloseCode, _ string) error {
 func TestSessionThatIsClosedWhileItResumesFindsNoFaultWithItsPeer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		hello := frame.Hello{ResumeWindow: 30_000, Session: make([]byte, frame.MinSessionLen), Token: make([]byte, frame.TokenLen)}
-		cfg := transport.Config{OnLost: func(*transport.Session, error) {}}
+		cfg := transport.Config{OnDetached: func(*transport.Session, error) {}}
 		s, p := meet(t, transport.Dialer, cfg, hello)
 		st := mustOpen(t, s)
 		mustSend(t, st, "one")

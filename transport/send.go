@@ -39,7 +39,7 @@ type SendOptions struct {
 // in the write queue, not when the peer has it, and blocks while the peer gives
 // no credit or the network is slow, until ctx ends. If ctx ends in the middle of
 // a message that takes several frames, the direction is torn: what follows
-// returns ErrTorn, and only Reset or Close is left.
+// returns ErrPartialMessage, and only Reset or Close is left.
 func (st *Stream) Send(ctx context.Context, msg []byte, opts SendOptions) error {
 	if err := st.admit(ctx, "message", len(msg)); err != nil {
 		return err
@@ -175,7 +175,7 @@ func (h *sendHalf) begin() error {
 	case h.ended:
 		return ErrStreamClosed
 	case h.torn:
-		return ErrTorn
+		return ErrPartialMessage
 	case h.busy:
 		return ErrConcurrent
 	}

@@ -96,10 +96,10 @@ func TestSendThatGivesUpInsideAMessageLeavesOnlyReset(t *testing.T) {
 		}
 		p.send(window(1, 1<<20))
 		synctest.Wait()
-		if err := st.Send(t.Context(), nil, transport.SendOptions{}); !errors.Is(err, transport.ErrTorn) {
+		if err := st.Send(t.Context(), nil, transport.SendOptions{}); !errors.Is(err, transport.ErrPartialMessage) {
 			t.Errorf("Send: %v", err)
 		}
-		if err := st.CloseSend(t.Context(), nil); !errors.Is(err, transport.ErrTorn) {
+		if err := st.CloseSend(t.Context(), nil); !errors.Is(err, transport.ErrPartialMessage) {
 			t.Errorf("CloseSend: %v", err)
 		}
 		p.send(data(1, "the other direction goes on"))
@@ -299,7 +299,7 @@ func TestEndOfAStreamOfThePeerThatFindsNoRoomGivesItUp(t *testing.T) {
 	}
 }
 
-func TestEndOfAnOwnStreamThatFindsNoRoomCanBeTriedAgain(t *testing.T) {
+func TestEndOfALocalStreamThatFindsNoRoomCanBeRetried(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, p := meetOver(t, pipe.Config{Capacity: 1}, transport.Dialer, transport.Config{WriteQueue: 1}, frame.Hello{})
 		st := mustOpen(t, s)

@@ -46,7 +46,7 @@ type Session struct {
 
 	mu        sync.Mutex
 	at        *attachment        // to the link in use, or the last one
-	away      bool               // the link is lost
+	detached  bool               // the link is lost
 	timer     *time.Timer        // before the peer's HELLO its time limit, then keepalive, or while away the time to resume
 	ackTimer  *time.Timer        // acknowledges late
 	id        []byte             // of a session that can be resumed
@@ -105,10 +105,10 @@ func newSession(cfg Config, side Side, a *attachment) *Session {
 	if cfg.OnStream == nil {
 		s.accept = make(chan struct{}, 1)
 	}
-	s.budget.shared = cfg.Budget
+	s.budget.shared = cfg.WindowBudget
 	s.budget.left.Store(int64(cfg.MaxBuffered - cfg.MaxStreams*cfg.InitialWindow))
-	s.assembly.limit, s.assembly.own = uint64(cfg.MaxUnfinished), uint64(min(cfg.MaxMessage, ownUnfinished))
-	s.assembly.shared = cfg.Unfinished
+	s.assembly.limit, s.assembly.own = uint64(cfg.MaxReassembly), uint64(min(cfg.MaxMessage, ownUnfinished))
+	s.assembly.shared = cfg.ReassemblyBudget
 	s.peer.Store(&frame.HelloDefaults)
 	return s
 }
@@ -178,7 +178,7 @@ func (s *Session) wakeAccept() {
 }
 
 // Peer returns the peer's settings once its HELLO has come.
-func (s *Session) Peer(ctx context.Context) (frame.Hello, error) {
+func (s *Session) PeerHello(ctx context.Context) (frame.Hello, error) {
 	if err := s.waitGreeted(ctx); err != nil {
 		return frame.Hello{}, err
 	}

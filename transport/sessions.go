@@ -15,11 +15,11 @@ import (
 //
 // Its mutex comes before those of sessions.
 type Sessions struct {
-	// MaxGone is how many sessions are kept without a link. Default 10,000.
-	MaxGone int
-	// MaxGoneBytes is how many bytes they hold, together: what is kept to be sent, and
+	// MaxDetached is how many sessions are kept without a link. Default 10,000.
+	MaxDetached int
+	// MaxDetachedBytes is how many bytes they hold, together: what is kept to be sent, and
 	// what had arrived and was not received when the link was lost. Default 256 MiB.
-	MaxGoneBytes int
+	MaxDetachedBytes int
 
 	mu   sync.Mutex
 	byID map[string]*Session
@@ -67,14 +67,14 @@ func (k *Sessions) get(id []byte) *Session {
 	return k.byID[string(id)]
 }
 
-// Gone tells how many sessions have no link at the moment.
-func (k *Sessions) Gone() int {
+// Detached returns how many sessions have no link at the moment.
+func (k *Sessions) Detached() int {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	return k.gone.len()
 }
 
-// Shrink has at most n sessions go on without a link, as if MaxGone were n.
+// Shrink has at most n sessions go on without a link, as if MaxDetached were n.
 func (k *Sessions) Shrink(n int) {
 	k.mu.Lock()
 	var evicted []*Session
@@ -93,7 +93,7 @@ func (k *Sessions) lost(s *Session) {
 	unread := s.unread()
 	k.mu.Lock()
 	e := k.gone.place[s]
-	if e == nil && k.byID[string(s.id)] == s && s.Away() {
+	if e == nil && k.byID[string(s.id)] == s && s.Detached() {
 		e = k.gone.add(s)
 	}
 	if e != nil {
@@ -154,15 +154,15 @@ func (k *Sessions) remove(s *Session) {
 }
 
 func (k *Sessions) maxGone() int {
-	if k.MaxGone == 0 {
+	if k.MaxDetached == 0 {
 		return 10_000
 	}
-	return k.MaxGone
+	return k.MaxDetached
 }
 
 func (k *Sessions) maxBytes() int {
-	if k.MaxGoneBytes == 0 {
+	if k.MaxDetachedBytes == 0 {
 		return 256 << 20
 	}
-	return k.MaxGoneBytes
+	return k.MaxDetachedBytes
 }

@@ -22,13 +22,13 @@ func (h *harbor) lose(n int) (dialers []*dialer, streams []*transport.Stream) {
 	return dialers, streams
 }
 
-func TestSessionThatIsGoneLongestMakesRoomForOneMore(t *testing.T) {
+func TestSessionDetachedLongestMakesRoomForOneMore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newHarbor(t)
-		h.sessions.MaxGone = 2
+		h.sessions.MaxDetached = 2
 		connected, kept := h.begin() // does not count
 		d, st := h.lose(2)
-		if n := h.sessions.Gone(); n != 2 || d[0].session.Err() != nil {
+		if n := h.sessions.Detached(); n != 2 || d[0].session.Err() != nil {
 			t.Fatalf("%d sessions are gone, %v", n, d[0].session.Err())
 		}
 		late, lateStreams := h.lose(1)
@@ -42,7 +42,7 @@ func TestSessionThatIsGoneLongestMakesRoomForOneMore(t *testing.T) {
 			left.wantsGrant(p)
 			left.wantsStream(p, []*transport.Stream{st[1], lateStreams[0]}[i])
 		}
-		if n := h.sessions.Gone(); n != 0 {
+		if n := h.sessions.Detached(); n != 0 {
 			t.Errorf("%d sessions are gone after they came back", n)
 		}
 		connected.wantsStream(connected.peer, kept)
@@ -52,7 +52,7 @@ func TestSessionThatIsGoneLongestMakesRoomForOneMore(t *testing.T) {
 func TestBytesThatGrowWithoutALinkAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newHarbor(t)
-		h.sessions.MaxGoneBytes = 10_000
+		h.sessions.MaxDetachedBytes = 10_000
 		d, st := h.lose(3)
 		for _, stream := range st[1:] { // 8,000 bytes and a few
 			mustSend(t, stream, string(make([]byte, 4000)))
@@ -78,7 +78,7 @@ func TestSessionsThatHaveEndedAreForgotten(t *testing.T) {
 		if err := d[0].session.Close(transport.CloseNormal, ""); err != nil {
 			t.Fatal(err)
 		}
-		if n := h.sessions.Gone(); n != 0 {
+		if n := h.sessions.Detached(); n != 0 {
 			t.Errorf("%d sessions are gone", n)
 		}
 		_, p := h.link("alice", d[0].wish(d[0].token, 0, 1))
@@ -121,7 +121,7 @@ func TestASessionIsKnownWhenTheDialerHearsOfIt(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		dialer, err := transport.NewSession(d, transport.Dialer, transport.Config{OnLost: func(*transport.Session, error) {}})
+		dialer, err := transport.NewSession(d, transport.Dialer, transport.Config{OnDetached: func(*transport.Session, error) {}})
 		if err != nil {
 			t.Fatal(err)
 		}

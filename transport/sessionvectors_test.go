@@ -84,7 +84,7 @@ func (c *sessionVector) run(t *testing.T) {
 		side = transport.Acceptor
 	}
 	if c.Needs == "resumption" {
-		r.cfg.Sessions, r.cfg.OnLost = new(transport.Sessions), func(*transport.Session, error) {}
+		r.cfg.Sessions, r.cfg.OnDetached = new(transport.Sessions), func(*transport.Session, error) {}
 	}
 	r.s, r.p = alone(t, side, r.cfg)
 	for _, step := range c.Steps {
@@ -111,7 +111,7 @@ func (r *vectorRun) step(step *sessionStep) {
 	case "goaway":
 		r.can(r.s.GoAway(transport.GoAway{}))
 	case "retire":
-		r.can(r.s.Retire())
+		r.can(r.s.StopOpening())
 	case "lose":
 		r.p.link.Cut()
 	case "close":

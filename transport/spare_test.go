@@ -48,7 +48,7 @@ func converse(t *testing.T, d, a *transport.Session, say string) (out, in *trans
 	return out, in
 }
 
-func TestFreedStreamsAreUsedAgainAsNew(t *testing.T) {
+func TestFreedStreamsAreReusedAsNew(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d, a := pair(t, transport.Config{}, transport.Config{})
 		out, in := converse(t, d, a, "one")
@@ -71,7 +71,7 @@ func TestFreedStreamsAreUsedAgainAsNew(t *testing.T) {
 	})
 }
 
-func TestClosedStreamsAreNotUsedAgain(t *testing.T) {
+func TestClosedStreamsAreNotReused(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d, a := pair(t, transport.Config{}, transport.Config{})
 		out, in := converse(t, d, a, "one")
@@ -86,7 +86,7 @@ func TestClosedStreamsAreNotUsedAgain(t *testing.T) {
 	})
 }
 
-func TestStreamThatThisEndAbandonsIsNotUsedAgainForItsOwn(t *testing.T) {
+func TestStreamThatThisEndAbandonsIsNotReusedAsALocalOne(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d, a := pair(t, transport.Config{}, transport.Config{})
 		out := mustOpen(t, d)
@@ -104,7 +104,7 @@ func TestStreamThatThisEndAbandonsIsNotUsedAgainForItsOwn(t *testing.T) {
 	})
 }
 
-func TestSpareStreamsAreGivenUpWhereItIsQuiet(t *testing.T) {
+func TestPooledStreamsAreReleasedWhereItIsQuiet(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d, a := pair(t, transport.Config{}, transport.Config{})
 		out, in := converse(t, d, a, "one")
@@ -197,9 +197,9 @@ func callAndFree(s *transport.Session, say string, abandon int) error {
 	return nil
 }
 
-// TestUnreadIsCountedWhileStreamsAreUsedAgain: the writing goroutine counts, when it is
+// TestUnreadIsCountedWhileStreamsAreReused: the writing goroutine counts, when it is
 // the one that finds the link lost.
-func TestUnreadIsCountedWhileStreamsAreUsedAgain(t *testing.T) {
+func TestUnreadIsCountedWhileStreamsAreReused(t *testing.T) {
 	d, a := pair(t, transport.Config{}, transport.Config{})
 	var ends sync.WaitGroup
 	ends.Go(func() {

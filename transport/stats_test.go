@@ -17,10 +17,10 @@ func TestStatsOfBothEndsAgree(t *testing.T) {
 		mustSend(t, mustOpen(t, a), "down")
 		synctest.Wait()
 		ds, as := d.Stats(), a.Stats()
-		if ds.Opened != 2 || ds.Accepted != 1 || as.Opened != 1 || as.Accepted != 2 {
+		if ds.LocalStreams != 2 || ds.RemoteStreams != 1 || as.LocalStreams != 1 || as.RemoteStreams != 2 {
 			t.Errorf("streams: dialer %+v, acceptor %+v", ds, as)
 		}
-		if ds.Sent == 0 || ds.Sent != as.Received || as.Sent == 0 || as.Sent != ds.Received {
+		if ds.SentBytes == 0 || ds.SentBytes != as.ReceivedBytes || as.SentBytes == 0 || as.SentBytes != ds.ReceivedBytes {
 			t.Errorf("bytes: dialer %+v, acceptor %+v", ds, as)
 		}
 	})
@@ -36,7 +36,7 @@ func TestStatsTellWhatWaits(t *testing.T) {
 		}
 		openLater(t, s)
 		synctest.Wait()
-		if got := s.Stats(); got.Opened != 16 || got.Waiting != 1 || got.Queued != 0 || got.Blocked != 0 {
+		if got := s.Stats(); got.LocalStreams != 16 || got.WaitingOpens != 1 || got.QueuedBytes != 0 || got.BlockedSends != 0 {
 			t.Errorf("with one stream too many: %+v", got)
 		}
 		p.link.Stall()
@@ -45,12 +45,12 @@ func TestStatsTellWhatWaits(t *testing.T) {
 			synctest.Wait()
 		}
 		got := s.Stats()
-		if got.Queued < 100 || got.Blocked < 10 {
+		if got.QueuedBytes < 100 || got.BlockedSends < 10 {
 			t.Errorf("with a peer that does not read: %+v", got)
 		}
 		p.link.Cut()
 		synctest.Wait()
-		if got = s.Stats(); got.Opened != 0 || got.Waiting != 0 || got.Queued != 0 || got.Blocked != 0 {
+		if got = s.Stats(); got.LocalStreams != 0 || got.WaitingOpens != 0 || got.QueuedBytes != 0 || got.BlockedSends != 0 {
 			t.Errorf("of a session that has ended: %+v", got)
 		}
 	})
@@ -64,14 +64,14 @@ func TestStatsGoOnWithTheNextLink(t *testing.T) {
 		synctest.Wait()
 		m.cut()
 		mustSend(t, st, "kept")
-		if got := m.dialer.Stats(); got.Queued+got.Unacknowledged < len("kept") {
+		if got := m.dialer.Stats(); got.QueuedBytes+got.UnacknowledgedBytes < len("kept") {
 			t.Errorf("without a link: %+v", got)
 		}
-		before := a.Stats().Received
+		before := a.Stats().ReceivedBytes
 		if got := mustRecv(t, mustAccept(t, a)); got != "kept" {
 			t.Fatalf("got %q", got)
 		}
-		if got := a.Stats().Received; got <= before {
+		if got := a.Stats().ReceivedBytes; got <= before {
 			t.Errorf("%d bytes have come on two links, %d on the first", got, before)
 		}
 	})

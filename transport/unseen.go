@@ -2,12 +2,12 @@ package transport
 
 import "errors"
 
-// Unseen tells of a stream that this end has opened and that was abandoned
+// Unprocessed reports, of a stream that this end has opened and that was abandoned,
 // whether it surely never reached the peer's application, so that it can be opened
 // again elsewhere: the peer has refused it (ResetRefused, or by GOAWAY), or has
 // refused the session before it greeted (PROTOCOL.md, section "Refusal"), or
 // the session has ended before the stream's OPEN was sent.
-func (st *Stream) Unseen() bool {
+func (st *Stream) Unprocessed() bool {
 	if !st.opener {
 		return false
 	}

@@ -11,9 +11,9 @@ import (
 	"github.com/parley-rpc/parley/transport/pipe"
 )
 
-// TestAStreamIsUnseenOnlyIfThePeersApplicationCannotKnowIt has a dialer open a
+// TestStreamIsUnprocessedOnlyIfThePeersApplicationCannotKnowIt has a dialer open a
 // stream to an acceptor that is worked by hand.
-func TestAStreamIsUnseenOnlyIfThePeersApplicationCannotKnowIt(t *testing.T) {
+func TestStreamIsUnprocessedOnlyIfThePeersApplicationCannotKnowIt(t *testing.T) {
 	hello := func(l *pipe.End) {
 		h := frame.Hello{MaxStreams: 16, InitialWindow: 1 << 16, MaxMessage: 1 << 16}
 		_ = l.WriteMessage([][]byte{h.Append(nil)})
@@ -54,7 +54,7 @@ func TestAStreamIsUnseenOnlyIfThePeersApplicationCannotKnowIt(t *testing.T) {
 				if _, err := st.Recv(t.Context(), nil); err == nil {
 					t.Fatal("received a message")
 				}
-				if got := st.Unseen(); got != tt.want {
+				if got := st.Unprocessed(); got != tt.want {
 					t.Errorf("unseen %v, want %v", got, tt.want)
 				}
 			})
@@ -62,7 +62,7 @@ func TestAStreamIsUnseenOnlyIfThePeersApplicationCannotKnowIt(t *testing.T) {
 	}
 }
 
-func TestAStreamThatWasOpenedWithoutALinkIsUnseenUntilItIsSent(t *testing.T) {
+func TestStreamOpenedWhileDetachedIsUnprocessedUntilItIsSent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newMobile(t, nil)
 		sent, err := m.dialer.Open(t.Context(), nil)
@@ -85,8 +85,8 @@ func TestAStreamThatWasOpenedWithoutALinkIsUnseenUntilItIsSent(t *testing.T) {
 			want bool
 		}{"sent": {sent, false}, "waiting": {waiting, true}} {
 			var closed *transport.CloseError
-			if _, err := tt.st.Recv(context.Background(), nil); !errors.As(err, &closed) || tt.st.Unseen() != tt.want {
-				t.Errorf("%s: %v, unseen %v", name, err, tt.st.Unseen())
+			if _, err := tt.st.Recv(context.Background(), nil); !errors.As(err, &closed) || tt.st.Unprocessed() != tt.want {
+				t.Errorf("%s: %v, unseen %v", name, err, tt.st.Unprocessed())
 			}
 		}
 	})

@@ -89,7 +89,7 @@ func TestHubCallsTheDevicesThatHaveDialledIt(t *testing.T) {
 	}
 }
 
-func TestDeviceComesBackWhenTheHubDoes(t *testing.T) {
+func TestDeviceReconnectsWhenTheHubReturns(t *testing.T) {
 	hub := start(t, "hub", "-addr", "127.0.0.1:0")
 	url := hub.line(t, "serving ")
 	agent := start(t, "agent", "-url", url, "-name", "kitchen")

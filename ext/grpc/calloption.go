@@ -38,7 +38,7 @@ type callInfo struct {
 }
 
 // CallOptions has options of package rpc count for a call that is made by a stub of
-// grpc, such as rpc.Retryable or rpc.WithIdleTimeout. The codec is what options of grpc
+// grpc, such as rpc.WithRetryable or rpc.WithIdleTimeout. The codec is what options of grpc
 // say. Other connections than those of this package ignore it.
 func CallOptions(opts ...rpc.CallOption) grpc.CallOption { return rpcOptions{opts: opts} }
 

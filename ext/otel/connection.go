@@ -26,8 +26,8 @@ type side struct {
 
 // connection is one that is open.
 type connection struct {
-	since time.Time
-	away  bool // it has no link
+	since    time.Time
+	detached bool // it has no link
 }
 
 func newSide(name string, cfg *config, in *connectionInstruments) *side {
@@ -40,7 +40,7 @@ func newSide(name string, cfg *config, in *connectionInstruments) *side {
 
 // option has the side told of its connections.
 func (s *side) option() rpc.Option {
-	return rpc.Options(rpc.OnConnect(s.begun), rpc.OnAway(s.lost), rpc.OnBack(s.resumed), rpc.OnDisconnect(s.ended))
+	return rpc.Options(rpc.OnConnect(s.begun), rpc.OnDetached(s.lost), rpc.OnResumed(s.resumed), rpc.OnDisconnect(s.ended))
 }
 
 // begun, lost, resumed and ended are told of connections, of each in the order in
@@ -53,7 +53,7 @@ func (s *side) begun(c *rpc.Conn) {
 }
 
 func (s *side) lost(c *rpc.Conn) {
-	s.change(c, connection{away: true})
+	s.change(c, connection{detached: true})
 	s.losses.Add(context.Background(), 1, s.with())
 }
 
@@ -78,8 +78,8 @@ func (s *side) ended(c *rpc.Conn, err error) {
 	s.mu.Lock()
 	was := s.open[c]
 	delete(s.open, c)
-	s.sent += last.Sent
-	s.received += last.Received
+	s.sent += last.SentBytes
+	s.received += last.ReceivedBytes
 	s.mu.Unlock()
 	var why []attribute.KeyValue
 	if code := rpc.CodeOf(err); code != rpc.CodeCanceled { // which is how a connection ends in good order
@@ -96,19 +96,19 @@ func (s *side) with(more ...attribute.KeyValue) metric.MeasurementOption {
 // totals are what all connections of a side have and have done.
 type totals struct {
 	transport.Stats
-	connected, away int64
+	connected, detached int64
 }
 
 // totals adds up. The connections' own locks are not taken while s.mu is held.
 func (s *side) totals() totals {
 	var all totals
 	s.mu.Lock()
-	all.Sent, all.Received = s.sent, s.received
+	all.SentBytes, all.ReceivedBytes = s.sent, s.received
 	open := make([]*rpc.Conn, 0, len(s.open))
 	for c, how := range s.open {
 		open = append(open, c)
-		if how.away {
-			all.away++
+		if how.detached {
+			all.detached++
 		} else {
 			all.connected++
 		}
@@ -116,21 +116,21 @@ func (s *side) totals() totals {
 	s.mu.Unlock()
 	for _, c := range open {
 		one := c.Stats()
-		all.Opened += one.Opened
-		all.Accepted += one.Accepted
-		all.Waiting += one.Waiting
-		all.Sent += one.Sent
-		all.Received += one.Received
-		all.Queued += one.Queued
-		all.Unacknowledged += one.Unacknowledged
-		all.Blocked += one.Blocked
+		all.LocalStreams += one.LocalStreams
+		all.RemoteStreams += one.RemoteStreams
+		all.WaitingOpens += one.WaitingOpens
+		all.SentBytes += one.SentBytes
+		all.ReceivedBytes += one.ReceivedBytes
+		all.QueuedBytes += one.QueuedBytes
+		all.UnacknowledgedBytes += one.UnacknowledgedBytes
+		all.BlockedSends += one.BlockedSends
 	}
 	return all
 }
 
 var (
 	connected      = attribute.String("parley.connection.state", "connected")
-	away           = attribute.String("parley.connection.state", "away")
+	detached       = attribute.String("parley.connection.state", "detached")
 	local          = attribute.String("parley.stream.opener", "local")
 	remote         = attribute.String("parley.stream.opener", "remote")
 	unsent         = attribute.String("parley.queue.state", "unsent")
@@ -141,13 +141,13 @@ var (
 func (s *side) report(o metric.Observer) {
 	t := s.totals()
 	o.ObserveInt64(s.count, t.connected, s.with(connected))
-	o.ObserveInt64(s.count, t.away, s.with(away))
-	o.ObserveInt64(s.io, int64(t.Sent), s.with(semconv.NetworkIODirectionTransmit))
-	o.ObserveInt64(s.io, int64(t.Received), s.with(semconv.NetworkIODirectionReceive))
-	o.ObserveInt64(s.streams, int64(t.Opened), s.with(local))
-	o.ObserveInt64(s.streams, int64(t.Accepted), s.with(remote))
-	o.ObserveInt64(s.streamsWaiting, int64(t.Waiting), s.with())
-	o.ObserveInt64(s.queue, int64(t.Queued), s.with(unsent))
-	o.ObserveInt64(s.queue, int64(t.Unacknowledged), s.with(unacknowledged))
-	o.ObserveInt64(s.queueWaiting, int64(t.Blocked), s.with())
+	o.ObserveInt64(s.count, t.detached, s.with(detached))
+	o.ObserveInt64(s.io, int64(t.SentBytes), s.with(semconv.NetworkIODirectionTransmit))
+	o.ObserveInt64(s.io, int64(t.ReceivedBytes), s.with(semconv.NetworkIODirectionReceive))
+	o.ObserveInt64(s.streams, int64(t.LocalStreams), s.with(local))
+	o.ObserveInt64(s.streams, int64(t.RemoteStreams), s.with(remote))
+	o.ObserveInt64(s.streamsWaiting, int64(t.WaitingOpens), s.with())
+	o.ObserveInt64(s.queue, int64(t.QueuedBytes), s.with(unsent))
+	o.ObserveInt64(s.queue, int64(t.UnacknowledgedBytes), s.with(unacknowledged))
+	o.ObserveInt64(s.queueWaiting, int64(t.BlockedSends), s.with())
 }

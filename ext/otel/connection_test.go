@@ -15,7 +15,7 @@ var (
 	atClient  = attribute.String("parley.side", "client")
 	atServer  = attribute.String("parley.side", "server")
 	connected = attribute.String("parley.connection.state", "connected")
-	away      = attribute.String("parley.connection.state", "away")
+	detached  = attribute.String("parley.connection.state", "detached")
 )
 
 func TestConnectionsAndStreamsAreCountedAtBothEnds(t *testing.T) {
@@ -37,8 +37,8 @@ func TestConnectionsAndStreamsAreCountedAtBothEnds(t *testing.T) {
 		if n := l.sum("parley.connection.count", side, connected); n != 1 {
 			t.Errorf("%v: %d connections", side, n)
 		}
-		if n := l.sum("parley.connection.count", side, away); n != 0 {
-			t.Errorf("%v: %d connections are away", side, n)
+		if n := l.sum("parley.connection.count", side, detached); n != 0 {
+			t.Errorf("%v: %d connections are detached", side, n)
 		}
 		for _, direction := range []attribute.KeyValue{semconv.NetworkIODirectionTransmit, semconv.NetworkIODirectionReceive} {
 			if n := l.sum("parley.io", side, direction); n == 0 {
@@ -65,20 +65,20 @@ func TestConnectionsAndStreamsAreCountedAtBothEnds(t *testing.T) {
 // visitor is a client beside that of a lab, whose connection has begun.
 type visitor struct {
 	*rpc.Client
-	away, back chan struct{}
-	ended      chan error
-	goOn       func() // what follows OnAway waits for it
+	detached, back chan struct{}
+	ended          chan error
+	goOn           func() // what follows OnDetached waits for it
 }
 
 func (l *lab) visit() *visitor {
 	l.t.Helper()
-	v := &visitor{away: make(chan struct{}, 1), back: make(chan struct{}, 1), ended: make(chan error, 1)}
+	v := &visitor{detached: make(chan struct{}, 1), back: make(chan struct{}, 1), ended: make(chan error, 1)}
 	begun, hold := make(chan struct{}, 1), make(chan struct{})
 	v.goOn = sync.OnceFunc(func() { close(hold) })
 	v.Client = rpc.NewClient("ws://"+l.host(), l.telemetry.ClientOption(),
 		rpc.OnConnect(func(*rpc.Conn) { begun <- struct{}{} }),
-		rpc.OnAway(func(*rpc.Conn) { v.away <- struct{}{}; <-hold }),
-		rpc.OnBack(func(*rpc.Conn) { v.back <- struct{}{} }),
+		rpc.OnDetached(func(*rpc.Conn) { v.detached <- struct{}{}; <-hold }),
+		rpc.OnResumed(func(*rpc.Conn) { v.back <- struct{}{} }),
 		rpc.OnDisconnect(func(_ *rpc.Conn, err error) { v.ended <- err }))
 	l.t.Cleanup(func() { v.goOn(); _ = v.Close() })
 	if _, err := v.Connect(l.t.Context()); err != nil {
@@ -109,9 +109,9 @@ func TestLinksThatAreLostAndResumedAreCounted(t *testing.T) {
 	l := newLab(t, setup{})
 	v := l.visit()
 	l.listener.cut()
-	<-v.away
-	if n := l.sum("parley.connection.count", atClient, away); n != 1 {
-		t.Errorf("%d connections are away", n)
+	<-v.detached
+	if n := l.sum("parley.connection.count", atClient, detached); n != 1 {
+		t.Errorf("%d connections are detached", n)
 	}
 	v.goOn()
 	<-v.back

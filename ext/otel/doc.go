@@ -32,7 +32,7 @@
 // These tell of all connections of servers together, and of all of clients: parley.side
 // is "server" or "client".
 //
-//	parley.connection.count     connections open, by parley.connection.state: "connected", or "away" without a link
+//	parley.connection.count     connections open, by parley.connection.state: "connected", or "detached" without a link
 //	parley.connection.duration  seconds from the greeting to the end, with error.type unless it was closed in good order
 //	parley.link.losses          links that were lost
 //	parley.link.resumptions     links with which a connection has gone on

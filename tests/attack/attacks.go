@@ -66,8 +66,8 @@ var attacks = []attack{
 // The bounds of connections without a link are low where attackers are to reach them
 // in a turn.
 var (
-	fewAway    = []rpc.ServerOption{rpc.WithResumption(rpc.Resumption{MaxAway: 500})}
-	littleAway = []rpc.ServerOption{rpc.WithResumption(rpc.Resumption{MaxAwayBytes: 64 << 20})}
+	fewAway    = []rpc.ServerOption{rpc.WithResumption(rpc.Resumption{MaxDetached: 500})}
+	littleAway = []rpc.ServerOption{rpc.WithResumption(rpc.Resumption{MaxDetachedBytes: 64 << 20})}
 )
 
 // robbed is a victim.

@@ -96,7 +96,7 @@ func (s *sleeper) live(ctx context.Context, addr string) error {
 		return err
 	}
 	sess, err := transport.NewSession(link, transport.Dialer, transport.Config{
-		OnLost: func(*transport.Session, error) { lost <- struct{}{} },
+		OnDetached: func(*transport.Session, error) { lost <- struct{}{} },
 	})
 	if err != nil {
 		return err

@@ -62,7 +62,7 @@ func (v *victim) live(ctx context.Context) error {
 	}
 	lost := make(chan struct{}, 1)
 	s, err := transport.NewSession(link, transport.Dialer, transport.Config{
-		OnLost: func(*transport.Session, error) { lost <- struct{}{} }, // Resume takes it before the next
+		OnDetached: func(*transport.Session, error) { lost <- struct{}{} }, // Resume takes it before the next
 	})
 	if err != nil {
 		return err

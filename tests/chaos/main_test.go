@@ -33,7 +33,7 @@ func TestNoMessageIsLostWhenLinksBreak(t *testing.T) {
 	}
 }
 
-func TestCallsEndAndTheClientComesBackWhenTheServerIsKilled(t *testing.T) {
+func TestCallsEndAndTheClientReconnectsWhenTheServerIsKilled(t *testing.T) {
 	var out bytes.Buffer
 	err := run(t.Context(), []string{"-cuts", "0", "-kills", "2"}, &out)
 	t.Log(out.String())

@@ -34,7 +34,7 @@ type guests struct {
 // come opens n connections, with a call on each.
 func (gs *guests) come(ctx context.Context, n int, addr string) error {
 	return each(n, func(int) error {
-		c := rpc.NewClient("ws://"+addr+rig.Path, rpc.OnAway(func(*rpc.Conn) { gs.away.Add(1) }))
+		c := rpc.NewClient("ws://"+addr+rig.Path, rpc.OnDetached(func(*rpc.Conn) { gs.away.Add(1) }))
 		s, err := c.Open(ctx, echo)
 		gs.mu.Lock()
 		gs.all = append(gs.all, guest{c, s})

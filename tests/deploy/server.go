@@ -172,7 +172,7 @@ func (e *ending) excuses(began time.Time, err error) bool {
 	var closed *transport.CloseError
 	switch stats := e.conn.Stats(); {
 	case errors.Is(err, transport.ErrDraining):
-		return stats.Opened+stats.Accepted == 0
+		return stats.LocalStreams+stats.RemoteStreams == 0
 	case errors.As(err, &closed) && e.conn.Err() != nil:
 		done := e.done.Load()
 		return done == 0 || began.Add(moment).UnixMilli() >= done

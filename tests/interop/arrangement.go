@@ -112,7 +112,7 @@ func withCuts(ctx context.Context, c testCase) error {
 		s := &shears{links: links}
 		lost := make(chan error, 1)
 		another := func(ctx context.Context) (grpc.ClientConnInterface, func() error, error) {
-			client := rpc.NewClient("ws://"+links.Addr(), rpc.OnGap(func(_ *rpc.Conn, err error) {
+			client := rpc.NewClient("ws://"+links.Addr(), rpc.OnSessionLost(func(_ *rpc.Conn, err error) {
 				select {
 				case lost <- err:
 				default:

@@ -62,7 +62,7 @@ func (i idle) run(ctx context.Context, k kind) (r result, err error) {
 	}
 	defer func() { err = errors.Join(err, in.stop()) }()
 	var away atomic.Int64
-	client, err := in.client(cfg, rpc.OnAway(func(*rpc.Conn) { away.Add(1) }))
+	client, err := in.client(cfg, rpc.OnDetached(func(*rpc.Conn) { away.Add(1) }))
 	if err != nil {
 		return r, err
 	}

@@ -74,8 +74,8 @@ func (t *traffic) connect(ctx context.Context, i int) error {
 	c, err := t.proxy.client(append(opts, rpc.WithServices(services),
 		rpc.WithHTTPHeader(header),
 		rpc.OnConnect(func(*rpc.Conn) { t.met.Add(1) }),
-		rpc.OnAway(func(*rpc.Conn) { t.away.Add(1) }),
-		rpc.OnGap(func(*rpc.Conn, error) { t.gaps.Add(1) }),
+		rpc.OnDetached(func(*rpc.Conn) { t.away.Add(1) }),
+		rpc.OnSessionLost(func(*rpc.Conn, error) { t.gaps.Add(1) }),
 		rpc.OnDisconnect(func(_ *rpc.Conn, err error) { t.ends.add(ending(err)) }))...)
 	if err != nil {
 		return err

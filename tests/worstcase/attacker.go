@@ -35,20 +35,20 @@ type attacker struct {
 // dial begins a session that could be resumed. It takes as many bytes as the server
 // sends, while its link is read.
 func (a *attacker) dial() (*transport.Session, *deafLink, error) {
-	d := ws.Dialer{Header: http.Header{"X-Ballast": {strings.Repeat("x", a.set.limits.HandshakeHeader-1<<10)}}}
+	d := ws.Dialer{Header: http.Header{"X-Ballast": {strings.Repeat("x", a.set.limits.MaxHandshakeHeader-1<<10)}}}
 	conn, err := d.Dial(a.ctx, "ws://"+a.addr+rig.Path)
 	if err != nil {
 		return nil, nil, err
 	}
 	link := &deafLink{Link: conn, ctx: a.ctx}
 	s, err := transport.NewSession(link, transport.Dialer, transport.Config{
-		InitialWindow: 1 << 20, MaxWindow: 1 << 20, OnLost: func(*transport.Session, error) {},
+		InitialWindow: 1 << 20, MaxWindow: 1 << 20, OnDetached: func(*transport.Session, error) {},
 	})
 	if err != nil {
 		return nil, nil, err
 	}
 	context.AfterFunc(a.ctx, func() { _ = s.Close(transport.CloseAbnormal, "") })
-	_, err = s.Peer(a.ctx)
+	_, err = s.PeerHello(a.ctx)
 	return s, link, err
 }
 

@@ -22,13 +22,13 @@ func newSettings(connections int) settings {
 		connections: connections,
 		transport: transport.Config{
 			MaxStreams: 64, MaxMessage: 1 << 20, MaxHeader: 16 << 10, InitialWindow: 64 << 10, MaxWindow: 1 << 20,
-			WriteQueue: 128 << 10, WriteTimeout: time.Minute, MaxUnfinished: 8 << 20,
+			WriteQueue: 128 << 10, WriteTimeout: time.Minute, MaxReassembly: 8 << 20,
 		},
 		limits: rpc.Limits{
-			Connections: connections, Handshakes: 10_000, HandshakeHeader: 16 << 10,
-			Windows: 32 << 20, Messages: 64 << 20, Calls: 4000,
+			MaxConnections: connections, MaxHandshakesPerSecond: 10_000, MaxHandshakeHeader: 16 << 10,
+			MaxWindowMemory: 32 << 20, MaxMessageMemory: 64 << 20, MaxCalls: 4000,
 		},
-		resumption: rpc.Resumption{ReplayBytes: 256 << 10, MaxAway: connections, MaxAwayBytes: 32 << 20},
+		resumption: rpc.Resumption{ReplayLimit: 256 << 10, MaxDetached: connections, MaxDetachedBytes: 32 << 20},
 	}
 }
 
@@ -51,7 +51,7 @@ const (
 type bound func(s *settings, connections int64) int64
 
 func links(s *settings, connections int64) int64 {
-	return connections * (perLink + 2*int64(s.limits.HandshakeHeader))
+	return connections * (perLink + 2*int64(s.limits.MaxHandshakeHeader))
 }
 
 func begun(_ *settings, connections int64) int64 { return connections * perBegun }
@@ -60,7 +60,7 @@ func calls(s *settings, connections int64) int64 { return s.calls(connections) *
 
 // calls returns how many there are at once.
 func (s *settings) calls(connections int64) int64 {
-	return min(connections*int64(s.transport.MaxStreams), int64(s.limits.Calls))
+	return min(connections*int64(s.transport.MaxStreams), int64(s.limits.MaxCalls))
 }
 
 func headers(s *settings, connections int64) int64 {
@@ -72,17 +72,17 @@ func unread(s *settings, connections int64) int64 {
 	return s.calls(connections) * 2 * int64(s.transport.InitialWindow)
 }
 
-func windows(s *settings, _ int64) int64 { return 2 * s.limits.Windows }
+func windows(s *settings, _ int64) int64 { return 2 * s.limits.MaxWindowMemory }
 
 func messages(s *settings, connections int64) int64 {
-	return s.calls(connections)*perMessage + connections*(perUnfinished+int64(s.transport.MaxMessage)) + s.limits.Messages
+	return s.calls(connections)*perMessage + connections*(perUnfinished+int64(s.transport.MaxMessage)) + s.limits.MaxMessageMemory
 }
 
 func answers(s *settings, connections int64) int64 {
-	return connections * int64(perQueue+s.transport.WriteQueue+2*s.resumption.ReplayBytes)
+	return connections * int64(perQueue+s.transport.WriteQueue+2*s.resumption.ReplayLimit)
 }
 
-func away(s *settings, _ int64) int64 { return int64(s.resumption.MaxAwayBytes) }
+func away(s *settings, _ int64) int64 { return int64(s.resumption.MaxDetachedBytes) }
 
 // sum is the bound of what takes memory in several ways.
 func sum(bounds ...bound) bound {

@@ -51,7 +51,7 @@ func TestDialerTakesTheAnswersOfTheSpecification(t *testing.T) {
 				closed <- errors.Join(err, v.wantEnd(p))
 			})
 			names, begins := strings.CutSuffix(strings.Join(v.Offered, ", "), ", parley.new")
-			d := &ws.Dialer{Subprotocols: strings.Split(names, ", "), Begins: begins}
+			d := &ws.Dialer{Subprotocols: strings.Split(names, ", "), NewSession: begins}
 			c, err := d.Dial(t.Context(), url)
 			if (err == nil) != (v.Outcome == "open") {
 				t.Errorf("got %v, want the outcome %q", err, v.Outcome)
@@ -93,8 +93,8 @@ func (v *handshakeVector) wantFailure(t *testing.T, err error) {
 	if !errors.As(err, &failed) || failed.Status != v.Status || failed.Stage != ws.StageUpgrade {
 		t.Fatalf("got %v", err)
 	}
-	if v.Versions != "" && strings.Join(failed.Server, ", ") != v.Versions {
-		t.Errorf("the server speaks %q, want %q", failed.Server, v.Versions)
+	if v.Versions != "" && strings.Join(failed.ServerSubprotocols, ", ") != v.Versions {
+		t.Errorf("the server speaks %q, want %q", failed.ServerSubprotocols, v.Versions)
 	}
 	for _, offer := range v.Offered {
 		if _, credential, ok := strings.Cut(offer, "parley.bearer."); ok && strings.Contains(fmt.Sprintf("%v %+v", err, failed), credential) {

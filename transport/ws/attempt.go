@@ -36,7 +36,7 @@ func newAttempt(d *Dialer) *attempt {
 	return &attempt{
 		dialer:  d,
 		offered: offered,
-		failure: &HandshakeError{Offered: withoutBearers(offered)},
+		failure: &HandshakeError{OfferedSubprotocols: withoutBearers(offered)},
 	}
 }
 
@@ -176,7 +176,7 @@ func (a *attempt) upgrade(ctx context.Context, conn net.Conn) (*Conn, error) {
 
 // tokens returns what the handshake offers, names of protocols and others.
 func (a *attempt) tokens() []string {
-	if !a.dialer.Begins {
+	if !a.dialer.NewSession {
 		return a.offered
 	}
 	return append(slices.Clip(a.offered), newSession)
@@ -234,15 +234,15 @@ func (a *attempt) checkAnswer(resp *http.Response) error {
 	case len(resp.Header.Values("Sec-WebSocket-Extensions")) > 0:
 		f.reason = "the server turned on a WebSocket extension that was not offered"
 	case len(chosen) == 0:
-		f.reason = "a WebSocket server, but it chose none of the subprotocols offered: " + list(f.Offered)
-	case len(chosen) == 1 && slices.Contains(f.Offered, chosen[0]):
+		f.reason = "a WebSocket server, but it chose none of the subprotocols offered: " + list(f.OfferedSubprotocols)
+	case len(chosen) == 1 && slices.Contains(f.OfferedSubprotocols, chosen[0]):
 		return nil
 	case slices.ContainsFunc(chosen, isBearer):
-		f.reason = "the server chose the credential as the subprotocol, instead of one of " + list(f.Offered)
+		f.reason = "the server chose the credential as the subprotocol, instead of one of " + list(f.OfferedSubprotocols)
 		resp.Header.Del("Sec-WebSocket-Protocol")
 	default:
-		f.Server = []string{printable(strings.Join(chosen, ", "), 100)}
-		f.reason = fmt.Sprintf("the server chose the subprotocol %s, this client offered %s", f.Server[0], list(f.Offered))
+		f.ServerSubprotocols = []string{printable(strings.Join(chosen, ", "), 100)}
+		f.reason = fmt.Sprintf("the server chose the subprotocol %s, this client offered %s", f.ServerSubprotocols[0], list(f.OfferedSubprotocols))
 	}
 	f.Status, f.Header = resp.StatusCode, resp.Header
 	return f

@@ -101,8 +101,8 @@ func TestVersionMismatchNamesBothSides(t *testing.T) {
 	url, _ := serve(t, &ws.Upgrader{Subprotocols: []string{"parley.v3", "parley.v2"}})
 	err := dialError(t, &ws.Dialer{Subprotocols: []string{"parley.v1", "parley.bearer.c2VjcmV0"}}, url)
 	wantText(t, err, "the server speaks parley.v3, parley.v2, this client offered parley.v1")
-	if !slices.Equal(err.Server, []string{"parley.v3", "parley.v2"}) || !slices.Equal(err.Offered, []string{"parley.v1"}) {
-		t.Errorf("server %q, offered %q", err.Server, err.Offered)
+	if !slices.Equal(err.ServerSubprotocols, []string{"parley.v3", "parley.v2"}) || !slices.Equal(err.OfferedSubprotocols, []string{"parley.v1"}) {
+		t.Errorf("server %q, offered %q", err.ServerSubprotocols, err.OfferedSubprotocols)
 	}
 	if all := fmt.Sprintf("%+v %s", *err, err); strings.Contains(all, "c2VjcmV0") {
 		t.Errorf("tells the token: %s", all)

@@ -49,11 +49,11 @@ type Dialer struct {
 	// A token "parley.bearer.<credential>" is offered too, but never accepted.
 	Subprotocols []string
 
-	// Begins says that the link begins a session instead of resuming one. The server
+	// NewSession says that the link begins a session instead of resuming one. The server
 	// is told by the token "parley.new" among the subprotocols: one that drains lets
 	// in only what may resume, and can refuse the others before the upgrade, so that
 	// a proxy in front of it asks another server.
-	Begins bool
+	NewSession bool
 }
 
 // ownHeaders are those that Dial writes itself.

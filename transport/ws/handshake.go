@@ -39,8 +39,8 @@ type HandshakeError struct {
 	// header Retry-After: in seconds, or until a date. 0 if it does not ask.
 	RetryAfter time.Duration
 
-	Offered []string // the subprotocols that this client offered
-	Server  []string // those that the server says it speaks, if it says so
+	OfferedSubprotocols []string // the subprotocols that this client offered
+	ServerSubprotocols  []string // those that the server says it speaks, if it says so
 
 	reason string
 	err    error
@@ -70,7 +70,7 @@ func (e *HandshakeError) answered(resp *http.Response, body string) {
 	e.RetryAfter = retryAfter(resp.Header.Get("Retry-After"), time.Now())
 	if versions := resp.Header.Get(versionsHeader); versions != "" {
 		for v := range strings.SplitSeq(versions, ",") {
-			e.Server = append(e.Server, printable(strings.TrimSpace(v), 100))
+			e.ServerSubprotocols = append(e.ServerSubprotocols, printable(strings.TrimSpace(v), 100))
 		}
 	}
 	e.reason = e.verdict()
@@ -119,9 +119,9 @@ func (e *HandshakeError) verdict() string {
 	switch {
 	case e.Status == http.StatusSwitchingProtocols:
 		return "what answered is no WebSocket server: the headers of its answer (" + status + ") do not fit the handshake"
-	case e.Server != nil:
+	case e.ServerSubprotocols != nil:
 		return fmt.Sprintf("no version in common: the server speaks %s, this client offered %s (%s)",
-			list(e.Server), list(e.Offered), status)
+			list(e.ServerSubprotocols), list(e.OfferedSubprotocols), status)
 	case e.Status/100 == 3:
 		return "redirected (" + status + ") to " + redirectTarget(e.Header) + ": dial that instead, redirects are not followed"
 	case e.Status == http.StatusUnauthorized:

@@ -87,7 +87,7 @@ func overProxy(t *testing.T, by *tampering) (losses int32) {
 		}
 		_, err = transport.NewSession(link, transport.Acceptor, transport.Config{
 			Sessions: &sessions,
-			OnGreet:  func(s *transport.Session) { servers.Go(func() { sendBack(s) }) },
+			OnHello:  func(s *transport.Session) { servers.Go(func() { sendBack(s) }) },
 		})
 		if err != nil {
 			t.Error(err)
@@ -106,7 +106,7 @@ func overProxy(t *testing.T, by *tampering) (losses int32) {
 		return link
 	}
 	s, err := transport.NewSession(dial(), transport.Dialer, transport.Config{
-		OnLost: func(s *transport.Session, _ error) {
+		OnDetached: func(s *transport.Session, _ error) {
 			lost.Add(1)
 			resuming.Go(func() {
 				if _, err := s.Resume(context.Background(), dial(), nil); err != nil {
@@ -118,7 +118,7 @@ func overProxy(t *testing.T, by *tampering) (losses int32) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.Peer(context.Background()); err != nil { // before, there is nothing to resume
+	if _, err := s.PeerHello(context.Background()); err != nil { // before, there is nothing to resume
 		t.Fatal(err)
 	}
 	roundTrips(t, s)

@@ -52,7 +52,7 @@ func TestACallToABackendSurvivesItsLink(t *testing.T) {
 	links := &cutter{Listener: web.Listener}
 	web.Listener = links
 	web.Start()
-	client := rpc.NewClient("ws"+strings.TrimPrefix(web.URL, "http"), rpc.OnAway(func(*rpc.Conn) { away <- struct{}{} }))
+	client := rpc.NewClient("ws"+strings.TrimPrefix(web.URL, "http"), rpc.OnDetached(func(*rpc.Conn) { away <- struct{}{} }))
 	t.Cleanup(func() {
 		client.Close()
 		srv.Close()

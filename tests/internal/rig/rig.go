@@ -111,8 +111,8 @@ func (r *Rig) Client(ctx context.Context, addr string) (*rpc.Client, error) {
 	load.Register(services, r.Book)
 	c := rpc.NewClient("ws://"+addr+Path, append(QuickClient(r.cfg.Window),
 		rpc.WithServices(services),
-		rpc.OnBack(func(*rpc.Conn) { r.resumed.Add(1) }),
-		rpc.OnGap(func(*rpc.Conn, error) { r.gaps.Add(1) }))...)
+		rpc.OnResumed(func(*rpc.Conn) { r.resumed.Add(1) }),
+		rpc.OnSessionLost(func(*rpc.Conn, error) { r.gaps.Add(1) }))...)
 	conn, err := c.Connect(ctx)
 	if err != nil {
 		return nil, errors.Join(err, c.Close())

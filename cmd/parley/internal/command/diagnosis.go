@@ -148,9 +148,9 @@ func reasonOfAnswer(u *url.URL, h *ws.HandshakeError) string {
 		return fmt.Sprintf("%s accepts connections but does not answer the handshake (timeout)", u.Host)
 	case h.Status == http.StatusSwitchingProtocols:
 		return "there is a WebSocket there, but not one of parley: " + said(h) + ": check the path"
-	case h.Status == http.StatusBadRequest && len(h.Server) > 0:
+	case h.Status == http.StatusBadRequest && len(h.ServerSubprotocols) > 0:
 		return fmt.Sprintf("the server speaks %s, this program %s: one of both is too old",
-			strings.Join(h.Server, ", "), strings.Join(h.Offered, ", "))
+			strings.Join(h.ServerSubprotocols, ", "), strings.Join(h.OfferedSubprotocols, ", "))
 	case h.Status/100 == 2:
 		return fmt.Sprintf("there is a web server, but no endpoint at the path %s (%s): check the path, often it is /rpc", path, status)
 	case h.Status == http.StatusNotFound, h.Status == http.StatusMethodNotAllowed, h.Status == http.StatusUpgradeRequired:

@@ -70,8 +70,8 @@ more healthy, tells clients to go elsewhere, and waits for calls in flight.`,
 	f.BoolVar(&g.headers.CallAuthorization, "call-authorization", false, "the authorization of a call passes though --forward names authorization or cookie, and replaces that of the handshake")
 	f.DurationVar(&g.drain, "drain", 25*time.Second, "how long calls in flight may take when the gateway ends")
 	f.DurationVar(&g.maxAge, "max-connection-age", 0, "after which clients are told to connect anew; 0: never")
-	f.IntVar(&g.limits.Connections, "max-connections", 0, "connections at once (default 50000)")
-	f.IntVar(&g.limits.ConnectionsPerAddress, "max-connections-per-address", 0, "connections at once from one address (default any)")
+	f.IntVar(&g.limits.MaxConnections, "max-connections", 0, "connections at once (default 50000)")
+	f.IntVar(&g.limits.MaxConnectionsPerAddress, "max-connections-per-address", 0, "connections at once from one address (default any)")
 	f.StringArrayVar(&g.proxies, "trusted-proxy", nil, "`network` of proxies whose X-Forwarded-For is believed, such as 10.0.0.0/8: limits by address are for the clients behind them")
 	f.IntVar(&g.transport.MaxStreams, "max-streams", 0, "calls at once on one connection (default 1024)")
 	f.IntVar(&g.transport.MaxMessage, "max-message", 0, "`bytes` of a message, either way (default 4 MiB)")
@@ -118,7 +118,7 @@ func (p *program) serve(ctx context.Context, g *gateway) error {
 	}
 
 	status.Shutdown()
-	log.Info("draining", "patience", g.drain)
+	log.Info("draining", "timeout", g.drain)
 	patience, cancel := context.WithTimeout(context.WithoutCancel(ctx), g.drain)
 	defer cancel()
 	if err := errors.Join(srv.Shutdown(patience), web.Shutdown(patience)); err != nil {
@@ -176,7 +176,7 @@ func (g *gateway) check() error {
 			}
 		}
 	}
-	if min(g.limits.Connections, g.limits.ConnectionsPerAddress) < 0 || min(g.drain, g.maxAge) < 0 {
+	if min(g.limits.MaxConnections, g.limits.MaxConnectionsPerAddress) < 0 || min(g.drain, g.maxAge) < 0 {
 		return usagef("--max-connections, --max-connections-per-address, --drain and --max-connection-age must not be negative")
 	}
 	return g.identity.validate()

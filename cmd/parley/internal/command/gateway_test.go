@@ -225,7 +225,7 @@ func TestAGatewayLetsCallsEnd(t *testing.T) {
 	}
 }
 
-func TestAGatewayCutsOffCallsWhenItsPatienceEnds(t *testing.T) {
+func TestGatewayCutsOffCallsWhenItsDrainTimeoutEnds(t *testing.T) {
 	g := serve(t, "gateway", "--listen", "127.0.0.1:0", "--drain", "50ms", "--backend", listen(t, &tester{}))
 	stream, err := testgrpc.NewTestServiceClient(grpcparley.NewClientConn(dial(t, g.url))).FullDuplexCall(t.Context())
 	if err != nil {

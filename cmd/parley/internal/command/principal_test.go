@@ -53,7 +53,7 @@ func openPage(t *testing.T, header http.Header, flags ...string) *page {
 	g := serve(t, append([]string{"gateway", "--listen", "127.0.0.1:0", "--drain", "100ms", "--backend", listen(t, &tester{})}, flags...)...)
 	p := &page{back: make(chan struct{}, 10)}
 	p.header.Store(header)
-	p.Client = dial(t, g.url, rpc.WithNetDial(p.cable.dial), rpc.OnBack(func(*rpc.Conn) { p.back <- struct{}{} }),
+	p.Client = dial(t, g.url, rpc.WithNetDial(p.cable.dial), rpc.OnResumed(func(*rpc.Conn) { p.back <- struct{}{} }),
 		rpc.WithCredentials(func(context.Context) (http.Header, error) { return p.header.Load().(http.Header), nil }))
 	return p
 }

@@ -78,9 +78,9 @@ func TestErrorsThatAreNoStatusHaveACode(t *testing.T) {
 	}
 }
 
-// TestComeBackMeansTheSameInBothWorlds holds rpc.RetryLater and rpc.RetryAfter against the
+// TestRetryLaterMeansTheSameInBothWorlds holds rpc.RetryLater and rpc.RetryAfter against the
 // message that gRPC has for it.
-func TestComeBackMeansTheSameInBothWorlds(t *testing.T) {
+func TestRetryLaterMeansTheSameInBothWorlds(t *testing.T) {
 	for _, after := range []time.Duration{0, 1500 * time.Millisecond} {
 		details := translate.ToStatus(rpc.RetryLater(after)).Details()
 		info, ok := details[0].(*errdetails.RetryInfo)
