@@ -60,7 +60,7 @@ test: $(NPM) chromium ## run all tests with the race detector, and measure what 
 	@mkdir -p .out
 	go test -race -timeout 5m -coverprofile=.out/cover.out ./...
 	@set -e; for m in $(NESTED); do echo "cd $$m && go test -race ./..."; (cd $$m && go test -race -timeout 5m ./...); done
-	@set -e; for floor in transport rpc; do \
+	@set -e; for floor in internal/frame transport rpc; do \
 		awk -v floor=$$floor -v min=$(MIN_COVERAGE) -f tools/coverage.awk .out/cover.out; done
 	cd web && npm test --silent
 	cd web && npm run --silent e2e

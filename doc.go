@@ -6,18 +6,19 @@
 //   - transport: sessions and streams of messages over any message connection, useful without rpc
 //   - transport/ws: the connection that is a WebSocket, for dialling and for upgrading an HTTP request
 //   - transport/pipe: a connection within one process, for tests
-//   - transport/frame: the bytes on the wire
 //   - codegen/protoc-gen-go-parley: the plugin that turns services in .proto files into Go, under buf or protoc
+//
+// Packages below internal are for those only: frame, the bytes on the wire, and codegen, what the plugin does.
 //
 // Imports go down only. Each of these stands on those of a lower number:
 //
 //	5  examples
-//	4  codegen, and what is below rpc
+//	4  codegen, internal/codegen, and what is below rpc
 //	3b gen (generated from proto)
 //	3  rpc
 //	2b transport/ws, transport/pipe
 //	2  transport
-//	1  transport/frame
+//	1  internal/frame
 //
 // What needs a dependency beyond those of this module is a module of its own:
 //

@@ -14,6 +14,7 @@ import (
 
 const (
 	module   = "github.com/parley-rpc/parley"
+	frame    = module + "/internal/frame"
 	gorilla  = "github.com/gorilla/websocket"
 	protobuf = "google.golang.org/protobuf"
 	xsync    = "golang.org/x/sync"
@@ -75,17 +76,18 @@ var floors = []struct {
 	at   string
 	deps []string
 }{
-	{"transport/frame", nil},
-	{"transport/ws", []string{module + "/transport/frame", module + "/transport", gorilla}},
-	{"transport/pipe", []string{module + "/transport/frame", module + "/transport"}},
-	{"transport", []string{module + "/transport/frame"}},
-	{"rpc", []string{module + "/transport", module + "/gen", gorilla, protobuf, xsync}},
-	{"gen", []string{module + "/transport", module + "/rpc", gorilla, protobuf, xsync}},
-	{"codegen", []string{protobuf}},
+	{"internal/frame", nil},
+	{"transport/ws", []string{frame, module + "/transport", gorilla}},
+	{"transport/pipe", []string{frame, module + "/transport"}},
+	{"transport", []string{frame}},
+	{"rpc", []string{frame, module + "/transport", module + "/gen", gorilla, protobuf, xsync}},
+	{"gen", []string{frame, module + "/transport", module + "/rpc", gorilla, protobuf, xsync}},
+	{"internal/codegen", []string{protobuf}},
+	{"codegen", []string{module + "/internal/codegen", protobuf}},
 	{"docs", nil}, // tests of what the documents say
-	{"examples", []string{module + "/transport", module + "/rpc", module + "/gen", gorilla, protobuf, xsync}},
-	{"tests/webserver", []string{module + "/transport", module + "/rpc", module + "/gen", module + "/examples/ping/pinger", gorilla, protobuf, xsync}},
-	{"tests", []string{module + "/transport", module + "/rpc", module + "/gen", gorilla, protobuf, xsync}},
+	{"examples", []string{frame, module + "/transport", module + "/rpc", module + "/gen", gorilla, protobuf, xsync}},
+	{"tests/webserver", []string{frame, module + "/transport", module + "/rpc", module + "/gen", module + "/examples/ping/pinger", gorilla, protobuf, xsync}},
+	{"tests", []string{frame, module + "/transport", module + "/rpc", module + "/gen", gorilla, protobuf, xsync}},
 }
 
 // TestImportsGoDownOnly fails also for a dependency of a dependency.
@@ -124,7 +126,7 @@ func TestOnlyTheirNeighboursAreImported(t *testing.T) {
 		for _, dep := range p.Imports {
 			switch {
 			case below(dep, gorilla) && rel != "transport/ws",
-				rel == "transport" && below(dep, module) && dep != module+"/transport/frame",
+				rel == "transport" && below(dep, module) && dep != frame,
 				rel == "rpc" && belowAny(dep, module+"/rpc", module+"/gen", module+"/transport/pipe"):
 				t.Errorf("%s imports %s", p.ImportPath, dep)
 			}

@@ -4,8 +4,8 @@ import (
 	"fmt"
 	"testing"
 
+	"github.com/parley-rpc/parley/internal/frame"
 	"github.com/parley-rpc/parley/rpc"
-	"github.com/parley-rpc/parley/transport/frame"
 )
 
 func TestTheSecondCallNamesTheAlias(t *testing.T) {

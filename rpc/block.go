@@ -9,7 +9,7 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/anypb"
 
-	"github.com/parley-rpc/parley/transport/frame"
+	"github.com/parley-rpc/parley/internal/frame"
 )
 
 // Keys of the fields in the blocks that open, answer and end a call

@@ -11,8 +11,8 @@ import (
 	"testing"
 
 	pingv1 "github.com/parley-rpc/parley/gen/parley/ping/v1"
+	"github.com/parley-rpc/parley/internal/frame"
 	"github.com/parley-rpc/parley/rpc"
-	"github.com/parley-rpc/parley/transport/frame"
 )
 
 // plainCodec is for messages that are no protobuf: structs as Go's JSON.

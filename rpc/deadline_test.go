@@ -9,8 +9,8 @@ import (
 
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
+	"github.com/parley-rpc/parley/internal/frame"
 	"github.com/parley-rpc/parley/rpc"
-	"github.com/parley-rpc/parley/transport/frame"
 )
 
 // inBubble runs a test of each kind where time is its own.

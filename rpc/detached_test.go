@@ -6,8 +6,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/parley-rpc/parley/internal/frame"
 	"github.com/parley-rpc/parley/rpc"
-	"github.com/parley-rpc/parley/transport/frame"
 )
 
 // loseRaw begins sessions from addresses and loses their links, one after the other.

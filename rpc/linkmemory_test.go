@@ -8,8 +8,8 @@ import (
 	"runtime"
 	"testing"
 
+	"github.com/parley-rpc/parley/internal/frame"
 	"github.com/parley-rpc/parley/transport"
-	"github.com/parley-rpc/parley/transport/frame"
 	"github.com/parley-rpc/parley/transport/ws"
 )
 

@@ -10,8 +10,8 @@ import (
 	"testing"
 	"testing/synctest"
 
+	"github.com/parley-rpc/parley/internal/frame"
 	"github.com/parley-rpc/parley/rpc"
-	"github.com/parley-rpc/parley/transport/frame"
 )
 
 // debug returns an option that logs everything.

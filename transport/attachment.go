@@ -7,7 +7,7 @@ import (
 	"runtime"
 	"sync"
 
-	"github.com/parley-rpc/parley/transport/frame"
+	"github.com/parley-rpc/parley/internal/frame"
 )
 
 // readBufferSize is the capacity of a read buffer in bytes: the largest frame,

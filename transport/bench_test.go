@@ -33,7 +33,7 @@ func sessions(b *testing.B, serve func(*transport.Stream)) (d *transport.Session
 		d.Close(transport.CloseNormal, "")
 		a.Close(transport.CloseNormal, "")
 	})
-	if _, err := d.PeerHello(b.Context()); err != nil {
+	if _, err := d.PeerSettings(b.Context()); err != nil {
 		b.Fatal(err)
 	}
 	return d

@@ -6,7 +6,7 @@ import (
 	"math"
 	"time"
 
-	"github.com/parley-rpc/parley/transport/frame"
+	"github.com/parley-rpc/parley/internal/frame"
 )
 
 // Config bounds a session. The zero value of a field stands for its default;

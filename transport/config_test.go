@@ -7,8 +7,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/parley-rpc/parley/internal/frame"
 	"github.com/parley-rpc/parley/transport"
-	"github.com/parley-rpc/parley/transport/frame"
 	"github.com/parley-rpc/parley/transport/pipe"
 )
 
@@ -61,7 +61,7 @@ func TestPeerLearnsTheSettings(t *testing.T) {
 			MaxStreams: 20, MaxMessage: 100_000, MaxHeader: 5000, MaxFrame: 20_000, InitialWindow: 30_000,
 			Keepalive: 7 * time.Second, Agent: "tester/1",
 		})
-		got, err := d.PeerHello(t.Context())
+		got, err := d.PeerSettings(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -71,7 +71,7 @@ func TestPeerLearnsTheSettings(t *testing.T) {
 		if !sameSettings(got, want) {
 			t.Errorf("got %+v, want %+v", got, want)
 		}
-		got, err = a.PeerHello(t.Context())
+		got, err = a.PeerSettings(t.Context())
 		want = frame.HelloDefaults
 		want.MaxStreams, want.MaxMessage, want.MaxHeader, want.MaxFrame, want.InitialWindow = 1024, 4<<20, 16<<10, 32<<10, 64<<10
 		want.Keepalive, want.Agent = 15_000, "parley-go"
@@ -81,7 +81,7 @@ func TestPeerLearnsTheSettings(t *testing.T) {
 	})
 }
 
-func sameSettings(a, b frame.Hello) bool {
+func sameSettings(a transport.Settings, b frame.Hello) bool {
 	return a.MaxFrame == b.MaxFrame && a.MaxMessage == b.MaxMessage && a.MaxHeader == b.MaxHeader && a.MaxStreams == b.MaxStreams &&
 		a.InitialWindow == b.InitialWindow && a.Keepalive == b.Keepalive && a.Agent == b.Agent && a.ResumeWindow == b.ResumeWindow
 }

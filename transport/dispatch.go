@@ -4,7 +4,7 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/parley-rpc/parley/transport/frame"
+	"github.com/parley-rpc/parley/internal/frame"
 )
 
 // takeFrame takes one frame in. An error is a broken rule that ends the session;

@@ -7,8 +7,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/parley-rpc/parley/internal/frame"
 	"github.com/parley-rpc/parley/transport"
-	"github.com/parley-rpc/parley/transport/frame"
 )
 
 // drain has the session drain beside the test, without a notice.
@@ -132,7 +132,7 @@ func TestNoticeTellsADialerToMoveAndEndsNothing(t *testing.T) {
 		p.send(info.Append(nil))
 		synctest.Wait()
 		got, ok := s.PeerGoAway()
-		if !ok || got != info || !got.Notice() || told != 1 || !isClosed(s.Draining()) || !s.CanOpen() {
+		if !ok || got != transport.GoAway(info) || !got.Notice() || told != 1 || !isClosed(s.Draining()) || !s.CanOpen() {
 			t.Errorf("got %+v, %v; told %d times, can open: %v", got, ok, told, s.CanOpen())
 		}
 		other := mustOpen(t, s)

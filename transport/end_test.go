@@ -9,8 +9,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/parley-rpc/parley/internal/frame"
 	"github.com/parley-rpc/parley/transport"
-	"github.com/parley-rpc/parley/transport/frame"
 	"github.com/parley-rpc/parley/transport/pipe"
 )
 
@@ -60,7 +60,7 @@ func TestCloseBeforeThePeerHasGreetedIsQuick(t *testing.T) {
 				t.Errorf("Close of the %v took %v", side, took)
 			}
 			p.wantsClose(transport.CloseGoingAway)
-			_, err := s.PeerHello(t.Context())
+			_, err := s.PeerSettings(t.Context())
 			wantCode(t, err, transport.CloseGoingAway)
 		})
 	}

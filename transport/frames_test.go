@@ -1,6 +1,6 @@
 package transport_test
 
-import "github.com/parley-rpc/parley/transport/frame"
+import "github.com/parley-rpc/parley/internal/frame"
 
 // The frames that a peer sends, encoded.
 

@@ -2,12 +2,26 @@ package transport
 
 import (
 	"errors"
+	"time"
 
-	"github.com/parley-rpc/parley/transport/frame"
+	"github.com/parley-rpc/parley/internal/frame"
 )
 
-// GoAway is what an end announces when it goes away.
-type GoAway = frame.GoAway
+// GoAway announces that the sender will serve no further streams of the peer.
+type GoAway struct {
+	LastStream uint64 // the highest id of the peer's streams that is served
+	Status     uint64 // a status number of the application; 0: none
+	Delay      uint64 // milliseconds to wait before reconnecting, see Wait
+	Reason     string // for people, at most MaxReason bytes
+	Address    string // where to reconnect to; empty: the same place
+}
+
+// Notice reports whether g is only a notice: streams go on being served for now,
+// and a final GOAWAY follows.
+func (g *GoAway) Notice() bool { return (*frame.GoAway)(g).Notice() }
+
+// Wait returns Delay as a time.Duration; one that is longer becomes the longest.
+func (g *GoAway) Wait() time.Duration { return (*frame.GoAway)(g).Wait() }
 
 // maxGoAways is how many GOAWAYs the peer may send in a session.
 const maxGoAways = 100
@@ -84,7 +98,7 @@ func (s *Session) sayFinal(info GoAway) error {
 func (s *Session) sayGoAway(info GoAway) error {
 	info.Delay = min(info.Delay, frame.MaxVarint)
 	s.noteDraining()
-	return s.out.putPriority(info.Append(nil))
+	return s.out.putPriority((*frame.GoAway)(&info).Append(nil))
 }
 
 // StopOpening says that this end of a dialer's session opens no more streams, because
@@ -188,7 +202,7 @@ func (s *Session) takeGoAway(p []byte) error {
 		return err
 	}
 	s.mu.Lock()
-	unserved, err := s.noteGoAway(&info)
+	unserved, err := s.noteGoAway((*GoAway)(&info))
 	s.mu.Unlock()
 	if err != nil {
 		return err

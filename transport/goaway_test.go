@@ -6,8 +6,8 @@ import (
 	"testing"
 	"testing/synctest"
 
+	"github.com/parley-rpc/parley/internal/frame"
 	"github.com/parley-rpc/parley/transport"
-	"github.com/parley-rpc/parley/transport/frame"
 )
 
 func isClosed(c <-chan struct{}) bool {
@@ -39,7 +39,7 @@ func TestGoAwayOfThePeerEndsOpeningAndSparesWhatIsUnderWay(t *testing.T) {
 		if _, err := s.Open(t.Context(), nil); !errors.Is(err, transport.ErrDraining) {
 			t.Errorf("Open: %v", err)
 		}
-		if got, gone := s.PeerGoAway(); !gone || got != last {
+		if got, gone := s.PeerGoAway(); !gone || got != transport.GoAway(last) {
 			t.Errorf("got %+v, %v", got, gone)
 		}
 		if !isClosed(s.Draining()) {
@@ -174,7 +174,7 @@ func TestTextThatIsNotUTF8IsRepaired(t *testing.T) {
 		p.send(raw(frame.TypeReset, 0, 1, "\x01a\xffb"), raw(frame.TypeGoAway, 0, 0, "\x01\x03a\xffb"))
 		synctest.Wait()
 		const want = "a\ufffdb"
-		if peer, err := s.PeerHello(t.Context()); err != nil || peer.Agent != want {
+		if peer, err := s.PeerSettings(t.Context()); err != nil || peer.Agent != want {
 			t.Errorf("agent %q, %v", peer.Agent, err)
 		}
 		if info, _ := s.PeerGoAway(); info.Reason != want {
@@ -190,7 +190,7 @@ func TestTextThatIsNotUTF8IsRepaired(t *testing.T) {
 func TestTextForThePeerIsCutAndRepaired(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d, a := pair(t, transport.Config{Agent: strings.Repeat("ä", 100)}, transport.Config{})
-		if peer, err := a.PeerHello(t.Context()); err != nil || peer.Agent != strings.Repeat("ä", 64) {
+		if peer, err := a.PeerSettings(t.Context()); err != nil || peer.Agent != strings.Repeat("ä", 64) {
 			t.Errorf("agent %q, %v", peer.Agent, err)
 		}
 		long := "\xff" + strings.Repeat("ä", 1000)

@@ -9,8 +9,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/parley-rpc/parley/internal/frame"
 	"github.com/parley-rpc/parley/transport"
-	"github.com/parley-rpc/parley/transport/frame"
 )
 
 func TestMessagesThatCameTogetherAreReceivedInOrderBesideThoseThatComeMeanwhile(t *testing.T) {

@@ -7,7 +7,7 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/parley-rpc/parley/transport/frame"
+	"github.com/parley-rpc/parley/internal/frame"
 )
 
 // sink is a link that takes everything and brings nothing.

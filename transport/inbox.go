@@ -3,7 +3,7 @@ package transport
 import (
 	"encoding/binary"
 
-	"github.com/parley-rpc/parley/transport/frame"
+	"github.com/parley-rpc/parley/internal/frame"
 )
 
 // inbox keeps pieces of messages that have arrived and were not read.

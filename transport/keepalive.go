@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/parley-rpc/parley/transport/frame"
+	"github.com/parley-rpc/parley/internal/frame"
 )
 
 // looks is how often the keepalive looks within its interval. A peer that is

@@ -3,7 +3,7 @@ package transport
 import (
 	"errors"
 
-	"github.com/parley-rpc/parley/transport/frame"
+	"github.com/parley-rpc/parley/internal/frame"
 )
 
 // lastWord is the RESET of a stream.

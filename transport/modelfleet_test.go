@@ -188,7 +188,7 @@ func (f *fleet) dial(replaces *transport.Predecessor) {
 			f.t.Error(err)
 			return
 		}
-		if _, err := s.PeerHello(f.ctx); err == nil { // a link may break before
+		if _, err := s.PeerSettings(f.ctx); err == nil { // a link may break before
 			f.use(s, server)
 			f.served.Go(func() { f.serve(s) })
 			return

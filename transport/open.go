@@ -3,7 +3,7 @@ package transport
 import (
 	"context"
 
-	"github.com/parley-rpc/parley/transport/frame"
+	"github.com/parley-rpc/parley/internal/frame"
 )
 
 // Open opens a stream with a header for the accepting end. It does not wait for

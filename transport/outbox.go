@@ -4,7 +4,7 @@ import (
 	"runtime"
 	"sync"
 
-	"github.com/parley-rpc/parley/transport/frame"
+	"github.com/parley-rpc/parley/internal/frame"
 )
 
 // maxBatch is how many bytes of queued frames go into one message of the link,

@@ -11,8 +11,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/parley-rpc/parley/internal/frame"
 	"github.com/parley-rpc/parley/transport"
-	"github.com/parley-rpc/parley/transport/frame"
 	"github.com/parley-rpc/parley/transport/pipe"
 )
 
@@ -62,7 +62,7 @@ func meetOver(t *testing.T, wire pipe.Config, side transport.Side, cfg transport
 	t.Helper()
 	s, p := aloneOver(t, wire, side, cfg)
 	p.send(hello.Append(nil))
-	if _, err := s.PeerHello(t.Context()); err != nil {
+	if _, err := s.PeerSettings(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	for _, f := range p.got() {

@@ -4,7 +4,7 @@ import (
 	"bytes"
 	"errors"
 
-	"github.com/parley-rpc/parley/transport/frame"
+	"github.com/parley-rpc/parley/internal/frame"
 )
 
 // Predecessor names a session that its dialer has lost and given up, so that the

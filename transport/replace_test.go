@@ -9,8 +9,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/parley-rpc/parley/internal/frame"
 	"github.com/parley-rpc/parley/transport"
-	"github.com/parley-rpc/parley/transport/frame"
 	"github.com/parley-rpc/parley/transport/pipe"
 )
 
@@ -213,7 +213,7 @@ func TestLinkWhosePeerDoesNotKnowTheSessionCarriesANewOne(t *testing.T) {
 			t.Errorf("in the order %q, want %q", order, want)
 		}
 		acceptor.wants("HELLO", "ACK 0")
-		peerSays, err := fresh.PeerHello(t.Context())
+		peerSays, err := fresh.PeerSettings(t.Context())
 		if err != nil || peerSays.MaxStreams != 500 {
 			t.Errorf("settings %+v, %v", peerSays, err)
 		}

@@ -3,7 +3,7 @@ package transport
 import (
 	"slices"
 
-	"github.com/parley-rpc/parley/transport/frame"
+	"github.com/parley-rpc/parley/internal/frame"
 )
 
 // replay keeps the sequenced frames that were sent and may have to be sent again:

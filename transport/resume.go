@@ -10,7 +10,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/parley-rpc/parley/transport/frame"
+	"github.com/parley-rpc/parley/internal/frame"
 )
 
 // linkFailed is told by a goroutine of a link why it can go no further. A lost

@@ -45,7 +45,7 @@ func newMobile(t *testing.T, breaks func(d, a *pipe.End)) *mobile {
 		t.Fatal(err)
 	}
 	// There is nothing to resume before both have greeted.
-	if _, err := m.dialer.PeerHello(context.Background()); err != nil {
+	if _, err := m.dialer.PeerSettings(context.Background()); err != nil {
 		t.Fatal(err)
 	}
 	m.breaks = breaks

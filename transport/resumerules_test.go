@@ -11,8 +11,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/parley-rpc/parley/internal/frame"
 	"github.com/parley-rpc/parley/transport"
-	"github.com/parley-rpc/parley/transport/frame"
 )
 
 // superseded is the close code of a link that a newer one has replaced.
@@ -270,7 +270,7 @@ func TestSettingsOfASessionOutliveItsLinks(t *testing.T) {
 		}
 		_, p := h.link("alice", wish.Append(nil))
 		d.wantsGrant(p)
-		got, err := d.session.PeerHello(t.Context())
+		got, err := d.session.PeerSettings(t.Context())
 		if err != nil || got.MaxMessage != frame.HelloDefaults.MaxMessage || got.MaxStreams != frame.HelloDefaults.MaxStreams ||
 			got.InitialWindow != frame.HelloDefaults.InitialWindow || got.ResumeWindow != 30_000 {
 			t.Errorf("settings %+v, %v", got, err)

@@ -4,7 +4,7 @@ import (
 	"context"
 	"sync"
 
-	"github.com/parley-rpc/parley/transport/frame"
+	"github.com/parley-rpc/parley/internal/frame"
 )
 
 // maxPiece is the largest piece in bytes into which a message is cut, whatever

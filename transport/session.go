@@ -9,7 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/parley-rpc/parley/transport/frame"
+	"github.com/parley-rpc/parley/internal/frame"
 )
 
 // Session is what streams live on: one end of a parley connection. Both ends
@@ -176,16 +176,6 @@ func (s *Session) wakeAccept() {
 	default:
 	}
 }
-
-// Peer returns the peer's settings once its HELLO has come.
-func (s *Session) PeerHello(ctx context.Context) (frame.Hello, error) {
-	if err := s.waitGreeted(ctx); err != nil {
-		return frame.Hello{}, err
-	}
-	return *s.settings(), nil
-}
-
-func (s *Session) settings() *frame.Hello { return s.peer.Load() }
 
 func (s *Session) waitGreeted(ctx context.Context) error { return s.await(ctx, s.greeted) }
 

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"sync"
 
-	"github.com/parley-rpc/parley/transport/frame"
+	"github.com/parley-rpc/parley/internal/frame"
 )
 
 // Sessions is where an acceptor keeps its sessions, so that links can resume

@@ -6,8 +6,8 @@ import (
 	"testing"
 	"testing/synctest"
 
+	"github.com/parley-rpc/parley/internal/frame"
 	"github.com/parley-rpc/parley/transport"
-	"github.com/parley-rpc/parley/transport/frame"
 )
 
 // breach is what a peer does that costs it one stream and nothing else. The rows

@@ -34,7 +34,7 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/pluginpb"
 
-	"github.com/parley-rpc/parley/codegen"
+	"github.com/parley-rpc/parley/internal/codegen"
 )
 
 const usage = `protoc-gen-go-parley is run by protoc or buf, which speak to it over standard input and output:

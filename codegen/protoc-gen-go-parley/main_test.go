@@ -10,7 +10,7 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/pluginpb"
 
-	"github.com/parley-rpc/parley/codegen"
+	"github.com/parley-rpc/parley/internal/codegen"
 )
 
 func TestVersionFlagPrintsTheVersion(t *testing.T) {

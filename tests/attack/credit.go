@@ -4,8 +4,8 @@ import (
 	"context"
 	"time"
 
+	"github.com/parley-rpc/parley/internal/frame"
 	"github.com/parley-rpc/parley/transport"
-	"github.com/parley-rpc/parley/transport/frame"
 )
 
 // slowReader asks for more than it reads: nothing.

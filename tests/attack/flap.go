@@ -3,7 +3,7 @@ package main
 import (
 	"context"
 
-	"github.com/parley-rpc/parley/transport/frame"
+	"github.com/parley-rpc/parley/internal/frame"
 )
 
 // mostKept is what sessions without a link may cost that have much to say: the bound

@@ -3,8 +3,8 @@ package main
 import (
 	"context"
 
+	"github.com/parley-rpc/parley/internal/frame"
 	"github.com/parley-rpc/parley/rpc"
-	"github.com/parley-rpc/parley/transport/frame"
 )
 
 // batch is how many frames an attacker puts into a message.

@@ -6,9 +6,9 @@ import (
 	"net/http"
 	"sync"
 
+	"github.com/parley-rpc/parley/internal/frame"
 	"github.com/parley-rpc/parley/tests/internal/rig"
 	"github.com/parley-rpc/parley/transport"
-	"github.com/parley-rpc/parley/transport/frame"
 	"github.com/parley-rpc/parley/transport/ws"
 )
 

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/parley-rpc/parley/transport/frame"
+	"github.com/parley-rpc/parley/internal/frame"
 )
 
 // headerBomb opens calls whose headers are within the limit and full of the smallest

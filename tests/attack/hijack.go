@@ -11,8 +11,8 @@ import (
 	mathrand "math/rand/v2"
 	"strings"
 
+	"github.com/parley-rpc/parley/internal/frame"
 	"github.com/parley-rpc/parley/transport"
-	"github.com/parley-rpc/parley/transport/frame"
 )
 
 // secret is what one has to know to resume a session.

@@ -8,8 +8,8 @@ import (
 	"math"
 	"math/rand/v2"
 
+	"github.com/parley-rpc/parley/internal/frame"
 	"github.com/parley-rpc/parley/transport"
-	"github.com/parley-rpc/parley/transport/frame"
 )
 
 // wraps are ids of streams, one after the other, of which the last cannot be: they

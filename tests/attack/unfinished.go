@@ -3,8 +3,8 @@ package main
 import (
 	"context"
 
+	"github.com/parley-rpc/parley/internal/frame"
 	"github.com/parley-rpc/parley/transport"
-	"github.com/parley-rpc/parley/transport/frame"
 )
 
 // undone is a connection with messages that do not end.

@@ -16,10 +16,10 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
+	"github.com/parley-rpc/parley/internal/frame"
 	"github.com/parley-rpc/parley/rpc"
 	"github.com/parley-rpc/parley/tests/internal/rig"
 	"github.com/parley-rpc/parley/transport"
-	"github.com/parley-rpc/parley/transport/frame"
 	"github.com/parley-rpc/parley/transport/ws"
 )
 
@@ -48,7 +48,7 @@ func (a *attacker) dial() (*transport.Session, *deafLink, error) {
 		return nil, nil, err
 	}
 	context.AfterFunc(a.ctx, func() { _ = s.Close(transport.CloseAbnormal, "") })
-	_, err = s.PeerHello(a.ctx)
+	_, err = s.PeerSettings(a.ctx)
 	return s, link, err
 }
 

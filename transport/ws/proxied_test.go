@@ -118,7 +118,7 @@ func overProxy(t *testing.T, by *tampering) (losses int32) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.PeerHello(context.Background()); err != nil { // before, there is nothing to resume
+	if _, err := s.PeerSettings(context.Background()); err != nil { // before, there is nothing to resume
 		t.Fatal(err)
 	}
 	roundTrips(t, s)

@@ -1,9 +1,0 @@
-// Package goldentest holds the tests that run protoc-gen-go-parley on the
-// .proto files of codegen/testdata/proto and compare what it writes with
-// codegen/testdata/gen. After a change of the generator,
-//
-//	go test -C codegen/goldentest . -update
-//
-// writes the new state, and the diff shows what the change does to users.
-// That the goldens compile and can be called is tested in package codegen.
-package goldentest
