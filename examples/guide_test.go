@@ -280,7 +280,7 @@ func Example_servers() {
 
 func Example_limits() {
 	//snippet:limits
-	srv := rpc.NewServer(rpc.WithTransport(transport.Config{
+	srv := rpc.NewServer(rpc.WithTransport(transport.Parameters{
 		MaxMessage: 64 << 10,         // bytes of one message; default 4 MiB
 		MaxStreams: 100,              // calls of one client at once; default 1024
 		Keepalive:  10 * time.Second, // of silence before a PING; default 15 s

@@ -15,7 +15,7 @@ import (
 
 // few is as few streams at once as can be, so that one that is not given back is
 // missed soon.
-var few = transport.Config{MaxStreams: 16}
+var few = transport.Parameters{MaxStreams: 16}
 
 // cancellations are the ways of a caller to lose interest in a call.
 var cancellations = []struct {

@@ -130,7 +130,7 @@ func TestAnInflatedMessageOverTheLimitIsNeverHeld(t *testing.T) {
 	if len(packed) > limit {
 		t.Fatalf("the bomb has %d bytes", len(packed))
 	}
-	srv := rpc.NewServer(rpc.WithTransport(transport.Config{MaxMessage: limit, InitialWindow: limit, MaxStreams: 16}))
+	srv := rpc.NewServer(rpc.WithTransport(transport.Parameters{MaxMessage: limit, InitialWindow: limit, MaxStreams: 16}))
 	got := make(chan error, 1)
 	register(srv, upload, func(_ context.Context, s rpc.Stream) error {
 		err := s.Recv(new(wrapperspb.StringValue))
@@ -171,7 +171,7 @@ func TestAnInflatedMessageOverTheLimitIsNeverHeld(t *testing.T) {
 
 func TestAMessageThatInflatesToTheLimitIsTaken(t *testing.T) {
 	const limit = 100_000
-	p := newPair(t, []rpc.ServerOption{rpc.WithTransport(transport.Config{MaxMessage: limit})}, nil, func(srv *rpc.Server) { register(srv, bidi, echo) })
+	p := newPair(t, []rpc.ServerOption{rpc.WithTransport(transport.Parameters{MaxMessage: limit})}, nil, func(srv *rpc.Server) { register(srv, bidi, echo) })
 	for n, code := range map[int]rpc.Code{limit - 4: rpc.CodeOK, limit - 3: rpc.CodeResourceExhausted} { // 4 bytes are the field's
 		_, err := talk(t.Context(), p.client, bidi, []string{strings.Repeat("x", n)}, rpc.WithCompression("gzip"))
 		wantCode(t, err, code)

@@ -99,7 +99,7 @@
 // What a peer can make a process hold is bounded for each connection: [WithTransport] sets
 // the bounds, package transport says what they come to. A message over the limit, inflated or not, fails
 // its call with CodeResourceExhausted; a peer that does not read holds up only what is sent to it.
-// Handlers at once are at most twice Config.MaxStreams a connection.
+// Handlers at once are at most twice Parameters.MaxStreams a connection.
 //
 // A connection has a goroutine, another while it writes, and each handler has one. Those that have served a handler
 // wait for the next: as many as were needed within the last second or two, or 128; Close ends them. A call has none at the caller's end. Close of a

@@ -21,7 +21,7 @@ type endpoint struct {
 	callChain             []Interceptor
 	codecs                map[string]Codec
 	compressors           map[string]Compressor
-	transport             transport.Config
+	transport             transport.Parameters
 	readLimit             int64
 	handshakeTimeout      time.Duration
 	onConnect             []func(*Conn)
@@ -82,7 +82,7 @@ func (e *endpoint) startConn(c *Conn, link transport.Link, side transport.Side) 
 // prepare returns the configuration of the session of a connection.
 func (e *endpoint) prepare(c *Conn) transport.Config {
 	c.e, c.id, c.started = e, e.ids.Add(1), make(chan struct{})
-	cfg := e.config()
+	cfg := transport.Config{Parameters: e.parameters()}
 	cfg.OnStream = c.onStream
 	cfg.OnHello = c.onGreet
 	cfg.OnEnd = c.onEnd

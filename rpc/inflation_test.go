@@ -239,7 +239,7 @@ func TestWaitingToInflateEndsWithTheCall(t *testing.T) {
 // TestMessageMayHaveAnySizeHoweverItIsPacked is about the guess of what it inflates to.
 func TestMessageMayHaveAnySizeHoweverItIsPacked(t *testing.T) {
 	const limit = 1 << 20
-	srv := rpc.NewServer(rpc.WithTransport(transport.Config{MaxMessage: limit}))
+	srv := rpc.NewServer(rpc.WithTransport(transport.Parameters{MaxMessage: limit}))
 	register(srv, bidi, echo)
 	p := serveRaw(t, srv)
 	id := uint64(1)

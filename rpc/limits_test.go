@@ -21,7 +21,7 @@ import (
 const exhausted = transport.CloseRefusal + 8
 
 // tight are limits that are soon reached.
-var tight = transport.Config{
+var tight = transport.Parameters{
 	MaxStreams: 16, MaxMessage: 64 << 10, MaxHeader: 4 << 10, MaxFrame: 16 << 10, InitialWindow: 16 << 10, MaxWindow: 16 << 10,
 	MaxResets: 100, MaxPings: 100,
 }

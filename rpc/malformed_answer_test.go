@@ -82,7 +82,7 @@ func answerRows(t *testing.T) []answerRow {
 func TestAnAnswerThatIsNotExpectedEndsItsCallAlone(t *testing.T) {
 	for _, c := range answerRows(t) {
 		t.Run(c.row+" "+c.name, func(t *testing.T) {
-			client := rpc.NewClient("ws://in.memory", rpc.WithTransport(transport.Config{MaxMessage: 64 << 10}))
+			client := rpc.NewClient("ws://in.memory", rpc.WithTransport(transport.Parameters{MaxMessage: 64 << 10}))
 			p := callRaw(t, client)
 			other, err := client.Open(t.Context(), bidi)
 			if err != nil {

@@ -130,7 +130,7 @@ func messageRows(t *testing.T) []messageRow {
 func TestAMessageThatIsNotExpectedEndsItsCallAlone(t *testing.T) {
 	for _, c := range messageRows(t) {
 		t.Run(fmt.Sprintf("%s %s to %s", c.row, c.name, c.method.Service), func(t *testing.T) {
-			srv := rpc.NewServer(rpc.WithTransport(transport.Config{MaxMessage: 64 << 10}))
+			srv := rpc.NewServer(rpc.WithTransport(transport.Parameters{MaxMessage: 64 << 10}))
 			register(srv, unary, rpc.UnaryHandler(func(context.Context, *wrapperspb.StringValue) (*wrapperspb.StringValue, error) {
 				if c.method == unary && c.code != rpc.CodeOK {
 					t.Error("the handler sees the message")

@@ -85,7 +85,7 @@ func (e *endpoint) validate() error {
 			return fmt.Errorf("WithCompressor: the name %q cannot travel", name)
 		}
 	}
-	return errors.Join(e.config().Validate(), e.resumption.validate())
+	return errors.Join(e.parameters().Validate(), e.resumption.validate())
 }
 
 func hasNil(interceptors []Interceptor) bool {
@@ -110,21 +110,16 @@ func WithCallInterceptors(interceptors ...Interceptor) Option {
 	return endpointOption(func(e *endpoint) { e.callChain = append(e.callChain, interceptors...) })
 }
 
-// WithTransport bounds the sessions of connections: sizes, streams at once, windows,
-// keepalive. It takes the place of an earlier WithTransport as a whole: fields that
-// are zero have their defaults.
+// WithTransport sets the parameters of the sessions of connections: sizes, streams at
+// once, windows, keepalive. It takes the place of an earlier WithTransport as a whole:
+// fields that are zero have their defaults.
 //
-// Fields that are the business of this package are not used: the functions, Sessions,
-// Principal, Owner and Predecessor. ResumeWindow and ReplayLimit count unless WithResumption or
-// WithoutResumption says otherwise, whichever option comes first. A server with a
-// WindowBudget here uses that one, and not Limits.MaxWindowMemory; one with a
-// ReassemblyBudget uses that one for messages in pieces, and half of
-// Limits.MaxMessageMemory for those that are inflated.
-func WithTransport(cfg transport.Config) Option {
-	cfg.OnStream, cfg.OnEnd, cfg.OnHello, cfg.OnGoAway = nil, nil, nil, nil
-	cfg.OnDetached, cfg.OnResumed, cfg.OnUnknownPredecessor, cfg.Go = nil, nil, nil, nil
-	cfg.Sessions, cfg.Principal, cfg.SamePrincipal, cfg.Owner, cfg.Predecessor = nil, "", nil, "", nil
-	return endpointOption(func(e *endpoint) { e.transport = cfg })
+// ResumeWindow and ReplayLimit count unless WithResumption or WithoutResumption says
+// otherwise, whichever option comes first. A server with a WindowBudget here uses that
+// one, and not Limits.MaxWindowMemory; one with a ReassemblyBudget uses that one for
+// messages in pieces, and half of Limits.MaxMessageMemory for those that are inflated.
+func WithTransport(p transport.Parameters) Option {
+	return endpointOption(func(e *endpoint) { e.transport = p })
 }
 
 // WithCodec adds a codec, or replaces the one of that name.

@@ -49,19 +49,19 @@ func (r *Resumption) validate() error {
 	return nil
 }
 
-// apply has cfg say the same.
-func (r *Resumption) apply(cfg *transport.Config) {
+// apply sets the parameters that r gives.
+func (r *Resumption) apply(p *transport.Parameters) {
 	if r.Window != 0 {
-		cfg.ResumeWindow = r.Window
+		p.ResumeWindow = r.Window
 	}
 	if r.ReplayLimit != 0 {
-		cfg.ReplayLimit = r.ReplayLimit
+		p.ReplayLimit = r.ReplayLimit
 	}
 }
 
-// config is what sessions of the endpoint are bounded by.
-func (e *endpoint) config() transport.Config {
-	cfg := e.transport
-	e.resumption.apply(&cfg)
-	return cfg
+// parameters returns those of the endpoint's sessions.
+func (e *endpoint) parameters() transport.Parameters {
+	p := e.transport
+	e.resumption.apply(&p)
+	return p
 }

@@ -174,9 +174,9 @@ var badOptions = []struct {
 	says   string
 	option rpc.Option
 }{
-	{"MaxStreams", rpc.WithTransport(transport.Config{MaxStreams: -1})},
-	{"MaxMessage", rpc.WithTransport(transport.Config{MaxMessage: 1})},
-	{"Keepalive", rpc.WithTransport(transport.Config{Keepalive: time.Hour})},
+	{"MaxStreams", rpc.WithTransport(transport.Parameters{MaxStreams: -1})},
+	{"MaxMessage", rpc.WithTransport(transport.Parameters{MaxMessage: 1})},
+	{"Keepalive", rpc.WithTransport(transport.Parameters{Keepalive: time.Hour})},
 	{"ReadLimit", rpc.WithReadLimit(-1)},
 	{"WithReadLimit", rpc.WithReadLimit(1000)},
 	{"HandshakeTimeout", rpc.WithHandshakeTimeout(-1)},

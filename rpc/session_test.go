@@ -62,9 +62,9 @@ func (v *sessionVector) fits() bool {
 	return v.Needs == "" && v.Expect.Hello == nil
 }
 
-func (v *sessionVector) config() transport.Config {
+func (v *sessionVector) config() transport.Parameters {
 	d := &frame.HelloDefaults
-	cfg := transport.Config{
+	cfg := transport.Parameters{
 		MaxFrame: int(d.MaxFrame), MaxMessage: int(d.MaxMessage), MaxHeader: int(d.MaxHeader),
 		MaxStreams: int(d.MaxStreams), InitialWindow: int(d.InitialWindow),
 	}

@@ -17,7 +17,7 @@ import (
 )
 
 // small is the least limit of messages.
-var small = rpc.WithTransport(transport.Config{MaxMessage: 64 << 10})
+var small = rpc.WithTransport(transport.Parameters{MaxMessage: 64 << 10})
 
 // sized answers with as many bytes as the request asks for.
 func sized(_ context.Context, s rpc.Stream) error {
@@ -99,9 +99,9 @@ func TestAnAnswerOverTheLimitFailsItsCallAlone(t *testing.T) {
 }
 
 func TestAMessageLargerThanTheWindowPasses(t *testing.T) {
-	url, srv := serve(t, rpc.WithTransport(transport.Config{InitialWindow: 16 << 10}))
+	url, srv := serve(t, rpc.WithTransport(transport.Parameters{InitialWindow: 16 << 10}))
 	registerAll(srv, echo)
-	conn := dial(t, url, rpc.WithTransport(transport.Config{InitialWindow: 16 << 10}))
+	conn := dial(t, url, rpc.WithTransport(transport.Parameters{InitialWindow: 16 << 10}))
 	forKinds(t, func(t *testing.T, m *rpc.Method) {
 		texts := []string{strings.Repeat("x", 3<<20), strings.Repeat("y", 1<<20), "z"}
 		s, err := conn.Open(t.Context(), m)

@@ -267,7 +267,7 @@ func TestRawMessagesAreThoseOfTheCodec(t *testing.T) {
 }
 
 func TestRawMessagesHaveTheLimitOfOthers(t *testing.T) {
-	small := rpc.WithTransport(transport.Config{MaxMessage: 64 << 10})
+	small := rpc.WithTransport(transport.Parameters{MaxMessage: 64 << 10})
 	p := newPair(t, []rpc.ServerOption{small}, nil, func(srv *rpc.Server) {
 		srv.HandleUnknown(func(_ context.Context, s rpc.Stream) error { return s.Recv(new(rpc.Raw)) })
 	})

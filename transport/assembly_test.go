@@ -240,8 +240,10 @@ func TestMessagesInPiecesAllArriveHoweverSmallTheBudget(t *testing.T) {
 				rnd := rand.New(rand.NewPCG(seed, 0))
 				budget := int64(rnd.IntN(200_000))
 				cfg := transport.Config{
-					MaxMessage: 100_000, MaxReassembly: 100_000 + rnd.IntN(100_000), ReassemblyBudget: transport.NewBudget(budget),
-					InitialWindow: 16<<10 + rnd.IntN(1<<15), MaxStreams: 16 + rnd.IntN(20),
+					Parameters: transport.Parameters{
+						MaxMessage: 100_000, MaxReassembly: 100_000 + rnd.IntN(100_000), ReassemblyBudget: transport.NewBudget(budget),
+						InitialWindow: 16<<10 + rnd.IntN(1<<15), MaxStreams: 16 + rnd.IntN(20),
+					},
 				}
 				var all sync.WaitGroup
 				var ends []*transport.Session

@@ -16,7 +16,7 @@ const cost = 32
 
 // narrow gives the peer the smallest window, and a budget of growth bytes.
 func narrow(growth int) transport.Config {
-	return transport.Config{MaxStreams: 16, InitialWindow: 16 << 10, MaxBuffered: 16*16<<10 + growth}
+	return transport.Config{Parameters: transport.Parameters{MaxStreams: 16, InitialWindow: 16 << 10, MaxBuffered: 16*16<<10 + growth}}
 }
 
 // half is a message that costs half of the smallest window.

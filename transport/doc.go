@@ -76,7 +76,7 @@
 //
 // # Memory
 //
-// With the fields of Config, and O streams that this end has opened, a session holds at
+// With its Parameters, and O streams that this end has opened, a session holds at
 // most (in bytes)
 //
 //	MaxBuffered + (MaxStreams + O) * InitialWindow    messages that nobody has read yet
@@ -88,8 +88,8 @@
 //	65 KiB                                            the message of the link that is arriving
 //	600 KiB                                           streams that are kept to be used again
 //
-// Config.ReassemblyBudget bounds, for several sessions together, what the second line has beyond
-// MaxMessage + 1 MiB for each. Memory of a Recv's own buffer does not count.
+// Parameters.ReassemblyBudget bounds, for several sessions together, what the second
+// line has beyond MaxMessage + 1 MiB for each. Memory of a Recv's own buffer does not count.
 //
 // The first line counts MaxStreams twice, once in MaxBuffered: a stream that has ended on
 // the wire may still be in use, and as many as that are, before new ones are refused.

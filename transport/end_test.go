@@ -98,7 +98,7 @@ func TestCloseFromManyGoroutinesEndsTheSessionOnce(t *testing.T) {
 
 func TestEverythingThatWaitsEndsWithTheSession(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, p := meetOver(t, pipe.Config{Capacity: 1}, transport.Dialer, transport.Config{WriteQueue: 1}, frame.Hello{MaxStreams: 17, MaxMessage: 1 << 20})
+		s, p := meetOver(t, pipe.Config{Capacity: 1}, transport.Dialer, transport.Config{Parameters: transport.Parameters{WriteQueue: 1}}, frame.Hello{MaxStreams: 17, MaxMessage: 1 << 20})
 		var st [17]*transport.Stream
 		for i := range st {
 			st[i] = mustOpen(t, s)

@@ -114,7 +114,7 @@ func Example_webSocket() {
 		if err != nil {
 			return // Upgrade has answered
 		}
-		s, err := transport.NewSession(conn, transport.Acceptor, transport.Config{MaxMessage: 1 << 20})
+		s, err := transport.NewSession(conn, transport.Acceptor, transport.Config{Parameters: transport.Parameters{MaxMessage: 1 << 20}})
 		if err != nil {
 			log.Fatal(err)
 		}

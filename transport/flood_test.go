@@ -201,7 +201,7 @@ func TestPeerThatProvokesResetsAndDoesNotReadThemIsCutOff(t *testing.T) {
 
 func TestPingsOfAPeerThatDoesNotReadCostNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) { // A5
-		s, p := meetOver(t, pipe.Config{Capacity: 64}, transport.Acceptor, transport.Config{MaxPings: 10_000}, frame.Hello{})
+		s, p := meetOver(t, pipe.Config{Capacity: 64}, transport.Acceptor, transport.Config{Parameters: transport.Parameters{MaxPings: 10_000}}, frame.Hello{})
 		p.link.Stall()
 		for i := range 50_000 {
 			p.send(ping(fmt.Sprintf("%08d", i)))
@@ -250,7 +250,7 @@ func TestIgnorableFramesAreSkipped(t *testing.T) {
 
 func TestSendToAPeerThatNeverReadsBlocksUntilItsContextEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) { // L7
-		s, p := meetOver(t, pipe.Config{Capacity: 1}, transport.Dialer, transport.Config{WriteQueue: 10_000}, generous)
+		s, p := meetOver(t, pipe.Config{Capacity: 1}, transport.Dialer, transport.Config{Parameters: transport.Parameters{WriteQueue: 10_000}}, generous)
 		p.link.Stall()
 		st := mustOpen(t, s)
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
@@ -278,7 +278,7 @@ func TestSendToAPeerThatNeverReadsBlocksUntilItsContextEnds(t *testing.T) {
 
 func TestOpenToAPeerThatNeverReadsBlocksUntilItsContextEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) { // L7
-		s, p := meetOver(t, pipe.Config{Capacity: 1}, transport.Dialer, transport.Config{WriteQueue: 1000}, generous)
+		s, p := meetOver(t, pipe.Config{Capacity: 1}, transport.Dialer, transport.Config{Parameters: transport.Parameters{WriteQueue: 1000}}, generous)
 		p.link.Stall()
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()

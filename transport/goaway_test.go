@@ -189,7 +189,7 @@ func TestTextThatIsNotUTF8IsRepaired(t *testing.T) {
 
 func TestTextForThePeerIsCutAndRepaired(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		d, a := pair(t, transport.Config{Agent: strings.Repeat("ä", 100)}, transport.Config{})
+		d, a := pair(t, transport.Config{Parameters: transport.Parameters{Agent: strings.Repeat("ä", 100)}}, transport.Config{})
 		if peer, err := a.PeerSettings(t.Context()); err != nil || peer.Agent != strings.Repeat("ä", 64) {
 			t.Errorf("agent %q, %v", peer.Agent, err)
 		}

@@ -54,7 +54,7 @@ func TestSilentPeerIsAskedWithinTheKeepaliveAndLostSoonAfter(t *testing.T) {
 		for _, silentSince := range []time.Duration{0, 700 * time.Millisecond, 61 * time.Second} {
 			t.Run(c.what+" silent since "+silentSince.String(), func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
-					s, p := meet(t, transport.Acceptor, transport.Config{Keepalive: c.own, KeepaliveTimeout: c.timeout},
+					s, p := meet(t, transport.Acceptor, transport.Config{Parameters: transport.Parameters{Keepalive: c.own, KeepaliveTimeout: c.timeout}},
 						frame.Hello{Keepalive: uint64(c.peers.Milliseconds())})
 					for begin := time.Now(); time.Since(begin) < silentSince; {
 						pass(100 * time.Millisecond)
@@ -77,7 +77,7 @@ func TestSilentPeerIsAskedWithinTheKeepaliveAndLostSoonAfter(t *testing.T) {
 
 func TestPeerThatAnswersIsNotLost(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, p := meet(t, transport.Acceptor, transport.Config{Keepalive: 2 * time.Second}, frame.Hello{})
+		s, p := meet(t, transport.Acceptor, transport.Config{Parameters: transport.Parameters{Keepalive: 2 * time.Second}}, frame.Hello{})
 		asked := 0
 		for begin := time.Now(); time.Since(begin) < 10*time.Minute; {
 			pass(100 * time.Millisecond)
@@ -101,7 +101,7 @@ func TestPeerThatAnswersIsNotLost(t *testing.T) {
 
 func TestPeerThatSaysAnythingIsNotAsked(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, p := meet(t, transport.Acceptor, transport.Config{Keepalive: 2 * time.Second}, frame.Hello{})
+		s, p := meet(t, transport.Acceptor, transport.Config{Parameters: transport.Parameters{Keepalive: 2 * time.Second}}, frame.Hello{})
 		for range 100 {
 			pass(time.Second)
 			p.send(raw(12, frame.FlagIgnorable, 0, ""))
@@ -115,7 +115,7 @@ func TestPeerThatSaysAnythingIsNotAsked(t *testing.T) {
 
 func TestTwoIdleSessionsKeepEachOtherAlive(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		d, a := pair(t, transport.Config{}, transport.Config{Keepalive: time.Second})
+		d, a := pair(t, transport.Config{}, transport.Config{Parameters: transport.Parameters{Keepalive: time.Second}})
 		pass(2 * time.Hour)
 		if d.Err() != nil || a.Err() != nil {
 			t.Errorf("ended: %v, %v", d.Err(), a.Err())
@@ -162,7 +162,7 @@ func TestPeerThatTakesNothingIsLost(t *testing.T) {
 
 func TestPeerThatTakesSlowlyIsNotLost(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, p := meetOver(t, pipe.Config{Capacity: 1}, transport.Dialer, transport.Config{Keepalive: time.Second}, generous)
+		s, p := meetOver(t, pipe.Config{Capacity: 1}, transport.Dialer, transport.Config{Parameters: transport.Parameters{Keepalive: time.Second}}, generous)
 		st := mustOpen(t, s)
 		for range 60 {
 			p.link.Stall()
@@ -221,7 +221,7 @@ func dribbling(t *testing.T, d *dribble) (*transport.Session, *peer) {
 	t.Helper()
 	own, other := pipe.New(pipe.Config{})
 	d.End, d.gone = own, make(chan struct{})
-	s, err := transport.NewSession(d, transport.Acceptor, transport.Config{Keepalive: 2 * time.Second})
+	s, err := transport.NewSession(d, transport.Acceptor, transport.Config{Parameters: transport.Parameters{Keepalive: 2 * time.Second}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -287,7 +287,7 @@ func TestPingTellsTheRoundTrip(t *testing.T) {
 
 func TestOneAnswerToTheNewestOfManyPingsEndsThemAll(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) { // A4
-		s, p := meet(t, transport.Acceptor, transport.Config{Keepalive: 2 * time.Second}, frame.Hello{})
+		s, p := meet(t, transport.Acceptor, transport.Config{Parameters: transport.Parameters{Keepalive: 2 * time.Second}}, frame.Hello{})
 		var waiting []<-chan error
 		for range 100 {
 			waiting = append(waiting, start(func() error { _, err := s.Ping(t.Context()); return err }))

@@ -168,7 +168,7 @@ func TestAnswerToAResumptionThatNobodyAskedForIsMalformed(t *testing.T) {
 
 func TestPeerThatNeverGreetsIsGivenUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) { // N9
-		s, p := alone(t, transport.Acceptor, transport.Config{HelloTimeout: 3 * time.Second})
+		s, p := alone(t, transport.Acceptor, transport.Config{Parameters: transport.Parameters{HelloTimeout: 3 * time.Second}})
 		pass(3*time.Second - 1)
 		if s.Err() != nil {
 			t.Fatalf("too early: %v", s.Err())

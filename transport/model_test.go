@@ -76,8 +76,10 @@ func newWorld(t *testing.T, seed uint64) *world {
 	dl, al := pipe.New(pipe.Config{Latency: time.Duration(rnd.IntN(50)) * time.Millisecond, Capacity: 1 + rnd.IntN(1<<17)})
 	for side, link := range []*pipe.End{dl, al} {
 		cfg := transport.Config{
-			MaxStreams: 16 + rnd.IntN(60), MaxMessage: 200_000, MaxReassembly: 200_000 + rnd.IntN(200_000), MaxFrame: 16<<10 + rnd.IntN(48<<10),
-			InitialWindow: 16<<10 + rnd.IntN(1<<16), WriteQueue: 1 + rnd.IntN(1<<17),
+			Parameters: transport.Parameters{
+				MaxStreams: 16 + rnd.IntN(60), MaxMessage: 200_000, MaxReassembly: 200_000 + rnd.IntN(200_000), MaxFrame: 16<<10 + rnd.IntN(48<<10),
+				InitialWindow: 16<<10 + rnd.IntN(1<<16), WriteQueue: 1 + rnd.IntN(1<<17),
+			},
 		}
 		s, err := transport.NewSession(link, transport.Side(side), cfg)
 		if err != nil {

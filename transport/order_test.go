@@ -158,7 +158,7 @@ func TestLargeMessageGoesOutInFullMessagesOfTheLink(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		greeting := generous
 		greeting.MaxFrame = 1 << 20
-		s, p := meet(t, transport.Dialer, transport.Config{WriteQueue: 8 << 20}, greeting)
+		s, p := meet(t, transport.Dialer, transport.Config{Parameters: transport.Parameters{WriteQueue: 8 << 20}}, greeting)
 		st := mustOpen(t, s)
 		p.got()
 		p.link.Stall() // so that all of it is ready
@@ -173,7 +173,7 @@ func TestLargeMessageGoesOutInFullMessagesOfTheLink(t *testing.T) {
 
 func TestNoMessageOfTheLinkExceedsItsBound(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, p, first := jam(t, transport.Config{WriteQueue: 1 << 20})
+		s, p, first := jam(t, transport.Config{Parameters: transport.Parameters{WriteQueue: 1 << 20}})
 		for i := range uint64(100) { // RESETs of 1 KiB each, ahead of data
 			p.send(open(2*i+2, ""))
 			mustAccept(t, s).Reset(transport.ResetInternal, strings.Repeat("r", transport.MaxReason))

@@ -12,7 +12,9 @@ import (
 var nobody *attachment
 
 // newTestOutbox returns an outbox that may write, of n bytes.
-func newTestOutbox(n int) *outbox { return newOutbox(&Config{WriteQueue: n, MaxStreams: 16}, Dialer) }
+func newTestOutbox(n int) *outbox {
+	return newOutbox(&Config{Parameters: Parameters{WriteQueue: n, MaxStreams: 16}}, Dialer)
+}
 
 func data(stream uint64, payload []byte) outgoing {
 	return outgoing{Header: frame.Header{Type: frame.TypeData, Stream: stream}, payload: payload}

@@ -17,7 +17,7 @@ type BufferProvider interface {
 }
 
 // ReleaseMessage ends the use of the message that RecvBorrowed has returned last. Until then its
-// memory counts for Config.MaxReassembly, if it came in several frames.
+// memory counts for Parameters.MaxReassembly, if it came in several frames.
 func (st *Stream) ReleaseMessage() { st.s.assembly.leave(&st.recv.claim) }
 
 // leastAssembled is the least memory in bytes that a message in pieces is given.

@@ -109,7 +109,8 @@ func (s *Session) newSuccessor(a *attachment, cfg Config) (*Session, error) {
 	cfg.MaxStreams, cfg.MaxMessage, cfg.MaxHeader, cfg.MaxFrame = told.MaxStreams, told.MaxMessage, told.MaxHeader, told.MaxFrame
 	cfg.InitialWindow, cfg.MaxBuffered = told.InitialWindow, told.MaxBuffered
 	cfg.Keepalive, cfg.ResumeWindow, cfg.ReplayLimit = told.Keepalive, told.ResumeWindow, told.ReplayLimit
-	cfg, err := cfg.withDefaults()
+	var err error
+	cfg.Parameters, err = cfg.Parameters.withDefaults()
 	if err != nil {
 		return nil, err
 	}

@@ -175,7 +175,7 @@ func TestLinkWhosePeerDoesNotKnowTheSessionCarriesANewOne(t *testing.T) {
 		synctest.Wait()
 		var order []string
 		cfg := transport.Config{
-			MaxMessage: 77_777, Agent: "fresh",
+			Parameters: transport.Parameters{MaxMessage: 77_777, Agent: "fresh"},
 			OnDetached: func(*transport.Session, error) {},
 			OnHello:    func(*transport.Session) { order = append(order, "greeted") },
 			OnStream: func(st *transport.Stream, _ []byte) *transport.ResetError {

@@ -112,7 +112,7 @@ func TestSendThatGivesUpInsideAMessageLeavesOnlyReset(t *testing.T) {
 
 func TestSendThatGivesUpBeforeAMessageCostsNoCredit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, p := meetOver(t, pipe.Config{Capacity: 1}, transport.Dialer, transport.Config{WriteQueue: 100}, frame.Hello{})
+		s, p := meetOver(t, pipe.Config{Capacity: 1}, transport.Dialer, transport.Config{Parameters: transport.Parameters{WriteQueue: 100}}, frame.Hello{})
 		p.link.Stall()
 		st := mustOpen(t, s)
 		synctest.Wait()
@@ -170,7 +170,7 @@ func TestHeaderGoesBeforeMessagesAndOnce(t *testing.T) {
 // nothing finds room until the peer's link resumes.
 func full(t *testing.T) (*peer, *transport.Stream) {
 	t.Helper()
-	s, p := meetOver(t, pipe.Config{Capacity: 1}, transport.Dialer, transport.Config{WriteQueue: 1}, generous)
+	s, p := meetOver(t, pipe.Config{Capacity: 1}, transport.Dialer, transport.Config{Parameters: transport.Parameters{WriteQueue: 1}}, generous)
 	p.send(open(2, ""))
 	st := mustAccept(t, s)
 	p.link.Stall()
@@ -301,7 +301,7 @@ func TestEndOfAStreamOfThePeerThatFindsNoRoomGivesItUp(t *testing.T) {
 
 func TestEndOfALocalStreamThatFindsNoRoomCanBeRetried(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, p := meetOver(t, pipe.Config{Capacity: 1}, transport.Dialer, transport.Config{WriteQueue: 1}, frame.Hello{})
+		s, p := meetOver(t, pipe.Config{Capacity: 1}, transport.Dialer, transport.Config{Parameters: transport.Parameters{WriteQueue: 1}}, frame.Hello{})
 		st := mustOpen(t, s)
 		synctest.Wait()
 		p.link.Stall()

@@ -75,7 +75,8 @@ type Session struct {
 // NewSession starts a session on a link: it greets the peer and goes on without
 // waiting for its answer. The session owns the link from here on.
 func NewSession(link Link, side Side, cfg Config) (*Session, error) {
-	cfg, err := cfg.withDefaults()
+	var err error
+	cfg.Parameters, err = cfg.Parameters.withDefaults()
 	if err != nil {
 		return nil, err
 	}

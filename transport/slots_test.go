@@ -15,7 +15,7 @@ import (
 
 func TestOpenThatGivesUpForWantOfRoomFreesItsPlace(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, p := meetOver(t, pipe.Config{Capacity: 1}, transport.Dialer, transport.Config{WriteQueue: 1}, frame.Hello{})
+		s, p := meetOver(t, pipe.Config{Capacity: 1}, transport.Dialer, transport.Config{Parameters: transport.Parameters{WriteQueue: 1}}, frame.Hello{})
 		p.link.Stall()
 		for range 2 {
 			mustOpen(t, s)
@@ -111,7 +111,7 @@ func TestOpenerWithinTheLimitIsNeverRefused(t *testing.T) {
 	}
 	for how, handle := range handlers {
 		t.Run(how, func(t *testing.T) {
-			d, a := pair(t, transport.Config{}, transport.Config{MaxStreams: 16, OnStream: func(st *transport.Stream, _ []byte) *transport.ResetError {
+			d, a := pair(t, transport.Config{}, transport.Config{Parameters: transport.Parameters{MaxStreams: 16}, OnStream: func(st *transport.Stream, _ []byte) *transport.ResetError {
 				go func() {
 					handle(st)
 					st.Close()

@@ -28,7 +28,7 @@ func TestStatsOfBothEndsAgree(t *testing.T) {
 
 func TestStatsTellWhatWaits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, p := meetOver(t, pipe.Config{Capacity: 1}, transport.Dialer, transport.Config{WriteQueue: 1}, frame.Hello{MaxStreams: 16})
+		s, p := meetOver(t, pipe.Config{Capacity: 1}, transport.Dialer, transport.Config{Parameters: transport.Parameters{WriteQueue: 1}}, frame.Hello{MaxStreams: 16})
 		var streams []*transport.Stream
 		for range 16 {
 			streams = append(streams, mustOpen(t, s))

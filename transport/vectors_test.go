@@ -49,9 +49,11 @@ func load[T any](t *testing.T, name string) []T {
 
 // defaults makes a session that announces nothing beyond the protocol's defaults.
 var defaults = transport.Config{
-	MaxStreams: int(frame.HelloDefaults.MaxStreams), MaxMessage: int(frame.HelloDefaults.MaxMessage),
-	MaxHeader: int(frame.HelloDefaults.MaxHeader), MaxFrame: int(frame.HelloDefaults.MaxFrame),
-	InitialWindow: int(frame.HelloDefaults.InitialWindow),
+	Parameters: transport.Parameters{
+		MaxStreams: int(frame.HelloDefaults.MaxStreams), MaxMessage: int(frame.HelloDefaults.MaxMessage),
+		MaxHeader: int(frame.HelloDefaults.MaxHeader), MaxFrame: int(frame.HelloDefaults.MaxFrame),
+		InitialWindow: int(frame.HelloDefaults.InitialWindow),
+	},
 }
 
 // A malformed message closes the link whatever happened before: on the first

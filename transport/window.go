@@ -14,7 +14,7 @@ const frameCost = 32
 const growWithin = 250 * time.Millisecond
 
 // Budget bounds by how much the windows of streams may grow, over several sessions
-// (Config.WindowBudget). It may be used by several goroutines at once.
+// (Parameters.WindowBudget). It may be used by several goroutines at once.
 type Budget struct{ left atomic.Int64 }
 
 // NewBudget returns a budget of so many bytes.

@@ -171,7 +171,7 @@ func TestWatchersDoNotHoldUpShutdown(t *testing.T) {
 func TestSlowWatcherHoldsUpNobody(t *testing.T) {
 	const changes = 4_000
 	status := health.NewServer()
-	client, caller, _ := serve(t, status, rpc.WithTransport(transport.Config{InitialWindow: 16 << 10, MaxWindow: 16 << 10}))
+	client, caller, _ := serve(t, status, rpc.WithTransport(transport.Parameters{InitialWindow: 16 << 10, MaxWindow: 16 << 10}))
 	method := &rpc.Method{Service: health.ServiceName, Name: "Watch", ServerStreams: true}
 	slow, err := rpc.CallServerStream[healthv1.HealthCheckRequest, healthv1.HealthCheckResponse](
 		t.Context(), caller, method, new(healthv1.HealthCheckRequest))

@@ -50,7 +50,7 @@ const silence = 9 * time.Second
 // run is a row. Each of two calls has a small message or a large one on either side
 // of the silence.
 func (i idle) run(ctx context.Context, k kind) (r result, err error) {
-	cfg := rpc.WithTransport(transport.Config{Keepalive: i.keepalive})
+	cfg := rpc.WithTransport(transport.Parameters{Keepalive: i.keepalive})
 	f, err := newFleet(0, cfg)
 	if err != nil {
 		return r, err

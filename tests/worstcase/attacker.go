@@ -42,7 +42,7 @@ func (a *attacker) dial() (*transport.Session, *deafLink, error) {
 	}
 	link := &deafLink{Link: conn, ctx: a.ctx}
 	s, err := transport.NewSession(link, transport.Dialer, transport.Config{
-		InitialWindow: 1 << 20, MaxWindow: 1 << 20, OnDetached: func(*transport.Session, error) {},
+		Parameters: transport.Parameters{InitialWindow: 1 << 20, MaxWindow: 1 << 20}, OnDetached: func(*transport.Session, error) {},
 	})
 	if err != nil {
 		return nil, nil, err

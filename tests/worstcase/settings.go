@@ -12,7 +12,7 @@ import (
 // can reach.
 type settings struct {
 	connections int // at once, all of which attack
-	transport   transport.Config
+	transport   transport.Parameters
 	limits      rpc.Limits
 	resumption  rpc.Resumption
 }
@@ -20,7 +20,7 @@ type settings struct {
 func newSettings(connections int) settings {
 	return settings{
 		connections: connections,
-		transport: transport.Config{
+		transport: transport.Parameters{
 			MaxStreams: 64, MaxMessage: 1 << 20, MaxHeader: 16 << 10, InitialWindow: 64 << 10, MaxWindow: 1 << 20,
 			WriteQueue: 128 << 10, WriteTimeout: time.Minute, MaxReassembly: 8 << 20,
 		},

@@ -26,8 +26,8 @@ func (parley) About() drive.About {
 
 // parleyTransport is the zero value, which stands for the defaults, unless more
 // streams are wanted than those allow.
-func parleyTransport(s drive.Setup) transport.Config {
-	return transport.Config{MaxStreams: s.Streams}
+func parleyTransport(s drive.Setup) transport.Parameters {
+	return transport.Parameters{MaxStreams: s.Streams}
 }
 
 func (parley) Serve(ln net.Listener, s drive.Setup) (stop func(), err error) {

@@ -20,7 +20,7 @@ func TestAMessageOverTheLimitFailsItsCall(t *testing.T) {
 	address, _ := listen(t, &backend{unary: answer}, grpc.MaxRecvMsgSize(1<<20))
 	conn := connect(t, address)
 	client := front(t, proxy.Config{MaxMessage: 100_000, Routes: []proxy.Route{{Backend: conn}}},
-		rpc.WithTransport(transport.Config{MaxMessage: 2 << 20}))
+		rpc.WithTransport(transport.Parameters{MaxMessage: 2 << 20}))
 	for _, c := range []struct {
 		size int
 		code rpc.Code
@@ -46,7 +46,7 @@ func TestACallersOwnLimitHoldsToo(t *testing.T) {
 	}
 	srv := rpc.NewServer()
 	srv.HandleUnknown(p.Handle)
-	client := dial(t, srv, rpc.WithTransport(transport.Config{MaxMessage: 64 << 10}))
+	client := dial(t, srv, rpc.WithTransport(transport.Parameters{MaxMessage: 64 << 10}))
 	_, err = call(t.Context(), client, strings.Repeat("x", 100_000))
 	wantError(t, err, rpc.CodeResourceExhausted, "")
 	if got, err := call(t.Context(), client, "small"); err != nil || got != "small" {
@@ -59,7 +59,7 @@ func TestLargeMessagesPassIfAllLimitsAllow(t *testing.T) {
 	address, _ := listen(t, &backend{unary: answer}, grpc.MaxRecvMsgSize(limit))
 	conn := connect(t, address)
 	client := front(t, proxy.Config{MaxMessage: limit, Routes: []proxy.Route{{Backend: conn}}},
-		rpc.WithTransport(transport.Config{MaxMessage: limit}))
+		rpc.WithTransport(transport.Parameters{MaxMessage: limit}))
 	body := strings.Repeat("x", 8<<20)
 	if got, err := call(t.Context(), client, body); err != nil || got != body {
 		t.Fatalf("%d bytes, %v", len(got), err)

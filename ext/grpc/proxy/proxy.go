@@ -20,7 +20,7 @@ type Config struct {
 	Routes []Route
 	// MaxMessage is the limit in bytes of a message from a backend; a larger one fails
 	// its call with RESOURCE_EXHAUSTED. Default 4 MiB. For messages of callers the limit
-	// of the rpc.Server counts (transport.Config.MaxMessage), and a caller may have a
+	// of the rpc.Server counts (transport.Parameters.MaxMessage), and a caller may have a
 	// lower one for what it gets.
 	MaxMessage int
 	// Headers says what of the handshake's headers and of the call's metadata passes.

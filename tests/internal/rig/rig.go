@@ -85,8 +85,8 @@ func New(cfg Config) (*Rig, error) {
 const handshakeTimeout = 2 * time.Second
 
 // Transport notices a silent link within two seconds.
-func Transport(window time.Duration) transport.Config {
-	return transport.Config{
+func Transport(window time.Duration) transport.Parameters {
+	return transport.Parameters{
 		Keepalive:        time.Second,
 		KeepaliveTimeout: time.Second,
 		HelloTimeout:     handshakeTimeout,

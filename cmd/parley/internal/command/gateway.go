@@ -33,7 +33,7 @@ type gateway struct {
 	backends     backends
 	identity     identity
 
-	transport transport.Config
+	transport transport.Parameters
 	limits    rpc.Limits
 }
 

@@ -311,7 +311,7 @@ func TestGatewaysThatMakeNoSenseAreRefused(t *testing.T) {
 		"--listen: ":                                                         {"--backend", "x:1", "--listen", "256.0.0.1:x"},
 		"--path rpc: it must begin with /":                                   {"--backend", "x:1", "--path", "rpc"},
 		"--cert, --key: ":                                                    {"--backend", "x:1", "--cert", "none.pem"},
-		"Config.MaxMessage is 12, must be from":                              {"--backend", "x:1", "--max-message", "12"},
+		"Parameters.MaxMessage is 12, must be from":                          {"--backend", "x:1", "--max-message", "12"},
 		"not-an-origin":                                                      {"--backend", "x:1", "--origin", "not-an-origin"},
 		"--trusted-proxy 10.0.0.1: write a network":                          {"--backend", "x:1", "--trusted-proxy", "10.0.0.1"},
 		"--forward te: gRPC has no such metadata":                            {"--backend", "x:1", "--forward", "te"},
