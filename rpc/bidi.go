@@ -25,9 +25,6 @@ func CallBidi[Req, Res any](ctx context.Context, c Caller, m *Method, opts ...Ca
 // goroutine may send while another receives.
 type Duplex[Req, Res any] struct{ s Stream }
 
-// NewDuplex returns the view of a stream that sends Req and receives Res.
-func NewDuplex[Req, Res any](s Stream) Duplex[Req, Res] { return Duplex[Req, Res]{s} }
-
 // Send sends a message, as Sender.Send does. ErrFinished says that the handler
 // has returned with OK: Recv returns what it has sent.
 func (d Duplex[Req, Res]) Send(msg *Req) error { return d.s.Send(msg) }

@@ -22,9 +22,6 @@ func CallClientStream[Req, Res any](ctx context.Context, c Caller, m *Method, op
 // Sender is the view of a call on which messages are sent.
 type Sender[T any] struct{ s Stream }
 
-// NewSender returns the view of a stream whose messages are of type T.
-func NewSender[T any](s Stream) Sender[T] { return Sender[T]{s} }
-
 // Send sends a message, which it does not keep. It returns when the message is
 // queued for the network, not when the other end has it, and blocks while the
 // other end is slow. If the call is over its status is returned.
@@ -35,9 +32,6 @@ func (v Sender[T]) Call() *Call { return v.s.Call() }
 
 // Upload is the caller's view of a call that answers many messages with one.
 type Upload[Req, Res any] struct{ s Stream }
-
-// NewUpload returns the view of a stream that sends Req and receives one Res.
-func NewUpload[Req, Res any](s Stream) Upload[Req, Res] { return Upload[Req, Res]{s} }
 
 // Send sends a message, as Sender.Send does. ErrFinished says that the handler
 // has answered already: CloseAndRecv returns its answer.

@@ -139,3 +139,13 @@ func (s *Server) SameIdentity(began, resuming *http.Request) bool {
 
 // IdentityLen is how many bytes the server keeps of who has made a handshake.
 func (s *Server) IdentityLen(r *http.Request) int { return len(s.binding.identity(r, "")) }
+
+// Generated code makes these views by the functions that open a call.
+
+func NewSender[T any](s Stream) Sender[T] { return Sender[T]{s} }
+
+func NewReceiver[T any](s Stream) Receiver[T] { return Receiver[T]{s} }
+
+func NewUpload[Req, Res any](s Stream) Upload[Req, Res] { return Upload[Req, Res]{s} }
+
+func NewDuplex[Req, Res any](s Stream) Duplex[Req, Res] { return Duplex[Req, Res]{s} }

@@ -30,9 +30,6 @@ func CallServerStream[Req, Res any](ctx context.Context, c Caller, m *Method, re
 // Receiver is the view of a call from which messages are received.
 type Receiver[T any] struct{ s Stream }
 
-// NewReceiver returns the view of a stream whose messages are of type T.
-func NewReceiver[T any](s Stream) Receiver[T] { return Receiver[T]{s} }
-
 // Recv waits for the next message. It returns io.EOF when the other end has sent
 // all, and otherwise the call's status.
 func (r Receiver[T]) Recv() (*T, error) {

@@ -29,9 +29,8 @@ type Config struct {
 	Predecessor *Predecessor
 	// OnUnknownPredecessor, if set, at an acceptor, is called when a dialer's new session
 	// replaces one that Sessions does not have, for others that may have it
-	// (EndPredecessor). The
-	// dialer has authenticated as principal; that r is true has not been checked. It must
-	// not block.
+	// (EndPredecessor). The dialer has authenticated as principal; that r is true has
+	// not been checked. It must not block.
 	OnUnknownPredecessor func(r Predecessor, principal string)
 	// OnDetached is called when the link was lost and the session waits for another: a
 	// dialer, which needs OnDetached to resume at all, goes on by Resume. OnResumed or

@@ -48,11 +48,11 @@ func ask(t *testing.T, service string) *asker {
 		web.Close()
 	})
 	m := &rpc.Method{Service: service, Name: "ServerReflectionInfo", ClientStreams: true, ServerStreams: true}
-	s, err := client.Open(context.Background(), m)
+	s, err := rpc.CallBidi[question, answer](context.Background(), client, m)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &asker{t, rpc.NewDuplex[question, answer](s)}
+	return &asker{t, s}
 }
 
 // one asks a question.
