@@ -58,8 +58,21 @@ func WithLimits(l Limits) ServerOption {
 }
 
 func (l *Limits) withDefaults() error {
-	if min(l.MaxConnections, l.MaxConnectionsPerAddress, l.MaxHandshakesPerSecond, l.MaxHandshakeHeader, l.MaxCalls) < 0 || min(l.MaxWindowMemory, l.MaxMessageMemory) < 0 {
-		return fmt.Errorf("Limits: a bound is negative: %+v", *l)
+	for _, f := range []struct {
+		name  string
+		value int64
+	}{
+		{"MaxConnections", int64(l.MaxConnections)},
+		{"MaxConnectionsPerAddress", int64(l.MaxConnectionsPerAddress)},
+		{"MaxHandshakesPerSecond", int64(l.MaxHandshakesPerSecond)},
+		{"MaxHandshakeHeader", int64(l.MaxHandshakeHeader)},
+		{"MaxWindowMemory", l.MaxWindowMemory},
+		{"MaxMessageMemory", l.MaxMessageMemory},
+		{"MaxCalls", int64(l.MaxCalls)},
+	} {
+		if f.value < 0 {
+			return fmt.Errorf("Limits.%s is %d, must not be negative", f.name, f.value)
+		}
 	}
 	if l.MaxConnections == 0 {
 		l.MaxConnections = 50_000

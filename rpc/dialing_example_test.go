@@ -1,4 +1,4 @@
-package examples_test
+package rpc_test
 
 import (
 	"context"
@@ -9,13 +9,13 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/parley-rpc/parley/examples/ping/pinger"
 	pingv1 "github.com/parley-rpc/parley/gen/parley/ping/v1"
 	"github.com/parley-rpc/parley/gen/parley/ping/v1/pingv1parley"
 	"github.com/parley-rpc/parley/rpc"
 )
 
-func Example_unixSocket() {
+// A client reaches a server on a Unix socket.
+func ExampleWithNetDial() {
 	folder, err := os.MkdirTemp("", "parley")
 	if err != nil {
 		return
@@ -27,7 +27,7 @@ func Example_unixSocket() {
 		return
 	}
 	srv := rpc.NewServer()
-	pingv1parley.RegisterPingServiceServer(srv, pinger.Service{})
+	pingv1parley.RegisterPingServiceServer(srv, greeter{})
 	web := &http.Server{Handler: srv, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 32 << 10}
 	go web.Serve(l) //nolint:errcheck // ends with Close
 	defer web.Close()
@@ -39,7 +39,7 @@ func Example_unixSocket() {
 	}))
 	//snippet:end
 	defer client.Close()
-	res, err := pingv1parley.NewPingServiceClient(client).Ping(context.Background(), &pingv1.PingRequest{Text: "hello"})
+	res, err := pingv1parley.NewPingServiceClient(client).Ping(context.Background(), &pingv1.PingRequest{Text: "socket"})
 	fmt.Println(res.GetText(), err)
-	// Output: hello <nil>
+	// Output: hello, socket <nil>
 }

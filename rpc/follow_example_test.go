@@ -1,4 +1,4 @@
-package examples_test
+package rpc_test
 
 import (
 	"context"
@@ -9,22 +9,19 @@ import (
 	"github.com/parley-rpc/parley/rpc"
 )
 
-// number is a message of the feed.
-type number = wrapperspb.UInt64Value
-
-var watchMethod = &rpc.Method{Service: "example.v1.FeedService", Name: "Watch", ServerStreams: true}
+var exampleWatch = &rpc.Method{Service: "example.v1.FeedService", Name: "Watch", ServerStreams: true}
 
 // feedClient is what protoc-gen-go-parley would make for the feed.
 type feedClient struct{ rpc.Caller }
 
 func (c feedClient) Watch(ctx context.Context, after *number) (rpc.Receiver[number], error) {
-	return rpc.CallServerStream[number, number](ctx, c.Caller, watchMethod, after)
+	return rpc.CallServerStream[number, number](ctx, c.Caller, exampleWatch, after)
 }
 
-// feed is numbers without an end, two at a time.
-type feed struct{}
+// exampleFeed is numbers without an end, two at a time.
+type exampleFeed struct{}
 
-func (feed) Watch(ctx context.Context, after *number, out rpc.Sender[number]) error {
+func (exampleFeed) Watch(ctx context.Context, after *number, out rpc.Sender[number]) error {
 	next := make(chan uint64, 2)
 	next <- after.Value + 1
 	next <- after.Value + 2
@@ -44,20 +41,21 @@ func (feed) Watch(ctx context.Context, after *number, out rpc.Sender[number]) er
 	//snippet:end
 }
 
-// serveFeed makes a server of the feed.
-func serveFeed() *rpc.Server {
+// serveExampleFeed makes a server of the feed.
+func serveExampleFeed() *rpc.Server {
 	srv := rpc.NewServer(rpc.WithDrain(rpc.Drain{Spread: -1}))
-	srv.Register(&rpc.Service{Name: watchMethod.Service, Methods: []rpc.ServiceMethod{
-		{Method: watchMethod, Handler: rpc.ServerStreamHandler(feed{}.Watch)},
+	srv.Register(&rpc.Service{Name: exampleWatch.Service, Methods: []rpc.ServiceMethod{
+		{Method: exampleWatch, Handler: rpc.ServerStreamHandler(exampleFeed{}.Watch)},
 	}})
 	return srv
 }
 
-func Example_follow() {
-	first, second := serveFeed(), serveFeed()
-	url, stop := start(first)
+// A subscription goes on at another server when its own one drains.
+func ExampleFollow() {
+	first, second := serveExampleFeed(), serveExampleFeed()
+	url, stop := serveExample(first)
 	defer stop()
-	other, stopOther := start(second)
+	other, stopOther := serveExample(second)
 	defer stopOther()
 	client := rpc.NewClient(url, rpc.WithURLs(other))
 	defer client.Close()
