@@ -5,6 +5,8 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+
+	"github.com/parley-rpc/parley/internal/hostkey"
 )
 
 // ForwardedAddress returns a function for Limits.Address that tells where a request comes
@@ -18,7 +20,7 @@ func ForwardedAddress(proxies ...netip.Prefix) func(*http.Request) string {
 		if err != nil {
 			return r.RemoteAddr
 		}
-		return host(forwarded(at.Addr().Unmap(), r.Header.Values("X-Forwarded-For"), proxies))
+		return hostkey.Of(forwarded(at.Addr().Unmap(), r.Header.Values("X-Forwarded-For"), proxies))
 	}
 }
 
@@ -47,20 +49,4 @@ func parseForwarded(text string) (netip.Addr, error) {
 }
 
 // socketAddress returns where the socket of a request comes from.
-func socketAddress(r *http.Request) string {
-	at, err := netip.ParseAddrPort(r.RemoteAddr)
-	if err != nil {
-		return r.RemoteAddr
-	}
-	return host(at.Addr().Unmap().WithZone(""))
-}
-
-// host returns the address that counts as one host, a network in the case of IPv6: there
-// a single host has a whole one.
-func host(at netip.Addr) string {
-	if at.Is4() {
-		return at.String()
-	}
-	network, _ := at.Prefix(64) // fits every IPv6 address
-	return network.String()
-}
+func socketAddress(r *http.Request) string { return hostkey.OfAddrPort(r.RemoteAddr) }

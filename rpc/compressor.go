@@ -31,12 +31,17 @@ const CompressionGzip = "gzip"
 var ErrInflatedTooLarge = errors.New("inflated message over the limit")
 
 func defaultCompressors() map[string]Compressor {
-	return map[string]Compressor{CompressionGzip: new(gzipCompressor)}
+	return map[string]Compressor{CompressionGzip: newGzipCompressor()}
 }
 
 type gzipCompressor struct {
-	writers sync.Pool // *gzip.Writer
-	readers sync.Pool // *gzip.Reader
+	writers sync.Pool     // *gzip.Writer
+	readers sync.Pool     // *gzip.Reader
+	bomb    chan struct{} // holds a token while a message inflates that may be a bomb
+}
+
+func newGzipCompressor() *gzipCompressor {
+	return &gzipCompressor{bomb: make(chan struct{}, 1)}
 }
 
 func (*gzipCompressor) Name() string { return CompressionGzip }
@@ -72,7 +77,7 @@ func (g *gzipCompressor) Decompress(dst, src []byte, limit int) ([]byte, error) 
 		return nil, err
 	}
 	defer g.readers.Put(r)
-	return readAll(dst, &considerate{r: r, in: in}, limit)
+	return readAll(dst, &considerate{r: r, in: in, bomb: g.bomb}, limit)
 }
 
 // guess returns how many bytes src says that it inflates to, 0 if that cannot be.
@@ -118,30 +123,51 @@ func readAll(dst []byte, r io.Reader, limit int) ([]byte, error) {
 // considerate reads what is inflated in pieces. To inflate 4 MiB takes many
 // milliseconds, of messages that may be a few KiB on the wire. Small calls do not
 // wait for that: only every other processor inflates at a time, and others have
-// their turn between pieces. What inflates like a bomb pauses there.
+// their turn between pieces. All messages of an endpoint that inflate like a bomb
+// share one turn, and the pause after each piece is part of it: together they use
+// a third of a processor at most.
 type considerate struct {
 	r    io.Reader
 	in   *bytes.Reader // that r reads
 	size int           // inflated bytes
+	bomb chan struct{} // the turn of those that inflate like a bomb
 }
 
 func (c *considerate) Read(p []byte) (int, error) {
 	const piece = 32 << 10
-	const bomb = 50 // times its size; text seldom inflates to 20 times
 	p = p[:min(len(p), piece)]
-	if c.size < piece { // a small message does not wait
-		n, err := c.r.Read(p)
-		c.size += n
+	switch {
+	case c.size < piece: // a small message does not wait
+		return c.read(p)
+	case c.inflatesLikeABomb():
+		c.bomb <- struct{}{}
+		defer func() { <-c.bomb }()
+		began := time.Now()
+		n, err := c.inTurn(p)
+		time.Sleep(max(3*time.Since(began), 100*time.Microsecond))
+		return n, err
+	default:
+		n, err := c.inTurn(p)
+		runtime.Gosched()
 		return n, err
 	}
+}
+
+// inflatesLikeABomb reports whether the message has far more bytes than text would have.
+func (c *considerate) inflatesLikeABomb() bool {
+	const bomb = 50 // times its size; text seldom inflates to 20 times
+	return c.size > bomb*int(c.in.Size()-int64(c.in.Len()))
+}
+
+func (c *considerate) inTurn(p []byte) (int, error) {
 	inflating <- struct{}{}
+	defer func() { <-inflating }()
+	return c.read(p)
+}
+
+func (c *considerate) read(p []byte) (int, error) {
 	n, err := c.r.Read(p)
-	<-inflating
-	if c.size += n; c.size > bomb*int(c.in.Size()-int64(c.in.Len())) {
-		time.Sleep(100 * time.Microsecond)
-	} else {
-		runtime.Gosched()
-	}
+	c.size += n
 	return n, err
 }
 

@@ -129,7 +129,7 @@ func (e *endpoint) Connections() int {
 var SocketAddress = socketAddress
 
 // NewGzip returns the compression of that name.
-func NewGzip() Compressor { return new(gzipCompressor) }
+func NewGzip() Compressor { return newGzipCompressor() }
 
 // SameIdentity reports whether a handshake may resume the session that another began, by
 // the options of the server.

@@ -16,6 +16,7 @@ import (
 	"github.com/parley-rpc/parley/rpc"
 	"github.com/parley-rpc/parley/rpc/reflection"
 	"github.com/parley-rpc/parley/tests/internal/rig"
+	"github.com/parley-rpc/parley/transport/ws"
 )
 
 // serveVariable has this program be the server at the address that is its value.
@@ -106,13 +107,13 @@ func serve(what string, in io.Reader, out io.Writer) error {
 	}})
 	mux := http.NewServeMux()
 	mux.Handle(rig.Path, srv)
-	web := &http.Server{Handler: mux, ReadHeaderTimeout: handshakeTimeout}
+	web := &http.Server{Handler: mux, ReadHeaderTimeout: handshakeTimeout, MaxHeaderBytes: 32 << 10}
 	go func() {
 		_, _ = io.Copy(io.Discard, in) // ends with the parent
 		_ = web.Close()                // so that the process ends
 	}()
 	fmt.Fprintln(out, ln.Addr())
-	if err := web.Serve(ln); !errors.Is(err, http.ErrServerClosed) {
+	if err := web.Serve(ws.Pace(web, ln)); !errors.Is(err, http.ErrServerClosed) {
 		return err
 	}
 	return srv.Close()
