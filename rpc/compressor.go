@@ -125,7 +125,7 @@ func readAll(dst []byte, r io.Reader, limit int) ([]byte, error) {
 // wait for that: only every other processor inflates at a time, and others have
 // their turn between pieces. All messages of an endpoint that inflate like a bomb
 // share one turn, and the pause after each piece is part of it: together they use
-// a third of a processor at most.
+// a quarter of a processor.
 type considerate struct {
 	r    io.Reader
 	in   *bytes.Reader // that r reads
@@ -144,7 +144,7 @@ func (c *considerate) Read(p []byte) (int, error) {
 		defer func() { <-c.bomb }()
 		began := time.Now()
 		n, err := c.inTurn(p)
-		time.Sleep(max(3*time.Since(began), 100*time.Microsecond))
+		time.Sleep(max(3*time.Since(began), 100*time.Microsecond)) // the clock may be coarse
 		return n, err
 	default:
 		n, err := c.inTurn(p)

@@ -161,3 +161,22 @@ func TestThousandsOfClientsBehindOneAddressAreResumedByDefault(t *testing.T) {
 		}
 	})
 }
+
+func TestHandshakesOfAnOwnerWaitWhoseSessionsAreEndedForRoom(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		srv := rpc.NewServer(rpc.WithResumption(rpc.Resumption{MaxDetached: 1}))
+		defer srv.Close()
+		began := time.Now()
+		for i := range 100 {
+			loseRaw(t, srv, fmt.Sprint("192.0.2.1:", i+1))
+		}
+		if took := time.Since(began); took < time.Second {
+			t.Errorf("100 links were lost, and 99 sessions ended for room, in %v", took)
+		}
+		began = time.Now()
+		loseRaw(t, srv, "198.51.100.7:1")
+		if took := time.Since(began); took >= 20*time.Millisecond {
+			t.Errorf("a client of another address waited for %v", took)
+		}
+	})
+}

@@ -63,7 +63,7 @@ func heapNow() *runtime.MemStats {
 
 // settle lets what is inflated come to its end: it pauses on the way.
 func settle() {
-	<-time.After(50 * time.Millisecond)
+	<-time.After(200 * time.Millisecond)
 	synctest.Wait()
 }
 
@@ -114,6 +114,7 @@ func TestMessagesThatInflateHoldTheShareOfTheirConnection(t *testing.T) {
 				}
 				ended++
 			}
+			settle() // what the peer has reset may be inflated still
 		})
 	})
 	t.Run("at a client", func(t *testing.T) {

@@ -24,6 +24,7 @@ type Server struct {
 	turns        *turns     // of handshakes
 	recent       *recentSet // credentials that were good, and addresses that had connections
 	refusals     refusals
+	churn        churn
 }
 
 // NewServer returns a server without services. It panics if an option is
@@ -42,6 +43,7 @@ func NewServer(opts ...ServerOption) *Server {
 	s.turns, s.recent = newTurns(s.limits.MaxHandshakesPerSecond), newRecentSet()
 	s.onReplace = s.endReplaced
 	s.makeRoom = s.endDetached
+	s.sessions.OnEvict = s.churn.ended
 	s.detached.counts = s.limits.MaxConnectionsPerAddress > 0
 	servers.add(s)
 	s.served.limit = int64(s.limits.MaxCalls)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"sync"
+	"time"
 
 	"github.com/parley-rpc/parley/transport"
 	"github.com/parley-rpc/parley/transport/ws"
@@ -46,6 +47,10 @@ func (v *visit) admit(r *http.Request) *ws.RefusalError {
 	if no != nil {
 		v.s.turns.giveBack()
 		return no
+	}
+	if !pause(r.Context(), v.s.churn.delay(ownerOf(v.base, addr))) {
+		v.s.turns.giveBack()
+		return refuseForNow(Errorf(CodeUnavailable, "connections of this client are lost, and ended for want of room, more than %d times a second", time.Second/churnCost))
 	}
 	if credentials, brings := credentialsOf(r); brings && v.s.authenticate != nil {
 		recent.add(credentials...)
@@ -106,6 +111,33 @@ func (v *visit) serve(w http.ResponseWriter, r *http.Request) error {
 	})
 }
 
+// ownerOf returns for whom a connection counts while it is detached.
+func ownerOf(base context.Context, addr string) string {
+	if name := Principal(base); name != "" {
+		return "principal " + name
+	}
+	return "address " + addr
+}
+
+// pause waits, for turnWait at most. It reports false if that is not long enough, or
+// if ctx ends first.
+func pause(ctx context.Context, wait time.Duration) bool {
+	if wait <= 0 {
+		return true
+	}
+	if wait > turnWait {
+		return false
+	}
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
 // start starts a connection on the link of a handshake that was admitted.
 func (v *visit) start(link transport.Link, peer Peer) error {
 	info := &linkInfo{peer: peer, addr: v.addr}
@@ -114,9 +146,6 @@ func (v *visit) start(link transport.Link, peer Peer) error {
 	c.link.Store(info)
 	c.nobody = v.s.authenticate != nil && c.principal == ""
 	c.identity = v.s.binding.identity(v.r, c.principal)
-	c.owner = "address " + v.addr
-	if c.principal != "" {
-		c.owner = "principal " + c.principal
-	}
+	c.owner = ownerOf(v.base, v.addr)
 	return v.s.startConn(c, &knownLink{&countedLink{link, v.leave}, info}, transport.Acceptor)
 }

@@ -21,6 +21,10 @@ type Sessions struct {
 	// what had arrived and was not received when the link was lost. Default 256 MiB.
 	MaxDetachedBytes int
 
+	// OnEvict, if not nil, is called with the owner of a session that was ended for want
+	// of room. It must not block.
+	OnEvict func(owner string)
+
 	mu   sync.Mutex
 	byID map[string]*Session
 	gone detachedSet
@@ -83,7 +87,7 @@ func (k *Sessions) Shrink(n int) {
 	}
 	k.mu.Unlock()
 	for _, s := range evicted {
-		s.Evict(fmt.Sprintf("more than %d sessions wait to be resumed", n))
+		k.end(s, fmt.Sprintf("more than %d sessions wait to be resumed", n))
 	}
 }
 
@@ -132,7 +136,14 @@ func (k *Sessions) weigh(s *Session) (evicted []*Session) {
 // dismiss ends sessions that were too many.
 func (k *Sessions) dismiss(evicted []*Session) {
 	for _, s := range evicted {
-		s.Evict(fmt.Sprintf("more than %d sessions or %d bytes wait to be resumed", k.maxGone(), k.maxBytes()))
+		k.end(s, fmt.Sprintf("more than %d sessions or %d bytes wait to be resumed", k.maxGone(), k.maxBytes()))
+	}
+}
+
+// end ends a session for want of room.
+func (k *Sessions) end(s *Session, reason string) {
+	if s.Evict(reason) && k.OnEvict != nil {
+		k.OnEvict(s.cfg.owner())
 	}
 }
 

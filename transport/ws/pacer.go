@@ -15,7 +15,7 @@ const (
 	youngTime = 5 * time.Millisecond
 	// youngPerProcessor is how many connections are young at a time. All that
 	// are young at once run before the goroutines that become ready next.
-	youngPerProcessor = 4
+	youngPerProcessor = 2
 	// maxUnserved is how many accepted connections wait to be served.
 	maxUnserved = 1024
 )
@@ -113,6 +113,7 @@ func (p *pacer) acceptAll() {
 		c, err := p.Listener.Accept()
 		if err == nil {
 			p.add(c)
+			runtime.Gosched() // open connections have their turn between two new ones
 			continue
 		}
 		select {
