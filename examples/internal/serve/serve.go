@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/parley-rpc/parley/rpc"
+	"github.com/parley-rpc/parley/transport/ws"
 )
 
 // Path is where the examples mount their servers.
@@ -40,7 +41,8 @@ func Until(ctx context.Context, addr string, srv *rpc.Server, site http.Handler,
 		_ = web.Close() // the listener, and requests that are not upgraded
 	}()
 	ready("ws://" + listener.Addr().String() + Path)
-	if err := web.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+	paced := ws.Pace(web, listener) // a crowd of new connections does not delay calls on open ones
+	if err := web.Serve(paced); !errors.Is(err, http.ErrServerClosed) {
 		return err
 	}
 	return nil

@@ -106,9 +106,9 @@ func (p *program) serve(ctx context.Context, g *gateway) error {
 	scheme := "ws"
 	if web.TLSConfig != nil {
 		scheme = "wss"
-		go func() { served <- web.ServeTLS(listener, "", "") }()
+		go func() { served <- web.ServeTLS(ws.Pace(web, listener), "", "") }()
 	} else {
-		go func() { served <- web.Serve(listener) }()
+		go func() { served <- web.Serve(ws.Pace(web, listener)) }()
 	}
 	log.Info("serving", "url", scheme+"://"+listener.Addr().String()+g.path, "backends", g.backends.targets)
 	select {
