@@ -26,8 +26,8 @@ const (
 // Without it, net/http serves all new connections at once: while a thousand
 // clients connect, calls on connections that are open wait for all of them. A
 // connection is new until it has been upgraded, has had its first response, has
-// been closed, or 5 ms have passed. Up to 1,024 connections wait; beyond that,
-// the newest one of the address that has most is closed.
+// been closed, or 5 ms have passed. Up to 1,024 connections wait here, and the
+// rest with the kernel.
 //
 // Pace sets srv.ConnState, and calls the function that was there.
 func Pace(srv *http.Server, ln net.Listener) net.Listener {
@@ -38,6 +38,7 @@ func Pace(srv *http.Server, ln net.Listener) net.Listener {
 		unserved: unserved{byHost: make(map[string]*hostQueue)},
 		changed:  make(chan struct{}, 1),
 		failed:   make(chan error),
+		room:     make(chan struct{}, 1),
 		closed:   make(chan struct{}),
 	}
 	next := srv.ConnState
@@ -69,6 +70,7 @@ type pacer struct {
 	stop    sync.Once
 	changed chan struct{} // holds a value when Accept should look again
 	failed  chan error    // of the underlying Accept
+	room    chan struct{} // holds a value when one more may wait
 	closed  chan struct{}
 
 	mu       sync.Mutex
@@ -113,7 +115,6 @@ func (p *pacer) acceptAll() {
 		c, err := p.Listener.Accept()
 		if err == nil {
 			p.add(c)
-			runtime.Gosched() // open connections have their turn between two new ones
 			continue
 		}
 		select {
@@ -127,28 +128,35 @@ func (p *pacer) acceptAll() {
 	}
 }
 
-// add queues an accepted connection.
+// add queues an accepted connection, and waits until there is room for another.
 func (p *pacer) add(c net.Conn) {
-	if surplus := p.enter(c); surplus != nil {
-		_ = surplus.Close() // it was not used
+	full, ok := p.enter(c)
+	if !ok {
+		_ = c.Close() // it was not used
+		return
 	}
 	p.wake()
+	if !full {
+		runtime.Gosched() // open connections have their turn between two new ones
+		return
+	}
+	select {
+	case <-p.room:
+	case <-p.closed:
+	}
 }
 
-// enter queues a connection, and returns one that there is no room for.
-func (p *pacer) enter(c net.Conn) (surplus net.Conn) {
+// enter queues a connection. It reports false if the listener is closed.
+func (p *pacer) enter(c net.Conn) (full, ok bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	select {
 	case <-p.closed:
-		return c // Close would not see it
+		return false, false // Close would not see it
 	default:
 	}
 	p.unserved.add(c)
-	if p.unserved.len > maxUnserved {
-		return p.unserved.dropNewest()
-	}
-	return nil
+	return p.unserved.len >= maxUnserved, true
 }
 
 // take returns the next connection, if one more may be young.
@@ -158,7 +166,11 @@ func (p *pacer) take() net.Conn {
 	if len(p.young) >= p.most {
 		return nil
 	}
+	full := p.unserved.len >= maxUnserved
 	c := p.unserved.next()
+	if full {
+		signal(p.room)
+	}
 	if c != nil {
 		p.young[c] = time.AfterFunc(youngTime, func() { p.release(c) })
 	}
@@ -177,9 +189,12 @@ func (p *pacer) release(c net.Conn) {
 	}
 }
 
-func (p *pacer) wake() {
+func (p *pacer) wake() { signal(p.changed) }
+
+// signal leaves a value in a channel that holds one.
+func signal(c chan<- struct{}) {
 	select {
-	case p.changed <- struct{}{}:
+	case c <- struct{}{}:
 	default:
 	}
 }

@@ -46,17 +46,6 @@ func (u *unserved) next() net.Conn {
 	return u.remove(q, q.conns.Front())
 }
 
-// dropNewest takes out the newest connection of the host that has most.
-func (u *unserved) dropNewest() net.Conn {
-	var most *hostQueue
-	for e := u.order.Front(); e != nil; e = e.Next() {
-		if q := e.Value.(*hostQueue); most == nil || q.conns.Len() > most.conns.Len() {
-			most = q
-		}
-	}
-	return u.remove(most, most.conns.Back())
-}
-
 func (u *unserved) remove(q *hostQueue, at *fifo.Element) net.Conn {
 	u.len--
 	c := q.conns.Remove(at).(net.Conn)
