@@ -15,6 +15,7 @@ import (
 const (
 	module   = "github.com/parley-rpc/parley"
 	frame    = module + "/internal/frame"
+	hostkey  = module + "/internal/hostkey"
 	gorilla  = "github.com/gorilla/websocket"
 	protobuf = "google.golang.org/protobuf"
 	xsync    = "golang.org/x/sync"
@@ -77,17 +78,18 @@ var floors = []struct {
 	deps []string
 }{
 	{"internal/frame", nil},
-	{"transport/ws", []string{frame, module + "/transport", gorilla}},
+	{"internal/hostkey", nil},
+	{"transport/ws", []string{frame, hostkey, module + "/transport", gorilla}},
 	{"transport/pipe", []string{frame, module + "/transport"}},
 	{"transport", []string{frame}},
-	{"rpc", []string{frame, module + "/transport", module + "/gen", gorilla, protobuf, xsync}},
-	{"gen", []string{frame, module + "/transport", module + "/rpc", gorilla, protobuf, xsync}},
+	{"rpc", []string{frame, hostkey, module + "/transport", module + "/gen", gorilla, protobuf, xsync}},
+	{"gen", []string{frame, hostkey, module + "/transport", module + "/rpc", gorilla, protobuf, xsync}},
 	{"internal/codegen", []string{protobuf}},
 	{"codegen", []string{module + "/internal/codegen", protobuf}},
 	{"docs", nil}, // tests of what the documents say
-	{"examples", []string{frame, module + "/transport", module + "/rpc", module + "/gen", gorilla, protobuf, xsync}},
-	{"tests/webserver", []string{frame, module + "/transport", module + "/rpc", module + "/gen", module + "/examples/ping/pinger", gorilla, protobuf, xsync}},
-	{"tests", []string{frame, module + "/transport", module + "/rpc", module + "/gen", gorilla, protobuf, xsync}},
+	{"examples", []string{frame, hostkey, module + "/transport", module + "/rpc", module + "/gen", gorilla, protobuf, xsync}},
+	{"tests/webserver", []string{frame, hostkey, module + "/transport", module + "/rpc", module + "/gen", module + "/examples/ping/pinger", gorilla, protobuf, xsync}},
+	{"tests", []string{frame, hostkey, module + "/transport", module + "/rpc", module + "/gen", gorilla, protobuf, xsync}},
 }
 
 // TestImportsGoDownOnly fails also for a dependency of a dependency.

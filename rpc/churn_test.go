@@ -39,7 +39,7 @@ func TestOwnerThatLosesManySessionsOnceIsSlowedForASecond(t *testing.T) {
 		if c.delay("everybody") == 0 {
 			t.Error("no delay after 10,000 sessions")
 		}
-		time.Sleep(time.Second)
+		<-time.After(time.Second)
 		if d := c.delay("everybody"); d != 0 {
 			t.Errorf("delay %v a second later", d)
 		}
@@ -72,7 +72,7 @@ func TestChurnRemembersABoundedNumberOfOwners(t *testing.T) {
 		if len(c.owners) != churnNames {
 			t.Errorf("%d owners are remembered, want %d", len(c.owners), churnNames)
 		}
-		time.Sleep(churnCost)
+		<-time.After(churnCost)
 		c.ended("one more")
 		if len(c.owners) != 1 {
 			t.Errorf("%d owners are remembered after the others paid, want 1", len(c.owners))

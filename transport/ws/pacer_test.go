@@ -149,7 +149,7 @@ func TestPacedConnectionThatSaysNothingDelaysOthersByMilliseconds(t *testing.T) 
 		s := take(ln)
 		ln.arrive("192.0.2.1", 2*young())
 		s.next()
-		time.Sleep(5 * time.Millisecond)
+		<-time.After(5 * time.Millisecond)
 		if got := s.next(); len(got) != young() {
 			t.Errorf("%d connections were taken after 5 ms, want %d", len(got), young())
 		}
@@ -230,7 +230,7 @@ func TestPacedListenerClosesWhatWasNotTaken(t *testing.T) {
 			}
 		}
 		synctest.Wait() // the young are forgotten
-		time.Sleep(time.Second)
+		<-time.After(time.Second)
 	})
 }
 
@@ -274,7 +274,7 @@ func TestPacedServerUpgradesAllClientsOfACrowd(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				defer silent.Close() //nolint:errcheck // says nothing
+				defer silent.Close()
 			}
 			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 			defer cancel()
