@@ -145,12 +145,12 @@ test("a page without a network goes on when it is back", async () => {
     await connection.connect();
     globalThis.keep = { connection, ping: createClient(PingService, connection) };
   });
-  tunnel.shut = true;
+  tunnel.refusing = true;
   await page.context().setOffline(true);
   tunnel.cut();
   await until("the page misses its link", () => page.evaluate(() => globalThis.keep.connection.state === "resuming"));
   const answer = page.evaluate(() => globalThis.keep.ping.ping({ text: "hi" }).then(({ text }: { text: string }) => text));
-  tunnel.shut = false;
+  tunnel.refusing = false;
   await page.context().setOffline(false); // fires "online"
   expect(await answer).toBe("hi");
 });

@@ -22,12 +22,12 @@ export class Fake {
   }
 
   /** One that opens WebSockets, selects a subprotocol, and does as it likes. */
-  static async webSocket(talk: (socket: WebSocket) => void, subprotocol: string | false = "parley.v1"): Promise<Fake> {
+  static async webSocket(serve: (socket: WebSocket) => void, subprotocol: string | false = "parley.v1"): Promise<Fake> {
     const http = createServer((_, res) => res.writeHead(426).end());
     const sockets = new WebSocketServer({ server: http, handleProtocols: () => subprotocol });
     sockets.on("connection", (socket) => {
       socket.on("error", () => {});
-      talk(socket);
+      serve(socket);
     });
     return new Fake(http, sockets).#listen();
   }

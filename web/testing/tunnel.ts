@@ -12,9 +12,9 @@ export class Tunnel {
   /** Bytes that were forwarded to the clients. */
   down = 0;
   /** Whether bytes are thrown away, both ways. */
-  deaf = false;
+  blackhole = false;
   /** Whether new connections are cut at once. */
-  shut = false;
+  refusing = false;
 
   private constructor(private target: number) {
     this.#server = createServer((client) => this.#forward(client));
@@ -49,7 +49,7 @@ export class Tunnel {
   }
 
   #forward(client: Socket): void {
-    if (this.shut) {
+    if (this.refusing) {
       client.destroy();
       return;
     }
@@ -65,7 +65,7 @@ export class Tunnel {
       from.on("error", () => {});
       from.on("close", () => to.destroy());
       from.on("data", (bytes) => {
-        if (this.deaf) return;
+        if (this.blackhole) return;
         if (from === server) this.down += bytes.length;
         if (!to.write(bytes)) {
           from.pause();

@@ -2,11 +2,11 @@ import type { MessageShape } from "@bufbuild/protobuf";
 import { Code, type ParleyError, type ServingConnection } from "@parley-rpc/client";
 import { type Entered, type JoinResponseSchema, MemberService } from "../../gen/parley/chat/v1/chat_pb.js";
 import { byId } from "./dom.js";
-import { kept } from "./kept.js";
+import { storage } from "./kept.js";
 import { Links } from "./links.js";
 import { LogView } from "./logview.js";
 import { showLinks, showMembers, showTally, showTyping, showWords } from "./panel.js";
-import { Stay, type StayEvents } from "./stay.js";
+import { Membership, type StayEvents } from "./stay.js";
 import { Tally } from "./tally.js";
 import { Typist } from "./typist.js";
 import { words } from "./words.js";
@@ -22,14 +22,14 @@ function roomOf(hash: string): string {
 
 /** The page: a door to enter by, and the room behind it. */
 export class App implements StayEvents {
-  #stay: Stay | undefined;
+  #stay: Membership | undefined;
   #links = new Links();
   #tally = new Tally();
   #members = new Set<string>();
   #nameTaken = false;
   #typist = new Typist((typing) => this.#stay?.typing(typing));
   #log = new LogView({
-    again: (id) => this.#stay?.again(id),
+    resend: (id) => this.#stay?.resend(id),
     drop: (id) => {
       this.#stay?.outbox.drop(id);
       this.changed();
@@ -51,20 +51,20 @@ export class App implements StayEvents {
       },
     });
     conn.subscribe((state) => {
-      const change = this.#links.turn(state);
+      const change = this.#links.update(state);
       if (change?.link.state === "lost") this.#log.note(`Link ${change.link.number} broke`, "lost");
-      else if (change?.away !== undefined) {
-        const seconds = (change.away / 1000).toFixed(1);
-        const what = this.#stay?.holds ? "the session goes on" : "a new session";
+      else if (change?.detachedMs !== undefined) {
+        const seconds = (change.detachedMs / 1000).toFixed(1);
+        const what = this.#stay?.callAlive ? "the session goes on" : "a new session";
         this.#log.note(`Link ${change.link.number}: ${what} after ${seconds} s`, "back");
       }
       this.#show();
     });
     for (const type of ["online", "offline"]) addEventListener(type, () => this.#show());
 
-    this.#name.value = kept.get("name");
+    this.#name.value = storage.get("name");
     this.#place.value = roomOf(location.hash) || "lobby";
-    this.#text.value = kept.get("draft");
+    this.#text.value = storage.get("draft");
     this.#name.focus();
     byId("enter").addEventListener("submit", (e) => {
       e.preventDefault();
@@ -75,7 +75,7 @@ export class App implements StayEvents {
       this.#say();
     });
     this.#text.addEventListener("input", () => {
-      kept.set("draft", this.#text.value);
+      storage.set("draft", this.#text.value);
       this.#typist.wrote(this.#text.value);
     });
     byId("break").addEventListener("click", () => {
@@ -91,10 +91,10 @@ export class App implements StayEvents {
   #enter(): void {
     const [name, room] = [this.#name.value.trim(), this.#place.value.trim()];
     if (!name || !room) return this.#refuse("A name and a room are needed.");
-    kept.set("name", name);
+    storage.set("name", name);
     history.replaceState(null, "", `#${encodeURIComponent(room)}`);
     this.#stay?.leave();
-    this.#stay = new Stay(this.conn, room, name, this);
+    this.#stay = new Membership(this.conn, room, name, this);
     this.#tally = new Tally();
     this.#nameTaken = false;
     this.#refuse("");
@@ -127,7 +127,7 @@ export class App implements StayEvents {
 
   #write(text: string): void {
     this.#text.value = text;
-    kept.set("draft", text);
+    storage.set("draft", text);
   }
 
   #refuse(text: string): void {
@@ -142,7 +142,7 @@ export class App implements StayEvents {
     this.#showMembers();
     const missed = this.#tally.enter(Number(said));
     if (first) {
-      const { room } = this.#stay as Stay;
+      const { room } = this.#stay as Membership;
       this.#log.clear();
       showTyping([]);
       byId("room").textContent = `# ${room}`;
@@ -151,7 +151,7 @@ export class App implements StayEvents {
       byId("chat").hidden = false;
       this.#log.note(names.length > 1 ? `You came. ${names.length} are here.` : "You came. Nobody else is here yet.");
       this.#text.focus();
-    } else if (missed === "anew") this.#log.note("You are back. The room has begun anew: the server was restarted.", "back");
+    } else if (missed === "restarted") this.#log.note("You are back. The room has begun anew: the server was restarted.", "back");
     else this.#log.note(`You are back. Lines that were said meanwhile: ${missed || "none"}.`, "back");
     this.#show();
   }

@@ -1,12 +1,12 @@
 import type { ConnectionOptions } from "@parley-rpc/client";
 
 /** How long a page stays away after it has broken its link, in milliseconds: so that one can see it, and write meanwhile. */
-export const AWAY = 3000;
+export const OFFLINE_MS = 3000;
 
 /** Lets a page break the link of its connection. */
 export class Breaker {
   #socket: WebSocket | undefined;
-  #back = Promise.resolve();
+  #reconnectAllowed = Promise.resolve();
 
   /** The connection's options by which the link is known, and dialing waits. */
   readonly options: ConnectionOptions;
@@ -23,7 +23,7 @@ export class Breaker {
         }
       },
       // It is asked for before each WebSocket is opened.
-      credentials: () => this.#back as Promise<undefined>,
+      credentials: () => this.#reconnectAllowed as Promise<undefined>,
     };
   }
 
@@ -32,7 +32,7 @@ export class Breaker {
    * the session that is a lost link (PROTOCOL.md, section 12.3).
    */
   cut(): void {
-    this.#back = new Promise((resolve) => setTimeout(resolve, AWAY));
+    this.#reconnectAllowed = new Promise((resolve) => setTimeout(resolve, OFFLINE_MS));
     this.#socket?.close();
   }
 }

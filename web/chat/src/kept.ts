@@ -1,5 +1,5 @@
 /** Texts that outlive the page in its tab, where the browser allows it: the name, and what is being written. */
-export const kept = {
+export const storage = {
   get(name: string): string {
     try {
       return sessionStorage.getItem(`chat-${name}`) ?? "";

@@ -11,11 +11,11 @@ export interface Link {
 export interface Change {
   readonly link: Link;
   /** How long there was none before, in milliseconds, if the session of the last one goes on; undefined if it does not. */
-  readonly away?: number | undefined;
+  readonly detachedMs?: number | undefined;
 }
 
 /** No more links are shown; the others are added up. */
-const MOST_LINKS = 5;
+const MAX_LINKS = 5;
 
 /** The links that a connection had, by its states. */
 export class Links {
@@ -26,19 +26,19 @@ export class Links {
   #lostAt: number | undefined;
 
   /** Takes note of a state, and returns what has changed. */
-  turn(state: State, now = Date.now()): Change | undefined {
+  update(state: State, now = Date.now()): Change | undefined {
     const latest = this.shown.at(-1);
     if (state === "ready") {
       const link: Link = { number: ++this.#count, messages: 0, state: "open" };
-      const away = this.#lostAt === undefined ? undefined : now - this.#lostAt;
+      const detachedMs = this.#lostAt === undefined ? undefined : now - this.#lostAt;
       this.#lostAt = undefined;
       this.shown.push(link);
-      if (this.shown.length > MOST_LINKS) {
+      if (this.shown.length > MAX_LINKS) {
         const gone = this.shown.shift() as Link;
         this.earlier.links++;
         this.earlier.messages += gone.messages;
       }
-      return { link, away };
+      return { link, detachedMs };
     }
     if (state !== "resuming") this.#lostAt = undefined; // it is another session that follows
     if (latest?.state !== "open") return undefined;

@@ -2,7 +2,7 @@ import { avatar, button, byId, make } from "./dom.js";
 import type { Line } from "./outbox.js";
 
 /** No more entries are kept in the page. */
-export const MOST_ENTRIES = 500;
+export const MAX_ENTRIES = 500;
 
 /** So near to the end, in pixels, somebody is looking at the newest. */
 const NEAR = 80;
@@ -19,7 +19,7 @@ export interface Said {
 
 /** What is done with a line of which nobody knows whether it has arrived. */
 export interface OutboxActions {
-  again(id: number): void;
+  resend(id: number): void;
   drop(id: number): void;
 }
 
@@ -46,7 +46,7 @@ export class LogView {
       else if (scrollTop < this.#top) this.#atEnd = false; // and not because the page is smaller now
       this.#top = scrollTop;
     });
-    new ResizeObserver(() => this.#stay()).observe(this.#scroll);
+    new ResizeObserver(() => this.#keepAtEnd()).observe(this.#scroll);
   }
 
   clear(): void {
@@ -80,7 +80,7 @@ export class LogView {
   /** Shows what is on the way. */
   outbox(lines: readonly Line[]): void {
     this.#outbox.replaceChildren(...lines.map((line) => this.#pending(line)));
-    this.#stay();
+    this.#keepAtEnd();
   }
 
   #pending({ id, text, state }: Line): HTMLElement {
@@ -91,7 +91,7 @@ export class LogView {
       return item;
     }
     bubble.append(make("span", "meta", "The connection was lost: it may have arrived, or not."));
-    const again = button("Send again", "quiet", () => this.actions.again(id));
+    const again = button("Send again", "quiet", () => this.actions.resend(id));
     const drop = button("Drop", "quiet", () => this.actions.drop(id));
     item.firstElementChild?.append(make("div", "choices", again, drop));
     return item;
@@ -99,12 +99,12 @@ export class LogView {
 
   #append(item: HTMLElement): void {
     this.#log.append(item);
-    while (this.#log.childElementCount > MOST_ENTRIES) this.#log.firstElementChild?.remove();
-    this.#stay();
+    while (this.#log.childElementCount > MAX_ENTRIES) this.#log.firstElementChild?.remove();
+    this.#keepAtEnd();
     this.#newest.hidden = this.#atEnd;
   }
 
-  #stay(): void {
+  #keepAtEnd(): void {
     if (this.#atEnd) this.#toEnd();
   }
 

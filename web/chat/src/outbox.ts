@@ -7,7 +7,7 @@ export interface Line {
 }
 
 /** No more lines are kept. */
-export const MOST_LINES = 50;
+export const MAX_LINES = 50;
 
 /** The lines that are on their way, in order. */
 export class Outbox {
@@ -19,7 +19,7 @@ export class Outbox {
   }
 
   get full(): boolean {
-    return this.#lines.length >= MOST_LINES;
+    return this.#lines.length >= MAX_LINES;
   }
 
   add(text: string): void {
@@ -45,7 +45,7 @@ export class Outbox {
   }
 
   /** Has a line sent once more, behind the others. */
-  again(id: number): void {
+  resend(id: number): void {
     const line = this.drop(id);
     if (line) this.#lines.push({ ...line, state: "waiting" });
   }

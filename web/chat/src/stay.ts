@@ -23,11 +23,11 @@ export interface StayEvents {
 const PAUSE = 2000;
 
 /** A member's stay in a room. It outlives its calls: when one is lost with its session, another enters again. */
-export class Stay {
+export class Membership {
   readonly outbox = new Outbox();
   #call: Call<typeof ChatService.method.join> | undefined;
   #inside = false;
-  #was = false;
+  #enteredBefore = false;
   #left = new AbortController();
 
   constructor(
@@ -43,7 +43,7 @@ export class Stay {
   }
 
   /** Whether the call is there by which the room was entered. */
-  get holds(): boolean {
+  get callAlive(): boolean {
     return this.#inside && !this.#call?.over;
   }
 
@@ -68,8 +68,8 @@ export class Stay {
   }
 
   /** Says a line once more that may have been lost. */
-  again(id: number): void {
-    this.outbox.again(id);
+  resend(id: number): void {
+    this.outbox.resend(id);
     this.#flush();
   }
 
@@ -99,7 +99,7 @@ export class Stay {
 
   #take(res: Response): void {
     if (res.event.case === "entered") {
-      this.#inside = this.#was = true;
+      this.#inside = this.#enteredBefore = true;
       this.events.entered(res.event.value);
       this.#flush();
       return;
@@ -124,7 +124,7 @@ export class Stay {
 
   /** Whether entering again may help. The name may still be that of the call before, if the server has not missed it yet. */
   #mayReturn({ code }: ParleyError): boolean {
-    return code === Code.Unavailable || (this.#was && (code === Code.AlreadyExists || code === Code.Internal));
+    return code === Code.Unavailable || (this.#enteredBefore && (code === Code.AlreadyExists || code === Code.Internal));
   }
 
   #pause(): Promise<void> {

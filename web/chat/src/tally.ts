@@ -8,7 +8,7 @@ export class Tally {
    * The room is entered, after it has said so many lines. It returns how many of them were said since the last that was
    * seen, or `anew` if they count from the beginning again.
    */
-  enter(said: number): number | "anew" {
+  enter(said: number): number | "restarted" {
     const before = this.#first > 0;
     const missed = said - this.#last;
     if (before && missed >= 0) {
@@ -19,7 +19,7 @@ export class Tally {
     this.#first = said + 1;
     this.#last = said;
     this.#missing = 0;
-    return before ? "anew" : 0;
+    return before ? "restarted" : 0;
   }
 
   line(number: number): void {

@@ -4,13 +4,13 @@ import { WebSocket } from "ws";
 import { MemberService } from "../../gen/parley/chat/v1/chat_pb.js";
 import { Tunnel } from "../../testing/tunnel.js";
 import { until } from "../../testing/until.js";
-import { Stay } from "../src/stay.js";
+import { Membership } from "../src/stay.js";
 import { Chat } from "./chat.js";
 
 /** A member, and what is told to its page. */
 class Member {
   readonly conn: ServingConnection;
-  readonly stay: Stay;
+  readonly stay: Membership;
   readonly heard: string[] = [];
   readonly lost: ParleyError[] = [];
   refused: ParleyError | undefined;
@@ -25,7 +25,7 @@ class Member {
         return {};
       },
     });
-    this.stay = new Stay(this.conn, "lobby", name, {
+    this.stay = new Membership(this.conn, "lobby", name, {
       entered: ({ names, said }) => this.heard.push(`entered: ${names}, ${said} said`),
       happened: ({ event }) => {
         if (event.case === "said") this.heard.push(`${event.value.number} ${event.value.name}: ${event.value.text}`);
@@ -79,7 +79,7 @@ test("lines that are typed while the link is broken are said once, in order, and
   await ada.hears("entered: ada, 0 said");
   const bob = enter("bob");
   await ada.hears("bob came");
-  tunnel.shut = true;
+  tunnel.refusing = true;
   tunnel.cut();
   await until("the link is missed", () => ada.conn.state === "resuming");
   for (let i = 1; i <= 3; i++) {
@@ -88,13 +88,13 @@ test("lines that are typed while the link is broken are said once, in order, and
   }
   await bob.hears("3 bob: meanwhile 3");
   expect(ada.unsaid).toEqual(["away 1 sent", "away 2 sent", "away 3 sent"]);
-  tunnel.shut = false;
+  tunnel.refusing = false;
   await ada.hears("6 ada: away 3");
   await bob.hears("6 ada: away 3");
   expect(ada.heard.slice(2)).toEqual(bob.heard.slice(1));
   expect(ada.unsaid).toEqual([]);
   expect(ada.lost).toEqual([]);
-  expect(ada.stay.holds).toBe(true);
+  expect(ada.stay.callAlive).toBe(true);
 });
 
 test("a server that is restarted is entered again: what waited is said, and what was sent is not said twice", async () => {
@@ -103,13 +103,13 @@ test("a server that is restarted is entered again: what waited is said, and what
   await ada.hears("entered: ada, 0 said");
   ada.stay.say("before");
   await ada.hears("1 ada: before");
-  tunnel.shut = true;
+  tunnel.refusing = true;
   tunnel.cut();
   ada.stay.say("in limbo");
   await chat.stop("SIGKILL");
   chat = await Chat.start(addr);
   ada.heard.length = 0;
-  tunnel.shut = false;
+  tunnel.refusing = false;
   await ada.hears("entered: ada, 0 said");
   expect(ada.lost.map((e) => e.code)).toEqual([Code.Unavailable]);
   expect(ada.unsaid).toEqual(["in limbo unsure"]);
@@ -120,7 +120,7 @@ test("a server that is restarted is entered again: what waited is said, and what
   expect(ada.unsaid).toEqual(["in limbo unsure", "without a server waiting"]);
   chat = await Chat.start(addr);
   await ada.hears("1 ada: without a server");
-  ada.stay.again(2);
+  ada.stay.resend(2);
   await ada.hears("2 ada: in limbo");
   expect(ada.unsaid).toEqual([]);
 });

@@ -1,5 +1,5 @@
 import type { DescMethod, MessageInitShape, MessageShape } from "@bufbuild/protobuf";
-import { encodeOpen, endError, parseEnd, parseHeader } from "./block.js";
+import { encodeOpen, endError, parseEnd, parseHeader } from "./callwire.js";
 import { Code } from "./code.js";
 import { type Codec, decode } from "./codec.js";
 import type { Connection } from "./connection.js";
@@ -10,7 +10,7 @@ import { isUpload, methodPath } from "./method.js";
 import { create } from "./protobuf.js";
 import type { Session } from "./session.js";
 import { CANCEL, type Stream } from "./stream.js";
-import { after, LONGEST, type Timer } from "./timer.js";
+import { after, MAX_TIMEOUT, type Timer } from "./timer.js";
 
 export interface CallOptions {
   /** Cancels the call. */
@@ -61,9 +61,9 @@ export interface Call<M extends DescMethod> {
 }
 
 /** How often a call is repeated that the server has not seen. */
-const MOST_REPEATS = 4;
+const MAX_RETRANSMITS = 4;
 /** The most that is kept of what was sent, to send it again, in bytes. */
-const MOST_KEPT = 256 << 10;
+const MAX_RETRY_BUFFER = 256 << 10;
 
 /** A call on a connection, without interceptors. */
 export class ClientCall<M extends DescMethod> implements Call<M> {
@@ -76,14 +76,14 @@ export class ClientCall<M extends DescMethod> implements Call<M> {
   #codec: Codec;
   #deadline = Number.POSITIVE_INFINITY;
   #timer: Timer | undefined;
-  #moved = Date.now(); // the latest message
+  #lastMessage = Date.now(); // the latest message
   #idle: Timer | undefined;
 
-  #repeats = 0;
+  #retransmits = 0;
   #failures = 0; // that the retry policy has seen
   #backoff: Timer | undefined;
-  #resumed: Promise<void> | undefined; // when the next attempt begins
-  #resume = () => {};
+  #nextAttempt: Promise<void> | undefined; // when the next attempt begins
+  #attemptStarted = () => {};
   #kept: { bytes: Uint8Array; last: boolean }[] | undefined = [];
   #keptSize = 0;
   #ended = false;
@@ -92,7 +92,7 @@ export class ClientCall<M extends DescMethod> implements Call<M> {
   #header: Promise<readonly Pair[]>;
   #resolveHeader!: (pairs: readonly Pair[]) => void;
   #rejectHeader!: (error: ParleyError) => void;
-  #headerAsked = false;
+  #headerRequested = false;
   #headerHeld: readonly Pair[] | undefined; // of an attempt that may not be the last
   #trailer: readonly Pair[] = [];
 
@@ -115,29 +115,29 @@ export class ClientCall<M extends DescMethod> implements Call<M> {
     const { signal, timeoutMs = conn.defaultTimeoutMs } = options;
     if (signal?.aborted) this.#abort();
     signal?.addEventListener("abort", this.#abort);
-    if (timeoutMs !== undefined && timeoutMs <= LONGEST) {
+    if (timeoutMs !== undefined && timeoutMs <= MAX_TIMEOUT) {
       const expire = () => this.#finish(new ParleyError(`no answer within ${timeoutMs} ms`, Code.DeadlineExceeded));
       this.#deadline = Date.now() + timeoutMs;
       if (timeoutMs > 0) this.#timer = setTimeout(expire, timeoutMs);
       else expire();
     }
     if (options.idleTimeoutMs !== undefined) this.#watchIdle(options.idleTimeoutMs);
-    if (!later) this.begin(options.headers);
+    if (!later) this.start(options.headers);
     if (this.#over) this.#release();
   }
 
   #watchIdle(ms: number): void {
-    const left = this.#moved + ms - Date.now();
-    if (left > LONGEST) return;
+    const left = this.#lastMessage + ms - Date.now();
+    if (left > MAX_TIMEOUT) return;
     if (left > 0) this.#idle = setTimeout(() => this.#watchIdle(ms), left);
     else this.#finish(new ParleyError(`idle: no message has moved for ${ms} ms`, Code.DeadlineExceeded));
   }
 
   /** Makes the call, unless it is over. */
-  begin(headers: HeadersInit | undefined): void {
+  start(headers: HeadersInit | undefined): void {
     try {
       if (headers) this.#metadata = fromHeaders(toHeaders(headers));
-      if (!this.#over) this.#try();
+      if (!this.#over) this.#startAttempt();
     } catch (e) {
       this.#finish(ParleyError.from(e));
     }
@@ -158,7 +158,7 @@ export class ClientCall<M extends DescMethod> implements Call<M> {
   }
 
   header(): Promise<Headers> {
-    this.#headerAsked = true;
+    this.#headerRequested = true;
     this.#guard(() => this.#showHeader());
     return this.#header.then(pairsToHeaders);
   }
@@ -168,7 +168,7 @@ export class ClientCall<M extends DescMethod> implements Call<M> {
   }
 
   async send(message: MessageInitShape<M["input"]>, last = false): Promise<void> {
-    if (this.#over || this.#ended) throw this.#error ?? overWithOK();
+    if (this.#over || this.#ended) throw this.#error ?? alreadyEnded();
     this.#ended = last;
     let bytes: Uint8Array;
     try {
@@ -178,10 +178,10 @@ export class ClientCall<M extends DescMethod> implements Call<M> {
       throw this.#error;
     }
     this.#kept?.push({ bytes, last });
-    if ((this.#keptSize += bytes.length) > MOST_KEPT) this.#kept = undefined;
+    if ((this.#keptSize += bytes.length) > MAX_RETRY_BUFFER) this.#kept = undefined;
     await this.#stream?.send(bytes, last);
     if (this.#error) throw this.#error;
-    this.#moved = Date.now();
+    this.#lastMessage = Date.now();
   }
 
   end(): void {
@@ -195,7 +195,7 @@ export class ClientCall<M extends DescMethod> implements Call<M> {
       const stream = this.#stream;
       if (!stream && this.#over) throw this.#error;
       if (!stream) {
-        await this.#resumed;
+        await this.#nextAttempt;
         continue;
       }
       const message = await stream.next().catch(() => undefined);
@@ -205,7 +205,7 @@ export class ClientCall<M extends DescMethod> implements Call<M> {
         return undefined;
       }
       this.#kept = undefined;
-      this.#moved = Date.now();
+      this.#lastMessage = Date.now();
       try {
         this.#showHeader();
         return decode(this.#codec, this.method.output as M["output"], message);
@@ -228,13 +228,13 @@ export class ClientCall<M extends DescMethod> implements Call<M> {
   };
 
   /** Opens a stream, on another session than the one that has refused the call. It reports whether there is one. */
-  #try(refused?: Session): boolean {
+  #startAttempt(refused?: Session): boolean {
     const path = methodPath(this.method);
     try {
       const stream = this.conn.open(
         (session) => {
           const left = this.#deadline - Date.now();
-          const timeout = left < LONGEST ? Math.max(1, Math.round(left * 1000)) : undefined;
+          const timeout = left < MAX_TIMEOUT ? Math.max(1, Math.round(left * 1000)) : undefined;
           return encodeOpen(session.aliases.get(path) ?? path, timeout, this.#codec.name, this.#metadata);
         },
         this.options.waitForReady,
@@ -243,13 +243,13 @@ export class ClientCall<M extends DescMethod> implements Call<M> {
       if (!stream) return false;
       this.#stream = stream;
       const guard = (f: () => void) => stream === this.#stream && this.#guard(f);
-      stream.onHeader = (block, ended) => guard(() => this.#takeHeader(block, ended));
-      stream.onTrailer = (block) => guard(() => this.#takeEnd(block, stream, path));
-      stream.onFail = (error, unseen) => guard(() => this.#failed(error, unseen));
+      stream.onHeader = (block, ended) => guard(() => this.#handleHeader(block, ended));
+      stream.onTrailer = (block) => guard(() => this.#handleEnd(block, stream, path));
+      stream.onFail = (error, unprocessed) => guard(() => this.#failed(error, unprocessed));
       for (const { bytes, last } of this.#kept ?? []) void stream.send(bytes, last);
       if (this.#ended && !this.#kept?.at(-1)?.last) stream.end();
     } catch (e) {
-      this.#giveUp(ParleyError.from(e));
+      this.#retryOrFinish(ParleyError.from(e));
     }
     return true;
   }
@@ -263,13 +263,13 @@ export class ClientCall<M extends DescMethod> implements Call<M> {
     }
   }
 
-  #takeHeader(block: Uint8Array | undefined, ended: boolean): void {
+  #handleHeader(block: Uint8Array | undefined, ended: boolean): void {
     if (this.#over || (this.#stream?.error && !block)) return;
     const { encoding, pairs } = parseHeader(block ?? new Uint8Array());
     if (encoding) throw new ParleyError(`the answer is compressed with ${encoding}, which was not agreed on`, Code.Internal);
     this.#headerHeld = pairs;
     // By itself it does not rule out another attempt, unless somebody waits for it.
-    if (!this.#harmless || (this.#headerAsked && !ended)) this.#showHeader();
+    if (!this.#retryable || (this.#headerRequested && !ended)) this.#showHeader();
   }
 
   /** Shows the header that has come: there is no other attempt. */
@@ -281,7 +281,7 @@ export class ClientCall<M extends DescMethod> implements Call<M> {
     this.options.onHeader?.(pairsToHeaders(pairs));
   }
 
-  #takeEnd(block: Uint8Array, stream: Stream, path: string): void {
+  #handleEnd(block: Uint8Array, stream: Stream, path: string): void {
     if (this.#over) return;
     const end = parseEnd(block);
     if (end.alias) stream.session.aliases.set(path, end.alias);
@@ -298,21 +298,21 @@ export class ClientCall<M extends DescMethod> implements Call<M> {
     this.#finish(error);
   }
 
-  #failed(error: ParleyError, unseen: boolean): void {
+  #failed(error: ParleyError, unprocessed: boolean): void {
     if (this.#over) return;
-    const again = unseen && this.#kept && !this.#stream?.answered && this.#repeats++ < MOST_REPEATS;
-    if (!again || !this.#try(this.#stream?.session)) this.#giveUp(error);
+    const again = unprocessed && this.#kept && !this.#stream?.hasMessage && this.#retransmits++ < MAX_RETRANSMITS;
+    if (!again || !this.#startAttempt(this.#stream?.session)) this.#retryOrFinish(error);
   }
 
   /** Ends the call, unless the retry policy has it made again. */
-  #giveUp(error: ParleyError): void {
+  #retryOrFinish(error: ParleyError): void {
     if (this.#retry(error)) return;
     this.#showHeader();
     this.#finish(error);
   }
 
   /** Whether the retry policy counts for the call. */
-  get #harmless(): boolean {
+  get #retryable(): boolean {
     const { conn, method, options } = this;
     return !!conn.retry && !isUpload(method) && (options.retryable || method.idempotency > 0);
   }
@@ -320,17 +320,17 @@ export class ClientCall<M extends DescMethod> implements Call<M> {
   /** Has the call made again after it has failed, if the retry policy says so. */
   #retry(error: ParleyError): boolean {
     const failed = this.#stream;
-    if (!this.#kept || !this.#harmless || failed?.answered) return false;
+    if (!this.#kept || !this.#retryable || failed?.hasMessage) return false;
     const ms = this.conn.retry?.spend(error, ++this.#failures);
     if (ms === undefined || this.#deadline - Date.now() <= ms) return false;
     this.#stream = this.#headerHeld = undefined;
     failed?.reset(CANCEL, error);
-    this.#resumed = new Promise((resolve) => {
-      this.#resume = resolve;
+    this.#nextAttempt = new Promise((resolve) => {
+      this.#attemptStarted = resolve;
     });
     this.#backoff = after(ms, () => {
-      this.#try();
-      this.#resume();
+      this.#startAttempt();
+      this.#attemptStarted();
     });
     return true;
   }
@@ -342,8 +342,8 @@ export class ClientCall<M extends DescMethod> implements Call<M> {
     this.#kept = undefined;
     this.conn.retry?.ended(error);
     // An error takes a stack trace, which calls that end well are spared: their header has come.
-    if (error || !this.#stream?.over) {
-      const reason = error ?? overWithOK();
+    if (error || !this.#stream?.closed) {
+      const reason = error ?? alreadyEnded();
       this.#stream?.reset(CANCEL, reason);
       this.#rejectHeader(reason);
     }
@@ -354,10 +354,10 @@ export class ClientCall<M extends DescMethod> implements Call<M> {
     clearTimeout(this.#timer);
     clearTimeout(this.#backoff);
     clearTimeout(this.#idle);
-    this.#resume();
+    this.#attemptStarted();
     this.options.signal?.removeEventListener("abort", this.#abort);
     this.#resolveDone();
   }
 }
 
-export const overWithOK = () => new ParleyError("the call has ended already", Code.FailedPrecondition);
+export const alreadyEnded = () => new ParleyError("the call has ended already", Code.FailedPrecondition);

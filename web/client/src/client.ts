@@ -15,7 +15,7 @@ import { ParleyError } from "./error.js";
 import { isDownload, isUpload } from "./method.js";
 
 /** The messages that a caller streams. */
-export type Input<T> = AsyncIterable<T> | Iterable<T>;
+export type Requests<T> = AsyncIterable<T> | Iterable<T>;
 
 /** One function for each method of a service. */
 export type Client<S extends DescService> = {
@@ -24,9 +24,9 @@ export type Client<S extends DescService> = {
     : S["method"][K] extends DescMethodServerStreaming<infer I, infer O>
       ? (request: MessageInitShape<I>, options?: CallOptions) => Responses<MessageShape<O>>
       : S["method"][K] extends DescMethodClientStreaming<infer I, infer O>
-        ? (requests: Input<MessageInitShape<I>>, options?: CallOptions) => Promise<MessageShape<O>>
+        ? (requests: Requests<MessageInitShape<I>>, options?: CallOptions) => Promise<MessageShape<O>>
         : S["method"][K] extends DescMethodBiDiStreaming<infer I, infer O>
-          ? (requests: Input<MessageInitShape<I>>, options?: CallOptions) => Responses<MessageShape<O>>
+          ? (requests: Requests<MessageInitShape<I>>, options?: CallOptions) => Responses<MessageShape<O>>
           : never;
 };
 
@@ -41,30 +41,30 @@ export function createClient<S extends DescService>(service: S, conn: Pick<Conne
   for (const method of service.methods) {
     const start = (input: unknown, options?: CallOptions) => {
       const call = conn.call(method, options);
-      if (isUpload(method)) void pump(call, input as Input<never>);
+      if (isUpload(method)) void pump(call, input as Requests<never>);
       else void call.send(input as never, true).catch(() => {}); // next fails too
       return call;
     };
     client[method.localName] = (input: unknown, options?: CallOptions) =>
-      isDownload(method) ? new Responses(() => start(input, options)) : onlyAnswer(start(input, options));
+      isDownload(method) ? new Responses(() => start(input, options)) : singleResponse(start(input, options));
   }
   return client as Client<S>;
 }
 
 /** Returns the answer of a call that has one. */
-export async function onlyAnswer<M extends DescMethod>(call: Call<M>): Promise<MessageShape<M["output"]>> {
+export async function singleResponse<M extends DescMethod>(call: Call<M>): Promise<MessageShape<M["output"]>> {
   const answer = await call.next();
-  const wrong = (what: string) => new ParleyError(`${call.method.name} answers ${what}`, Code.Internal);
-  if (!answer) throw wrong("OK without a message");
+  const violation = (what: string) => new ParleyError(`${call.method.name} answers ${what}`, Code.Internal);
+  if (!answer) throw violation("OK without a message");
   if (await call.next()) {
-    call.cancel(wrong("with more than one message"));
-    throw wrong("with more than one message");
+    call.cancel(violation("with more than one message"));
+    throw violation("with more than one message");
   }
   return answer;
 }
 
 /** Sends what a caller streams, until the call is over. */
-export async function pump<M extends DescMethod>(call: Call<M>, input: Input<MessageInitShape<M["input"]>>): Promise<void> {
+export async function pump<M extends DescMethod>(call: Call<M>, input: Requests<MessageInitShape<M["input"]>>): Promise<void> {
   try {
     const messages = Symbol.asyncIterator in input ? input[Symbol.asyncIterator]() : input[Symbol.iterator]();
     let more = true;
@@ -87,7 +87,7 @@ const finished = { done: true, value: undefined } as const;
 /** The answers of a call, in order, once. */
 export class Responses<T> implements AsyncIterableIterator<T> {
   #call: { next(): Promise<unknown>; cancel(): void } | undefined;
-  #left = false;
+  #ended = false;
 
   constructor(private start: () => { next(): Promise<unknown>; cancel(): void }) {}
 
@@ -96,25 +96,25 @@ export class Responses<T> implements AsyncIterableIterator<T> {
   }
 
   async next(): Promise<IteratorResult<T, undefined>> {
-    if (this.#left) return finished;
+    if (this.#ended) return finished;
     this.#call ??= this.start();
     let value: unknown;
     try {
       value = await this.#call.next();
     } catch (e) {
-      if (!this.#left) {
-        this.#left = true;
+      if (!this.#ended) {
+        this.#ended = true;
         this.#call?.cancel();
         throw e;
       }
     }
-    this.#left ||= !value;
-    return this.#left ? finished : { done: false, value: value as T };
+    this.#ended ||= !value;
+    return this.#ended ? finished : { done: false, value: value as T };
   }
 
   /** Cancels the call, also while next waits. */
   async return(): Promise<IteratorResult<T, undefined>> {
-    this.#left = true;
+    this.#ended = true;
     this.#call?.cancel();
     return finished;
   }

@@ -1,16 +1,16 @@
 import type { DescMethod } from "@bufbuild/protobuf";
-import { diagnose } from "./answer.js";
 import { delayAfter, fullJitter } from "./backoff.js";
 import { type Call, type CallOptions, ClientCall } from "./call.js";
 import type { ClientSession } from "./clientsession.js";
-import type { Comeback } from "./closecode.js";
+import type { Reconnect } from "./closecode.js";
 import { Code } from "./code.js";
 import { type Codec, proto } from "./codec.js";
 import { ParleyError } from "./error.js";
 import { encodeFields } from "./fields.js";
+import { diagnose } from "./handshake.js";
 import { checkSettings, protocolDefaults, type Settings } from "./hello.js";
 import { dial, type WebSocketConstructor, type WebSocketLink } from "./link.js";
-import { type ConnectionOptions, standardSettings } from "./options.js";
+import { type ConnectionOptions, defaultSettings } from "./options.js";
 import { watchPage } from "./page.js";
 import type { Retries } from "./retry.js";
 import type { Session } from "./session.js";
@@ -65,18 +65,18 @@ export class Connection {
   #error: ParleyError | undefined;
   #resolved: string[] = []; // of urls; empty: nothing needed them
   #subconns: SubConn[] = [];
-  #turn = 0;
+  #picks = 0;
   #links = new Set<WebSocketLink>();
-  #met = false;
+  #everReady = false;
   #listeners = new Set<(state: State) => void>();
   #closing = new AbortController();
   #unwatch: () => void;
 
   constructor(urls: string | URL | readonly (string | URL)[], options: ConnectionOptions = {}) {
     this.urls = [urls].flat().map(String);
-    this.settings = { ...protocolDefaults(), ...standardSettings, ...options.settings };
-    const wrong = checkSettings(this.settings);
-    if (wrong) throw new ParleyError(`settings: ${wrong[1]}`, Code.InvalidArgument);
+    this.settings = { ...protocolDefaults(), ...defaultSettings, ...options.settings };
+    const violation = checkSettings(this.settings);
+    if (violation) throw new ParleyError(`settings: ${violation[1]}`, Code.InvalidArgument);
     this.#options = options;
     this.codec = this.withRegistry(options.codec ?? proto);
     this.defaultTimeoutMs = options.defaultTimeoutMs;
@@ -85,13 +85,13 @@ export class Connection {
       wake: () => this.#each((s) => s.wake()),
       hide: () => {
         this.hidden = true;
-        this.#each((s) => s.session.giveUp("the page is put away"));
+        this.#each((s) => s.session.dropLink("the page is put away"));
       },
       show: () => {
         this.hidden = false;
         this.#each((s) => s.start(0));
       },
-      leave: () => this.#end(new ParleyError("the page has gone", Code.Canceled), (s, error) => s.session.leave(error)),
+      unload: () => this.#end(new ParleyError("the page has gone", Code.Canceled), (s, error) => s.session.goAway(error)),
     });
   }
 
@@ -118,8 +118,8 @@ export class Connection {
   /** Connects without a call, so that the server can make some. It fails when the first attempt does. */
   async connect(): Promise<void> {
     if (this.#state !== "closed") {
-      this.#prepare();
-      for (const sub of this.#subconns) sub.hurry();
+      this.#createSubConns();
+      for (const sub of this.#subconns) sub.connectNow();
     }
     for (;;) {
       if (this.#state === "ready") return;
@@ -144,7 +144,7 @@ export class Connection {
   #end(error: ParleyError, end: (s: ClientSession, error: ParleyError) => void): void {
     if (this.#state === "closed") return;
     this.#unwatch();
-    this.#enter("closed", error);
+    this.#setState("closed", error);
     this.#closing.abort(error);
     this.#each((s) => end(s, error));
   }
@@ -154,18 +154,18 @@ export class Connection {
    * may be one. It returns undefined if there is no other session than the one that has refused the call before.
    * @internal
    */
-  open(header: (session: Session) => Uint8Array, patient = false, refused?: Session): Stream | undefined {
+  open(header: (session: Session) => Uint8Array, waitForReady = false, refused?: Session): Stream | undefined {
     if (this.#state === "closed") throw this.#error;
-    this.#prepare();
+    this.#createSubConns();
     const sub = this.#pick(refused);
     if (refused && sub?.session === refused) return undefined;
-    if (!sub?.session || (sub.state === "failed" && !patient)) throw sub?.error ?? this.#error;
-    sub.hasten();
-    return sub.session.open(header, patient);
+    if (!sub?.session || (sub.state === "failed" && !waitForReady)) throw sub?.error ?? this.#error;
+    sub.dialSooner();
+    return sub.session.open(header, waitForReady);
   }
 
   /** Makes what the URLs need, which may throw. */
-  #prepare(): void {
+  #createSubConns(): void {
     if (this.#resolved.length) return;
     if (!this.urls.length) throw new ParleyError("there is no URL", Code.InvalidArgument);
     this.#resolved = this.urls.map(webSocketURL);
@@ -176,9 +176,9 @@ export class Connection {
   /** The server for a call: the best of those in turn that have not refused it. All connect that can. */
   #pick(refused?: Session): SubConn | undefined {
     const all = this.#subconns;
-    const first = this.#turn++;
+    const first = this.#picks++;
     const worth = (sub: SubConn) =>
-      refused && sub.session === refused ? -1 : sub.lasting ? ranks.length : ranks.indexOf(sub.state);
+      refused && sub.session === refused ? -1 : sub.stable ? ranks.length : ranks.indexOf(sub.state);
     let best: SubConn | undefined;
     for (let i = 0; i < all.length; i++) {
       const sub = all[(first + i) % all.length] as SubConn;
@@ -192,32 +192,32 @@ export class Connection {
    * Those of the URLs whose server does not go away; all, if all do.
    * @internal
    */
-  free(urls: readonly string[]): readonly string[] {
-    const leaving = new Set<string>();
-    this.#each((s) => s.session.goneAway && !s.session.error && leaving.add(s.url));
-    const stays = (url: string) => !leaving.has(url);
-    return this.#resolved.some(stays) ? urls.filter(stays) : urls;
+  available(urls: readonly string[]): readonly string[] {
+    const draining = new Set<string>();
+    this.#each((s) => s.session.peerGoaway && !s.session.error && draining.add(s.url));
+    const isFree = (url: string) => !draining.has(url);
+    return this.#resolved.some(isFree) ? urls.filter(isFree) : urls;
   }
 
   /** @internal */
-  lastingBeside(sub: SubConn): Session | undefined {
-    return this.#subconns.find((other) => other !== sub && other.lasting)?.session;
+  otherStable(sub: SubConn): Session | undefined {
+    return this.#subconns.find((other) => other !== sub && other.stable)?.session;
   }
 
   /**
    * Has calls that wait in vain at one server wait at another.
    * @internal
    */
-  rehome(sub: SubConn, session: Session): void {
+  movePending(sub: SubConn, session: Session): void {
     const other = this.#subconns.find((s) => s !== sub && s.session && s.state !== "failed");
-    if (other?.session) session.handOver(other.session);
+    if (other?.session) session.movePending(other.session);
   }
 
   /**
    * All servers are needed.
    * @internal
    */
-  rouse(): void {
+  connectAll(): void {
     for (const sub of this.#subconns) sub.connect();
   }
 
@@ -225,15 +225,15 @@ export class Connection {
    * A session is over: its URL may be free.
    * @internal
    */
-  reconsider(): void {
-    if (this.#state !== "closed") for (const sub of this.#subconns) sub.reconsider();
+  dialIdle(): void {
+    if (this.#state !== "closed") for (const sub of this.#subconns) sub.dialIfIdle();
   }
 
   /** @internal */
-  changed(sub: SubConn): void {
-    if (sub.lasting) for (const other of this.#subconns) if (other !== sub) other.yieldTo(sub.session as Session);
+  stateChanged(sub: SubConn): void {
+    if (sub.stable) for (const other of this.#subconns) if (other !== sub) other.yieldTo(sub.session as Session);
     const best = this.#subconns.reduce((a, b) => (ranks.indexOf(b.state) > ranks.indexOf(a.state) ? b : a));
-    this.#enter(best.state, best.error);
+    this.#setState(best.state, best.error);
   }
 
   /**
@@ -260,8 +260,8 @@ export class Connection {
   }
 
   /** @internal */
-  delay(comeback: Comeback, failures: number): number {
-    return delayAfter(comeback, failures, this.jitter);
+  delay(reconnect: Reconnect, failures: number): number {
+    return delayAfter(reconnect, failures, this.jitter);
   }
 
   /**
@@ -277,17 +277,17 @@ export class Connection {
     );
   }
 
-  #enter(state: State, error: ParleyError | undefined): void {
+  #setState(state: State, error: ParleyError | undefined): void {
     if (this.#state === "closed") return;
     this.#error = state === "ready" ? undefined : error;
-    this.#met ||= state === "ready";
+    this.#everReady ||= state === "ready";
     if (state === this.#state) return;
     this.#state = state;
-    for (const listener of this.#listeners) queueMicrotask(() => this.#tell(listener, state));
+    for (const listener of this.#listeners) queueMicrotask(() => this.#notify(listener, state));
   }
 
   /** A listener that throws harms no other, nor the process. */
-  #tell(listener: (state: State) => void, state: State): void {
+  #notify(listener: (state: State) => void, state: State): void {
     if (!this.#listeners.has(listener)) return;
     try {
       listener(state);
@@ -297,21 +297,21 @@ export class Connection {
   }
 
   /** @internal */
-  async dial(url: string, begins: boolean): Promise<WebSocketLink> {
+  async dial(url: string, newSession: boolean): Promise<WebSocketLink> {
     const { WebSocket = globalThis.WebSocket as WebSocketConstructor | undefined, connectTimeoutMs = 10_000 } = this.#options;
     if (!WebSocket) throw new ParleyError("there is no WebSocket here: give the option WebSocket", Code.FailedPrecondition);
     const attempt = new AbortController();
     const { signal } = attempt;
     const stop = () => attempt.abort(this.#error);
-    const late = new ParleyError(`no connection within ${connectTimeoutMs} ms`, Code.Unavailable);
-    const timer = after(connectTimeoutMs, () => attempt.abort(late));
+    const timeout = new ParleyError(`no connection within ${connectTimeoutMs} ms`, Code.Unavailable);
+    const timer = after(connectTimeoutMs, () => attempt.abort(timeout));
     this.#closing.signal.addEventListener("abort", stop);
     try {
       const token = await this.#token(signal);
-      const link = await dial({ url, token, begins, WebSocket, signal }).catch(async (e: unknown) => {
+      const link = await dial({ url, token, newSession, WebSocket, signal }).catch(async (e: unknown) => {
         const error = ParleyError.from(e, Code.Unavailable);
-        const ask = !this.#met && error.code === Code.Unavailable && !signal.aborted;
-        throw ask ? await diagnose(url, error, signal) : error;
+        const shouldDiagnose = !this.#everReady && error.code === Code.Unavailable && !signal.aborted;
+        throw shouldDiagnose ? await diagnose(url, error, signal) : error;
       });
       this.#links.add(link);
       void link.done.then(() => this.#links.delete(link));

@@ -15,7 +15,7 @@ export class Control {
   #windows = new Map<number, number>();
 
   /** How many bytes the RESETs of the peer's streams have that wait. */
-  provoked = 0;
+  peerResetBytes = 0;
 
   ping(): void {
     this.#ping = true;
@@ -32,7 +32,7 @@ export class Control {
 
   reset(id: number, payload: Uint8Array): void {
     this.#resets.push([id, payload]);
-    this.provoked += cost(id, payload);
+    this.peerResetBytes += cost(id, payload);
   }
 
   window(id: number, limit: number): void {
@@ -40,7 +40,7 @@ export class Control {
   }
 
   /** A stream is closed. */
-  forget(id: number): void {
+  dropWindow(id: number): void {
     this.#windows.delete(id);
   }
 
@@ -56,7 +56,7 @@ export class Control {
     for (const [id, payload] of this.#resets) {
       if (full()) break;
       emit(f.RESET, id, payload);
-      this.provoked -= cost(id, payload);
+      this.peerResetBytes -= cost(id, payload);
       n++;
     }
     this.#resets.splice(0, n);

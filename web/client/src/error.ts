@@ -61,7 +61,7 @@ function textOf(reason: unknown): string {
 }
 
 /** What is not sent, because the other end would not take it. */
-export const tooLong = (what: string, size: number, limit: number): ParleyError =>
+export const tooLarge = (what: string, size: number, limit: number): ParleyError =>
   new ParleyError(`a ${what} of ${size} bytes is over the other end's limit of ${limit}`, Code.ResourceExhausted);
 
 /** What callers see of a RESET (PROTOCOL.md, section 12.2). */

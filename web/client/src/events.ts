@@ -15,13 +15,13 @@ export interface SessionEvents {
   /** Both ends have greeted on a link. */
   ready(resumed: boolean): void;
   /** The link is lost. Streams wait for another one, which is to be attached. */
-  lost(error: ParleyError, code: number): void;
+  detached(error: ParleyError, code: number): void;
   /** Reports whether to try again after a link was closed with this code in place of resuming the session. */
-  comesBack(code: number): boolean;
+  mayReconnect(code: number): boolean;
   /** The peer goes away: it accepts no more streams, or will not for long. What is pending may be handed over. */
   goaway(g: Goaway): void;
   /** The session is over; all of its streams fail afterwards. What is pending may be handed over. */
-  over(error: ParleyError, code: number): void;
+  ended(error: ParleyError, code: number): void;
   /** The peer has opened a stream. */
   stream(stream: Stream, header: Uint8Array): void;
 }

@@ -3,7 +3,7 @@ import { Responses } from "./client.js";
 import { Code } from "./code.js";
 import { ParleyError } from "./error.js";
 import { retryAfter } from "./retryinfo.js";
-import { LONGEST, type Timer } from "./timer.js";
+import { MAX_TIMEOUT, type Timer } from "./timer.js";
 
 /** What `follow` is told. T is a message, C a cursor: what says from where on messages are wanted. */
 export interface FollowOptions<T, C> {
@@ -18,12 +18,12 @@ export interface FollowOptions<T, C> {
   /** Further codes that pass: a call that ends with one is made again. UNAVAILABLE always passes. */
   codes?: readonly Code[] | undefined;
   /** What a stream that is complete (OK) means: the end, which holds if not given, or that there may be more later. */
-  complete?: "end" | "again" | undefined;
+  complete?: "end" | "reopen" | undefined;
   /**
-   * Before a further call there is a random wait: at most `firstMs` after a call that has brought a message, twice as long with
-   * each that has not, and at most `mostMs`. 100 and 10,000 if not given.
+   * Before a further call there is a random wait: at most `initialMs` after a call that has brought a message, twice as long with
+   * each that has not, and at most `maxMs`. 100 and 10,000 if not given.
    */
-  backoff?: { firstMs: number; mostMs: number } | undefined;
+  backoff?: { initialMs: number; maxMs: number } | undefined;
   /** Draws the waits; anything up to the bound if not given. */
   jitter?: Jitter | undefined;
   /** Called when a call has ended and another is made after so many milliseconds; without an error if it was complete. */
@@ -39,21 +39,21 @@ export interface FollowOptions<T, C> {
  * is aborted. Leaving it cancels the call. Another loop over the same begins at `from`.
  */
 export function follow<T, C>(options: FollowOptions<T, C>): AsyncIterable<T> {
-  const { firstMs, mostMs } = options.backoff ?? standardBackoff;
-  if (!(firstMs > 0 && mostMs >= firstMs)) {
-    throw new ParleyError("follow: backoff.firstMs must be positive, and mostMs at least that", Code.InvalidArgument);
+  const { initialMs, maxMs } = options.backoff ?? defaultBackoff;
+  if (!(initialMs > 0 && maxMs >= initialMs)) {
+    throw new ParleyError("follow: backoff.initialMs must be positive, and maxMs at least that", Code.InvalidArgument);
   }
   return { [Symbol.asyncIterator]: () => new Responses<T>(() => new Follower(options)) };
 }
 
-const standardBackoff = { firstMs: 100, mostMs: 10_000 };
+const defaultBackoff = { initialMs: 100, maxMs: 10_000 };
 
 /** One loop over a followed stream. */
 class Follower<T, C> {
   #cursor: C;
-  #answers: AsyncIterator<T> | undefined; // of the call under way
-  #fruitless = 0; // calls in a row that have brought no message
-  #over = new AbortController();
+  #messages: AsyncIterator<T> | undefined; // of the call under way
+  #emptyCalls = 0; // calls in a row that have brought no message
+  #abortController = new AbortController();
   /** Ends what is waited for. */
   #stop: (reason: unknown) => void = () => {};
 
@@ -68,25 +68,25 @@ class Follower<T, C> {
 
   async next(): Promise<T | undefined> {
     const { open, cursor, complete } = this.options;
-    const { signal } = this.#over;
+    const { signal } = this.#abortController;
     for (;;) {
       if (signal.aborted) throw signal.reason;
       let error: ParleyError | undefined;
       let result: IteratorResult<T> | undefined;
       try {
-        this.#answers ??= open(this.#cursor, { signal })[Symbol.asyncIterator]();
-        result = await this.#unlessOver(this.#answers.next());
+        this.#messages ??= open(this.#cursor, { signal })[Symbol.asyncIterator]();
+        result = await this.#untilAborted(this.#messages.next());
       } catch (e) {
-        this.#answers = undefined;
-        error = this.#passing(e);
+        this.#messages = undefined;
+        error = this.#retryable(e);
       }
       if (result && !result.done) {
         this.#cursor = cursor(result.value);
-        this.#fruitless = 0;
+        this.#emptyCalls = 0;
         return result.value;
       }
-      this.#answers = undefined;
-      if (result && complete !== "again") {
+      this.#messages = undefined;
+      if (result && complete !== "reopen") {
         this.cancel();
         return undefined;
       }
@@ -97,16 +97,16 @@ class Follower<T, C> {
   /** Ends it, with the call under way. */
   cancel(reason: unknown = new ParleyError("canceled by the caller", Code.Canceled)): void {
     this.options.signal?.removeEventListener("abort", this.#abort);
-    this.#over.abort(reason);
+    this.#abortController.abort(reason);
     this.#stop(reason);
-    const answers = this.#answers;
-    this.#answers = undefined;
+    const answers = this.#messages;
+    this.#messages = undefined;
     if (answers) (async () => answers.return?.())().catch(() => {}); // nobody waits for it
   }
 
   /** Returns what a call has ended with if that passes, and throws it if not. */
-  #passing(e: unknown): ParleyError {
-    const { signal } = this.#over;
+  #retryable(e: unknown): ParleyError {
+    const { signal } = this.#abortController;
     const error = ParleyError.from(signal.aborted ? signal.reason : e);
     const passes = error.code === Code.Unavailable || this.options.codes?.includes(error.code);
     if (passes && !signal.aborted) return error;
@@ -116,22 +116,22 @@ class Follower<T, C> {
 
   /** Waits until it is time for another call. */
   async #wait(error: ParleyError | undefined): Promise<void> {
-    const { backoff = standardBackoff, jitter = fullJitter, onWait } = this.options;
-    const bound = Math.min(backoff.mostMs, backoff.firstMs * 2 ** this.#fruitless++);
-    const ms = Math.min((retryAfter(error) ?? 0) + jitter(bound), LONGEST);
+    const { backoff = defaultBackoff, jitter = fullJitter, onWait } = this.options;
+    const bound = Math.min(backoff.maxMs, backoff.initialMs * 2 ** this.#emptyCalls++);
+    const ms = Math.min((retryAfter(error) ?? 0) + jitter(bound), MAX_TIMEOUT);
     onWait?.(error, ms);
     let timer: Timer | undefined;
     const passed = new Promise<void>((resolve) => {
       timer = setTimeout(resolve, ms);
     });
-    await this.#unlessOver(passed).finally(() => clearTimeout(timer));
+    await this.#untilAborted(passed).finally(() => clearTimeout(timer));
   }
 
-  #unlessOver<R>(what: Promise<R>): Promise<R> {
+  #untilAborted<R>(what: Promise<R>): Promise<R> {
     return new Promise((resolve, reject) => {
       this.#stop = reject;
       what.then(resolve, reject);
-      if (this.#over.signal.aborted) reject(this.#over.signal.reason);
+      if (this.#abortController.signal.aborted) reject(this.#abortController.signal.reason);
     });
   }
 }

@@ -19,10 +19,10 @@ export const FLAG_MARK = 0x40;
 const IGNORABLE = 0x80;
 
 /** Frames begin only within so many bytes of a link message. Those that arrive may be 16 bytes late: version 0.1 may be. */
-export const BEGIN = 65_536;
+export const MAX_FRAME_START = 65_536;
 
 /** The most that a link message has beyond the receiver's max_frame, in bytes: the last frame may begin so late. */
-export const SLACK = BEGIN + 16;
+export const MAX_OVERHEAD = MAX_FRAME_START + 16;
 
 export interface Frame {
   type: number;
@@ -56,7 +56,7 @@ export function readFrame(r: Reader, maxFrame: number): Frame | undefined {
 }
 
 /** What a frame has before its payload. */
-export function encodeStart(head: number, id: number, length: number): number[] {
+export function encodeFrameHead(head: number, id: number, length: number): number[] {
   const start = [head];
   putVarint(start, id);
   putVarint(start, length);
@@ -64,7 +64,7 @@ export function encodeStart(head: number, id: number, length: number): number[] 
 }
 
 export const encodeFrame = (head: number, id: number, payload: Uint8Array): Uint8Array<ArrayBuffer> =>
-  concat([encodeStart(head, id, payload.length), payload]);
+  concat([encodeFrameHead(head, id, payload.length), payload]);
 
 /** The payload that is exactly one varint. */
 export function encodeNumber(value: number): Uint8Array {
@@ -89,7 +89,7 @@ export function readReset(payload: Uint8Array): [code: number, reason: string] {
 }
 
 /** Reads the payload of a WINDOW or a RESET. */
-export function readControl({ type, payload }: Frame): { limit?: number; reset?: [code: number, reason: string] } {
+export function readStreamControl({ type, payload }: Frame): { limit?: number; reset?: [code: number, reason: string] } {
   if (type === WINDOW) return { limit: readNumber(payload) };
   return type === RESET ? { reset: readReset(payload) } : {};
 }

@@ -15,10 +15,10 @@ export interface Goaway {
 }
 
 /** Higher than the id of any stream: what says it is only a notice. */
-export const NOTICE = Number.MAX_SAFE_INTEGER;
+export const NO_LAST_STREAM = Number.MAX_SAFE_INTEGER;
 
 /** Reports whether streams are still accepted, for a while. */
-export const isNotice = (g: Goaway): boolean => g.lastStream === NOTICE && !g.status;
+export const isNotice = (g: Goaway): boolean => g.lastStream === NO_LAST_STREAM && !g.status;
 
 export function parseGoaway(payload: Uint8Array): Goaway {
   const get = lookup(parseFields(payload, [1, 2, 3, 4, 6]));

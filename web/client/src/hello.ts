@@ -13,18 +13,18 @@ export interface Settings {
   replayLimit: number;
 }
 
-const most = Number.MAX_SAFE_INTEGER;
+const MAX = Number.MAX_SAFE_INTEGER;
 
 // Name, key, default, floor, maximum.
 const table: readonly (readonly [keyof Settings, number, number, number, number])[] = [
   ["maxFrame", 2, 16_384, 16_384, 1_048_576],
-  ["maxMessage", 4, 65_536, 65_536, most],
+  ["maxMessage", 4, 65_536, 65_536, MAX],
   ["maxHeader", 6, 4_096, 4_096, 1_048_576],
-  ["maxStreams", 8, 16, 16, most],
-  ["initialWindow", 10, 16_384, 16_384, most],
+  ["maxStreams", 8, 16, 16, MAX],
+  ["initialWindow", 10, 16_384, 16_384, MAX],
   ["keepalive", 12, 25_000, 1_000, 25_000],
-  ["resumeWindow", 14, 0, 0, most],
-  ["replayLimit", 16, 65_536, 65_536, most],
+  ["resumeWindow", 14, 0, 0, MAX],
+  ["replayLimit", 16, 65_536, 65_536, MAX],
 ];
 
 /** What holds until a HELLO has said more. */
@@ -56,8 +56,8 @@ export function parseHello(payload: Uint8Array): Hello {
   const get = lookup(parseFields(payload, keys));
   const settings = protocolDefaults();
   for (const [name, key] of table) settings[name] = (get(key) as number | undefined) ?? settings[name];
-  const wrong = checkSettings(settings);
-  if (wrong) throw new RuleError(wrong[0]);
+  const violation = checkSettings(settings);
+  if (violation) throw new RuleError(violation[0]);
   const session = get(1) as Uint8Array | undefined;
   const token = get(3) as Uint8Array | undefined;
   const agent = get(5) as Uint8Array | undefined;
@@ -79,12 +79,12 @@ export interface Resume {
 }
 
 /** Names a session that is lost and was given up. */
-export interface Replaced {
+export interface SessionRef {
   session: Uint8Array;
   token: Uint8Array;
 }
 
-export function encodeHello(s: Settings, resume?: Resume, replaces?: Replaced): Uint8Array {
+export function encodeHello(s: Settings, resume?: Resume, replaces?: SessionRef): Uint8Array {
   const fields: Field[] = [];
   for (const [name, key, standard] of table) if (s[name] !== standard) fields.push([key, s[name]]);
   if (resume) fields.push([1, resume.session], [3, resume.token], [18, resume.received], [22, resume.attempt]);

@@ -1,12 +1,12 @@
 import type { DescMethod, Message, MessageInitShape, MessageShape } from "@bufbuild/protobuf";
-import { type Call, type CallOptions, ClientCall, overWithOK } from "./call.js";
+import { alreadyEnded, type Call, type CallOptions, ClientCall } from "./call.js";
 import { Code } from "./code.js";
 import type { Connection } from "./connection.js";
 import { ParleyError } from "./error.js";
-import { type CallStream, chain, type Handler, type Interceptor } from "./intercept.js";
+import { type CallStream, chain, type Handler, type Interceptor } from "./interceptor.js";
 import { toHeaders } from "./metadata.js";
 import { create } from "./protobuf.js";
-import { statusOf } from "./served.js";
+import { statusError } from "./serverwire.js";
 
 /**
  * A call inside interceptors. What the application does goes through the stream that they pass on. What they do behind next
@@ -19,7 +19,7 @@ export class InterceptedCall<M extends DescMethod> implements Call<M> {
   #inner: Promise<CallStream>;
   #pass!: (around: CallStream) => void;
   #refuse!: (status: ParleyError | undefined) => void;
-  #begun = false;
+  #started = false;
   /** Whether the call has its status, and nothing is left to be read. */
   #finished = false;
   #finish!: () => void;
@@ -36,7 +36,7 @@ export class InterceptedCall<M extends DescMethod> implements Call<M> {
     options: CallOptions,
     interceptors: readonly Interceptor[],
   ) {
-    const stream = new ClientStream(conn, method, options);
+    const stream = new OuterStream(conn, method, options);
     this.#call = stream.call;
     this.#inner = new Promise((resolve, reject) => {
       this.#pass = resolve;
@@ -51,20 +51,20 @@ export class InterceptedCall<M extends DescMethod> implements Call<M> {
     });
     stream.onEnd = this.#finish;
     void this.#call.done.then(() => {
-      if (!this.#begun) this.#refuse(this.#call.error);
-      if (!this.#begun || (this.#call.error && !this.#call.unread)) this.#finish();
+      if (!this.#started) this.#refuse(this.#call.error);
+      if (!this.#started || (this.#call.error && !this.#call.unread)) this.#finish();
     });
     this.done = this.#run(stream, interceptors);
   }
 
   /** Runs the interceptors. What becomes of the last of them is the status. */
-  async #run(stream: ClientStream<M>, interceptors: readonly Interceptor[]): Promise<void> {
+  async #run(stream: OuterStream<M>, interceptors: readonly Interceptor[]): Promise<void> {
     const call = this.#call;
     let unopened: ParleyError | undefined; // which no interceptor can make a call of
     const open: Handler = async (around) => {
-      if (this.#begun) throw this.#internal("has called next twice");
-      this.#begun = true;
-      stream.begin();
+      if (this.#started) throw this.#internal("has called next twice");
+      this.#started = true;
+      stream.start();
       unopened = call.over ? call.error : undefined;
       if (unopened) throw unopened;
       this.#pass(around);
@@ -73,9 +73,9 @@ export class InterceptedCall<M extends DescMethod> implements Call<M> {
     };
     try {
       await chain(interceptors, open)(stream);
-      this.#status = unopened ?? (this.#begun ? undefined : this.#internal("has returned without calling next"));
+      this.#status = unopened ?? (this.#started ? undefined : this.#internal("has returned without calling next"));
     } catch (e) {
-      this.#status = statusOf(e) ?? ParleyError.from(e);
+      this.#status = statusError(e) ?? ParleyError.from(e);
     }
     this.#settled = true;
     call.cancel(this.#status);
@@ -143,7 +143,7 @@ export class InterceptedCall<M extends DescMethod> implements Call<M> {
   async #result(e: unknown): Promise<unknown> {
     if (!this.#finished) return e;
     await this.done;
-    return this.#status ?? overWithOK();
+    return this.#status ?? alreadyEnded();
   }
 
   #internal(what: string): ParleyError {
@@ -152,7 +152,7 @@ export class InterceptedCall<M extends DescMethod> implements Call<M> {
 }
 
 /** The caller's end of a call, as the outermost interceptor sees it. */
-class ClientStream<M extends DescMethod> implements CallStream {
+class OuterStream<M extends DescMethod> implements CallStream {
   readonly call: ClientCall<M>;
   readonly requestHeaders: Headers;
   readonly responseHeaders = new Headers();
@@ -182,15 +182,15 @@ class ClientStream<M extends DescMethod> implements CallStream {
       this.call.cancel(e);
     }
     this.requestHeaders = headers;
-    void this.call.done.then(() => this.#over.abort(this.call.error ?? overWithOK()));
+    void this.call.done.then(() => this.#over.abort(this.call.error ?? alreadyEnded()));
   }
 
   get signal(): AbortSignal {
     return this.#over.signal;
   }
 
-  begin(): void {
-    this.call.begin(this.requestHeaders);
+  start(): void {
+    this.call.start(this.requestHeaders);
   }
 
   send(message: Message): Promise<void> {

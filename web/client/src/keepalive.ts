@@ -5,9 +5,9 @@ const PONG_TIMEOUT = 10_000;
 
 /** Watches whether a link lives (PROTOCOL.md, section 9). */
 export class Keepalive {
-  #heard = 0;
-  #asked = false;
-  #every = 0; // 0: the peer has not greeted
+  #lastReceived = 0;
+  #awaitingPong = false;
+  #interval = 0; // 0: the peer has not greeted
   #timer: Timer | undefined;
 
   constructor(
@@ -17,43 +17,43 @@ export class Keepalive {
 
   /** There is a link, on which HELLO has to come. */
   start(): void {
-    this.#every = 0;
-    this.heard();
+    this.#interval = 0;
+    this.touch();
     this.#watch(HELLO_TIMEOUT);
   }
 
   /** HELLO has come: from now on there is a sign of life every so many milliseconds. */
-  greeted(every: number): void {
-    this.#every = every;
-    this.#watch(every);
+  helloReceived(interval: number): void {
+    this.#interval = interval;
+    this.#watch(interval);
   }
 
   /** Something has come. It returns when. */
-  heard(): number {
-    this.#asked = false;
-    return (this.#heard = Date.now());
+  touch(): number {
+    this.#awaitingPong = false;
+    return (this.#lastReceived = Date.now());
   }
 
   /** Asks for a sign of life, which has to come within so many milliseconds. */
-  ask(ms: number): void {
-    this.#asked = true;
+  probe(ms: number): void {
+    this.#awaitingPong = true;
     this.ping();
     this.#watch(ms);
   }
 
   stop(): void {
     clearTimeout(this.#timer);
-    this.#asked = false;
+    this.#awaitingPong = false;
   }
 
   #watch(ms: number): void {
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => {
-      if (!this.#every) return this.lost("no HELLO in time");
-      if (this.#asked) return this.lost("no sign of life");
-      const left = this.#heard + this.#every - Date.now();
+      if (!this.#interval) return this.lost("no HELLO in time");
+      if (this.#awaitingPong) return this.lost("no sign of life");
+      const left = this.#lastReceived + this.#interval - Date.now();
       if (left > 0) this.#watch(left);
-      else this.ask(Math.min(this.#every, PONG_TIMEOUT));
+      else this.probe(Math.min(this.#interval, PONG_TIMEOUT));
     }, ms);
   }
 }

@@ -1,8 +1,8 @@
-import { httpError, SUBPROTOCOL } from "./answer.js";
-import { LOST, plainCode } from "./closecode.js";
+import { LOST, standardCode } from "./closecode.js";
 import { Code } from "./code.js";
 import { ParleyError } from "./error.js";
 import type { Link } from "./events.js";
+import { httpError, SUBPROTOCOL } from "./handshake.js";
 import { base64Encode } from "./protobuf.js";
 import type { Timer } from "./timer.js";
 import { cut, utf8 } from "./varint.js";
@@ -50,7 +50,7 @@ export class WebSocketLink implements Link {
     socket.addEventListener("close", (e: { code?: number; reason?: string }) => {
       clearTimeout(this.#closing);
       this.#resolve();
-      this.#end(plainCode(e.code ?? LOST), e.reason);
+      this.#end(standardCode(e.code ?? LOST), e.reason);
     });
   }
 
@@ -89,21 +89,21 @@ function closeSocket(socket: WebSocketLike, code?: number, reason = ""): void {
   }
 }
 
-export interface Dial {
+export interface DialOptions {
   url: string;
   token: string | undefined;
   /** The link begins a session: a server that drains may refuse it, so that a proxy asks another one. */
-  begins: boolean;
+  newSession: boolean;
   WebSocket: WebSocketConstructor;
   signal: AbortSignal;
 }
 
 /** Opens a WebSocket. Its errors are ParleyErrors: after one with another code than UNAVAILABLE there is no use in trying again. */
-export function dial({ url, token, begins, WebSocket, signal }: Dial): Promise<WebSocketLink> {
+export function dial({ url, token, newSession, WebSocket, signal }: DialOptions): Promise<WebSocketLink> {
   return new Promise((resolve, reject) => {
     const protocols = [SUBPROTOCOL];
     if (token) protocols.push(`parley.bearer.${base64url(token)}`);
-    if (begins) protocols.push("parley.new");
+    if (newSession) protocols.push("parley.new");
     const socket: WebSocketLike & NodeWebSocket = new WebSocket(url, protocols);
     const fail = (error: ParleyError) => {
       signal.removeEventListener("abort", abort);

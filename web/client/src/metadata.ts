@@ -5,7 +5,7 @@ import { base64Decode, base64Encode } from "./protobuf.js";
 import { concat, fromUTF8, putBytes, Reader, RuleError, utf8 } from "./varint.js";
 
 const METADATA = 9;
-const MOST_PAIRS = 256;
+const MAX_PAIRS = 256;
 
 const isKey = (key: string): boolean => /^[a-z0-9_.-]+$/.test(key);
 const isReserved = (key: string): boolean => key.startsWith("parley-");
@@ -32,11 +32,11 @@ export function fromHeaders(headers: Headers): Field[] {
     putBytes(head, utf8(key));
     fields.push([METADATA, concat([head, value])]);
   };
-  const wrong = (what: string) => new ParleyError(`headers: ${what}`, Code.InvalidArgument);
+  const invalid = (what: string) => new ParleyError(`headers: ${what}`, Code.InvalidArgument);
   for (const [key, value] of headers) {
-    if (!isKey(key) || isReserved(key)) throw wrong(`the name ${key} is reserved, or has other characters than a-z 0-9 _ - .`);
+    if (!isKey(key) || isReserved(key)) throw invalid(`the name ${key} is reserved, or has other characters than a-z 0-9 _ - .`);
     if (!isBinary(key)) {
-      if (!isText(value)) throw wrong(`the value of ${key} is not printable ASCII`);
+      if (!isText(value)) throw invalid(`the value of ${key} is not printable ASCII`);
       add(key, utf8(value));
       continue;
     }
@@ -44,11 +44,11 @@ export function fromHeaders(headers: Headers): Field[] {
       try {
         add(key, base64Decode(part.trim()));
       } catch {
-        throw wrong(`the value of ${key} is not base64`);
+        throw invalid(`the value of ${key} is not base64`);
       }
     }
   }
-  if (fields.length > MOST_PAIRS) throw new ParleyError(`headers: more than ${MOST_PAIRS}`, Code.ResourceExhausted);
+  if (fields.length > MAX_PAIRS) throw new ParleyError(`headers: more than ${MAX_PAIRS}`, Code.ResourceExhausted);
   return fields;
 }
 
@@ -61,9 +61,9 @@ export type Pair = readonly [key: string, value: Uint8Array];
 
 /** Reads the metadata fields of a block. */
 export function readPairs(fields: readonly Field[]): Pair[] {
-  const own = fields.filter((f) => f[0] === METADATA);
-  if (own.length > MOST_PAIRS) throw new RuleError("R20");
-  return own.map(([, field]) => {
+  const metadata = fields.filter((f) => f[0] === METADATA);
+  if (metadata.length > MAX_PAIRS) throw new RuleError("R20");
+  return metadata.map(([, field]) => {
     const r = new Reader(field as Uint8Array);
     const key = fromUTF8(r.take(r.varint("R3", "R3"), "R3"));
     const value = r.bytes.subarray(r.at);

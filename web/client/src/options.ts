@@ -37,7 +37,7 @@ export interface ConnectionOptions {
 }
 
 /** What this end announces if it is not told otherwise. */
-export const standardSettings: Partial<Settings> = {
+export const defaultSettings: Partial<Settings> = {
   maxFrame: 65_536,
   maxMessage: 4 << 20,
   maxHeader: 16_384,

@@ -7,7 +7,7 @@ export interface PageEvents {
   /** It is back. */
   show(): void;
   /** The page goes for good. What is not sent now never is. */
-  leave(): void;
+  unload(): void;
 }
 
 interface Target {
@@ -22,7 +22,7 @@ export function watchPage(on: PageEvents): () => void {
   const listeners: [Target | undefined, string, (e: Event) => void][] = [
     [document, "visibilitychange", () => document?.visibilityState === "visible" && on.wake()],
     [scope, "online", on.wake],
-    [scope, "pagehide", (e) => ((e as PageTransitionEvent).persisted ? on.hide() : on.leave())],
+    [scope, "pagehide", (e) => ((e as PageTransitionEvent).persisted ? on.hide() : on.unload())],
     [scope, "pageshow", (e) => (e as PageTransitionEvent).persisted && on.show()],
   ];
   for (const [target, type, listener] of listeners) target?.addEventListener?.(type, listener);

@@ -8,7 +8,7 @@ export class Received {
   #bytes = 0;
   #since = 0;
 
-  take(bytes: number, now: number): void {
+  add(bytes: number, now: number): void {
     if (!this.owed) this.#since = now;
     this.count++;
     this.#bytes += bytes;
@@ -25,7 +25,7 @@ export class Received {
   }
 
   /** Has what is owed acknowledged with the next flush. */
-  hasten(): void {
+  expedite(): void {
     this.#since = 0;
   }
 

@@ -1,10 +1,10 @@
 import * as f from "./frame.js";
-import type { Hello, Replaced, Resume } from "./hello.js";
+import type { Hello, Resume, SessionRef } from "./hello.js";
 import { Received } from "./received.js";
 import { Replay } from "./replay.js";
 import { concat, RuleError } from "./varint.js";
 
-const BATCH = f.BEGIN / 2;
+const BATCH = f.MAX_FRAME_START / 2;
 
 /** What a session needs to go on over another link (PROTOCOL.md, section 8). */
 export class Resumption {
@@ -15,23 +15,23 @@ export class Resumption {
   #attempt = 0;
 
   /** Reports whether the session outlives its link. */
-  get inForce(): boolean {
+  get enabled(): boolean {
     return !!this.#token;
   }
 
   /** What the next link is asked for. */
-  ask(): Resume | undefined {
-    const name = this.name;
+  request(): Resume | undefined {
+    const name = this.ref;
     return name && { ...name, received: this.received.count, attempt: ++this.#attempt };
   }
 
   /** The session, for whom it concerns; undefined where it ends with its link. */
-  get name(): Replaced | undefined {
+  get ref(): SessionRef | undefined {
     return this.#token && { session: this.#id as Uint8Array, token: this.#token };
   }
 
   /** Takes a HELLO that begins a session. Without a window nothing is kept to be sent again. */
-  begin(h: Hello, window: number): void {
+  start(h: Hello, window: number): void {
     if (window && !h.token) throw new RuleError("N7");
     this.#id = window ? h.session : undefined;
     this.#token = window ? h.token : undefined;
@@ -46,7 +46,7 @@ export class Resumption {
   }
 
   /** The link messages that follow the HELLO: an ACK, what the peer has missed, and the limits of windows (section 8.4). */
-  *messages(ack: Uint8Array, windows: Uint8Array[]): Iterable<Uint8Array<ArrayBuffer>> {
+  *missedMessages(ack: Uint8Array, windows: Uint8Array[]): Iterable<Uint8Array<ArrayBuffer>> {
     const frames = [ack, ...this.replay.frames.all(), ...windows];
     let parts: Uint8Array[] = [];
     let size = 0;

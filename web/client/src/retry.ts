@@ -52,7 +52,7 @@ export function retryPolicy(policy: RetryPolicy): Retries {
     multiplier = 2,
     jitter = (bound) => Math.random() * bound,
   } = policy;
-  const { tokens: most, ratio } = policy.budget ?? { tokens: 10, ratio: 0.1 };
+  const { tokens: maxTokens, ratio } = policy.budget ?? { tokens: 10, ratio: 0.1 };
   const check = (holds: boolean, field: string, must: string) => {
     if (!holds) throw new ParleyError(`RetryPolicy.${field} must ${must}`, Code.InvalidArgument);
   };
@@ -61,18 +61,18 @@ export function retryPolicy(policy: RetryPolicy): Retries {
   check(initialBackoffMs >= 0, "initialBackoffMs", "not be negative");
   check(maxBackoffMs >= initialBackoffMs, "maxBackoffMs", "be at least initialBackoffMs");
   check(multiplier >= 1, "multiplier", "be at least 1");
-  check(most > 0 && ratio >= 0, "budget", "be positive");
-  let tokens = most;
+  check(maxTokens > 0 && ratio >= 0, "budget", "be positive");
+  let tokens = maxTokens;
   return {
     spend(error, n) {
       if (!codes.includes(error.code)) return undefined;
       tokens = Math.max(0, tokens - 1);
       const after = retryAfter(error) ?? 0;
-      if (tokens <= most / 2 || n >= maxAttempts || after > maxBackoffMs) return undefined;
+      if (tokens <= maxTokens / 2 || n >= maxAttempts || after > maxBackoffMs) return undefined;
       return after + jitter(Math.min(maxBackoffMs, initialBackoffMs * multiplier ** (n - 1)));
     },
     ended(error) {
-      if (!error || !codes.includes(error.code)) tokens = Math.min(most, tokens + ratio);
+      if (!error || !codes.includes(error.code)) tokens = Math.min(maxTokens, tokens + ratio);
     },
   };
 }

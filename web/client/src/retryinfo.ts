@@ -9,7 +9,7 @@ import { concat } from "./varint.js";
 const TYPE = "google.rpc.RetryInfo";
 const DELAY = 1;
 const BYTES = 2;
-const LONGEST = 315_576_000_000; // the seconds of a Duration
+const MAX_SECONDS = 315_576_000_000; // the seconds of a Duration
 
 /**
  * Returns the error with which a served method says "come back": the call is neither complete nor failed, and the caller may
@@ -17,7 +17,7 @@ const LONGEST = 315_576_000_000; // the seconds of a Duration
  * itself, others ask `retryAfter`.
  */
 export function retryLater(ms = 0): ParleyError {
-  const delay = Math.min(Math.max(ms, 0) || 0, LONGEST * 1000);
+  const delay = Math.min(Math.max(ms, 0) || 0, MAX_SECONDS * 1000);
   const error = new ParleyError(delay > 0 ? `come back in ${delay} ms` : "come back", Code.Unavailable);
   const seconds = Math.floor(delay / 1000);
   const duration = create(DurationSchema, { seconds: BigInt(seconds), nanos: Math.round((delay - seconds * 1000) * 1e6) });
@@ -50,7 +50,7 @@ function readDelay(bytes: Uint8Array): number | undefined {
     }
     const { seconds, nanos } = fromBinary(DurationSchema, concat(parts));
     const ms = Number(seconds) * 1000 + nanos / 1e6;
-    return nanos < 0 || nanos > 999_999_999 || seconds < 0 || ms > LONGEST * 1000 ? undefined : ms;
+    return nanos < 0 || nanos > 999_999_999 || seconds < 0 || ms > MAX_SECONDS * 1000 ? undefined : ms;
   } catch {
     return undefined;
   }

@@ -12,16 +12,16 @@ import { Code } from "./code.js";
 import { type Codec, proto } from "./codec.js";
 import type { Connection } from "./connection.js";
 import { ParleyError } from "./error.js";
-import type { CallInfo, Interceptor } from "./intercept.js";
+import type { CallInfo, Interceptor } from "./interceptor.js";
 import { ruleCode } from "./metadata.js";
 import { methodPath } from "./method.js";
-import { encodeEnd, type OpenBlock, parseOpen } from "./served.js";
-import { late, ServerStream } from "./serverstream.js";
+import { deadlineExceeded, ServerCall } from "./servercall.js";
+import { encodeEnd, type OpenBlock, parseOpen } from "./serverwire.js";
 import { LIMIT, REFUSED, type Stream } from "./stream.js";
 import { cut } from "./varint.js";
 
 /** How many bytes of a caller's name for what is not here are sent back. */
-const MOST_ECHOED = 128;
+const MAX_ECHOED = 128;
 
 /** What a method knows of the call that it serves. */
 export interface ServeContext extends CallInfo {
@@ -88,7 +88,7 @@ export class Services {
       const open = parseOpen(header);
       const [{ method, run }, codec] = this.#find(open);
       const { handlerInterceptors = [], onServeError = console.error } = this.options;
-      const call = new ServerStream(stream, this.conn, method, open, codec, onServeError);
+      const call = new ServerCall(stream, this.conn, method, open, codec, onServeError);
       this.#running++;
       void call.serve(run, handlerInterceptors).then(() => this.#running--);
     } catch (e) {
@@ -100,7 +100,7 @@ export class Services {
 
   #find(open: OpenBlock): [Method, Codec] {
     const no = (text: string, code: Code = Code.Unimplemented) => new ParleyError(text, code);
-    const name = (text: string) => cut(text, MOST_ECHOED);
+    const name = (text: string) => cut(text, MAX_ECHOED);
     if (open.alias) throw no(`method_alias ${open.alias} was not given`, Code.Internal);
     const found = this.#methods.get(open.method);
     if (!found) throw no(`${name(open.method)} is not served here`);
@@ -108,7 +108,7 @@ export class Services {
     const codec = known.find((c) => c.name === open.codec);
     if (!codec) throw no(`codec ${name(open.codec)} is not known here, but ${known.map((c) => c.name)}`);
     if (open.encoding) throw no(`no compression is known here, ${name(open.encoding)} is not`);
-    if (open.timeout === 0) throw late();
+    if (open.timeout === 0) throw deadlineExceeded();
     return [found, codec];
   }
 }

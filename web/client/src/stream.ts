@@ -1,5 +1,5 @@
 import { Code } from "./code.js";
-import { ParleyError, resetError, tooLong } from "./error.js";
+import { ParleyError, resetError, tooLarge } from "./error.js";
 import * as f from "./frame.js";
 import { Queue } from "./queue.js";
 import type { Session } from "./session.js";
@@ -55,20 +55,20 @@ export class Stream {
    */
   onHeader?: (block: Uint8Array | undefined, ended: boolean) => void;
   onTrailer?: (block: Uint8Array) => void;
-  onFail?: (error: ParleyError, unseen: boolean) => void;
+  onFail?: (error: ParleyError, unprocessed: boolean) => void;
 
   /** Why it was abandoned. */
   error: ParleyError | undefined;
   /** Whether a message has arrived. */
-  answered = false;
+  hasMessage = false;
 
   #out = new Queue<Outgoing>();
   #send = new SendWindow(0);
-  #sendOver = false;
+  #sendEnded = false;
 
   #window: RecvWindow;
-  #headed = false;
-  #recvOver = false;
+  #headerDecided = false;
+  #recvEnded = false;
   #pieces: Uint8Array[] = [];
   #size = 0;
   #mark = false;
@@ -84,15 +84,15 @@ export class Stream {
     /** Makes the header that this end opens the stream with; none: the other end has opened it. */
     readonly makeHeader?: (session: Session) => Uint8Array,
     /** Whether it waits on for a session when an attempt to connect has failed. */
-    readonly patient = false,
+    readonly waitForReady = false,
   ) {
     this.#window = new RecvWindow(session.settings.initialWindow);
   }
 
   /** Has the stream begin: OPEN was sent, or has arrived. */
-  begin(id: number): void {
+  start(id: number): void {
     this.id = id;
-    this.raise(this.session.peer.initialWindow);
+    this.raiseLimit(this.session.peer.initialWindow);
   }
 
   /** Sends the header of the accepting end. It has to come before all else. */
@@ -124,22 +124,22 @@ export class Stream {
   }
 
   #queue(type: number, bytes: Uint8Array, end: boolean): Promise<void> {
-    if (this.error || this.#sendOver) return Promise.resolve();
-    this.#sendOver = end;
+    if (this.error || this.#sendEnded) return Promise.resolve();
+    this.#sendEnded = end;
     return new Promise((sent) => {
       this.#out.push({ type, bytes, at: 0, end, sent });
-      this.session.wake(this);
+      this.session.markReady(this);
     });
   }
 
   /** Whether all that could be sent was. */
   get #sent(): boolean {
-    return this.#sendOver && !this.#out.length;
+    return this.#sendEnded && !this.#out.length;
   }
 
   /** Whether it was abandoned, or both ends have said their last. */
-  get over(): boolean {
-    return !!this.error || (this.#sent && this.#recvOver);
+  get closed(): boolean {
+    return !!this.error || (this.#sent && this.#recvEnded);
   }
 
   /** Whether messages wait to be read. */
@@ -150,11 +150,11 @@ export class Stream {
   /** Sends the next frame through emit. It returns false if there is none, or it has to wait. */
   emit(emit: (head: number, id: number, payload: Uint8Array) => void): boolean {
     const next = this.#out.first;
-    const { peer, greeted } = this.session;
+    const { peer, established } = this.session;
     if (!next) return false;
-    const most = next.type === f.DATA ? peer.maxMessage : peer.maxHeader;
-    if (next.bytes.length > most) {
-      if (greeted) this.reset(CANCEL, tooLong(next.type === f.DATA ? "message" : "header", next.bytes.length, most));
+    const limit = next.type === f.DATA ? peer.maxMessage : peer.maxHeader;
+    if (next.bytes.length > limit) {
+      if (established) this.reset(CANCEL, tooLarge(next.type === f.DATA ? "message" : "header", next.bytes.length, limit));
       return false;
     }
     let head = next.type;
@@ -176,17 +176,17 @@ export class Stream {
   }
 
   /** Takes a WINDOW, or the initial window of a HELLO. */
-  raise(limit: number): void {
+  raiseLimit(limit: number): void {
     this.#send.raise(limit);
-    if (this.#out.length) this.session.wake(this);
+    if (this.#out.length) this.session.markReady(this);
   }
 
   /** Takes a HEADER, DATA or END frame. One that breaks a rule has the stream reset. */
-  take({ type, flags, payload }: f.Frame, maxHeader: number): void {
+  handleFrame({ type, flags, payload }: f.Frame, maxHeader: number): void {
     let fault: [code: number, rule: string] | undefined;
-    if (type === f.DATA) fault = this.data(flags, payload);
+    if (type === f.DATA) fault = this.handleData(flags, payload);
     else if (payload.length > maxHeader) fault = [LIMIT, "S12"];
-    else fault = type === f.END ? this.trailer(payload) : this.header(payload);
+    else fault = type === f.END ? this.handleEnd(payload) : this.handleHeader(payload);
     if (!fault) return;
     const [what, status] =
       fault[0] === LIMIT ? ["over a limit of this end", Code.ResourceExhausted] : ["not as it must be", Code.Internal];
@@ -194,10 +194,10 @@ export class Stream {
   }
 
   /** Takes a DATA frame. It returns the rule that it breaks, if so. */
-  data(flags: number, payload: Uint8Array): [code: number, rule: string] | undefined {
+  handleData(flags: number, payload: Uint8Array): [code: number, rule: string] | undefined {
     const cost = payload.length + FRAME_COST;
     const mark = (flags & f.FLAG_MARK) !== 0;
-    if (this.#recvOver) return [PROTOCOL, "S5"];
+    if (this.#recvEnded) return [PROTOCOL, "S5"];
     if (!this.#window.receive(cost)) return [PROTOCOL, "W1"];
     if (this.#arriving && mark !== this.#mark) return [PROTOCOL, "S11"];
     if ((this.#size += payload.length) > this.session.settings.maxMessage) return [LIMIT, "S13"];
@@ -206,16 +206,16 @@ export class Stream {
     this.#addPiece(payload);
     this.#cost += cost;
     this.#arriving = (flags & f.FLAG_MORE) !== 0;
-    if (flags & f.FLAG_END) this.#recvOver = true;
+    if (flags & f.FLAG_END) this.#recvEnded = true;
     if (!this.#arriving) {
-      this.answered = true;
+      this.hasMessage = true;
       const bytes = this.#pieces.length === 1 ? this.#pieces[0]! : concat(this.#pieces);
       this.#inbox.push({ bytes, mark, cost: this.#cost });
       this.#pieces = [];
       this.#size = this.#cost = 0;
     }
-    this.#serve();
-    if (this.#recvOver) this.#ended(new Uint8Array());
+    this.#deliver();
+    if (this.#recvEnded) this.#endRecv(new Uint8Array());
     return undefined;
   }
 
@@ -228,31 +228,31 @@ export class Stream {
   }
 
   /** Takes an END frame. */
-  trailer(block: Uint8Array): [code: number, rule: string] | undefined {
-    if (this.#recvOver || this.#arriving) return [PROTOCOL, this.#arriving ? "S10" : "S7"];
-    this.#recvOver = true;
+  handleEnd(block: Uint8Array): [code: number, rule: string] | undefined {
+    if (this.#recvEnded || this.#arriving) return [PROTOCOL, this.#arriving ? "S10" : "S7"];
+    this.#recvEnded = true;
     this.#decideHeader(undefined, true);
-    this.#ended(block.slice());
+    this.#endRecv(block.slice());
     return undefined;
   }
 
   /** Takes a HEADER frame. */
-  header(block: Uint8Array): [code: number, rule: string] | undefined {
+  handleHeader(block: Uint8Array): [code: number, rule: string] | undefined {
     if (!this.makeHeader) return [PROTOCOL, "S8"];
-    if (this.#headed) return [PROTOCOL, "S6"];
+    if (this.#headerDecided) return [PROTOCOL, "S6"];
     this.#decideHeader(block.slice());
     return undefined;
   }
 
   #decideHeader(block?: Uint8Array, ended = false): void {
-    if (this.#headed) return;
-    this.#headed = true;
+    if (this.#headerDecided) return;
+    this.#headerDecided = true;
     this.onHeader?.(block, ended);
   }
 
-  #ended(trailer: Uint8Array): void {
+  #endRecv(trailer: Uint8Array): void {
     this.onTrailer?.(trailer);
-    this.#serve();
+    this.#deliver();
     this.#closeIfOver();
   }
 
@@ -260,19 +260,19 @@ export class Stream {
   next(): Promise<Message | undefined> {
     return new Promise((resolve, reject) => {
       this.#waiters.push({ resolve, reject });
-      this.#serve();
+      this.#deliver();
     });
   }
 
   /** Hands over what there is to those who wait, and gives credit for it. */
-  #serve(): void {
+  #deliver(): void {
     let consumed = 0;
     while (this.#waiters.length) {
       const message = this.#inbox.shift();
       if (message) {
         consumed += message.cost;
         this.#waiters.shift()!.resolve(message);
-      } else if (this.#recvOver) this.#waiters.shift()!.resolve(undefined);
+      } else if (this.#recvEnded) this.#waiters.shift()!.resolve(undefined);
       else if (this.error) this.#waiters.shift()!.reject(this.error);
       else {
         // What has arrived of the next message counts as taken, so that one larger than the window passes.
@@ -281,60 +281,60 @@ export class Stream {
         break;
       }
     }
-    if (!consumed || this.#recvOver || this.error) return;
+    if (!consumed || this.#recvEnded || this.error) return;
     const limit = this.#window.consume(consumed, this.session.budget, Date.now());
-    if (limit) this.session.announce(this, limit);
+    if (limit) this.session.sendWindow(this, limit);
   }
 
   /** The credit that was given, if that is more than the initial one and more can come. */
-  get announced(): number {
-    return this.#recvOver || this.#window.limit <= this.session.settings.initialWindow ? 0 : this.#window.limit;
+  get advertisedLimit(): number {
+    return this.#recvEnded || this.#window.limit <= this.session.settings.initialWindow ? 0 : this.#window.limit;
   }
 
   /** Takes a RESET. Messages that were not handed over are dropped. */
-  wasReset(code: number, reason: string): void {
-    this.#drop();
+  handleReset(code: number, reason: string): void {
+    this.#dropUnread();
     this.fail(resetError(code, reason), code === REFUSED);
   }
 
   /** Abandons the stream, and tells the other end. What has arrived before its end can still be read. */
   reset(code: number, error: ParleyError): void {
-    if (this.over) return;
+    if (this.closed) return;
     if (this.id) this.session.sendReset(this.id, code, error.rawMessage);
-    this.#drop();
+    this.#dropUnread();
     this.fail(error, false);
   }
 
   /** Drops what has arrived of a direction that has not ended. */
-  #drop(): void {
-    if (!this.#recvOver) this.#inbox = new Queue();
+  #dropUnread(): void {
+    if (!this.#recvEnded) this.#inbox = new Queue();
   }
 
   /**
    * Abandons the stream without a word. What has arrived can still be read. Unseen: no application of the other end has seen
    * it.
    */
-  fail(error: ParleyError, unseen: boolean): void {
-    if (this.over) return;
+  fail(error: ParleyError, unprocessed: boolean): void {
+    if (this.closed) return;
     this.error = error;
     this.#close();
-    this.#serve();
+    this.#deliver();
     this.#decideHeader();
-    this.onFail?.(error, unseen);
+    this.onFail?.(error, unprocessed);
   }
 
   #closeIfOver(): void {
     // The accepting end reads no more when it has said its last.
-    if (this.#sent && (this.#recvOver || !this.makeHeader)) {
-      if (!this.#recvOver) this.error = new ParleyError("the call is over", Code.Canceled);
+    if (this.#sent && (this.#recvEnded || !this.makeHeader)) {
+      if (!this.#recvEnded) this.error = new ParleyError("the call is over", Code.Canceled);
       this.#close();
-      this.#serve();
+      this.#deliver();
     }
   }
 
   #close(): void {
     while (this.#out.length) this.#out.shift()!.sent();
     this.#window.close(this.session.budget);
-    this.session.forget(this);
+    this.session.remove(this);
   }
 }

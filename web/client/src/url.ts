@@ -4,7 +4,7 @@ import { ParleyError } from "./error.js";
 /** Resolves the URL of a server, which may be relative to the page. */
 export function webSocketURL(url: string): string {
   const base = globalThis.location?.href;
-  const wrong = (cause?: unknown) => {
+  const invalid = (cause?: unknown) => {
     const where = base ? "" : ", and there is no page that it could be relative to";
     return new ParleyError(`${url} is no URL that begins with ws, wss, http or https${where}`, Code.InvalidArgument, { cause });
   };
@@ -12,10 +12,10 @@ export function webSocketURL(url: string): string {
   try {
     u = new URL(url, base);
   } catch (e) {
-    throw wrong(e);
+    throw invalid(e);
   }
   u.protocol = u.protocol.replace("http", "ws");
   u.hash = "";
-  if (!/^wss?:$/.test(u.protocol)) throw wrong();
+  if (!/^wss?:$/.test(u.protocol)) throw invalid();
   return u.href;
 }

@@ -2,10 +2,10 @@
 export const FRAME_COST = 32;
 
 /** The least that is sent of a longer message while credit is short, in bytes. */
-const SMALL_PIECE = 4096;
+const MIN_PIECE = 4096;
 
 /** The most that is sent in one piece, whatever the other end takes: other streams get their turn between two. */
-const LARGE_PIECE = 32 << 10;
+const MAX_PIECE = 32 << 10;
 
 /** A window of which half is used up within so many milliseconds may grow. */
 const GROW_WITHIN = 250;
@@ -69,7 +69,7 @@ export class SendWindow {
   /** Takes credit for a piece of n bytes, or less; returns its size, or -1 if there is not enough credit. */
   spend(n: number, maxFrame: number): number {
     const credit = this.limit - this.#spent - FRAME_COST;
-    const size = Math.min(n, maxFrame, LARGE_PIECE, credit < SMALL_PIECE ? n : credit);
+    const size = Math.min(n, maxFrame, MAX_PIECE, credit < MIN_PIECE ? n : credit);
     if (size > credit) return -1;
     this.#spent += size + FRAME_COST;
     return size;

@@ -18,7 +18,7 @@ beforeEach(async () => {
   vi.stubGlobal("fetch", () => Promise.reject(new Error("no network")));
   network = new Network();
   server = network.serve(HOME, "answer");
-  server.answers = false;
+  server.responds = false;
   client = new Client(network, HOME, { settings: { maxMessage: 65_536 } });
   // A call beside those that are answered badly, which lives.
   other = [];

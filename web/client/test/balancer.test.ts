@@ -93,7 +93,7 @@ describe("pickFirst", () => {
 
   test("makes new calls at another server at once when that of a lost link refuses", async () => {
     const a = network.serve(A, "a");
-    a.answers = false;
+    a.responds = false;
     network.serve(B, "b");
     const client = open([A, B]);
     const flying = client.ping();
@@ -121,7 +121,7 @@ describe("pickFirst", () => {
 
   test("gives the old session up when its window is over, without a word to those that use the new one", async () => {
     const a = network.serve(A, "a");
-    a.answers = false;
+    a.responds = false;
     network.serve(B, "b");
     const client = open([A, B]);
     const flying = client.ping();
@@ -158,7 +158,7 @@ describe("pickFirst", () => {
   test("finishes what a server calls that it asked and did not need", async () => {
     const a = network.serve(A, "a");
     const b = network.serve(B, "b");
-    b.greeted = (peer) => {
+    b.onHello = (peer) => {
       peer.ping(2);
       const send = peer.send.bind(peer);
       peer.send = (head, id, payload) => head !== f.PONG && send(head, id, payload); // it is slow
@@ -230,7 +230,7 @@ describe("roundRobin", () => {
     const client = open([A, B], "roundRobin");
     await client.conn.connect();
     await settle();
-    a.answers = false;
+    a.responds = false;
     const flying = Promise.all([client.ping(), client.ping()]);
     await settle();
     client.take();
@@ -310,7 +310,7 @@ describe("roundRobin", () => {
   });
 
   test("moves calls that wait for one server to another that is there sooner", async () => {
-    network.takes = 5000;
+    network.dialMs = 5000;
     network.serve(A, "a");
     const client = open([A, B], "roundRobin");
     const calls = [client.ping(), client.ping()];
@@ -324,10 +324,10 @@ test("another URL is tried after a second where the server of a lost link does n
   network.serve(B, "b");
   const client = open([A, B]);
   await client.ping();
-  network.takes = 60_000; // a host that is gone: packets are dropped
+  network.dialMs = 60_000; // a host that is gone: packets are dropped
   a.peer.close();
   await settle();
-  network.takes = 0;
+  network.dialMs = 0;
   const call = client.ping();
   await pass(999);
   expect(client.conn.state).toBe("resuming");

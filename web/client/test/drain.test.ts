@@ -38,7 +38,7 @@ describe("a server that gives notice", () => {
   });
 
   test("makes no call wait: calls go over the old session while the successor is dialed at once", async () => {
-    network.takes = 1000;
+    network.dialMs = 1000;
     network.serve(HOME, "new");
     server.peer.notice(1500);
     await settle();
@@ -53,7 +53,7 @@ describe("a server that gives notice", () => {
   });
 
   test("is told when the client has moved, and finishes the calls that it has", async () => {
-    server.answers = false;
+    server.responds = false;
     const old = server.peer;
     const flying = client.ping();
     await settle();
@@ -83,7 +83,7 @@ describe("a server that gives notice", () => {
   });
 
   test("and is closed with 1001 before it has gone is resumed for its calls: that was a proxy", async () => {
-    server.answers = false;
+    server.responds = false;
     const flying = client.ping();
     await settle();
     const next = network.serve(HOME, "new");
@@ -100,7 +100,7 @@ describe("a server that gives notice", () => {
   });
 
   test("and has forgotten a session that is not needed any more costs one link", async () => {
-    server.answers = false;
+    server.responds = false;
     const flying = client.ping();
     await settle();
     const next = network.serve(HOME, "new");
@@ -117,13 +117,13 @@ describe("a server that gives notice", () => {
     let answer = () => {};
     const ping = () => new Promise<object>((resolve) => (answer = () => resolve({})));
     client.conn.serve(PingService, { ping });
-    server.answers = false;
+    server.responds = false;
     const flying = client.ping();
     await settle();
     const next = network.serve(HOME, "new");
     server.peer.notice();
     await settle();
-    next.greeted = (peer) => peer.ping(2);
+    next.onHello = (peer) => peer.ping(2);
     server.peer.close();
     expect(await flying).toBe("unavailable: the session is lost: the server has forgotten it");
     const heir = next.peer;
@@ -150,14 +150,14 @@ describe("a server that gives notice", () => {
   });
 
   test("and loses its link serves on over the next one", async () => {
-    server.answers = false;
+    server.responds = false;
     const flying = client.ping();
     await settle();
     server.peer.notice(10_000);
     await settle();
     server.peer.close();
     await settle();
-    server.answers = true;
+    server.responds = true;
     server.peer.calls.push({ id: 1, text: "" });
     server.peer.answer();
     expect(await flying).toBe("old");
@@ -171,11 +171,11 @@ describe("a server that gives notice", () => {
 
 describe("a server that goes away without notice", () => {
   test("has calls wait for the successor, which is dialed at once for them, while others go on", async () => {
-    server.answers = false;
+    server.responds = false;
     const flying = client.ping();
     await settle();
     const old = server.peer;
-    network.takes = 500;
+    network.dialMs = 500;
     network.serve(HOME, "new");
     old.goaway(old.lastStream, { delay: 30_000 });
     await settle();
@@ -204,7 +204,7 @@ describe("a server that goes away without notice", () => {
   });
 
   test("has calls that it has not seen repeated, and those that wait to be opened made, on the successor", async () => {
-    server.answers = false;
+    server.responds = false;
     const old = server.peer;
     const calls = Array.from({ length: 20 }, () => client.ping());
     await settle();
@@ -257,7 +257,7 @@ test("the address that a server goes away with is where the successor is dialed,
 test("a successor that goes away at once is followed by another, and no call fails", async () => {
   let left = 3;
   for (const next of [network.serve(HOME, "new")]) {
-    next.greeted = (peer) => {
+    next.onHello = (peer) => {
       if (left-- > 0) peer.notice();
     };
   }
@@ -286,7 +286,7 @@ test("a successor that takes no calls is not moved to", async () => {
     await c.conn.connect();
     const next = network.serve(HOME, "next");
     let refusals = 2;
-    next.greeted = (peer) => {
+    next.onHello = (peer) => {
       if (refusals-- <= 0) return;
       if (end === "turned away") peer.goaway(0, { status: 14 });
       else peer.goaway(0);

@@ -81,11 +81,11 @@ describe("a link that is lost", () => {
     const proxy = await between(await start());
     const conn = open(proxy.url());
     await conn.connect();
-    proxy.shut = true;
+    proxy.refusing = true;
     proxy.cut();
     await until("the link is missed", () => conn.state === "resuming");
     const calls = Promise.all([1, 2, 3].map((n) => ping(conn).ping({ text: `${n}` })));
-    proxy.shut = false;
+    proxy.refusing = false;
     expect((await calls).map((a) => a.text)).toEqual(["1", "2", "3"]);
   });
 
@@ -93,7 +93,7 @@ describe("a link that is lost", () => {
     const proxy = await between(await start());
     const conn = open(proxy.url());
     await conn.connect();
-    proxy.shut = true;
+    proxy.refusing = true;
     proxy.cut();
     expect((await failure(ping(conn).ping({}, { timeoutMs: 50 }))).code).toBe(Code.DeadlineExceeded);
   });
@@ -114,12 +114,12 @@ describe("a link that is lost", () => {
     const conn = open(proxy.url(), { settings: { resumeWindow: 100 } });
     await conn.connect();
     const flying = failure(ping(conn).ping({ delayMs: 60_000 }));
-    proxy.shut = true;
+    proxy.refusing = true;
     proxy.cut();
     expect((await flying).message).toMatch(/^unavailable: the link was lost.*no other in time/);
     await until("the connection has failed", () => conn.state === "failed");
     expect((await failure(ping(conn).ping({}))).code).toBe(Code.Unavailable);
-    proxy.shut = false;
+    proxy.refusing = false;
     expect((await ping(conn).ping({ text: "hi" }, { waitForReady: true })).text).toBe("hi");
   });
 
@@ -127,10 +127,10 @@ describe("a link that is lost", () => {
     const proxy = await between(await start());
     const conn = open(proxy.url(), { settings: { keepalive: 1000 } });
     await conn.connect();
-    proxy.deaf = true;
+    proxy.blackhole = true;
     const call = ping(conn).ping({ text: "hi" });
     await until("the link is missed", () => conn.state === "resuming");
-    proxy.deaf = false;
+    proxy.blackhole = false;
     expect((await call).text).toBe("hi");
   });
 });

@@ -90,14 +90,14 @@ test("waits double up to a bound, and a message starts them again", async () => 
 test("the bounds of the wait can be set, and are checked", async () => {
   const source = new Source([[unavailable()], [unavailable()], [unavailable()], ["OK"]]);
   const waits: number[] = [];
-  const got = read(source.follow({ backoff: { firstMs: 10, mostMs: 25 }, onWait: (_, ms) => waits.push(ms) }));
+  const got = read(source.follow({ backoff: { initialMs: 10, maxMs: 25 }, onWait: (_, ms) => waits.push(ms) }));
   await pass(100);
   expect(waits).toEqual([10, 20, 25]);
   expect(got.end).toBe("OK");
   for (const backoff of [
-    { firstMs: 0, mostMs: 1 },
-    { firstMs: 2, mostMs: 1 },
-    { firstMs: Number.NaN, mostMs: 1 },
+    { initialMs: 0, maxMs: 1 },
+    { initialMs: 2, maxMs: 1 },
+    { initialMs: Number.NaN, maxMs: 1 },
   ]) {
     expect(() => source.follow({ backoff })).toThrow("invalid_argument: follow: backoff");
   }
@@ -186,7 +186,7 @@ test("a cursor that throws ends the loop, and the call", async () => {
 test("a stream that is complete is opened again if that is wanted", async () => {
   const source = new Source([[1, "OK"], ["OK"], ["OK"], [2, "OK"], [new ParleyError("x", Code.NotFound)]]);
   const waits: unknown[] = [];
-  const got = read(source.follow({ complete: "again", onWait: (...wait) => waits.push(wait) }));
+  const got = read(source.follow({ complete: "reopen", onWait: (...wait) => waits.push(wait) }));
   await pass(1000);
   expect(waits).toEqual([[undefined, 100], [undefined, 200], [undefined, 400], [undefined, 100]]); // biome-ignore format: one line
   expect(got).toEqual({ messages: [1, 2], end: "not_found: x" });

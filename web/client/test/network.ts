@@ -11,17 +11,17 @@ export const NOTICE = 2 ** 53 - 1;
 const names = ["", "HELLO", "OPEN", "HEADER", "DATA", "END", "RESET", "WINDOW", "ACK", "PING", "PONG", "GOAWAY"];
 
 /** How a URL answers a WebSocket request: a server, an HTTP status with Retry-After, or nothing. */
-export type Answer = TestServer | { status: number; retryAfter?: string } | undefined;
-type Answers = Answer | (() => Answer);
+export type Endpoint = TestServer | { status: number; retryAfter?: string } | undefined;
+type Endpoints = Endpoint | (() => Endpoint);
 
 /** WebSockets in memory, whose servers a test writes. All is deterministic: what happens, happens in microtasks. */
 export class Network {
   dials: { url: string; at: number; protocols: string[] }[] = [];
   /** How long an attempt takes, in milliseconds. */
-  takes = 0;
-  #answers = new Map<string, Answers>();
+  dialMs = 0;
+  #answers = new Map<string, Endpoints>();
 
-  answer(url: string, answer: Answers): void {
+  answer(url: string, answer: Endpoints): void {
     this.#answers.set(url, answer);
   }
 
@@ -47,7 +47,7 @@ export class Network {
           const answers = network.#answers.get(url);
           this.answered(typeof answers === "function" ? answers() : answers);
         };
-        if (network.takes) setTimeout(answer, network.takes);
+        if (network.dialMs) setTimeout(answer, network.dialMs);
         else queueMicrotask(answer);
       }
     };
@@ -78,7 +78,7 @@ class Socket {
     for (const [t, listener] of this.#listeners) if (t === type) listener(event);
   }
 
-  answered(answer: Answer): void {
+  answered(answer: Endpoint): void {
     if (this.#closed) return;
     if (answer instanceof TestServer) {
       this.peer = new Peer(this, answer);
@@ -123,14 +123,14 @@ export class TestServer {
   /** Sessions that can be resumed, by their id. */
   sessions = new Map<string, { received: number }>();
   /** Whether calls are answered. */
-  answers = true;
-  greets = true;
+  responds = true;
+  sendsHello = true;
   /** How long an answer takes, in milliseconds; none: it comes at once. */
-  takes: (() => number) | undefined;
+  responseMs: (() => number) | undefined;
   /** Done with each peer that has greeted. */
-  greeted: ((peer: Peer) => void) | undefined;
+  onHello: ((peer: Peer) => void) | undefined;
   /** Done with each peer in place of a greeting. */
-  instead: ((peer: Peer) => void) | undefined;
+  handleHello: ((peer: Peer) => void) | undefined;
 
   constructor(readonly name: string) {}
 
@@ -157,7 +157,7 @@ export class Peer {
   /** The code that the client has closed it with. */
   closed: number | undefined;
   /** Whether the link has ended. */
-  gone = false;
+  linkEnded = false;
   id = "";
   lastStream = 0;
   goaways: number[] = [];
@@ -182,19 +182,19 @@ export class Peer {
   #handle({ type, id, payload }: f.Frame): void {
     if (type === f.HELLO) {
       this.hello = new Map(parseFields(payload, []));
-      if (this.server.instead) this.server.instead(this);
-      else if (this.server.greets) this.greet();
+      if (this.server.handleHello) this.server.handleHello(this);
+      else if (this.server.sendsHello) this.sendHello();
     } else if (type === f.OPEN) this.lastStream = id;
     else if (type === f.GOAWAY) this.goaways.push((lookup(parseFields(payload, []))(2) as number) ?? 0);
     else if (type === f.PING) this.send(f.PONG, 0, payload);
     else if (type === f.DATA) {
       this.calls.push({ id, text: textOf(payload) });
-      if (this.server.answers) after(this.server.takes?.(), () => this.answer(id));
+      if (this.server.responds) after(this.server.responseMs?.(), () => this.answer(id));
     }
   }
 
   /** Answers HELLO: goes on with a session that is known, or begins one. */
-  greet(more: Field[] = []): void {
+  sendHello(more: Field[] = []): void {
     const asked = this.hello.get(1) as Uint8Array | undefined;
     const known = asked && this.server.sessions.get(`${asked}`);
     const id = known ? asked : new Uint8Array(16).fill(++ids);
@@ -203,7 +203,7 @@ export class Peer {
     const fields: Field[] = [[14, 30_000], [1, id], [3, new Uint8Array(32).fill(++ids)], ...more];
     if (asked) fields.push([18, known?.received ?? 0], [20, known ? 1 : 0]);
     this.send(f.HELLO, 0, encodeFields(fields));
-    this.server.greeted?.(this);
+    this.server.onHello?.(this);
   }
 
   send(head: number, id: number, payload: Uint8Array = new Uint8Array()): void {
@@ -247,7 +247,7 @@ export class Peer {
 
   /** Closes the link with a code, or breaks it. */
   close(code = 1006, reason = ""): void {
-    this.gone = true;
+    this.linkEnded = true;
     this.socket.end(code, reason);
   }
 
@@ -259,7 +259,7 @@ export class Peer {
 
   ended(code: number): void {
     this.closed = code;
-    this.gone = true;
+    this.linkEnded = true;
   }
 }
 

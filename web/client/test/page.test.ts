@@ -72,10 +72,10 @@ for (const [event, dispatch] of [
   ["somebody looks at the page", () => document.dispatchEvent(new Event("visibilitychange"))],
 ] as const) {
   test(`when ${event} a client does not wait for its next attempt`, async () => {
-    tunnel.shut = true;
+    tunnel.refusing = true;
     await expect(ping().ping({})).rejects.toThrow("unavailable");
     expect(conn.state).toBe("failed");
-    tunnel.shut = false;
+    tunnel.refusing = false;
     dispatch();
     expect(conn.state).toBe("connecting");
     expect((await ping().ping({ text: "hi" })).text).toBe("hi");

@@ -26,7 +26,7 @@ afterEach(async () => {
 
 /** A call that is in flight when something happens, and is answered afterwards. */
 async function survives(what: () => void): Promise<boolean> {
-  server.answers = false;
+  server.responds = false;
   const flying = client.ping();
   await settle();
   what();
@@ -50,9 +50,9 @@ describe("a link is lost, and its session resumed, when", () => {
 
     test(`it is closed with ${code} by a proxy while it is replaced`, async () => {
       const before = server.peers.length;
-      server.instead = (peer) => {
+      server.handleHello = (peer) => {
         if (server.peers.length === before + 2) peer.close(code);
-        else peer.greet();
+        else peer.sendHello();
       };
       expect(await survives(() => server.peer.close())).toBe(true);
       expect(server.peers.length).toBe(before + 3);
@@ -71,7 +71,7 @@ describe("a link is lost, and its session resumed, when", () => {
 describe("a session is over when its link is closed", () => {
   for (const code of [1001, 1012]) {
     test(`with ${code} after a GOAWAY with a status`, async () => {
-      server.answers = false;
+      server.responds = false;
       const flying = client.ping();
       await settle();
       server.peer.goaway(1, { delay: 60_000, status: Code.Unavailable });
@@ -120,9 +120,9 @@ describe("a session that is lost", () => {
     await pass(31_000);
     expect(client.conn.state).toBe("failed");
     const other = network.serve(HOME, "other");
-    other.greets = false;
+    other.sendsHello = false;
     await pass(15_000);
-    other.greets = true;
+    other.sendsHello = true;
     await pass(60_000);
     expect(client.conn.state).toBe("ready");
     for (const peer of other.peers) {
@@ -152,13 +152,13 @@ describe("a session that is lost", () => {
 
 describe("a client that is turned away", () => {
   const ways: [string, (s: TestServer) => void][] = [
-    ["by 4014", (s) => void (s.instead = (peer) => peer.close(4014, "overloaded"))],
-    ["by 1012 before the greeting", (s) => void (s.instead = (peer) => peer.close(1012))],
-    ["by 1013 before the greeting", (s) => void (s.instead = (peer) => peer.close(1013))],
+    ["by 4014", (s) => void (s.handleHello = (peer) => peer.close(4014, "overloaded"))],
+    ["by 1012 before the greeting", (s) => void (s.handleHello = (peer) => peer.close(1012))],
+    ["by 1013 before the greeting", (s) => void (s.handleHello = (peer) => peer.close(1013))],
     [
       "by GOAWAY with UNAVAILABLE",
       (s) => {
-        s.greeted = (peer) => {
+        s.onHello = (peer) => {
           peer.goaway(0, { status: Code.Unavailable });
           peer.close(1012);
         };
@@ -169,7 +169,7 @@ describe("a client that is turned away", () => {
   ];
   for (const [how, turnAway] of ways) {
     test(`${how} tries again a few times before that fails a call`, async () => {
-      server.answers = false; // it may not have been seen
+      server.responds = false; // it may not have been seen
       turnAway(server);
       const call = client.ping();
       await pass(5000);
@@ -291,7 +291,7 @@ describe("a page that unloads", () => {
 });
 
 test("an attempt that is under way when the connection is closed is ended", async () => {
-  network.takes = 5000;
+  network.dialMs = 5000;
   const call = client.ping();
   await pass(1000);
   await client.conn.close();
@@ -322,7 +322,7 @@ test("a handshake that is damaged on its way is made again, as a session is resu
 });
 
 test("a server that refuses to resume for good ends the session, and its calls, with that", async () => {
-  server.answers = false;
+  server.responds = false;
   const flying = client.ping();
   await settle();
   network.answer(HOME, { status: 403 });

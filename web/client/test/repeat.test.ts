@@ -15,7 +15,7 @@ beforeEach(() => {
   vi.stubGlobal("fetch", () => Promise.reject(new Error("no network")));
   network = new Network();
   server = network.serve(HOME, "home");
-  server.answers = false;
+  server.responds = false;
   client = new Client(network, HOME);
 });
 afterEach(async () => {
@@ -78,7 +78,7 @@ describe("a call that the server has not seen is repeated on a new session", () 
         void outcome(call());
         await settle();
         const next = network.serve(HOME, "next");
-        next.answers = false;
+        next.responds = false;
         refuse(server.peer);
         await settle();
         expect(next.peers.length).toBe(1);
@@ -91,7 +91,7 @@ describe("a call that the server has not seen is repeated on a new session", () 
     const call = client.conn.call(PingService.method.cumSum);
     await call.send({ number: 1n });
     const next = network.serve(HOME, "next");
-    next.answers = false;
+    next.responds = false;
     server.peer.goaway(0);
     await settle();
     await call.send({ number: 2n });
@@ -102,7 +102,7 @@ describe("a call that the server has not seen is repeated on a new session", () 
   });
 
   test("when it is refused before the greeting", async () => {
-    server.instead = (peer) => peer.close(4014, "overloaded");
+    server.handleHello = (peer) => peer.close(4014, "overloaded");
     const call = client.ping();
     await settle();
     network.serve(HOME, "next");
@@ -123,7 +123,7 @@ describe("a call that the server has not seen is repeated on a new session", () 
   });
 
   test("at most four times, however patient it is", async () => {
-    server.greeted = (peer) => void setTimeout(() => peer.goaway(0), 10);
+    server.onHello = (peer) => void setTimeout(() => peer.goaway(0), 10);
     for (const patient of [false, true]) {
       const call = client.ping("", patient);
       await pass(60_000);
@@ -131,7 +131,7 @@ describe("a call that the server has not seen is repeated on a new session", () 
       expect(server.peers.filter((p) => p.frames.includes("OPEN 1")).length).toBe(5);
       server.peers = [];
     }
-    server.greeted = undefined;
+    server.onHello = undefined;
   });
 
   test("until its caller leaves", async () => {
@@ -167,8 +167,8 @@ describe("a call that the server may have seen is not repeated", () => {
   ] as const) {
     test(`as ${how}`, async () => {
       // It takes large messages.
-      server.instead = (peer) =>
-        peer.greet([
+      server.handleHello = (peer) =>
+        peer.sendHello([
           [4, 1 << 20],
           [10, 1 << 20],
         ]);
@@ -207,8 +207,8 @@ test("a refusal is repeated at another server, where there is one", async () => 
 });
 
 test("a caller that leaves ends its own wait for a connection, and no other's", async () => {
-  network.takes = 5000;
-  server.answers = true;
+  network.dialMs = 5000;
+  server.responds = true;
   const other = client.ping();
   const call = outcome(ping().ping({}, { signal: AbortSignal.abort() }));
   const stop = new AbortController();

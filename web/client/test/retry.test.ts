@@ -27,7 +27,7 @@ beforeEach(() => {
   vi.stubGlobal("fetch", () => Promise.reject(new Error("no network")));
   network = new Network();
   server = network.serve(HOME, "answer");
-  server.answers = false;
+  server.responds = false;
 });
 afterEach(async () => {
   await client.conn.close();
@@ -193,7 +193,7 @@ test.each<
   async (_, attempts, call, options = {}, code = Code.Unavailable, ahead = undefined) => {
     // biome-ignore format: one line
     const ping = connect();
-    server.greeted = undefined;
+    server.onHello = undefined;
     const out = outcome(call(ping, options));
     await fail(code, ahead);
     await pass(1000);

@@ -3,7 +3,7 @@ import { create, fromBinary, type Message, type MessageInitShape, toBinary } fro
 import { AnySchema } from "@bufbuild/protobuf/wkt";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { CountUpResponseSchema, PingFailureSchema, PingRequestSchema, type PingResponseSchema, PingService, SumRequestSchema } from "../../gen/parley/ping/v1/ping_pb.js"; // biome-ignore format: one line
-import { parseEnd, parseHeader } from "../src/block.js";
+import { parseEnd, parseHeader } from "../src/callwire.js";
 import type { Connection } from "../src/connection.js";
 import type { SessionEvents } from "../src/events.js";
 import { encodeFields, type Field } from "../src/fields.js";
@@ -23,7 +23,7 @@ import { pairsToHeaders } from "../src/metadata.js";
 import { Services } from "../src/service.js";
 import { Session } from "../src/session.js";
 import { concat, fromUTF8, putBytes, Reader, utf8 } from "../src/varint.js";
-import { settle, Wire } from "./peer.js";
+import { settle, Wire } from "./harness.js";
 
 type Ping = Implementation<typeof PingService>;
 
@@ -45,10 +45,10 @@ class Caller {
     const nothing = () => {};
     this.session = new Session(limits, {
       ready: nothing,
-      lost: nothing,
+      detached: nothing,
       goaway: nothing,
-      over: nothing,
-      comesBack: () => false,
+      ended: nothing,
+      mayReconnect: () => false,
       stream: (stream: never, header: Uint8Array) => this.#services.accept(stream, header),
     } as unknown as SessionEvents);
     this.session.attach(this.wire);

@@ -4,7 +4,7 @@ import { Code } from "../src/code.js";
 import { ParleyError } from "../src/error.js";
 import { encodeFields, type Field } from "../src/fields.js";
 import { encodeFrame } from "../src/frame.js";
-import { Alone, settle, Wire } from "./peer.js";
+import { SessionHarness, settle, Wire } from "./harness.js";
 
 const session = new Uint8Array(16).fill(0xaa);
 const token = (n: number) => new Uint8Array(32).fill(n);
@@ -19,10 +19,10 @@ const granted = (received: number, ...more: Field[]) =>
 const pong = encodeFrame(10, 0, new Uint8Array(8));
 const open = () => new Uint8Array();
 
-let alone: Alone;
+let alone: SessionHarness;
 beforeEach(() => {
   vi.useFakeTimers();
-  alone = new Alone({ resumeWindow: 30_000 });
+  alone = new SessionHarness({ resumeWindow: 30_000 });
 });
 afterEach(() => {
   alone.end();
@@ -30,27 +30,27 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-const names = () => alone.wire.take("ACK").map((t) => t.split(" ").slice(0, 2).join(" "));
+const names = () => alone.wire.takeFrames("ACK").map((t) => t.split(" ").slice(0, 2).join(" "));
 
 describe("liveness", () => {
   test("a peer that says anything is not asked", async () => {
     await alone.receive(hello());
-    alone.wire.take();
+    alone.wire.takeFrames();
     for (let i = 0; i < 10; i++) {
       await vi.advanceTimersByTimeAsync(24_000);
       await alone.receive(encodeFrame(0x8d, 9, new Uint8Array(3))); // an ignorable frame is enough
     }
-    expect(alone.wire.take()).toEqual([]);
+    expect(alone.wire.takeFrames()).toEqual([]);
     expect(alone.events).toEqual(["ready"]);
   });
 
   test("the smaller keepalive of both ends is in force", async () => {
     await alone.receive(hello([12, 2000]));
-    alone.wire.take();
+    alone.wire.takeFrames();
     await vi.advanceTimersByTimeAsync(1999);
-    expect(alone.wire.take()).toEqual([]);
+    expect(alone.wire.takeFrames()).toEqual([]);
     await vi.advanceTimersByTimeAsync(1);
-    expect(alone.wire.take()).toEqual(["PING 0000000000000000"]);
+    expect(alone.wire.takeFrames()).toEqual(["PING 0000000000000000"]);
     await vi.advanceTimersByTimeAsync(2000); // and bounds the wait for the answer
     expect(alone.events.at(-1)).toMatch(/no sign of life/);
   });
@@ -66,24 +66,24 @@ describe("liveness", () => {
 
   test("PING is answered, by the latest of those that wait, and PONG for nothing is ignored", async () => {
     await alone.receive(hello());
-    alone.wire.take();
+    alone.wire.takeFrames();
     alone.wire.bufferedAmount = 1 << 20;
     for (const n of [1, 2, 3]) await alone.receive(encodeFrame(9, 0, new Uint8Array(8).fill(n)));
     await alone.receive(pong);
     alone.wire.bufferedAmount = 0;
     await vi.advanceTimersByTimeAsync(10);
-    expect(alone.wire.take()).toEqual([`PONG ${hex(new Uint8Array(8).fill(3))}`]);
+    expect(alone.wire.takeFrames()).toEqual([`PONG ${hex(new Uint8Array(8).fill(3))}`]);
   });
 
   test("a PING that was not answered is forgotten with its link", async () => {
     await alone.receive(hello(...kept));
     await alone.frame(9, 0, "0102030405060708");
     await vi.advanceTimersByTimeAsync(25_000);
-    alone.session.linkEnded(1006, "");
+    alone.session.linkClosed(1006, "");
     const wire = new Wire();
     alone.session.attach(wire);
     await alone.receive(granted(0));
-    expect(wire.take("HELLO", "ACK")).toEqual([]);
+    expect(wire.takeFrames("HELLO", "ACK")).toEqual([]);
     await vi.advanceTimersByTimeAsync(24_999);
     expect(alone.events.at(-1)).toBe("resumed");
     await alone.receive(pong);
@@ -121,7 +121,7 @@ describe("limits", () => {
 
   test("a header over the peer's limit fails its call before anything is sent", async () => {
     await alone.receive(hello());
-    alone.wire.take();
+    alone.wire.takeFrames();
     const large = alone.session.open(() => new Uint8Array(4097));
     const exact = alone.session.open(() => new Uint8Array(4096));
     await settle();
@@ -135,7 +135,7 @@ describe("limits", () => {
     const streams = Array.from({ length: 18 }, () => alone.session.open(open));
     await settle();
     expect(streams.filter((s) => s.id).length).toBe(16);
-    alone.wire.take();
+    alone.wire.takeFrames();
     streams[3]?.reset(1, new ParleyError("enough", Code.Canceled));
     await settle();
     expect(names()).toEqual(["RESET 7", "OPEN 33"]);
@@ -146,7 +146,7 @@ describe("limits", () => {
 
   test("streams over this end's max_streams are refused, and the others live", async () => {
     await alone.receive(hello());
-    alone.wire.take();
+    alone.wire.takeFrames();
     for (let n = 1; n <= 17; n++) await alone.frame(2, 2 * n, "");
     expect(names()).toEqual(["RESET 34"]);
     expect(alone.opened.length).toBe(16);
@@ -179,7 +179,7 @@ describe("limits", () => {
 describe("resumption", () => {
   test("the settings of a session outlive its links", async () => {
     await alone.receive(hello(...kept, [4, 200_000], [10, 1 << 20]));
-    alone.session.linkEnded(1006, "");
+    alone.session.linkClosed(1006, "");
     const wire = new Wire();
     alone.session.attach(wire);
     await alone.receive(granted(0)); // with the defaults
@@ -193,23 +193,23 @@ describe("resumption", () => {
     await alone.receive(hello(...kept));
     alone.session.open(open);
     await settle();
-    alone.session.retire();
+    alone.session.stopOpening();
     await settle();
     expect(names().at(-1)).toMatch(/^GOAWAY/);
-    alone.session.linkEnded(1006, "");
+    alone.session.linkClosed(1006, "");
     const wire = new Wire();
     alone.session.attach(wire);
     await alone.receive(granted(1));
-    expect(wire.take("HELLO", "ACK")).toEqual(["GOAWAY 02ffffffffffffff0f"]);
+    expect(wire.takeFrames("HELLO", "ACK")).toEqual(["GOAWAY 02ffffffffffffff0f"]);
   });
 
   test("a session that is closed while it asks to resume sends nothing more, and closes that link", async () => {
     await alone.receive(hello(...kept));
-    alone.session.linkEnded(1006, "");
+    alone.session.linkClosed(1006, "");
     const wire = new Wire();
     alone.session.attach(wire);
-    alone.session.leave(new ParleyError("the page has gone", Code.Canceled));
-    expect(wire.take("HELLO")).toEqual([]);
+    alone.session.goAway(new ParleyError("the page has gone", Code.Canceled));
+    expect(wire.takeFrames("HELLO")).toEqual([]);
     expect(wire.closed).toBe(1000);
     await alone.receive(granted(0));
     expect(alone.events.at(-1)).toMatch(/^over 1000/);
@@ -219,9 +219,9 @@ describe("resumption", () => {
     await alone.receive(hello(...kept));
     await alone.frame(2, 2, "");
     await alone.frame(2, 6, "");
-    alone.wire.take();
-    alone.session.leave(new ParleyError("the page has gone", Code.Canceled));
-    expect(alone.wire.take()).toEqual(["GOAWAY 0206"]);
+    alone.wire.takeFrames();
+    alone.session.goAway(new ParleyError("the page has gone", Code.Canceled));
+    expect(alone.wire.takeFrames()).toEqual(["GOAWAY 0206"]);
     expect(alone.wire.closed).toBe(1000);
   });
 });
@@ -249,8 +249,8 @@ describe("GOAWAY", () => {
         ]),
       ),
     );
-    expect(alone.session.takesStreams).toBe(false);
-    alone.session.linkEnded(1001, "");
+    expect(alone.session.canOpen).toBe(false);
+    alone.session.linkClosed(1001, "");
     expect(stream.error?.message).toBe("unknown: the server goes away");
   });
 });

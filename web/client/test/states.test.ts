@@ -24,7 +24,7 @@ afterEach(async () => {
 });
 
 test("the states tell how it stands with a connection", async () => {
-  network.takes = 1000;
+  network.dialMs = 1000;
   network.answer(HOME, { status: 403 });
   expect(client.conn.state).toBe("idle");
   const refused = client.ping();
@@ -58,8 +58,8 @@ test("an ordinary close by the server makes the connection idle, and a call conn
 test("a server that ends each session at once is not dialed in a loop", async () => {
   for (const end of [1000, 1001, 1012, 1011, "goaway", "notice"] as const) {
     server = network.serve(HOME, "home");
-    server.answers = false;
-    server.greeted = (peer) => {
+    server.responds = false;
+    server.onHello = (peer) => {
       if (end === "goaway") peer.goaway(0);
       else if (end === "notice") peer.notice();
       else peer.close(end);
@@ -97,7 +97,7 @@ test("a client that is refused stays away until the next call, whatever patience
 });
 
 test("calls that come together share one attempt, and fail with it", async () => {
-  network.takes = 3000;
+  network.dialMs = 3000;
   network.answer(HOME, undefined);
   const first = client.ping();
   await pass(1000);
@@ -183,7 +183,7 @@ const happenings: [string, (s: TestServer, other: TestServer) => void][] = [
   ["HTTP 400", () => network.answer(HOME, { status: 400 })],
   ["an odd HTTP status", () => network.answer(HOME, { status: 299 })],
   ["a new server", () => network.serve(HOME, "new")],
-  ["a silent server", (s) => void (s.greets = false)],
+  ["a silent server", (s) => void (s.sendsHello = false)],
   ["the same server", (s) => network.answer(HOME, s)],
   ["another server down", () => network.answer(OTHER, undefined)],
 ];

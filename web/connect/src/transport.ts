@@ -43,9 +43,9 @@ export interface ParleyTransport extends Transport {
 /** Makes a Transport for clients of Connect. All calls share one connection, which is made when the first needs it. */
 export function createParleyTransport(options: ParleyTransportOptions): ParleyTransport {
   const { url, interceptors = [], defaultTimeoutMs, waitForReady } = options;
-  const shared = typeof url === "object" && "call" in url;
-  const connection = shared ? url : new Connection(url, options);
-  const codec = shared ? ownCodec(url, options) : undefined;
+  const isConnection = typeof url === "object" && "call" in url;
+  const connection = isConnection ? url : new Connection(url, options);
+  const codec = isConnection ? callCodec(url, options) : undefined;
 
   const common = <M extends DescMethodUnary | DescMethodStreaming>(
     method: M,
@@ -61,8 +61,11 @@ export function createParleyTransport(options: ParleyTransportOptions): ParleyTr
   });
   // As with Connect's other transports, 0 is no timeout. What nobody sets is up to the connection.
   const timeout = (ms = defaultTimeoutMs) => (ms === undefined || ms > 0 ? ms : Number.POSITIVE_INFINITY);
-  const begin = <M extends DescMethod>(method: M, timeoutMs: number | undefined, req: { signal: AbortSignal; header: Headers }) =>
-    connection.call(method, { signal: req.signal, timeoutMs, headers: req.header, waitForReady, codec });
+  const startCall = <M extends DescMethod>(
+    method: M,
+    timeoutMs: number | undefined,
+    req: { signal: AbortSignal; header: Headers },
+  ) => connection.call(method, { signal: req.signal, timeoutMs, headers: req.header, waitForReady, codec });
 
   return {
     connection,
@@ -78,19 +81,19 @@ export function createParleyTransport(options: ParleyTransportOptions): ParleyTr
       const ms = timeout(timeoutMs);
       return runUnaryCall<I, O>({
         interceptors,
-        ...given({ signal, timeoutMs: Number.isFinite(ms) ? ms : undefined }),
+        ...withoutUndefined({ signal, timeoutMs: Number.isFinite(ms) ? ms : undefined }),
         req: { stream: false, ...common(method, header, contextValues), message },
         next: async (req) => {
-          const call = begin(method, ms, req);
-          return mapped(call, async () => {
+          const call = startCall(method, ms, req);
+          return withConnectErrors(call, async () => {
             void call.send(req.message as MessageInitShape<I>, true).catch(() => {}); // the answer tells
-            const answer = (await onlyAnswer(call)) as MessageShape<O>;
+            const response = (await onlyAnswer(call)) as MessageShape<O>;
             return {
               stream: false,
               service: method.parent,
               method,
               header: await call.header(),
-              message: answer,
+              message: response,
               trailer: call.trailer,
             };
           });
@@ -109,21 +112,21 @@ export function createParleyTransport(options: ParleyTransportOptions): ParleyTr
       const ms = timeout(timeoutMs);
       return runStreamingCall<I, O>({
         interceptors,
-        ...given({ signal, timeoutMs: Number.isFinite(ms) ? ms : undefined }),
+        ...withoutUndefined({ signal, timeoutMs: Number.isFinite(ms) ? ms : undefined }),
         req: { stream: true, ...common(method, header, contextValues), message: input },
         next: async (req) => {
-          const call = begin(method, ms, req);
+          const call = startCall(method, ms, req);
           // Messages go out while the headers are waited for: a server may want some before it answers.
           void pump(call, req.message as AsyncIterable<MessageInitShape<I>>);
           const trailer = new Headers();
-          const answerHeader = await mapped(call, () => call.header());
+          const answerHeader = await withConnectErrors(call, () => call.header());
           return {
             stream: true,
             service: method.parent,
             method,
             header: answerHeader,
             trailer,
-            message: answers<I, O>(call, trailer),
+            message: responses<I, O>(call, trailer),
           };
         },
       });
@@ -132,21 +135,21 @@ export function createParleyTransport(options: ParleyTransportOptions): ParleyTr
 }
 
 /** The codec for calls on a connection that others use too; undefined: its own. */
-function ownCodec(connection: Connection, { codec, registry }: ConnectionOptions): Codec | undefined {
+function callCodec(connection: Connection, { codec, registry }: ConnectionOptions): Codec | undefined {
   return (registry && (codec ?? connection.codec).withRegistry?.(registry)) ?? codec;
 }
 
 /** What is given of options that may not be undefined. */
-const given = (o: Pick<CallOptions, "signal" | "timeoutMs">) => o as { signal: AbortSignal; timeoutMs: number };
+const withoutUndefined = (o: Pick<CallOptions, "signal" | "timeoutMs">) => o as { signal: AbortSignal; timeoutMs: number };
 
 /** The answers of a call. Behind the last one, or an error, the trailers are there. Who stops reading cancels the call. */
-async function* answers<I extends DescMessage, O extends DescMessage>(
+async function* responses<I extends DescMessage, O extends DescMessage>(
   call: Call<DescMethodStreaming<I, O>>,
   trailer: Headers,
 ): AsyncGenerator<MessageShape<O>> {
   try {
     for (;;) {
-      const message = await mapped(call, () => call.next());
+      const message = await withConnectErrors(call, () => call.next());
       if (!message) break;
       yield message as MessageShape<O>;
     }
@@ -157,7 +160,7 @@ async function* answers<I extends DescMessage, O extends DescMessage>(
 }
 
 /** Has f fail as Connect's calls do: the error knows headers and trailers. */
-async function mapped<T>(call: Call<DescMethodUnary | DescMethodStreaming>, f: () => Promise<T>): Promise<T> {
+async function withConnectErrors<T>(call: Call<DescMethodUnary | DescMethodStreaming>, f: () => Promise<T>): Promise<T> {
   try {
     return await f();
   } catch (e) {

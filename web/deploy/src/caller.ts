@@ -131,9 +131,9 @@ export class Caller {
         return this.notes.subscribe({ call: this.nextID(), number: BigInt(number), paceMs: 2 * this.pace }, options);
       },
       cursor: ({ number }: Note) => Number(number) + 1,
-      complete: "again",
+      complete: "reopen",
       signal: this.stop,
-      backoff: { firstMs: 10, mostMs: 100 },
+      backoff: { initialMs: 10, maxMs: 100 },
       onWait: ended,
     });
     try {

@@ -31,7 +31,7 @@ export interface FollowState<T> extends Omit<CallState<T>, "state"> {
 }
 
 /** Has it seen how a stream goes on. */
-export type Tell = (state: "open" | "waiting", error?: ParleyError) => void;
+export type Report = (state: "open" | "waiting", error?: ParleyError) => void;
 
 /** What a hook receives messages from. */
 export interface Source<T> {
@@ -55,12 +55,12 @@ const none: readonly never[] = [];
  * them shows that call, and nothing of the one before.
  */
 export function useCall<T>(start: () => Source<T>, options: HookOptions<T>, deps: readonly unknown[]): CallState<T> {
-  return useFollowed(start, options, deps) as CallState<T>;
+  return useFollowedCall(start, options, deps) as CallState<T>;
 }
 
 /** Is `useCall` for what may wait in between. */
-export function useFollowed<T>(
-  start: (tell: Tell) => Source<T>,
+export function useFollowedCall<T>(
+  start: (tell: Report) => Source<T>,
   options: HookOptions<T>,
   deps: readonly unknown[],
 ): FollowState<T> {
@@ -75,15 +75,16 @@ export function useFollowed<T>(
 
   useEffect(() => {
     if (!enabled) return;
-    let here = true;
-    const fresh: Progress<T> = { key, state: "open", error: undefined, messages: none };
-    const update = (change: (p: Progress<T>) => Progress<T>) => here && setProgress((p) => change(p?.key === key ? p : fresh));
+    let mounted = true;
+    const initial: Progress<T> = { key, state: "open", error: undefined, messages: none };
+    const update = (change: (p: Progress<T>) => Progress<T>) =>
+      mounted && setProgress((p) => change(p?.key === key ? p : initial));
     const call = latest.current.start((state, error) => update((p) => ({ ...p, state, error })));
     void (async () => {
       try {
         for (;;) {
           const message = await call.next();
-          if (!here || !message) break;
+          if (!mounted || !message) break;
           const { onMessage, keep } = latest.current;
           onMessage?.(message);
           if (lastOf([message], keep).length) update((p) => ({ ...p, messages: lastOf([...p.messages, message], keep) }));
@@ -95,7 +96,7 @@ export function useFollowed<T>(
       }
     })();
     return () => {
-      here = false;
+      mounted = false;
       call.cancel();
       setProgress(undefined); // strict mode and Activity make another call for the same key
     };

@@ -36,7 +36,7 @@ export function isSameMessage<D extends DescMessage>(schema: D, a: MessageShape<
 function isEqual(a: unknown, b: unknown): boolean {
   if (Object.is(a, b)) return true;
   if (typeof a !== "object" || typeof b !== "object" || !a || !b) return false;
-  const own = (o: object, key: string) => (Object.hasOwn(o, key) ? (o as Record<string, unknown>)[key] : undefined);
+  const ownProperty = (o: object, key: string) => (Object.hasOwn(o, key) ? (o as Record<string, unknown>)[key] : undefined);
   const keys = new Set([...Object.keys(a), ...Object.keys(b)]);
-  return Array.isArray(a) === Array.isArray(b) && [...keys].every((key) => isEqual(own(a, key), own(b, key)));
+  return Array.isArray(a) === Array.isArray(b) && [...keys].every((key) => isEqual(ownProperty(a, key), ownProperty(b, key)));
 }

@@ -25,7 +25,7 @@ export function useBidi<I extends DescMessage, O extends DescMessage>(
   useEffect(() => {
     uplink.enabled = enabled;
   }, [uplink, enabled]);
-  const start = () => uplink.begin(connection.call(method, options));
+  const start = () => uplink.start(connection.call(method, options));
   const state = useCall(start, options, [connection, method]);
   return { ...state, send: uplink.send, end: uplink.end };
 }
@@ -34,15 +34,15 @@ export function useBidi<I extends DescMessage, O extends DescMessage>(
 class Uplink<M extends DescMethodBiDiStreaming> {
   enabled = true;
   #call: Call<M> | undefined;
-  #begun!: (call: Call<M>) => void;
+  #resolveFirst!: (call: Call<M>) => void;
   /** The effects of children run before those that make the first call. */
   #first = new Promise<Call<M>>((resolve) => {
-    this.#begun = resolve;
+    this.#resolveFirst = resolve;
   });
 
-  begin(call: Call<M>): Call<M> {
+  start(call: Call<M>): Call<M> {
     this.#call = call;
-    this.#begun(call);
+    this.#resolveFirst(call);
     return call;
   }
 

@@ -1,7 +1,7 @@
 import type { DescMessage, DescMethodServerStreaming, MessageInitShape, MessageShape } from "@bufbuild/protobuf";
 import { type FollowOptions, follow, Responses } from "@parley-rpc/client";
 import { useEffect, useRef } from "react";
-import { type FollowState, type HookOptions, useFollowed } from "./call.js";
+import { type FollowState, type HookOptions, useFollowedCall } from "./call.js";
 import { useConnection } from "./provider.js";
 import { useRequest } from "./stable.js";
 
@@ -28,7 +28,7 @@ export function useFollow<I extends DescMessage, O extends DescMessage, C>(
   useEffect(() => {
     latest.current = options;
   });
-  return useFollowed<T>(
+  return useFollowedCall<T>(
     (tell) => {
       const open = (cursor: C, { signal }: { signal: AbortSignal }) => {
         tell("open");

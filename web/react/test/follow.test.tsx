@@ -103,7 +103,7 @@ test("useFollow makes no call while it is not enabled, and passes options on", a
   const { commits } = render(one, { enabled: false });
   expect(commits).toEqual(["off "]);
   expect(one.calls).toEqual([]);
-  render(one, { timeoutMs: 5000, complete: "again", backoff: { firstMs: 7, mostMs: 7 } });
+  render(one, { timeoutMs: 5000, complete: "reopen", backoff: { initialMs: 7, maxMs: 7 } });
   expect(one.calls[0]?.options).toMatchObject({ timeoutMs: 5000, signal: expect.any(AbortSignal) });
   await act(async () => one.calls[0]?.answer(undefined));
   await act(() => vi.advanceTimersByTimeAsync(7));

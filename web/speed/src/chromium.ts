@@ -14,7 +14,7 @@ interface Answer {
 }
 
 /** How long anything may take that the browser is asked for, in milliseconds. */
-const PATIENCE = 60_000;
+const TIMEOUT = 60_000;
 
 /**
  * A Chromium, driven by the DevTools protocol itself: libraries for tests listen to all that goes over the network, which
@@ -23,18 +23,18 @@ const PATIENCE = 60_000;
 export class Chromium {
   #calls = new Map<number, (answer: Answer | Error) => void>();
   #id = 0;
-  #gone: Error | undefined;
-  #said = "";
+  #exited: Error | undefined;
+  #stderr = "";
 
   private constructor(
     private child: ChildProcess,
     private folder: string,
   ) {
     child.stderr?.on("data", (text) => {
-      this.#said = (this.#said + text).slice(-1000);
+      this.#stderr = (this.#stderr + text).slice(-1000);
     });
     child.on("error", (e) => this.#end(e.message));
-    child.on("exit", () => this.#end(`it has ended, and said:\n${this.#said}`));
+    child.on("exit", () => this.#end(`it has ended, and said:\n${this.#stderr}`));
     this.#pipe<Writable>(3).on("error", () => {}); // the exit tells
     let text = "";
     this.#pipe<Readable>(4)
@@ -80,17 +80,17 @@ export class Chromium {
   }
 
   #end(why: string): void {
-    this.#gone ??= new Error(`Chromium: ${why}`);
-    for (const call of this.#calls.values()) call(this.#gone);
+    this.#exited ??= new Error(`Chromium: ${why}`);
+    for (const call of this.#calls.values()) call(this.#exited);
     this.#calls.clear();
   }
 
   /** Asks for something, of a page if session says which. */
   send<T = unknown>(method: string, params: Params = {}, session?: string): Promise<T> {
-    if (this.#gone) return Promise.reject(this.#gone);
+    if (this.#exited) return Promise.reject(this.#exited);
     const id = ++this.#id;
     return new Promise((resolve, reject) => {
-      const late = setTimeout(() => this.#take({ id, error: { message: `no answer to ${method}` } }), PATIENCE);
+      const late = setTimeout(() => this.#take({ id, error: { message: `no answer to ${method}` } }), TIMEOUT);
       this.#calls.set(id, (answer) => {
         clearTimeout(late);
         if (answer instanceof Error) reject(answer);
@@ -117,7 +117,7 @@ export class Chromium {
   }
 
   async close(): Promise<void> {
-    if (!this.#gone) {
+    if (!this.#exited) {
       const exit = once(this.child, "exit");
       await this.send("Browser.close").catch(() => this.child.kill());
       await exit;

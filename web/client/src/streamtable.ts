@@ -1,16 +1,16 @@
 import type { Stream } from "./stream.js";
 
 /** The streams of a session: those that are open, by id, and those that wait to be opened. */
-export class Streams {
+export class StreamTable {
   readonly pending = new Set<Stream>();
   /** Those that may have something to send. */
   readonly ready = new Set<Stream>();
   /** How many of the open ones this end has opened. */
-  own = 0;
+  local = 0;
   /** How many the peer has opened. */
-  others = 0;
+  remote = 0;
   /** The highest id of the peer. */
-  highest = 0;
+  highestRemote = 0;
   #open = new Map<number, Stream>();
   #nextId = 1;
 
@@ -23,21 +23,21 @@ export class Streams {
   }
 
   /** The open ones; some may be closed meanwhile. */
-  all(): Stream[] {
+  open(): Stream[] {
     return [...this.#open.values()];
   }
 
   /** Reports whether a stream with this id was opened. */
   wasOpened(id: number): boolean {
-    return id % 2 ? id < this.#nextId : id <= this.highest;
+    return id % 2 ? id < this.#nextId : id <= this.highestRemote;
   }
 
   /** Opens a stream that was pending. */
-  start(stream: Stream): void {
+  openPending(stream: Stream): void {
     this.pending.delete(stream);
     this.#open.set(this.#nextId, stream);
-    this.own++;
-    stream.begin(this.#nextId);
+    this.local++;
+    stream.start(this.#nextId);
     this.#nextId += 2;
     this.ready.add(stream);
   }
@@ -45,8 +45,8 @@ export class Streams {
   /** Adds one that the peer has opened. */
   accept(stream: Stream, id: number): void {
     this.#open.set(id, stream);
-    this.others++;
-    stream.begin(id);
+    this.remote++;
+    stream.start(id);
   }
 
   /** Forgets a stream. It reports whether that was open. */
@@ -54,14 +54,14 @@ export class Streams {
     this.pending.delete(stream);
     this.ready.delete(stream);
     const open = this.#open.delete(stream.id);
-    if (open && stream.makeHeader) this.own--;
-    else if (open) this.others--;
+    if (open && stream.makeHeader) this.local--;
+    else if (open) this.remote--;
     return open;
   }
 
   /** Starts again with the first ids, for another session. None is open then. */
   reset(): void {
     this.#nextId = 1;
-    this.highest = 0;
+    this.highestRemote = 0;
   }
 }

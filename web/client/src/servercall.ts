@@ -2,38 +2,38 @@ import type { DescMethod, Message } from "@bufbuild/protobuf";
 import { Code } from "./code.js";
 import { type Codec, decode } from "./codec.js";
 import type { Connection } from "./connection.js";
-import { ParleyError, tooLong } from "./error.js";
+import { ParleyError, tooLarge } from "./error.js";
 import { encodeFields, type Field } from "./fields.js";
-import { type CallStream, chain, type Interceptor } from "./intercept.js";
+import { type CallStream, chain, type Interceptor } from "./interceptor.js";
 import { pairsToHeaders } from "./metadata.js";
 import { isDownload, isUpload } from "./method.js";
 import { create } from "./protobuf.js";
-import { answerFields, encodeEnd, type OpenBlock, statusOf } from "./served.js";
+import { encodeEnd, metadataFields, type OpenBlock, statusError } from "./serverwire.js";
 import type { Method, ServeContext } from "./service.js";
 import type { Stream } from "./stream.js";
-import { LONGEST, type Timer } from "./timer.js";
+import { MAX_TIMEOUT, type Timer } from "./timer.js";
 
-export const late = (): ParleyError => new ParleyError("the deadline of the call has passed", Code.DeadlineExceeded);
+export const deadlineExceeded = (): ParleyError => new ParleyError("the deadline of the call has passed", Code.DeadlineExceeded);
 
 /** The end of a call that serves it. */
-export class ServerStream implements CallStream, ServeContext {
+export class ServerCall implements CallStream, ServeContext {
   readonly requestHeaders: Headers;
   readonly responseHeaders = new Headers();
   readonly responseTrailers = new Headers();
   readonly values = new Map<unknown, unknown>();
-  #over = new AbortController();
+  #abort = new AbortController();
   #ended = false;
   #deadline: number;
   #timer: Timer | undefined;
-  #headed = false;
+  #headersSent = false;
   /** Whether the only request of a call that has one was asked for. */
-  #asked = false;
+  #requestRead = false;
   /** The only answer of a call that has one. */
-  #answer: Uint8Array | undefined;
+  #response: Uint8Array | undefined;
   /** Where the answers of a stream come from, while there may be more. */
-  #answers: AsyncIterator<Message> | Iterator<Message> | undefined;
+  #responses: AsyncIterator<Message> | Iterator<Message> | undefined;
   /** Ends the wait for the next of them. */
-  #leave: (reason: unknown) => void = () => {};
+  #stopWaiting: (reason: unknown) => void = () => {};
 
   constructor(
     private stream: Stream,
@@ -46,12 +46,12 @@ export class ServerStream implements CallStream, ServeContext {
     this.requestHeaders = pairsToHeaders(open.pairs);
     const ms = (open.timeout ?? Number.POSITIVE_INFINITY) / 1000;
     this.#deadline = Date.now() + ms;
-    if (ms <= LONGEST) this.#timer = setTimeout(() => this.#finish(late()), ms);
+    if (ms <= MAX_TIMEOUT) this.#timer = setTimeout(() => this.#finish(deadlineExceeded()), ms);
     stream.onFail = (error) => this.#finish(error);
   }
 
   get signal(): AbortSignal {
-    return this.#over.signal;
+    return this.#abort.signal;
   }
 
   get draining(): AbortSignal {
@@ -69,18 +69,18 @@ export class ServerStream implements CallStream, ServeContext {
       this.#finish();
     } catch (e) {
       if (this.#ended) return; // it was told
-      const status = statusOf(e);
+      const status = statusError(e);
       this.#finish(status ?? this.#internal("has failed"));
       if (!status) this.#report(e);
     }
   }
 
   sendHeaders(): void {
-    if (this.#headed) return;
-    const block = encodeFields(answerFields(this.responseHeaders));
+    if (this.#headersSent) return;
+    const block = encodeFields(metadataFields(this.responseHeaders));
     const { maxHeader } = this.stream.session.peer;
-    if (block.length > maxHeader) throw tooLong("header", block.length, maxHeader);
-    this.#headed = true;
+    if (block.length > maxHeader) throw tooLarge("header", block.length, maxHeader);
+    this.#headersSent = true;
     if (block.length) this.stream.sendHeader(block);
   }
 
@@ -88,11 +88,11 @@ export class ServerStream implements CallStream, ServeContext {
     if (this.#ended) throw this.signal.reason;
     const bytes = this.codec.encode(this.method.output, create(this.method.output, message));
     const { maxMessage } = this.stream.session.peer;
-    if (bytes.length > maxMessage) throw tooLong("message", bytes.length, maxMessage);
+    if (bytes.length > maxMessage) throw tooLarge("message", bytes.length, maxMessage);
     if (!isDownload(this.method)) {
       // It waits for the status, so that both leave together, and an error takes its place.
-      if (this.#answer) throw this.#internal("answers with one message");
-      this.#answer = bytes;
+      if (this.#response) throw this.#internal("answers with one message");
+      this.#response = bytes;
       return;
     }
     this.sendHeaders();
@@ -102,8 +102,8 @@ export class ServerStream implements CallStream, ServeContext {
 
   async receive(): Promise<Message | undefined> {
     if (isUpload(this.method)) return this.#next();
-    if (this.#asked) return undefined;
-    this.#asked = true;
+    if (this.#requestRead) return undefined;
+    this.#requestRead = true;
     const request = await this.#next();
     // It is seen when there is no other (PROTOCOL.md, section 11.4).
     if (!request || (await this.stream.next())) throw this.#internal(`takes one message, ${request ? "more" : "none"} came`);
@@ -127,30 +127,30 @@ export class ServerStream implements CallStream, ServeContext {
   /** Sends what the application answers with. Its iterator is returned when the call is over, also while it is waited for. */
   async #sendAll(output: AsyncIterable<Message> | Iterable<Message>, stream: CallStream): Promise<void> {
     const answers = Symbol.asyncIterator in output ? output[Symbol.asyncIterator]() : output[Symbol.iterator]();
-    this.#answers = answers;
+    this.#responses = answers;
     const next = () =>
       new Promise<IteratorResult<Message>>((resolve, reject) => {
-        this.#leave = reject;
+        this.#stopWaiting = reject;
         Promise.resolve(answers.next()).then(resolve, (e) => {
-          this.#answers = undefined;
+          this.#responses = undefined;
           reject(e);
         });
       });
     try {
       for (;;) {
         const { done, value } = await next();
-        if (done) this.#answers = undefined;
+        if (done) this.#responses = undefined;
         if (done) return;
         await stream.send(value);
       }
     } finally {
-      this.#returnAnswers();
+      this.#closeResponses();
     }
   }
 
-  #returnAnswers(): void {
-    const answers = this.#answers;
-    this.#answers = undefined;
+  #closeResponses(): void {
+    const answers = this.#responses;
+    this.#responses = undefined;
     if (answers) (async () => answers.return?.())().catch(() => {}); // nobody waits for it
   }
 
@@ -158,7 +158,7 @@ export class ServerStream implements CallStream, ServeContext {
   #finish(error?: ParleyError): void {
     if (this.#ended) return;
     let status = error;
-    if (!status && !this.#answer && !isDownload(this.method)) status = this.#internal("has returned without an answer");
+    if (!status && !this.#response && !isDownload(this.method)) status = this.#internal("has returned without an answer");
     // Headers that cannot travel are the status of a call that has none; one that fails goes on without them.
     const attempt = <T>(make: () => T): T | undefined => {
       try {
@@ -169,18 +169,18 @@ export class ServerStream implements CallStream, ServeContext {
         return undefined;
       }
     };
-    const trailer: Field[] = attempt(() => answerFields(this.responseTrailers)) ?? [];
+    const trailer: Field[] = attempt(() => metadataFields(this.responseTrailers)) ?? [];
     attempt(() => this.sendHeaders());
     this.#ended = true;
     clearTimeout(this.#timer);
     const end = encodeEnd(status, trailer, this.stream.session.peer.maxHeader);
-    const last = !status && this.#answer;
+    const last = !status && this.#response;
     if (last) void this.stream.send(last, !end.length);
     if (!last || end.length) this.stream.finish(end, status);
     const reason = status ?? new ParleyError("the call is over", Code.Canceled);
-    this.#leave(reason);
-    this.#returnAnswers();
-    this.#over.abort(reason);
+    this.#stopWaiting(reason);
+    this.#closeResponses();
+    this.#abort.abort(reason);
   }
 
   #internal(what: string): ParleyError {

@@ -1,8 +1,8 @@
 import type { DescMethod, DescService } from "@bufbuild/protobuf";
 import type { Call, CallOptions } from "./call.js";
 import { Connection } from "./connection.js";
-import type { Interceptor } from "./intercept.js";
 import { InterceptedCall } from "./interceptedcall.js";
+import type { Interceptor } from "./interceptor.js";
 import type { ConnectionOptions } from "./options.js";
 import { type Implementation, Services, type ServicesOptions } from "./service.js";
 import type { Stream } from "./stream.js";

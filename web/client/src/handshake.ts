@@ -1,16 +1,16 @@
-import { MOST_LONGER } from "./backoff.js";
+import { MAX_LONG_DELAY } from "./backoff.js";
 import { Code } from "./code.js";
 import { ParleyError } from "./error.js";
 
 /** The name of this protocol among WebSocket subprotocols. */
 export const SUBPROTOCOL = "parley.v1";
 
-const TIMEOUT = 3000;
+const DIAGNOSE_TIMEOUT = 3000;
 
-const speaksOurs = (versions: string) => versions.split(",").some((v) => v.trim() === SUBPROTOCOL);
+const supportsVersion = (versions: string) => versions.split(",").some((v) => v.trim() === SUBPROTOCOL);
 
 /** The server, or a proxy before it, does not serve this client now: another may, or the same one soon. */
-export class TurnedAway extends ParleyError {
+export class TemporaryRefusal extends ParleyError {
   constructor(
     message: string,
     /** How long to wait, in milliseconds: at most MOST_LONGER. */
@@ -23,7 +23,7 @@ export class TurnedAway extends ParleyError {
 /** Reads the value of a Retry-After: seconds, or a date. It returns milliseconds, at most MOST_LONGER. */
 function parseRetryAfter(value: string): number {
   const ms = /^\d+$/.test(value) ? Number(value) * 1000 : Date.parse(value) - Date.now();
-  return ms > 0 ? Math.min(ms, MOST_LONGER) : 0;
+  return ms > 0 ? Math.min(ms, MAX_LONG_DELAY) : 0;
 }
 
 const codes: Record<number, Code> = {
@@ -40,14 +40,14 @@ const codes: Record<number, Code> = {
 /** What callers see of an HTTP answer in place of the upgrade (PROTOCOL.md, section 3.5). */
 export function httpError(status: number, header: (name: string) => string): ParleyError {
   const versions = header("parley-versions");
-  if (versions && !speaksOurs(versions)) {
+  if (versions && !supportsVersion(versions)) {
     return new ParleyError(`this client speaks ${SUBPROTOCOL}, the server ${versions}`, Code.Unimplemented);
   }
   const code = codes[status] ?? (status < 400 ? Code.Unimplemented : status < 500 ? Code.Unknown : Code.Unavailable);
   const what = code === Code.Unimplemented ? "there is no Parley endpoint" : "the server refuses the connection";
   const text = `${what}: HTTP status ${status}`;
   return status === 503 || status === 429
-    ? new TurnedAway(text, parseRetryAfter(header("retry-after")))
+    ? new TemporaryRefusal(text, parseRetryAfter(header("retry-after")))
     : new ParleyError(text, code);
 }
 
@@ -56,20 +56,22 @@ export function httpError(status: number, header: (name: string) => string): Par
  * It returns the error that it was given if that says nothing, for example because the page is of another origin.
  */
 export async function diagnose(url: string, error: ParleyError, signal: AbortSignal): Promise<ParleyError> {
-  const ask = new AbortController();
-  const stop = () => ask.abort();
-  const timer = setTimeout(stop, TIMEOUT);
+  const request = new AbortController();
+  const stop = () => request.abort();
+  const timer = setTimeout(stop, DIAGNOSE_TIMEOUT);
   signal.addEventListener("abort", stop);
   try {
-    const res = await fetch(url.replace("ws", "http"), { redirect: "manual", cache: "no-store", signal: ask.signal });
+    const res = await fetch(url.replace("ws", "http"), { redirect: "manual", cache: "no-store", signal: request.signal });
     const header = (name: string) => res.headers.get(name) ?? "";
-    if (!speaksOurs(header("parley-versions"))) return httpError(res.status, header);
+    if (!supportsVersion(header("parley-versions"))) return httpError(res.status, header);
     if (res.status === 403) {
       const text = `the server refuses pages of ${globalThis.location?.origin ?? "this origin"}: it has to allow that origin`;
       return new ParleyError(text, Code.PermissionDenied);
     }
     // One of several servers behind the URL may have turned it away, and another answered.
-    return new TurnedAway(`${error.rawMessage}, though the server is there: it refuses this page, or a proxy the WebSocket`);
+    return new TemporaryRefusal(
+      `${error.rawMessage}, though the server is there: it refuses this page, or a proxy the WebSocket`,
+    );
   } catch {
     return error;
   } finally {

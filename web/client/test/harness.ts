@@ -1,5 +1,5 @@
 import { hex, unhex } from "../../testing/vectors.js";
-import { ending } from "../src/closecode.js";
+import { closeAction } from "../src/closecode.js";
 import { Code } from "../src/code.js";
 import { ParleyError } from "../src/error.js";
 import type { Link, SessionEvents } from "../src/events.js";
@@ -40,7 +40,7 @@ export class Wire implements Link {
   }
 
   /** The frames as text: "RESET 1 0202". */
-  take(...ignored: string[]): string[] {
+  takeFrames(...ignored: string[]): string[] {
     const texts = this.frames.map((f) => `${f.name}${f.id ? ` ${f.id}` : ""} ${hex(f.payload)}`);
     this.frames = [];
     return texts.filter((t) => !ignored.includes(t.split(" ")[0] as string));
@@ -53,7 +53,7 @@ export const settle = async (): Promise<void> => {
 };
 
 /** A session with nothing but its peer's bytes. */
-export class Alone {
+export class SessionHarness {
   wire = new Wire();
   events: string[] = [];
   opened: Stream[] = [];
@@ -62,10 +62,10 @@ export class Alone {
   constructor(settings: Partial<Settings> = {}) {
     const events: SessionEvents = {
       ready: (resumed) => this.events.push(resumed ? "resumed" : "ready"),
-      lost: (error) => this.events.push(`lost ${error.message}`),
-      comesBack: (code) => ending(code).comeback !== "stays",
+      detached: (error) => this.events.push(`lost ${error.message}`),
+      mayReconnect: (code) => closeAction(code).reconnect !== "never",
       goaway: () => this.events.push("goaway"),
-      over: (error, code) => this.events.push(`over ${code} ${error.message}`),
+      ended: (error, code) => this.events.push(`over ${code} ${error.message}`),
       stream: (stream) => this.opened.push(stream),
     };
     this.session = new Session({ ...protocolDefaults(), ...settings }, events);

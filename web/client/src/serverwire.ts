@@ -35,7 +35,7 @@ export function parseOpen(block: Uint8Array): OpenBlock {
 }
 
 /** Makes the metadata of an answer. What is wrong with it is no fault of the caller. */
-export function answerFields(headers: Headers): Field[] {
+export function metadataFields(headers: Headers): Field[] {
   try {
     return fromHeaders(headers);
   } catch (e) {
@@ -48,9 +48,9 @@ export function answerFields(headers: Headers): Field[] {
  * Returns the status of what a method has thrown: a ParleyError, or one that is among the causes of an Error. The text is the
  * outermost one, code and details are those of the ParleyError. Anything else has none.
  */
-export function statusOf(thrown: unknown): ParleyError | undefined {
+export function statusError(thrown: unknown): ParleyError | undefined {
   try {
-    const inner = findStatus(thrown, MOST_CAUSES);
+    const inner = findStatus(thrown, MAX_CAUSES);
     if (!inner || inner === thrown) return inner;
     const text = (thrown as Error).message.replace(inner.message, () => inner.rawMessage); // without the code in its middle
     const error = new ParleyError(text || inner.rawMessage, inner.code, { cause: thrown });
@@ -62,7 +62,7 @@ export function statusOf(thrown: unknown): ParleyError | undefined {
 }
 
 /** How deep causes are looked at, which may be a circle. */
-const MOST_CAUSES = 16;
+const MAX_CAUSES = 16;
 
 function findStatus(e: unknown, depth: number): ParleyError | undefined {
   if (e instanceof ParleyError) return e;
@@ -75,7 +75,7 @@ function findStatus(e: unknown, depth: number): ParleyError | undefined {
 }
 
 /** Writes an END of at most so many bytes: details go first, then metadata, then the tail of the message. */
-export function encodeEnd(error: ParleyError | undefined, trailer: readonly Field[], most: number): Uint8Array {
+export function encodeEnd(error: ParleyError | undefined, trailer: readonly Field[], limit: number): Uint8Array {
   const status: Field[] = error ? [[2, error.code]] : [];
   const message: Field[] = error ? [[1, utf8(error.rawMessage)]] : [];
   const details = (error?.details ?? []).flatMap((detail): Field[] => {
@@ -91,7 +91,7 @@ export function encodeEnd(error: ParleyError | undefined, trailer: readonly Fiel
     [...status, ...message],
   ]) {
     const block = encodeFields(fields);
-    if (block.length <= most) return block;
+    if (block.length <= limit) return block;
   }
-  return encodeFields([...status, [1, utf8(cut(error?.rawMessage ?? "", most - 16))]]);
+  return encodeFields([...status, [1, utf8(cut(error?.rawMessage ?? "", limit - 16))]]);
 }
