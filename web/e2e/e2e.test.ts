@@ -216,7 +216,7 @@ test("a page of another origin is refused, and told so", async () => {
       await connection.close();
       return error.message;
     }, other.url());
-    expect(error).toBe(`permission_denied: the server refuses pages of http://${tunnel.addr}: it has to allow that origin`);
+    expect(error).toBe(`permission_denied: the server refuses pages of http://${tunnel.addr}: allow this origin at the server`);
   } finally {
     await other.stop();
   }

@@ -83,7 +83,7 @@ test("a page of another origin is told that it is refused, and which origin that
   await start();
   const origin = await page.evaluate(() => location.origin);
   expect(await ping(server.url())).toBe(
-    `failed: permission_denied: the server refuses pages of ${origin}: it has to allow that origin`,
+    `failed: permission_denied: the server refuses pages of ${origin}: allow this origin at the server`,
   );
 });
 

@@ -116,7 +116,7 @@ export class ClientCall<M extends DescMethod> implements Call<M> {
     if (signal?.aborted) this.#abort();
     signal?.addEventListener("abort", this.#abort);
     if (timeoutMs !== undefined && timeoutMs <= MAX_TIMEOUT) {
-      const expire = () => this.#finish(new ParleyError(`no answer within ${timeoutMs} ms`, Code.DeadlineExceeded));
+      const expire = () => this.#finish(new ParleyError(`no response within ${timeoutMs} ms`, Code.DeadlineExceeded));
       this.#deadline = Date.now() + timeoutMs;
       if (timeoutMs > 0) this.#timer = setTimeout(expire, timeoutMs);
       else expire();
@@ -130,7 +130,7 @@ export class ClientCall<M extends DescMethod> implements Call<M> {
     const left = this.#lastMessage + ms - Date.now();
     if (left > MAX_TIMEOUT) return;
     if (left > 0) this.#idle = setTimeout(() => this.#watchIdle(ms), left);
-    else this.#finish(new ParleyError(`idle: no message has moved for ${ms} ms`, Code.DeadlineExceeded));
+    else this.#finish(new ParleyError(`idle: no message for ${ms} ms`, Code.DeadlineExceeded));
   }
 
   /** Makes the call, unless it is over. */
@@ -266,7 +266,7 @@ export class ClientCall<M extends DescMethod> implements Call<M> {
   #handleHeader(block: Uint8Array | undefined, ended: boolean): void {
     if (this.#over || (this.#stream?.error && !block)) return;
     const { encoding, pairs } = parseHeader(block ?? new Uint8Array());
-    if (encoding) throw new ParleyError(`the answer is compressed with ${encoding}, which was not agreed on`, Code.Internal);
+    if (encoding) throw new ParleyError(`the response is compressed with ${encoding}, which was not negotiated`, Code.Internal);
     this.#headerHeld = pairs;
     // By itself it does not rule out another attempt, unless somebody waits for it.
     if (!this.#retryable || (this.#headerRequested && !ended)) this.#showHeader();
@@ -360,4 +360,4 @@ export class ClientCall<M extends DescMethod> implements Call<M> {
   }
 }
 
-export const alreadyEnded = () => new ParleyError("the call has ended already", Code.FailedPrecondition);
+export const alreadyEnded = () => new ParleyError("the call is over", Code.FailedPrecondition);

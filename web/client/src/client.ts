@@ -54,11 +54,11 @@ export function createClient<S extends DescService>(service: S, conn: Pick<Conne
 /** Returns the answer of a call that has one. */
 export async function singleResponse<M extends DescMethod>(call: Call<M>): Promise<MessageShape<M["output"]>> {
   const answer = await call.next();
-  const violation = (what: string) => new ParleyError(`${call.method.name} answers ${what}`, Code.Internal);
+  const violation = (what: string) => new ParleyError(`${call.method.name} returned ${what}`, Code.Internal);
   if (!answer) throw violation("OK without a message");
   if (await call.next()) {
-    call.cancel(violation("with more than one message"));
-    throw violation("with more than one message");
+    call.cancel(violation("more than one message"));
+    throw violation("more than one message");
   }
   return answer;
 }

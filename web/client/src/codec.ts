@@ -23,9 +23,9 @@ export const proto: Codec = {
 /** Reads a message that was received, or says why that cannot be. */
 export function decode<D extends DescMessage>(codec: Codec, schema: D, { bytes, mark }: Message): MessageShape<D> {
   try {
-    if (mark) throw new Error("it is compressed, which was not agreed on");
+    if (mark) throw new Error("it is compressed, which was not negotiated");
     return codec.decode(schema, bytes);
   } catch (e) {
-    throw new ParleyError(`a message cannot be read: ${(e as Error).message}`, Code.Internal, { cause: e });
+    throw new ParleyError(`cannot decode a message: ${(e as Error).message}`, Code.Internal, { cause: e });
   }
 }

@@ -29,7 +29,7 @@ import { utf8 } from "./varint.js";
  * - `resuming`: the link was lost, and another is on the way. Calls in flight wait for it, and so do new ones.
  * - `failed`: the last attempt has failed; `error` says why. The next is made after a delay, by itself or, if the server
  *   has refused this client, with a call.
- * - `closed`: by `close`, for good, or because the page has gone.
+ * - `closed`: by `close`, for good, or because the page was unloaded.
  *
  * Of several servers, it is the one that is nearest to `ready` that counts.
  */
@@ -85,13 +85,13 @@ export class Connection {
       wake: () => this.#each((s) => s.wake()),
       hide: () => {
         this.hidden = true;
-        this.#each((s) => s.session.dropLink("the page is put away"));
+        this.#each((s) => s.session.dropLink("the page is suspended"));
       },
       show: () => {
         this.hidden = false;
         this.#each((s) => s.start(0));
       },
-      unload: () => this.#end(new ParleyError("the page has gone", Code.Canceled), (s, error) => s.session.goAway(error)),
+      unload: () => this.#end(new ParleyError("the page was unloaded", Code.Canceled), (s, error) => s.session.goAway(error)),
     });
   }
 
@@ -167,7 +167,7 @@ export class Connection {
   /** Makes what the URLs need, which may throw. */
   #createSubConns(): void {
     if (this.#resolved.length) return;
-    if (!this.urls.length) throw new ParleyError("there is no URL", Code.InvalidArgument);
+    if (!this.urls.length) throw new ParleyError("no URL was given", Code.InvalidArgument);
     this.#resolved = this.urls.map(webSocketURL);
     const each = this.#options.balancer === "roundRobin" ? this.#resolved.map((url) => [url]) : [this.#resolved];
     this.#subconns = each.map((urls) => new SubConn(this, urls));
@@ -299,7 +299,7 @@ export class Connection {
   /** @internal */
   async dial(url: string, newSession: boolean): Promise<WebSocketLink> {
     const { WebSocket = globalThis.WebSocket as WebSocketConstructor | undefined, connectTimeoutMs = 10_000 } = this.#options;
-    if (!WebSocket) throw new ParleyError("there is no WebSocket here: give the option WebSocket", Code.FailedPrecondition);
+    if (!WebSocket) throw new ParleyError("no global WebSocket: set the option WebSocket", Code.FailedPrecondition);
     const attempt = new AbortController();
     const { signal } = attempt;
     const stop = () => attempt.abort(this.#error);

@@ -56,17 +56,17 @@ function textOf(reason: unknown): string {
   try {
     return reason === undefined ? "no reason was given" : String(reason);
   } catch {
-    return "a reason without a text was given"; // an object without a prototype
+    return "no reason was given"; // an object without a prototype
   }
 }
 
 /** What is not sent, because the other end would not take it. */
 export const tooLarge = (what: string, size: number, limit: number): ParleyError =>
-  new ParleyError(`a ${what} of ${size} bytes is over the other end's limit of ${limit}`, Code.ResourceExhausted);
+  new ParleyError(`a ${what} of ${size} bytes exceeds the peer's limit of ${limit}`, Code.ResourceExhausted);
 
 /** What callers see of a RESET (PROTOCOL.md, section 12.2). */
 export function resetError(code: number, reason: string): ParleyError {
   const codes = [Code.Canceled, Code.Unavailable, Code.ResourceExhausted];
   const status = code > 255 ? toCode(code - 256) : (codes[code - 1] ?? Code.Internal);
-  return new ParleyError(reason || `the other end has reset the call with code ${code}`, status);
+  return new ParleyError(reason || `the peer reset the call with code ${code}`, status);
 }

@@ -44,7 +44,7 @@ export function httpError(status: number, header: (name: string) => string): Par
     return new ParleyError(`this client speaks ${SUBPROTOCOL}, the server ${versions}`, Code.Unimplemented);
   }
   const code = codes[status] ?? (status < 400 ? Code.Unimplemented : status < 500 ? Code.Unknown : Code.Unavailable);
-  const what = code === Code.Unimplemented ? "there is no Parley endpoint" : "the server refuses the connection";
+  const what = code === Code.Unimplemented ? "there is no Parley endpoint" : "the server refused the connection";
   const text = `${what}: HTTP status ${status}`;
   return status === 503 || status === 429
     ? new TemporaryRefusal(text, parseRetryAfter(header("retry-after")))
@@ -65,13 +65,11 @@ export async function diagnose(url: string, error: ParleyError, signal: AbortSig
     const header = (name: string) => res.headers.get(name) ?? "";
     if (!supportsVersion(header("parley-versions"))) return httpError(res.status, header);
     if (res.status === 403) {
-      const text = `the server refuses pages of ${globalThis.location?.origin ?? "this origin"}: it has to allow that origin`;
+      const text = `the server refuses pages of ${globalThis.location?.origin ?? "this origin"}: allow this origin at the server`;
       return new ParleyError(text, Code.PermissionDenied);
     }
     // One of several servers behind the URL may have turned it away, and another answered.
-    return new TemporaryRefusal(
-      `${error.rawMessage}, though the server is there: it refuses this page, or a proxy the WebSocket`,
-    );
+    return new TemporaryRefusal(`${error.rawMessage}: the server answers, but it or a proxy refuses the WebSocket`);
   } catch {
     return error;
   } finally {

@@ -62,7 +62,7 @@ export class InterceptedCall<M extends DescMethod> implements Call<M> {
     const call = this.#call;
     let unopened: ParleyError | undefined; // which no interceptor can make a call of
     const open: Handler = async (around) => {
-      if (this.#started) throw this.#internal("has called next twice");
+      if (this.#started) throw this.#internal("called next twice");
       this.#started = true;
       stream.start();
       unopened = call.over ? call.error : undefined;
@@ -73,7 +73,7 @@ export class InterceptedCall<M extends DescMethod> implements Call<M> {
     };
     try {
       await chain(interceptors, open)(stream);
-      this.#status = unopened ?? (this.#started ? undefined : this.#internal("has returned without calling next"));
+      this.#status = unopened ?? (this.#started ? undefined : this.#internal("returned without calling next"));
     } catch (e) {
       this.#status = statusError(e) ?? ParleyError.from(e);
     }

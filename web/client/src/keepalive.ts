@@ -50,7 +50,7 @@ export class Keepalive {
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => {
       if (!this.#interval) return this.lost("no HELLO in time");
-      if (this.#awaitingPong) return this.lost("no sign of life");
+      if (this.#awaitingPong) return this.lost("no PONG in time");
       const left = this.#lastReceived + this.#interval - Date.now();
       if (left > 0) this.#watch(left);
       else this.probe(Math.min(this.#interval, PONG_TIMEOUT));

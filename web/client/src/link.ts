@@ -117,8 +117,9 @@ export function dial({ url, token, newSession, WebSocket, signal }: DialOptions)
     socket.addEventListener("open", () => {
       signal.removeEventListener("abort", abort);
       if (socket.protocol === SUBPROTOCOL) return resolve(new WebSocketLink(socket));
-      closeSocket(socket, 1002, "no Parley subprotocol was selected");
-      fail(new ParleyError(`the other end is a WebSocket, but does not speak ${SUBPROTOCOL}`, Code.Unimplemented));
+      const error = new ParleyError(`the server does not speak ${SUBPROTOCOL}`, Code.Unimplemented);
+      closeSocket(socket, 1002, error.rawMessage);
+      fail(error);
     });
     const lost = ({ message }: { message?: string }) => {
       fail(new ParleyError(`could not connect${message ? `: ${message}` : ""}`, Code.Unavailable));

@@ -34,7 +34,7 @@ export function fromHeaders(headers: Headers): Field[] {
   };
   const invalid = (what: string) => new ParleyError(`headers: ${what}`, Code.InvalidArgument);
   for (const [key, value] of headers) {
-    if (!isKey(key) || isReserved(key)) throw invalid(`the name ${key} is reserved, or has other characters than a-z 0-9 _ - .`);
+    if (!isKey(key) || isReserved(key)) throw invalid(`the name ${key} is reserved, or not of a-z 0-9 _ - .`);
     if (!isBinary(key)) {
       if (!isText(value)) throw invalid(`the value of ${key} is not printable ASCII`);
       add(key, utf8(value));

@@ -70,7 +70,7 @@ export class ServerCall implements CallStream, ServeContext {
     } catch (e) {
       if (this.#ended) return; // it was told
       const status = statusError(e);
-      this.#finish(status ?? this.#internal("has failed"));
+      this.#finish(status ?? this.#internal("failed"));
       if (!status) this.#report(e);
     }
   }
@@ -91,7 +91,7 @@ export class ServerCall implements CallStream, ServeContext {
     if (bytes.length > maxMessage) throw tooLarge("message", bytes.length, maxMessage);
     if (!isDownload(this.method)) {
       // It waits for the status, so that both leave together, and an error takes its place.
-      if (this.#response) throw this.#internal("answers with one message");
+      if (this.#response) throw this.#internal("returned more than one message");
       this.#response = bytes;
       return;
     }
@@ -106,7 +106,7 @@ export class ServerCall implements CallStream, ServeContext {
     this.#requestRead = true;
     const request = await this.#next();
     // It is seen when there is no other (PROTOCOL.md, section 11.4).
-    if (!request || (await this.stream.next())) throw this.#internal(`takes one message, ${request ? "more" : "none"} came`);
+    if (!request || (await this.stream.next())) throw this.#internal(`takes one message, received ${request ? "more" : "none"}`);
     return request;
   }
 
@@ -158,7 +158,7 @@ export class ServerCall implements CallStream, ServeContext {
   #finish(error?: ParleyError): void {
     if (this.#ended) return;
     let status = error;
-    if (!status && !this.#response && !isDownload(this.method)) status = this.#internal("has returned without an answer");
+    if (!status && !this.#response && !isDownload(this.method)) status = this.#internal("returned no response");
     // Headers that cannot travel are the status of a call that has none; one that fails goes on without them.
     const attempt = <T>(make: () => T): T | undefined => {
       try {

@@ -82,7 +82,7 @@ export class Services {
   accept(stream: Stream, header: Uint8Array): void {
     // Methods that go on though their call is over count too.
     if (this.#running >= 2 * this.conn.settings.maxStreams) {
-      return stream.reset(REFUSED, new ParleyError("too many calls are still served", Code.Unavailable));
+      return stream.reset(REFUSED, new ParleyError("too many calls are in progress", Code.Unavailable));
     }
     try {
       const open = parseOpen(header);
@@ -101,13 +101,13 @@ export class Services {
   #find(open: OpenBlock): [Method, Codec] {
     const no = (text: string, code: Code = Code.Unimplemented) => new ParleyError(text, code);
     const name = (text: string) => cut(text, MAX_ECHOED);
-    if (open.alias) throw no(`method_alias ${open.alias} was not given`, Code.Internal);
+    if (open.alias) throw no(`unknown method_alias ${open.alias}`, Code.Internal);
     const found = this.#methods.get(open.method);
     if (!found) throw no(`${name(open.method)} is not served here`);
     const known = [this.conn.codec, proto];
     const codec = known.find((c) => c.name === open.codec);
-    if (!codec) throw no(`codec ${name(open.codec)} is not known here, but ${known.map((c) => c.name)}`);
-    if (open.encoding) throw no(`no compression is known here, ${name(open.encoding)} is not`);
+    if (!codec) throw no(`unknown codec ${name(open.codec)}: use one of ${known.map((c) => c.name)}`);
+    if (open.encoding) throw no(`unsupported compression ${name(open.encoding)}: send messages uncompressed`);
     if (open.timeout === 0) throw deadlineExceeded();
     return [found, codec];
   }

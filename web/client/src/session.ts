@@ -171,7 +171,7 @@ export class Session {
     const error = this.#closeCause ?? new ParleyError(`${what}${reason && `: ${reason}`}`, status);
     const resumable = lost || (this.#resumeRequested && this.#awaitingHello && this.events.mayReconnect(code));
     if (!this.#resumption.enabled || this.#closeCause || !resumable) return this.#end(error, code);
-    const late = new ParleyError(`${error.rawMessage}, and there was no other in time`, Code.Unavailable);
+    const late = new ParleyError(`${error.rawMessage}: not resumed in time`, Code.Unavailable);
     this.#detachedTimer ??= after(this.#window, () => this.close(LOST, late));
     this.events.detached(error, lost ? LOST : code);
   }
@@ -221,8 +221,7 @@ export class Session {
       this.#handleMessage(new Reader(new Uint8Array(data as ArrayBuffer)), now);
     } catch (e) {
       if (!(e instanceof RuleError)) throw e;
-      const what = e.code === 1009 ? "too large a frame" : e.code === 1003 ? "a text message" : "a malformed frame";
-      this.close(e.code, new ParleyError(`${what} has arrived: ${e.message}`, closeAction(e.code).status));
+      this.close(e.code, new ParleyError(e.message, closeAction(e.code).status));
     }
     this.#schedule();
   }
@@ -405,7 +404,7 @@ export class Session {
     this.#resumption.received.expedite(); // the peer waits for that
     this.#closeTimer ??= setTimeout(() => {
       this.#closeTimer = undefined;
-      if (!this.busy) this.goAway(new ParleyError("the session has drained", Code.Canceled));
+      if (!this.busy) this.goAway(new ParleyError("the session is not needed", Code.Canceled));
     }, CLOSE_TIMEOUT);
   }
 
@@ -428,7 +427,7 @@ export class Session {
   }
 
   #closeSlowPeer(): void {
-    this.close(4008, new ParleyError("the other end does not keep up", Code.ResourceExhausted));
+    this.close(4008, new ParleyError("the peer does not keep up", Code.ResourceExhausted));
   }
 
   #ack(): Uint8Array<ArrayBuffer> {

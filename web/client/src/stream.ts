@@ -188,9 +188,8 @@ export class Stream {
     else if (payload.length > maxHeader) fault = [LIMIT, "S12"];
     else fault = type === f.END ? this.handleEnd(payload) : this.handleHeader(payload);
     if (!fault) return;
-    const [what, status] =
-      fault[0] === LIMIT ? ["over a limit of this end", Code.ResourceExhausted] : ["not as it must be", Code.Internal];
-    this.reset(fault[0], new ParleyError(`what the other end has sent is ${what}: ${new RuleError(fault[1]).message}`, status));
+    const status = fault[0] === LIMIT ? Code.ResourceExhausted : Code.Internal;
+    this.reset(fault[0], new ParleyError(new RuleError(fault[1]).message, status));
   }
 
   /** Takes a DATA frame. It returns the rule that it breaks, if so. */

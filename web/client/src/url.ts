@@ -5,8 +5,8 @@ import { ParleyError } from "./error.js";
 export function webSocketURL(url: string): string {
   const base = globalThis.location?.href;
   const invalid = (cause?: unknown) => {
-    const where = base ? "" : ", and there is no page that it could be relative to";
-    return new ParleyError(`${url} is no URL that begins with ws, wss, http or https${where}`, Code.InvalidArgument, { cause });
+    const where = base ? "" : ", and absolute where there is no page";
+    return new ParleyError(`the URL ${url} must be ws, wss, http or https${where}`, Code.InvalidArgument, { cause });
   };
   let u: URL;
   try {

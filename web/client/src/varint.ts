@@ -4,7 +4,7 @@ export class RuleError extends Error {
     readonly rule: string,
     readonly code = 1002,
   ) {
-    super(`rule ${rule} of the protocol is broken`);
+    super(`the peer broke rule ${rule} of the protocol`);
   }
 }
 

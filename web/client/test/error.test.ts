@@ -39,9 +39,9 @@ test("what ends a wait has the code of that", () => {
 
 test("retryLater says when to come back, as Go and gRPC do", () => {
   for (const [ms, text, wire] of [
-    [0, "come back", "0a00"],
-    [1500, "come back in 1500 ms", "0a0808011080cab5ee01"],
-    [60_000, "come back in 60000 ms", "0a02083c"],
+    [0, "retry now", "0a00"],
+    [1500, "retry in 1500 ms", "0a0808011080cab5ee01"],
+    [60_000, "retry in 60000 ms", "0a02083c"],
   ] as const) {
     const error = retryLater(ms);
     expect(error).toMatchObject({ code: Code.Unavailable, rawMessage: text });

@@ -178,7 +178,7 @@ test("an interceptor may answer a unary call itself", async () => {
   expect((await connect(falling(true)).ping({ failCode: Code.NotFound })).text).toBe("fallback");
   await conn.close();
   const without = await failure(connect(falling(false)).ping({ failCode: Code.NotFound }));
-  expect(without.message).toBe("internal: Ping answers OK without a message");
+  expect(without.message).toBe("internal: Ping returned OK without a message");
 });
 
 test.each(kinds)("an interceptor may refuse a call, which is not made: %s", async (_, good) => {
@@ -195,7 +195,7 @@ test.each(kinds)("an interceptor may refuse a call, which is not made: %s", asyn
       },
       "unknown: at once",
     ],
-    [() => Promise.resolve(), /^internal: an interceptor of \w+ has returned without calling next$/],
+    [() => Promise.resolve(), /^internal: an interceptor of \w+ returned without calling next$/],
   ] as const) {
     const ping = connect(() => refuse as () => Promise<void>);
     const error = await failure(good(ping));
@@ -213,7 +213,7 @@ test("next may be called once", async () => {
     second = await next(stream).catch((e) => e);
   });
   expect((await ping.ping({ text: "hi" })).text).toBe("hi");
-  expect(second).toMatchObject({ code: Code.Internal, rawMessage: "an interceptor of Ping has called next twice" });
+  expect(second).toMatchObject({ code: Code.Internal, rawMessage: "an interceptor of Ping called next twice" });
 });
 
 test("an interceptor cannot make a call of one that was not opened", async () => {

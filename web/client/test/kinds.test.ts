@@ -173,7 +173,7 @@ test("a timeout fails with DEADLINE_EXCEEDED, and so does AbortSignal.timeout", 
 test("a message over the server's limit fails its call only", async () => {
   const error = await failure(ping().ping({ text: "x".repeat(5 << 20) }));
   expect(error.code).toBe(Code.ResourceExhausted);
-  expect(error.message).toContain("over the other end's limit of 4194304");
+  expect(error.message).toContain("exceeds the peer's limit of 4194304");
   expect((await ping().ping({ text: "hi" })).text).toBe("hi");
 });
 
@@ -202,7 +202,7 @@ test("invalid header names and values are named", async () => {
 
 test("a header over the server's limit fails its call only", async () => {
   const error = await failure(ping().ping({}, { headers: { big: "x".repeat(100_000) } }));
-  expect(error.message).toMatch(/^resource_exhausted: a header of \d+ bytes is over the other end's limit/);
+  expect(error.message).toMatch(/^resource_exhausted: a header of \d+ bytes exceeds the peer's limit/);
   expect((await ping().ping({ text: "hi" })).text).toBe("hi");
 });
 

@@ -53,8 +53,8 @@ test("a page that is left for good says goodbye, and connects no more", async ()
   await ping().ping({});
   happens("pagehide", { persisted: false });
   expect(conn.state).toBe("closed");
-  await expect(flying).rejects.toThrow("canceled: the page has gone");
-  await expect(ping().ping({})).rejects.toThrow("canceled: the page has gone");
+  await expect(flying).rejects.toThrow("canceled: the page was unloaded");
+  await expect(ping().ping({})).rejects.toThrow("canceled: the page was unloaded");
   await until("the server has no session of it", async () => (await server.open()) === 0);
   expect(tunnel.connections).toBe(1);
 });

@@ -72,7 +72,7 @@ function unlessRuleBroken<T>(f: () => T): T | undefined {
     return f();
   } catch (e) {
     if (!(e instanceof RuleError)) throw e;
-    expect(e.message).toMatch(/^rule [A-Z]\d+ of the protocol is broken$/);
+    expect(e.message).toMatch(/^the peer broke rule [A-Z]\d+ of the protocol$/);
     expect([1002, 1003, 1009]).toContain(e.code);
     return undefined;
   }

@@ -218,7 +218,7 @@ describe("a client that is turned away", () => {
   test("for long fails its calls, and waits at most a minute", async () => {
     network.answer(HOME, { status: 503, retryAfter: "3600" });
     const patient = client.ping("", true);
-    expect(await client.ping()).toBe("unavailable: the server refuses the connection: HTTP status 503");
+    expect(await client.ping()).toBe("unavailable: the server refused the connection: HTTP status 503");
     network.serve(HOME, "next");
     network.take();
     await pass(60_999);

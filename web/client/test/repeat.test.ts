@@ -188,7 +188,7 @@ test("a refusal is not repeated on the session that has refused", async () => {
   const call = client.ping();
   await settle();
   server.peer.reset(1, REFUSED);
-  expect(await call).toBe("unavailable: the other end has reset the call with code 2");
+  expect(await call).toBe("unavailable: the peer reset the call with code 2");
   expect(server.peer.frames.filter((f) => f.startsWith("OPEN"))).toEqual(["OPEN 1"]);
   expect(network.take()).toEqual([HOME]);
 });

@@ -320,7 +320,7 @@ test("the default timeout holds for calls that have none of their own", async ()
   const ping = createClient(PingService, client.conn);
   const outs = [ping.ping({}), ping.ping({}, { timeoutMs: 1000 }), ping.ping({}, { timeoutMs: Number.POSITIVE_INFINITY })].map(outcome); // biome-ignore format: one line
   await pass(500);
-  expect(outs.map((o) => o.error?.message)).toEqual(["deadline_exceeded: no answer within 500 ms", undefined, undefined]);
+  expect(outs.map((o) => o.error?.message)).toEqual(["deadline_exceeded: no response within 500 ms", undefined, undefined]);
   await pass(500);
   expect(outs[1]?.error?.code).toBe(Code.DeadlineExceeded);
   server.peer.answer();
@@ -328,7 +328,7 @@ test("the default timeout holds for calls that have none of their own", async ()
   expect(outs[2]?.value).toBeDefined();
 });
 
-test("an idle timeout ends a call when no message has moved for so long", async () => {
+test("an idle timeout ends a call when no message for so long", async () => {
   client = new Client(network, HOME);
   const call = client.conn.call(PingService.method.cumSum, { idleTimeoutMs: 1000 });
   const out = outcome(call.next());
@@ -344,7 +344,7 @@ test("an idle timeout ends a call when no message has moved for so long", async 
   await pass(999);
   expect(next.error).toBeUndefined();
   await pass(1);
-  expect(next.error?.message).toBe("deadline_exceeded: idle: no message has moved for 1000 ms");
+  expect(next.error?.message).toBe("deadline_exceeded: idle: no message for 1000 ms");
   const none = client.conn.call(PingService.method.cumSum, { idleTimeoutMs: Number.POSITIVE_INFINITY });
   await pass(100_000);
   expect(none.over).toBe(false);

@@ -301,7 +301,7 @@ describe("silence", () => {
     expect(alone.wire.takeFrames()).toEqual(["PING 0000000000000000"]);
     expect(alone.events).toEqual(["ready"]);
     await vi.advanceTimersByTimeAsync(10_000);
-    expect(alone.events.at(-1)).toBe("lost unavailable: the link was lost: no sign of life");
+    expect(alone.events.at(-1)).toBe("lost unavailable: the link was lost: no PONG in time");
   });
 
   test("is found sooner when somebody asks", async () => {

@@ -52,7 +52,7 @@ describe("liveness", () => {
     await vi.advanceTimersByTimeAsync(1);
     expect(alone.wire.takeFrames()).toEqual(["PING 0000000000000000"]);
     await vi.advanceTimersByTimeAsync(2000); // and bounds the wait for the answer
-    expect(alone.events.at(-1)).toMatch(/no sign of life/);
+    expect(alone.events.at(-1)).toMatch(/no PONG in time/);
   });
 
   test("a peer that answers late, but in time, is not lost", async () => {
@@ -114,7 +114,7 @@ describe("limits", () => {
     void large.send(new Uint8Array(65_537));
     void other.send(new Uint8Array(10));
     await settle();
-    expect(large.error?.message).toBe("resource_exhausted: a message of 65537 bytes is over the other end's limit of 65536");
+    expect(large.error?.message).toBe("resource_exhausted: a message of 65537 bytes exceeds the peer's limit of 65536");
     expect(names().slice(1)).toEqual(["OPEN 1", "OPEN 3", "DATA 3", "RESET 1"]);
     expect(other.error).toBeUndefined();
   });
@@ -208,7 +208,7 @@ describe("resumption", () => {
     alone.session.linkClosed(1006, "");
     const wire = new Wire();
     alone.session.attach(wire);
-    alone.session.goAway(new ParleyError("the page has gone", Code.Canceled));
+    alone.session.goAway(new ParleyError("the page was unloaded", Code.Canceled));
     expect(wire.takeFrames("HELLO")).toEqual([]);
     expect(wire.closed).toBe(1000);
     await alone.receive(granted(0));
@@ -220,7 +220,7 @@ describe("resumption", () => {
     await alone.frame(2, 2, "");
     await alone.frame(2, 6, "");
     alone.wire.takeFrames();
-    alone.session.goAway(new ParleyError("the page has gone", Code.Canceled));
+    alone.session.goAway(new ParleyError("the page was unloaded", Code.Canceled));
     expect(alone.wire.takeFrames()).toEqual(["GOAWAY 0206"]);
     expect(alone.wire.closed).toBe(1000);
   });
