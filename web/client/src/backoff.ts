@@ -21,7 +21,7 @@ const grow = (failures: number, first: number, max: number, jitter: Jitter) =>
 
 /** The delay before the next attempt, after so many that have failed before. */
 export function delayAfter(reconnect: Reconnect, failures: number, jitter: Jitter): number {
-  if (reconnect === "after a long backoff") return grow(failures + 1, INITIAL_LONG_DELAY, MAX_LONG_DELAY, jitter);
+  if (reconnect === "overload") return grow(failures + 1, INITIAL_LONG_DELAY, MAX_LONG_DELAY, jitter);
   if (reconnect === "jittered") return Math.max(jitter(RESTART_SPREAD), grow(failures, INITIAL_DELAY, MAX_DELAY, jitter));
-  return grow(reconnect === "immediately" ? failures : failures + 1, INITIAL_DELAY, MAX_DELAY, jitter);
+  return grow(reconnect === "now" ? failures : failures + 1, INITIAL_DELAY, MAX_DELAY, jitter);
 }

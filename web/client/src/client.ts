@@ -89,7 +89,11 @@ export class Responses<T> implements AsyncIterableIterator<T> {
   #call: { next(): Promise<unknown>; cancel(): void } | undefined;
   #ended = false;
 
-  constructor(private start: () => { next(): Promise<unknown>; cancel(): void }) {}
+  readonly #start: () => { next(): Promise<unknown>; cancel(): void };
+
+  constructor(start: () => { next(): Promise<unknown>; cancel(): void }) {
+    this.#start = start;
+  }
 
   [Symbol.asyncIterator](): this {
     return this;
@@ -97,7 +101,7 @@ export class Responses<T> implements AsyncIterableIterator<T> {
 
   async next(): Promise<IteratorResult<T, undefined>> {
     if (this.#ended) return finished;
-    this.#call ??= this.start();
+    this.#call ??= this.#start();
     let value: unknown;
     try {
       value = await this.#call.next();

@@ -8,7 +8,7 @@ import { TemporaryRefusal } from "./handshake.js";
 import { Session } from "./session.js";
 import type { Stream } from "./stream.js";
 import type { SubConn } from "./subconn.js";
-import { after, type Timer } from "./timer.js";
+import { Timer } from "./timer.js";
 
 /** How long a link has to show a sign of life when it is looked after, in milliseconds. */
 const WAKE_TIMEOUT = 5_000;
@@ -23,9 +23,10 @@ export class ClientSession implements SessionEvents {
   error: ParleyError | undefined;
   /** Where it was connected to last. */
   url = "";
+  /** How long to wait before the first dial, in milliseconds. */
+  delay = 0;
   #dialing = false;
-  #delay = 0;
-  #timer: Timer | undefined;
+  #timer = new Timer();
   /** When to dial at the earliest; 0: nobody has to wait for that. */
   #earliest = 0;
   /** When both ends had greeted on the link; 0: they have not. */
@@ -37,16 +38,18 @@ export class ClientSession implements SessionEvents {
   /** Whether credentials are asked for once more if the server refuses those to resume with. */
   #mayRefreshCredentials = false;
 
-  constructor(
-    private conn: Connection,
-    private sub: SubConn,
-  ) {
+  readonly #conn: Connection;
+  readonly #sub: SubConn;
+
+  constructor(conn: Connection, sub: SubConn) {
+    this.#conn = conn;
+    this.#sub = sub;
     this.session = new Session(conn.settings, this);
   }
 
   /** Whether new streams can be opened here, and will be for long. */
   get stable(): boolean {
-    return this.state === "ready" && this.session.canOpen && !this.session.peerGoaway;
+    return this.state === "ready" && this.session.canOpen && !this.session.drain.goaway;
   }
 
   /** Whether its link has lasted so long, in milliseconds. */
@@ -56,50 +59,43 @@ export class ClientSession implements SessionEvents {
 
   /** Dials after a delay, unless a link is there or on the way. */
   start(delay: number): void {
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
+    this.#timer.stop();
     this.#earliest = 0;
-    if (this.session.error || this.session.attached || this.#dialing || this.conn.hidden) return;
-    if (delay > 0) this.#timer = after(delay, () => this.start(0));
+    if (this.#stopped || this.session.attached || this.#dialing) return;
+    if (delay > 0) this.#timer.start(delay, () => this.start(0));
     else void this.#dial();
   }
 
-  /** Notes a delay for go. */
-  withDelay(delay: number): this {
-    this.#delay = delay;
-    return this;
-  }
-
-  /** Starts with the delay that was noted. */
-  startDelayed(): void {
-    this.start(this.#delay);
-  }
-
   /** Dials after a delay, as nothing needs the session before. What does has it dial sooner, but not before the pause. */
-  startLazily(delay: number, minDelay: number): void {
+  startIdle(delay: number, minDelay: number): void {
     this.start(Math.max(delay, minDelay));
     this.#earliest = Date.now() + minDelay;
   }
 
   /** There is a call for it: ends a delay that nothing has failed for, except for what is left of the pause. */
   dialSooner(minDelay = this.#earliest - Date.now()): void {
-    if (this.#timer && this.#earliest) this.start(minDelay);
+    if (this.#timer.running && this.#earliest) this.start(minDelay);
   }
 
   /** Dials if it did not because no URL was free. */
   dialIfIdle(): void {
-    if (!this.#timer) this.start(0);
+    if (!this.#timer.running) this.start(0);
   }
 
   /** Looks after the link now. */
   wake(): void {
-    if (this.#timer) this.start(0);
+    if (this.#timer.running) this.start(0);
     else this.session.probe(WAKE_TIMEOUT);
+  }
+
+  /** Reports whether it must not dial. */
+  get #stopped(): boolean {
+    return !!this.session.error || this.#conn.hidden;
   }
 
   async #dial(): Promise<void> {
     const detached = this.session.detached;
-    const { urls, wait } = detached ? { urls: [this.url], wait: 0 } : this.sub.candidates(this);
+    const { urls, wait } = detached ? { urls: [this.url], wait: 0 } : this.#sub.candidates(this);
     if (wait) return this.start(wait);
     if (!urls.length) return; // until one is free
     this.#dialing = true;
@@ -107,24 +103,24 @@ export class ClientSession implements SessionEvents {
     let failure: ParleyError | undefined;
     for (const url of urls) {
       try {
-        const link = await this.conn.dial(url, !detached);
+        const link = await this.#conn.dial(url, !detached);
         this.#dialing = false;
-        if (this.session.error || this.conn.hidden) return link.close();
+        if (this.#stopped) return link.close();
         this.url = url;
         link.onData = (data) => this.session.receive(data);
         link.onEnd = (code, reason) => this.session.linkClosed(code, reason);
         return this.session.attach(link);
       } catch (e) {
         const error = ParleyError.from(e, Code.Unavailable);
-        this.sub.noteRefusal(url, error);
+        this.#sub.refused(url, error);
         failure = moreUseful(failure, error);
       }
-      if (this.session.error || this.conn.hidden) break;
+      if (this.#stopped) break;
     }
     this.#dialing = false;
-    if (this.session.error || this.conn.hidden || !failure) return;
+    if (this.#stopped || !failure) return;
     if (detached) this.#resumeFailed(failure);
-    else if (failure.code === Code.Unavailable) this.sub.connectFailed(this, failure);
+    else if (failure.code === Code.Unavailable) this.#sub.connectFailed(this, failure);
     else this.session.close(4000 + failure.code, failure);
   }
 
@@ -134,8 +130,8 @@ export class ClientSession implements SessionEvents {
     if (!temporary && !this.mayReconnect(4000 + error.code)) return this.session.close(4000 + error.code, error);
     this.error = error;
     const retryAfter = error instanceof TemporaryRefusal ? error.retryAfter : 0;
-    this.start(Math.max(this.conn.delay("after a backoff", this.#failures++), retryAfter));
-    this.sub.resumeFailed(this);
+    this.start(Math.max(this.#conn.delay("backoff", this.#failures++), retryAfter));
+    this.#sub.resumeFailed(this);
   }
 
   mayReconnect(code: number): boolean {
@@ -147,15 +143,15 @@ export class ClientSession implements SessionEvents {
   setState(state: State, error: ParleyError | undefined): void {
     this.state = state;
     this.error = error;
-    this.sub.stateChanged();
+    this.#sub.changed();
   }
 
   ready(): void {
     this.#readySince = Date.now();
-    this.#mayRefreshCredentials = this.conn.hasCredentials;
+    this.#mayRefreshCredentials = this.#conn.hasCredentials;
     this.state = "ready";
     this.error = undefined;
-    this.sub.ready(this);
+    this.#sub.ready(this);
   }
 
   detached(error: ParleyError, code: number): void {
@@ -165,31 +161,30 @@ export class ClientSession implements SessionEvents {
     if (since) {
       this.#shortLinks = Date.now() - since < SHORT_LINK ? this.#shortLinks + 1 : 0;
       this.#failures = 0;
-      this.start(this.#shortLinks > 2 ? this.conn.jitter(Math.min(1000, 50 * 2 ** (this.#shortLinks - 3))) : 0);
-      this.sub.detached(this);
+      this.start(this.#shortLinks > 2 ? this.#conn.jitter(Math.min(1000, 50 * 2 ** (this.#shortLinks - 3))) : 0);
+      this.#sub.detached(this);
     } else {
-      this.start(this.conn.delay(closeAction(code).reconnect, this.#failures++));
-      this.sub.resumeFailed(this);
+      this.start(this.#conn.delay(closeAction(code).reconnect, this.#failures++));
+      this.#sub.resumeFailed(this);
     }
   }
 
   /** Has the sub-connection know when the peer has answered on this session. */
   verify(): void {
-    this.session.probe(WAKE_TIMEOUT, () => this.sub.verified(this));
+    this.session.probe(WAKE_TIMEOUT, () => this.#sub.verified(this));
   }
 
   goaway(g: Goaway): void {
-    this.sub.goaway(this, g);
+    this.#sub.goaway(this, g);
   }
 
   ended(error: ParleyError, code: number): void {
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
-    this.sub.ended(this, error, code);
+    this.#timer.stop();
+    this.#sub.ended(this, error, code);
   }
 
   stream(stream: Stream, header: Uint8Array): void {
-    this.conn.accept(stream, header);
+    this.#conn.accept(stream, header);
   }
 }
 

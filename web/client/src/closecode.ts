@@ -1,7 +1,7 @@
 import { Code, toCode } from "./code.js";
 
 /** What a client does after the end of a link or session (PROTOCOL.md, section 12.3). */
-export type Reconnect = "never" | "immediately" | "jittered" | "after a backoff" | "after a long backoff";
+export type Reconnect = "never" | "now" | "jittered" | "backoff" | "overload";
 
 export interface CloseAction {
   status: Code;
@@ -10,7 +10,7 @@ export interface CloseAction {
 
 const known: Record<number, readonly [Code, Reconnect?]> = {
   1000: [Code.Canceled, "never"],
-  1001: [Code.Unavailable, "immediately"],
+  1001: [Code.Unavailable, "now"],
   1002: [Code.Internal],
   1003: [Code.Internal],
   1007: [Code.Internal],
@@ -19,8 +19,8 @@ const known: Record<number, readonly [Code, Reconnect?]> = {
   1010: [Code.Unimplemented, "never"],
   1011: [Code.Internal],
   1012: [Code.Unavailable, "jittered"],
-  1013: [Code.Unavailable, "after a long backoff"],
-  1014: [Code.Unavailable, "after a long backoff"],
+  1013: [Code.Unavailable, "overload"],
+  1014: [Code.Unavailable, "overload"],
 };
 
 /** Stands for a link that ended without a word: it is lost, and the session may go on. */
@@ -35,8 +35,8 @@ export function standardCode(code: number): number {
 export function closeAction(code: number): CloseAction {
   if (code > 4000 && code <= 4016) {
     const status = toCode(code - 4000);
-    return { status, reconnect: status === Code.Unavailable ? "after a long backoff" : "never" };
+    return { status, reconnect: status === Code.Unavailable ? "overload" : "never" };
   }
   const [status, reconnect] = known[code] ?? [Code.Unavailable];
-  return { status, reconnect: reconnect ?? "after a backoff" };
+  return { status, reconnect: reconnect ?? "backoff" };
 }

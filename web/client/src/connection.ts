@@ -1,6 +1,7 @@
 import type { DescMethod } from "@bufbuild/protobuf";
 import { delayAfter, fullJitter } from "./backoff.js";
-import { type Call, type CallOptions, ClientCall } from "./call.js";
+import type { Call, CallOptions } from "./call.js";
+import { ClientCall } from "./clientcall.js";
 import type { ClientSession } from "./clientsession.js";
 import type { Reconnect } from "./closecode.js";
 import { Code } from "./code.js";
@@ -8,15 +9,15 @@ import { type Codec, proto } from "./codec.js";
 import { ParleyError } from "./error.js";
 import { encodeFields } from "./fields.js";
 import { diagnose } from "./handshake.js";
-import { checkSettings, protocolDefaults, type Settings } from "./hello.js";
+import { checkSettings, clientDefaults, type Settings } from "./hello.js";
 import { dial, type WebSocketConstructor, type WebSocketLink } from "./link.js";
-import { type ConnectionOptions, defaultSettings } from "./options.js";
+import type { ConnectionOptions } from "./options.js";
 import { watchPage } from "./page.js";
 import type { Retries } from "./retry.js";
 import type { Session } from "./session.js";
 import type { Stream } from "./stream.js";
 import { SubConn } from "./subconn.js";
-import { after } from "./timer.js";
+import { Timer } from "./timer.js";
 import { webSocketURL } from "./url.js";
 import { utf8 } from "./varint.js";
 
@@ -74,7 +75,7 @@ export class Connection {
 
   constructor(urls: string | URL | readonly (string | URL)[], options: ConnectionOptions = {}) {
     this.urls = [urls].flat().map(String);
-    this.settings = { ...protocolDefaults(), ...defaultSettings, ...options.settings };
+    this.settings = { ...clientDefaults(), ...options.settings };
     const violation = checkSettings(this.settings);
     if (violation) throw new ParleyError(`settings: ${violation[1]}`, Code.InvalidArgument);
     this.#options = options;
@@ -91,7 +92,7 @@ export class Connection {
         this.hidden = false;
         this.#each((s) => s.start(0));
       },
-      unload: () => this.#end(new ParleyError("the page was unloaded", Code.Canceled), (s, error) => s.session.goAway(error)),
+      unload: () => this.#end("the page was unloaded", (s, error) => s.session.goAway(error)),
     });
   }
 
@@ -137,12 +138,13 @@ export class Connection {
 
   /** Ends the connection and all calls on it. The promise is settled within a second or so, when the WebSockets are closed. */
   async close(): Promise<void> {
-    this.#end(new ParleyError("the connection is closed", Code.Canceled), (s, error) => s.session.close(1000, error));
+    this.#end("the connection is closed", (s, error) => s.session.close(1000, error));
     await Promise.all([...this.#links].map((link) => link.done));
   }
 
-  #end(error: ParleyError, end: (s: ClientSession, error: ParleyError) => void): void {
+  #end(why: string, end: (s: ClientSession, error: ParleyError) => void): void {
     if (this.#state === "closed") return;
+    const error = new ParleyError(why, Code.Canceled);
     this.#unwatch();
     this.#setState("closed", error);
     this.#closing.abort(error);
@@ -194,7 +196,7 @@ export class Connection {
    */
   available(urls: readonly string[]): readonly string[] {
     const draining = new Set<string>();
-    this.#each((s) => s.session.peerGoaway && !s.session.error && draining.add(s.url));
+    this.#each((s) => s.session.drain.goaway && !s.session.error && draining.add(s.url));
     const isFree = (url: string) => !draining.has(url);
     return this.#resolved.some(isFree) ? urls.filter(isFree) : urls;
   }
@@ -230,7 +232,7 @@ export class Connection {
   }
 
   /** @internal */
-  stateChanged(sub: SubConn): void {
+  changed(sub: SubConn): void {
     if (sub.stable) for (const other of this.#subconns) if (other !== sub) other.yieldTo(sub.session as Session);
     const best = this.#subconns.reduce((a, b) => (ranks.indexOf(b.state) > ranks.indexOf(a.state) ? b : a));
     this.#setState(best.state, best.error);
@@ -304,7 +306,8 @@ export class Connection {
     const { signal } = attempt;
     const stop = () => attempt.abort(this.#error);
     const timeout = new ParleyError(`no connection within ${connectTimeoutMs} ms`, Code.Unavailable);
-    const timer = after(connectTimeoutMs, () => attempt.abort(timeout));
+    const timer = new Timer();
+    timer.start(connectTimeoutMs, () => attempt.abort(timeout));
     this.#closing.signal.addEventListener("abort", stop);
     try {
       const token = await this.#token(signal);
@@ -317,7 +320,7 @@ export class Connection {
       void link.done.then(() => this.#links.delete(link));
       return link;
     } finally {
-      clearTimeout(timer);
+      timer.stop();
       this.#closing.signal.removeEventListener("abort", stop);
     }
   }

@@ -3,7 +3,7 @@ import { Responses } from "./client.js";
 import { Code } from "./code.js";
 import { ParleyError } from "./error.js";
 import { retryAfter } from "./retryinfo.js";
-import { MAX_TIMEOUT, type Timer } from "./timer.js";
+import { MAX_TIMEOUT, type TimerId } from "./timer.js";
 
 /** What `follow` is told. T is a message, C a cursor: what says from where on messages are wanted. */
 export interface FollowOptions<T, C> {
@@ -57,17 +57,20 @@ class Follower<T, C> {
   /** Ends what is waited for. */
   #stop: (reason: unknown) => void = () => {};
 
-  constructor(private options: FollowOptions<T, C>) {
+  readonly #options: FollowOptions<T, C>;
+
+  constructor(options: FollowOptions<T, C>) {
+    this.#options = options;
     this.#cursor = options.from;
     const { signal } = options;
     if (signal?.aborted) this.#abort();
     else signal?.addEventListener("abort", this.#abort);
   }
 
-  #abort = () => this.cancel(ParleyError.from(this.options.signal?.reason, Code.Canceled));
+  #abort = () => this.cancel(ParleyError.from(this.#options.signal?.reason, Code.Canceled));
 
   async next(): Promise<T | undefined> {
-    const { open, cursor, complete } = this.options;
+    const { open, cursor, complete } = this.#options;
     const { signal } = this.#abortController;
     for (;;) {
       if (signal.aborted) throw signal.reason;
@@ -96,7 +99,7 @@ class Follower<T, C> {
 
   /** Ends it, with the call under way. */
   cancel(reason: unknown = new ParleyError("canceled by the caller", Code.Canceled)): void {
-    this.options.signal?.removeEventListener("abort", this.#abort);
+    this.#options.signal?.removeEventListener("abort", this.#abort);
     this.#abortController.abort(reason);
     this.#stop(reason);
     const answers = this.#messages;
@@ -108,7 +111,7 @@ class Follower<T, C> {
   #retryable(e: unknown): ParleyError {
     const { signal } = this.#abortController;
     const error = ParleyError.from(signal.aborted ? signal.reason : e);
-    const passes = error.code === Code.Unavailable || this.options.codes?.includes(error.code);
+    const passes = error.code === Code.Unavailable || this.#options.codes?.includes(error.code);
     if (passes && !signal.aborted) return error;
     this.cancel(error);
     throw error;
@@ -116,11 +119,11 @@ class Follower<T, C> {
 
   /** Waits until it is time for another call. */
   async #wait(error: ParleyError | undefined): Promise<void> {
-    const { backoff = defaultBackoff, jitter = fullJitter, onWait } = this.options;
+    const { backoff = defaultBackoff, jitter = fullJitter, onWait } = this.#options;
     const bound = Math.min(backoff.maxMs, backoff.initialMs * 2 ** this.#emptyCalls++);
     const ms = Math.min((retryAfter(error) ?? 0) + jitter(bound), MAX_TIMEOUT);
     onWait?.(error, ms);
-    let timer: Timer | undefined;
+    let timer: TimerId | undefined;
     const passed = new Promise<void>((resolve) => {
       timer = setTimeout(resolve, ms);
     });

@@ -15,21 +15,25 @@ export interface Settings {
 
 const MAX = Number.MAX_SAFE_INTEGER;
 
-// Name, key, default, floor, maximum.
-const table: readonly (readonly [keyof Settings, number, number, number, number])[] = [
-  ["maxFrame", 2, 16_384, 16_384, 1_048_576],
-  ["maxMessage", 4, 65_536, 65_536, MAX],
-  ["maxHeader", 6, 4_096, 4_096, 1_048_576],
-  ["maxStreams", 8, 16, 16, MAX],
-  ["initialWindow", 10, 16_384, 16_384, MAX],
-  ["keepalive", 12, 25_000, 1_000, 25_000],
-  ["resumeWindow", 14, 0, 0, MAX],
-  ["replayLimit", 16, 65_536, 65_536, MAX],
+// Name, key, default of the protocol, floor, maximum, what this end announces if it is not told otherwise.
+const table: readonly (readonly [keyof Settings, number, number, number, number, number])[] = [
+  ["maxFrame", 2, 16_384, 16_384, 1_048_576, 65_536],
+  ["maxMessage", 4, 65_536, 65_536, MAX, 4 << 20],
+  ["maxHeader", 6, 4_096, 4_096, 1_048_576, 16_384],
+  ["maxStreams", 8, 16, 16, MAX, 100],
+  ["initialWindow", 10, 16_384, 16_384, MAX, 65_536],
+  ["keepalive", 12, 25_000, 1_000, 25_000, 15_000],
+  ["resumeWindow", 14, 0, 0, MAX, 30_000],
+  ["replayLimit", 16, 65_536, 65_536, MAX, 1 << 20],
 ];
 
+const column = (i: 2 | 5): Settings => Object.fromEntries(table.map((row) => [row[0], row[i]])) as unknown as Settings;
+
 /** What holds until a HELLO has said more. */
-export const protocolDefaults = (): Settings =>
-  Object.fromEntries(table.map(([name, , value]) => [name, value])) as unknown as Settings;
+export const protocolDefaults = (): Settings => column(2);
+
+/** What this end announces if it is not told otherwise. */
+export const clientDefaults = (): Settings => column(5);
 
 /** Returns the rule that settings break first, if any, and how. */
 export function checkSettings(s: Settings): [rule: string, how: string] | undefined {

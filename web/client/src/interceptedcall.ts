@@ -1,5 +1,6 @@
 import type { DescMethod, Message, MessageInitShape, MessageShape } from "@bufbuild/protobuf";
-import { alreadyEnded, type Call, type CallOptions, ClientCall } from "./call.js";
+import type { Call, CallOptions } from "./call.js";
+import { alreadyEnded, ClientCall } from "./clientcall.js";
 import { Code } from "./code.js";
 import type { Connection } from "./connection.js";
 import { ParleyError } from "./error.js";

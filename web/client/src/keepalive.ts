@@ -1,4 +1,4 @@
-import type { Timer } from "./timer.js";
+import { Timer } from "./timer.js";
 
 const HELLO_TIMEOUT = 10_000;
 const PONG_TIMEOUT = 10_000;
@@ -8,12 +8,17 @@ export class Keepalive {
   #lastReceived = 0;
   #awaitingPong = false;
   #interval = 0; // 0: the peer has not greeted
-  #timer: Timer | undefined;
+  #timer = new Timer();
+  /** Called at the next PONG. */
+  #onAlive: (() => void) | undefined;
 
-  constructor(
-    private ping: () => void,
-    private lost: (why: string) => void,
-  ) {}
+  readonly #ping: () => void;
+  readonly #lost: (why: string) => void;
+
+  constructor(ping: () => void, lost: (why: string) => void) {
+    this.#ping = ping;
+    this.#lost = lost;
+  }
 
   /** There is a link, on which HELLO has to come. */
   start(): void {
@@ -34,26 +39,34 @@ export class Keepalive {
     return (this.#lastReceived = Date.now());
   }
 
-  /** Asks for a sign of life, which has to come within so many milliseconds. */
-  probe(ms: number): void {
+  /** Sends a PING. Something has to arrive within so many milliseconds. onAlive is called at the PONG, unless the link is lost before. */
+  probe(ms: number, onAlive = this.#onAlive): void {
+    this.#onAlive = onAlive;
     this.#awaitingPong = true;
-    this.ping();
+    this.#ping();
     this.#watch(ms);
   }
 
+  /** Handles a PONG. */
+  pong(): void {
+    this.#onAlive?.();
+    this.#onAlive = undefined;
+  }
+
   stop(): void {
-    clearTimeout(this.#timer);
+    this.#timer.stop();
     this.#awaitingPong = false;
+    this.#onAlive = undefined;
   }
 
   #watch(ms: number): void {
-    clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => {
-      if (!this.#interval) return this.lost("no HELLO in time");
-      if (this.#awaitingPong) return this.lost("no PONG in time");
+    this.#timer.stop();
+    this.#timer.start(ms, () => {
+      if (!this.#interval) return this.#lost("no HELLO in time");
+      if (this.#awaitingPong) return this.#lost("no PONG in time");
       const left = this.#lastReceived + this.#interval - Date.now();
       if (left > 0) this.#watch(left);
       else this.probe(Math.min(this.#interval, PONG_TIMEOUT));
-    }, ms);
+    });
   }
 }

@@ -4,7 +4,7 @@ import { ParleyError } from "./error.js";
 import type { Link } from "./events.js";
 import { httpError, SUBPROTOCOL } from "./handshake.js";
 import { base64Encode } from "./protobuf.js";
-import type { Timer } from "./timer.js";
+import { Timer } from "./timer.js";
 import { cut, utf8 } from "./varint.js";
 
 /** What is needed of a WebSocket: that of browsers, of Node.js 22, and of the packages ws and undici. */
@@ -37,29 +37,32 @@ export class WebSocketLink implements Link {
   onData: (data: unknown) => void = () => {};
   onEnd: (code: number, reason: string) => void = () => {};
   #resolve!: () => void;
-  #closing: Timer | undefined;
+  #closing = new Timer();
   /** Settled when it is closed, or the other end had time enough to close it. */
   readonly done = new Promise<void>((resolve) => {
     this.#resolve = resolve;
   });
 
-  constructor(private socket: WebSocketLike & NodeWebSocket) {
+  readonly #socket: WebSocketLike & NodeWebSocket;
+
+  constructor(socket: WebSocketLike & NodeWebSocket) {
+    this.#socket = socket;
     socket.addEventListener("message", (e: { data: unknown }) => this.onData(e.data));
     // Where what came is no WebSocket, the link is lost, whatever the close that follows says.
     socket.addEventListener("error", (e: { message?: string }) => this.#end(LOST, e.message));
     socket.addEventListener("close", (e: { code?: number; reason?: string }) => {
-      clearTimeout(this.#closing);
+      this.#closing.stop();
       this.#resolve();
       this.#end(standardCode(e.code ?? LOST), e.reason);
     });
   }
 
   get bufferedAmount(): number {
-    return this.socket.bufferedAmount;
+    return this.#socket.bufferedAmount;
   }
 
   send(bytes: Uint8Array<ArrayBuffer>): void {
-    this.socket.send(bytes);
+    this.#socket.send(bytes);
   }
 
   #end(code: number, reason = ""): void {
@@ -70,11 +73,11 @@ export class WebSocketLink implements Link {
 
   close(code?: number, reason?: string): void {
     this.onData = this.onEnd = () => {};
-    closeSocket(this.socket, code, reason);
-    this.#closing ??= setTimeout(() => {
-      this.socket.terminate?.();
+    closeSocket(this.#socket, code, reason);
+    this.#closing.start(CLOSE_TIMEOUT, () => {
+      this.#socket.terminate?.();
       this.#resolve();
-    }, CLOSE_TIMEOUT);
+    });
   }
 }
 

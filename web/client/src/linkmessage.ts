@@ -9,21 +9,15 @@ import { concat } from "./varint.js";
 
 const BATCH = f.MAX_FRAME_START / 2;
 
-/** What a link message is made of, and by which rules. */
-export interface MessageSource {
-  streams: StreamTable;
-  control: Control;
-  resumption: Resumption;
-  session: Session;
-  /** Makes an ACK. */
-  ack(): Uint8Array;
-}
-
 /** Puts what is ready into a link message, control frames first, streams in turns. It returns undefined if nothing is. */
-export function packLinkMessage(r: MessageSource): Uint8Array<ArrayBuffer> | undefined {
-  const { replay, received, enabled } = r.resumption;
-  const { pending, ready } = r.streams;
-  const { session } = r;
+export function packLinkMessage(
+  session: Session,
+  streams: StreamTable,
+  control: Control,
+  resumption: Resumption,
+): Uint8Array<ArrayBuffer> | undefined {
+  const { replay, received, enabled } = resumption;
+  const { pending, ready } = streams;
   const parts: ArrayLike<number>[] = [];
   const sequenced: [from: number, to: number][] = [];
   let size = 0;
@@ -35,15 +29,15 @@ export function packLinkMessage(r: MessageSource): Uint8Array<ArrayBuffer> | und
     if (f.isSequenced(head & 0x0f) && (enabled || !session.established)) sequenced.push([from, size]);
   };
   const full = () => size >= BATCH || replay.bytes + size >= session.settings.replayLimit;
-  r.control.emit(emit, () => size >= BATCH);
-  if (session.canOpen) for (const s of pending) if (full() || !emitOpen(r, s, emit)) break;
+  control.emit(emit, () => size >= BATCH);
+  if (session.canOpen) for (const s of pending) if (full() || !emitOpen(session, streams, s, emit)) break;
   for (const s of ready) {
     if (full()) break;
     ready.delete(s);
     if (s.emit(emit)) ready.add(s);
   }
   const owed = size ? received.owed : received.due(session.peer.replayLimit, Date.now());
-  if (enabled && owed && size < f.MAX_FRAME_START) parts.push(r.ack());
+  if (enabled && owed && size < f.MAX_FRAME_START) parts.push(resumption.ackFrame());
   if (!parts.length) return undefined;
   const message = concat(parts);
   // Frames are kept where they are, so that what is sent is copied once.
@@ -52,7 +46,7 @@ export function packLinkMessage(r: MessageSource): Uint8Array<ArrayBuffer> | und
 }
 
 /** Opens a stream. It returns false if that, and those behind it, have to wait. */
-function emitOpen({ streams, session }: MessageSource, s: Stream, emit: Emit): boolean {
+function emitOpen(session: Session, streams: StreamTable, s: Stream, emit: Emit): boolean {
   const { peer, established } = session;
   if (streams.local >= peer.maxStreams) return false;
   const header = s.makeHeader!(session);

@@ -35,15 +35,3 @@ export interface ConnectionOptions {
   /** Draws the delays between attempts; anything up to the bound if not given. */
   jitter?: Jitter | undefined;
 }
-
-/** What this end announces if it is not told otherwise. */
-export const defaultSettings: Partial<Settings> = {
-  maxFrame: 65_536,
-  maxMessage: 4 << 20,
-  maxHeader: 16_384,
-  maxStreams: 100,
-  initialWindow: 65_536,
-  keepalive: 15_000,
-  resumeWindow: 30_000,
-  replayLimit: 1 << 20,
-};

@@ -11,7 +11,7 @@ import { create } from "./protobuf.js";
 import { encodeEnd, metadataFields, type OpenBlock, statusError } from "./serverwire.js";
 import type { Method, ServeContext } from "./service.js";
 import type { Stream } from "./stream.js";
-import { MAX_TIMEOUT, type Timer } from "./timer.js";
+import { MAX_TIMEOUT, type TimerId } from "./timer.js";
 
 export const deadlineExceeded = (): ParleyError => new ParleyError("the deadline of the call has passed", Code.DeadlineExceeded);
 
@@ -24,7 +24,7 @@ export class ServerCall implements CallStream, ServeContext {
   #abort = new AbortController();
   #ended = false;
   #deadline: number;
-  #timer: Timer | undefined;
+  #timer: TimerId | undefined;
   #headersSent = false;
   /** Whether the only request of a call that has one was asked for. */
   #requestRead = false;
@@ -35,16 +35,23 @@ export class ServerCall implements CallStream, ServeContext {
   /** Ends the wait for the next of them. */
   #stopWaiting: (reason: unknown) => void = () => {};
 
+  readonly #stream: Stream;
+  readonly #codec: Codec;
+  readonly #onError: (error: unknown, method: DescMethod) => void;
+
   constructor(
-    private stream: Stream,
+    stream: Stream,
     readonly connection: Connection,
     readonly method: DescMethod,
     open: OpenBlock,
-    private codec: Codec,
-    private onError: (error: unknown, method: DescMethod) => void,
+    codec: Codec,
+    onError: (error: unknown, method: DescMethod) => void,
   ) {
+    this.#stream = stream;
+    this.#codec = codec;
+    this.#onError = onError;
     this.requestHeaders = pairsToHeaders(open.pairs);
-    const ms = (open.timeout ?? Number.POSITIVE_INFINITY) / 1000;
+    const ms = (open.timeout ?? Infinity) / 1000;
     this.#deadline = Date.now() + ms;
     if (ms <= MAX_TIMEOUT) this.#timer = setTimeout(() => this.#finish(deadlineExceeded()), ms);
     stream.onFail = (error) => this.#finish(error);
@@ -55,11 +62,11 @@ export class ServerCall implements CallStream, ServeContext {
   }
 
   get draining(): AbortSignal {
-    return this.stream.session.draining;
+    return this.#stream.session.drain.signal;
   }
 
   timeoutMs(): number | undefined {
-    return this.#deadline < Number.POSITIVE_INFINITY ? Math.max(0, this.#deadline - Date.now()) : undefined;
+    return this.#deadline < Infinity ? Math.max(0, this.#deadline - Date.now()) : undefined;
   }
 
   /** Serves the call. The promise is settled when the application has done its part; it never fails. */
@@ -78,16 +85,16 @@ export class ServerCall implements CallStream, ServeContext {
   sendHeaders(): void {
     if (this.#headersSent) return;
     const block = encodeFields(metadataFields(this.responseHeaders));
-    const { maxHeader } = this.stream.session.peer;
+    const { maxHeader } = this.#stream.session.peer;
     if (block.length > maxHeader) throw tooLarge("header", block.length, maxHeader);
     this.#headersSent = true;
-    if (block.length) this.stream.sendHeader(block);
+    if (block.length) this.#stream.sendHeader(block);
   }
 
   async send(message: Message): Promise<void> {
     if (this.#ended) throw this.signal.reason;
-    const bytes = this.codec.encode(this.method.output, create(this.method.output, message));
-    const { maxMessage } = this.stream.session.peer;
+    const bytes = this.#codec.encode(this.method.output, create(this.method.output, message));
+    const { maxMessage } = this.#stream.session.peer;
     if (bytes.length > maxMessage) throw tooLarge("message", bytes.length, maxMessage);
     if (!isDownload(this.method)) {
       // It waits for the status, so that both leave together, and an error takes its place.
@@ -96,7 +103,7 @@ export class ServerCall implements CallStream, ServeContext {
       return;
     }
     this.sendHeaders();
-    await this.stream.send(bytes);
+    await this.#stream.send(bytes);
     if (this.#ended) throw this.signal.reason;
   }
 
@@ -106,13 +113,13 @@ export class ServerCall implements CallStream, ServeContext {
     this.#requestRead = true;
     const request = await this.#next();
     // It is seen when there is no other (PROTOCOL.md, section 11.4).
-    if (!request || (await this.stream.next())) throw this.#internal(`takes one message, received ${request ? "more" : "none"}`);
+    if (!request || (await this.#stream.next())) throw this.#internal(`takes one message, received ${request ? "more" : "none"}`);
     return request;
   }
 
   async #next(): Promise<Message | undefined> {
-    const message = await this.stream.next();
-    return message && decode(this.codec, this.method.input, message);
+    const message = await this.#stream.next();
+    return message && decode(this.#codec, this.method.input, message);
   }
 
   async #run(run: Method["run"], stream: CallStream): Promise<void> {
@@ -173,10 +180,10 @@ export class ServerCall implements CallStream, ServeContext {
     attempt(() => this.sendHeaders());
     this.#ended = true;
     clearTimeout(this.#timer);
-    const end = encodeEnd(status, trailer, this.stream.session.peer.maxHeader);
+    const end = encodeEnd(status, trailer, this.#stream.session.peer.maxHeader);
     const last = !status && this.#response;
-    if (last) void this.stream.send(last, !end.length);
-    if (!last || end.length) this.stream.finish(end, status);
+    if (last) void this.#stream.send(last, !end.length);
+    if (!last || end.length) this.#stream.finish(end, status);
     const reason = status ?? new ParleyError("the call is over", Code.Canceled);
     this.#stopWaiting(reason);
     this.#closeResponses();
@@ -190,7 +197,7 @@ export class ServerCall implements CallStream, ServeContext {
   /** Tells the application what its caller is not told. */
   #report(e: unknown): void {
     try {
-      this.onError(e, this.method);
+      this.#onError(e, this.method);
     } catch (thrown) {
       console.error(thrown);
     }

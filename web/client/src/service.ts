@@ -64,10 +64,13 @@ export class Services {
   #methods = new Map<string, Method>();
   #running = 0;
 
-  constructor(
-    private conn: Connection,
-    private options: ServicesOptions = {},
-  ) {}
+  readonly #conn: Connection;
+  readonly #options: ServicesOptions;
+
+  constructor(conn: Connection, options: ServicesOptions = {}) {
+    this.#conn = conn;
+    this.#options = options;
+  }
 
   add(service: DescService, implementation: object): void {
     for (const method of service.methods) {
@@ -81,14 +84,14 @@ export class Services {
   /** Serves a call. */
   accept(stream: Stream, header: Uint8Array): void {
     // Methods that go on though their call is over count too.
-    if (this.#running >= 2 * this.conn.settings.maxStreams) {
+    if (this.#running >= 2 * this.#conn.settings.maxStreams) {
       return stream.reset(REFUSED, new ParleyError("too many calls are in progress", Code.Unavailable));
     }
     try {
       const open = parseOpen(header);
       const [{ method, run }, codec] = this.#find(open);
-      const { handlerInterceptors = [], onServeError = console.error } = this.options;
-      const call = new ServerCall(stream, this.conn, method, open, codec, onServeError);
+      const { handlerInterceptors = [], onServeError = console.error } = this.#options;
+      const call = new ServerCall(stream, this.#conn, method, open, codec, onServeError);
       this.#running++;
       void call.serve(run, handlerInterceptors).then(() => this.#running--);
     } catch (e) {
@@ -104,7 +107,7 @@ export class Services {
     if (open.alias) throw no(`unknown method_alias ${open.alias}`, Code.Internal);
     const found = this.#methods.get(open.method);
     if (!found) throw no(`${name(open.method)} is not served here`);
-    const known = [this.conn.codec, proto];
+    const known = [this.#conn.codec, proto];
     const codec = known.find((c) => c.name === open.codec);
     if (!codec) throw no(`unknown codec ${name(open.codec)}: use one of ${known.map((c) => c.name)}`);
     if (open.encoding) throw no(`unsupported compression ${name(open.encoding)}: send messages uncompressed`);

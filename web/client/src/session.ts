@@ -1,24 +1,21 @@
 import { closeAction, LOST } from "./closecode.js";
-import { Code, toCode } from "./code.js";
+import { Code } from "./code.js";
 import { Control } from "./control.js";
+import { Drain } from "./drain.js";
 import { ParleyError } from "./error.js";
 import type { Link, SessionEvents } from "./events.js";
 import * as f from "./frame.js";
-import { encodeGoaway, type Goaway, isNotice, NO_LAST_STREAM, parseGoaway } from "./goaway.js";
+import { encodeGoaway, type Goaway, NO_LAST_STREAM, parseGoaway } from "./goaway.js";
 import { encodeHello, type Hello, parseHello, protocolDefaults, type SessionRef, type Settings } from "./hello.js";
 import { Keepalive } from "./keepalive.js";
 import { packLinkMessage } from "./linkmessage.js";
-import { ACK_DELAY } from "./received.js";
 import { Resumption } from "./resumption.js";
 import { CANCEL, LIMIT, REFUSED, Stream } from "./stream.js";
 import { StreamTable } from "./streamtable.js";
-import { after, type Timer } from "./timer.js";
 import { concat, cut, Reader, RuleError, utf8 } from "./varint.js";
 import type { Budget } from "./window.js";
 import { Writer } from "./writer.js";
 
-/** How long the close of a session that is done with is left to the peer, in milliseconds. */
-const CLOSE_TIMEOUT = 1_000;
 /** How many bytes of refusals may wait to be sent, besides 64 for each stream that the peer may have open. */
 const MAX_RESET_BYTES = 64 << 10;
 const WINDOW_BUDGET = 8 << 20;
@@ -30,23 +27,15 @@ export class Session {
   established = false;
   /** The numbers that the peer has given to methods (PROTOCOL.md, section 11.3). */
   aliases = new Map<string, number>();
+  readonly drain = new Drain();
   budget: Budget = { left: WINDOW_BUDGET };
-  /** The latest GOAWAY of the peer. */
-  peerGoaway: Goaway | undefined;
   error: ParleyError | undefined;
   /** A session that is lost, which this one replaces. */
   replaces: SessionRef | undefined;
   /** Names this one, if it has ended while it had no link. */
   lostRef: SessionRef | undefined;
-  /** Called at the next PONG. */
-  #proved: (() => void) | undefined;
-
   #link: Link | undefined;
   #awaitingHello = false; // on this link
-  #resumeRequested = false; // on this link, to resume
-  #closeCause: ParleyError | undefined;
-  #stopped = false;
-  #draining: AbortController | undefined;
 
   #streams = new StreamTable();
   #resumption = new Resumption();
@@ -59,24 +48,19 @@ export class Session {
     (why) => this.dropLink(why),
   );
 
-  #writer: Writer;
+  #writer = new Writer(
+    () => (this.#awaitingHello && this.#resumption.requested ? undefined : this.#link),
+    () => this.#next(),
+    () => this.dropLink("writing makes no progress"),
+  );
 
-  #ackTimer: Timer | undefined;
-  #detachedTimer: Timer | undefined;
-  #closeTimer: Timer | undefined;
+  readonly #events: SessionEvents;
 
   constructor(
     readonly settings: Settings,
-    private events: SessionEvents,
+    events: SessionEvents,
   ) {
-    const writable = () => (this.#awaitingHello && this.#resumeRequested ? undefined : this.#link);
-    this.#writer = new Writer({
-      get writable() {
-        return writable();
-      },
-      next: () => this.#next(),
-      stalled: () => this.dropLink("writing makes no progress"),
-    });
+    this.#events = events;
   }
 
   /** Whether it waits for another link. */
@@ -91,7 +75,7 @@ export class Session {
 
   /** Whether new streams can be opened, now or when there is a link. */
   get canOpen(): boolean {
-    return !this.error && !this.#stopped && (!this.peerGoaway || isNotice(this.peerGoaway));
+    return !this.error && this.drain.canOpen;
   }
 
   /** Whether streams are open, or wait to be. */
@@ -107,9 +91,7 @@ export class Session {
   attach(link: Link): void {
     this.#link = link;
     this.#awaitingHello = true;
-    const resume = this.#resumption.request();
-    this.#resumeRequested = !!resume;
-    link.send(f.encodeFrame(f.HELLO, 0, encodeHello(this.settings, resume, this.replaces)));
+    link.send(f.encodeFrame(f.HELLO, 0, encodeHello(this.settings, this.#resumption.request(), this.replaces)));
     this.#keepalive.start();
     this.#writer.start();
   }
@@ -127,9 +109,7 @@ export class Session {
 
   /** Hands streams that wait to be opened over to another session: all, or the patient ones. */
   movePending(to: Session, waitingOnly = false): void {
-    for (const s of [...this.#streams.pending]) {
-      if (waitingOnly && !s.waitForReady) continue;
-      this.#streams.pending.delete(s);
+    for (const s of this.#streams.takePending(waitingOnly)) {
       s.session = to;
       to.#streams.pending.add(s);
     }
@@ -155,9 +135,7 @@ export class Session {
 
   /** Asks for a sign of life, which has to come soon. alive is called with it, unless the link is lost before. */
   probe(ms: number, onAlive?: () => void): void {
-    if (!this.#link || this.#awaitingHello) return;
-    this.#proved = onAlive ?? this.#proved;
-    this.#keepalive.probe(ms);
+    if (this.#link && !this.#awaitingHello) this.#keepalive.probe(ms, onAlive);
   }
 
   /** The link has ended with a code. */
@@ -166,14 +144,15 @@ export class Session {
     this.#stopTimers();
     const { status } = closeAction(code);
     // A server says first that the session ends. Without that, a proxy has closed the link.
-    const lost = code === LOST || ((code === 1001 || code === 1012) && !this.peerGoaway?.status);
+    const lost = code === LOST || ((code === 1001 || code === 1012) && !this.drain.goaway?.status);
     const what = code === LOST ? "the link was lost" : `closed with code ${code}`;
-    const error = this.#closeCause ?? new ParleyError(`${what}${reason && `: ${reason}`}`, status);
-    const resumable = lost || (this.#resumeRequested && this.#awaitingHello && this.events.mayReconnect(code));
-    if (!this.#resumption.enabled || this.#closeCause || !resumable) return this.#end(error, code);
+    const { cause } = this.drain;
+    const error = cause ?? new ParleyError(`${what}${reason && `: ${reason}`}`, status);
+    const resumable = lost || (this.#resumption.requested && this.#awaitingHello && this.#events.mayReconnect(code));
+    if (!this.#resumption.enabled || cause || !resumable) return this.#end(error, code);
     const late = new ParleyError(`${error.rawMessage}: not resumed in time`, Code.Unavailable);
-    this.#detachedTimer ??= after(this.#window, () => this.close(LOST, late));
-    this.events.detached(error, lost ? LOST : code);
+    this.#resumption.detach(this.#window, () => this.close(LOST, late));
+    this.#events.detached(error, lost ? LOST : code);
   }
 
   #end(error: ParleyError, code: number): void {
@@ -181,33 +160,24 @@ export class Session {
     this.error = error;
     this.#link = undefined;
     this.#stopTimers();
-    clearTimeout(this.#detachedTimer);
-    this.events.ended(error, code); // first, so that a call that is made again finds another session
+    this.#resumption.attach();
+    this.#events.ended(error, code); // first, so that a call that is made again finds another session
     // What was sent early on a link that the peer has refused was not seen (section 3.4).
-    const last = code > 4000 && code < 4100 && !this.established ? 0 : (this.peerGoaway?.lastStream ?? NO_LAST_STREAM);
-    this.#failAll(error, last);
+    const last = code > 4000 && code < 4100 && !this.established ? 0 : (this.drain.goaway?.lastStream ?? NO_LAST_STREAM);
+    this.#streams.failOpen(error, last);
     this.failPending(error, true);
   }
 
   /** Fails the streams that wait to be opened, except for patient ones where waiting may help. */
   failPending(error: ParleyError, all = false): void {
-    for (const s of [...this.#streams.pending]) {
-      if (all || !s.waitForReady || error.code !== Code.Unavailable) s.fail(error, all);
-    }
-  }
-
-  /** Fails the streams; those that this end has opened above the last were not seen. */
-  #failAll(error: ParleyError, last = NO_LAST_STREAM): void {
-    for (const s of this.#streams.open()) s.fail(error, !!s.makeHeader && s.id > last);
+    this.#streams.failPending(error, all);
   }
 
   #stopTimers(): void {
     this.#keepalive.stop();
-    this.#proved = undefined;
     this.#writer.stop();
-    clearTimeout(this.#ackTimer);
-    clearTimeout(this.#closeTimer);
-    this.#ackTimer = this.#closeTimer = undefined;
+    this.#resumption.received.stop();
+    this.drain.cancelClose();
   }
 
   // What arrives.
@@ -241,32 +211,29 @@ export class Session {
       else this.#handleSessionFrame(frame);
       if (f.isSequenced(frame.type)) this.#resumption.received.add(r.at - start, now);
     }
-    if (this.#resumption.enabled && this.#resumption.received.owed && this.#link) {
-      this.#ackTimer ??= setTimeout(() => this.#writer.flush(), ACK_DELAY);
-    }
+    if (this.#resumption.enabled && this.#link) this.#resumption.received.schedule(() => this.#writer.flush());
     this.#closeIfIdle();
   }
 
   #handleHello(payload: Uint8Array): void {
     if (!this.#awaitingHello) throw new RuleError("N2");
     const h = parseHello(payload);
-    if (this.#resumeRequested !== (h.resumed !== undefined)) throw new RuleError("N7");
+    if (this.#resumption.requested !== (h.resumed !== undefined)) throw new RuleError("N7");
     if (h.resumed) this.#resumption.resume(h);
     else this.#startSession(h);
     if (this.error) return;
     this.#awaitingHello = false;
     this.established = true;
-    clearTimeout(this.#detachedTimer);
-    this.#detachedTimer = undefined;
+    this.#resumption.attach();
     this.#keepalive.helloReceived(Math.min(this.settings.keepalive, this.peer.keepalive));
     if (h.resumed) this.#resend();
     for (const s of this.#streams.open()) s.raiseLimit(this.peer.initialWindow);
-    this.events.ready(!!h.resumed);
+    this.#events.ready(!!h.resumed);
   }
 
   /** The link carries a session that is new, though this end may have asked for another. */
   #startSession(h: Hello): void {
-    if (this.#resumeRequested) this.#forgetSession();
+    if (this.#resumption.requested) this.#forgetSession();
     if (this.error) return;
     this.peer = h.settings;
     this.#resumption.start(h, this.#window);
@@ -274,20 +241,21 @@ export class Session {
 
   /** Sends again what the peer has missed (PROTOCOL.md, section 8.4). */
   #resend(): void {
-    const announced = this.#streams.open().filter((s) => s.advertisedLimit);
-    const windows = announced.map((s) => f.encodeFrame(f.WINDOW, s.id, f.encodeNumber(s.advertisedLimit)));
-    for (const message of this.#resumption.missedMessages(this.#ack(), windows)) this.#link?.send(message);
+    const announced = this.#streams.open().filter((s) => s.credit);
+    const windows = announced.map((s) => f.encodeFrame(f.WINDOW, s.id, f.encodeNumber(s.credit)));
+    for (const message of this.#resumption.missed(windows)) this.#link?.send(message);
   }
 
   /** The peer has forgotten the session: another begins on the same link. What was not opened yet goes there. */
   #forgetSession(): void {
-    this.#failAll(new ParleyError("the session is lost: the server has forgotten it", Code.Unavailable));
+    this.#streams.failOpen(new ParleyError("the session is lost: the server has forgotten it", Code.Unavailable));
     this.#streams.reset();
+    this.#resumption.attach();
     this.#resumption = new Resumption();
     this.#control = new Control();
     this.aliases.clear();
-    this.peerGoaway = undefined;
-    if (!this.#stopped) return;
+    this.drain.goaway = undefined;
+    if (!this.drain.stopped) return;
     // It is not needed, but the peer may have opened streams on it.
     this.#control.goaway(encodeGoaway(NO_LAST_STREAM));
     this.#closeIfIdle();
@@ -301,30 +269,14 @@ export class Session {
     } else if (type === f.GOAWAY) this.#handleGoaway(parseGoaway(payload));
     else if (payload.length !== 8) throw new RuleError("F10");
     else if (type === f.PING) this.#control.pong(payload);
-    else {
-      this.#proved?.();
-      this.#proved = undefined;
-    }
-  }
-
-  /** Aborted when either end has said that it goes away. */
-  get draining(): AbortSignal {
-    this.#draining ??= new AbortController();
-    if (this.peerGoaway || this.#stopped) this.#draining.abort();
-    return this.#draining.signal;
+    else this.#keepalive.pong();
   }
 
   #handleGoaway(g: Goaway): void {
-    if (g.lastStream > (this.peerGoaway?.lastStream ?? NO_LAST_STREAM)) throw new RuleError("A6");
-    this.peerGoaway = g;
-    this.#draining?.abort();
-    const error = new ParleyError(`the server goes away${g.reason && `: ${g.reason}`}`, toCode(g.status || Code.Unavailable));
-    if (g.status)
-      this.#closeCause = error; // the end of the link follows
-    else {
-      this.events.goaway(g);
-      for (const s of this.#streams.open()) if (s.makeHeader && s.id > g.lastStream) s.fail(error, true);
-    }
+    const error = this.drain.receive(g);
+    if (g.status) return; // the end of the link follows
+    this.#events.goaway(g);
+    this.#streams.failAbove(error, g.lastStream);
   }
 
   #handleStreamFrame(frame: f.Frame): void {
@@ -340,14 +292,12 @@ export class Session {
   }
 
   #handleOpen(id: number, flags: number, header: Uint8Array, tooLong: boolean): void {
-    const local = id % 2 === 1;
-    if (local || id <= this.#streams.highestRemote) throw new RuleError(local ? "S1" : "S2");
-    this.#streams.highestRemote = id;
+    this.#streams.checkRemote(id);
     if (this.#streams.remote >= this.settings.maxStreams) return this.sendReset(id, REFUSED, "too many streams");
     if (tooLong) return this.sendReset(id, LIMIT, "the header is too large");
     const stream = new Stream(this);
     this.#streams.accept(stream, id);
-    this.events.stream(stream, header.slice());
+    this.#events.stream(stream, header.slice());
     if (flags & f.FLAG_END) stream.handleEnd(new Uint8Array());
   }
 
@@ -383,9 +333,7 @@ export class Session {
 
   /** Has this end open no more streams, which the peer is told, and the session end when it is done with. */
   stopOpening(): void {
-    if (this.#stopped) return;
-    this.#stopped = true;
-    this.#draining?.abort();
+    if (!this.drain.stop()) return;
     this.#control.goaway(encodeGoaway(NO_LAST_STREAM));
     this.#schedule();
     this.#closeIfIdle();
@@ -393,19 +341,18 @@ export class Session {
 
   /** Says goodbye, at once, and ends the session. A page that is about to go sends nothing later. */
   goAway(error: ParleyError): void {
-    const last = encodeGoaway(this.#streams.highestRemote);
+    const last = encodeGoaway(this.#streams.lastRemote);
     if (this.established && !this.#awaitingHello) this.#link?.send(f.encodeFrame(f.GOAWAY, 0, last));
     this.close(1000, error);
   }
 
   /** Leaves the close to the peer for a while, where no stream is open and the peer opens none that is not on its way. */
   #closeIfIdle(): void {
-    if (!this.#stopped || this.busy || !this.#link || (this.peerGoaway && isNotice(this.peerGoaway))) return;
+    if (!this.drain.canClose || this.busy || !this.#link) return;
     this.#resumption.received.expedite(); // the peer waits for that
-    this.#closeTimer ??= setTimeout(() => {
-      this.#closeTimer = undefined;
+    this.drain.scheduleClose(() => {
       if (!this.busy) this.goAway(new ParleyError("the session is not needed", Code.Canceled));
-    }, CLOSE_TIMEOUT);
+    });
   }
 
   #schedule(): void {
@@ -413,13 +360,7 @@ export class Session {
   }
 
   #next(): Uint8Array<ArrayBuffer> | undefined {
-    const message = packLinkMessage({
-      streams: this.#streams,
-      control: this.#control,
-      resumption: this.#resumption,
-      session: this,
-      ack: () => this.#ack(),
-    });
+    const message = packLinkMessage(this, this.#streams, this.#control, this.#resumption);
     const limit = 2 * this.settings.replayLimit + this.peer.maxFrame;
     if (this.#resumption.replay.bytes <= limit) return message;
     this.#closeSlowPeer();
@@ -428,11 +369,5 @@ export class Session {
 
   #closeSlowPeer(): void {
     this.close(4008, new ParleyError("the peer does not keep up", Code.ResourceExhausted));
-  }
-
-  #ack(): Uint8Array<ArrayBuffer> {
-    clearTimeout(this.#ackTimer);
-    this.#ackTimer = undefined;
-    return f.encodeFrame(f.ACK, 0, f.encodeNumber(this.#resumption.received.ack()));
   }
 }

@@ -286,7 +286,7 @@ export class Stream {
   }
 
   /** The credit that was given, if that is more than the initial one and more can come. */
-  get advertisedLimit(): number {
+  get credit(): number {
     return this.#recvEnded || this.#window.limit <= this.session.settings.initialWindow ? 0 : this.#window.limit;
   }
 

@@ -1,4 +1,8 @@
+import { Code } from "./code.js";
+import type { ParleyError } from "./error.js";
+import { NO_LAST_STREAM } from "./goaway.js";
 import type { Stream } from "./stream.js";
+import { RuleError } from "./varint.js";
 
 /** The streams of a session: those that are open, by id, and those that wait to be opened. */
 export class StreamTable {
@@ -10,7 +14,7 @@ export class StreamTable {
   /** How many the peer has opened. */
   remote = 0;
   /** The highest id of the peer. */
-  highestRemote = 0;
+  lastRemote = 0;
   #open = new Map<number, Stream>();
   #nextId = 1;
 
@@ -29,7 +33,7 @@ export class StreamTable {
 
   /** Reports whether a stream with this id was opened. */
   wasOpened(id: number): boolean {
-    return id % 2 ? id < this.#nextId : id <= this.highestRemote;
+    return id % 2 ? id < this.#nextId : id <= this.lastRemote;
   }
 
   /** Opens a stream that was pending. */
@@ -42,6 +46,20 @@ export class StreamTable {
     this.ready.add(stream);
   }
 
+  /** Removes and returns the pending streams: all, or those that wait for a connection. */
+  takePending(waitingOnly: boolean): Stream[] {
+    const taken = [...this.pending].filter((s) => s.waitForReady || !waitingOnly);
+    for (const s of taken) this.pending.delete(s);
+    return taken;
+  }
+
+  /** Checks the id of a stream that the peer opens, and takes note of it. */
+  checkRemote(id: number): void {
+    const local = id % 2 === 1;
+    if (local || id <= this.lastRemote) throw new RuleError(local ? "S1" : "S2");
+    this.lastRemote = id;
+  }
+
   /** Adds one that the peer has opened. */
   accept(stream: Stream, id: number): void {
     this.#open.set(id, stream);
@@ -49,7 +67,7 @@ export class StreamTable {
     stream.start(id);
   }
 
-  /** Forgets a stream. It reports whether that was open. */
+  /** Removes a stream. It reports whether that was open. */
   delete(stream: Stream): boolean {
     this.pending.delete(stream);
     this.ready.delete(stream);
@@ -59,9 +77,27 @@ export class StreamTable {
     return open;
   }
 
-  /** Starts again with the first ids, for another session. None is open then. */
+  /** Fails the pending streams: all, as unprocessed, or those that do not wait for a connection. */
+  failPending(error: ParleyError, all: boolean): void {
+    for (const s of [...this.pending]) {
+      if (all || !s.waitForReady || error.code !== Code.Unavailable) s.fail(error, all);
+    }
+  }
+
+  /** Fails the open streams that the peer has not processed: the local ones above last. */
+  failAbove(error: ParleyError, last: number): void {
+    for (const s of this.open()) if (s.makeHeader && s.id > last) s.fail(error, true);
+  }
+
+  /** Fails the open streams, first those that the peer has not processed. */
+  failOpen(error: ParleyError, last = NO_LAST_STREAM): void {
+    this.failAbove(error, last);
+    for (const s of this.open()) s.fail(error, false);
+  }
+
+  /** Starts again with the first ids, for another session. No stream is open then. */
   reset(): void {
     this.#nextId = 1;
-    this.highestRemote = 0;
+    this.lastRemote = 0;
   }
 }

@@ -40,10 +40,13 @@ export class SubConn {
   #refusals = 0;
   #refusalWait = 0;
 
-  constructor(
-    private conn: Connection,
-    private urls: readonly string[],
-  ) {}
+  readonly #conn: Connection;
+  readonly #urls: string[];
+
+  constructor(conn: Connection, urls: string[]) {
+    this.#conn = conn;
+    this.#urls = urls;
+  }
 
   get state(): State {
     return this.#current?.state ?? (this.#rejected ? "failed" : "idle");
@@ -71,7 +74,7 @@ export class SubConn {
   /** Connects, unless the server has just refused this client, or goes away. */
   connect(): void {
     const refused = this.#rejected && this.#rejected.until > Date.now();
-    if (!this.#current && !refused && this.conn.available(this.urls).length) this.#start();
+    if (!this.#current && !refused && this.#conn.available(this.#urls).length) this.#start();
   }
 
   /** Connects now, whatever there was before. */
@@ -96,7 +99,7 @@ export class SubConn {
   /** The URLs to dial for a new session, in order, or how long to wait for one. */
   candidates(s: ClientSession): { urls: string[]; wait: number } {
     const detachedUrl = s === this.#next && this.#current?.session.detached ? this.#current.url : "";
-    const free = this.conn.available(this.urls).filter((url) => url !== detachedUrl);
+    const free = this.#conn.available(this.#urls).filter((url) => url !== detachedUrl);
     const now = Date.now();
     const urls = free.filter((url) => this.#pause(url, now) <= 0);
     if (this.#redirect) urls.unshift(this.#redirect);
@@ -111,19 +114,19 @@ export class SubConn {
   }
 
   /** Takes note of an attempt's error. Only some turn the client away for a while. */
-  noteRefusal(url: string, error: unknown): void {
-    if (!(error instanceof TemporaryRefusal) || !this.urls.includes(url)) return;
+  refused(url: string, error: unknown): void {
+    if (!(error instanceof TemporaryRefusal) || !this.#urls.includes(url)) return;
     const retryAfter = error.retryAfter;
     // Those that were told the same don't come in the same moment.
     const bound = retryAfter ? Math.min(retryAfter / 4, 1000) : 50 * 2 ** Math.min(this.#refusals, MAX_REFUSALS);
-    this.#notBefore.set(url, Date.now() + retryAfter + this.conn.jitter(bound));
+    this.#notBefore.set(url, Date.now() + retryAfter + this.#conn.jitter(bound));
   }
 
   /** Whether to try again as if nothing had failed, and after which delay. */
   #refusalDelay(error: ParleyError): number | undefined {
     if (!(error instanceof TemporaryRefusal)) return undefined;
     const now = Date.now();
-    const wait = Math.max(0, Math.min(...this.conn.available(this.urls).map((url) => this.#pause(url, now))));
+    const wait = Math.max(0, Math.min(...this.#conn.available(this.#urls).map((url) => this.#pause(url, now))));
     this.#refusalWait += wait;
     return this.#refusals++ < MAX_REFUSALS && this.#refusalWait <= MAX_REFUSAL_WAIT ? wait : undefined;
   }
@@ -132,16 +135,16 @@ export class SubConn {
   #failureDelay(reconnect: Reconnect, s: ClientSession): number {
     if (s.hasLasted(STABLE_AFTER)) this.#failures = 0;
     this.#refusals = this.#refusalWait = 0;
-    return this.conn.delay(reconnect, this.#failures++);
+    return this.#conn.delay(reconnect, this.#failures++);
   }
 
   /** How long a successor waits at least: sessions that all go away at once must not have clients dial in a loop. */
   #successorDelay(s: ClientSession): number {
-    return s.hasLasted(MIN_SESSION_AGE) ? 0 : this.#failureDelay("immediately", s);
+    return s.hasLasted(MIN_SESSION_AGE) ? 0 : this.#failureDelay("now", s);
   }
 
   #newSession(): ClientSession {
-    const s = new ClientSession(this.conn, this);
+    const s = new ClientSession(this.#conn, this);
     s.session.replaces = this.#lostRef;
     return s;
   }
@@ -151,7 +154,12 @@ export class SubConn {
     this.#rejected = undefined;
     this.#awaitingRestart = false;
     this.#current.start(0);
-    this.stateChanged();
+    this.changed();
+  }
+
+  #startNext(delay: number, minDelay: number): void {
+    this.#next = this.#newSession();
+    this.#next.startIdle(delay, minDelay);
   }
 
   /** An attempt at a new session has failed. */
@@ -159,17 +167,16 @@ export class SubConn {
     const wait = this.#refusalDelay(error);
     if (wait !== undefined) return s.start(wait);
     s.setState("failed", error);
-    s.start(this.#failureDelay("after a backoff", s));
+    s.start(this.#failureDelay("backoff", s));
     if (s !== this.#current) return;
-    this.conn.movePending(this, s.session);
+    this.#conn.movePending(this, s.session);
     s.session.failPending(error);
   }
 
   /** The link of a session is lost. Where there are other servers, they are asked if it is not resumed soon. */
   detached(s: ClientSession): void {
-    if (s !== this.#current || this.#next || this.urls.length < 2) return;
-    this.#next = this.#newSession();
-    this.#next.startLazily(FAILOVER_DELAY, FAILOVER_DELAY);
+    if (s !== this.#current || this.#next || this.#urls.length < 2) return;
+    this.#startNext(FAILOVER_DELAY, FAILOVER_DELAY);
   }
 
   /** An attempt to resume has failed: other servers are asked now. */
@@ -182,8 +189,8 @@ export class SubConn {
     if (s.session.replaces === this.#lostRef) this.#lostRef = undefined;
     this.#rejected = undefined;
     if (s === this.#next) s.verify();
-    else if (s === this.#current && this.#next && !s.session.peerGoaway) this.#dropNext();
-    this.stateChanged();
+    else if (s === this.#current && this.#next && !s.session.drain.goaway) this.#dropNext();
+    this.changed();
   }
 
   /** The server has answered on a session: it has not turned this client away. */
@@ -193,9 +200,9 @@ export class SubConn {
     this.#current = s;
     this.#next = undefined;
     if (old) this.#retire(old, s.session);
-    const { peerGoaway } = s.session;
-    if (peerGoaway) this.goaway(s, peerGoaway);
-    this.stateChanged();
+    const { goaway } = s.session.drain;
+    if (goaway) this.goaway(s, goaway);
+    this.changed();
   }
 
   #dropNext(): void {
@@ -220,7 +227,7 @@ export class SubConn {
     const s = this.#current;
     if (!s) return;
     if (s.state !== "ready") s.session.movePending(to);
-    else if (s.session.peerGoaway) this.#moveTo(s, to);
+    else if (s.session.drain.goaway) this.#moveTo(s, to);
   }
 
   /** Goes on without the current session, and comes back when its server has gone. */
@@ -228,7 +235,7 @@ export class SubConn {
     this.#current = undefined;
     this.#dropNext();
     this.#retire(s, to);
-    if (this.conn.available(this.urls).length) this.#start();
+    if (this.#conn.available(this.#urls).length) this.#start();
     else this.#awaitingRestart = true;
   }
 
@@ -236,23 +243,18 @@ export class SubConn {
     const delay = Math.min(g.delay, MAX_LONG_DELAY);
     if (s === this.#next && !isNotice(g)) {
       this.#dropNext();
-      this.#next = this.#newSession();
-      this.#next.startLazily(delay, this.#successorDelay(s));
+      this.#startNext(delay, this.#successorDelay(s));
     }
     if (s !== this.#current) return;
     this.#redirect = sameHost(s.url, g.address);
-    const other = this.conn.otherStable(this);
+    const other = this.#conn.otherStable(this);
     if (other) this.#moveTo(s, other);
     else {
-      const next = this.#next;
-      if (!next) {
-        this.#next = this.#newSession();
-        this.#next.startLazily(delay, this.#successorDelay(s));
-      }
+      if (!this.#next) this.#startNext(delay, this.#successorDelay(s));
       if (!isNotice(g)) this.#promote(s);
-      this.conn.connectAll();
+      this.#conn.connectAll();
     }
-    this.stateChanged();
+    this.changed();
   }
 
   /** Has new calls made on the next session, though it is not there yet. */
@@ -264,12 +266,12 @@ export class SubConn {
     if (failed) old.session.failPending(next.error as ParleyError);
     if (!old.session.error) this.#retire(old, next.session);
     if (next.session.busy) next.dialSooner();
-    const { peerGoaway } = next.session;
-    if (peerGoaway) this.goaway(next, peerGoaway);
+    const { goaway } = next.session.drain;
+    if (goaway) this.goaway(next, goaway);
   }
 
   ended(s: ClientSession, error: ParleyError, code: number): void {
-    if (this.conn.state === "closed") return;
+    if (this.#conn.state === "closed") return;
     const current = s === this.#current;
     this.#lostRef = s.session.lostRef ?? this.#lostRef;
     for (const { session } of this.sessions) if (!session.attached && !session.established) session.replaces = this.#lostRef;
@@ -277,33 +279,37 @@ export class SubConn {
       if (current && this.#next && closeAction(code).reconnect !== "never") this.#promote(s);
       else {
         if (current) this.#dropNext();
-        const made = this.#successor(s, error, code);
-        if (current) this.#current = made;
-        else this.#next = made;
-        if (made) s.session.movePending(made.session, made.state === "failed");
-        made?.startDelayed();
+        const next = this.#successor(s, error, code);
+        if (current) this.#current = next;
+        else this.#next = next;
+        if (next) s.session.movePending(next.session, next.state === "failed");
+        next?.start(next.delay);
       }
-      this.stateChanged();
+      this.changed();
     }
-    this.conn.dialIdle();
+    this.#conn.dialIdle();
   }
 
   /** What follows on a session that is over: another one, which is to be started, or none. */
   #successor(s: ClientSession, error: ParleyError, code: number): ClientSession | undefined {
-    const minDelay = Math.min(s.session.peerGoaway?.delay ?? 0, MAX_LONG_DELAY);
+    const minDelay = Math.min(s.session.drain.goaway?.delay ?? 0, MAX_LONG_DELAY);
     const next = this.#newSession();
     next.error = error;
     if (isRefusal(s.session, code)) {
       const refusal = new TemporaryRefusal(error.rawMessage, minDelay);
-      this.noteRefusal(s.url, refusal);
+      this.refused(s.url, refusal);
       const wait = this.#refusalDelay(refusal);
-      if (wait !== undefined) return next.withDelay(wait);
+      if (wait !== undefined) {
+        next.delay = wait;
+        return next;
+      }
     }
     const { reconnect } = closeAction(code);
     const delay = Math.max(this.#failureDelay(reconnect, s), minDelay);
     if (reconnect !== "never") {
       if (delay > 0) next.state = "failed";
-      return next.withDelay(delay);
+      next.delay = delay;
+      return next;
     }
     if (code === 1000) this.#failures = 0;
     else this.#rejected = { error, until: Date.now() + delay };
@@ -311,14 +317,14 @@ export class SubConn {
   }
 
   /** Tells the connection. */
-  stateChanged(): void {
-    this.conn.stateChanged(this);
+  changed(): void {
+    this.#conn.changed(this);
   }
 }
 
 /** Whether the server has turned a client away before it has served anything: there may be others that do not. */
-function isRefusal({ established, peerGoaway }: Session, code: number): boolean {
-  if (established) return peerGoaway?.status === Code.Unavailable && !peerGoaway.lastStream;
+function isRefusal({ established, drain: { goaway } }: Session, code: number): boolean {
+  if (established) return goaway?.status === Code.Unavailable && !goaway.lastStream;
   return code !== LOST && closeAction(code).status === Code.Unavailable;
 }
 

@@ -25,7 +25,10 @@ export class RecvWindow {
   #grown = 0;
   #updated = 0;
 
-  constructor(private size: number) {
+  #size: number;
+
+  constructor(size: number) {
+    this.#size = size;
     this.limit = size;
   }
 
@@ -38,15 +41,15 @@ export class RecvWindow {
   /** Books what the application has taken; returns the limit to announce, or 0 while there is enough credit. */
   consume(cost: number, budget: Budget, now: number): number {
     this.#consumed += cost;
-    if (this.limit - this.#consumed > this.size / 2) return 0;
-    const more = Math.min(this.size, MAX_WINDOW - this.size, budget.left);
+    if (this.limit - this.#consumed > this.#size / 2) return 0;
+    const more = Math.min(this.#size, MAX_WINDOW - this.#size, budget.left);
     if (more > 0 && this.#received === this.#consumed && now - this.#updated < GROW_WITHIN) {
-      this.size += more;
+      this.#size += more;
       this.#grown += more;
       budget.left -= more;
     }
     this.#updated = now;
-    return (this.limit = this.#consumed + this.size);
+    return (this.limit = this.#consumed + this.#size);
   }
 
   /** Gives back what was taken from the budget. */
@@ -60,15 +63,19 @@ export class RecvWindow {
 export class SendWindow {
   #spent = 0;
 
-  constructor(private limit: number) {}
+  #limit: number;
+
+  constructor(limit: number) {
+    this.#limit = limit;
+  }
 
   raise(limit: number): void {
-    this.limit = Math.max(this.limit, limit);
+    this.#limit = Math.max(this.#limit, limit);
   }
 
   /** Takes credit for a piece of n bytes, or less; returns its size, or -1 if there is not enough credit. */
   spend(n: number, maxFrame: number): number {
-    const credit = this.limit - this.#spent - FRAME_COST;
+    const credit = this.#limit - this.#spent - FRAME_COST;
     const size = Math.min(n, maxFrame, MAX_PIECE, credit < MIN_PIECE ? n : credit);
     if (size > credit) return -1;
     this.#spent += size + FRAME_COST;

@@ -18,11 +18,11 @@ const table = readFileSync(new URL("../../../docs/spec/PROTOCOL.md", import.meta
   .filter(({ see }) => !see.startsWith("link lost")); // what an end alone does not say
 
 const words: Record<string, string> = {
-  "at once": "immediately",
+  "at once": "now",
   "after a random delay": "jittered",
-  "with longer backoff": "after a long backoff",
+  "with longer backoff": "overload",
 };
-const reconnectOf = (back: string) => words[back] ?? (back.startsWith("no") ? "never" : "after a backoff");
+const reconnectOf = (back: string) => words[back] ?? (back.startsWith("no") ? "never" : "backoff");
 
 for (const { code, see, back } of table.filter((row) => /^\d+$/.test(row.code))) {
   test(`after ${code} callers see ${see}, and the client comes back: ${back}`, () => {
@@ -42,14 +42,14 @@ test("a refusal has its status, and stays closed unless it is UNAVAILABLE", () =
   for (let n = 1; n <= 16; n++) {
     const { status, reconnect } = closeAction(4000 + n);
     expect(status).toBe(n);
-    if (n !== 10) expect(reconnect).toBe(n === 14 ? "after a long backoff" : "never");
+    if (n !== 10) expect(reconnect).toBe(n === 14 ? "overload" : "never");
   }
 });
 
 test("delays are anything up to a bound that doubles, and 10 s at most, or 60 s after overload", () => {
   const bounds = (how: Parameters<typeof delayAfter>[0]) => [0, 1, 2, 6, 7, 50].map((n) => delayAfter(how, n, (bound) => bound));
-  expect(bounds("after a backoff")).toEqual([100, 200, 400, 6400, 10_000, 10_000]);
-  expect(bounds("immediately")).toEqual([0, 100, 200, 3200, 6400, 10_000]);
-  expect(bounds("after a long backoff")).toEqual([1000, 2000, 4000, 60_000, 60_000, 60_000]);
+  expect(bounds("backoff")).toEqual([100, 200, 400, 6400, 10_000, 10_000]);
+  expect(bounds("now")).toEqual([0, 100, 200, 3200, 6400, 10_000]);
+  expect(bounds("overload")).toEqual([1000, 2000, 4000, 60_000, 60_000, 60_000]);
   expect(bounds("jittered")).toEqual([5000, 5000, 5000, 5000, 6400, 10_000]);
 });
