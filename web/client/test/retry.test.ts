@@ -350,3 +350,11 @@ test("an idle timeout ends a call when no message for so long", async () => {
   expect(none.over).toBe(false);
   none.cancel();
 });
+
+test("a call whose attempts find no server fails with the last error", async () => {
+  network.answer(HOME, undefined);
+  const call = connect().ping({}, { retryable: true });
+  const error = call.catch((e: ParleyError) => e.message);
+  await pass(60_000);
+  expect(await Promise.race([error, "still waiting"])).toBe("unavailable: could not connect: connection refused");
+});
