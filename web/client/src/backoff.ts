@@ -1,25 +1,25 @@
 import type { Reconnect } from "./closecode.js";
 
-/** Draws a delay below a bound, in milliseconds. */
+/** Returns a random delay below a bound, in milliseconds. */
 export type Jitter = (bound: number) => number;
 
-/** Anything up to the bound, so that clients that were cut off together do not come back together. */
+/** Any delay up to the bound, so that clients that were disconnected together do not reconnect together. */
 export const fullJitter: Jitter = (bound) => Math.random() * bound;
 
 const INITIAL_DELAY = 100;
 const MAX_DELAY = 10_000;
 const RESTART_SPREAD = 5_000;
 const INITIAL_LONG_DELAY = 1_000;
-/** No delay is longer. */
+/** The longest delay after an overload. */
 export const MAX_LONG_DELAY = 60_000;
 
-/** A session that lasted so long was no failure. */
+/** A session that lasts so long resets the backoff. */
 export const STABLE_AFTER = MAX_DELAY;
 
 const grow = (failures: number, first: number, max: number, jitter: Jitter) =>
   failures > 0 ? jitter(Math.min(max, first * 2 ** (failures - 1))) : 0;
 
-/** The delay before the next attempt, after so many that have failed before. */
+/** Returns the delay before the next attempt, in milliseconds. */
 export function delayAfter(reconnect: Reconnect, failures: number, jitter: Jitter): number {
   if (reconnect === "overload") return grow(failures + 1, INITIAL_LONG_DELAY, MAX_LONG_DELAY, jitter);
   if (reconnect === "jittered") return Math.max(jitter(RESTART_SPREAD), grow(failures, INITIAL_DELAY, MAX_DELAY, jitter));

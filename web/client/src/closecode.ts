@@ -1,6 +1,6 @@
 import { Code, toCode } from "./code.js";
 
-/** What a client does after the end of a link or session (PROTOCOL.md, section 12.3). */
+/** When a client reconnects after the end of a link or session (PROTOCOL.md, section 12.3). */
 export type Reconnect = "never" | "now" | "jittered" | "backoff" | "overload";
 
 export interface CloseAction {
@@ -23,10 +23,10 @@ const known: Record<number, readonly [Code, Reconnect?]> = {
   1014: [Code.Unavailable, "overload"],
 };
 
-/** Stands for a link that ended without a word: it is lost, and the session may go on. */
+/** The code of a link that ended without a close frame. The link is lost, and the session may be resumed. */
 export const LOST = 1006;
 
-/** Reads 4100+m, which is what scripts can send, as 1000+m, and a close without a code as a lost link. */
+/** Maps 4100+m, which scripts can send, to 1000+m, and a close without a code to LOST. */
 export function standardCode(code: number): number {
   const plain = code > 4100 && code < 4116 ? code - 3100 : code === 4000 ? 1000 : code;
   return plain === 1005 ? LOST : plain;

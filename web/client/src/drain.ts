@@ -4,14 +4,14 @@ import { type Goaway, isNotice, NO_LAST_STREAM } from "./goaway.js";
 import { Timer } from "./timer.js";
 import { RuleError } from "./varint.js";
 
-/** How long the close of an idle session is left to the peer, in milliseconds. */
+/** How long an idle session leaves the close to the peer, in milliseconds. */
 const CLOSE_TIMEOUT = 1_000;
 
-/** Tracks which end has announced the end of a session (PROTOCOL.md, section 10). */
+/** The drain of a session: what both ends have announced, and the close that follows (PROTOCOL.md, section 10). */
 export class Drain {
-  /** The latest GOAWAY of the peer. */
+  /** The peer's latest GOAWAY. */
   goaway: Goaway | undefined;
-  /** The status of a GOAWAY that ends the session at once. */
+  /** The error of a GOAWAY that ends the session at once. */
   cause: ParleyError | undefined;
   /** Whether this end has announced that it opens no more streams. */
   stopped = false;
@@ -23,19 +23,19 @@ export class Drain {
     return !this.stopped && (!this.goaway || isNotice(this.goaway));
   }
 
-  /** Reports whether this end may close an idle session: it opens no stream, and the peer has none on its way. */
+  /** Reports whether this end may close the session once it is idle: neither end opens streams any more. */
   get canClose(): boolean {
     return this.stopped && !(this.goaway && isNotice(this.goaway));
   }
 
-  /** Aborted when either end has made its announcement. Most sessions need no signal, so it is made on demand. */
+  /** Aborted once either end has announced its drain. Most sessions need no signal, so it is created on demand. */
   get signal(): AbortSignal {
     this.#abort ??= new AbortController();
     if (this.goaway || this.stopped) this.#abort.abort();
     return this.#abort.signal;
   }
 
-  /** Handles a GOAWAY of the peer. It returns the error of the streams that the peer does not process. */
+  /** Handles a GOAWAY. It returns the error of the streams that the peer does not process. */
   receive(g: Goaway): ParleyError {
     if (g.lastStream > (this.goaway?.lastStream ?? NO_LAST_STREAM)) throw new RuleError("A6");
     this.goaway = g;
@@ -45,7 +45,7 @@ export class Drain {
     return error;
   }
 
-  /** Records that this end opens no more streams. It reports whether that is new. */
+  /** Stops opening streams. It reports whether this is a change. */
   stop(): boolean {
     if (this.stopped) return false;
     this.stopped = true;
@@ -53,12 +53,12 @@ export class Drain {
     return true;
   }
 
-  /** Calls close after a while, which leaves the close to the peer until then. */
+  /** Calls close after a delay, in which the peer may close the session itself. */
   scheduleClose(close: () => void): void {
     this.#closeTimer.start(CLOSE_TIMEOUT, close);
   }
 
-  /** Stops the timer: there is no link. */
+  /** Cancels the scheduled close. */
   cancelClose(): void {
     this.#closeTimer.stop();
   }

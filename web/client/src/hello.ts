@@ -1,7 +1,7 @@
 import { encodeFields, type Field, lookup, parseFields } from "./fields.js";
 import { RuleError, utf8 } from "./varint.js";
 
-/** What one end announces in HELLO (PROTOCOL.md, section 5.1). Sizes are in bytes, times in milliseconds. */
+/** What an end announces in HELLO (PROTOCOL.md, section 5.1). Sizes are in bytes, times in milliseconds. */
 export interface Settings {
   maxFrame: number;
   maxMessage: number;
@@ -15,7 +15,7 @@ export interface Settings {
 
 const MAX = Number.MAX_SAFE_INTEGER;
 
-// Name, key, default of the protocol, floor, maximum, what this end announces if it is not told otherwise.
+// Name, key, protocol default, minimum, maximum, default of this client.
 const table: readonly (readonly [keyof Settings, number, number, number, number, number])[] = [
   ["maxFrame", 2, 16_384, 16_384, 1_048_576, 65_536],
   ["maxMessage", 4, 65_536, 65_536, MAX, 4 << 20],
@@ -29,13 +29,13 @@ const table: readonly (readonly [keyof Settings, number, number, number, number,
 
 const column = (i: 2 | 5): Settings => Object.fromEntries(table.map((row) => [row[0], row[i]])) as unknown as Settings;
 
-/** What holds until a HELLO has said more. */
+/** The settings of a peer until its HELLO arrives. */
 export const protocolDefaults = (): Settings => column(2);
 
-/** What this end announces if it is not told otherwise. */
+/** The settings that this client announces by default. */
 export const clientDefaults = (): Settings => column(5);
 
-/** Returns the rule that settings break first, if any, and how. */
+/** Returns the first rule that the settings break, and why; undefined if they are valid. */
 export function checkSettings(s: Settings): [rule: string, how: string] | undefined {
   for (const [name, , , floor, max] of table) {
     if (!(Number.isInteger(s[name]) && s[name] >= floor && s[name] <= max))
@@ -54,7 +54,7 @@ export interface Hello {
 
 const keys = [1, 3, 5, 18, 20, 22, ...table.map((row) => row[1])];
 
-/** Reads the HELLO of an acceptor, for what it says by itself. */
+/** Parses and checks the HELLO of an acceptor. */
 export function parseHello(payload: Uint8Array): Hello {
   if (payload.length > 4096) throw new RuleError("F14");
   const get = lookup(parseFields(payload, keys));
@@ -74,7 +74,7 @@ export function parseHello(payload: Uint8Array): Hello {
   return { settings, session, token, received: (get(18) as number) ?? 0, resumed };
 }
 
-/** What a dialer says to resume a session. */
+/** What a dialer sends to resume a session. */
 export interface Resume {
   session: Uint8Array;
   token: Uint8Array;
@@ -82,7 +82,7 @@ export interface Resume {
   attempt: number;
 }
 
-/** Names a session that is lost and was given up. */
+/** Identifies a lost session. */
 export interface SessionRef {
   session: Uint8Array;
   token: Uint8Array;

@@ -3,11 +3,11 @@ import { Timer } from "./timer.js";
 const HELLO_TIMEOUT = 10_000;
 const PONG_TIMEOUT = 10_000;
 
-/** Watches whether a link lives (PROTOCOL.md, section 9). */
+/** Detects a dead link (PROTOCOL.md, section 9). */
 export class Keepalive {
   #lastReceived = 0;
   #awaitingPong = false;
-  #interval = 0; // 0: the peer has not greeted
+  #interval = 0; // 0: the peer's HELLO has not arrived
   #timer = new Timer();
   /** Called at the next PONG. */
   #onAlive: (() => void) | undefined;
@@ -20,26 +20,29 @@ export class Keepalive {
     this.#lost = lost;
   }
 
-  /** There is a link, on which HELLO has to come. */
+  /** Starts on a new link, where the peer's HELLO must arrive in time. */
   start(): void {
     this.#interval = 0;
     this.touch();
     this.#watch(HELLO_TIMEOUT);
   }
 
-  /** HELLO has come: from now on there is a sign of life every so many milliseconds. */
+  /** The peer's HELLO has arrived. From now on a silent link gets a PING at each interval, in milliseconds. */
   helloReceived(interval: number): void {
     this.#interval = interval;
     this.#watch(interval);
   }
 
-  /** Something has come. It returns when. */
+  /** Records that something has arrived. It returns the time. */
   touch(): number {
     this.#awaitingPong = false;
     return (this.#lastReceived = Date.now());
   }
 
-  /** Sends a PING. Something has to arrive within so many milliseconds. onAlive is called at the PONG, unless the link is lost before. */
+  /**
+   * Sends a PING and loses the link unless something arrives within ms. It calls onAlive at the PONG, unless the link is lost
+   * first.
+   */
   probe(ms: number, onAlive = this.#onAlive): void {
     this.#onAlive = onAlive;
     this.#awaitingPong = true;

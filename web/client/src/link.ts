@@ -7,7 +7,7 @@ import { base64Encode } from "./protobuf.js";
 import { Timer } from "./timer.js";
 import { cut, utf8 } from "./varint.js";
 
-/** What is needed of a WebSocket: that of browsers, of Node.js 22, and of the packages ws and undici. */
+/** The part of a WebSocket that the client uses. Browsers, Node.js 22 and the packages ws and undici provide it. */
 export interface WebSocketLike {
   binaryType: string;
   readonly protocol: string;
@@ -20,7 +20,7 @@ export interface WebSocketLike {
 
 export type WebSocketConstructor = new (url: string, protocols: string[]) => WebSocketLike;
 
-/** What the package ws has besides. */
+/** What the package ws provides in addition. */
 interface NodeWebSocket {
   terminate?(): void;
   on?(
@@ -29,16 +29,16 @@ interface NodeWebSocket {
   ): void;
 }
 
-/** Nobody waits longer for the answer to a close frame, in milliseconds. */
+/** The longest wait for the peer's close frame, in milliseconds. */
 const CLOSE_TIMEOUT = 1000;
 
-/** A WebSocket that is open and speaks Parley. */
+/** An open WebSocket that speaks Parley. */
 export class WebSocketLink implements Link {
   onData: (data: unknown) => void = () => {};
   onEnd: (code: number, reason: string) => void = () => {};
   #resolve!: () => void;
   #closing = new Timer();
-  /** Settled when it is closed, or the other end had time enough to close it. */
+  /** Settled when the WebSocket is closed, or the peer did not close it in time. */
   readonly done = new Promise<void>((resolve) => {
     this.#resolve = resolve;
   });
@@ -48,7 +48,7 @@ export class WebSocketLink implements Link {
   constructor(socket: WebSocketLike & NodeWebSocket) {
     this.#socket = socket;
     socket.addEventListener("message", (e: { data: unknown }) => this.onData(e.data));
-    // Where what came is no WebSocket, the link is lost, whatever the close that follows says.
+    // An error means that the bytes were not valid WebSocket frames. The link is lost, whatever close code follows.
     socket.addEventListener("error", (e: { message?: string }) => this.#end(LOST, e.message));
     socket.addEventListener("close", (e: { code?: number; reason?: string }) => {
       this.#closing.stop();
@@ -81,7 +81,7 @@ export class WebSocketLink implements Link {
   }
 }
 
-/** Closes with the code, or with the one that stands for it where scripts may not send it. */
+/** Closes with the code, or with its substitute where scripts may not send the code. */
 function closeSocket(socket: WebSocketLike, code?: number, reason = ""): void {
   const text = cut(reason, 123);
   if (code === undefined) return socket.close();
@@ -95,13 +95,13 @@ function closeSocket(socket: WebSocketLike, code?: number, reason = ""): void {
 export interface DialOptions {
   url: string;
   token: string | undefined;
-  /** The link begins a session: a server that drains may refuse it, so that a proxy asks another one. */
+  /** The link starts a session. A draining server may refuse it, so that a proxy tries another server. */
   newSession: boolean;
   WebSocket: WebSocketConstructor;
   signal: AbortSignal;
 }
 
-/** Opens a WebSocket. Its errors are ParleyErrors: after one with another code than UNAVAILABLE there is no use in trying again. */
+/** Opens a WebSocket. It fails with a ParleyError. Unless its code is UNAVAILABLE, another attempt does not help. */
 export function dial({ url, token, newSession, WebSocket, signal }: DialOptions): Promise<WebSocketLink> {
   return new Promise((resolve, reject) => {
     const protocols = [SUBPROTOCOL];
@@ -128,7 +128,7 @@ export function dial({ url, token, newSession, WebSocket, signal }: DialOptions)
       fail(new ParleyError(`could not connect${message ? `: ${message}` : ""}`, Code.Unavailable));
     };
     socket.addEventListener("error", lost);
-    socket.addEventListener("close", lost); // not every WebSocket tells both
+    socket.addEventListener("close", lost); // some WebSockets report only one of the two
     socket.on?.("unexpected-response", (req, res) => {
       fail(httpError(res.statusCode ?? 0, (name) => String(res.headers[name] ?? "")));
       req.destroy();

@@ -9,7 +9,10 @@ import { concat } from "./varint.js";
 
 const BATCH = f.MAX_FRAME_START / 2;
 
-/** Puts what is ready into a link message, control frames first, streams in turns. It returns undefined if nothing is. */
+/**
+ * Packs what is ready into a link message: control frames first, then the streams in turn. It returns undefined if nothing is
+ * ready.
+ */
 export function packLinkMessage(
   session: Session,
   streams: StreamTable,
@@ -40,12 +43,12 @@ export function packLinkMessage(
   if (enabled && owed && size < f.MAX_FRAME_START) parts.push(resumption.ackFrame());
   if (!parts.length) return undefined;
   const message = concat(parts);
-  // Frames are kept where they are, so that what is sent is copied once.
+  // The replay buffer refers to the message, so frames are copied only once.
   for (const [from, to] of sequenced) replay.push(message.subarray(from, to));
   return message;
 }
 
-/** Opens a stream. It returns false if that, and those behind it, have to wait. */
+/** Opens a stream. It returns false if the pending streams have to wait. */
 function emitOpen(session: Session, streams: StreamTable, s: Stream, emit: Emit): boolean {
   const { peer, established } = session;
   if (streams.local >= peer.maxStreams) return false;

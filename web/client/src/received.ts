@@ -1,9 +1,9 @@
 import { Timer } from "./timer.js";
 
-/** Half of what is allowed, in milliseconds: timers are late in pages that are hidden. */
+/** Half of the delay that the protocol allows, in milliseconds: hidden pages run timers late. */
 const ACK_DELAY = 500;
 
-/** Counts the sequenced frames that have arrived in a session, and decides when to acknowledge them (PROTOCOL.md, section 8.2). */
+/** Counts the sequenced frames that have arrived, and decides when to acknowledge them (PROTOCOL.md, section 8.2). */
 export class Received {
   count = 0;
   #acked = 0;
@@ -17,34 +17,34 @@ export class Received {
     this.#bytes += bytes;
   }
 
-  /** Whether some are not acknowledged. */
+  /** Reports whether some frames are not acknowledged. */
   get owed(): boolean {
     return this.count > this.#acked;
   }
 
-  /** Whether that has to be done now. */
+  /** Reports whether an acknowledgement is due. */
   due(replayLimit: number, now: number): boolean {
     return this.owed && (this.#bytes >= replayLimit / 4 || now - this.#since >= ACK_DELAY);
   }
 
-  /** Makes what is owed due now. */
+  /** Makes an acknowledgement due now, if one is owed. */
   expedite(): void {
     this.#since = 0;
   }
 
-  /** Calls flush when an acknowledgement is due by its age, if one is owed. */
+  /** Calls flush after the delay, if an acknowledgement is owed. */
   schedule(flush: () => void): void {
     if (this.owed) this.#timer.start(ACK_DELAY, flush);
   }
 
-  /** Returns what to acknowledge. */
+  /** Returns the number to acknowledge. */
   ack(): number {
     this.stop();
     this.#bytes = 0;
     return (this.#acked = this.count);
   }
 
-  /** Stops the timer: there is no link, or nothing is owed. */
+  /** Cancels the scheduled flush. */
   stop(): void {
     this.#timer.stop();
   }

@@ -16,26 +16,29 @@ import { concat, cut, Reader, RuleError, utf8 } from "./varint.js";
 import type { Budget } from "./window.js";
 import { Writer } from "./writer.js";
 
-/** How many bytes of refusals may wait to be sent, besides 64 for each stream that the peer may have open. */
+/**
+ * The most bytes of RESET frames for the peer's streams that may wait to be sent, besides 64 for each stream that the peer may
+ * open.
+ */
 const MAX_RESET_BYTES = 64 << 10;
 const WINDOW_BUDGET = 8 << 20;
 
-/** A dialer's end of a session: streams that outlive the link they use (PROTOCOL.md, sections 5 to 10). */
+/** The dialer's side of a session: streams that survive the link they use (PROTOCOL.md, sections 5 to 10). */
 export class Session {
   peer: Settings = protocolDefaults();
-  /** Whether the peer's HELLO has arrived, in this session. */
+  /** Whether the peer's HELLO has arrived in this session. */
   established = false;
-  /** The numbers that the peer has given to methods (PROTOCOL.md, section 11.3). */
+  /** The aliases that the peer has assigned to methods (PROTOCOL.md, section 11.3). */
   aliases = new Map<string, number>();
   readonly drain = new Drain();
   budget: Budget = { left: WINDOW_BUDGET };
   error: ParleyError | undefined;
-  /** A session that is lost, which this one replaces. */
+  /** The lost session that this one replaces. */
   replaces: SessionRef | undefined;
-  /** Names this one, if it has ended while it had no link. */
+  /** Identifies this session if it ended while detached. */
   lostRef: SessionRef | undefined;
   #link: Link | undefined;
-  #awaitingHello = false; // on this link
+  #awaitingHello = false; // on the current link
 
   #streams = new StreamTable();
   #resumption = new Resumption();
@@ -63,22 +66,22 @@ export class Session {
     this.#events = events;
   }
 
-  /** Whether it waits for another link. */
+  /** Reports whether the session is detached: its link is lost, and it may be resumed. */
   get detached(): boolean {
     return !this.#link && !this.error && this.#resumption.enabled;
   }
 
-  /** Whether it has a link. */
+  /** Reports whether the session has a link. */
   get attached(): boolean {
     return !!this.#link;
   }
 
-  /** Whether new streams can be opened, now or when there is a link. */
+  /** Reports whether new streams can be opened, now or once there is a link. */
   get canOpen(): boolean {
     return !this.error && this.drain.canOpen;
   }
 
-  /** Whether streams are open, or wait to be. */
+  /** Reports whether any stream is open or pending. */
   get busy(): boolean {
     return this.#streams.size > 0;
   }
@@ -87,7 +90,7 @@ export class Session {
     return Math.min(this.settings.resumeWindow, this.peer.resumeWindow);
   }
 
-  /** Begins on a link, or goes on. */
+  /** Starts or resumes the session on a link. */
   attach(link: Link): void {
     this.#link = link;
     this.#awaitingHello = true;
@@ -97,8 +100,8 @@ export class Session {
   }
 
   /**
-   * Opens a stream as soon as the peer's limits allow. header is called when it is sent. A patient one waits on when an
-   * attempt to connect has failed.
+   * Opens a stream as soon as the peer's limits allow it. It calls header when it sends OPEN. With waitForReady the stream
+   * stays pending after a failed attempt to connect.
    */
   open(header: (session: Session) => Uint8Array, waitForReady = false): Stream {
     const stream = new Stream(this, header, waitForReady);
@@ -107,7 +110,7 @@ export class Session {
     return stream;
   }
 
-  /** Hands streams that wait to be opened over to another session: all, or the patient ones. */
+  /** Moves pending streams to another session: all of them, or those that wait for a connection. */
   movePending(to: Session, waitingOnly = false): void {
     for (const s of this.#streams.takePending(waitingOnly)) {
       s.session = to;
@@ -117,15 +120,15 @@ export class Session {
     this.#closeIfIdle();
   }
 
-  /** Ends the session and all of its streams. */
+  /** Ends the session and fails all of its streams. */
   close(code: number, error: ParleyError): void {
     const link = this.#link;
-    if (!link) this.lostRef = this.#resumption.ref; // the peer does not hear of it
+    if (!link) this.lostRef = this.#resumption.ref; // the peer does not learn that the session has ended
     this.#end(error, code);
     link?.close(code, error.rawMessage);
   }
 
-  /** Gives the link up. The session is resumed if it can be. */
+  /** Closes the link. The session is resumed if possible. */
   dropLink(reason: string): void {
     const link = this.#link;
     if (!link) return;
@@ -133,17 +136,20 @@ export class Session {
     link.close();
   }
 
-  /** Asks for a sign of life, which has to come soon. alive is called with it, unless the link is lost before. */
+  /**
+   * Sends a PING and drops the link unless something arrives within ms. It calls onAlive at the PONG, unless the link is lost
+   * first.
+   */
   probe(ms: number, onAlive?: () => void): void {
     if (this.#link && !this.#awaitingHello) this.#keepalive.probe(ms, onAlive);
   }
 
-  /** The link has ended with a code. */
+  /** Handles the end of the link. */
   linkClosed(code: number, reason: string): void {
     this.#link = undefined;
     this.#stopTimers();
     const { status } = closeAction(code);
-    // A server says first that the session ends. Without that, a proxy has closed the link.
+    // A server that ends a session sends GOAWAY first. Without that, a proxy has closed the link.
     const lost = code === LOST || ((code === 1001 || code === 1012) && !this.drain.goaway?.status);
     const what = code === LOST ? "the link was lost" : `closed with code ${code}`;
     const { cause } = this.drain;
@@ -161,14 +167,14 @@ export class Session {
     this.#link = undefined;
     this.#stopTimers();
     this.#resumption.attach();
-    this.#events.ended(error, code); // first, so that a call that is made again finds another session
-    // What was sent early on a link that the peer has refused was not seen (section 3.4).
+    this.#events.ended(error, code); // first, so that a retried call finds another session
+    // The peer did not process streams that were sent before its HELLO on a link that it refused (section 3.4).
     const last = code > 4000 && code < 4100 && !this.established ? 0 : (this.drain.goaway?.lastStream ?? NO_LAST_STREAM);
     this.#streams.failOpen(error, last);
     this.failPending(error, true);
   }
 
-  /** Fails the streams that wait to be opened, except for patient ones where waiting may help. */
+  /** Fails pending streams. Streams that wait for a connection are kept if waiting may help. */
   failPending(error: ParleyError, all = false): void {
     this.#streams.failPending(error, all);
   }
@@ -180,9 +186,9 @@ export class Session {
     this.drain.cancelClose();
   }
 
-  // What arrives.
+  // Inbound.
 
-  /** Takes what has arrived on the link: an ArrayBuffer, or a text. */
+  /** Handles a message of the link: an ArrayBuffer, or text. */
   receive(data: unknown): void {
     if (!this.#link) return;
     const now = this.#keepalive.touch();
@@ -231,7 +237,7 @@ export class Session {
     this.#events.ready(!!h.resumed);
   }
 
-  /** The link carries a session that is new, though this end may have asked for another. */
+  /** Starts a new session on the link, which may have been dialed to resume another one. */
   #startSession(h: Hello): void {
     if (this.#resumption.requested) this.#forgetSession();
     if (this.error) return;
@@ -239,14 +245,14 @@ export class Session {
     this.#resumption.start(h, this.#window);
   }
 
-  /** Sends again what the peer has missed (PROTOCOL.md, section 8.4). */
+  /** Sends what the peer has missed again (PROTOCOL.md, section 8.4). */
   #resend(): void {
     const announced = this.#streams.open().filter((s) => s.credit);
     const windows = announced.map((s) => f.encodeFrame(f.WINDOW, s.id, f.encodeNumber(s.credit)));
     for (const message of this.#resumption.missed(windows)) this.#link?.send(message);
   }
 
-  /** The peer has forgotten the session: another begins on the same link. What was not opened yet goes there. */
+  /** The peer does not know the session: a new one starts on the same link. Pending streams move to it. */
   #forgetSession(): void {
     this.#streams.failOpen(new ParleyError("the session is lost: the server has forgotten it", Code.Unavailable));
     this.#streams.reset();
@@ -256,7 +262,7 @@ export class Session {
     this.aliases.clear();
     this.drain.goaway = undefined;
     if (!this.drain.stopped) return;
-    // It is not needed, but the peer may have opened streams on it.
+    // This session is not needed, but the peer may have opened streams on it.
     this.#control.goaway(encodeGoaway(NO_LAST_STREAM));
     this.#closeIfIdle();
   }
@@ -284,7 +290,7 @@ export class Session {
     const { maxHeader } = this.settings;
     if (type === f.OPEN) return this.#handleOpen(id, flags, payload, payload.length > maxHeader);
     if (!this.#streams.wasOpened(id)) throw new RuleError("S3");
-    const { limit, reset } = f.readStreamControl(frame); // its form counts even if the stream is closed
+    const { limit, reset } = f.readStreamControl(frame); // malformed control frames are errors even if the stream is closed
     const stream = this.#streams.get(id);
     if (reset) stream?.handleReset(...reset);
     else if (limit !== undefined) stream?.raiseLimit(limit);
@@ -301,15 +307,15 @@ export class Session {
     if (flags & f.FLAG_END) stream.handleEnd(new Uint8Array());
   }
 
-  // What is sent.
+  // Outbound.
 
-  /** Has the stream send when it can. */
+  /** Schedules the stream: it may have something to send. */
   markReady(stream: Stream): void {
     if (stream.id) this.#streams.ready.add(stream);
     this.#schedule();
   }
 
-  /** Gives credit. */
+  /** Sends a WINDOW frame. */
   sendWindow(stream: Stream, limit: number): void {
     this.#control.window(stream.id, limit);
     this.#schedule();
@@ -324,14 +330,14 @@ export class Session {
     this.#schedule();
   }
 
-  /** Called by a stream that is closed. */
+  /** Removes a closed stream. */
   remove(stream: Stream): void {
     if (this.#streams.delete(stream)) this.#control.dropWindow(stream.id);
     this.#closeIfIdle();
     this.#schedule();
   }
 
-  /** Has this end open no more streams, which the peer is told, and the session end when it is done with. */
+  /** Opens no more streams from here on and tells the peer. The session closes once it is idle. */
   stopOpening(): void {
     if (!this.drain.stop()) return;
     this.#control.goaway(encodeGoaway(NO_LAST_STREAM));
@@ -339,17 +345,17 @@ export class Session {
     this.#closeIfIdle();
   }
 
-  /** Says goodbye, at once, and ends the session. A page that is about to go sends nothing later. */
+  /** Sends a final GOAWAY at once and ends the session. A page that is being unloaded sends nothing later. */
   goAway(error: ParleyError): void {
     const last = encodeGoaway(this.#streams.lastRemote);
     if (this.established && !this.#awaitingHello) this.#link?.send(f.encodeFrame(f.GOAWAY, 0, last));
     this.close(1000, error);
   }
 
-  /** Leaves the close to the peer for a while, where no stream is open and the peer opens none that is not on its way. */
+  /** Schedules the close of an idle session. The peer has some time to close it first. */
   #closeIfIdle(): void {
     if (!this.drain.canClose || this.busy || !this.#link) return;
-    this.#resumption.received.expedite(); // the peer waits for that
+    this.#resumption.received.expedite(); // the peer waits for the acknowledgement
     this.drain.scheduleClose(() => {
       if (!this.busy) this.goAway(new ParleyError("the session is not needed", Code.Canceled));
     });

@@ -1,7 +1,7 @@
 import type { Link } from "./events.js";
 import { Timer } from "./timer.js";
 
-/** While so many bytes wait in the WebSocket nothing is added to them. */
+/** Nothing is written while so many bytes wait in the WebSocket. */
 const HIGH_WATER = 256 << 10;
 const POLL = 4;
 const WRITE_TIMEOUT = 30_000;
@@ -13,7 +13,7 @@ export class Writer {
   #progress = 0;
   #polling = new Timer();
 
-  /** Returns the link, if it may be written to now. */
+  /** Returns the link if it may be written to now. */
   readonly #writable: () => Link | undefined;
   /** Returns the next link message. */
   readonly #next: () => Uint8Array<ArrayBuffer> | undefined;
@@ -26,7 +26,7 @@ export class Writer {
     this.#stalled = stalled;
   }
 
-  /** There is a link. */
+  /** Starts on a new link. */
   start(): void {
     this.#progress = Date.now();
     this.schedule();
@@ -36,7 +36,7 @@ export class Writer {
     this.#polling.stop();
   }
 
-  /** Writes when all that happens now has happened, so that it goes out together. */
+  /** Flushes after the current task, so that frames of one task share a link message. */
   schedule(): void {
     if (this.#scheduled || !this.#writable()) return;
     this.#scheduled = true;
@@ -59,7 +59,7 @@ export class Writer {
     }
   }
 
-  /** WebSockets don't tell when they have sent something. */
+  /** Polls: a WebSocket does not report when it has sent something. */
   #wait(buffered: number): void {
     const now = Date.now();
     if (!this.#buffered || buffered < this.#buffered) this.#progress = now;

@@ -25,7 +25,10 @@ for (const urls of ["/rpc", "ftp://example.com", "", "http://", ["wss://good.exa
     ]);
     for (const e of errors) {
       expect(e).toBeInstanceOf(ParleyError);
-      expect(e).toMatchObject({ code: Code.InvalidArgument, message: expect.stringMatching(/no URL was given|must be ws, wss, http or https/) });
+      expect(e).toMatchObject({
+        code: Code.InvalidArgument,
+        message: expect.stringMatching(/no URL was given|must be ws, wss, http or https/),
+      });
     }
     expect(conn.state).toBe("idle");
   });
