@@ -2,49 +2,49 @@ import type { DescMethod, MessageInitShape, MessageShape } from "@bufbuild/proto
 import type { Codec } from "./codec.js";
 
 export interface CallOptions {
-  /** Cancels the call. */
+  /** Cancels the call when aborted. */
   signal?: AbortSignal | undefined;
-  /** Milliseconds until the call fails with DEADLINE_EXCEEDED; Infinity: none. The server is told. */
+  /** Milliseconds until the call fails with DEADLINE_EXCEEDED; Infinity: no timeout. The server learns it. */
   timeoutMs?: number | undefined;
   /**
-   * Milliseconds after which the call fails with DEADLINE_EXCEEDED if no message has moved in either direction: none was sent,
-   * and none was read. It suits streams, for which a timeout is no measure.
+   * Milliseconds until the call fails with DEADLINE_EXCEEDED if no message is sent or read. It suits streams, whose total time
+   * is not known.
    */
   idleTimeoutMs?: number | undefined;
-  /** Sent along. Names that end in "-bin" have base64 as their value; other values are printable ASCII. */
+  /** Request headers. A name that ends in "-bin" has a base64 value; other values are printable ASCII. */
   headers?: HeadersInit | undefined;
-  /** Called with the server's headers as soon as they are known; with a retry policy, when they are those of the last attempt. */
+  /** Called with the response headers as soon as they are known; with a retry policy, with those of the last attempt. */
   onHeader?: ((headers: Headers) => void) | undefined;
-  /** Called with the server's trailers, also if the call has failed. */
+  /** Called with the trailers, also if the call fails. */
   onTrailer?: ((trailers: Headers) => void) | undefined;
-  /** Whether the call waits for a connection, in place of failing when there is none. */
+  /** Whether the call waits for a connection instead of failing without one. */
   waitForReady?: boolean | undefined;
-  /** What messages are written with, if not with the connection's codec. */
+  /** Replaces the connection's codec. */
   codec?: Codec | undefined;
-  /** Whether the connection's retry policy counts for the call whatever its .proto says: a second call does no harm. */
+  /** Whether the retry policy applies whatever the .proto says, because a second call does no harm. */
   retryable?: boolean | undefined;
 }
 
 /** A call, message by message. */
 export interface Call<M extends DescMethod> {
   readonly method: M;
-  /** Settled when the call has its status. It never fails. */
+  /** Fulfilled when the call has its status. It is never rejected. */
   readonly done: Promise<void>;
-  /** Whether the call has its status. Messages that have arrived before can still be read. */
+  /** Whether the call has its status. Messages that arrived before can still be read. */
   readonly over: boolean;
-  /** The server's trailers, when the call is over. */
+  /** The trailers, once the call is over. */
   readonly trailer: Headers;
-  /** Waits for the server's headers. It fails if the call does before. */
+  /** Waits for the response headers. It fails if the call fails first. */
   header(): Promise<Headers>;
   /**
-   * Sends a message. It waits while the server, or the network, is slow, and until the message is with the WebSocket: that
-   * it has arrived, only the answer tells. When the call is over it fails.
+   * Sends a message. It waits while the server or the network is slow, until the WebSocket has taken the message. Only a
+   * response shows that the message has arrived. It fails if the call is over.
    */
   send(message: MessageInitShape<M["input"]>, last?: boolean): Promise<void>;
-  /** Says that there are no more messages. */
+  /** Ends the request messages. */
   end(): void;
-  /** Returns the next message, or undefined after the last one of a call that has ended well. Otherwise it fails with the status. */
+  /** Returns the next message, or undefined after the last one if the status is OK. It fails with any other status. */
   next(): Promise<MessageShape<M["output"]> | undefined>;
-  /** Abandons the call, unless it is over. */
+  /** Cancels the call, unless it is over. */
   cancel(reason?: unknown): void;
 }

@@ -2,27 +2,27 @@ import { Code } from "./code.js";
 import { ParleyError } from "./error.js";
 import { MAX_TIMEOUT, type TimerId } from "./timer.js";
 
-/** The time limits of a call: its deadline, and how long it may be idle. */
+/** The time limits of a call: its deadline and its idle timeout. */
 export class CallLimits {
   #deadline = Infinity;
   #timer: TimerId | undefined;
   #lastMessage = Date.now();
   #idle: TimerId | undefined;
 
-  /** Calls fail when a limit is exceeded. */
+  /** Calls fail when a limit is exceeded; fail ends the call. */
   readonly #fail: (error: ParleyError) => void;
 
   constructor(fail: (error: ParleyError) => void) {
     this.#fail = fail;
   }
 
-  /** Starts the limits that are given, in milliseconds. */
+  /** Starts the given limits, in milliseconds. */
   start(timeoutMs: number | undefined, idleTimeoutMs: number | undefined): void {
     if (timeoutMs !== undefined) this.#startDeadline(timeoutMs);
     if (idleTimeoutMs !== undefined) this.#watchIdle(idleTimeoutMs);
   }
 
-  /** Starts the deadline. One that is too far away for a timer is none. */
+  /** Starts the deadline. A longer one than MAX_TIMEOUT is ignored. */
   #startDeadline(ms: number): void {
     if (ms > MAX_TIMEOUT) return;
     const expire = () => this.#fail(new ParleyError(`no response within ${ms} ms`, Code.DeadlineExceeded));
@@ -38,7 +38,7 @@ export class CallLimits {
     else this.#fail(new ParleyError(`idle: no message for ${ms} ms`, Code.DeadlineExceeded));
   }
 
-  /** Milliseconds until the deadline; Infinity: there is none. */
+  /** Milliseconds until the deadline; Infinity: no deadline. */
   get left(): number {
     return this.#deadline - Date.now();
   }

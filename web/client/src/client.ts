@@ -14,7 +14,7 @@ import type { Connection } from "./connection.js";
 import { ParleyError } from "./error.js";
 import { isDownload, isUpload } from "./method.js";
 
-/** The messages that a caller streams. */
+/** The messages of a client stream. */
 export type Requests<T> = AsyncIterable<T> | Iterable<T>;
 
 /** One function for each method of a service. */
@@ -31,10 +31,10 @@ export type Client<S extends DescService> = {
 };
 
 /**
- * Makes a client of a service's descriptor.
+ * Creates a client for a service descriptor.
  *
- * A call with one answer begins at once, and its promise has the answer. One that is answered by a stream begins with the
- * first `next`, which a `for await` does; leaving the loop cancels it.
+ * A method with one response starts its call at once and returns a promise of the response. A method with a stream of responses
+ * starts its call at the first `next`, for example in a `for await` loop; leaving the loop cancels the call.
  */
 export function createClient<S extends DescService>(service: S, conn: Pick<Connection, "call">): Client<S> {
   const client: Record<string, unknown> = {};
@@ -51,7 +51,7 @@ export function createClient<S extends DescService>(service: S, conn: Pick<Conne
   return client as Client<S>;
 }
 
-/** Returns the answer of a call that has one. */
+/** Returns the response of a call that has exactly one. */
 export async function singleResponse<M extends DescMethod>(call: Call<M>): Promise<MessageShape<M["output"]>> {
   const answer = await call.next();
   const violation = (what: string) => new ParleyError(`${call.method.name} returned ${what}`, Code.Internal);
@@ -63,12 +63,12 @@ export async function singleResponse<M extends DescMethod>(call: Call<M>): Promi
   return answer;
 }
 
-/** Sends what a caller streams, until the call is over. */
+/** Sends the messages of a client stream until the call is over. */
 export async function pump<M extends DescMethod>(call: Call<M>, input: Requests<MessageInitShape<M["input"]>>): Promise<void> {
   try {
     const messages = Symbol.asyncIterator in input ? input[Symbol.asyncIterator]() : input[Symbol.iterator]();
     let more = true;
-    // The source is told even while it is asked for the next message.
+    // Return the source even while it produces the next message.
     void call.done.then(() => (more ? messages.return?.() : undefined)).catch(() => {});
     for (;;) {
       const { done, value } = await messages.next();
@@ -78,13 +78,13 @@ export async function pump<M extends DescMethod>(call: Call<M>, input: Requests<
     }
     call.end();
   } catch (e) {
-    call.cancel(e); // unless it is over, and this its status
+    call.cancel(e); // no effect if the call is over: this is its status
   }
 }
 
 const finished = { done: true, value: undefined } as const;
 
-/** The answers of a call, in order, once. */
+/** The responses of a call, in order. They can be iterated once. */
 export class Responses<T> implements AsyncIterableIterator<T> {
   #call: { next(): Promise<unknown>; cancel(): void } | undefined;
   #ended = false;

@@ -17,7 +17,7 @@ import type { Session } from "./session.js";
 import { CANCEL, type Stream } from "./stream.js";
 import { MAX_TIMEOUT } from "./timer.js";
 
-/** How often a call is repeated that the server has not seen. */
+/** How many times a call that the server has not processed is sent again. */
 const MAX_RETRANSMITS = 4;
 
 /** A call on a connection, without interceptors. */
@@ -32,7 +32,7 @@ export class ClientCall<M extends DescMethod> implements Call<M> {
   #limits = new CallLimits((error) => this.#finish(error));
   #buffer = new RetryBuffer();
   #retransmits = 0;
-  #failures = 0; // that the retry policy has seen
+  #failures = 0; // counted for the retry policy
   #retryWait: RetryWait | undefined;
   #ended = false;
   #header = new ResponseHeader();
@@ -44,7 +44,8 @@ export class ClientCall<M extends DescMethod> implements Call<M> {
   constructor(
     conn: Connection,
     readonly method: M,
-    options: CallOptions = {} /** Whether `begin` is called later. */,
+    options: CallOptions = {},
+    /** Whether the caller calls start later. */
     later = false,
   ) {
     this.#conn = conn;
@@ -61,7 +62,7 @@ export class ClientCall<M extends DescMethod> implements Call<M> {
     if (this.#over) this.#release();
   }
 
-  /** Makes the call, unless it is over. */
+  /** Starts the call, unless it is over. */
   start(headers: HeadersInit | undefined): void {
     try {
       if (headers) this.#metadata = fromHeaders(toHeaders(headers));
@@ -75,12 +76,12 @@ export class ClientCall<M extends DescMethod> implements Call<M> {
     return this.#over;
   }
 
-  /** Why it is over; undefined: it is not, or has ended well. */
+  /** Why the call has failed; undefined: it is not over, or its status is OK. */
   get error(): ParleyError | undefined {
     return this.#error;
   }
 
-  /** Whether messages have arrived that were not read. */
+  /** Reports whether messages wait to be read. */
   get unread(): boolean {
     return !!this.#stream?.unread;
   }
@@ -126,7 +127,7 @@ export class ClientCall<M extends DescMethod> implements Call<M> {
         continue;
       }
       const message = await stream.next().catch(() => undefined);
-      if (stream !== this.#stream) continue; // the call was made again
+      if (stream !== this.#stream) continue; // the call was retried
       if (!message) {
         if (this.#error) throw this.#error;
         return undefined;
@@ -154,7 +155,7 @@ export class ClientCall<M extends DescMethod> implements Call<M> {
     this.#finish(error === reason ? error : new ParleyError(error.rawMessage, error.code, { cause: reason }));
   };
 
-  /** Opens a stream, on another session than the one that has refused the call. It reports whether there is one. */
+  /** Opens a stream on a session other than the one that has refused the call. It reports whether there is such a session. */
   #startAttempt(refused?: Session): boolean {
     const path = methodPath(this.method);
     try {
@@ -180,7 +181,7 @@ export class ClientCall<M extends DescMethod> implements Call<M> {
     return true;
   }
 
-  /** What is wrong with what the server has sent, and what the application's callbacks throw, ends the call only. */
+  /** Calls f. A violation by the server, or an error in a callback of the application, ends only this call. */
   #guard(f: () => void): void {
     try {
       f();
@@ -194,11 +195,11 @@ export class ClientCall<M extends DescMethod> implements Call<M> {
     const { encoding, pairs } = parseHeader(block ?? new Uint8Array());
     if (encoding) throw new ParleyError(`the response is compressed with ${encoding}, which was not negotiated`, Code.Internal);
     this.#header.hold(pairs);
-    // By itself it does not rule out another attempt, unless somebody waits for it.
+    // The header alone does not rule out a retry, unless the caller waits for it.
     if (!this.#retryable || (this.#header.requested && !ended)) this.#showHeader();
   }
 
-  /** Shows the header that has come: there is no other attempt. */
+  /** Shows the header to the caller, which rules out a retry. */
   #showHeader(): void {
     const pairs = this.#header.release();
     if (!pairs) return;
@@ -229,19 +230,19 @@ export class ClientCall<M extends DescMethod> implements Call<M> {
     if (!again || !this.#startAttempt(this.#stream?.session)) this.#retryOrFinish(error);
   }
 
-  /** Ends the call, unless the retry policy has it made again. */
+  /** Ends the call, unless the retry policy retries it. */
   #retryOrFinish(error: ParleyError): void {
     if (this.#retry(error)) return;
     this.#showHeader();
     this.#finish(error);
   }
 
-  /** Whether the retry policy counts for the call. */
+  /** Reports whether the retry policy applies to the call. */
   get #retryable(): boolean {
     return !!this.#conn.retry && !isUpload(this.method) && (this.#options.retryable || this.method.idempotency > 0);
   }
 
-  /** Has the call made again after it has failed, if the retry policy says so. */
+  /** Retries the call if the policy allows it. */
   #retry(error: ParleyError): boolean {
     const failed = this.#stream;
     if (!this.#buffer.complete || !this.#retryable || failed?.hasMessage) return false;
@@ -260,7 +261,7 @@ export class ClientCall<M extends DescMethod> implements Call<M> {
     this.#error = error;
     this.#buffer.drop();
     this.#conn.retry?.ended(error);
-    // An error takes a stack trace, which calls that end well are spared: their header has come.
+    // Creating an error is expensive: calls with status OK need none, because their header has arrived.
     if (error || !this.#stream?.closed) {
       const reason = error ?? alreadyEnded();
       this.#stream?.reset(CANCEL, reason);

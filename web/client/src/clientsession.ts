@@ -10,32 +10,35 @@ import type { Stream } from "./stream.js";
 import type { SubConn } from "./subconn.js";
 import { Timer } from "./timer.js";
 
-/** How long a link has to show a sign of life when it is looked after, in milliseconds. */
+/** How long the peer has to answer a probe, in milliseconds. */
 const WAKE_TIMEOUT = 5_000;
-/** A link that lasts so long is good for something, in milliseconds. Of several in a row that are not, two are replaced at once. */
+/**
+ * A shorter link counts as a flap, in milliseconds. The first two flaps in a row are replaced at once, later ones after a
+ * delay.
+ */
 const SHORT_LINK = 250;
 
-/** A session of a connection, and the links that it is given. */
+/** A session of a connection. It dials the links of the session. */
 export class ClientSession implements SessionEvents {
   readonly session: Session;
   state: State = "connecting";
   /** Why there is no link. */
   error: ParleyError | undefined;
-  /** Where it was connected to last. */
+  /** The URL of the latest link. */
   url = "";
-  /** How long to wait before the first dial, in milliseconds. */
+  /** The delay before the first dial, in milliseconds. */
   delay = 0;
   #dialing = false;
   #timer = new Timer();
-  /** When to dial at the earliest; 0: nobody has to wait for that. */
+  /** The earliest time of a dial that no call needs yet; 0: the dial is needed. */
   #earliest = 0;
-  /** When both ends had greeted on the link; 0: they have not. */
+  /** When the peer's HELLO arrived on the current link; 0: it has not arrived. */
   #readySince = 0;
-  /** Short links in a row. */
+  /** The number of short links in a row. */
   #shortLinks = 0;
-  /** Attempts to resume that have failed since the link was lost. */
+  /** The number of failed attempts to resume since the link was lost. */
   #failures = 0;
-  /** Whether credentials are asked for once more if the server refuses those to resume with. */
+  /** Whether to get new credentials once if the server rejects them on resumption. */
   #mayRefreshCredentials = false;
 
   readonly #conn: Connection;
@@ -47,17 +50,17 @@ export class ClientSession implements SessionEvents {
     this.session = new Session(conn.settings, this);
   }
 
-  /** Whether new streams can be opened here, and will be for long. */
+  /** Reports whether streams can be opened, and the server is not draining. */
   get stable(): boolean {
     return this.state === "ready" && this.session.canOpen && !this.session.drain.goaway;
   }
 
-  /** Whether its link has lasted so long, in milliseconds. */
+  /** Reports whether the current link has lasted ms. */
   hasLasted(ms: number): boolean {
     return this.#readySince > 0 && Date.now() - this.#readySince >= ms;
   }
 
-  /** Dials after a delay, unless a link is there or on the way. */
+  /** Dials after a delay, unless there is a link or a dial is in progress. */
   start(delay: number): void {
     this.#timer.stop();
     this.#earliest = 0;
@@ -66,29 +69,29 @@ export class ClientSession implements SessionEvents {
     else void this.#dial();
   }
 
-  /** Dials after a delay, as nothing needs the session before. What does has it dial sooner, but not before the pause. */
+  /** Dials after a delay, because no call needs the session yet. A call makes it dial sooner, but not before minDelay. */
   startIdle(delay: number, minDelay: number): void {
     this.start(Math.max(delay, minDelay));
     this.#earliest = Date.now() + minDelay;
   }
 
-  /** There is a call for it: ends a delay that nothing has failed for, except for what is left of the pause. */
+  /** Shortens the delay of a session that no call needed, because a call needs it now. */
   dialSooner(minDelay = this.#earliest - Date.now()): void {
     if (this.#timer.running && this.#earliest) this.start(minDelay);
   }
 
-  /** Dials if it did not because no URL was free. */
+  /** Dials if no dial was possible because no URL was available. */
   dialIfIdle(): void {
     if (!this.#timer.running) this.start(0);
   }
 
-  /** Looks after the link now. */
+  /** Checks the link now. */
   wake(): void {
     if (this.#timer.running) this.start(0);
     else this.session.probe(WAKE_TIMEOUT);
   }
 
-  /** Reports whether it must not dial. */
+  /** Reports whether dialing must stop. */
   get #stopped(): boolean {
     return !!this.session.error || this.#conn.hidden;
   }
@@ -97,7 +100,7 @@ export class ClientSession implements SessionEvents {
     const detached = this.session.detached;
     const { urls, wait } = detached ? { urls: [this.url], wait: 0 } : this.#sub.candidates(this);
     if (wait) return this.start(wait);
-    if (!urls.length) return; // until one is free
+    if (!urls.length) return; // until one is available
     this.#dialing = true;
     if (!detached) this.setState("connecting", this.error);
     let failure: ParleyError | undefined;
@@ -124,7 +127,7 @@ export class ClientSession implements SessionEvents {
     else this.session.close(4000 + failure.code, failure);
   }
 
-  /** An attempt to resume has failed. A handshake that was not understood was, before: it was damaged on its way. */
+  /** Handles a failed attempt to resume. INTERNAL is temporary too: a damaged handshake causes it. */
   #resumeFailed(error: ParleyError): void {
     const temporary = error.code === Code.Unavailable || error.code === Code.Internal;
     if (!temporary && !this.mayReconnect(4000 + error.code)) return this.session.close(4000 + error.code, error);
@@ -169,7 +172,7 @@ export class ClientSession implements SessionEvents {
     }
   }
 
-  /** Has the sub-connection know when the peer has answered on this session. */
+  /** Probes the server and reports its response to the SubConn. */
   verify(): void {
     this.session.probe(WAKE_TIMEOUT, () => this.#sub.verified(this));
   }
@@ -188,7 +191,7 @@ export class ClientSession implements SessionEvents {
   }
 }
 
-/** Of the errors of several URLs, the one that says most about when to try again. */
+/** Returns the error that says more about when to try again. */
 function moreUseful(a: ParleyError | undefined, b: ParleyError): ParleyError {
   const worth = (e: ParleyError) => (e instanceof TemporaryRefusal ? 2 : e.code === Code.Unavailable ? 1 : 0);
   return a && worth(a) > worth(b) ? a : b;

@@ -22,49 +22,49 @@ import { webSocketURL } from "./url.js";
 import { utf8 } from "./varint.js";
 
 /**
- * How it stands with a connection:
+ * The state of a connection:
  *
- * - `idle`: there is none, and none is wanted; a call connects.
- * - `connecting`: an attempt is under way, or about to be made.
+ * - `idle`: there is no session; a call connects.
+ * - `connecting`: an attempt is in progress or imminent.
  * - `ready`: calls can be made.
- * - `resuming`: the link was lost, and another is on the way. Calls in flight wait for it, and so do new ones.
- * - `failed`: the last attempt has failed; `error` says why. The next is made after a delay, by itself or, if the server
- *   has refused this client, with a call.
- * - `closed`: by `close`, for good, or because the page was unloaded.
+ * - `resuming`: the link is lost, and another one is being made. Calls wait for it.
+ * - `failed`: the last attempt failed, see `error`. The next one follows after a delay or, if the server has rejected this
+ * client, with a call.
+ * - `closed`: `close` was called, or the page was unloaded.
  *
- * Of several servers, it is the one that is nearest to `ready` that counts.
+ * With several servers, it is the state of the one that is closest to `ready`.
  */
 export type State = "idle" | "connecting" | "ready" | "resuming" | "failed" | "closed";
 
-/** The states in the order in which they are near to `ready`. */
+/** The states, from the farthest from `ready` to the closest. */
 const ranks: readonly State[] = ["idle", "failed", "connecting", "resuming", "ready"];
 
 /**
- * A connection to a server, or to several that serve the same, on which calls are made. It outlives its WebSockets, and the
- * sessions on them. A URL begins with ws, wss, http or https, or is relative to the page. It connects with the first call.
+ * A connection to a server, or to several equivalent ones. It survives its WebSockets and sessions. A URL starts with ws, wss,
+ * http or https, or is relative to the page. The connection connects at the first call.
  */
 export class Connection {
-  /** The URLs, as they were given. */
+  /** The URLs as given. */
   readonly urls: readonly string[];
   readonly settings: Settings;
-  /** The codec of calls. */
+  /** The default codec of calls. */
   readonly codec: Codec;
   /**
-   * For calls without a timeout of their own.
+   * The timeout of calls that set none.
    * @internal
    */
   readonly defaultTimeoutMs: number | undefined;
   /** @internal */
   readonly retry: Retries | undefined;
   /**
-   * Whether the page is put away; nothing is dialed then.
+   * Whether the browser has suspended the page. Nothing is dialed then.
    * @internal
    */
   hidden = false;
   #options: ConnectionOptions;
   #state: State = "idle";
   #error: ParleyError | undefined;
-  #resolved: string[] = []; // of urls; empty: nothing needed them
+  #resolved: string[] = []; // urls, resolved at the first use
   #subconns: SubConn[] = [];
   #picks = 0;
   #links = new Set<WebSocketLink>();
@@ -96,7 +96,7 @@ export class Connection {
     });
   }
 
-  /** The first URL, as it was given. */
+  /** The first URL as given. */
   get url(): string {
     return this.urls[0] ?? "";
   }
@@ -110,13 +110,13 @@ export class Connection {
     return this.#error;
   }
 
-  /** Calls listener whenever the state has changed. It returns what ends that. */
+  /** Calls listener after each change of state. It returns a function that unsubscribes. */
   subscribe(listener: (state: State) => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
   }
 
-  /** Connects without a call, so that the server can make some. It fails when the first attempt does. */
+  /** Connects without a call, so that the server can make calls. It fails if the first attempt fails. */
   async connect(): Promise<void> {
     if (this.#state !== "closed") {
       this.#createSubConns();
@@ -131,12 +131,15 @@ export class Connection {
     }
   }
 
-  /** Makes a call of any kind, message by message. Clients of `createClient` are made of this. */
+  /** Starts a call of any kind. Clients of `createClient` use it. */
   call<M extends DescMethod>(method: M, options: CallOptions = {}): Call<M> {
     return new ClientCall(this, method, options);
   }
 
-  /** Ends the connection and all calls on it. The promise is settled within a second or so, when the WebSockets are closed. */
+  /**
+   * Closes the connection and cancels its calls. The promise is fulfilled when the WebSockets are closed, after about a second
+   * at most.
+   */
   async close(): Promise<void> {
     this.#end("the connection is closed", (s, error) => s.session.close(1000, error));
     await Promise.all([...this.#links].map((link) => link.done));
@@ -152,8 +155,8 @@ export class Connection {
   }
 
   /**
-   * Opens a stream for a call: at once, or as soon as there is a session that takes it. A patient one waits as long as there
-   * may be one. It returns undefined if there is no other session than the one that has refused the call before.
+   * Opens a stream for a call, now or when a session takes it. With waitForReady it waits as long as a session is possible. It
+   * returns undefined if the only session is the one that has refused the call.
    * @internal
    */
   open(header: (session: Session) => Uint8Array, waitForReady = false, refused?: Session): Stream | undefined {
@@ -166,7 +169,7 @@ export class Connection {
     return sub.session.open(header, waitForReady);
   }
 
-  /** Makes what the URLs need, which may throw. */
+  /** Creates the SubConns at the first use. It throws if a URL is invalid. */
   #createSubConns(): void {
     if (this.#resolved.length) return;
     if (!this.urls.length) throw new ParleyError("no URL was given", Code.InvalidArgument);
@@ -175,7 +178,7 @@ export class Connection {
     this.#subconns = each.map((urls) => new SubConn(this, urls));
   }
 
-  /** The server for a call: the best of those in turn that have not refused it. All connect that can. */
+  /** Picks the server of a call: in turn, the best that has not refused it. It makes all servers connect. */
   #pick(refused?: Session): SubConn | undefined {
     const all = this.#subconns;
     const first = this.#picks++;
@@ -191,7 +194,7 @@ export class Connection {
   }
 
   /**
-   * Those of the URLs whose server does not go away; all, if all do.
+   * Returns the URLs whose server is not draining, or all of them if all are draining.
    * @internal
    */
   available(urls: readonly string[]): readonly string[] {
@@ -207,7 +210,7 @@ export class Connection {
   }
 
   /**
-   * Has calls that wait in vain at one server wait at another.
+   * Moves pending calls to another server.
    * @internal
    */
   movePending(sub: SubConn, session: Session): void {
@@ -216,7 +219,7 @@ export class Connection {
   }
 
   /**
-   * All servers are needed.
+   * Connects to all servers.
    * @internal
    */
   connectAll(): void {
@@ -224,7 +227,7 @@ export class Connection {
   }
 
   /**
-   * A session is over: its URL may be free.
+   * Dials what waited for a URL: a session has ended.
    * @internal
    */
   dialIdle(): void {
@@ -239,7 +242,7 @@ export class Connection {
   }
 
   /**
-   * Returns a codec with the registry of this connection, if it takes one.
+   * Returns the codec with the registry of this connection, if the codec takes one.
    * @internal
    */
   withRegistry(codec: Codec): Codec {
@@ -267,7 +270,7 @@ export class Connection {
   }
 
   /**
-   * Answers a call of the server.
+   * Handles a call of the server.
    * @internal
    */
   accept(stream: Stream, _header: Uint8Array): void {
@@ -288,7 +291,7 @@ export class Connection {
     for (const listener of this.#listeners) queueMicrotask(() => this.#notify(listener, state));
   }
 
-  /** A listener that throws harms no other, nor the process. */
+  /** Calls a listener. An error in it must not affect other listeners or end the process. */
   #notify(listener: (state: State) => void, state: State): void {
     if (!this.#listeners.has(listener)) return;
     try {
@@ -325,7 +328,7 @@ export class Connection {
     }
   }
 
-  /** Asks the application for credentials. Only a ParleyError of it is a verdict: what else it throws may pass. */
+  /** Gets the credentials. Only a ParleyError rejects the connection for good; any other error is temporary. */
   async #token(signal: AbortSignal): Promise<string | undefined> {
     const aborted = new Promise<never>((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
     try {

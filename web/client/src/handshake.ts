@@ -2,25 +2,25 @@ import { MAX_LONG_DELAY } from "./backoff.js";
 import { Code } from "./code.js";
 import { ParleyError } from "./error.js";
 
-/** The name of this protocol among WebSocket subprotocols. */
+/** The WebSocket subprotocol of this protocol version. */
 export const SUBPROTOCOL = "parley.v1";
 
 const DIAGNOSE_TIMEOUT = 3000;
 
 const supportsVersion = (versions: string) => versions.split(",").some((v) => v.trim() === SUBPROTOCOL);
 
-/** The server, or a proxy before it, does not serve this client now: another may, or the same one soon. */
+/** The error of a server or proxy that does not serve this client now. Another one may, or the same one soon. */
 export class TemporaryRefusal extends ParleyError {
   constructor(
     message: string,
-    /** How long to wait, in milliseconds: at most MOST_LONGER. */
+    /** How long to wait, in milliseconds: at most MAX_LONG_DELAY. */
     readonly retryAfter = 0,
   ) {
     super(message, Code.Unavailable);
   }
 }
 
-/** Reads the value of a Retry-After: seconds, or a date. It returns milliseconds, at most MOST_LONGER. */
+/** Parses a Retry-After header: seconds or a date. It returns milliseconds, at most MAX_LONG_DELAY. */
 function parseRetryAfter(value: string): number {
   const ms = /^\d+$/.test(value) ? Number(value) * 1000 : Date.parse(value) - Date.now();
   return ms > 0 ? Math.min(ms, MAX_LONG_DELAY) : 0;
@@ -37,7 +37,7 @@ const codes: Record<number, Code> = {
   429: Code.Unavailable,
 };
 
-/** What callers see of an HTTP answer in place of the upgrade (PROTOCOL.md, section 3.5). */
+/** The error that callers get for an HTTP response instead of an upgrade (PROTOCOL.md, section 3.5). */
 export function httpError(status: number, header: (name: string) => string): ParleyError {
   const versions = header("parley-versions");
   if (versions && !supportsVersion(versions)) {
@@ -52,8 +52,8 @@ export function httpError(status: number, header: (name: string) => string): Par
 }
 
 /**
- * Finds out why a first WebSocket could not be opened, which a script is not told: it asks by fetch what is at the URL.
- * It returns the error that it was given if that says nothing, for example because the page is of another origin.
+ * Finds out why the first WebSocket could not be opened, which scripts do not learn. It sends an HTTP request to the URL. It
+ * returns the given error if the response does not help, for example because it is of another origin.
  */
 export async function diagnose(url: string, error: ParleyError, signal: AbortSignal): Promise<ParleyError> {
   const request = new AbortController();
@@ -68,13 +68,13 @@ export async function diagnose(url: string, error: ParleyError, signal: AbortSig
       const text = `the server refuses pages of ${globalThis.location?.origin ?? "this origin"}: allow this origin at the server`;
       return new ParleyError(text, Code.PermissionDenied);
     }
-    // One of several servers behind the URL may have turned it away, and another answered.
+    // One of several servers behind the URL may have refused the WebSocket, and another one has answered.
     return new TemporaryRefusal(`${error.rawMessage}: the server answers, but it or a proxy refuses the WebSocket`);
   } catch {
     return error;
   } finally {
     clearTimeout(timer);
-    stop(); // nobody reads what else is in the answer
+    stop(); // the rest of the response is not needed
     signal.removeEventListener("abort", stop);
   }
 }

@@ -1,4 +1,4 @@
-/** Calls over WebSockets, all four kinds, in both directions: the protocol parley.v1 for browsers, workers and Node.js. */
+/** Calls of all four kinds, in both directions, over WebSockets: the protocol parley.v1 for browsers, workers and Node.js. */
 export type { Jitter } from "./backoff.js";
 export type { Call, CallOptions } from "./call.js";
 export { type Client, createClient, pump, type Requests as Input, Responses, singleResponse as onlyAnswer } from "./client.js";

@@ -10,25 +10,25 @@ import { create } from "./protobuf.js";
 import { statusError } from "./serverwire.js";
 
 /**
- * A call inside interceptors. What the application does goes through the stream that they pass on. What they do behind next
- * runs once, when the call has its status and the application has read what came before, or has left.
+ * A call with interceptors. The application uses the stream that the interceptors pass on. Their code after next runs once:
+ * when the call has its status, and the application has read all messages or has left.
  */
 export class InterceptedCall<M extends DescMethod> implements Call<M> {
   readonly done: Promise<void>;
   #call: ClientCall<M>;
-  /** What the innermost interceptor has passed on. It fails with the status of a call that does not come to that. */
+  /** The stream that the innermost interceptor has passed on. It fails if the call ends before that. */
   #inner: Promise<CallStream>;
   #pass!: (around: CallStream) => void;
   #refuse!: (status: ParleyError | undefined) => void;
   #started = false;
-  /** Whether the call has its status, and nothing is left to be read. */
+  /** Whether the call has its status and no message is left to read. */
   #finished = false;
   #finish!: () => void;
   #atEnd: Promise<void>;
-  /** Whether the interceptors have made something of it: the status. */
+  /** Whether the interceptors have returned, and the status is known. */
   #settled = false;
   #status: ParleyError | undefined;
-  /** Messages that are on their way, in order. */
+  /** Settled when the messages so far are sent, in order. */
   #sending: Promise<unknown> = Promise.resolve();
 
   constructor(
@@ -43,7 +43,7 @@ export class InterceptedCall<M extends DescMethod> implements Call<M> {
       this.#pass = resolve;
       this.#refuse = reject;
     });
-    this.#inner.catch(() => {}); // not everybody asks
+    this.#inner.catch(() => {}); // not every caller asks
     this.#atEnd = new Promise((resolve) => {
       this.#finish = () => {
         this.#finished = true;
@@ -58,10 +58,10 @@ export class InterceptedCall<M extends DescMethod> implements Call<M> {
     this.done = this.#run(stream, interceptors);
   }
 
-  /** Runs the interceptors. What becomes of the last of them is the status. */
+  /** Runs the interceptors. The outcome of the outermost one is the status. */
   async #run(stream: OuterStream<M>, interceptors: readonly Interceptor[]): Promise<void> {
     const call = this.#call;
-    let unopened: ParleyError | undefined; // which no interceptor can make a call of
+    let unopened: ParleyError | undefined; // interceptors cannot change this one
     const open: Handler = async (around) => {
       if (this.#started) throw this.#internal("called next twice");
       this.#started = true;
@@ -140,7 +140,7 @@ export class InterceptedCall<M extends DescMethod> implements Call<M> {
     this.#finish();
   }
 
-  /** Returns what an operation fails with: the status, once the interceptors have made it. */
+  /** Returns the error of an operation: the status, once the interceptors have returned it. */
   async #result(e: unknown): Promise<unknown> {
     if (!this.#finished) return e;
     await this.done;
@@ -152,14 +152,14 @@ export class InterceptedCall<M extends DescMethod> implements Call<M> {
   }
 }
 
-/** The caller's end of a call, as the outermost interceptor sees it. */
+/** The client's end of a call, as the outermost interceptor sees it. */
 class OuterStream<M extends DescMethod> implements CallStream {
   readonly call: ClientCall<M>;
   readonly requestHeaders: Headers;
   readonly responseHeaders = new Headers();
   readonly responseTrailers = new Headers();
   readonly values = new Map<unknown, unknown>();
-  /** Called when there is nothing more to receive. */
+  /** Called when no more messages can be received. */
   onEnd = () => {};
   #over = new AbortController();
 
@@ -174,7 +174,7 @@ class OuterStream<M extends DescMethod> implements CallStream {
     };
     const onHeader = shown(this.responseHeaders, options.onHeader);
     const onTrailer = shown(this.responseTrailers, options.onTrailer);
-    const { signal } = options; // of an AbortController, which may be all that is given, a copy has none
+    const { signal } = options; // a copy of the options has no inherited signal
     this.call = new ClientCall(connection, method, { ...options, signal, onHeader, onTrailer }, true);
     let headers = new Headers();
     try {

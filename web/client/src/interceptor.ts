@@ -1,40 +1,39 @@
 import type { DescMethod, Message } from "@bufbuild/protobuf";
 import type { Connection } from "./connection.js";
 
-/** What is known of a call at either of its ends. */
+/** What both ends know about a call. */
 export interface CallInfo {
   readonly method: DescMethod;
   readonly connection: Connection;
-  /** Aborted when the call is over: it was canceled, its deadline has passed, or it has its status. */
+  /** Aborted when the call is over: canceled, past its deadline, or with a status. */
   readonly signal: AbortSignal;
-  /** What the caller says beside its messages. An interceptor of the caller changes it before next. */
+  /** The request headers. An interceptor of the client changes them before it calls next. */
   readonly requestHeaders: Headers;
-  /** What the other end says ahead of its messages. An interceptor of the other end changes it before the first message. */
+  /** The response headers. An interceptor of the server changes them before the first message. */
   readonly responseHeaders: Headers;
-  /** What the other end says with the status. An interceptor of the other end may change it until it returns. */
+  /** The response trailers. An interceptor of the server may change them until it returns. */
   readonly responseTrailers: Headers;
-  /** What interceptors leave for one another, and for the method that serves the call. */
+  /** Values that interceptors leave for one another and for the method. */
   readonly values: Map<unknown, unknown>;
 }
 
 /** One end of a call, message by message. */
 export interface CallStream extends CallInfo {
-  /** Sends a message: a request at the caller's end, an answer at the other. */
+  /** Sends a message: a request at the client, a response at the server. */
   send(message: Message): Promise<void>;
-  /** Returns the next message of the other end, or undefined behind the last. At the caller's end it fails with the status. */
+  /** Returns the peer's next message, or undefined after the last one. At the client it fails with the status. */
   receive(): Promise<Message | undefined>;
 }
 
 /**
- * Serves one call, of any kind; how the promise is settled is the status. For an interceptor of outgoing calls a Handler is
- * what the application does with its end of the call, from its beginning to its status.
+ * Handles one call of any kind. The outcome of the promise is the status. For an interceptor of the client, a Handler is what
+ * the application does with the call, from its start to its status.
  */
 export type Handler = (stream: CallStream) => Promise<void>;
 
 /**
- * Wraps a Handler. One shape serves all kinds of calls at both ends: what it does before next happens before the call, how
- * the promise of next is settled is the call's status, and a CallStream around the one that it is given sees each message. It
- * calls next once at the most.
+ * Wraps a Handler. The same type serves all kinds of calls at both ends. Code before next runs before the call. The outcome of
+ * next is the call's status. A CallStream that wraps the given one sees each message. An interceptor calls next at most once.
  */
 export type Interceptor = (next: Handler) => Handler;
 

@@ -12,7 +12,7 @@ const isReserved = (key: string): boolean => key.startsWith("parley-");
 const isBinary = (key: string): boolean => key.endsWith("-bin");
 const isText = (value: string): boolean => /^[\x20-\x7e]*$/.test(value);
 
-/** Makes Headers of what a caller has given, or says what is wrong with it. */
+/** Creates Headers from what a caller has given. It throws a ParleyError if they are invalid. */
 export function toHeaders(init: HeadersInit | undefined): Headers {
   try {
     return new Headers(init);
@@ -22,8 +22,8 @@ export function toHeaders(init: HeadersInit | undefined): Headers {
 }
 
 /**
- * Makes metadata fields (PROTOCOL.md, section 11.5). A name that ends in "-bin" has base64 as its value, or several
- * separated by commas; other values are printable ASCII.
+ * Encodes metadata fields (PROTOCOL.md, section 11.5). A name that ends in "-bin" has a base64 value, or several separated by
+ * commas; other values are printable ASCII.
  */
 export function fromHeaders(headers: Headers): Field[] {
   const fields: Field[] = [];
@@ -52,14 +52,14 @@ export function fromHeaders(headers: Headers): Field[] {
   return fields;
 }
 
-/** What a call is told of a block that breaks a rule. */
+/** Returns the status code for a block that breaks a rule. */
 export const ruleCode = (e: unknown): Code =>
   e instanceof RuleError && e.rule === "R20" ? Code.ResourceExhausted : Code.Internal;
 
-/** A pair as it is on the wire. */
+/** A key and a value on the wire. */
 export type Pair = readonly [key: string, value: Uint8Array];
 
-/** Reads the metadata fields of a block. */
+/** Parses the metadata fields of a block. */
 export function readPairs(fields: readonly Field[]): Pair[] {
   const metadata = fields.filter((f) => f[0] === METADATA);
   if (metadata.length > MAX_PAIRS) throw new RuleError("R20");
@@ -74,7 +74,7 @@ export function readPairs(fields: readonly Field[]): Pair[] {
   });
 }
 
-/** Makes Headers of pairs, without those that are reserved. */
+/** Creates Headers from pairs, without reserved keys. */
 export function pairsToHeaders(pairs: readonly Pair[]): Headers {
   const headers = new Headers();
   for (const [key, value] of pairs) {

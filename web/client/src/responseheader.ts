@@ -1,12 +1,9 @@
 import type { ParleyError } from "./error.js";
 import { type Pair, pairsToHeaders } from "./metadata.js";
 
-/**
- * The header of a call's response. It is held while another attempt may replace it. Headers are made of it only for callers
- * that want them.
- */
+/** The response header of a call. It is held while a retry may replace it, and turned into Headers only on demand. */
 export class ResponseHeader {
-  /** Reports whether the caller has asked for it. */
+  /** Whether the caller has asked for it. */
   requested = false;
   #held: readonly Pair[] | undefined;
   #resolve!: (pairs: readonly Pair[]) => void;
@@ -20,17 +17,17 @@ export class ResponseHeader {
     this.#pairs.catch(() => {}); // not every caller asks
   }
 
-  /** Settled when the header is released, or the call has failed without one. */
+  /** Fulfilled when the header is released; rejected if the call fails without one. */
   get headers(): Promise<Headers> {
     return this.#pairs.then(pairsToHeaders);
   }
 
-  /** Holds the header of an attempt; undefined: that attempt has failed. */
+  /** Holds the header of an attempt; undefined: the attempt has failed. */
   hold(pairs: readonly Pair[] | undefined): void {
     this.#held = pairs;
   }
 
-  /** Settles headers with the one that is held, and returns that. It returns undefined if none is. */
+  /** Releases the header that is held and returns it. It returns undefined if none is held. */
   release(): readonly Pair[] | undefined {
     const pairs = this.#held;
     this.#held = undefined;

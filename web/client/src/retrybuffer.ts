@@ -1,14 +1,14 @@
 import type { Stream } from "./stream.js";
 
-/** The most that is kept, in bytes. */
+/** The most bytes that are kept. */
 const MAX_SIZE = 256 << 10;
 
-/** The messages that a call has sent, for another attempt. It is dropped when there can be none, or when it is too large. */
+/** The messages that a call has sent, kept for a retry. They are dropped when no retry is possible or they are too large. */
 export class RetryBuffer {
   #messages: { bytes: Uint8Array; last: boolean }[] | undefined = [];
   #size = 0;
 
-  /** Reports whether it has all messages of the call. */
+  /** Reports whether all messages of the call are kept. */
   get complete(): boolean {
     return !!this.#messages;
   }
@@ -22,7 +22,7 @@ export class RetryBuffer {
     this.#messages = undefined;
   }
 
-  /** Sends the messages on the stream of another attempt, and the end if the call has ended its direction. */
+  /** Sends the messages on the stream of a retry, and ends the direction if the call has ended it. */
   replay(stream: Stream, ended: boolean): void {
     for (const { bytes, last } of this.#messages ?? []) void stream.send(bytes, last);
     if (ended && !this.#messages?.at(-1)?.last) stream.end();

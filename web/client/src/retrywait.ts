@@ -1,10 +1,10 @@
 import { Timer } from "./timer.js";
 
-/** The time before a call's next attempt. */
+/** The delay before a retry. */
 export class RetryWait {
   #timer = new Timer();
   #resolve!: () => void;
-  /** Settled when the attempt has started, or the wait was canceled. */
+  /** Fulfilled when the retry has started, or the delay was canceled. */
   readonly done = new Promise<void>((resolve) => {
     this.#resolve = resolve;
   });

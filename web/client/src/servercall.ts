@@ -15,7 +15,7 @@ import { MAX_TIMEOUT, type TimerId } from "./timer.js";
 
 export const deadlineExceeded = (): ParleyError => new ParleyError("the deadline of the call has passed", Code.DeadlineExceeded);
 
-/** The end of a call that serves it. */
+/** A call that this end serves. */
 export class ServerCall implements CallStream, ServeContext {
   readonly requestHeaders: Headers;
   readonly responseHeaders = new Headers();
@@ -26,13 +26,13 @@ export class ServerCall implements CallStream, ServeContext {
   #deadline: number;
   #timer: TimerId | undefined;
   #headersSent = false;
-  /** Whether the only request of a call that has one was asked for. */
+  /** Whether the single request was read. */
   #requestRead = false;
-  /** The only answer of a call that has one. */
+  /** The single response. */
   #response: Uint8Array | undefined;
-  /** Where the answers of a stream come from, while there may be more. */
+  /** The source of a stream of responses, while it may have more. */
   #responses: AsyncIterator<Message> | Iterator<Message> | undefined;
-  /** Ends the wait for the next of them. */
+  /** Ends the wait for the next response. */
   #stopWaiting: (reason: unknown) => void = () => {};
 
   readonly #stream: Stream;
@@ -69,13 +69,13 @@ export class ServerCall implements CallStream, ServeContext {
     return this.#deadline < Infinity ? Math.max(0, this.#deadline - Date.now()) : undefined;
   }
 
-  /** Serves the call. The promise is settled when the application has done its part; it never fails. */
+  /** Serves the call. The promise is fulfilled when the application has finished; it is never rejected. */
   async serve(run: Method["run"], interceptors: readonly Interceptor[]): Promise<void> {
     try {
       await chain(interceptors, (stream) => this.#run(run, stream))(this);
       this.#finish();
     } catch (e) {
-      if (this.#ended) return; // it was told
+      if (this.#ended) return; // the caller already has a status
       const status = statusError(e);
       this.#finish(status ?? this.#internal("failed"));
       if (!status) this.#report(e);
@@ -97,7 +97,7 @@ export class ServerCall implements CallStream, ServeContext {
     const { maxMessage } = this.#stream.session.peer;
     if (bytes.length > maxMessage) throw tooLarge("message", bytes.length, maxMessage);
     if (!isDownload(this.method)) {
-      // It waits for the status, so that both leave together, and an error takes its place.
+      // It is sent with the status. An error replaces it.
       if (this.#response) throw this.#internal("returned more than one message");
       this.#response = bytes;
       return;
@@ -112,7 +112,7 @@ export class ServerCall implements CallStream, ServeContext {
     if (this.#requestRead) return undefined;
     this.#requestRead = true;
     const request = await this.#next();
-    // It is seen when there is no other (PROTOCOL.md, section 11.4).
+    // A single request counts only if no second one follows (PROTOCOL.md, section 11.4).
     if (!request || (await this.#stream.next())) throw this.#internal(`takes one message, received ${request ? "more" : "none"}`);
     return request;
   }
@@ -131,7 +131,7 @@ export class ServerCall implements CallStream, ServeContext {
     if (answer) await stream.send(answer);
   }
 
-  /** Sends what the application answers with. Its iterator is returned when the call is over, also while it is waited for. */
+  /** Sends a stream of responses. When the call is over, it returns the iterator, even while it waits for a response. */
   async #sendAll(output: AsyncIterable<Message> | Iterable<Message>, stream: CallStream): Promise<void> {
     const answers = Symbol.asyncIterator in output ? output[Symbol.asyncIterator]() : output[Symbol.iterator]();
     this.#responses = answers;
@@ -158,15 +158,15 @@ export class ServerCall implements CallStream, ServeContext {
   #closeResponses(): void {
     const answers = this.#responses;
     this.#responses = undefined;
-    if (answers) (async () => answers.return?.())().catch(() => {}); // nobody waits for it
+    if (answers) (async () => answers.return?.())().catch(() => {}); // the result is not needed
   }
 
-  /** Ends the call: in order, with an error, or because its stream was abandoned. */
+  /** Ends the call: normally, with an error, or because its stream has failed. */
   #finish(error?: ParleyError): void {
     if (this.#ended) return;
     let status = error;
     if (!status && !this.#response && !isDownload(this.method)) status = this.#internal("returned no response");
-    // Headers that cannot travel are the status of a call that has none; one that fails goes on without them.
+    // Invalid headers give a call its status. A call that fails anyway is sent without them.
     const attempt = <T>(make: () => T): T | undefined => {
       try {
         return make();
@@ -194,7 +194,7 @@ export class ServerCall implements CallStream, ServeContext {
     return new ParleyError(`${this.method.name} ${what}`, Code.Internal);
   }
 
-  /** Tells the application what its caller is not told. */
+  /** Reports an error to the application that the caller does not see. */
   #report(e: unknown): void {
     try {
       this.#onError(e, this.method);
@@ -204,7 +204,7 @@ export class ServerCall implements CallStream, ServeContext {
   }
 }
 
-/** The requests of a call. */
+/** Iterates over the requests of a call. */
 async function* requests(stream: CallStream): AsyncGenerator<Message> {
   for (let message = await stream.receive(); message; message = await stream.receive()) yield message;
 }

@@ -9,33 +9,36 @@ import { TemporaryRefusal } from "./handshake.js";
 import type { SessionRef } from "./hello.js";
 import type { Session } from "./session.js";
 
-/** How often in a row a client that is turned away tries again before that counts as a failure, and how long it waits, in all. */
+/**
+ * How many refusals in a row are retried before they count as a failure, and how long those retries may wait in all, in
+ * milliseconds.
+ */
 const MAX_REFUSALS = 4;
 const MAX_REFUSAL_WAIT = 2_500;
-/** A session that goes away after so long was good for something, in milliseconds. */
+/** A session that drains sooner counts as a failure, in milliseconds. */
 const MIN_SESSION_AGE = 1_000;
-/** How long a server may take to resume a session before another one is tried for new calls, in milliseconds. */
+/** How long a server has to resume a session before new calls try another server, in milliseconds. */
 const FAILOVER_DELAY = 1_000;
 
 /**
- * A connection's way to one server, or to the first of several that answers. It connects when a call needs it, and again by
- * itself when the session was lost. New calls are made on the current session. Those that were current before finish theirs.
+ * A connection to one server, or to the first of several that answers. It connects when a call needs it, and reconnects when
+ * its session is lost. New calls use the current session. Retired sessions finish the calls that they have.
  */
 export class SubConn {
   #current: ClientSession | undefined;
-  /** Is about to become current, while calls are still made on the one that is. */
+  /** The session that becomes current once it is verified. Until then calls use the current one. */
   #next: ClientSession | undefined;
   #retired = new Set<ClientSession>();
-  /** Attempts since a session lasted, and sessions that did not last. */
+  /** The number of failed attempts and of sessions that did not last, since one lasted. */
   #failures = 0;
-  /** Why the server has refused this client, and when a call may try again. */
+  /** The error of a server that rejects this client, and when a call may try again. */
   #rejected: { error: ParleyError; until: number } | undefined;
-  /** Where a server that goes away has said to come back to. */
+  /** The URL that a draining server has named for the next session. */
   #redirect = "";
   #lostRef: SessionRef | undefined;
-  /** It comes back when the server that goes away has gone. */
+  /** Whether to reconnect when the draining server is gone. */
   #awaitingRestart = false;
-  /** When the URLs may be dialed again that have turned this client away, and how often in a row they have. */
+  /** When a URL that has refused this client may be dialed again. */
   #notBefore = new Map<string, number>();
   #refusals = 0;
   #refusalWait = 0;
@@ -56,47 +59,47 @@ export class SubConn {
     return this.#current?.error ?? this.#rejected?.error;
   }
 
-  /** All sessions. */
+  /** Returns all sessions. */
   get sessions(): ClientSession[] {
     return [this.#current, this.#next, ...this.#retired].filter((s) => s !== undefined);
   }
 
-  /** Whether calls can be made now, and on a session that stays. */
+  /** Reports whether calls can be made now, on a server that is not draining. */
   get stable(): boolean {
     return !!this.#current?.stable;
   }
 
-  /** Where calls are made, or wait for a link. */
+  /** The session for new calls. */
   get session(): Session | undefined {
     return this.#current?.session;
   }
 
-  /** Connects, unless the server has just refused this client, or goes away. */
+  /** Connects, unless the server has just rejected this client or is draining. */
   connect(): void {
     const refused = this.#rejected && this.#rejected.until > Date.now();
     if (!this.#current && !refused && this.#conn.available(this.#urls).length) this.#start();
   }
 
-  /** Connects now, whatever there was before. */
+  /** Connects now, whatever has failed before. */
   connectNow(): void {
     if (!this.#current) this.#start();
     else if (this.#current.state === "failed") this.#current.start(0);
     else this.dialSooner();
   }
 
-  /** There is a call: what waits because nothing needed it is dialed now. */
+  /** Dials sessions now that were delayed because no call needed them. */
   dialSooner(): void {
     this.#current?.dialSooner();
     this.#next?.dialSooner();
   }
 
-  /** The server of a session that went away may have gone. */
+  /** Dials sessions that wait for a draining server to end. */
   dialIfIdle(): void {
     if (this.#awaitingRestart) this.connect();
     for (const s of this.sessions) s.dialIfIdle();
   }
 
-  /** The URLs to dial for a new session, in order, or how long to wait for one. */
+  /** Returns the URLs to dial for a new session, in order, or how long to wait for one. */
   candidates(s: ClientSession): { urls: string[]; wait: number } {
     const detachedUrl = s === this.#next && this.#current?.session.detached ? this.#current.url : "";
     const free = this.#conn.available(this.#urls).filter((url) => url !== detachedUrl);
@@ -108,21 +111,21 @@ export class SubConn {
     return { urls, wait };
   }
 
-  /** How long to wait before the URL is dialed again. */
+  /** Returns how long to wait before the URL is dialed again. */
   #pause(url: string, now: number): number {
     return (this.#notBefore.get(url) ?? 0) - now;
   }
 
-  /** Takes note of an attempt's error. Only some turn the client away for a while. */
+  /** Records the error of an attempt. Only a TemporaryRefusal delays the next dial of the URL. */
   refused(url: string, error: unknown): void {
     if (!(error instanceof TemporaryRefusal) || !this.#urls.includes(url)) return;
     const retryAfter = error.retryAfter;
-    // Those that were told the same don't come in the same moment.
+    // Jitter: clients that were told the same delay must not return at the same time.
     const bound = retryAfter ? Math.min(retryAfter / 4, 1000) : 50 * 2 ** Math.min(this.#refusals, MAX_REFUSALS);
     this.#notBefore.set(url, Date.now() + retryAfter + this.#conn.jitter(bound));
   }
 
-  /** Whether to try again as if nothing had failed, and after which delay. */
+  /** Returns the delay before a refused attempt is retried as if nothing had failed, or undefined if it counts as a failure. */
   #refusalDelay(error: ParleyError): number | undefined {
     if (!(error instanceof TemporaryRefusal)) return undefined;
     const now = Date.now();
@@ -131,14 +134,14 @@ export class SubConn {
     return this.#refusals++ < MAX_REFUSALS && this.#refusalWait <= MAX_REFUSAL_WAIT ? wait : undefined;
   }
 
-  /** Counts a failure, or the first after a success, and returns how long to wait. */
+  /** Counts a failure and returns the delay after it. */
   #failureDelay(reconnect: Reconnect, s: ClientSession): number {
     if (s.hasLasted(STABLE_AFTER)) this.#failures = 0;
     this.#refusals = this.#refusalWait = 0;
     return this.#conn.delay(reconnect, this.#failures++);
   }
 
-  /** How long a successor waits at least: sessions that all go away at once must not have clients dial in a loop. */
+  /** Returns the minimum delay of a successor: sessions that drain at once must not make clients dial in a loop. */
   #successorDelay(s: ClientSession): number {
     return s.hasLasted(MIN_SESSION_AGE) ? 0 : this.#failureDelay("now", s);
   }
@@ -162,7 +165,7 @@ export class SubConn {
     this.#next.startIdle(delay, minDelay);
   }
 
-  /** An attempt at a new session has failed. */
+  /** Handles a failed attempt to start a session. */
   connectFailed(s: ClientSession, error: ParleyError): void {
     const wait = this.#refusalDelay(error);
     if (wait !== undefined) return s.start(wait);
@@ -173,13 +176,13 @@ export class SubConn {
     s.session.failPending(error);
   }
 
-  /** The link of a session is lost. Where there are other servers, they are asked if it is not resumed soon. */
+  /** Handles a lost link. If there are other servers, they are tried unless the session is resumed soon. */
   detached(s: ClientSession): void {
     if (s !== this.#current || this.#next || this.#urls.length < 2) return;
     this.#startNext(FAILOVER_DELAY, FAILOVER_DELAY);
   }
 
-  /** An attempt to resume has failed: other servers are asked now. */
+  /** Handles a failed attempt to resume: other servers are tried now. */
   resumeFailed(s: ClientSession): void {
     this.detached(s);
     if (s === this.#current) this.#next?.dialSooner(0);
@@ -193,7 +196,7 @@ export class SubConn {
     this.changed();
   }
 
-  /** The server has answered on a session: it has not turned this client away. */
+  /** Makes the next session current: its server has responded and has not refused this client. */
   verified(s: ClientSession): void {
     const old = this.#current;
     if (s !== this.#next || !s.session.canOpen) return;
@@ -215,14 +218,14 @@ export class SubConn {
     } else next?.session.close(1000, new ParleyError("the session is not needed", Code.Canceled));
   }
 
-  /** Has a session finish its calls. */
+  /** Lets a session finish its calls. */
   #retire(s: ClientSession, to: Session): void {
     this.#retired.add(s);
     s.session.movePending(to);
     s.session.stopOpening();
   }
 
-  /** Another server takes calls, for good: those that wait here go there, and a session that goes away is left. */
+  /** Yields to another server that takes calls: pending calls move there, and a draining session is left. */
   yieldTo(to: Session): void {
     const s = this.#current;
     if (!s) return;
@@ -230,7 +233,7 @@ export class SubConn {
     else if (s.session.drain.goaway) this.#moveTo(s, to);
   }
 
-  /** Goes on without the current session, and comes back when its server has gone. */
+  /** Retires the current session, and reconnects when its server is no longer draining. */
   #moveTo(s: ClientSession, to: Session): void {
     this.#current = undefined;
     this.#dropNext();
@@ -257,7 +260,7 @@ export class SubConn {
     this.changed();
   }
 
-  /** Has new calls made on the next session, though it is not there yet. */
+  /** Makes the next session current, though it has no link yet. */
   #promote(old: ClientSession): void {
     const next = (this.#current = this.#next as ClientSession);
     const failed = next.state === "failed";
@@ -290,7 +293,7 @@ export class SubConn {
     this.#conn.dialIdle();
   }
 
-  /** What follows on a session that is over: another one, which is to be started, or none. */
+  /** Returns the successor of a session that has ended, or undefined if the client must not reconnect. */
   #successor(s: ClientSession, error: ParleyError, code: number): ClientSession | undefined {
     const minDelay = Math.min(s.session.drain.goaway?.delay ?? 0, MAX_LONG_DELAY);
     const next = this.#newSession();
@@ -316,19 +319,19 @@ export class SubConn {
     return undefined;
   }
 
-  /** Tells the connection. */
+  /** Reports a change of state to the connection. */
   changed(): void {
     this.#conn.changed(this);
   }
 }
 
-/** Whether the server has turned a client away before it has served anything: there may be others that do not. */
+/** Reports whether the server refused a client before it served any call. Another server may accept it. */
 function isRefusal({ established, drain: { goaway } }: Session, code: number): boolean {
   if (established) return goaway?.status === Code.Unavailable && !goaway.lastStream;
   return code !== LOST && closeAction(code).status === Code.Unavailable;
 }
 
-/** The address to come back to, if it is where this end has dialed (PROTOCOL.md, section 15.6). */
+/** Returns the URL that a draining server has named, if it has the same origin as the current one (PROTOCOL.md, section 15.6). */
 function sameHost(url: string, address: string): string {
   try {
     const [from, to] = [new URL(url), new URL(address)];
