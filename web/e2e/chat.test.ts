@@ -18,7 +18,7 @@ afterAll(async () => {
   expect(errors).toEqual([]);
 });
 
-/** Opens the page and enters a room, by the keyboard alone. */
+/** Opens the page and enters a room, using only the keyboard. */
 async function enter(name: string, room: string, url = chat.url): Promise<Page> {
   const page = await browser.open(url, errors);
   await page.keyboard.type(name);

@@ -30,7 +30,7 @@ afterEach(async () => {
   await page.close();
   await tunnel.stop();
   await server.stop();
-  // No call and no connection leaves a rejection that nobody handles.
+  // No call and no connection may leave a rejection unhandled.
   expect(errors).toEqual([]);
 });
 
@@ -179,7 +179,7 @@ test("a page in the back/forward cache has no WebSocket, and its session goes on
     addEventListener("pageshow", (e) => (globalThis.keep.persisted = e.persisted));
   });
   await page.goto(`http://${tunnel.addr}/other.html`);
-  await page.goBack({ waitUntil: "commit" }); // a page of the cache is not loaded
+  await page.goBack({ waitUntil: "commit" }); // a page from the cache is not loaded again
   const got = await page.evaluate(async () => {
     const rest: number[] = [];
     for await (const { number } of globalThis.keep.answers) rest.push(Number(number));
@@ -201,7 +201,7 @@ for (const [how, leave] of [
     });
     expect(await server.open()).toBe(1);
     await leave();
-    // It is not kept for 30 s, as one whose link was lost.
+    // It is not kept for 30 s like a detached session.
     await until("the session has ended", async () => (await server.open()) === 0);
   });
 }

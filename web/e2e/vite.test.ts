@@ -28,7 +28,7 @@ afterEach(async () => {
   expect(errors).toEqual([]);
 });
 
-/** Starts the servers, and opens a page of Vite's. */
+/** Starts the servers and opens a page of Vite. */
 async function start(...flags: string[]): Promise<void> {
   server = await Server.start(...flags);
   const file = await loadConfigFromFile({ command: "serve", mode: "development" }, join(root, "vite.config.ts"));

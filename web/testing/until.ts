@@ -1,4 +1,4 @@
-/** Waits until something holds, and fails if it does not within a while. */
+/** Waits until holds returns true. It fails after ms. */
 export async function until(what: string, holds: () => boolean | Promise<boolean>, ms = 10_000): Promise<void> {
   for (const end = Date.now() + ms; !(await holds()); ) {
     if (Date.now() > end) throw new Error(`timed out waiting until ${what}`);

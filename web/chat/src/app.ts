@@ -11,16 +11,16 @@ import { Tally } from "./tally.js";
 import { Typist } from "./typist.js";
 import { words } from "./words.js";
 
-/** The room that an address names behind its #. */
+/** Returns the room in the URL's fragment. */
 function roomOf(hash: string): string {
   try {
     return decodeURIComponent(hash.slice(1));
   } catch {
-    return ""; // a % that stands for nothing
+    return ""; // malformed percent-encoding
   }
 }
 
-/** The page: a door to enter by, and the room behind it. */
+/** The page: a form to enter a room, and the room itself. */
 export class App implements StayEvents {
   #stay: Membership | undefined;
   #links = new Links();
@@ -107,7 +107,7 @@ export class App implements StayEvents {
     this.#typist.stop();
     this.#stay = undefined;
     stay?.leave();
-    // Lines that have not arrived go back to where they were written.
+    // Restore unsent lines to the input field.
     const lines = stay?.outbox.lines.map((l) => l.text) ?? [];
     this.#write([...lines, this.#text.value].filter(Boolean).join(" "));
     byId("chat").hidden = true;
@@ -177,7 +177,7 @@ export class App implements StayEvents {
     const lines = this.#stay?.outbox.lines ?? [];
     this.#log.outbox(lines);
     byId("send").ariaDisabled = String(this.#stay?.outbox.full ?? false);
-    // While lines are on the way the browser asks before it closes the page.
+    // While lines are unsent, the browser asks before it closes the page.
     window.onbeforeunload = lines.length ? (e) => e.preventDefault() : null;
   }
 
@@ -196,7 +196,7 @@ export class App implements StayEvents {
     showMembers(this.#members, this.#stay?.name ?? "");
   }
 
-  /** Shows how it stands, wherever somebody looks. */
+  /** Shows the state everywhere on the page. */
   #show(): void {
     const { state, error } = this.conn;
     const said = words({
@@ -207,7 +207,7 @@ export class App implements StayEvents {
       nameTaken: this.#nameTaken,
     });
     showWords(said);
-    byId("break").ariaDisabled = String(state !== "ready"); // a button that is disabled would lose the focus
+    byId("break").ariaDisabled = String(state !== "ready"); // a disabled button would lose the focus
     showLinks(this.#links);
     showTally(this.#tally);
     const atTheDoor = this.#stay && !byId("door").hidden;

@@ -5,24 +5,24 @@ import { Outbox } from "./outbox.js";
 
 type Response = MessageShape<typeof JoinResponseSchema>;
 
-/** What a stay tells. */
+/** The events of a membership. */
 export interface StayEvents {
-  /** The member is in the room: for the first time, or again, by another call. */
+  /** The member has entered the room, for the first time or again on another call. */
   entered(entered: Entered): void;
   /** Something has happened in the room. */
   happened(response: Response): void;
-  /** The outbox is another. */
+  /** The outbox has changed. */
   changed(): void;
-  /** The call is lost, and another is made. */
+  /** The call is lost. Another one follows. */
   lost(error: ParleyError): void;
-  /** The stay is over: the server does not want this member. */
+  /** The membership is over: the server has refused the member. */
   refused(error: ParleyError): void;
 }
 
-/** Between calls that fail, in milliseconds. */
+/** The delay between failed calls, in milliseconds. */
 const PAUSE = 2000;
 
-/** A member's stay in a room. It outlives its calls: when one is lost with its session, another enters again. */
+/** A membership in a room. It survives its calls: when a call is lost with its session, another call enters the room again. */
 export class Membership {
   readonly outbox = new Outbox();
   #call: Call<typeof ChatService.method.join> | undefined;
@@ -37,17 +37,17 @@ export class Membership {
     private events: StayEvents,
   ) {}
 
-  /** Whether lines go out at once. */
+  /** Reports whether lines are sent at once. */
   get inside(): boolean {
     return this.#inside;
   }
 
-  /** Whether the call is there by which the room was entered. */
+  /** Reports whether the call that entered the room is still alive. */
   get callAlive(): boolean {
     return this.#inside && !this.#call?.over;
   }
 
-  /** Stays until it leaves, or is refused. */
+  /** Stays in the room until the member leaves or is refused. */
   async run(): Promise<void> {
     while (!this.#left.signal.aborted) {
       const error = await this.#enter();
@@ -61,19 +61,19 @@ export class Membership {
     }
   }
 
-  /** Says a line now, or as soon as it can. */
+  /** Says a line now, or as soon as possible. */
   say(text: string): void {
     this.outbox.add(text);
     this.#flush();
   }
 
-  /** Says a line once more that may have been lost. */
+  /** Says a line again that may have been lost. */
   resend(id: number): void {
     this.outbox.resend(id);
     this.#flush();
   }
 
-  /** Says that a line is being written, or no longer is. */
+  /** Reports that the member is typing, or has stopped. */
   typing(typing: boolean): void {
     if (this.#inside) this.#send({ action: { case: "typing", value: { typing } } });
   }
@@ -83,7 +83,7 @@ export class Membership {
     this.#call?.cancel();
   }
 
-  /** Makes a call, and returns why it has ended. */
+  /** Makes a call and returns why it has ended. */
   async #enter(): Promise<ParleyError> {
     const { room, name } = this;
     const call = this.conn.call(ChatService.method.join, { waitForReady: true });
@@ -122,7 +122,9 @@ export class Membership {
     void this.#call?.send(request).catch(() => {}); // next fails too
   }
 
-  /** Whether entering again may help. The name may still be that of the call before, if the server has not missed it yet. */
+  /**
+   * Reports whether entering again may help. The previous call may still own the name until the server notices that it is lost.
+   */
   #mayReturn({ code }: ParleyError): boolean {
     return code === Code.Unavailable || (this.#enteredBefore && (code === Code.AlreadyExists || code === Code.Internal));
   }

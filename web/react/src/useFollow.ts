@@ -5,17 +5,17 @@ import { type FollowState, type HookOptions, useFollowedCall } from "./call.js";
 import { useConnection } from "./provider.js";
 import { useRequest } from "./stable.js";
 
-/** Those of a call, and those of `follow` that say when it is made again. */
+/** The options of a call, and those of `follow` that control when the stream is opened again. */
 export interface UseFollowOptions<I extends DescMessage, T, C>
   extends HookOptions<T>,
     Pick<FollowOptions<T, C>, "from" | "cursor" | "codes" | "complete" | "backoff" | "jitter"> {
-  /** Makes the request that asks for what is behind a cursor. */
+  /** Creates the request for a cursor. */
   request: (cursor: C) => MessageInitShape<I>;
 }
 
 /**
- * Follows a server stream while the component is there: it is opened again, from the cursor that is taken from each message,
- * whenever it ends without being complete. Another request for the first cursor, one that is not equal, begins anew.
+ * Follows a server stream while the component is mounted. It opens the stream again, at the cursor of the last message,
+ * whenever the stream ends before it is complete. If the request for the first cursor changes, it starts again.
  */
 export function useFollow<I extends DescMessage, O extends DescMessage, C>(
   method: DescMethodServerStreaming<I, O>,

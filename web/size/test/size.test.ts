@@ -4,7 +4,7 @@ import { expect, test } from "vitest";
 
 const KIB = 1024;
 
-/** What a page loads, as an import. Modules that are not Parley's or Connect's are left out: protobuf-es, React. */
+/** The pages to measure, as imports. Modules of protobuf-es and React are left out. */
 const pages = [
   ["calls: `@parley-rpc/client`", `export { Connection, createClient, Code, ParleyError } from "./client/src/index.ts"`],
   [
