@@ -107,7 +107,7 @@ test("a server that was restarted is told of in words, and no line is lost", asy
   await page.getByText("waits until you are back").waitFor();
   await shot(page, "chat-away");
   const again = await Chat.start(new URL(own.url).host);
-  await page.getByText("The room has begun anew").waitFor();
+  await page.getByText("The room has started again").waitFor();
   await page.getByText("Line 1: none missing.").waitFor();
   expect(await page.locator("#log .bubble p").allTextContents()).toEqual(["before", "meanwhile"]);
   await page.close();

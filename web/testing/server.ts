@@ -34,7 +34,7 @@ export class Server {
   }
 
   /** Makes an HTTP request, even if the test environment replaces fetch. */
-  async #ask(method: string, path: string): Promise<string> {
+  async #request(method: string, path: string): Promise<string> {
     const req = request(`http://${this.addr}${path}`, { method, agent: false }).end();
     const [res] = (await once(req, "response")) as [IncomingMessage];
     let text = "";
@@ -44,12 +44,12 @@ export class Server {
 
   /** Returns the number of messages that handlers have sent on streams. */
   async sent(): Promise<number> {
-    return Number(await this.#ask("GET", "/sent"));
+    return Number(await this.#request("GET", "/sent"));
   }
 
   /** Returns the number of sessions, detached ones included. */
   async open(): Promise<number> {
-    return Number(await this.#ask("GET", "/open"));
+    return Number(await this.#request("GET", "/open"));
   }
 
   /** Waits until that number is stable while calls are answered, and returns it. */
@@ -65,7 +65,7 @@ export class Server {
 
   /** Drains the server. Another one takes over. */
   async drain(): Promise<void> {
-    await this.#ask("POST", "/drain");
+    await this.#request("POST", "/drain");
   }
 
   /** Ends the process: in order by closing its standard input, or with SIGKILL. */

@@ -2,11 +2,11 @@ import type { MessageShape } from "@bufbuild/protobuf";
 import { Code, type ParleyError, type ServingConnection } from "@parley-rpc/client";
 import { type Entered, type JoinResponseSchema, MemberService } from "../../gen/parley/chat/v1/chat_pb.js";
 import { byId } from "./dom.js";
-import { storage } from "./kept.js";
 import { Links } from "./links.js";
 import { LogView } from "./logview.js";
+import { Membership, type MembershipEvents } from "./membership.js";
 import { showLinks, showMembers, showTally, showTyping, showWords } from "./panel.js";
-import { Membership, type StayEvents } from "./stay.js";
+import { storage } from "./storage.js";
 import { Tally } from "./tally.js";
 import { Typist } from "./typist.js";
 import { words } from "./words.js";
@@ -21,17 +21,17 @@ function roomOf(hash: string): string {
 }
 
 /** The page: a form to enter a room, and the room itself. */
-export class App implements StayEvents {
-  #stay: Membership | undefined;
+export class App implements MembershipEvents {
+  #membership: Membership | undefined;
   #links = new Links();
   #tally = new Tally();
   #members = new Set<string>();
   #nameTaken = false;
-  #typist = new Typist((typing) => this.#stay?.typing(typing));
+  #typist = new Typist((typing) => this.#membership?.typing(typing));
   #log = new LogView({
-    resend: (id) => this.#stay?.resend(id),
+    resend: (id) => this.#membership?.resend(id),
     drop: (id) => {
-      this.#stay?.outbox.drop(id);
+      this.#membership?.outbox.drop(id);
       this.changed();
     },
   });
@@ -46,7 +46,7 @@ export class App implements StayEvents {
     // The server calls the page.
     conn.serve(MemberService, {
       showTyping: ({ room, names }) => {
-        if (this.#stay?.room === room) showTyping(names);
+        if (this.#membership?.room === room) showTyping(names);
         return {};
       },
     });
@@ -55,7 +55,7 @@ export class App implements StayEvents {
       if (change?.link.state === "lost") this.#log.note(`Link ${change.link.number} broke`, "lost");
       else if (change?.detachedMs !== undefined) {
         const seconds = (change.detachedMs / 1000).toFixed(1);
-        const what = this.#stay?.callAlive ? "the session goes on" : "a new session";
+        const what = this.#membership?.callAlive ? "the session goes on" : "a new session";
         this.#log.note(`Link ${change.link.number}: ${what} after ${seconds} s`, "back");
       }
       this.#show();
@@ -93,22 +93,22 @@ export class App implements StayEvents {
     if (!name || !room) return this.#refuse("A name and a room are needed.");
     storage.set("name", name);
     history.replaceState(null, "", `#${encodeURIComponent(room)}`);
-    this.#stay?.leave();
-    this.#stay = new Membership(this.conn, room, name, this);
+    this.#membership?.leave();
+    this.#membership = new Membership(this.conn, room, name, this);
     this.#tally = new Tally();
     this.#nameTaken = false;
     this.#refuse("");
     this.#show();
-    void this.#stay.run();
+    void this.#membership.run();
   }
 
   #leave(refusal = ""): void {
-    const stay = this.#stay;
+    const membership = this.#membership;
     this.#typist.stop();
-    this.#stay = undefined;
-    stay?.leave();
+    this.#membership = undefined;
+    membership?.leave();
     // Restore unsent lines to the input field.
-    const lines = stay?.outbox.lines.map((l) => l.text) ?? [];
+    const lines = membership?.outbox.lines.map((l) => l.text) ?? [];
     this.#write([...lines, this.#text.value].filter(Boolean).join(" "));
     byId("chat").hidden = true;
     byId("door").hidden = false;
@@ -119,10 +119,10 @@ export class App implements StayEvents {
 
   #say(): void {
     const text = this.#text.value.trim();
-    if (!text || !this.#stay || this.#stay.outbox.full) return;
+    if (!text || !this.#membership || this.#membership.outbox.full) return;
     this.#write("");
     this.#typist.said();
-    this.#stay.say(text);
+    this.#membership.say(text);
   }
 
   #write(text: string): void {
@@ -142,16 +142,17 @@ export class App implements StayEvents {
     this.#showMembers();
     const missed = this.#tally.enter(Number(said));
     if (first) {
-      const { room } = this.#stay as Membership;
+      const { room } = this.#membership as Membership;
       this.#log.clear();
       showTyping([]);
       byId("room").textContent = `# ${room}`;
       document.title = `${room} · Parley chat`;
       byId("door").hidden = true;
       byId("chat").hidden = false;
-      this.#log.note(names.length > 1 ? `You came. ${names.length} are here.` : "You came. Nobody else is here yet.");
+      this.#log.note(names.length > 1 ? `You came. ${names.length} are here.` : "You came. You are the first one here.");
       this.#text.focus();
-    } else if (missed === "restarted") this.#log.note("You are back. The room has begun anew: the server was restarted.", "back");
+    } else if (missed === "restarted")
+      this.#log.note("You are back. The room has started again: the server was restarted.", "back");
     else this.#log.note(`You are back. Lines that were said meanwhile: ${missed || "none"}.`, "back");
     this.#show();
   }
@@ -162,7 +163,7 @@ export class App implements StayEvents {
     if (event.case === "said") {
       const { name, text, number } = event.value;
       this.#tally.line(Number(number));
-      this.#log.said({ name, text, own: name === this.#stay?.name, link: this.#links.current });
+      this.#log.said({ name, text, own: name === this.#membership?.name, link: this.#links.current });
     } else if (event.case === "came" || event.case === "left") {
       const { name } = event.value;
       if (event.case === "came") this.#members.add(name);
@@ -174,9 +175,9 @@ export class App implements StayEvents {
   }
 
   changed(): void {
-    const lines = this.#stay?.outbox.lines ?? [];
+    const lines = this.#membership?.outbox.lines ?? [];
     this.#log.outbox(lines);
-    byId("send").ariaDisabled = String(this.#stay?.outbox.full ?? false);
+    byId("send").ariaDisabled = String(this.#membership?.outbox.full ?? false);
     // While lines are unsent, the browser asks before it closes the page.
     window.onbeforeunload = lines.length ? (e) => e.preventDefault() : null;
   }
@@ -193,7 +194,7 @@ export class App implements StayEvents {
   }
 
   #showMembers(): void {
-    showMembers(this.#members, this.#stay?.name ?? "");
+    showMembers(this.#members, this.#membership?.name ?? "");
   }
 
   /** Shows the state everywhere on the page. */
@@ -203,14 +204,14 @@ export class App implements StayEvents {
       state,
       failed: !!error,
       online: navigator.onLine,
-      inside: this.#stay?.inside ?? false,
+      inside: this.#membership?.inside ?? false,
       nameTaken: this.#nameTaken,
     });
     showWords(said);
     byId("break").ariaDisabled = String(state !== "ready"); // a disabled button would lose the focus
     showLinks(this.#links);
     showTally(this.#tally);
-    const atTheDoor = this.#stay && !byId("door").hidden;
-    byId("waiting").textContent = atTheDoor ? `${said.badge}. ${said.more}` : "";
+    const entering = this.#membership && !byId("door").hidden;
+    byId("waiting").textContent = entering ? `${said.badge}. ${said.more}` : "";
   }
 }

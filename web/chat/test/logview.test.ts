@@ -38,7 +38,7 @@ test("names and lines are texts, whatever is in them", () => {
   expect(texts("#typing")).toEqual([`${evil} is typing`]);
 });
 
-test("lines of one speaker in a row have the name once, for those who see", () => {
+test("consecutive lines of one speaker show the name once", () => {
   for (const name of ["ada", "ada", "bob"]) log.said({ name, text: "x", own: false, link: 1 });
   log.note("bob left");
   log.said({ name: "bob", text: "x", own: false, link: 2 });

@@ -65,7 +65,7 @@ describe("the tally", () => {
     expect(`${tally}`).toBe("Lines 5 to 9: 2 missing.");
   });
 
-  test("counts what was said while nobody was there", () => {
+  test("counts lines said while the page was away", () => {
     const tally = new Tally();
     tally.enter(0);
     tally.line(1);
@@ -75,7 +75,7 @@ describe("the tally", () => {
     expect(`${tally}`).toBe("Lines 1 to 5: 3 missing.");
   });
 
-  test("begins anew with the room", () => {
+  test("starts again with the room", () => {
     const tally = new Tally();
     tally.enter(0);
     tally.line(1);

@@ -53,14 +53,14 @@ export function createClient<S extends DescService>(service: S, conn: Pick<Conne
 
 /** Returns the response of a call that has exactly one. */
 export async function singleResponse<M extends DescMethod>(call: Call<M>): Promise<MessageShape<M["output"]>> {
-  const answer = await call.next();
+  const response = await call.next();
   const violation = (what: string) => new ParleyError(`${call.method.name} returned ${what}`, Code.Internal);
-  if (!answer) throw violation("OK without a message");
+  if (!response) throw violation("OK without a message");
   if (await call.next()) {
     call.cancel(violation("more than one message"));
     throw violation("more than one message");
   }
-  return answer;
+  return response;
 }
 
 /** Sends the messages of a client stream until the call is over. */

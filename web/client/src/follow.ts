@@ -102,9 +102,9 @@ class Follower<T, C> {
     this.#options.signal?.removeEventListener("abort", this.#abort);
     this.#abortController.abort(reason);
     this.#stop(reason);
-    const answers = this.#messages;
+    const messages = this.#messages;
     this.#messages = undefined;
-    if (answers) (async () => answers.return?.())().catch(() => {}); // the result is not needed
+    if (messages) (async () => messages.return?.())().catch(() => {}); // the result is not needed
   }
 
   /** Returns the error of a call if it is temporary, and throws it otherwise. */

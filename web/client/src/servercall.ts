@@ -127,18 +127,18 @@ export class ServerCall implements CallStream, ServeContext {
     const input = isUpload(this.method) ? requests(stream) : await stream.receive();
     const output = run(input, this);
     if (isDownload(this.method)) return this.#sendAll(output as AsyncIterable<Message>, stream);
-    const answer = (await output) as Message | undefined;
-    if (answer) await stream.send(answer);
+    const response = (await output) as Message | undefined;
+    if (response) await stream.send(response);
   }
 
   /** Sends a stream of responses. When the call is over, it returns the iterator, even while it waits for a response. */
   async #sendAll(output: AsyncIterable<Message> | Iterable<Message>, stream: CallStream): Promise<void> {
-    const answers = Symbol.asyncIterator in output ? output[Symbol.asyncIterator]() : output[Symbol.iterator]();
-    this.#responses = answers;
+    const iterator = Symbol.asyncIterator in output ? output[Symbol.asyncIterator]() : output[Symbol.iterator]();
+    this.#responses = iterator;
     const next = () =>
       new Promise<IteratorResult<Message>>((resolve, reject) => {
         this.#stopWaiting = reject;
-        Promise.resolve(answers.next()).then(resolve, (e) => {
+        Promise.resolve(iterator.next()).then(resolve, (e) => {
           this.#responses = undefined;
           reject(e);
         });
@@ -156,9 +156,9 @@ export class ServerCall implements CallStream, ServeContext {
   }
 
   #closeResponses(): void {
-    const answers = this.#responses;
+    const responses = this.#responses;
     this.#responses = undefined;
-    if (answers) (async () => answers.return?.())().catch(() => {}); // the result is not needed
+    if (responses) (async () => responses.return?.())().catch(() => {}); // the result is not needed
   }
 
   /** Ends the call: normally, with an error, or because its stream has failed. */

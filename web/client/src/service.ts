@@ -102,15 +102,15 @@ export class Services {
   }
 
   #find(open: OpenBlock): [Method, Codec] {
-    const no = (text: string, code: Code = Code.Unimplemented) => new ParleyError(text, code);
+    const refusal = (text: string, code: Code = Code.Unimplemented) => new ParleyError(text, code);
     const name = (text: string) => cut(text, MAX_ECHOED);
-    if (open.alias) throw no(`unknown method_alias ${open.alias}`, Code.Internal);
+    if (open.alias) throw refusal(`unknown method_alias ${open.alias}`, Code.Internal);
     const found = this.#methods.get(open.method);
-    if (!found) throw no(`${name(open.method)} is not served here`);
+    if (!found) throw refusal(`${name(open.method)} is not served here`);
     const known = [this.#conn.codec, proto];
     const codec = known.find((c) => c.name === open.codec);
-    if (!codec) throw no(`unknown codec ${name(open.codec)}: use one of ${known.map((c) => c.name)}`);
-    if (open.encoding) throw no(`unsupported compression ${name(open.encoding)}: send messages uncompressed`);
+    if (!codec) throw refusal(`unknown codec ${name(open.codec)}: use one of ${known.map((c) => c.name)}`);
+    if (open.encoding) throw refusal(`unsupported compression ${name(open.encoding)}: send messages uncompressed`);
     if (open.timeout === 0) throw deadlineExceeded();
     return [found, codec];
   }

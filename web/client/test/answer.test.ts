@@ -247,7 +247,7 @@ test.each([
   }
 });
 
-test("a header that never came is the status of the call, for those who wait for it, and afterwards", async () => {
+test("header fails with the status if no header arrives", async () => {
   const call = client.conn.call(PingService.method.cumSum);
   const waiting = call.header().catch((e: ParleyError) => e.code);
   await settle();

@@ -115,7 +115,7 @@ test("the random wait is anything up to the bound", async () => {
   expect(got.end).toBe("OK");
 });
 
-test("the time that the other end asks for is added to the wait", async () => {
+test("the delay that the peer asks for is added to the wait", async () => {
   const source = new Source([[1, retryLater(5000)], [retryLater(0)], ["OK"]]);
   const got = read(source.follow());
   await pass(10_000);

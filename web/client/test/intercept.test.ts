@@ -266,7 +266,7 @@ test("what is behind next runs once, whatever ends the call", async () => {
   await took("Ping sent 1 received 1 OK");
   await answers.return();
   await took("CountUp sent 1 received 1 OK");
-  // Its signal, though nobody reads.
+  // Its signal, though the call is not read.
   const controller = new AbortController();
   const call = conn.call(PingService.method.cumSum, controller);
   await call.send({ number: 1n });

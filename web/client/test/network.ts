@@ -109,7 +109,7 @@ class Socket {
     });
   }
 
-  /** Ends it from the other end. */
+  /** Closes it from the server's side. */
   end(code: number, reason = ""): void {
     if (this.#closed) return;
     this.#closed = true;

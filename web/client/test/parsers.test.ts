@@ -1,4 +1,4 @@
-// Properties of all that reads what the other end has sent: it throws nothing but what the protocol says, reads nothing beyond
+// Properties of all parsers of peer data: they throw only what the protocol says, read nothing beyond
 // what it was given, and what it has read it writes as it was. SEED repeats a run.
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";

@@ -30,7 +30,7 @@ afterEach(() => {
 
 const text = async (message: Promise<{ bytes: Uint8Array } | undefined>) => new TextDecoder().decode((await message)?.bytes);
 
-describe("before the other end has greeted", () => {
+describe("before the peer's HELLO", () => {
   test("calls go out at once, within the protocol's defaults", async () => {
     for (let i = 0; i < 20; i++) void alone.session.open(open).send(new Uint8Array(20_000), true);
     await settle();
@@ -194,7 +194,7 @@ describe("what was received", () => {
     expect(alone.wire.takeFrames()).toEqual(["OPEN 3 ", "ACK 01"]);
   });
 
-  test("is acknowledged at once after a quarter of the other end's replay_limit", async () => {
+  test("is acknowledged at once after a quarter of the peer's replay_limit", async () => {
     await alone.receive(greeting);
     for (const _ of [1, 2]) alone.session.open(open);
     await settle();
@@ -273,7 +273,7 @@ describe("sending", () => {
     alone.session.open(open);
     for (let s = 0; s < 6; s++) {
       await vi.advanceTimersByTimeAsync(6000);
-      await alone.receive(encodeFrame(10, 0, new Uint8Array(8))); // the other end lives
+      await alone.receive(encodeFrame(10, 0, new Uint8Array(8))); // the peer is alive
     }
     expect(alone.events.at(-1)).toBe("lost unavailable: the link was lost: writing makes no progress");
   });

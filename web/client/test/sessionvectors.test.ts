@@ -55,7 +55,7 @@ const camel = (settings: Record<string, number> = {}) =>
     Object.entries(settings).map(([k, v]) => [k.replace(/_./g, (m) => (m[1] as string).toUpperCase()), v]),
   ) as Partial<Settings>;
 
-/** The same link message from the other end. */
+/** The same link message as the peer sends it. */
 function mirror(bytes: Uint8Array): Uint8Array {
   const r = new Reader(bytes);
   const out: Uint8Array[] = [];

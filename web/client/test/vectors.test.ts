@@ -112,7 +112,7 @@ function named(got: object, want: object): object {
     const v = all[key.replace(/_./g, (m) => (m[1] as string).toUpperCase())];
     return v instanceof Uint8Array ? hex(v) : v;
   };
-  // A dialer has no use for the other end's agent, and gets none of the others.
+  // A dialer does not use the peer's agent, and gets none of the others.
   const ignored = ["agent", "attempt", "replaces", "replaces_token"];
   const unread = Object.fromEntries(Object.entries(want).filter(([key]) => ignored.includes(key)));
   return { ...Object.fromEntries(Object.keys(want).map((key) => [key, value(key)])), ...unread };

@@ -119,12 +119,12 @@ export function createParleyTransport(options: ParleyTransportOptions): ParleyTr
           // Messages are sent before the headers arrive: a server may need some before it responds.
           void pump(call, req.message as AsyncIterable<MessageInitShape<I>>);
           const trailer = new Headers();
-          const answerHeader = await withConnectErrors(call, () => call.header());
+          const responseHeader = await withConnectErrors(call, () => call.header());
           return {
             stream: true,
             service: method.parent,
             method,
-            header: answerHeader,
+            header: responseHeader,
             trailer,
             message: responses<I, O>(call, trailer),
           };

@@ -199,7 +199,7 @@ test("codec and registry are for the connection that the transport makes, or its
 });
 
 test("interceptors see and change requests and answers of all kinds", async () => {
-  const key = createContextKey("nobody");
+  const key = createContextKey("unset");
   const seen: string[] = [];
   const interceptor: Interceptor = (next) => async (req) => {
     req.header.set("echo-by", req.contextValues.get(key));
@@ -226,10 +226,10 @@ test("a stream that is not read stops its server", async () => {
 test("a server that cannot be reached is UNAVAILABLE", async () => {
   const gone = await Server.start();
   await gone.stop();
-  const nobody = createParleyTransport({ url: gone.url(), WebSocket });
-  expect((await failure(createClient(PingService, nobody).ping({}))).code).toBe(Code.Unavailable);
-  expect((await failure(createClient(PingService, nobody).countUp({}))).code).toBe(Code.Unavailable);
-  await nobody.connection.close();
+  const offline = createParleyTransport({ url: gone.url(), WebSocket });
+  expect((await failure(createClient(PingService, offline).ping({}))).code).toBe(Code.Unavailable);
+  expect((await failure(createClient(PingService, offline).countUp({}))).code).toBe(Code.Unavailable);
+  await offline.connection.close();
 });
 
 test("invalid headers are named", async () => {

@@ -23,7 +23,7 @@ export function useFollow<I extends DescMessage, O extends DescMessage, C>(
 ): FollowState<MessageShape<O>> {
   type T = MessageShape<O>;
   const connection = useConnection(options.connection);
-  const asked = useRequest(method.input, options.request(options.from));
+  const request = useRequest(method.input, options.request(options.from));
   const latest = useRef(options);
   useEffect(() => {
     latest.current = options;
@@ -50,6 +50,6 @@ export function useFollow<I extends DescMessage, O extends DescMessage, C>(
       };
     },
     options,
-    [connection, method, asked],
+    [connection, method, request],
   );
 }

@@ -15,11 +15,11 @@ export function useStream<I extends DescMessage, O extends DescMessage>(
   options: StreamOptions<MessageShape<O>> = {},
 ): CallState<MessageShape<O>> {
   const connection = useConnection(options.connection);
-  const asked = useRequest(method.input, request);
+  const stable = useRequest(method.input, request);
   const start = () => {
     const call = connection.call(method, options);
-    void call.send(asked, true).catch(() => {}); // next fails too
+    void call.send(stable, true).catch(() => {}); // next fails too
     return call;
   };
-  return useCall(start, options, [connection, method, asked]);
+  return useCall(start, options, [connection, method, stable]);
 }

@@ -67,7 +67,7 @@ test("useFollow shows an error that does not pass", async () => {
   expect(one.calls.length).toBe(1);
 });
 
-test("useFollow begins anew with another start or request, and shows nothing of the former one", async () => {
+test("useFollow starts again when the start or the request changes", async () => {
   const one = new FakeConnection();
   const { commits, rerender } = render(one);
   await act(async () => one.calls[0]?.answer(number(1)));

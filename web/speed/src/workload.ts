@@ -126,11 +126,11 @@ class Turns {
 
   async *serve(meter: Meter, payload: Uint8Array) {
     while (!meter.over) {
-      const mine = new Promise<void>((resolve) => {
+      const turn = new Promise<void>((resolve) => {
         this.next = resolve;
       });
       yield { payload };
-      await mine;
+      await turn;
     }
   }
 }

@@ -6,7 +6,7 @@ import { Outbox } from "./outbox.js";
 type Response = MessageShape<typeof JoinResponseSchema>;
 
 /** The events of a membership. */
-export interface StayEvents {
+export interface MembershipEvents {
   /** The member has entered the room, for the first time or again on another call. */
   entered(entered: Entered): void;
   /** Something has happened in the room. */
@@ -34,7 +34,7 @@ export class Membership {
     private conn: Connection,
     readonly room: string,
     readonly name: string,
-    private events: StayEvents,
+    private events: MembershipEvents,
   ) {}
 
   /** Reports whether lines are sent at once. */
