@@ -36,7 +36,7 @@ async function say(page: Page, text: string): Promise<void> {
 
 const shot = (page: Page, name: string) => page.screenshot({ path: join(files, `${name}.png`) });
 
-test("two people talk, see each other type, and lose nothing when the link is broken", async () => {
+test("two people lose nothing when the link breaks", async () => {
   const ada = await enter("Ada", "engines");
   const grace = await enter("Grace", "engines");
   await ada.getByText("Grace came").waitFor();
@@ -96,7 +96,7 @@ test("what is said is never read as HTML", async () => {
   await ada.close();
 });
 
-test("a server that was restarted is told of in words, and no line is lost", async () => {
+test("a restart is explained, and no line is lost", async () => {
   const own = await Chat.start();
   const page = await enter("Ada", "words", own.url);
   await say(page, "before");

@@ -100,7 +100,7 @@ test("leaving the loop cancels, deadlines pass, errors have details", async () =
   expect(sent - before).toBeLessThan(1000);
 });
 
-test("a slow consumer stops its server: what waits in the page is bounded, and other calls go on", async () => {
+test("a slow consumer stops its server and bounds what waits", async () => {
   const before = await server.sent();
   const down = tunnel.down;
   await page.evaluate(async () => {
@@ -155,7 +155,7 @@ test("a page without a network goes on when it is back", async () => {
   expect(await answer).toBe("hi");
 });
 
-test("a page that is hidden and shown looks after its link", async () => {
+test("a page that is shown again checks its link", async () => {
   const answered = await page.evaluate(async () => {
     const { createClient, createConnection, PingService } = kit;
     const connection = createConnection("/rpc");
@@ -168,7 +168,7 @@ test("a page that is hidden and shown looks after its link", async () => {
   expect(sockets.length).toBe(1);
 });
 
-test("a page in the back/forward cache has no WebSocket, and its session goes on when it is back", async () => {
+test("a page in the back/forward cache resumes its session", async () => {
   await page.evaluate(async () => {
     const { createClient, createConnection, PingService } = kit;
     const connection = createConnection("/rpc");
@@ -222,7 +222,7 @@ test("a page of another origin is refused, and told so", async () => {
   }
 });
 
-test("a bearer token is accepted or refused, with a status that can be read", async () => {
+test("a bearer token is accepted, or rejected with a readable status", async () => {
   const got = await page.evaluate(async () => {
     const { createClient, createConnection, PingService } = kit;
     const ask = async (token: string) => {
@@ -291,7 +291,7 @@ test("a server that drains fails no call of a page, which stays ready", async ()
   expect(got).toEqual({ last: 100, states: [] });
 });
 
-test("a server that is restarted fails what it had begun, and serves what comes after", async () => {
+test("a restarted server fails old calls and serves new ones", async () => {
   await page.evaluate(async () => {
     const { createClient, createConnection, PingService } = kit;
     const connection = createConnection("/rpc", { jitter: () => 50 });

@@ -74,7 +74,7 @@ const ping = (url: string) =>
     }
   }, url);
 
-test("calls go through the proxy of the dev server, and its own WebSocket is not disturbed", async () => {
+test("calls pass the dev server's proxy beside its own WebSocket", async () => {
   await start();
   expect(await ping("/rpc")).toBe("hi");
 });

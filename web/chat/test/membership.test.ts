@@ -74,7 +74,7 @@ function enter(name: string, url = `ws://${chat.addr}/rpc`): Member {
   return member;
 }
 
-test("lines that are typed while the link is broken are said once, in order, and none is missed", async () => {
+test("lines typed while detached are said once and in order", async () => {
   const ada = enter("ada", tunnel.url());
   await ada.hears("entered: ada, 0 said");
   const bob = enter("bob");
@@ -97,7 +97,7 @@ test("lines that are typed while the link is broken are said once, in order, and
   expect(ada.membership.callAlive).toBe(true);
 });
 
-test("a server that is restarted is entered again: what waited is said, and what was sent is not said twice", async () => {
+test("after a restart waiting lines are said, sent ones not twice", async () => {
   const { addr } = chat;
   const ada = enter("ada", tunnel.url());
   await ada.hears("entered: ada, 0 said");
@@ -146,7 +146,7 @@ test("the server calls the page with who is typing", async () => {
   expect(bob.typing).toEqual([]);
 });
 
-test("who leaves has left, and comes back under the same name", async () => {
+test("a member may leave and return under the same name", async () => {
   const ada = enter("ada");
   await ada.hears("entered: ada, 0 said");
   const bob = enter("bob");

@@ -87,7 +87,7 @@ describe("the tally", () => {
 });
 
 describe("the links", () => {
-  test("have what they brought, and tell of breaks", () => {
+  test("count their messages and report breaks", () => {
     const links = new Links();
     expect(links.update("connecting", 0)).toBeUndefined();
     expect(links.update("ready", 0)).toMatchObject({ link: { number: 1, state: "open" }, detachedMs: undefined });
@@ -100,7 +100,7 @@ describe("the links", () => {
     expect(links.current).toBe(2);
   });
 
-  test("of another session follow without a word of how long there was none", () => {
+  test("of a new session report no time without a link", () => {
     const links = new Links();
     links.update("ready", 0);
     links.update("resuming", 1000);
@@ -109,7 +109,7 @@ describe("the links", () => {
     expect(links.update("ready", 3000)?.detachedMs).toBeUndefined();
   });
 
-  test("that are long gone are added up", () => {
+  test("that are long over are added up", () => {
     const links = new Links();
     for (let i = 0; i < 20; i++) {
       links.update("ready", i);

@@ -217,7 +217,7 @@ export class Session {
       else this.#handleSessionFrame(frame);
       if (f.isSequenced(frame.type)) this.#resumption.received.add(r.at - start, now);
     }
-    if (this.#resumption.enabled && this.#link) this.#resumption.received.schedule(() => this.#writer.flush());
+    if (this.#resumption.enabled && this.#link) this.#resumption.received.schedule(this.#writer.flush);
     this.#closeIfIdle();
   }
 

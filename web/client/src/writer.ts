@@ -46,7 +46,8 @@ export class Writer {
     });
   }
 
-  flush(): void {
+  /** Writes what is ready. */
+  readonly flush = (): void => {
     for (;;) {
       const link = this.#writable();
       if (!link) return;
@@ -57,7 +58,7 @@ export class Writer {
       if (!message) return;
       link.send(message);
     }
-  }
+  };
 
   /** Polls: a WebSocket does not report when it has sent something. */
   #wait(buffered: number): void {
@@ -65,6 +66,6 @@ export class Writer {
     if (!this.#buffered || buffered < this.#buffered) this.#progress = now;
     this.#buffered = buffered;
     if (now - this.#progress > WRITE_TIMEOUT) return this.#stalled();
-    this.#polling.start(POLL, () => this.flush());
+    this.#polling.start(POLL, this.flush);
   }
 }

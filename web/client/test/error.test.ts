@@ -32,7 +32,7 @@ test("no error says undefined, whatever it is made of", () => {
   expect(ParleyError.from(undefined).message).toBe("unknown: no reason was given");
 });
 
-test("what ends a wait has the code of that", () => {
+test("abort and timeout errors have their codes", () => {
   expect(ParleyError.from(new DOMException("late", "TimeoutError"), Code.Internal).code).toBe(Code.DeadlineExceeded);
   expect(ParleyError.from(new DOMException("left", "AbortError"), Code.Internal).code).toBe(Code.Canceled);
 });

@@ -77,7 +77,7 @@ describe("a link that is lost", () => {
     expect(states.at(-1)).toBe("ready");
   });
 
-  test("does not fail calls that are made meanwhile", async () => {
+  test("does not fail new calls", async () => {
     const proxy = await between(await start());
     const conn = open(proxy.url());
     await conn.connect();
@@ -98,7 +98,7 @@ describe("a link that is lost", () => {
     expect((await failure(ping(conn).ping({}, { timeoutMs: 50 }))).code).toBe(Code.DeadlineExceeded);
   });
 
-  test("fails its calls with UNAVAILABLE where resumption is off, and others can be made at once", async () => {
+  test("fails its calls with UNAVAILABLE if resumption is off", async () => {
     const proxy = await between(await start());
     const conn = open(proxy.url("/brief"));
     await conn.connect();
@@ -123,7 +123,7 @@ describe("a link that is lost", () => {
     expect((await ping(conn).ping({ text: "hi" }, { waitForReady: true })).text).toBe("hi");
   });
 
-  test("is noticed where nothing comes any more", async () => {
+  test("is noticed by silence", async () => {
     const proxy = await between(await start());
     const conn = open(proxy.url(), { settings: { keepalive: 1000 } });
     await conn.connect();
@@ -136,7 +136,7 @@ describe("a link that is lost", () => {
 });
 
 describe("a server", () => {
-  test("that is restarted fails calls in flight with UNAVAILABLE, and others are made on the new one", async () => {
+  test("that is restarted fails calls in flight with UNAVAILABLE", async () => {
     const first = await start();
     const conn = open(first.url());
     await conn.connect();
@@ -150,7 +150,7 @@ describe("a server", () => {
     expect((await waiting).text).toBe("hi"); // it was not sent before
   });
 
-  test("that drains serves what it has begun, while other calls go to the next", async () => {
+  test("that drains finishes its calls, while others go to the next", async () => {
     const server = await start();
     const conn = open(server.url());
     const running = ping(conn).countUp({ to: 50n, delayMs: 5 });
@@ -165,7 +165,7 @@ describe("a server", () => {
     expect(last).toBe(50n);
   });
 
-  test("that is not there makes calls fail at once, or wait if they are told to", async () => {
+  test("that is down fails calls at once, or lets them wait", async () => {
     const gone = await Server.start();
     await gone.stop();
     const conn = open(gone.url());
@@ -177,7 +177,7 @@ describe("a server", () => {
     expect((await waiting).text).toBe("hi");
   });
 
-  test("that does not answer is given up in time", async () => {
+  test("that does not answer is abandoned in time", async () => {
     const silent = await fake(Fake.webSocket(() => {}));
     const conn = open(silent.url, { connectTimeoutMs: 50 });
     await conn.close();
@@ -194,7 +194,7 @@ describe("a server", () => {
 });
 
 describe("credentials", () => {
-  test("are asked for each link, and the right ones are let in", async () => {
+  test("are requested for each link", async () => {
     const proxy = await between(await start());
     let asked = 0;
     const conn = open(proxy.url("/auth"), {
@@ -209,7 +209,7 @@ describe("credentials", () => {
     expect((await ping(conn).ping({ text: "again" })).text).toBe("again");
   });
 
-  test("that are wrong are refused for good, with a status that can be read", async () => {
+  test("that are wrong are rejected with a readable status", async () => {
     const server = await start();
     let dials = 0;
     const conn = open(server.url("/auth"), {
@@ -224,7 +224,7 @@ describe("credentials", () => {
     expect(dials).toBe(1);
   });
 
-  test("that a page is refused with say why", async () => {
+  test("that are rejected by the page's server say why", async () => {
     const server = await start("-origin", "http://page.example");
     class Page extends WebSocket {
       constructor(url: string, protocols: string[]) {
@@ -236,7 +236,7 @@ describe("credentials", () => {
     expect(error.message).toBe("unauthenticated: closed with code 4016: the token is not the right one");
   });
 
-  test("that cannot be had make the attempt fail", async () => {
+  test("that fail make the attempt fail", async () => {
     const server = await start();
     const conn = open(server.url(), { credentials: () => Promise.reject(new Error("signed out")) });
     expect((await failure(ping(conn).ping({}))).message).toBe("unavailable: no credentials: signed out");
@@ -288,7 +288,7 @@ describe("a peer that breaks the rules", () => {
     expect(code).toBe(1009);
   });
 
-  test("by closing in the middle makes calls fail with what the code means", async () => {
+  test("by closing the link fails calls with the meaning of the code", async () => {
     for (const [code, status] of [
       [1000, Code.Canceled],
       [1001, Code.Unavailable],
@@ -305,7 +305,7 @@ describe("a peer that breaks the rules", () => {
     }
   });
 
-  test("with a malformed answer fails the call only", async () => {
+  test("with a malformed response fails only the call", async () => {
     const server = await peer((s) => {
       // Stream 1: END with key 0. Stream 3: a message that is no PingResponse. Stream 5: a header with an encoding.
       s.send(Buffer.concat([HELLO, unhex("0501020000"), unhex("140301ff"), unhex("0305060504677a6970")]));
@@ -317,7 +317,7 @@ describe("a peer that breaks the rules", () => {
     expect(errors[2]?.message).toContain("compressed with gzip");
   });
 
-  test("with no answer, or two, fails the call with INTERNAL", async () => {
+  test("with no response, or two, fails the call with INTERNAL", async () => {
     const server = await peer((s) => s.send(Buffer.concat([HELLO, unhex("050100"), unhex("040300140300")])));
     const client = ping(open(server.url));
     const [none, two] = await Promise.all([1, 2].map(() => failure(client.ping({}))));
@@ -326,7 +326,7 @@ describe("a peer that breaks the rules", () => {
   });
 });
 
-test("a server that answers early, and resets the stream behind that, has its messages and its status seen (rule S18)", async () => {
+test("an early response that is followed by a RESET is complete (rule S18)", async () => {
   const answer = (end: string) => Buffer.concat([HELLO, unhex("0401020805"), unhex("0401020807"), unhex(end), unhex("06010101")]);
   const never = async function* () {
     await new Promise(() => {});
@@ -347,7 +347,7 @@ test("a server that answers early, and resets the stream behind that, has its me
   }
 });
 
-describe("a URL that is not Parley's", () => {
+describe("a URL of something else", () => {
   test("is named: an HTTP server", async () => {
     for (const [status, code] of [
       [200, Code.Unimplemented],

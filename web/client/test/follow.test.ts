@@ -69,7 +69,7 @@ function read(messages: AsyncIterable<number>) {
   return got;
 }
 
-test("a stream that breaks is opened again behind its last message, until it is complete", async () => {
+test("a broken stream is opened again after its last message", async () => {
   const source = new Source([[1, 2, unavailable()], [3, unavailable()], [4, "OK"]]); // biome-ignore format: one line
   const got = read(source.follow());
   await pass(1000);
@@ -123,7 +123,7 @@ test("the delay that the peer asks for is added to the wait", async () => {
   expect(got.end).toBe("OK");
 });
 
-test("a time that no timer has is the longest one", async () => {
+test("a delay beyond the longest timer is the longest", async () => {
   const source = new Source([[retryLater(Number.POSITIVE_INFINITY)]]);
   const controller = new AbortController();
   const got = read(source.follow({ signal: controller.signal }));
@@ -155,7 +155,7 @@ test.each([
   expect(got).toEqual({ messages: [1], end });
 });
 
-test("open that fails is as a call that fails", async () => {
+test("an error of open counts as a failed call", async () => {
   const errors = [unavailable(), new ParleyError("no", Code.PermissionDenied)];
   const got = read(
     follow<number, number>({
@@ -183,7 +183,7 @@ test("a cursor that throws ends the loop, and the call", async () => {
   expect(source.returned).toBe(1);
 });
 
-test("a stream that is complete is opened again if that is wanted", async () => {
+test("a complete stream is opened again on request", async () => {
   const source = new Source([[1, "OK"], ["OK"], ["OK"], [2, "OK"], [new ParleyError("x", Code.NotFound)]]);
   const waits: unknown[] = [];
   const got = read(source.follow({ complete: "reopen", onWait: (...wait) => waits.push(wait) }));
@@ -193,7 +193,7 @@ test("a stream that is complete is opened again if that is wanted", async () => 
   expect(source.calls.map(([from]) => from)).toEqual([0, 1, 1, 1, 2]);
 });
 
-test("a signal ends a call that waits for messages, and the wait for the next call", async () => {
+test("a signal ends a call and the wait between calls", async () => {
   for (const script of [[[1]], [[unavailable()]]]) {
     const source = new Source(script);
     const controller = new AbortController();

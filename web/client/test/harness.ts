@@ -11,7 +11,7 @@ import { Reader } from "../src/varint.js";
 
 const names = ["", "HELLO", "OPEN", "HEADER", "DATA", "END", "RESET", "WINDOW", "ACK", "PING", "PONG", "GOAWAY"];
 
-/** What a session has sent on a link, frame by frame, and how it has closed it. */
+/** Records what a session sends on a link, frame by frame, and how it closes the link. */
 export class Wire implements Link {
   bufferedAmount = 0;
   frames: { name: string; head: number; id: number; payload: Uint8Array }[] = [];
@@ -39,7 +39,7 @@ export class Wire implements Link {
     this.closed = code;
   }
 
-  /** The frames as text: "RESET 1 0202". */
+  /** Returns the frames as text, such as "RESET 1 0202", and forgets them. */
   takeFrames(...ignored: string[]): string[] {
     const texts = this.frames.map((f) => `${f.name}${f.id ? ` ${f.id}` : ""} ${hex(f.payload)}`);
     this.frames = [];
@@ -47,12 +47,12 @@ export class Wire implements Link {
   }
 }
 
-/** Lets everything happen that is due. */
+/** Waits until all due microtasks have run. */
 export const settle = async (): Promise<void> => {
   for (let i = 0; i < 20; i++) await Promise.resolve();
 };
 
-/** A session with nothing but its peer's bytes. */
+/** A session whose peer is the test. */
 export class SessionHarness {
   wire = new Wire();
   events: string[] = [];
@@ -72,7 +72,7 @@ export class SessionHarness {
     this.session.attach(this.wire);
   }
 
-  /** Has the peer send a link message. */
+  /** Delivers a link message of the peer. */
   async receive(bytes: string | Uint8Array, zeros = 0): Promise<void> {
     const start = typeof bytes === "string" ? unhex(bytes) : bytes;
     const message = new Uint8Array(start.length + zeros);

@@ -133,7 +133,7 @@ test("leaving the loop cancels the call", async () => {
   expect((await server.steady(() => ping().ping({}))) - before).toBeLessThan(1000);
 });
 
-test("leaving while the next message is waited for cancels, and ends the wait", async () => {
+test("leaving during next cancels and ends the wait", async () => {
   const answers = ping().countUp({ to: 2n, delayMs: 60_000 })[Symbol.asyncIterator]();
   const waiting = answers.next();
   await answers.return();
@@ -162,7 +162,7 @@ test("a signal cancels each kind", async () => {
   expect((await failure(ping().ping({}, { signal }))).code).toBe(Code.Canceled);
 });
 
-test("a timeout fails with DEADLINE_EXCEEDED, and so does AbortSignal.timeout", async () => {
+test("timeouts and AbortSignal.timeout are DEADLINE_EXCEEDED", async () => {
   const late = await failure(ping().ping({ delayMs: 60_000 }, { timeoutMs: 30 }));
   expect(late.message).toMatch(/^deadline_exceeded: /);
   expect((await failure(ping().ping({ delayMs: 60_000 }, { signal: AbortSignal.timeout(30) }))).code).toBe(Code.DeadlineExceeded);
@@ -206,7 +206,7 @@ test("a header over the server's limit fails its call only", async () => {
   expect((await ping().ping({ text: "hi" })).text).toBe("hi");
 });
 
-test("a source that throws fails its call, with what it has thrown as the cause", async () => {
+test("a source that throws fails its call with that cause", async () => {
   async function* bad() {
     yield { number: 1n };
     throw new Error("the source is dry");
@@ -263,7 +263,7 @@ test("a slow consumer stops only its server", async () => {
   await answers.return();
 });
 
-test("the server calls back, all the way", async () => {
+test("the server calls the client", async () => {
   const seen: string[] = [];
   conn.serve(AgentService, {
     describe: async (_, context) => {
@@ -283,7 +283,7 @@ test("the server calls back, all the way", async () => {
   expect(seen).toEqual(["Describe"]);
 });
 
-test("what is served fails with its code, and what is not served is UNIMPLEMENTED", async () => {
+test("served errors keep their code, unknown methods are UNIMPLEMENTED", async () => {
   const hub = createClient(HubService, conn);
   expect((await failure(hub.listAgents({}))).code).toBe(Code.Unimplemented);
   conn.serve(AgentService, {
@@ -304,7 +304,7 @@ test("a connection that serves nothing says so", async () => {
   await calling.close();
 });
 
-test("what a served method throws is not shown to the server, but to this end", async () => {
+test("an unexpected error of a method is shown only locally", async () => {
   const errors: unknown[] = [];
   const own = createConnection(server.url(), { WebSocket, onServeError: (e) => errors.push(e) });
   own.serve(AgentService, {
@@ -319,7 +319,7 @@ test("what a served method throws is not shown to the server, but to this end", 
   await own.close();
 });
 
-test("a served stream that its caller leaves is told", async () => {
+test("a served stream learns that its caller has left", async () => {
   let left = false;
   conn.serve(AgentService, {
     async *watch(_, { signal }) {

@@ -10,11 +10,11 @@ import { Reader, utf8 } from "../src/varint.js";
 export const NOTICE = 2 ** 53 - 1;
 const names = ["", "HELLO", "OPEN", "HEADER", "DATA", "END", "RESET", "WINDOW", "ACK", "PING", "PONG", "GOAWAY"];
 
-/** How a URL answers a WebSocket request: a server, an HTTP status with Retry-After, or nothing. */
+/** How a URL responds to a WebSocket request: with a server, an HTTP status with Retry-After, or not at all. */
 export type Endpoint = TestServer | { status: number; retryAfter?: string } | undefined;
 type Endpoints = Endpoint | (() => Endpoint);
 
-/** WebSockets in memory, whose servers a test writes. All is deterministic: what happens, happens in microtasks. */
+/** WebSockets in memory, whose servers a test scripts. Everything happens in microtasks, so it is deterministic. */
 export class Network {
   dials: { url: string; at: number; protocols: string[] }[] = [];
   /** How long an attempt takes, in milliseconds. */
@@ -25,14 +25,14 @@ export class Network {
     this.#answers.set(url, answer);
   }
 
-  /** Has a new server answer. */
+  /** Starts a new server at the URL. */
   serve(url: string, name = url): TestServer {
     const server = new TestServer(name);
     this.answer(url, server);
     return server;
   }
 
-  /** The URLs that were dialed since the last time. */
+  /** Returns the URLs that were dialed since the last call. */
   take(): string[] {
     return this.dials.splice(0).map((d) => d.url);
   }
@@ -56,7 +56,7 @@ export class Network {
 
 type Listener = (event: object) => void;
 
-/** The client's end of a WebSocket: what the package ws has of it. */
+/** The client's end of a WebSocket, with the interface of the package ws. */
 class Socket {
   binaryType = "";
   protocol = "parley.v1";
@@ -99,7 +99,7 @@ class Socket {
     if (!this.#closed) queueMicrotask(() => this.peer?.receive(copy));
   }
 
-  /** Closes from this end. */
+  /** Closes it from the client's side. */
   close(code = 1005, reason = ""): void {
     if (this.#closed) return;
     this.#closed = true;
@@ -117,19 +117,19 @@ class Socket {
   }
 }
 
-/** A server in memory: by itself it greets, resumes what it knows, and answers pings with its name. */
+/** A server in memory: it sends HELLO, resumes known sessions, and answers pings with its name. */
 export class TestServer {
   peers: Peer[] = [];
-  /** Sessions that can be resumed, by their id. */
+  /** The sessions that can be resumed, by id. */
   sessions = new Map<string, { received: number }>();
   /** Whether calls are answered. */
   responds = true;
   sendsHello = true;
-  /** How long an answer takes, in milliseconds; none: it comes at once. */
+  /** How long a response takes, in milliseconds; undefined: it is immediate. */
   responseMs: (() => number) | undefined;
-  /** Done with each peer that has greeted. */
+  /** Called after each HELLO exchange. */
   onHello: ((peer: Peer) => void) | undefined;
-  /** Done with each peer in place of a greeting. */
+  /** Replaces the response to a HELLO. */
   handleHello: ((peer: Peer) => void) | undefined;
 
   constructor(readonly name: string) {}
@@ -147,14 +147,14 @@ function after(ms: number | undefined, f: () => void): void {
   else f();
 }
 
-/** The server's end of one link. */
+/** The server's end of a link. */
 export class Peer {
-  /** What has come: "OPEN 1", "GOAWAY". */
+  /** The received frames: "OPEN 1", "GOAWAY". */
   frames: string[] = [];
   hello = new Map<number, number | Uint8Array>();
-  /** Calls that were not answered: their stream's id and the text that is to be answered. */
+  /** The calls without a response: the stream's id and the text of the request. */
   calls: { id: number; text: string }[] = [];
-  /** The code that the client has closed it with. */
+  /** The close code of the client. */
   closed: number | undefined;
   /** Whether the link has ended. */
   linkEnded = false;
@@ -193,7 +193,7 @@ export class Peer {
     }
   }
 
-  /** Answers HELLO: goes on with a session that is known, or begins one. */
+  /** Answers a HELLO: resumes a known session or starts one. */
   sendHello(more: Field[] = []): void {
     const asked = this.hello.get(1) as Uint8Array | undefined;
     const known = asked && this.server.sessions.get(`${asked}`);
@@ -221,7 +221,7 @@ export class Peer {
     }
   }
 
-  /** Makes a ping, of the client. */
+  /** Calls Ping at the client. */
   ping(id: number): void {
     this.send(f.OPEN, id, encodeFields([[1, utf8("parley.ping.v1.PingService/Ping")]]));
     this.send(f.DATA | f.FLAG_END, id);
@@ -236,7 +236,7 @@ export class Peer {
     this.send(f.GOAWAY, 0, encodeFields(fields));
   }
 
-  /** Says that it is about to go. */
+  /** Sends a notice of the drain. */
   notice(delay = 0, address = ""): void {
     this.goaway(NOTICE, { delay, address });
   }
@@ -251,7 +251,7 @@ export class Peer {
     this.socket.end(code, reason);
   }
 
-  /** Fails in the middle of a WebSocket frame, as the package ws tells it. */
+  /** Fails in the middle of a WebSocket frame, as the package ws reports it. */
   garble(): void {
     this.socket.emit("error", { message: "Invalid WebSocket frame: RSV1 must be clear" });
     this.socket.end(1002);
@@ -263,7 +263,7 @@ export class Peer {
   }
 }
 
-/** The text of a ping; that of another request does not matter. */
+/** Returns the text of a ping; the text of another request does not matter. */
 function textOf(payload: Uint8Array): string {
   try {
     return fromBinary(PingRequestSchema, payload).text;
@@ -272,15 +272,15 @@ function textOf(payload: Uint8Array): string {
   }
 }
 
-/** Lets everything happen that needs no time. */
+/** Runs everything that needs no time. */
 export const settle = (): Promise<unknown> => vi.advanceTimersByTimeAsync(0);
 export const pass = (ms: number): Promise<unknown> => vi.advanceTimersByTimeAsync(ms);
 
-/** A connection over a network, and how it went with it. */
+/** A connection over a network, with a record of its states. */
 export class Client {
   readonly conn: ServingConnection;
   states: string[] = [];
-  /** All errors that anybody saw. */
+  /** All errors that any client saw. */
   static errors: ParleyError[] = [];
 
   constructor(network: Network, urls: string | string[], options: ServingOptions = {}) {
@@ -291,7 +291,7 @@ export class Client {
     });
   }
 
-  /** Makes a call, and returns its answer or its error as a text. */
+  /** Makes a call and returns its response, or its error as text. */
   async ping(text = "", waitForReady = false): Promise<string> {
     try {
       return (await createClient(PingService, this.conn).ping({ text }, { waitForReady })).text;
@@ -302,13 +302,13 @@ export class Client {
     }
   }
 
-  /** The states since the last time. */
+  /** Returns the states since the last call. */
   take(): string[] {
     return this.states.splice(0);
   }
 }
 
-/** Looks at every error that a test has seen: none says undefined. */
+/** Checks that no error of a test says undefined. */
 export function checkErrors(): void {
   for (const e of Client.errors.splice(0)) {
     expect(e.message).not.toContain("undefined");

@@ -31,7 +31,7 @@ afterEach(() => {
 const text = async (message: Promise<{ bytes: Uint8Array } | undefined>) => new TextDecoder().decode((await message)?.bytes);
 
 describe("before the peer's HELLO", () => {
-  test("calls go out at once, within the protocol's defaults", async () => {
+  test("calls are sent within the protocol's defaults", async () => {
     for (let i = 0; i < 20; i++) void alone.session.open(open).send(new Uint8Array(20_000), true);
     await settle();
     const frames = alone.wire.takeFrames();
@@ -54,7 +54,7 @@ describe("before the peer's HELLO", () => {
     expect(alone.wire.takeFrames("HELLO", "OPEN").length).toBe(7);
   });
 
-  test("the link is given up after 10 s", async () => {
+  test("the link is dropped after 10 s", async () => {
     await vi.advanceTimersByTimeAsync(10_000);
     expect(alone.wire).toMatchObject({ ended: true, closed: undefined });
     expect(alone.events).toEqual(["over 1006 unavailable: the link was lost: no HELLO in time"]);
@@ -62,7 +62,7 @@ describe("before the peer's HELLO", () => {
 });
 
 describe("a lost link", () => {
-  test("is resumed: what was missed is sent again, in order, and nothing else", async () => {
+  test("is resumed: only missed frames are sent again, in order", async () => {
     await alone.receive(greeting);
     const stream = alone.session.open(open);
     for (const message of ["a", "b", "c"]) void stream.send(new TextEncoder().encode(message));
@@ -116,7 +116,7 @@ describe("a lost link", () => {
     expect(wire.takeFrames()[0]).toContain(`0320${hex(token(1))}12001602`);
   });
 
-  test("whose session is forgotten fails what was open, and what waited goes to the new session", async () => {
+  test("whose session is unknown moves pending calls to a new one", async () => {
     await alone.receive(greeting);
     const old = alone.session.open(open);
     await settle();
@@ -130,7 +130,7 @@ describe("a lost link", () => {
     expect(wire.takeFrames("HELLO")).toEqual(["OPEN 1 "]);
   });
 
-  test("that is not replaced in time fails what was open", async () => {
+  test("that is not resumed in time fails open calls", async () => {
     await alone.receive(greeting);
     const stream = alone.session.open(open);
     await settle();
@@ -252,7 +252,7 @@ describe("credit", () => {
 });
 
 describe("sending", () => {
-  test("waits while the WebSocket has not sent what it has, and goes on by itself", async () => {
+  test("waits for the WebSocket and goes on by itself", async () => {
     await alone.receive(hello());
     alone.wire.bufferedAmount = 1 << 20;
     const stream = alone.session.open(open);
@@ -267,7 +267,7 @@ describe("sending", () => {
     expect(sent).toBe(true);
   });
 
-  test("without progress for 30 s gives the link up", async () => {
+  test("without progress for 30 s drops the link", async () => {
     await alone.receive(greeting);
     alone.wire.bufferedAmount = 1 << 20;
     alone.session.open(open);
@@ -291,7 +291,7 @@ describe("sending", () => {
 });
 
 describe("silence", () => {
-  test("is asked about after the keepalive, and ends the link 10 s later", async () => {
+  test("causes a PING after the keepalive and a lost link 10 s later", async () => {
     await alone.receive(greeting);
     alone.wire.takeFrames();
     await vi.advanceTimersByTimeAsync(25_000);
@@ -304,7 +304,7 @@ describe("silence", () => {
     expect(alone.events.at(-1)).toBe("lost unavailable: the link was lost: no PONG in time");
   });
 
-  test("is found sooner when somebody asks", async () => {
+  test("is found sooner by a probe", async () => {
     await alone.receive(greeting);
     alone.session.probe(3000);
     await settle();
@@ -314,8 +314,8 @@ describe("silence", () => {
   });
 });
 
-describe("a server that goes away", () => {
-  test("has seen nothing of streams beyond its last", async () => {
+describe("a server that drains", () => {
+  test("has not processed streams above its last", async () => {
     await alone.receive(hello());
     const [one, two] = [alone.session.open(open), alone.session.open(open)];
     const unseen: boolean[] = [];
@@ -337,7 +337,7 @@ describe("a server that goes away", () => {
     expect(alone.wire.closed).toBe(1000);
   });
 
-  test("with notice only goes on to take streams, and is not left", async () => {
+  test("with only a notice still accepts streams", async () => {
     await alone.receive(greeting);
     await alone.receive(encodeFrame(11, 0, encodeFields([[2, 2 ** 53 - 1]])));
     alone.session.open(open).end();
@@ -353,7 +353,7 @@ describe("a server that goes away", () => {
     expect(alone.wire.closed).toBe(1000);
   });
 
-  test("with a status ends its calls with that, and its reason", async () => {
+  test("with a status ends its calls with status and reason", async () => {
     await alone.receive(greeting);
     const stream = alone.session.open(open);
     await settle();

@@ -33,7 +33,7 @@ afterEach(() => {
 const names = () => alone.wire.takeFrames("ACK").map((t) => t.split(" ").slice(0, 2).join(" "));
 
 describe("liveness", () => {
-  test("a peer that says anything is not asked", async () => {
+  test("a peer that sends anything gets no PING", async () => {
     await alone.receive(hello());
     alone.wire.takeFrames();
     for (let i = 0; i < 10; i++) {
@@ -64,7 +64,7 @@ describe("liveness", () => {
     expect(alone.events).toEqual(["ready"]);
   });
 
-  test("PING is answered, by the latest of those that wait, and PONG for nothing is ignored", async () => {
+  test("the latest PING is answered, and a stray PONG is ignored", async () => {
     await alone.receive(hello());
     alone.wire.takeFrames();
     alone.wire.bufferedAmount = 1 << 20;
@@ -89,7 +89,7 @@ describe("liveness", () => {
     await alone.receive(pong);
   });
 
-  test("a WebSocket that sends slowly is not lost, one that sends nothing is", async () => {
+  test("a slow WebSocket is kept, a stuck one is lost", async () => {
     await alone.receive(hello(...kept));
     alone.session.open(open);
     alone.wire.bufferedAmount = 10 << 20;
@@ -108,7 +108,7 @@ describe("liveness", () => {
 });
 
 describe("limits", () => {
-  test("a message over the peer's limit fails its call before anything of it is sent", async () => {
+  test("a message over the peer's limit fails before it is sent", async () => {
     await alone.receive(hello());
     const [large, other] = [alone.session.open(open), alone.session.open(open)];
     void large.send(new Uint8Array(65_537));
@@ -119,7 +119,7 @@ describe("limits", () => {
     expect(other.error).toBeUndefined();
   });
 
-  test("a header over the peer's limit fails its call before anything is sent", async () => {
+  test("a header over the peer's limit fails before it is sent", async () => {
     await alone.receive(hello());
     alone.wire.takeFrames();
     const large = alone.session.open(() => new Uint8Array(4097));
@@ -144,7 +144,7 @@ describe("limits", () => {
     expect(names()).toEqual([]);
   });
 
-  test("streams over this end's max_streams are refused, and the others live", async () => {
+  test("streams over this end's max_streams are refused", async () => {
     await alone.receive(hello());
     alone.wire.takeFrames();
     for (let n = 1; n <= 17; n++) await alone.frame(2, 2 * n, "");
@@ -156,7 +156,7 @@ describe("limits", () => {
     expect(alone.opened.length).toBe(17);
   });
 
-  test("a peer that does not acknowledge holds up data, and is cut off in the end", async () => {
+  test("a peer that does not acknowledge is cut off in the end", async () => {
     await alone.receive(hello(...kept, [8, 1 << 20], [10, 1 << 24], [4, 1 << 24]));
     const stream = alone.session.open(open);
     void stream.send(new Uint8Array(1 << 20));
@@ -189,7 +189,7 @@ describe("resumption", () => {
     expect(stream.error).toBeUndefined();
   });
 
-  test("the goodbyes of this end are sent again with the rest", async () => {
+  test("this end's GOAWAY is sent again with the rest", async () => {
     await alone.receive(hello(...kept));
     alone.session.open(open);
     await settle();
@@ -203,7 +203,7 @@ describe("resumption", () => {
     expect(wire.takeFrames("HELLO", "ACK")).toEqual(["GOAWAY 02ffffffffffffff0f"]);
   });
 
-  test("a session that is closed while it asks to resume sends nothing more, and closes that link", async () => {
+  test("a session closed during resumption closes that link", async () => {
     await alone.receive(hello(...kept));
     alone.session.linkClosed(1006, "");
     const wire = new Wire();
@@ -215,7 +215,7 @@ describe("resumption", () => {
     expect(alone.events.at(-1)).toMatch(/^over 1000/);
   });
 
-  test("a session that is left says how far the peer's streams were served", async () => {
+  test("a final GOAWAY names the last stream of the peer", async () => {
     await alone.receive(hello(...kept));
     await alone.frame(2, 2, "");
     await alone.frame(2, 6, "");

@@ -23,7 +23,7 @@ afterEach(async () => {
   checkErrors();
 });
 
-test("the states tell how it stands with a connection", async () => {
+test("the states follow the connection", async () => {
   network.dialMs = 1000;
   network.answer(HOME, { status: 403 });
   expect(client.conn.state).toBe("idle");
@@ -45,7 +45,7 @@ test("the states tell how it stands with a connection", async () => {
   await expect(client.conn.connect()).rejects.toMatchObject({ code: Code.Canceled });
 });
 
-test("an ordinary close by the server makes the connection idle, and a call connects again", async () => {
+test("after an ordinary close the connection is idle, and a call reconnects", async () => {
   await client.conn.connect();
   server.peer.close(1000, "done");
   await settle();
@@ -75,7 +75,7 @@ test("a server that ends each session at once is not dialed in a loop", async ()
   }
 });
 
-test("a client that is refused stays away until the next call, whatever patience that has", async () => {
+test("a rejected client dials again only with the next call", async () => {
   for (const [status, code] of [
     [403, "permission_denied"],
     [401, "unauthenticated"],
@@ -96,7 +96,7 @@ test("a client that is refused stays away until the next call, whatever patience
   }
 });
 
-test("calls that come together share one attempt, and fail with it", async () => {
+test("concurrent calls share one attempt, and fail with it", async () => {
   network.dialMs = 3000;
   network.answer(HOME, undefined);
   const first = client.ping();
@@ -108,7 +108,7 @@ test("calls that come together share one attempt, and fail with it", async () =>
   expect(network.dials.length).toBe(1);
 });
 
-test("a call fails at once while the next attempt is delayed, with why the last has failed", async () => {
+test("a call fails at once with the last error while the next attempt waits", async () => {
   network.answer(HOME, undefined);
   await client.ping();
   for (let i = 0; i < 20; i++) {
@@ -129,7 +129,7 @@ test("attempts are at most ten seconds apart", async () => {
 });
 
 describe("listeners", () => {
-  test("that throw harm neither the others nor the process", async () => {
+  test("that throw affect neither others nor the process", async () => {
     const told: unknown[] = [];
     vi.stubGlobal("reportError", (e: unknown) => told.push(e));
     const seen: string[] = [];
@@ -142,7 +142,7 @@ describe("listeners", () => {
     expect(told.length).toBe(2);
   });
 
-  test("that have ended hear nothing more, not even of what has happened before", async () => {
+  test("that unsubscribed are not called again, even for earlier changes", async () => {
     const seen: string[] = [];
     const end = client.conn.subscribe((state) => seen.push(state));
     const call = client.ping();

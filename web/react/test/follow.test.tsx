@@ -44,7 +44,7 @@ const render = (one: FakeConnection, more: object = {}, options: object = {}) =>
 
 const asked = (one: FakeConnection) => one.calls.map((c) => (c.sent[0] as { to: bigint }).to);
 
-test("useFollow opens a stream again behind its last message, and shows what it waits for", async () => {
+test("useFollow opens a stream again after its last message", async () => {
   const one = new FakeConnection();
   const { commits } = render(one);
   await act(async () => one.calls[0]?.answer(number(1), number(2), retryLater(1000)));

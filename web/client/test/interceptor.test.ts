@@ -119,7 +119,7 @@ test("an interceptor's stream has seen every message when the call ends", async 
   ]);
 });
 
-test("interceptors add headers, and see those of the answer and the trailers", async () => {
+test("interceptors add request headers and see the response's", async () => {
   const seen: unknown[] = [];
   const ping = connect(
     (next) => async (stream) => {
@@ -216,7 +216,7 @@ test("next may be called once", async () => {
   expect(second).toMatchObject({ code: Code.Internal, rawMessage: "an interceptor of Ping called next twice" });
 });
 
-test("an interceptor cannot make a call of one that was not opened", async () => {
+test("an interceptor cannot replace the error of an unopened call", async () => {
   const ping = connect((next) => async (stream) => {
     await next(stream).catch(() => {});
   });
@@ -225,7 +225,7 @@ test("an interceptor cannot make a call of one that was not opened", async () =>
   expect((await failure(ping.ping({}, { headers: { a: "line\nbreak" } }))).code).toBe(Code.InvalidArgument);
 });
 
-test("an interceptor may wait before the call; the timeout runs, and leaving ends it", async () => {
+test("the timeout runs while an interceptor waits", async () => {
   let goOn = () => {};
   const ping = connect((next) => async (stream) => {
     await new Promise<void>((resolve) => {
@@ -249,7 +249,7 @@ test("an interceptor may wait before the call; the timeout runs, and leaving end
   expect((await fine).text).toBe("hi");
 });
 
-test("what is behind next runs once, whatever ends the call", async () => {
+test("code after next runs once, whatever ends the call", async () => {
   const events: string[] = [];
   const ping = connect(counting(events, "outer"), counting(events, "inner"));
   const took = async (want: string) => {
@@ -284,7 +284,7 @@ test("what is behind next runs once, whatever ends the call", async () => {
   expect(events).toEqual([]);
 });
 
-test("messages are sent in order, and their end behind them, though an interceptor is slow", async () => {
+test("a slow interceptor keeps messages and end in order", async () => {
   connect((next) => async (stream) => {
     let delay = 10;
     const send = async (m: Message) => {
@@ -301,7 +301,7 @@ test("messages are sent in order, and their end behind them, though an intercept
   expect(sums).toEqual([1n, 3n, 6n]);
 });
 
-test("a stream of an interceptor that throws ends its call with that", async () => {
+test("a stream wrapper that throws ends its call", async () => {
   const ping = connect((next) => (stream) => {
     const receive = () => Promise.reject(new ParleyError("not this one", Code.DataLoss));
     return next(Object.create(stream, { receive: { value: receive } }) as CallStream);

@@ -216,7 +216,7 @@ describe("a RESET is the status of its call", () => {
   });
 });
 
-test("headers and trailers of the protocol's own are not shown", async () => {
+test("reserved headers and trailers are not shown", async () => {
   const seen: string[] = [];
   const own = [metadata("parley-a", "x"), metadata("mine", "y"), metadata("parley-b-bin", "\xff")];
   const show = (headers: Headers) => seen.push([...headers].join(";"));
@@ -265,7 +265,7 @@ test("header fails with the status if no header arrives", async () => {
   await expect(bad.next()).rejects.toMatchObject({ code: Internal });
 });
 
-test("what was sent before a status is read, though a send has met that", async () => {
+test("messages before the status can be read after a send has failed", async () => {
   const call = client.conn.call(PingService.method.cumSum);
   await call.send({});
   await settle();
@@ -279,7 +279,7 @@ test("what was sent before a status is read, though a send has met that", async 
   for (let i = 0; i < 2; i++) await expect(call.next()).rejects.toMatchObject({ code: Code.PermissionDenied });
 });
 
-test("sending behind an OK, or behind the end, is FAILED_PRECONDITION", async () => {
+test("sending after OK or after the end is FAILED_PRECONDITION", async () => {
   const call = client.conn.call(PingService.method.cumSum);
   await call.send({});
   call.end();
@@ -294,7 +294,7 @@ test("sending behind an OK, or behind the end, is FAILED_PRECONDITION", async ()
   expect(await call.next()).toBeUndefined();
 });
 
-test("an end that the caller does not wait for resets the rest", async () => {
+test("a status before the caller's end resets the rest", async () => {
   const call = client.conn.call(PingService.method.cumSum);
   await call.send({});
   await settle();
@@ -306,7 +306,7 @@ test("an end that the caller does not wait for resets the rest", async () => {
   expect(server.peer.frames).toContain(`RESET ${server.peer.lastStream}`);
 });
 
-test("callbacks that throw end their call alone, with what they have thrown", async () => {
+test("callbacks that throw end only their call, with that error", async () => {
   for (const callback of ["onHeader", "onTrailer"] as const) {
     const options = {
       [callback]: () => {

@@ -71,7 +71,7 @@ const refusals: [string, (p: Peer) => void][] = [
   ],
 ];
 
-describe("a call that the server has not seen is repeated on a new session", () => {
+describe("an unprocessed call is sent again on a new session", () => {
   for (const [how, refuse] of refusals) {
     for (const [kind, call, frames] of kinds) {
       test(`whole and in order, when it ${how}: ${kind}`, async () => {
@@ -101,7 +101,7 @@ describe("a call that the server has not seen is repeated on a new session", () 
     call.cancel();
   });
 
-  test("when it is refused before the greeting", async () => {
+  test("when it is refused before HELLO", async () => {
     server.handleHello = (peer) => peer.close(4014, "overloaded");
     const call = client.ping();
     await settle();
@@ -122,7 +122,7 @@ describe("a call that the server has not seen is repeated on a new session", () 
     expect(await Promise.all(calls)).toEqual(["next", "next"]);
   });
 
-  test("at most four times, however patient it is", async () => {
+  test("at most four times, even with waitForReady", async () => {
     server.onHello = (peer) => void setTimeout(() => peer.goaway(0), 10);
     for (const patient of [false, true]) {
       const call = client.ping("", patient);
@@ -150,7 +150,7 @@ describe("a call that the server has not seen is repeated on a new session", () 
   });
 });
 
-describe("a call that the server may have seen is not repeated", () => {
+describe("a call that may be processed is not sent again", () => {
   for (const [how, end, text] of [
     ["it is canceled", (p: Peer) => p.reset(1, 1), "hi"],
     ["its status is UNAVAILABLE", (p: Peer) => p.send(5, 1, encodeFields([[2, 14]])), "hi"],
@@ -184,7 +184,7 @@ describe("a call that the server may have seen is not repeated", () => {
   }
 });
 
-test("a refusal is not repeated on the session that has refused", async () => {
+test("a refused call is not sent again on the same session", async () => {
   const call = client.ping();
   await settle();
   server.peer.reset(1, REFUSED);
@@ -193,7 +193,7 @@ test("a refusal is not repeated on the session that has refused", async () => {
   expect(network.take()).toEqual([HOME]);
 });
 
-test("a refusal is repeated at another server, where there is one", async () => {
+test("a refused call is sent again to another server", async () => {
   const OTHER = "ws://other.example/rpc";
   network.serve(OTHER, "other");
   const c = new Client(network, [HOME, OTHER], { balancer: "roundRobin" });
@@ -206,7 +206,7 @@ test("a refusal is repeated at another server, where there is one", async () => 
   await c.conn.close();
 });
 
-test("a caller that leaves ends its own wait for a connection, and no other's", async () => {
+test("a caller that leaves does not end the wait of others", async () => {
   network.dialMs = 5000;
   server.responds = true;
   const other = client.ping();
@@ -224,7 +224,7 @@ test("a caller that leaves ends its own wait for a connection, and no other's", 
   expect(network.take()).toEqual([HOME]);
 });
 
-test("what has arrived is read though the session has ended since", async () => {
+test("received messages can be read after the session has ended", async () => {
   for (const end of [(p: Peer) => p.close(1011), (p: Peer) => p.goaway(1, { status: 8 })]) {
     const call = client.conn.call(PingService.method.countUp);
     await call.send({ to: 10n }, true);
