@@ -44,9 +44,9 @@ export class SubConn {
   #refusalWait = 0;
 
   readonly #conn: Connection;
-  readonly #urls: string[];
+  readonly #urls: readonly string[];
 
-  constructor(conn: Connection, urls: string[]) {
+  constructor(conn: Connection, urls: readonly string[]) {
     this.#conn = conn;
     this.#urls = urls;
   }
