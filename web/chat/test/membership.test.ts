@@ -139,6 +139,7 @@ test("the server calls the page with who is typing", async () => {
   await ada.hears("entered: ada, 0 said");
   const bob = enter("bob");
   await ada.hears("bob came");
+  await bob.hears("entered: ada,bob, 0 said"); // before that it does not report typing
   bob.membership.typing(true);
   await until("ada sees it", () => ada.typing.join() === "bob");
   bob.membership.say("hello");
