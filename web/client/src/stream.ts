@@ -13,7 +13,7 @@ export const LIMIT = 3;
 export const PROTOCOL = 4;
 const APPLICATION = 256;
 
-/** Fragments of a message up to this size are merged, in bytes. */
+/** Pieces of a message up to this size are merged, in bytes. */
 const SMALL = 1024;
 
 /** A received message. */
@@ -220,9 +220,9 @@ export class Stream {
 
   #addPiece(piece: Uint8Array): void {
     const all = this.#pieces;
-    // A fragment retains its whole link message. Copy it unless it makes up a quarter of that.
+    // A piece retains its whole link message. Copy it unless it makes up a quarter of that.
     all.push(piece.length * 4 < piece.buffer.byteLength ? piece.slice() : piece);
-    // Each fragment costs about 200 bytes more. Merge small ones of similar size so that few remain.
+    // Each piece costs about 200 bytes more. Merge small ones of similar size so that few remain.
     while (all.length > 1 && all.at(-2)!.length <= Math.min(SMALL, all.at(-1)!.length)) all.push(concat(all.splice(-2)));
   }
 

@@ -1,10 +1,10 @@
 /** The cost of a DATA frame in addition to its payload, in bytes of credit (PROTOCOL.md, section 7). */
 export const FRAME_COST = 32;
 
-/** The smallest fragment of a longer message while credit is short, in bytes. */
+/** The smallest piece of a longer message while credit is short, in bytes. */
 const MIN_PIECE = 4096;
 
-/** The largest fragment, whatever the peer accepts: other streams send between two of them. */
+/** The largest piece, whatever the peer accepts: other streams send between two of them. */
 const MAX_PIECE = 32 << 10;
 
 /** A window may grow if half of it is consumed within this time, in milliseconds. */
