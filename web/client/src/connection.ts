@@ -29,7 +29,7 @@ import { utf8 } from "./varint.js";
  * - `ready`: calls can be made.
  * - `resuming`: the link is lost, and another one is being made. Calls wait for it.
  * - `failed`: the last attempt failed, see `error`. The next one follows after a delay or, if the server has rejected this
- * client, with a call.
+ *   client, with a call.
  * - `closed`: `close` was called, or the page was unloaded.
  *
  * With several servers, it is the state of the one that is closest to `ready`.
