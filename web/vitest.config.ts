@@ -15,7 +15,7 @@ export default defineConfig({
     include: ["*/test/**/*.test.{ts,tsx}"],
     globalSetup: ["./testing/build.ts"],
     testTimeout: 20_000,
-    // Two suites at a time do not disturb each other: each has servers of its own.
+    // Two suites at a time do not disturb each other: each has its own servers.
     maxWorkers: 2,
   },
 });

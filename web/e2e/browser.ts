@@ -11,7 +11,7 @@ declare global {
   var keep: any;
 }
 
-/** The files that the server hands out. */
+/** The files that the server serves. */
 export const files = join(import.meta.dirname, "../../.out/e2e");
 
 /** Builds the pages. */
@@ -32,7 +32,7 @@ export async function buildPages(): Promise<void> {
   await writeFile(join(files, "other.html"), "<!doctype html><title>another page</title>");
 }
 
-/** Debian's Chromium, with a profile of its own. */
+/** Starts Debian's Chromium with a new profile. */
 export class Browser {
   private constructor(
     private context: BrowserContext,
@@ -60,7 +60,7 @@ export class Browser {
     return new Browser(context, profile);
   }
 
-  /** Opens a page, and fails the test if it throws. */
+  /** Opens a page. The test fails if the page throws. */
   async open(url: string, errors: string[]): Promise<Page> {
     const page = await this.context.newPage();
     page.on("pageerror", (e) => errors.push(`${e}`));

@@ -18,7 +18,7 @@ afterAll(async () => {
   expect(errors).toEqual([]);
 });
 
-/** Opens the page and enters a room, by the keyboard alone. */
+/** Opens the page and enters a room, using only the keyboard. */
 async function enter(name: string, room: string, url = chat.url): Promise<Page> {
   const page = await browser.open(url, errors);
   await page.keyboard.type(name);
@@ -36,7 +36,7 @@ async function say(page: Page, text: string): Promise<void> {
 
 const shot = (page: Page, name: string) => page.screenshot({ path: join(files, `${name}.png`) });
 
-test("two people talk, see each other type, and lose nothing when the link is broken", async () => {
+test("two people lose nothing when the link breaks", async () => {
   const ada = await enter("Ada", "engines");
   const grace = await enter("Grace", "engines");
   await ada.getByText("Grace came").waitFor();
@@ -96,7 +96,7 @@ test("what is said is never read as HTML", async () => {
   await ada.close();
 });
 
-test("a server that was restarted is told of in words, and no line is lost", async () => {
+test("a restart is explained, and no line is lost", async () => {
   const own = await Chat.start();
   const page = await enter("Ada", "words", own.url);
   await say(page, "before");
@@ -107,7 +107,7 @@ test("a server that was restarted is told of in words, and no line is lost", asy
   await page.getByText("waits until you are back").waitFor();
   await shot(page, "chat-away");
   const again = await Chat.start(new URL(own.url).host);
-  await page.getByText("The room has begun anew").waitFor();
+  await page.getByText("The room has started again").waitFor();
   await page.getByText("Line 1: none missing.").waitFor();
   expect(await page.locator("#log .bubble p").allTextContents()).toEqual(["before", "meanwhile"]);
   await page.close();

@@ -30,7 +30,7 @@ afterEach(async () => {
   await page.close();
   await tunnel.stop();
   await server.stop();
-  // No call and no connection leaves a rejection that nobody handles.
+  // No call and no connection may leave a rejection unhandled.
   expect(errors).toEqual([]);
 });
 
@@ -100,7 +100,7 @@ test("leaving the loop cancels, deadlines pass, errors have details", async () =
   expect(sent - before).toBeLessThan(1000);
 });
 
-test("a slow consumer stops its server: what waits in the page is bounded, and other calls go on", async () => {
+test("a slow consumer stops its server and bounds what waits", async () => {
   const before = await server.sent();
   const down = tunnel.down;
   await page.evaluate(async () => {
@@ -145,17 +145,17 @@ test("a page without a network goes on when it is back", async () => {
     await connection.connect();
     globalThis.keep = { connection, ping: createClient(PingService, connection) };
   });
-  tunnel.shut = true;
+  tunnel.refusing = true;
   await page.context().setOffline(true);
   tunnel.cut();
   await until("the page misses its link", () => page.evaluate(() => globalThis.keep.connection.state === "resuming"));
   const answer = page.evaluate(() => globalThis.keep.ping.ping({ text: "hi" }).then(({ text }: { text: string }) => text));
-  tunnel.shut = false;
+  tunnel.refusing = false;
   await page.context().setOffline(false); // fires "online"
   expect(await answer).toBe("hi");
 });
 
-test("a page that is hidden and shown looks after its link", async () => {
+test("a page that is shown again checks its link", async () => {
   const answered = await page.evaluate(async () => {
     const { createClient, createConnection, PingService } = kit;
     const connection = createConnection("/rpc");
@@ -168,7 +168,7 @@ test("a page that is hidden and shown looks after its link", async () => {
   expect(sockets.length).toBe(1);
 });
 
-test("a page in the back/forward cache has no WebSocket, and its session goes on when it is back", async () => {
+test("a page in the back/forward cache resumes its session", async () => {
   await page.evaluate(async () => {
     const { createClient, createConnection, PingService } = kit;
     const connection = createConnection("/rpc");
@@ -179,7 +179,7 @@ test("a page in the back/forward cache has no WebSocket, and its session goes on
     addEventListener("pageshow", (e) => (globalThis.keep.persisted = e.persisted));
   });
   await page.goto(`http://${tunnel.addr}/other.html`);
-  await page.goBack({ waitUntil: "commit" }); // a page of the cache is not loaded
+  await page.goBack({ waitUntil: "commit" }); // a page from the cache is not loaded again
   const got = await page.evaluate(async () => {
     const rest: number[] = [];
     for await (const { number } of globalThis.keep.answers) rest.push(Number(number));
@@ -201,7 +201,7 @@ for (const [how, leave] of [
     });
     expect(await server.open()).toBe(1);
     await leave();
-    // It is not kept for 30 s, as one whose link was lost.
+    // It is not kept for 30 s like a detached session.
     await until("the session has ended", async () => (await server.open()) === 0);
   });
 }
@@ -216,13 +216,13 @@ test("a page of another origin is refused, and told so", async () => {
       await connection.close();
       return error.message;
     }, other.url());
-    expect(error).toBe(`permission_denied: the server refuses pages of http://${tunnel.addr}: it has to allow that origin`);
+    expect(error).toBe(`permission_denied: the server refuses pages of http://${tunnel.addr}: allow this origin at the server`);
   } finally {
     await other.stop();
   }
 });
 
-test("a bearer token is accepted or refused, with a status that can be read", async () => {
+test("a bearer token is accepted, or rejected with a readable status", async () => {
   const got = await page.evaluate(async () => {
     const { createClient, createConnection, PingService } = kit;
     const ask = async (token: string) => {
@@ -291,7 +291,7 @@ test("a server that drains fails no call of a page, which stays ready", async ()
   expect(got).toEqual({ last: 100, states: [] });
 });
 
-test("a server that is restarted fails what it had begun, and serves what comes after", async () => {
+test("a restarted server fails old calls and serves new ones", async () => {
   await page.evaluate(async () => {
     const { createClient, createConnection, PingService } = kit;
     const connection = createConnection("/rpc", { jitter: () => 50 });

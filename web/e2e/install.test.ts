@@ -15,10 +15,10 @@ const npm = (cwd: string, ...args: string[]) =>
 /** Packs a folder and returns the name of the file. */
 const pack = (from: string) => `./${npm(folder, "pack", "--silent", join(web, from)).trim()}`;
 
-test("a page that installs the package has one copy of protobuf-es in its bundle (docs/browser.md)", async () => {
+test("a bundle with the package has one copy of protobuf-es (docs/browser.md)", async () => {
   npm(web, "exec", "--offline", "--", "tsc", "-p", "client/tsconfig.build.json");
   writeFileSync(join(folder, "package.json"), "{}");
-  // From what is installed here, so that the test needs no registry.
+  // It uses the installed packages, so that the test needs no registry.
   npm(folder, "install", "--offline", "--no-audit", "--no-fund", pack("client"), pack("node_modules/@bufbuild/protobuf"));
   writeFileSync(
     join(folder, "page.js"),

@@ -28,7 +28,7 @@ afterEach(async () => {
   expect(errors).toEqual([]);
 });
 
-/** Starts the servers, and opens a page of Vite's. */
+/** Starts the servers and opens a page of Vite. */
 async function start(...flags: string[]): Promise<void> {
   server = await Server.start(...flags);
   const file = await loadConfigFromFile({ command: "serve", mode: "development" }, join(root, "vite.config.ts"));
@@ -74,7 +74,7 @@ const ping = (url: string) =>
     }
   }, url);
 
-test("calls go through the proxy of the dev server, and its own WebSocket is not disturbed", async () => {
+test("calls pass the dev server's proxy beside its own WebSocket", async () => {
   await start();
   expect(await ping("/rpc")).toBe("hi");
 });
@@ -83,7 +83,7 @@ test("a page of another origin is told that it is refused, and which origin that
   await start();
   const origin = await page.evaluate(() => location.origin);
   expect(await ping(server.url())).toBe(
-    `failed: permission_denied: the server refuses pages of ${origin}: it has to allow that origin`,
+    `failed: permission_denied: the server refuses pages of ${origin}: allow this origin at the server`,
   );
 });
 

@@ -3,14 +3,14 @@ import { createServer, type RequestListener, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { type WebSocket, WebSocketServer } from "ws";
 
-/** A server that breaks the rules, on a free port. */
+/** A server that misbehaves, on a free port. */
 export class Fake {
   private constructor(
     private http: Server,
     private sockets: WebSocketServer | undefined,
   ) {}
 
-  /** One that answers all requests alike, upgrades among them. */
+  /** Starts a server that answers all requests in the same way, upgrades included. */
   static async http(answer: RequestListener, upgrade?: (request: string) => string): Promise<Fake> {
     const http = createServer(answer);
     http.on("upgrade", (req, socket) => {
@@ -21,13 +21,13 @@ export class Fake {
     return new Fake(http, undefined).#listen();
   }
 
-  /** One that opens WebSockets, selects a subprotocol, and does as it likes. */
-  static async webSocket(talk: (socket: WebSocket) => void, subprotocol: string | false = "parley.v1"): Promise<Fake> {
+  /** Starts a server that accepts WebSockets, selects a subprotocol and passes them to serve. */
+  static async webSocket(serve: (socket: WebSocket) => void, subprotocol: string | false = "parley.v1"): Promise<Fake> {
     const http = createServer((_, res) => res.writeHead(426).end());
     const sockets = new WebSocketServer({ server: http, handleProtocols: () => subprotocol });
     sockets.on("connection", (socket) => {
       socket.on("error", () => {});
-      talk(socket);
+      serve(socket);
     });
     return new Fake(http, sockets).#listen();
   }

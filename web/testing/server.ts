@@ -7,7 +7,7 @@ import { until } from "./until.js";
 
 const program = join(import.meta.dirname, "../../.out/webserver");
 
-/** A real server, as a process of its own. */
+/** A real server in its own process. */
 export class Server {
   private constructor(
     private child: ChildProcess,
@@ -33,8 +33,8 @@ export class Server {
     return Number(this.addr.split(":").at(-1));
   }
 
-  /** Makes an HTTP request, also where the environment of a test has a fetch of its own. */
-  async #ask(method: string, path: string): Promise<string> {
+  /** Makes an HTTP request, even if the test environment replaces fetch. */
+  async #request(method: string, path: string): Promise<string> {
     const req = request(`http://${this.addr}${path}`, { method, agent: false }).end();
     const [res] = (await once(req, "response")) as [IncomingMessage];
     let text = "";
@@ -42,17 +42,17 @@ export class Server {
     return text;
   }
 
-  /** How many messages its handlers have sent in streams. */
+  /** Returns the number of messages that handlers have sent on streams. */
   async sent(): Promise<number> {
-    return Number(await this.#ask("GET", "/sent"));
+    return Number(await this.#request("GET", "/sent"));
   }
 
-  /** How many sessions it has, those without a link among them. */
+  /** Returns the number of sessions, detached ones included. */
   async open(): Promise<number> {
-    return Number(await this.#ask("GET", "/open"));
+    return Number(await this.#request("GET", "/open"));
   }
 
-  /** Waits until that stays the same while calls are answered, and returns it. */
+  /** Waits until that number is stable while calls are answered, and returns it. */
   async steady(call: () => Promise<unknown>): Promise<number> {
     let sent = 0;
     await until("the server stops", async () => {
@@ -63,12 +63,12 @@ export class Server {
     return sent;
   }
 
-  /** Has it go away, and another take over. */
+  /** Drains the server. Another one takes over. */
   async drain(): Promise<void> {
-    await this.#ask("POST", "/drain");
+    await this.#request("POST", "/drain");
   }
 
-  /** Ends the process, by its standard input or without a chance to take leave. */
+  /** Ends the process: in order by closing its standard input, or with SIGKILL. */
   async stop(how: "in order" | "killed" = "in order"): Promise<void> {
     if (this.child.exitCode !== null || this.child.signalCode) return;
     const exit = once(this.child, "exit");

@@ -1,20 +1,20 @@
 import { once } from "node:events";
 import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
 
-/** Forwards TCP connections, and breaks them. */
+/** Forwards TCP connections and can break them. */
 export class Tunnel {
   #server: Server;
   #sockets = new Set<Socket>();
-  /** How many connections there were. */
+  /** The number of connections so far. */
   connections = 0;
-  /** How many there are. */
+  /** The number of open connections. */
   open = 0;
-  /** Bytes that were forwarded to the clients. */
+  /** The number of bytes forwarded to clients. */
   down = 0;
-  /** Whether bytes are thrown away, both ways. */
-  deaf = false;
-  /** Whether new connections are cut at once. */
-  shut = false;
+  /** Whether to drop all bytes in both directions. */
+  blackhole = false;
+  /** Whether to close new connections at once. */
+  refusing = false;
 
   private constructor(private target: number) {
     this.#server = createServer((client) => this.#forward(client));
@@ -36,7 +36,7 @@ export class Tunnel {
     return `ws://${this.addr}${path}`;
   }
 
-  /** Breaks all connections, without a word. */
+  /** Closes all connections abruptly. */
   cut(): void {
     for (const s of this.#sockets) s.destroy();
     this.#sockets.clear();
@@ -49,7 +49,7 @@ export class Tunnel {
   }
 
   #forward(client: Socket): void {
-    if (this.shut) {
+    if (this.refusing) {
       client.destroy();
       return;
     }
@@ -65,7 +65,7 @@ export class Tunnel {
       from.on("error", () => {});
       from.on("close", () => to.destroy());
       from.on("data", (bytes) => {
-        if (this.deaf) return;
+        if (this.blackhole) return;
         if (from === server) this.down += bytes.length;
         if (!to.write(bytes)) {
           from.pause();

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 
-/** Reads a file of docs/spec/vectors, whose README says what is in it. */
+/** Reads a file of docs/spec/vectors, which its README describes. */
 export function vectors<T>(file: string): T[] {
   const cases = JSON.parse(readFileSync(new URL(`../../docs/spec/vectors/${file}.json`, import.meta.url), "utf8")) as T[];
   if (!cases.length) throw new Error(`${file} has no cases`);

@@ -2,36 +2,36 @@ import type { MessageShape } from "@bufbuild/protobuf";
 import { Code, type ParleyError, type ServingConnection } from "@parley-rpc/client";
 import { type Entered, type JoinResponseSchema, MemberService } from "../../gen/parley/chat/v1/chat_pb.js";
 import { byId } from "./dom.js";
-import { kept } from "./kept.js";
 import { Links } from "./links.js";
 import { LogView } from "./logview.js";
+import { Membership, type MembershipEvents } from "./membership.js";
 import { showLinks, showMembers, showTally, showTyping, showWords } from "./panel.js";
-import { Stay, type StayEvents } from "./stay.js";
+import { storage } from "./storage.js";
 import { Tally } from "./tally.js";
 import { Typist } from "./typist.js";
 import { words } from "./words.js";
 
-/** The room that an address names behind its #. */
+/** Returns the room in the URL's fragment. */
 function roomOf(hash: string): string {
   try {
     return decodeURIComponent(hash.slice(1));
   } catch {
-    return ""; // a % that stands for nothing
+    return ""; // malformed percent-encoding
   }
 }
 
-/** The page: a door to enter by, and the room behind it. */
-export class App implements StayEvents {
-  #stay: Stay | undefined;
+/** The page: a form to enter a room, and the room itself. */
+export class App implements MembershipEvents {
+  #membership: Membership | undefined;
   #links = new Links();
   #tally = new Tally();
   #members = new Set<string>();
   #nameTaken = false;
-  #typist = new Typist((typing) => this.#stay?.typing(typing));
+  #typist = new Typist((typing) => this.#membership?.typing(typing));
   #log = new LogView({
-    again: (id) => this.#stay?.again(id),
+    resend: (id) => this.#membership?.resend(id),
     drop: (id) => {
-      this.#stay?.outbox.drop(id);
+      this.#membership?.outbox.drop(id);
       this.changed();
     },
   });
@@ -46,25 +46,25 @@ export class App implements StayEvents {
     // The server calls the page.
     conn.serve(MemberService, {
       showTyping: ({ room, names }) => {
-        if (this.#stay?.room === room) showTyping(names);
+        if (this.#membership?.room === room) showTyping(names);
         return {};
       },
     });
     conn.subscribe((state) => {
-      const change = this.#links.turn(state);
+      const change = this.#links.update(state);
       if (change?.link.state === "lost") this.#log.note(`Link ${change.link.number} broke`, "lost");
-      else if (change?.away !== undefined) {
-        const seconds = (change.away / 1000).toFixed(1);
-        const what = this.#stay?.holds ? "the session goes on" : "a new session";
+      else if (change?.detachedMs !== undefined) {
+        const seconds = (change.detachedMs / 1000).toFixed(1);
+        const what = this.#membership?.callAlive ? "the session goes on" : "a new session";
         this.#log.note(`Link ${change.link.number}: ${what} after ${seconds} s`, "back");
       }
       this.#show();
     });
     for (const type of ["online", "offline"]) addEventListener(type, () => this.#show());
 
-    this.#name.value = kept.get("name");
+    this.#name.value = storage.get("name");
     this.#place.value = roomOf(location.hash) || "lobby";
-    this.#text.value = kept.get("draft");
+    this.#text.value = storage.get("draft");
     this.#name.focus();
     byId("enter").addEventListener("submit", (e) => {
       e.preventDefault();
@@ -75,7 +75,7 @@ export class App implements StayEvents {
       this.#say();
     });
     this.#text.addEventListener("input", () => {
-      kept.set("draft", this.#text.value);
+      storage.set("draft", this.#text.value);
       this.#typist.wrote(this.#text.value);
     });
     byId("break").addEventListener("click", () => {
@@ -91,24 +91,24 @@ export class App implements StayEvents {
   #enter(): void {
     const [name, room] = [this.#name.value.trim(), this.#place.value.trim()];
     if (!name || !room) return this.#refuse("A name and a room are needed.");
-    kept.set("name", name);
+    storage.set("name", name);
     history.replaceState(null, "", `#${encodeURIComponent(room)}`);
-    this.#stay?.leave();
-    this.#stay = new Stay(this.conn, room, name, this);
+    this.#membership?.leave();
+    this.#membership = new Membership(this.conn, room, name, this);
     this.#tally = new Tally();
     this.#nameTaken = false;
     this.#refuse("");
     this.#show();
-    void this.#stay.run();
+    void this.#membership.run();
   }
 
   #leave(refusal = ""): void {
-    const stay = this.#stay;
+    const membership = this.#membership;
     this.#typist.stop();
-    this.#stay = undefined;
-    stay?.leave();
-    // Lines that have not arrived go back to where they were written.
-    const lines = stay?.outbox.lines.map((l) => l.text) ?? [];
+    this.#membership = undefined;
+    membership?.leave();
+    // Restore unsent lines to the input field.
+    const lines = membership?.outbox.lines.map((l) => l.text) ?? [];
     this.#write([...lines, this.#text.value].filter(Boolean).join(" "));
     byId("chat").hidden = true;
     byId("door").hidden = false;
@@ -119,15 +119,15 @@ export class App implements StayEvents {
 
   #say(): void {
     const text = this.#text.value.trim();
-    if (!text || !this.#stay || this.#stay.outbox.full) return;
+    if (!text || !this.#membership || this.#membership.outbox.full) return;
     this.#write("");
     this.#typist.said();
-    this.#stay.say(text);
+    this.#membership.say(text);
   }
 
   #write(text: string): void {
     this.#text.value = text;
-    kept.set("draft", text);
+    storage.set("draft", text);
   }
 
   #refuse(text: string): void {
@@ -142,16 +142,17 @@ export class App implements StayEvents {
     this.#showMembers();
     const missed = this.#tally.enter(Number(said));
     if (first) {
-      const { room } = this.#stay as Stay;
+      const { room } = this.#membership as Membership;
       this.#log.clear();
       showTyping([]);
       byId("room").textContent = `# ${room}`;
       document.title = `${room} · Parley chat`;
       byId("door").hidden = true;
       byId("chat").hidden = false;
-      this.#log.note(names.length > 1 ? `You came. ${names.length} are here.` : "You came. Nobody else is here yet.");
+      this.#log.note(names.length > 1 ? `You came. ${names.length} are here.` : "You came. You are the first one here.");
       this.#text.focus();
-    } else if (missed === "anew") this.#log.note("You are back. The room has begun anew: the server was restarted.", "back");
+    } else if (missed === "restarted")
+      this.#log.note("You are back. The room has started again: the server was restarted.", "back");
     else this.#log.note(`You are back. Lines that were said meanwhile: ${missed || "none"}.`, "back");
     this.#show();
   }
@@ -162,7 +163,7 @@ export class App implements StayEvents {
     if (event.case === "said") {
       const { name, text, number } = event.value;
       this.#tally.line(Number(number));
-      this.#log.said({ name, text, own: name === this.#stay?.name, link: this.#links.current });
+      this.#log.said({ name, text, own: name === this.#membership?.name, link: this.#links.current });
     } else if (event.case === "came" || event.case === "left") {
       const { name } = event.value;
       if (event.case === "came") this.#members.add(name);
@@ -174,10 +175,10 @@ export class App implements StayEvents {
   }
 
   changed(): void {
-    const lines = this.#stay?.outbox.lines ?? [];
+    const lines = this.#membership?.outbox.lines ?? [];
     this.#log.outbox(lines);
-    byId("send").ariaDisabled = String(this.#stay?.outbox.full ?? false);
-    // While lines are on the way the browser asks before it closes the page.
+    byId("send").ariaDisabled = String(this.#membership?.outbox.full ?? false);
+    // While lines are unsent, the browser asks before it closes the page.
     window.onbeforeunload = lines.length ? (e) => e.preventDefault() : null;
   }
 
@@ -193,24 +194,24 @@ export class App implements StayEvents {
   }
 
   #showMembers(): void {
-    showMembers(this.#members, this.#stay?.name ?? "");
+    showMembers(this.#members, this.#membership?.name ?? "");
   }
 
-  /** Shows how it stands, wherever somebody looks. */
+  /** Shows the state everywhere on the page. */
   #show(): void {
     const { state, error } = this.conn;
     const said = words({
       state,
       failed: !!error,
       online: navigator.onLine,
-      inside: this.#stay?.inside ?? false,
+      inside: this.#membership?.inside ?? false,
       nameTaken: this.#nameTaken,
     });
     showWords(said);
-    byId("break").ariaDisabled = String(state !== "ready"); // a button that is disabled would lose the focus
+    byId("break").ariaDisabled = String(state !== "ready"); // a disabled button would lose the focus
     showLinks(this.#links);
     showTally(this.#tally);
-    const atTheDoor = this.#stay && !byId("door").hidden;
-    byId("waiting").textContent = atTheDoor ? `${said.badge}. ${said.more}` : "";
+    const entering = this.#membership && !byId("door").hidden;
+    byId("waiting").textContent = entering ? `${said.badge}. ${said.more}` : "";
   }
 }

@@ -1,14 +1,16 @@
 import type { ConnectionOptions } from "@parley-rpc/client";
 
-/** How long a page stays away after it has broken its link, in milliseconds: so that one can see it, and write meanwhile. */
-export const AWAY = 3000;
+/**
+ * How long the page stays disconnected after it has broken its link, in milliseconds. The user can see it and write meanwhile.
+ */
+export const OFFLINE_MS = 3000;
 
-/** Lets a page break the link of its connection. */
+/** Lets the user break the connection's link. */
 export class Breaker {
   #socket: WebSocket | undefined;
-  #back = Promise.resolve();
+  #reconnectAllowed = Promise.resolve();
 
-  /** The connection's options by which the link is known, and dialing waits. */
+  /** The options that give access to the link and delay the next dial. */
   readonly options: ConnectionOptions;
 
   constructor() {
@@ -22,17 +24,17 @@ export class Breaker {
           made(this);
         }
       },
-      // It is asked for before each WebSocket is opened.
-      credentials: () => this.#back as Promise<undefined>,
+      // Called before each WebSocket is opened.
+      credentials: () => this.#reconnectAllowed as Promise<undefined>,
     };
   }
 
   /**
-   * Closes the WebSocket without a code. The browser drops what arrives from now on and what is sent, and to both ends of
-   * the session that is a lost link (PROTOCOL.md, section 12.3).
+   * Closes the WebSocket without a code. The browser drops what arrives and what is sent afterwards. For both ends of the
+   * session, the link is lost (PROTOCOL.md, section 12.3).
    */
   cut(): void {
-    this.#back = new Promise((resolve) => setTimeout(resolve, AWAY));
+    this.#reconnectAllowed = new Promise((resolve) => setTimeout(resolve, OFFLINE_MS));
     this.#socket?.close();
   }
 }

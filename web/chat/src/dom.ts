@@ -1,11 +1,11 @@
-/** Returns an element of the page, which has to be there. */
+/** Returns an element of the page, which must exist. */
 export function byId<T extends HTMLElement = HTMLElement>(id: string): T {
   const found = document.getElementById(id);
   if (!found) throw new Error(`the page has no element ${id}`);
   return found as T;
 }
 
-/** Makes an element. Texts are put in as texts: what somebody has typed is never read as HTML. */
+/** Creates an element. Strings become text nodes: user input is never parsed as HTML. */
 export function make<K extends keyof HTMLElementTagNameMap>(
   tag: K,
   className = "",
@@ -17,7 +17,7 @@ export function make<K extends keyof HTMLElementTagNameMap>(
   return element;
 }
 
-/** Makes a button. */
+/** Creates a button. */
 export function button(text: string, className: string, press: () => void): HTMLButtonElement {
   const made = make("button", className, text);
   made.type = "button";
@@ -25,7 +25,7 @@ export function button(text: string, className: string, press: () => void): HTML
   return made;
 }
 
-/** The circle with which a member is shown, whose colour is the name's. */
+/** A member's avatar. The color depends on the name. */
 export function avatar(name: string): HTMLElement {
   let hash = 0;
   for (const c of name) hash = (hash * 31 + (c.codePointAt(0) as number)) >>> 0;

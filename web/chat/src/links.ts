@@ -1,53 +1,53 @@
 import type { State } from "@parley-rpc/client";
 
-/** One WebSocket, and what it has brought. */
+/** A WebSocket and what it has delivered. */
 export interface Link {
   readonly number: number;
   messages: number;
   state: "open" | "lost";
 }
 
-/** A link that has come or gone. */
+/** A link that was opened or lost. */
 export interface Change {
   readonly link: Link;
-  /** How long there was none before, in milliseconds, if the session of the last one goes on; undefined if it does not. */
-  readonly away?: number | undefined;
+  /** How long the session was detached before this link, in milliseconds; undefined if it was not resumed. */
+  readonly detachedMs?: number | undefined;
 }
 
-/** No more links are shown; the others are added up. */
-const MOST_LINKS = 5;
+/** The most links that are shown one by one. */
+const MAX_LINKS = 5;
 
-/** The links that a connection had, by its states. */
+/** The links of a connection, derived from its states. */
 export class Links {
   readonly shown: Link[] = [];
-  /** Those that are not shown any more. */
+  /** The total of the links that are no longer shown. */
   readonly earlier = { links: 0, messages: 0 };
   #count = 0;
   #lostAt: number | undefined;
 
-  /** Takes note of a state, and returns what has changed. */
-  turn(state: State, now = Date.now()): Change | undefined {
+  /** Records a state. It returns what has changed. */
+  update(state: State, now = Date.now()): Change | undefined {
     const latest = this.shown.at(-1);
     if (state === "ready") {
       const link: Link = { number: ++this.#count, messages: 0, state: "open" };
-      const away = this.#lostAt === undefined ? undefined : now - this.#lostAt;
+      const detachedMs = this.#lostAt === undefined ? undefined : now - this.#lostAt;
       this.#lostAt = undefined;
       this.shown.push(link);
-      if (this.shown.length > MOST_LINKS) {
+      if (this.shown.length > MAX_LINKS) {
         const gone = this.shown.shift() as Link;
         this.earlier.links++;
         this.earlier.messages += gone.messages;
       }
-      return { link, away };
+      return { link, detachedMs };
     }
-    if (state !== "resuming") this.#lostAt = undefined; // it is another session that follows
+    if (state !== "resuming") this.#lostAt = undefined; // another session follows
     if (latest?.state !== "open") return undefined;
     latest.state = "lost";
     if (state === "resuming") this.#lostAt = now;
     return { link: latest };
   }
 
-  /** A message has come. */
+  /** Counts a message on the current link. */
   message(): void {
     const latest = this.shown.at(-1);
     if (latest) latest.messages++;

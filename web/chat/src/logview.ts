@@ -1,37 +1,37 @@
 import { avatar, button, byId, make } from "./dom.js";
 import type { Line } from "./outbox.js";
 
-/** No more entries are kept in the page. */
-export const MOST_ENTRIES = 500;
+/** The most entries that the page keeps. */
+export const MAX_ENTRIES = 500;
 
-/** So near to the end, in pixels, somebody is looking at the newest. */
+/** The distance from the end that still counts as the end, in pixels. */
 const NEAR = 80;
 
-/** Something that was said. */
+/** A line that was said in the room. */
 export interface Said {
   readonly name: string;
   readonly text: string;
-  /** By the one who looks at the page. */
+  /** Whether the user of this page said it. */
   readonly own: boolean;
-  /** The number of the link by which it came. */
+  /** The number of the link that delivered it. */
   readonly link: number;
 }
 
-/** What is done with a line of which nobody knows whether it has arrived. */
+/** The actions on a line that may or may not have arrived. */
 export interface OutboxActions {
-  again(id: number): void;
+  resend(id: number): void;
   drop(id: number): void;
 }
 
-/** The messages, and below them the lines that are on the way. */
+/** The log of the room, and the unsent lines below it. */
 export class LogView {
   #log = byId("log");
   #outbox = byId("outbox");
   #scroll = byId("scroll");
   #newest = byId("newest");
-  /** Who said the latest entry, if it was said. */
+  /** The speaker of the latest entry, if it is a line. */
   #speaker = "";
-  /** Whether somebody looks at the newest, which then stays in sight. */
+  /** Whether the log is scrolled to its end and should stay there. */
   #atEnd = true;
   #top = 0;
 
@@ -43,10 +43,10 @@ export class LogView {
     this.#scroll.addEventListener("scroll", () => {
       const { scrollHeight, scrollTop, clientHeight } = this.#scroll;
       if (scrollHeight - scrollTop - clientHeight < NEAR) this.#atEnd = this.#newest.hidden = true;
-      else if (scrollTop < this.#top) this.#atEnd = false; // and not because the page is smaller now
+      else if (scrollTop < this.#top) this.#atEnd = false; // the user has scrolled up, and the page has not shrunk
       this.#top = scrollTop;
     });
-    new ResizeObserver(() => this.#stay()).observe(this.#scroll);
+    new ResizeObserver(() => this.#keepAtEnd()).observe(this.#scroll);
   }
 
   clear(): void {
@@ -71,16 +71,16 @@ export class LogView {
     if (own) this.#toEnd();
   }
 
-  /** Adds a line that nobody has said. */
+  /** Adds a note, which has no speaker. */
   note(text: string, tone: "quiet" | "lost" | "back" = "quiet"): void {
     this.#speaker = "";
     this.#append(make("li", `note ${tone}`, make("span", "", text)));
   }
 
-  /** Shows what is on the way. */
+  /** Shows the unsent lines. */
   outbox(lines: readonly Line[]): void {
     this.#outbox.replaceChildren(...lines.map((line) => this.#pending(line)));
-    this.#stay();
+    this.#keepAtEnd();
   }
 
   #pending({ id, text, state }: Line): HTMLElement {
@@ -91,7 +91,7 @@ export class LogView {
       return item;
     }
     bubble.append(make("span", "meta", "The connection was lost: it may have arrived, or not."));
-    const again = button("Send again", "quiet", () => this.actions.again(id));
+    const again = button("Send again", "quiet", () => this.actions.resend(id));
     const drop = button("Drop", "quiet", () => this.actions.drop(id));
     item.firstElementChild?.append(make("div", "choices", again, drop));
     return item;
@@ -99,12 +99,12 @@ export class LogView {
 
   #append(item: HTMLElement): void {
     this.#log.append(item);
-    while (this.#log.childElementCount > MOST_ENTRIES) this.#log.firstElementChild?.remove();
-    this.#stay();
+    while (this.#log.childElementCount > MAX_ENTRIES) this.#log.firstElementChild?.remove();
+    this.#keepAtEnd();
     this.#newest.hidden = this.#atEnd;
   }
 
-  #stay(): void {
+  #keepAtEnd(): void {
     if (this.#atEnd) this.#toEnd();
   }
 

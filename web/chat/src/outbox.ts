@@ -1,15 +1,15 @@
-/** A line that was typed here and has not been said by the room yet. */
+/** A line that was typed here and not yet said in the room. */
 export interface Line {
   readonly id: number;
   readonly text: string;
-  /** `waiting`: it has not left; `sent`: it is with a call; `unsure`: with one that was lost, so it may have arrived. */
+  /** `waiting`: not sent; `sent`: sent on the current call; `unsure`: sent on a lost call, so it may have arrived. */
   readonly state: "waiting" | "sent" | "unsure";
 }
 
-/** No more lines are kept. */
-export const MOST_LINES = 50;
+/** The most lines that are kept. */
+export const MAX_LINES = 50;
 
-/** The lines that are on their way, in order. */
+/** The unsent lines in order. */
 export class Outbox {
   #lines: Line[] = [];
   #next = 1;
@@ -19,33 +19,33 @@ export class Outbox {
   }
 
   get full(): boolean {
-    return this.#lines.length >= MOST_LINES;
+    return this.#lines.length >= MAX_LINES;
   }
 
   add(text: string): void {
     this.#lines.push({ id: this.#next++, text, state: "waiting" });
   }
 
-  /** Returns what has not left. It counts as sent from now on. */
+  /** Returns the waiting lines and marks them as sent. */
   take(): string[] {
     const texts = this.#lines.filter((l) => l.state === "waiting").map((l) => l.text);
     this.#turn("waiting", "sent");
     return texts;
   }
 
-  /** The room has said the oldest line that was sent: it says them in the order in which they were. */
+  /** Removes the oldest sent line: the room says lines in the order in which they were sent. */
   arrived(): void {
     const at = this.#lines.findIndex((l) => l.state === "sent");
     if (at >= 0) this.#lines.splice(at, 1);
   }
 
-  /** The call is lost. */
+  /** Marks the sent lines as unsure: their call is lost. */
   lost(): void {
     this.#turn("sent", "unsure");
   }
 
-  /** Has a line sent once more, behind the others. */
-  again(id: number): void {
+  /** Sends a line again, after the others. */
+  resend(id: number): void {
     const line = this.drop(id);
     if (line) this.#lines.push({ ...line, state: "waiting" });
   }

@@ -9,7 +9,7 @@ const row = (name: string, messages: number, state: string, className: string): 
   return make("tr", className, head, make("td", "", String(messages)), make("td", "", state));
 };
 
-/** Shows by which links the messages have come, the latest first. */
+/** Shows the links and their messages, the latest link first. */
 export function showLinks({ shown, earlier }: Links): void {
   const rows = shown.map((l) => row(String(l.number), l.messages, l.state === "open" ? "open" : "broken", l.state)).reverse();
   if (earlier.links) rows.push(row(`1 to ${earlier.links}`, earlier.messages, "broken", "lost"));
@@ -20,7 +20,7 @@ export function showTally(tally: Tally): void {
   byId("proof").textContent = tally.toString();
 }
 
-/** Shows who is in the room. */
+/** Shows the members of the room. */
 export function showMembers(names: Iterable<string>, own: string): void {
   const items = [...names]
     .sort((a, b) => a.localeCompare(b))
@@ -33,7 +33,7 @@ export function showMembers(names: Iterable<string>, own: string): void {
   byId("member-title").textContent = `In the room: ${items.length}`;
 }
 
-/** Shows how it stands. Texts that stay are not told again by what reads the page aloud. */
+/** Shows the connection's state. Unchanged text is left alone, so that screen readers do not repeat it. */
 export function showWords({ tone, badge, more }: Words): void {
   byId("badge").dataset.tone = tone;
   const set = (element: HTMLElement, text: string) => {
@@ -44,7 +44,7 @@ export function showWords({ tone, badge, more }: Words): void {
   byId("trouble").hidden = !more;
 }
 
-/** Says who is typing. */
+/** Shows who is typing. */
 export function showTyping(names: readonly string[]): void {
   const [first, second] = names;
   const who = names.length > 2 ? "Several people" : second ? `${first} and ${second}` : first;

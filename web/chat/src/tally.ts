@@ -1,14 +1,14 @@
-/** Which lines of the room were seen here, by the numbers that they have. */
+/** Counts the lines of the room that this page has seen and missed, by their numbers. */
 export class Tally {
   #first = 0;
   #last = 0;
   #missing = 0;
 
   /**
-   * The room is entered, after it has said so many lines. It returns how many of them were said since the last that was
-   * seen, or `anew` if they count from the beginning again.
+   * Records that the page has entered the room, which has said so many lines. It returns how many lines the page has missed, or
+   * `restarted` if the room counts from the beginning again.
    */
-  enter(said: number): number | "anew" {
+  enter(said: number): number | "restarted" {
     const before = this.#first > 0;
     const missed = said - this.#last;
     if (before && missed >= 0) {
@@ -19,7 +19,7 @@ export class Tally {
     this.#first = said + 1;
     this.#last = said;
     this.#missing = 0;
-    return before ? "anew" : 0;
+    return before ? "restarted" : 0;
   }
 
   line(number: number): void {
@@ -27,7 +27,7 @@ export class Tally {
     this.#last = number;
   }
 
-  /** Says what was seen. */
+  /** Describes the lines that were seen. */
   toString(): string {
     if (this.#last < this.#first) return "No line was said yet.";
     const which = this.#last === this.#first ? `Line ${this.#last}` : `Lines ${this.#first} to ${this.#last}`;

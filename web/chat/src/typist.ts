@@ -1,15 +1,18 @@
-/** How often it is said again, and how long after the last key it is over, in milliseconds. The server forgets it after 6 s. */
+/**
+ * How often typing is reported, and after how long without a key it ends, in milliseconds. The server forgets a report after 6
+ * s.
+ */
 const REPEAT = 3000;
 const IDLE = 5000;
 
-/** Tells when somebody begins and stops to type. */
+/** Detects when the user starts and stops typing. */
 export class Typist {
   #told: number | undefined;
   #idle: ReturnType<typeof setTimeout> | undefined;
 
   constructor(private tell: (typing: boolean) => void) {}
 
-  /** What is being written is now this. */
+  /** Handles a change of the draft. */
   wrote(text: string): void {
     if (!text) return this.stop();
     const now = Date.now();
@@ -21,7 +24,7 @@ export class Typist {
     this.#idle = setTimeout(() => this.stop(), IDLE);
   }
 
-  /** The line was sent, by which the server knows. */
+  /** The line was sent, which ends the typing for the server too. */
   said(): void {
     clearTimeout(this.#idle);
     this.#told = undefined;

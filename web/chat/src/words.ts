@@ -1,30 +1,30 @@
 import type { State } from "@parley-rpc/client";
 
-/** How it stands, for those who look at the page. */
+/** The connection's state in words. */
 export interface Words {
   readonly tone: "good" | "busy" | "bad";
   /** A few words. */
   readonly badge: string;
-  /** What it means; empty if there is nothing to say. */
+  /** The explanation; empty if there is none. */
   readonly more: string;
 }
 
-/** What is known. */
+/** What the words depend on. */
 export interface Situation {
   readonly state: State;
-  /** Whether the last attempt to connect has failed, or the connection was lost. */
+  /** Whether the last attempt to connect has failed, or the link was lost. */
   readonly failed: boolean;
   readonly online: boolean;
-  /** Whether the server has let the member in. */
+  /** Whether the server has accepted the member. */
   readonly inside: boolean;
-  /** Whether the member was in the room before, and waits until the server notices that its last call is lost. */
+  /** Whether the name is still taken by the member's own lost call. */
   readonly nameTaken: boolean;
 }
 
-/** What becomes of what is typed, while there is something to say. */
+/** What happens to unsent lines, shown with an explanation. */
 export const KEPT = "What you write is kept, and goes out as soon as you are back.";
 
-/** Says in words how it stands. */
+/** Returns the words for a situation. */
 export function words({ state, failed, online, inside, nameTaken }: Situation): Words {
   if (state === "ready" && inside) return { tone: "good", badge: "Connected", more: "" };
   if (state === "ready" && nameTaken) {

@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeEach, expect, test } from "vitest";
-import { LogView, MOST_ENTRIES } from "../src/logview.js";
+import { LogView, MAX_ENTRIES } from "../src/logview.js";
 import { Outbox } from "../src/outbox.js";
 import { showMembers, showTyping } from "../src/panel.js";
 
@@ -15,13 +15,13 @@ let pressed: string[];
 beforeEach(() => {
   document.body.innerHTML = html.slice(html.indexOf("<body>") + 6, html.indexOf("</body>"));
   pressed = [];
-  log = new LogView({ again: (id) => pressed.push(`again ${id}`), drop: (id) => pressed.push(`drop ${id}`) });
+  log = new LogView({ resend: (id) => pressed.push(`again ${id}`), drop: (id) => pressed.push(`drop ${id}`) });
 });
 
 test("a long history is bounded", () => {
-  for (let i = 1; i <= MOST_ENTRIES + 10; i++) log.said({ name: "ada", text: `line ${i}`, own: false, link: 1 });
+  for (let i = 1; i <= MAX_ENTRIES + 10; i++) log.said({ name: "ada", text: `line ${i}`, own: false, link: 1 });
   const lines = texts("#log .bubble p");
-  expect(lines.length).toBe(MOST_ENTRIES);
+  expect(lines.length).toBe(MAX_ENTRIES);
   expect(lines[0]).toBe("line 11");
 });
 
@@ -38,7 +38,7 @@ test("names and lines are texts, whatever is in them", () => {
   expect(texts("#typing")).toEqual([`${evil} is typing`]);
 });
 
-test("lines of one speaker in a row have the name once, for those who see", () => {
+test("consecutive lines of one speaker show the name once", () => {
   for (const name of ["ada", "ada", "bob"]) log.said({ name, text: "x", own: false, link: 1 });
   log.note("bob left");
   log.said({ name: "bob", text: "x", own: false, link: 2 });

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { Links } from "../src/links.js";
-import { MOST_LINES, Outbox } from "../src/outbox.js";
+import { MAX_LINES, Outbox } from "../src/outbox.js";
 import { Tally } from "../src/tally.js";
 import { Typist } from "../src/typist.js";
 import { type Situation, words } from "../src/words.js";
@@ -33,18 +33,18 @@ describe("the outbox", () => {
     expect(out.take()).toEqual(["b"]);
     out.arrived();
     expect(states(out)).toEqual(["a unsure"]);
-    out.again(1);
+    out.resend(1);
     expect(out.take()).toEqual(["a"]);
     out.lost();
     expect(out.drop(1)?.text).toBe("a");
     expect(out.drop(1)).toBeUndefined();
-    out.again(1);
+    out.resend(1);
     expect(out.lines).toEqual([]);
   });
 
   test("is full at some time", () => {
     const out = new Outbox();
-    for (let i = 0; i < MOST_LINES; i++) {
+    for (let i = 0; i < MAX_LINES; i++) {
       expect(out.full).toBe(false);
       out.add(`${i}`);
     }
@@ -65,7 +65,7 @@ describe("the tally", () => {
     expect(`${tally}`).toBe("Lines 5 to 9: 2 missing.");
   });
 
-  test("counts what was said while nobody was there", () => {
+  test("counts lines said while the page was away", () => {
     const tally = new Tally();
     tally.enter(0);
     tally.line(1);
@@ -75,46 +75,46 @@ describe("the tally", () => {
     expect(`${tally}`).toBe("Lines 1 to 5: 3 missing.");
   });
 
-  test("begins anew with the room", () => {
+  test("starts again with the room", () => {
     const tally = new Tally();
     tally.enter(0);
     tally.line(1);
     tally.line(2);
-    expect(tally.enter(1)).toBe("anew");
+    expect(tally.enter(1)).toBe("restarted");
     tally.line(2);
     expect(`${tally}`).toBe("Line 2: none missing.");
   });
 });
 
 describe("the links", () => {
-  test("have what they brought, and tell of breaks", () => {
+  test("count their messages and report breaks", () => {
     const links = new Links();
-    expect(links.turn("connecting", 0)).toBeUndefined();
-    expect(links.turn("ready", 0)).toMatchObject({ link: { number: 1, state: "open" }, away: undefined });
+    expect(links.update("connecting", 0)).toBeUndefined();
+    expect(links.update("ready", 0)).toMatchObject({ link: { number: 1, state: "open" }, detachedMs: undefined });
     links.message();
     links.message();
-    expect(links.turn("resuming", 1000)).toMatchObject({ link: { number: 1, messages: 2, state: "lost" } });
-    expect(links.turn("ready", 4000)).toMatchObject({ link: { number: 2, messages: 0, state: "open" }, away: 3000 });
+    expect(links.update("resuming", 1000)).toMatchObject({ link: { number: 1, messages: 2, state: "lost" } });
+    expect(links.update("ready", 4000)).toMatchObject({ link: { number: 2, messages: 0, state: "open" }, detachedMs: 3000 });
     links.message();
     expect(links.shown.map((l) => l.messages)).toEqual([2, 1]);
     expect(links.current).toBe(2);
   });
 
-  test("of another session follow without a word of how long there was none", () => {
+  test("of a new session report no time without a link", () => {
     const links = new Links();
-    links.turn("ready", 0);
-    links.turn("resuming", 1000);
-    links.turn("connecting", 2000);
-    links.turn("failed", 2000);
-    expect(links.turn("ready", 3000)?.away).toBeUndefined();
+    links.update("ready", 0);
+    links.update("resuming", 1000);
+    links.update("connecting", 2000);
+    links.update("failed", 2000);
+    expect(links.update("ready", 3000)?.detachedMs).toBeUndefined();
   });
 
-  test("that are long gone are added up", () => {
+  test("that are long over are added up", () => {
     const links = new Links();
     for (let i = 0; i < 20; i++) {
-      links.turn("ready", i);
+      links.update("ready", i);
       links.message();
-      links.turn("resuming", i);
+      links.update("resuming", i);
     }
     expect(links.shown.map((l) => l.number)).toEqual([16, 17, 18, 19, 20]);
     expect(links.earlier).toEqual({ links: 15, messages: 15 });

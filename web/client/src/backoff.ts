@@ -1,27 +1,27 @@
-import type { Comeback } from "./closecode.js";
+import type { Reconnect } from "./closecode.js";
 
-/** Draws a delay below a bound, in milliseconds. */
+/** Returns a random delay below a bound, in milliseconds. */
 export type Jitter = (bound: number) => number;
 
-/** Anything up to the bound, so that clients that were cut off together do not come back together. */
+/** Any delay up to the bound, so that clients that were disconnected together do not reconnect together. */
 export const fullJitter: Jitter = (bound) => Math.random() * bound;
 
-const FIRST = 100;
-const MOST = 10_000;
-const RESTART = 5_000;
-const FIRST_LONGER = 1_000;
-/** No delay is longer. */
-export const MOST_LONGER = 60_000;
+const INITIAL_DELAY = 100;
+const MAX_DELAY = 10_000;
+const RESTART_SPREAD = 5_000;
+const INITIAL_LONG_DELAY = 1_000;
+/** The longest delay after an overload. */
+export const MAX_LONG_DELAY = 60_000;
 
-/** A session that lasted so long was no failure. */
-export const LASTED = MOST;
+/** A session that lasts so long resets the backoff. */
+export const STABLE_AFTER = MAX_DELAY;
 
-const grow = (failures: number, first: number, most: number, jitter: Jitter) =>
-  failures > 0 ? jitter(Math.min(most, first * 2 ** (failures - 1))) : 0;
+const grow = (failures: number, first: number, max: number, jitter: Jitter) =>
+  failures > 0 ? jitter(Math.min(max, first * 2 ** (failures - 1))) : 0;
 
-/** The delay before the next attempt, after so many that have failed before. */
-export function delayAfter(comeback: Comeback, failures: number, jitter: Jitter): number {
-  if (comeback === "backs off longer") return grow(failures + 1, FIRST_LONGER, MOST_LONGER, jitter);
-  if (comeback === "jittered") return Math.max(jitter(RESTART), grow(failures, FIRST, MOST, jitter));
-  return grow(comeback === "at once" ? failures : failures + 1, FIRST, MOST, jitter);
+/** Returns the delay before the next attempt, in milliseconds. */
+export function delayAfter(reconnect: Reconnect, failures: number, jitter: Jitter): number {
+  if (reconnect === "overload") return grow(failures + 1, INITIAL_LONG_DELAY, MAX_LONG_DELAY, jitter);
+  if (reconnect === "jittered") return Math.max(jitter(RESTART_SPREAD), grow(failures, INITIAL_DELAY, MAX_DELAY, jitter));
+  return grow(reconnect === "now" ? failures : failures + 1, INITIAL_DELAY, MAX_DELAY, jitter);
 }

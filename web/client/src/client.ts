@@ -14,8 +14,8 @@ import type { Connection } from "./connection.js";
 import { ParleyError } from "./error.js";
 import { isDownload, isUpload } from "./method.js";
 
-/** The messages that a caller streams. */
-export type Input<T> = AsyncIterable<T> | Iterable<T>;
+/** The messages of a client stream. */
+export type Requests<T> = AsyncIterable<T> | Iterable<T>;
 
 /** One function for each method of a service. */
 export type Client<S extends DescService> = {
@@ -24,51 +24,51 @@ export type Client<S extends DescService> = {
     : S["method"][K] extends DescMethodServerStreaming<infer I, infer O>
       ? (request: MessageInitShape<I>, options?: CallOptions) => Responses<MessageShape<O>>
       : S["method"][K] extends DescMethodClientStreaming<infer I, infer O>
-        ? (requests: Input<MessageInitShape<I>>, options?: CallOptions) => Promise<MessageShape<O>>
+        ? (requests: Requests<MessageInitShape<I>>, options?: CallOptions) => Promise<MessageShape<O>>
         : S["method"][K] extends DescMethodBiDiStreaming<infer I, infer O>
-          ? (requests: Input<MessageInitShape<I>>, options?: CallOptions) => Responses<MessageShape<O>>
+          ? (requests: Requests<MessageInitShape<I>>, options?: CallOptions) => Responses<MessageShape<O>>
           : never;
 };
 
 /**
- * Makes a client of a service's descriptor.
+ * Creates a client for a service descriptor.
  *
- * A call with one answer begins at once, and its promise has the answer. One that is answered by a stream begins with the
- * first `next`, which a `for await` does; leaving the loop cancels it.
+ * A method with one response starts its call at once and returns a promise of the response. A method with a stream of responses
+ * starts its call at the first `next`, for example in a `for await` loop; leaving the loop cancels the call.
  */
 export function createClient<S extends DescService>(service: S, conn: Pick<Connection, "call">): Client<S> {
   const client: Record<string, unknown> = {};
   for (const method of service.methods) {
     const start = (input: unknown, options?: CallOptions) => {
       const call = conn.call(method, options);
-      if (isUpload(method)) void pump(call, input as Input<never>);
+      if (isUpload(method)) void pump(call, input as Requests<never>);
       else void call.send(input as never, true).catch(() => {}); // next fails too
       return call;
     };
     client[method.localName] = (input: unknown, options?: CallOptions) =>
-      isDownload(method) ? new Responses(() => start(input, options)) : onlyAnswer(start(input, options));
+      isDownload(method) ? new Responses(() => start(input, options)) : singleResponse(start(input, options));
   }
   return client as Client<S>;
 }
 
-/** Returns the answer of a call that has one. */
-export async function onlyAnswer<M extends DescMethod>(call: Call<M>): Promise<MessageShape<M["output"]>> {
-  const answer = await call.next();
-  const wrong = (what: string) => new ParleyError(`${call.method.name} answers ${what}`, Code.Internal);
-  if (!answer) throw wrong("OK without a message");
+/** Returns the response of a call that has exactly one. */
+export async function singleResponse<M extends DescMethod>(call: Call<M>): Promise<MessageShape<M["output"]>> {
+  const response = await call.next();
+  const violation = (what: string) => new ParleyError(`${call.method.name} returned ${what}`, Code.Internal);
+  if (!response) throw violation("OK without a message");
   if (await call.next()) {
-    call.cancel(wrong("with more than one message"));
-    throw wrong("with more than one message");
+    call.cancel(violation("more than one message"));
+    throw violation("more than one message");
   }
-  return answer;
+  return response;
 }
 
-/** Sends what a caller streams, until the call is over. */
-export async function pump<M extends DescMethod>(call: Call<M>, input: Input<MessageInitShape<M["input"]>>): Promise<void> {
+/** Sends the messages of a client stream until the call is over. */
+export async function pump<M extends DescMethod>(call: Call<M>, input: Requests<MessageInitShape<M["input"]>>): Promise<void> {
   try {
     const messages = Symbol.asyncIterator in input ? input[Symbol.asyncIterator]() : input[Symbol.iterator]();
     let more = true;
-    // The source is told even while it is asked for the next message.
+    // Return the source even while it produces the next message.
     void call.done.then(() => (more ? messages.return?.() : undefined)).catch(() => {});
     for (;;) {
       const { done, value } = await messages.next();
@@ -78,43 +78,47 @@ export async function pump<M extends DescMethod>(call: Call<M>, input: Input<Mes
     }
     call.end();
   } catch (e) {
-    call.cancel(e); // unless it is over, and this its status
+    call.cancel(e); // no effect if the call is over: this is its status
   }
 }
 
 const finished = { done: true, value: undefined } as const;
 
-/** The answers of a call, in order, once. */
+/** The responses of a call, in order. They can be iterated once. */
 export class Responses<T> implements AsyncIterableIterator<T> {
   #call: { next(): Promise<unknown>; cancel(): void } | undefined;
-  #left = false;
+  #ended = false;
 
-  constructor(private start: () => { next(): Promise<unknown>; cancel(): void }) {}
+  readonly #start: () => { next(): Promise<unknown>; cancel(): void };
+
+  constructor(start: () => { next(): Promise<unknown>; cancel(): void }) {
+    this.#start = start;
+  }
 
   [Symbol.asyncIterator](): this {
     return this;
   }
 
   async next(): Promise<IteratorResult<T, undefined>> {
-    if (this.#left) return finished;
-    this.#call ??= this.start();
+    if (this.#ended) return finished;
+    this.#call ??= this.#start();
     let value: unknown;
     try {
       value = await this.#call.next();
     } catch (e) {
-      if (!this.#left) {
-        this.#left = true;
+      if (!this.#ended) {
+        this.#ended = true;
         this.#call?.cancel();
         throw e;
       }
     }
-    this.#left ||= !value;
-    return this.#left ? finished : { done: false, value: value as T };
+    this.#ended ||= !value;
+    return this.#ended ? finished : { done: false, value: value as T };
   }
 
   /** Cancels the call, also while next waits. */
   async return(): Promise<IteratorResult<T, undefined>> {
-    this.#left = true;
+    this.#ended = true;
     this.#call?.cancel();
     return finished;
   }

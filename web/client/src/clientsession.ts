@@ -1,200 +1,198 @@
-import { TurnedAway } from "./answer.js";
-import { ending } from "./closecode.js";
+import { closeAction } from "./closecode.js";
 import { Code } from "./code.js";
 import type { Connection, State } from "./connection.js";
 import { ParleyError } from "./error.js";
 import type { SessionEvents } from "./events.js";
 import type { Goaway } from "./goaway.js";
+import { TemporaryRefusal } from "./handshake.js";
 import { Session } from "./session.js";
 import type { Stream } from "./stream.js";
 import type { SubConn } from "./subconn.js";
-import { after, type Timer } from "./timer.js";
+import { Timer } from "./timer.js";
 
-/** How long a link has to show a sign of life when it is looked after, in milliseconds. */
+/** How long the peer has to answer a probe, in milliseconds. */
 const WAKE_TIMEOUT = 5_000;
-/** A link that lasts so long is good for something, in milliseconds. Of several in a row that are not, two are replaced at once. */
-const SHORT = 250;
+/**
+ * A shorter link counts as a flap, in milliseconds. The first two flaps in a row are replaced at once, later ones after a
+ * delay.
+ */
+const SHORT_LINK = 250;
 
-/** A session of a connection, and the links that it is given. */
+/** A session of a connection. It dials the links of the session. */
 export class ClientSession implements SessionEvents {
   readonly session: Session;
   state: State = "connecting";
   /** Why there is no link. */
   error: ParleyError | undefined;
-  /** Where it was connected to last. */
+  /** The URL of the latest link. */
   url = "";
+  /** The delay before the first dial, in milliseconds. */
+  delay = 0;
   #dialing = false;
-  #delay = 0;
-  #timer: Timer | undefined;
-  /** When to dial at the earliest; 0: nobody has to wait for that. */
-  #notBefore = 0;
-  /** When both ends had greeted on the link; 0: they have not. */
-  #since = 0;
-  /** Short links in a row. */
-  #flaps = 0;
-  /** Attempts to resume that have failed since the link was lost. */
+  #timer = new Timer();
+  /** The earliest time of a dial that no call needs yet; 0: the dial is needed. */
+  #earliest = 0;
+  /** When the peer's HELLO arrived on the current link; 0: it has not arrived. */
+  #readySince = 0;
+  /** The number of short links in a row. */
+  #shortLinks = 0;
+  /** The number of failed attempts to resume since the link was lost. */
   #failures = 0;
-  /** Whether credentials are asked for once more if the server refuses those to resume with. */
-  #mayAsk = false;
+  /** Whether to get new credentials once if the server rejects them on resumption. */
+  #mayRefreshCredentials = false;
 
-  constructor(
-    private conn: Connection,
-    private sub: SubConn,
-  ) {
+  readonly #conn: Connection;
+  readonly #sub: SubConn;
+
+  constructor(conn: Connection, sub: SubConn) {
+    this.#conn = conn;
+    this.#sub = sub;
     this.session = new Session(conn.settings, this);
   }
 
-  /** Whether new streams can be opened here, and will be for long. */
-  get lasting(): boolean {
-    return this.state === "ready" && this.session.takesStreams && !this.session.goneAway;
+  /** Reports whether streams can be opened, and the server is not draining. */
+  get stable(): boolean {
+    return this.state === "ready" && this.session.canOpen && !this.session.drain.goaway;
   }
 
-  /** Whether its link has lasted so long, in milliseconds. */
-  lastedFor(ms: number): boolean {
-    return this.#since > 0 && Date.now() - this.#since >= ms;
+  /** Reports whether the current link has lasted ms. */
+  hasLasted(ms: number): boolean {
+    return this.#readySince > 0 && Date.now() - this.#readySince >= ms;
   }
 
-  /** Dials after a delay, unless a link is there or on the way. */
+  /** Dials after a delay, unless there is a link or a dial is in progress. */
   start(delay: number): void {
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
-    this.#notBefore = 0;
-    if (this.session.error || this.session.linked || this.#dialing || this.conn.hidden) return;
-    if (delay > 0) this.#timer = after(delay, () => this.start(0));
+    this.#timer.stop();
+    this.#earliest = 0;
+    if (this.#stopped || this.session.attached || this.#dialing) return;
+    if (delay > 0) this.#timer.start(delay, () => this.start(0));
     else void this.#dial();
   }
 
-  /** Notes a delay for go. */
-  after(delay: number): this {
-    this.#delay = delay;
-    return this;
+  /** Dials after a delay, because no call needs the session yet. A call makes it dial sooner, but not before minDelay. */
+  startIdle(delay: number, minDelay: number): void {
+    this.start(Math.max(delay, minDelay));
+    this.#earliest = Date.now() + minDelay;
   }
 
-  /** Starts with the delay that was noted. */
-  go(): void {
-    this.start(this.#delay);
+  /** Shortens the delay of a session that no call needed, because a call needs it now. */
+  dialSooner(minDelay = this.#earliest - Date.now()): void {
+    if (this.#timer.running && this.#earliest) this.start(minDelay);
   }
 
-  /** Dials after a delay, as nothing needs the session before. What does has it dial sooner, but not before the pause. */
-  announce(delay: number, pause: number): void {
-    this.start(Math.max(delay, pause));
-    this.#notBefore = Date.now() + pause;
+  /** Dials if no dial was possible because no URL was available. */
+  dialIfIdle(): void {
+    if (!this.#timer.running) this.start(0);
   }
 
-  /** There is a call for it: ends a delay that nothing has failed for, except for what is left of the pause. */
-  hasten(pause = this.#notBefore - Date.now()): void {
-    if (this.#timer && this.#notBefore) this.start(pause);
-  }
-
-  /** Dials if it did not because no URL was free. */
-  reconsider(): void {
-    if (!this.#timer) this.start(0);
-  }
-
-  /** Looks after the link now. */
+  /** Checks the link now. */
   wake(): void {
-    if (this.#timer) this.start(0);
+    if (this.#timer.running) this.start(0);
     else this.session.probe(WAKE_TIMEOUT);
   }
 
+  /** Reports whether dialing must stop. */
+  get #stopped(): boolean {
+    return !!this.session.error || this.#conn.hidden;
+  }
+
   async #dial(): Promise<void> {
-    const away = this.session.away;
-    const { urls, wait } = away ? { urls: [this.url], wait: 0 } : this.sub.candidates(this);
+    const detached = this.session.detached;
+    const { urls, wait } = detached ? { urls: [this.url], wait: 0 } : this.#sub.candidates(this);
     if (wait) return this.start(wait);
-    if (!urls.length) return; // until one is free
+    if (!urls.length) return; // until one is available
     this.#dialing = true;
-    if (!away) this.enter("connecting", this.error);
+    if (!detached) this.setState("connecting", this.error);
     let failure: ParleyError | undefined;
     for (const url of urls) {
       try {
-        const link = await this.conn.dial(url, !away);
+        const link = await this.#conn.dial(url, !detached);
         this.#dialing = false;
-        if (this.session.error || this.conn.hidden) return link.close();
+        if (this.#stopped) return link.close();
         this.url = url;
         link.onData = (data) => this.session.receive(data);
-        link.onEnd = (code, reason) => this.session.linkEnded(code, reason);
+        link.onEnd = (code, reason) => this.session.linkClosed(code, reason);
         return this.session.attach(link);
       } catch (e) {
         const error = ParleyError.from(e, Code.Unavailable);
-        this.sub.turnedAway(url, error);
-        failure = worthier(failure, error);
+        this.#sub.refused(url, error);
+        failure = moreUseful(failure, error);
       }
-      if (this.session.error || this.conn.hidden) break;
+      if (this.#stopped) break;
     }
     this.#dialing = false;
-    if (this.session.error || this.conn.hidden || !failure) return;
-    if (away) this.#notResumed(failure);
-    else if (failure.code === Code.Unavailable) this.sub.notConnected(this, failure);
+    if (this.#stopped || !failure) return;
+    if (detached) this.#resumeFailed(failure);
+    else if (failure.code === Code.Unavailable) this.#sub.connectFailed(this, failure);
     else this.session.close(4000 + failure.code, failure);
   }
 
-  /** An attempt to resume has failed. A handshake that was not understood was, before: it was damaged on its way. */
-  #notResumed(error: ParleyError): void {
-    const passes = error.code === Code.Unavailable || error.code === Code.Internal;
-    if (!passes && !this.comesBack(4000 + error.code)) return this.session.close(4000 + error.code, error);
+  /** Handles a failed attempt to resume. INTERNAL is temporary too: a damaged handshake causes it. */
+  #resumeFailed(error: ParleyError): void {
+    const temporary = error.code === Code.Unavailable || error.code === Code.Internal;
+    if (!temporary && !this.mayReconnect(4000 + error.code)) return this.session.close(4000 + error.code, error);
     this.error = error;
-    const asked = error instanceof TurnedAway ? error.retryAfter : 0;
-    this.start(Math.max(this.conn.delay("backs off", this.#failures++), asked));
-    this.sub.notResumed(this);
+    const retryAfter = error instanceof TemporaryRefusal ? error.retryAfter : 0;
+    this.start(Math.max(this.#conn.delay("backoff", this.#failures++), retryAfter));
+    this.#sub.resumeFailed(this);
   }
 
-  comesBack(code: number): boolean {
-    const again = code === 4000 + Code.Unauthenticated && this.#mayAsk;
-    if (again) this.#mayAsk = false;
-    return again || ending(code).comeback !== "stays";
+  mayReconnect(code: number): boolean {
+    const refresh = code === 4000 + Code.Unauthenticated && this.#mayRefreshCredentials;
+    if (refresh) this.#mayRefreshCredentials = false;
+    return refresh || closeAction(code).reconnect !== "never";
   }
 
-  enter(state: State, error: ParleyError | undefined): void {
+  setState(state: State, error: ParleyError | undefined): void {
     this.state = state;
     this.error = error;
-    this.sub.changed();
+    this.#sub.changed();
   }
 
   ready(): void {
-    this.#since = Date.now();
-    this.#mayAsk = this.conn.hasCredentials;
+    this.#readySince = Date.now();
+    this.#mayRefreshCredentials = this.#conn.hasCredentials;
     this.state = "ready";
     this.error = undefined;
-    this.sub.ready(this);
+    this.#sub.ready(this);
   }
 
-  lost(error: ParleyError, code: number): void {
-    const since = this.#since;
-    this.#since = 0;
-    this.enter("resuming", error);
+  detached(error: ParleyError, code: number): void {
+    const since = this.#readySince;
+    this.#readySince = 0;
+    this.setState("resuming", error);
     if (since) {
-      this.#flaps = Date.now() - since < SHORT ? this.#flaps + 1 : 0;
+      this.#shortLinks = Date.now() - since < SHORT_LINK ? this.#shortLinks + 1 : 0;
       this.#failures = 0;
-      this.start(this.#flaps > 2 ? this.conn.jitter(Math.min(1000, 50 * 2 ** (this.#flaps - 3))) : 0);
-      this.sub.lost(this);
+      this.start(this.#shortLinks > 2 ? this.#conn.jitter(Math.min(1000, 50 * 2 ** (this.#shortLinks - 3))) : 0);
+      this.#sub.detached(this);
     } else {
-      this.start(this.conn.delay(ending(code).comeback, this.#failures++));
-      this.sub.notResumed(this);
+      this.start(this.#conn.delay(closeAction(code).reconnect, this.#failures++));
+      this.#sub.resumeFailed(this);
     }
   }
 
-  /** Has the sub-connection know when the peer has answered on this session. */
-  prove(): void {
-    this.session.probe(WAKE_TIMEOUT, () => this.sub.proved(this));
+  /** Probes the server and reports its response to the SubConn. */
+  verify(): void {
+    this.session.probe(WAKE_TIMEOUT, () => this.#sub.verified(this));
   }
 
   goaway(g: Goaway): void {
-    this.sub.goaway(this, g);
+    this.#sub.goaway(this, g);
   }
 
-  over(error: ParleyError, code: number): void {
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
-    this.sub.over(this, error, code);
+  ended(error: ParleyError, code: number): void {
+    this.#timer.stop();
+    this.#sub.ended(this, error, code);
   }
 
   stream(stream: Stream, header: Uint8Array): void {
-    this.conn.accept(stream, header);
+    this.#conn.accept(stream, header);
   }
 }
 
-/** Of the errors of several URLs, the one that says most about when to try again. */
-function worthier(a: ParleyError | undefined, b: ParleyError): ParleyError {
-  const worth = (e: ParleyError) => (e instanceof TurnedAway ? 2 : e.code === Code.Unavailable ? 1 : 0);
+/** Returns the error that says more about when to try again. */
+function moreUseful(a: ParleyError | undefined, b: ParleyError): ParleyError {
+  const worth = (e: ParleyError) => (e instanceof TemporaryRefusal ? 2 : e.code === Code.Unavailable ? 1 : 0);
   return a && worth(a) > worth(b) ? a : b;
 }

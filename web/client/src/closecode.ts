@@ -1,42 +1,42 @@
 import { Code, toCode } from "./code.js";
 
-/** What a client does after the end of a link or session (PROTOCOL.md, section 12.3). */
-export type Comeback = "stays" | "at once" | "jittered" | "backs off" | "backs off longer";
+/** When a client reconnects after the end of a link or session (PROTOCOL.md, section 12.3). */
+export type Reconnect = "never" | "now" | "jittered" | "backoff" | "overload";
 
-export interface Ending {
+export interface CloseAction {
   status: Code;
-  comeback: Comeback;
+  reconnect: Reconnect;
 }
 
-const known: Record<number, readonly [Code, Comeback?]> = {
-  1000: [Code.Canceled, "stays"],
-  1001: [Code.Unavailable, "at once"],
+const known: Record<number, readonly [Code, Reconnect?]> = {
+  1000: [Code.Canceled, "never"],
+  1001: [Code.Unavailable, "now"],
   1002: [Code.Internal],
   1003: [Code.Internal],
   1007: [Code.Internal],
-  1008: [Code.PermissionDenied, "stays"],
+  1008: [Code.PermissionDenied, "never"],
   1009: [Code.ResourceExhausted],
-  1010: [Code.Unimplemented, "stays"],
+  1010: [Code.Unimplemented, "never"],
   1011: [Code.Internal],
   1012: [Code.Unavailable, "jittered"],
-  1013: [Code.Unavailable, "backs off longer"],
-  1014: [Code.Unavailable, "backs off longer"],
+  1013: [Code.Unavailable, "overload"],
+  1014: [Code.Unavailable, "overload"],
 };
 
-/** Stands for a link that ended without a word: it is lost, and the session may go on. */
+/** The code of a link that ended without a close frame. The link is lost, and the session may be resumed. */
 export const LOST = 1006;
 
-/** Reads 4100+m, which is what scripts can send, as 1000+m, and a close without a code as a lost link. */
-export function plainCode(code: number): number {
+/** Maps 4100+m, which scripts can send, to 1000+m, and a close without a code to LOST. */
+export function standardCode(code: number): number {
   const plain = code > 4100 && code < 4116 ? code - 3100 : code === 4000 ? 1000 : code;
   return plain === 1005 ? LOST : plain;
 }
 
-export function ending(code: number): Ending {
+export function closeAction(code: number): CloseAction {
   if (code > 4000 && code <= 4016) {
     const status = toCode(code - 4000);
-    return { status, comeback: status === Code.Unavailable ? "backs off longer" : "stays" };
+    return { status, reconnect: status === Code.Unavailable ? "overload" : "never" };
   }
-  const [status, comeback] = known[code] ?? [Code.Unavailable];
-  return { status, comeback: comeback ?? "backs off" };
+  const [status, reconnect] = known[code] ?? [Code.Unavailable];
+  return { status, reconnect: reconnect ?? "backoff" };
 }

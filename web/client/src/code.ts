@@ -1,4 +1,4 @@
-/** The statuses of gRPC (PROTOCOL.md, section 11.7). */
+/** The status codes of gRPC (PROTOCOL.md, section 11.7). */
 export const Code = {
   Canceled: 1,
   Unknown: 2,
@@ -21,8 +21,8 @@ export type Code = (typeof Code)[keyof typeof Code];
 
 const names = Object.keys(Code).map((name) => name.replace(/\B[A-Z]/g, "_$&").toLowerCase());
 
-/** The name that people and logs know: `not_found`. */
+/** Returns the name of a code as logs show it, for example `not_found`. */
 export const codeName = (code: Code): string => names[code - 1] as string;
 
-/** Reads a number from the wire; one that is no status is Unknown. */
+/** Converts a number from the wire. An unknown one becomes Unknown. */
 export const toCode = (n: number): Code => (names[n - 1] ? (n as Code) : Code.Unknown);

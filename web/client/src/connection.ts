@@ -1,82 +1,83 @@
 import type { DescMethod } from "@bufbuild/protobuf";
-import { diagnose } from "./answer.js";
 import { delayAfter, fullJitter } from "./backoff.js";
-import { type Call, type CallOptions, ClientCall } from "./call.js";
+import type { Call, CallOptions } from "./call.js";
+import { ClientCall } from "./clientcall.js";
 import type { ClientSession } from "./clientsession.js";
-import type { Comeback } from "./closecode.js";
+import type { Reconnect } from "./closecode.js";
 import { Code } from "./code.js";
 import { type Codec, proto } from "./codec.js";
 import { ParleyError } from "./error.js";
 import { encodeFields } from "./fields.js";
-import { checkSettings, protocolDefaults, type Settings } from "./hello.js";
+import { diagnose } from "./handshake.js";
+import { checkSettings, clientDefaults, type Settings } from "./hello.js";
 import { dial, type WebSocketConstructor, type WebSocketLink } from "./link.js";
-import { type ConnectionOptions, standardSettings } from "./options.js";
+import type { ConnectionOptions } from "./options.js";
 import { watchPage } from "./page.js";
 import type { Retries } from "./retry.js";
 import type { Session } from "./session.js";
 import type { Stream } from "./stream.js";
 import { SubConn } from "./subconn.js";
-import { after } from "./timer.js";
+import { Timer } from "./timer.js";
 import { webSocketURL } from "./url.js";
 import { utf8 } from "./varint.js";
 
 /**
- * How it stands with a connection:
+ * The state of a connection:
  *
- * - `idle`: there is none, and none is wanted; a call connects.
- * - `connecting`: an attempt is under way, or about to be made.
+ * - `idle`: there is no session; a call connects.
+ * - `connecting`: an attempt is in progress or imminent.
  * - `ready`: calls can be made.
- * - `resuming`: the link was lost, and another is on the way. Calls in flight wait for it, and so do new ones.
- * - `failed`: the last attempt has failed; `error` says why. The next is made after a delay, by itself or, if the server
- *   has refused this client, with a call.
- * - `closed`: by `close`, for good, or because the page has gone.
+ * - `resuming`: the link is lost, and another one is being made. Calls wait for it.
+ * - `failed`: the last attempt failed, see `error`. The next one follows after a delay or, if the server has rejected this
+ *   client, with a call.
+ * - `closed`: `close` was called, or the page was unloaded.
  *
- * Of several servers, it is the one that is nearest to `ready` that counts.
+ * With several servers, it is the state of the one that is closest to `ready`.
  */
 export type State = "idle" | "connecting" | "ready" | "resuming" | "failed" | "closed";
 
-/** The states in the order in which they are near to `ready`. */
+/** The states, from the farthest from `ready` to the closest. */
 const ranks: readonly State[] = ["idle", "failed", "connecting", "resuming", "ready"];
 
 /**
- * A connection to a server, or to several that serve the same, on which calls are made. It outlives its WebSockets, and the
- * sessions on them. A URL begins with ws, wss, http or https, or is relative to the page. It connects with the first call.
+ * A connection to a server, or to several equivalent ones. It survives its WebSockets and sessions. A URL starts with ws, wss,
+ * http or https, or is relative to the page. The connection connects at the first call.
  */
 export class Connection {
-  /** The URLs, as they were given. */
+  /** The URLs as given. */
   readonly urls: readonly string[];
   readonly settings: Settings;
-  /** The codec of calls. */
+  /** The default codec of calls. */
   readonly codec: Codec;
   /**
-   * For calls without a timeout of their own.
+   * The timeout of calls that set none.
    * @internal
    */
   readonly defaultTimeoutMs: number | undefined;
   /** @internal */
   readonly retry: Retries | undefined;
   /**
-   * Whether the page is put away; nothing is dialed then.
+   * Whether the browser has suspended the page. Nothing is dialed then.
    * @internal
    */
   hidden = false;
   #options: ConnectionOptions;
   #state: State = "idle";
   #error: ParleyError | undefined;
-  #resolved: string[] = []; // of urls; empty: nothing needed them
+  #resolved: string[] = []; // urls, resolved at the first use
   #subconns: SubConn[] = [];
-  #turn = 0;
+  #picks = 0;
   #links = new Set<WebSocketLink>();
-  #met = false;
+  #everReady = false;
   #listeners = new Set<(state: State) => void>();
   #closing = new AbortController();
   #unwatch: () => void;
 
   constructor(urls: string | URL | readonly (string | URL)[], options: ConnectionOptions = {}) {
     this.urls = [urls].flat().map(String);
-    this.settings = { ...protocolDefaults(), ...standardSettings, ...options.settings };
-    const wrong = checkSettings(this.settings);
-    if (wrong) throw new ParleyError(`settings: ${wrong[1]}`, Code.InvalidArgument);
+    this.settings = { ...clientDefaults(), ...options.settings };
+    const violation = checkSettings(this.settings);
+    if (violation) throw new ParleyError(`settings: ${violation[1]}`, Code.InvalidArgument);
     this.#options = options;
     this.codec = this.withRegistry(options.codec ?? proto);
     this.defaultTimeoutMs = options.defaultTimeoutMs;
@@ -85,17 +86,17 @@ export class Connection {
       wake: () => this.#each((s) => s.wake()),
       hide: () => {
         this.hidden = true;
-        this.#each((s) => s.session.giveUp("the page is put away"));
+        this.#each((s) => s.session.dropLink("the page is suspended"));
       },
       show: () => {
         this.hidden = false;
         this.#each((s) => s.start(0));
       },
-      leave: () => this.#end(new ParleyError("the page has gone", Code.Canceled), (s, error) => s.session.leave(error)),
+      unload: () => this.#end("the page was unloaded", (s, error) => s.session.goAway(error)),
     });
   }
 
-  /** The first URL, as it was given. */
+  /** The first URL as given. */
   get url(): string {
     return this.urls[0] ?? "";
   }
@@ -109,17 +110,17 @@ export class Connection {
     return this.#error;
   }
 
-  /** Calls listener whenever the state has changed. It returns what ends that. */
+  /** Calls listener after each change of state. It returns a function that unsubscribes. */
   subscribe(listener: (state: State) => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
   }
 
-  /** Connects without a call, so that the server can make some. It fails when the first attempt does. */
+  /** Connects without a call, so that the server can make calls. It fails if the first attempt fails. */
   async connect(): Promise<void> {
     if (this.#state !== "closed") {
-      this.#prepare();
-      for (const sub of this.#subconns) sub.hurry();
+      this.#createSubConns();
+      for (const sub of this.#subconns) sub.connectNow();
     }
     for (;;) {
       if (this.#state === "ready") return;
@@ -130,55 +131,59 @@ export class Connection {
     }
   }
 
-  /** Makes a call of any kind, message by message. Clients of `createClient` are made of this. */
+  /** Starts a call of any kind. Clients of `createClient` use it. */
   call<M extends DescMethod>(method: M, options: CallOptions = {}): Call<M> {
     return new ClientCall(this, method, options);
   }
 
-  /** Ends the connection and all calls on it. The promise is settled within a second or so, when the WebSockets are closed. */
+  /**
+   * Closes the connection and cancels its calls. The promise is fulfilled when the WebSockets are closed, after about a second
+   * at most.
+   */
   async close(): Promise<void> {
-    this.#end(new ParleyError("the connection is closed", Code.Canceled), (s, error) => s.session.close(1000, error));
+    this.#end("the connection is closed", (s, error) => s.session.close(1000, error));
     await Promise.all([...this.#links].map((link) => link.done));
   }
 
-  #end(error: ParleyError, end: (s: ClientSession, error: ParleyError) => void): void {
+  #end(why: string, end: (s: ClientSession, error: ParleyError) => void): void {
     if (this.#state === "closed") return;
+    const error = new ParleyError(why, Code.Canceled);
     this.#unwatch();
-    this.#enter("closed", error);
+    this.#setState("closed", error);
     this.#closing.abort(error);
     this.#each((s) => end(s, error));
   }
 
   /**
-   * Opens a stream for a call: at once, or as soon as there is a session that takes it. A patient one waits as long as there
-   * may be one. It returns undefined if there is no other session than the one that has refused the call before.
+   * Opens a stream for a call, now or when a session takes it. With waitForReady it waits as long as a session is possible. It
+   * returns undefined if the only session is the one that has refused the call.
    * @internal
    */
-  open(header: (session: Session) => Uint8Array, patient = false, refused?: Session): Stream | undefined {
+  open(header: (session: Session) => Uint8Array, waitForReady = false, refused?: Session): Stream | undefined {
     if (this.#state === "closed") throw this.#error;
-    this.#prepare();
+    this.#createSubConns();
     const sub = this.#pick(refused);
     if (refused && sub?.session === refused) return undefined;
-    if (!sub?.session || (sub.state === "failed" && !patient)) throw sub?.error ?? this.#error;
-    sub.hasten();
-    return sub.session.open(header, patient);
+    if (!sub?.session || (sub.state === "failed" && !waitForReady)) throw sub?.error ?? this.#error;
+    sub.dialSooner();
+    return sub.session.open(header, waitForReady);
   }
 
-  /** Makes what the URLs need, which may throw. */
-  #prepare(): void {
+  /** Creates the SubConns at the first use. It throws if a URL is invalid. */
+  #createSubConns(): void {
     if (this.#resolved.length) return;
-    if (!this.urls.length) throw new ParleyError("there is no URL", Code.InvalidArgument);
+    if (!this.urls.length) throw new ParleyError("no URL was given", Code.InvalidArgument);
     this.#resolved = this.urls.map(webSocketURL);
     const each = this.#options.balancer === "roundRobin" ? this.#resolved.map((url) => [url]) : [this.#resolved];
     this.#subconns = each.map((urls) => new SubConn(this, urls));
   }
 
-  /** The server for a call: the best of those in turn that have not refused it. All connect that can. */
+  /** Picks the server of a call: in turn, the best that has not refused it. It makes all servers connect. */
   #pick(refused?: Session): SubConn | undefined {
     const all = this.#subconns;
-    const first = this.#turn++;
+    const first = this.#picks++;
     const worth = (sub: SubConn) =>
-      refused && sub.session === refused ? -1 : sub.lasting ? ranks.length : ranks.indexOf(sub.state);
+      refused && sub.session === refused ? -1 : sub.stable ? ranks.length : ranks.indexOf(sub.state);
     let best: SubConn | undefined;
     for (let i = 0; i < all.length; i++) {
       const sub = all[(first + i) % all.length] as SubConn;
@@ -189,55 +194,55 @@ export class Connection {
   }
 
   /**
-   * Those of the URLs whose server does not go away; all, if all do.
+   * Returns the URLs whose server is not draining, or all of them if all are draining.
    * @internal
    */
-  free(urls: readonly string[]): readonly string[] {
-    const leaving = new Set<string>();
-    this.#each((s) => s.session.goneAway && !s.session.error && leaving.add(s.url));
-    const stays = (url: string) => !leaving.has(url);
-    return this.#resolved.some(stays) ? urls.filter(stays) : urls;
+  available(urls: readonly string[]): readonly string[] {
+    const draining = new Set<string>();
+    this.#each((s) => s.session.drain.goaway && !s.session.error && draining.add(s.url));
+    const isFree = (url: string) => !draining.has(url);
+    return this.#resolved.some(isFree) ? urls.filter(isFree) : urls;
   }
 
   /** @internal */
-  lastingBeside(sub: SubConn): Session | undefined {
-    return this.#subconns.find((other) => other !== sub && other.lasting)?.session;
+  otherStable(sub: SubConn): Session | undefined {
+    return this.#subconns.find((other) => other !== sub && other.stable)?.session;
   }
 
   /**
-   * Has calls that wait in vain at one server wait at another.
+   * Moves pending calls to another server.
    * @internal
    */
-  rehome(sub: SubConn, session: Session): void {
+  movePending(sub: SubConn, session: Session): void {
     const other = this.#subconns.find((s) => s !== sub && s.session && s.state !== "failed");
-    if (other?.session) session.handOver(other.session);
+    if (other?.session) session.movePending(other.session);
   }
 
   /**
-   * All servers are needed.
+   * Connects to all servers.
    * @internal
    */
-  rouse(): void {
+  connectAll(): void {
     for (const sub of this.#subconns) sub.connect();
   }
 
   /**
-   * A session is over: its URL may be free.
+   * Dials what waited for a URL: a session has ended.
    * @internal
    */
-  reconsider(): void {
-    if (this.#state !== "closed") for (const sub of this.#subconns) sub.reconsider();
+  dialIdle(): void {
+    if (this.#state !== "closed") for (const sub of this.#subconns) sub.dialIfIdle();
   }
 
   /** @internal */
   changed(sub: SubConn): void {
-    if (sub.lasting) for (const other of this.#subconns) if (other !== sub) other.yieldTo(sub.session as Session);
+    if (sub.stable) for (const other of this.#subconns) if (other !== sub) other.yieldTo(sub.session as Session);
     const best = this.#subconns.reduce((a, b) => (ranks.indexOf(b.state) > ranks.indexOf(a.state) ? b : a));
-    this.#enter(best.state, best.error);
+    this.#setState(best.state, best.error);
   }
 
   /**
-   * Returns a codec with the registry of this connection, if it takes one.
+   * Returns the codec with the registry of this connection, if the codec takes one.
    * @internal
    */
   withRegistry(codec: Codec): Codec {
@@ -260,12 +265,12 @@ export class Connection {
   }
 
   /** @internal */
-  delay(comeback: Comeback, failures: number): number {
-    return delayAfter(comeback, failures, this.jitter);
+  delay(reconnect: Reconnect, failures: number): number {
+    return delayAfter(reconnect, failures, this.jitter);
   }
 
   /**
-   * Answers a call of the server.
+   * Handles a call of the server.
    * @internal
    */
   accept(stream: Stream, _header: Uint8Array): void {
@@ -277,17 +282,17 @@ export class Connection {
     );
   }
 
-  #enter(state: State, error: ParleyError | undefined): void {
+  #setState(state: State, error: ParleyError | undefined): void {
     if (this.#state === "closed") return;
     this.#error = state === "ready" ? undefined : error;
-    this.#met ||= state === "ready";
+    this.#everReady ||= state === "ready";
     if (state === this.#state) return;
     this.#state = state;
-    for (const listener of this.#listeners) queueMicrotask(() => this.#tell(listener, state));
+    for (const listener of this.#listeners) queueMicrotask(() => this.#notify(listener, state));
   }
 
-  /** A listener that throws harms no other, nor the process. */
-  #tell(listener: (state: State) => void, state: State): void {
+  /** Calls a listener. An error in it must not affect other listeners or end the process. */
+  #notify(listener: (state: State) => void, state: State): void {
     if (!this.#listeners.has(listener)) return;
     try {
       listener(state);
@@ -297,32 +302,33 @@ export class Connection {
   }
 
   /** @internal */
-  async dial(url: string, begins: boolean): Promise<WebSocketLink> {
+  async dial(url: string, newSession: boolean): Promise<WebSocketLink> {
     const { WebSocket = globalThis.WebSocket as WebSocketConstructor | undefined, connectTimeoutMs = 10_000 } = this.#options;
-    if (!WebSocket) throw new ParleyError("there is no WebSocket here: give the option WebSocket", Code.FailedPrecondition);
+    if (!WebSocket) throw new ParleyError("no global WebSocket: set the option WebSocket", Code.FailedPrecondition);
     const attempt = new AbortController();
     const { signal } = attempt;
     const stop = () => attempt.abort(this.#error);
-    const late = new ParleyError(`no connection within ${connectTimeoutMs} ms`, Code.Unavailable);
-    const timer = after(connectTimeoutMs, () => attempt.abort(late));
+    const timeout = new ParleyError(`no connection within ${connectTimeoutMs} ms`, Code.Unavailable);
+    const timer = new Timer();
+    timer.start(connectTimeoutMs, () => attempt.abort(timeout));
     this.#closing.signal.addEventListener("abort", stop);
     try {
       const token = await this.#token(signal);
-      const link = await dial({ url, token, begins, WebSocket, signal }).catch(async (e: unknown) => {
+      const link = await dial({ url, token, newSession, WebSocket, signal }).catch(async (e: unknown) => {
         const error = ParleyError.from(e, Code.Unavailable);
-        const ask = !this.#met && error.code === Code.Unavailable && !signal.aborted;
-        throw ask ? await diagnose(url, error, signal) : error;
+        const shouldDiagnose = !this.#everReady && error.code === Code.Unavailable && !signal.aborted;
+        throw shouldDiagnose ? await diagnose(url, error, signal) : error;
       });
       this.#links.add(link);
       void link.done.then(() => this.#links.delete(link));
       return link;
     } finally {
-      clearTimeout(timer);
+      timer.stop();
       this.#closing.signal.removeEventListener("abort", stop);
     }
   }
 
-  /** Asks the application for credentials. Only a ParleyError of it is a verdict: what else it throws may pass. */
+  /** Gets the credentials. Only a ParleyError rejects the connection for good; any other error is temporary. */
   async #token(signal: AbortSignal): Promise<string | undefined> {
     const aborted = new Promise<never>((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
     try {

@@ -1,12 +1,12 @@
 import * as f from "./frame.js";
 
-/** Writes one frame into the link message that is being made. */
+/** Appends a frame to the link message. */
 export type Emit = (head: number, id: number, payload: Uint8Array) => void;
 
-/** How many bytes a RESET takes, if it is the peer that has opened its stream. */
+/** The size of a RESET for a stream that the peer has opened; 0 for others. */
 const cost = (id: number, payload: Uint8Array) => (id % 2 ? 0 : payload.length + 8);
 
-/** The frames besides those of streams that wait to be sent. They go first. */
+/** The control frames that wait to be sent. They precede the frames of streams. */
 export class Control {
   #pong: Uint8Array | undefined;
   #ping = false;
@@ -14,14 +14,14 @@ export class Control {
   #resets: (readonly [id: number, payload: Uint8Array])[] = [];
   #windows = new Map<number, number>();
 
-  /** How many bytes the RESETs of the peer's streams have that wait. */
-  provoked = 0;
+  /** The bytes of waiting RESET frames for the peer's streams. */
+  peerResetBytes = 0;
 
   ping(): void {
     this.#ping = true;
   }
 
-  /** Only the latest PING is answered. */
+  /** Answers a PING. Only the latest one is answered. */
   pong(payload: Uint8Array): void {
     this.#pong = payload.slice();
   }
@@ -32,19 +32,19 @@ export class Control {
 
   reset(id: number, payload: Uint8Array): void {
     this.#resets.push([id, payload]);
-    this.provoked += cost(id, payload);
+    this.peerResetBytes += cost(id, payload);
   }
 
   window(id: number, limit: number): void {
     this.#windows.set(id, limit);
   }
 
-  /** A stream is closed. */
-  forget(id: number): void {
+  /** Drops a pending WINDOW frame: the stream is closed. */
+  dropWindow(id: number): void {
     this.#windows.delete(id);
   }
 
-  /** What does not fit keeps back what comes behind it: an OPEN must not overtake the RESET that has made room for it. */
+  /** Emits until the message is full. The rest must wait: an OPEN must not overtake the RESET that has made room for it. */
   emit(emit: Emit, full: () => boolean): void {
     if (this.#pong) emit(f.PONG, 0, this.#pong);
     if (this.#ping) emit(f.PING, 0, new Uint8Array(8));
@@ -56,7 +56,7 @@ export class Control {
     for (const [id, payload] of this.#resets) {
       if (full()) break;
       emit(f.RESET, id, payload);
-      this.provoked -= cost(id, payload);
+      this.peerResetBytes -= cost(id, payload);
       n++;
     }
     this.#resets.splice(0, n);

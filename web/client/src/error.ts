@@ -2,17 +2,17 @@ import type { DescMessage, MessageInitShape, MessageShape } from "@bufbuild/prot
 import { Code, codeName, toCode } from "./code.js";
 import { type Any, AnySchema, create, fromBinary, toBinary } from "./protobuf.js";
 
-/** How a call, or a connection, has failed. */
+/** The error of a call or a connection. */
 export class ParleyError extends Error {
   override name = "ParleyError";
 
-  /** What the other end has said besides: google.protobuf.Any, as it came. `findDetails` unpacks them. */
+  /** The details of the status, as google.protobuf.Any. `findDetails` unpacks them. */
   details: Any[] = [];
 
-  /** The trailers of a call that has failed. */
+  /** The trailers of a failed call. */
   trailer: Headers | undefined;
 
-  /** The text without the name of the code. */
+  /** The message without the name of the code. */
   readonly rawMessage: string;
   readonly code: Code;
 
@@ -23,14 +23,14 @@ export class ParleyError extends Error {
     this.code = known;
   }
 
-  /** Adds a detail, and returns the error. */
+  /** Adds a detail and returns the error. */
   withDetail<D extends DescMessage>(schema: D, init: MessageInitShape<D>): this {
     const value = toBinary(schema, create(schema, init));
     this.details.push(create(AnySchema, { typeUrl: `type.googleapis.com/${schema.typeName}`, value }));
     return this;
   }
 
-  /** Returns the details of one type. One that does not parse is left out. */
+  /** Returns the details of one type. Details that do not parse are left out. */
   findDetails<D extends DescMessage>(schema: D): MessageShape<D>[] {
     return this.details.flatMap((any) => {
       try {
@@ -41,7 +41,7 @@ export class ParleyError extends Error {
     });
   }
 
-  /** Returns what was thrown as a ParleyError: as it is, or with a code that fits. */
+  /** Converts what was thrown to a ParleyError: unchanged if it is one, otherwise with a suitable code. */
   static from(reason: unknown, code: Code = Code.Unknown): ParleyError {
     if (reason instanceof ParleyError) return reason;
     const { name, message } = (reason ?? {}) as { name?: unknown; message?: unknown };
@@ -51,22 +51,22 @@ export class ParleyError extends Error {
   }
 }
 
-/** The text of what was thrown that is no Error. */
+/** Returns the text of a thrown value that is not an Error. */
 function textOf(reason: unknown): string {
   try {
     return reason === undefined ? "no reason was given" : String(reason);
   } catch {
-    return "a reason without a text was given"; // an object without a prototype
+    return "no reason was given"; // an object without a prototype
   }
 }
 
-/** What is not sent, because the other end would not take it. */
-export const tooLong = (what: string, size: number, limit: number): ParleyError =>
-  new ParleyError(`a ${what} of ${size} bytes is over the other end's limit of ${limit}`, Code.ResourceExhausted);
+/** The error of a message or header that the peer would not accept. */
+export const tooLarge = (what: string, size: number, limit: number): ParleyError =>
+  new ParleyError(`a ${what} of ${size} bytes exceeds the peer's limit of ${limit}`, Code.ResourceExhausted);
 
-/** What callers see of a RESET (PROTOCOL.md, section 12.2). */
+/** The error that callers get for a RESET (PROTOCOL.md, section 12.2). */
 export function resetError(code: number, reason: string): ParleyError {
   const codes = [Code.Canceled, Code.Unavailable, Code.ResourceExhausted];
   const status = code > 255 ? toCode(code - 256) : (codes[code - 1] ?? Code.Internal);
-  return new ParleyError(reason || `the other end has reset the call with code ${code}`, status);
+  return new ParleyError(reason || `the peer reset the call with code ${code}`, status);
 }

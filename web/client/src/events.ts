@@ -2,26 +2,26 @@ import type { ParleyError } from "./error.js";
 import type { Goaway } from "./goaway.js";
 import type { Stream } from "./stream.js";
 
-/** One WebSocket that is open. */
+/** An open WebSocket. */
 export interface Link {
   readonly bufferedAmount: number;
   send(bytes: Uint8Array<ArrayBuffer>): void;
-  /** Ends it. The session hears no more of it. Without a code it is given up, and the session may be resumed. */
+  /** Closes the WebSocket. The session gets no more events of it. Without a code the session may be resumed. */
   close(code?: number, reason?: string): void;
 }
 
-/** What a session tells the connection that it belongs to. */
+/** The events that a session reports to its connection. */
 export interface SessionEvents {
-  /** Both ends have greeted on a link. */
+  /** The peer's HELLO has arrived on a link. */
   ready(resumed: boolean): void;
-  /** The link is lost. Streams wait for another one, which is to be attached. */
-  lost(error: ParleyError, code: number): void;
-  /** Reports whether to try again after a link was closed with this code in place of resuming the session. */
-  comesBack(code: number): boolean;
-  /** The peer goes away: it accepts no more streams, or will not for long. What is pending may be handed over. */
+  /** The link is lost. Streams wait until another link is attached. */
+  detached(error: ParleyError, code: number): void;
+  /** Reports whether to retry after the peer has closed a link with this code instead of resuming the session. */
+  mayReconnect(code: number): boolean;
+  /** The peer is draining: it accepts no more streams, or will soon stop. Pending streams may move to another session. */
   goaway(g: Goaway): void;
-  /** The session is over; all of its streams fail afterwards. What is pending may be handed over. */
-  over(error: ParleyError, code: number): void;
+  /** The session has ended, and its streams fail after this call. Pending streams may move to another session. */
+  ended(error: ParleyError, code: number): void;
   /** The peer has opened a stream. */
   stream(stream: Stream, header: Uint8Array): void;
 }

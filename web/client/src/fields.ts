@@ -1,12 +1,9 @@
 import { putBytes, putVarint, Reader, RuleError } from "./varint.js";
 
-/** A key and its value: a number where the key is even, bytes where it is odd. */
+/** A key and its value: a number for an even key, bytes for an odd one. */
 export type Field = readonly [key: number, value: number | Uint8Array];
 
-/**
- * Reads a fields block (PROTOCOL.md, section 2.2): all fields, in order. A second field with a key of `single` makes it
- * malformed; keys that are not there may repeat.
- */
+/** Parses a fields block (PROTOCOL.md, section 2.2). It returns all fields in order. A key in `single` must not repeat. */
 export function parseFields(block: Uint8Array, single: readonly number[]): Field[] {
   const r = new Reader(block);
   const fields: Field[] = [];
@@ -32,5 +29,5 @@ export function encodeFields(fields: readonly Field[]): Uint8Array {
   return Uint8Array.from(out);
 }
 
-/** Returns a lookup of the first value of a key. */
+/** Returns a function that looks up the first value of a key. */
 export const lookup = (fields: readonly Field[]) => (key: number) => fields.find((f) => f[0] === key)?.[1];

@@ -3,90 +3,93 @@ import { Responses } from "./client.js";
 import { Code } from "./code.js";
 import { ParleyError } from "./error.js";
 import { retryAfter } from "./retryinfo.js";
-import { LONGEST, type Timer } from "./timer.js";
+import { MAX_TIMEOUT, type TimerId } from "./timer.js";
 
-/** What `follow` is told. T is a message, C a cursor: what says from where on messages are wanted. */
+/** The options of `follow`. T is a message, and C a cursor: it says where the next call starts. */
 export interface FollowOptions<T, C> {
   /** The first cursor. */
   from: C;
-  /** Makes the call, from a cursor on. It passes the options on, whose signal ends the call. */
+  /** Starts the call at a cursor. It must pass on the options: their signal ends the call. */
   open: (cursor: C, options: { signal: AbortSignal }) => AsyncIterable<T>;
-  /** Takes the cursor from a message: from where on to go on behind it. */
+  /** Returns the cursor after a message: where the next call starts. */
   cursor: (message: T) => C;
-  /** Ends it all: the loop fails with CANCELED. */
+  /** Ends the loop with CANCELED. */
   signal?: AbortSignal | undefined;
-  /** Further codes that pass: a call that ends with one is made again. UNAVAILABLE always passes. */
+  /** Additional codes that are temporary: a call that ends with one is made again. UNAVAILABLE is always temporary. */
   codes?: readonly Code[] | undefined;
-  /** What a stream that is complete (OK) means: the end, which holds if not given, or that there may be more later. */
-  complete?: "end" | "again" | undefined;
+  /** What OK means: the end of the loop (the default), or that more may come later. */
+  complete?: "end" | "reopen" | undefined;
   /**
-   * Before a further call there is a random wait: at most `firstMs` after a call that has brought a message, twice as long with
-   * each that has not, and at most `mostMs`. 100 and 10,000 if not given.
+   * The random delay before a further call: at most `initialMs` after a call with a message. Each call without one doubles the
+   * bound, up to `maxMs`. Default 100 and 10,000.
    */
-  backoff?: { firstMs: number; mostMs: number } | undefined;
-  /** Draws the waits; anything up to the bound if not given. */
+  backoff?: { initialMs: number; maxMs: number } | undefined;
+  /** Draws the delays; default: any delay up to the bound. */
   jitter?: Jitter | undefined;
-  /** Called when a call has ended and another is made after so many milliseconds; without an error if it was complete. */
+  /** Called before the delay of a further call, with the error of the last call, if any, and the delay in milliseconds. */
   onWait?: ((error: ParleyError | undefined, ms: number) => void) | undefined;
 }
 
 /**
- * Iterates over the messages of a server stream, and opens it again, from where it was, whenever it ends without being
- * complete: after a deploy, after a crash, and when its method says so by `retryLater`. The wait before is added to the time
- * that the other end asks for.
+ * Iterates over the messages of a server stream. It opens the stream again, at the cursor, whenever the stream ends before it
+ * is complete: after a deploy, after a crash, and when its method asks for that with `retryLater`. The delay is added to the
+ * time that the peer asks for.
  *
- * The loop ends when the stream is complete, and fails when a call fails with a code that does not pass, or when the signal
- * is aborted. Leaving it cancels the call. Another loop over the same begins at `from`.
+ * The loop ends when the stream is complete. It fails when a call fails with a code that is not temporary, or when the signal
+ * is aborted. Leaving the loop cancels the call. A second loop starts at `from`.
  */
 export function follow<T, C>(options: FollowOptions<T, C>): AsyncIterable<T> {
-  const { firstMs, mostMs } = options.backoff ?? standardBackoff;
-  if (!(firstMs > 0 && mostMs >= firstMs)) {
-    throw new ParleyError("follow: backoff.firstMs must be positive, and mostMs at least that", Code.InvalidArgument);
+  const { initialMs, maxMs } = options.backoff ?? defaultBackoff;
+  if (!(initialMs > 0 && maxMs >= initialMs)) {
+    throw new ParleyError("follow: backoff.initialMs must be positive, and maxMs at least that", Code.InvalidArgument);
   }
   return { [Symbol.asyncIterator]: () => new Responses<T>(() => new Follower(options)) };
 }
 
-const standardBackoff = { firstMs: 100, mostMs: 10_000 };
+const defaultBackoff = { initialMs: 100, maxMs: 10_000 };
 
 /** One loop over a followed stream. */
 class Follower<T, C> {
   #cursor: C;
-  #answers: AsyncIterator<T> | undefined; // of the call under way
-  #fruitless = 0; // calls in a row that have brought no message
-  #over = new AbortController();
-  /** Ends what is waited for. */
+  #messages: AsyncIterator<T> | undefined; // of the current call
+  #emptyCalls = 0; // calls in a row without a message
+  #abortController = new AbortController();
+  /** Ends the current wait. */
   #stop: (reason: unknown) => void = () => {};
 
-  constructor(private options: FollowOptions<T, C>) {
+  readonly #options: FollowOptions<T, C>;
+
+  constructor(options: FollowOptions<T, C>) {
+    this.#options = options;
     this.#cursor = options.from;
     const { signal } = options;
     if (signal?.aborted) this.#abort();
     else signal?.addEventListener("abort", this.#abort);
   }
 
-  #abort = () => this.cancel(ParleyError.from(this.options.signal?.reason, Code.Canceled));
+  #abort = () => this.cancel(ParleyError.from(this.#options.signal?.reason, Code.Canceled));
 
   async next(): Promise<T | undefined> {
-    const { open, cursor, complete } = this.options;
-    const { signal } = this.#over;
+    const { open, cursor, complete } = this.#options;
+    const { signal } = this.#abortController;
     for (;;) {
       if (signal.aborted) throw signal.reason;
       let error: ParleyError | undefined;
       let result: IteratorResult<T> | undefined;
       try {
-        this.#answers ??= open(this.#cursor, { signal })[Symbol.asyncIterator]();
-        result = await this.#unlessOver(this.#answers.next());
+        this.#messages ??= open(this.#cursor, { signal })[Symbol.asyncIterator]();
+        result = await this.#untilAborted(this.#messages.next());
       } catch (e) {
-        this.#answers = undefined;
-        error = this.#passing(e);
+        this.#messages = undefined;
+        error = this.#retryable(e);
       }
       if (result && !result.done) {
         this.#cursor = cursor(result.value);
-        this.#fruitless = 0;
+        this.#emptyCalls = 0;
         return result.value;
       }
-      this.#answers = undefined;
-      if (result && complete !== "again") {
+      this.#messages = undefined;
+      if (result && complete !== "reopen") {
         this.cancel();
         return undefined;
       }
@@ -94,44 +97,44 @@ class Follower<T, C> {
     }
   }
 
-  /** Ends it, with the call under way. */
+  /** Ends the loop and its current call. */
   cancel(reason: unknown = new ParleyError("canceled by the caller", Code.Canceled)): void {
-    this.options.signal?.removeEventListener("abort", this.#abort);
-    this.#over.abort(reason);
+    this.#options.signal?.removeEventListener("abort", this.#abort);
+    this.#abortController.abort(reason);
     this.#stop(reason);
-    const answers = this.#answers;
-    this.#answers = undefined;
-    if (answers) (async () => answers.return?.())().catch(() => {}); // nobody waits for it
+    const messages = this.#messages;
+    this.#messages = undefined;
+    if (messages) (async () => messages.return?.())().catch(() => {}); // the result is not needed
   }
 
-  /** Returns what a call has ended with if that passes, and throws it if not. */
-  #passing(e: unknown): ParleyError {
-    const { signal } = this.#over;
+  /** Returns the error of a call if it is temporary, and throws it otherwise. */
+  #retryable(e: unknown): ParleyError {
+    const { signal } = this.#abortController;
     const error = ParleyError.from(signal.aborted ? signal.reason : e);
-    const passes = error.code === Code.Unavailable || this.options.codes?.includes(error.code);
+    const passes = error.code === Code.Unavailable || this.#options.codes?.includes(error.code);
     if (passes && !signal.aborted) return error;
     this.cancel(error);
     throw error;
   }
 
-  /** Waits until it is time for another call. */
+  /** Waits before another call. */
   async #wait(error: ParleyError | undefined): Promise<void> {
-    const { backoff = standardBackoff, jitter = fullJitter, onWait } = this.options;
-    const bound = Math.min(backoff.mostMs, backoff.firstMs * 2 ** this.#fruitless++);
-    const ms = Math.min((retryAfter(error) ?? 0) + jitter(bound), LONGEST);
+    const { backoff = defaultBackoff, jitter = fullJitter, onWait } = this.#options;
+    const bound = Math.min(backoff.maxMs, backoff.initialMs * 2 ** this.#emptyCalls++);
+    const ms = Math.min((retryAfter(error) ?? 0) + jitter(bound), MAX_TIMEOUT);
     onWait?.(error, ms);
-    let timer: Timer | undefined;
+    let timer: TimerId | undefined;
     const passed = new Promise<void>((resolve) => {
       timer = setTimeout(resolve, ms);
     });
-    await this.#unlessOver(passed).finally(() => clearTimeout(timer));
+    await this.#untilAborted(passed).finally(() => clearTimeout(timer));
   }
 
-  #unlessOver<R>(what: Promise<R>): Promise<R> {
+  #untilAborted<R>(what: Promise<R>): Promise<R> {
     return new Promise((resolve, reject) => {
       this.#stop = reject;
       what.then(resolve, reject);
-      if (this.#over.signal.aborted) reject(this.#over.signal.reason);
+      if (this.#abortController.signal.aborted) reject(this.#abortController.signal.reason);
     });
   }
 }

@@ -18,24 +18,24 @@ export const FLAG_MORE = 0x20;
 export const FLAG_MARK = 0x40;
 const IGNORABLE = 0x80;
 
-/** Frames begin only within so many bytes of a link message. Those that arrive may be 16 bytes late: version 0.1 may be. */
-export const BEGIN = 65_536;
+/** A frame must start within so many bytes of a link message. Version 0.1 may start one 16 bytes later. */
+export const MAX_FRAME_START = 65_536;
 
-/** The most that a link message has beyond the receiver's max_frame, in bytes: the last frame may begin so late. */
-export const SLACK = BEGIN + 16;
+/** The most bytes of a link message beyond the receiver's max_frame: the last frame may start so late. */
+export const MAX_OVERHEAD = MAX_FRAME_START + 16;
 
 export interface Frame {
   type: number;
   flags: number;
   id: number;
-  /** In the memory of the link message. */
+  /** Refers to the memory of the link message. */
   payload: Uint8Array;
 }
 
-/** Frames that are counted, kept until they are acknowledged, and sent again after a lost link. */
+/** Reports whether frames of a type are counted, kept until acknowledged, and sent again after a lost link. */
 export const isSequenced = (type: number): boolean => (type >= OPEN && type <= RESET) || type === GOAWAY;
 
-/** Reads the next frame in the order of PROTOCOL.md, section 4.3. It returns undefined for one that is to be skipped. */
+/** Reads the next frame in the order of PROTOCOL.md, section 4.3. It returns undefined for a frame to ignore. */
 export function readFrame(r: Reader, maxFrame: number): Frame | undefined {
   const head = r.take(1, "F9")[0] as number;
   const type = head & 0x0f;
@@ -55,8 +55,8 @@ export function readFrame(r: Reader, maxFrame: number): Frame | undefined {
   return known ? { type, flags, id, payload } : undefined;
 }
 
-/** What a frame has before its payload. */
-export function encodeStart(head: number, id: number, length: number): number[] {
+/** Encodes what precedes the payload of a frame. */
+export function encodeFrameHead(head: number, id: number, length: number): number[] {
   const start = [head];
   putVarint(start, id);
   putVarint(start, length);
@@ -64,9 +64,9 @@ export function encodeStart(head: number, id: number, length: number): number[] 
 }
 
 export const encodeFrame = (head: number, id: number, payload: Uint8Array): Uint8Array<ArrayBuffer> =>
-  concat([encodeStart(head, id, payload.length), payload]);
+  concat([encodeFrameHead(head, id, payload.length), payload]);
 
-/** The payload that is exactly one varint. */
+/** Encodes a payload that consists of one varint. */
 export function encodeNumber(value: number): Uint8Array {
   const out: number[] = [];
   putVarint(out, value);
@@ -88,8 +88,8 @@ export function readReset(payload: Uint8Array): [code: number, reason: string] {
   return [code, fromUTF8(payload.subarray(r.at))];
 }
 
-/** Reads the payload of a WINDOW or a RESET. */
-export function readControl({ type, payload }: Frame): { limit?: number; reset?: [code: number, reason: string] } {
+/** Parses the payload of a WINDOW or RESET frame. */
+export function readStreamControl({ type, payload }: Frame): { limit?: number; reset?: [code: number, reason: string] } {
   if (type === WINDOW) return { limit: readNumber(payload) };
   return type === RESET ? { reset: readReset(payload) } : {};
 }

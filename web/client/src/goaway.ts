@@ -1,24 +1,24 @@
 import { encodeFields, lookup, parseFields } from "./fields.js";
 import { fromUTF8, RuleError } from "./varint.js";
 
-/** The peer is about to serve no more streams (PROTOCOL.md, section 10). */
+/** The peer is draining (PROTOCOL.md, section 10). */
 export interface Goaway {
-  /** The highest id that will be served. */
+  /** The highest stream id that the peer serves. */
   lastStream: number;
-  /** Why the session ends at once; 0: it goes on until its streams are closed. */
+  /** The status of a session that ends at once; 0: the session lasts until its streams are closed. */
   status: number;
-  /** Milliseconds after which there should be another session. */
+  /** The delay after which the client should have another session, in milliseconds. */
   delay: number;
   reason: string;
-  /** A URL to come back to; empty: the same one. */
+  /** The URL of the next session; empty: the same URL. */
   address: string;
 }
 
-/** Higher than the id of any stream: what says it is only a notice. */
-export const NOTICE = Number.MAX_SAFE_INTEGER;
+/** Above the id of any stream: the GOAWAY is only a notice. */
+export const NO_LAST_STREAM = Number.MAX_SAFE_INTEGER;
 
-/** Reports whether streams are still accepted, for a while. */
-export const isNotice = (g: Goaway): boolean => g.lastStream === NOTICE && !g.status;
+/** Reports whether the peer still accepts streams for a while. */
+export const isNotice = (g: Goaway): boolean => g.lastStream === NO_LAST_STREAM && !g.status;
 
 export function parseGoaway(payload: Uint8Array): Goaway {
   const get = lookup(parseFields(payload, [1, 2, 3, 4, 6]));

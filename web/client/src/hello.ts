@@ -1,7 +1,7 @@
 import { encodeFields, type Field, lookup, parseFields } from "./fields.js";
 import { RuleError, utf8 } from "./varint.js";
 
-/** What one end announces in HELLO (PROTOCOL.md, section 5.1). Sizes are in bytes, times in milliseconds. */
+/** What an end announces in HELLO (PROTOCOL.md, section 5.1). Sizes are in bytes, times in milliseconds. */
 export interface Settings {
   maxFrame: number;
   maxMessage: number;
@@ -13,25 +13,29 @@ export interface Settings {
   replayLimit: number;
 }
 
-const most = Number.MAX_SAFE_INTEGER;
+const MAX = Number.MAX_SAFE_INTEGER;
 
-// Name, key, default, floor, maximum.
-const table: readonly (readonly [keyof Settings, number, number, number, number])[] = [
-  ["maxFrame", 2, 16_384, 16_384, 1_048_576],
-  ["maxMessage", 4, 65_536, 65_536, most],
-  ["maxHeader", 6, 4_096, 4_096, 1_048_576],
-  ["maxStreams", 8, 16, 16, most],
-  ["initialWindow", 10, 16_384, 16_384, most],
-  ["keepalive", 12, 25_000, 1_000, 25_000],
-  ["resumeWindow", 14, 0, 0, most],
-  ["replayLimit", 16, 65_536, 65_536, most],
+// Name, key, protocol default, minimum, maximum, default of this client.
+const table: readonly (readonly [keyof Settings, number, number, number, number, number])[] = [
+  ["maxFrame", 2, 16_384, 16_384, 1_048_576, 65_536],
+  ["maxMessage", 4, 65_536, 65_536, MAX, 4 << 20],
+  ["maxHeader", 6, 4_096, 4_096, 1_048_576, 16_384],
+  ["maxStreams", 8, 16, 16, MAX, 100],
+  ["initialWindow", 10, 16_384, 16_384, MAX, 65_536],
+  ["keepalive", 12, 25_000, 1_000, 25_000, 15_000],
+  ["resumeWindow", 14, 0, 0, MAX, 30_000],
+  ["replayLimit", 16, 65_536, 65_536, MAX, 1 << 20],
 ];
 
-/** What holds until a HELLO has said more. */
-export const protocolDefaults = (): Settings =>
-  Object.fromEntries(table.map(([name, , value]) => [name, value])) as unknown as Settings;
+const column = (i: 2 | 5): Settings => Object.fromEntries(table.map((row) => [row[0], row[i]])) as unknown as Settings;
 
-/** Returns the rule that settings break first, if any, and how. */
+/** The settings of a peer until its HELLO arrives. */
+export const protocolDefaults = (): Settings => column(2);
+
+/** The settings that this client announces by default. */
+export const clientDefaults = (): Settings => column(5);
+
+/** Returns the first rule that the settings break, and why; undefined if they are valid. */
 export function checkSettings(s: Settings): [rule: string, how: string] | undefined {
   for (const [name, , , floor, max] of table) {
     if (!(Number.isInteger(s[name]) && s[name] >= floor && s[name] <= max))
@@ -50,14 +54,14 @@ export interface Hello {
 
 const keys = [1, 3, 5, 18, 20, 22, ...table.map((row) => row[1])];
 
-/** Reads the HELLO of an acceptor, for what it says by itself. */
+/** Parses and checks the HELLO of an acceptor. */
 export function parseHello(payload: Uint8Array): Hello {
   if (payload.length > 4096) throw new RuleError("F14");
   const get = lookup(parseFields(payload, keys));
   const settings = protocolDefaults();
   for (const [name, key] of table) settings[name] = (get(key) as number | undefined) ?? settings[name];
-  const wrong = checkSettings(settings);
-  if (wrong) throw new RuleError(wrong[0]);
+  const violation = checkSettings(settings);
+  if (violation) throw new RuleError(violation[0]);
   const session = get(1) as Uint8Array | undefined;
   const token = get(3) as Uint8Array | undefined;
   const agent = get(5) as Uint8Array | undefined;
@@ -70,7 +74,7 @@ export function parseHello(payload: Uint8Array): Hello {
   return { settings, session, token, received: (get(18) as number) ?? 0, resumed };
 }
 
-/** What a dialer says to resume a session. */
+/** What a dialer sends to resume a session. */
 export interface Resume {
   session: Uint8Array;
   token: Uint8Array;
@@ -78,13 +82,13 @@ export interface Resume {
   attempt: number;
 }
 
-/** Names a session that is lost and was given up. */
-export interface Replaced {
+/** Identifies a lost session. */
+export interface SessionRef {
   session: Uint8Array;
   token: Uint8Array;
 }
 
-export function encodeHello(s: Settings, resume?: Resume, replaces?: Replaced): Uint8Array {
+export function encodeHello(s: Settings, resume?: Resume, replaces?: SessionRef): Uint8Array {
   const fields: Field[] = [];
   for (const [name, key, standard] of table) if (s[name] !== standard) fields.push([key, s[name]]);
   if (resume) fields.push([1, resume.session], [3, resume.token], [18, resume.received], [22, resume.attempt]);

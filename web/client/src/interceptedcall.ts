@@ -1,33 +1,34 @@
 import type { DescMethod, Message, MessageInitShape, MessageShape } from "@bufbuild/protobuf";
-import { type Call, type CallOptions, ClientCall, overWithOK } from "./call.js";
+import type { Call, CallOptions } from "./call.js";
+import { alreadyEnded, ClientCall } from "./clientcall.js";
 import { Code } from "./code.js";
 import type { Connection } from "./connection.js";
 import { ParleyError } from "./error.js";
-import { type CallStream, chain, type Handler, type Interceptor } from "./intercept.js";
+import { type CallStream, chain, type Handler, type Interceptor } from "./interceptor.js";
 import { toHeaders } from "./metadata.js";
 import { create } from "./protobuf.js";
-import { statusOf } from "./served.js";
+import { statusError } from "./serverwire.js";
 
 /**
- * A call inside interceptors. What the application does goes through the stream that they pass on. What they do behind next
- * runs once, when the call has its status and the application has read what came before, or has left.
+ * A call with interceptors. The application uses the stream that the interceptors pass on. Their code after next runs once:
+ * when the call has its status, and the application has read all messages or has left.
  */
 export class InterceptedCall<M extends DescMethod> implements Call<M> {
   readonly done: Promise<void>;
   #call: ClientCall<M>;
-  /** What the innermost interceptor has passed on. It fails with the status of a call that does not come to that. */
+  /** The stream that the innermost interceptor has passed on. It fails if the call ends before that. */
   #inner: Promise<CallStream>;
   #pass!: (around: CallStream) => void;
   #refuse!: (status: ParleyError | undefined) => void;
-  #begun = false;
-  /** Whether the call has its status, and nothing is left to be read. */
+  #started = false;
+  /** Whether the call has its status and no message is left to read. */
   #finished = false;
   #finish!: () => void;
   #atEnd: Promise<void>;
-  /** Whether the interceptors have made something of it: the status. */
+  /** Whether the interceptors have returned, and the status is known. */
   #settled = false;
   #status: ParleyError | undefined;
-  /** Messages that are on their way, in order. */
+  /** Settled when the messages so far are sent, in order. */
   #sending: Promise<unknown> = Promise.resolve();
 
   constructor(
@@ -36,13 +37,13 @@ export class InterceptedCall<M extends DescMethod> implements Call<M> {
     options: CallOptions,
     interceptors: readonly Interceptor[],
   ) {
-    const stream = new ClientStream(conn, method, options);
+    const stream = new OuterStream(conn, method, options);
     this.#call = stream.call;
     this.#inner = new Promise((resolve, reject) => {
       this.#pass = resolve;
       this.#refuse = reject;
     });
-    this.#inner.catch(() => {}); // not everybody asks
+    this.#inner.catch(() => {}); // not every caller asks
     this.#atEnd = new Promise((resolve) => {
       this.#finish = () => {
         this.#finished = true;
@@ -51,20 +52,20 @@ export class InterceptedCall<M extends DescMethod> implements Call<M> {
     });
     stream.onEnd = this.#finish;
     void this.#call.done.then(() => {
-      if (!this.#begun) this.#refuse(this.#call.error);
-      if (!this.#begun || (this.#call.error && !this.#call.unread)) this.#finish();
+      if (!this.#started) this.#refuse(this.#call.error);
+      if (!this.#started || (this.#call.error && !this.#call.unread)) this.#finish();
     });
     this.done = this.#run(stream, interceptors);
   }
 
-  /** Runs the interceptors. What becomes of the last of them is the status. */
-  async #run(stream: ClientStream<M>, interceptors: readonly Interceptor[]): Promise<void> {
+  /** Runs the interceptors. The outcome of the outermost one is the status. */
+  async #run(stream: OuterStream<M>, interceptors: readonly Interceptor[]): Promise<void> {
     const call = this.#call;
-    let unopened: ParleyError | undefined; // which no interceptor can make a call of
+    let unopened: ParleyError | undefined; // interceptors cannot change this one
     const open: Handler = async (around) => {
-      if (this.#begun) throw this.#internal("has called next twice");
-      this.#begun = true;
-      stream.begin();
+      if (this.#started) throw this.#internal("called next twice");
+      this.#started = true;
+      stream.start();
       unopened = call.over ? call.error : undefined;
       if (unopened) throw unopened;
       this.#pass(around);
@@ -73,9 +74,9 @@ export class InterceptedCall<M extends DescMethod> implements Call<M> {
     };
     try {
       await chain(interceptors, open)(stream);
-      this.#status = unopened ?? (this.#begun ? undefined : this.#internal("has returned without calling next"));
+      this.#status = unopened ?? (this.#started ? undefined : this.#internal("returned without calling next"));
     } catch (e) {
-      this.#status = statusOf(e) ?? ParleyError.from(e);
+      this.#status = statusError(e) ?? ParleyError.from(e);
     }
     this.#settled = true;
     call.cancel(this.#status);
@@ -139,11 +140,11 @@ export class InterceptedCall<M extends DescMethod> implements Call<M> {
     this.#finish();
   }
 
-  /** Returns what an operation fails with: the status, once the interceptors have made it. */
+  /** Returns the error of an operation: the status, once the interceptors have returned it. */
   async #result(e: unknown): Promise<unknown> {
     if (!this.#finished) return e;
     await this.done;
-    return this.#status ?? overWithOK();
+    return this.#status ?? alreadyEnded();
   }
 
   #internal(what: string): ParleyError {
@@ -151,14 +152,14 @@ export class InterceptedCall<M extends DescMethod> implements Call<M> {
   }
 }
 
-/** The caller's end of a call, as the outermost interceptor sees it. */
-class ClientStream<M extends DescMethod> implements CallStream {
+/** The client's end of a call, as the outermost interceptor sees it. */
+class OuterStream<M extends DescMethod> implements CallStream {
   readonly call: ClientCall<M>;
   readonly requestHeaders: Headers;
   readonly responseHeaders = new Headers();
   readonly responseTrailers = new Headers();
   readonly values = new Map<unknown, unknown>();
-  /** Called when there is nothing more to receive. */
+  /** Called when no more messages can be received. */
   onEnd = () => {};
   #over = new AbortController();
 
@@ -173,7 +174,7 @@ class ClientStream<M extends DescMethod> implements CallStream {
     };
     const onHeader = shown(this.responseHeaders, options.onHeader);
     const onTrailer = shown(this.responseTrailers, options.onTrailer);
-    const { signal } = options; // of an AbortController, which may be all that is given, a copy has none
+    const { signal } = options; // a copy of the options has no inherited signal
     this.call = new ClientCall(connection, method, { ...options, signal, onHeader, onTrailer }, true);
     let headers = new Headers();
     try {
@@ -182,15 +183,15 @@ class ClientStream<M extends DescMethod> implements CallStream {
       this.call.cancel(e);
     }
     this.requestHeaders = headers;
-    void this.call.done.then(() => this.#over.abort(this.call.error ?? overWithOK()));
+    void this.call.done.then(() => this.#over.abort(this.call.error ?? alreadyEnded()));
   }
 
   get signal(): AbortSignal {
     return this.#over.signal;
   }
 
-  begin(): void {
-    this.call.begin(this.requestHeaders);
+  start(): void {
+    this.call.start(this.requestHeaders);
   }
 
   send(message: Message): Promise<void> {

@@ -2,7 +2,7 @@ import { fromJsonString, type Registry, toJsonString } from "@bufbuild/protobuf"
 import type { Codec } from "./codec.js";
 import { utf8 } from "./varint.js";
 
-/** Text of an application has to be valid. */
+/** Strings must be valid UTF-8. */
 const strict = /* @__PURE__ */ new TextDecoder(undefined, { ignoreBOM: true, fatal: true });
 
 const jsonWith = (options: { registry?: Registry }): Codec => ({
@@ -13,7 +13,7 @@ const jsonWith = (options: { registry?: Registry }): Codec => ({
 });
 
 /**
- * The JSON mapping of Protocol Buffers, which can be read in a browser's tools. It carries google.protobuf.Any and extensions
- * of the types in the registry that it has.
+ * The JSON format of Protocol Buffers, which is readable in a browser's tools. It supports google.protobuf.Any and extensions
+ * of the types in its registry.
  */
 export const json: Codec = /* @__PURE__ */ jsonWith({});

@@ -1,59 +1,75 @@
-import type { Timer } from "./timer.js";
+import { Timer } from "./timer.js";
 
 const HELLO_TIMEOUT = 10_000;
 const PONG_TIMEOUT = 10_000;
 
-/** Watches whether a link lives (PROTOCOL.md, section 9). */
+/** Detects a dead link (PROTOCOL.md, section 9). */
 export class Keepalive {
-  #heard = 0;
-  #asked = false;
-  #every = 0; // 0: the peer has not greeted
-  #timer: Timer | undefined;
+  #lastReceived = 0;
+  #awaitingPong = false;
+  #interval = 0; // 0: the peer's HELLO has not arrived
+  #timer = new Timer();
+  /** Called at the next PONG. */
+  #onAlive: (() => void) | undefined;
 
-  constructor(
-    private ping: () => void,
-    private lost: (why: string) => void,
-  ) {}
+  readonly #ping: () => void;
+  readonly #lost: (why: string) => void;
 
-  /** There is a link, on which HELLO has to come. */
+  constructor(ping: () => void, lost: (why: string) => void) {
+    this.#ping = ping;
+    this.#lost = lost;
+  }
+
+  /** Starts on a new link, where the peer's HELLO must arrive in time. */
   start(): void {
-    this.#every = 0;
-    this.heard();
+    this.#interval = 0;
+    this.touch();
     this.#watch(HELLO_TIMEOUT);
   }
 
-  /** HELLO has come: from now on there is a sign of life every so many milliseconds. */
-  greeted(every: number): void {
-    this.#every = every;
-    this.#watch(every);
+  /** The peer's HELLO has arrived. From now on a silent link gets a PING at each interval, in milliseconds. */
+  helloReceived(interval: number): void {
+    this.#interval = interval;
+    this.#watch(interval);
   }
 
-  /** Something has come. It returns when. */
-  heard(): number {
-    this.#asked = false;
-    return (this.#heard = Date.now());
+  /** Records that something has arrived. It returns the time. */
+  touch(): number {
+    this.#awaitingPong = false;
+    return (this.#lastReceived = Date.now());
   }
 
-  /** Asks for a sign of life, which has to come within so many milliseconds. */
-  ask(ms: number): void {
-    this.#asked = true;
-    this.ping();
+  /**
+   * Sends a PING and loses the link unless something arrives within ms. It calls onAlive at the PONG, unless the link is lost
+   * first.
+   */
+  probe(ms: number, onAlive = this.#onAlive): void {
+    this.#onAlive = onAlive;
+    this.#awaitingPong = true;
+    this.#ping();
     this.#watch(ms);
   }
 
+  /** Handles a PONG. */
+  pong(): void {
+    this.#onAlive?.();
+    this.#onAlive = undefined;
+  }
+
   stop(): void {
-    clearTimeout(this.#timer);
-    this.#asked = false;
+    this.#timer.stop();
+    this.#awaitingPong = false;
+    this.#onAlive = undefined;
   }
 
   #watch(ms: number): void {
-    clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => {
-      if (!this.#every) return this.lost("no HELLO in time");
-      if (this.#asked) return this.lost("no sign of life");
-      const left = this.#heard + this.#every - Date.now();
+    this.#timer.stop();
+    this.#timer.start(ms, () => {
+      if (!this.#interval) return this.#lost("no HELLO in time");
+      if (this.#awaitingPong) return this.#lost("no PONG in time");
+      const left = this.#lastReceived + this.#interval - Date.now();
       if (left > 0) this.#watch(left);
-      else this.ask(Math.min(this.#every, PONG_TIMEOUT));
-    }, ms);
+      else this.probe(Math.min(this.#interval, PONG_TIMEOUT));
+    });
   }
 }

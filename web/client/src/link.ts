@@ -1,13 +1,13 @@
-import { httpError, SUBPROTOCOL } from "./answer.js";
-import { LOST, plainCode } from "./closecode.js";
+import { LOST, standardCode } from "./closecode.js";
 import { Code } from "./code.js";
 import { ParleyError } from "./error.js";
 import type { Link } from "./events.js";
+import { httpError, SUBPROTOCOL } from "./handshake.js";
 import { base64Encode } from "./protobuf.js";
-import type { Timer } from "./timer.js";
+import { Timer } from "./timer.js";
 import { cut, utf8 } from "./varint.js";
 
-/** What is needed of a WebSocket: that of browsers, of Node.js 22, and of the packages ws and undici. */
+/** The part of a WebSocket that the client uses. Browsers, Node.js 22 and the packages ws and undici provide it. */
 export interface WebSocketLike {
   binaryType: string;
   readonly protocol: string;
@@ -20,7 +20,7 @@ export interface WebSocketLike {
 
 export type WebSocketConstructor = new (url: string, protocols: string[]) => WebSocketLike;
 
-/** What the package ws has besides. */
+/** What the package ws provides in addition. */
 interface NodeWebSocket {
   terminate?(): void;
   on?(
@@ -29,37 +29,40 @@ interface NodeWebSocket {
   ): void;
 }
 
-/** Nobody waits longer for the answer to a close frame, in milliseconds. */
+/** The longest wait for the peer's close frame, in milliseconds. */
 const CLOSE_TIMEOUT = 1000;
 
-/** A WebSocket that is open and speaks Parley. */
+/** An open WebSocket that speaks Parley. */
 export class WebSocketLink implements Link {
   onData: (data: unknown) => void = () => {};
   onEnd: (code: number, reason: string) => void = () => {};
   #resolve!: () => void;
-  #closing: Timer | undefined;
-  /** Settled when it is closed, or the other end had time enough to close it. */
+  #closing = new Timer();
+  /** Settled when the WebSocket is closed, or the peer did not close it in time. */
   readonly done = new Promise<void>((resolve) => {
     this.#resolve = resolve;
   });
 
-  constructor(private socket: WebSocketLike & NodeWebSocket) {
+  readonly #socket: WebSocketLike & NodeWebSocket;
+
+  constructor(socket: WebSocketLike & NodeWebSocket) {
+    this.#socket = socket;
     socket.addEventListener("message", (e: { data: unknown }) => this.onData(e.data));
-    // Where what came is no WebSocket, the link is lost, whatever the close that follows says.
+    // An error means that the bytes were not valid WebSocket frames. The link is lost, whatever close code follows.
     socket.addEventListener("error", (e: { message?: string }) => this.#end(LOST, e.message));
     socket.addEventListener("close", (e: { code?: number; reason?: string }) => {
-      clearTimeout(this.#closing);
+      this.#closing.stop();
       this.#resolve();
-      this.#end(plainCode(e.code ?? LOST), e.reason);
+      this.#end(standardCode(e.code ?? LOST), e.reason);
     });
   }
 
   get bufferedAmount(): number {
-    return this.socket.bufferedAmount;
+    return this.#socket.bufferedAmount;
   }
 
   send(bytes: Uint8Array<ArrayBuffer>): void {
-    this.socket.send(bytes);
+    this.#socket.send(bytes);
   }
 
   #end(code: number, reason = ""): void {
@@ -70,15 +73,15 @@ export class WebSocketLink implements Link {
 
   close(code?: number, reason?: string): void {
     this.onData = this.onEnd = () => {};
-    closeSocket(this.socket, code, reason);
-    this.#closing ??= setTimeout(() => {
-      this.socket.terminate?.();
+    closeSocket(this.#socket, code, reason);
+    this.#closing.start(CLOSE_TIMEOUT, () => {
+      this.#socket.terminate?.();
       this.#resolve();
-    }, CLOSE_TIMEOUT);
+    });
   }
 }
 
-/** Closes with the code, or with the one that stands for it where scripts may not send it. */
+/** Closes with the code, or with its substitute where scripts may not send the code. */
 function closeSocket(socket: WebSocketLike, code?: number, reason = ""): void {
   const text = cut(reason, 123);
   if (code === undefined) return socket.close();
@@ -89,21 +92,21 @@ function closeSocket(socket: WebSocketLike, code?: number, reason = ""): void {
   }
 }
 
-export interface Dial {
+export interface DialOptions {
   url: string;
   token: string | undefined;
-  /** The link begins a session: a server that drains may refuse it, so that a proxy asks another one. */
-  begins: boolean;
+  /** The link starts a session. A draining server may refuse it, so that a proxy tries another server. */
+  newSession: boolean;
   WebSocket: WebSocketConstructor;
   signal: AbortSignal;
 }
 
-/** Opens a WebSocket. Its errors are ParleyErrors: after one with another code than UNAVAILABLE there is no use in trying again. */
-export function dial({ url, token, begins, WebSocket, signal }: Dial): Promise<WebSocketLink> {
+/** Opens a WebSocket. It fails with a ParleyError. Unless its code is UNAVAILABLE, another attempt does not help. */
+export function dial({ url, token, newSession, WebSocket, signal }: DialOptions): Promise<WebSocketLink> {
   return new Promise((resolve, reject) => {
     const protocols = [SUBPROTOCOL];
     if (token) protocols.push(`parley.bearer.${base64url(token)}`);
-    if (begins) protocols.push("parley.new");
+    if (newSession) protocols.push("parley.new");
     const socket: WebSocketLike & NodeWebSocket = new WebSocket(url, protocols);
     const fail = (error: ParleyError) => {
       signal.removeEventListener("abort", abort);
@@ -117,14 +120,15 @@ export function dial({ url, token, begins, WebSocket, signal }: Dial): Promise<W
     socket.addEventListener("open", () => {
       signal.removeEventListener("abort", abort);
       if (socket.protocol === SUBPROTOCOL) return resolve(new WebSocketLink(socket));
-      closeSocket(socket, 1002, "no Parley subprotocol was selected");
-      fail(new ParleyError(`the other end is a WebSocket, but does not speak ${SUBPROTOCOL}`, Code.Unimplemented));
+      const error = new ParleyError(`the server does not speak ${SUBPROTOCOL}`, Code.Unimplemented);
+      closeSocket(socket, 1002, error.rawMessage);
+      fail(error);
     });
     const lost = ({ message }: { message?: string }) => {
       fail(new ParleyError(`could not connect${message ? `: ${message}` : ""}`, Code.Unavailable));
     };
     socket.addEventListener("error", lost);
-    socket.addEventListener("close", lost); // not every WebSocket tells both
+    socket.addEventListener("close", lost); // some WebSockets report only one of the two
     socket.on?.("unexpected-response", (req, res) => {
       fail(httpError(res.statusCode ?? 0, (name) => String(res.headers[name] ?? "")));
       req.destroy();

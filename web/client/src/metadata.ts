@@ -5,14 +5,14 @@ import { base64Decode, base64Encode } from "./protobuf.js";
 import { concat, fromUTF8, putBytes, Reader, RuleError, utf8 } from "./varint.js";
 
 const METADATA = 9;
-const MOST_PAIRS = 256;
+const MAX_PAIRS = 256;
 
 const isKey = (key: string): boolean => /^[a-z0-9_.-]+$/.test(key);
 const isReserved = (key: string): boolean => key.startsWith("parley-");
 const isBinary = (key: string): boolean => key.endsWith("-bin");
 const isText = (value: string): boolean => /^[\x20-\x7e]*$/.test(value);
 
-/** Makes Headers of what a caller has given, or says what is wrong with it. */
+/** Creates Headers from what a caller has given. It throws a ParleyError if they are invalid. */
 export function toHeaders(init: HeadersInit | undefined): Headers {
   try {
     return new Headers(init);
@@ -22,8 +22,8 @@ export function toHeaders(init: HeadersInit | undefined): Headers {
 }
 
 /**
- * Makes metadata fields (PROTOCOL.md, section 11.5). A name that ends in "-bin" has base64 as its value, or several
- * separated by commas; other values are printable ASCII.
+ * Encodes metadata fields (PROTOCOL.md, section 11.5). A name that ends in "-bin" has a base64 value, or several separated by
+ * commas; other values are printable ASCII.
  */
 export function fromHeaders(headers: Headers): Field[] {
   const fields: Field[] = [];
@@ -32,11 +32,11 @@ export function fromHeaders(headers: Headers): Field[] {
     putBytes(head, utf8(key));
     fields.push([METADATA, concat([head, value])]);
   };
-  const wrong = (what: string) => new ParleyError(`headers: ${what}`, Code.InvalidArgument);
+  const invalid = (what: string) => new ParleyError(`headers: ${what}`, Code.InvalidArgument);
   for (const [key, value] of headers) {
-    if (!isKey(key) || isReserved(key)) throw wrong(`the name ${key} is reserved, or has other characters than a-z 0-9 _ - .`);
+    if (!isKey(key) || isReserved(key)) throw invalid(`the name ${key} is reserved, or not of a-z 0-9 _ - .`);
     if (!isBinary(key)) {
-      if (!isText(value)) throw wrong(`the value of ${key} is not printable ASCII`);
+      if (!isText(value)) throw invalid(`the value of ${key} is not printable ASCII`);
       add(key, utf8(value));
       continue;
     }
@@ -44,26 +44,26 @@ export function fromHeaders(headers: Headers): Field[] {
       try {
         add(key, base64Decode(part.trim()));
       } catch {
-        throw wrong(`the value of ${key} is not base64`);
+        throw invalid(`the value of ${key} is not base64`);
       }
     }
   }
-  if (fields.length > MOST_PAIRS) throw new ParleyError(`headers: more than ${MOST_PAIRS}`, Code.ResourceExhausted);
+  if (fields.length > MAX_PAIRS) throw new ParleyError(`headers: more than ${MAX_PAIRS}`, Code.ResourceExhausted);
   return fields;
 }
 
-/** What a call is told of a block that breaks a rule. */
+/** Returns the status code for a block that breaks a rule. */
 export const ruleCode = (e: unknown): Code =>
   e instanceof RuleError && e.rule === "R20" ? Code.ResourceExhausted : Code.Internal;
 
-/** A pair as it is on the wire. */
+/** A key and a value on the wire. */
 export type Pair = readonly [key: string, value: Uint8Array];
 
-/** Reads the metadata fields of a block. */
+/** Parses the metadata fields of a block. */
 export function readPairs(fields: readonly Field[]): Pair[] {
-  const own = fields.filter((f) => f[0] === METADATA);
-  if (own.length > MOST_PAIRS) throw new RuleError("R20");
-  return own.map(([, field]) => {
+  const metadata = fields.filter((f) => f[0] === METADATA);
+  if (metadata.length > MAX_PAIRS) throw new RuleError("R20");
+  return metadata.map(([, field]) => {
     const r = new Reader(field as Uint8Array);
     const key = fromUTF8(r.take(r.varint("R3", "R3"), "R3"));
     const value = r.bytes.subarray(r.at);
@@ -74,7 +74,7 @@ export function readPairs(fields: readonly Field[]): Pair[] {
   });
 }
 
-/** Makes Headers of pairs, without those that are reserved. */
+/** Creates Headers from pairs, without reserved keys. */
 export function pairsToHeaders(pairs: readonly Pair[]): Headers {
   const headers = new Headers();
   for (const [key, value] of pairs) {

@@ -7,43 +7,30 @@ import type { Retries } from "./retry.js";
 
 export interface ConnectionOptions {
   /**
-   * How calls are spread over several URLs. `pickFirst`, which holds if not given, makes all calls on one connection: to the
-   * first server that answers, and when that goes away to the next. `roundRobin` connects to all of them and makes calls at
-   * those that are there in turn.
+   * How calls are distributed over several URLs. `pickFirst`, the default, makes all calls on one connection: to the first
+   * server that answers, and to the next one when that drains. `roundRobin` connects to all servers and takes turns.
    */
   balancer?: "pickFirst" | "roundRobin" | undefined;
   /**
-   * Returns a bearer token. It is asked for each WebSocket, so a token that expires is fresh. The server finds it as an
-   * Authorization header. Without it, the browser's cookies are what the server knows. It is always the same user's: to change
-   * the user, close the connection and make another.
+   * Returns a bearer token. It is called for each WebSocket, so an expired token can be replaced. The server receives the token
+   * as an Authorization header. Without it, the server has the browser's cookies. The token must always belong to the same
+   * user: to change the user, close the connection and make another one.
    */
   credentials?: (() => string | undefined | Promise<string | undefined>) | undefined;
-  /** In place of the global one, which Node.js has from version 22 on. */
+  /** Replaces the global WebSocket, which Node.js has since version 22. */
   WebSocket?: WebSocketConstructor | undefined;
-  /** What messages are written with; `proto` if not given. */
+  /** The codec of messages; default `proto`. */
   codec?: Codec | undefined;
-  /** Types that messages do not name by themselves: in JSON those of google.protobuf.Any, and extensions. */
+  /** Types that messages do not describe themselves: in JSON, those of google.protobuf.Any and extensions. */
   registry?: Registry | undefined;
-  /** For calls that have no timeout of their own, in milliseconds; none if not given. */
+  /** The timeout of calls that set none, in milliseconds; default none. */
   defaultTimeoutMs?: number | undefined;
-  /** Which calls that have failed are made again: `retryPolicy({ ... })`. */
+  /** Which failed calls are retried: `retryPolicy({ ... })`. */
   retry?: Retries | undefined;
-  /** Limits and times that this end announces. */
+  /** The limits and times that this end announces. */
   settings?: Partial<Settings> | undefined;
-  /** How long an attempt to connect may take, in milliseconds; 10,000 if not given. */
+  /** The timeout of an attempt to connect, in milliseconds; default 10,000. */
   connectTimeoutMs?: number | undefined;
-  /** Draws the delays between attempts; anything up to the bound if not given. */
+  /** Draws the delays between attempts; default: any delay up to the bound. */
   jitter?: Jitter | undefined;
 }
-
-/** What this end announces if it is not told otherwise. */
-export const standardSettings: Partial<Settings> = {
-  maxFrame: 65_536,
-  maxMessage: 4 << 20,
-  maxHeader: 16_384,
-  maxStreams: 100,
-  initialWindow: 65_536,
-  keepalive: 15_000,
-  resumeWindow: 30_000,
-  replayLimit: 1 << 20,
-};

@@ -1,13 +1,13 @@
-/** What a connection does when the page that it is in changes. */
+/** What a connection does when its page changes. */
 export interface PageEvents {
-  /** Somebody looks at the page again, or the network is back: what seems alive may be dead. */
+  /** The page is visible again or the network is back. A link that seems alive may be dead. */
   wake(): void;
-  /** The page is put away. It is kept only if no WebSocket is open. */
+  /** The browser suspends the page. It does so only while no WebSocket is open. */
   hide(): void;
-  /** It is back. */
+  /** The page resumes. */
   show(): void;
-  /** The page goes for good. What is not sent now never is. */
-  leave(): void;
+  /** The page is being unloaded. What is not sent now is never sent. */
+  unload(): void;
 }
 
 interface Target {
@@ -15,14 +15,14 @@ interface Target {
   removeEventListener?: (type: string, listener: (e: Event) => void) => void;
 }
 
-/** Listens to the page, or the worker, if there is one. It returns what ends that. */
+/** Watches the page or worker, if there is one. It returns a function that stops watching. */
 export function watchPage(on: PageEvents): () => void {
   const scope = globalThis as Target & { document?: Document };
   const { document } = scope;
   const listeners: [Target | undefined, string, (e: Event) => void][] = [
     [document, "visibilitychange", () => document?.visibilityState === "visible" && on.wake()],
     [scope, "online", on.wake],
-    [scope, "pagehide", (e) => ((e as PageTransitionEvent).persisted ? on.hide() : on.leave())],
+    [scope, "pagehide", (e) => ((e as PageTransitionEvent).persisted ? on.hide() : on.unload())],
     [scope, "pageshow", (e) => (e as PageTransitionEvent).persisted && on.show()],
   ];
   for (const [target, type, listener] of listeners) target?.addEventListener?.(type, listener);

@@ -1,7 +1,7 @@
-/** A first-in first-out queue. To take an item out costs the same however many are left; shift of a long Array moves them all. */
+/** A FIFO queue. The cost of shift does not depend on the length, unlike that of an Array. */
 export class Queue<T> {
   #items: (T | undefined)[] = [];
-  /** How many of the items are taken. */
+  /** The number of items that were removed from #items. */
   #head = 0;
 
   get length(): number {
@@ -27,7 +27,7 @@ export class Queue<T> {
     return item;
   }
 
-  /** The items in order. */
+  /** Returns the items in order. */
   all(): T[] {
     return this.#items.slice(this.#head) as T[];
   }

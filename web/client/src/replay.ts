@@ -1,10 +1,10 @@
 import { Queue } from "./queue.js";
 
-/** The sequenced frames that were sent and not acknowledged, in order (PROTOCOL.md, section 8.1). */
+/** The sequenced frames that were sent and are not acknowledged, in order (PROTOCOL.md, section 8.1). */
 export class Replay {
-  /** How many the other end has received, as far as is known. */
+  /** The number of frames that the peer has acknowledged. */
   acked = 0;
-  /** How many bytes are kept. */
+  /** The size of the frames that are kept. */
   bytes = 0;
   readonly frames = new Queue<Uint8Array<ArrayBuffer>>();
 
@@ -13,7 +13,7 @@ export class Replay {
     this.frames.push(frame);
   }
 
-  /** Forgets the frames up to number n. It tells if n can be. */
+  /** Drops the frames up to number n. It reports whether n is valid. */
   ack(n: number): boolean {
     if (n < this.acked || n - this.acked > this.frames.length) return false;
     for (; this.acked < n; this.acked++) this.bytes -= this.frames.shift()!.length;

@@ -1,53 +1,73 @@
 import * as f from "./frame.js";
-import type { Hello, Replaced, Resume } from "./hello.js";
+import type { Hello, Resume, SessionRef } from "./hello.js";
 import { Received } from "./received.js";
 import { Replay } from "./replay.js";
+import { Timer } from "./timer.js";
 import { concat, RuleError } from "./varint.js";
 
-const BATCH = f.BEGIN / 2;
+const BATCH = f.MAX_FRAME_START / 2;
 
-/** What a session needs to go on over another link (PROTOCOL.md, section 8). */
+/** The state that lets a session resume on another link (PROTOCOL.md, section 8). */
 export class Resumption {
   replay = new Replay();
   received = new Received();
+  /** Whether the HELLO on the current link asked to resume the session. */
+  requested = false;
   #id: Uint8Array | undefined;
   #token: Uint8Array | undefined;
   #attempt = 0;
+  #expiry = new Timer();
 
-  /** Reports whether the session outlives its link. */
-  get inForce(): boolean {
+  /** Reports whether the session survives the loss of its link. */
+  get enabled(): boolean {
     return !!this.#token;
   }
 
-  /** What the next link is asked for. */
-  ask(): Resume | undefined {
-    const name = this.name;
-    return name && { ...name, received: this.received.count, attempt: ++this.#attempt };
+  /** Returns the request to resume for the next HELLO, or undefined if there is no session to resume. */
+  request(): Resume | undefined {
+    const { ref } = this;
+    this.requested = !!ref;
+    return ref && { ...ref, received: this.received.count, attempt: ++this.#attempt };
   }
 
-  /** The session, for whom it concerns; undefined where it ends with its link. */
-  get name(): Replaced | undefined {
+  /** Identifies the session; undefined if it ends with its link. */
+  get ref(): SessionRef | undefined {
     return this.#token && { session: this.#id as Uint8Array, token: this.#token };
   }
 
-  /** Takes a HELLO that begins a session. Without a window nothing is kept to be sent again. */
-  begin(h: Hello, window: number): void {
+  /** Starts the time in which a detached session must be resumed, in milliseconds. It calls expire when that has passed. */
+  detach(ms: number, expire: () => void): void {
+    this.#expiry.start(ms, expire);
+  }
+
+  /** Stops that time: the session has a link again, or has ended. */
+  attach(): void {
+    this.#expiry.stop();
+  }
+
+  /** Handles a HELLO that starts a session. Without a window the session cannot be resumed. */
+  start(h: Hello, window: number): void {
     if (window && !h.token) throw new RuleError("N7");
     this.#id = window ? h.session : undefined;
     this.#token = window ? h.token : undefined;
     if (!window) this.replay = new Replay();
   }
 
-  /** Takes a HELLO that goes on with the session. */
+  /** Handles a HELLO that resumes the session. */
   resume(h: Hello): void {
     if (`${h.session}` !== `${this.#id}`) throw new RuleError("N7");
     if (!this.replay.ack(h.received)) throw new RuleError("A8");
     this.#token = h.token;
   }
 
-  /** The link messages that follow the HELLO: an ACK, what the peer has missed, and the limits of windows (section 8.4). */
-  *messages(ack: Uint8Array, windows: Uint8Array[]): Iterable<Uint8Array<ArrayBuffer>> {
-    const frames = [ack, ...this.replay.frames.all(), ...windows];
+  /** Returns an ACK frame for everything that has arrived. */
+  ackFrame(): Uint8Array<ArrayBuffer> {
+    return f.encodeFrame(f.ACK, 0, f.encodeNumber(this.received.ack()));
+  }
+
+  /** Returns the link messages that follow HELLO: an ACK, the frames that the peer has missed, and the windows (section 8.4). */
+  *missed(windows: Uint8Array[]): Iterable<Uint8Array<ArrayBuffer>> {
+    const frames = [this.ackFrame(), ...this.replay.frames.all(), ...windows];
     let parts: Uint8Array[] = [];
     let size = 0;
     for (const frame of frames) {

@@ -3,46 +3,45 @@ import { ParleyError } from "./error.js";
 import { retryAfter } from "./retryinfo.js";
 
 /**
- * Says which calls that have failed are made again: unary and server-streaming ones before the first message of the answer,
- * if a second call does no harm. That is so for methods whose .proto says so (option idempotency_level), and for calls with
- * the option `retryable`. The timeout bounds all attempts together. Headers and trailers are those of the last attempt;
- * interceptors see one call.
+ * Selects the failed calls that are retried. They are unary or server-streaming, have no response message yet, and do no harm
+ * when repeated. The option idempotency_level in the .proto says so, or the call option `retryable`. The timeout limits all
+ * attempts together. Headers and trailers are those of the last attempt. Interceptors see one call.
  *
- * Before each attempt there is a random delay, which is added to the time that the other end asks for (`retryAfter`). If it
- * asks for more than `maxBackoffMs`, the call is not made again.
+ * Each attempt follows after a random delay, which is added to the time that the peer asks for (`retryAfter`). If the peer asks
+ * for more than `maxBackoffMs`, the call is not retried.
  *
- * Besides, and without any policy, a connection repeats calls of every kind that the server surely has not seen.
+ * Without any policy, a connection repeats calls of every kind that the server has certainly not processed.
  */
 export interface RetryPolicy {
-  /** With the first; at least 2. */
+  /** Including the first one; at least 2. */
   maxAttempts: number;
-  /** With which a call is made again. */
+  /** The codes that are retried. */
   codes: readonly Code[];
-  /** Milliseconds before the second attempt: anything up to that. */
+  /** The longest delay before the second attempt, in milliseconds. */
   initialBackoffMs: number;
-  /** What that grows to. */
+  /** The longest delay before any attempt. */
   maxBackoffMs: number;
-  /** By which it grows with each attempt; 2 if not given. */
+  /** The growth of the delay with each attempt; default 2. */
   multiplier?: number | undefined;
   /**
-   * Bounds the retries of a connection over all calls, so that they do not bury a server that has trouble: a bucket of
-   * tokens, from which each failure with one of the codes takes one, and to which each other call adds `ratio`. Calls are made
-   * again only while it is more than half full. 10 tokens and a ratio of 0.1 if not given.
+   * Limits the retries of a connection over all calls, so that they do not overload a server in trouble. It is a bucket of
+   * tokens: each failure with one of the codes takes one, and each other call adds `ratio`. Calls are retried only while the
+   * bucket is more than half full. Default 10 tokens and a ratio of 0.1.
    */
   budget?: { tokens: number; ratio: number } | undefined;
-  /** Draws the delays; anything up to the bound if not given. */
+  /** Draws the delays; default: any delay up to the bound. */
   jitter?: ((bound: number) => number) | undefined;
 }
 
 /** A policy with its tokens. */
 export interface Retries {
-  /** Books a failure, the n-th of its call. It returns how long to wait for the next attempt; undefined: there is none. */
+  /** Counts the n-th failure of a call. It returns the delay of the next attempt; undefined: there is none. */
   spend(error: ParleyError, n: number): number | undefined;
-  /** Books how a call has ended. */
+  /** Counts the end of a call. */
   ended(error: ParleyError | undefined): void;
 }
 
-/** Makes what the option `retry` of a connection takes. It fails if the policy is not one. */
+/** Creates the connection option `retry`. It throws if the policy is invalid. */
 export function retryPolicy(policy: RetryPolicy): Retries {
   const {
     maxAttempts,
@@ -52,7 +51,7 @@ export function retryPolicy(policy: RetryPolicy): Retries {
     multiplier = 2,
     jitter = (bound) => Math.random() * bound,
   } = policy;
-  const { tokens: most, ratio } = policy.budget ?? { tokens: 10, ratio: 0.1 };
+  const { tokens: maxTokens, ratio } = policy.budget ?? { tokens: 10, ratio: 0.1 };
   const check = (holds: boolean, field: string, must: string) => {
     if (!holds) throw new ParleyError(`RetryPolicy.${field} must ${must}`, Code.InvalidArgument);
   };
@@ -61,18 +60,18 @@ export function retryPolicy(policy: RetryPolicy): Retries {
   check(initialBackoffMs >= 0, "initialBackoffMs", "not be negative");
   check(maxBackoffMs >= initialBackoffMs, "maxBackoffMs", "be at least initialBackoffMs");
   check(multiplier >= 1, "multiplier", "be at least 1");
-  check(most > 0 && ratio >= 0, "budget", "be positive");
-  let tokens = most;
+  check(maxTokens > 0 && ratio >= 0, "budget", "be positive");
+  let tokens = maxTokens;
   return {
     spend(error, n) {
       if (!codes.includes(error.code)) return undefined;
       tokens = Math.max(0, tokens - 1);
       const after = retryAfter(error) ?? 0;
-      if (tokens <= most / 2 || n >= maxAttempts || after > maxBackoffMs) return undefined;
+      if (tokens <= maxTokens / 2 || n >= maxAttempts || after > maxBackoffMs) return undefined;
       return after + jitter(Math.min(maxBackoffMs, initialBackoffMs * multiplier ** (n - 1)));
     },
     ended(error) {
-      if (!error || !codes.includes(error.code)) tokens = Math.min(most, tokens + ratio);
+      if (!error || !codes.includes(error.code)) tokens = Math.min(maxTokens, tokens + ratio);
     },
   };
 }

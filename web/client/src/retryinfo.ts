@@ -5,20 +5,19 @@ import { ParleyError } from "./error.js";
 import { AnySchema, create, fromBinary, toBinary } from "./protobuf.js";
 import { concat } from "./varint.js";
 
-/** The message google.rpc.RetryInfo, which is written and read by hand: field 1 is the delay, a google.protobuf.Duration. */
+/** The message google.rpc.RetryInfo, encoded and decoded by hand: field 1 is the delay, a google.protobuf.Duration. */
 const TYPE = "google.rpc.RetryInfo";
 const DELAY = 1;
 const BYTES = 2;
-const LONGEST = 315_576_000_000; // the seconds of a Duration
+const MAX_SECONDS = 315_576_000_000; // the limit of a Duration
 
 /**
- * Returns the error with which a served method says "come back": the call is neither complete nor failed, and the caller may
- * make it again after so many milliseconds. It is UNAVAILABLE, with the detail google.rpc.RetryInfo. `follow` comes back by
- * itself, others ask `retryAfter`.
+ * Returns the error with which a method asks its caller to retry after so many milliseconds: the call has neither completed nor
+ * failed. It is UNAVAILABLE with the detail google.rpc.RetryInfo. `follow` retries by itself; other callers use `retryAfter`.
  */
 export function retryLater(ms = 0): ParleyError {
-  const delay = Math.min(Math.max(ms, 0) || 0, LONGEST * 1000);
-  const error = new ParleyError(delay > 0 ? `come back in ${delay} ms` : "come back", Code.Unavailable);
+  const delay = Math.min(Math.max(ms, 0) || 0, MAX_SECONDS * 1000);
+  const error = new ParleyError(delay > 0 ? `retry in ${delay} ms` : "retry now", Code.Unavailable);
   const seconds = Math.floor(delay / 1000);
   const duration = create(DurationSchema, { seconds: BigInt(seconds), nanos: Math.round((delay - seconds * 1000) * 1e6) });
   const value = new BinaryWriter().tag(DELAY, BYTES).bytes(toBinary(DurationSchema, duration)).finish();
@@ -27,8 +26,8 @@ export function retryLater(ms = 0): ParleyError {
 }
 
 /**
- * Returns after how many milliseconds the other end asks to make the call again, which is said by the first
- * google.rpc.RetryInfo among the details of an error, whatever its code; undefined if it does not ask.
+ * Returns the number of milliseconds after which the peer asks to retry. It is in the first google.rpc.RetryInfo of an error's
+ * details, whatever the code. It returns undefined if there is none.
  */
 export function retryAfter(error: unknown): number | undefined {
   if (!(error instanceof ParleyError)) return undefined;
@@ -39,7 +38,7 @@ export function retryAfter(error: unknown): number | undefined {
   return undefined;
 }
 
-/** Reads a RetryInfo. One that is malformed, or asks for a time before now, says nothing. */
+/** Parses a RetryInfo. A malformed or negative one is ignored. */
 function readDelay(bytes: Uint8Array): number | undefined {
   try {
     const parts: Uint8Array[] = [];
@@ -50,7 +49,7 @@ function readDelay(bytes: Uint8Array): number | undefined {
     }
     const { seconds, nanos } = fromBinary(DurationSchema, concat(parts));
     const ms = Number(seconds) * 1000 + nanos / 1e6;
-    return nanos < 0 || nanos > 999_999_999 || seconds < 0 || ms > LONGEST * 1000 ? undefined : ms;
+    return nanos < 0 || nanos > 999_999_999 || seconds < 0 || ms > MAX_SECONDS * 1000 ? undefined : ms;
   } catch {
     return undefined;
   }

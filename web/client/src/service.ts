@@ -12,31 +12,31 @@ import { Code } from "./code.js";
 import { type Codec, proto } from "./codec.js";
 import type { Connection } from "./connection.js";
 import { ParleyError } from "./error.js";
-import type { CallInfo, Interceptor } from "./intercept.js";
+import type { CallInfo, Interceptor } from "./interceptor.js";
 import { ruleCode } from "./metadata.js";
 import { methodPath } from "./method.js";
-import { encodeEnd, type OpenBlock, parseOpen } from "./served.js";
-import { late, ServerStream } from "./serverstream.js";
+import { deadlineExceeded, ServerCall } from "./servercall.js";
+import { encodeEnd, type OpenBlock, parseOpen } from "./serverwire.js";
 import { LIMIT, REFUSED, type Stream } from "./stream.js";
 import { cut } from "./varint.js";
 
-/** How many bytes of a caller's name for what is not here are sent back. */
-const MOST_ECHOED = 128;
+/** The most bytes of an unknown name that an error repeats. */
+const MAX_ECHOED = 128;
 
-/** What a method knows of the call that it serves. */
+/** What a method knows about the call that it serves. */
 export interface ServeContext extends CallInfo {
-  /** Milliseconds until the deadline; undefined: there is none. Calls that are made for this one take it, and its signal. */
+  /** Milliseconds until the deadline; undefined: no deadline. Calls that the method makes should use it, and the signal. */
   timeoutMs(): number | undefined;
   /**
-   * Aborted when either end has announced that it goes away. The call goes on; a stream without an end ends now, with the error
-   * of `retryLater`, so that the caller comes back on another connection.
+   * Aborted when either end has announced that it is draining. The call goes on. An endless stream should end now with the
+   * error of `retryLater`, so that the caller reconnects elsewhere.
    */
   readonly draining: AbortSignal;
-  /** Sends the headers now, in place of with the first answer or the status. It fails if they cannot travel. */
+  /** Sends the response headers now, instead of with the first response or the status. It throws if they are invalid. */
   sendHeaders(): void;
 }
 
-/** One function for each method of a service. A method that is not there is UNIMPLEMENTED. */
+/** One function for each method of a service. A missing method is UNIMPLEMENTED. */
 export type Implementation<S extends DescService> = {
   [K in keyof S["method"]]?: S["method"][K] extends DescMethodUnary<infer I, infer O>
     ? (request: MessageShape<I>, context: ServeContext) => Promise<MessageInitShape<O>> | MessageInitShape<O>
@@ -49,13 +49,13 @@ export type Implementation<S extends DescService> = {
           : never;
 };
 
-/** A method, and the function that serves it. */
+/** A method and the function that serves it. */
 export type Method = { method: DescMethod; run: (input: unknown, context: ServeContext) => unknown };
 
 export interface ServicesOptions {
-  /** Around calls that this end serves. The first is outermost. */
+  /** Interceptors of calls that this end serves. The first one is outermost. */
   handlerInterceptors?: readonly Interceptor[] | undefined;
-  /** Told what a served method has thrown that has no status, which the caller is not; console.error if not given. */
+  /** Called with an error that has no status. The caller does not see it. The default is console.error. */
   onServeError?: ((error: unknown, method: DescMethod) => void) | undefined;
 }
 
@@ -64,10 +64,13 @@ export class Services {
   #methods = new Map<string, Method>();
   #running = 0;
 
-  constructor(
-    private conn: Connection,
-    private options: ServicesOptions = {},
-  ) {}
+  readonly #conn: Connection;
+  readonly #options: ServicesOptions;
+
+  constructor(conn: Connection, options: ServicesOptions = {}) {
+    this.#conn = conn;
+    this.#options = options;
+  }
 
   add(service: DescService, implementation: object): void {
     for (const method of service.methods) {
@@ -80,15 +83,15 @@ export class Services {
 
   /** Serves a call. */
   accept(stream: Stream, header: Uint8Array): void {
-    // Methods that go on though their call is over count too.
-    if (this.#running >= 2 * this.conn.settings.maxStreams) {
-      return stream.reset(REFUSED, new ParleyError("too many calls are still served", Code.Unavailable));
+    // Methods that are still running count even if their call is over.
+    if (this.#running >= 2 * this.#conn.settings.maxStreams) {
+      return stream.reset(REFUSED, new ParleyError("too many calls are in progress", Code.Unavailable));
     }
     try {
       const open = parseOpen(header);
       const [{ method, run }, codec] = this.#find(open);
-      const { handlerInterceptors = [], onServeError = console.error } = this.options;
-      const call = new ServerStream(stream, this.conn, method, open, codec, onServeError);
+      const { handlerInterceptors = [], onServeError = console.error } = this.#options;
+      const call = new ServerCall(stream, this.#conn, method, open, codec, onServeError);
       this.#running++;
       void call.serve(run, handlerInterceptors).then(() => this.#running--);
     } catch (e) {
@@ -99,16 +102,16 @@ export class Services {
   }
 
   #find(open: OpenBlock): [Method, Codec] {
-    const no = (text: string, code: Code = Code.Unimplemented) => new ParleyError(text, code);
-    const name = (text: string) => cut(text, MOST_ECHOED);
-    if (open.alias) throw no(`method_alias ${open.alias} was not given`, Code.Internal);
+    const refusal = (text: string, code: Code = Code.Unimplemented) => new ParleyError(text, code);
+    const name = (text: string) => cut(text, MAX_ECHOED);
+    if (open.alias) throw refusal(`unknown method_alias ${open.alias}`, Code.Internal);
     const found = this.#methods.get(open.method);
-    if (!found) throw no(`${name(open.method)} is not served here`);
-    const known = [this.conn.codec, proto];
+    if (!found) throw refusal(`${name(open.method)} is not served here`);
+    const known = [this.#conn.codec, proto];
     const codec = known.find((c) => c.name === open.codec);
-    if (!codec) throw no(`codec ${name(open.codec)} is not known here, but ${known.map((c) => c.name)}`);
-    if (open.encoding) throw no(`no compression is known here, ${name(open.encoding)} is not`);
-    if (open.timeout === 0) throw late();
+    if (!codec) throw refusal(`unknown codec ${name(open.codec)}: use one of ${known.map((c) => c.name)}`);
+    if (open.encoding) throw refusal(`unsupported compression ${name(open.encoding)}: send messages uncompressed`);
+    if (open.timeout === 0) throw deadlineExceeded();
     return [found, codec];
   }
 }

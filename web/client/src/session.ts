@@ -1,54 +1,46 @@
-import { ending, LOST } from "./closecode.js";
-import { Code, toCode } from "./code.js";
+import { closeAction, LOST } from "./closecode.js";
+import { Code } from "./code.js";
 import { Control } from "./control.js";
+import { Drain } from "./drain.js";
 import { ParleyError } from "./error.js";
 import type { Link, SessionEvents } from "./events.js";
 import * as f from "./frame.js";
-import { encodeGoaway, type Goaway, isNotice, NOTICE, parseGoaway } from "./goaway.js";
-import { encodeHello, type Hello, parseHello, protocolDefaults, type Replaced, type Settings } from "./hello.js";
+import { encodeGoaway, type Goaway, NO_LAST_STREAM, parseGoaway } from "./goaway.js";
+import { encodeHello, type Hello, parseHello, protocolDefaults, type SessionRef, type Settings } from "./hello.js";
 import { Keepalive } from "./keepalive.js";
-import { pack } from "./pack.js";
-import { ACK_DELAY } from "./received.js";
+import { packLinkMessage } from "./linkmessage.js";
 import { Resumption } from "./resumption.js";
 import { CANCEL, LIMIT, REFUSED, Stream } from "./stream.js";
-import { Streams } from "./streams.js";
-import { after, type Timer } from "./timer.js";
+import { StreamTable } from "./streamtable.js";
 import { concat, cut, Reader, RuleError, utf8 } from "./varint.js";
 import type { Budget } from "./window.js";
 import { Writer } from "./writer.js";
 
-/** How long the close of a session that is done with is left to the peer, in milliseconds. */
-const CLOSE_WAIT = 1_000;
-/** How many bytes of refusals may wait to be sent, besides 64 for each stream that the peer may have open. */
-const MOST_PROVOKED = 64 << 10;
-const GROWTH = 8 << 20;
+/**
+ * The most bytes of RESET frames for the peer's streams that may wait to be sent, besides 64 for each stream that the peer may
+ * open.
+ */
+const MAX_RESET_BYTES = 64 << 10;
+const WINDOW_BUDGET = 8 << 20;
 
-/** A dialer's end of a session: streams that outlive the link they use (PROTOCOL.md, sections 5 to 10). */
+/** The dialer's side of a session: streams that survive the link they use (PROTOCOL.md, sections 5 to 10). */
 export class Session {
   peer: Settings = protocolDefaults();
-  /** Whether the peer's HELLO has arrived, in this session. */
-  greeted = false;
-  /** The numbers that the peer has given to methods (PROTOCOL.md, section 11.3). */
+  /** Whether the peer's HELLO has arrived in this session. */
+  established = false;
+  /** The aliases that the peer has assigned to methods (PROTOCOL.md, section 11.3). */
   aliases = new Map<string, number>();
-  budget: Budget = { left: GROWTH };
-  /** The latest GOAWAY of the peer. */
-  goneAway: Goaway | undefined;
+  readonly drain = new Drain();
+  budget: Budget = { left: WINDOW_BUDGET };
   error: ParleyError | undefined;
-  /** A session that is lost, which this one replaces. */
-  replaces: Replaced | undefined;
-  /** Names this one, if it has ended while it had no link. */
-  replaced: Replaced | undefined;
-  /** Called at the next PONG. */
-  #proved: (() => void) | undefined;
-
+  /** The lost session that this one replaces. */
+  replaces: SessionRef | undefined;
+  /** Identifies this session if it ended while detached. */
+  lostRef: SessionRef | undefined;
   #link: Link | undefined;
-  #helloDue = false; // on this link
-  #asked = false; // on this link, to resume
-  #cause: ParleyError | undefined;
-  #retired = false;
-  #draining: AbortController | undefined;
+  #awaitingHello = false; // on the current link
 
-  #streams = new Streams();
+  #streams = new StreamTable();
   #resumption = new Resumption();
   #control = new Control();
   #keepalive = new Keepalive(
@@ -56,45 +48,40 @@ export class Session {
       this.#control.ping();
       this.#schedule();
     },
-    (why) => this.giveUp(why),
+    (why) => this.dropLink(why),
   );
 
-  #writer: Writer;
+  #writer = new Writer(
+    () => (this.#awaitingHello && this.#resumption.requested ? undefined : this.#link),
+    () => this.#next(),
+    () => this.dropLink("writing makes no progress"),
+  );
 
-  #acking: Timer | undefined;
-  #grace: Timer | undefined;
-  #leaving: Timer | undefined;
+  readonly #events: SessionEvents;
 
   constructor(
     readonly settings: Settings,
-    private events: SessionEvents,
+    events: SessionEvents,
   ) {
-    const writable = () => (this.#helloDue && this.#asked ? undefined : this.#link);
-    this.#writer = new Writer({
-      get writable() {
-        return writable();
-      },
-      next: () => this.#next(),
-      stalled: () => this.giveUp("writing makes no progress"),
-    });
+    this.#events = events;
   }
 
-  /** Whether it waits for another link. */
-  get away(): boolean {
-    return !this.#link && !this.error && this.#resumption.inForce;
+  /** Reports whether the session is detached: its link is lost, and it may be resumed. */
+  get detached(): boolean {
+    return !this.#link && !this.error && this.#resumption.enabled;
   }
 
-  /** Whether it has a link. */
-  get linked(): boolean {
+  /** Reports whether the session has a link. */
+  get attached(): boolean {
     return !!this.#link;
   }
 
-  /** Whether new streams can be opened, now or when there is a link. */
-  get takesStreams(): boolean {
-    return !this.error && !this.#retired && (!this.goneAway || isNotice(this.goneAway));
+  /** Reports whether new streams can be opened, now or once there is a link. */
+  get canOpen(): boolean {
+    return !this.error && this.drain.canOpen;
   }
 
-  /** Whether streams are open, or wait to be. */
+  /** Reports whether any stream is open or pending. */
   get busy(): boolean {
     return this.#streams.size > 0;
   }
@@ -103,77 +90,75 @@ export class Session {
     return Math.min(this.settings.resumeWindow, this.peer.resumeWindow);
   }
 
-  /** Begins on a link, or goes on. */
+  /** Starts or resumes the session on a link. */
   attach(link: Link): void {
     this.#link = link;
-    this.#helloDue = true;
-    const resume = this.#resumption.ask();
-    this.#asked = !!resume;
-    link.send(f.encodeFrame(f.HELLO, 0, encodeHello(this.settings, resume, this.replaces)));
+    this.#awaitingHello = true;
+    link.send(f.encodeFrame(f.HELLO, 0, encodeHello(this.settings, this.#resumption.request(), this.replaces)));
     this.#keepalive.start();
     this.#writer.start();
   }
 
   /**
-   * Opens a stream as soon as the peer's limits allow. header is called when it is sent. A patient one waits on when an
-   * attempt to connect has failed.
+   * Opens a stream as soon as the peer's limits allow it. It calls header when it sends OPEN. With waitForReady the stream
+   * stays pending after a failed attempt to connect.
    */
-  open(header: (session: Session) => Uint8Array, patient = false): Stream {
-    const stream = new Stream(this, header, patient);
+  open(header: (session: Session) => Uint8Array, waitForReady = false): Stream {
+    const stream = new Stream(this, header, waitForReady);
     this.#streams.pending.add(stream);
     this.#schedule();
     return stream;
   }
 
-  /** Hands streams that wait to be opened over to another session: all, or the patient ones. */
-  handOver(to: Session, patientOnly = false): void {
-    for (const s of [...this.#streams.pending]) {
-      if (patientOnly && !s.patient) continue;
-      this.#streams.pending.delete(s);
+  /** Moves pending streams to another session: all of them, or those that wait for a connection. */
+  movePending(to: Session, waitingOnly = false): void {
+    for (const s of this.#streams.takePending(waitingOnly)) {
       s.session = to;
       to.#streams.pending.add(s);
     }
     to.#schedule();
-    this.#leaveIfDone();
+    this.#closeIfIdle();
   }
 
-  /** Ends the session and all of its streams. */
+  /** Ends the session and fails all of its streams. */
   close(code: number, error: ParleyError): void {
     const link = this.#link;
-    if (!link) this.replaced = this.#resumption.name; // the peer does not hear of it
+    if (!link) this.lostRef = this.#resumption.ref; // the peer does not learn that the session has ended
     this.#end(error, code);
     link?.close(code, error.rawMessage);
   }
 
-  /** Gives the link up. The session is resumed if it can be. */
-  giveUp(reason: string): void {
+  /** Closes the link. The session is resumed if possible. */
+  dropLink(reason: string): void {
     const link = this.#link;
     if (!link) return;
-    this.linkEnded(LOST, reason);
+    this.linkClosed(LOST, reason);
     link.close();
   }
 
-  /** Asks for a sign of life, which has to come soon. alive is called with it, unless the link is lost before. */
-  probe(ms: number, alive?: () => void): void {
-    if (!this.#link || this.#helloDue) return;
-    this.#proved = alive ?? this.#proved;
-    this.#keepalive.ask(ms);
+  /**
+   * Sends a PING and drops the link unless something arrives within ms. It calls onAlive at the PONG, unless the link is lost
+   * first.
+   */
+  probe(ms: number, onAlive?: () => void): void {
+    if (this.#link && !this.#awaitingHello) this.#keepalive.probe(ms, onAlive);
   }
 
-  /** The link has ended with a code. */
-  linkEnded(code: number, reason: string): void {
+  /** Handles the end of the link. */
+  linkClosed(code: number, reason: string): void {
     this.#link = undefined;
     this.#stopTimers();
-    const { status } = ending(code);
-    // A server says first that the session ends. Without that, a proxy has closed the link.
-    const lost = code === LOST || ((code === 1001 || code === 1012) && !this.goneAway?.status);
+    const { status } = closeAction(code);
+    // A server that ends a session sends GOAWAY first. Without that, a proxy has closed the link.
+    const lost = code === LOST || ((code === 1001 || code === 1012) && !this.drain.goaway?.status);
     const what = code === LOST ? "the link was lost" : `closed with code ${code}`;
-    const error = this.#cause ?? new ParleyError(`${what}${reason && `: ${reason}`}`, status);
-    const again = lost || (this.#asked && this.#helloDue && this.events.comesBack(code));
-    if (!this.#resumption.inForce || this.#cause || !again) return this.#end(error, code);
-    const late = new ParleyError(`${error.rawMessage}, and there was no other in time`, Code.Unavailable);
-    this.#grace ??= after(this.#window, () => this.close(LOST, late));
-    this.events.lost(error, lost ? LOST : code);
+    const { cause } = this.drain;
+    const error = cause ?? new ParleyError(`${what}${reason && `: ${reason}`}`, status);
+    const resumable = lost || (this.#resumption.requested && this.#awaitingHello && this.#events.mayReconnect(code));
+    if (!this.#resumption.enabled || cause || !resumable) return this.#end(error, code);
+    const late = new ParleyError(`${error.rawMessage}: not resumed in time`, Code.Unavailable);
+    this.#resumption.detach(this.#window, () => this.close(LOST, late));
+    this.#events.detached(error, lost ? LOST : code);
   }
 
   #end(error: ParleyError, code: number): void {
@@ -181,232 +166,199 @@ export class Session {
     this.error = error;
     this.#link = undefined;
     this.#stopTimers();
-    clearTimeout(this.#grace);
-    this.events.over(error, code); // first, so that a call that is made again finds another session
-    // What was sent early on a link that the peer has refused was not seen (section 3.4).
-    const last = code > 4000 && code < 4100 && !this.greeted ? 0 : (this.goneAway?.lastStream ?? NOTICE);
-    this.#failAll(error, last);
+    this.#resumption.attach();
+    this.#events.ended(error, code); // first, so that a retried call finds another session
+    // The peer did not process streams that were sent before its HELLO on a link that it refused (section 3.4).
+    const last = code > 4000 && code < 4100 && !this.established ? 0 : (this.drain.goaway?.lastStream ?? NO_LAST_STREAM);
+    this.#streams.failOpen(error, last);
     this.failPending(error, true);
   }
 
-  /** Fails the streams that wait to be opened, except for patient ones where waiting may help. */
+  /** Fails pending streams. Streams that wait for a connection are kept if waiting may help. */
   failPending(error: ParleyError, all = false): void {
-    for (const s of [...this.#streams.pending]) {
-      if (all || !s.patient || error.code !== Code.Unavailable) s.fail(error, all);
-    }
-  }
-
-  /** Fails the streams; those that this end has opened above the last were not seen. */
-  #failAll(error: ParleyError, last = NOTICE): void {
-    for (const s of this.#streams.all()) s.fail(error, !!s.makeHeader && s.id > last);
+    this.#streams.failPending(error, all);
   }
 
   #stopTimers(): void {
     this.#keepalive.stop();
-    this.#proved = undefined;
     this.#writer.stop();
-    clearTimeout(this.#acking);
-    clearTimeout(this.#leaving);
-    this.#acking = this.#leaving = undefined;
+    this.#resumption.received.stop();
+    this.drain.cancelClose();
   }
 
-  // What arrives.
+  // Inbound.
 
-  /** Takes what has arrived on the link: an ArrayBuffer, or a text. */
+  /** Handles a message of the link: an ArrayBuffer, or text. */
   receive(data: unknown): void {
     if (!this.#link) return;
-    const now = this.#keepalive.heard();
+    const now = this.#keepalive.touch();
     try {
       if (typeof data === "string") throw new RuleError("L1", 1003);
-      this.#read(new Reader(new Uint8Array(data as ArrayBuffer)), now);
+      this.#handleMessage(new Reader(new Uint8Array(data as ArrayBuffer)), now);
     } catch (e) {
       if (!(e instanceof RuleError)) throw e;
-      const what = e.code === 1009 ? "too large a frame" : e.code === 1003 ? "a text message" : "a malformed frame";
-      this.close(e.code, new ParleyError(`${what} has arrived: ${e.message}`, ending(e.code).status));
+      this.close(e.code, new ParleyError(e.message, closeAction(e.code).status));
     }
     this.#schedule();
   }
 
-  #read(r: Reader, now: number): void {
+  #handleMessage(r: Reader, now: number): void {
     const { maxFrame } = this.settings;
     if (r.done) throw new RuleError("L2");
-    if (r.bytes.length > maxFrame + f.SLACK) throw new RuleError("L3", 1009);
+    if (r.bytes.length > maxFrame + f.MAX_OVERHEAD) throw new RuleError("L3", 1009);
     while (!r.done && !this.error) {
       const start = r.at;
-      if (start >= f.SLACK) throw new RuleError("L9");
+      if (start >= f.MAX_OVERHEAD) throw new RuleError("L9");
       const frame = f.readFrame(r, maxFrame);
-      if (this.#helloDue && frame?.type !== f.HELLO) throw new RuleError("N1");
+      if (this.#awaitingHello && frame?.type !== f.HELLO) throw new RuleError("N1");
       if (!frame) continue;
-      if (frame.type === f.HELLO) this.#hello(frame.payload);
-      else if (frame.id) this.#streamFrame(frame);
-      else this.#sessionFrame(frame);
-      if (f.isSequenced(frame.type)) this.#resumption.received.take(r.at - start, now);
+      if (frame.type === f.HELLO) this.#handleHello(frame.payload);
+      else if (frame.id) this.#handleStreamFrame(frame);
+      else this.#handleSessionFrame(frame);
+      if (f.isSequenced(frame.type)) this.#resumption.received.add(r.at - start, now);
     }
-    if (this.#resumption.inForce && this.#resumption.received.owed && this.#link) {
-      this.#acking ??= setTimeout(() => this.#writer.flush(), ACK_DELAY);
-    }
-    this.#leaveIfDone();
+    if (this.#resumption.enabled && this.#link) this.#resumption.received.schedule(this.#writer.flush);
+    this.#closeIfIdle();
   }
 
-  #hello(payload: Uint8Array): void {
-    if (!this.#helloDue) throw new RuleError("N2");
+  #handleHello(payload: Uint8Array): void {
+    if (!this.#awaitingHello) throw new RuleError("N2");
     const h = parseHello(payload);
-    if (this.#asked !== (h.resumed !== undefined)) throw new RuleError("N7");
+    if (this.#resumption.requested !== (h.resumed !== undefined)) throw new RuleError("N7");
     if (h.resumed) this.#resumption.resume(h);
-    else this.#begin(h);
+    else this.#startSession(h);
     if (this.error) return;
-    this.#helloDue = false;
-    this.greeted = true;
-    clearTimeout(this.#grace);
-    this.#grace = undefined;
-    this.#keepalive.greeted(Math.min(this.settings.keepalive, this.peer.keepalive));
-    if (h.resumed) this.#goOn();
-    for (const s of this.#streams.all()) s.raise(this.peer.initialWindow);
-    this.events.ready(!!h.resumed);
+    this.#awaitingHello = false;
+    this.established = true;
+    this.#resumption.attach();
+    this.#keepalive.helloReceived(Math.min(this.settings.keepalive, this.peer.keepalive));
+    if (h.resumed) this.#resend();
+    for (const s of this.#streams.open()) s.raiseLimit(this.peer.initialWindow);
+    this.#events.ready(!!h.resumed);
   }
 
-  /** The link carries a session that is new, though this end may have asked for another. */
-  #begin(h: Hello): void {
-    if (this.#asked) this.#startAgain();
+  /** Starts a new session on the link, which may have been dialed to resume another one. */
+  #startSession(h: Hello): void {
+    if (this.#resumption.requested) this.#forgetSession();
     if (this.error) return;
     this.peer = h.settings;
-    this.#resumption.begin(h, this.#window);
+    this.#resumption.start(h, this.#window);
   }
 
-  /** Sends again what the peer has missed (PROTOCOL.md, section 8.4). */
-  #goOn(): void {
-    const announced = this.#streams.all().filter((s) => s.announced);
-    const windows = announced.map((s) => f.encodeFrame(f.WINDOW, s.id, f.encodeNumber(s.announced)));
-    for (const message of this.#resumption.messages(this.#ack(), windows)) this.#link?.send(message);
+  /** Sends what the peer has missed again (PROTOCOL.md, section 8.4). */
+  #resend(): void {
+    const announced = this.#streams.open().filter((s) => s.credit);
+    const windows = announced.map((s) => f.encodeFrame(f.WINDOW, s.id, f.encodeNumber(s.credit)));
+    for (const message of this.#resumption.missed(windows)) this.#link?.send(message);
   }
 
-  /** The peer has forgotten the session: another begins on the same link. What was not opened yet goes there. */
-  #startAgain(): void {
-    this.#failAll(new ParleyError("the session is lost: the server has forgotten it", Code.Unavailable));
+  /** The peer does not know the session: a new one starts on the same link. Pending streams move to it. */
+  #forgetSession(): void {
+    this.#streams.failOpen(new ParleyError("the session is lost: the server has forgotten it", Code.Unavailable));
     this.#streams.reset();
+    this.#resumption.attach();
     this.#resumption = new Resumption();
     this.#control = new Control();
     this.aliases.clear();
-    this.goneAway = undefined;
-    if (!this.#retired) return;
-    // It is not needed, but the peer may have opened streams on it.
-    this.#control.goaway(encodeGoaway(NOTICE));
-    this.#leaveIfDone();
+    this.drain.goaway = undefined;
+    if (!this.drain.stopped) return;
+    // This session is not needed, but the peer may have opened streams on it.
+    this.#control.goaway(encodeGoaway(NO_LAST_STREAM));
+    this.#closeIfIdle();
   }
 
-  #sessionFrame({ type, payload }: f.Frame): void {
+  #handleSessionFrame({ type, payload }: f.Frame): void {
     if (type === f.ACK) {
       const n = f.readNumber(payload);
-      const { replay, inForce } = this.#resumption;
-      if (inForce && !replay.ack(n)) throw new RuleError(n < replay.acked ? "A1" : "A2");
-    } else if (type === f.GOAWAY) this.#goaway(parseGoaway(payload));
+      const { replay, enabled } = this.#resumption;
+      if (enabled && !replay.ack(n)) throw new RuleError(n < replay.acked ? "A1" : "A2");
+    } else if (type === f.GOAWAY) this.#handleGoaway(parseGoaway(payload));
     else if (payload.length !== 8) throw new RuleError("F10");
     else if (type === f.PING) this.#control.pong(payload);
-    else {
-      this.#proved?.();
-      this.#proved = undefined;
-    }
+    else this.#keepalive.pong();
   }
 
-  /** Aborted when either end has said that it goes away. */
-  get draining(): AbortSignal {
-    this.#draining ??= new AbortController();
-    if (this.goneAway || this.#retired) this.#draining.abort();
-    return this.#draining.signal;
+  #handleGoaway(g: Goaway): void {
+    const error = this.drain.receive(g);
+    if (g.status) return; // the end of the link follows
+    this.#events.goaway(g);
+    this.#streams.failAbove(error, g.lastStream);
   }
 
-  #goaway(g: Goaway): void {
-    if (g.lastStream > (this.goneAway?.lastStream ?? NOTICE)) throw new RuleError("A6");
-    this.goneAway = g;
-    this.#draining?.abort();
-    const error = new ParleyError(`the server goes away${g.reason && `: ${g.reason}`}`, toCode(g.status || Code.Unavailable));
-    if (g.status)
-      this.#cause = error; // the end of the link follows
-    else {
-      this.events.goaway(g);
-      for (const s of this.#streams.all()) if (s.makeHeader && s.id > g.lastStream) s.fail(error, true);
-    }
-  }
-
-  #streamFrame(frame: f.Frame): void {
+  #handleStreamFrame(frame: f.Frame): void {
     const { type, flags, id, payload } = frame;
     const { maxHeader } = this.settings;
-    if (type === f.OPEN) return this.#opened(id, flags, payload, payload.length > maxHeader);
+    if (type === f.OPEN) return this.#handleOpen(id, flags, payload, payload.length > maxHeader);
     if (!this.#streams.wasOpened(id)) throw new RuleError("S3");
-    const { limit, reset } = f.readControl(frame); // its form counts even if the stream is closed
+    const { limit, reset } = f.readStreamControl(frame); // malformed control frames are errors even if the stream is closed
     const stream = this.#streams.get(id);
-    if (reset) stream?.wasReset(...reset);
-    else if (limit !== undefined) stream?.raise(limit);
-    else stream?.take(frame, maxHeader);
+    if (reset) stream?.handleReset(...reset);
+    else if (limit !== undefined) stream?.raiseLimit(limit);
+    else stream?.handleFrame(frame, maxHeader);
   }
 
-  #opened(id: number, flags: number, header: Uint8Array, tooLong: boolean): void {
-    const own = id % 2 === 1;
-    if (own || id <= this.#streams.highest) throw new RuleError(own ? "S1" : "S2");
-    this.#streams.highest = id;
-    if (this.#streams.others >= this.settings.maxStreams) return this.sendReset(id, REFUSED, "too many streams");
+  #handleOpen(id: number, flags: number, header: Uint8Array, tooLong: boolean): void {
+    this.#streams.checkRemote(id);
+    if (this.#streams.remote >= this.settings.maxStreams) return this.sendReset(id, REFUSED, "too many streams");
     if (tooLong) return this.sendReset(id, LIMIT, "the header is too large");
     const stream = new Stream(this);
     this.#streams.accept(stream, id);
-    this.events.stream(stream, header.slice());
-    if (flags & f.FLAG_END) stream.trailer(new Uint8Array());
+    this.#events.stream(stream, header.slice());
+    if (flags & f.FLAG_END) stream.handleEnd(new Uint8Array());
   }
 
-  // What is sent.
+  // Outbound.
 
-  /** Has the stream send when it can. */
-  wake(stream: Stream): void {
+  /** Schedules the stream: it may have something to send. */
+  markReady(stream: Stream): void {
     if (stream.id) this.#streams.ready.add(stream);
     this.#schedule();
   }
 
-  /** Gives credit. */
-  announce(stream: Stream, limit: number): void {
+  /** Sends a WINDOW frame. */
+  sendWindow(stream: Stream, limit: number): void {
     this.#control.window(stream.id, limit);
     this.#schedule();
   }
 
   sendReset(id: number, code: number, reason: string): void {
     const control = this.#control;
-    const most = MOST_PROVOKED + 64 * this.settings.maxStreams;
-    const text = code === CANCEL || control.provoked > most / 2 ? "" : cut(reason, 1024);
+    const limit = MAX_RESET_BYTES + 64 * this.settings.maxStreams;
+    const text = code === CANCEL || control.peerResetBytes > limit / 2 ? "" : cut(reason, 1024);
     control.reset(id, concat([f.encodeNumber(code), utf8(text)]));
-    if (control.provoked > most) this.#flood();
+    if (control.peerResetBytes > limit) this.#closeSlowPeer();
     this.#schedule();
   }
 
-  /** Called by a stream that is closed. */
-  forget(stream: Stream): void {
-    if (this.#streams.delete(stream)) this.#control.forget(stream.id);
-    this.#leaveIfDone();
+  /** Removes a closed stream. */
+  remove(stream: Stream): void {
+    if (this.#streams.delete(stream)) this.#control.dropWindow(stream.id);
+    this.#closeIfIdle();
     this.#schedule();
   }
 
-  /** Has this end open no more streams, which the peer is told, and the session end when it is done with. */
-  retire(): void {
-    if (this.#retired) return;
-    this.#retired = true;
-    this.#draining?.abort();
-    this.#control.goaway(encodeGoaway(NOTICE));
+  /** Opens no more streams from here on and tells the peer. The session closes once it is idle. */
+  stopOpening(): void {
+    if (!this.drain.stop()) return;
+    this.#control.goaway(encodeGoaway(NO_LAST_STREAM));
     this.#schedule();
-    this.#leaveIfDone();
+    this.#closeIfIdle();
   }
 
-  /** Says goodbye, at once, and ends the session. A page that is about to go sends nothing later. */
-  leave(error: ParleyError): void {
-    const last = encodeGoaway(this.#streams.highest);
-    if (this.greeted && !this.#helloDue) this.#link?.send(f.encodeFrame(f.GOAWAY, 0, last));
+  /** Sends a final GOAWAY at once and ends the session. A page that is being unloaded sends nothing later. */
+  goAway(error: ParleyError): void {
+    const last = encodeGoaway(this.#streams.lastRemote);
+    if (this.established && !this.#awaitingHello) this.#link?.send(f.encodeFrame(f.GOAWAY, 0, last));
     this.close(1000, error);
   }
 
-  /** Leaves the close to the peer for a while, where no stream is open and the peer opens none that is not on its way. */
-  #leaveIfDone(): void {
-    if (!this.#retired || this.busy || !this.#link || (this.goneAway && isNotice(this.goneAway))) return;
-    this.#resumption.received.hasten(); // the peer waits for that
-    this.#leaving ??= setTimeout(() => {
-      this.#leaving = undefined;
-      if (!this.busy) this.leave(new ParleyError("the session has drained", Code.Canceled));
-    }, CLOSE_WAIT);
+  /** Schedules the close of an idle session. The peer has some time to close it first. */
+  #closeIfIdle(): void {
+    if (!this.drain.canClose || this.busy || !this.#link) return;
+    this.#resumption.received.expedite(); // the peer waits for the acknowledgement
+    this.drain.scheduleClose(() => {
+      if (!this.busy) this.goAway(new ParleyError("the session is not needed", Code.Canceled));
+    });
   }
 
   #schedule(): void {
@@ -414,26 +366,14 @@ export class Session {
   }
 
   #next(): Uint8Array<ArrayBuffer> | undefined {
-    const message = pack({
-      streams: this.#streams,
-      control: this.#control,
-      resumption: this.#resumption,
-      session: this,
-      ack: () => this.#ack(),
-    });
-    const most = 2 * this.settings.replayLimit + this.peer.maxFrame;
-    if (this.#resumption.replay.bytes <= most) return message;
-    this.#flood();
+    const message = packLinkMessage(this, this.#streams, this.#control, this.#resumption);
+    const limit = 2 * this.settings.replayLimit + this.peer.maxFrame;
+    if (this.#resumption.replay.bytes <= limit) return message;
+    this.#closeSlowPeer();
     return undefined;
   }
 
-  #flood(): void {
-    this.close(4008, new ParleyError("the other end does not keep up", Code.ResourceExhausted));
-  }
-
-  #ack(): Uint8Array<ArrayBuffer> {
-    clearTimeout(this.#acking);
-    this.#acking = undefined;
-    return f.encodeFrame(f.ACK, 0, f.encodeNumber(this.#resumption.received.ack()));
+  #closeSlowPeer(): void {
+    this.close(4008, new ParleyError("the peer does not keep up", Code.ResourceExhausted));
   }
 }

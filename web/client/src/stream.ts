@@ -1,5 +1,5 @@
 import { Code } from "./code.js";
-import { ParleyError, resetError, tooLong } from "./error.js";
+import { ParleyError, resetError, tooLarge } from "./error.js";
 import * as f from "./frame.js";
 import { Queue } from "./queue.js";
 import type { Session } from "./session.js";
@@ -13,17 +13,17 @@ export const LIMIT = 3;
 export const PROTOCOL = 4;
 const APPLICATION = 256;
 
-/** Pieces of a message up to this size are put together, in bytes. */
+/** Pieces of a message up to this size are merged, in bytes. */
 const SMALL = 1024;
 
-/** A message that was received. */
+/** A received message. */
 export interface Message {
   bytes: Uint8Array;
-  /** The application's mark; for calls: it is compressed. */
+  /** The MARK flag. For calls it means compressed. */
   mark: boolean;
 }
 
-/** What waits to be sent. */
+/** A frame that waits to be sent. */
 interface Outgoing {
   type: number;
   bytes: Uint8Array;
@@ -32,7 +32,7 @@ interface Outgoing {
   sent(): void;
 }
 
-/** A message that was not read, with what it has cost of the window. */
+/** A message that the application has not read, with its cost in flow-control credit. */
 interface Unread extends Message {
   cost: number;
 }
@@ -43,71 +43,71 @@ interface Waiter {
 }
 
 /**
- * One end of a stream: messages both ways, with half-close, reset and credit (PROTOCOL.md, sections 6 and 7). What is sent
- * before it has an id waits until it may be opened.
+ * One side of a stream: messages in both directions, half-close, reset and flow control (PROTOCOL.md, sections 6 and 7). What
+ * is sent before the stream has an id waits until the stream is opened.
  */
 export class Stream {
-  /** 0 until OPEN was sent. */
+  /** 0 until OPEN is sent. */
   id = 0;
   /**
-   * Called at most once each: with the other end's header, if it has none with its first message or its end, with its trailer,
-   * and when the stream is abandoned.
+   * The callbacks are called at most once each: onHeader with the peer's header, or without one at the first message or the
+   * end; onTrailer with the peer's trailer; onFail when the stream fails.
    */
   onHeader?: (block: Uint8Array | undefined, ended: boolean) => void;
   onTrailer?: (block: Uint8Array) => void;
-  onFail?: (error: ParleyError, unseen: boolean) => void;
+  onFail?: (error: ParleyError, unprocessed: boolean) => void;
 
-  /** Why it was abandoned. */
+  /** Why the stream failed. */
   error: ParleyError | undefined;
   /** Whether a message has arrived. */
-  answered = false;
+  hasMessage = false;
 
   #out = new Queue<Outgoing>();
   #send = new SendWindow(0);
-  #sendOver = false;
+  #sendEnded = false;
 
   #window: RecvWindow;
-  #headed = false;
-  #recvOver = false;
+  #headerDecided = false;
+  #recvEnded = false;
   #pieces: Uint8Array[] = [];
   #size = 0;
   #mark = false;
   #arriving = false;
-  /** What the message that is arriving costs. */
+  /** The cost of the message that is arriving. */
   #cost = 0;
   #inbox = new Queue<Unread>();
   #waiters = new Queue<Waiter>();
 
   constructor(
-    /** While it is pending, it may be handed over to another. */
+    /** A pending stream may move to another session. */
     public session: Session,
-    /** Makes the header that this end opens the stream with; none: the other end has opened it. */
+    /** Makes the header of OPEN. It is undefined if the peer has opened the stream. */
     readonly makeHeader?: (session: Session) => Uint8Array,
-    /** Whether it waits on for a session when an attempt to connect has failed. */
-    readonly patient = false,
+    /** Whether the stream stays pending after a failed attempt to connect. */
+    readonly waitForReady = false,
   ) {
     this.#window = new RecvWindow(session.settings.initialWindow);
   }
 
-  /** Has the stream begin: OPEN was sent, or has arrived. */
-  begin(id: number): void {
+  /** Starts the stream: OPEN was sent or received. */
+  start(id: number): void {
     this.id = id;
-    this.raise(this.session.peer.initialWindow);
+    this.raiseLimit(this.session.peer.initialWindow);
   }
 
-  /** Sends the header of the accepting end. It has to come before all else. */
+  /** Sends the response header. It must precede all messages. */
   sendHeader(block: Uint8Array): void {
     void this.#queue(f.HEADER, block, false);
   }
 
-  /** Sends a message. The promise is settled when it is with the network: this is how a slow reader slows its writer. */
+  /** Sends a message. The promise is fulfilled when the WebSocket has taken it, which slows the writer to the reader's speed. */
   send(bytes: Uint8Array, end = false): Promise<void> {
     return this.#queue(f.DATA, bytes, end);
   }
 
-  /** Ends this direction in place of what was not sent, with an error, or after it. */
+  /** Ends this direction. With an error, it drops what is queued. */
   finish(trailer: Uint8Array, error: ParleyError | undefined): void {
-    if (error && this.#out.first?.at) return this.reset(APPLICATION + error.code, error); // inside a message
+    if (error && this.#out.first?.at) return this.reset(APPLICATION + error.code, error); // a message is partly sent
     if (error) {
       for (let n = this.#out.length; n; n--) {
         const o = this.#out.shift()!;
@@ -118,43 +118,43 @@ export class Stream {
     this.end(trailer);
   }
 
-  /** Ends this direction. */
+  /** Ends this direction after what is queued. */
   end(trailer: Uint8Array = new Uint8Array()): void {
     void this.#queue(f.END, trailer, true);
   }
 
   #queue(type: number, bytes: Uint8Array, end: boolean): Promise<void> {
-    if (this.error || this.#sendOver) return Promise.resolve();
-    this.#sendOver = end;
+    if (this.error || this.#sendEnded) return Promise.resolve();
+    this.#sendEnded = end;
     return new Promise((sent) => {
       this.#out.push({ type, bytes, at: 0, end, sent });
-      this.session.wake(this);
+      this.session.markReady(this);
     });
   }
 
-  /** Whether all that could be sent was. */
+  /** Reports whether this direction has ended and all of it was sent. */
   get #sent(): boolean {
-    return this.#sendOver && !this.#out.length;
+    return this.#sendEnded && !this.#out.length;
   }
 
-  /** Whether it was abandoned, or both ends have said their last. */
-  get over(): boolean {
-    return !!this.error || (this.#sent && this.#recvOver);
+  /** Reports whether the stream has failed, or both directions have ended. */
+  get closed(): boolean {
+    return !!this.error || (this.#sent && this.#recvEnded);
   }
 
-  /** Whether messages wait to be read. */
+  /** Reports whether messages wait to be read. */
   get unread(): boolean {
     return this.#inbox.length > 0;
   }
 
-  /** Sends the next frame through emit. It returns false if there is none, or it has to wait. */
+  /** Passes the next frame to emit. It returns false if there is none, or if it has to wait. */
   emit(emit: (head: number, id: number, payload: Uint8Array) => void): boolean {
     const next = this.#out.first;
-    const { peer, greeted } = this.session;
+    const { peer, established } = this.session;
     if (!next) return false;
-    const most = next.type === f.DATA ? peer.maxMessage : peer.maxHeader;
-    if (next.bytes.length > most) {
-      if (greeted) this.reset(CANCEL, tooLong(next.type === f.DATA ? "message" : "header", next.bytes.length, most));
+    const limit = next.type === f.DATA ? peer.maxMessage : peer.maxHeader;
+    if (next.bytes.length > limit) {
+      if (established) this.reset(CANCEL, tooLarge(next.type === f.DATA ? "message" : "header", next.bytes.length, limit));
       return false;
     }
     let head = next.type;
@@ -175,29 +175,28 @@ export class Stream {
     return this.#out.length > 0;
   }
 
-  /** Takes a WINDOW, or the initial window of a HELLO. */
-  raise(limit: number): void {
+  /** Handles a WINDOW frame, or the initial window of a HELLO. */
+  raiseLimit(limit: number): void {
     this.#send.raise(limit);
-    if (this.#out.length) this.session.wake(this);
+    if (this.#out.length) this.session.markReady(this);
   }
 
-  /** Takes a HEADER, DATA or END frame. One that breaks a rule has the stream reset. */
-  take({ type, flags, payload }: f.Frame, maxHeader: number): void {
+  /** Handles a HEADER, DATA or END frame. A violation resets the stream. */
+  handleFrame({ type, flags, payload }: f.Frame, maxHeader: number): void {
     let fault: [code: number, rule: string] | undefined;
-    if (type === f.DATA) fault = this.data(flags, payload);
+    if (type === f.DATA) fault = this.handleData(flags, payload);
     else if (payload.length > maxHeader) fault = [LIMIT, "S12"];
-    else fault = type === f.END ? this.trailer(payload) : this.header(payload);
+    else fault = type === f.END ? this.handleEnd(payload) : this.handleHeader(payload);
     if (!fault) return;
-    const [what, status] =
-      fault[0] === LIMIT ? ["over a limit of this end", Code.ResourceExhausted] : ["not as it must be", Code.Internal];
-    this.reset(fault[0], new ParleyError(`what the other end has sent is ${what}: ${new RuleError(fault[1]).message}`, status));
+    const status = fault[0] === LIMIT ? Code.ResourceExhausted : Code.Internal;
+    this.reset(fault[0], new ParleyError(new RuleError(fault[1]).message, status));
   }
 
-  /** Takes a DATA frame. It returns the rule that it breaks, if so. */
-  data(flags: number, payload: Uint8Array): [code: number, rule: string] | undefined {
+  /** Handles a DATA frame. It returns the rule that the frame breaks, if any. */
+  handleData(flags: number, payload: Uint8Array): [code: number, rule: string] | undefined {
     const cost = payload.length + FRAME_COST;
     const mark = (flags & f.FLAG_MARK) !== 0;
-    if (this.#recvOver) return [PROTOCOL, "S5"];
+    if (this.#recvEnded) return [PROTOCOL, "S5"];
     if (!this.#window.receive(cost)) return [PROTOCOL, "W1"];
     if (this.#arriving && mark !== this.#mark) return [PROTOCOL, "S11"];
     if ((this.#size += payload.length) > this.session.settings.maxMessage) return [LIMIT, "S13"];
@@ -206,135 +205,135 @@ export class Stream {
     this.#addPiece(payload);
     this.#cost += cost;
     this.#arriving = (flags & f.FLAG_MORE) !== 0;
-    if (flags & f.FLAG_END) this.#recvOver = true;
+    if (flags & f.FLAG_END) this.#recvEnded = true;
     if (!this.#arriving) {
-      this.answered = true;
+      this.hasMessage = true;
       const bytes = this.#pieces.length === 1 ? this.#pieces[0]! : concat(this.#pieces);
       this.#inbox.push({ bytes, mark, cost: this.#cost });
       this.#pieces = [];
       this.#size = this.#cost = 0;
     }
-    this.#serve();
-    if (this.#recvOver) this.#ended(new Uint8Array());
+    this.#deliver();
+    if (this.#recvEnded) this.#endRecv(new Uint8Array());
     return undefined;
   }
 
   #addPiece(piece: Uint8Array): void {
     const all = this.#pieces;
-    // A piece keeps all of its link message in memory: at most four times what it is itself.
+    // A piece retains its whole link message. Copy it unless it makes up a quarter of that.
     all.push(piece.length * 4 < piece.buffer.byteLength ? piece.slice() : piece);
-    // It takes some 200 bytes besides. So small ones are put together, like with like, that few are left.
+    // Each piece costs about 200 bytes more. Merge small ones of similar size so that few remain.
     while (all.length > 1 && all.at(-2)!.length <= Math.min(SMALL, all.at(-1)!.length)) all.push(concat(all.splice(-2)));
   }
 
-  /** Takes an END frame. */
-  trailer(block: Uint8Array): [code: number, rule: string] | undefined {
-    if (this.#recvOver || this.#arriving) return [PROTOCOL, this.#arriving ? "S10" : "S7"];
-    this.#recvOver = true;
+  /** Handles an END frame. */
+  handleEnd(block: Uint8Array): [code: number, rule: string] | undefined {
+    if (this.#recvEnded || this.#arriving) return [PROTOCOL, this.#arriving ? "S10" : "S7"];
+    this.#recvEnded = true;
     this.#decideHeader(undefined, true);
-    this.#ended(block.slice());
+    this.#endRecv(block.slice());
     return undefined;
   }
 
-  /** Takes a HEADER frame. */
-  header(block: Uint8Array): [code: number, rule: string] | undefined {
+  /** Handles a HEADER frame. */
+  handleHeader(block: Uint8Array): [code: number, rule: string] | undefined {
     if (!this.makeHeader) return [PROTOCOL, "S8"];
-    if (this.#headed) return [PROTOCOL, "S6"];
+    if (this.#headerDecided) return [PROTOCOL, "S6"];
     this.#decideHeader(block.slice());
     return undefined;
   }
 
   #decideHeader(block?: Uint8Array, ended = false): void {
-    if (this.#headed) return;
-    this.#headed = true;
+    if (this.#headerDecided) return;
+    this.#headerDecided = true;
     this.onHeader?.(block, ended);
   }
 
-  #ended(trailer: Uint8Array): void {
+  #endRecv(trailer: Uint8Array): void {
     this.onTrailer?.(trailer);
-    this.#serve();
+    this.#deliver();
     this.#closeIfOver();
   }
 
-  /** Returns the next message, or undefined if the other end has ended its direction. */
+  /** Returns the next message, or undefined if the peer has ended its direction. */
   next(): Promise<Message | undefined> {
     return new Promise((resolve, reject) => {
       this.#waiters.push({ resolve, reject });
-      this.#serve();
+      this.#deliver();
     });
   }
 
-  /** Hands over what there is to those who wait, and gives credit for it. */
-  #serve(): void {
+  /** Delivers messages to waiting readers and returns their credit to the peer. */
+  #deliver(): void {
     let consumed = 0;
     while (this.#waiters.length) {
       const message = this.#inbox.shift();
       if (message) {
         consumed += message.cost;
         this.#waiters.shift()!.resolve(message);
-      } else if (this.#recvOver) this.#waiters.shift()!.resolve(undefined);
+      } else if (this.#recvEnded) this.#waiters.shift()!.resolve(undefined);
       else if (this.error) this.#waiters.shift()!.reject(this.error);
       else {
-        // What has arrived of the next message counts as taken, so that one larger than the window passes.
+        // Credit of a partial message is returned at once, so that a message may be larger than the window.
         consumed += this.#cost;
         this.#cost = 0;
         break;
       }
     }
-    if (!consumed || this.#recvOver || this.error) return;
+    if (!consumed || this.#recvEnded || this.error) return;
     const limit = this.#window.consume(consumed, this.session.budget, Date.now());
-    if (limit) this.session.announce(this, limit);
+    if (limit) this.session.sendWindow(this, limit);
   }
 
-  /** The credit that was given, if that is more than the initial one and more can come. */
-  get announced(): number {
-    return this.#recvOver || this.#window.limit <= this.session.settings.initialWindow ? 0 : this.#window.limit;
+  /** The limit that was sent to the peer, or 0 if that is the initial one or nothing more can arrive. */
+  get credit(): number {
+    return this.#recvEnded || this.#window.limit <= this.session.settings.initialWindow ? 0 : this.#window.limit;
   }
 
-  /** Takes a RESET. Messages that were not handed over are dropped. */
-  wasReset(code: number, reason: string): void {
-    this.#drop();
+  /** Handles a RESET frame. Messages that were not delivered are dropped. */
+  handleReset(code: number, reason: string): void {
+    this.#dropUnread();
     this.fail(resetError(code, reason), code === REFUSED);
   }
 
-  /** Abandons the stream, and tells the other end. What has arrived before its end can still be read. */
+  /** Resets the stream and tells the peer. If the peer has ended its direction, what arrived can still be read. */
   reset(code: number, error: ParleyError): void {
-    if (this.over) return;
+    if (this.closed) return;
     if (this.id) this.session.sendReset(this.id, code, error.rawMessage);
-    this.#drop();
+    this.#dropUnread();
     this.fail(error, false);
   }
 
-  /** Drops what has arrived of a direction that has not ended. */
-  #drop(): void {
-    if (!this.#recvOver) this.#inbox = new Queue();
+  /** Drops what has arrived, unless the peer has ended its direction. */
+  #dropUnread(): void {
+    if (!this.#recvEnded) this.#inbox = new Queue();
   }
 
   /**
-   * Abandons the stream without a word. What has arrived can still be read. Unseen: no application of the other end has seen
-   * it.
+   * Fails the stream without telling the peer. What has arrived can still be read. Unprocessed means that no application of the
+   * peer has seen the stream.
    */
-  fail(error: ParleyError, unseen: boolean): void {
-    if (this.over) return;
+  fail(error: ParleyError, unprocessed: boolean): void {
+    if (this.closed) return;
     this.error = error;
     this.#close();
-    this.#serve();
+    this.#deliver();
     this.#decideHeader();
-    this.onFail?.(error, unseen);
+    this.onFail?.(error, unprocessed);
   }
 
   #closeIfOver(): void {
-    // The accepting end reads no more when it has said its last.
-    if (this.#sent && (this.#recvOver || !this.makeHeader)) {
-      if (!this.#recvOver) this.error = new ParleyError("the call is over", Code.Canceled);
+    // The acceptor reads no more once it has ended its direction.
+    if (this.#sent && (this.#recvEnded || !this.makeHeader)) {
+      if (!this.#recvEnded) this.error = new ParleyError("the call is over", Code.Canceled);
       this.#close();
-      this.#serve();
+      this.#deliver();
     }
   }
 
   #close(): void {
     while (this.#out.length) this.#out.shift()!.sent();
     this.#window.close(this.session.budget);
-    this.session.forget(this);
+    this.session.remove(this);
   }
 }

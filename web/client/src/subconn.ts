@@ -1,329 +1,338 @@
-import { TurnedAway } from "./answer.js";
-import { LASTED, MOST_LONGER } from "./backoff.js";
+import { MAX_LONG_DELAY, STABLE_AFTER } from "./backoff.js";
 import { ClientSession } from "./clientsession.js";
-import { type Comeback, ending, LOST } from "./closecode.js";
+import { closeAction, LOST, type Reconnect } from "./closecode.js";
 import { Code } from "./code.js";
 import type { Connection, State } from "./connection.js";
 import { ParleyError } from "./error.js";
 import { type Goaway, isNotice } from "./goaway.js";
-import type { Replaced } from "./hello.js";
+import { TemporaryRefusal } from "./handshake.js";
+import type { SessionRef } from "./hello.js";
 import type { Session } from "./session.js";
 
-/** How often in a row a client that is turned away tries again before that counts as a failure, and how long it waits, in all. */
-const MOST_TURNS = 4;
-const MOST_WAIT = 2_500;
-/** A session that goes away after so long was good for something, in milliseconds. */
-const USEFUL = 1_000;
-/** How long a server may take to resume a session before another one is tried for new calls, in milliseconds. */
-const ELSEWHERE_AFTER = 1_000;
+/**
+ * How many refusals in a row are retried before they count as a failure, and how long those retries may wait in all, in
+ * milliseconds.
+ */
+const MAX_REFUSALS = 4;
+const MAX_REFUSAL_WAIT = 2_500;
+/** A session that drains sooner counts as a failure, in milliseconds. */
+const MIN_SESSION_AGE = 1_000;
+/** How long a server has to resume a session before new calls try another server, in milliseconds. */
+const FAILOVER_DELAY = 1_000;
 
 /**
- * A connection's way to one server, or to the first of several that answers. It connects when a call needs it, and again by
- * itself when the session was lost. New calls are made on the current session. Those that were current before finish theirs.
+ * A connection to one server, or to the first of several that answers. It connects when a call needs it, and reconnects when
+ * its session is lost. New calls use the current session. Retired sessions finish the calls that they have.
  */
 export class SubConn {
   #current: ClientSession | undefined;
-  /** Is about to become current, while calls are still made on the one that is. */
+  /** The session that becomes current once it is verified. Until then calls use the current one. */
   #next: ClientSession | undefined;
-  #old = new Set<ClientSession>();
-  /** Attempts since a session lasted, and sessions that did not last. */
+  #retired = new Set<ClientSession>();
+  /** The number of failed attempts and of sessions that did not last, since one lasted. */
   #failures = 0;
-  /** Why the server has refused this client, and when a call may try again. */
-  #refused: { error: ParleyError; until: number } | undefined;
-  /** Where a server that goes away has said to come back to. */
-  #address = "";
-  #replaced: Replaced | undefined;
-  /** It comes back when the server that goes away has gone. */
-  #resting = false;
-  /** When the URLs may be dialed again that have turned this client away, and how often in a row they have. */
-  #pauses = new Map<string, number>();
-  #turns = 0;
-  #waited = 0;
+  /** The error of a server that rejects this client, and when a call may try again. */
+  #rejected: { error: ParleyError; until: number } | undefined;
+  /** The URL that a draining server has named for the next session. */
+  #redirect = "";
+  #lostRef: SessionRef | undefined;
+  /** Whether to reconnect when the draining server is gone. */
+  #awaitingRestart = false;
+  /** When a URL that has refused this client may be dialed again. */
+  #notBefore = new Map<string, number>();
+  #refusals = 0;
+  #refusalWait = 0;
 
-  constructor(
-    private conn: Connection,
-    private urls: readonly string[],
-  ) {}
+  readonly #conn: Connection;
+  readonly #urls: readonly string[];
+
+  constructor(conn: Connection, urls: readonly string[]) {
+    this.#conn = conn;
+    this.#urls = urls;
+  }
 
   get state(): State {
-    return this.#current?.state ?? (this.#refused ? "failed" : "idle");
+    return this.#current?.state ?? (this.#rejected ? "failed" : "idle");
   }
 
   get error(): ParleyError | undefined {
-    return this.#current?.error ?? this.#refused?.error;
+    return this.#current?.error ?? this.#rejected?.error;
   }
 
-  /** All sessions. */
+  /** Returns all sessions. */
   get sessions(): ClientSession[] {
-    return [this.#current, this.#next, ...this.#old].filter((s) => s !== undefined);
+    return [this.#current, this.#next, ...this.#retired].filter((s) => s !== undefined);
   }
 
-  /** Whether calls can be made now, and on a session that stays. */
-  get lasting(): boolean {
-    return !!this.#current?.lasting;
+  /** Reports whether calls can be made now, on a server that is not draining. */
+  get stable(): boolean {
+    return !!this.#current?.stable;
   }
 
-  /** Where calls are made, or wait for a link. */
+  /** The session for new calls. */
   get session(): Session | undefined {
     return this.#current?.session;
   }
 
-  /** Connects, unless the server has just refused this client, or goes away. */
+  /** Connects, unless the server has just rejected this client or is draining. */
   connect(): void {
-    const refused = this.#refused && this.#refused.until > Date.now();
-    if (!this.#current && !refused && this.conn.free(this.urls).length) this.#begin();
+    const refused = this.#rejected && this.#rejected.until > Date.now();
+    if (!this.#current && !refused && this.#conn.available(this.#urls).length) this.#start();
   }
 
-  /** Connects now, whatever there was before. */
-  hurry(): void {
-    if (!this.#current) this.#begin();
+  /** Connects now, whatever has failed before. */
+  connectNow(): void {
+    if (!this.#current) this.#start();
     else if (this.#current.state === "failed") this.#current.start(0);
-    else this.hasten();
+    else this.dialSooner();
   }
 
-  /** There is a call: what waits because nothing needed it is dialed now. */
-  hasten(): void {
-    this.#current?.hasten();
-    this.#next?.hasten();
+  /** Dials sessions now that were delayed because no call needed them. */
+  dialSooner(): void {
+    this.#current?.dialSooner();
+    this.#next?.dialSooner();
   }
 
-  /** The server of a session that went away may have gone. */
-  reconsider(): void {
-    if (this.#resting) this.connect();
-    for (const s of this.sessions) s.reconsider();
+  /** Dials sessions that wait for a draining server to end. */
+  dialIfIdle(): void {
+    if (this.#awaitingRestart) this.connect();
+    for (const s of this.sessions) s.dialIfIdle();
   }
 
-  /** The URLs to dial for a new session, in order, or how long to wait for one. */
+  /** Returns the URLs to dial for a new session, in order, or how long to wait for one. */
   candidates(s: ClientSession): { urls: string[]; wait: number } {
-    const left = s === this.#next && this.#current?.session.away ? this.#current.url : "";
-    const free = this.conn.free(this.urls).filter((url) => url !== left);
+    const detachedUrl = s === this.#next && this.#current?.session.detached ? this.#current.url : "";
+    const free = this.#conn.available(this.#urls).filter((url) => url !== detachedUrl);
     const now = Date.now();
     const urls = free.filter((url) => this.#pause(url, now) <= 0);
-    if (this.#address) urls.unshift(this.#address);
-    this.#address = "";
+    if (this.#redirect) urls.unshift(this.#redirect);
+    this.#redirect = "";
     const wait = urls.length || !free.length ? 0 : Math.min(...free.map((url) => this.#pause(url, now)));
     return { urls, wait };
   }
 
-  /** How long to wait before the URL is dialed again. */
+  /** Returns how long to wait before the URL is dialed again. */
   #pause(url: string, now: number): number {
-    return (this.#pauses.get(url) ?? 0) - now;
+    return (this.#notBefore.get(url) ?? 0) - now;
   }
 
-  /** Takes note of an attempt's error. Only some turn the client away for a while. */
-  turnedAway(url: string, error: unknown): void {
-    if (!(error instanceof TurnedAway) || !this.urls.includes(url)) return;
-    const said = error.retryAfter;
-    // Those that were told the same don't come in the same moment.
-    const bound = said ? Math.min(said / 4, 1000) : 50 * 2 ** Math.min(this.#turns, MOST_TURNS);
-    this.#pauses.set(url, Date.now() + said + this.conn.jitter(bound));
+  /** Records the error of an attempt. Only a TemporaryRefusal delays the next dial of the URL. */
+  refused(url: string, error: unknown): void {
+    if (!(error instanceof TemporaryRefusal) || !this.#urls.includes(url)) return;
+    const retryAfter = error.retryAfter;
+    // Jitter: clients that were told the same delay must not return at the same time.
+    const bound = retryAfter ? Math.min(retryAfter / 4, 1000) : 50 * 2 ** Math.min(this.#refusals, MAX_REFUSALS);
+    this.#notBefore.set(url, Date.now() + retryAfter + this.#conn.jitter(bound));
   }
 
-  /** Whether to try again as if nothing had failed, and after which delay. */
-  #turn(error: ParleyError): number | undefined {
-    if (!(error instanceof TurnedAway)) return undefined;
+  /** Returns the delay before a refused attempt is retried as if nothing had failed, or undefined if it counts as a failure. */
+  #refusalDelay(error: ParleyError): number | undefined {
+    if (!(error instanceof TemporaryRefusal)) return undefined;
     const now = Date.now();
-    const wait = Math.max(0, Math.min(...this.conn.free(this.urls).map((url) => this.#pause(url, now))));
-    this.#waited += wait;
-    return this.#turns++ < MOST_TURNS && this.#waited <= MOST_WAIT ? wait : undefined;
+    const wait = Math.max(0, Math.min(...this.#conn.available(this.#urls).map((url) => this.#pause(url, now))));
+    this.#refusalWait += wait;
+    return this.#refusals++ < MAX_REFUSALS && this.#refusalWait <= MAX_REFUSAL_WAIT ? wait : undefined;
   }
 
-  /** Counts a failure, or the first after a success, and returns how long to wait. */
-  #delay(comeback: Comeback, s: ClientSession): number {
-    if (s.lastedFor(LASTED)) this.#failures = 0;
-    this.#turns = this.#waited = 0;
-    return this.conn.delay(comeback, this.#failures++);
+  /** Counts a failure and returns the delay after it. */
+  #failureDelay(reconnect: Reconnect, s: ClientSession): number {
+    if (s.hasLasted(STABLE_AFTER)) this.#failures = 0;
+    this.#refusals = this.#refusalWait = 0;
+    return this.#conn.delay(reconnect, this.#failures++);
   }
 
-  /** How long a successor waits at least: sessions that all go away at once must not have clients dial in a loop. */
-  #haste(s: ClientSession): number {
-    return s.lastedFor(USEFUL) ? 0 : this.#delay("at once", s);
+  /** Returns the minimum delay of a successor: sessions that drain at once must not make clients dial in a loop. */
+  #successorDelay(s: ClientSession): number {
+    return s.hasLasted(MIN_SESSION_AGE) ? 0 : this.#failureDelay("now", s);
   }
 
-  #make(): ClientSession {
-    const s = new ClientSession(this.conn, this);
-    s.session.replaces = this.#replaced;
+  #newSession(): ClientSession {
+    const s = new ClientSession(this.#conn, this);
+    s.session.replaces = this.#lostRef;
     return s;
   }
 
-  #begin(): void {
-    this.#current = this.#make();
-    this.#refused = undefined;
-    this.#resting = false;
+  #start(): void {
+    this.#current = this.#newSession();
+    this.#rejected = undefined;
+    this.#awaitingRestart = false;
     this.#current.start(0);
     this.changed();
   }
 
-  /** An attempt at a new session has failed. */
-  notConnected(s: ClientSession, error: ParleyError): void {
-    const wait = this.#turn(error);
+  #startNext(delay: number, minDelay: number): void {
+    this.#next = this.#newSession();
+    this.#next.startIdle(delay, minDelay);
+  }
+
+  /** Handles a failed attempt to start a session. */
+  connectFailed(s: ClientSession, error: ParleyError): void {
+    const wait = this.#refusalDelay(error);
     if (wait !== undefined) return s.start(wait);
-    s.enter("failed", error);
-    s.start(this.#delay("backs off", s));
+    s.setState("failed", error);
+    s.start(this.#failureDelay("backoff", s));
     if (s !== this.#current) return;
-    this.conn.rehome(this, s.session);
+    this.#conn.movePending(this, s.session);
     s.session.failPending(error);
   }
 
-  /** The link of a session is lost. Where there are other servers, they are asked if it is not resumed soon. */
-  lost(s: ClientSession): void {
-    if (s !== this.#current || this.#next || this.urls.length < 2) return;
-    this.#next = this.#make();
-    this.#next.announce(ELSEWHERE_AFTER, ELSEWHERE_AFTER);
+  /** Handles a lost link. If there are other servers, they are tried unless the session is resumed soon. */
+  detached(s: ClientSession): void {
+    if (s !== this.#current || this.#next || this.#urls.length < 2) return;
+    this.#startNext(FAILOVER_DELAY, FAILOVER_DELAY);
   }
 
-  /** An attempt to resume has failed: other servers are asked now. */
-  notResumed(s: ClientSession): void {
-    this.lost(s);
-    if (s === this.#current) this.#next?.hasten(0);
+  /** Handles a failed attempt to resume: other servers are tried now. */
+  resumeFailed(s: ClientSession): void {
+    this.detached(s);
+    if (s === this.#current) this.#next?.dialSooner(0);
   }
 
   ready(s: ClientSession): void {
-    if (s.session.replaces === this.#replaced) this.#replaced = undefined;
-    this.#refused = undefined;
-    if (s === this.#next) s.prove();
-    else if (s === this.#current && this.#next && !s.session.goneAway) this.#dropNext();
+    if (s.session.replaces === this.#lostRef) this.#lostRef = undefined;
+    this.#rejected = undefined;
+    if (s === this.#next) s.verify();
+    else if (s === this.#current && this.#next && !s.session.drain.goaway) this.#dropNext();
     this.changed();
   }
 
-  /** The server has answered on a session: it has not turned this client away. */
-  proved(s: ClientSession): void {
+  /** Makes the next session current: its server has responded and has not refused this client. */
+  verified(s: ClientSession): void {
     const old = this.#current;
-    if (s !== this.#next || !s.session.takesStreams) return;
+    if (s !== this.#next || !s.session.canOpen) return;
     this.#current = s;
     this.#next = undefined;
-    if (old) this.#leave(old, s.session);
-    const { goneAway } = s.session;
-    if (goneAway) this.goaway(s, goneAway);
+    if (old) this.#retire(old, s.session);
+    const { goaway } = s.session.drain;
+    if (goaway) this.goaway(s, goaway);
     this.changed();
   }
 
   #dropNext(): void {
     const next = this.#next;
     this.#next = undefined;
-    if (next?.session.greeted) {
+    if (next?.session.established) {
       // The server may have opened streams on it.
-      this.#old.add(next);
-      next.session.retire();
+      this.#retired.add(next);
+      next.session.stopOpening();
     } else next?.session.close(1000, new ParleyError("the session is not needed", Code.Canceled));
   }
 
-  /** Has a session finish its calls. */
-  #leave(s: ClientSession, to: Session): void {
-    this.#old.add(s);
-    s.session.handOver(to);
-    s.session.retire();
+  /** Lets a session finish its calls. */
+  #retire(s: ClientSession, to: Session): void {
+    this.#retired.add(s);
+    s.session.movePending(to);
+    s.session.stopOpening();
   }
 
-  /** Another server takes calls, for good: those that wait here go there, and a session that goes away is left. */
+  /** Yields to another server that takes calls: pending calls move there, and a draining session is left. */
   yieldTo(to: Session): void {
     const s = this.#current;
     if (!s) return;
-    if (s.state !== "ready") s.session.handOver(to);
-    else if (s.session.goneAway) this.#leaveFor(s, to);
+    if (s.state !== "ready") s.session.movePending(to);
+    else if (s.session.drain.goaway) this.#moveTo(s, to);
   }
 
-  /** Goes on without the current session, and comes back when its server has gone. */
-  #leaveFor(s: ClientSession, to: Session): void {
+  /** Retires the current session, and reconnects when its server is no longer draining. */
+  #moveTo(s: ClientSession, to: Session): void {
     this.#current = undefined;
     this.#dropNext();
-    this.#leave(s, to);
-    if (this.conn.free(this.urls).length) this.#begin();
-    else this.#resting = true;
+    this.#retire(s, to);
+    if (this.#conn.available(this.#urls).length) this.#start();
+    else this.#awaitingRestart = true;
   }
 
   goaway(s: ClientSession, g: Goaway): void {
-    const delay = Math.min(g.delay, MOST_LONGER);
+    const delay = Math.min(g.delay, MAX_LONG_DELAY);
     if (s === this.#next && !isNotice(g)) {
       this.#dropNext();
-      this.#next = this.#make();
-      this.#next.announce(delay, this.#haste(s));
+      this.#startNext(delay, this.#successorDelay(s));
     }
     if (s !== this.#current) return;
-    this.#address = acceptable(s.url, g.address);
-    const other = this.conn.lastingBeside(this);
-    if (other) this.#leaveFor(s, other);
+    this.#redirect = sameHost(s.url, g.address);
+    const other = this.#conn.otherStable(this);
+    if (other) this.#moveTo(s, other);
     else {
-      const next = this.#next;
-      if (!next) {
-        this.#next = this.#make();
-        this.#next.announce(delay, this.#haste(s));
-      }
+      if (!this.#next) this.#startNext(delay, this.#successorDelay(s));
       if (!isNotice(g)) this.#promote(s);
-      this.conn.rouse();
+      this.#conn.connectAll();
     }
     this.changed();
   }
 
-  /** Has new calls made on the next session, though it is not there yet. */
+  /** Makes the next session current, though it has no link yet. */
   #promote(old: ClientSession): void {
     const next = (this.#current = this.#next as ClientSession);
     const failed = next.state === "failed";
     this.#next = undefined;
-    old.session.handOver(next.session, failed);
+    old.session.movePending(next.session, failed);
     if (failed) old.session.failPending(next.error as ParleyError);
-    if (!old.session.error) this.#leave(old, next.session);
-    if (next.session.busy) next.hasten();
-    const { goneAway } = next.session;
-    if (goneAway) this.goaway(next, goneAway);
+    if (!old.session.error) this.#retire(old, next.session);
+    if (next.session.busy) next.dialSooner();
+    const { goaway } = next.session.drain;
+    if (goaway) this.goaway(next, goaway);
   }
 
-  over(s: ClientSession, error: ParleyError, code: number): void {
-    if (this.conn.state === "closed") return;
+  ended(s: ClientSession, error: ParleyError, code: number): void {
+    if (this.#conn.state === "closed") return;
     const current = s === this.#current;
-    this.#replaced = s.session.replaced ?? this.#replaced;
-    for (const { session } of this.sessions) if (!session.linked && !session.greeted) session.replaces = this.#replaced;
-    if (!this.#old.delete(s) && (current || s === this.#next)) {
-      if (current && this.#next && ending(code).comeback !== "stays") this.#promote(s);
+    this.#lostRef = s.session.lostRef ?? this.#lostRef;
+    for (const { session } of this.sessions) if (!session.attached && !session.established) session.replaces = this.#lostRef;
+    if (!this.#retired.delete(s) && (current || s === this.#next)) {
+      if (current && this.#next && closeAction(code).reconnect !== "never") this.#promote(s);
       else {
         if (current) this.#dropNext();
-        const made = this.#follow(s, error, code);
-        if (current) this.#current = made;
-        else this.#next = made;
-        if (made) s.session.handOver(made.session, made.state === "failed");
-        made?.go();
+        const next = this.#successor(s, error, code);
+        if (current) this.#current = next;
+        else this.#next = next;
+        if (next) s.session.movePending(next.session, next.state === "failed");
+        next?.start(next.delay);
       }
       this.changed();
     }
-    this.conn.reconsider();
+    this.#conn.dialIdle();
   }
 
-  /** What follows on a session that is over: another one, which is to be started, or none. */
-  #follow(s: ClientSession, error: ParleyError, code: number): ClientSession | undefined {
-    const asked = Math.min(s.session.goneAway?.delay ?? 0, MOST_LONGER);
-    const made = this.#make();
-    made.error = error;
+  /** Returns the successor of a session that has ended, or undefined if the client must not reconnect. */
+  #successor(s: ClientSession, error: ParleyError, code: number): ClientSession | undefined {
+    const minDelay = Math.min(s.session.drain.goaway?.delay ?? 0, MAX_LONG_DELAY);
+    const next = this.#newSession();
+    next.error = error;
     if (isRefusal(s.session, code)) {
-      const turned = new TurnedAway(error.rawMessage, asked);
-      this.turnedAway(s.url, turned);
-      const wait = this.#turn(turned);
-      if (wait !== undefined) return made.after(wait);
+      const refusal = new TemporaryRefusal(error.rawMessage, minDelay);
+      this.refused(s.url, refusal);
+      const wait = this.#refusalDelay(refusal);
+      if (wait !== undefined) {
+        next.delay = wait;
+        return next;
+      }
     }
-    const { comeback } = ending(code);
-    const delay = Math.max(this.#delay(comeback, s), asked);
-    if (comeback !== "stays") {
-      if (delay > 0) made.state = "failed";
-      return made.after(delay);
+    const { reconnect } = closeAction(code);
+    const delay = Math.max(this.#failureDelay(reconnect, s), minDelay);
+    if (reconnect !== "never") {
+      if (delay > 0) next.state = "failed";
+      next.delay = delay;
+      return next;
     }
     if (code === 1000) this.#failures = 0;
-    else this.#refused = { error, until: Date.now() + delay };
+    else this.#rejected = { error, until: Date.now() + delay };
     return undefined;
   }
 
-  /** Tells the connection. */
+  /** Reports a change of state to the connection. */
   changed(): void {
-    this.conn.changed(this);
+    this.#conn.changed(this);
   }
 }
 
-/** Whether the server has turned a client away before it has served anything: there may be others that do not. */
-function isRefusal({ greeted, goneAway }: Session, code: number): boolean {
-  if (greeted) return goneAway?.status === Code.Unavailable && !goneAway.lastStream;
-  return code !== LOST && ending(code).status === Code.Unavailable;
+/** Reports whether the server refused a client before it served any call. Another server may accept it. */
+function isRefusal({ established, drain: { goaway } }: Session, code: number): boolean {
+  if (established) return goaway?.status === Code.Unavailable && !goaway.lastStream;
+  return code !== LOST && closeAction(code).status === Code.Unavailable;
 }
 
-/** The address to come back to, if it is where this end has dialed (PROTOCOL.md, section 15.6). */
-function acceptable(url: string, address: string): string {
+/** Returns the URL that a draining server has named, if it has the same origin as the current one (PROTOCOL.md, section 15.6). */
+function sameHost(url: string, address: string): string {
   try {
     const [from, to] = [new URL(url), new URL(address)];
     return from.protocol === to.protocol && from.host === to.host && !to.username && !to.password ? to.href : "";

@@ -1,7 +1,30 @@
-export type Timer = ReturnType<typeof setTimeout>;
+/** The longest timeout of setTimeout, in milliseconds. A longer one would fire at once. */
+export const MAX_TIMEOUT = 2 ** 31 - 1;
 
-/** Timers have no longer ones, in milliseconds: one that is set for longer ends at once. */
-export const LONGEST = 2 ** 31 - 1;
+export type TimerId = ReturnType<typeof setTimeout>;
 
-/** Sets a timer; what is longer than a timer can be ends when the longest does. */
-export const after = (ms: number, f: () => void): Timer => setTimeout(f, Math.min(ms, LONGEST));
+/** A timer for one callback at a time. */
+export class Timer {
+  #id: TimerId | undefined;
+
+  /** Reports whether the timer is running. */
+  get running(): boolean {
+    return this.#id !== undefined;
+  }
+
+  /** Calls f after ms, but not later than MAX_TIMEOUT. It does nothing if the timer is running. */
+  start(ms: number, f: () => void): void {
+    this.#id ??= setTimeout(
+      () => {
+        this.#id = undefined;
+        f();
+      },
+      Math.min(ms, MAX_TIMEOUT),
+    );
+  }
+
+  stop(): void {
+    clearTimeout(this.#id);
+    this.#id = undefined;
+  }
+}

@@ -1,14 +1,14 @@
-/** A rule of PROTOCOL.md, section 14, that the other end breaks, and the code that a link is closed with for it. */
+/** The error of a peer that breaks a rule of PROTOCOL.md, section 14, with the close code for the link. */
 export class RuleError extends Error {
   constructor(
     readonly rule: string,
     readonly code = 1002,
   ) {
-    super(`rule ${rule} of the protocol is broken`);
+    super(`the peer broke rule ${rule} of the protocol`);
   }
 }
 
-/** Reads varints and bytes one after the other (PROTOCOL.md, section 2.1). It throws a RuleError where they are malformed. */
+/** Reads varints and bytes (PROTOCOL.md, section 2.1). It throws a RuleError if they are malformed. */
 export class Reader {
   at = 0;
   constructor(readonly bytes: Uint8Array) {}
@@ -17,7 +17,7 @@ export class Reader {
     return this.at >= this.bytes.length;
   }
 
-  /** Reads a varint; a malformed one breaks rule, one that is cut breaks cut. */
+  /** Reads a varint. A malformed one breaks rule; a truncated one breaks cut. */
   varint(rule = "F6", cut = "F9"): number {
     let value = 0;
     for (let i = 0, scale = 1; ; i++, scale *= 128) {
@@ -29,20 +29,20 @@ export class Reader {
     }
   }
 
-  /** Returns the next n bytes in the memory they are in. */
+  /** Returns the next n bytes without copying them. */
   take(n: number, rule: string): Uint8Array {
     if (n > this.bytes.length - this.at) throw new RuleError(rule);
     return this.bytes.subarray(this.at, (this.at += n));
   }
 }
 
-/** Appends the varint of a value from 0 to 2^53-1. */
+/** Appends a value from 0 to 2^53-1 as a varint. */
 export function putVarint(out: number[], value: number): void {
   for (; value > 0x7f; value = Math.floor(value / 128)) out.push((value % 128) | 0x80);
   out.push(value);
 }
 
-/** Appends bytes, with their length before them. */
+/** Appends bytes after their length. */
 export function putBytes(out: number[], bytes: Uint8Array): void {
   putVarint(out, bytes.length);
   for (const byte of bytes) out.push(byte);
@@ -63,11 +63,11 @@ const decoder = new TextDecoder(undefined, { ignoreBOM: true });
 
 export const utf8 = (text: string): Uint8Array => encoder.encode(text);
 
-/** Reads UTF-8; what is wrong in it becomes U+FFFD (PROTOCOL.md, section 2.3). */
+/** Decodes UTF-8. Invalid bytes become U+FFFD (PROTOCOL.md, section 2.3). */
 export const fromUTF8 = (bytes: Uint8Array | number | undefined): string =>
   typeof bytes === "object" ? decoder.decode(bytes) : "";
 
-/** Cuts a text to at most n bytes, between two characters. */
+/** Truncates a text to at most n bytes, between two characters. */
 export function cut(text: string, n: number): string {
   const bytes = utf8(text);
   if (bytes.length <= n) return text;

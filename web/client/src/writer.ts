@@ -1,44 +1,44 @@
 import type { Link } from "./events.js";
-import type { Timer } from "./timer.js";
+import { Timer } from "./timer.js";
 
-/** While so many bytes wait in the WebSocket nothing is added to them. */
+/** Nothing is written while so many bytes wait in the WebSocket. */
 const HIGH_WATER = 256 << 10;
 const POLL = 4;
 const WRITE_TIMEOUT = 30_000;
-
-/** What a writer writes, and to where. */
-export interface Source {
-  /** The link, if it may be written to now. */
-  readonly writable: Link | undefined;
-  /** The next link message. */
-  next(): Uint8Array<ArrayBuffer> | undefined;
-  /** The link does not take what was written. */
-  stalled(): void;
-}
 
 /** Writes link messages as fast as the WebSocket sends them. */
 export class Writer {
   #scheduled = false;
   #buffered = 0;
   #progress = 0;
-  #polling: Timer | undefined;
+  #polling = new Timer();
 
-  constructor(private source: Source) {}
+  /** Returns the link if it may be written to now. */
+  readonly #writable: () => Link | undefined;
+  /** Returns the next link message. */
+  readonly #next: () => Uint8Array<ArrayBuffer> | undefined;
+  /** Called when the WebSocket does not send what was written. */
+  readonly #stalled: () => void;
 
-  /** There is a link. */
+  constructor(writable: () => Link | undefined, next: () => Uint8Array<ArrayBuffer> | undefined, stalled: () => void) {
+    this.#writable = writable;
+    this.#next = next;
+    this.#stalled = stalled;
+  }
+
+  /** Starts on a new link. */
   start(): void {
     this.#progress = Date.now();
     this.schedule();
   }
 
   stop(): void {
-    clearTimeout(this.#polling);
-    this.#polling = undefined;
+    this.#polling.stop();
   }
 
-  /** Writes when all that happens now has happened, so that it goes out together. */
+  /** Flushes after the current task, so that frames of one task share a link message. */
   schedule(): void {
-    if (this.#scheduled || !this.source.writable) return;
+    if (this.#scheduled || !this.#writable()) return;
     this.#scheduled = true;
     queueMicrotask(() => {
       this.#scheduled = false;
@@ -46,28 +46,26 @@ export class Writer {
     });
   }
 
-  flush(): void {
+  /** Writes what is ready. */
+  readonly flush = (): void => {
     for (;;) {
-      const link = this.source.writable;
+      const link = this.#writable();
       if (!link) return;
       if (link.bufferedAmount > HIGH_WATER) return this.#wait(link.bufferedAmount);
       this.#progress = Date.now();
       this.#buffered = 0;
-      const message = this.source.next();
+      const message = this.#next();
       if (!message) return;
       link.send(message);
     }
-  }
+  };
 
-  /** WebSockets don't tell when they have sent something. */
+  /** Polls: a WebSocket does not report when it has sent something. */
   #wait(buffered: number): void {
     const now = Date.now();
     if (!this.#buffered || buffered < this.#buffered) this.#progress = now;
     this.#buffered = buffered;
-    if (now - this.#progress > WRITE_TIMEOUT) return this.source.stalled();
-    this.#polling ??= setTimeout(() => {
-      this.#polling = undefined;
-      this.flush();
-    }, POLL);
+    if (now - this.#progress > WRITE_TIMEOUT) return this.#stalled();
+    this.#polling.start(POLL, this.flush);
   }
 }

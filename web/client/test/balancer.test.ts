@@ -47,14 +47,14 @@ describe("pickFirst", () => {
     expect(client.take()).toEqual(["connecting", "ready"]);
   });
 
-  test("fails a call fast when no server answers, with what the last has said", async () => {
+  test("fails a call fast with the last error when no server answers", async () => {
     network.answer(A, { status: 502 });
     const client = open([A, B]);
     expect(await client.ping()).toMatch(/^unavailable: could not connect/);
     expect(network.take()).toEqual([A, B]);
   });
 
-  test("gives the verdict of one server only if no other may answer", async () => {
+  test("reports a rejection only if no other server may answer", async () => {
     network.answer(A, { status: 404 });
     const client = open([A, B]);
     expect(await client.ping()).toMatch(/^unavailable/);
@@ -62,7 +62,7 @@ describe("pickFirst", () => {
     expect(await verdict.ping()).toMatch(/^unimplemented/);
   });
 
-  test("moves to the next server, never back to the one that goes away", async () => {
+  test("moves to the next server, never back to a draining one", async () => {
     const a = network.serve(A, "a");
     network.serve(B, "b");
     const client = open([A, B]);
@@ -76,7 +76,7 @@ describe("pickFirst", () => {
     expect(client.take()).toEqual(["connecting", "ready"]);
   });
 
-  test("waits with a successor while the only other server is down, and goes on where it is", async () => {
+  test("keeps a draining server while the only other one is down", async () => {
     const a = network.serve(A, "a");
     const client = open([A, B]);
     await client.ping();
@@ -91,9 +91,9 @@ describe("pickFirst", () => {
     expect(client.take()).toEqual(["connecting", "ready"]);
   });
 
-  test("makes new calls at another server at once when that of a lost link refuses", async () => {
+  test("makes new calls elsewhere at once when resumption is refused", async () => {
     const a = network.serve(A, "a");
-    a.answers = false;
+    a.responds = false;
     network.serve(B, "b");
     const client = open([A, B]);
     const flying = client.ping();
@@ -119,9 +119,9 @@ describe("pickFirst", () => {
     expect(client.take()).toEqual([]);
   });
 
-  test("gives the old session up when its window is over, without a word to those that use the new one", async () => {
+  test("ends the old session after its window, unseen by users of the new one", async () => {
     const a = network.serve(A, "a");
-    a.answers = false;
+    a.responds = false;
     network.serve(B, "b");
     const client = open([A, B]);
     const flying = client.ping();
@@ -131,14 +131,14 @@ describe("pickFirst", () => {
     await pass(29_999);
     expect(await client.ping()).toBe("b");
     await pass(1);
-    expect(await flying).toMatch(/^unavailable: the link was lost, and there was no other in time/);
+    expect(await flying).toMatch(/^unavailable: the link was lost: not resumed in time/);
     network.take();
     await pass(60_000);
     expect(network.take()).toEqual([]);
     expect(client.conn.state).toBe("ready");
   });
 
-  test("stays where it was if that server is back first", async () => {
+  test("stays with its server if that resumes first", async () => {
     const a = network.serve(A, "a");
     const client = open([A, B]);
     await client.ping();
@@ -155,10 +155,10 @@ describe("pickFirst", () => {
     expect(network.take()).toEqual([]);
   });
 
-  test("finishes what a server calls that it asked and did not need", async () => {
+  test("finishes calls of a server whose session it does not need", async () => {
     const a = network.serve(A, "a");
     const b = network.serve(B, "b");
-    b.greeted = (peer) => {
+    b.onHello = (peer) => {
       peer.ping(2);
       const send = peer.send.bind(peer);
       peer.send = (head, id, payload) => head !== f.PONG && send(head, id, payload); // it is slow
@@ -181,7 +181,7 @@ describe("pickFirst", () => {
     expect(b.peer.closed).toBe(1000);
   });
 
-  test("begins with the first server again when a session is over", async () => {
+  test("starts with the first server again after a session", async () => {
     const b = network.serve(B, "b");
     const client = open([A, B]);
     expect(await client.ping()).toBe("b");
@@ -193,7 +193,7 @@ describe("pickFirst", () => {
 });
 
 describe("roundRobin", () => {
-  test("makes calls at all servers in turn, also at those that come later", async () => {
+  test("takes turns over all servers, late ones included", async () => {
     const a = network.serve(A, "a");
     network.serve(B, "b");
     const client = open([A, B, C], "roundRobin");
@@ -224,13 +224,13 @@ describe("roundRobin", () => {
     expect(await open([B, A], "roundRobin").ping()).toBe("b");
   });
 
-  test("leaves a server that goes away for the others, and dials it again when it has gone", async () => {
+  test("leaves a draining server, and dials it again when it has ended", async () => {
     const a = network.serve(A, "a");
     network.serve(B, "b");
     const client = open([A, B], "roundRobin");
     await client.conn.connect();
     await settle();
-    a.answers = false;
+    a.responds = false;
     const flying = Promise.all([client.ping(), client.ping()]);
     await settle();
     client.take();
@@ -254,7 +254,7 @@ describe("roundRobin", () => {
     expect(client.take()).toEqual([]);
   });
 
-  test("uses a server that goes away while no other is there", async () => {
+  test("uses a draining server while there is no other", async () => {
     const a = network.serve(A, "a");
     const client = open([A, B], "roundRobin");
     await client.conn.connect();
@@ -270,7 +270,7 @@ describe("roundRobin", () => {
     expect(client.take()).toEqual([]);
   });
 
-  test("goes round with all of its servers replaced one after the other, and fails no call", async () => {
+  test("fails no call while all servers are replaced one after another", async () => {
     const urls = [A, B, C];
     let servers = urls.map((url) => network.serve(url, "old"));
     const client = open(urls, "roundRobin");
@@ -296,7 +296,7 @@ describe("roundRobin", () => {
     expect(client.take()).toEqual([]);
   });
 
-  test("does not make calls at a server whose link is lost while another is there", async () => {
+  test("avoids a server with a lost link while there is another", async () => {
     const a = network.serve(A, "a");
     network.serve(B, "b");
     const client = open([A, B], "roundRobin");
@@ -309,8 +309,8 @@ describe("roundRobin", () => {
     expect(client.conn.state).toBe("ready");
   });
 
-  test("moves calls that wait for one server to another that is there sooner", async () => {
-    network.takes = 5000;
+  test("moves calls that wait for one server to a faster one", async () => {
+    network.dialMs = 5000;
     network.serve(A, "a");
     const client = open([A, B], "roundRobin");
     const calls = [client.ping(), client.ping()];
@@ -319,15 +319,15 @@ describe("roundRobin", () => {
   });
 });
 
-test("another URL is tried after a second where the server of a lost link does not answer at all", async () => {
+test("a second URL is tried when the server of a lost link does not answer", async () => {
   const a = network.serve(A, "a");
   network.serve(B, "b");
   const client = open([A, B]);
   await client.ping();
-  network.takes = 60_000; // a host that is gone: packets are dropped
+  network.dialMs = 60_000; // a host that is gone: packets are dropped
   a.peer.close();
   await settle();
-  network.takes = 0;
+  network.dialMs = 0;
   const call = client.ping();
   await pass(999);
   expect(client.conn.state).toBe("resuming");

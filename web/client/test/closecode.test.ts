@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { delayAfter } from "../src/backoff.js";
-import { ending, LOST, plainCode } from "../src/closecode.js";
+import { closeAction, LOST, standardCode } from "../src/closecode.js";
 import { codeName } from "../src/code.js";
 
 /** The table of PROTOCOL.md, section 12.3: code, callers see, the client comes back. */
@@ -18,38 +18,38 @@ const table = readFileSync(new URL("../../../docs/spec/PROTOCOL.md", import.meta
   .filter(({ see }) => !see.startsWith("link lost")); // what an end alone does not say
 
 const words: Record<string, string> = {
-  "at once": "at once",
+  "at once": "now",
   "after a random delay": "jittered",
-  "with longer backoff": "backs off longer",
+  "with longer backoff": "overload",
 };
-const comeback = (back: string) => words[back] ?? (back.startsWith("no") ? "stays" : "backs off");
+const reconnectOf = (back: string) => words[back] ?? (back.startsWith("no") ? "never" : "backoff");
 
 for (const { code, see, back } of table.filter((row) => /^\d+$/.test(row.code))) {
   test(`after ${code} callers see ${see}, and the client comes back: ${back}`, () => {
-    const { status, comeback: got } = ending(plainCode(Number(code)));
+    const { status, reconnect: got } = closeAction(standardCode(Number(code)));
     expect(codeName(status).toUpperCase()).toBe(see.replace(/,.*/, ""));
-    expect(got).toBe(comeback(back));
+    expect(got).toBe(reconnectOf(back));
   });
 }
 
 test("codes of scripts stand for those that scripts cannot send", () => {
-  for (let m = 1; m <= 15; m++) expect(plainCode(4100 + m)).toBe(1000 + m === 1005 ? LOST : 1000 + m);
-  expect(plainCode(4000)).toBe(1000);
-  expect(plainCode(1005)).toBe(LOST);
+  for (let m = 1; m <= 15; m++) expect(standardCode(4100 + m)).toBe(1000 + m === 1005 ? LOST : 1000 + m);
+  expect(standardCode(4000)).toBe(1000);
+  expect(standardCode(1005)).toBe(LOST);
 });
 
 test("a refusal has its status, and stays closed unless it is UNAVAILABLE", () => {
   for (let n = 1; n <= 16; n++) {
-    const { status, comeback } = ending(4000 + n);
+    const { status, reconnect } = closeAction(4000 + n);
     expect(status).toBe(n);
-    if (n !== 10) expect(comeback).toBe(n === 14 ? "backs off longer" : "stays");
+    if (n !== 10) expect(reconnect).toBe(n === 14 ? "overload" : "never");
   }
 });
 
-test("delays are anything up to a bound that doubles, and 10 s at most, or 60 s after overload", () => {
+test("delays double up to 10 s, or 60 s after an overload", () => {
   const bounds = (how: Parameters<typeof delayAfter>[0]) => [0, 1, 2, 6, 7, 50].map((n) => delayAfter(how, n, (bound) => bound));
-  expect(bounds("backs off")).toEqual([100, 200, 400, 6400, 10_000, 10_000]);
-  expect(bounds("at once")).toEqual([0, 100, 200, 3200, 6400, 10_000]);
-  expect(bounds("backs off longer")).toEqual([1000, 2000, 4000, 60_000, 60_000, 60_000]);
+  expect(bounds("backoff")).toEqual([100, 200, 400, 6400, 10_000, 10_000]);
+  expect(bounds("now")).toEqual([0, 100, 200, 3200, 6400, 10_000]);
+  expect(bounds("overload")).toEqual([1000, 2000, 4000, 60_000, 60_000, 60_000]);
   expect(bounds("jittered")).toEqual([5000, 5000, 5000, 5000, 6400, 10_000]);
 });

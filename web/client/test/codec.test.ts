@@ -32,7 +32,7 @@ test("JSON carries extensions of the types in the registry", () => {
   expect(text(json.encode(message, one))).toBe("{}");
 });
 
-test("the registry is for calls with a codec of their own too, and for none that takes no registry", async () => {
+test("the registry applies to any codec that takes one", async () => {
   const given: Registry[] = [];
   const noted: Codec = {
     ...json,

@@ -47,13 +47,13 @@ describe("credentials that fail", () => {
   for (const [name, problem] of problems) {
     test(`once with ${name} while a link is replaced cost no call`, async () => {
       open((n) => (n === 2 ? Promise.reject(problem) : "secret"));
-      server.answers = false;
+      server.responds = false;
       const flying = client.ping();
       await settle();
       server.peer.close();
       await pass(200);
       expect(asked).toBe(3);
-      server.answers = true;
+      server.responds = true;
       server.peer.calls.push({ id: 1, text: "on" });
       server.peer.answer();
       expect(await flying).toBe("on");
@@ -84,7 +84,7 @@ describe("credentials that fail", () => {
 
   test("with a ParleyError while a link is replaced end the session with that", async () => {
     open((n) => (n === 2 ? Promise.reject(new ParleyError("the account is closed", Code.PermissionDenied)) : "secret"));
-    server.answers = false;
+    server.responds = false;
     const flying = client.ping();
     await settle();
     server.peer.close();
@@ -134,17 +134,17 @@ test("each link has fresh credentials, also to resume", async () => {
 
 for (const [how, refuse] of [
   ["by HTTP 401", () => network.answer(HOME, { status: 401 })],
-  ["by a close code", () => void (server.instead = (peer) => peer.close(4016, "expired"))],
+  ["by a close code", () => void (server.handleHello = (peer) => peer.close(4016, "expired"))],
 ] as const) {
   test(`a resumption that is refused ${how} as UNAUTHENTICATED is tried once more, with credentials that are asked for again`, async () => {
     for (const good of [true, false]) {
       asked = 0;
       server = network.serve(HOME, "home");
-      server.answers = false;
+      server.responds = false;
       open((n) => {
         if (n === 3 && good) {
           network.answer(HOME, server);
-          server.instead = undefined;
+          server.handleHello = undefined;
         }
         return `token-${n}`;
       });
@@ -165,7 +165,7 @@ for (const [how, refuse] of [
 }
 
 test("a first link that is refused as UNAUTHENTICATED is not tried again by itself", async () => {
-  server.instead = (peer) => peer.close(4016, "who are you");
+  server.handleHello = (peer) => peer.close(4016, "who are you");
   open(() => "wrong");
   expect(await client.ping("", true)).toBe("unauthenticated: closed with code 4016: who are you");
   await pass(3_600_000);

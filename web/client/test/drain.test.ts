@@ -26,7 +26,7 @@ afterEach(async () => {
 });
 
 describe("a server that gives notice", () => {
-  test("has an idle client connect to its successor at the announced delay, and not before", async () => {
+  test("lets an idle client connect at the announced delay, not before", async () => {
     network.serve(HOME, "new");
     server.peer.notice(1500);
     await pass(1499);
@@ -37,8 +37,8 @@ describe("a server that gives notice", () => {
     expect(client.take()).toEqual([]); // it was ready all the time
   });
 
-  test("makes no call wait: calls go over the old session while the successor is dialed at once", async () => {
-    network.takes = 1000;
+  test("delays no call: calls use the old session meanwhile", async () => {
+    network.dialMs = 1000;
     network.serve(HOME, "new");
     server.peer.notice(1500);
     await settle();
@@ -52,8 +52,8 @@ describe("a server that gives notice", () => {
     expect(client.take()).toEqual([]);
   });
 
-  test("is told when the client has moved, and finishes the calls that it has", async () => {
-    server.answers = false;
+  test("learns that the client has moved, and finishes its calls", async () => {
+    server.responds = false;
     const old = server.peer;
     const flying = client.ping();
     await settle();
@@ -74,7 +74,7 @@ describe("a server that gives notice", () => {
     expect(client.take()).toEqual([]);
   });
 
-  test("keeps an old session as long as it gives no more than notice", async () => {
+  test("keeps the old session as long as it sends only notices", async () => {
     network.serve(HOME, "new");
     server.peer.notice();
     await pass(600_000);
@@ -82,8 +82,8 @@ describe("a server that gives notice", () => {
     expect(network.dials.length).toBe(1);
   });
 
-  test("and is closed with 1001 before it has gone is resumed for its calls: that was a proxy", async () => {
-    server.answers = false;
+  test("and whose link a proxy closes with 1001 is resumed for its calls", async () => {
+    server.responds = false;
     const flying = client.ping();
     await settle();
     const next = network.serve(HOME, "new");
@@ -99,8 +99,8 @@ describe("a server that gives notice", () => {
     expect(client.take()).toEqual([]);
   });
 
-  test("and has forgotten a session that is not needed any more costs one link", async () => {
-    server.answers = false;
+  test("and does not know a session without calls costs one link", async () => {
+    server.responds = false;
     const flying = client.ping();
     await settle();
     const next = network.serve(HOME, "new");
@@ -113,17 +113,17 @@ describe("a server that gives notice", () => {
     expect(client.take()).toEqual([]);
   });
 
-  test("and has forgotten a session that is not needed has its own calls finished on what the link carries", async () => {
+  test("and does not know a session finishes its own calls on that link", async () => {
     let answer = () => {};
     const ping = () => new Promise<object>((resolve) => (answer = () => resolve({})));
     client.conn.serve(PingService, { ping });
-    server.answers = false;
+    server.responds = false;
     const flying = client.ping();
     await settle();
     const next = network.serve(HOME, "new");
     server.peer.notice();
     await settle();
-    next.greeted = (peer) => peer.ping(2);
+    next.onHello = (peer) => peer.ping(2);
     server.peer.close();
     expect(await flying).toBe("unavailable: the session is lost: the server has forgotten it");
     const heir = next.peer;
@@ -136,7 +136,7 @@ describe("a server that gives notice", () => {
     expect(client.take()).toEqual([]);
   });
 
-  test("whose successor is not there serves on, and nothing has failed", async () => {
+  test("without a successor serves on, and nothing fails", async () => {
     network.answer(HOME, undefined);
     server.peer.notice();
     for (let i = 0; i < 20; i++) {
@@ -149,15 +149,15 @@ describe("a server that gives notice", () => {
     expect(client.take()).toEqual([]);
   });
 
-  test("and loses its link serves on over the next one", async () => {
-    server.answers = false;
+  test("and loses its link serves on over the next link", async () => {
+    server.responds = false;
     const flying = client.ping();
     await settle();
     server.peer.notice(10_000);
     await settle();
     server.peer.close();
     await settle();
-    server.answers = true;
+    server.responds = true;
     server.peer.calls.push({ id: 1, text: "" });
     server.peer.answer();
     expect(await flying).toBe("old");
@@ -170,12 +170,12 @@ describe("a server that gives notice", () => {
 });
 
 describe("a server that goes away without notice", () => {
-  test("has calls wait for the successor, which is dialed at once for them, while others go on", async () => {
-    server.answers = false;
+  test("makes calls wait for the successor, which is dialed at once", async () => {
+    server.responds = false;
     const flying = client.ping();
     await settle();
     const old = server.peer;
-    network.takes = 500;
+    network.dialMs = 500;
     network.serve(HOME, "new");
     old.goaway(old.lastStream, { delay: 30_000 });
     await settle();
@@ -192,7 +192,7 @@ describe("a server that goes away without notice", () => {
     expect(old.closed).toBe(1000);
   });
 
-  test("has an idle client come back after the delay", async () => {
+  test("lets an idle client reconnect after the delay", async () => {
     network.serve(HOME, "new");
     server.peer.goaway(0, { delay: 2000 });
     await pass(1999);
@@ -203,8 +203,8 @@ describe("a server that goes away without notice", () => {
     expect(client.take()).toEqual(["connecting", "ready"]);
   });
 
-  test("has calls that it has not seen repeated, and those that wait to be opened made, on the successor", async () => {
-    server.answers = false;
+  test("moves unprocessed and pending calls to the successor", async () => {
+    server.responds = false;
     const old = server.peer;
     const calls = Array.from({ length: 20 }, () => client.ping());
     await settle();
@@ -218,7 +218,7 @@ describe("a server that goes away without notice", () => {
     expect(client.take()).toEqual(["connecting", "ready"]);
   });
 
-  test("and whose successor is not there is what makes calls fail, and only fail-fast ones", async () => {
+  test("and without a successor fails only fail-fast calls", async () => {
     network.answer(HOME, undefined);
     server.peer.goaway(0);
     await settle();
@@ -231,7 +231,7 @@ describe("a server that goes away without notice", () => {
   });
 });
 
-test("the address that a server goes away with is where the successor is dialed, if it is on the same host", async () => {
+test("the address of a GOAWAY is dialed if it has the same origin", async () => {
   for (const [address, dialed] of [
     ["ws://home.example/other", "ws://home.example/other"],
     ["wss://home.example/rpc", HOME],
@@ -254,10 +254,10 @@ test("the address that a server goes away with is where the successor is dialed,
   }
 });
 
-test("a successor that goes away at once is followed by another, and no call fails", async () => {
+test("a successor that drains at once is replaced, and no call fails", async () => {
   let left = 3;
   for (const next of [network.serve(HOME, "new")]) {
-    next.greeted = (peer) => {
+    next.onHello = (peer) => {
       if (left-- > 0) peer.notice();
     };
   }
@@ -268,7 +268,7 @@ test("a successor that goes away at once is followed by another, and no call fai
   expect(client.take()).toEqual([]);
 });
 
-test("streams that the server opens on a session that was left are served until it closes", async () => {
+test("streams of the server on a retired session are served until it closes", async () => {
   network.serve(HOME, "new");
   const old = server.peer;
   old.notice();
@@ -286,7 +286,7 @@ test("a successor that takes no calls is not moved to", async () => {
     await c.conn.connect();
     const next = network.serve(HOME, "next");
     let refusals = 2;
-    next.greeted = (peer) => {
+    next.onHello = (peer) => {
       if (refusals-- <= 0) return;
       if (end === "turned away") peer.goaway(0, { status: 14 });
       else peer.goaway(0);

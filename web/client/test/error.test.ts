@@ -32,16 +32,16 @@ test("no error says undefined, whatever it is made of", () => {
   expect(ParleyError.from(undefined).message).toBe("unknown: no reason was given");
 });
 
-test("what ends a wait has the code of that", () => {
+test("abort and timeout errors have their codes", () => {
   expect(ParleyError.from(new DOMException("late", "TimeoutError"), Code.Internal).code).toBe(Code.DeadlineExceeded);
   expect(ParleyError.from(new DOMException("left", "AbortError"), Code.Internal).code).toBe(Code.Canceled);
 });
 
 test("retryLater says when to come back, as Go and gRPC do", () => {
   for (const [ms, text, wire] of [
-    [0, "come back", "0a00"],
-    [1500, "come back in 1500 ms", "0a0808011080cab5ee01"],
-    [60_000, "come back in 60000 ms", "0a02083c"],
+    [0, "retry now", "0a00"],
+    [1500, "retry in 1500 ms", "0a0808011080cab5ee01"],
+    [60_000, "retry in 60000 ms", "0a02083c"],
   ] as const) {
     const error = retryLater(ms);
     expect(error).toMatchObject({ code: Code.Unavailable, rawMessage: text });

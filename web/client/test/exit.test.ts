@@ -19,7 +19,7 @@ afterAll(async () => {
 });
 
 // A process of Node.js ends when nothing is left: no timer, no socket.
-test("nothing is left running by connections that were closed, with the WebSocket of the platform", async () => {
+test("closed connections leave nothing running", async () => {
   const entry = fileURLToPath(new URL("./exit.ts", import.meta.url));
   const outfile = join(folder, "exit.mjs");
   await build({ entryPoints: [entry], outfile, bundle: true, format: "esm", platform: "node", logLevel: "error" });

@@ -13,8 +13,8 @@ for await (const { number } of ping.countUp({ to: 1000n })) {
   }
 }
 void ping.ping({ delayMs: 60_000 }, { timeoutMs: 60_000, signal: new AbortController().signal }).catch(() => {});
-const nobody = createConnection(`${process.argv[2]?.replace("/rpc", "/nothing")}`);
-await createClient(PingService, nobody)
+const refused = createConnection(`${process.argv[2]?.replace("/rpc", "/nothing")}`);
+await createClient(PingService, refused)
   .ping({})
   .catch((e: ParleyError) => console.log(codeName(e.code)));
-await Promise.all([conn.close(), nobody.close()]);
+await Promise.all([conn.close(), refused.close()]);

@@ -77,15 +77,15 @@ describe("a link that is lost", () => {
     expect(states.at(-1)).toBe("ready");
   });
 
-  test("does not fail calls that are made meanwhile", async () => {
+  test("does not fail new calls", async () => {
     const proxy = await between(await start());
     const conn = open(proxy.url());
     await conn.connect();
-    proxy.shut = true;
+    proxy.refusing = true;
     proxy.cut();
     await until("the link is missed", () => conn.state === "resuming");
     const calls = Promise.all([1, 2, 3].map((n) => ping(conn).ping({ text: `${n}` })));
-    proxy.shut = false;
+    proxy.refusing = false;
     expect((await calls).map((a) => a.text)).toEqual(["1", "2", "3"]);
   });
 
@@ -93,12 +93,12 @@ describe("a link that is lost", () => {
     const proxy = await between(await start());
     const conn = open(proxy.url());
     await conn.connect();
-    proxy.shut = true;
+    proxy.refusing = true;
     proxy.cut();
     expect((await failure(ping(conn).ping({}, { timeoutMs: 50 }))).code).toBe(Code.DeadlineExceeded);
   });
 
-  test("fails its calls with UNAVAILABLE where resumption is off, and others can be made at once", async () => {
+  test("fails its calls with UNAVAILABLE if resumption is off", async () => {
     const proxy = await between(await start());
     const conn = open(proxy.url("/brief"));
     await conn.connect();
@@ -109,34 +109,34 @@ describe("a link that is lost", () => {
     expect((await ping(conn).ping({ text: "hi" }, { waitForReady: true })).text).toBe("hi");
   });
 
-  test("fails its calls with UNAVAILABLE when there is no other in time", async () => {
+  test("fails its calls with UNAVAILABLE when no link resumes it in time", async () => {
     const proxy = await between(await start());
     const conn = open(proxy.url(), { settings: { resumeWindow: 100 } });
     await conn.connect();
     const flying = failure(ping(conn).ping({ delayMs: 60_000 }));
-    proxy.shut = true;
+    proxy.refusing = true;
     proxy.cut();
-    expect((await flying).message).toMatch(/^unavailable: the link was lost.*no other in time/);
+    expect((await flying).message).toMatch(/^unavailable: the link was lost.*not resumed in time/);
     await until("the connection has failed", () => conn.state === "failed");
     expect((await failure(ping(conn).ping({}))).code).toBe(Code.Unavailable);
-    proxy.shut = false;
+    proxy.refusing = false;
     expect((await ping(conn).ping({ text: "hi" }, { waitForReady: true })).text).toBe("hi");
   });
 
-  test("is noticed where nothing comes any more", async () => {
+  test("is noticed by silence", async () => {
     const proxy = await between(await start());
     const conn = open(proxy.url(), { settings: { keepalive: 1000 } });
     await conn.connect();
-    proxy.deaf = true;
+    proxy.blackhole = true;
     const call = ping(conn).ping({ text: "hi" });
     await until("the link is missed", () => conn.state === "resuming");
-    proxy.deaf = false;
+    proxy.blackhole = false;
     expect((await call).text).toBe("hi");
   });
 });
 
 describe("a server", () => {
-  test("that is restarted fails calls in flight with UNAVAILABLE, and others are made on the new one", async () => {
+  test("that is restarted fails calls in flight with UNAVAILABLE", async () => {
     const first = await start();
     const conn = open(first.url());
     await conn.connect();
@@ -150,7 +150,7 @@ describe("a server", () => {
     expect((await waiting).text).toBe("hi"); // it was not sent before
   });
 
-  test("that drains serves what it has begun, while other calls go to the next", async () => {
+  test("that drains finishes its calls, while others go to the next", async () => {
     const server = await start();
     const conn = open(server.url());
     const running = ping(conn).countUp({ to: 50n, delayMs: 5 });
@@ -165,7 +165,7 @@ describe("a server", () => {
     expect(last).toBe(50n);
   });
 
-  test("that is not there makes calls fail at once, or wait if they are told to", async () => {
+  test("that is down fails calls at once, or lets them wait", async () => {
     const gone = await Server.start();
     await gone.stop();
     const conn = open(gone.url());
@@ -177,7 +177,7 @@ describe("a server", () => {
     expect((await waiting).text).toBe("hi");
   });
 
-  test("that does not answer is given up in time", async () => {
+  test("that does not answer is abandoned in time", async () => {
     const silent = await fake(Fake.webSocket(() => {}));
     const conn = open(silent.url, { connectTimeoutMs: 50 });
     await conn.close();
@@ -194,7 +194,7 @@ describe("a server", () => {
 });
 
 describe("credentials", () => {
-  test("are asked for each link, and the right ones are let in", async () => {
+  test("are requested for each link", async () => {
     const proxy = await between(await start());
     let asked = 0;
     const conn = open(proxy.url("/auth"), {
@@ -209,7 +209,7 @@ describe("credentials", () => {
     expect((await ping(conn).ping({ text: "again" })).text).toBe("again");
   });
 
-  test("that are wrong are refused for good, with a status that can be read", async () => {
+  test("that are wrong are rejected with a readable status", async () => {
     const server = await start();
     let dials = 0;
     const conn = open(server.url("/auth"), {
@@ -219,12 +219,12 @@ describe("credentials", () => {
       },
     });
     const error = await failure(ping(conn).ping({}));
-    expect(error.message).toMatch(/^unauthenticated: the server refuses the connection: HTTP status 401/);
+    expect(error.message).toMatch(/^unauthenticated: the server refused the connection: HTTP status 401/);
     expect(conn.state).toBe("failed");
     expect(dials).toBe(1);
   });
 
-  test("that a page is refused with say why", async () => {
+  test("that are rejected by the page's server say why", async () => {
     const server = await start("-origin", "http://page.example");
     class Page extends WebSocket {
       constructor(url: string, protocols: string[]) {
@@ -236,7 +236,7 @@ describe("credentials", () => {
     expect(error.message).toBe("unauthenticated: closed with code 4016: the token is not the right one");
   });
 
-  test("that cannot be had make the attempt fail", async () => {
+  test("that fail make the attempt fail", async () => {
     const server = await start();
     const conn = open(server.url(), { credentials: () => Promise.reject(new Error("signed out")) });
     expect((await failure(ping(conn).ping({}))).message).toBe("unavailable: no credentials: signed out");
@@ -266,19 +266,19 @@ describe("a peer that breaks the rules", () => {
 
   test("with a malformed frame is closed with 1002", async () => {
     const [error, code] = await broken((s) => s.send(Buffer.from("0c0000", "hex")));
-    expect(error.message).toMatch(/^internal: a malformed frame has arrived: rule F2/);
+    expect(error.message).toMatch(/^internal: the peer broke rule F2/);
     expect(code).toBe(1002);
   });
 
   test("with a text message is closed with 1003", async () => {
     const [error, code] = await broken((s) => s.send("hello"));
-    expect(error.message).toMatch(/^internal: a text message has arrived: rule L1/);
+    expect(error.message).toMatch(/^internal: the peer broke rule L1/);
     expect(code).toBe(1003);
   });
 
   test("with a frame over the limit is closed with 1009", async () => {
     const [error, code] = await broken((s) => s.send(Buffer.concat([HELLO, Buffer.from("04018080808001", "hex")])));
-    expect(error.message).toMatch(/^resource_exhausted: too large a frame has arrived: rule F8/);
+    expect(error.message).toMatch(/^resource_exhausted: the peer broke rule F8/);
     expect(code).toBe(1009);
   });
 
@@ -288,7 +288,7 @@ describe("a peer that breaks the rules", () => {
     expect(code).toBe(1009);
   });
 
-  test("by closing in the middle makes calls fail with what the code means", async () => {
+  test("by closing the link fails calls with the meaning of the code", async () => {
     for (const [code, status] of [
       [1000, Code.Canceled],
       [1001, Code.Unavailable],
@@ -305,7 +305,7 @@ describe("a peer that breaks the rules", () => {
     }
   });
 
-  test("with a malformed answer fails the call only", async () => {
+  test("with a malformed response fails only the call", async () => {
     const server = await peer((s) => {
       // Stream 1: END with key 0. Stream 3: a message that is no PingResponse. Stream 5: a header with an encoding.
       s.send(Buffer.concat([HELLO, unhex("0501020000"), unhex("140301ff"), unhex("0305060504677a6970")]));
@@ -313,20 +313,20 @@ describe("a peer that breaks the rules", () => {
     const client = ping(open(server.url));
     const errors = await Promise.all([1, 2, 3].map(() => failure(client.ping({}))));
     expect(errors.map((e) => e.code)).toEqual([Code.Internal, Code.Internal, Code.Internal]);
-    expect(errors[1]?.message).toContain("cannot be read");
+    expect(errors[1]?.message).toContain("cannot decode");
     expect(errors[2]?.message).toContain("compressed with gzip");
   });
 
-  test("with no answer, or two, fails the call with INTERNAL", async () => {
+  test("with no response, or two, fails the call with INTERNAL", async () => {
     const server = await peer((s) => s.send(Buffer.concat([HELLO, unhex("050100"), unhex("040300140300")])));
     const client = ping(open(server.url));
     const [none, two] = await Promise.all([1, 2].map(() => failure(client.ping({}))));
-    expect(none?.message).toBe("internal: Ping answers OK without a message");
-    expect(two?.message).toBe("internal: Ping answers with more than one message");
+    expect(none?.message).toBe("internal: Ping returned OK without a message");
+    expect(two?.message).toBe("internal: Ping returned more than one message");
   });
 });
 
-test("a server that answers early, and resets the stream behind that, has its messages and its status seen (rule S18)", async () => {
+test("an early response that is followed by a RESET is complete (rule S18)", async () => {
   const answer = (end: string) => Buffer.concat([HELLO, unhex("0401020805"), unhex("0401020807"), unhex(end), unhex("06010101")]);
   const never = async function* () {
     await new Promise(() => {});
@@ -347,7 +347,7 @@ test("a server that answers early, and resets the stream behind that, has its me
   }
 });
 
-describe("a URL that is not Parley's", () => {
+describe("a URL of something else", () => {
   test("is named: an HTTP server", async () => {
     for (const [status, code] of [
       [200, Code.Unimplemented],

@@ -69,7 +69,7 @@ function read(messages: AsyncIterable<number>) {
   return got;
 }
 
-test("a stream that breaks is opened again behind its last message, until it is complete", async () => {
+test("a broken stream is opened again after its last message", async () => {
   const source = new Source([[1, 2, unavailable()], [3, unavailable()], [4, "OK"]]); // biome-ignore format: one line
   const got = read(source.follow());
   await pass(1000);
@@ -90,14 +90,14 @@ test("waits double up to a bound, and a message starts them again", async () => 
 test("the bounds of the wait can be set, and are checked", async () => {
   const source = new Source([[unavailable()], [unavailable()], [unavailable()], ["OK"]]);
   const waits: number[] = [];
-  const got = read(source.follow({ backoff: { firstMs: 10, mostMs: 25 }, onWait: (_, ms) => waits.push(ms) }));
+  const got = read(source.follow({ backoff: { initialMs: 10, maxMs: 25 }, onWait: (_, ms) => waits.push(ms) }));
   await pass(100);
   expect(waits).toEqual([10, 20, 25]);
   expect(got.end).toBe("OK");
   for (const backoff of [
-    { firstMs: 0, mostMs: 1 },
-    { firstMs: 2, mostMs: 1 },
-    { firstMs: Number.NaN, mostMs: 1 },
+    { initialMs: 0, maxMs: 1 },
+    { initialMs: 2, maxMs: 1 },
+    { initialMs: Number.NaN, maxMs: 1 },
   ]) {
     expect(() => source.follow({ backoff })).toThrow("invalid_argument: follow: backoff");
   }
@@ -115,7 +115,7 @@ test("the random wait is anything up to the bound", async () => {
   expect(got.end).toBe("OK");
 });
 
-test("the time that the other end asks for is added to the wait", async () => {
+test("the delay that the peer asks for is added to the wait", async () => {
   const source = new Source([[1, retryLater(5000)], [retryLater(0)], ["OK"]]);
   const got = read(source.follow());
   await pass(10_000);
@@ -123,7 +123,7 @@ test("the time that the other end asks for is added to the wait", async () => {
   expect(got.end).toBe("OK");
 });
 
-test("a time that no timer has is the longest one", async () => {
+test("a delay beyond the longest timer is the longest", async () => {
   const source = new Source([[retryLater(Number.POSITIVE_INFINITY)]]);
   const controller = new AbortController();
   const got = read(source.follow({ signal: controller.signal }));
@@ -155,7 +155,7 @@ test.each([
   expect(got).toEqual({ messages: [1], end });
 });
 
-test("open that fails is as a call that fails", async () => {
+test("an error of open counts as a failed call", async () => {
   const errors = [unavailable(), new ParleyError("no", Code.PermissionDenied)];
   const got = read(
     follow<number, number>({
@@ -183,17 +183,17 @@ test("a cursor that throws ends the loop, and the call", async () => {
   expect(source.returned).toBe(1);
 });
 
-test("a stream that is complete is opened again if that is wanted", async () => {
+test("a complete stream is opened again on request", async () => {
   const source = new Source([[1, "OK"], ["OK"], ["OK"], [2, "OK"], [new ParleyError("x", Code.NotFound)]]);
   const waits: unknown[] = [];
-  const got = read(source.follow({ complete: "again", onWait: (...wait) => waits.push(wait) }));
+  const got = read(source.follow({ complete: "reopen", onWait: (...wait) => waits.push(wait) }));
   await pass(1000);
   expect(waits).toEqual([[undefined, 100], [undefined, 200], [undefined, 400], [undefined, 100]]); // biome-ignore format: one line
   expect(got).toEqual({ messages: [1, 2], end: "not_found: x" });
   expect(source.calls.map(([from]) => from)).toEqual([0, 1, 1, 1, 2]);
 });
 
-test("a signal ends a call that waits for messages, and the wait for the next call", async () => {
+test("a signal ends a call and the wait between calls", async () => {
   for (const script of [[[1]], [[unavailable()]]]) {
     const source = new Source(script);
     const controller = new AbortController();

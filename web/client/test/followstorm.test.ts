@@ -32,7 +32,7 @@ afterEach(async () => {
 /** Starts a server that streams, in place of the one before. */
 function serve(url: string): TestServer {
   const server = network.serve(url);
-  server.answers = false;
+  server.responds = false;
   return server;
 }
 

@@ -185,8 +185,8 @@ test("streams over deploys", async () => {
   expect(shown).toEqual([1n, 2n, 3n, 4n, 5n, 6n]);
   expect(deploys).toBe(1);
 
-  let gone: unknown;
-  //snippet:comeback
+  let last: unknown;
+  //snippet:retrylater
   connection.serve(AgentService, {
     async *watch(_, { signal, draining }) {
       for (let number = 1; !signal.aborted; number++) {
@@ -197,8 +197,8 @@ test("streams over deploys", async () => {
   });
   //snippet:end
   const hub = createClient(HubService, connection);
-  for await (const { reading } of hub.watchAgent({})) if ((gone = reading?.number) === 3) break;
-  expect(gone).toBe(3);
+  for await (const { reading } of hub.watchAgent({})) if ((last = reading?.number) === 3) break;
+  expect(last).toBe(3);
   await connection.close();
 });
 

@@ -133,7 +133,7 @@ test("leaving the loop cancels the call", async () => {
   expect((await server.steady(() => ping().ping({}))) - before).toBeLessThan(1000);
 });
 
-test("leaving while the next message is waited for cancels, and ends the wait", async () => {
+test("leaving during next cancels and ends the wait", async () => {
   const answers = ping().countUp({ to: 2n, delayMs: 60_000 })[Symbol.asyncIterator]();
   const waiting = answers.next();
   await answers.return();
@@ -162,7 +162,7 @@ test("a signal cancels each kind", async () => {
   expect((await failure(ping().ping({}, { signal }))).code).toBe(Code.Canceled);
 });
 
-test("a timeout fails with DEADLINE_EXCEEDED, and so does AbortSignal.timeout", async () => {
+test("timeouts and AbortSignal.timeout are DEADLINE_EXCEEDED", async () => {
   const late = await failure(ping().ping({ delayMs: 60_000 }, { timeoutMs: 30 }));
   expect(late.message).toMatch(/^deadline_exceeded: /);
   expect((await failure(ping().ping({ delayMs: 60_000 }, { signal: AbortSignal.timeout(30) }))).code).toBe(Code.DeadlineExceeded);
@@ -173,7 +173,7 @@ test("a timeout fails with DEADLINE_EXCEEDED, and so does AbortSignal.timeout", 
 test("a message over the server's limit fails its call only", async () => {
   const error = await failure(ping().ping({ text: "x".repeat(5 << 20) }));
   expect(error.code).toBe(Code.ResourceExhausted);
-  expect(error.message).toContain("over the other end's limit of 4194304");
+  expect(error.message).toContain("exceeds the peer's limit of 4194304");
   expect((await ping().ping({ text: "hi" })).text).toBe("hi");
 });
 
@@ -202,11 +202,11 @@ test("invalid header names and values are named", async () => {
 
 test("a header over the server's limit fails its call only", async () => {
   const error = await failure(ping().ping({}, { headers: { big: "x".repeat(100_000) } }));
-  expect(error.message).toMatch(/^resource_exhausted: a header of \d+ bytes is over the other end's limit/);
+  expect(error.message).toMatch(/^resource_exhausted: a header of \d+ bytes exceeds the peer's limit/);
   expect((await ping().ping({ text: "hi" })).text).toBe("hi");
 });
 
-test("a source that throws fails its call, with what it has thrown as the cause", async () => {
+test("a source that throws fails its call with that cause", async () => {
   async function* bad() {
     yield { number: 1n };
     throw new Error("the source is dry");
@@ -250,7 +250,7 @@ test("a source that has ended is not returned as well", async () => {
   expect(returned).toBe(0);
 });
 
-test("a slow consumer stops its server, and nobody else", async () => {
+test("a slow consumer stops only its server", async () => {
   const before = await server.sent();
   const answers = ping().countUp({ to: 1_000_000n })[Symbol.asyncIterator]();
   await answers.next();
@@ -263,7 +263,7 @@ test("a slow consumer stops its server, and nobody else", async () => {
   await answers.return();
 });
 
-test("the server calls back, all the way", async () => {
+test("the server calls the client", async () => {
   const seen: string[] = [];
   conn.serve(AgentService, {
     describe: async (_, context) => {
@@ -283,7 +283,7 @@ test("the server calls back, all the way", async () => {
   expect(seen).toEqual(["Describe"]);
 });
 
-test("what is served fails with its code, and what is not served is UNIMPLEMENTED", async () => {
+test("served errors keep their code, unknown methods are UNIMPLEMENTED", async () => {
   const hub = createClient(HubService, conn);
   expect((await failure(hub.listAgents({}))).code).toBe(Code.Unimplemented);
   conn.serve(AgentService, {
@@ -304,7 +304,7 @@ test("a connection that serves nothing says so", async () => {
   await calling.close();
 });
 
-test("what a served method throws is not shown to the server, but to this end", async () => {
+test("an unexpected error of a method is shown only locally", async () => {
   const errors: unknown[] = [];
   const own = createConnection(server.url(), { WebSocket, onServeError: (e) => errors.push(e) });
   own.serve(AgentService, {
@@ -319,7 +319,7 @@ test("what a served method throws is not shown to the server, but to this end", 
   await own.close();
 });
 
-test("a served stream that its caller leaves is told", async () => {
+test("a served stream learns that its caller has left", async () => {
   let left = false;
   conn.serve(AgentService, {
     async *watch(_, { signal }) {

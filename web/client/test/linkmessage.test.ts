@@ -4,11 +4,11 @@ import { ParleyError } from "../src/error.js";
 import { encodeFields } from "../src/fields.js";
 import { encodeFrame, HELLO } from "../src/frame.js";
 import { LIMIT } from "../src/stream.js";
-import { Alone, settle } from "./peer.js";
+import { SessionHarness, settle } from "./harness.js";
 
 // PROTOCOL.md, sections 4.1 and 6.3. The wire of the tests throws where a frame begins too late in a link message.
 
-let alone: Alone;
+let alone: SessionHarness;
 afterEach(() => alone?.end());
 
 /** Greets with settings by their keys. */
@@ -18,7 +18,7 @@ const open = () => alone.session.open(() => new Uint8Array());
 
 test("no OPEN overtakes the RESETs that make room for it", async () => {
   const most = 2000;
-  alone = new Alone();
+  alone = new SessionHarness();
   await greet([8, most]);
   const streams = Array.from({ length: most }, open);
   await settle();
@@ -34,7 +34,7 @@ test("no OPEN overtakes the RESETs that make room for it", async () => {
 });
 
 test("an ACK does not begin behind a frame that fills the link message", async () => {
-  alone = new Alone({ resumeWindow: 30_000 });
+  alone = new SessionHarness({ resumeWindow: 30_000 });
   const session: [number, Uint8Array][] = [
     [1, new Uint8Array(16)],
     [3, new Uint8Array(32)],

@@ -10,29 +10,29 @@ import { Reader, utf8 } from "../src/varint.js";
 export const NOTICE = 2 ** 53 - 1;
 const names = ["", "HELLO", "OPEN", "HEADER", "DATA", "END", "RESET", "WINDOW", "ACK", "PING", "PONG", "GOAWAY"];
 
-/** How a URL answers a WebSocket request: a server, an HTTP status with Retry-After, or nothing. */
-export type Answer = TestServer | { status: number; retryAfter?: string } | undefined;
-type Answers = Answer | (() => Answer);
+/** How a URL responds to a WebSocket request: with a server, an HTTP status with Retry-After, or not at all. */
+export type Endpoint = TestServer | { status: number; retryAfter?: string } | undefined;
+type Endpoints = Endpoint | (() => Endpoint);
 
-/** WebSockets in memory, whose servers a test writes. All is deterministic: what happens, happens in microtasks. */
+/** WebSockets in memory, whose servers a test scripts. Everything happens in microtasks, so it is deterministic. */
 export class Network {
   dials: { url: string; at: number; protocols: string[] }[] = [];
   /** How long an attempt takes, in milliseconds. */
-  takes = 0;
-  #answers = new Map<string, Answers>();
+  dialMs = 0;
+  #answers = new Map<string, Endpoints>();
 
-  answer(url: string, answer: Answers): void {
+  answer(url: string, answer: Endpoints): void {
     this.#answers.set(url, answer);
   }
 
-  /** Has a new server answer. */
+  /** Starts a new server at the URL. */
   serve(url: string, name = url): TestServer {
     const server = new TestServer(name);
     this.answer(url, server);
     return server;
   }
 
-  /** The URLs that were dialed since the last time. */
+  /** Returns the URLs that were dialed since the last call. */
   take(): string[] {
     return this.dials.splice(0).map((d) => d.url);
   }
@@ -47,7 +47,7 @@ export class Network {
           const answers = network.#answers.get(url);
           this.answered(typeof answers === "function" ? answers() : answers);
         };
-        if (network.takes) setTimeout(answer, network.takes);
+        if (network.dialMs) setTimeout(answer, network.dialMs);
         else queueMicrotask(answer);
       }
     };
@@ -56,7 +56,7 @@ export class Network {
 
 type Listener = (event: object) => void;
 
-/** The client's end of a WebSocket: what the package ws has of it. */
+/** The client's end of a WebSocket, with the interface of the package ws. */
 class Socket {
   binaryType = "";
   protocol = "parley.v1";
@@ -78,7 +78,7 @@ class Socket {
     for (const [t, listener] of this.#listeners) if (t === type) listener(event);
   }
 
-  answered(answer: Answer): void {
+  answered(answer: Endpoint): void {
     if (this.#closed) return;
     if (answer instanceof TestServer) {
       this.peer = new Peer(this, answer);
@@ -99,7 +99,7 @@ class Socket {
     if (!this.#closed) queueMicrotask(() => this.peer?.receive(copy));
   }
 
-  /** Closes from this end. */
+  /** Closes it from the client's side. */
   close(code = 1005, reason = ""): void {
     if (this.#closed) return;
     this.#closed = true;
@@ -109,7 +109,7 @@ class Socket {
     });
   }
 
-  /** Ends it from the other end. */
+  /** Closes it from the server's side. */
   end(code: number, reason = ""): void {
     if (this.#closed) return;
     this.#closed = true;
@@ -117,20 +117,20 @@ class Socket {
   }
 }
 
-/** A server in memory: by itself it greets, resumes what it knows, and answers pings with its name. */
+/** A server in memory: it sends HELLO, resumes known sessions, and answers pings with its name. */
 export class TestServer {
   peers: Peer[] = [];
-  /** Sessions that can be resumed, by their id. */
+  /** The sessions that can be resumed, by id. */
   sessions = new Map<string, { received: number }>();
   /** Whether calls are answered. */
-  answers = true;
-  greets = true;
-  /** How long an answer takes, in milliseconds; none: it comes at once. */
-  takes: (() => number) | undefined;
-  /** Done with each peer that has greeted. */
-  greeted: ((peer: Peer) => void) | undefined;
-  /** Done with each peer in place of a greeting. */
-  instead: ((peer: Peer) => void) | undefined;
+  responds = true;
+  sendsHello = true;
+  /** How long a response takes, in milliseconds; undefined: it is immediate. */
+  responseMs: (() => number) | undefined;
+  /** Called after each HELLO exchange. */
+  onHello: ((peer: Peer) => void) | undefined;
+  /** Replaces the response to a HELLO. */
+  handleHello: ((peer: Peer) => void) | undefined;
 
   constructor(readonly name: string) {}
 
@@ -147,17 +147,17 @@ function after(ms: number | undefined, f: () => void): void {
   else f();
 }
 
-/** The server's end of one link. */
+/** The server's end of a link. */
 export class Peer {
-  /** What has come: "OPEN 1", "GOAWAY". */
+  /** The received frames: "OPEN 1", "GOAWAY". */
   frames: string[] = [];
   hello = new Map<number, number | Uint8Array>();
-  /** Calls that were not answered: their stream's id and the text that is to be answered. */
+  /** The calls without a response: the stream's id and the text of the request. */
   calls: { id: number; text: string }[] = [];
-  /** The code that the client has closed it with. */
+  /** The close code of the client. */
   closed: number | undefined;
   /** Whether the link has ended. */
-  gone = false;
+  linkEnded = false;
   id = "";
   lastStream = 0;
   goaways: number[] = [];
@@ -182,19 +182,19 @@ export class Peer {
   #handle({ type, id, payload }: f.Frame): void {
     if (type === f.HELLO) {
       this.hello = new Map(parseFields(payload, []));
-      if (this.server.instead) this.server.instead(this);
-      else if (this.server.greets) this.greet();
+      if (this.server.handleHello) this.server.handleHello(this);
+      else if (this.server.sendsHello) this.sendHello();
     } else if (type === f.OPEN) this.lastStream = id;
     else if (type === f.GOAWAY) this.goaways.push((lookup(parseFields(payload, []))(2) as number) ?? 0);
     else if (type === f.PING) this.send(f.PONG, 0, payload);
     else if (type === f.DATA) {
       this.calls.push({ id, text: textOf(payload) });
-      if (this.server.answers) after(this.server.takes?.(), () => this.answer(id));
+      if (this.server.responds) after(this.server.responseMs?.(), () => this.answer(id));
     }
   }
 
-  /** Answers HELLO: goes on with a session that is known, or begins one. */
-  greet(more: Field[] = []): void {
+  /** Answers a HELLO: resumes a known session or starts one. */
+  sendHello(more: Field[] = []): void {
     const asked = this.hello.get(1) as Uint8Array | undefined;
     const known = asked && this.server.sessions.get(`${asked}`);
     const id = known ? asked : new Uint8Array(16).fill(++ids);
@@ -203,7 +203,7 @@ export class Peer {
     const fields: Field[] = [[14, 30_000], [1, id], [3, new Uint8Array(32).fill(++ids)], ...more];
     if (asked) fields.push([18, known?.received ?? 0], [20, known ? 1 : 0]);
     this.send(f.HELLO, 0, encodeFields(fields));
-    this.server.greeted?.(this);
+    this.server.onHello?.(this);
   }
 
   send(head: number, id: number, payload: Uint8Array = new Uint8Array()): void {
@@ -221,7 +221,7 @@ export class Peer {
     }
   }
 
-  /** Makes a ping, of the client. */
+  /** Calls Ping at the client. */
   ping(id: number): void {
     this.send(f.OPEN, id, encodeFields([[1, utf8("parley.ping.v1.PingService/Ping")]]));
     this.send(f.DATA | f.FLAG_END, id);
@@ -236,7 +236,7 @@ export class Peer {
     this.send(f.GOAWAY, 0, encodeFields(fields));
   }
 
-  /** Says that it is about to go. */
+  /** Sends a notice of the drain. */
   notice(delay = 0, address = ""): void {
     this.goaway(NOTICE, { delay, address });
   }
@@ -247,11 +247,11 @@ export class Peer {
 
   /** Closes the link with a code, or breaks it. */
   close(code = 1006, reason = ""): void {
-    this.gone = true;
+    this.linkEnded = true;
     this.socket.end(code, reason);
   }
 
-  /** Fails in the middle of a WebSocket frame, as the package ws tells it. */
+  /** Fails in the middle of a WebSocket frame, as the package ws reports it. */
   garble(): void {
     this.socket.emit("error", { message: "Invalid WebSocket frame: RSV1 must be clear" });
     this.socket.end(1002);
@@ -259,11 +259,11 @@ export class Peer {
 
   ended(code: number): void {
     this.closed = code;
-    this.gone = true;
+    this.linkEnded = true;
   }
 }
 
-/** The text of a ping; that of another request does not matter. */
+/** Returns the text of a ping; the text of another request does not matter. */
 function textOf(payload: Uint8Array): string {
   try {
     return fromBinary(PingRequestSchema, payload).text;
@@ -272,15 +272,15 @@ function textOf(payload: Uint8Array): string {
   }
 }
 
-/** Lets everything happen that needs no time. */
+/** Runs everything that needs no time. */
 export const settle = (): Promise<unknown> => vi.advanceTimersByTimeAsync(0);
 export const pass = (ms: number): Promise<unknown> => vi.advanceTimersByTimeAsync(ms);
 
-/** A connection over a network, and how it went with it. */
+/** A connection over a network, with a record of its states. */
 export class Client {
   readonly conn: ServingConnection;
   states: string[] = [];
-  /** All errors that anybody saw. */
+  /** All errors that any client saw. */
   static errors: ParleyError[] = [];
 
   constructor(network: Network, urls: string | string[], options: ServingOptions = {}) {
@@ -291,7 +291,7 @@ export class Client {
     });
   }
 
-  /** Makes a call, and returns its answer or its error as a text. */
+  /** Makes a call and returns its response, or its error as text. */
   async ping(text = "", waitForReady = false): Promise<string> {
     try {
       return (await createClient(PingService, this.conn).ping({ text }, { waitForReady })).text;
@@ -302,13 +302,13 @@ export class Client {
     }
   }
 
-  /** The states since the last time. */
+  /** Returns the states since the last call. */
   take(): string[] {
     return this.states.splice(0);
   }
 }
 
-/** Looks at every error that a test has seen: none says undefined. */
+/** Checks that no error of a test says undefined. */
 export function checkErrors(): void {
   for (const e of Client.errors.splice(0)) {
     expect(e.message).not.toContain("undefined");

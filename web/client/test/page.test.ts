@@ -31,7 +31,7 @@ afterEach(async () => {
 
 const ping = () => createClient(PingService, conn);
 
-test("a page that is put away has no WebSocket, and its calls go on when it is back", async () => {
+test("a suspended page has no WebSocket, and its calls go on later", async () => {
   await conn.connect();
   const call = ping().ping({ text: "hi", delayMs: 100 });
   await ping().ping({});
@@ -47,19 +47,19 @@ test("a page that is put away has no WebSocket, and its calls go on when it is b
   expect(tunnel.connections).toBe(2);
 });
 
-test("a page that is left for good says goodbye, and connects no more", async () => {
+test("an unloaded page sends GOAWAY and does not connect again", async () => {
   await conn.connect();
   const flying = ping().ping({ delayMs: 60_000 });
   await ping().ping({});
   happens("pagehide", { persisted: false });
   expect(conn.state).toBe("closed");
-  await expect(flying).rejects.toThrow("canceled: the page has gone");
-  await expect(ping().ping({})).rejects.toThrow("canceled: the page has gone");
+  await expect(flying).rejects.toThrow("canceled: the page was unloaded");
+  await expect(ping().ping({})).rejects.toThrow("canceled: the page was unloaded");
   await until("the server has no session of it", async () => (await server.open()) === 0);
   expect(tunnel.connections).toBe(1);
 });
 
-test("a page that was put away before it connected connects when it is back", async () => {
+test("a page suspended before it connected connects later", async () => {
   happens("pagehide", { persisted: true });
   const call = ping().ping({ text: "hi" });
   expect(tunnel.connections).toBe(0);
@@ -72,10 +72,10 @@ for (const [event, dispatch] of [
   ["somebody looks at the page", () => document.dispatchEvent(new Event("visibilitychange"))],
 ] as const) {
   test(`when ${event} a client does not wait for its next attempt`, async () => {
-    tunnel.shut = true;
+    tunnel.refusing = true;
     await expect(ping().ping({})).rejects.toThrow("unavailable");
     expect(conn.state).toBe("failed");
-    tunnel.shut = false;
+    tunnel.refusing = false;
     dispatch();
     expect(conn.state).toBe("connecting");
     expect((await ping().ping({ text: "hi" })).text).toBe("hi");
@@ -89,7 +89,7 @@ for (const [event, dispatch] of [
   });
 }
 
-test("a connection that is closed listens to the page no more", async () => {
+test("a closed connection does not listen to the page", async () => {
   await conn.close();
   happens("pageshow", { persisted: true });
   happens("online");

@@ -1,26 +1,26 @@
-// Properties of all that reads what the other end has sent: it throws nothing but what the protocol says, reads nothing beyond
+// Properties of all parsers of peer data: they throw only what the protocol says, read nothing beyond
 // what it was given, and what it has read it writes as it was. SEED repeats a run.
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { unhex, vectors } from "../../testing/vectors.js";
-import { httpError, TurnedAway } from "../src/answer.js";
-import { MOST_LONGER } from "../src/backoff.js";
-import { encodeOpen, endError, parseEnd, parseHeader } from "../src/block.js";
-import { ending, plainCode } from "../src/closecode.js";
+import { MAX_LONG_DELAY } from "../src/backoff.js";
+import { encodeOpen, endError, parseEnd, parseHeader } from "../src/callwire.js";
+import { closeAction, standardCode } from "../src/closecode.js";
 import { Code, toCode } from "../src/code.js";
 import { ParleyError, resetError } from "../src/error.js";
 import { encodeFields, type Field, parseFields } from "../src/fields.js";
 import * as f from "../src/frame.js";
 import { encodeGoaway, parseGoaway } from "../src/goaway.js";
+import { httpError, TemporaryRefusal } from "../src/handshake.js";
 import { checkSettings, encodeHello, parseHello, protocolDefaults, type Settings } from "../src/hello.js";
 import { fromHeaders, pairsToHeaders, readPairs, ruleCode, toHeaders } from "../src/metadata.js";
 import { AnySchema, create } from "../src/protobuf.js";
 import { retryAfter, retryLater } from "../src/retryinfo.js";
-import { encodeEnd, parseOpen } from "../src/served.js";
+import { encodeEnd, parseOpen } from "../src/serverwire.js";
 import { concat, cut, fromUTF8, putVarint, Reader, RuleError, utf8 } from "../src/varint.js";
-import { Alone } from "./peer.js";
+import { SessionHarness } from "./harness.js";
 
-const MOST = Number.MAX_SAFE_INTEGER;
+const MAX = Number.MAX_SAFE_INTEGER;
 const seed = Number(process.env.SEED) || Date.now() % 2 ** 31;
 
 beforeAll(() => {
@@ -51,7 +51,7 @@ const spoiled = (all: readonly Uint8Array[]) =>
     });
 const bytesLike = (all: readonly Uint8Array[]) => fc.oneof(fc.uint8Array({ maxLength: 64 }), spoiled(all));
 
-const number = fc.oneof(fc.nat({ max: 300 }), fc.maxSafeNat(), fc.constantFrom(0, 127, 128, 2 ** 32, MOST));
+const number = fc.oneof(fc.nat({ max: 300 }), fc.maxSafeNat(), fc.constantFrom(0, 127, 128, 2 ** 32, MAX));
 const field: fc.Arbitrary<Field> = fc.oneof(
   fc.tuple(
     number.map((n) => Math.max(2, n - (n % 2))),
@@ -72,7 +72,7 @@ function unlessRuleBroken<T>(f: () => T): T | undefined {
     return f();
   } catch (e) {
     if (!(e instanceof RuleError)) throw e;
-    expect(e.message).toMatch(/^rule [A-Z]\d+ of the protocol is broken$/);
+    expect(e.message).toMatch(/^the peer broke rule [A-Z]\d+ of the protocol$/);
     expect([1002, 1003, 1009]).toContain(e.code);
     return undefined;
   }
@@ -146,7 +146,7 @@ describe("frames", () => {
   test("say what they control, or break a rule", () => {
     forAll(blocks, (payload) => {
       for (const type of [f.WINDOW, f.RESET]) {
-        const control = unlessRuleBroken(() => f.readControl({ type, flags: 0, id: 1, payload }));
+        const control = unlessRuleBroken(() => f.readStreamControl({ type, flags: 0, id: 1, payload }));
         if (!control) continue;
         if (type === f.WINDOW) expect(f.encodeNumber(control.limit as number)).toEqual(payload.slice());
         else expect(control.reset?.[0]).toBeGreaterThan(0);
@@ -187,13 +187,13 @@ describe("HELLO", () => {
   const settings = fc
     .record({
       maxFrame: fc.integer({ min: 16_384, max: 1 << 20 }),
-      maxMessage: fc.integer({ min: 65_536, max: MOST }),
+      maxMessage: fc.integer({ min: 65_536, max: MAX }),
       maxHeader: fc.integer({ min: 4096, max: 16_384 }),
-      maxStreams: fc.integer({ min: 16, max: MOST }),
-      initialWindow: fc.integer({ min: 16_384, max: MOST }),
+      maxStreams: fc.integer({ min: 16, max: MAX }),
+      initialWindow: fc.integer({ min: 16_384, max: MAX }),
       keepalive: fc.integer({ min: 1000, max: 25_000 }),
       resumeWindow: number,
-      replayLimit: fc.integer({ min: 65_536, max: MOST }),
+      replayLimit: fc.integer({ min: 65_536, max: MAX }),
     })
     .map((s): Settings => ({ ...protocolDefaults(), ...s }));
 
@@ -304,7 +304,7 @@ describe("what ends things", () => {
     fc.assert(
       fc.property(anything, fc.string(), (n, text) => {
         expect(codes).toContain(toCode(n));
-        expect(codes).toContain(ending(plainCode(n)).status);
+        expect(codes).toContain(closeAction(standardCode(n)).status);
         expect(codes).toContain(resetError(n, text).code);
         expect(codes).toContain(ruleCode(new RuleError(text)));
       }),
@@ -337,9 +337,9 @@ describe("what ends things", () => {
       fc.property(fc.nat({ max: 700 }), header, header, (status, versions, retry) => {
         const error = httpError(status, (name) => (name === "retry-after" ? retry : versions));
         expect(error).toBeInstanceOf(ParleyError);
-        if (!(error instanceof TurnedAway)) return;
+        if (!(error instanceof TemporaryRefusal)) return;
         expect(error.retryAfter).toBeGreaterThanOrEqual(0);
-        expect(error.retryAfter).toBeLessThanOrEqual(MOST_LONGER);
+        expect(error.retryAfter).toBeLessThanOrEqual(MAX_LONG_DELAY);
       }),
     );
   });
@@ -380,7 +380,7 @@ describe("a session", () => {
   test("is closed by what breaks a rule, and throws nothing", async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(message, { maxLength: 12 }), fc.boolean(), async (all, text) => {
-        const alone = new Alone();
+        const alone = new SessionHarness();
         try {
           await alone.receive(HELLO);
           const streams = [1, 2, 3].map(() => alone.session.open(() => new Uint8Array()));
@@ -407,7 +407,7 @@ describe("a session", () => {
       fc.asyncProperty(
         fc.array(fc.oneof(fc.integer({ min: 1, max: 9 }), fc.integer({ min: 1, max: 2000 })), { minLength: 1, maxLength: 40 }),
         async (sizes) => {
-          const alone = new Alone({ initialWindow: 1 << 20, maxMessage: 1 << 20 });
+          const alone = new SessionHarness({ initialWindow: 1 << 20, maxMessage: 1 << 20 });
           try {
             await alone.receive(HELLO);
             const stream = alone.session.open(() => new Uint8Array());

@@ -26,7 +26,7 @@ afterEach(async () => {
 
 /** A call that is in flight when something happens, and is answered afterwards. */
 async function survives(what: () => void): Promise<boolean> {
-  server.answers = false;
+  server.responds = false;
   const flying = client.ping();
   await settle();
   what();
@@ -36,12 +36,12 @@ async function survives(what: () => void): Promise<boolean> {
   return (await flying) === "on";
 }
 
-test("only a link that begins a session says so", async () => {
+test("only a link for a new session says so", async () => {
   expect(await survives(() => server.peer.close())).toBe(true);
   expect(network.dials.map((d) => d.protocols)).toEqual([["parley.v1", "parley.new"], ["parley.v1"]]);
 });
 
-describe("a link is lost, and its session resumed, when", () => {
+describe("a link is lost and its session is resumed when", () => {
   for (const code of [1001, 1012, 4101, 4112]) {
     test(`it is closed with ${code} without GOAWAY`, async () => {
       expect(await survives(() => server.peer.close(code))).toBe(true);
@@ -50,16 +50,16 @@ describe("a link is lost, and its session resumed, when", () => {
 
     test(`it is closed with ${code} by a proxy while it is replaced`, async () => {
       const before = server.peers.length;
-      server.instead = (peer) => {
+      server.handleHello = (peer) => {
         if (server.peers.length === before + 2) peer.close(code);
-        else peer.greet();
+        else peer.sendHello();
       };
       expect(await survives(() => server.peer.close())).toBe(true);
       expect(server.peers.length).toBe(before + 3);
     });
   }
 
-  test("what comes is no WebSocket frame, though a close code follows", async () => {
+  test("an invalid WebSocket frame arrives, whatever code follows", async () => {
     expect(await survives(() => server.peer.garble())).toBe(true);
   });
 
@@ -71,7 +71,7 @@ describe("a link is lost, and its session resumed, when", () => {
 describe("a session is over when its link is closed", () => {
   for (const code of [1001, 1012]) {
     test(`with ${code} after a GOAWAY with a status`, async () => {
-      server.answers = false;
+      server.responds = false;
       const flying = client.ping();
       await settle();
       server.peer.goaway(1, { delay: 60_000, status: Code.Unavailable });
@@ -89,7 +89,7 @@ describe("a session is over when its link is closed", () => {
 });
 
 describe("a session that is lost", () => {
-  test("costs one handshake: the link that says so carries the next", async () => {
+  test("costs one handshake: the same link carries the next session", async () => {
     await client.conn.connect();
     network.take();
     const other = network.serve(HOME, "other");
@@ -101,7 +101,7 @@ describe("a session that is lost", () => {
     expect(other.peer.hello.get(7)).toBeUndefined(); // that it has asked to resume says which it replaces
   });
 
-  test("with a GOAWAY is forgotten with that: what the next link carries stays", async () => {
+  test("forgets its GOAWAY: the next session stays", async () => {
     await client.conn.connect();
     server.peer.notice(60_000);
     await settle();
@@ -112,7 +112,7 @@ describe("a session that is lost", () => {
     expect(other.peers.length).toBe(1);
   });
 
-  test("and was given up is named by the one that replaces it, until that is there", async () => {
+  test("is named by its replacement until that is ready", async () => {
     await client.conn.connect();
     const { id } = server.peer;
     network.answer(HOME, undefined);
@@ -120,9 +120,9 @@ describe("a session that is lost", () => {
     await pass(31_000);
     expect(client.conn.state).toBe("failed");
     const other = network.serve(HOME, "other");
-    other.greets = false;
+    other.sendsHello = false;
     await pass(15_000);
-    other.greets = true;
+    other.sendsHello = true;
     await pass(60_000);
     expect(client.conn.state).toBe("ready");
     for (const peer of other.peers) {
@@ -137,7 +137,7 @@ describe("a session that is lost", () => {
     expect(client.conn.state).toBe("ready");
   });
 
-  test("is not named while it is still resumed in the background", async () => {
+  test("is not named while it may still be resumed", async () => {
     await client.conn.close();
     client = new Client(network, [HOME, OTHER]);
     await client.conn.connect();
@@ -150,15 +150,15 @@ describe("a session that is lost", () => {
   });
 });
 
-describe("a client that is turned away", () => {
+describe("a client that is refused", () => {
   const ways: [string, (s: TestServer) => void][] = [
-    ["by 4014", (s) => void (s.instead = (peer) => peer.close(4014, "overloaded"))],
-    ["by 1012 before the greeting", (s) => void (s.instead = (peer) => peer.close(1012))],
-    ["by 1013 before the greeting", (s) => void (s.instead = (peer) => peer.close(1013))],
+    ["by 4014", (s) => void (s.handleHello = (peer) => peer.close(4014, "overloaded"))],
+    ["by 1012 before the greeting", (s) => void (s.handleHello = (peer) => peer.close(1012))],
+    ["by 1013 before the greeting", (s) => void (s.handleHello = (peer) => peer.close(1013))],
     [
       "by GOAWAY with UNAVAILABLE",
       (s) => {
-        s.greeted = (peer) => {
+        s.onHello = (peer) => {
           peer.goaway(0, { status: Code.Unavailable });
           peer.close(1012);
         };
@@ -168,8 +168,8 @@ describe("a client that is turned away", () => {
     ["by HTTP 429", () => network.answer(HOME, { status: 429 })],
   ];
   for (const [how, turnAway] of ways) {
-    test(`${how} tries again a few times before that fails a call`, async () => {
-      server.answers = false; // it may not have been seen
+    test(`${how} retries a few times before a call fails`, async () => {
+      server.responds = false; // it may not have been seen
       turnAway(server);
       const call = client.ping();
       await pass(5000);
@@ -179,7 +179,7 @@ describe("a client that is turned away", () => {
       expect(client.states.slice(0, 1)).toEqual(["connecting"]);
     });
 
-    test(`${how} makes its calls at the server that takes them next, and nothing has failed`, async () => {
+    test(`${how} makes its calls at the next server, and nothing fails`, async () => {
       turnAway(server);
       const calls = [client.ping(), client.ping("", true)];
       await settle();
@@ -204,7 +204,7 @@ describe("a client that is turned away", () => {
     });
   }
 
-  test("with Retry-After waits that long, as in connecting", async () => {
+  test("with Retry-After waits that long", async () => {
     network.answer(HOME, { status: 503, retryAfter: "2" });
     const call = client.ping();
     await pass(2499); // and a random quarter
@@ -218,7 +218,7 @@ describe("a client that is turned away", () => {
   test("for long fails its calls, and waits at most a minute", async () => {
     network.answer(HOME, { status: 503, retryAfter: "3600" });
     const patient = client.ping("", true);
-    expect(await client.ping()).toBe("unavailable: the server refuses the connection: HTTP status 503");
+    expect(await client.ping()).toBe("unavailable: the server refused the connection: HTTP status 503");
     network.serve(HOME, "next");
     network.take();
     await pass(60_999);
@@ -227,7 +227,7 @@ describe("a client that is turned away", () => {
     expect(await patient).toBe("next");
   });
 
-  test("is told when to come back by a date too", async () => {
+  test("understands a date in Retry-After", async () => {
     vi.setSystemTime(new Date("2026-01-01T00:00:00Z"));
     network.answer(HOME, { status: 503, retryAfter: "Thu, 01 Jan 2026 00:00:02 GMT" });
     const call = client.ping();
@@ -239,7 +239,7 @@ describe("a client that is turned away", () => {
     expect(await call).toBe("next");
   });
 
-  test("finds out by a GET where a script cannot see the answer", async () => {
+  test("finds out by a GET where scripts cannot see the response", async () => {
     network.answer(HOME, undefined);
     let gets = 0;
     vi.stubGlobal("fetch", async (url: string) => {
@@ -256,7 +256,7 @@ describe("a client that is turned away", () => {
     expect(await call).toBe("next");
   });
 
-  test("while an old session still takes calls makes them there", async () => {
+  test("uses an old session that still takes calls", async () => {
     await client.conn.connect();
     network.answer(HOME, { status: 503, retryAfter: "1" });
     server.peer.notice();
@@ -272,7 +272,7 @@ describe("a client that is turned away", () => {
 });
 
 describe("a page that unloads", () => {
-  test("says goodbye in the same turn", async () => {
+  test("sends GOAWAY in the same turn", async () => {
     const page = new EventTarget();
     vi.stubGlobal("addEventListener", page.addEventListener.bind(page));
     vi.stubGlobal("removeEventListener", page.removeEventListener.bind(page));
@@ -290,8 +290,8 @@ describe("a page that unloads", () => {
   });
 });
 
-test("an attempt that is under way when the connection is closed is ended", async () => {
-  network.takes = 5000;
+test("close ends an attempt in progress", async () => {
+  network.dialMs = 5000;
   const call = client.ping();
   await pass(1000);
   await client.conn.close();
@@ -300,7 +300,7 @@ test("an attempt that is under way when the connection is closed is ended", asyn
   expect(server.peers).toEqual([]);
 });
 
-test("a server that resumes nothing for now, and says for how long, is left alone so long", async () => {
+test("Retry-After delays the next attempt to resume", async () => {
   await client.conn.connect();
   network.answer(HOME, { status: 503, retryAfter: "3" });
   server.peer.close();
@@ -311,7 +311,7 @@ test("a server that resumes nothing for now, and says for how long, is left alon
   expect(client.take()).toEqual(["connecting", "ready", "resuming", "ready"]);
 });
 
-test("a handshake that is damaged on its way is made again, as a session is resumed", async () => {
+test("a damaged handshake of a resumption is retried", async () => {
   await client.conn.connect();
   network.answer(HOME, { status: 400 });
   server.peer.close();
@@ -321,8 +321,8 @@ test("a handshake that is damaged on its way is made again, as a session is resu
   expect(client.take()).toEqual(["connecting", "ready", "resuming", "ready"]);
 });
 
-test("a server that refuses to resume for good ends the session, and its calls, with that", async () => {
-  server.answers = false;
+test("a permanent refusal to resume ends the session and its calls", async () => {
+  server.responds = false;
   const flying = client.ping();
   await settle();
   network.answer(HOME, { status: 403 });
@@ -331,7 +331,7 @@ test("a server that refuses to resume for good ends the session, and its calls, 
   expect(client.conn.state).toBe("failed");
 });
 
-test("no answer to the question why there is no WebSocket says undefined, where there is no page", async () => {
+test("no diagnosis says undefined, where there is no page", async () => {
   network.answer(HOME, undefined);
   for (const status of [200, 204, 301, 401, 403, 404, 426, 429, 500, 503]) {
     for (const versions of ["", "parley.v1", "parley.v2"]) {

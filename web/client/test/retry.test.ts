@@ -27,7 +27,7 @@ beforeEach(() => {
   vi.stubGlobal("fetch", () => Promise.reject(new Error("no network")));
   network = new Network();
   server = network.serve(HOME, "answer");
-  server.answers = false;
+  server.responds = false;
 });
 afterEach(async () => {
   await client.conn.close();
@@ -94,7 +94,7 @@ const drain = async <T>(messages: AsyncIterable<T>) => {
   return all;
 };
 
-test("calls that do no harm are tried again, after growing delays", async () => {
+test("retryable calls are retried after growing delays", async () => {
   const ping = connect({ ...often, budget: { tokens: 100, ratio: 1 } });
   const unary = () => ping.ping({});
   for (const call of [unary, () => drain(ping.countUp({ delayMs: 1 }))]) {
@@ -126,7 +126,7 @@ test("the last attempt is the one that counts", async () => {
   expect(server.peer.lastStream).toBe(7); // the fourth
 });
 
-test("headers are those of the last attempt, though each has some ahead of its status", async () => {
+test("headers are those of the last attempt", async () => {
   const seen: (string | null)[] = [];
   const out = outcome(connect().ping({}, { onHeader: (h) => seen.push(h.get("attempt")) }));
   const header = (peer: Peer, id: number) => peer.send(f.HEADER, id, encodeFields([pair("attempt", `${id}`)]));
@@ -140,7 +140,7 @@ test("headers are those of the last attempt, though each has some ahead of its s
   expect(seen).toEqual(["3"]);
 });
 
-test("a header that somebody waits for ends the attempts: it is part of the answer", async () => {
+test("a header that the caller waits for ends the retries", async () => {
   connect();
   const call = client.conn.call(PingService.method.ping);
   void call.send({}, true).catch(() => {});
@@ -152,7 +152,7 @@ test("a header that somebody waits for ends the attempts: it is part of the answ
   expect(out.error?.code).toBe(Code.Unavailable);
 });
 
-test("a call that waits for its header gets that of the last attempt, if there was none before", async () => {
+test("a caller that waits for a header gets the last attempt's", async () => {
   connect();
   const call = client.conn.call(PingService.method.ping);
   void call.send({}, true).catch(() => {});
@@ -193,7 +193,7 @@ test.each<
   async (_, attempts, call, options = {}, code = Code.Unavailable, ahead = undefined) => {
     // biome-ignore format: one line
     const ping = connect();
-    server.greeted = undefined;
+    server.onHello = undefined;
     const out = outcome(call(ping, options));
     await fail(code, ahead);
     await pass(1000);
@@ -204,7 +204,7 @@ test.each<
   },
 );
 
-test("a method that may do harm is tried again if the call says that it does not", async () => {
+test("the call option makes any method retryable", async () => {
   const method = { ...PingService.method.ping, idempotency: 0 } as typeof PingService.method.ping;
   connect();
   for (const retryable of [false, true]) {
@@ -250,7 +250,7 @@ test("a lost session is a failure as any other: UNAVAILABLE", async () => {
   expect(out.value).toMatchObject({ text: "answer" });
 });
 
-test("a call for which there is no connection is tried again", async () => {
+test("a call without a connection is retried", async () => {
   network.answer(HOME, undefined);
   const ping = connect();
   const out = outcome(ping.ping({}));
@@ -262,7 +262,7 @@ test("a call for which there is no connection is tried again", async () => {
   expect(out.value).toMatchObject({ text: "answer" });
 });
 
-test("the time that the server asks for is added to the delay, unless it is longer than any", async () => {
+test("the server's delay is added, unless it exceeds the longest", async () => {
   const later = (ms: number): Field[] => retryLater(ms).details.map((d): Field => [11, toBinary(AnySchema, d)]);
   const ping = connect();
   const out = outcome(ping.ping({}));
@@ -320,7 +320,7 @@ test("the default timeout holds for calls that have none of their own", async ()
   const ping = createClient(PingService, client.conn);
   const outs = [ping.ping({}), ping.ping({}, { timeoutMs: 1000 }), ping.ping({}, { timeoutMs: Number.POSITIVE_INFINITY })].map(outcome); // biome-ignore format: one line
   await pass(500);
-  expect(outs.map((o) => o.error?.message)).toEqual(["deadline_exceeded: no answer within 500 ms", undefined, undefined]);
+  expect(outs.map((o) => o.error?.message)).toEqual(["deadline_exceeded: no response within 500 ms", undefined, undefined]);
   await pass(500);
   expect(outs[1]?.error?.code).toBe(Code.DeadlineExceeded);
   server.peer.answer();
@@ -328,7 +328,7 @@ test("the default timeout holds for calls that have none of their own", async ()
   expect(outs[2]?.value).toBeDefined();
 });
 
-test("an idle timeout ends a call when no message has moved for so long", async () => {
+test("an idle timeout ends a call without messages", async () => {
   client = new Client(network, HOME);
   const call = client.conn.call(PingService.method.cumSum, { idleTimeoutMs: 1000 });
   const out = outcome(call.next());
@@ -344,9 +344,17 @@ test("an idle timeout ends a call when no message has moved for so long", async 
   await pass(999);
   expect(next.error).toBeUndefined();
   await pass(1);
-  expect(next.error?.message).toBe("deadline_exceeded: idle: no message has moved for 1000 ms");
+  expect(next.error?.message).toBe("deadline_exceeded: idle: no message for 1000 ms");
   const none = client.conn.call(PingService.method.cumSum, { idleTimeoutMs: Number.POSITIVE_INFINITY });
   await pass(100_000);
   expect(none.over).toBe(false);
   none.cancel();
+});
+
+test("a call whose attempts find no server fails with the last error", async () => {
+  network.answer(HOME, undefined);
+  const call = connect().ping({}, { retryable: true });
+  const error = call.catch((e: ParleyError) => e.message);
+  await pass(60_000);
+  expect(await Promise.race([error, "still waiting"])).toBe("unavailable: could not connect: connection refused");
 });

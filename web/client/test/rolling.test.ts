@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { type Answer, Client, checkErrors, Network, NOTICE, pass, TestServer } from "./network.js";
+import { Client, checkErrors, type Endpoint, Network, NOTICE, pass, TestServer } from "./network.js";
 
 /** Numbers that only look random. */
 function random(seed: number): (most: number) => number {
@@ -36,8 +36,8 @@ class Draining extends TestServer {
     private draw: (most: number) => number,
   ) {
     super(name);
-    this.takes = () => draw(300);
-    this.greeted = (peer) => {
+    this.responseMs = () => draw(300);
+    this.onHello = (peer) => {
       if (!this.draining) return;
       peer.goaway(0, { status: 14 }); // its link was let in, for it might have resumed a session
       peer.close(1012);
@@ -45,7 +45,7 @@ class Draining extends TestServer {
   }
 
   /** What a new link meets. */
-  get answered(): Answer {
+  get answered(): Endpoint {
     if (!this.draining) return this;
     return this.draw(2) ? { status: 503, retryAfter: "1" } : this;
   }
@@ -55,7 +55,7 @@ class Draining extends TestServer {
     this.draining = true;
     await Promise.all(
       this.peers.map(async (peer) => {
-        if (peer.closed !== undefined || peer.gone) return;
+        if (peer.closed !== undefined || peer.linkEnded) return;
         peer.notice(this.draw(2000));
         for (let ms = 0; ms < 7000 && !peer.goaways.includes(NOTICE); ms += 50) await sleep(50);
         peer.goaway(peer.lastStream);
@@ -76,7 +76,7 @@ for (const arrangement of ["one URL before all servers", "pickFirst", "roundRobi
     for (let seed = 1; seed <= 4; seed++) {
       test(`fail no call, and leave the state ready: ${seed}`, async () => {
         const draw = random(seed);
-        network.takes = 20;
+        network.dialMs = 20;
         const servers = [0, 1, 2].map((n) => new Draining(`s${n}`, draw));
         const urls = [0, 1, 2].map((n) => `ws://s${n}.example/rpc`);
         let turn = 0;

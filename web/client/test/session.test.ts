@@ -5,7 +5,7 @@ import { ParleyError } from "../src/error.js";
 import { encodeFields, type Field } from "../src/fields.js";
 import { encodeFrame } from "../src/frame.js";
 import { concat } from "../src/varint.js";
-import { Alone, settle, Wire } from "./peer.js";
+import { SessionHarness, settle, Wire } from "./harness.js";
 
 const session = new Uint8Array(16).fill(0xaa);
 const token = (n: number) => new Uint8Array(32).fill(n);
@@ -17,10 +17,10 @@ const granted = (received: number) => hello([14, 30_000], [1, session], [3, toke
 const data = (id: number, text: string, flags = 0) => encodeFrame(4 | flags, id, new TextEncoder().encode(text));
 const open = () => new Uint8Array();
 
-let alone: Alone;
+let alone: SessionHarness;
 beforeEach(() => {
   vi.useFakeTimers();
-  alone = new Alone({ resumeWindow: 30_000 });
+  alone = new SessionHarness({ resumeWindow: 30_000 });
 });
 afterEach(() => {
   alone.end();
@@ -30,11 +30,11 @@ afterEach(() => {
 
 const text = async (message: Promise<{ bytes: Uint8Array } | undefined>) => new TextDecoder().decode((await message)?.bytes);
 
-describe("before the other end has greeted", () => {
-  test("calls go out at once, within the protocol's defaults", async () => {
+describe("before the peer's HELLO", () => {
+  test("calls are sent within the protocol's defaults", async () => {
     for (let i = 0; i < 20; i++) void alone.session.open(open).send(new Uint8Array(20_000), true);
     await settle();
-    const frames = alone.wire.take();
+    const frames = alone.wire.takeFrames();
     expect(frames.filter((f) => f.startsWith("OPEN")).length).toBe(16);
     for (const stream of [1, 3]) {
       const cost = frames
@@ -43,18 +43,18 @@ describe("before the other end has greeted", () => {
       expect(cost).toBeLessThanOrEqual(16_384);
     }
     await alone.receive(hello([8, 100], [10, 65_536]));
-    expect(alone.wire.take("WINDOW", "DATA").length).toBe(4);
+    expect(alone.wire.takeFrames("WINDOW", "DATA").length).toBe(4);
   });
 
   test("a message over the default limit waits, as the limit may be higher", async () => {
     void alone.session.open(open).send(new Uint8Array(100_000), true);
     await settle();
-    expect(alone.wire.take("HELLO", "OPEN")).toEqual([]);
+    expect(alone.wire.takeFrames("HELLO", "OPEN")).toEqual([]);
     await alone.receive(hello([4, 200_000], [10, 200_000]));
-    expect(alone.wire.take("HELLO", "OPEN").length).toBe(7);
+    expect(alone.wire.takeFrames("HELLO", "OPEN").length).toBe(7);
   });
 
-  test("the link is given up after 10 s", async () => {
+  test("the link is dropped after 10 s", async () => {
     await vi.advanceTimersByTimeAsync(10_000);
     expect(alone.wire).toMatchObject({ ended: true, closed: undefined });
     expect(alone.events).toEqual(["over 1006 unavailable: the link was lost: no HELLO in time"]);
@@ -62,20 +62,20 @@ describe("before the other end has greeted", () => {
 });
 
 describe("a lost link", () => {
-  test("is resumed: what was missed is sent again, in order, and nothing else", async () => {
+  test("is resumed: only missed frames are sent again, in order", async () => {
     await alone.receive(greeting);
     const stream = alone.session.open(open);
     for (const message of ["a", "b", "c"]) void stream.send(new TextEncoder().encode(message));
     await settle();
     await alone.receive(concat([data(1, "A"), data(1, "B")]));
-    alone.wire.take();
-    alone.session.linkEnded(1006, "");
+    alone.wire.takeFrames();
+    alone.session.linkClosed(1006, "");
     expect(alone.events.at(-1)).toBe("lost unavailable: the link was lost");
     void stream.send(new TextEncoder().encode("d"));
     const wire = new Wire();
     alone.session.attach(wire);
     await settle();
-    const sent = wire.take();
+    const sent = wire.takeFrames();
     expect(sent.length).toBe(1);
     const asks = encodeFields([
       [14, 30_000],
@@ -88,7 +88,7 @@ describe("a lost link", () => {
     expect(sent[0]).toBe(`HELLO ${hex(asks)}`);
     // It has received OPEN and "a", and sends its second message again: this end has seen it.
     await alone.receive(concat([granted(2), data(1, "C")]));
-    expect(wire.take()).toEqual(["ACK 02", "DATA 1 62", "DATA 1 63", "DATA 1 64", "ACK 03"]);
+    expect(wire.takeFrames()).toEqual(["ACK 02", "DATA 1 62", "DATA 1 63", "DATA 1 64", "ACK 03"]);
     expect(await text(stream.next())).toBe("A");
     expect(await text(stream.next())).toBe("B");
     expect(await text(stream.next())).toBe("C");
@@ -98,43 +98,43 @@ describe("a lost link", () => {
   test("is resumed again with the latest token and a higher attempt", async () => {
     await alone.receive(greeting);
     for (const attempt of [1, 2]) {
-      alone.session.linkEnded(1006, "");
+      alone.session.linkClosed(1006, "");
       const wire = new Wire();
       alone.session.attach(wire);
-      if (attempt === 2) expect(wire.take()[0]).toContain(`0320${hex(token(2))}12001602`);
+      if (attempt === 2) expect(wire.takeFrames()[0]).toContain(`0320${hex(token(2))}12001602`);
       else await alone.receive(granted(0));
     }
   });
 
   test("keeps the old token while the answer to the new one is missing", async () => {
     await alone.receive(greeting);
-    alone.session.linkEnded(1006, "");
+    alone.session.linkClosed(1006, "");
     alone.session.attach(new Wire());
-    alone.session.linkEnded(1006, "");
+    alone.session.linkClosed(1006, "");
     const wire = new Wire();
     alone.session.attach(wire);
-    expect(wire.take()[0]).toContain(`0320${hex(token(1))}12001602`);
+    expect(wire.takeFrames()[0]).toContain(`0320${hex(token(1))}12001602`);
   });
 
-  test("whose session is forgotten fails what was open, and what waited goes to the new session", async () => {
+  test("whose session is unknown moves pending calls to a new one", async () => {
     await alone.receive(greeting);
     const old = alone.session.open(open);
     await settle();
-    alone.session.linkEnded(1006, "");
+    alone.session.linkClosed(1006, "");
     const waiting = alone.session.open(open);
     const wire = new Wire();
     alone.session.attach(wire);
     await alone.receive(hello([14, 30_000], [1, new Uint8Array(16).fill(0xbb)], [3, token(9)], [20, 0]));
     expect(old.error?.message).toBe("unavailable: the session is lost: the server has forgotten it");
     expect(waiting.id).toBe(1);
-    expect(wire.take("HELLO")).toEqual(["OPEN 1 "]);
+    expect(wire.takeFrames("HELLO")).toEqual(["OPEN 1 "]);
   });
 
-  test("that is not replaced in time fails what was open", async () => {
+  test("that is not resumed in time fails open calls", async () => {
     await alone.receive(greeting);
     const stream = alone.session.open(open);
     await settle();
-    alone.session.linkEnded(1006, "");
+    alone.session.linkClosed(1006, "");
     await vi.advanceTimersByTimeAsync(29_999);
     expect(stream.error).toBeUndefined();
     await vi.advanceTimersByTimeAsync(1);
@@ -145,23 +145,23 @@ describe("a lost link", () => {
     await alone.receive(greeting);
     const stream = alone.session.open(open);
     await settle();
-    alone.session.linkEnded(1006, "");
+    alone.session.linkClosed(1006, "");
     stream.reset(1, new ParleyError("enough", Code.Canceled));
     const wire = new Wire();
     alone.session.attach(wire);
     await alone.receive(granted(1));
-    expect(wire.take("HELLO")).toEqual(["ACK 00", "RESET 1 01"]);
+    expect(wire.takeFrames("HELLO")).toEqual(["ACK 00", "RESET 1 01"]);
   });
 
   test("that ends with a code is not resumed", async () => {
     await alone.receive(greeting);
-    alone.session.linkEnded(1011, "bug");
+    alone.session.linkClosed(1011, "bug");
     expect(alone.events.at(-1)).toBe("over 1011 internal: closed with code 1011: bug");
   });
 
   test("with a wrong count of what was received closes the new one with 1002", async () => {
     await alone.receive(greeting);
-    alone.session.linkEnded(1006, "");
+    alone.session.linkClosed(1006, "");
     const wire = new Wire();
     alone.session.attach(wire);
     await alone.receive(granted(7));
@@ -174,13 +174,13 @@ describe("what was received", () => {
     await alone.receive(greeting);
     alone.session.open(open);
     await settle();
-    alone.wire.take();
+    alone.wire.takeFrames();
     await alone.receive(data(1, "x"));
-    expect(alone.wire.take()).toEqual([]);
+    expect(alone.wire.takeFrames()).toEqual([]);
     await vi.advanceTimersByTimeAsync(1000);
-    expect(alone.wire.take()).toEqual(["ACK 01"]);
+    expect(alone.wire.takeFrames()).toEqual(["ACK 01"]);
     await vi.advanceTimersByTimeAsync(5000);
-    expect(alone.wire.take()).toEqual([]);
+    expect(alone.wire.takeFrames()).toEqual([]);
   });
 
   test("is acknowledged with what is sent anyway", async () => {
@@ -188,19 +188,19 @@ describe("what was received", () => {
     alone.session.open(open);
     await settle();
     await alone.receive(data(1, "x"));
-    alone.wire.take();
+    alone.wire.takeFrames();
     alone.session.open(open);
     await settle();
-    expect(alone.wire.take()).toEqual(["OPEN 3 ", "ACK 01"]);
+    expect(alone.wire.takeFrames()).toEqual(["OPEN 3 ", "ACK 01"]);
   });
 
-  test("is acknowledged at once after a quarter of the other end's replay_limit", async () => {
+  test("is acknowledged at once after a quarter of the peer's replay_limit", async () => {
     await alone.receive(greeting);
     for (const _ of [1, 2]) alone.session.open(open);
     await settle();
-    alone.wire.take();
+    alone.wire.takeFrames();
     for (const id of [1, 3]) await alone.receive(data(id, "x".repeat(10_000)));
-    expect(alone.wire.take()).toEqual(["ACK 02"]);
+    expect(alone.wire.takeFrames()).toEqual(["ACK 02"]);
   });
 
   test("stops further data while too much is unacknowledged", async () => {
@@ -222,12 +222,12 @@ describe("credit", () => {
     await alone.receive(hello());
     const stream = alone.session.open(open);
     await settle();
-    alone.wire.take();
+    alone.wire.takeFrames();
     await alone.receive(data(1, "x".repeat(10_000)));
-    expect(alone.wire.take()).toEqual([]);
+    expect(alone.wire.takeFrames()).toEqual([]);
     await stream.next();
     await settle();
-    expect(alone.wire.take().map((f) => f.split(" ")[0])).toEqual(["WINDOW"]);
+    expect(alone.wire.takeFrames().map((f) => f.split(" ")[0])).toEqual(["WINDOW"]);
   });
 
   test("is given for the pieces of a message that the application waits for", async () => {
@@ -247,12 +247,12 @@ describe("credit", () => {
     void one.send(new Uint8Array(60_000));
     void two.send(new Uint8Array(10));
     await settle();
-    expect(alone.wire.take().some((f) => f.startsWith("DATA 3"))).toBe(true);
+    expect(alone.wire.takeFrames().some((f) => f.startsWith("DATA 3"))).toBe(true);
   });
 });
 
 describe("sending", () => {
-  test("waits while the WebSocket has not sent what it has, and goes on by itself", async () => {
+  test("waits for the WebSocket and goes on by itself", async () => {
     await alone.receive(hello());
     alone.wire.bufferedAmount = 1 << 20;
     const stream = alone.session.open(open);
@@ -267,13 +267,13 @@ describe("sending", () => {
     expect(sent).toBe(true);
   });
 
-  test("without progress for 30 s gives the link up", async () => {
+  test("without progress for 30 s drops the link", async () => {
     await alone.receive(greeting);
     alone.wire.bufferedAmount = 1 << 20;
     alone.session.open(open);
     for (let s = 0; s < 6; s++) {
       await vi.advanceTimersByTimeAsync(6000);
-      await alone.receive(encodeFrame(10, 0, new Uint8Array(8))); // the other end lives
+      await alone.receive(encodeFrame(10, 0, new Uint8Array(8))); // the peer is alive
     }
     expect(alone.events.at(-1)).toBe("lost unavailable: the link was lost: writing makes no progress");
   });
@@ -283,39 +283,39 @@ describe("sending", () => {
     alone.wire.bufferedAmount = 1 << 20;
     void alone.session.open(open).send(new Uint8Array(10_000));
     await alone.receive(encodeFrame(9, 0, new Uint8Array(8)));
-    alone.wire.take();
+    alone.wire.takeFrames();
     alone.wire.bufferedAmount = 0;
     await vi.advanceTimersByTimeAsync(10);
-    expect(alone.wire.take().map((f) => f.split(" ")[0])).toEqual(["PONG", "OPEN", "DATA"]);
+    expect(alone.wire.takeFrames().map((f) => f.split(" ")[0])).toEqual(["PONG", "OPEN", "DATA"]);
   });
 });
 
 describe("silence", () => {
-  test("is asked about after the keepalive, and ends the link 10 s later", async () => {
+  test("causes a PING after the keepalive and a lost link 10 s later", async () => {
     await alone.receive(greeting);
-    alone.wire.take();
+    alone.wire.takeFrames();
     await vi.advanceTimersByTimeAsync(25_000);
-    expect(alone.wire.take()).toEqual(["PING 0000000000000000"]);
+    expect(alone.wire.takeFrames()).toEqual(["PING 0000000000000000"]);
     await alone.receive(encodeFrame(10, 0, new Uint8Array(8)));
     await vi.advanceTimersByTimeAsync(25_000);
-    expect(alone.wire.take()).toEqual(["PING 0000000000000000"]);
+    expect(alone.wire.takeFrames()).toEqual(["PING 0000000000000000"]);
     expect(alone.events).toEqual(["ready"]);
     await vi.advanceTimersByTimeAsync(10_000);
-    expect(alone.events.at(-1)).toBe("lost unavailable: the link was lost: no sign of life");
+    expect(alone.events.at(-1)).toBe("lost unavailable: the link was lost: no PONG in time");
   });
 
-  test("is found sooner when somebody asks", async () => {
+  test("is found sooner by a probe", async () => {
     await alone.receive(greeting);
     alone.session.probe(3000);
     await settle();
-    expect(alone.wire.take("HELLO")).toEqual(["PING 0000000000000000"]);
+    expect(alone.wire.takeFrames("HELLO")).toEqual(["PING 0000000000000000"]);
     await vi.advanceTimersByTimeAsync(3000);
     expect(alone.events.at(-1)).toMatch(/^lost/);
   });
 });
 
-describe("a server that goes away", () => {
-  test("has seen nothing of streams beyond its last", async () => {
+describe("a server that drains", () => {
+  test("has not processed streams above its last", async () => {
     await alone.receive(hello());
     const [one, two] = [alone.session.open(open), alone.session.open(open)];
     const unseen: boolean[] = [];
@@ -325,41 +325,41 @@ describe("a server that goes away", () => {
     expect(one.error).toBeUndefined();
     expect(unseen).toEqual([true]);
     expect(alone.events).toEqual(["ready", "goaway"]);
-    alone.session.retire();
+    alone.session.stopOpening();
     expect(alone.wire.ended).toBe(false);
     one.end();
     await settle();
     await alone.receive(encodeFrame(5, 1, new Uint8Array()));
-    expect(alone.wire.take("HELLO", "OPEN", "END")).toEqual(["GOAWAY 02ffffffffffffff0f"]);
+    expect(alone.wire.takeFrames("HELLO", "OPEN", "END")).toEqual(["GOAWAY 02ffffffffffffff0f"]);
     await vi.advanceTimersByTimeAsync(999);
     expect(alone.wire.ended).toBe(false); // the close is the server's
     await vi.advanceTimersByTimeAsync(1);
     expect(alone.wire.closed).toBe(1000);
   });
 
-  test("with notice only goes on to take streams, and is not left", async () => {
+  test("with only a notice still accepts streams", async () => {
     await alone.receive(greeting);
     await alone.receive(encodeFrame(11, 0, encodeFields([[2, 2 ** 53 - 1]])));
     alone.session.open(open).end();
     await settle();
-    expect(alone.wire.take("HELLO")).toEqual(["OPEN 1 ", "END 1 ", "ACK 01"]);
-    alone.session.retire();
+    expect(alone.wire.takeFrames("HELLO")).toEqual(["OPEN 1 ", "END 1 ", "ACK 01"]);
+    alone.session.stopOpening();
     await alone.receive(encodeFrame(5, 1, new Uint8Array()));
     await vi.advanceTimersByTimeAsync(10_000);
     expect(alone.wire.ended).toBe(false);
     await alone.receive(encodeFrame(11, 0, encodeFields([[2, 1]])));
-    expect(alone.wire.take("PING").at(-1)).toBe("ACK 03"); // at once: the server waits for it
+    expect(alone.wire.takeFrames("PING").at(-1)).toBe("ACK 03"); // at once: the server waits for it
     await vi.advanceTimersByTimeAsync(1000);
     expect(alone.wire.closed).toBe(1000);
   });
 
-  test("with a status ends its calls with that, and its reason", async () => {
+  test("with a status ends its calls with status and reason", async () => {
     await alone.receive(greeting);
     const stream = alone.session.open(open);
     await settle();
     const reason: Field = [1, new TextEncoder().encode("too many")];
     await alone.receive(encodeFrame(11, 0, encodeFields([[2, 1], [4, 8], reason])));
-    alone.session.linkEnded(4008, "");
+    alone.session.linkClosed(4008, "");
     expect(stream.error?.message).toBe("resource_exhausted: the server goes away: too many");
   });
 });

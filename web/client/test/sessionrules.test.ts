@@ -4,7 +4,7 @@ import { Code } from "../src/code.js";
 import { ParleyError } from "../src/error.js";
 import { encodeFields, type Field } from "../src/fields.js";
 import { encodeFrame } from "../src/frame.js";
-import { Alone, settle, Wire } from "./peer.js";
+import { SessionHarness, settle, Wire } from "./harness.js";
 
 const session = new Uint8Array(16).fill(0xaa);
 const token = (n: number) => new Uint8Array(32).fill(n);
@@ -19,10 +19,10 @@ const granted = (received: number, ...more: Field[]) =>
 const pong = encodeFrame(10, 0, new Uint8Array(8));
 const open = () => new Uint8Array();
 
-let alone: Alone;
+let alone: SessionHarness;
 beforeEach(() => {
   vi.useFakeTimers();
-  alone = new Alone({ resumeWindow: 30_000 });
+  alone = new SessionHarness({ resumeWindow: 30_000 });
 });
 afterEach(() => {
   alone.end();
@@ -30,29 +30,29 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-const names = () => alone.wire.take("ACK").map((t) => t.split(" ").slice(0, 2).join(" "));
+const names = () => alone.wire.takeFrames("ACK").map((t) => t.split(" ").slice(0, 2).join(" "));
 
 describe("liveness", () => {
-  test("a peer that says anything is not asked", async () => {
+  test("a peer that sends anything gets no PING", async () => {
     await alone.receive(hello());
-    alone.wire.take();
+    alone.wire.takeFrames();
     for (let i = 0; i < 10; i++) {
       await vi.advanceTimersByTimeAsync(24_000);
       await alone.receive(encodeFrame(0x8d, 9, new Uint8Array(3))); // an ignorable frame is enough
     }
-    expect(alone.wire.take()).toEqual([]);
+    expect(alone.wire.takeFrames()).toEqual([]);
     expect(alone.events).toEqual(["ready"]);
   });
 
   test("the smaller keepalive of both ends is in force", async () => {
     await alone.receive(hello([12, 2000]));
-    alone.wire.take();
+    alone.wire.takeFrames();
     await vi.advanceTimersByTimeAsync(1999);
-    expect(alone.wire.take()).toEqual([]);
+    expect(alone.wire.takeFrames()).toEqual([]);
     await vi.advanceTimersByTimeAsync(1);
-    expect(alone.wire.take()).toEqual(["PING 0000000000000000"]);
+    expect(alone.wire.takeFrames()).toEqual(["PING 0000000000000000"]);
     await vi.advanceTimersByTimeAsync(2000); // and bounds the wait for the answer
-    expect(alone.events.at(-1)).toMatch(/no sign of life/);
+    expect(alone.events.at(-1)).toMatch(/no PONG in time/);
   });
 
   test("a peer that answers late, but in time, is not lost", async () => {
@@ -64,32 +64,32 @@ describe("liveness", () => {
     expect(alone.events).toEqual(["ready"]);
   });
 
-  test("PING is answered, by the latest of those that wait, and PONG for nothing is ignored", async () => {
+  test("the latest PING is answered, and a stray PONG is ignored", async () => {
     await alone.receive(hello());
-    alone.wire.take();
+    alone.wire.takeFrames();
     alone.wire.bufferedAmount = 1 << 20;
     for (const n of [1, 2, 3]) await alone.receive(encodeFrame(9, 0, new Uint8Array(8).fill(n)));
     await alone.receive(pong);
     alone.wire.bufferedAmount = 0;
     await vi.advanceTimersByTimeAsync(10);
-    expect(alone.wire.take()).toEqual([`PONG ${hex(new Uint8Array(8).fill(3))}`]);
+    expect(alone.wire.takeFrames()).toEqual([`PONG ${hex(new Uint8Array(8).fill(3))}`]);
   });
 
   test("a PING that was not answered is forgotten with its link", async () => {
     await alone.receive(hello(...kept));
     await alone.frame(9, 0, "0102030405060708");
     await vi.advanceTimersByTimeAsync(25_000);
-    alone.session.linkEnded(1006, "");
+    alone.session.linkClosed(1006, "");
     const wire = new Wire();
     alone.session.attach(wire);
     await alone.receive(granted(0));
-    expect(wire.take("HELLO", "ACK")).toEqual([]);
+    expect(wire.takeFrames("HELLO", "ACK")).toEqual([]);
     await vi.advanceTimersByTimeAsync(24_999);
     expect(alone.events.at(-1)).toBe("resumed");
     await alone.receive(pong);
   });
 
-  test("a WebSocket that sends slowly is not lost, one that sends nothing is", async () => {
+  test("a slow WebSocket is kept, a stuck one is lost", async () => {
     await alone.receive(hello(...kept));
     alone.session.open(open);
     alone.wire.bufferedAmount = 10 << 20;
@@ -108,20 +108,20 @@ describe("liveness", () => {
 });
 
 describe("limits", () => {
-  test("a message over the peer's limit fails its call before anything of it is sent", async () => {
+  test("a message over the peer's limit fails before it is sent", async () => {
     await alone.receive(hello());
     const [large, other] = [alone.session.open(open), alone.session.open(open)];
     void large.send(new Uint8Array(65_537));
     void other.send(new Uint8Array(10));
     await settle();
-    expect(large.error?.message).toBe("resource_exhausted: a message of 65537 bytes is over the other end's limit of 65536");
+    expect(large.error?.message).toBe("resource_exhausted: a message of 65537 bytes exceeds the peer's limit of 65536");
     expect(names().slice(1)).toEqual(["OPEN 1", "OPEN 3", "DATA 3", "RESET 1"]);
     expect(other.error).toBeUndefined();
   });
 
-  test("a header over the peer's limit fails its call before anything is sent", async () => {
+  test("a header over the peer's limit fails before it is sent", async () => {
     await alone.receive(hello());
-    alone.wire.take();
+    alone.wire.takeFrames();
     const large = alone.session.open(() => new Uint8Array(4097));
     const exact = alone.session.open(() => new Uint8Array(4096));
     await settle();
@@ -135,7 +135,7 @@ describe("limits", () => {
     const streams = Array.from({ length: 18 }, () => alone.session.open(open));
     await settle();
     expect(streams.filter((s) => s.id).length).toBe(16);
-    alone.wire.take();
+    alone.wire.takeFrames();
     streams[3]?.reset(1, new ParleyError("enough", Code.Canceled));
     await settle();
     expect(names()).toEqual(["RESET 7", "OPEN 33"]);
@@ -144,9 +144,9 @@ describe("limits", () => {
     expect(names()).toEqual([]);
   });
 
-  test("streams over this end's max_streams are refused, and the others live", async () => {
+  test("streams over this end's max_streams are refused", async () => {
     await alone.receive(hello());
-    alone.wire.take();
+    alone.wire.takeFrames();
     for (let n = 1; n <= 17; n++) await alone.frame(2, 2 * n, "");
     expect(names()).toEqual(["RESET 34"]);
     expect(alone.opened.length).toBe(16);
@@ -156,7 +156,7 @@ describe("limits", () => {
     expect(alone.opened.length).toBe(17);
   });
 
-  test("a peer that does not acknowledge holds up data, and is cut off in the end", async () => {
+  test("a peer that does not acknowledge is cut off in the end", async () => {
     await alone.receive(hello(...kept, [8, 1 << 20], [10, 1 << 24], [4, 1 << 24]));
     const stream = alone.session.open(open);
     void stream.send(new Uint8Array(1 << 20));
@@ -179,7 +179,7 @@ describe("limits", () => {
 describe("resumption", () => {
   test("the settings of a session outlive its links", async () => {
     await alone.receive(hello(...kept, [4, 200_000], [10, 1 << 20]));
-    alone.session.linkEnded(1006, "");
+    alone.session.linkClosed(1006, "");
     const wire = new Wire();
     alone.session.attach(wire);
     await alone.receive(granted(0)); // with the defaults
@@ -189,39 +189,39 @@ describe("resumption", () => {
     expect(stream.error).toBeUndefined();
   });
 
-  test("the goodbyes of this end are sent again with the rest", async () => {
+  test("this end's GOAWAY is sent again with the rest", async () => {
     await alone.receive(hello(...kept));
     alone.session.open(open);
     await settle();
-    alone.session.retire();
+    alone.session.stopOpening();
     await settle();
     expect(names().at(-1)).toMatch(/^GOAWAY/);
-    alone.session.linkEnded(1006, "");
+    alone.session.linkClosed(1006, "");
     const wire = new Wire();
     alone.session.attach(wire);
     await alone.receive(granted(1));
-    expect(wire.take("HELLO", "ACK")).toEqual(["GOAWAY 02ffffffffffffff0f"]);
+    expect(wire.takeFrames("HELLO", "ACK")).toEqual(["GOAWAY 02ffffffffffffff0f"]);
   });
 
-  test("a session that is closed while it asks to resume sends nothing more, and closes that link", async () => {
+  test("a session closed during resumption closes that link", async () => {
     await alone.receive(hello(...kept));
-    alone.session.linkEnded(1006, "");
+    alone.session.linkClosed(1006, "");
     const wire = new Wire();
     alone.session.attach(wire);
-    alone.session.leave(new ParleyError("the page has gone", Code.Canceled));
-    expect(wire.take("HELLO")).toEqual([]);
+    alone.session.goAway(new ParleyError("the page was unloaded", Code.Canceled));
+    expect(wire.takeFrames("HELLO")).toEqual([]);
     expect(wire.closed).toBe(1000);
     await alone.receive(granted(0));
     expect(alone.events.at(-1)).toMatch(/^over 1000/);
   });
 
-  test("a session that is left says how far the peer's streams were served", async () => {
+  test("a final GOAWAY names the last stream of the peer", async () => {
     await alone.receive(hello(...kept));
     await alone.frame(2, 2, "");
     await alone.frame(2, 6, "");
-    alone.wire.take();
-    alone.session.leave(new ParleyError("the page has gone", Code.Canceled));
-    expect(alone.wire.take()).toEqual(["GOAWAY 0206"]);
+    alone.wire.takeFrames();
+    alone.session.goAway(new ParleyError("the page was unloaded", Code.Canceled));
+    expect(alone.wire.takeFrames()).toEqual(["GOAWAY 0206"]);
     expect(alone.wire.closed).toBe(1000);
   });
 });
@@ -249,8 +249,8 @@ describe("GOAWAY", () => {
         ]),
       ),
     );
-    expect(alone.session.takesStreams).toBe(false);
-    alone.session.linkEnded(1001, "");
+    expect(alone.session.canOpen).toBe(false);
+    alone.session.linkClosed(1001, "");
     expect(stream.error?.message).toBe("unknown: the server goes away");
   });
 });

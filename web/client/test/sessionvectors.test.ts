@@ -6,7 +6,7 @@ import { encodeFrame, HELLO, readFrame } from "../src/frame.js";
 import type { Settings } from "../src/hello.js";
 import type { Stream } from "../src/stream.js";
 import { concat, Reader } from "../src/varint.js";
-import { Alone, settle, Wire } from "./peer.js";
+import { SessionHarness, settle, Wire } from "./harness.js";
 
 // This client is always the dialer. What the vectors say of an acceptor holds for it with odd and even ids exchanged, as
 // the two ends differ in nothing else but HELLO.
@@ -55,7 +55,7 @@ const camel = (settings: Record<string, number> = {}) =>
     Object.entries(settings).map(([k, v]) => [k.replace(/_./g, (m) => (m[1] as string).toUpperCase()), v]),
   ) as Partial<Settings>;
 
-/** The same link message from the other end. */
+/** The same link message as the peer sends it. */
 function mirror(bytes: Uint8Array): Uint8Array {
   const r = new Reader(bytes);
   const out: Uint8Array[] = [];
@@ -82,7 +82,7 @@ function asAcceptor(payload: Uint8Array): Uint8Array {
   return fields.some(([key]) => key === 14) ? encodeFields([...fields, ...extra]) : payload;
 }
 
-let alone: Alone;
+let alone: SessionHarness;
 afterEach(() => alone?.end());
 
 /** A case at work. Ids are those of this end. */
@@ -94,7 +94,7 @@ class Run {
     private flip: boolean,
     settings: Partial<Settings>,
   ) {
-    alone = new Alone(settings);
+    alone = new SessionHarness(settings);
   }
 
   id = (id = 0) => (this.flip ? mirrored(id) : id);
@@ -108,9 +108,9 @@ class Run {
       await settle();
       expect(stream.id).toBe(id);
     } else if (step.do === "end") (this.streams.get(id) ?? alone.opened.find((s) => s.id === id))?.end();
-    else if (step.do === "lose") alone.session.linkEnded(LOST, "");
-    else if (step.do === "close") alone.session.linkEnded(step.code ?? 0, "");
-    else if (step.do === "retire") alone.session.retire();
+    else if (step.do === "lose") alone.session.linkClosed(LOST, "");
+    else if (step.do === "close") alone.session.linkClosed(step.code ?? 0, "");
+    else if (step.do === "retire") alone.session.stopOpening();
     else if (step.do === "resume") alone.session.attach((alone.wire = new Wire()));
     else await alone.receive(this.flip ? mirror(received(step)) : received(step));
     await settle();
@@ -143,7 +143,7 @@ for (const file of ["session", "states"]) {
           expect(sent.map((f) => hex(encodeFrame(f.head, f.id, f.payload)))).toEqual(c.expect.sent);
           return;
         }
-        const got = alone.wire.take("HELLO", "OPEN", "END", "WINDOW", "ACK", "PING");
+        const got = alone.wire.takeFrames("HELLO", "OPEN", "END", "WINDOW", "ACK", "PING");
         const want = (c.expect.resets ?? []).map(({ stream, code }) => `RESET ${run.id(stream)} ${hex(Uint8Array.of(code))}`);
         if (c.expect.pong) want.push(`PONG ${c.expect.pong}`);
         expect(
@@ -169,7 +169,7 @@ describe("malformed.json", () => {
   for (const c of vectors<Case>("malformed").filter((c) => c.from !== "dialer")) {
     for (const before of ["nothing", "stream 1 open", "stream 1 closed"]) {
       test(`${c.name} after ${before}`, async () => {
-        alone = new Alone(c.max_frame ? { maxFrame: c.max_frame } : {});
+        alone = new SessionHarness(c.max_frame ? { maxFrame: c.max_frame } : {});
         if (before !== "nothing") {
           await alone.receive("010000");
           alone.session.open(() => new Uint8Array());

@@ -23,8 +23,8 @@ afterEach(async () => {
   checkErrors();
 });
 
-test("the states tell how it stands with a connection", async () => {
-  network.takes = 1000;
+test("the states follow the connection", async () => {
+  network.dialMs = 1000;
   network.answer(HOME, { status: 403 });
   expect(client.conn.state).toBe("idle");
   const refused = client.ping();
@@ -45,7 +45,7 @@ test("the states tell how it stands with a connection", async () => {
   await expect(client.conn.connect()).rejects.toMatchObject({ code: Code.Canceled });
 });
 
-test("an ordinary close by the server makes the connection idle, and a call connects again", async () => {
+test("after an ordinary close the connection is idle, and a call reconnects", async () => {
   await client.conn.connect();
   server.peer.close(1000, "done");
   await settle();
@@ -58,8 +58,8 @@ test("an ordinary close by the server makes the connection idle, and a call conn
 test("a server that ends each session at once is not dialed in a loop", async () => {
   for (const end of [1000, 1001, 1012, 1011, "goaway", "notice"] as const) {
     server = network.serve(HOME, "home");
-    server.answers = false;
-    server.greeted = (peer) => {
+    server.responds = false;
+    server.onHello = (peer) => {
       if (end === "goaway") peer.goaway(0);
       else if (end === "notice") peer.notice();
       else peer.close(end);
@@ -75,7 +75,7 @@ test("a server that ends each session at once is not dialed in a loop", async ()
   }
 });
 
-test("a client that is refused stays away until the next call, whatever patience that has", async () => {
+test("a rejected client dials again only with the next call", async () => {
   for (const [status, code] of [
     [403, "permission_denied"],
     [401, "unauthenticated"],
@@ -96,8 +96,8 @@ test("a client that is refused stays away until the next call, whatever patience
   }
 });
 
-test("calls that come together share one attempt, and fail with it", async () => {
-  network.takes = 3000;
+test("concurrent calls share one attempt, and fail with it", async () => {
+  network.dialMs = 3000;
   network.answer(HOME, undefined);
   const first = client.ping();
   await pass(1000);
@@ -108,7 +108,7 @@ test("calls that come together share one attempt, and fail with it", async () =>
   expect(network.dials.length).toBe(1);
 });
 
-test("a call fails at once while the next attempt is delayed, with why the last has failed", async () => {
+test("a call fails at once with the last error while the next attempt waits", async () => {
   network.answer(HOME, undefined);
   await client.ping();
   for (let i = 0; i < 20; i++) {
@@ -129,7 +129,7 @@ test("attempts are at most ten seconds apart", async () => {
 });
 
 describe("listeners", () => {
-  test("that throw harm neither the others nor the process", async () => {
+  test("that throw affect neither others nor the process", async () => {
     const told: unknown[] = [];
     vi.stubGlobal("reportError", (e: unknown) => told.push(e));
     const seen: string[] = [];
@@ -142,7 +142,7 @@ describe("listeners", () => {
     expect(told.length).toBe(2);
   });
 
-  test("that have ended hear nothing more, not even of what has happened before", async () => {
+  test("that unsubscribed are not called again, even for earlier changes", async () => {
     const seen: string[] = [];
     const end = client.conn.subscribe((state) => seen.push(state));
     const call = client.ping();
@@ -183,7 +183,7 @@ const happenings: [string, (s: TestServer, other: TestServer) => void][] = [
   ["HTTP 400", () => network.answer(HOME, { status: 400 })],
   ["an odd HTTP status", () => network.answer(HOME, { status: 299 })],
   ["a new server", () => network.serve(HOME, "new")],
-  ["a silent server", (s) => void (s.greets = false)],
+  ["a silent server", (s) => void (s.sendsHello = false)],
   ["the same server", (s) => network.answer(HOME, s)],
   ["another server down", () => network.answer(OTHER, undefined)],
 ];

@@ -2,7 +2,7 @@ import { toBinary } from "@bufbuild/protobuf";
 import { TypeSchema } from "@bufbuild/protobuf/wkt";
 import { describe, expect, test } from "vitest";
 import { hex, unhex, vectors } from "../../testing/vectors.js";
-import { encodeOpen, parseEnd, parseHeader } from "../src/block.js";
+import { encodeOpen, parseEnd, parseHeader } from "../src/callwire.js";
 import { Code, toCode } from "../src/code.js";
 import { decode, proto } from "../src/codec.js";
 import { encodeFields, type Field, parseFields } from "../src/fields.js";
@@ -11,7 +11,7 @@ import { parseGoaway } from "../src/goaway.js";
 import { parseHello } from "../src/hello.js";
 import { json } from "../src/json.js";
 import type { Pair } from "../src/metadata.js";
-import { parseOpen } from "../src/served.js";
+import { parseOpen } from "../src/serverwire.js";
 import { putVarint, Reader } from "../src/varint.js";
 import { FRAME_COST } from "../src/window.js";
 
@@ -112,7 +112,7 @@ function named(got: object, want: object): object {
     const v = all[key.replace(/_./g, (m) => (m[1] as string).toUpperCase())];
     return v instanceof Uint8Array ? hex(v) : v;
   };
-  // A dialer has no use for the other end's agent, and gets none of the others.
+  // A dialer does not use the peer's agent, and gets none of the others.
   const ignored = ["agent", "attempt", "replaces", "replaces_token"];
   const unread = Object.fromEntries(Object.entries(want).filter(([key]) => ignored.includes(key)));
   return { ...Object.fromEntries(Object.keys(want).map((key) => [key, value(key)])), ...unread };

@@ -3,7 +3,7 @@ import { FRAME_COST, RecvWindow, SendWindow } from "../src/window.js";
 
 const nothing = { left: 0 };
 
-test("a reader announces more when half of its window is used up", () => {
+test("a reader grants more when half of its window is used", () => {
   const w = new RecvWindow(16_384);
   expect(w.receive(16_384)).toBe(true);
   expect(w.consume(8000, nothing, 0)).toBe(0);
@@ -12,7 +12,7 @@ test("a reader announces more when half of its window is used up", () => {
   expect(w.receive(1)).toBe(false);
 });
 
-test("a window grows while its reader keeps up, within the budget, and gives back what it took", () => {
+test("a window grows within the budget and returns it", () => {
   const budget = { left: 100_000 };
   const w = new RecvWindow(65_536);
   let now = 1000;
@@ -44,7 +44,7 @@ test("a slow reader's window stays as it is", () => {
   expect(budget.left).toBe(100_000);
 });
 
-test("a writer cuts a message into pieces, but not into crumbs", () => {
+test("a writer splits a message, but not into tiny fragments", () => {
   const w = new SendWindow(16_384);
   expect(w.spend(20_000, 8192)).toBe(8192);
   expect(w.spend(11_808, 65_536)).toBe(16_384 - 8192 - 2 * FRAME_COST);

@@ -27,25 +27,25 @@ import {
 import { toConnectError } from "./error.js";
 
 export interface ParleyTransportOptions extends ConnectionOptions {
-  /** Where to connect to, or a connection that is there: then of its options only `codec` and `registry` count. */
+  /** The URL to connect to, or an existing connection, for which only the options `codec` and `registry` apply. */
   url: string | URL | readonly (string | URL)[] | Connection;
-  /** As those of the other transports, for all kinds of call. */
+  /** Interceptors of Connect, for all kinds of call. */
   interceptors?: Interceptor[] | undefined;
-  /** For all calls: whether they wait for a connection, in place of failing when there is none. */
+  /** Whether calls wait for a connection instead of failing without one. */
   waitForReady?: boolean | undefined;
 }
 
-/** A Transport, and the connection that it uses, to be closed when it is of no use any more. */
+/** A Transport and its connection. Close the connection when it is no longer needed. */
 export interface ParleyTransport extends Transport {
   readonly connection: Connection;
 }
 
-/** Makes a Transport for clients of Connect. All calls share one connection, which is made when the first needs it. */
+/** Creates a Transport for clients of Connect. All calls share one connection, which connects at the first call. */
 export function createParleyTransport(options: ParleyTransportOptions): ParleyTransport {
   const { url, interceptors = [], defaultTimeoutMs, waitForReady } = options;
-  const shared = typeof url === "object" && "call" in url;
-  const connection = shared ? url : new Connection(url, options);
-  const codec = shared ? ownCodec(url, options) : undefined;
+  const isConnection = typeof url === "object" && "call" in url;
+  const connection = isConnection ? url : new Connection(url, options);
+  const codec = isConnection ? callCodec(url, options) : undefined;
 
   const common = <M extends DescMethodUnary | DescMethodStreaming>(
     method: M,
@@ -59,10 +59,13 @@ export function createParleyTransport(options: ParleyTransportOptions): ParleyTr
     header: new Headers(header),
     contextValues: contextValues ?? createContextValues(),
   });
-  // As with Connect's other transports, 0 is no timeout. What nobody sets is up to the connection.
+  // As in Connect's other transports, 0 means no timeout. Without a value, the connection's default applies.
   const timeout = (ms = defaultTimeoutMs) => (ms === undefined || ms > 0 ? ms : Number.POSITIVE_INFINITY);
-  const begin = <M extends DescMethod>(method: M, timeoutMs: number | undefined, req: { signal: AbortSignal; header: Headers }) =>
-    connection.call(method, { signal: req.signal, timeoutMs, headers: req.header, waitForReady, codec });
+  const startCall = <M extends DescMethod>(
+    method: M,
+    timeoutMs: number | undefined,
+    req: { signal: AbortSignal; header: Headers },
+  ) => connection.call(method, { signal: req.signal, timeoutMs, headers: req.header, waitForReady, codec });
 
   return {
     connection,
@@ -78,19 +81,19 @@ export function createParleyTransport(options: ParleyTransportOptions): ParleyTr
       const ms = timeout(timeoutMs);
       return runUnaryCall<I, O>({
         interceptors,
-        ...given({ signal, timeoutMs: Number.isFinite(ms) ? ms : undefined }),
+        ...withoutUndefined({ signal, timeoutMs: Number.isFinite(ms) ? ms : undefined }),
         req: { stream: false, ...common(method, header, contextValues), message },
         next: async (req) => {
-          const call = begin(method, ms, req);
-          return mapped(call, async () => {
-            void call.send(req.message as MessageInitShape<I>, true).catch(() => {}); // the answer tells
-            const answer = (await onlyAnswer(call)) as MessageShape<O>;
+          const call = startCall(method, ms, req);
+          return withConnectErrors(call, async () => {
+            void call.send(req.message as MessageInitShape<I>, true).catch(() => {}); // next fails too
+            const response = (await onlyAnswer(call)) as MessageShape<O>;
             return {
               stream: false,
               service: method.parent,
               method,
               header: await call.header(),
-              message: answer,
+              message: response,
               trailer: call.trailer,
             };
           });
@@ -109,21 +112,21 @@ export function createParleyTransport(options: ParleyTransportOptions): ParleyTr
       const ms = timeout(timeoutMs);
       return runStreamingCall<I, O>({
         interceptors,
-        ...given({ signal, timeoutMs: Number.isFinite(ms) ? ms : undefined }),
+        ...withoutUndefined({ signal, timeoutMs: Number.isFinite(ms) ? ms : undefined }),
         req: { stream: true, ...common(method, header, contextValues), message: input },
         next: async (req) => {
-          const call = begin(method, ms, req);
-          // Messages go out while the headers are waited for: a server may want some before it answers.
+          const call = startCall(method, ms, req);
+          // Messages are sent before the headers arrive: a server may need some before it responds.
           void pump(call, req.message as AsyncIterable<MessageInitShape<I>>);
           const trailer = new Headers();
-          const answerHeader = await mapped(call, () => call.header());
+          const responseHeader = await withConnectErrors(call, () => call.header());
           return {
             stream: true,
             service: method.parent,
             method,
-            header: answerHeader,
+            header: responseHeader,
             trailer,
-            message: answers<I, O>(call, trailer),
+            message: responses<I, O>(call, trailer),
           };
         },
       });
@@ -131,22 +134,22 @@ export function createParleyTransport(options: ParleyTransportOptions): ParleyTr
   };
 }
 
-/** The codec for calls on a connection that others use too; undefined: its own. */
-function ownCodec(connection: Connection, { codec, registry }: ConnectionOptions): Codec | undefined {
+/** The codec for calls on a shared connection; undefined: the connection's own. */
+function callCodec(connection: Connection, { codec, registry }: ConnectionOptions): Codec | undefined {
   return (registry && (codec ?? connection.codec).withRegistry?.(registry)) ?? codec;
 }
 
-/** What is given of options that may not be undefined. */
-const given = (o: Pick<CallOptions, "signal" | "timeoutMs">) => o as { signal: AbortSignal; timeoutMs: number };
+/** Casts options that may be undefined to a type that does not allow it. */
+const withoutUndefined = (o: Pick<CallOptions, "signal" | "timeoutMs">) => o as { signal: AbortSignal; timeoutMs: number };
 
-/** The answers of a call. Behind the last one, or an error, the trailers are there. Who stops reading cancels the call. */
-async function* answers<I extends DescMessage, O extends DescMessage>(
+/** The responses of a call. The trailers are complete after the last response or an error. Leaving the loop cancels the call. */
+async function* responses<I extends DescMessage, O extends DescMessage>(
   call: Call<DescMethodStreaming<I, O>>,
   trailer: Headers,
 ): AsyncGenerator<MessageShape<O>> {
   try {
     for (;;) {
-      const message = await mapped(call, () => call.next());
+      const message = await withConnectErrors(call, () => call.next());
       if (!message) break;
       yield message as MessageShape<O>;
     }
@@ -156,8 +159,8 @@ async function* answers<I extends DescMessage, O extends DescMessage>(
   }
 }
 
-/** Has f fail as Connect's calls do: the error knows headers and trailers. */
-async function mapped<T>(call: Call<DescMethodUnary | DescMethodStreaming>, f: () => Promise<T>): Promise<T> {
+/** Converts errors of f to those of Connect, with headers and trailers. */
+async function withConnectErrors<T>(call: Call<DescMethodUnary | DescMethodStreaming>, f: () => Promise<T>): Promise<T> {
   try {
     return await f();
   } catch (e) {

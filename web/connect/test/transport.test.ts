@@ -48,7 +48,7 @@ test("an unmodified Connect client makes all four kinds of call", async () => {
   expect(sums).toEqual([1n, 3n, 6n]);
 });
 
-test("messages go out while the headers are waited for", async () => {
+test("messages are sent before the headers arrive", async () => {
   let answered: () => void = () => {};
   async function* input() {
     for (const number of [1n, 2n, 3n]) {
@@ -123,7 +123,7 @@ test("a timeout of 0 is none, whatever the connection's default is", async () =>
   await hasty.connection.close();
 });
 
-test("headers and trailers of streams that are empty, or fail, are there", async () => {
+test("empty and failed streams have headers and trailers", async () => {
   const seen: string[] = [];
   const options = {
     headers: { "echo-name": "Ada" },
@@ -177,7 +177,7 @@ test("calls go on through the drains of a server, and none fails", async () => {
   }
 });
 
-test("codec and registry are for the connection that the transport makes, or its calls on another", async () => {
+test("codec and registry apply to shared connections too", async () => {
   const asked: string[] = [];
   const noted = (name: string): Codec => ({
     ...json,
@@ -199,7 +199,7 @@ test("codec and registry are for the connection that the transport makes, or its
 });
 
 test("interceptors see and change requests and answers of all kinds", async () => {
-  const key = createContextKey("nobody");
+  const key = createContextKey("unset");
   const seen: string[] = [];
   const interceptor: Interceptor = (next) => async (req) => {
     req.header.set("echo-by", req.contextValues.get(key));
@@ -226,10 +226,10 @@ test("a stream that is not read stops its server", async () => {
 test("a server that cannot be reached is UNAVAILABLE", async () => {
   const gone = await Server.start();
   await gone.stop();
-  const nobody = createParleyTransport({ url: gone.url(), WebSocket });
-  expect((await failure(createClient(PingService, nobody).ping({}))).code).toBe(Code.Unavailable);
-  expect((await failure(createClient(PingService, nobody).countUp({}))).code).toBe(Code.Unavailable);
-  await nobody.connection.close();
+  const offline = createParleyTransport({ url: gone.url(), WebSocket });
+  expect((await failure(createClient(PingService, offline).ping({}))).code).toBe(Code.Unavailable);
+  expect((await failure(createClient(PingService, offline).countUp({}))).code).toBe(Code.Unavailable);
+  await offline.connection.close();
 });
 
 test("invalid headers are named", async () => {

@@ -1,4 +1,4 @@
-/** What this process has counted, as tests/deploy/book.go reads it. */
+/** The counts of this process, as tests/deploy reads them. */
 export class Book {
   readonly report = {
     Calls: 0,
@@ -13,12 +13,12 @@ export class Book {
     Without: 0,
   };
 
-  /** Takes note of a call that has reached a handler. */
+  /** Records a call that has reached a handler. */
   served(id: bigint): void {
     this.report.Served.push(Number(id));
   }
 
-  /** Books a call that ended with OK. */
+  /** Records a call that ended with OK. */
   done(kind: string, began: number, { lost = 0, duplicated = 0, reordered = 0 } = {}): void {
     const r = this.report;
     r.Calls++;
@@ -31,7 +31,7 @@ export class Book {
       this.#fail(`${kind} of a Node.js client: lost ${lost} duplicated ${duplicated} reordered ${reordered}`);
   }
 
-  /** Books a call that has failed. */
+  /** Records a call that has failed. */
   failed(kind: string, error: unknown): void {
     this.report.Failed++;
     if (kind === "Look") this.report.Safe++;
@@ -42,7 +42,7 @@ export class Book {
     this.report.Failures[what] = (this.report.Failures[what] ?? 0) + 1;
   }
 
-  /** Takes note of a time, in milliseconds, without a session that takes calls. */
+  /** Records a time without a usable session, in milliseconds. */
   without(ms: number): void {
     this.report.Without = Math.max(this.report.Without, ms);
   }

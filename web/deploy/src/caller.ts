@@ -5,10 +5,10 @@ import type { Book } from "./book.js";
 import { Sequence } from "./sequence.js";
 import { filling } from "./service.js";
 
-/** When a call has failed because it hangs, in milliseconds. */
+/** The timeout of a call, in milliseconds. A call that hangs fails. */
 const timeoutMs = 60_000;
 
-/** Makes calls of all kinds and books what comes of them. */
+/** Makes calls of all kinds and records their results. */
 export class Caller {
   constructor(
     private notes: Client<typeof NoteService>,
@@ -19,7 +19,7 @@ export class Caller {
     private stop: AbortSignal,
   ) {}
 
-  /** Works until stop is aborted. The promise is settled when the calls under way are over. */
+  /** Works until stop is aborted. The promise is fulfilled when the current calls are over. */
   async work(): Promise<void> {
     await Promise.all([
       this.#repeat("Echo", () => this.#unary("echo")),
@@ -40,7 +40,7 @@ export class Caller {
     }
   }
 
-  /** Makes one call after the other. */
+  /** Makes one call after another. */
   async #repeat(kind: string, call: () => Promise<object>): Promise<void> {
     while (!this.stop.aborted) {
       await this.#once(kind, call);
@@ -48,7 +48,7 @@ export class Caller {
     }
   }
 
-  /** Begins a call at each tick, whether or not those before are over. */
+  /** Starts a call at each tick, even if earlier ones are not over. */
   async #steadily(kind: string, call: () => Promise<object>): Promise<void> {
     const calls = new Set<Promise<void>>();
     while (!this.stop.aborted) {
@@ -73,7 +73,7 @@ export class Caller {
     }
   }
 
-  /** What the peer has counted of the notes that were sent. */
+  /** Returns what the peer has counted of the notes that were sent. */
   #told(tally: Tally | undefined): { lost: number; duplicated: number; reordered: number } {
     const { received = 0n, duplicated = 0n, reordered = 0n } = tally ?? {};
     return {
@@ -111,12 +111,12 @@ export class Caller {
     };
   }
 
-  /** Follows an endless stream over deploys. */
+  /** Follows an endless stream across deploys. */
   async #subscribe(): Promise<void> {
     const got = new Sequence();
     let last = false;
     let before = { began: 0, lost: 0, duplicated: 0, reordered: 0 };
-    // Books a stream that has ended.
+    // Records the end of a stream.
     const ended = (error?: ParleyError) => {
       const { began, lost, duplicated, reordered } = before;
       const counts = { lost: got.missing - lost, duplicated: got.duplicated - duplicated, reordered: got.reordered - reordered };
@@ -131,9 +131,9 @@ export class Caller {
         return this.notes.subscribe({ call: this.nextID(), number: BigInt(number), paceMs: 2 * this.pace }, options);
       },
       cursor: ({ number }: Note) => Number(number) + 1,
-      complete: "again",
+      complete: "reopen",
       signal: this.stop,
-      backoff: { firstMs: 10, mostMs: 100 },
+      backoff: { initialMs: 10, maxMs: 100 },
       onWait: ended,
     });
     try {

@@ -34,7 +34,7 @@ const conns = Array.from({ length: config.Conns }, (_, n) => {
       super(url, protocols, { headers: { Cookie: `sid=node-${config.Process}-${n}` } });
     }
   }
-  // Another order for each, so that every server has some.
+  // Each client has another order, so that every server has some clients.
   const first = n % config.URLs.length;
   const urls = [...config.URLs.slice(first), ...config.URLs.slice(0, first)];
   const conn = createConnection(urls, { balancer: config.Balancer, WebSocket: WithCookie, retry });

@@ -1,11 +1,11 @@
-/** Counts the numbered notes of one direction of a call, as tests/deploy/sequence.go does. */
+/** Counts the numbered notes of one direction of a call, like the sequence of tests/deploy. */
 export class Sequence {
   received = 0;
   duplicated = 0;
   reordered = 0;
   #missing = new Set<number>();
 
-  /** Expects the number next first. */
+  /** Expects next as the first number. */
   constructor(public next = 0) {}
 
   take(number: number): void {
@@ -29,7 +29,7 @@ export class Sequence {
     return this.#missing.size;
   }
 
-  /** Takes note that the numbers below end were sent. */
+  /** Records that the numbers below end were sent. */
   close(end: number): { lost: number; duplicated: number; reordered: number } {
     this.#miss(end);
     return { lost: this.missing, duplicated: this.duplicated, reordered: this.reordered };

@@ -4,7 +4,7 @@ import type { NoteService } from "../../gen/deploy/v1/deploy_pb.js";
 import type { Book } from "./book.js";
 import { Sequence } from "./sequence.js";
 
-/** What the peer is told of the notes that came. */
+/** Returns what the peer is told about the received notes. */
 const tally = (got: Sequence) => ({
   received: BigInt(got.received),
   duplicated: BigInt(got.duplicated),
@@ -62,5 +62,5 @@ export function service(book: Book): Implementation<typeof NoteService> {
   };
 }
 
-/** Makes a few notes large. */
+/** Returns a payload, which is large for a few notes. */
 export const filling = (number: number): Uint8Array<ArrayBuffer> => new Uint8Array(number % 8 === 7 ? 20 << 10 : 0);

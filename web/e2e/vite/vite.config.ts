@@ -2,7 +2,7 @@ import { defineConfig } from "vite";
 
 export default defineConfig({
   server: {
-    // The page says createConnection("/rpc"), as it does where the Go server hands it out.
+    // The page calls createConnection("/rpc"), as it does when the Go server serves it.
     proxy: { "/rpc": { target: "http://localhost:8080", ws: true } },
   },
 });

@@ -2,46 +2,46 @@ import { type CallOptions, type Connection, ParleyError } from "@parley-rpc/clie
 import { useEffect, useRef, useState } from "react";
 import { useKey } from "./stable.js";
 
-/** What a component sees of its call. */
+/** The state of a component's call. */
 export interface CallState<T> {
-  /** `off`: there is no call; `open`: it is under way; `ended`: it has ended well; `failed`: see `error`. */
+  /** `off`: no call; `open`: in progress; `ended`: ended with OK; `failed`: see `error`. */
   readonly state: "off" | "open" | "ended" | "failed";
   readonly error: ParleyError | undefined;
-  /** The latest messages, as many as the option `keep` says, in order. */
+  /** The latest messages in order. The option `keep` limits their number. */
   readonly messages: readonly T[];
-  /** The latest of them. */
+  /** The latest message. */
   readonly latest: T | undefined;
 }
 
 export interface HookOptions<T> extends Omit<CallOptions, "signal"> {
-  /** In place of that of the ParleyProvider above. */
+  /** Replaces the connection of the ParleyProvider. */
   connection?: Connection | undefined;
-  /** How many messages are kept: 1 if not given, none if it is 0. */
+  /** The number of messages to keep: default 1; 0 keeps none. */
   keep?: number | undefined;
-  /** Whether there is a call; true if not given. */
+  /** Whether to make the call; default true. */
   enabled?: boolean | undefined;
-  /** Called with each message, also with those that no render shows because the next came at once. */
+  /** Called with each message, even if the next message arrives before it is rendered. */
   onMessage?: ((message: T) => void) | undefined;
 }
 
-/** What a component sees of a stream that is opened again. */
+/** The state of a followed stream. */
 export interface FollowState<T> extends Omit<CallState<T>, "state"> {
-  /** As of a call; `waiting`: the stream has ended and will be opened again, `error` says why. */
+  /** As for a call. `waiting`: the stream has ended and will be opened again, see `error`. */
   readonly state: CallState<T>["state"] | "waiting";
 }
 
-/** Has it seen how a stream goes on. */
-export type Tell = (state: "open" | "waiting", error?: ParleyError) => void;
+/** Reports the progress of a followed stream. */
+export type Report = (state: "open" | "waiting", error?: ParleyError) => void;
 
-/** What a hook receives messages from. */
+/** A source of messages for a hook. */
 export interface Source<T> {
   next(): Promise<T | undefined>;
   cancel(reason?: unknown): void;
 }
 
-/** What has become of a call. */
+/** The progress of a call. */
 interface Progress<T> {
-  /** The dependencies that it was made for. */
+  /** The dependencies of the call. */
   readonly key: readonly unknown[];
   readonly state: "open" | "waiting" | "ended" | "failed";
   readonly error: ParleyError | undefined;
@@ -51,16 +51,16 @@ interface Progress<T> {
 const none: readonly never[] = [];
 
 /**
- * Makes a call while the component is there, and cancels it afterwards. Other deps make another call. The render that brings
- * them shows that call, and nothing of the one before.
+ * Makes a call while the component is mounted, and cancels it afterwards. Other deps make another call. The render with new
+ * deps shows only the new call.
  */
 export function useCall<T>(start: () => Source<T>, options: HookOptions<T>, deps: readonly unknown[]): CallState<T> {
-  return useFollowed(start, options, deps) as CallState<T>;
+  return useFollowedCall(start, options, deps) as CallState<T>;
 }
 
-/** Is `useCall` for what may wait in between. */
-export function useFollowed<T>(
-  start: (tell: Tell) => Source<T>,
+/** Like `useCall`, for a source that may wait between streams. */
+export function useFollowedCall<T>(
+  start: (tell: Report) => Source<T>,
   options: HookOptions<T>,
   deps: readonly unknown[],
 ): FollowState<T> {
@@ -75,15 +75,16 @@ export function useFollowed<T>(
 
   useEffect(() => {
     if (!enabled) return;
-    let here = true;
-    const fresh: Progress<T> = { key, state: "open", error: undefined, messages: none };
-    const update = (change: (p: Progress<T>) => Progress<T>) => here && setProgress((p) => change(p?.key === key ? p : fresh));
+    let mounted = true;
+    const initial: Progress<T> = { key, state: "open", error: undefined, messages: none };
+    const update = (change: (p: Progress<T>) => Progress<T>) =>
+      mounted && setProgress((p) => change(p?.key === key ? p : initial));
     const call = latest.current.start((state, error) => update((p) => ({ ...p, state, error })));
     void (async () => {
       try {
         for (;;) {
           const message = await call.next();
-          if (!here || !message) break;
+          if (!mounted || !message) break;
           const { onMessage, keep } = latest.current;
           onMessage?.(message);
           if (lastOf([message], keep).length) update((p) => ({ ...p, messages: lastOf([...p.messages, message], keep) }));
@@ -95,14 +96,14 @@ export function useFollowed<T>(
       }
     })();
     return () => {
-      here = false;
+      mounted = false;
       call.cancel();
       setProgress(undefined); // strict mode and Activity make another call for the same key
     };
   }, [key, enabled]);
 
   useEffect(() => {
-    // A larger number does not bring back what was not kept.
+    // A larger number does not restore messages that were dropped.
     setProgress((p) => (p && lastOf(p.messages, keep) !== p.messages ? { ...p, messages: lastOf(p.messages, keep) } : p));
   }, [keep]);
 
@@ -112,7 +113,7 @@ export function useFollowed<T>(
   return { state, error, messages: kept, latest: kept.at(-1) } as FollowState<T>;
 }
 
-/** Returns the last n messages; n may be any number. */
+/** Returns the last n messages. n may be any number. */
 function lastOf<T>(messages: readonly T[], n: number): readonly T[] {
   if (messages.length <= n) return messages;
   return n >= 1 ? messages.slice(-Math.trunc(n)) : none;

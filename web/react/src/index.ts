@@ -1,4 +1,4 @@
-/** React hooks for streaming calls. Each call ends with the component that makes it. */
+/** React hooks for streaming calls. A call ends when its component unmounts. */
 export type { CallState, FollowState } from "./call.js";
 export { ParleyProvider, useConnection } from "./provider.js";
 export { type Bidi, type BidiOptions, useBidi } from "./useBidi.js";

@@ -3,12 +3,12 @@ import { createContext, createElement, type ReactElement, type ReactNode, useCon
 
 const Context = createContext<Connection | undefined>(undefined);
 
-/** Has the hooks below it use a connection. Whoever has made the connection closes it. */
+/** Provides a connection to the hooks below it. It does not close the connection. */
 export function ParleyProvider(props: { connection: Connection; children?: ReactNode }): ReactElement {
   return createElement(Context.Provider, { value: props.connection }, props.children);
 }
 
-/** Returns the connection that is given, or that of the ParleyProvider above. */
+/** Returns the given connection, or that of the ParleyProvider. */
 export function useConnection(given?: Connection): Connection {
   const provided = useContext(Context);
   const connection = given ?? provided;

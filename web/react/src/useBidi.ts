@@ -6,15 +6,17 @@ import { useConnection } from "./provider.js";
 
 export type BidiOptions<T> = HookOptions<T>;
 
-/** A call with messages both ways. */
+/** A bidirectional call. */
 export interface Bidi<I, T> extends CallState<T> {
-  /** Sends a message. It waits while the server is slow, and fails when the call is over. It is the same for each render. */
+  /**
+   * Sends a message. It waits while the server is slow, and fails when the call is over. The function is stable across renders.
+   */
   readonly send: (message: I) => Promise<void>;
-  /** Says that there are no more messages. */
+  /** Ends the request messages. */
   readonly end: () => void;
 }
 
-/** Makes a bidirectional call, which ends with the component. */
+/** Makes a bidirectional call that ends when the component unmounts. */
 export function useBidi<I extends DescMessage, O extends DescMessage>(
   method: DescMethodBiDiStreaming<I, O>,
   options: BidiOptions<MessageShape<O>> = {},
@@ -25,24 +27,24 @@ export function useBidi<I extends DescMessage, O extends DescMessage>(
   useEffect(() => {
     uplink.enabled = enabled;
   }, [uplink, enabled]);
-  const start = () => uplink.begin(connection.call(method, options));
+  const start = () => uplink.start(connection.call(method, options));
   const state = useCall(start, options, [connection, method]);
   return { ...state, send: uplink.send, end: uplink.end };
 }
 
-/** Where a component's messages go: to its latest call. */
+/** Sends messages to the latest call of a component. */
 class Uplink<M extends DescMethodBiDiStreaming> {
   enabled = true;
   #call: Call<M> | undefined;
-  #begun!: (call: Call<M>) => void;
-  /** The effects of children run before those that make the first call. */
+  #resolveFirst!: (call: Call<M>) => void;
+  /** Effects of children run before the effect that makes the first call. */
   #first = new Promise<Call<M>>((resolve) => {
-    this.#begun = resolve;
+    this.#resolveFirst = resolve;
   });
 
-  begin(call: Call<M>): Call<M> {
+  start(call: Call<M>): Call<M> {
     this.#call = call;
-    this.#begun(call);
+    this.#resolveFirst(call);
     return call;
   }
 

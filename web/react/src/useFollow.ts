@@ -1,21 +1,21 @@
 import type { DescMessage, DescMethodServerStreaming, MessageInitShape, MessageShape } from "@bufbuild/protobuf";
 import { type FollowOptions, follow, Responses } from "@parley-rpc/client";
 import { useEffect, useRef } from "react";
-import { type FollowState, type HookOptions, useFollowed } from "./call.js";
+import { type FollowState, type HookOptions, useFollowedCall } from "./call.js";
 import { useConnection } from "./provider.js";
 import { useRequest } from "./stable.js";
 
-/** Those of a call, and those of `follow` that say when it is made again. */
+/** The options of a call, and those of `follow` that control when the stream is opened again. */
 export interface UseFollowOptions<I extends DescMessage, T, C>
   extends HookOptions<T>,
     Pick<FollowOptions<T, C>, "from" | "cursor" | "codes" | "complete" | "backoff" | "jitter"> {
-  /** Makes the request that asks for what is behind a cursor. */
+  /** Creates the request for a cursor. */
   request: (cursor: C) => MessageInitShape<I>;
 }
 
 /**
- * Follows a server stream while the component is there: it is opened again, from the cursor that is taken from each message,
- * whenever it ends without being complete. Another request for the first cursor, one that is not equal, begins anew.
+ * Follows a server stream while the component is mounted. It opens the stream again, at the cursor of the last message,
+ * whenever the stream ends before it is complete. If the request for the first cursor changes, it starts again.
  */
 export function useFollow<I extends DescMessage, O extends DescMessage, C>(
   method: DescMethodServerStreaming<I, O>,
@@ -23,12 +23,12 @@ export function useFollow<I extends DescMessage, O extends DescMessage, C>(
 ): FollowState<MessageShape<O>> {
   type T = MessageShape<O>;
   const connection = useConnection(options.connection);
-  const asked = useRequest(method.input, options.request(options.from));
+  const request = useRequest(method.input, options.request(options.from));
   const latest = useRef(options);
   useEffect(() => {
     latest.current = options;
   });
-  return useFollowed<T>(
+  return useFollowedCall<T>(
     (tell) => {
       const open = (cursor: C, { signal }: { signal: AbortSignal }) => {
         tell("open");
@@ -50,6 +50,6 @@ export function useFollow<I extends DescMessage, O extends DescMessage, C>(
       };
     },
     options,
-    [connection, method, asked],
+    [connection, method, request],
   );
 }

@@ -6,8 +6,8 @@ import { useRequest } from "./stable.js";
 export type StreamOptions<T> = HookOptions<T>;
 
 /**
- * Makes a server-streaming call and shows what it is answered. Another request, one that is not equal, makes another call;
- * without the component there is none.
+ * Makes a server-streaming call while the component is mounted, and returns its responses. Another request, if it is not equal,
+ * makes another call.
  */
 export function useStream<I extends DescMessage, O extends DescMessage>(
   method: DescMethodServerStreaming<I, O>,
@@ -15,11 +15,11 @@ export function useStream<I extends DescMessage, O extends DescMessage>(
   options: StreamOptions<MessageShape<O>> = {},
 ): CallState<MessageShape<O>> {
   const connection = useConnection(options.connection);
-  const asked = useRequest(method.input, request);
+  const stable = useRequest(method.input, request);
   const start = () => {
     const call = connection.call(method, options);
-    void call.send(asked, true).catch(() => {}); // next fails too
+    void call.send(stable, true).catch(() => {}); // next fails too
     return call;
   };
-  return useCall(start, options, [connection, method, asked]);
+  return useCall(start, options, [connection, method, stable]);
 }

@@ -171,7 +171,7 @@ test("strict mode leaves one call, whose messages are shown", async () => {
   expect(one.open).toEqual([]);
 });
 
-test("a component that suspends makes one call when it is there, and keeps it while it is hidden", async () => {
+test("a suspended component makes one call and keeps it", async () => {
   const one = new FakeConnection();
   let arrive = () => {};
   const data = new Promise<void>((resolve) => {
@@ -204,7 +204,7 @@ test("a component that suspends makes one call when it is there, and keeps it wh
   expect(one.calls.length).toBe(1);
 });
 
-test("a component that Activity hides has no call, and when it is shown again nothing of the former one", async () => {
+test("a component hidden by Activity drops its call", async () => {
   const one = new FakeConnection();
   const commits: Commit[] = [];
   const Watch = watch(commits);

@@ -44,7 +44,7 @@ const render = (one: FakeConnection, more: object = {}, options: object = {}) =>
 
 const asked = (one: FakeConnection) => one.calls.map((c) => (c.sent[0] as { to: bigint }).to);
 
-test("useFollow opens a stream again behind its last message, and shows what it waits for", async () => {
+test("useFollow opens a stream again after its last message", async () => {
   const one = new FakeConnection();
   const { commits } = render(one);
   await act(async () => one.calls[0]?.answer(number(1), number(2), retryLater(1000)));
@@ -67,7 +67,7 @@ test("useFollow shows an error that does not pass", async () => {
   expect(one.calls.length).toBe(1);
 });
 
-test("useFollow begins anew with another start or request, and shows nothing of the former one", async () => {
+test("useFollow starts again when the start or the request changes", async () => {
   const one = new FakeConnection();
   const { commits, rerender } = render(one);
   await act(async () => one.calls[0]?.answer(number(1)));
@@ -103,7 +103,7 @@ test("useFollow makes no call while it is not enabled, and passes options on", a
   const { commits } = render(one, { enabled: false });
   expect(commits).toEqual(["off "]);
   expect(one.calls).toEqual([]);
-  render(one, { timeoutMs: 5000, complete: "again", backoff: { firstMs: 7, mostMs: 7 } });
+  render(one, { timeoutMs: 5000, complete: "reopen", backoff: { initialMs: 7, maxMs: 7 } });
   expect(one.calls[0]?.options).toMatchObject({ timeoutMs: 5000, signal: expect.any(AbortSignal) });
   await act(async () => one.calls[0]?.answer(undefined));
   await act(() => vi.advanceTimersByTimeAsync(7));

@@ -44,7 +44,7 @@ async function hydrate(html: string, page: ReactElement): Promise<HTMLElement> {
   return container;
 }
 
-test("a server renders calls as open and makes none, and the page takes over", async () => {
+test("a server renders calls as open and makes none", async () => {
   const [server, page] = [new FakeConnection(), new FakeConnection()];
   server.state = "ready"; // of another page that the server renders
   const html = renderToString(<Page connection={server} />);

@@ -4,7 +4,7 @@ import { expect, test } from "vitest";
 
 const KIB = 1024;
 
-/** What a page loads, as an import. Modules that are not Parley's or Connect's are left out: protobuf-es, React. */
+/** The pages to measure, as imports. Modules of protobuf-es and React are left out. */
 const pages = [
   ["calls: `@parley-rpc/client`", `export { Connection, createClient, Code, ParleyError } from "./client/src/index.ts"`],
   [
@@ -41,7 +41,7 @@ async function measure(contents: string): Promise<{ minified: number; gzip: numb
   return { minified: code.length, gzip: gzipSync(code, { level: 9 }).length };
 }
 
-// web/size.md is what this test has seen; `npm run size` writes it anew.
+// web/size.md is the output of this test. `npm run size` updates it.
 test("the client has at most 16 KiB, and web/size.md says how much", async () => {
   const rows: string[] = [];
   const sizes: number[] = [];
@@ -53,7 +53,7 @@ test("the client has at most 16 KiB, and web/size.md says how much", async () =>
   const table = `# What a page loads
 
 KiB, bundled and minified by esbuild, and compressed by gzip, without protobuf-es and React. \`npm test\` measures and compares,
-\`npm run size\` writes this file anew.
+\`npm run size\` updates this file.
 
 | what | minified | and compressed |
 |---|---|---|

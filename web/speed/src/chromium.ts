@@ -8,34 +8,34 @@ import type { Readable, Writable } from "node:stream";
 type Params = Record<string, unknown>;
 
 interface Answer {
-  id?: number; // none: an event
+  id?: number; // undefined: an event
   result?: never;
   error?: { message: string };
 }
 
-/** How long anything may take that the browser is asked for, in milliseconds. */
-const PATIENCE = 60_000;
+/** The longest wait for a response of the browser, in milliseconds. */
+const TIMEOUT = 60_000;
 
 /**
- * A Chromium, driven by the DevTools protocol itself: libraries for tests listen to all that goes over the network, which
- * costs each request and each WebSocket message something. It ends with the pipes to it, so it does not outlive this process.
+ * A Chromium controlled by the DevTools protocol. Test libraries observe all network traffic, which slows down requests and
+ * WebSocket messages. Chromium ends when its pipes are closed, so it does not survive this process.
  */
 export class Chromium {
   #calls = new Map<number, (answer: Answer | Error) => void>();
   #id = 0;
-  #gone: Error | undefined;
-  #said = "";
+  #exited: Error | undefined;
+  #stderr = "";
 
   private constructor(
     private child: ChildProcess,
     private folder: string,
   ) {
     child.stderr?.on("data", (text) => {
-      this.#said = (this.#said + text).slice(-1000);
+      this.#stderr = (this.#stderr + text).slice(-1000);
     });
     child.on("error", (e) => this.#end(e.message));
-    child.on("exit", () => this.#end(`it has ended, and said:\n${this.#said}`));
-    this.#pipe<Writable>(3).on("error", () => {}); // the exit tells
+    child.on("exit", () => this.#end(`it has ended, and said:\n${this.#stderr}`));
+    this.#pipe<Writable>(3).on("error", () => {}); // the exit event reports it
     let text = "";
     this.#pipe<Readable>(4)
       .setEncoding("utf8")
@@ -50,7 +50,7 @@ export class Chromium {
     const folder = await mkdtemp(join(tmpdir(), "speed-"));
     const args = [
       "--headless",
-      "--no-sandbox", // for the superuser, as in containers
+      "--no-sandbox", // required for root, as in containers
       "--no-first-run",
       "--disable-gpu",
       "--disable-dev-shm-usage",
@@ -80,17 +80,17 @@ export class Chromium {
   }
 
   #end(why: string): void {
-    this.#gone ??= new Error(`Chromium: ${why}`);
-    for (const call of this.#calls.values()) call(this.#gone);
+    this.#exited ??= new Error(`Chromium: ${why}`);
+    for (const call of this.#calls.values()) call(this.#exited);
     this.#calls.clear();
   }
 
-  /** Asks for something, of a page if session says which. */
+  /** Sends a command to the browser, or to the page of a session. */
   send<T = unknown>(method: string, params: Params = {}, session?: string): Promise<T> {
-    if (this.#gone) return Promise.reject(this.#gone);
+    if (this.#exited) return Promise.reject(this.#exited);
     const id = ++this.#id;
     return new Promise((resolve, reject) => {
-      const late = setTimeout(() => this.#take({ id, error: { message: `no answer to ${method}` } }), PATIENCE);
+      const late = setTimeout(() => this.#take({ id, error: { message: `no answer to ${method}` } }), TIMEOUT);
       this.#calls.set(id, (answer) => {
         clearTimeout(late);
         if (answer instanceof Error) reject(answer);
@@ -106,7 +106,7 @@ export class Chromium {
     return product.replace(/^.*\//, "");
   }
 
-  /** Opens a page, with connections of its own. */
+  /** Opens a page with its own connections. */
   async open(url: string): Promise<Tab> {
     const { browserContextId } = await this.send<{ browserContextId: string }>("Target.createBrowserContext");
     const { targetId } = await this.send<{ targetId: string }>("Target.createTarget", { url: "about:blank", browserContextId });
@@ -117,7 +117,7 @@ export class Chromium {
   }
 
   async close(): Promise<void> {
-    if (!this.#gone) {
+    if (!this.#exited) {
       const exit = once(this.child, "exit");
       await this.send("Browser.close").catch(() => this.child.kill());
       await exit;
@@ -126,7 +126,7 @@ export class Chromium {
   }
 }
 
-/** A page that is open. */
+/** An open page. */
 export class Tab {
   constructor(
     private browser: Chromium,
@@ -137,7 +137,7 @@ export class Tab {
     return this.browser.send<T>(method, params, this.session);
   }
 
-  /** Returns what an expression is, or the promise that it is. */
+  /** Returns the value of an expression, or of the promise that it returns. */
   async evaluate<T>(expression: string): Promise<T> {
     const { result, exceptionDetails: e } = await this.send<Evaluated<T>>("Runtime.evaluate", {
       expression,

@@ -1,4 +1,4 @@
-/** Counts the bytes that the code of this page copies from now on, until the returned function is called. */
+/** Counts the bytes that code of this page copies until the returned function is called. */
 export function countCopies(): () => number {
   let bytes = 0;
   const restore: (() => void)[] = [];
@@ -31,7 +31,7 @@ export function countCopies(): () => number {
         },
     );
   }
-  // Made of a buffer it is a view; made of anything else but a number it is a copy.
+  // From a buffer it is a view; from anything else but a number it is a copy.
   replace(globalThis, "Uint8Array", (own) => {
     return new Proxy(own, {
       construct(target, args, self) {

@@ -1,4 +1,4 @@
-/** A library on a protocol: what takes part in each round. */
+/** A library over a protocol. Each lane takes part in every round. */
 export interface Lane {
   name: string;
   target: string;
@@ -8,7 +8,7 @@ export interface Lane {
 
 const lane = (target: string, over: string, tls: boolean): Lane => ({ name: `${target}, ${over}`, target, over, tls });
 
-/** In the order in which they are measured. Lanes without TLS are compared with each other, and so are those with it. */
+/** In the order of measurement. Lanes with TLS are compared with each other, and so are those without. */
 export const lanes: readonly Lane[] = [
   lane("parley", "WebSocket", false),
   lane("parley-connect", "WebSocket", false),

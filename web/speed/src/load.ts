@@ -1,7 +1,7 @@
 import type { BenchClient, Target } from "./target.js";
 import { Meter, type Workload } from "./workload.js";
 
-/** A workload that is under way. */
+/** A running workload. */
 export class Load {
   #meter = new Meter();
   #client: { client: BenchClient; close(): Promise<void> };
@@ -10,10 +10,10 @@ export class Load {
   constructor(target: Target, workload: Workload, ...dial: Parameters<Target["dial"]>) {
     this.#client = target.dial(...dial);
     this.#done = workload.run(this.#client.client, this.#meter);
-    this.#done.catch(() => {}); // whoever waits is told
+    this.#done.catch(() => {}); // the caller of rate or stop gets the error
   }
 
-  /** Lets it run for a while, and returns how often a second it was done. */
+  /** Runs for a while and returns the rate per second. */
   async rate(ms: number): Promise<number> {
     const { count } = this.#meter;
     const began = performance.now();
@@ -24,7 +24,7 @@ export class Load {
     return ((this.#meter.count - count) * 1000) / (performance.now() - began);
   }
 
-  /** Lets it run until it was done n times more. */
+  /** Runs until the count has grown by n. */
   async times(n: number): Promise<void> {
     for (const enough = this.#meter.count + n; this.#meter.count < enough; ) await this.rate(1);
   }
@@ -33,7 +33,7 @@ export class Load {
     return this.#meter.count;
   }
 
-  /** Ends it. It fails if an answer was wrong, or the other end has counted something else. */
+  /** Stops the load. It fails if a response was wrong or the server has counted something else. */
   async stop(): Promise<void> {
     this.#meter.stop();
     try {

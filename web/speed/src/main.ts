@@ -10,7 +10,7 @@ import { run } from "./run.js";
 import { type Hello, Server } from "./server.js";
 import { buildSite } from "./site.js";
 
-/** The repository; this runs in web/speed/dist. */
+/** The root of the repository. This file runs in web/speed/dist. */
 const repository = join(import.meta.dirname, "../../..");
 
 try {
@@ -32,7 +32,7 @@ async function measure(options: Options): Promise<Results> {
         const tab = await browser.open(`${lane.tls ? server.hello.TLS : server.hello.Plain}/`);
         await tab.send("Performance.enable", { timeDomain: "threadTicks" });
         if (options.profile) await tab.send("Profiler.enable");
-        await tab.evaluate("import('/page.js')"); // is there when it has run
+        await tab.evaluate("import('/page.js')"); // settled when the page has run
         return tab;
       };
       return {

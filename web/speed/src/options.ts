@@ -7,16 +7,16 @@ export interface Options {
   /** How long a workload runs before it is measured. */
   warmupMs: number;
   measureMs: number;
-  /** No round is begun that would probably end later, in milliseconds from the start. */
+  /** No round starts if it would probably end later than this, in milliseconds from the start. */
   limitMs: number;
   workloads: readonly Workload[];
   /** The folder for benchmarks-browser.md and benchmarks/browser.json. */
   out?: string | undefined;
-  /** Raw figures to write the page of, in place of measuring. */
+  /** A file with raw figures. The report is written from it, and nothing is measured. */
   from?: string | undefined;
   /** The folder for CPU profiles of the page. */
   profile?: string | undefined;
-  /** What does this again, for readers. */
+  /** The command that reproduces the measurement, for readers. */
   command: string;
 }
 
@@ -40,7 +40,7 @@ export function parse(args: string[]): Options {
     if (!(value > 0)) throw new Error(`--${name} is ${values[name]}: give a number above 0`);
     return value;
   };
-  const aside = ["out", "from", "profile", "limit"]; // say nothing of how it was measured
+  const aside = ["out", "from", "profile", "limit"]; // these do not affect the measurement
   const given = tokens.flatMap((t) => (t.kind === "option" && !aside.includes(t.name) ? [`${t.rawName} ${t.value}`] : []));
   return {
     rounds: positive("rounds"),

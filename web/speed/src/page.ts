@@ -3,19 +3,19 @@ import { Load } from "./load.js";
 import { named, targets } from "./target.js";
 import { workloads } from "./workload.js";
 
-/** What a page does when it is told to. */
+/** The functions of the page that the benchmark calls. */
 export interface Page {
-  /** Begins a workload. */
+  /** Starts a workload. */
   start(target: string, workload: string, warmupMs: number): Promise<void>;
-  /** Measures how often a second it is done. */
+  /** Measures the rate per second. */
   rate(ms: number): Promise<number>;
-  /** Counts how often it was done since it began. */
+  /** Returns the count since the start. */
   count(): number;
-  /** Ends it. */
+  /** Stops the workload. */
   stop(): Promise<void>;
-  /** Begins a workload that cannot be done, and returns what the library says of that. */
+  /** Starts a workload that the library does not support, and returns its error. */
   refusal(target: string, workload: string): Promise<string | undefined>;
-  /** Counts the bytes that are copied for each byte of payload that passes. */
+  /** Returns the number of bytes copied per byte of payload. */
   copied(target: string, workload: string): Promise<number>;
 }
 
@@ -42,7 +42,7 @@ const page: Page = {
     } catch (e) {
       return String(e);
     } finally {
-      await one.stop().catch(() => {}); // the same again
+      await one.stop().catch(() => {}); // the same error again
     }
   },
   async copied(target, name) {

@@ -4,16 +4,16 @@ import { number, type Summary, summarize } from "./summary.js";
 import { named, targets } from "./target.js";
 import { workloads } from "./workload.js";
 
-/** Which library the others are compared with, over the same kind of connection. */
+/** The library that the others are compared with, over the same kind of connection. */
 const reference = "connect-web";
 
-/** By what parley has to be ahead of the reference. */
+/** The required lead of parley over the reference. */
 const bars = [
   { workload: "unary-64", least: 3 },
   { workload: "stream", least: 2 },
 ];
 
-/** Returns docs/benchmarks-browser.md. */
+/** Returns the text of docs/benchmarks-browser.md. */
 export function report(r: Results): string {
   return [introduction(r), reached(r), overview(r), refused(r), copied(r), everything(r)].join("\n");
 }
@@ -127,10 +127,10 @@ same round. The last column is the CPU time of the page's main thread, on which 
 
 const optional = <T>(value: T | undefined, format: (value: T) => string) => (value === undefined ? "-" : format(value));
 
-/** The lane of the reference that a lane is compared with. */
+/** Returns the reference lane of a lane. */
 const other = (lane: Lane) => lanes.find((l) => l.target === reference && l.tls === lane.tls) as Lane;
 
-/** By what a lane differs from the reference in the same rounds. */
+/** Returns the ratio of a lane to the reference in the same rounds. */
 function ratios(r: Results, workload: string, lane: Lane): Summary | undefined {
   const own = r.rounds[workload]?.[lane.name];
   const its = r.rounds[workload]?.[other(lane).name];

@@ -1,24 +1,24 @@
-/** What a lane has done of a workload in one round. */
+/** The result of a lane for a workload in one round. */
 export interface Figure {
-  /** How often a second. */
+  /** The rate per second. */
   rate: number;
-  /** CPU time of the page's main thread for each time, in microseconds. */
+  /** The CPU time of the page's main thread per operation, in microseconds. */
   cpu: number;
 }
 
-/** All that was measured, as it is kept beside the page. */
+/** All results, as stored beside the report. */
 export interface Results {
   cpu: string;
   cores: number;
   kernel: string;
   versions: Record<string, string>;
   command: string;
-  /** Length of the measured interval. */
+  /** The length of the measured interval. */
   seconds: number;
-  /** Of each workload, of each lane: a figure for each round. */
+  /** The results by workload, lane and round. */
   rounds: Record<string, Record<string, Figure[]>>;
-  /** What a library says of a workload that it cannot do. */
+  /** The error of a library for a workload that it does not support. */
   refusals: Record<string, string>;
-  /** Bytes that the page copies for each byte of payload: of each workload, of each target. */
+  /** The bytes copied per byte of payload, by workload and target. */
   copied: Record<string, Record<string, number>>;
 }

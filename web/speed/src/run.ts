@@ -10,7 +10,7 @@ import type { Workload } from "./workload.js";
 
 type Measured = Pick<Results, "rounds" | "refusals" | "copied">;
 
-/** A lane and the page that it has to itself. */
+/** A lane and its page. */
 interface Track extends Lane {
   tab: Tab;
 }
@@ -45,7 +45,7 @@ export async function run(options: Options, open: (lane: Lane) => Promise<Tab>, 
 
 const canDo = (lane: Lane, w: Workload) => !w.sends || named(targets, lane.target).sends;
 
-/** Has a page do something. */
+/** Calls a function of a page. */
 const tell = <F extends keyof Page>({ tab }: Track, f: F, ...args: Parameters<Page[F]>): Promise<Awaited<ReturnType<Page[F]>>> =>
   tab.evaluate(`page.${f}(${args.map((a) => JSON.stringify(a)).join()})`);
 
@@ -64,13 +64,13 @@ async function measure({ warmupMs, measureMs, profile }: Options, track: Track, 
   return { rate, cpu: ((to - from) * 1e6) / (after - before) };
 }
 
-/** Returns how long the main thread of a page has run, in seconds. */
+/** Returns the CPU time of a page's main thread, in seconds. */
 async function cpuTime(tab: Tab): Promise<number> {
   const { metrics } = await tab.send<{ metrics: { name: string; value: number }[] }>("Performance.getMetrics");
   return named(metrics, "TaskDuration").value;
 }
 
-/** Asks each library once for what it cannot do. */
+/** Runs each unsupported workload once and returns the errors. */
 async function refusals(options: Options, tracks: Track[], results: Measured): Promise<void> {
   for (const w of options.workloads) {
     for (const track of tracks) {

@@ -2,7 +2,7 @@ import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
 
-/** What the Go server says of itself. */
+/** What the Go server reports about itself. */
 export interface Hello {
   Plain: string;
   TLS: string;
@@ -10,14 +10,14 @@ export interface Hello {
   Connect: string;
 }
 
-/** The Go server that all libraries call, as a process of its own. */
+/** The Go server that all libraries call, in its own process. */
 export class Server {
   private constructor(
     private child: ChildProcess,
     readonly hello: Hello,
   ) {}
 
-  /** Builds it, and starts it. It serves the files of a folder too. */
+  /** Builds and starts the server. It also serves the files of a folder. */
   static async start(repository: string, site?: string): Promise<Server> {
     const program = `${repository}/.out/bench-browser`;
     execFileSync("go", ["build", "-C", "bench", "-o", program, "./browser"], { cwd: repository, stdio: "inherit" });

@@ -2,7 +2,7 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { build } from "esbuild";
 
-/** Makes an empty page, and beside it what it is to import, and returns their folder. */
+/** Creates an empty page and the modules that it imports. It returns their folder. */
 export async function buildSite(repository: string, minify: boolean): Promise<string> {
   const folder = join(repository, ".out/speed");
   await mkdir(folder, { recursive: true });

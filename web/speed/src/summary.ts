@@ -1,11 +1,11 @@
-/** What is told of the rounds of a measurement. */
+/** The statistics of the rounds. */
 export interface Summary {
   median: number;
   least: number;
   most: number;
 }
 
-/** Sums up what there is at least one of. The median of an even number of values is in the middle of the two in the middle. */
+/** Summarizes at least one value. The median of an even number of values is the mean of the two in the middle. */
 export function summarize(values: readonly number[]): Summary {
   const sorted = values.toSorted((a, b) => a - b);
   const at = (i: number) => sorted[Math.floor(i)] as number;
@@ -13,7 +13,7 @@ export function summarize(values: readonly number[]): Summary {
   return { median: (at((n - 1) / 2) + at(n / 2)) / 2, least: at(0), most: at(n - 1) };
 }
 
-/** Writes three digits or more: 0.12, 1.23, 12.3, 123, 12,345. */
+/** Formats at least three digits: 0.12, 1.23, 12.3, 123, 12,345. */
 export function number(v: number): string {
   const digits = v >= 99.95 ? 0 : v >= 9.995 ? 1 : 2;
   return v.toLocaleString("en-US", { minimumFractionDigits: digits, maximumFractionDigits: digits });

@@ -16,12 +16,12 @@ export interface BenchClient {
   talk(requests: AsyncIterable<Payload>): AsyncIterable<Payload>;
 }
 
-/** A library that is measured, with its defaults. */
+/** A library with its default settings. */
 export interface Target {
   name: string;
-  /** What makes the client, for readers. */
+  /** The code that creates the client, for readers. */
   made: string;
-  /** Whether it has client and bidirectional streaming in a browser. */
+  /** Whether it supports client and bidirectional streaming in a browser. */
   sends: boolean;
   dial(origin: string, WebSocket?: WebSocketConstructor): { client: BenchClient; close(): Promise<void> };
 }
@@ -31,7 +31,7 @@ const overFetch = (transport: Transport) => ({
   close: async () => {},
 });
 
-/** JSON is the default of connect-web; all libraries write binary messages here. */
+/** connect-web uses JSON by default. Here all libraries use the binary format. */
 const binary = { useBinaryFormat: true };
 
 export const targets: readonly Target[] = [

@@ -1,6 +1,6 @@
 import type { BenchClient } from "./target.js";
 
-/** Counts what has been done, and says when enough was. */
+/** Counts operations and stops the workload. */
 export class Meter {
   count = 0;
   #stop = new AbortController();
@@ -9,7 +9,7 @@ export class Meter {
     return this.#stop.signal.aborted;
   }
 
-  /** Ends the streams that last as long as the load. */
+  /** Ends streams that last as long as the load. */
   get signal(): AbortSignal {
     return this.#stop.signal;
   }
@@ -18,7 +18,7 @@ export class Meter {
     this.#stop.abort();
   }
 
-  /** Counts an answer, if it is as long as it has to be. */
+  /** Counts a response after checking its length. */
   took(payload: Uint8Array, size: number): void {
     if (payload.length !== size) throw new Error(`a payload has ${payload.length} bytes in place of ${size}`);
     this.count++;
@@ -28,13 +28,13 @@ export class Meter {
 export interface Workload {
   name: string;
   title: string;
-  /** Bytes of a payload. */
+  /** The size of a payload in bytes. */
   size: number;
   /** What is counted. */
   unit: "calls/s" | "messages/s" | "round trips/s";
-  /** Payload bytes that pass for each that is counted, if their rate is worth a figure. */
+  /** The payload bytes per operation, if their rate is of interest. */
   bytes?: number;
-  /** Whether the page sends a stream, which fetch cannot. */
+  /** Whether the page sends a stream, which fetch cannot do. */
   sends?: boolean;
   /** Makes calls until the meter is stopped. */
   run(client: BenchClient, meter: Meter): Promise<void>;
@@ -105,7 +105,7 @@ function download(name: string, size: number): Workload {
       try {
         for await (const { payload } of client.download({ size }, { signal: meter.signal })) meter.took(payload, size);
       } catch (e) {
-        if (!meter.over) throw e; // otherwise it has ended as it should
+        if (!meter.over) throw e; // otherwise it has ended as expected
         return;
       }
       if (!meter.over) throw new Error("the stream has ended");
@@ -113,24 +113,24 @@ function download(name: string, size: number): Workload {
   };
 }
 
-/** Bytes that are no two alike next to each other. */
+/** Returns bytes of which no two neighbors are equal. */
 export const pattern = (size: number): Uint8Array => Uint8Array.from({ length: size }, (_, i) => (i * 151) & 255);
 
 async function* payloads(meter: Meter, payload: Uint8Array) {
   for (; !meter.over; meter.count++) yield { payload };
 }
 
-/** Has the messages of a stream wait for each other. */
+/** Makes the messages of a stream wait for each other. */
 class Turns {
   next: () => void = () => {};
 
   async *serve(meter: Meter, payload: Uint8Array) {
     while (!meter.over) {
-      const mine = new Promise<void>((resolve) => {
+      const turn = new Promise<void>((resolve) => {
         this.next = resolve;
       });
       yield { payload };
-      await mine;
+      await turn;
     }
   }
 }

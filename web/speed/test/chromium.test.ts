@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { Chromium } from "../src/chromium.js";
 
-test("a browser that there is not is an error, and so is whatever follows", async () => {
+test("a missing browser is an error", async () => {
   const browser = await Chromium.start("/nonexistent");
   await expect(browser.open("about:blank")).rejects.toThrow("Chromium: spawn /nonexistent ENOENT");
   await expect(browser.version()).rejects.toThrow("ENOENT");

@@ -50,7 +50,7 @@ test("a workload that ends by itself fails the measurement", async () => {
 });
 
 test("a name that there is not is told with those that there are", () => {
-  expect(() => named(targets, "nobody")).toThrow(
-    "nothing is named nobody: there are parley, parley-connect, connect-web, grpc-web",
+  expect(() => named(targets, "unknown")).toThrow(
+    "nothing is named unknown: there are parley, parley-connect, connect-web, grpc-web",
   );
 });

@@ -5,49 +5,49 @@ import { Outbox } from "./outbox.js";
 
 type Response = MessageShape<typeof JoinResponseSchema>;
 
-/** What a stay tells. */
-export interface StayEvents {
-  /** The member is in the room: for the first time, or again, by another call. */
+/** The events of a membership. */
+export interface MembershipEvents {
+  /** The member has entered the room, for the first time or again on another call. */
   entered(entered: Entered): void;
   /** Something has happened in the room. */
   happened(response: Response): void;
-  /** The outbox is another. */
+  /** The outbox has changed. */
   changed(): void;
-  /** The call is lost, and another is made. */
+  /** The call is lost. Another one follows. */
   lost(error: ParleyError): void;
-  /** The stay is over: the server does not want this member. */
+  /** The membership is over: the server has refused the member. */
   refused(error: ParleyError): void;
 }
 
-/** Between calls that fail, in milliseconds. */
+/** The delay between failed calls, in milliseconds. */
 const PAUSE = 2000;
 
-/** A member's stay in a room. It outlives its calls: when one is lost with its session, another enters again. */
-export class Stay {
+/** A membership in a room. It survives its calls: when a call is lost with its session, another call enters the room again. */
+export class Membership {
   readonly outbox = new Outbox();
   #call: Call<typeof ChatService.method.join> | undefined;
   #inside = false;
-  #was = false;
+  #enteredBefore = false;
   #left = new AbortController();
 
   constructor(
     private conn: Connection,
     readonly room: string,
     readonly name: string,
-    private events: StayEvents,
+    private events: MembershipEvents,
   ) {}
 
-  /** Whether lines go out at once. */
+  /** Reports whether lines are sent at once. */
   get inside(): boolean {
     return this.#inside;
   }
 
-  /** Whether the call is there by which the room was entered. */
-  get holds(): boolean {
+  /** Reports whether the call that entered the room is still alive. */
+  get callAlive(): boolean {
     return this.#inside && !this.#call?.over;
   }
 
-  /** Stays until it leaves, or is refused. */
+  /** Stays in the room until the member leaves or is refused. */
   async run(): Promise<void> {
     while (!this.#left.signal.aborted) {
       const error = await this.#enter();
@@ -61,19 +61,19 @@ export class Stay {
     }
   }
 
-  /** Says a line now, or as soon as it can. */
+  /** Says a line now, or as soon as possible. */
   say(text: string): void {
     this.outbox.add(text);
     this.#flush();
   }
 
-  /** Says a line once more that may have been lost. */
-  again(id: number): void {
-    this.outbox.again(id);
+  /** Says a line again that may have been lost. */
+  resend(id: number): void {
+    this.outbox.resend(id);
     this.#flush();
   }
 
-  /** Says that a line is being written, or no longer is. */
+  /** Reports that the member is typing, or has stopped. */
   typing(typing: boolean): void {
     if (this.#inside) this.#send({ action: { case: "typing", value: { typing } } });
   }
@@ -83,7 +83,7 @@ export class Stay {
     this.#call?.cancel();
   }
 
-  /** Makes a call, and returns why it has ended. */
+  /** Makes a call and returns why it has ended. */
   async #enter(): Promise<ParleyError> {
     const { room, name } = this;
     const call = this.conn.call(ChatService.method.join, { waitForReady: true });
@@ -99,7 +99,7 @@ export class Stay {
 
   #take(res: Response): void {
     if (res.event.case === "entered") {
-      this.#inside = this.#was = true;
+      this.#inside = this.#enteredBefore = true;
       this.events.entered(res.event.value);
       this.#flush();
       return;
@@ -122,9 +122,11 @@ export class Stay {
     void this.#call?.send(request).catch(() => {}); // next fails too
   }
 
-  /** Whether entering again may help. The name may still be that of the call before, if the server has not missed it yet. */
+  /**
+   * Reports whether entering again may help. The previous call may still own the name until the server notices that it is lost.
+   */
   #mayReturn({ code }: ParleyError): boolean {
-    return code === Code.Unavailable || (this.#was && (code === Code.AlreadyExists || code === Code.Internal));
+    return code === Code.Unavailable || (this.#enteredBefore && (code === Code.AlreadyExists || code === Code.Internal));
   }
 
   #pause(): Promise<void> {

@@ -1,18 +1,18 @@
 import type { DescMethod, DescService } from "@bufbuild/protobuf";
 import type { Call, CallOptions } from "./call.js";
 import { Connection } from "./connection.js";
-import type { Interceptor } from "./intercept.js";
 import { InterceptedCall } from "./interceptedcall.js";
+import type { Interceptor } from "./interceptor.js";
 import type { ConnectionOptions } from "./options.js";
 import { type Implementation, Services, type ServicesOptions } from "./service.js";
 import type { Stream } from "./stream.js";
 
 export interface ServingOptions extends ConnectionOptions, ServicesOptions {
-  /** Around calls that this end makes. The first is outermost. */
+  /** Interceptors of calls that this end makes. The first one is outermost. */
   callInterceptors?: readonly Interceptor[] | undefined;
 }
 
-/** A connection on which both ends call, with interceptors. */
+/** A connection on which both ends make calls, with interceptors. */
 export class ServingConnection extends Connection {
   #services: Services;
   #interceptors: readonly Interceptor[];
@@ -28,7 +28,7 @@ export class ServingConnection extends Connection {
     return new InterceptedCall(this, method, options, this.#interceptors);
   }
 
-  /** Has calls of the server to a service answered. A service that is served twice is served by the latest. */
+  /** Serves calls of the server to a service. It replaces an earlier implementation of the same service. */
   serve<S extends DescService>(service: S, implementation: Implementation<S>): void {
     this.#services.add(service, implementation);
   }
@@ -40,9 +40,9 @@ export class ServingConnection extends Connection {
 }
 
 /**
- * Makes a connection to a URL, or to several of servers that serve the same: ws, wss, http, https, or relative to the page.
- * It connects with the first call, and can serve calls of the server. A page that serves none, and has no interceptors, is a
- * little smaller with `new Connection(url)`.
+ * Creates a connection to a URL, or to the URLs of several equivalent servers. A URL starts with ws, wss, http or https, or is
+ * relative to the page. The connection connects at the first call and can serve calls of the server. A page that serves none
+ * and needs no interceptors is smaller with `new Connection(url)`.
  */
 export const createConnection = (urls: string | URL | readonly (string | URL)[], options?: ServingOptions): ServingConnection =>
   new ServingConnection(urls, options);

@@ -119,7 +119,7 @@ test("an interceptor's stream has seen every message when the call ends", async 
   ]);
 });
 
-test("interceptors add headers, and see those of the answer and the trailers", async () => {
+test("interceptors add request headers and see the response's", async () => {
   const seen: unknown[] = [];
   const ping = connect(
     (next) => async (stream) => {
@@ -178,7 +178,7 @@ test("an interceptor may answer a unary call itself", async () => {
   expect((await connect(falling(true)).ping({ failCode: Code.NotFound })).text).toBe("fallback");
   await conn.close();
   const without = await failure(connect(falling(false)).ping({ failCode: Code.NotFound }));
-  expect(without.message).toBe("internal: Ping answers OK without a message");
+  expect(without.message).toBe("internal: Ping returned OK without a message");
 });
 
 test.each(kinds)("an interceptor may refuse a call, which is not made: %s", async (_, good) => {
@@ -195,7 +195,7 @@ test.each(kinds)("an interceptor may refuse a call, which is not made: %s", asyn
       },
       "unknown: at once",
     ],
-    [() => Promise.resolve(), /^internal: an interceptor of \w+ has returned without calling next$/],
+    [() => Promise.resolve(), /^internal: an interceptor of \w+ returned without calling next$/],
   ] as const) {
     const ping = connect(() => refuse as () => Promise<void>);
     const error = await failure(good(ping));
@@ -213,10 +213,10 @@ test("next may be called once", async () => {
     second = await next(stream).catch((e) => e);
   });
   expect((await ping.ping({ text: "hi" })).text).toBe("hi");
-  expect(second).toMatchObject({ code: Code.Internal, rawMessage: "an interceptor of Ping has called next twice" });
+  expect(second).toMatchObject({ code: Code.Internal, rawMessage: "an interceptor of Ping called next twice" });
 });
 
-test("an interceptor cannot make a call of one that was not opened", async () => {
+test("an interceptor cannot replace the error of an unopened call", async () => {
   const ping = connect((next) => async (stream) => {
     await next(stream).catch(() => {});
   });
@@ -225,7 +225,7 @@ test("an interceptor cannot make a call of one that was not opened", async () =>
   expect((await failure(ping.ping({}, { headers: { a: "line\nbreak" } }))).code).toBe(Code.InvalidArgument);
 });
 
-test("an interceptor may wait before the call; the timeout runs, and leaving ends it", async () => {
+test("the timeout runs while an interceptor waits", async () => {
   let goOn = () => {};
   const ping = connect((next) => async (stream) => {
     await new Promise<void>((resolve) => {
@@ -249,7 +249,7 @@ test("an interceptor may wait before the call; the timeout runs, and leaving end
   expect((await fine).text).toBe("hi");
 });
 
-test("what is behind next runs once, whatever ends the call", async () => {
+test("code after next runs once, whatever ends the call", async () => {
   const events: string[] = [];
   const ping = connect(counting(events, "outer"), counting(events, "inner"));
   const took = async (want: string) => {
@@ -266,7 +266,7 @@ test("what is behind next runs once, whatever ends the call", async () => {
   await took("Ping sent 1 received 1 OK");
   await answers.return();
   await took("CountUp sent 1 received 1 OK");
-  // Its signal, though nobody reads.
+  // Its signal, though the call is not read.
   const controller = new AbortController();
   const call = conn.call(PingService.method.cumSum, controller);
   await call.send({ number: 1n });
@@ -284,7 +284,7 @@ test("what is behind next runs once, whatever ends the call", async () => {
   expect(events).toEqual([]);
 });
 
-test("messages are sent in order, and their end behind them, though an interceptor is slow", async () => {
+test("a slow interceptor keeps messages and end in order", async () => {
   connect((next) => async (stream) => {
     let delay = 10;
     const send = async (m: Message) => {
@@ -301,7 +301,7 @@ test("messages are sent in order, and their end behind them, though an intercept
   expect(sums).toEqual([1n, 3n, 6n]);
 });
 
-test("a stream of an interceptor that throws ends its call with that", async () => {
+test("a stream wrapper that throws ends its call", async () => {
   const ping = connect((next) => (stream) => {
     const receive = () => Promise.reject(new ParleyError("not this one", Code.DataLoss));
     return next(Object.create(stream, { receive: { value: receive } }) as CallStream);

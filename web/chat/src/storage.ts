@@ -1,5 +1,5 @@
-/** Texts that outlive the page in its tab, where the browser allows it: the name, and what is being written. */
-export const kept = {
+/** Values that survive a reload of the tab, if the browser allows it: the name and the draft. */
+export const storage = {
   get(name: string): string {
     try {
       return sessionStorage.getItem(`chat-${name}`) ?? "";
@@ -11,7 +11,7 @@ export const kept = {
     try {
       sessionStorage.setItem(`chat-${name}`, text);
     } catch {
-      // It is kept in the page, as long as that is there.
+      // The value lasts only as long as the page.
     }
   },
 };

@@ -19,15 +19,15 @@ export function encodeOpen(
   return encodeFields([...fields, ...metadata]);
 }
 
-/** Reads the header of the accepting end. This end can undo no compression. */
+/** Parses a response header. This client supports no compression. */
 export function parseHeader(block: Uint8Array): { encoding: string; pairs: Pair[] } {
   const fields = parseFields(block, [5]);
   return { encoding: fromUTF8(lookup(fields)(5)), pairs: readPairs(fields) };
 }
 
-/** How the accepting end has ended a call. */
+/** The end of a call as the server sends it. */
 export interface EndBlock {
-  /** As on the wire. */
+  /** The number on the wire. */
   status: number;
   message: string;
   pairs: Pair[];
@@ -47,7 +47,7 @@ export function parseEnd(block: Uint8Array): EndBlock {
   };
 }
 
-/** The error that an END says, if its status is not OK. A detail that does not parse is left out. */
+/** Returns the error of an END, or undefined if its status is OK. Details that do not parse are left out. */
 export function endError(end: EndBlock): ParleyError | undefined {
   if (!end.status) return undefined;
   const error = new ParleyError(end.message, toCode(end.status));
@@ -55,7 +55,7 @@ export function endError(end: EndBlock): ParleyError | undefined {
     try {
       error.details.push(fromBinary(AnySchema, detail));
     } catch {
-      // PROTOCOL.md, R15: the status stands.
+      // PROTOCOL.md, R15: the status counts.
     }
   }
   return error;

@@ -7,12 +7,12 @@ import { cut, fromUTF8, RuleError, utf8 } from "./varint.js";
 
 // The blocks of calls that this end serves.
 
-/** What a caller says of its call. */
+/** The header of a call's OPEN. */
 export interface OpenBlock {
   method: string;
   /** 0: none. */
   alias: number;
-  /** Microseconds. */
+  /** In microseconds. */
   timeout: number | undefined;
   codec: string;
   encoding: string;
@@ -34,8 +34,8 @@ export function parseOpen(block: Uint8Array): OpenBlock {
   return open;
 }
 
-/** Makes the metadata of an answer. What is wrong with it is no fault of the caller. */
-export function answerFields(headers: Headers): Field[] {
+/** Encodes response metadata. Invalid metadata is an INTERNAL error: the caller has not caused it. */
+export function metadataFields(headers: Headers): Field[] {
   try {
     return fromHeaders(headers);
   } catch (e) {
@@ -45,24 +45,24 @@ export function answerFields(headers: Headers): Field[] {
 }
 
 /**
- * Returns the status of what a method has thrown: a ParleyError, or one that is among the causes of an Error. The text is the
- * outermost one, code and details are those of the ParleyError. Anything else has none.
+ * Returns the status of what a method has thrown: a ParleyError, or an Error with a ParleyError among its causes. The latter
+ * keeps its own message and has the code and details of the cause. It returns undefined for anything else.
  */
-export function statusOf(thrown: unknown): ParleyError | undefined {
+export function statusError(thrown: unknown): ParleyError | undefined {
   try {
-    const inner = findStatus(thrown, MOST_CAUSES);
+    const inner = findStatus(thrown, MAX_CAUSES);
     if (!inner || inner === thrown) return inner;
-    const text = (thrown as Error).message.replace(inner.message, () => inner.rawMessage); // without the code in its middle
+    const text = (thrown as Error).message.replace(inner.message, () => inner.rawMessage); // drop the code in the middle
     const error = new ParleyError(text || inner.rawMessage, inner.code, { cause: thrown });
     error.details = inner.details;
     return error;
   } catch {
-    return undefined; // it throws when it is looked at
+    return undefined; // reading it has thrown
   }
 }
 
-/** How deep causes are looked at, which may be a circle. */
-const MOST_CAUSES = 16;
+/** How deep causes are searched. They may be circular. */
+const MAX_CAUSES = 16;
 
 function findStatus(e: unknown, depth: number): ParleyError | undefined {
   if (e instanceof ParleyError) return e;
@@ -74,15 +74,15 @@ function findStatus(e: unknown, depth: number): ParleyError | undefined {
   return undefined;
 }
 
-/** Writes an END of at most so many bytes: details go first, then metadata, then the tail of the message. */
-export function encodeEnd(error: ParleyError | undefined, trailer: readonly Field[], most: number): Uint8Array {
+/** Encodes an END of at most limit bytes. If necessary, it drops details, then metadata, then the tail of the message. */
+export function encodeEnd(error: ParleyError | undefined, trailer: readonly Field[], limit: number): Uint8Array {
   const status: Field[] = error ? [[2, error.code]] : [];
   const message: Field[] = error ? [[1, utf8(error.rawMessage)]] : [];
   const details = (error?.details ?? []).flatMap((detail): Field[] => {
     try {
       return [[11, toBinary(AnySchema, detail)]];
     } catch {
-      return []; // it is no Any
+      return []; // not an Any
     }
   });
   for (const fields of [
@@ -91,7 +91,7 @@ export function encodeEnd(error: ParleyError | undefined, trailer: readonly Fiel
     [...status, ...message],
   ]) {
     const block = encodeFields(fields);
-    if (block.length <= most) return block;
+    if (block.length <= limit) return block;
   }
-  return encodeFields([...status, [1, utf8(cut(error?.rawMessage ?? "", most - 16))]]);
+  return encodeFields([...status, [1, utf8(cut(error?.rawMessage ?? "", limit - 16))]]);
 }

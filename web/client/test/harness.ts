@@ -1,5 +1,5 @@
 import { hex, unhex } from "../../testing/vectors.js";
-import { ending } from "../src/closecode.js";
+import { closeAction } from "../src/closecode.js";
 import { Code } from "../src/code.js";
 import { ParleyError } from "../src/error.js";
 import type { Link, SessionEvents } from "../src/events.js";
@@ -11,7 +11,7 @@ import { Reader } from "../src/varint.js";
 
 const names = ["", "HELLO", "OPEN", "HEADER", "DATA", "END", "RESET", "WINDOW", "ACK", "PING", "PONG", "GOAWAY"];
 
-/** What a session has sent on a link, frame by frame, and how it has closed it. */
+/** Records what a session sends on a link, frame by frame, and how it closes the link. */
 export class Wire implements Link {
   bufferedAmount = 0;
   frames: { name: string; head: number; id: number; payload: Uint8Array }[] = [];
@@ -39,21 +39,21 @@ export class Wire implements Link {
     this.closed = code;
   }
 
-  /** The frames as text: "RESET 1 0202". */
-  take(...ignored: string[]): string[] {
+  /** Returns the frames as text, such as "RESET 1 0202", and forgets them. */
+  takeFrames(...ignored: string[]): string[] {
     const texts = this.frames.map((f) => `${f.name}${f.id ? ` ${f.id}` : ""} ${hex(f.payload)}`);
     this.frames = [];
     return texts.filter((t) => !ignored.includes(t.split(" ")[0] as string));
   }
 }
 
-/** Lets everything happen that is due. */
+/** Waits until all due microtasks have run. */
 export const settle = async (): Promise<void> => {
   for (let i = 0; i < 20; i++) await Promise.resolve();
 };
 
-/** A session with nothing but its peer's bytes. */
-export class Alone {
+/** A session whose peer is the test. */
+export class SessionHarness {
   wire = new Wire();
   events: string[] = [];
   opened: Stream[] = [];
@@ -62,17 +62,17 @@ export class Alone {
   constructor(settings: Partial<Settings> = {}) {
     const events: SessionEvents = {
       ready: (resumed) => this.events.push(resumed ? "resumed" : "ready"),
-      lost: (error) => this.events.push(`lost ${error.message}`),
-      comesBack: (code) => ending(code).comeback !== "stays",
+      detached: (error) => this.events.push(`lost ${error.message}`),
+      mayReconnect: (code) => closeAction(code).reconnect !== "never",
       goaway: () => this.events.push("goaway"),
-      over: (error, code) => this.events.push(`over ${code} ${error.message}`),
+      ended: (error, code) => this.events.push(`over ${code} ${error.message}`),
       stream: (stream) => this.opened.push(stream),
     };
     this.session = new Session({ ...protocolDefaults(), ...settings }, events);
     this.session.attach(this.wire);
   }
 
-  /** Has the peer send a link message. */
+  /** Delivers a link message of the peer. */
   async receive(bytes: string | Uint8Array, zeros = 0): Promise<void> {
     const start = typeof bytes === "string" ? unhex(bytes) : bytes;
     const message = new Uint8Array(start.length + zeros);

@@ -18,7 +18,7 @@ beforeEach(async () => {
   vi.stubGlobal("fetch", () => Promise.reject(new Error("no network")));
   network = new Network();
   server = network.serve(HOME, "answer");
-  server.answers = false;
+  server.responds = false;
   client = new Client(network, HOME, { settings: { maxMessage: 65_536 } });
   // A call beside those that are answered badly, which lives.
   other = [];
@@ -211,12 +211,12 @@ describe("a RESET is the status of its call", () => {
       const { status } = await answered(kind, (peer, id) => peer.send(f.RESET, id, reason));
       expect(status).toMatchObject({ code: want, rawMessage: "because" });
       const without = await answered(kind, (peer, id) => peer.reset(id, code));
-      expect(without.status?.rawMessage).toBe(`the other end has reset the call with code ${code}`);
+      expect(without.status?.rawMessage).toBe(`the peer reset the call with code ${code}`);
     }
   });
 });
 
-test("headers and trailers of the protocol's own are not shown", async () => {
+test("reserved headers and trailers are not shown", async () => {
   const seen: string[] = [];
   const own = [metadata("parley-a", "x"), metadata("mine", "y"), metadata("parley-b-bin", "\xff")];
   const show = (headers: Headers) => seen.push([...headers].join(";"));
@@ -247,7 +247,7 @@ test.each([
   }
 });
 
-test("a header that never came is the status of the call, for those who wait for it, and afterwards", async () => {
+test("header fails with the status if no header arrives", async () => {
   const call = client.conn.call(PingService.method.cumSum);
   const waiting = call.header().catch((e: ParleyError) => e.code);
   await settle();
@@ -265,7 +265,7 @@ test("a header that never came is the status of the call, for those who wait for
   await expect(bad.next()).rejects.toMatchObject({ code: Internal });
 });
 
-test("what was sent before a status is read, though a send has met that", async () => {
+test("messages before the status can be read after a send has failed", async () => {
   const call = client.conn.call(PingService.method.cumSum);
   await call.send({});
   await settle();
@@ -279,7 +279,7 @@ test("what was sent before a status is read, though a send has met that", async 
   for (let i = 0; i < 2; i++) await expect(call.next()).rejects.toMatchObject({ code: Code.PermissionDenied });
 });
 
-test("sending behind an OK, or behind the end, is FAILED_PRECONDITION", async () => {
+test("sending after OK or after the end is FAILED_PRECONDITION", async () => {
   const call = client.conn.call(PingService.method.cumSum);
   await call.send({});
   call.end();
@@ -294,7 +294,7 @@ test("sending behind an OK, or behind the end, is FAILED_PRECONDITION", async ()
   expect(await call.next()).toBeUndefined();
 });
 
-test("an end that the caller does not wait for resets the rest", async () => {
+test("a status before the caller's end resets the rest", async () => {
   const call = client.conn.call(PingService.method.cumSum);
   await call.send({});
   await settle();
@@ -306,7 +306,7 @@ test("an end that the caller does not wait for resets the rest", async () => {
   expect(server.peer.frames).toContain(`RESET ${server.peer.lastStream}`);
 });
 
-test("callbacks that throw end their call alone, with what they have thrown", async () => {
+test("callbacks that throw end only their call, with that error", async () => {
   for (const callback of ["onHeader", "onTrailer"] as const) {
     const options = {
       [callback]: () => {

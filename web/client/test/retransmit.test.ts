@@ -15,7 +15,7 @@ beforeEach(() => {
   vi.stubGlobal("fetch", () => Promise.reject(new Error("no network")));
   network = new Network();
   server = network.serve(HOME, "home");
-  server.answers = false;
+  server.responds = false;
   client = new Client(network, HOME);
 });
 afterEach(async () => {
@@ -71,14 +71,14 @@ const refusals: [string, (p: Peer) => void][] = [
   ],
 ];
 
-describe("a call that the server has not seen is repeated on a new session", () => {
+describe("an unprocessed call is sent again on a new session", () => {
   for (const [how, refuse] of refusals) {
     for (const [kind, call, frames] of kinds) {
       test(`whole and in order, when it ${how}: ${kind}`, async () => {
         void outcome(call());
         await settle();
         const next = network.serve(HOME, "next");
-        next.answers = false;
+        next.responds = false;
         refuse(server.peer);
         await settle();
         expect(next.peers.length).toBe(1);
@@ -91,7 +91,7 @@ describe("a call that the server has not seen is repeated on a new session", () 
     const call = client.conn.call(PingService.method.cumSum);
     await call.send({ number: 1n });
     const next = network.serve(HOME, "next");
-    next.answers = false;
+    next.responds = false;
     server.peer.goaway(0);
     await settle();
     await call.send({ number: 2n });
@@ -101,8 +101,8 @@ describe("a call that the server has not seen is repeated on a new session", () 
     call.cancel();
   });
 
-  test("when it is refused before the greeting", async () => {
-    server.instead = (peer) => peer.close(4014, "overloaded");
+  test("when it is refused before HELLO", async () => {
+    server.handleHello = (peer) => peer.close(4014, "overloaded");
     const call = client.ping();
     await settle();
     network.serve(HOME, "next");
@@ -122,8 +122,8 @@ describe("a call that the server has not seen is repeated on a new session", () 
     expect(await Promise.all(calls)).toEqual(["next", "next"]);
   });
 
-  test("at most four times, however patient it is", async () => {
-    server.greeted = (peer) => void setTimeout(() => peer.goaway(0), 10);
+  test("at most four times, even with waitForReady", async () => {
+    server.onHello = (peer) => void setTimeout(() => peer.goaway(0), 10);
     for (const patient of [false, true]) {
       const call = client.ping("", patient);
       await pass(60_000);
@@ -131,7 +131,7 @@ describe("a call that the server has not seen is repeated on a new session", () 
       expect(server.peers.filter((p) => p.frames.includes("OPEN 1")).length).toBe(5);
       server.peers = [];
     }
-    server.greeted = undefined;
+    server.onHello = undefined;
   });
 
   test("until its caller leaves", async () => {
@@ -150,7 +150,7 @@ describe("a call that the server has not seen is repeated on a new session", () 
   });
 });
 
-describe("a call that the server may have seen is not repeated", () => {
+describe("a call that may be processed is not sent again", () => {
   for (const [how, end, text] of [
     ["it is canceled", (p: Peer) => p.reset(1, 1), "hi"],
     ["its status is UNAVAILABLE", (p: Peer) => p.send(5, 1, encodeFields([[2, 14]])), "hi"],
@@ -167,8 +167,8 @@ describe("a call that the server may have seen is not repeated", () => {
   ] as const) {
     test(`as ${how}`, async () => {
       // It takes large messages.
-      server.instead = (peer) =>
-        peer.greet([
+      server.handleHello = (peer) =>
+        peer.sendHello([
           [4, 1 << 20],
           [10, 1 << 20],
         ]);
@@ -184,16 +184,16 @@ describe("a call that the server may have seen is not repeated", () => {
   }
 });
 
-test("a refusal is not repeated on the session that has refused", async () => {
+test("a refused call is not sent again on the same session", async () => {
   const call = client.ping();
   await settle();
   server.peer.reset(1, REFUSED);
-  expect(await call).toBe("unavailable: the other end has reset the call with code 2");
+  expect(await call).toBe("unavailable: the peer reset the call with code 2");
   expect(server.peer.frames.filter((f) => f.startsWith("OPEN"))).toEqual(["OPEN 1"]);
   expect(network.take()).toEqual([HOME]);
 });
 
-test("a refusal is repeated at another server, where there is one", async () => {
+test("a refused call is sent again to another server", async () => {
   const OTHER = "ws://other.example/rpc";
   network.serve(OTHER, "other");
   const c = new Client(network, [HOME, OTHER], { balancer: "roundRobin" });
@@ -206,9 +206,9 @@ test("a refusal is repeated at another server, where there is one", async () => 
   await c.conn.close();
 });
 
-test("a caller that leaves ends its own wait for a connection, and no other's", async () => {
-  network.takes = 5000;
-  server.answers = true;
+test("a caller that leaves does not end the wait of others", async () => {
+  network.dialMs = 5000;
+  server.responds = true;
   const other = client.ping();
   const call = outcome(ping().ping({}, { signal: AbortSignal.abort() }));
   const stop = new AbortController();
@@ -224,7 +224,7 @@ test("a caller that leaves ends its own wait for a connection, and no other's", 
   expect(network.take()).toEqual([HOME]);
 });
 
-test("what has arrived is read though the session has ended since", async () => {
+test("received messages can be read after the session has ended", async () => {
   for (const end of [(p: Peer) => p.close(1011), (p: Peer) => p.goaway(1, { status: 8 })]) {
     const call = client.conn.call(PingService.method.countUp);
     await call.send({ to: 10n }, true);

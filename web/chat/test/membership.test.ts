@@ -4,13 +4,13 @@ import { WebSocket } from "ws";
 import { MemberService } from "../../gen/parley/chat/v1/chat_pb.js";
 import { Tunnel } from "../../testing/tunnel.js";
 import { until } from "../../testing/until.js";
-import { Stay } from "../src/stay.js";
+import { Membership } from "../src/membership.js";
 import { Chat } from "./chat.js";
 
 /** A member, and what is told to its page. */
 class Member {
   readonly conn: ServingConnection;
-  readonly stay: Stay;
+  readonly membership: Membership;
   readonly heard: string[] = [];
   readonly lost: ParleyError[] = [];
   refused: ParleyError | undefined;
@@ -25,7 +25,7 @@ class Member {
         return {};
       },
     });
-    this.stay = new Stay(this.conn, "lobby", name, {
+    this.membership = new Membership(this.conn, "lobby", name, {
       entered: ({ names, said }) => this.heard.push(`entered: ${names}, ${said} said`),
       happened: ({ event }) => {
         if (event.case === "said") this.heard.push(`${event.value.number} ${event.value.name}: ${event.value.text}`);
@@ -37,7 +37,7 @@ class Member {
         this.refused = error;
       },
     });
-    this.ended = this.stay.run();
+    this.ended = this.membership.run();
   }
 
   hears(text: string): Promise<void> {
@@ -45,7 +45,7 @@ class Member {
   }
 
   get unsaid(): string[] {
-    return this.stay.outbox.lines.map((l) => `${l.text} ${l.state}`);
+    return this.membership.outbox.lines.map((l) => `${l.text} ${l.state}`);
   }
 }
 
@@ -59,7 +59,7 @@ beforeEach(async () => {
 });
 afterEach(async () => {
   for (const m of members) {
-    m.stay.leave();
+    m.membership.leave();
     await m.ended;
     await m.conn.close();
   }
@@ -74,53 +74,53 @@ function enter(name: string, url = `ws://${chat.addr}/rpc`): Member {
   return member;
 }
 
-test("lines that are typed while the link is broken are said once, in order, and none is missed", async () => {
+test("lines typed while detached are said once and in order", async () => {
   const ada = enter("ada", tunnel.url());
   await ada.hears("entered: ada, 0 said");
   const bob = enter("bob");
   await ada.hears("bob came");
-  tunnel.shut = true;
+  tunnel.refusing = true;
   tunnel.cut();
   await until("the link is missed", () => ada.conn.state === "resuming");
   for (let i = 1; i <= 3; i++) {
-    ada.stay.say(`away ${i}`);
-    bob.stay.say(`meanwhile ${i}`);
+    ada.membership.say(`away ${i}`);
+    bob.membership.say(`meanwhile ${i}`);
   }
   await bob.hears("3 bob: meanwhile 3");
   expect(ada.unsaid).toEqual(["away 1 sent", "away 2 sent", "away 3 sent"]);
-  tunnel.shut = false;
+  tunnel.refusing = false;
   await ada.hears("6 ada: away 3");
   await bob.hears("6 ada: away 3");
   expect(ada.heard.slice(2)).toEqual(bob.heard.slice(1));
   expect(ada.unsaid).toEqual([]);
   expect(ada.lost).toEqual([]);
-  expect(ada.stay.holds).toBe(true);
+  expect(ada.membership.callAlive).toBe(true);
 });
 
-test("a server that is restarted is entered again: what waited is said, and what was sent is not said twice", async () => {
+test("after a restart waiting lines are said, sent ones not twice", async () => {
   const { addr } = chat;
   const ada = enter("ada", tunnel.url());
   await ada.hears("entered: ada, 0 said");
-  ada.stay.say("before");
+  ada.membership.say("before");
   await ada.hears("1 ada: before");
-  tunnel.shut = true;
+  tunnel.refusing = true;
   tunnel.cut();
-  ada.stay.say("in limbo");
+  ada.membership.say("in limbo");
   await chat.stop("SIGKILL");
   chat = await Chat.start(addr);
   ada.heard.length = 0;
-  tunnel.shut = false;
+  tunnel.refusing = false;
   await ada.hears("entered: ada, 0 said");
   expect(ada.lost.map((e) => e.code)).toEqual([Code.Unavailable]);
   expect(ada.unsaid).toEqual(["in limbo unsure"]);
 
   await chat.stop();
   await until("the call is lost", () => ada.lost.length === 2);
-  ada.stay.say("without a server");
+  ada.membership.say("without a server");
   expect(ada.unsaid).toEqual(["in limbo unsure", "without a server waiting"]);
   chat = await Chat.start(addr);
   await ada.hears("1 ada: without a server");
-  ada.stay.again(2);
+  ada.membership.resend(2);
   await ada.hears("2 ada: in limbo");
   expect(ada.unsaid).toEqual([]);
 });
@@ -139,19 +139,20 @@ test("the server calls the page with who is typing", async () => {
   await ada.hears("entered: ada, 0 said");
   const bob = enter("bob");
   await ada.hears("bob came");
-  bob.stay.typing(true);
+  await bob.hears("entered: ada,bob, 0 said"); // before that it does not report typing
+  bob.membership.typing(true);
   await until("ada sees it", () => ada.typing.join() === "bob");
-  bob.stay.say("hello");
+  bob.membership.say("hello");
   await until("ada sees the end", () => ada.typing.length === 0);
   expect(bob.typing).toEqual([]);
 });
 
-test("who leaves has left, and comes back under the same name", async () => {
+test("a member may leave and return under the same name", async () => {
   const ada = enter("ada");
   await ada.hears("entered: ada, 0 said");
   const bob = enter("bob");
   await bob.hears("entered: ada,bob, 0 said");
-  bob.stay.leave();
+  bob.membership.leave();
   await bob.ended;
   await ada.hears("bob left");
   const again = enter("bob");

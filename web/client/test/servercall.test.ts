@@ -3,7 +3,7 @@ import { create, fromBinary, type Message, type MessageInitShape, toBinary } fro
 import { AnySchema } from "@bufbuild/protobuf/wkt";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { CountUpResponseSchema, PingFailureSchema, PingRequestSchema, type PingResponseSchema, PingService, SumRequestSchema } from "../../gen/parley/ping/v1/ping_pb.js"; // biome-ignore format: one line
-import { parseEnd, parseHeader } from "../src/block.js";
+import { parseEnd, parseHeader } from "../src/callwire.js";
 import type { Connection } from "../src/connection.js";
 import type { SessionEvents } from "../src/events.js";
 import { encodeFields, type Field } from "../src/fields.js";
@@ -23,7 +23,7 @@ import { pairsToHeaders } from "../src/metadata.js";
 import { Services } from "../src/service.js";
 import { Session } from "../src/session.js";
 import { concat, fromUTF8, putBytes, Reader, utf8 } from "../src/varint.js";
-import { settle, Wire } from "./peer.js";
+import { settle, Wire } from "./harness.js";
 
 type Ping = Implementation<typeof PingService>;
 
@@ -45,10 +45,10 @@ class Caller {
     const nothing = () => {};
     this.session = new Session(limits, {
       ready: nothing,
-      lost: nothing,
+      detached: nothing,
       goaway: nothing,
-      over: nothing,
-      comesBack: () => false,
+      ended: nothing,
+      mayReconnect: () => false,
       stream: (stream: never, header: Uint8Array) => this.#services.accept(stream, header),
     } as unknown as SessionEvents);
     this.session.attach(this.wire);
@@ -172,14 +172,14 @@ describe.each(kinds)("%s", (name, impl, open) => {
     c.responseTrailers.set("tail", "b");
   };
 
-  test("a call without messages has its header ahead of the status, and its trailer", async () => {
+  test("a call without messages has a header and a trailer", async () => {
     const c = serve(impl((context) => after(label(context), {})));
     const id = open(c);
     await settle();
     expect(c.sent(id).filter((s) => !s.startsWith("DATA"))).toEqual(["HEADER hash-bin=AAH/,tag=a", "END 0 tail=b"]);
   });
 
-  test("a call that fails has its header ahead of the status, and its trailer", async () => {
+  test("a failed call has a header and a trailer", async () => {
     const c = serve(
       impl((context) => {
         label(context);
@@ -192,7 +192,7 @@ describe.each(kinds)("%s", (name, impl, open) => {
     expect(c.reported).toEqual([]);
   });
 
-  test("headers can be sent ahead of everything, once", async () => {
+  test("headers can be sent early, once", async () => {
     let goOn = () => {};
     const c = serve(
       impl(async (context) => {
@@ -229,7 +229,7 @@ describe.each(kinds)("%s", (name, impl, open) => {
     expect(c.reported.length).toBe(1);
   });
 
-  test("a call that fails anyway goes on without headers that cannot travel", async () => {
+  test("a failed call is sent without invalid headers", async () => {
     const c = serve(
       impl((context) => {
         context.responseHeaders.set("big", "x".repeat(5000));
@@ -242,14 +242,14 @@ describe.each(kinds)("%s", (name, impl, open) => {
     expect(c.sent(id)).toEqual(["END 5 no"]);
   });
 
-  test("a trailer that cannot travel is the status", async () => {
+  test("an invalid trailer is the status", async () => {
     const c = serve(impl((context) => after(context.responseTrailers.set("parley-x", "1"), {})));
     const id = open(c);
     await settle();
     expect(c.sent(id)).toEqual([expect.stringMatching(/^END 13 headers: the name parley-x is reserved/)]);
   });
 
-  test("a trailer over the caller's limit is left out of a call that is OK", async () => {
+  test("a trailer over the caller's limit is left out", async () => {
     const c = serve(impl((context) => after(context.responseTrailers.set("big", "x".repeat(5000)), {})));
     const id = open(c);
     await settle();
@@ -274,7 +274,7 @@ describe.each(kinds)("%s", (name, impl, open) => {
     await settle();
     const { status, message } = c.status(id);
     expect(status).toBe(Code.Internal);
-    expect(message).toMatch(/ has failed$/);
+    expect(message).toMatch(/ failed$/);
     expect(c.reported.length === 1 && c.reported[0] === thrown).toBe(true);
   });
 
@@ -295,7 +295,7 @@ describe.each(kinds)("%s", (name, impl, open) => {
     errors.mockRestore();
   });
 
-  test("an Error around a ParleyError has its own text, and code and details of the other", async () => {
+  test("an Error with a ParleyError as its cause has that code", async () => {
     const inner = new ParleyError("no row 7", Code.NotFound).withDetail(PingFailureSchema, { hint: "x" });
     const wrap = (cause: unknown) => new Error("asking the shard eu-3", { cause });
     for (const [thrown, text, code, details] of [
@@ -354,7 +354,7 @@ describe.each(kinds)("%s", (name, impl, open) => {
     expect(c.reported).toEqual([]);
   });
 
-  test("a caller that leaves is told to the application, and its call is forgotten", async () => {
+  test("the application learns that a caller has left", async () => {
     let left = 0;
     const c = serve(
       impl(async ({ signal }) => {
@@ -382,7 +382,7 @@ describe.each(kinds)("%s", (name, impl, open) => {
     expect(context?.signal.aborted).toBe(true);
   });
 
-  test("interceptors are nested in order, see messages, and may change the status", async () => {
+  test("interceptors nest in order and may change the status", async () => {
     const events: string[] = [];
     const recording =
       (who: string): Interceptor =>
@@ -440,7 +440,7 @@ describe.each(kinds)("%s", (name, impl, open) => {
     }
   });
 
-  test("an interceptor that answers nothing leaves a call without an answer INTERNAL", async () => {
+  test("an interceptor without a response makes a call INTERNAL", async () => {
     const silent: Interceptor = () => (async () => {}) as Handler;
     const c = serve(
       impl(() => expect.fail("the method runs")),
@@ -449,13 +449,11 @@ describe.each(kinds)("%s", (name, impl, open) => {
     const id = open(c);
     await settle();
     const needed = name === "unary" || name === "client streaming";
-    expect(c.status(id)).toMatchObject(
-      needed ? { status: 13, message: expect.stringMatching(/without an answer/) } : { status: 0 },
-    );
+    expect(c.status(id)).toMatchObject(needed ? { status: 13, message: expect.stringMatching(/no response/) } : { status: 0 });
   });
 });
 
-test("a stream without an end is told that the server goes away, and says come back", async () => {
+test("an endless stream learns of the drain and ends with retryLater", async () => {
   const c = serve({
     async *countUp(_, { draining, signal }) {
       yield { number: 1n };
@@ -481,7 +479,7 @@ test("a method that returns no answer is INTERNAL", async () => {
   const c = serve({ ping: () => undefined as never });
   const id = c.open("Ping", last(hi));
   await settle();
-  expect(c.status(id)).toMatchObject({ status: Code.Internal, message: "Ping has returned without an answer" });
+  expect(c.status(id)).toMatchObject({ status: Code.Internal, message: "Ping returned no response" });
 });
 
 test("a stream that returns no iterable is INTERNAL", async () => {
@@ -492,7 +490,7 @@ test("a stream that returns no iterable is INTERNAL", async () => {
   expect(c.reported.length).toBe(1);
 });
 
-test("an answer and its status leave together, if there is nothing else to say", async () => {
+test("a response and its status are sent together", async () => {
   const c = serve({ ping: ({ text }, { responseTrailers }) => after(text && responseTrailers.set("a", "b"), { text }) });
   const id = c.open("Ping", last(new Uint8Array()));
   const two = c.open("Ping", last(hi));
@@ -514,7 +512,7 @@ test("an answer over the caller's limit fails its call alone", async () => {
   }
 });
 
-test("an iterator is returned at once when the caller leaves while it waits, and its call counts no more", async () => {
+test("a waiting iterator is returned at once when the caller leaves", async () => {
   let returned = 0;
   const waiting = () => ({
     [Symbol.asyncIterator]: () => ({
@@ -532,7 +530,7 @@ test("an iterator is returned at once when the caller leaves while it waits, and
   }
 });
 
-test("a generator that waits for good does not take the place of other calls", async () => {
+test("a generator that never yields does not block other calls", async () => {
   let ends = 0;
   const c = serve({
     async *countUp() {
@@ -572,7 +570,7 @@ test("an iterator that has ended, or thrown, is not returned", async () => {
   expect(returned).toBe(0);
 });
 
-test("methods that go on behind their call are bounded: one more is refused, until they end", async () => {
+test("methods that outlive their calls are bounded", async () => {
   const go: (() => void)[] = [];
   const c = serve({ ping: () => new Promise((resolve) => go.push(() => resolve({}))) });
   for (let i = 0; i < 2 * limits.maxStreams; i++) {
@@ -623,7 +621,7 @@ test("requests that are waited for end with their call", async () => {
   expect(ends.length).toBe(1);
 });
 
-test("a handler that answers behind the end of its call is told", async () => {
+test("a handler that responds too late gets an error", async () => {
   let told: unknown;
   let resume = () => {};
   const c = serve({
@@ -643,7 +641,7 @@ test("a handler that answers behind the end of its call is told", async () => {
   expect(told).toMatchObject({ code: Code.Canceled });
 });
 
-test("a deadline travels on: timeoutMs says what is left", async () => {
+test("timeoutMs returns what is left of the deadline", async () => {
   let context: ServeContext | undefined;
   const c = serve({ ping: (_, given) => after((context = given), new Promise<never>(() => {})) });
   c.open([[1, path("Ping")], [4, 3_000_000]], last(hi)); // biome-ignore format: one line
@@ -656,7 +654,7 @@ test("a deadline travels on: timeoutMs says what is left", async () => {
   expect(context?.timeoutMs()).toBeUndefined();
 });
 
-test("a status over the caller's limit loses details, then metadata, then the tail of its text", async () => {
+test("a status over the caller's limit is cut", async () => {
   const long = "\u00e4".repeat(5000);
   for (const [text, detail, tag, want] of [
     ["text", "d".repeat(5000), "m", { details: 0, tags: 1 }],
@@ -691,7 +689,7 @@ test("the codec of a call is that of its answer", async () => {
   expect(fromUTF8(answer?.payload)).toBe('{"text":"hi"}');
 });
 
-describe("a malformed call is answered, and the connection lives (PROTOCOL.md, section 14.9)", () => {
+describe("a malformed call gets a status (PROTOCOL.md, section 14.9)", () => {
   const bad = (...fields: Field[]): Field[] => [[1, path("CumSum")], ...fields];
   test.each<[row: string, what: string, open: Field[], code: number, says: string]>([
     ["R1", "key 0", bad([0, 0]), 13, ""],
@@ -777,7 +775,7 @@ describe("a malformed call is answered, and the connection lives (PROTOCOL.md, s
     }
   });
 
-  test("a request is seen when its end has come, and not before", async () => {
+  test("a request is delivered only with its end", async () => {
     const c = serve({ ping: () => expect.fail("the method sees the message") });
     const id = c.open([[1, path("Ping")], [4, 20_000]], data(hi)); // biome-ignore format: one line
     await vi.advanceTimersByTimeAsync(20);

@@ -1,0 +1,65 @@
+import { Code, toCode } from "./code.js";
+import { ParleyError } from "./error.js";
+import { type Goaway, isNotice, NO_LAST_STREAM } from "./goaway.js";
+import { Timer } from "./timer.js";
+import { RuleError } from "./varint.js";
+
+/** How long an idle session leaves the close to the peer, in milliseconds. */
+const CLOSE_TIMEOUT = 1_000;
+
+/** The drain of a session: what both ends have announced, and the close that follows (PROTOCOL.md, section 10). */
+export class Drain {
+  /** The peer's latest GOAWAY. */
+  goaway: Goaway | undefined;
+  /** The error of a GOAWAY that ends the session at once. */
+  cause: ParleyError | undefined;
+  /** Whether this end has announced that it opens no more streams. */
+  stopped = false;
+  #abort: AbortController | undefined;
+  #closeTimer = new Timer();
+
+  /** Reports whether this end may open streams. */
+  get canOpen(): boolean {
+    return !this.stopped && (!this.goaway || isNotice(this.goaway));
+  }
+
+  /** Reports whether this end may close the session once it is idle: neither end opens streams any more. */
+  get canClose(): boolean {
+    return this.stopped && !(this.goaway && isNotice(this.goaway));
+  }
+
+  /** Aborted once either end has announced its drain. Most sessions need no signal, so it is created on demand. */
+  get signal(): AbortSignal {
+    this.#abort ??= new AbortController();
+    if (this.goaway || this.stopped) this.#abort.abort();
+    return this.#abort.signal;
+  }
+
+  /** Handles a GOAWAY. It returns the error of the streams that the peer does not process. */
+  receive(g: Goaway): ParleyError {
+    if (g.lastStream > (this.goaway?.lastStream ?? NO_LAST_STREAM)) throw new RuleError("A6");
+    this.goaway = g;
+    this.#abort?.abort();
+    const error = new ParleyError(`the server goes away${g.reason && `: ${g.reason}`}`, toCode(g.status || Code.Unavailable));
+    if (g.status) this.cause = error;
+    return error;
+  }
+
+  /** Stops opening streams. It reports whether this is a change. */
+  stop(): boolean {
+    if (this.stopped) return false;
+    this.stopped = true;
+    this.#abort?.abort();
+    return true;
+  }
+
+  /** Calls close after a delay, in which the peer may close the session itself. */
+  scheduleClose(close: () => void): void {
+    this.#closeTimer.start(CLOSE_TIMEOUT, close);
+  }
+
+  /** Cancels the scheduled close. */
+  cancelClose(): void {
+    this.#closeTimer.stop();
+  }
+}

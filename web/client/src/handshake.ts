@@ -1,0 +1,80 @@
+import { MAX_LONG_DELAY } from "./backoff.js";
+import { Code } from "./code.js";
+import { ParleyError } from "./error.js";
+
+/** The WebSocket subprotocol of this protocol version. */
+export const SUBPROTOCOL = "parley.v1";
+
+const DIAGNOSE_TIMEOUT = 3000;
+
+const supportsVersion = (versions: string) => versions.split(",").some((v) => v.trim() === SUBPROTOCOL);
+
+/** The error of a server or proxy that does not serve this client now. Another one may, or the same one soon. */
+export class TemporaryRefusal extends ParleyError {
+  constructor(
+    message: string,
+    /** How long to wait, in milliseconds: at most MAX_LONG_DELAY. */
+    readonly retryAfter = 0,
+  ) {
+    super(message, Code.Unavailable);
+  }
+}
+
+/** Parses a Retry-After header: seconds or a date. It returns milliseconds, at most MAX_LONG_DELAY. */
+function parseRetryAfter(value: string): number {
+  const ms = /^\d+$/.test(value) ? Number(value) * 1000 : Date.parse(value) - Date.now();
+  return ms > 0 ? Math.min(ms, MAX_LONG_DELAY) : 0;
+}
+
+const codes: Record<number, Code> = {
+  400: Code.Internal,
+  401: Code.Unauthenticated,
+  403: Code.PermissionDenied,
+  404: Code.Unimplemented,
+  405: Code.Unimplemented,
+  408: Code.Unavailable,
+  426: Code.Unimplemented,
+  429: Code.Unavailable,
+};
+
+/** The error that callers get for an HTTP response instead of an upgrade (PROTOCOL.md, section 3.5). */
+export function httpError(status: number, header: (name: string) => string): ParleyError {
+  const versions = header("parley-versions");
+  if (versions && !supportsVersion(versions)) {
+    return new ParleyError(`this client speaks ${SUBPROTOCOL}, the server ${versions}`, Code.Unimplemented);
+  }
+  const code = codes[status] ?? (status < 400 ? Code.Unimplemented : status < 500 ? Code.Unknown : Code.Unavailable);
+  const what = code === Code.Unimplemented ? "there is no Parley endpoint" : "the server refused the connection";
+  const text = `${what}: HTTP status ${status}`;
+  return status === 503 || status === 429
+    ? new TemporaryRefusal(text, parseRetryAfter(header("retry-after")))
+    : new ParleyError(text, code);
+}
+
+/**
+ * Finds out why the first WebSocket could not be opened, which scripts do not learn. It sends an HTTP request to the URL. It
+ * returns the given error if the response does not help, for example because it is of another origin.
+ */
+export async function diagnose(url: string, error: ParleyError, signal: AbortSignal): Promise<ParleyError> {
+  const request = new AbortController();
+  const stop = () => request.abort();
+  const timer = setTimeout(stop, DIAGNOSE_TIMEOUT);
+  signal.addEventListener("abort", stop);
+  try {
+    const res = await fetch(url.replace("ws", "http"), { redirect: "manual", cache: "no-store", signal: request.signal });
+    const header = (name: string) => res.headers.get(name) ?? "";
+    if (!supportsVersion(header("parley-versions"))) return httpError(res.status, header);
+    if (res.status === 403) {
+      const text = `the server refuses pages of ${globalThis.location?.origin ?? "this origin"}: allow this origin at the server`;
+      return new ParleyError(text, Code.PermissionDenied);
+    }
+    // One of several servers behind the URL may have refused the WebSocket, and another one has answered.
+    return new TemporaryRefusal(`${error.rawMessage}: the server answers, but it or a proxy refuses the WebSocket`);
+  } catch {
+    return error;
+  } finally {
+    clearTimeout(timer);
+    stop(); // the rest of the response is not needed
+    signal.removeEventListener("abort", stop);
+  }
+}

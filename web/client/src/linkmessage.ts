@@ -1,0 +1,64 @@
+import type { Control, Emit } from "./control.js";
+import { tooLarge } from "./error.js";
+import * as f from "./frame.js";
+import type { Resumption } from "./resumption.js";
+import type { Session } from "./session.js";
+import type { Stream } from "./stream.js";
+import type { StreamTable } from "./streamtable.js";
+import { concat } from "./varint.js";
+
+const BATCH = f.MAX_FRAME_START / 2;
+
+/**
+ * Packs what is ready into a link message: control frames first, then the streams in turn. It returns undefined if nothing is
+ * ready.
+ */
+export function packLinkMessage(
+  session: Session,
+  streams: StreamTable,
+  control: Control,
+  resumption: Resumption,
+): Uint8Array<ArrayBuffer> | undefined {
+  const { replay, received, enabled } = resumption;
+  const { pending, ready } = streams;
+  const parts: ArrayLike<number>[] = [];
+  const sequenced: [from: number, to: number][] = [];
+  let size = 0;
+  const emit: Emit = (head, id, payload) => {
+    const start = f.encodeFrameHead(head, id, payload.length);
+    const from = size;
+    parts.push(start, payload);
+    size += start.length + payload.length;
+    if (f.isSequenced(head & 0x0f) && (enabled || !session.established)) sequenced.push([from, size]);
+  };
+  const full = () => size >= BATCH || replay.bytes + size >= session.settings.replayLimit;
+  control.emit(emit, () => size >= BATCH);
+  if (session.canOpen) for (const s of pending) if (full() || !emitOpen(session, streams, s, emit)) break;
+  for (const s of ready) {
+    if (full()) break;
+    ready.delete(s);
+    if (s.emit(emit)) ready.add(s);
+  }
+  const owed = size ? received.owed : received.due(session.peer.replayLimit, Date.now());
+  if (enabled && owed && size < f.MAX_FRAME_START) parts.push(resumption.ackFrame());
+  if (!parts.length) return undefined;
+  const message = concat(parts);
+  // The replay buffer refers to the message, so frames are copied only once.
+  for (const [from, to] of sequenced) replay.push(message.subarray(from, to));
+  return message;
+}
+
+/** Opens a stream. It returns false if the pending streams have to wait. */
+function emitOpen(session: Session, streams: StreamTable, s: Stream, emit: Emit): boolean {
+  const { peer, established } = session;
+  if (streams.local >= peer.maxStreams) return false;
+  const header = s.makeHeader!(session);
+  if (header.length > peer.maxHeader) {
+    if (!established) return false;
+    s.fail(tooLarge("header", header.length, peer.maxHeader), false);
+    return true;
+  }
+  streams.openPending(s);
+  emit(f.OPEN, s.id, header);
+  return true;
+}
