@@ -16,8 +16,9 @@ COUNT       ?= 6
 ADDR        ?= localhost:8080
 MIN_COVERAGE = 85
 
-# Pinned tools. The first use builds them, which takes minutes; later uses come from Go's build cache.
-TOOL = go tool -modfile=$(CURDIR)/tools/go.mod
+# A pinned tool. Its first use builds it, which takes minutes; later uses come from Go's build cache. It is built outside
+# the workspace of go.work, which allows no -modfile, and runs inside, where modules find each other.
+tool = $$(GOWORK=off go tool -modfile=$(CURDIR)/tools/go.mod -n $(1))
 
 # Every module of the repository except tools/, which has no packages. Folders named testdata hold cases, not modules.
 MODULES := $(filter-out ./tools, $(patsubst %/go.mod, %, $(sort $(shell find . -name go.mod \
@@ -67,11 +68,11 @@ test: $(NPM) chromium ## run all tests with the race detector, and measure what 
 
 lint: ## run the linters, the arrows between packages included
 	@bad=0; for m in $(MODULES); do echo "golangci-lint in $$m"; \
-		(cd $$m && $(TOOL) golangci-lint run --config $(CURDIR)/.golangci.yml ./...) || bad=1; done; exit $$bad
+		(cd $$m && $(call tool,golangci-lint) run --config $(CURDIR)/.golangci.yml ./...) || bad=1; done; exit $$bad
 
 generate: plugins $(NPM) ## generate gen/ from proto/, that of the other folders, and the page of the chat
-	$(TOOL) buf generate
-	@set -e; for d in $(STUBS); do echo "buf generate in $$d"; (cd $$d && $(TOOL) buf generate); done
+	$(call tool,buf) generate
+	@set -e; for d in $(STUBS); do echo "buf generate in $$d"; (cd $$d && $(call tool,buf) generate); done
 	cd web && npm run --silent chat
 
 check: lint check-generated check-tidy check-format check-proto check-text check-web ## everything but the tests that must hold before a commit
@@ -127,7 +128,7 @@ bench-quick: ## print the ratio to grpc-go of a few workloads, in at most 50 s
 bench-micro: ## run the packages' own benchmarks, COUNT (6) times
 	@mkdir -p .out
 	go test -run '^$$' -bench . -benchmem -count $(COUNT) ./... >.out/bench.txt || (cat .out/bench.txt; exit 1)
-	$(TOOL) benchstat .out/bench.txt
+	$(call tool,benchstat) .out/bench.txt
 
 clean: ## remove what was built
 	rm -rf bin .out
@@ -143,10 +144,10 @@ chromium:
 # gen/ must be what the .proto files give, and committed as a whole.
 check-generated: plugins $(NPM)
 	rm -rf .out/check && mkdir -p .out/check
-	$(TOOL) buf generate --output .out/check
+	$(call tool,buf) generate --output .out/check
 	@diff -r .out/check/gen gen || { echo 'gen/ is out of date: make generate'; exit 1; }
 	@set -e; for d in $(STUBS); do echo "buf generate in $$d"; \
-		(cd $$d && $(TOOL) buf generate --output $(CURDIR)/.out/check/$$d); \
+		(cd $$d && $(call tool,buf) generate --output $(CURDIR)/.out/check/$$d); \
 		diff -r .out/check/$$d/gen $$d/gen || { echo "$$d/gen/ is out of date: make generate"; exit 1; }; done
 	cd web && CHAT_OUT=$(CURDIR)/.out/check/chat npm run --silent chat
 	@diff -rq .out/check/chat examples/chat/page/built || { echo 'examples/chat/page/built/ is out of date: make generate'; exit 1; }
@@ -168,12 +169,12 @@ check-format:
 check-proto: BASE = $(or $(AGAINST),$(shell git describe --tags --abbrev=0 --match 'v*' 2>/dev/null || \
 	for ref in origin/main main HEAD; do git rev-parse -q --verify $$ref >/dev/null && echo $$ref && break; done))
 check-proto:
-	$(TOOL) buf lint
-	$(TOOL) buf format --diff --exit-code
+	$(call tool,buf) lint
+	$(call tool,buf) format --diff --exit-code
 	@rm -rf .out/against && mkdir -p .out/against
 	@if git cat-file -e $(BASE):proto 2>/dev/null; then \
 		git archive $(BASE) buf.yaml proto | tar -x -C .out/against && echo "buf breaking against $(BASE)" && \
-		$(TOOL) buf breaking --against .out/against; \
+		$(call tool,buf) breaking --against .out/against; \
 	else echo "no .proto in $(BASE): nothing can break"; fi
 
 # What is committed must build anywhere: it names no package registry and no folder of somebody's machine.

@@ -1,5 +1,5 @@
 // Tools that develop Parley: pinned here, so that none of their dependencies reaches the root module.
-// They run as `go tool -modfile=tools/go.mod buf`, and so on. Updated by `go get -tool PATH@VERSION` in this folder,
+// They run as `GOWORK=off go tool -modfile=tools/go.mod buf`, and so on. Updated by `go get -tool PATH@VERSION` in this folder,
 // never by `go mod tidy`: that would fetch what the tests of the tools' dependencies import, which nobody here runs.
 module github.com/parley-rpc/parley/tools
 
@@ -8,6 +8,7 @@ go 1.26.7
 tool (
 	github.com/bufbuild/buf/cmd/buf
 	github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+	golang.org/x/exp/cmd/apidiff
 	golang.org/x/perf/cmd/benchstat
 )
 

@@ -3,17 +3,12 @@ module github.com/parley-rpc/parley/cmd/parley
 
 go 1.26.0
 
-replace (
-	github.com/parley-rpc/parley => ../../
-	github.com/parley-rpc/parley/ext/grpc => ../../ext/grpc
-)
-
 require (
 	github.com/HdrHistogram/hdrhistogram-go v1.4.0
 	github.com/fullstorydev/grpcurl v1.9.4
 	github.com/jhump/protoreflect v1.19.0
-	github.com/parley-rpc/parley v0.0.0
-	github.com/parley-rpc/parley/ext/grpc v0.0.0
+	github.com/parley-rpc/parley v0.1.0
+	github.com/parley-rpc/parley/ext/grpc v0.1.0
 	github.com/spf13/cobra v1.10.2
 	github.com/spf13/pflag v1.0.9
 	go.uber.org/goleak v1.3.0

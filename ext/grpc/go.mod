@@ -3,10 +3,8 @@ module github.com/parley-rpc/parley/ext/grpc
 
 go 1.26.0
 
-replace github.com/parley-rpc/parley => ../../
-
 require (
-	github.com/parley-rpc/parley v0.0.0
+	github.com/parley-rpc/parley v0.1.0
 	go.uber.org/goleak v1.3.0
 	golang.org/x/net v0.60.0
 	golang.org/x/sync v0.23.0

@@ -3,10 +3,8 @@ module github.com/parley-rpc/parley/ext/otel
 
 go 1.26.0
 
-replace github.com/parley-rpc/parley => ../..
-
 require (
-	github.com/parley-rpc/parley v0.0.0
+	github.com/parley-rpc/parley v0.1.0
 	go.opentelemetry.io/otel v1.47.0
 	go.opentelemetry.io/otel/exporters/stdout/stdoutmetric v1.47.0
 	go.opentelemetry.io/otel/exporters/stdout/stdouttrace v1.47.0

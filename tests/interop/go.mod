@@ -10,8 +10,8 @@ replace (
 )
 
 require (
-	github.com/parley-rpc/parley v0.0.0
-	github.com/parley-rpc/parley/ext/grpc v0.0.0
+	github.com/parley-rpc/parley v0.1.0
+	github.com/parley-rpc/parley/ext/grpc v0.1.0
 	go.opentelemetry.io/contrib/instrumentation/google.golang.org/grpc/otelgrpc v0.72.0
 	go.opentelemetry.io/otel v1.47.0
 	go.opentelemetry.io/otel/sdk v1.47.0

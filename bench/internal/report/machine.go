@@ -57,7 +57,7 @@ func Version(module string) string {
 	for _, dep := range info.Deps {
 		switch {
 		case dep.Path != module:
-		case dep.Replace != nil:
+		case dep.Replace != nil, dep.Version == "(devel)": // the latter in the workspace of go.work
 			return ThisTree
 		default:
 			return dep.Version

@@ -19,7 +19,7 @@ require google.golang.org/protobuf v1.36.12
 
 require (
 	github.com/bufbuild/protocompile v0.14.1 // indirect
-	github.com/parley-rpc/parley v0.0.0-00010101000000-000000000000 // indirect
+	github.com/parley-rpc/parley v0.1.0 // indirect
 	github.com/parley-rpc/parley/tools/stubgen v0.0.0-00010101000000-000000000000 // indirect
 	golang.org/x/sync v0.23.0 // indirect
 )
