@@ -14,6 +14,9 @@ const root = ".."
 // documents are those whose code is tested.
 var documents = []string{"README.md", "docs/guide.md", "docs/observability.md", "docs/cli.md", "docs/gateway.md", "docs/grpc.md", "docs/browser.md"}
 
+// startDocument has the steps to a first service.
+const startDocument = "README.md"
+
 // block is a fenced block of a document. Before each is a comment that says how
 // it is tested:
 //

@@ -1,3 +1,5 @@
+//go:build unix
+
 package examples_test
 
 import (
@@ -13,9 +15,6 @@ import (
 	"testing"
 	"time"
 )
-
-// startDocument has the steps to a first service.
-const startDocument = "README.md"
 
 // addressInDocument is replaced by one that is free.
 const addressInDocument = "localhost:8080"

@@ -3,15 +3,11 @@ package main
 import (
 	"bufio"
 	"context"
-	"errors"
 	"fmt"
 	"io"
-	"os"
-	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
 )
 
@@ -99,25 +95,4 @@ func (d *deeds) add(line string) error {
 		d.said = words[3]
 	}
 	return nil
-}
-
-// yield gives this program the lowest priority. Linux keeps a priority for each
-// thread, and Go has several by now: so the program begins anew, out of the one that
-// has it.
-func yield() error {
-	const lowest, lowestAsked = 19, 20 - 19 // the system call returns 20 - priority
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
-	got, err := syscall.Getpriority(syscall.PRIO_PROCESS, 0)
-	if err != nil || got == lowestAsked {
-		return err
-	}
-	if err := syscall.Setpriority(syscall.PRIO_PROCESS, 0, lowest); err != nil {
-		return err
-	}
-	program, err := os.Executable()
-	if err != nil {
-		return err
-	}
-	return errors.Join(errors.New("cannot begin anew"), syscall.Exec(program, os.Args, os.Environ()))
 }
