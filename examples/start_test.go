@@ -19,8 +19,8 @@ import (
 // addressInDocument is replaced by one that is free.
 const addressInDocument = "localhost:8080"
 
-// bufWithStubgen takes the place of buf, so that the test needs no network: a shell
-// function that generates with the plugins of the project.
+// bufWithStubgen takes the place of buf, so that the test installs nothing from
+// npm: a shell function that generates with the plugins of the project.
 const bufWithStubgen = `
 npx() {
 	test "$*" = "--yes @bufbuild/buf generate"
@@ -35,6 +35,7 @@ type project struct {
 	folder     string
 	repository string
 	address    string
+	env        []string
 	output     string // of the last command
 }
 
@@ -44,7 +45,7 @@ func (p *project) shell(t *testing.T, commands string) {
 	where := filepath.Join(t.TempDir(), "pwd")
 	cmd := exec.CommandContext(t.Context(), "sh", "-e", "-c", bufWithStubgen+commands+"\npwd >"+where)
 	cmd.Dir = p.folder
-	cmd.Env = append(os.Environ(), "REPOSITORY="+p.repository, "PWD="+p.folder)
+	cmd.Env = append(p.env, "PWD="+p.folder)
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
@@ -65,6 +66,7 @@ func (p *project) background(t *testing.T, command string) {
 	var out bytes.Buffer
 	cmd := exec.Command("sh", "-e", "-c", command)
 	cmd.Dir = p.folder
+	cmd.Env = p.env
 	cmd.Stdout, cmd.Stderr = &out, &out
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // go run starts another process
 	if err := cmd.Start(); err != nil {
@@ -108,6 +110,32 @@ func (p *project) write(t *testing.T, name, text string) {
 	}
 }
 
+// installsThisTree returns an environment in which the go command gets the
+// modules of the repository by version, as they are now, from a module proxy made
+// of files. Their dependencies come from the machine's module cache, if they are
+// there.
+func installsThisTree(t *testing.T, repository string) []string {
+	t.Helper()
+	proxy := filepath.Join(t.TempDir(), "proxy")
+	cmd := exec.CommandContext(t.Context(), "go", "run", ".", "proxy", proxy)
+	cmd.Dir = filepath.Join(repository, "tools", "release")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	out, err := exec.CommandContext(t.Context(), "go", "env", "GOMODCACHE", "GOPROXY").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	machine := strings.Split(string(out), "\n")
+	return append(os.Environ(),
+		"REPOSITORY="+repository,
+		"GOPROXY=file://"+proxy+",file://"+filepath.Join(machine[0], "cache", "download")+","+machine[1],
+		"GOSUMDB=off",
+		"GOMODCACHE="+filepath.Join(t.TempDir(), "modules"), // the machine keeps no copy of the version
+		"GOFLAGS=-modcacherw -trimpath",                     // -trimpath: the build cache serves the next run
+	)
+}
+
 // freeAddress returns an address on which nobody listens.
 func freeAddress(t *testing.T) string {
 	t.Helper()
@@ -125,9 +153,8 @@ func TestFirstServiceWorksAsWritten(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &project{folder: t.TempDir(), repository: repository, address: freeAddress(t)}
-	if err := os.Symlink(repository, filepath.Join(p.folder, "parley")); err != nil {
-		t.Fatal(err)
+	p := &project{
+		folder: t.TempDir(), repository: repository, address: freeAddress(t), env: installsThisTree(t, repository),
 	}
 	outputs := 0
 	for _, b := range blocks(t, startDocument) {
