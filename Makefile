@@ -16,6 +16,12 @@ COUNT       ?= 6
 ADDR        ?= localhost:8080
 MIN_COVERAGE = 85
 
+# The releases of Go that are supported: the two latest. The go lines of all modules name the older one.
+GO_RELEASES = go1.26.8 go1.27.4
+
+# What others build on, each after what it requires; tools/release has the same list, and tests it.
+PUBLISHED = . ext/grpc ext/otel cmd/parley
+
 # A pinned tool. Its first use builds it, which takes minutes; later uses come from Go's build cache. It is built outside
 # the workspace of go.work, which allows no -modfile, and runs inside, where modules find each other.
 tool = $$(GOWORK=off go tool -modfile=$(CURDIR)/tools/go.mod -n $(1))
@@ -37,6 +43,7 @@ PROTOS = $(sort $(patsubst proto/%, %, $(shell find proto -name '*.proto')))
 
 .PHONY: help parley demo chat test lint generate check fuzz chaos soak deploy proxies e2e crowd attack interop bench bench-quick bench-browser bench-micro clean plugins
 .PHONY: check-generated check-tidy check-format check-proto check-text check-web chromium
+.PHONY: tidy release release-check check-systems check-releases check-api
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -75,7 +82,10 @@ generate: plugins $(NPM) ## generate gen/ from proto/, that of the other folders
 	@set -e; for d in $(STUBS); do echo "buf generate in $$d"; (cd $$d && $(call tool,buf) generate); done
 	cd web && npm run --silent chat
 
-check: lint check-generated check-tidy check-format check-proto check-text check-web ## everything but the tests that must hold before a commit
+tidy: ## write the go.mod and go.sum of every module as they have to be
+	go run -C tools/release . tidy -w
+
+check: lint check-generated check-tidy check-format check-proto check-text check-web check-systems check-releases check-api ## everything but the tests that must hold before a commit
 
 fuzz: ## run every fuzz target for FUZZTIME (30s) each
 	@mkdir -p .out
@@ -130,6 +140,12 @@ bench-micro: ## run the packages' own benchmarks, COUNT (6) times
 	go test -run '^$$' -bench . -benchmem -count $(COUNT) ./... >.out/bench.txt || (cat .out/bench.txt; exit 1)
 	$(call tool,benchstat) .out/bench.txt
 
+release: ## make the commit and the tags of VERSION (v0.1.0), as RELEASE.md says; pushes nothing
+	go run -C tools/release . prepare $(VERSION)
+
+release-check: ## prove in a temporary clone that the next release can be installed by version
+	go run -C tools/release . check
+
 clean: ## remove what was built
 	rm -rf bin .out
 
@@ -157,8 +173,25 @@ check-generated: plugins $(NPM)
 check-web: $(NPM)
 	cd web && npm run --silent lint && npm run --silent types && npm run --silent package
 
+# In go mod tidy, which knows nothing of go.work, modules of the repository are replaced by their folders.
 check-tidy:
-	@set -e; for m in $(MODULES); do echo "go mod tidy -diff in $$m"; (cd $$m && go mod tidy -diff); done
+	go run -C tools/release . tidy
+
+# The published modules compile for these systems too, tests included.
+check-systems:
+	@set -e; for os in darwin windows; do for m in $(PUBLISHED); do echo "GOOS=$$os go vet in $$m"; \
+		(cd $$m && GOOS=$$os go vet ./...); done; done
+
+# `make test` uses the installed release of Go. With the other one, the published modules compile, and the core passes.
+check-releases:
+	@set -e; here=$$(go env GOVERSION); for release in $(GO_RELEASES); do \
+		case $$here in $${release%.*}*) continue;; esac; export GOTOOLCHAIN=$$release; \
+		for m in $(PUBLISHED); do echo "$$release vet in $$m"; (cd $$m && go vet ./...); done; \
+		go test -timeout 5m ./transport/... ./rpc/... ./tests/compat/...; done
+
+# What the last release promised, in exported names and in generated code.
+check-api:
+	go run -C tools/release . api
 
 check-format:
 	@files=$$(git ls-files '*.go' | xargs gofmt -l); test -z "$$files" || { echo "not formatted by gofmt: $$files"; exit 1; }
