@@ -321,6 +321,11 @@ func (f *fleet) call(who string, session func() *transport.Session) {
 	for i := 0; !f.isOver(); i++ {
 		id := fmt.Sprint(who, " ", i)
 		for !f.try(id, session()) {
+			// A server's session is found by the client's streams, and when the time is
+			// over there are no more.
+			if f.isOver() && session() == nil {
+				return
+			}
 			<-time.After(time.Millisecond) // a proper client waits for a session
 		}
 		f.mu.Lock()
