@@ -12,15 +12,16 @@ import (
 const root = ".."
 
 // documents are those whose code is tested.
-var documents = []string{"README.md", "docs/guide.md", "docs/observability.md", "docs/cli.md", "docs/gateway.md", "docs/grpc.md", "docs/browser.md"}
+var documents = []string{"README.md", "docs/start.md", "docs/guide.md", "docs/observability.md", "docs/cli.md", "docs/gateway.md", "docs/grpc.md", "docs/browser.md"}
 
 // startDocument has the steps to a first service.
-const startDocument = "README.md"
+const startDocument = "docs/start.md"
 
 // block is a fenced block of a document. Before each is a comment that says how
 // it is tested:
 //
 //	<!-- from: FILE REGION -->  it is that region of a program, or the whole file
+//	<!-- part: DOCUMENT PATH -->  it is a part of that file of a new project in that document
 //	<!-- file: PATH -->         it is written to that file of a new project
 //	<!-- run -->                it is run there
 //	<!-- run in the background -->

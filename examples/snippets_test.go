@@ -26,11 +26,37 @@ func TestSnippetsAreRegionsOfPrograms(t *testing.T) {
 	}
 }
 
+func TestPartsAreOfFilesThatAreRun(t *testing.T) {
+	for _, document := range documents {
+		for _, b := range blocks(t, document) {
+			if b.how != "part" {
+				continue
+			}
+			whole, path, _ := strings.Cut(b.arg, " ")
+			if whole != startDocument || !strings.Contains(fileIn(t, whole, path), "\n"+b.text) {
+				t.Errorf("%s is not a part of %s in %s", b.where, path, whole)
+			}
+		}
+	}
+}
+
+// fileIn returns a file of a new project as a document shows it.
+func fileIn(t *testing.T, document, path string) string {
+	t.Helper()
+	for _, b := range blocks(t, document) {
+		if b.how == "file" && b.arg == path {
+			return b.text
+		}
+	}
+	t.Errorf("%s has no file %s", document, path)
+	return ""
+}
+
 func TestEveryBlockIsTested(t *testing.T) {
 	for _, document := range documents {
 		for _, b := range blocks(t, document) {
 			switch b.how {
-			case "from", "shown", "session", "session in the background":
+			case "from", "part", "shown", "session", "session in the background":
 			case "file", "run", "run in the background", "output":
 				if document != startDocument {
 					t.Errorf("%s: only blocks of %s are run", b.where, startDocument)
@@ -38,7 +64,7 @@ func TestEveryBlockIsTested(t *testing.T) {
 			default:
 				t.Errorf("%s: unknown kind of test %q", b.where, b.how)
 			}
-			if b.language == "go" && b.how != "from" && b.how != "file" {
+			if b.language == "go" && b.how != "from" && b.how != "part" && b.how != "file" {
 				t.Errorf("%s: Go that is not compiled", b.where)
 			}
 		}
@@ -49,6 +75,10 @@ func TestEveryBlockIsTested(t *testing.T) {
 func TestShownCommands(t *testing.T) {
 	vouched := map[string]func(t *testing.T){
 		"git clone https://github.com/parley-rpc/parley": func(*testing.T) {}, // would test the network
+		// These need a release.
+		"go get github.com/parley-rpc/parley@latest":                                    func(*testing.T) {},
+		"go get -tool github.com/parley-rpc/parley/codegen/protoc-gen-go-parley@latest": mainPackage("codegen/protoc-gen-go-parley"),
+		"go install github.com/parley-rpc/parley/cmd/parley@latest":                     mainPackage("cmd/parley"),
 		"cd parley":     func(*testing.T) {},
 		"cd parley/web": func(*testing.T) {},
 		"npm ci":        func(*testing.T) {}, // the Makefile installs the same way
@@ -93,6 +123,15 @@ func TestShownCommands(t *testing.T) {
 				}
 				check(t)
 			}
+		}
+	}
+}
+
+// mainPackage checks that a folder has a command.
+func mainPackage(folder string) func(*testing.T) {
+	return func(t *testing.T) {
+		if !strings.Contains(read(t, folder+"/main.go"), "\npackage main\n") {
+			t.Errorf("%s is no command", folder)
 		}
 	}
 }

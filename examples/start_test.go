@@ -147,7 +147,7 @@ func freeAddress(t *testing.T) string {
 	return l.Addr().String()
 }
 
-// TestFirstServiceWorksAsWritten does what a reader of the README does.
+// TestFirstServiceWorksAsWritten does what a reader of the document does.
 func TestFirstServiceWorksAsWritten(t *testing.T) {
 	repository, err := filepath.Abs(root)
 	if err != nil {
