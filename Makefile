@@ -1,5 +1,6 @@
 # `make` prints the targets. Needs Go, a C compiler (for the race detector) and git, and for web/ Node.js with npm.
-# What gets built goes to bin/, .out/ and web/*/dist/, which git ignores, and npm's packages to web/node_modules/.
+# What gets built goes to bin/, .out/ and web/*/dist/, which git ignores, and npm's packages to web/node_modules/ and
+# site/node_modules/.
 
 .DEFAULT_GOAL = help
 
@@ -39,9 +40,13 @@ NPM = web/node_modules/.package-lock.json
 $(NPM): web/package-lock.json
 	cd web && npm ci
 
+SITE = site/node_modules/.package-lock.json
+$(SITE): site/package-lock.json
+	cd site && npm ci
+
 PROTOS = $(sort $(patsubst proto/%, %, $(shell find proto -name '*.proto')))
 
-.PHONY: help parley demo chat test lint generate check fuzz chaos soak deploy proxies e2e crowd attack interop bench bench-quick bench-browser bench-micro clean plugins
+.PHONY: help parley demo chat test lint generate check fuzz chaos soak deploy proxies e2e crowd attack interop site site-test picture bench bench-quick bench-browser bench-micro clean plugins
 .PHONY: check-generated check-tidy check-format check-proto check-text check-web chromium
 .PHONY: tidy release release-check check-systems check-releases check-api
 
@@ -123,6 +128,15 @@ attack: ## attack a server in many ways, with figures; fails where a client that
 
 interop: ## run gRPC's own interoperability tests over parley, in four arrangements
 	cd tests/interop && go run .
+
+site: $(SITE) ## build the documentation's site into .out/site/
+	cd site && npm run --silent build
+
+site-test: site chromium ## open every page of the documentation's site in Chromium, and follow every link in it
+	cd site && npm test --silent
+
+picture: $(SITE) chromium ## take the picture of the chat that README.md shows
+	cd site && npm run --silent picture
 
 bench: ## measure parley beside its peers, at most 15 minutes; writes docs/benchmarks.md, its charts and its raw figures
 	@mkdir -p .out

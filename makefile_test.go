@@ -35,11 +35,13 @@ func TestMakeAlonePrintsTheTargets(t *testing.T) {
 // TestInstalledPackagesRunNoScripts checks the setting that holds for npm ci and npm
 // install alike, from the Makefile and by hand.
 func TestInstalledPackagesRunNoScripts(t *testing.T) {
-	text, err := os.ReadFile("web/.npmrc")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !regexp.MustCompile(`(?m)^ignore-scripts=true$`).Match(text) {
-		t.Errorf("web/.npmrc lets packages run scripts:\n%s", text)
+	for _, settings := range []string{"web/.npmrc", "site/.npmrc"} {
+		text, err := os.ReadFile(settings)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !regexp.MustCompile(`(?m)^ignore-scripts=true$`).Match(text) {
+			t.Errorf("%s lets packages run scripts:\n%s", settings, text)
+		}
 	}
 }
