@@ -38,7 +38,7 @@ func (r *Report) Page(notes string) string {
 	p.printf("\n## Explanations\n\n%s\n", strings.TrimSpace(notes))
 	r.writeOverview(p)
 	p.printf("\n## All figures\n\n")
-	p.printf("Medians of the rounds, with the least and the most. A ratio is to %s within the same round.\n", reference)
+	p.printf("Medians of the rounds, with the minimum and the maximum. A ratio is to %s within the same round.\n", reference)
 	for _, w := range drive.Workloads() {
 		r.writeWorkload(p, w)
 	}
@@ -51,13 +51,13 @@ func (r *Report) Page(notes string) string {
 func (r *Report) writeIntroduction(p *page) {
 	p.printf(`# Benchmarks
 
-<!-- Written by make bench. What people have to say goes to bench/notes.md. -->
+<!-- Written by make bench. Explanations are in bench/notes.md. -->
 
-Parley beside other RPC frameworks, and beside bare WebSocket messages without any RPC (gorilla) as the floor: the same
-service, the same payloads, the same code that drives them, over the loopback interface without TLS. All run with their
-defaults, parley with resumption; [bench/README.md](../bench/README.md) has the exceptions, and says how each figure is
-found. Client and server are processes of their own, new ones for each measurement. The rounds are interleaved, so that
-ratios within a round hold where absolute figures move with the machine.
+Parley beside other RPC frameworks, and beside bare WebSocket messages without any RPC (gorilla) as the floor. All have the
+same service, the same payloads and the same driver, over the loopback interface without TLS. All run with their defaults,
+parley with resumption; [bench/README.md](../bench/README.md) lists the exceptions, and how each figure is measured. Client
+and server are new processes for each measurement. The rounds are interleaved: absolute figures move with the machine, and
+ratios within a round hold.
 
 `)
 	p.head(left, "measured on", "")

@@ -30,11 +30,11 @@ function introduction(r: Results): string {
 
 <!-- Written by make bench-browser. -->
 
-Parley in a page beside connect-web: the same service, the same payloads, the same code that drives the clients, in the same
-Chromium, against one Go server that serves the service by parley and by connect-go. All run with their defaults;
-[bench/browser/README.md](../bench/browser/README.md) has the exceptions, and says how each figure is found. Browser, server
-and what drives them share one machine. The rounds are interleaved, so that ratios within a round hold where absolute figures
-move with the machine.
+Parley in a page beside connect-web: the same service, the same payloads and the same driver, in the same Chromium. One Go
+server serves the service by parley and by connect-go. All run with their defaults;
+[bench/browser/README.md](../bench/browser/README.md) lists the exceptions, and how each figure is measured. Browser, server
+and driver share one machine. The rounds are interleaved: absolute figures move with the machine, and ratios within a round
+hold.
 
 ${words("measured on", "")}${[
   ["CPU", `${r.cpu}, ${r.cores} cores`],
@@ -64,7 +64,7 @@ function overview(r: Results): string {
   const ours = lanes.filter((l) => l.target.startsWith("parley"));
   let text = `## Side by side
 
-How many times as often as by ${reference}, over HTTP/1.1 or, with TLS, over HTTP/2. A dash: ${reference} cannot do it.
+How many times the rate of ${reference}, over HTTP/1.1 or, with TLS, over HTTP/2. A dash: ${reference} cannot do it.
 
 ${head("", ...ours.map((l) => l.name))}`;
   for (const w of workloads) {
@@ -76,8 +76,8 @@ ${head("", ...ours.map((l) => l.name))}`;
 function refused(r: Results): string {
   let text = `## What cannot be done over fetch
 
-With fetch a request is sent when all of its body is there. Client and bidirectional streams have no figures there; what the
-libraries say when they are asked:
+With fetch a request is sent when its whole body is there. So client and bidirectional streams have no figures there. The
+libraries report:
 
 ${words("", "")}`;
   for (const [target, says] of Object.entries(r.refusals)) text += row(target, says);
@@ -87,8 +87,8 @@ ${words("", "")}`;
 function copied(r: Results): string {
   let text = `## Bytes copied
 
-How many bytes the code of the page copies for each byte of payload that it sends or receives. What the browser copies by
-itself on the way to that code, and from it, is not seen.
+How many bytes the code of the page copies for each byte of payload that it sends or receives. Copies inside the browser are
+not visible.
 
 ${head("", ...targets.map((t) => t.name))}`;
   for (const w of workloads) {
@@ -101,8 +101,8 @@ ${head("", ...targets.map((t) => t.name))}`;
 function everything(r: Results): string {
   let text = `## All figures
 
-Medians of the rounds, with the least and the most. A ratio is to ${reference} over the same kind of connection, within the
-same round. The last column is the CPU time of the page's main thread, on which everything else of a page runs too.
+Medians of the rounds, with the minimum and the maximum. A ratio is to ${reference} over the same kind of connection, within
+the same round. The last column is the CPU time of the page's main thread, which also runs everything else of the page.
 `;
   for (const w of workloads) {
     if (!r.rounds[w.name]) continue;
