@@ -183,9 +183,10 @@ check-generated: plugins $(NPM)
 	@diff -rq .out/check/chat examples/chat/page/built || { echo 'examples/chat/page/built/ is out of date: make generate'; exit 1; }
 	@test -z "$$(git ls-files --others --exclude-standard gen examples/chat/page $(STUBS:%=%/gen))" || { echo 'gen/ has files that are not in git'; exit 1; }
 
-# The linter, the types, and the packages as others get them.
+# The linter, the types, and the packages as others get them; the linter for the site's code too.
 check-web: $(NPM)
 	cd web && npm run --silent lint && npm run --silent types && npm run --silent package
+	web/node_modules/.bin/biome ci --error-on-warnings --config-path=web site/*.js site/test site/.vitepress/config.js site/.vitepress/theme
 
 # In go mod tidy, which knows nothing of go.work, modules of the repository are replaced by their folders.
 check-tidy:

@@ -9,7 +9,10 @@ const design = readdirSync(join(repository, "docs/design"))
   .filter((name) => name.endsWith(".md"))
   .map((name) => ({ source: `docs/design/${name}`, title: titleOf(`docs/design/${name}`) }));
 
-/** @type {{text: string, pages: {source: string, title: string}[]}[]} */
+/**
+ * Wide pages have tables that need the room of the outline.
+ * @type {{text: string, pages: {source: string, title: string, wide?: boolean}[]}[]}
+ */
 export const groups = [
   {
     text: "Start",
@@ -31,12 +34,12 @@ export const groups = [
   {
     text: "In production",
     pages: [
-      { source: "docs/deploy.md", title: "Deploying" },
+      { source: "docs/deploy.md", title: "Deploying", wide: true },
       { source: "docs/gateway.md", title: "Gateway to gRPC" },
       { source: "docs/observability.md", title: "Observability" },
-      { source: "docs/security.md", title: "Security" },
-      { source: "docs/limits.md", title: "Limits" },
-      { source: "docs/reliability.md", title: "Reliability" },
+      { source: "docs/security.md", title: "Security", wide: true },
+      { source: "docs/limits.md", title: "Limits", wide: true },
+      { source: "docs/reliability.md", title: "Reliability", wide: true },
     ],
   },
   {

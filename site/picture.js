@@ -27,6 +27,7 @@ async function startChat() {
 async function enter(context, url, name, width) {
   const page = await context.newPage();
   await page.setViewportSize({ width, height });
+  await page.clock.install();
   await page.goto(url);
   await page.getByLabel("Your name").fill(name);
   await page.getByLabel("Room", { exact: true }).fill("engines");
@@ -42,7 +43,7 @@ async function say(page, ...lines) {
   }
 }
 
-/** Has two people talk, breaks the link of one, and returns what both pages show then. */
+/** Has two people talk, breaks the link of one, and returns what both pages show while it is broken. */
 async function conversation(browser, url, colorScheme) {
   const context = await browser.newContext({ colorScheme, deviceScaleFactor: 2, reducedMotion: "reduce" });
   const ada = await enter(context, url, "Ada", widths.ada);
@@ -52,45 +53,50 @@ async function conversation(browser, url, colorScheme) {
   await say(grace, "Watch: I break mine now.");
   await ada.getByText("I break mine").waitFor();
   await grace.getByRole("button", { name: "Break the link" }).click();
+  // The page's clock stands still, so that the link stays broken however slow the machine is.
+  await grace.clock.pauseAt((await grace.evaluate(() => Date.now())) + 100);
   await say(grace, "This line waits.", "So does this one.");
+  await grace.clock.runFor(300);
+  await grace.getByText("Link lost, resuming").waitFor();
+  const right = await grace.screenshot();
   await say(ada, "This one comes later, in order.");
   await ada.getByText("comes later").waitFor();
-  const shots = [await ada.screenshot(), await grace.screenshot()];
-  await grace.getByText("comes later").waitFor();
+  const left = await ada.screenshot();
   await context.close();
   return [
-    { png: shots[0], width: widths.ada },
-    { png: shots[1], width: widths.grace },
+    { png: left, width: widths.ada },
+    { png: right, width: widths.grace },
   ];
 }
 
 /** Puts two screenshots side by side, and returns the picture as WebP. */
-async function compose(browser, shots, ground) {
-  const size = { width: widths.ada + widths.grace + 36, height: height + 24 };
+async function compose(browser, shots) {
+  const size = { width: widths.ada + widths.grace + 12, height };
   const page = await browser.newPage({ viewport: size, deviceScaleFactor: 1.5 });
   const img = ({ png, width }) => `<img src="data:image/png;base64,${png.toString("base64")}" width="${width}">`;
   await page.setContent(`<style>
-    body { margin: 0; padding: 12px; display: flex; gap: 12px; background: ${ground} }
+    body { margin: 0; display: flex; gap: 12px }
     img { border-radius: 8px; border: 1px solid #8888; box-sizing: border-box }
   </style>${shots.map(img).join("")}`);
   const session = await page.context().newCDPSession(page);
+  await session.send("Emulation.setDefaultBackgroundColorOverride", { color: { r: 0, g: 0, b: 0, a: 0 } });
   const { data } = await session.send("Page.captureScreenshot", { format: "webp", quality: 80 });
   await page.close();
   return Buffer.from(data, "base64");
 }
 
-const { server, url } = await startChat();
 const browser = await startChromium();
+mkdirSync(folder, { recursive: true });
 try {
-  mkdirSync(folder, { recursive: true });
-  for (const [scheme, ground] of [
-    ["light", "#ffffff"],
-    ["dark", "#0d1117"],
-  ]) {
-    const shots = await conversation(browser, url, scheme);
-    writeFileSync(join(folder, `chat-${scheme}.webp`), await compose(browser, shots, ground));
+  for (const scheme of ["light", "dark"]) {
+    const { server, url } = await startChat(); // a new one, in which no name is taken
+    try {
+      const shots = await conversation(browser, url, scheme);
+      writeFileSync(join(folder, `chat-${scheme}.webp`), await compose(browser, shots));
+    } finally {
+      server.kill();
+    }
   }
 } finally {
   await browser.close();
-  server.kill();
 }

@@ -5,7 +5,8 @@ import { dirname, join, posix } from "node:path";
 import { github, groups, pageOf, repository } from "./pages.js";
 
 const staged = join(import.meta.dirname, ".staged");
-const sources = groups.flatMap(({ pages }) => pages.map(({ source }) => source));
+const pages = new Map(groups.flatMap((group) => group.pages.map((page) => [page.source, page])));
+const sources = [...pages.keys()];
 const home = readFileSync(join(import.meta.dirname, "home.md"), "utf8");
 
 /** Returns the link of the site for a link in a source. */
@@ -61,7 +62,8 @@ function pageText(source) {
     mkdirSync(join(staged, "public", dirname(name)), { recursive: true });
     cpSync(join(repository, from), join(staged, "public", name));
   }
-  if (source !== "README.md") return `---\nsource: ${source}\n---\n\n${text}`;
+  const wide = pages.get(source).wide ? "aside: false\npageClass: wide\n" : "";
+  if (source !== "README.md") return `---\nsource: ${source}\n${wide}---\n\n${text}`;
   return home + text.slice(text.indexOf("\n\n", text.indexOf("\n\n") + 1)); // home.md has the title and the first paragraph
 }
 

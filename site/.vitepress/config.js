@@ -9,6 +9,11 @@ const sidebar = [
   { text: "API", collapsed: true, items: apis },
 ];
 
+/** Lets long names break between their words, for the columns of tables: TestThatALink<wbr>IsLost. */
+function breakable(html) {
+  return html.replace(/[A-Za-z][A-Za-z0-9.]{19,}/g, (name) => name.replace(/(?<=[a-z0-9])(?=[A-Z.])/g, "<wbr>"));
+}
+
 export default defineConfig({
   title: "Parley",
   description: "An RPC framework for Go and TypeScript that runs over one WebSocket",
@@ -22,6 +27,11 @@ export default defineConfig({
     anchor: { slugify: slug },
     // Shiki has no grammars for these. As INI the remarks of hex dumps look like remarks.
     languageAlias: { hex: "ini", caddyfile: "nginx", haproxy: "nginx" },
+    config: (md) => {
+      const { code_inline: code, text } = md.renderer.rules;
+      md.renderer.rules.code_inline = (...args) => breakable(code(...args));
+      md.renderer.rules.text = (...args) => breakable(text(...args));
+    },
   },
   themeConfig: {
     nav: [

@@ -100,7 +100,10 @@ test("every page is reached from the first by following links", () => {
       if (url.origin === origin) reached.add(url.pathname.endsWith("/") ? `${url.pathname}index.html` : url.pathname);
     }
   }
-  assert.deepEqual(paths.filter((path) => !reached.has(path)), []);
+  assert.deepEqual(
+    paths.filter((path) => !reached.has(path)),
+    [],
+  );
 });
 
 test("the search finds a page and opens it", { timeout: 60_000 }, async () => {

@@ -10,7 +10,10 @@ test("every document is a page", () => {
   const documents = readdirSync(join(repository, "docs"), { recursive: true })
     .filter((name) => name.endsWith(".md"))
     .map((name) => `docs/${name.replaceAll("\\", "/")}`);
-  assert.deepEqual(documents.filter((name) => !sources.has(name)), []);
+  assert.deepEqual(
+    documents.filter((name) => !sources.has(name)),
+    [],
+  );
 });
 
 test("links lead to pages of the site, or to files on GitHub", () => {
@@ -27,7 +30,10 @@ test("links lead to pages of the site, or to files on GitHub", () => {
 
 test("code is left as it is", () => {
   const text = "a `b` c\n```sh\na\n```\na\n";
-  assert.equal(outsideCode(text, (part) => part.replaceAll("a", "x")), "x `b` c\n```sh\na\n```\nx\n");
+  assert.equal(
+    outsideCode(text, (part) => part.replaceAll("a", "x")),
+    "x `b` c\n```sh\na\n```\nx\n",
+  );
 });
 
 test("pages and anchors have the names that links use", () => {
