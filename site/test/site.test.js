@@ -39,6 +39,7 @@ async function open(context, path, errors) {
     return route.abort();
   });
   await page.goto(origin + path, { waitUntil: "networkidle" });
+  await page.waitForFunction(() => document.querySelector("#app").__vue_app__); // it answers keys and clicks
   return page;
 }
 
