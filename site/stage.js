@@ -78,6 +78,7 @@ function themed(picture, keep) {
 
 function stage() {
   rmSync(staged, { recursive: true, force: true });
+  cpSync(join(import.meta.dirname, "public"), join(staged, "public"), { recursive: true });
   for (const source of sources) {
     const file = join(staged, pageOf(source));
     mkdirSync(dirname(file), { recursive: true });

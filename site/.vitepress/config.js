@@ -14,11 +14,14 @@ function breakable(html) {
   return html.replace(/[A-Za-z][A-Za-z0-9.]{19,}/g, (name) => name.replace(/(?<=[a-z0-9])(?=[A-Z.])/g, "<wbr>"));
 }
 
+const base = process.env.SITE_BASE ?? "/";
+
 export default defineConfig({
   title: "Parley",
   description: "An RPC framework for Go and TypeScript that runs over one WebSocket",
   lang: "en",
-  base: process.env.SITE_BASE ?? "/",
+  base,
+  head: [["link", { rel: "icon", type: "image/svg+xml", href: `${base}logo.svg` }]],
   srcDir: ".staged",
   outDir: "../.out/site",
   cleanUrls: false,
@@ -34,6 +37,7 @@ export default defineConfig({
     },
   },
   themeConfig: {
+    logo: "/logo.svg",
     nav: [
       { text: "Guide", link: "/guide" },
       { text: "Protocol", link: "/spec/protocol" },
