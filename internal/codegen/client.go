@@ -53,7 +53,7 @@ func (f *file) clientInterface(s *protogen.Service, names *serviceNames) {
 
 func (f *file) clientConstructor(s *protogen.Service, names *serviceNames) {
 	var doc comment
-	doc.sayf("%s returns a client whose calls go through c: an *rpc.Client, or an *rpc.Conn to call the peer at the other end of one connection.", names.newClient)
+	doc.sayf("%s returns a client whose calls go through c: an *rpc.Client, or an *rpc.Conn to call the peer of one connection.", names.newClient)
 	doc.deprecate(f.serviceDeprecation(s))
 	f.P(doc.String())
 	f.P("func ", names.newClient, "(c rpc.Caller) ", names.client, " {")

@@ -1,4 +1,4 @@
-// The messages of the service grpc.health.v1.Health, as package rpc/health sends and takes them.
+// The messages of the service grpc.health.v1.Health, as package rpc/health sends and receives them.
 //
 // They are those of gRPC field by field, in bytes and in JSON, under a name of their own: two files with one full name
 // panic in a program that links both, and many programs that serve Parley link grpc-go too. Names of messages do not
@@ -27,14 +27,14 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// ServingStatus says if calls to a service make sense.
+// ServingStatus says whether a service serves calls.
 type HealthCheckResponse_ServingStatus int32
 
 const (
 	HealthCheckResponse_UNKNOWN     HealthCheckResponse_ServingStatus = 0
 	HealthCheckResponse_SERVING     HealthCheckResponse_ServingStatus = 1
 	HealthCheckResponse_NOT_SERVING HealthCheckResponse_ServingStatus = 2
-	// Only Watch says this: nobody has set a status for the service, or not yet.
+	// Only Watch returns this: the service has no status, or not yet.
 	HealthCheckResponse_SERVICE_UNKNOWN HealthCheckResponse_ServingStatus = 3
 )
 

@@ -23,10 +23,10 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// PingRequest is what Ping should do.
+// PingRequest says what Ping should do.
 type PingRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Given back as it is.
+	// Returned unchanged.
 	Text string `protobuf:"bytes,1,opt,name=text,proto3" json:"text,omitempty"`
 	// Milliseconds to wait before the answer. The wait ends early when the call does.
 	DelayMs uint32 `protobuf:"varint,2,opt,name=delay_ms,json=delayMs,proto3" json:"delay_ms,omitempty"`
@@ -133,7 +133,7 @@ func (x *PingResponse) GetText() string {
 	return ""
 }
 
-// PingFailure comes as a detail with the error of a Ping that was asked to fail.
+// PingFailure is a detail of the error of a Ping that was asked to fail.
 type PingFailure struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The text of the request.
@@ -188,7 +188,7 @@ func (x *PingFailure) GetHint() string {
 	return ""
 }
 
-// CountUpRequest is how far CountUp should count, and how fast.
+// CountUpRequest says how far CountUp should count, and how fast.
 type CountUpRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The last number to send. 0 means none at all.

@@ -1,4 +1,4 @@
-// The messages of the service grpc.reflection.v1.ServerReflection, as package rpc/reflection sends and takes them.
+// The messages of the service grpc.reflection.v1.ServerReflection, as package rpc/reflection sends and receives them.
 //
 // They are those of gRPC field by field, in bytes and in JSON, under a name of their own, as those of health.proto.
 
@@ -25,7 +25,7 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// ServerReflectionRequest is one question.
+// ServerReflectionRequest is one query.
 type ServerReflectionRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Host  string                 `protobuf:"bytes,1,opt,name=host,proto3" json:"host,omitempty"`
@@ -155,7 +155,7 @@ type ServerReflectionRequest_AllExtensionNumbersOfType struct {
 }
 
 type ServerReflectionRequest_ListServices struct {
-	// The names of all services; what it says does not matter.
+	// The names of all services; the value does not matter.
 	ListServices string `protobuf:"bytes,7,opt,name=list_services,json=listServices,proto3,oneof"`
 }
 
@@ -224,7 +224,7 @@ func (x *ExtensionRequest) GetExtensionNumber() int32 {
 	return 0
 }
 
-// ServerReflectionResponse is the answer to a question.
+// ServerReflectionResponse is the answer to a query.
 type ServerReflectionResponse struct {
 	state           protoimpl.MessageState   `protogen:"open.v1"`
 	ValidHost       string                   `protobuf:"bytes,1,opt,name=valid_host,json=validHost,proto3" json:"valid_host,omitempty"`
@@ -403,7 +403,7 @@ func (x *FileDescriptorResponse) GetFileDescriptorProto() [][]byte {
 	return nil
 }
 
-// ExtensionNumberResponse is which extensions a message has.
+// ExtensionNumberResponse lists the extensions of a message.
 type ExtensionNumberResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The full name of the message.
@@ -457,7 +457,7 @@ func (x *ExtensionNumberResponse) GetExtensionNumber() []int32 {
 	return nil
 }
 
-// ListServiceResponse is which services there are.
+// ListServiceResponse lists the services.
 type ListServiceResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Service       []*ServiceResponse     `protobuf:"bytes,1,rep,name=service,proto3" json:"service,omitempty"`
@@ -548,7 +548,7 @@ func (x *ServiceResponse) GetName() string {
 	return ""
 }
 
-// ErrorResponse is why a question has no answer.
+// ErrorResponse says why a query has no answer.
 type ErrorResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// A status code.

@@ -86,8 +86,7 @@ type BenchServiceClient interface {
 }
 
 // NewBenchServiceClient returns a client whose calls go through c: an
-// *rpc.Client, or an *rpc.Conn to call the peer at the other end of one
-// connection.
+// *rpc.Client, or an *rpc.Conn to call the peer of one connection.
 func NewBenchServiceClient(c rpc.Caller) BenchServiceClient {
 	return benchServiceClient{caller: c}
 }

@@ -68,28 +68,27 @@ var (
 // abandons the call. Options hold for one call. Errors carry a status:
 // rpc.CodeOf returns its code, and errors.As with an *rpc.Error all of it.
 type PingServiceClient interface {
-	// Ping gives the text back, after a delay if one is asked for, or fails in the way that is asked for.
+	// Ping returns the text, after a delay if the request has one, or fails with the requested code.
 	Ping(ctx context.Context, req *pingv1.PingRequest, opts ...rpc.CallOption) (*pingv1.PingResponse, error)
 
-	// CountUp sends the numbers from 1 to the one asked for, one message each.
+	// CountUp sends the numbers from 1 to the requested one, one message each.
 	//
 	// The call lasts until the Receiver is read to its end or closed.
 	CountUp(ctx context.Context, req *pingv1.CountUpRequest, opts ...rpc.CallOption) (rpc.Receiver[pingv1.CountUpResponse], error)
 
-	// Sum adds up the numbers it is sent, and answers once there are no more.
+	// Sum adds up the numbers that it receives, and answers after the last one.
 	//
 	// The call lasts until CloseAndRecv or Close of the Upload.
 	Sum(ctx context.Context, opts ...rpc.CallOption) (rpc.Upload[pingv1.SumRequest, pingv1.SumResponse], error)
 
-	// CumSum answers each number with the sum of all numbers so far. Both sides send whenever they like.
+	// CumSum answers each number with the sum of all numbers so far. Both sides may send at any time.
 	//
 	// The call lasts until the Duplex is read to its end or closed.
 	CumSum(ctx context.Context, opts ...rpc.CallOption) (rpc.Duplex[pingv1.CumSumRequest, pingv1.CumSumResponse], error)
 }
 
 // NewPingServiceClient returns a client whose calls go through c: an
-// *rpc.Client, or an *rpc.Conn to call the peer at the other end of one
-// connection.
+// *rpc.Client, or an *rpc.Conn to call the peer of one connection.
 func NewPingServiceClient(c rpc.Caller) PingServiceClient {
 	return pingServiceClient{caller: c}
 }
@@ -126,16 +125,16 @@ func (c pingServiceClient) CumSum(ctx context.Context, opts ...rpc.CallOption) (
 // caller with its code and details; one without a code arrives as
 // rpc.CodeUnknown.
 type PingServiceServer interface {
-	// Ping gives the text back, after a delay if one is asked for, or fails in the way that is asked for.
+	// Ping returns the text, after a delay if the request has one, or fails with the requested code.
 	Ping(ctx context.Context, req *pingv1.PingRequest) (*pingv1.PingResponse, error)
 
-	// CountUp sends the numbers from 1 to the one asked for, one message each.
+	// CountUp sends the numbers from 1 to the requested one, one message each.
 	CountUp(ctx context.Context, req *pingv1.CountUpRequest, out rpc.Sender[pingv1.CountUpResponse]) error
 
-	// Sum adds up the numbers it is sent, and answers once there are no more.
+	// Sum adds up the numbers that it receives, and answers after the last one.
 	Sum(ctx context.Context, in rpc.Receiver[pingv1.SumRequest]) (*pingv1.SumResponse, error)
 
-	// CumSum answers each number with the sum of all numbers so far. Both sides send whenever they like.
+	// CumSum answers each number with the sum of all numbers so far. Both sides may send at any time.
 	CumSum(ctx context.Context, in rpc.Receiver[pingv1.CumSumRequest], out rpc.Sender[pingv1.CumSumResponse]) error
 }
 

@@ -1,4 +1,4 @@
-// Copyright of nobody.
+// Copyright of no one.
 //
 // A license stands here.
 

@@ -44,7 +44,7 @@ type Echo_Client interface {
 }
 
 // NewEcho_Client returns a client whose calls go through c: an *rpc.Client,
-// or an *rpc.Conn to call the peer at the other end of one connection.
+// or an *rpc.Conn to call the peer of one connection.
 func NewEcho_Client(c rpc.Caller) Echo_Client {
 	return echo_Client{caller: c}
 }
@@ -119,7 +119,7 @@ type PlainClient interface {
 }
 
 // NewPlainClient returns a client whose calls go through c: an *rpc.Client,
-// or an *rpc.Conn to call the peer at the other end of one connection.
+// or an *rpc.Conn to call the peer of one connection.
 func NewPlainClient(c rpc.Caller) PlainClient {
 	return plainClient{caller: c}
 }
@@ -193,8 +193,7 @@ type EchoClient__Client interface {
 }
 
 // NewEchoClient__Client returns a client whose calls go through c: an
-// *rpc.Client, or an *rpc.Conn to call the peer at the other end of one
-// connection.
+// *rpc.Client, or an *rpc.Conn to call the peer of one connection.
 func NewEchoClient__Client(c rpc.Caller) EchoClient__Client {
 	return echoClient__Client{caller: c}
 }

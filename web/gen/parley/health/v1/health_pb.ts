@@ -1,4 +1,4 @@
-// The messages of the service grpc.health.v1.Health, as package rpc/health sends and takes them.
+// The messages of the service grpc.health.v1.Health, as package rpc/health sends and receives them.
 //
 // They are those of gRPC field by field, in bytes and in JSON, under a name of their own: two files with one full name
 // panic in a program that links both, and many programs that serve Parley link grpc-go too. Names of messages do not
@@ -59,7 +59,7 @@ export const HealthCheckResponseSchema: GenMessage<HealthCheckResponse> = /*@__P
   messageDesc(file_parley_health_v1_health, 1);
 
 /**
- * ServingStatus says if calls to a service make sense.
+ * ServingStatus says whether a service serves calls.
  *
  * @generated from enum parley.health.v1.HealthCheckResponse.ServingStatus
  */
@@ -80,7 +80,7 @@ export enum HealthCheckResponse_ServingStatus {
   NOT_SERVING = 2,
 
   /**
-   * Only Watch says this: nobody has set a status for the service, or not yet.
+   * Only Watch returns this: the service has no status, or not yet.
    *
    * @generated from enum value: SERVICE_UNKNOWN = 3;
    */

@@ -15,13 +15,13 @@ export const file_parley_ping_v1_ping: GenFile = /*@__PURE__*/
   fileDesc("ChlwYXJsZXkvcGluZy92MS9waW5nLnByb3RvEg5wYXJsZXkucGluZy52MSJACgtQaW5nUmVxdWVzdBIMCgR0ZXh0GAEgASgJEhAKCGRlbGF5X21zGAIgASgNEhEKCWZhaWxfY29kZRgDIAEoDSIcCgxQaW5nUmVzcG9uc2USDAoEdGV4dBgBIAEoCSIpCgtQaW5nRmFpbHVyZRIMCgR0ZXh0GAEgASgJEgwKBGhpbnQYAiABKAkiLgoOQ291bnRVcFJlcXVlc3QSCgoCdG8YASABKAQSEAoIZGVsYXlfbXMYAiABKA0iIQoPQ291bnRVcFJlc3BvbnNlEg4KBm51bWJlchgBIAEoBCIcCgpTdW1SZXF1ZXN0Eg4KBm51bWJlchgBIAEoAyIpCgtTdW1SZXNwb25zZRILCgNzdW0YASABKAMSDQoFY291bnQYAiABKAQiHwoNQ3VtU3VtUmVxdWVzdBIOCgZudW1iZXIYASABKAMiHQoOQ3VtU3VtUmVzcG9uc2USCwoDc3VtGAEgASgDMrcCCgtQaW5nU2VydmljZRJGCgRQaW5nEhsucGFybGV5LnBpbmcudjEuUGluZ1JlcXVlc3QaHC5wYXJsZXkucGluZy52MS5QaW5nUmVzcG9uc2UiA5ACARJRCgdDb3VudFVwEh4ucGFybGV5LnBpbmcudjEuQ291bnRVcFJlcXVlc3QaHy5wYXJsZXkucGluZy52MS5Db3VudFVwUmVzcG9uc2UiA5ACATABEkAKA1N1bRIaLnBhcmxleS5waW5nLnYxLlN1bVJlcXVlc3QaGy5wYXJsZXkucGluZy52MS5TdW1SZXNwb25zZSgBEksKBkN1bVN1bRIdLnBhcmxleS5waW5nLnYxLkN1bVN1bVJlcXVlc3QaHi5wYXJsZXkucGluZy52MS5DdW1TdW1SZXNwb25zZSgBMAFCOFo2Z2l0aHViLmNvbS9wYXJsZXktcnBjL3BhcmxleS9nZW4vcGFybGV5L3BpbmcvdjE7cGluZ3YxYgZwcm90bzM");
 
 /**
- * PingRequest is what Ping should do.
+ * PingRequest says what Ping should do.
  *
  * @generated from message parley.ping.v1.PingRequest
  */
 export type PingRequest = Message<"parley.ping.v1.PingRequest"> & {
   /**
-   * Given back as it is.
+   * Returned unchanged.
    *
    * @generated from field: string text = 1;
    */
@@ -71,7 +71,7 @@ export const PingResponseSchema: GenMessage<PingResponse> = /*@__PURE__*/
   messageDesc(file_parley_ping_v1_ping, 1);
 
 /**
- * PingFailure comes as a detail with the error of a Ping that was asked to fail.
+ * PingFailure is a detail of the error of a Ping that was asked to fail.
  *
  * @generated from message parley.ping.v1.PingFailure
  */
@@ -99,7 +99,7 @@ export const PingFailureSchema: GenMessage<PingFailure> = /*@__PURE__*/
   messageDesc(file_parley_ping_v1_ping, 2);
 
 /**
- * CountUpRequest is how far CountUp should count, and how fast.
+ * CountUpRequest says how far CountUp should count, and how fast.
  *
  * @generated from message parley.ping.v1.CountUpRequest
  */
@@ -237,7 +237,7 @@ export const CumSumResponseSchema: GenMessage<CumSumResponse> = /*@__PURE__*/
  */
 export const PingService: GenService<{
   /**
-   * Ping gives the text back, after a delay if one is asked for, or fails in the way that is asked for.
+   * Ping returns the text, after a delay if the request has one, or fails with the requested code.
    *
    * @generated from rpc parley.ping.v1.PingService.Ping
    */
@@ -247,7 +247,7 @@ export const PingService: GenService<{
     output: typeof PingResponseSchema;
   },
   /**
-   * CountUp sends the numbers from 1 to the one asked for, one message each.
+   * CountUp sends the numbers from 1 to the requested one, one message each.
    *
    * @generated from rpc parley.ping.v1.PingService.CountUp
    */
@@ -257,7 +257,7 @@ export const PingService: GenService<{
     output: typeof CountUpResponseSchema;
   },
   /**
-   * Sum adds up the numbers it is sent, and answers once there are no more.
+   * Sum adds up the numbers that it receives, and answers after the last one.
    *
    * @generated from rpc parley.ping.v1.PingService.Sum
    */
@@ -267,7 +267,7 @@ export const PingService: GenService<{
     output: typeof SumResponseSchema;
   },
   /**
-   * CumSum answers each number with the sum of all numbers so far. Both sides send whenever they like.
+   * CumSum answers each number with the sum of all numbers so far. Both sides may send at any time.
    *
    * @generated from rpc parley.ping.v1.PingService.CumSum
    */

@@ -1,4 +1,4 @@
-// The messages of the service grpc.reflection.v1.ServerReflection, as package rpc/reflection sends and takes them.
+// The messages of the service grpc.reflection.v1.ServerReflection, as package rpc/reflection sends and receives them.
 //
 // They are those of gRPC field by field, in bytes and in JSON, under a name of their own, as those of health.proto.
 
@@ -17,7 +17,7 @@ export const file_parley_reflection_v1_reflection: GenFile = /*@__PURE__*/
   fileDesc("CiVwYXJsZXkvcmVmbGVjdGlvbi92MS9yZWZsZWN0aW9uLnByb3RvEhRwYXJsZXkucmVmbGVjdGlvbi52MSKHAgoXU2VydmVyUmVmbGVjdGlvblJlcXVlc3QSDAoEaG9zdBgBIAEoCRIaChBmaWxlX2J5X2ZpbGVuYW1lGAMgASgJSAASIAoWZmlsZV9jb250YWluaW5nX3N5bWJvbBgEIAEoCUgAEksKGWZpbGVfY29udGFpbmluZ19leHRlbnNpb24YBSABKAsyJi5wYXJsZXkucmVmbGVjdGlvbi52MS5FeHRlbnNpb25SZXF1ZXN0SAASJwodYWxsX2V4dGVuc2lvbl9udW1iZXJzX29mX3R5cGUYBiABKAlIABIXCg1saXN0X3NlcnZpY2VzGAcgASgJSABCEQoPbWVzc2FnZV9yZXF1ZXN0IkUKEEV4dGVuc2lvblJlcXVlc3QSFwoPY29udGFpbmluZ190eXBlGAEgASgJEhgKEGV4dGVuc2lvbl9udW1iZXIYAiABKAUiwgMKGFNlcnZlclJlZmxlY3Rpb25SZXNwb25zZRISCgp2YWxpZF9ob3N0GAEgASgJEkcKEG9yaWdpbmFsX3JlcXVlc3QYAiABKAsyLS5wYXJsZXkucmVmbGVjdGlvbi52MS5TZXJ2ZXJSZWZsZWN0aW9uUmVxdWVzdBJQChhmaWxlX2Rlc2NyaXB0b3JfcmVzcG9uc2UYBCABKAsyLC5wYXJsZXkucmVmbGVjdGlvbi52MS5GaWxlRGVzY3JpcHRvclJlc3BvbnNlSAASVwoeYWxsX2V4dGVuc2lvbl9udW1iZXJzX3Jlc3BvbnNlGAUgASgLMi0ucGFybGV5LnJlZmxlY3Rpb24udjEuRXh0ZW5zaW9uTnVtYmVyUmVzcG9uc2VIABJLChZsaXN0X3NlcnZpY2VzX3Jlc3BvbnNlGAYgASgLMikucGFybGV5LnJlZmxlY3Rpb24udjEuTGlzdFNlcnZpY2VSZXNwb25zZUgAEj0KDmVycm9yX3Jlc3BvbnNlGAcgASgLMiMucGFybGV5LnJlZmxlY3Rpb24udjEuRXJyb3JSZXNwb25zZUgAQhIKEG1lc3NhZ2VfcmVzcG9uc2UiNwoWRmlsZURlc2NyaXB0b3JSZXNwb25zZRIdChVmaWxlX2Rlc2NyaXB0b3JfcHJvdG8YASADKAwiSwoXRXh0ZW5zaW9uTnVtYmVyUmVzcG9uc2USFgoOYmFzZV90eXBlX25hbWUYASABKAkSGAoQZXh0ZW5zaW9uX251bWJlchgCIAMoBSJNChNMaXN0U2VydmljZVJlc3BvbnNlEjYKB3NlcnZpY2UYASADKAsyJS5wYXJsZXkucmVmbGVjdGlvbi52MS5TZXJ2aWNlUmVzcG9uc2UiHwoPU2VydmljZVJlc3BvbnNlEgwKBG5hbWUYASABKAkiOgoNRXJyb3JSZXNwb25zZRISCgplcnJvcl9jb2RlGAEgASgFEhUKDWVycm9yX21lc3NhZ2UYAiABKAlCRFpCZ2l0aHViLmNvbS9wYXJsZXktcnBjL3BhcmxleS9nZW4vcGFybGV5L3JlZmxlY3Rpb24vdjE7cmVmbGVjdGlvbnYxYgZwcm90bzM");
 
 /**
- * ServerReflectionRequest is one question.
+ * ServerReflectionRequest is one query.
  *
  * @generated from message parley.reflection.v1.ServerReflectionRequest
  */
@@ -64,7 +64,7 @@ export type ServerReflectionRequest = Message<"parley.reflection.v1.ServerReflec
     case: "allExtensionNumbersOfType";
   } | {
     /**
-     * The names of all services; what it says does not matter.
+     * The names of all services; the value does not matter.
      *
      * @generated from field: string list_services = 7;
      */
@@ -107,7 +107,7 @@ export const ExtensionRequestSchema: GenMessage<ExtensionRequest> = /*@__PURE__*
   messageDesc(file_parley_reflection_v1_reflection, 1);
 
 /**
- * ServerReflectionResponse is the answer to a question.
+ * ServerReflectionResponse is the answer to a query.
  *
  * @generated from message parley.reflection.v1.ServerReflectionResponse
  */
@@ -181,7 +181,7 @@ export const FileDescriptorResponseSchema: GenMessage<FileDescriptorResponse> = 
   messageDesc(file_parley_reflection_v1_reflection, 3);
 
 /**
- * ExtensionNumberResponse is which extensions a message has.
+ * ExtensionNumberResponse lists the extensions of a message.
  *
  * @generated from message parley.reflection.v1.ExtensionNumberResponse
  */
@@ -207,7 +207,7 @@ export const ExtensionNumberResponseSchema: GenMessage<ExtensionNumberResponse> 
   messageDesc(file_parley_reflection_v1_reflection, 4);
 
 /**
- * ListServiceResponse is which services there are.
+ * ListServiceResponse lists the services.
  *
  * @generated from message parley.reflection.v1.ListServiceResponse
  */
@@ -247,7 +247,7 @@ export const ServiceResponseSchema: GenMessage<ServiceResponse> = /*@__PURE__*/
   messageDesc(file_parley_reflection_v1_reflection, 6);
 
 /**
- * ErrorResponse is why a question has no answer.
+ * ErrorResponse says why a query has no answer.
  *
  * @generated from message parley.reflection.v1.ErrorResponse
  */

@@ -49,8 +49,7 @@ type NewUser_Client interface {
 }
 
 // NewNewUser_Client returns a client whose calls go through c: an
-// *rpc.Client, or an *rpc.Conn to call the peer at the other end of one
-// connection.
+// *rpc.Client, or an *rpc.Conn to call the peer of one connection.
 func NewNewUser_Client(c rpc.Caller) NewUser_Client {
 	return newUser_Client{caller: c}
 }
@@ -124,8 +123,7 @@ type RegisterUser_Client interface {
 }
 
 // NewRegisterUser_Client returns a client whose calls go through c: an
-// *rpc.Client, or an *rpc.Conn to call the peer at the other end of one
-// connection.
+// *rpc.Client, or an *rpc.Conn to call the peer of one connection.
 func NewRegisterUser_Client(c rpc.Caller) RegisterUser_Client {
 	return registerUser_Client{caller: c}
 }
@@ -198,8 +196,7 @@ type UnimplementedUser_Client interface {
 }
 
 // NewUnimplementedUser_Client returns a client whose calls go through c: an
-// *rpc.Client, or an *rpc.Conn to call the peer at the other end of one
-// connection.
+// *rpc.Client, or an *rpc.Conn to call the peer of one connection.
 func NewUnimplementedUser_Client(c rpc.Caller) UnimplementedUser_Client {
 	return unimplementedUser_Client{caller: c}
 }
@@ -273,8 +270,7 @@ type UserGroupClient interface {
 }
 
 // NewUserGroupClient returns a client whose calls go through c: an
-// *rpc.Client, or an *rpc.Conn to call the peer at the other end of one
-// connection.
+// *rpc.Client, or an *rpc.Conn to call the peer of one connection.
 func NewUserGroupClient(c rpc.Caller) UserGroupClient {
 	return userGroupClient{caller: c}
 }
@@ -390,7 +386,7 @@ type UserClient interface {
 }
 
 // NewUserClient returns a client whose calls go through c: an *rpc.Client, or
-// an *rpc.Conn to call the peer at the other end of one connection.
+// an *rpc.Conn to call the peer of one connection.
 func NewUserClient(c rpc.Caller) UserClient {
 	return userClient{caller: c}
 }
@@ -522,8 +518,7 @@ type UserGroup_Client interface {
 }
 
 // NewUserGroup_Client returns a client whose calls go through c: an
-// *rpc.Client, or an *rpc.Conn to call the peer at the other end of one
-// connection.
+// *rpc.Client, or an *rpc.Conn to call the peer of one connection.
 func NewUserGroup_Client(c rpc.Caller) UserGroup_Client {
 	return userGroup_Client{caller: c}
 }
@@ -599,8 +594,7 @@ type UserClientClient interface {
 }
 
 // NewUserClientClient returns a client whose calls go through c: an
-// *rpc.Client, or an *rpc.Conn to call the peer at the other end of one
-// connection.
+// *rpc.Client, or an *rpc.Conn to call the peer of one connection.
 func NewUserClientClient(c rpc.Caller) UserClientClient {
 	return userClientClient{caller: c}
 }

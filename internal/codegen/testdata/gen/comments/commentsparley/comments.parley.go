@@ -1,4 +1,4 @@
-// Copyright of nobody.
+// Copyright of no one.
 //
 // A license stands here.
 
@@ -114,7 +114,7 @@ type WriterClient interface {
 }
 
 // NewWriterClient returns a client whose calls go through c: an *rpc.Client,
-// or an *rpc.Conn to call the peer at the other end of one connection.
+// or an *rpc.Conn to call the peer of one connection.
 func NewWriterClient(c rpc.Caller) WriterClient {
 	return writerClient{caller: c}
 }

@@ -50,7 +50,7 @@ type TypistClient interface {
 }
 
 // NewTypistClient returns a client whose calls go through c: an *rpc.Client,
-// or an *rpc.Conn to call the peer at the other end of one connection.
+// or an *rpc.Conn to call the peer of one connection.
 func NewTypistClient(c rpc.Caller) TypistClient {
 	return typistClient{caller: c}
 }

@@ -64,8 +64,7 @@ type TravelerClient interface {
 }
 
 // NewTravelerClient returns a client whose calls go through c: an
-// *rpc.Client, or an *rpc.Conn to call the peer at the other end of one
-// connection.
+// *rpc.Client, or an *rpc.Conn to call the peer of one connection.
 func NewTravelerClient(c rpc.Caller) TravelerClient {
 	return travelerClient{caller: c}
 }

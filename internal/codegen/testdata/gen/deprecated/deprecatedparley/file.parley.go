@@ -55,7 +55,7 @@ type OldFileClient interface {
 }
 
 // NewOldFileClient returns a client whose calls go through c: an *rpc.Client,
-// or an *rpc.Conn to call the peer at the other end of one connection.
+// or an *rpc.Conn to call the peer of one connection.
 //
 // Deprecated: the file deprecated/file.proto is deprecated.
 func NewOldFileClient(c rpc.Caller) OldFileClient {

@@ -54,8 +54,7 @@ type OldServiceClient interface {
 }
 
 // NewOldServiceClient returns a client whose calls go through c: an
-// *rpc.Client, or an *rpc.Conn to call the peer at the other end of one
-// connection.
+// *rpc.Client, or an *rpc.Conn to call the peer of one connection.
 //
 // Deprecated: deprecated/service.proto marks OldService as deprecated.
 func NewOldServiceClient(c rpc.Caller) OldServiceClient {
@@ -178,7 +177,7 @@ type CurrentClient interface {
 }
 
 // NewCurrentClient returns a client whose calls go through c: an *rpc.Client,
-// or an *rpc.Conn to call the peer at the other end of one connection.
+// or an *rpc.Conn to call the peer of one connection.
 func NewCurrentClient(c rpc.Caller) CurrentClient {
 	return currentClient{caller: c}
 }

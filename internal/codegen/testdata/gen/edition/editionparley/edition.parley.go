@@ -49,7 +49,7 @@ type EchoClient interface {
 }
 
 // NewEchoClient returns a client whose calls go through c: an *rpc.Client, or
-// an *rpc.Conn to call the peer at the other end of one connection.
+// an *rpc.Conn to call the peer of one connection.
 func NewEchoClient(c rpc.Caller) EchoClient {
 	return echoClient{caller: c}
 }

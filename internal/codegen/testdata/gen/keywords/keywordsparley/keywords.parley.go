@@ -194,7 +194,7 @@ type WordsClient interface {
 }
 
 // NewWordsClient returns a client whose calls go through c: an *rpc.Client,
-// or an *rpc.Conn to call the peer at the other end of one connection.
+// or an *rpc.Conn to call the peer of one connection.
 func NewWordsClient(c rpc.Caller) WordsClient {
 	return wordsClient{caller: c}
 }
@@ -461,7 +461,7 @@ type TypeClient interface {
 }
 
 // NewTypeClient returns a client whose calls go through c: an *rpc.Client, or
-// an *rpc.Conn to call the peer at the other end of one connection.
+// an *rpc.Conn to call the peer of one connection.
 func NewTypeClient(c rpc.Caller) TypeClient {
 	return typeClient{caller: c}
 }
@@ -534,7 +534,7 @@ type ClientClient interface {
 }
 
 // NewClientClient returns a client whose calls go through c: an *rpc.Client,
-// or an *rpc.Conn to call the peer at the other end of one connection.
+// or an *rpc.Conn to call the peer of one connection.
 func NewClientClient(c rpc.Caller) ClientClient {
 	return clientClient{caller: c}
 }
@@ -605,7 +605,7 @@ type ServerClient interface {
 }
 
 // NewServerClient returns a client whose calls go through c: an *rpc.Client,
-// or an *rpc.Conn to call the peer at the other end of one connection.
+// or an *rpc.Conn to call the peer of one connection.
 func NewServerClient(c rpc.Caller) ServerClient {
 	return serverClient{caller: c}
 }
@@ -676,7 +676,7 @@ type Rpc_Client interface {
 }
 
 // NewRpc_Client returns a client whose calls go through c: an *rpc.Client, or
-// an *rpc.Conn to call the peer at the other end of one connection.
+// an *rpc.Conn to call the peer of one connection.
 func NewRpc_Client(c rpc.Caller) Rpc_Client {
 	return rpc_Client{caller: c}
 }

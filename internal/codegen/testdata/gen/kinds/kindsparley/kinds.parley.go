@@ -109,7 +109,7 @@ type CalculatorClient interface {
 	// The call lasts until the Duplex is read to its end or closed.
 	Totals(ctx context.Context, opts ...rpc.CallOption) (rpc.Duplex[kinds.Number, kinds.Number], error)
 
-	// Nobody has written this one yet.
+	// This one is not written yet.
 	Divide(ctx context.Context, req *kinds.Number, opts ...rpc.CallOption) (*kinds.Number, error)
 
 	// Factors calls kinds.Calculator/Factors.
@@ -129,8 +129,7 @@ type CalculatorClient interface {
 }
 
 // NewCalculatorClient returns a client whose calls go through c: an
-// *rpc.Client, or an *rpc.Conn to call the peer at the other end of one
-// connection.
+// *rpc.Client, or an *rpc.Conn to call the peer of one connection.
 func NewCalculatorClient(c rpc.Caller) CalculatorClient {
 	return calculatorClient{caller: c}
 }
@@ -195,7 +194,7 @@ type CalculatorServer interface {
 	// Totals answers each number with the sum so far.
 	Totals(ctx context.Context, in rpc.Receiver[kinds.Number], out rpc.Sender[kinds.Number]) error
 
-	// Nobody has written this one yet.
+	// This one is not written yet.
 	Divide(ctx context.Context, req *kinds.Number) (*kinds.Number, error)
 
 	// Factors handles kinds.Calculator/Factors.

@@ -49,7 +49,7 @@ type SearchClient interface {
 }
 
 // NewSearchClient returns a client whose calls go through c: an *rpc.Client,
-// or an *rpc.Conn to call the peer at the other end of one connection.
+// or an *rpc.Conn to call the peer of one connection.
 func NewSearchClient(c rpc.Caller) SearchClient {
 	return searchClient{caller: c}
 }

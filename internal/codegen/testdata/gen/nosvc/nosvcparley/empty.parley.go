@@ -30,7 +30,7 @@ const EmptyName = "nosvc.Empty"
 type EmptyClient interface{}
 
 // NewEmptyClient returns a client whose calls go through c: an *rpc.Client,
-// or an *rpc.Conn to call the peer at the other end of one connection.
+// or an *rpc.Conn to call the peer of one connection.
 func NewEmptyClient(c rpc.Caller) EmptyClient {
 	return emptyClient{caller: c}
 }

@@ -51,7 +51,7 @@ type PingClient interface {
 }
 
 // NewPingClient returns a client whose calls go through c: an *rpc.Client, or
-// an *rpc.Conn to call the peer at the other end of one connection.
+// an *rpc.Conn to call the peer of one connection.
 func NewPingClient(c rpc.Caller) PingClient {
 	return pingClient{caller: c}
 }
@@ -126,7 +126,7 @@ type PongClient interface {
 }
 
 // NewPongClient returns a client whose calls go through c: an *rpc.Client, or
-// an *rpc.Conn to call the peer at the other end of one connection.
+// an *rpc.Conn to call the peer of one connection.
 func NewPongClient(c rpc.Caller) PongClient {
 	return pongClient{caller: c}
 }

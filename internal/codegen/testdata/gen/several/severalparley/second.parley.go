@@ -52,7 +52,7 @@ type RefereeClient interface {
 }
 
 // NewRefereeClient returns a client whose calls go through c: an *rpc.Client,
-// or an *rpc.Conn to call the peer at the other end of one connection.
+// or an *rpc.Conn to call the peer of one connection.
 func NewRefereeClient(c rpc.Caller) RefereeClient {
 	return refereeClient{caller: c}
 }
@@ -127,8 +127,7 @@ type NewPing_Client interface {
 }
 
 // NewNewPing_Client returns a client whose calls go through c: an
-// *rpc.Client, or an *rpc.Conn to call the peer at the other end of one
-// connection.
+// *rpc.Client, or an *rpc.Conn to call the peer of one connection.
 func NewNewPing_Client(c rpc.Caller) NewPing_Client {
 	return newPing_Client{caller: c}
 }

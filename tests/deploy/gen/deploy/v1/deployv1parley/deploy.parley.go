@@ -107,8 +107,7 @@ type NoteServiceClient interface {
 }
 
 // NewNoteServiceClient returns a client whose calls go through c: an
-// *rpc.Client, or an *rpc.Conn to call the peer at the other end of one
-// connection.
+// *rpc.Client, or an *rpc.Conn to call the peer of one connection.
 func NewNoteServiceClient(c rpc.Caller) NoteServiceClient {
 	return noteServiceClient{caller: c}
 }

@@ -88,8 +88,7 @@ type TalkServiceClient interface {
 }
 
 // NewTalkServiceClient returns a client whose calls go through c: an
-// *rpc.Client, or an *rpc.Conn to call the peer at the other end of one
-// connection.
+// *rpc.Client, or an *rpc.Conn to call the peer of one connection.
 func NewTalkServiceClient(c rpc.Caller) TalkServiceClient {
 	return talkServiceClient{caller: c}
 }
