@@ -2,7 +2,7 @@
 // directions, with stubs generated from .proto files. Import the packages below it:
 //
 //   - rpc: servers, clients, the four kinds of call, status codes, metadata, interceptors
-//   - rpc/health: gRPC's health service, for servers and for those who ask
+//   - rpc/health: gRPC's health service, for servers and clients
 //   - transport: sessions and streams of messages over any message connection, useful without rpc
 //   - transport/ws: the connection that is a WebSocket, for dialling and for upgrading an HTTP request
 //   - transport/pipe: a connection within one process, for tests

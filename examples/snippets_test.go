@@ -169,7 +169,7 @@ var (
 	noSlug  = regexp.MustCompile(`[^\p{L}\p{N} _-]`)
 )
 
-// hasAnchor tells whether a document has a heading of that anchor.
+// hasAnchor reports whether a document has a heading of that anchor.
 func hasAnchor(t *testing.T, document, anchor string) bool {
 	t.Helper()
 	for _, h := range heading.FindAllStringSubmatch(read(t, document), -1) {

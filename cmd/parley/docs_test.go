@@ -180,7 +180,7 @@ func listening(ctx context.Context, t *testing.T, address string) {
 	}
 }
 
-// freeAddress returns an address at which nobody listens.
+// freeAddress returns an address without a listener.
 func freeAddress(t *testing.T) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")

@@ -24,7 +24,7 @@ type callInfo struct {
 	codec    encoding.CodecV2 // nil: that of subtype
 	subtype  string           // of the content, which names the codec; "": the codec's own name
 	maxRecv  *int             // bytes of a message; nil: the connection's limit
-	maxSend  *int             // bytes of a message; nil: the other end's limit
+	maxSend  *int             // bytes of a message; nil: the peer's limit
 	compress string           // "": no compression
 	accept   []string         // compressions, if accepts
 	accepts  bool

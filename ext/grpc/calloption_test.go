@@ -160,7 +160,7 @@ func (w watched) Say(ctx context.Context, req *talkv1.SayRequest) (*talkv1.SayRe
 
 func (w watched) Chat(s grpc.BidiStreamingServer[talkv1.ChatRequest, talkv1.ChatResponse]) error {
 	err := w.talker.Chat(s)
-	if err == nil { // nobody has left
+	if err == nil { // the caller has not canceled
 		w.last.Store(rpc.FromContext(s.Context()))
 	}
 	return err

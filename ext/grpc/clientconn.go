@@ -57,19 +57,19 @@ func NewClientConn(c rpc.Caller, opts ...ClientOption) *ClientConn {
 	return cc
 }
 
-// nobody is what interceptors are given in place of a connection of grpc's own.
-var nobody = new(grpc.ClientConn)
+// placeholder is what interceptors get instead of a connection of grpc's own.
+var placeholder = new(grpc.ClientConn)
 
 // Invoke makes a unary call. Its errors are statuses.
 func (c *ClientConn) Invoke(ctx context.Context, method string, args, reply any, opts ...grpc.CallOption) error {
-	return c.invoker(ctx, method, args, reply, nobody, c.combine(opts)...)
+	return c.invoker(ctx, method, args, reply, placeholder, c.combine(opts)...)
 }
 
 // NewStream begins a call of another kind. Its errors, and those of the stream, are
 // statuses. The stream has to be received from until there is an error, or ctx has to
 // be canceled.
 func (c *ClientConn) NewStream(ctx context.Context, desc *grpc.StreamDesc, method string, opts ...grpc.CallOption) (grpc.ClientStream, error) {
-	return c.streamer(ctx, desc, nobody, method, c.combine(opts)...)
+	return c.streamer(ctx, desc, placeholder, method, c.combine(opts)...)
 }
 
 // combine returns the options of all calls and those of one.

@@ -97,7 +97,7 @@ func AllowMetadata(patterns ...string) ServerOption {
 	})
 }
 
-// hasNil tells whether one of some functions or interfaces is nil.
+// hasNil reports whether one of some functions or interfaces is nil.
 func hasNil[T any](all []T) bool {
 	return slices.ContainsFunc(all, func(one T) bool {
 		v := reflect.ValueOf(one)

@@ -22,7 +22,7 @@ type AuthInfo struct {
 // AuthType returns "parley".
 func (AuthInfo) AuthType() string { return "parley" }
 
-// toPeer returns the other end of a connection in grpc's words.
+// toPeer returns the peer of a connection in grpc's type.
 func toPeer(p *rpc.Peer, principal string) *peer.Peer {
 	out := &peer.Peer{Addr: p.Addr, LocalAddr: p.LocalAddr}
 	switch {

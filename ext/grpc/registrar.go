@@ -32,8 +32,8 @@ type Registrar struct {
 var _ grpc.ServiceRegistrar = (*Registrar)(nil)
 
 // NewRegistrar returns a Registrar whose services are served by a *rpc.Server, or by
-// whoever serves a *rpc.Mux, which may be a client. Other services can be registered
-// there besides. It panics if an option is malformed.
+// the server or client that serves a *rpc.Mux. Other services can be registered there
+// too. It panics if an option is malformed.
 func NewRegistrar(to rpc.Registrar, opts ...ServerOption) *Registrar {
 	r := &Registrar{to: to, log: slog.Default(), services: make(map[string]grpc.ServiceInfo)}
 	for _, o := range opts {

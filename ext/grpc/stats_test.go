@@ -20,7 +20,7 @@ import (
 
 // recorder is a stats.Handler that keeps what it is told.
 type recorder struct {
-	stats.Handler // of connections, which nobody is told of
+	stats.Handler // of connections, of which handlers see nothing
 	ended         chan struct{}
 
 	mu     sync.Mutex

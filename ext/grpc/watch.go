@@ -30,7 +30,7 @@ func (w *watch) tag(ctx context.Context, info *stats.RPCTagInfo) context.Context
 	return ctx
 }
 
-// on tells whether anybody watches.
+// on reports whether there are handlers.
 func (w *watch) on() bool { return len(w.handlers) > 0 }
 
 func (w *watch) tell(s stats.RPCStats) {

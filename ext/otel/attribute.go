@@ -19,11 +19,11 @@ func statusName(c rpc.Code) string {
 	return c.String()
 }
 
-// address tells at which host the one is who serves a call, "" if that is not known.
+// address returns the host that serves a call, or "" if it is not known.
 type address func(*rpc.Call) string
 
-// dialled is the address of those who were: the host of the URL. A Client knows which
-// one it was when the call is open.
+// dialled is the address of a server: the host of the URL that was dialed. A Client
+// knows which one it was when the call is open.
 func dialled(c *rpc.Call) string {
 	if c.Peer == nil {
 		return ""
@@ -31,7 +31,7 @@ func dialled(c *rpc.Call) string {
 	return c.Peer.Host
 }
 
-// nowhere is the address of those who have dialled, and are called back.
+// nowhere is the address of a client that its server calls.
 func nowhere(*rpc.Call) string { return "" }
 
 // serverAttributes name the server as it was dialled.
@@ -50,7 +50,7 @@ func serverAttributes(host string) []attribute.KeyValue {
 	return attributes
 }
 
-// peerAttributes name the other end of the network connection.
+// peerAttributes name the peer of the network connection.
 func peerAttributes(p *rpc.Peer) []attribute.KeyValue {
 	if p == nil || p.Addr == nil {
 		return nil

@@ -16,7 +16,7 @@ import (
 )
 
 // BenchmarkUnary makes calls one after the other: without a Telemetry, with one that
-// measures, and with one that makes spans too, which nobody keeps.
+// measures, and with one that makes spans too, which are dropped.
 func BenchmarkUnary(b *testing.B) {
 	meters := otelparley.WithMeterProvider(metric.NewMeterProvider(metric.WithReader(metric.NewManualReader())))
 	tracers := otelparley.WithTracerProvider(sdktrace.NewTracerProvider())

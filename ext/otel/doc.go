@@ -24,8 +24,8 @@
 //
 // At the caller's end every status but OK is an error. At the handler's end those are
 // that are its own fault: UNKNOWN, DEADLINE_EXCEEDED, UNIMPLEMENTED, INTERNAL, UNAVAILABLE
-// and DATA_LOSS. Calls that reach no handler, such as those of methods that nobody has
-// registered, are seen at the caller's end only.
+// and DATA_LOSS. Calls that reach no handler, such as those of unregistered methods, are
+// seen on the caller's side only.
 //
 // # Connections
 //
@@ -38,7 +38,7 @@
 //	parley.link.resumptions     links with which a connection has gone on
 //	parley.io                   bytes of frames, by network.io.direction
 //	parley.stream.count         calls in flight, by parley.stream.opener: "local" or "remote"
-//	parley.stream.waiting       calls that wait, as the other end takes no more at once
+//	parley.stream.waiting       calls that wait, as the peer accepts no more at once
 //	parley.queue.size           bytes, by parley.queue.state: "unsent" or "unacknowledged"
 //	parley.queue.waiting        sends that wait for room in the queue
 package otelparley

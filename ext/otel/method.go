@@ -23,8 +23,7 @@ type method struct {
 // methodName is how a method is looked up, without putting its path together.
 type methodName struct{ service, name string }
 
-// other stands for the methods that nobody has registered: there is no end to the names
-// that a caller can make up.
+// other stands for unregistered methods: a caller can make up any number of names.
 const other = "_OTHER"
 
 var system = semconv.RPCSystemNameKey.String("parley")

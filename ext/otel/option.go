@@ -72,9 +72,9 @@ func WithAttributes(attributes ...attribute.KeyValue) Option {
 }
 
 // WithKnownMethods names methods, as "package.Service/Method", that are reported by
-// their names although nobody has registered them at this end, but Mux.HandleUnknown
-// has a handler that passes them on. All others of those are "_OTHER": a caller can
-// make up any number of names.
+// their names although they are not registered on this side, and a handler of
+// Mux.HandleUnknown forwards them. All other unregistered ones are "_OTHER": a caller
+// can make up any number of names.
 func WithKnownMethods(paths ...string) Option {
 	return func(c *config) {
 		for _, path := range paths {

@@ -149,7 +149,7 @@ func (f *file) handshake() {
 	f.P()
 }
 
-// deprecated tells whether the whole file is.
+// deprecated reports whether the whole file is.
 func (f *file) deprecated() bool {
 	return f.proto.Desc.Options().(*descriptorpb.FileOptions).GetDeprecated()
 }

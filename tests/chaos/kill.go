@@ -160,7 +160,7 @@ func (s settings) kill(ctx context.Context, out io.Writer) error {
 		if err := v.begin(ctx); err != nil {
 			return fmt.Errorf("before kill %d: %w", n+1, err)
 		}
-		// Every other time nobody is there until the session is over.
+		// Every other time no server is there until the session is over.
 		away := 500 * time.Millisecond
 		if n%2 == 1 {
 			away = window + time.Second

@@ -164,7 +164,7 @@ const cutCalls = 3
 // shears cut the link of each of the first calls: when it begins, when it is open, and when its first
 // message of each direction has passed.
 type shears struct {
-	stats.Handler // of connections, which nobody is told of
+	stats.Handler // of connections, of which handlers see nothing
 	links         *faulty.Proxy
 	cuts          atomic.Int32
 	calls         atomic.Int32

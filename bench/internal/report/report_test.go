@@ -13,7 +13,7 @@ import (
 
 var update = flag.Bool("update", false, "write the goldens instead of comparing with them")
 
-// made is a report of figures that nobody has measured. Those of parley are better than
+// made is a report of invented figures. Those of parley are better than
 // those of the others by a factor that depends on the workload.
 func made() *report.Report {
 	r := &report.Report{

@@ -6,9 +6,9 @@ import (
 	chatv1 "github.com/parley-rpc/parley/gen/parley/chat/v1"
 )
 
-// queueLength is how many events wait for a member at the most. One that is too
-// slow loses the oldest: in a chat the newest are worth more, and whoever wants
-// to see all of them can say so by reading.
+// queueLength is how many events wait for a member at most. A member that is too
+// slow loses the oldest: in a chat the newest are worth more, and a member that
+// keeps reading sees all of them.
 const queueLength = 64
 
 // queue holds the events that a member has not been sent yet. To put one never

@@ -1,5 +1,5 @@
-// Package room implements ChatService: rooms in which a slow member holds up
-// nobody and costs a bounded amount of memory.
+// Package room implements ChatService: rooms in which a slow member delays no
+// other and costs a bounded amount of memory.
 package room
 
 import (

@@ -91,7 +91,7 @@ func TestSlowMemberHoldsUpNobodyAndLearnsWhatItMissed(t *testing.T) {
 	recv(t, fast)   // slow came
 
 	padding := strings.Repeat(".", 1000)
-	for n := range lines { // one at a time, so that nobody but slow is ever behind
+	for n := range lines { // one at a time, so that only slow is ever behind
 		text := strconv.Itoa(n) + padding
 		send(t, talker, say(text))
 		for _, member := range []call{talker, fast} {

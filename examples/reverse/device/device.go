@@ -29,7 +29,7 @@ func (d *Device) Describe(context.Context, *agentv1.DescribeRequest) (*agentv1.D
 	}, nil
 }
 
-// Watch sends readings until there are enough, or nobody wants more.
+// Watch sends readings until there are enough, or the caller cancels.
 func (d *Device) Watch(ctx context.Context, req *agentv1.WatchRequest, out rpc.Sender[agentv1.WatchResponse]) error {
 	interval := time.Duration(req.IntervalMs) * time.Millisecond
 	if interval == 0 {

@@ -21,7 +21,7 @@ const NameHeader = "Agent-Name"
 
 const (
 	describeTimeout = 5 * time.Second // a device that takes longer is listed as silent
-	patience        = 2 * time.Second // for a device that is just connecting anew
+	patience        = 2 * time.Second // for a device that is just reconnecting
 )
 
 // Hub is a HubServiceServer. It has to be told of connections that come and go.
@@ -85,7 +85,7 @@ func (h *Hub) ListAgents(ctx context.Context, _ *agentv1.ListAgentsRequest) (*ag
 	return res, nil
 }
 
-// describe calls the device at the other end of conn.
+// describe calls the device that is the peer of conn.
 func describe(ctx context.Context, conn *rpc.Conn, agent *agentv1.Agent) {
 	client := agentv1parley.NewAgentServiceClient(conn)
 	said, err := client.Describe(ctx, &agentv1.DescribeRequest{}, rpc.WithTimeout(describeTimeout))

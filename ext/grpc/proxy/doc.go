@@ -1,6 +1,7 @@
-// Package proxy passes calls that nobody serves here on to gRPC servers, as bytes: it
-// needs neither descriptors nor generated code. So a browser, or whatever else has a
-// WebSocket, reaches services in any language with all four kinds of call.
+// Package proxy forwards calls of services that are not registered here to gRPC
+// servers, as bytes: it needs neither descriptors nor generated code. So a browser, or
+// any program with a WebSocket, reaches services in any language with all four kinds
+// of call.
 //
 //	users, err := grpc.NewClient("dns:///users:50051", grpc.WithTransportCredentials(creds))
 //	...
@@ -27,8 +28,8 @@
 // each way: keys have a to z, 0 to 9, "-", "_" and ".", values are printable ASCII, without spaces
 // around them, and those of keys that end in "-bin" any bytes.
 //
-// Neither side is read faster than the other takes: a caller that is slow slows down
-// its own stream at the backend and nobody else. What waits here meanwhile is bounded by the
+// Neither side is read faster than the other accepts: a slow caller slows down only
+// its own stream at the backend. What waits here meanwhile is bounded by the
 // windows of both protocols. Those of grpc-go grow with the bandwidth, up to 16 MiB for each
 // stream, unless the connection has static ones (grpc.WithStaticStreamWindowSize): with
 // callers that are not trusted it should.

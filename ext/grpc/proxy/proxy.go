@@ -108,7 +108,7 @@ func (p *Proxy) route(service string) *Route {
 	return nil
 }
 
-// validPath tells whether the name of a method can be the path of a request.
+// validPath reports whether the name of a method can be the path of a request.
 func validPath(m *rpc.Method) bool {
 	for _, part := range []string{m.Service, m.Name} {
 		for i := range len(part) {

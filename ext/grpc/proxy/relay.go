@@ -22,9 +22,8 @@ type relay struct {
 	fail    context.CancelCauseFunc // ends the call at the backend
 }
 
-// passRequests passes on what the caller sends. If the backend ends the call first it
-// waits for the next message in vain, until the handler has returned and the end of
-// the call ends Recv.
+// passRequests forwards what the caller sends. If the backend ends the call first, its
+// Recv blocks until the handler has returned and the end of the call ends it.
 func (r *relay) passRequests() {
 	for {
 		var msg rpc.Raw // another each time: grpc-go keeps it

@@ -16,15 +16,14 @@ type Route struct {
 	// with all packages in it ("acme.users"). "" leads all services to the backend. Where
 	// several fit, the longest counts.
 	Prefix string
-	// Backend takes the calls. Whoever has made it closes it, when the proxy is used no
-	// more.
+	// Backend takes the calls. Its owner closes it, after the last use of the proxy.
 	Backend grpc.ClientConnInterface
 	// Name is what errors call the backend. Default: its target, if it is a
 	// *grpc.ClientConn, otherwise the prefix.
 	Name string
 }
 
-// covers tells whether the route leads the calls of a service.
+// covers reports whether the route takes the calls of a service.
 func (r *Route) covers(service string) bool {
 	rest, ok := strings.CutPrefix(service, r.Prefix)
 	return ok && (r.Prefix == "" || rest == "" || rest[0] == '.')

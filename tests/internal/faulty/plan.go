@@ -30,7 +30,7 @@ func (k Kind) String() string {
 	return [kinds]string{"cut", "reset", "half-open", "black hole", "stall", "delay"}[k]
 }
 
-// breaks tells whether a connection does not live on.
+// breaks reports whether a connection ends.
 func (k Kind) breaks() bool { return k < Stall }
 
 // direction is where bytes go.

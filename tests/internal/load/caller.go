@@ -26,7 +26,7 @@ type Caller struct {
 	// GiveUp is the share of calls, in percent, that are canceled or run into a
 	// deadline after a random time.
 	GiveUp int
-	// Gone, if it is set, tells whether the connection has gone, and that it may. Calls
+	// Gone, if set, reports whether the connection has ended, which is allowed. Calls
 	// that end with it have not failed.
 	Gone func() bool
 	// Pace is up to how long a sender of a stream rests between messages.

@@ -47,7 +47,7 @@ type Rig struct {
 	stop   chan struct{} // closed by Finish
 
 	mu        sync.Mutex
-	finishing bool // nobody may begin to work
+	finishing bool // no work may start
 
 	resumed atomic.Int64 // as the clients see it
 	gaps    atomic.Int64 // sessions that could not be resumed

@@ -85,5 +85,5 @@ func version() string {
 	return v + ", speaks " + ws.Subprotocol
 }
 
-// json tells whether results and errors are for scripts.
+// json reports whether results and errors are for scripts.
 func (p *program) json() bool { return p.output == "json" }

@@ -118,7 +118,7 @@ func TestPingSaysWhatIsWrongWithTheNetwork(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	silent := l.Addr().String() // nobody accepts what the kernel has
+	silent := l.Addr().String() // the kernel completes connections, the program accepts none
 	t.Cleanup(func() { l.Close() })
 	gone, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -31,8 +31,8 @@ type requests struct {
 	failed error // what was wrong with them
 }
 
-// readRequests begins to read requests. One that is waited for when the call ends is
-// read in vain, on a goroutine of its own.
+// readRequests starts to read requests, on a goroutine of its own. A read that is
+// blocked when the call ends is abandoned.
 func readRequests(in io.Reader, from *schema, name string) *requests {
 	r := &requests{from: from, name: name, values: make(chan json.RawMessage), over: make(chan struct{})}
 	go func() {

@@ -36,7 +36,7 @@ func (s *schemaFlags) flags(f *pflag.FlagSet) {
 	f.StringArrayVarP(&s.headers, "header", "H", nil, "metadata of calls, '`key: value`'; may be repeated")
 }
 
-// local tells whether the definitions are here, so that no server is asked for them.
+// local reports whether flags have the definitions, so that no server is asked.
 func (s *schemaFlags) local() bool { return len(s.protos)+len(s.sets) > 0 }
 
 // schema is where definitions are found.

@@ -16,8 +16,8 @@ var reserved = map[string]bool{
 	"grpc-timeout": true, "grpc-status-details-bin": true, "grpc-accept-encoding": true,
 }
 
-// Reserved tells whether a key of metadata is the business of a protocol, so that it
-// does not pass from one to the other.
+// Reserved reports whether a key of metadata belongs to a protocol, so that it does
+// not pass from one to the other.
 func Reserved(key string) bool {
 	key = strings.ToLower(key)
 	return key == "" || key[0] == ':' || reserved[key]
