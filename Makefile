@@ -47,7 +47,7 @@ $(SITE): site/package-lock.json
 PROTOS = $(sort $(patsubst proto/%, %, $(shell find proto -name '*.proto')))
 
 .PHONY: help parley demo chat test lint generate check fuzz chaos soak deploy proxies e2e crowd attack interop site site-test picture bench bench-quick bench-browser bench-micro clean plugins
-.PHONY: check-generated check-tidy check-format check-proto check-text check-web chromium
+.PHONY: check-generated check-tidy check-format check-proto check-text check-words check-web chromium
 .PHONY: tidy release release-check check-systems check-releases check-api
 
 help: ## print this list
@@ -90,7 +90,7 @@ generate: plugins $(NPM) ## generate gen/ from proto/, that of the other folders
 tidy: ## write the go.mod and go.sum of every module as they have to be
 	go run -C tools/release . tidy -w
 
-check: lint check-generated check-tidy check-format check-proto check-text check-web check-systems check-releases check-api ## everything but the tests that must hold before a commit
+check: lint check-generated check-tidy check-format check-proto check-text check-words check-web check-systems check-releases check-api ## everything but the tests that must hold before a commit
 
 fuzz: ## run every fuzz target for FUZZTIME (30s) each
 	@mkdir -p .out
@@ -230,3 +230,7 @@ HOSTS = (proxy|sum)\.golang\.org|goproxy\.(io|cn)|registry\.(npmjs|yarnpkg|npmmi
 PATHS = (^|[^[:alnum:]_./-])/(home|Users|root|work|tmp)/
 check-text:
 	@git grep -nIE '$(HOSTS)|$(PATHS)' -- ':!*.sum'; test $$? -eq 1 || { echo 'a registry host or a path of one machine is named'; exit 1; }
+
+# Comments and documents name who acts, and use the field's terms.
+check-words:
+	go run ./tests/words
