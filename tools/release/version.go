@@ -37,8 +37,6 @@ var mentions = []mention{
 	{"web/package-lock.json", regexp.MustCompile(`("@parley-rpc/[a-z]+": ")` + number), true},
 	{"web/client/src/hello.ts", regexp.MustCompile(`(parley-web/)` + number), true},
 	{"web/client/test/session.test.ts", regexp.MustCompile(`(parley-web/)` + number), true},
-	{"examples/snippets_test.go", regexp.MustCompile(`(npmVersion\("[a-z]+", ")` + number), false},
-	{"examples/snippets_test.go", regexp.MustCompile(inText + number), false},
 	{"README.md", regexp.MustCompile(inText + number), false},
 	{"docs/*.md", regexp.MustCompile(inText + number), false},
 	{"web/*/README.md", regexp.MustCompile(inText + number), false},
