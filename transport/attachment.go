@@ -158,7 +158,7 @@ func (a *attachment) readMessage(r io.Reader) error {
 			return err
 		}
 		if n > 0 {
-			a.s.arrivals.Add(uint64(n))
+			a.s.bytesReceived.Add(uint64(n))
 		}
 		have += n
 		empty = empty && n == 0
@@ -198,7 +198,7 @@ func (a *attachment) takeTurns(in *arrival, b []byte) (used int, err error) {
 	for {
 		n, err := a.takeFrames(in, b[used:])
 		used += n
-		a.s.received(in)
+		a.s.countReceived(in)
 		if tired := a.s.deliverStreams(in); err == nil {
 			err = tired
 		}
@@ -263,7 +263,7 @@ func (s *Session) deliverStreams(in *arrival) error {
 		if no := s.cfg.OnStream(st, header); no != nil {
 			st.Reset(no.Code, no.Reason)
 			_ = st.Close()
-			if err := s.inVain(); err != nil {
+			if err := s.countAborted(); err != nil {
 				return err
 			}
 		}

@@ -41,9 +41,9 @@ func (s *Session) takeFrame(in *arrival, h frame.Header, p []byte) error {
 	case frame.TypeOpen:
 		return s.takeOpen(in, h, p)
 	case frame.TypePing:
-		return s.takePing(p)
+		return s.handlePing(p)
 	case frame.TypePong:
-		return s.takePong(p)
+		return s.handlePong(p)
 	case frame.TypeAck:
 		return s.takeAck(p)
 	case frame.TypeGoAway:
@@ -70,7 +70,7 @@ func (s *Session) takeOpen(in *arrival, h frame.Header, header []byte) error {
 		if err := s.out.putReset(lastWord{stream: h.Stream, code: refusal.Code, reason: refusal.Reason}); err != nil || leaving {
 			return err
 		}
-		return s.inVain()
+		return s.countAborted()
 	}
 	st := s.enter(s.spares.takePeer(), h.Stream)
 	s.accepted++
@@ -200,7 +200,7 @@ func (st *Stream) takeReset(p []byte) error {
 	premature := !st.opener && !st.send.over()
 	st.abort(&ResetError{Code: ResetCode(code).assigned(), Reason: reason, Remote: true}, peerKnows)
 	if premature {
-		return st.s.inVain()
+		return st.s.countAborted()
 	}
 	return nil
 }

@@ -2,8 +2,8 @@ package transport
 
 import "fmt"
 
-// AckLate has the session acknowledge what has arrived, as its timer does.
-func (s *Session) AckLate() { s.ackLate() }
+// AckTimeout acknowledges what has arrived, as the timer does.
+func (s *Session) AckTimeout() { s.ackTimeout() }
 
 // Knows tells whether a session of that id can be resumed.
 func (k *Sessions) Knows(id []byte) bool {
@@ -51,7 +51,7 @@ func (s *Session) Spares() int {
 }
 
 // Received tells how many sequenced frames have arrived.
-func (s *Session) Received() uint64 { return s.taken.Load() }
+func (s *Session) Received() uint64 { return s.acks.received.Load() }
 
 // Left tells how many bytes are left of a budget.
 func (b *Budget) Left() int64 { return b.left.Load() }

@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"crypto/rand"
 	"errors"
-	"reflect"
-	"sync/atomic"
 	"time"
 
 	"github.com/parley-rpc/parley/internal/frame"
@@ -69,7 +67,7 @@ func (s *Session) begin(a *attachment, hello *frame.Hello, answer frame.Answer) 
 		s.mu.Unlock()
 		return err
 	}
-	s.peer.Store(shared(hello))
+	s.peer.set(hello)
 	more := hello.InitialWindow - frame.HelloDefaults.InitialWindow
 	for _, st := range s.streams {
 		st.send.raiseBy(more)
@@ -83,28 +81,12 @@ func (s *Session) begin(a *attachment, hello *frame.Hello, answer frame.Answer) 
 		}
 		a.beginWriting(s, s.hello(answer))
 	}
-	close(s.greeted)
+	close(s.peer.greeted)
 	s.startKeepalive(a)
 	if s.cfg.OnHello != nil {
 		s.cfg.OnHello(s)
 	}
 	return nil
-}
-
-// lastSettings are those of the peer that greeted last.
-var lastSettings atomic.Pointer[frame.Hello]
-
-// shared returns the settings in a HELLO, without what concerns one session only: most
-// peers have the same, which then are in memory once.
-func shared(hello *frame.Hello) *frame.Hello {
-	settings := *hello
-	settings.Session, settings.Token, settings.Received, settings.Attempt, settings.Answer = nil, nil, 0, 0, 0
-	settings.Replaces, settings.ReplacesToken = nil, nil
-	if last := lastSettings.Load(); last != nil && reflect.DeepEqual(*last, settings) {
-		return last
-	}
-	lastSettings.Store(&settings)
-	return &settings
 }
 
 // name settles the session's id and its first token, if it can be resumed; mu is
@@ -137,7 +119,7 @@ func (s *Session) hello(answer frame.Answer) []byte {
 	s.mu.Lock()
 	if s.resumeFor > 0 {
 		hello.Session, hello.Token = s.id, s.token
-		hello.Received = s.taken.Load()
+		hello.Received = s.acks.received.Load()
 	}
 	if s.side == Dialer {
 		hello.Attempt = s.attempts

@@ -413,11 +413,15 @@ func (o *outbox) writes(a *attachment) bool {
 	return o.writer == a
 }
 
-// progress tells the number of the batch being written and whether one is.
-func (o *outbox) progress() (batch uint64, writing bool) {
+// writingBatch returns the number of the batch that is being written, 0 if none
+// is.
+func (o *outbox) writingBatch() uint64 {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	return o.batches, o.writing
+	if !o.writing {
+		return 0
+	}
+	return o.batches
 }
 
 // unsent tells how many bytes wait here to be sent or acknowledged.

@@ -196,7 +196,7 @@ func (s *Session) takeAnswer(a *attachment, hello *frame.Hello) error {
 	s.token = bytes.Clone(hello.Token)
 	s.takeOver(a)
 	s.mu.Unlock()
-	s.goOn(a, frame.AppendAck(nil, s.taken.Load()))
+	s.goOn(a, frame.AppendAck(nil, s.acks.received.Load()))
 	a.answered(nil)
 	return nil
 }
@@ -284,7 +284,7 @@ func (s *Session) goOn(a *attachment, first []byte) {
 	}
 	a.beginWriting(s, first)
 	s.startKeepalive(a)
-	s.askAgain()
+	s.resendPing()
 	if s.cfg.OnResumed != nil {
 		s.cfg.OnResumed(s)
 	}
@@ -316,78 +316,4 @@ func (s *Session) prove(a *attachment) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.spare = nil
-}
-
-// ackDelay is how long what has arrived may stay unacknowledged. The
-// specification allows 1 s.
-const ackDelay = 500 * time.Millisecond
-
-// received books what a read has brought, and acknowledges it when it is much.
-func (s *Session) received(in *arrival) {
-	if in.sequenced == 0 {
-		return
-	}
-	s.taken.Add(in.sequenced)
-	s.unacked += in.bytes
-	in.sequenced, in.bytes = 0, 0
-	switch {
-	case s.resumeFor == 0:
-		s.unacked = 0
-	case uint64(s.unacked) >= min(s.settings().ReplayLimit/4, ackBytes):
-		s.unacked = 0
-		s.acknowledge()
-	case s.ackDue.CompareAndSwap(false, true):
-		s.armAck()
-	}
-}
-
-// ackBytes is how much may arrive unacknowledged in bytes if the peer keeps more
-// than four times as much: its memory stays small and warm.
-const ackBytes = 64 << 10
-
-// acknowledge tells the peer how much has arrived, unless it knows. The reading
-// goroutine and the timer may both be at it: a number must not come behind a higher
-// one.
-func (s *Session) acknowledge() {
-	var b [frame.MaxHeaderLen + 8]byte
-	s.acking.Lock()
-	var err error
-	if taken := s.taken.Load(); taken != s.acked {
-		s.acked = taken
-		err = s.out.putPassing(frame.AppendAck(b[:0], taken))
-	}
-	s.acking.Unlock()
-	s.queued(err)
-}
-
-func (s *Session) armAck() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	switch {
-	case s.err != nil:
-	case s.ackTimer == nil:
-		s.ackTimer = time.AfterFunc(ackDelay, s.ackLate)
-	default:
-		s.ackTimer.Reset(ackDelay)
-	}
-}
-
-func (s *Session) ackLate() {
-	s.ackDue.Store(false)
-	s.acknowledge()
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.slim()
-}
-
-// slim gives memory back that a session without streams need not have; mu is held. What
-// comes next makes it anew, so that is done where nothing has come for a while.
-func (s *Session) slim() {
-	if len(s.streams) > 0 {
-		return
-	}
-	s.streams, s.spares = nil, spares{}
-	if !s.ackDue.Load() {
-		s.ackTimer = nil
-	}
 }

@@ -54,7 +54,7 @@ func (st *Stream) Send(ctx context.Context, msg []byte, opts SendOptions) error 
 
 // admit is Session.admit, and ends with the direction as well.
 func (st *Stream) admit(ctx context.Context, what string, size int) error {
-	return st.s.admit(what, size, func() error { return st.send.await(ctx, st.s.greeted) })
+	return st.s.admit(what, size, func() error { return st.send.await(ctx, st.s.peer.greeted) })
 }
 
 func (st *Stream) sendPieces(ctx context.Context, msg []byte, opts SendOptions) error {

@@ -22,33 +22,25 @@ type Session struct {
 
 	assembly assembly
 
-	peer     atomic.Pointer[frame.Hello] // the peer's settings, the defaults until its HELLO
-	greeted  chan struct{}               // closed when the peer's HELLO has come
-	done     chan struct{}               // closed when the session has ended
-	drained  chan struct{}               // closed when either end has announced that it goes away
-	arrivals atomic.Uint64               // bytes that links have brought
+	peer          peerSettings
+	acks          acks
+	limits        peerLimits
+	bytesReceived atomic.Uint64 // from all links
+	done          chan struct{} // closed when the session has ended
+	drained       chan struct{} // closed when either end has announced that it goes away
 
-	adrift   atomic.Bool   // as away
-	shut     atomic.Bool   // this end opens no more streams; set with mu held
-	live     atomic.Int32  // streams in the table
-	turn     atomic.Bool   // a message has come since this end last wrote one of its own
-	taken    atomic.Uint64 // sequenced frames that have arrived
-	unacked  int           // bytes of those not acknowledged; of the reading goroutine
-	vain     rate          // of streams that the peer opens in vain; as unacked
-	pinged   rate          // of PINGs; as unacked
-	ackDue   atomic.Bool   // ackTimer runs
-	resuming sync.Mutex    // the turn of a link to take the session over; see the package documentation
+	adrift   atomic.Bool  // as away
+	shut     atomic.Bool  // this end opens no more streams; set with mu held
+	live     atomic.Int32 // streams in the table
+	turn     atomic.Bool  // a message has come since this end last wrote one of its own
+	resuming sync.Mutex   // the turn of a link to take the session over; see the package documentation
 
 	closing sync.WaitGroup // of links that are given up
-
-	acking sync.Mutex // before the outbox's
-	acked  uint64     // sequenced frames that were acknowledged
 
 	mu        sync.Mutex
 	at        *attachment        // to the link in use, or the last one
 	detached  bool               // the link is lost
 	timer     *time.Timer        // before the peer's HELLO its time limit, then keepalive, or while away the time to resume
-	ackTimer  *time.Timer        // acknowledges late
 	id        []byte             // of a session that can be resumed
 	token     []byte             // for the next resumption
 	spare     []byte             // at an acceptor: the token before, until the dialer is known to have the next
@@ -63,8 +55,7 @@ type Session struct {
 	opening   waitlist      // for a stream that this end may open
 	arrived   []*Stream     // streams that wait for Accept
 	accept    chan struct{} // wakes an Accept; nil with OnStream
-	pings     map[[frame.PingLen]byte]chan struct{}
-	pingSeq   uint64
+	pings     pings
 	idle      chan struct{} // closed when no stream is open or in use; nil while nobody waits for that
 	resumeFor time.Duration // how long the session is kept without a link; 0: not. Set by the peer's HELLO
 
@@ -84,7 +75,7 @@ func NewSession(link Link, side Side, cfg Config) (*Session, error) {
 	s := newSession(cfg, side, a)
 	a.s = s
 	s.mu.Lock() // the timer may be early
-	s.timer = time.AfterFunc(cfg.HelloTimeout, s.helloMissing)
+	s.timer = time.AfterFunc(cfg.HelloTimeout, s.helloTimeout)
 	s.mu.Unlock()
 	if side == Dialer {
 		a.beginWriting(s, s.hello(frame.NoAnswer))
@@ -98,7 +89,6 @@ func newSession(cfg Config, side Side, a *attachment) *Session {
 	s := &Session{
 		side: side, cfg: cfg, at: a,
 		out:     newOutbox(&cfg, side),
-		greeted: make(chan struct{}),
 		done:    make(chan struct{}),
 		drained: make(chan struct{}),
 		nextID:  firstID(side),
@@ -110,7 +100,7 @@ func newSession(cfg Config, side Side, a *attachment) *Session {
 	s.budget.left.Store(int64(cfg.MaxBuffered - cfg.MaxStreams*cfg.InitialWindow))
 	s.assembly.limit, s.assembly.own = uint64(cfg.MaxReassembly), uint64(min(cfg.MaxMessage, ownUnfinished))
 	s.assembly.shared = cfg.ReassemblyBudget
-	s.peer.Store(&frame.HelloDefaults)
+	s.peer.init()
 	return s
 }
 
@@ -176,29 +166,6 @@ func (s *Session) wakeAccept() {
 	case s.accept <- struct{}{}:
 	default:
 	}
-}
-
-func (s *Session) waitGreeted(ctx context.Context) error { return s.await(ctx, s.greeted) }
-
-// admit holds the size of a message or header against what the peer accepts. If
-// only the peer's HELLO can allow it, it waits for that by wait.
-func (s *Session) admit(what string, size int, wait func() error) error {
-	limit := func() uint64 {
-		if what == "header" {
-			return s.settings().MaxHeader
-		}
-		return s.settings().MaxMessage
-	}
-	if uint64(size) <= limit() {
-		return nil
-	}
-	if err := wait(); err != nil {
-		return err
-	}
-	if most := limit(); uint64(size) > most {
-		return &LimitError{What: what, Size: size, Limit: most}
-	}
-	return nil
 }
 
 // Done is closed when the session has ended.
@@ -298,13 +265,11 @@ func (s *Session) endIf(err *CloseError, holds func() bool) bool {
 	}
 	s.err = err
 	s.stopTimer()
-	if s.ackTimer != nil {
-		s.ackTimer.Stop()
-	}
 	s.shutOpening()
 	streams := slices.Collect(maps.Values(s.streams))
 	s.mu.Unlock()
 
+	s.acks.stop()
 	s.out.close(err)
 	close(s.done)
 	for _, st := range streams {

@@ -92,3 +92,10 @@ func (s *Session) recycle(st *Stream) {
 		s.spares.put(st)
 	}
 }
+
+// releaseStreamPool frees the streams that are kept for reuse.
+func (s *Session) releaseStreamPool() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.spares = spares{}
+}

@@ -17,7 +17,7 @@ type Stats struct {
 // Stats returns what the session has and has done. It takes the locks that the
 // session's work takes, and is meant to be called every few seconds.
 func (s *Session) Stats() Stats {
-	stats := Stats{ReceivedBytes: s.arrivals.Load()}
+	stats := Stats{ReceivedBytes: s.bytesReceived.Load()}
 	s.mu.Lock()
 	stats.LocalStreams, stats.RemoteStreams, stats.WaitingOpens = s.opened, s.accepted, s.opening.len()
 	s.mu.Unlock()

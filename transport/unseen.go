@@ -18,7 +18,7 @@ func (st *Stream) Unprocessed() bool {
 	case errors.As(cause, &reset):
 		return reset.Remote && reset.Code == ResetRefused
 	case errors.As(cause, &closed):
-		return unsent || closed.Remote && closed.refuses() && !st.s.hasGreeted()
+		return unsent || closed.Remote && closed.refuses() && !st.s.peer.hasGreeted()
 	}
 	return false
 }
@@ -59,15 +59,6 @@ func (st *Stream) noteUnsent(cause error) {
 // refuses tells whether the code is one of those that no intermediary sends.
 func (e *CloseError) refuses() bool {
 	return e.Code > CloseRefusal && e.Code < CloseScripted
-}
-
-func (s *Session) hasGreeted() bool {
-	select {
-	case <-s.greeted:
-		return true
-	default:
-		return false
-	}
 }
 
 // neverSent tells, when the session ends with cause, whether what ends at a

@@ -18,7 +18,7 @@ func TestNoAcknowledgementComesBehindAHigherOne(t *testing.T) {
 		for range 2 {
 			go func() { // as the timer does, but all the time
 				for range 20_000 {
-					s.AckLate()
+					s.AckTimeout()
 				}
 			}()
 		}
