@@ -112,7 +112,7 @@ func (s *Session) countReceived(in *arrival) {
 		return
 	}
 	in.sequenced, in.bytes = 0, 0
-	if s.resumeFor == 0 {
+	if !s.resumption.enabled() {
 		s.acks.received.Add(frames)
 		return
 	}
@@ -134,10 +134,7 @@ func (s *Session) ackTimeout() {
 	s.acks.fired()
 	s.acknowledge()
 	s.mu.Lock()
-	idle := len(s.streams) == 0
-	if idle {
-		s.streams, s.spares = nil, spares{}
-	}
+	idle := s.streams.releaseIdle()
 	s.mu.Unlock()
 	if idle {
 		s.acks.releaseIdle()

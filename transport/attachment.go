@@ -1,7 +1,6 @@
 package transport
 
 import (
-	"bytes"
 	"errors"
 	"io"
 	"runtime"
@@ -24,17 +23,13 @@ type attachment struct {
 	s    *Session // changed by the reading goroutine only
 	link Link
 
-	answer chan error // on a dialer's link that is to resume: how that went
-	next   func(start func(Config) (*Session, error))
-	fresh  *Session // what was started instead; set before answer
+	resume *resumeAttempt // non-nil: a dialer's link that is to take a session over
 
-	succeeded bool // answer comes even if the session ends; guarded by its mu
-
-	named   *Predecessor // on an acceptor's link: the session that is over once something follows HELLO
-	greeted bool         // the peer's HELLO on this link has come
-	proven  bool         // and something behind it
-	effort  int          // that frames have cost since others had their turn
-	few     [4]*Stream   // memory for those that arrive together, mostly
+	predecessor *Predecessor // on an acceptor's link: the session to replace once a frame follows HELLO
+	greeted     bool         // the peer's HELLO on this link has arrived
+	confirmed   bool         // and a frame after it
+	turnCost    int          // of the frames read since the reader last yielded
+	opened      [4]*Stream   // memory for the streams that one read opens, mostly
 
 	spawn   func(func()) // Config.Go
 	writer  func()       // writes as long as there is something to write
@@ -57,8 +52,8 @@ func (a *attachment) read() {
 	}
 }
 
-// beginWriting gives s a writer on the link, which begins with a frame of its own.
-func (a *attachment) beginWriting(s *Session, first []byte) {
+// startWriting gives s a writer on the link, which begins with a frame of its own.
+func (a *attachment) startWriting(s *Session, first []byte) {
 	a.loops.Add(1)
 	a.spawn = s.cfg.Go
 	a.writer = func() {
@@ -98,22 +93,6 @@ func (a *attachment) write(s *Session) (done bool) {
 	}
 }
 
-// writeOwn writes, in the place of the writer, what the caller has queued (outbox.put),
-// and leaves to the writer what was queued meanwhile. It spares the one who waits for the
-// answer the waking of a goroutine.
-func (a *attachment) writeOwn(s *Session) {
-	if parts, err := s.out.takeNow(a); err == nil {
-		err = a.link.WriteMessage(parts)
-		s.out.written()
-		if err != nil {
-			s.linkFailed(a, linkError(err))
-		}
-	}
-	if !s.out.rest(a) {
-		a.startWriter()
-	}
-}
-
 // linkError turns an error of reading or writing into the reason why the session
 // ends. What is no *CloseError is a lost link.
 func linkError(err error) *CloseError {
@@ -121,7 +100,7 @@ func linkError(err error) *CloseError {
 	switch {
 	case errors.As(err, &c):
 		return c.normalized()
-	case errors.Is(err, errFlood), errors.Is(err, errUnacknowledged):
+	case isOverflow(err):
 		return &CloseError{Code: CloseRefusal + refusalExhausted, Reason: err.Error(), Err: err}
 	}
 	return &CloseError{Code: CloseAbnormal, Reason: "link lost", Err: err}
@@ -150,7 +129,7 @@ const maxBegin = maxBatch + 16
 func (a *attachment) readMessage(r io.Reader) error {
 	buf := readBuffers.Get().(*[readBufferSize]byte)
 	defer readBuffers.Put(buf)
-	in := arrival{streams: a.few[:0:len(a.few)]}
+	in := arrival{streams: a.opened[:0:len(a.opened)]}
 	have, empty := 0, true
 	for {
 		n, err := r.Read(buf[have:])
@@ -202,10 +181,10 @@ func (a *attachment) takeTurns(in *arrival, b []byte) (used int, err error) {
 		if tired := a.s.deliverStreams(in); err == nil {
 			err = tired
 		}
-		if err != nil || a.effort < turnEffort {
+		if err != nil || a.turnCost < turnEffort {
 			return used, err
 		}
-		a.effort = 0
+		a.turnCost = 0
 		runtime.Gosched()
 	}
 }
@@ -213,7 +192,7 @@ func (a *attachment) takeTurns(in *arrival, b []byte) (used int, err error) {
 // takeFrames takes whole frames in b in, for one turn at the most, and returns their
 // length in bytes.
 func (a *attachment) takeFrames(in *arrival, b []byte) (used int, err error) {
-	for used < len(b) && a.effort < turnEffort {
+	for used < len(b) && a.turnCost < turnEffort {
 		h, n, err := frame.ParseHeader(b[used:])
 		limit := a.s.cfg.MaxFrame
 		switch {
@@ -230,52 +209,16 @@ func (a *attachment) takeFrames(in *arrival, b []byte) (used int, err error) {
 		if end > len(b) {
 			return used, nil
 		}
-		if err := a.takeFrame(in, h, b[used+n:end:end]); err != nil {
+		if err := a.handleFrame(in, h, b[used+n:end:end]); err != nil {
 			return used, err
 		}
 		if h.Type.Sequenced() {
 			in.sequenced++
 			in.bytes += end - used
 		}
-		a.effort += frameEffort + end - used
+		a.turnCost += frameEffort + end - used
 		in.begin += end - used
 		used = end
 	}
 	return used, nil
-}
-
-// deliverStreams hands new streams to the application. It spares it those that were
-// reset as soon as they were opened.
-func (s *Session) deliverStreams(in *arrival) error {
-	for i, st := range in.streams {
-		in.streams[i] = nil
-		if st.isReset() {
-			_ = st.Close() // never fails
-			continue
-		}
-		if s.cfg.OnStream == nil {
-			st.header = bytes.Clone(st.header)
-			s.deliver(st)
-			continue
-		}
-		header := st.header
-		st.header = nil
-		if no := s.cfg.OnStream(st, header); no != nil {
-			st.Reset(no.Code, no.Reason)
-			_ = st.Close()
-			if err := s.countAborted(); err != nil {
-				return err
-			}
-		}
-	}
-	in.streams = in.streams[:0]
-	return nil
-}
-
-// deliver has Accept return the stream.
-func (s *Session) deliver(st *Stream) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.arrived = append(s.arrived, st)
-	s.wakeAccept()
 }

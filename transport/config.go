@@ -2,6 +2,7 @@ package transport
 
 import (
 	"crypto/subtle"
+	"time"
 
 	"github.com/parley-rpc/parley/internal/frame"
 )
@@ -60,8 +61,8 @@ type Config struct {
 	OnEnd func(err error)
 }
 
-// isOf reports whether a link of a principal may resume the session.
-func (c *Config) isOf(principal string) bool {
+// belongsTo reports whether a link of a principal may resume the session.
+func (c *Config) belongsTo(principal string) bool {
 	if c.SamePrincipal != nil {
 		return c.SamePrincipal(c.Principal, principal)
 	}
@@ -75,13 +76,23 @@ func (c *Config) owner() string {
 	return c.Principal
 }
 
-// resumes tells whether this end wants its sessions to be resumed.
+// resumes reports whether this end wants its sessions to be resumed.
 func (c *Config) resumes(side Side) bool {
 	able := c.Sessions != nil
 	if side == Dialer {
 		able = c.OnDetached != nil
 	}
 	return able && c.ResumeWindow > 0
+}
+
+// resumeWindow returns how long a session with the peer of this HELLO is kept
+// while it is detached, 0 if either end does not resume.
+func (c *Config) resumeWindow(side Side, hello *frame.Hello) time.Duration {
+	if !c.resumes(side) {
+		return 0
+	}
+	peer := time.Duration(min(hello.ResumeWindow, uint64(maxSetting))) * time.Millisecond
+	return min(peer, c.ResumeWindow)
 }
 
 // hello returns what this end tells the peer about itself.

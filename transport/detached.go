@@ -143,21 +143,3 @@ func (h *ownerHeap) Pop() any {
 	h.owners = h.owners[:last]
 	return o
 }
-
-// Evict ends the session if it has lost its link and waits for another, and reports
-// whether it has. Its streams fail as those of a session that was not resumed in time.
-func (s *Session) Evict(reason string) bool {
-	lost := &CloseError{Code: CloseAbnormal, Reason: "link lost, and " + reason}
-	return s.failIf(lost, func() bool { return s.detached })
-}
-
-// unread returns how many bytes the session holds that have arrived and were not
-// received. Any goroutine may call it: mu keeps the streams from being used again.
-func (s *Session) unread() (bytes int) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, st := range s.streams {
-		bytes += st.recv.unread()
-	}
-	return bytes
-}

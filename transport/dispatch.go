@@ -7,20 +7,20 @@ import (
 	"github.com/parley-rpc/parley/internal/frame"
 )
 
-// takeFrame takes one frame in. An error is a broken rule that ends the session;
+// handleFrame takes one frame in. An error is a broken rule that ends the session;
 // one that ends only its stream is dealt with here.
-func (a *attachment) takeFrame(in *arrival, h frame.Header, p []byte) error {
+func (a *attachment) handleFrame(in *arrival, h frame.Header, p []byte) error {
 	switch {
 	case !a.greeted && h.Type != frame.TypeHello:
 		return protocolError(CloseProtocolError, "%v before HELLO", h.Type)
 	case in.last:
 		return protocolError(CloseProtocolError, "%v behind a HELLO that asks to resume", h.Type)
 	case h.Type == frame.TypeHello:
-		return asProtocolError(h.Type, a.takeHello(in, p))
-	case !a.proven:
-		a.s.prove(a)
+		return asProtocolError(h.Type, a.handleHello(in, p))
+	case !a.confirmed:
+		a.s.confirmToken(a)
 	}
-	return asProtocolError(h.Type, a.s.takeFrame(in, h, p))
+	return asProtocolError(h.Type, a.s.handleFrame(in, h, p))
 }
 
 // asProtocolError makes an error about a frame one that ends the session with
@@ -30,56 +30,53 @@ func asProtocolError(t frame.Type, err error) error {
 		return nil // the targets below are made for errors only
 	}
 	var c *CloseError
-	if errors.Is(err, errFlood) || errors.Is(err, errUnacknowledged) || errors.As(err, &c) {
+	if isOverflow(err) || errors.As(err, &c) {
 		return err
 	}
 	return protocolError(CloseProtocolError, "%v: %v", t, err)
 }
 
-func (s *Session) takeFrame(in *arrival, h frame.Header, p []byte) error {
+func (s *Session) handleFrame(in *arrival, h frame.Header, p []byte) error {
 	switch h.Type {
 	case frame.TypeOpen:
-		return s.takeOpen(in, h, p)
+		return s.handleOpen(in, h, p)
 	case frame.TypePing:
 		return s.handlePing(p)
 	case frame.TypePong:
 		return s.handlePong(p)
 	case frame.TypeAck:
-		return s.takeAck(p)
+		return s.handleAck(p)
 	case frame.TypeGoAway:
-		return s.takeGoAway(p)
+		return s.handleGoAway(p)
 	}
 	if !h.Type.Known() {
 		return nil // the header has passed: it may be ignored
 	}
-	return s.takeStreamFrame(h, p)
+	return s.handleStreamFrame(h, p)
 }
 
-// takeOpen enters a stream that the peer opens, or refuses it.
-func (s *Session) takeOpen(in *arrival, h frame.Header, header []byte) error {
+// handleOpen adds a stream that the peer opens, or refuses it.
+func (s *Session) handleOpen(in *arrival, h frame.Header, header []byte) error {
 	s.mu.Lock()
-	if h.Stream%2 == s.nextID%2 || h.Stream <= s.lastPeer {
-		last := s.lastPeer
+	if err := s.streams.recordRemote(h.Stream); err != nil {
 		s.mu.Unlock()
-		return fmt.Errorf("stream id %d is not the peer's, or not above %d", h.Stream, last)
+		return err
 	}
-	s.lastPeer = h.Stream
 	if refusal := s.refusal(len(header)); refusal != nil {
-		leaving := s.leaving.final || s.err != nil // then it has crossed on the way
+		crossed := s.goAway.finalSent || s.err != nil // with this end's GOAWAY or close
 		s.mu.Unlock()
-		if err := s.out.putReset(lastWord{stream: h.Stream, code: refusal.Code, reason: refusal.Reason}); err != nil || leaving {
+		if err := s.out.putReset(lastWord{stream: h.Stream, code: refusal.Code, reason: refusal.Reason}); err != nil || crossed {
 			return err
 		}
 		return s.countAborted()
 	}
-	st := s.enter(s.spares.takePeer(), h.Stream)
-	s.accepted++
-	s.inUse++
+	st := s.initStream(s.streams.pool.getRemote(), h.Stream)
+	s.streams.insertRemote(st)
 	s.mu.Unlock()
 
-	st.header = header // until it is handed over
+	st.header = header // valid until it is delivered
 	if h.Flags&frame.FlagEnd != 0 {
-		if err := st.takeEnd(nil); err != nil {
+		if err := st.handleEnd(nil); err != nil {
 			return err
 		}
 	}
@@ -87,28 +84,26 @@ func (s *Session) takeOpen(in *arrival, h frame.Header, header []byte) error {
 	return nil
 }
 
-// refusal returns why a new stream of the peer is not taken; mu is held.
-//
-// The peer counts a stream until it has ended on the wire. What has ended there
-// and is still in use here, as when it opens and resets at once, may be as much
-// again.
+// refusal returns why a new stream of the peer is refused, nil if it is not; mu is
+// held.
 func (s *Session) refusal(headerLen int) *ResetError {
-	switch {
-	case s.err != nil || s.leaving.final:
+	if s.err != nil || s.goAway.finalSent {
 		return &ResetError{Code: ResetRefused, Reason: "this end is going away"}
-	case s.accepted >= s.cfg.MaxStreams:
-		return &ResetError{Code: ResetRefused, Reason: fmt.Sprintf("more than %d streams at once", s.cfg.MaxStreams)}
-	case s.inUse >= 2*s.cfg.MaxStreams:
-		return &ResetError{Code: ResetRefused, Reason: "too many streams were abandoned that are still at work"}
-	case headerLen > s.cfg.MaxHeader:
+	}
+	if refusal := s.streams.refusal(s.cfg.MaxStreams); refusal != nil {
+		return refusal
+	}
+	if headerLen > s.cfg.MaxHeader {
 		return &ResetError{Code: ResetLimit, Reason: fmt.Sprintf("header over the limit of %d bytes", s.cfg.MaxHeader)}
 	}
 	return nil
 }
 
-// takeStreamFrame takes a frame in that belongs to an existing stream.
-func (s *Session) takeStreamFrame(h frame.Header, p []byte) error {
-	st, err := s.lookup(h.Stream)
+// handleStreamFrame takes a frame in that belongs to an existing stream.
+func (s *Session) handleStreamFrame(h frame.Header, p []byte) error {
+	s.mu.Lock()
+	st, err := s.streams.find(h.Stream)
+	s.mu.Unlock()
 	if err != nil {
 		return err
 	}
@@ -117,22 +112,20 @@ func (s *Session) takeStreamFrame(h frame.Header, p []byte) error {
 	}
 	switch h.Type {
 	case frame.TypeData:
-		if s.live.Load() <= 1 {
-			s.turn.Store(true)
-		}
+		s.noteMessage()
 		err = st.deliver(h.Flags, p)
 	case frame.TypeHeader:
 		if err = s.checkHeader(p); err == nil {
-			err = st.takeHeader(p)
+			err = st.handleHeader(p)
 		}
 	case frame.TypeEnd:
 		if err = s.checkHeader(p); err == nil {
-			err = st.takeEnd(p)
+			err = st.handleEnd(p)
 		}
 	case frame.TypeWindow:
-		return st.takeWindow(p)
+		return st.handleWindow(p)
 	case frame.TypeReset:
-		return st.takeReset(p)
+		return st.handleReset(p)
 	}
 	if err == nil {
 		return nil
@@ -149,19 +142,6 @@ func (st *Stream) breach(err error) error {
 		return nil
 	}
 	return err
-}
-
-// lookup returns the stream of an id, or nil if it has ended.
-func (s *Session) lookup(id uint64) (*Stream, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if st := s.streams[id]; st != nil {
-		return st, nil
-	}
-	if own := id%2 == s.nextID%2; own && id >= s.nextID || !own && id > s.lastPeer {
-		return nil, fmt.Errorf("stream %d was never opened", id)
-	}
-	return nil, nil
 }
 
 // checkForm tells what is wrong with the payload of a frame whose stream has
@@ -183,7 +163,7 @@ func (s *Session) checkHeader(p []byte) error {
 	return nil
 }
 
-func (st *Stream) takeWindow(p []byte) error {
+func (st *Stream) handleWindow(p []byte) error {
 	limit, err := frame.ParseWindow(p)
 	if err != nil {
 		return err
@@ -192,7 +172,7 @@ func (st *Stream) takeWindow(p []byte) error {
 	return nil
 }
 
-func (st *Stream) takeReset(p []byte) error {
+func (st *Stream) handleReset(p []byte) error {
 	code, reason, err := frame.ParseReset(p)
 	if err != nil {
 		return err
@@ -205,7 +185,7 @@ func (st *Stream) takeReset(p []byte) error {
 	return nil
 }
 
-func (s *Session) takeAck(p []byte) error {
+func (s *Session) handleAck(p []byte) error {
 	n, err := frame.ParseAck(p)
 	if err == nil && !s.out.ack(n) {
 		err = fmt.Errorf("%d frames acknowledged, which cannot be", n)

@@ -64,7 +64,10 @@ func (s *Session) Shutdown(ctx context.Context) error {
 		return err
 	}
 	for {
-		if err := s.awaitEnd(ctx, s.whenDeparted()); err != nil {
+		s.mu.Lock()
+		departed := s.goAway.whenDeparted()
+		s.mu.Unlock()
+		if err := s.awaitEnd(ctx, departed); err != nil {
 			return err
 		}
 		if err := s.awaitRest(ctx); err != nil {
@@ -87,7 +90,7 @@ func (s *Session) Shutdown(ctx context.Context) error {
 // awaitClose gives a peer that drains time to close the session.
 func (s *Session) awaitClose(ctx context.Context) error {
 	s.mu.Lock()
-	drains := s.departed()
+	drains := s.goAway.departed()
 	s.mu.Unlock()
 	if !drains {
 		return nil
@@ -106,19 +109,20 @@ func (s *Session) sayGoodbye() bool {
 	if s.err != nil {
 		return true
 	}
-	if !s.isIdle() || !s.out.isSettled() {
+	if !s.streams.isIdle() || !s.out.isSettled() {
 		return false
 	}
-	if !s.leaving.final {
-		_ = s.sayFinal(GoAway{}) // only a session that has ended takes it not
-	}
+	_ = s.putFinalGoAway(GoAway{}) // else it was sent
 	return true
 }
 
 // awaitRest waits until no stream is open or in use, and then until the peer has all
 // that was sent, or until the session has ended.
 func (s *Session) awaitRest(ctx context.Context) error {
-	if err := s.awaitEnd(ctx, s.whenIdle()); err != nil {
+	s.mu.Lock()
+	idle := s.streams.whenIdle()
+	s.mu.Unlock()
+	if err := s.awaitEnd(ctx, idle); err != nil {
 		return err
 	}
 	return s.awaitEnd(ctx, s.out.whenSettled())
@@ -135,30 +139,6 @@ func (s *Session) awaitEnd(ctx context.Context, ready <-chan struct{}) error {
 	return nil
 }
 
-// whenIdle returns what is closed as soon as no stream is open or in use.
-func (s *Session) whenIdle() <-chan struct{} {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.idle == nil {
-		s.idle = make(chan struct{})
-	}
-	idle := s.idle
-	s.noteIdle()
-	return idle
-}
-
-// noteIdle tells those who wait for it that no stream is open or in use, if it is
-// so; mu is held.
-func (s *Session) noteIdle() {
-	if s.idle != nil && s.isIdle() {
-		close(s.idle)
-		s.idle = nil
-	}
-}
-
-// isIdle reports whether no stream is open or in use; mu is held.
-func (s *Session) isIdle() bool { return len(s.streams) == 0 && s.inUse == 0 }
-
 // seal has this end open no more streams if the session is at rest: no stream is open
 // or in use, and the peer has all that was sent. It reports whether it is so, or the
 // session has ended.
@@ -168,10 +148,10 @@ func (s *Session) seal() bool {
 	switch {
 	case s.err != nil:
 		return true
-	case !s.isIdle() || !s.out.isSettled():
+	case !s.streams.isIdle() || !s.out.isSettled():
 		return false
 	}
-	s.shutOpening()
+	s.streams.stopOpening()
 	return true
 }
 

@@ -113,6 +113,11 @@ func protocolError(code CloseCode, format string, args ...any) *CloseError {
 	return &CloseError{Code: code, Reason: fmt.Sprintf(format, args...)}
 }
 
+// isOverflow reports whether err says that the peer has made the outbox too large.
+func isOverflow(err error) bool {
+	return errors.Is(err, errFlood) || errors.Is(err, errUnacknowledged)
+}
+
 func isReset(err error) bool {
 	var r *ResetError
 	return errors.As(err, &r)

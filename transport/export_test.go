@@ -16,17 +16,17 @@ func (k *Sessions) Knows(id []byte) bool {
 func (s *Session) Residue() (left []string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	lost := int64(s.cfg.MaxBuffered-s.cfg.MaxStreams*s.cfg.InitialWindow) - s.budget.left.Load()
+	lost := int64(s.cfg.MaxBuffered-s.cfg.MaxStreams*s.cfg.InitialWindow) - s.windows.left.Load()
 	for _, c := range []struct {
 		what string
 		n    int
 	}{
-		{"streams in the table", len(s.streams)},
-		{"places of own streams", s.opened},
-		{"places of the peer's streams", s.accepted},
-		{"streams of the peer in use", s.inUse},
-		{"streams that wait for Accept", len(s.arrived)},
-		{"who wait to open a stream", s.opening.queue.Len()},
+		{"streams in the table", len(s.streams.byID)},
+		{"places of own streams", s.streams.local},
+		{"places of the peer's streams", s.streams.remote},
+		{"streams of the peer in use", s.streams.remoteUsed},
+		{"streams that wait for Accept", len(s.accepting.streams)},
+		{"who wait to open a stream", s.streams.slotQueue.len()},
 		{"bytes of the budget", int(lost)},
 		{"bytes of messages in pieces", int(s.assembly.used)},
 		{"messages that wait to be put together", s.assembly.waiting.Len()},
@@ -43,11 +43,11 @@ func (s *Session) Residue() (left []string) {
 	return left
 }
 
-// Spares tells how many streams are kept to be used again.
-func (s *Session) Spares() int {
+// PooledStreams tells how many streams are kept to be used again.
+func (s *Session) PooledStreams() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return len(s.spares.own) + len(s.spares.peer)
+	return len(s.streams.pool.local) + len(s.streams.pool.remote)
 }
 
 // Received tells how many sequenced frames have arrived.

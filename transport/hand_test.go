@@ -130,12 +130,12 @@ func TestSessionThatHasComeToRestHoldsNothingForStreams(t *testing.T) {
 		out, in := converse(t, d, a, "one")
 		out.Free()
 		in.Free()
-		if d.Spares() == 0 || a.Spares() == 0 {
+		if d.PooledStreams() == 0 || a.PooledStreams() == 0 {
 			t.Fatal("no stream is kept to be used again")
 		}
 		pass(time.Second) // what came last is acknowledged
-		if d.Spares() != 0 || a.Spares() != 0 {
-			t.Errorf("%d and %d streams are kept", d.Spares(), a.Spares())
+		if d.PooledStreams() != 0 || a.PooledStreams() != 0 {
+			t.Errorf("%d and %d streams are kept", d.PooledStreams(), a.PooledStreams())
 		}
 		converse(t, d, a, "two")
 	})

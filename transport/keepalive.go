@@ -78,7 +78,7 @@ func (s *Session) helloTimeout() {
 func (s *Session) startKeepalive(a *attachment) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.err != nil || s.at != a || s.detached {
+	if s.err != nil || s.link != a || s.detached.Load() {
 		return
 	}
 	s.stopTimer()
@@ -108,7 +108,7 @@ func (s *Session) checkLink(a *attachment, l *liveness) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.err == nil && s.at == a && !s.detached {
+	if s.err == nil && s.link == a && !s.detached.Load() {
 		s.timer.Reset(result.next)
 	}
 }

@@ -121,8 +121,8 @@ func (e *CloseError) onWire() (CloseCode, string) {
 	return e.Code, e.Reason
 }
 
-// goes reports whether e is what an end says that goes away, or that starts again.
-func (e *CloseError) goes() bool {
+// goesAway reports whether an end that goes away, or restarts, closes with e.
+func (e *CloseError) goesAway() bool {
 	return e.Code == CloseGoingAway || e.Code == CloseServiceRestart
 }
 

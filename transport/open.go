@@ -30,8 +30,8 @@ type opening struct {
 	opts   SendOptions
 	sends  bool
 
-	st  *Stream
-	own *attachment // as in place
+	st     *Stream
+	inline *attachment // as in place
 }
 
 // fits tells whether the message can go with the header, as far as the peer's settings go.
@@ -48,9 +48,9 @@ func (s *Session) open(ctx context.Context, o *opening) error {
 	if err := s.openInSlot(ctx, o); err != nil {
 		return s.failure(err)
 	}
-	s.kept()
-	if o.own != nil {
-		o.own.writeOwn(s)
+	s.updateDetached()
+	if o.inline != nil {
+		o.inline.writeInline(s)
 	}
 	return nil
 }
@@ -58,33 +58,30 @@ func (s *Session) open(ctx context.Context, o *opening) error {
 func (s *Session) openInSlot(ctx context.Context, o *opening) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if err := s.takeSlot(ctx); err != nil {
+	if err := s.reserveSlot(ctx); err != nil {
 		return err
 	}
 	o.sends = o.sends && o.fits(s.settings())
 	err := s.openStream(ctx, o)
 	if err != nil {
-		s.opened--
-		s.grantSlots()
+		s.streams.releaseSlot(s.settings().MaxStreams)
 	}
 	return err
 }
 
-// takeSlot waits until the peer accepts one more stream at once. mu is held, but not
-// while it waits.
-func (s *Session) takeSlot(ctx context.Context) error {
+// reserveSlot waits until the peer accepts one more stream at once. mu is held, but
+// not while it waits.
+func (s *Session) reserveSlot(ctx context.Context) error {
 	if err := s.mayOpen(); err != nil {
 		return err
 	}
-	if s.opening.empty() && s.slotFree() {
-		s.opened++
+	if s.streams.tryReserve(s.settings().MaxStreams) {
 		return nil
 	}
-	w := s.opening.add(1)
+	w := s.streams.slotQueue.add(1)
 	err := s.waitOpen(ctx, w)
-	if granted := s.opening.leave(w); err != nil && granted {
-		s.opened--
-		s.grantSlots()
+	if granted := s.streams.slotQueue.leave(w); err != nil && granted {
+		s.streams.releaseSlot(s.settings().MaxStreams)
 	}
 	return err
 }
@@ -103,39 +100,25 @@ func (s *Session) waitOpen(ctx context.Context, w *waiter) error {
 
 // mayOpen returns why this end opens no more streams; mu is held.
 func (s *Session) mayOpen() error {
-	used := s.nextID > frame.MaxVarint // all ids
-	if s.err == nil && (s.shut.Load() || used) {
+	if s.err == nil && !s.streams.canOpen() {
 		return ErrDraining
 	}
 	return s.err
 }
 
-func (s *Session) slotFree() bool { return uint64(s.opened) < s.settings().MaxStreams }
-
-// grantSlots serves those who wait to open a stream; mu is held.
-func (s *Session) grantSlots() {
-	s.opening.grant(func(int) bool {
-		ok := s.slotFree()
-		if ok {
-			s.opened++
-		}
-		return ok
-	})
-}
-
 // openStream opens a stream in a slot that was taken, when there is room for its frames.
 // mu is held, but not while it waits.
 func (s *Session) openStream(ctx context.Context, o *opening) error {
-	by := byWriter
+	mode := viaWriter
 	buf := [2]outgoing{{Header: frame.Header{Type: frame.TypeOpen}, payload: o.header}}
 	frames := buf[:1]
 	if o.sends {
 		h := frame.Header{Type: frame.TypeData, Flags: dataFlags(o.opts, false)}
 		frames = append(frames, outgoing{Header: h, payload: o.msg})
-		by = s.author()
+		mode = s.writeMode()
 	}
 	s.number(frames)
-	p, err := s.out.put(by, frames...)
+	p, err := s.out.put(mode, frames...)
 	if p.wait != nil {
 		if err := s.waitOpen(ctx, p.wait); err != nil {
 			s.out.giveUp(p.wait)
@@ -147,7 +130,8 @@ func (s *Session) openStream(ctx context.Context, o *opening) error {
 	if err != nil {
 		return err
 	}
-	st := s.enter(s.spares.takeOwn(), s.nextID)
+	st := s.initStream(s.streams.pool.getLocal(), s.streams.nextID)
+	s.streams.insert(st)
 	st.opened, st.send.pos = p.pos, p.pos
 	if o.sends {
 		st.send.begun = true
@@ -157,26 +141,14 @@ func (s *Session) openStream(ctx context.Context, o *opening) error {
 		st.send.ended = true
 		st.open.Store(1)
 	}
-	s.nextID += 2
-	o.st, o.own = st, p.own
+	s.streams.nextID += 2
+	o.st, o.inline = st, p.inline
 	return nil
 }
 
 // number makes frames those of the next stream that this end opens; mu is held.
 func (s *Session) number(frames []outgoing) {
 	for i := range frames {
-		frames[i].Stream = s.nextID
-	}
-}
-
-// await waits for ready, unless the session or ctx ends before.
-func (s *Session) await(ctx context.Context, ready <-chan struct{}) error {
-	select {
-	case <-ready:
-		return nil
-	case <-s.done:
-		return s.Err()
-	case <-ctx.Done():
-		return ctx.Err()
+		frames[i].Stream = s.streams.nextID
 	}
 }

@@ -73,21 +73,13 @@ func (f *outgoing) completes() bool {
 
 // place is what has become of frames that were to be queued.
 type place struct {
-	pos  uint64      // in the outbox, behind them
-	wait *waiter     // there was no room: what to wait for. Then putGranted or giveUp has to follow
-	own  *attachment // the caller has to write them, with writeOwn; nil: the writer does
+	pos    uint64      // in the outbox, behind them
+	wait   *waiter     // there was no room: what to wait for. Then putGranted or giveUp has to follow
+	inline *attachment // the caller must write the frames, with writeInline; nil: the writer does
 }
 
-// author is who writes a frame that is queued.
-type author int
-
-const (
-	byWriter author = iota
-	byCaller        // of put, where the writer is at rest
-)
-
 // put queues frames of a stream, all or none.
-func (o *outbox) put(by author, frames ...outgoing) (place, error) {
+func (o *outbox) put(mode writeMode, frames ...outgoing) (place, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.err != nil {
@@ -99,22 +91,12 @@ func (o *outbox) put(by author, frames ...outgoing) (place, error) {
 	}
 	o.largest = max(o.largest, size)
 	pos := o.append(frames)
-	if by == byCaller && o.mayWriteOwn() {
+	if mode == inline && o.mayWriteInline() {
 		o.writer.writing = true
-		return place{pos: pos, own: o.writer}, nil
+		return place{pos: pos, inline: o.writer}, nil
 	}
 	o.wake()
 	return place{pos: pos}, nil
-}
-
-// maxOwn is how many bytes the peer may not have acknowledged where whoever queues a
-// frame writes it: the kernel takes as much without waiting.
-const maxOwn = 64 << 10
-
-// mayWriteOwn tells whether whoever has queued a frame may write it: the writer would
-// have to be started, and the write does not block as long as the caller must not.
-func (o *outbox) mayWriteOwn() bool {
-	return o.writer != nil && !o.writer.writing && o.keeps && o.replay.size+o.queued <= maxOwn
 }
 
 // putGranted queues frames for which room was granted.
@@ -290,8 +272,8 @@ func (o *outbox) dropAgain() {
 	o.again = nil
 }
 
-// keepNothing ends keeping: the two ends do not resume.
-func (o *outbox) keepNothing() {
+// disableReplay ends keeping: the two ends do not resume.
+func (o *outbox) disableReplay() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.keeps = false
@@ -406,8 +388,8 @@ func (o *outbox) written() {
 	o.noteSettled()
 }
 
-// writes tells whether a has a writer, which closes the link of an ended session.
-func (o *outbox) writes(a *attachment) bool {
+// hasWriter reports whether a has a writer, which closes the link of an ended session.
+func (o *outbox) hasWriter(a *attachment) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return o.writer == a

@@ -24,7 +24,7 @@ func TestWhatIsBeingWrittenIsNotFreedWhenTheQueueIsDropped(t *testing.T) {
 	for range 50 { // pools forget things at random under the race detector
 		o := newTestOutbox(1 << 20)
 		msg := bytes.Repeat([]byte("mine"), 1000)
-		if _, err := o.put(byWriter, data(1, msg)); err != nil {
+		if _, err := o.put(viaWriter, data(1, msg)); err != nil {
 			t.Fatal(err)
 		}
 		if err := o.putPassing(bytes.Repeat([]byte{0x09}, 400)); err != nil {
@@ -57,7 +57,7 @@ func TestRoomIsCountedExactly(t *testing.T) {
 	o := newTestOutbox(1000)
 	put := func(n int) *waiter {
 		t.Helper()
-		p, err := o.put(byWriter, data(1, make([]byte, n)))
+		p, err := o.put(viaWriter, data(1, make([]byte, n)))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -91,7 +91,7 @@ func TestRoomIsCountedExactly(t *testing.T) {
 		t.Errorf("%d bytes are said to wait, %d do", o.queued, o.enqueued-o.taken)
 	}
 	o.close(errors.New("ended"))
-	if _, err := o.put(byWriter, data(1, nil)); err == nil {
+	if _, err := o.put(viaWriter, data(1, nil)); err == nil {
 		t.Error("a closed queue takes more")
 	}
 }
@@ -101,7 +101,7 @@ func TestBatchStaysWithinABoundAndKeepsTheOrder(t *testing.T) {
 	var want []byte
 	for i := range 40 {
 		f := data(uint64(i+1), bytes.Repeat([]byte{byte(i)}, 1000*i))
-		if p, err := o.put(byWriter, f); p.wait != nil || err != nil {
+		if p, err := o.put(viaWriter, f); p.wait != nil || err != nil {
 			t.Fatal(p.wait, err)
 		}
 		want = frame.Append(want, f.Header, f.payload)
@@ -132,7 +132,7 @@ func TestBatchStaysWithinABoundAndKeepsTheOrder(t *testing.T) {
 func TestNothingFollowsAFrameThatFillsAMessageOfTheLink(t *testing.T) {
 	o := newTestOutbox(1 << 20)
 	large := outgoing{Header: frame.Header{Type: frame.TypeOpen, Stream: 1}, payload: make([]byte, maxBatch)}
-	if _, err := o.put(byWriter, large); err != nil {
+	if _, err := o.put(viaWriter, large); err != nil {
 		t.Fatal(err)
 	}
 	if err := o.putReset(lastWord{stream: 1, own: true, behind: o.enqueued, code: ResetCancel}); err != nil {

@@ -209,7 +209,7 @@ func (r *recvHalf) consume(s *Session, cost uint64) (limit uint64) {
 	if !r.window.needsUpdate(cost) || r.ended || r.err != nil {
 		return 0
 	}
-	return r.window.update(time.Now(), uint64(s.cfg.MaxWindow), &s.budget)
+	return r.window.update(time.Now(), uint64(s.cfg.MaxWindow), &s.windows)
 }
 
 // over returns the reason why no message comes any more, if there is one.
@@ -305,8 +305,8 @@ func (r *recvHalf) accept(flags frame.Flags, piece []byte, maxMessage int) error
 	return nil
 }
 
-// takeEnd takes an END frame in.
-func (st *Stream) takeEnd(trailer []byte) error {
+// handleEnd takes an END frame in.
+func (st *Stream) handleEnd(trailer []byte) error {
 	r := &st.recv
 	r.mu.Lock()
 	switch {
@@ -323,8 +323,8 @@ func (st *Stream) takeEnd(trailer []byte) error {
 	return nil
 }
 
-// takeHeader takes a HEADER frame in.
-func (st *Stream) takeHeader(header []byte) error {
+// handleHeader takes a HEADER frame in.
+func (st *Stream) handleHeader(header []byte) error {
 	r := &st.recv
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -457,7 +457,7 @@ func (r *recvHalf) release(s *Session) {
 	}
 	r.drop()
 	r.stash = nil
-	r.window.giveBack(&s.budget)
+	r.window.giveBack(&s.windows)
 	s.assembly.leave(&r.claim)
 	r.wake()
 }

@@ -25,9 +25,9 @@ type Sessions struct {
 	// of room. It must not block.
 	OnEvict func(owner string)
 
-	mu   sync.Mutex
-	byID map[string]*Session
-	gone detachedSet
+	mu       sync.Mutex
+	byID     map[string]*Session
+	detached detachedSet
 }
 
 // add keeps a session that has not ended: remove has been called for one that has.
@@ -40,7 +40,7 @@ func (k *Sessions) add(s *Session) {
 	if k.byID == nil {
 		k.byID = make(map[string]*Session)
 	}
-	k.byID[string(s.id)] = s
+	k.byID[string(s.resumption.id)] = s
 }
 
 // find returns the session that a HELLO asks to resume, or nil if it may not: the
@@ -58,7 +58,7 @@ func (k *Sessions) find(hello *frame.Hello, principal string) (*Session, error) 
 	s.mu.Lock()
 	ok, err := s.mayResume(hello)
 	s.mu.Unlock()
-	if (ok || err != nil) && s.cfg.isOf(principal) {
+	if (ok || err != nil) && s.cfg.belongsTo(principal) {
 		return s, err
 	}
 	return nil, nil
@@ -75,15 +75,15 @@ func (k *Sessions) get(id []byte) *Session {
 func (k *Sessions) Detached() int {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	return k.gone.len()
+	return k.detached.len()
 }
 
 // Shrink has at most n sessions go on without a link, as if MaxDetached were n.
 func (k *Sessions) Shrink(n int) {
 	k.mu.Lock()
 	var evicted []*Session
-	for k.gone.len() > n {
-		evicted = append(evicted, k.gone.evict(&k.gone.most))
+	for k.detached.len() > n {
+		evicted = append(evicted, k.detached.evict(&k.detached.most))
 	}
 	k.mu.Unlock()
 	for _, s := range evicted {
@@ -91,14 +91,14 @@ func (k *Sessions) Shrink(n int) {
 	}
 }
 
-// lost books a session that has no link, unless it has one again by now, and what it
+// addDetached books a session that has no link, unless it has one again by now, and what it
 // holds that was not received.
-func (k *Sessions) lost(s *Session) {
+func (k *Sessions) addDetached(s *Session) {
 	unread := s.unread()
 	k.mu.Lock()
-	e := k.gone.place[s]
-	if e == nil && k.byID[string(s.id)] == s && s.Detached() {
-		e = k.gone.add(s)
+	e := k.detached.place[s]
+	if e == nil && k.byID[string(s.resumption.id)] == s && s.Detached() {
+		e = k.detached.add(s)
 	}
 	if e != nil {
 		e.unread = unread
@@ -108,8 +108,8 @@ func (k *Sessions) lost(s *Session) {
 	k.dismiss(evicted)
 }
 
-// grown books that a session without a link keeps more than before.
-func (k *Sessions) grown(s *Session) {
+// updateDetached books that a session without a link keeps more than before.
+func (k *Sessions) updateDetached(s *Session) {
 	k.mu.Lock()
 	evicted := k.weigh(s)
 	k.mu.Unlock()
@@ -119,16 +119,16 @@ func (k *Sessions) grown(s *Session) {
 // weigh books what a session keeps, and takes those out of the books that are too
 // many then; mu is held.
 func (k *Sessions) weigh(s *Session) (evicted []*Session) {
-	e := k.gone.place[s]
+	e := k.detached.place[s]
 	if e == nil {
 		return nil
 	}
-	k.gone.weigh(e, e.unread+s.out.unsent())
-	for k.gone.len() > k.maxGone() {
-		evicted = append(evicted, k.gone.evict(&k.gone.most))
+	k.detached.weigh(e, e.unread+s.out.unsent())
+	for k.detached.len() > k.maxDetached() {
+		evicted = append(evicted, k.detached.evict(&k.detached.most))
 	}
-	for k.gone.bytes > k.maxBytes() {
-		evicted = append(evicted, k.gone.evict(&k.gone.heavy))
+	for k.detached.bytes > k.maxBytes() {
+		evicted = append(evicted, k.detached.evict(&k.detached.heavy))
 	}
 	return evicted
 }
@@ -136,7 +136,7 @@ func (k *Sessions) weigh(s *Session) (evicted []*Session) {
 // dismiss ends sessions that were too many.
 func (k *Sessions) dismiss(evicted []*Session) {
 	for _, s := range evicted {
-		k.end(s, fmt.Sprintf("more than %d sessions or %d bytes wait to be resumed", k.maxGone(), k.maxBytes()))
+		k.end(s, fmt.Sprintf("more than %d sessions or %d bytes wait to be resumed", k.maxDetached(), k.maxBytes()))
 	}
 }
 
@@ -147,24 +147,24 @@ func (k *Sessions) end(s *Session, reason string) {
 	}
 }
 
-// back books a session that has a link again.
-func (k *Sessions) back(s *Session) {
+// removeDetached books a session that has a link again.
+func (k *Sessions) removeDetached(s *Session) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.gone.remove(s)
+	k.detached.remove(s)
 }
 
 // remove forgets a session that has ended.
 func (k *Sessions) remove(s *Session) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.gone.remove(s)
-	if k.byID[string(s.id)] == s {
-		delete(k.byID, string(s.id))
+	k.detached.remove(s)
+	if k.byID[string(s.resumption.id)] == s {
+		delete(k.byID, string(s.resumption.id))
 	}
 }
 
-func (k *Sessions) maxGone() int {
+func (k *Sessions) maxDetached() int {
 	if k.MaxDetached == 0 {
 		return 10_000
 	}

@@ -19,7 +19,7 @@ type Stats struct {
 func (s *Session) Stats() Stats {
 	stats := Stats{ReceivedBytes: s.bytesReceived.Load()}
 	s.mu.Lock()
-	stats.LocalStreams, stats.RemoteStreams, stats.WaitingOpens = s.opened, s.accepted, s.opening.len()
+	stats.LocalStreams, stats.RemoteStreams, stats.WaitingOpens = s.streams.local, s.streams.remote, s.streams.slotQueue.len()
 	s.mu.Unlock()
 
 	o := s.out

@@ -34,7 +34,7 @@ type Stream struct {
 
 	// Guarded by the session's mu.
 	freed       bool // Free was called
-	forgotten   bool // the stream is out of the table
+	removed     bool // from the table of streams
 	endedByPeer bool // because of the last frame of the peer
 }
 
@@ -59,16 +59,17 @@ func (st *Stream) Reset(code ResetCode, reason string) {
 // that has not ended in both directions is reset with ResetCancel. What was sent
 // still arrives if this end has ended its direction before; otherwise it may not.
 func (st *Stream) Close() error {
-	if st.leave() && !st.opener {
+	if st.markClosed() && !st.opener {
 		st.s.mu.Lock()
 		defer st.s.mu.Unlock()
-		st.s.leftInbound(st)
+		st.s.streams.close(st)
 	}
 	return nil
 }
 
-// leave is what Close does first. It tells whether it is the first time.
-func (st *Stream) leave() bool {
+// markClosed is the first half of Close. It reports whether the stream was not
+// closed before.
+func (st *Stream) markClosed() bool {
 	st.mu.Lock()
 	if st.closed {
 		st.mu.Unlock()
@@ -162,7 +163,7 @@ func (st *Stream) sayReset(code ResetCode, reason string) {
 // ended books that so many directions have ended.
 func (st *Stream) ended(n int32) {
 	if n > 0 && st.open.Add(-n) == 0 {
-		st.s.forget(st, false)
+		st.s.removeStream(st, false)
 	}
 }
 
@@ -170,18 +171,18 @@ func (st *Stream) ended(n int32) {
 // reading goroutine does with the stream, if nothing more is to come.
 func (st *Stream) peerEnded() {
 	if st.open.Add(-1) == 0 {
-		st.s.forget(st, true)
+		st.s.removeStream(st, true)
 	}
 }
 
 // queueFrame queues a frame, waiting for room until ctx ends or the direction fails.
 func (st *Stream) queueFrame(ctx context.Context, h frame.Header, payload []byte) (pos uint64, err error) {
 	f := outgoing{Header: h, payload: payload}
-	by := byWriter
+	mode := viaWriter
 	if f.completes() {
-		by = st.s.author()
+		mode = st.s.writeMode()
 	}
-	p, err := st.s.out.put(by, f)
+	p, err := st.s.out.put(mode, f)
 	if err == nil && p.wait != nil {
 		if err := st.send.await(ctx, p.wait.ready); err != nil {
 			st.s.out.giveUp(p.wait)
@@ -192,9 +193,9 @@ func (st *Stream) queueFrame(ctx context.Context, h frame.Header, payload []byte
 	if err != nil {
 		return 0, st.s.failure(err)
 	}
-	st.s.kept()
-	if p.own != nil {
-		p.own.writeOwn(st.s)
+	st.s.updateDetached()
+	if p.inline != nil {
+		p.inline.writeInline(st.s)
 	}
 	return p.pos, nil
 }

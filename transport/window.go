@@ -39,14 +39,14 @@ func (b *Budget) take(n uint64) bool {
 
 func (b *Budget) give(n uint64) { b.left.Add(int64(n)) }
 
-// budget is how much the windows of a session may still grow, in bytes.
-type budget struct {
+// windowBudget is how much the windows of a session may still grow, in bytes.
+type windowBudget struct {
 	Budget
 	shared *Budget // with other sessions; nil: none
 }
 
 // take takes n bytes if both the session and all together have as many.
-func (b *budget) take(n uint64) bool {
+func (b *windowBudget) take(n uint64) bool {
 	if !b.Budget.take(n) {
 		return false
 	}
@@ -57,7 +57,7 @@ func (b *budget) take(n uint64) bool {
 	return true
 }
 
-func (b *budget) give(n uint64) {
+func (b *windowBudget) give(n uint64) {
 	b.Budget.give(n)
 	if b.shared != nil {
 		b.shared.give(n)
@@ -97,7 +97,7 @@ func (w *recvWindow) needsUpdate(cost uint64) bool {
 
 // update moves the limit, and doubles the window if the reader keeps up, the
 // data flows fast, and the budget allows. It returns the limit to announce.
-func (w *recvWindow) update(now time.Time, most uint64, b *budget) uint64 {
+func (w *recvWindow) update(now time.Time, most uint64, b *windowBudget) uint64 {
 	keepsUp := w.received == w.consumed
 	fast := now.Sub(w.updated) < growWithin
 	if more := min(w.size, most-w.size); keepsUp && fast && more > 0 && b.take(more) {
@@ -110,7 +110,7 @@ func (w *recvWindow) update(now time.Time, most uint64, b *budget) uint64 {
 }
 
 // giveBack returns what the window has taken from the budget.
-func (w *recvWindow) giveBack(b *budget) {
+func (w *recvWindow) giveBack(b *windowBudget) {
 	b.give(w.grown)
 	w.size -= w.grown
 	w.grown = 0
