@@ -66,7 +66,7 @@ func (a *acks) send(out *outbox) error {
 		return nil
 	}
 	a.sent = received
-	return out.putPassing(frame.AppendAck(b[:0], received))
+	return out.putLinkControl(frame.AppendAck(b[:0], received))
 }
 
 // arm starts the timer; newTimer makes it if there is none.

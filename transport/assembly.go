@@ -36,16 +36,16 @@ type claim struct {
 	place *list.Element // in waiting; nil: it does not wait
 }
 
-// try makes a claim one of size bytes, if there are as many.
-func (a *assembly) try(c *claim, size int) bool {
+// tryReserve makes a claim one of size bytes, if there are as many.
+func (a *assembly) tryReserve(c *claim, size int) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return a.grow(c, uint64(size))
 }
 
-// take is try that lets the claim wait otherwise, unless it can have the turn. The
+// reserve is tryReserve that lets the claim wait otherwise, unless it can have the turn. The
 // claim is woken when it is to try again.
-func (a *assembly) take(c *claim, size int) bool {
+func (a *assembly) reserve(c *claim, size int) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	c.held.Store(true)
@@ -84,8 +84,8 @@ func (a *assembly) grow(c *claim, size uint64) bool {
 // common is how much of used bytes counts with those of other sessions.
 func (a *assembly) common(used uint64) uint64 { return max(used, a.own) - a.own }
 
-// leave gives back what a claim has.
-func (a *assembly) leave(c *claim) {
+// release gives back what a claim has.
+func (a *assembly) release(c *claim) {
 	if !c.held.Load() {
 		return
 	}
@@ -114,7 +114,7 @@ func (a *assembly) unqueue(c *claim) bool {
 	return true
 }
 
-// pause is leave of a claim whose message no Recv waits for now: it waits no more, and
+// pause is release of a claim whose message no Recv waits for now: it waits no more, and
 // keeps what it has.
 func (a *assembly) pause(c *claim) {
 	if !c.held.Load() {

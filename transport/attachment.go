@@ -77,7 +77,7 @@ func (a *attachment) startWriter() {
 // write writes what is queued. It tells whether there is nothing left to do for good.
 func (a *attachment) write(s *Session) (done bool) {
 	for {
-		parts, err := s.out.take(a)
+		parts, err := s.out.yieldAndTake(a)
 		if err != nil {
 			return true
 		}

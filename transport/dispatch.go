@@ -65,7 +65,7 @@ func (s *Session) handleOpen(in *arrival, h frame.Header, header []byte) error {
 	if refusal := s.refusal(len(header)); refusal != nil {
 		crossed := s.goAway.finalSent || s.err != nil // with this end's GOAWAY or close
 		s.mu.Unlock()
-		if err := s.out.putReset(lastWord{stream: h.Stream, code: refusal.Code, reason: refusal.Reason}); err != nil || crossed {
+		if err := s.out.putReset(resetFrame{stream: h.Stream, code: refusal.Code, reason: refusal.Reason}); err != nil || crossed {
 			return err
 		}
 		return s.countAborted()
@@ -113,7 +113,7 @@ func (s *Session) handleStreamFrame(h frame.Header, p []byte) error {
 	switch h.Type {
 	case frame.TypeData:
 		s.noteMessage()
-		err = st.deliver(h.Flags, p)
+		err = st.handleData(h.Flags, p)
 	case frame.TypeHeader:
 		if err = s.checkHeader(p); err == nil {
 			err = st.handleHeader(p)

@@ -154,35 +154,3 @@ func (s *Session) seal() bool {
 	s.streams.stopOpening()
 	return true
 }
-
-// isSettled reports whether all is written that was queued and, if it is kept,
-// acknowledged.
-func (o *outbox) isSettled() bool {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.atRest()
-}
-
-// atRest is isSettled with mu held.
-func (o *outbox) atRest() bool { return o.empty() && !o.writing && o.replay.size == 0 }
-
-// whenSettled returns what is closed as soon as isSettled is true.
-func (o *outbox) whenSettled() <-chan struct{} {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if o.settled == nil {
-		o.settled = make(chan struct{})
-	}
-	settled := o.settled
-	o.noteSettled()
-	return settled
-}
-
-// noteSettled tells those who wait for it that nothing is left to do, if it is so;
-// mu is held.
-func (o *outbox) noteSettled() {
-	if o.settled != nil && o.atRest() {
-		close(o.settled)
-		o.settled = nil
-	}
-}

@@ -37,8 +37,8 @@ func (s *Session) Residue() (left []string) {
 	}
 	s.out.mu.Lock()
 	defer s.out.mu.Unlock()
-	if o := s.out; o.queued != 0 || o.alarmed != 0 || o.enqueued != o.taken || !o.waiting.empty() {
-		left = append(left, fmt.Sprintf("%d and %d bytes to write", o.queued, o.alarmed))
+	if o := s.out; o.data.queued != 0 || o.urgent.bytes != 0 || !o.data.empty() || !o.data.waiting.empty() {
+		left = append(left, fmt.Sprintf("%d and %d bytes to write", o.data.queued, o.urgent.bytes))
 	}
 	return left
 }

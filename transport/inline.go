@@ -32,21 +32,21 @@ const maxInlineUnacked = 64 << 10
 // mayWriteInline reports whether the caller of put may write the frame itself:
 // the writer is idle, and the write does not block.
 func (o *outbox) mayWriteInline() bool {
-	return o.writer != nil && !o.writer.writing && o.keeps && o.replay.size+o.queued <= maxInlineUnacked
+	return o.writer != nil && !o.writer.writing && o.replay.enabled && o.replay.size+o.data.queued <= maxInlineUnacked
 }
 
 // writeInline writes, on the caller's goroutine, what the caller has queued
 // (outbox.put). What was queued meanwhile is left to the writer. A caller that
 // waits for an answer needs no goroutine to wake up for its request.
 func (a *attachment) writeInline(s *Session) {
-	if parts, err := s.out.takeNow(a); err == nil {
+	if parts, err := s.out.take(a); err == nil {
 		err = a.link.WriteMessage(parts)
 		s.out.written()
 		if err != nil {
 			s.linkFailed(a, linkError(err))
 		}
 	}
-	if !s.out.rest(a) {
+	if !s.out.stopIfEmpty(a) {
 		a.startWriter()
 	}
 }

@@ -27,10 +27,10 @@ func TestWhatIsBeingWrittenIsNotFreedWhenTheQueueIsDropped(t *testing.T) {
 		if _, err := o.put(viaWriter, data(1, msg)); err != nil {
 			t.Fatal(err)
 		}
-		if err := o.putPassing(bytes.Repeat([]byte{0x09}, 400)); err != nil {
+		if err := o.putLinkControl(bytes.Repeat([]byte{0x09}, 400)); err != nil {
 			t.Fatal(err)
 		}
-		parts, err := o.take(nobody)
+		parts, err := o.yieldAndTake(nobody)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -47,7 +47,7 @@ func TestWhatIsBeingWrittenIsNotFreedWhenTheQueueIsDropped(t *testing.T) {
 		}
 		o.written()
 		o.discard()
-		if _, err := o.take(nobody); err == nil {
+		if _, err := o.yieldAndTake(nobody); err == nil {
 			t.Fatal("something is left to write")
 		}
 	}
@@ -71,7 +71,7 @@ func TestRoomIsCountedExactly(t *testing.T) {
 		t.Fatal("a full queue takes more")
 	}
 	o.giveUp(second)
-	if _, err := o.take(nobody); err != nil {
+	if _, err := o.yieldAndTake(nobody); err != nil {
 		t.Fatal(err)
 	}
 	o.written()
@@ -84,11 +84,11 @@ func TestRoomIsCountedExactly(t *testing.T) {
 	if _, err := o.putGranted(first, data(1, nil)); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := o.take(nobody); err != nil {
+	if _, err := o.yieldAndTake(nobody); err != nil {
 		t.Fatal(err)
 	}
-	if o.queued != 0 || o.enqueued != o.taken {
-		t.Errorf("%d bytes are said to wait, %d do", o.queued, o.enqueued-o.taken)
+	if o.data.queued != 0 || o.data.enqueued != o.data.taken {
+		t.Errorf("%d bytes are said to wait, %d do", o.data.queued, o.data.enqueued-o.data.taken)
 	}
 	o.close(errors.New("ended"))
 	if _, err := o.put(viaWriter, data(1, nil)); err == nil {
@@ -108,7 +108,7 @@ func TestBatchStaysWithinABoundAndKeepsTheOrder(t *testing.T) {
 	}
 	var got []byte
 	for !o.empty() {
-		parts, err := o.take(nobody)
+		parts, err := o.yieldAndTake(nobody)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -122,8 +122,8 @@ func TestBatchStaysWithinABoundAndKeepsTheOrder(t *testing.T) {
 	if !bytes.Equal(got, want) {
 		t.Error("what was written is not what was queued")
 	}
-	if o.data.chunks.len() != 0 {
-		t.Errorf("%d buffers are kept", o.data.chunks.len())
+	if o.data.frames.chunks.len() != 0 {
+		t.Errorf("%d buffers are kept", o.data.frames.chunks.len())
 	}
 }
 
@@ -135,10 +135,10 @@ func TestNothingFollowsAFrameThatFillsAMessageOfTheLink(t *testing.T) {
 	if _, err := o.put(viaWriter, large); err != nil {
 		t.Fatal(err)
 	}
-	if err := o.putReset(lastWord{stream: 1, own: true, behind: o.enqueued, code: ResetCancel}); err != nil {
+	if err := o.putReset(resetFrame{stream: 1, local: true, after: o.data.enqueued, code: ResetCancel}); err != nil {
 		t.Fatal(err)
 	}
-	parts, err := o.take(nobody)
+	parts, err := o.yieldAndTake(nobody)
 	if want := frame.Append(nil, large.Header, large.payload); err != nil || !bytes.Equal(bytes.Join(parts, nil), want) {
 		t.Fatalf("%d bytes in place of %d, %v", len(bytes.Join(parts, nil)), len(want), err)
 	}
@@ -148,18 +148,18 @@ func TestAnswerToAPingIsWrittenWhileTheSessionEnds(t *testing.T) {
 	o := newTestOutbox(1000)
 	a := &attachment{writer: func() {}} // the test writes by itself
 	o.attach(a, []byte("first"))
-	if _, err := o.take(a); err != nil {
+	if _, err := o.yieldAndTake(a); err != nil {
 		t.Fatal(err)
 	}
 	o.written()
 	o.putPong([frame.PingLen]byte{})
 	o.close(errDetached)
-	parts, err := o.take(a)
+	parts, err := o.yieldAndTake(a)
 	if err != nil || len(parts) != 1 || len(parts[0]) != 3+frame.PingLen {
 		t.Fatalf("got %q, %v", parts, err)
 	}
 	o.written()
-	if parts, err := o.take(a); err == nil {
+	if parts, err := o.yieldAndTake(a); err == nil {
 		t.Errorf("then %q", parts)
 	}
 }
@@ -169,15 +169,15 @@ func TestUrgentFramesAreBounded(t *testing.T) {
 	var err error
 	n := 0
 	for ; err == nil && n < 1<<20; n += 10 {
-		err = o.putPassing(make([]byte, 10))
+		err = o.putLinkControl(make([]byte, 10))
 	}
 	if !errors.Is(err, errFlood) || n > 80<<10 {
 		t.Errorf("%d bytes were taken: %v", n, err)
 	}
-	if err := o.putReset(lastWord{stream: 1, code: ResetCancel}); !errors.Is(err, errFlood) {
+	if err := o.putReset(resetFrame{stream: 1, code: ResetCancel}); !errors.Is(err, errFlood) {
 		t.Errorf("a RESET of a stream of the peer: %v", err)
 	}
-	if err := o.putReset(lastWord{stream: 2, own: true, code: ResetCancel}); err != nil {
+	if err := o.putReset(resetFrame{stream: 2, local: true, code: ResetCancel}); err != nil {
 		t.Errorf("a RESET of a stream of our own: %v", err)
 	}
 }

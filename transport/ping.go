@@ -94,7 +94,7 @@ func (s *Session) resendPing() {
 // their numbers.
 func (s *Session) putPing() error {
 	opaque := s.pings.next()
-	return s.out.putPassing(frame.Append(nil, frame.Header{Type: frame.TypePing}, opaque[:]))
+	return s.out.putLinkControl(frame.Append(nil, frame.Header{Type: frame.TypePing}, opaque[:]))
 }
 
 func (s *Session) handlePing(p []byte) error {

@@ -123,7 +123,7 @@ func (k *Sessions) weigh(s *Session) (evicted []*Session) {
 	if e == nil {
 		return nil
 	}
-	k.detached.weigh(e, e.unread+s.out.unsent())
+	k.detached.weigh(e, e.unread+s.out.heldBytes())
 	for k.detached.len() > k.maxDetached() {
 		evicted = append(evicted, k.detached.evict(&k.detached.most))
 	}

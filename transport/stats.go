@@ -25,8 +25,8 @@ func (s *Session) Stats() Stats {
 	o := s.out
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	stats.SentBytes, stats.BlockedSends = o.sent, o.waiting.len()
-	stats.QueuedBytes = int(o.enqueued-o.taken) + o.alarmed
+	stats.SentBytes, stats.BlockedSends = o.batch.total, o.data.waiting.len()
+	stats.QueuedBytes = o.data.waitingBytes() + o.urgent.bytes
 	stats.UnacknowledgedBytes = o.replay.size
 	return stats
 }

@@ -156,7 +156,7 @@ func (st *Stream) abort(cause error, n notice) {
 
 // sayReset tells the peer that the stream is abandoned.
 func (st *Stream) sayReset(code ResetCode, reason string) {
-	r := lastWord{stream: st.id, own: st.opener, behind: st.send.position(), code: code, reason: reason}
+	r := resetFrame{stream: st.id, local: st.opener, after: st.send.position(), code: code, reason: reason}
 	st.s.queued(st.s.out.putReset(r))
 }
 

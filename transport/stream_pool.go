@@ -79,7 +79,7 @@ func (st *Stream) Free() {
 	if !st.markClosed() {
 		return
 	}
-	st.recv.hand.clear()
+	st.recv.batch.clear()
 	s := st.s
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -60,19 +60,3 @@ func (st *Stream) noteUnsent(cause error) {
 func (e *CloseError) refuses() bool {
 	return e.Code > CloseRefusal && e.Code < CloseScripted
 }
-
-// neverSent tells, when the session ends with cause, whether what ends at a
-// position is not sent any more. A writer that is at work may still send it, unless
-// the peer has closed the link, and so acts on nothing that comes now.
-func (o *outbox) neverSent(pos uint64, cause error) bool {
-	if cause == nil {
-		return false
-	}
-	var closed *CloseError
-	if !errors.As(cause, &closed) {
-		return false
-	}
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return pos > o.taken && (o.writer == nil || closed.Remote)
-}
