@@ -138,7 +138,7 @@ func (s *Session) handleStreamFrame(h frame.Header, p []byte) error {
 func (st *Stream) breach(err error) error {
 	var broken *ResetError
 	if errors.As(err, &broken) {
-		st.abort(broken, tellPeer)
+		st.abort(broken, notifyPeer)
 		return nil
 	}
 	return err

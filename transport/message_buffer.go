@@ -29,7 +29,7 @@ type messageBuffer struct {
 	blocked     bool   // pieces have arrived and wait until bytes may grow
 	claim       claim  // the part of bytes in the session's assembly
 	saved       []byte // the beginning of a message, from a Recv whose context ended
-	interrupted bool   // saved is not empty
+	interrupted bool   // the last Recv has saved something
 }
 
 // start begins a message in the memory of buf, or of a provider, with what an

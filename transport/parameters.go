@@ -91,8 +91,8 @@ const DefaultMaxMessage = 4 << 20
 const (
 	defaultGrowth = 16 << 20 // bytes by which all windows of a session may grow
 
-	defaultUnfinished = 32 << 20 // bytes of messages in pieces
-	ownUnfinished     = 1 << 20  // of those, what each session has for itself
+	defaultReassembly = 32 << 20 // bytes of messages in pieces
+	privateReassembly = 1 << 20  // of those, what each session has for itself
 
 	maxFrameLimit = 64 << 10 // bytes; a frame has to fit into a read buffer
 	maxSetting    = 1 << 30  // an int has 32 bits on some machines
@@ -136,7 +136,7 @@ func (p Parameters) withDefaults() (Parameters, error) {
 		return p, fmt.Errorf("transport: Parameters.MaxStreams is %d, too many for windows of %d bytes", p.MaxStreams, p.InitialWindow)
 	}
 	if p.MaxReassembly == 0 {
-		p.MaxReassembly = max(defaultUnfinished, p.MaxMessage)
+		p.MaxReassembly = max(defaultReassembly, p.MaxMessage)
 	}
 	reserved := p.MaxStreams * p.InitialWindow
 	if p.MaxBuffered == 0 {

@@ -76,7 +76,7 @@ func newSession(cfg Config, side Side, a *attachment) *Session {
 	}
 	s.windows.shared = cfg.WindowBudget
 	s.windows.left.Store(int64(cfg.MaxBuffered - cfg.MaxStreams*cfg.InitialWindow))
-	s.assembly.limit, s.assembly.own = uint64(cfg.MaxReassembly), uint64(min(cfg.MaxMessage, ownUnfinished))
+	s.assembly.limit, s.assembly.private = uint64(cfg.MaxReassembly), uint64(min(cfg.MaxMessage, privateReassembly))
 	s.assembly.shared = cfg.ReassemblyBudget
 	s.peer.init()
 	return s

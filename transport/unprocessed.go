@@ -2,11 +2,14 @@ package transport
 
 import "errors"
 
-// Unprocessed reports, of a stream that this end has opened and that was abandoned,
-// whether it surely never reached the peer's application, so that it can be opened
-// again elsewhere: the peer has refused it (ResetRefused, or by GOAWAY), or has
-// refused the session before it greeted (PROTOCOL.md, section "Refusal"), or
-// the session has ended before the stream's OPEN was sent.
+// Unprocessed reports whether an abandoned stream that this end has opened surely
+// never reached the peer's application, so that it can be opened again elsewhere.
+// That is so in three cases:
+//
+//   - The peer has refused the stream, with ResetRefused or by GOAWAY.
+//   - The peer has refused the session before its HELLO (PROTOCOL.md, section
+//     "Refusal").
+//   - The session has ended before the stream's OPEN was sent.
 func (st *Stream) Unprocessed() bool {
 	if !st.opener {
 		return false
@@ -23,17 +26,17 @@ func (st *Stream) Unprocessed() bool {
 	return false
 }
 
-// abandoned returns whether OPEN was not sent, and why nothing more arrives. A
-// sender may know of the session's end before the stream does.
+// abandoned reports whether OPEN was not sent, and returns why nothing more
+// arrives. A sender may know of the session's end before the stream does.
 func (st *Stream) abandoned() (unsent bool, cause error) {
 	ended := st.s.Err()
-	unsent = st.s.out.neverSent(st.opened, ended) // means something only before the stream knows
+	unsent = st.s.out.neverSent(st.opened, ended) // valid only until the stream knows
 	st.recv.mu.Lock()
 	cause = st.recv.err
 	over := st.recv.ended
 	st.recv.mu.Unlock()
 	if cause == nil {
-		cause = st.send.failure() // abort ends sending first: a sender may be here before it goes on
+		cause = st.send.failure() // abort fails sending first: a sender may be here before it continues
 	}
 	switch {
 	case over:
@@ -46,7 +49,8 @@ func (st *Stream) abandoned() (unsent bool, cause error) {
 	return st.unsent, cause
 }
 
-// noteUnsent is told with which cause the stream is about to be abandoned.
+// noteUnsent records whether OPEN was not sent, before the stream is abandoned
+// with cause.
 func (st *Stream) noteUnsent(cause error) {
 	if !st.opener || !st.s.out.neverSent(st.opened, cause) {
 		return
@@ -56,7 +60,7 @@ func (st *Stream) noteUnsent(cause error) {
 	st.unsent = true
 }
 
-// refuses tells whether the code is one of those that no intermediary sends.
+// refuses reports whether the code is one that no proxy sends.
 func (e *CloseError) refuses() bool {
 	return e.Code > CloseRefusal && e.Code < CloseScripted
 }
