@@ -40,8 +40,8 @@ func (q *acceptQueue) wakeOne() {
 	}
 }
 
-// Accept waits for the next stream that the peer opens. It returns the session's
-// error when the session has ended.
+// Accept waits for the next stream that the peer opens. It returns the
+// session's error when the session has ended.
 func (s *Session) Accept(ctx context.Context) (*Stream, error) {
 	for {
 		s.mu.Lock()

@@ -8,15 +8,15 @@ import (
 
 // assembly bounds the memory of messages of several frames that a session puts
 // together. It comes on top of the streams' windows, because a piece that was
-// added to a message counts as read. A message reserves memory before it uses it,
-// and releases it when the message is no longer used.
+// added to a message counts as read. A message reserves memory before it uses
+// it, and releases it when the message is no longer used.
 //
-// When nothing is left, one message has the turn: it may continue to its end. The
-// others wait in the order in which they came, and leave their pieces in the
-// windows of their streams. So each message gets its turn as long as those before
-// it end, and only their sender, which is the same peer, decides that. Other
-// sessions cannot delay it: they use up neither what a session has for itself nor
-// its turn (docs/design/transport.md).
+// When nothing is left, one message has the turn: it may continue to its end.
+// The others wait in the order in which they came, and leave their pieces in
+// the windows of their streams. So each message gets its turn as long as those
+// before it end, and only their sender, which is the same peer, decides that.
+// Other sessions cannot delay it: they use up neither what a session has for
+// itself nor its turn (docs/design/transport.md).
 type assembly struct {
 	limit   uint64  // bytes; the message that has the turn may exceed it
 	private uint64  // bytes that do not count in shared
@@ -106,8 +106,8 @@ func (a *assembly) release(c *claim) {
 	a.wakeFirst()
 }
 
-// unqueue takes a claim out of the queue, and reports whether it was there; mu is
-// held.
+// unqueue takes a claim out of the queue, and reports whether it was there; mu
+// is held.
 func (a *assembly) unqueue(c *claim) bool {
 	if c.place == nil {
 		return false
@@ -117,8 +117,8 @@ func (a *assembly) unqueue(c *claim) bool {
 	return true
 }
 
-// pause says that no Recv waits for the message for now: its claim keeps what it
-// has and leaves the queue.
+// pause says that no Recv waits for the message for now: its claim keeps what
+// it has and leaves the queue.
 func (a *assembly) pause(c *claim) {
 	if !c.held.Load() {
 		return
@@ -130,8 +130,8 @@ func (a *assembly) pause(c *claim) {
 	}
 }
 
-// wakeFirst wakes the first claim in the queue, and gives it the turn if that is
-// free; mu is held.
+// wakeFirst wakes the first claim in the queue, and gives it the turn if that
+// is free; mu is held.
 func (a *assembly) wakeFirst() {
 	front := a.waiting.Front()
 	if front == nil {

@@ -6,8 +6,8 @@ import (
 )
 
 // attachment is the time of a session on one link, with a reader and a writer
-// goroutine. A link starts with a session of its own. If the peer's HELLO asks to
-// resume another session, the attachment moves to that one.
+// goroutine. A link starts with a session of its own. If the peer's HELLO asks
+// to resume another session, the attachment moves to that one.
 type attachment struct {
 	s    *Session // only the reader goroutine changes it
 	link Link
@@ -27,8 +27,8 @@ type attachment struct {
 	loops sync.WaitGroup // the reader goroutine and, until it has ended for good, the writer
 }
 
-// startWriting gives s a writer on the link. It writes the frame first before all
-// others.
+// startWriting gives s a writer on the link. It writes the frame first before
+// all others.
 func (a *attachment) startWriting(s *Session, first []byte) {
 	a.loops.Add(1)
 	a.spawn = s.cfg.Go
@@ -50,7 +50,8 @@ func (a *attachment) startWriter() {
 	a.spawn(a.writer)
 }
 
-// write writes what is queued. It reports whether the writer has ended for good.
+// write writes what is queued. It reports whether the writer has ended for
+// good.
 func (a *attachment) write(s *Session) (ended bool) {
 	for {
 		parts, err := s.out.yieldAndTake(a)
@@ -69,8 +70,8 @@ func (a *attachment) write(s *Session) (ended bool) {
 	}
 }
 
-// linkError turns an error of reading or writing into the reason why the session
-// ends. Any error but a *CloseError means that the link is lost.
+// linkError turns an error of reading or writing into the reason why the
+// session ends. Any error but a *CloseError means that the link is lost.
 func linkError(err error) *CloseError {
 	var c *CloseError
 	switch {

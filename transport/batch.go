@@ -24,8 +24,8 @@ type batch struct {
 	total  uint64 // bytes of them
 }
 
-// fits reports whether n more bytes may be added: a frame begins within the first
-// maxBatch bytes of a message (PROTOCOL.md, section "Link messages").
+// fits reports whether n more bytes may be added: a frame begins within the
+// first maxBatch bytes of a message (PROTOCOL.md, section "Link messages").
 func (b *batch) fits(n int) bool { return b.size == 0 || b.size+n <= maxBatch }
 
 func (b *batch) add(s segment) {
@@ -35,8 +35,8 @@ func (b *batch) add(s segment) {
 	b.size += len(s.bytes)
 }
 
-// take moves bytes of the queue to the batch as long as they fit, and returns how
-// many.
+// take moves bytes of the queue to the batch as long as they fit, and returns
+// how many.
 func (b *batch) take(q *chunkQueue) (size int) {
 	for _, c := range q.chunks.all() {
 		n := len(c.buf) - c.taken

@@ -9,11 +9,11 @@ import (
 const closeFlush = time.Second
 
 // Close ends the session: it writes what is queued, for a second at most, and
-// then closes the link with code and reason. Streams that have not ended fail at
-// both ends. Close returns when the session's goroutines have ended.
+// then closes the link with code and reason. Streams that have not ended fail
+// at both ends. Close returns when the session's goroutines have ended.
 //
-// With CloseGoingAway and CloseServiceRestart it first sends a GOAWAY which says
-// that the session ends, with the status UNAVAILABLE, unless one was sent.
+// With CloseGoingAway and CloseServiceRestart it first sends a GOAWAY which
+// says that the session ends, with the status UNAVAILABLE, unless one was sent.
 // Without it the peer must assume that a proxy between has closed the link.
 func (s *Session) Close(code CloseCode, reason string) error {
 	if code == CloseGoingAway || code == CloseServiceRestart {
@@ -47,8 +47,8 @@ func (s *Session) stopTimer() {
 // fail ends the session at once and drops what is queued.
 func (s *Session) fail(err *CloseError) { s.failIf(err, always) }
 
-// failIf is fail if the condition holds, as for endIf. It reports whether it has
-// ended the session.
+// failIf is fail if the condition holds, as for endIf. It reports whether it
+// has ended the session.
 func (s *Session) failIf(err *CloseError, holds func() bool) bool {
 	if !s.endIf(err, holds) {
 		return false
@@ -96,8 +96,8 @@ func (s *Session) endIf(err *CloseError, holds func() bool) bool {
 	return true
 }
 
-// closeEnded closes the link of a session that has ended, with the code that says
-// why.
+// closeEnded closes the link of a session that has ended, with the code that
+// says why.
 func (s *Session) closeEnded(a *attachment) {
 	var why *CloseError
 	if errors.As(s.Err(), &why) {

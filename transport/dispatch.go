@@ -7,8 +7,8 @@ import (
 	"github.com/parley-rpc/parley/internal/frame"
 )
 
-// handleFrame takes one frame in. An error is a broken rule that ends the session;
-// one that ends only its stream is dealt with here.
+// handleFrame handles one frame. An error means that the peer has broken a rule
+// that ends the session. A rule that ends only its stream is handled here.
 func (a *attachment) handleFrame(in *arrival, h frame.Header, p []byte) error {
 	switch {
 	case !a.greeted && h.Type != frame.TypeHello:
@@ -23,11 +23,11 @@ func (a *attachment) handleFrame(in *arrival, h frame.Header, p []byte) error {
 	return asProtocolError(h.Type, a.s.handleFrame(in, h, p))
 }
 
-// asProtocolError makes an error about a frame one that ends the session with
-// code 1002, unless it says what to do.
+// asProtocolError turns an error about a frame into one that ends the session
+// with code 1002, unless the error has a code.
 func asProtocolError(t frame.Type, err error) error {
 	if err == nil {
-		return nil // the targets below are made for errors only
+		return nil // the target below is allocated for errors only
 	}
 	var c *CloseError
 	if isOverflow(err) || errors.As(err, &c) {
@@ -50,7 +50,7 @@ func (s *Session) handleFrame(in *arrival, h frame.Header, p []byte) error {
 		return s.handleGoAway(p)
 	}
 	if !h.Type.Known() {
-		return nil // the header has passed: it may be ignored
+		return nil // ParseHeader has accepted it: it may be ignored
 	}
 	return s.handleStreamFrame(h, p)
 }
@@ -84,8 +84,8 @@ func (s *Session) handleOpen(in *arrival, h frame.Header, header []byte) error {
 	return nil
 }
 
-// refusal returns why a new stream of the peer is refused, nil if it is not; mu is
-// held.
+// refusal returns why a new stream of the peer is refused, nil if it is not; mu
+// is held.
 func (s *Session) refusal(headerLen int) *ResetError {
 	if s.err != nil || s.goAway.finalSent {
 		return &ResetError{Code: ResetRefused, Reason: "this end is going away"}
@@ -99,7 +99,7 @@ func (s *Session) refusal(headerLen int) *ResetError {
 	return nil
 }
 
-// handleStreamFrame takes a frame in that belongs to an existing stream.
+// handleStreamFrame handles a frame of an existing stream.
 func (s *Session) handleStreamFrame(h frame.Header, p []byte) error {
 	s.mu.Lock()
 	st, err := s.streams.find(h.Stream)
@@ -133,8 +133,8 @@ func (s *Session) handleStreamFrame(h frame.Header, p []byte) error {
 	return st.breach(err)
 }
 
-// breach abandons a stream of which the peer has broken the rules; other errors
-// are returned.
+// breach abandons a stream of which the peer has broken the rules. It returns
+// any other error.
 func (st *Stream) breach(err error) error {
 	var broken *ResetError
 	if errors.As(err, &broken) {
@@ -144,8 +144,8 @@ func (st *Stream) breach(err error) error {
 	return err
 }
 
-// checkForm tells what is wrong with the payload of a frame whose stream has
-// ended: it is dropped, but malformed is malformed.
+// checkForm returns what is wrong with the payload of a frame whose stream has
+// ended. Such a frame is dropped, but it must be well-formed.
 func checkForm(t frame.Type, p []byte) (err error) {
 	switch t {
 	case frame.TypeWindow:

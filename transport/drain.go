@@ -5,23 +5,25 @@ import (
 	"time"
 )
 
-// Drain prepares the end of an acceptor's session in good order. It announces that
-// this end goes away, and waits until the dialer has moved to another session, but no
-// longer than notice. Then it refuses further streams (GoAway), waits until no stream
-// is open or in use and the peer has all that was sent, and has this end open no
-// more. With nil nothing is lost when the session is closed then, or it has ended
-// already. If ctx ends before, Drain returns its error, and the session goes on.
+// Drain prepares an acceptor's session to be closed without harm. It announces
+// that this end goes away, and waits until the dialer has moved to another
+// session, but no longer than notice. Then it refuses further streams (GoAway),
+// waits until no stream is open or in use and the peer has all that was sent,
+// and makes this end open no more streams.
 //
-// Without a notice (0) it begins with GoAway. What has been announced already is not
-// announced again. A session without a link waits for the next one, unless it has
-// nothing to say.
+// If Drain returns nil, closing the session loses nothing, or the session has
+// ended. If ctx ends first, Drain returns its error, and the session continues.
+//
+// Without a notice (0) it starts with GoAway. It does not repeat an
+// announcement. A detached session waits for its next link, unless it has
+// nothing to send.
 func (s *Session) Drain(ctx context.Context, info GoAway, notice time.Duration) error {
 	if s.Detached() && s.seal() {
 		return nil
 	}
 	if notice > 0 && s.side == Acceptor {
-		_ = s.Announce(info) // else it has been announced, or the session has ended
-		if err := s.awaitMoved(ctx, notice); err != nil {
+		_ = s.Announce(info) // else it was announced, or the session has ended
+		if err := s.awaitPeerMoved(ctx, notice); err != nil {
 			return err
 		}
 	}
@@ -33,10 +35,10 @@ func (s *Session) Drain(ctx context.Context, info GoAway, notice time.Duration) 
 	}
 }
 
-// awaitMoved waits until the dialer has moved, the session has ended, or the time is
-// over.
-func (s *Session) awaitMoved(ctx context.Context, most time.Duration) error {
-	timer := time.NewTimer(most)
+// awaitPeerMoved waits until the dialer has moved, the session has ended, or
+// the time is over.
+func (s *Session) awaitPeerMoved(ctx context.Context, timeout time.Duration) error {
+	timer := time.NewTimer(timeout)
 	defer timer.Stop()
 	select {
 	case <-s.PeerStoppedOpening():
@@ -48,17 +50,22 @@ func (s *Session) awaitMoved(ctx context.Context, most time.Duration) error {
 	return nil
 }
 
-// leaveGrace is how long a dialer leaves it to the acceptor to close a session that
-// is drained.
-const leaveGrace = time.Second
+// closeGrace is how long a dialer waits for the acceptor to close a session
+// that is drained.
+const closeGrace = time.Second
 
-// Shutdown ends a dialer's session in good order, and returns when it has ended. The
-// dialer stops opening streams (StopOpening). If the peer has announced that it goes away, its last word
-// is waited for: the session lasts until then, for the peer may open streams. When no
-// stream is open or in use and the peer has all that was sent, the peer has a second to
-// close the session, if it drains. Then Shutdown sends GOAWAY, waits until the peer has that
-// (a session without a link waits for the next one), and closes with CloseNormal. If ctx
-// ends before, Shutdown returns its error, and the session goes on, without new streams.
+// Shutdown ends a dialer's session in good order, and returns when it has
+// ended.
+//
+// The dialer stops opening streams (StopOpening). If the peer has announced
+// that it goes away, Shutdown waits for its final GOAWAY, because the peer may
+// open streams until then. It waits until no stream is open or in use and the
+// peer has all that was sent. A peer that drains then has a second to close the
+// session. Otherwise Shutdown sends GOAWAY, waits until the peer has that, and
+// closes with CloseNormal. A detached session waits for its next link.
+//
+// If ctx ends first, Shutdown returns its error, and the session continues
+// without new streams.
 func (s *Session) Shutdown(ctx context.Context) error {
 	if err := s.StopOpening(); err != nil && s.Err() == nil {
 		return err
@@ -76,11 +83,11 @@ func (s *Session) Shutdown(ctx context.Context) error {
 		if err := s.awaitClose(ctx); err != nil {
 			return err
 		}
-		if s.sayGoodbye() {
+		if s.refuseRest() {
 			break
 		}
 	}
-	// The close may be lost with its link. Then the peer must not go on to open streams.
+	// The close may be lost with its link. Then the peer must not open streams.
 	if err := s.awaitRest(ctx); err != nil {
 		return err
 	}
@@ -96,14 +103,14 @@ func (s *Session) awaitClose(ctx context.Context) error {
 		return nil
 	}
 	grace := make(chan struct{})
-	defer time.AfterFunc(leaveGrace, func() { close(grace) }).Stop()
+	defer time.AfterFunc(closeGrace, func() { close(grace) }).Stop()
 	return s.awaitEnd(ctx, grace)
 }
 
-// sayGoodbye refuses further streams of the peer if the session is at rest: those that
-// are on their way are never served, and the peer may repeat them. It reports whether
-// the session can be closed.
-func (s *Session) sayGoodbye() bool {
+// refuseRest refuses further streams of the peer if the session is at rest.
+// Streams that are on their way are never served, and the peer may repeat them.
+// It reports whether the session can be closed.
+func (s *Session) refuseRest() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.err != nil {
@@ -116,8 +123,8 @@ func (s *Session) sayGoodbye() bool {
 	return true
 }
 
-// awaitRest waits until no stream is open or in use, and then until the peer has all
-// that was sent, or until the session has ended.
+// awaitRest waits until no stream is open or in use, and then until the peer
+// has all that was sent, or until the session has ended.
 func (s *Session) awaitRest(ctx context.Context) error {
 	s.mu.Lock()
 	idle := s.streams.whenIdle()
@@ -139,9 +146,9 @@ func (s *Session) awaitEnd(ctx context.Context, ready <-chan struct{}) error {
 	return nil
 }
 
-// seal has this end open no more streams if the session is at rest: no stream is open
-// or in use, and the peer has all that was sent. It reports whether it is so, or the
-// session has ended.
+// seal makes this end open no more streams if the session is at rest: no stream
+// is open or in use, and the peer has all that was sent. It reports whether
+// that is so, or the session has ended.
 func (s *Session) seal() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -1,8 +1,8 @@
 package transport
 
-// fifo is a first-in first-out queue in one slice. To take an item out costs the
-// same however many are left: push reuses the space of items that were taken
-// once they are at least half of all.
+// fifo is a first-in first-out queue in one slice. To take an item out costs
+// the same however many are left: push reuses the space of items that were
+// taken once they are at least half of all.
 type fifo[T any] struct {
 	items []T // the first head of them are taken
 	head  int

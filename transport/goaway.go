@@ -20,14 +20,15 @@ type GoAway struct {
 // and a final GOAWAY follows.
 func (g *GoAway) Notice() bool { return (*frame.GoAway)(g).Notice() }
 
-// Wait returns Delay as a time.Duration. A longer delay becomes the longest one.
+// Wait returns Delay as a time.Duration. A longer delay becomes the longest
+// one.
 func (g *GoAway) Wait() time.Duration { return (*frame.GoAway)(g).Wait() }
 
 // Announce sends a notice: this end goes away soon. No stream ends by it. An
-// acceptor still serves new streams until GoAway, and a dialer that receives the
-// notice moves to another session within info.Delay. From a dialer it says that
-// the dialer has moved: it opens no more streams, see StopOpening. Announce sets
-// LastStream and Status.
+// acceptor still serves new streams until GoAway, and a dialer that receives
+// the notice moves to another session within info.Delay. From a dialer it says
+// that the dialer has moved: it opens no more streams, see StopOpening.
+// Announce sets LastStream and Status.
 func (s *Session) Announce(info GoAway) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -45,8 +46,8 @@ func (s *Session) Announce(info GoAway) error {
 }
 
 // GoAway announces that this end serves the streams that it has, and refuses
-// later ones. Streams in progress continue, and this end may still open some. It
-// may follow Announce.
+// later ones. Streams in progress continue, and this end may still open some.
+// It may follow Announce.
 //
 // With info.Status it says that the session ends now, for that reason: this end
 // opens no more streams, and Close must follow. Such a GoAway may follow one
@@ -80,8 +81,8 @@ func (s *Session) putGoAway(info GoAway) error {
 
 // StopOpening says that a dialer's session opens no more streams, because
 // another session has taken its place or none is wanted. From now on Open
-// returns ErrDraining. A notice tells the peer. Streams in progress continue, and
-// the peer may still open some.
+// returns ErrDraining. A notice tells the peer. Streams in progress continue,
+// and the peer may still open some.
 func (s *Session) StopOpening() error {
 	if s.side != Dialer {
 		return errors.New("transport: StopOpening: the session is not the dialer's")
@@ -96,9 +97,9 @@ func (s *Session) StopOpening() error {
 	return err
 }
 
-// CanOpen reports whether Open can work now: the session has not ended, this end
-// has not stopped opening streams, and the peer has not refused further ones by
-// a final GOAWAY.
+// CanOpen reports whether Open can work now: the session has not ended, this
+// end has not stopped opening streams, and the peer has not refused further
+// ones by a final GOAWAY.
 func (s *Session) CanOpen() bool { return !s.streams.stopped.Load() }
 
 // PeerStoppedOpening returns, at an acceptor, a channel that is closed when the
@@ -110,8 +111,8 @@ func (s *Session) PeerStoppedOpening() <-chan struct{} {
 	return s.goAway.whenPeerStopped()
 }
 
-// Draining returns a channel that is closed when either end has announced that it
-// goes away.
+// Draining returns a channel that is closed when either end has announced that
+// it goes away.
 func (s *Session) Draining() <-chan struct{} { return s.goAway.draining }
 
 // PeerGoAway returns the peer's last GOAWAY, if there was one.

@@ -7,8 +7,8 @@ import (
 	"github.com/parley-rpc/parley/internal/frame"
 )
 
-// handleHello handles the peer's HELLO on a link. The link carries a new session
-// from then on, or one that is resumed.
+// handleHello handles the peer's HELLO on a link. The link carries a new
+// session from then on, or one that is resumed.
 func (a *attachment) handleHello(in *arrival, p []byte) error {
 	if a.greeted {
 		return errors.New("comes twice")
@@ -36,8 +36,8 @@ func (a *attachment) handleHello(in *arrival, p []byte) error {
 	return a.resumeOrReplace(&hello)
 }
 
-// resumeOrReplace handles, at an acceptor, a HELLO that asks to resume a session.
-// If that cannot be, the link carries a new one.
+// resumeOrReplace handles, at an acceptor, a HELLO that asks to resume a
+// session. If that cannot be, the link carries a new one.
 func (a *attachment) resumeOrReplace(hello *frame.Hello) error {
 	old, err := a.s.cfg.Sessions.find(hello, a.s.cfg.Principal)
 	if err != nil {
@@ -52,8 +52,8 @@ func (a *attachment) resumeOrReplace(hello *frame.Hello) error {
 	return a.s.establish(a, hello, frame.SessionUnknown)
 }
 
-// establish starts a new session with the peer's settings. An acceptor sends its
-// HELLO, with this answer.
+// establish starts a new session with the peer's settings. An acceptor sends
+// its HELLO, with this answer.
 func (s *Session) establish(a *attachment, hello *frame.Hello, answer frame.Answer) error {
 	window := s.cfg.resumeWindow(s.side, hello)
 	if window == 0 {

@@ -15,9 +15,10 @@ func (s *Session) noteMessage() {
 	}
 }
 
-// writeMode decides who writes a message that is about to be queued. On the only
-// stream, where messages of the two ends alternate, it is the caller: nothing
-// else adds to the batch then, and the caller's next message waits for an answer.
+// writeMode decides who writes a message that is about to be queued. On the
+// only stream, where messages of the two ends alternate, it is the caller:
+// nothing else adds to the batch then, and the caller's next message waits for
+// an answer.
 func (s *Session) writeMode() writeMode {
 	if s.streams.live.Load() <= 1 && s.replyDue.Swap(false) {
 		return inline

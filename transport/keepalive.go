@@ -6,8 +6,8 @@ import (
 )
 
 // checksPerInterval is how often the keepalive checks a link in each interval.
-// If all checks but one saw no traffic, it sends a PING: after three quarters of
-// the interval at the earliest, after all of it at the latest.
+// If all checks but one saw no traffic, it sends a PING: after three quarters
+// of the interval at the earliest, after all of it at the latest.
 const checksPerInterval = 4
 
 // liveness is what the keepalive knows about one link. Its owner calls check
@@ -60,8 +60,8 @@ func (l *liveness) check(now time.Time, received, batch uint64) checkResult {
 	return result
 }
 
-// helloTimeout ends the session if the peer has sent no HELLO. Only the acceptor
-// closes the link with a code that blames the peer.
+// helloTimeout ends the session if the peer has sent no HELLO. Only the
+// acceptor closes the link with a code that blames the peer.
 func (s *Session) helloTimeout() {
 	if s.peer.hasGreeted() {
 		return

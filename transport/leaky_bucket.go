@@ -45,8 +45,8 @@ func (l *peerLimits) countPing(now time.Time, perSecond int) error {
 //
 // A peer that has used up what is allowed in one second is read more slowly, at
 // four times the allowed rate at most, until it has used up what is allowed in
-// a period. Otherwise a peer that is cut off and reconnects would get a period's
-// worth of work done each time.
+// a period. Otherwise a peer that is cut off and reconnects would get a
+// period's worth of work done each time.
 func (l *peerLimits) countAborted(now time.Time, perSecond int) (delay time.Duration, err error) {
 	if !l.abortedStreams.add(now, perSecond) {
 		return 0, tooMany("streams are opened in vain", perSecond)

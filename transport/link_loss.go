@@ -41,17 +41,17 @@ func (s *Session) linkFailed(a *attachment, err *CloseError) {
 	}
 }
 
-// isLinkLoss reports whether a link that ended with err is lost, so that neither
-// end has ended the session by it. A peer that goes away sends a GOAWAY with a
-// status before it closes the link. Its close code without that GOAWAY is a
-// proxy's. mu is held.
+// isLinkLoss reports whether a link that ended with err is lost, so that
+// neither end has ended the session by it. A peer that goes away sends a GOAWAY
+// with a status before it closes the link. Its close code without that GOAWAY
+// is a proxy's. mu is held.
 func (s *Session) isLinkLoss(err *CloseError) bool {
 	return err.Code == CloseAbnormal || err.Code == CloseNoStatus || err.Remote && err.goesAway() && !s.goAway.ended()
 }
 
-// closeLostLink closes a lost link without a code that would end the session. If
-// the link has an answer to a close frame to send, or a complaint about broken
-// framing, that may take a second, so another goroutine does it.
+// closeLostLink closes a lost link without a code that would end the session.
+// If the link has an answer to a close frame to send, or a complaint about
+// broken framing, that may take a second, so another goroutine does it.
 func (s *Session) closeLostLink(a *attachment, err *CloseError) {
 	code, reason := err.onWire()
 	if code == CloseAbnormal || code == CloseNoStatus {
@@ -91,8 +91,8 @@ func (s *Session) updateDetached() {
 	}
 }
 
-// unread returns how many bytes the session holds that have arrived and were not
-// received.
+// unread returns how many bytes the session holds that have arrived and were
+// not received.
 func (s *Session) unread() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -17,21 +17,21 @@ const readBufferSize = maxFrameLimit + 1<<10
 var readBuffers = sync.Pool{New: func() any { return new([readBufferSize]byte) }}
 
 // maxInjected is how many bytes at the end of an unfinished message are not
-// handled yet. A proxy that ends a link may put a close frame into the middle of
-// a WebSocket frame, where it looks like the last part of the message. A close
-// frame has up to 2 bytes of head, 4 of mask and 125 of payload.
+// handled yet. A proxy that ends a link may put a close frame into the middle
+// of a WebSocket frame, where it looks like the last part of the message. A
+// close frame has up to 2 bytes of head, 4 of mask and 125 of payload.
 const maxInjected = 2 + 4 + 125
 
-// maxBegin is the position in a message of the link before which every frame must
-// begin. It allows 16 bytes more than PROTOCOL.md: browser clients of version 0.1
-// may be some bytes late.
+// maxBegin is the position in a message of the link before which every frame
+// must begin. It allows 16 bytes more than PROTOCOL.md: browser clients of
+// version 0.1 may be some bytes late.
 const maxBegin = maxBatch + 16
 
 // A peer that sends without end would keep its reader goroutine running without
 // end. So the reader yields whenever it has spent maxTurnCost: a frame costs
-// frameTurnCost and its length in bytes. That is after about 240 small frames or
-// 64 KiB of large ones. Otherwise a few floods would make all other goroutines
-// wait for the scheduler's 10 ms each.
+// frameTurnCost and its length in bytes. That is after about 240 small frames
+// or 64 KiB of large ones. Otherwise a few floods would make all other
+// goroutines wait for the scheduler's 10 ms each.
 const (
 	maxTurnCost   = 64 << 10
 	frameTurnCost = 256

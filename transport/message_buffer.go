@@ -47,8 +47,8 @@ func (m *messageBuffer) start(buf []byte, provider BufferProvider) {
 // reset drops the reference to the memory.
 func (m *messageBuffer) reset() { m.bytes, m.provider = nil, nil }
 
-// interrupt ends a Recv whose context has ended. What has arrived of a message is
-// saved for the next Recv, with its claim.
+// interrupt ends a Recv whose context has ended. What has arrived of a message
+// is saved for the next Recv, with its claim.
 func (m *messageBuffer) interrupt(a *assembly) {
 	if len(m.bytes) > 0 {
 		m.saved, m.interrupted = bytes.Clone(m.bytes), true
@@ -59,9 +59,9 @@ func (m *messageBuffer) interrupt(a *assembly) {
 	m.reset()
 }
 
-// sizes returns two sizes of memory in which need bytes fit: twice of what there
-// is, and enough for the longest message so far. The message is then not moved
-// again for each few pieces.
+// sizes returns two sizes of memory in which need bytes fit: twice of what
+// there is, and enough for the longest message so far. The message is then not
+// moved again for each few pieces.
 func (m *messageBuffer) sizes(need, longest, maxMessage int) (next, best int) {
 	limit := max(need, maxMessage)
 	next = min(limit, roundUp(max(need, 2*cap(m.bytes), leastAssembled)))

@@ -7,41 +7,44 @@ import (
 )
 
 // Open opens a stream with a header for the accepting end. It does not wait for
-// the peer, but for a free place if the peer accepts no more streams at once.
-// ctx bounds that wait and has no part in the stream's later life.
+// the peer to accept the stream, but for a slot if the peer allows no more
+// streams at once. ctx bounds that wait and has no part in the stream's later
+// life.
 func (s *Session) Open(ctx context.Context, header []byte) (*Stream, error) {
-	o := opening{header: header}
+	o := openCall{header: header}
 	err := s.open(ctx, &o)
 	return o.st, err
 }
 
-// OpenSend is Open and Send in one, which is faster, for a message that can be sent at
-// once in one frame. For any other it is Open, and sent is false.
+// OpenSend is Open and Send in one, which is faster, for a message that can be
+// sent at once in one frame. For any other message it is Open, and sent is
+// false.
 func (s *Session) OpenSend(ctx context.Context, header, msg []byte, opts SendOptions) (st *Stream, sent bool, err error) {
-	o := opening{header: header, msg: msg, opts: opts, sends: true}
+	o := openCall{header: header, msg: msg, opts: opts, sends: true}
 	err = s.open(ctx, &o)
 	return o.st, o.sends, err
 }
 
-// opening is a stream that is being opened.
-type opening struct {
+// openCall is a stream that is being opened.
+type openCall struct {
 	header []byte
 	msg    []byte // to be sent with the header, if sends
 	opts   SendOptions
 	sends  bool
 
 	st     *Stream
-	inline *attachment // as in place
+	inline *attachment // as in putResult
 }
 
-// fits tells whether the message can go with the header, as far as the peer's settings go.
-func (o *opening) fits(peer *frame.Hello) bool {
+// fits reports whether the peer's settings allow to send the message with the
+// header.
+func (o *openCall) fits(peer *frame.Hello) bool {
 	size := uint64(len(o.msg))
 	return size <= min(maxPiece, peer.MaxFrame, peer.MaxMessage) && size+frameCost <= peer.InitialWindow
 }
 
 // open opens a stream as soon as there is a slot, and room for its frames.
-func (s *Session) open(ctx context.Context, o *opening) error {
+func (s *Session) open(ctx context.Context, o *openCall) error {
 	if err := s.admit("header", len(o.header), func() error { return s.waitGreeted(ctx) }); err != nil {
 		return err
 	}
@@ -55,7 +58,7 @@ func (s *Session) open(ctx context.Context, o *opening) error {
 	return nil
 }
 
-func (s *Session) openInSlot(ctx context.Context, o *opening) error {
+func (s *Session) openInSlot(ctx context.Context, o *openCall) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err := s.reserveSlot(ctx); err != nil {
@@ -69,8 +72,8 @@ func (s *Session) openInSlot(ctx context.Context, o *opening) error {
 	return err
 }
 
-// reserveSlot waits until the peer accepts one more stream at once. mu is held, but
-// not while it waits.
+// reserveSlot waits until the peer accepts one more stream at once. mu is held,
+// but not while it waits.
 func (s *Session) reserveSlot(ctx context.Context) error {
 	if err := s.mayOpen(); err != nil {
 		return err
@@ -86,8 +89,8 @@ func (s *Session) reserveSlot(ctx context.Context) error {
 	return err
 }
 
-// waitOpen waits for what a stream needs to be opened. mu is held, but not while it
-// waits: the session may have ended then, which is the error.
+// waitOpen waits for what a stream needs to be opened. mu is held, but not
+// while it waits. It returns an error if the session has ended meanwhile.
 func (s *Session) waitOpen(ctx context.Context, w *waiter) error {
 	s.mu.Unlock()
 	err := awaitOr(ctx, w.ready)
@@ -106,9 +109,9 @@ func (s *Session) mayOpen() error {
 	return s.err
 }
 
-// openStream opens a stream in a slot that was taken, when there is room for its frames.
-// mu is held, but not while it waits.
-func (s *Session) openStream(ctx context.Context, o *opening) error {
+// openStream opens a stream in a reserved slot when there is room for its
+// frames. mu is held, but not while it waits.
+func (s *Session) openStream(ctx context.Context, o *openCall) error {
 	mode := viaWriter
 	buf := [2]outgoing{{Header: frame.Header{Type: frame.TypeOpen}, payload: o.header}}
 	frames := buf[:1]
@@ -117,14 +120,14 @@ func (s *Session) openStream(ctx context.Context, o *opening) error {
 		frames = append(frames, outgoing{Header: h, payload: o.msg})
 		mode = s.writeMode()
 	}
-	s.number(frames)
+	s.setStreamID(frames)
 	p, err := s.out.put(mode, frames...)
 	if p.wait != nil {
 		if err := s.waitOpen(ctx, p.wait); err != nil {
 			s.out.giveUp(p.wait)
 			return err
 		}
-		s.number(frames) // others may have opened streams meanwhile
+		s.setStreamID(frames) // other streams may have been opened meanwhile
 		p.pos, err = s.out.putGranted(p.wait, frames...)
 	}
 	if err != nil {
@@ -146,8 +149,9 @@ func (s *Session) openStream(ctx context.Context, o *opening) error {
 	return nil
 }
 
-// number makes frames those of the next stream that this end opens; mu is held.
-func (s *Session) number(frames []outgoing) {
+// setStreamID makes frames those of the next stream that this end opens; mu is
+// held.
+func (s *Session) setStreamID(frames []outgoing) {
 	for i := range frames {
 		frames[i].Stream = s.streams.nextID
 	}

@@ -8,8 +8,8 @@ import (
 )
 
 // outbox is the write queue of a session: the frames of streams in order,
-// bounded, and urgent frames, which are sent before them. A writer takes them in
-// batches, for one link after the other.
+// bounded, and urgent frames, which are sent before them. A writer takes them
+// in batches, for one link after the other.
 type outbox struct {
 	mu     sync.Mutex
 	writer *attachment // whose writer may take; nil while there is no link, or before HELLO
@@ -27,8 +27,8 @@ type outbox struct {
 func newOutbox(cfg *Config, side Side) *outbox {
 	return &outbox{
 		data: dataQueue{limit: cfg.WriteQueue},
-		// Every urgent frame answers something that the peer has done or belongs
-		// to a stream: a bound that is generous for both.
+		// Every urgent frame answers something that the peer has done or
+		// belongs to a stream: a bound that is generous for both.
 		urgent: urgentQueue{limit: 64<<10 + 64*cfg.MaxStreams},
 		replay: replay{limit: cfg.ReplayLimit, enabled: cfg.resumes(side)},
 	}
@@ -40,7 +40,8 @@ type outgoing struct {
 	payload []byte
 }
 
-// completes reports whether the frame is the last of a message or of a direction.
+// completes reports whether the frame is the last of a message or of a
+// direction.
 func (f *outgoing) completes() bool {
 	return f.Type == frame.TypeEnd || f.Type == frame.TypeData && f.Flags&frame.FlagMore == 0
 }
@@ -111,8 +112,8 @@ func (o *outbox) grantRoom() {
 	})
 }
 
-// putLinkControl queues a whole frame that is not sequenced, ahead of all others.
-// It returns errFlood if the peer provokes more of them than it reads.
+// putLinkControl queues a whole frame that is not sequenced, ahead of all
+// others. It returns errFlood if the peer provokes more of them than it reads.
 func (o *outbox) putLinkControl(f []byte) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -260,8 +261,8 @@ func (o *outbox) empty() bool {
 	return o.data.empty() && o.urgent.empty() && len(o.replay.pending) == 0
 }
 
-// isSettled reports whether all frames that were queued are written and, if they
-// are kept, acknowledged.
+// isSettled reports whether all frames that were queued are written and, if
+// they are kept, acknowledged.
 func (o *outbox) isSettled() bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -283,7 +284,8 @@ func (o *outbox) whenSettled() <-chan struct{} {
 	return settled
 }
 
-// noteSettled closes the channel of whenSettled if isSettled is true; mu is held.
+// noteSettled closes the channel of whenSettled if isSettled is true; mu is
+// held.
 func (o *outbox) noteSettled() {
 	if o.settled != nil && o.atRest() {
 		close(o.settled)
@@ -307,8 +309,8 @@ func (o *outbox) neverSent(pos uint64, cause error) bool {
 	return pos > o.data.taken && (o.writer == nil || closed.Remote)
 }
 
-// writingBatch returns the number of the batch that is being written, 0 if there
-// is none.
+// writingBatch returns the number of the batch that is being written, 0 if
+// there is none.
 func (o *outbox) writingBatch() uint64 {
 	o.mu.Lock()
 	defer o.mu.Unlock()

@@ -9,8 +9,9 @@ func (o *outbox) yieldAndTake(a *attachment) ([][]byte, error) {
 	if o.stopIfEmpty(a) {
 		return nil, nil
 	}
-	// Goroutines that are ready to add to the batch do so now: with many callers
-	// this one yield more than doubles throughput (docs/design/transport.md).
+	// Goroutines that are ready to add to the batch do so now: with many
+	// callers this one yield more than doubles throughput
+	// (docs/design/transport.md).
 	runtime.Gosched()
 	return o.take(a)
 }

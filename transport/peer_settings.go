@@ -89,8 +89,8 @@ func limitFor(what string, peer *frame.Hello) uint64 {
 }
 
 // admit compares the size of a message or header with what the peer accepts. If
-// the size is over a default, it calls wait, which returns once the peer's HELLO
-// has arrived.
+// the size is over a default, it calls wait, which returns once the peer's
+// HELLO has arrived.
 func (s *Session) admit(what string, size int, wait func() error) error {
 	if uint64(size) <= limitFor(what, s.settings()) {
 		return nil

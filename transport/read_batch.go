@@ -12,8 +12,8 @@ type readBatch struct {
 	maxCost  uint64 // how much that may be
 }
 
-// takeOver moves the content of an inbox to the batch, and reports whether there
-// was any.
+// takeOver moves the content of an inbox to the batch, and reports whether
+// there was any.
 func (b *readBatch) takeOver(from *inbox) bool {
 	if from.empty() {
 		return false
@@ -40,8 +40,8 @@ func (b *readBatch) nextMessage() (m Message, ok bool) {
 	}, true
 }
 
-// borrow returns the first piece, which is valid until returnBorrowed. The batch
-// must not be empty, and nothing may be borrowed.
+// borrow returns the first piece, which is valid until returnBorrowed. The
+// batch must not be empty, and nothing may be borrowed.
 func (b *readBatch) borrow() []byte {
 	c := b.queue.front()
 	_, size := b.next()

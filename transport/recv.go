@@ -31,9 +31,9 @@ func (st *Stream) RecvBorrowed(ctx context.Context, memory BufferProvider) (Mess
 	return st.recvMessage(ctx, nil, memory)
 }
 
-// ReleaseMessage ends the use of the last message that RecvBorrowed has returned.
-// Until then its memory counts for Parameters.MaxReassembly, if it came in
-// several frames.
+// ReleaseMessage ends the use of the last message that RecvBorrowed has
+// returned. Until then its memory counts for Parameters.MaxReassembly, if it
+// came in several frames.
 func (st *Stream) ReleaseMessage() { st.s.assembly.release(&st.recv.msg.claim) }
 
 func (st *Stream) recvMessage(ctx context.Context, buf []byte, memory BufferProvider) (Message, error) {

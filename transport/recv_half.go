@@ -70,9 +70,9 @@ func (r *recvHalf) gather(s *Session) (limit uint64) {
 	return limit
 }
 
-// reserveRoom makes room for a piece in the message that a Recv puts together. If
-// it reports false, that has to wait: the session holds as much for messages of
-// several frames as it may. notify wakes the Recv then.
+// reserveRoom makes room for a piece in the message that a Recv puts together.
+// If it reports false, that has to wait: the session holds as much for messages
+// of several frames as it may. notify wakes the Recv then.
 func (r *recvHalf) reserveRoom(s *Session, flags frame.Flags, piece int) bool {
 	m := &r.msg
 	need := len(m.bytes) + piece
@@ -154,8 +154,8 @@ func (r *recvHalf) wake() {
 	}
 }
 
-// fail ends the direction with err, unless it has ended, and returns by how much
-// the count of open directions falls. A reset drops what was not read.
+// fail ends the direction with err, unless it has ended, and returns by how
+// much the count of open directions falls. A reset drops what was not read.
 func (r *recvHalf) fail(s *Session, err error) int32 {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -187,8 +187,8 @@ func (r *recvHalf) unread() int {
 	return n
 }
 
-// drop drops what has arrived and was not received. A Recv in progress drops its
-// batch itself.
+// drop drops what has arrived and was not received. A Recv in progress drops
+// its batch itself.
 func (r *recvHalf) drop() {
 	r.dropped.Store(true)
 	r.inbox.clear()

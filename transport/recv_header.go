@@ -19,8 +19,8 @@ func (h *recvHeader) settle(header []byte) {
 	}
 }
 
-// whenSettled returns a channel that is closed when the header is settled, or nil
-// if it is.
+// whenSettled returns a channel that is closed when the header is settled, or
+// nil if it is.
 func (h *recvHeader) whenSettled() <-chan struct{} {
 	if h.settled {
 		return nil

@@ -6,10 +6,10 @@ import (
 	"github.com/parley-rpc/parley/internal/frame"
 )
 
-// replay keeps the sequenced frames that were sent and may have to be sent again:
-// those that the peer has not acknowledged (PROTOCOL.md, section "Resumption").
-// They stay where they were encoded; nothing is copied. The outbox's mu guards
-// it.
+// replay keeps the sequenced frames that were sent and may have to be sent
+// again: those that the peer has not acknowledged (PROTOCOL.md, section
+// "Resumption"). They stay where they were encoded; nothing is copied. The
+// outbox's mu guards it.
 type replay struct {
 	enabled bool // false: frames are counted and not kept
 	limit   int  // bytes that may be kept
@@ -23,8 +23,8 @@ type replay struct {
 	pending []segment // of those in kept, the ones not sent on this link yet
 }
 
-// fits reports whether size more bytes may be queued, while queued bytes wait to
-// be sent. Frames larger than the limit fit alone.
+// fits reports whether size more bytes may be queued, while queued bytes wait
+// to be sent. Frames larger than the limit fit alone.
 func (r *replay) fits(queued, size int) bool {
 	held := queued + r.size
 	return held == 0 || !r.enabled || held+size <= r.limit
@@ -99,7 +99,8 @@ func (r *replay) unacked() []segment {
 	return segments
 }
 
-// retransmit moves pending frames to a batch, and reports whether none are left.
+// retransmit moves pending frames to a batch, and reports whether none are
+// left.
 func (r *replay) retransmit(b *batch) bool {
 	for len(r.pending) > 0 && b.fits(len(r.pending[0].bytes)) {
 		s := r.pending[0]

@@ -15,10 +15,10 @@ type resetFrame struct {
 	reason string
 }
 
-// putReset queues a RESET: ahead of data, but never ahead of its stream's OPEN or
-// END. When many urgent frames wait, it leaves out the reason: an application
-// that abandons many streams at once must not look like a peer that provokes
-// answers.
+// putReset queues a RESET: ahead of data, but never ahead of its stream's OPEN
+// or END. When many urgent frames wait, it leaves out the reason: an
+// application that abandons many streams at once must not look like a peer that
+// provokes answers.
 func (o *outbox) putReset(r resetFrame) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()

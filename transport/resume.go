@@ -28,18 +28,19 @@ func (r *resumeAttempt) finish(err error) {
 // owns from then on. It returns when the peer has answered:
 //
 //   - nil: the session continues where it was.
-//   - ErrSessionUnknown, or any error once Err is not nil: the session has ended.
+//   - ErrSessionUnknown, or any error once Err is not nil: the session has
+//     ended.
 //   - other errors: the caller may try again with another link.
 //
-// If links break again as soon as the session was resumed, it is up to the caller
-// to wait before the next attempt.
+// If links break again as soon as the session was resumed, it is up to the
+// caller to wait before the next attempt.
 //
 // If the peer does not know the session, the link can carry a new one. Then
 // Resume calls next, unless it is nil. next may call start, once, which returns
-// a new session with the limits and times of the old one. The new session starts
-// when next returns, and only then the old one ends. Resume returns the new
-// session as fresh, with ErrSessionUnknown. Neither next nor start may block, nor
-// close a session.
+// a new session with the limits and times of the old one. The new session
+// starts when next returns, and only then the old one ends. Resume returns the
+// new session as fresh, with ErrSessionUnknown. Neither next nor start may
+// block, nor close a session.
 func (s *Session) Resume(ctx context.Context, link Link, next func(start func(Config) (*Session, error))) (fresh *Session, err error) {
 	attempt := &resumeAttempt{result: make(chan error, 1), newSuccessor: next}
 	err = s.resume(ctx, &attachment{s: s, link: link, resume: attempt})
@@ -83,8 +84,8 @@ func (s *Session) resume(ctx context.Context, a *attachment) error {
 	return s.Err()
 }
 
-// prepareResume counts the attempt and waits until the goroutines of the old link
-// have ended.
+// prepareResume counts the attempt and waits until the goroutines of the old
+// link have ended.
 func (s *Session) prepareResume() error {
 	s.mu.Lock()
 	old, detached, err := s.link, s.detached.Load(), s.err
@@ -135,8 +136,8 @@ func (s *Session) handleResumeAnswer(a *attachment, hello *frame.Hello) error {
 
 // adopt resumes an acceptor's session on a link whose dialer asks for it. The
 // newest link wins: the older one is closed. It reports whether the session may
-// be resumed at all: another link may have made the token invalid while this one
-// waited for its turn.
+// be resumed at all: another link may have made the token invalid while this
+// one waited for its turn.
 func (s *Session) adopt(a *attachment, hello *frame.Hello) (ok bool, err error) {
 	s.resuming.Lock()
 	defer s.resuming.Unlock()
@@ -202,9 +203,9 @@ func (s *Session) setLink(a *attachment) {
 	s.timer.Stop()
 }
 
-// continueOn starts to write on the session's new link, beginning with the frame
-// first. It sends what the peer has not received, and the limit of each stream's
-// window, once more.
+// continueOn starts to write on the session's new link, beginning with the
+// frame first. It sends what the peer has not received, and the limit of each
+// stream's window, once more.
 func (s *Session) continueOn(a *attachment, first []byte) {
 	s.mu.Lock()
 	streams := s.streams.all()
@@ -228,8 +229,8 @@ func (s *Session) supersede() {
 	s.end(errSuperseded)
 }
 
-// confirmToken handles the first frame after HELLO: it proves that the dialer has
-// read this end's HELLO, and so has the next token.
+// confirmToken handles the first frame after HELLO: it proves that the dialer
+// has read this end's HELLO, and so has the next token.
 func (s *Session) confirmToken(a *attachment) {
 	a.confirmed = true
 	if a.predecessor != nil {

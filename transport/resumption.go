@@ -11,9 +11,9 @@ import (
 )
 
 // resumption is what a link needs to take a session over: the session's id, the
-// tokens that prove that it may, and the number of the last attempt (PROTOCOL.md,
-// section "Resumption"). The session's mu guards it, except for window, which
-// the reader goroutine sets once.
+// tokens that prove that it may, and the number of the last attempt
+// (PROTOCOL.md, section "Resumption"). The session's mu guards it, except for
+// window, which the reader goroutine sets once.
 type resumption struct {
 	window    time.Duration // how long the session is kept while it is detached; 0: it cannot be resumed
 	id        []byte
@@ -24,8 +24,8 @@ type resumption struct {
 
 func (r *resumption) enabled() bool { return r.window > 0 }
 
-// start sets the id and the first token. The acceptor makes them, and the dialer
-// finds them in the peer's HELLO.
+// start sets the id and the first token. The acceptor makes them, and the
+// dialer finds them in the peer's HELLO.
 func (r *resumption) start(side Side, hello *frame.Hello) error {
 	switch {
 	case !r.enabled():

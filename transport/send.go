@@ -6,24 +6,25 @@ import (
 	"github.com/parley-rpc/parley/internal/frame"
 )
 
-// maxPiece is the largest piece of a message in bytes, whatever the peer accepts:
-// other streams may send between two pieces. Two of them with their headers fill
-// one buffer, at both ends, and one message of the link.
+// maxPiece is the largest piece of a message in bytes, whatever the peer
+// accepts: other streams may send between two pieces. Two of them with their
+// headers fill one buffer, at both ends, and one message of the link.
 const maxPiece = 32<<10 - 64
 
 // SendOptions say what goes with a message.
 type SendOptions struct {
 	// Mark is a bit whose meaning is up to the application.
 	Mark bool
-	// End ends the direction with this message, as CloseSend would, in one frame.
+	// End ends the direction with this message, as CloseSend would, in one
+	// frame.
 	End bool
 }
 
-// Send queues a message, and does not keep msg. It returns when the message is in
-// the write queue, not when the peer has it. It blocks while the peer gives no
-// credit or the network is slow, until ctx ends. If ctx ends in the middle of a
-// message of several frames, only Reset and Close are left: later calls return
-// ErrPartialMessage.
+// Send queues a message, and does not keep msg. It returns when the message is
+// in the write queue, not when the peer has it. It blocks while the peer gives
+// no credit or the network is slow, until ctx ends. If ctx ends in the middle
+// of a message of several frames, only Reset and Close are left: later calls
+// return ErrPartialMessage.
 func (st *Stream) Send(ctx context.Context, msg []byte, opts SendOptions) error {
 	if err := st.admit(ctx, "message", len(msg)); err != nil {
 		return err
@@ -126,8 +127,8 @@ func (st *Stream) queueMessage(ctx context.Context, h frame.Header, piece []byte
 // queueLast queues the frame that ends the direction.
 //
 // The accepting end counts the stream as ended before the peer can know it.
-// Otherwise the peer's next OPEN might find one stream too many. The opening end
-// counts it afterwards. Otherwise its own next OPEN might be sent first.
+// Otherwise the peer's next OPEN might find one stream too many. The opening
+// end counts it afterwards. Otherwise its own next OPEN might be sent first.
 func (st *Stream) queueLast(ctx context.Context, h frame.Header, payload []byte) error {
 	if !st.opener {
 		st.halvesEnded(st.send.end())

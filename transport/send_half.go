@@ -77,8 +77,8 @@ func (h *sendHalf) end() int32 {
 	return 1
 }
 
-// piece waits for credit and spends it on the next piece of a message of which n
-// bytes are left. It returns the size of the piece, most at most.
+// piece waits for credit and spends it on the next piece of a message of which
+// n bytes are left. It returns the size of the piece, most at most.
 func (h *sendHalf) piece(ctx context.Context, n, most int) (int, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -103,8 +103,8 @@ func (h *sendHalf) refund(size int) {
 	h.window.refund(size)
 }
 
-// await returns nil when ready is closed, or an error when the direction fails or
-// ctx ends.
+// await returns nil when ready is closed, or an error when the direction fails
+// or ctx ends.
 func (h *sendHalf) await(ctx context.Context, ready <-chan struct{}) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -165,8 +165,8 @@ func (h *sendHalf) raiseBy(more uint64) {
 	h.wake()
 }
 
-// fail ends the direction with err, unless it has ended, and returns by how much
-// the count of open directions falls.
+// fail ends the direction with err, unless it has ended, and returns by how
+// much the count of open directions falls.
 func (h *sendHalf) fail(err error) int32 {
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -7,10 +7,11 @@ import (
 )
 
 // Stream is an exchange of messages between the end that opened it and the end
-// that accepted it. It has two independent directions, each ended by its sender.
+// that accepted it. It has two independent directions, each ended by its
+// sender.
 //
-// One goroutine may send while another receives. The application must call Close
-// when it no longer uses a stream, however the stream ended.
+// One goroutine may send while another receives. The application must call
+// Close when it no longer uses a stream, however the stream ended.
 type Stream struct {
 	s      *Session
 	id     uint64
@@ -41,8 +42,8 @@ func (st *Stream) ID() uint64 { return st.id }
 // Session returns the session that the stream belongs to.
 func (st *Stream) Session() *Session { return st.s }
 
-// OpenHeader returns, at the end that accepted the stream, the header that it was
-// opened with. It is nil for a stream that was passed to OnStream.
+// OpenHeader returns, at the end that accepted the stream, the header that it
+// was opened with. It is nil for a stream that was passed to OnStream.
 func (st *Stream) OpenHeader() []byte { return st.header }
 
 // Reset abandons both directions: what the peer has not read may never arrive.
@@ -53,9 +54,10 @@ func (st *Stream) Reset(code ResetCode, reason string) {
 	st.abort(&ResetError{Code: code.assigned(), Reason: reason}, notifyPeer)
 }
 
-// Close ends the use of the stream at this end and frees what it holds. A stream
-// that has not ended in both directions is reset with ResetCancel. What was sent
-// still arrives if this end has ended its direction before; otherwise it may not.
+// Close ends the use of the stream at this end and frees what it holds. A
+// stream that has not ended in both directions is reset with ResetCancel. What
+// was sent still arrives if this end has ended its direction before; otherwise
+// it may not.
 func (st *Stream) Close() error {
 	if st.markClosed() && !st.opener {
 		st.s.mu.Lock()
@@ -86,8 +88,8 @@ func (st *Stream) markClosed() bool {
 
 // OnAbort registers f, which is called once if the stream is abandoned before
 // both directions have ended: by a reset of either end, or with the session. If
-// that has happened, OnAbort calls f at once. f must not block; it may run on the
-// reader goroutine.
+// that has happened, OnAbort calls f at once. f must not block; it may run on
+// the reader goroutine.
 func (st *Stream) OnAbort(f func(cause error)) {
 	st.mu.Lock()
 	cause := st.cause
@@ -167,8 +169,8 @@ func (st *Stream) halvesEnded(n int32) {
 	}
 }
 
-// peerEnded counts the direction that the peer has ended. If the other has ended
-// as well, it is the last that the reader goroutine does with the stream.
+// peerEnded counts the direction that the peer has ended. If the other has
+// ended as well, it is the last that the reader goroutine does with the stream.
 func (st *Stream) peerEnded() {
 	if st.open.Add(-1) == 0 {
 		st.s.removeStream(st, true)

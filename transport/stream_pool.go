@@ -1,14 +1,14 @@
 package transport
 
 // streamPool holds streams that are not used any more, with the channels that
-// they have made, until others use their memory. A stream is the largest part of
-// what a small call allocates (docs/design/speed.md).
+// they have made, until others use their memory. A stream is the largest part
+// of what a small call allocates (docs/design/speed.md).
 //
 // Local and remote streams are kept apart, because no goroutine may have a
 // pointer left to a stream that is used again:
 //   - Any goroutine may remove a remote stream once both directions have ended,
-//     while the reader goroutine still looks at it. But only the reader goroutine
-//     uses it again, when the peer opens the next one.
+//     while the reader goroutine still looks at it. But only the reader
+//     goroutine uses it again, when the peer opens the next one.
 //   - A local stream is used again only if the reader goroutine has removed it,
 //     as the last thing that it did with the stream.
 //
@@ -32,7 +32,8 @@ func (p *streamPool) put(st *Stream) {
 	}
 }
 
-// getLocal returns a stream for this end to open, from the pool if there is one.
+// getLocal returns a stream for this end to open, from the pool if there is
+// one.
 func (p *streamPool) getLocal() *Stream {
 	st := pop(&p.local)
 	st.opener = true

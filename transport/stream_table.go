@@ -9,8 +9,8 @@ import (
 	"github.com/parley-rpc/parley/internal/frame"
 )
 
-// streamTable holds the streams of a session that have not ended, and counts the
-// slots that they take. The session's mu guards it, except for the atomics.
+// streamTable holds the streams of a session that have not ended, and counts
+// the slots that they take. The session's mu guards it, except for the atomics.
 type streamTable struct {
 	byID       map[uint64]*Stream // may be nil while it is empty
 	pool       streamPool
@@ -42,8 +42,8 @@ func (t *streamTable) insert(st *Stream) {
 	t.live.Add(1)
 }
 
-// insertRemote adds a stream that the peer has opened and counts it. Only the reader
-// goroutine calls it.
+// insertRemote adds a stream that the peer has opened and counts it. Only the
+// reader goroutine calls it.
 func (t *streamTable) insertRemote(st *Stream) {
 	t.insert(st)
 	t.remote++
@@ -51,8 +51,8 @@ func (t *streamTable) insertRemote(st *Stream) {
 }
 
 // remove removes a stream that has ended in both directions. endedByPeer says
-// that the last frame of the peer has ended it. maxLocal is how many streams the
-// peer accepts.
+// that the last frame of the peer has ended it. maxLocal is how many streams
+// the peer accepts.
 func (t *streamTable) remove(st *Stream, endedByPeer bool, maxLocal uint64) {
 	delete(t.byID, st.id)
 	t.live.Add(-1)
@@ -113,9 +113,9 @@ func (t *streamTable) recordRemote(id uint64) error {
 
 // refusal returns why a new stream of the peer is refused, nil if it is not.
 //
-// The peer counts a stream until it has ended on the wire. As many streams again
-// may have ended there while this end still uses them, as when the peer opens
-// and resets a stream at once.
+// The peer counts a stream until it has ended on the wire. As many streams
+// again may have ended there while this end still uses them, as when the peer
+// opens and resets a stream at once.
 func (t *streamTable) refusal(maxRemote int) *ResetError {
 	switch {
 	case t.remote >= maxRemote:
@@ -126,8 +126,8 @@ func (t *streamTable) refusal(maxRemote int) *ResetError {
 	return nil
 }
 
-// canOpen reports whether this end may open streams: it has not stopped, and has
-// ids left.
+// canOpen reports whether this end may open streams: it has not stopped, and
+// has ids left.
 func (t *streamTable) canOpen() bool { return !t.stopped.Load() && t.nextID <= frame.MaxVarint }
 
 // stopOpening makes Open fail from now on, and ends the wait for slots.

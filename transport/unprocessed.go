@@ -2,9 +2,9 @@ package transport
 
 import "errors"
 
-// Unprocessed reports whether an abandoned stream that this end has opened surely
-// never reached the peer's application, so that it can be opened again elsewhere.
-// That is so in three cases:
+// Unprocessed reports whether an abandoned stream that this end has opened
+// surely never reached the peer's application, so that it can be opened again
+// elsewhere. That is so in three cases:
 //
 //   - The peer has refused the stream, with ResetRefused or by GOAWAY.
 //   - The peer has refused the session before its HELLO (PROTOCOL.md, section

@@ -3,8 +3,8 @@ package transport
 import "container/list"
 
 // waitlist is a queue of goroutines that wait for a share of something. The
-// first in the queue gets its share as soon as there is enough, and no later one
-// overtakes it. The mutex of its owner guards it.
+// first in the queue gets its share as soon as there is enough, and no later
+// one overtakes it. The mutex of its owner guards it.
 type waitlist struct{ queue list.List }
 
 // waiter is a goroutine's place in a waitlist.
@@ -46,8 +46,8 @@ func (l *waitlist) release(e *list.Element) {
 	close(w.ready)
 }
 
-// leave takes w out of the queue. It reports whether w had its share already: the
-// owner must take that back then.
+// leave takes w out of the queue. It reports whether w had its share already:
+// the owner must take that back then.
 func (l *waitlist) leave(w *waiter) (granted bool) {
 	if w.place != nil {
 		l.queue.Remove(w.place)
