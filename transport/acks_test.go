@@ -41,7 +41,7 @@ func TestNumberIsAcknowledgedOnce(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	parts, err := o.yieldAndTake(nobody)
+	parts, err := o.yieldAndTake(noWriter)
 	if err != nil || len(parts) != 1 || len(parts[0]) != 4 {
 		t.Errorf("queued %x, %v", parts, err)
 	}

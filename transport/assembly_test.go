@@ -98,7 +98,7 @@ func TestUnfinishedMessagesHoldTheWindowsAndTheirBoundAndNoMore(t *testing.T) {
 		s, p := meet(t, transport.Acceptor, cfg, frame.Hello{})
 		received := make(chan error, cfg.MaxStreams)
 		u := upload(t, s, p, cfg.MaxStreams, received)
-		u.send(uploadPieces - 1) // nobody finishes
+		u.send(uploadPieces - 1) // none finishes
 		if most := cfg.MaxBuffered + cfg.MaxReassembly + cfg.MaxMessage; u.all() > most {
 			t.Errorf("%d bytes of unfinished messages were taken, want at most %d", u.all(), most)
 		}
@@ -197,7 +197,7 @@ func TestRecvThatGaveUpWhileItsMessageWaitedGetsAllOfIt(t *testing.T) {
 	})
 }
 
-func TestSessionThatUsesUpTheBudgetOfUnfinishedMessagesStopsNoOther(t *testing.T) {
+func TestSessionThatUsesUpTheReassemblyBudgetStopsNoOther(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		cfg := tightMessages()
 		cfg.MaxReassembly = 1 << 20

@@ -20,7 +20,7 @@ func (l *ledger) Grow(msg []byte, _ int) []byte {
 	return append(l.buf[:0], msg...)
 }
 
-func TestRecvTakesMemoryWhenAMessageArrivesThatIsAwaitedAndNotBefore(t *testing.T) {
+func TestWaitingRecvTakesMemoryOnlyWhenAMessageArrives(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, p := meet(t, transport.Acceptor, transport.Config{}, frame.Hello{})
 		p.send(open(1, ""))

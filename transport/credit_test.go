@@ -120,7 +120,7 @@ func TestMessageLargerThanTheWindowPassesInPieces(t *testing.T) {
 		s, p := meet(t, transport.Acceptor, narrow(0), frame.Hello{})
 		p.send(open(1, ""), dataMore(1, half), dataMore(1, half))
 		st := mustAccept(t, s)
-		p.wants() // nobody reads: no more credit
+		p.wants() // the application does not read: no more credit
 		received := start(func() error {
 			m, err := st.Recv(t.Context(), nil)
 			if len(m.Bytes) != 6*len(half) {

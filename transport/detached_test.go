@@ -24,7 +24,7 @@ func (h *harbor) loseAs(principal string) *dialer {
 	return d
 }
 
-func TestOneOwnersSessionsDoNotPushOutThoseOfOthers(t *testing.T) {
+func TestOneOwnersSessionsDoNotEvictThoseOfOthers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newHarbor(t)
 		h.sessions.MaxDetached = 3
@@ -46,7 +46,7 @@ func TestOneOwnersSessionsDoNotPushOutThoseOfOthers(t *testing.T) {
 	})
 }
 
-func TestTheOwnerWhoHoldsMostBytesGivesWay(t *testing.T) {
+func TestOwnerWithMostBytesIsEvictedFirst(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newHarbor(t)
 		h.sessions.MaxDetachedBytes = 10_000
@@ -196,7 +196,7 @@ func TestWhatWasReceivedDoesNotCountAsUnread(t *testing.T) {
 	})
 }
 
-func TestEvictSparesASessionThatHasALink(t *testing.T) {
+func TestEvictDoesNotEndASessionThatHasALink(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newHarbor(t)
 		d, st := h.begin()

@@ -122,7 +122,7 @@ func TestDrainingEndOpensStreamsUntilItIsAtRest(t *testing.T) {
 	})
 }
 
-func TestNoticeTellsADialerToMoveAndEndsNothing(t *testing.T) {
+func TestNoticeMovesADialerAndEndsNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		told := 0
 		s, p := meet(t, transport.Dialer, transport.Config{OnGoAway: func(*transport.Session) { told++ }}, frame.Hello{})
@@ -182,7 +182,7 @@ func TestGoAwaysWithoutEndAreAFlood(t *testing.T) {
 	})
 }
 
-func TestLastWordCannotBecomeANoticeAgain(t *testing.T) {
+func TestFinalGoAwayCannotBecomeANotice(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) { // A6
 		_, p := meet(t, transport.Dialer, transport.Config{}, frame.Hello{})
 		p.send(goAway(7), goAway(frame.MaxVarint))
@@ -303,7 +303,7 @@ func TestShutdownEndsWithItsContext(t *testing.T) {
 	})
 }
 
-func TestDrainWaitsForStreamsOfBothEndsAndForThoseWhoUseThem(t *testing.T) {
+func TestDrainWaitsForStreamsThatAreOpenOrInUse(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, p := meet(t, transport.Acceptor, transport.Config{}, frame.Hello{})
 		p.send(openEnd(1))

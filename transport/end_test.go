@@ -49,7 +49,7 @@ func TestCloseIsBoundedWhenThePeerTakesNothing(t *testing.T) {
 	})
 }
 
-func TestCloseBeforeThePeerHasGreetedIsQuick(t *testing.T) {
+func TestCloseBeforeThePeersHelloIsQuick(t *testing.T) {
 	for _, side := range []transport.Side{transport.Dialer, transport.Acceptor} {
 		synctest.Test(t, func(t *testing.T) {
 			s, p := alone(t, side, transport.Config{})

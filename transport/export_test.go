@@ -5,14 +5,14 @@ import "fmt"
 // AckTimeout acknowledges what has arrived, as the timer does.
 func (s *Session) AckTimeout() { s.ackTimeout() }
 
-// Knows tells whether a session of that id can be resumed.
+// Knows reports whether a session of that id can be resumed.
 func (k *Sessions) Knows(id []byte) bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	return k.byID[string(id)] != nil
 }
 
-// Residue tells what a session still holds for streams; nothing if it is empty.
+// Residue returns what a session still holds for streams.
 func (s *Session) Residue() (left []string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -22,13 +22,13 @@ func (s *Session) Residue() (left []string) {
 		n    int
 	}{
 		{"streams in the table", len(s.streams.byID)},
-		{"places of own streams", s.streams.local},
-		{"places of the peer's streams", s.streams.remote},
+		{"slots of local streams", s.streams.local},
+		{"slots of the peer's streams", s.streams.remote},
 		{"streams of the peer in use", s.streams.remoteUsed},
 		{"streams that wait for Accept", len(s.accepting.streams)},
-		{"who wait to open a stream", s.streams.slotQueue.len()},
+		{"waits to open a stream", s.streams.slotQueue.len()},
 		{"bytes of the budget", int(lost)},
-		{"bytes of messages in pieces", int(s.assembly.used)},
+		{"bytes of messages that are put together", int(s.assembly.used)},
 		{"messages that wait to be put together", s.assembly.waiting.Len()},
 	} {
 		if c.n != 0 {
@@ -43,17 +43,17 @@ func (s *Session) Residue() (left []string) {
 	return left
 }
 
-// PooledStreams tells how many streams are kept to be used again.
+// PooledStreams returns how many streams are kept for reuse.
 func (s *Session) PooledStreams() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return len(s.streams.pool.local) + len(s.streams.pool.remote)
 }
 
-// Received tells how many sequenced frames have arrived.
+// Received returns how many sequenced frames have arrived.
 func (s *Session) Received() uint64 { return s.acks.received.Load() }
 
-// Left tells how many bytes are left of a budget.
+// Left returns how many bytes are left of a budget.
 func (b *Budget) Left() int64 { return b.left.Load() }
 
 // Unread returns how many bytes a session holds that have arrived and were not received.

@@ -52,7 +52,7 @@ func TestStreamsOpenedAndResetAtOnceAreBoundedWhileTheyAreInUse(t *testing.T) {
 	})
 }
 
-func TestStreamsOpenedAndResetAtOnceAreForgottenByAnApplicationThatCloses(t *testing.T) {
+func TestStreamsResetAsTheyOpenLeaveNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) { // S16
 		accepted := 0
 		cfg := smallest
@@ -107,7 +107,7 @@ func (p *peer) stillborn() {
 // fewStillborn is more than are handed over of 500.
 const fewStillborn = 10
 
-func TestOnStreamIsSparedStreamsThatAreResetAsTheyArrive(t *testing.T) {
+func TestOnStreamIsNotCalledForStreamsThatAreReset(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) { // S16
 		var seen []string
 		cfg := smallest
@@ -128,7 +128,7 @@ func TestOnStreamIsSparedStreamsThatAreResetAsTheyArrive(t *testing.T) {
 	})
 }
 
-func TestAcceptIsSparedStreamsThatAreResetAsTheyArrive(t *testing.T) {
+func TestAcceptReturnsNoStreamsThatAreReset(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) { // S16
 		s, p := meet(t, transport.Acceptor, smallest, frame.Hello{})
 		p.stillborn()
@@ -151,7 +151,7 @@ func TestAcceptIsSparedStreamsThatAreResetAsTheyArrive(t *testing.T) {
 	})
 }
 
-func TestStreamsThatTheApplicationRefusesAreResetAndCountAsAborted(t *testing.T) {
+func TestStreamsThatOnStreamRefusesCountAsAborted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		cfg := smallest
 		cfg.MaxResets = 100
@@ -221,10 +221,10 @@ func TestPingsOfAPeerThatDoesNotReadCostNothing(t *testing.T) {
 	})
 }
 
-func TestPongForNobodyIsIgnored(t *testing.T) {
+func TestPongWithoutAPingIsIgnored(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) { // A4
 		_, p := meet(t, transport.Acceptor, transport.Config{}, frame.Hello{})
-		p.send(pong("nobody's"), pong("\xff\xff\xff\xff\xff\xff\xff\xff"))
+		p.send(pong("unasked!"), pong("\xff\xff\xff\xff\xff\xff\xff\xff"))
 		p.wantsLife()
 	})
 }

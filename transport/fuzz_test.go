@@ -101,11 +101,11 @@ func runScript(t *testing.T, text []byte) {
 		t.Error("the peer is silent, and the session goes on")
 	}
 	if !isClosed(s.Done()) {
-		t.Error("the session has ended, and nobody was told")
+		t.Error("the session has ended, and the link was not closed")
 	}
 }
 
-// echo sends a message and then each that comes, with the header of the other end.
+// echo sends a message and then each that comes, with the header of the peer.
 func echo(ctx context.Context, st *transport.Stream, msg []byte) {
 	defer st.Close()
 	if st.SendHeader(ctx, st.OpenHeader()) == nil && msg == nil {

@@ -101,7 +101,7 @@ func runWishes(t *testing.T, wishes []wish) {
 	h := newHarbor(t)
 	d, st := h.begin()
 	r := &rightful{harbor: h, dialer: d, st: st, link: d.peer}
-	other, kept := h.begin() // a session that is nobody's business
+	other, kept := h.begin() // a session of another principal
 	for _, w := range wishes {
 		r.lose()
 		if r.ask(w); t.Failed() || r.session.Err() != nil {

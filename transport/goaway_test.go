@@ -19,7 +19,7 @@ func isClosed(c <-chan struct{}) bool {
 	}
 }
 
-func TestGoAwayOfThePeerEndsOpeningAndSparesWhatIsUnderWay(t *testing.T) {
+func TestGoAwayOfThePeerEndsOpeningAndNoStream(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, p := meet(t, transport.Dialer, transport.Config{}, frame.Hello{})
 		if _, gone := s.PeerGoAway(); gone || isClosed(s.Draining()) {
@@ -145,7 +145,7 @@ func TestGoAwayOfThisEndRefusesLaterStreamsAndServesEarlierOnes(t *testing.T) {
 	})
 }
 
-func TestGoAwayWithNumbersThatCannotBeSaidIsStillUnderstood(t *testing.T) {
+func TestGoAwayWithNumbersOutOfRangeIsStillSent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d, a := pair(t, transport.Config{}, transport.Config{})
 		if err := a.GoAway(transport.GoAway{Status: 1 << 60, Delay: 1 << 63}); err != nil {

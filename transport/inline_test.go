@@ -63,7 +63,7 @@ func answerBehindGate(t *testing.T) (s *transport.Session, p *peer, g *gate, ans
 	return s, p, g, answer
 }
 
-func TestWhoeverAnswersOnTheOnlyStreamWritesByItself(t *testing.T) {
+func TestAnswerOnTheOnlyStreamIsWrittenInline(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		_, p, g, answer := answerBehindGate(t)
 		<-g.shut
@@ -74,7 +74,7 @@ func TestWhoeverAnswersOnTheOnlyStreamWritesByItself(t *testing.T) {
 	})
 }
 
-func TestWhatIsQueuedDuringAWriteOfItsOwnIsWrittenByTheWriter(t *testing.T) {
+func TestWriterWritesWhatIsQueuedDuringAnInlineWrite(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, p, g, answer := answerBehindGate(t)
 		other := mustOpen(t, s)
@@ -87,9 +87,9 @@ func TestWhatIsQueuedDuringAWriteOfItsOwnIsWrittenByTheWriter(t *testing.T) {
 	})
 }
 
-// TestNobodyElseWaitsForTheLink has somebody send behind a shut gate who has to leave
+// TestOtherStreamsDoNotWaitForAnInlineWrite has somebody send behind a shut gate who has to leave
 // that to the writer, so that what Send promises holds.
-func TestNobodyElseWaitsForTheLink(t *testing.T) {
+func TestOtherStreamsDoNotWaitForAnInlineWrite(t *testing.T) {
 	cases := map[string]struct {
 		change func(*transport.Config)
 		before func(*testing.T, *transport.Session, *peer, *transport.Stream)
@@ -139,7 +139,7 @@ func TestLinkLostInAnInlineWriteIsReplacedLikeAnyOther(t *testing.T) {
 		}
 		pass(31 * time.Second)
 		if s.Err() == nil {
-			t.Error("nobody has resumed it, and it goes on")
+			t.Error("it was not resumed, and it goes on")
 		}
 	})
 }

@@ -258,7 +258,7 @@ func TestSlowMessageOfTheLinkIsASignOfLife(t *testing.T) {
 	})
 }
 
-func TestPingTellsTheRoundTrip(t *testing.T) {
+func TestPingMeasuresTheRoundTrip(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		dl, al := pipe.New(pipe.Config{Latency: 30 * time.Millisecond})
 		d, err := transport.NewSession(dl, transport.Dialer, transport.Config{})

@@ -61,7 +61,7 @@ func TestPeerThatResetsTooManyStreamsIsCutOff(t *testing.T) {
 	})
 }
 
-// slowReading is more than it takes to read what is opened in vain within one
+// slowReading is more than it takes to read what is opened and aborted within one
 // period, whatever the limit: all but a second's worth at four times the limit.
 const slowReading = 2500 * time.Millisecond
 

@@ -38,7 +38,7 @@ func TestMessageOverThePeersLimitFailsBeforeAnythingIsSent(t *testing.T) {
 	})
 }
 
-func TestHeaderAndTrailerOverThePeersLimitFailBeforeAnythingIsSent(t *testing.T) {
+func TestHeaderOverThePeersLimitFailsBeforeItIsSent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, p := meet(t, transport.Acceptor, transport.Config{}, frame.Hello{MaxHeader: 5000})
 		p.send(open(1, ""))

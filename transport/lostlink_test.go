@@ -49,7 +49,7 @@ func TestCloseOfAProxyIsALostLink(t *testing.T) {
 	}
 }
 
-func TestGoAwayWithoutAStatusDoesNotMakeACloseTheLastWord(t *testing.T) {
+func TestGoAwayWithoutAStatusDoesNotMakeACloseFinal(t *testing.T) {
 	for _, side := range sides {
 		synctest.Test(t, func(t *testing.T) {
 			s, p, _ := resumable(t, side)
@@ -102,7 +102,7 @@ func TestOtherCloseCodesEndTheSession(t *testing.T) {
 	}
 }
 
-func TestEndThatGoesAwaySaysSoBeforeItCloses(t *testing.T) {
+func TestEndThatGoesAwaySendsGoAwayBeforeItCloses(t *testing.T) {
 	for _, code := range []transport.CloseCode{1001, 1012} {
 		synctest.Test(t, func(t *testing.T) {
 			s, p, _ := resumable(t, transport.Acceptor)
@@ -235,7 +235,7 @@ func TestInjectedCloseFrameIsNoMalformedFrame(t *testing.T) {
 	})
 }
 
-func TestLinkThatEndsInsideAMessageIsLostAndWhatHasFollowersCounts(t *testing.T) {
+func TestLinkThatEndsInsideAMessageIsLost(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) { // L5
 		s, p := meet(t, transport.Acceptor, transport.Config{}, frame.Hello{})
 		whole := append(open(1, ""), data(1, "whole")...)

@@ -136,7 +136,7 @@ var atFirst = []fault{
 	{"L2", "an empty message", nil, malformed},
 }
 
-func TestPeerThatDoesNotGreetProperlyIsClosed(t *testing.T) {
+func TestMalformedHelloClosesTheLink(t *testing.T) {
 	for _, side := range []transport.Side{transport.Dialer, transport.Acceptor} {
 		for _, f := range atFirst {
 			t.Run(side.String()+" "+f.row+" "+f.what, func(t *testing.T) {
@@ -151,7 +151,7 @@ func TestPeerThatDoesNotGreetProperlyIsClosed(t *testing.T) {
 	}
 }
 
-func TestAnswerToAResumptionThatNobodyAskedForIsMalformed(t *testing.T) {
+func TestAnswerToNoResumptionIsMalformed(t *testing.T) {
 	for _, row := range []struct {
 		side transport.Side // N6: a dialer answers; N7: an acceptor does, unasked
 		row  string
@@ -166,7 +166,7 @@ func TestAnswerToAResumptionThatNobodyAskedForIsMalformed(t *testing.T) {
 	}
 }
 
-func TestPeerThatNeverGreetsIsGivenUp(t *testing.T) {
+func TestPeerThatSendsNoHelloIsCutOff(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) { // N9
 		s, p := alone(t, transport.Acceptor, transport.Config{Parameters: transport.Parameters{HelloTimeout: 3 * time.Second}})
 		pass(3*time.Second - 1)

@@ -8,8 +8,8 @@ import (
 	"github.com/parley-rpc/parley/internal/frame"
 )
 
-// nobody takes what is queued while there is no link.
-var nobody *attachment
+// noWriter is the writer of an outbox while there is no link.
+var noWriter *attachment
 
 // newTestOutbox returns an outbox that may write, of n bytes.
 func newTestOutbox(n int) *outbox {
@@ -30,7 +30,7 @@ func TestWhatIsBeingWrittenIsNotFreedWhenTheQueueIsDropped(t *testing.T) {
 		if err := o.putLinkControl(bytes.Repeat([]byte{0x09}, 400)); err != nil {
 			t.Fatal(err)
 		}
-		parts, err := o.yieldAndTake(nobody)
+		parts, err := o.yieldAndTake(noWriter)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -47,7 +47,7 @@ func TestWhatIsBeingWrittenIsNotFreedWhenTheQueueIsDropped(t *testing.T) {
 		}
 		o.written()
 		o.discard()
-		if _, err := o.yieldAndTake(nobody); err == nil {
+		if _, err := o.yieldAndTake(noWriter); err == nil {
 			t.Fatal("something is left to write")
 		}
 	}
@@ -71,7 +71,7 @@ func TestRoomIsCountedExactly(t *testing.T) {
 		t.Fatal("a full queue takes more")
 	}
 	o.giveUp(second)
-	if _, err := o.yieldAndTake(nobody); err != nil {
+	if _, err := o.yieldAndTake(noWriter); err != nil {
 		t.Fatal(err)
 	}
 	o.written()
@@ -84,7 +84,7 @@ func TestRoomIsCountedExactly(t *testing.T) {
 	if _, err := o.putGranted(first, data(1, nil)); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := o.yieldAndTake(nobody); err != nil {
+	if _, err := o.yieldAndTake(noWriter); err != nil {
 		t.Fatal(err)
 	}
 	if o.data.queued != 0 || o.data.enqueued != o.data.taken {
@@ -108,7 +108,7 @@ func TestBatchStaysWithinABoundAndKeepsTheOrder(t *testing.T) {
 	}
 	var got []byte
 	for !o.empty() {
-		parts, err := o.yieldAndTake(nobody)
+		parts, err := o.yieldAndTake(noWriter)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -138,7 +138,7 @@ func TestNothingFollowsAFrameThatFillsAMessageOfTheLink(t *testing.T) {
 	if err := o.putReset(resetFrame{stream: 1, local: true, after: o.data.enqueued, code: ResetCancel}); err != nil {
 		t.Fatal(err)
 	}
-	parts, err := o.yieldAndTake(nobody)
+	parts, err := o.yieldAndTake(noWriter)
 	if want := frame.Append(nil, large.Header, large.payload); err != nil || !bytes.Equal(bytes.Join(parts, nil), want) {
 		t.Fatalf("%d bytes in place of %d, %v", len(bytes.Join(parts, nil)), len(want), err)
 	}

@@ -16,7 +16,7 @@ import (
 	"github.com/parley-rpc/parley/transport/pipe"
 )
 
-// peer is the other end of a session's link, worked by hand: a test says which
+// peer is the far end of a session's link, worked by hand: a test says which
 // frames it sends and looks at those that it gets. It reads all the time, unless
 // its link is stalled.
 type peer struct {

@@ -152,7 +152,7 @@ func TestSessionThatCouldNotBeResumedElsewhereIsReplacedThere(t *testing.T) {
 	})
 }
 
-func TestSlowAttemptElsewhereDoesNotEndASessionThatWasResumedSince(t *testing.T) {
+func TestSlowAttemptElsewhereDoesNotEndAResumedSession(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a, b := islands(t)
 		d, st := a.begin()

@@ -13,7 +13,7 @@ import (
 	"github.com/parley-rpc/parley/transport"
 )
 
-func TestMessagesThatCameTogetherAreReceivedInOrderBesideThoseThatComeMeanwhile(t *testing.T) {
+func TestBatchedMessagesAreReceivedInOrderWithLaterOnes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, p := meet(t, transport.Acceptor, transport.Config{}, frame.Hello{})
 		p.send(open(1, ""))

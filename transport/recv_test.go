@@ -213,7 +213,7 @@ func TestStreamKnowsItsIdItsSessionAndItsHeader(t *testing.T) {
 	})
 }
 
-func TestAcceptHandsEachStreamToOneOfManyInOrder(t *testing.T) {
+func TestAcceptReturnsEachStreamOnceInOrder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, p := meet(t, transport.Acceptor, transport.Config{}, frame.Hello{})
 		ids := make(chan uint64, 300)
@@ -249,7 +249,7 @@ func TestAcceptHandsEachStreamToOneOfManyInOrder(t *testing.T) {
 	})
 }
 
-func TestStreamsThatComeTogetherWakeAllWhoAccept(t *testing.T) {
+func TestStreamsThatComeTogetherWakeAllAccepts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, p := meet(t, transport.Acceptor, transport.Config{}, frame.Hello{})
 		var accepted []<-chan error

@@ -186,7 +186,7 @@ func TestNothingIsLostDoubledOrReorderedByCuts(t *testing.T) {
 	}
 }
 
-func TestPingIsAnsweredOnTheNextLinkIfItsOwnIsLost(t *testing.T) {
+func TestPingIsAnsweredOnTheNextLinkIfItsLinkIsLost(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newMobile(t, nil)
 		for _, s := range []*transport.Session{m.dialer, <-m.made} {

@@ -164,7 +164,7 @@ func TestNewestLinkFencesTheOlder(t *testing.T) {
 	})
 }
 
-func TestStaleAttemptIsTurnedAwayAndDisturbsNothing(t *testing.T) {
+func TestStaleAttemptIsRefusedAndDisturbsNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) { // A11
 		h := newHarbor(t)
 		d, st := h.begin()
@@ -193,7 +193,7 @@ func TestLostHelloOfTheDialerLeavesItsTokenGood(t *testing.T) {
 	})
 }
 
-func TestSlowHelloOfTheDialerIsTurnedAwayByItsAttemptOrItsToken(t *testing.T) {
+func TestSlowHelloIsRefusedByItsAttemptOrItsToken(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newHarbor(t)
 		d, st := h.begin()
@@ -344,7 +344,7 @@ func TestPeerThatNeverAcknowledgesHoldsUpDataAndIsCutOffInTheEnd(t *testing.T) {
 	})
 }
 
-func TestFrameOverTheReplayLimitGoesAloneAndCutsNobodyOff(t *testing.T) {
+func TestFrameOverTheReplayLimitGoesAloneAndEndsNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) { // A10
 		h := newHarbor(t)
 		h.cfg.ReplayLimit = 64 << 10

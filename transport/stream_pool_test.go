@@ -120,9 +120,9 @@ func TestPooledStreamsAreReleasedWhereItIsQuiet(t *testing.T) {
 	})
 }
 
-// TestReusedStreamsCarryOnlyTheirOwn has calls of both ends end in all ways at once,
+// TestReusedStreamsKeepNothingOfTheirPast has calls of both ends end in all ways at once,
 // so that streams are used again while the ends of others arrive.
-func TestReusedStreamsCarryOnlyTheirOwn(t *testing.T) {
+func TestReusedStreamsKeepNothingOfTheirPast(t *testing.T) {
 	d, a := pair(t, transport.Config{}, transport.Config{})
 	var ends sync.WaitGroup
 	for _, s := range []*transport.Session{d, a} {
