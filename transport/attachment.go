@@ -14,11 +14,11 @@ type attachment struct {
 
 	resume *resumeAttempt // non-nil: a dialer's link that is to take a session over
 
-	predecessor *Predecessor // on an acceptor's link: the session to replace once a frame follows HELLO
-	greeted     bool         // the peer's HELLO on this link has arrived
-	confirmed   bool         // and a frame after it
-	turnCost    int          // of the frames read since the reader last yielded
-	opened      [4]*Stream   // memory for the streams that one read opens, mostly
+	predecessor   *Predecessor // on an acceptor's link: the session to replace once a frame follows HELLO
+	helloReceived bool         // the peer's HELLO on this link has arrived
+	confirmed     bool         // and a frame after it
+	turnCost      int          // of the frames read since the reader last yielded
+	opened        [4]*Stream   // memory for the streams that one read opens, mostly
 
 	spawn   func(func()) // Config.Go
 	writer  func()       // writes as long as there is something to write

@@ -11,7 +11,7 @@ import (
 // that ends the session. A rule that ends only its stream is handled here.
 func (a *attachment) handleFrame(in *arrival, h frame.Header, p []byte) error {
 	switch {
-	case !a.greeted && h.Type != frame.TypeHello:
+	case !a.helloReceived && h.Type != frame.TypeHello:
 		return protocolError(CloseProtocolError, "%v before HELLO", h.Type)
 	case in.last:
 		return protocolError(CloseProtocolError, "%v behind a HELLO that asks to resume", h.Type)

@@ -10,14 +10,14 @@ import (
 // handleHello handles the peer's HELLO on a link. The link carries a new
 // session from then on, or one that is resumed.
 func (a *attachment) handleHello(in *arrival, p []byte) error {
-	if a.greeted {
+	if a.helloReceived {
 		return errors.New("comes twice")
 	}
 	hello, err := frame.ParseHello(p)
 	if err != nil {
 		return err
 	}
-	a.greeted = true
+	a.helloReceived = true
 	s := a.s
 	switch {
 	case a.resume != nil:
@@ -68,7 +68,7 @@ func (s *Session) establish(a *attachment, hello *frame.Hello, answer frame.Answ
 		}
 		a.startWriting(s, s.helloFrame(answer))
 	}
-	close(s.peer.greeted)
+	close(s.peer.arrived)
 	s.startKeepalive(a)
 	if s.cfg.OnHello != nil {
 		s.cfg.OnHello(s)

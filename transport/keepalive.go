@@ -63,7 +63,7 @@ func (l *liveness) check(now time.Time, received, batch uint64) checkResult {
 // helloTimeout ends the session if the peer has sent no HELLO. Only the
 // acceptor closes the link with a code that blames the peer.
 func (s *Session) helloTimeout() {
-	if s.peer.hasGreeted() {
+	if s.peer.hasArrived() {
 		return
 	}
 	code := CloseProtocolError

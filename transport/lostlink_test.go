@@ -23,7 +23,7 @@ func resumable(t *testing.T, side transport.Side) (*transport.Session, *peer, *t
 	} else {
 		cfg.Sessions = new(transport.Sessions)
 	}
-	s, p := meet(t, side, cfg, hello)
+	s, p := connectSession(t, side, cfg, hello)
 	st := mustOpen(t, s)
 	p.got()
 	return s, p, st
@@ -81,7 +81,7 @@ func TestCloseOfAPeerThatHasSaidThatTheSessionEndsEndsIt(t *testing.T) {
 func TestCloseWithoutResumptionEndsTheSession(t *testing.T) {
 	for _, side := range sides {
 		synctest.Test(t, func(t *testing.T) {
-			s, p := meet(t, side, transport.Config{}, frame.Hello{})
+			s, p := connectSession(t, side, transport.Config{}, frame.Hello{})
 			p.link.Close(transport.CloseGoingAway, "")
 			synctest.Wait()
 			wantCode(t, s.Err(), transport.CloseGoingAway)
@@ -237,7 +237,7 @@ func TestInjectedCloseFrameIsNoMalformedFrame(t *testing.T) {
 
 func TestLinkThatEndsInsideAMessageIsLost(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) { // L5
-		s, p := meet(t, transport.Acceptor, transport.Config{}, frame.Hello{})
+		s, p := connectSession(t, transport.Acceptor, transport.Config{}, frame.Hello{})
 		whole := append(open(1, ""), data(1, "whole")...)
 		p.link.CutAfterBytes(int64(len(whole) + 131))
 		if err := p.link.WriteMessage([][]byte{whole, data(1, strings.Repeat("c", 200))}); err == nil {

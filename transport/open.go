@@ -45,7 +45,7 @@ func (o *openCall) fits(peer *frame.Hello) bool {
 
 // open opens a stream as soon as there is a slot, and room for its frames.
 func (s *Session) open(ctx context.Context, o *openCall) error {
-	if err := s.admit("header", len(o.header), func() error { return s.waitGreeted(ctx) }); err != nil {
+	if err := s.admit("header", len(o.header), func() error { return s.waitHello(ctx) }); err != nil {
 		return err
 	}
 	if err := s.openInSlot(ctx, o); err != nil {

@@ -24,7 +24,7 @@ type Settings struct {
 
 // PeerSettings waits for the peer's HELLO and returns its settings.
 func (s *Session) PeerSettings(ctx context.Context) (Settings, error) {
-	if err := s.waitGreeted(ctx); err != nil {
+	if err := s.waitHello(ctx); err != nil {
 		return Settings{}, err
 	}
 	h := s.settings()
@@ -39,17 +39,17 @@ func (s *Session) PeerSettings(ctx context.Context) (Settings, error) {
 // arrived.
 type peerSettings struct {
 	hello   atomic.Pointer[frame.Hello]
-	greeted chan struct{} // closed when the HELLO has arrived
+	arrived chan struct{} // closed when the HELLO has arrived
 }
 
 func (p *peerSettings) init() {
-	p.greeted = make(chan struct{})
+	p.arrived = make(chan struct{})
 	p.hello.Store(&frame.HelloDefaults)
 }
 
-func (p *peerSettings) hasGreeted() bool {
+func (p *peerSettings) hasArrived() bool {
 	select {
-	case <-p.greeted:
+	case <-p.arrived:
 		return true
 	default:
 		return false
@@ -78,7 +78,7 @@ func shareSettings(hello *frame.Hello) *frame.Hello {
 // settings returns the peer's settings, the defaults until its HELLO arrives.
 func (s *Session) settings() *frame.Hello { return s.peer.hello.Load() }
 
-func (s *Session) waitGreeted(ctx context.Context) error { return s.await(ctx, s.peer.greeted) }
+func (s *Session) waitHello(ctx context.Context) error { return s.await(ctx, s.peer.arrived) }
 
 // limitFor returns the peer's limit in bytes for a message or a header.
 func limitFor(what string, peer *frame.Hello) uint64 {

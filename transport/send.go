@@ -39,7 +39,7 @@ func (st *Stream) Send(ctx context.Context, msg []byte, opts SendOptions) error 
 
 // admit is Session.admit, and fails when the direction does.
 func (st *Stream) admit(ctx context.Context, what string, size int) error {
-	return st.s.admit(what, size, func() error { return st.send.await(ctx, st.s.peer.greeted) })
+	return st.s.admit(what, size, func() error { return st.send.await(ctx, st.s.peer.arrived) })
 }
 
 func (st *Stream) sendPieces(ctx context.Context, msg []byte, opts SendOptions) error {

@@ -113,7 +113,7 @@ func TestPooledStreamsAreReleasedWhereItIsQuiet(t *testing.T) {
 		if d.PooledStreams() != 1 || a.PooledStreams() != 1 {
 			t.Fatalf("%d and %d streams are kept", d.PooledStreams(), a.PooledStreams())
 		}
-		pass(15 * time.Second) // the default interval of the keepalive
+		advance(15 * time.Second) // the default interval of the keepalive
 		if d.PooledStreams() != 0 || a.PooledStreams() != 0 {
 			t.Errorf("%d and %d streams are kept though nothing goes on", d.PooledStreams(), a.PooledStreams())
 		}

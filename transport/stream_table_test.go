@@ -2,13 +2,14 @@ package transport
 
 import "testing"
 
-func newTableStream(t *streamTable, local bool, id uint64) *Stream {
-	var st *Stream
-	if local {
-		st = t.pool.getLocal()
-	} else {
-		st = t.pool.getRemote()
-	}
+func newLocalStream(t *streamTable, id uint64) *Stream {
+	st := t.pool.getLocal()
+	st.id = id
+	return st
+}
+
+func newRemoteStream(t *streamTable, id uint64) *Stream {
+	st := t.pool.getRemote()
 	st.id = id
 	return st
 }
@@ -28,7 +29,7 @@ func TestTableKnowsWhichStreamsWereEverOpened(t *testing.T) {
 			t.Errorf("the peer may open stream %d after stream 4", id)
 		}
 	}
-	st := newTableStream(&table, false, 4)
+	st := newRemoteStream(&table, 4)
 	table.insertRemote(st)
 	if got, err := table.find(4); got != st || err != nil {
 		t.Errorf("found %v, %v", got, err)
@@ -68,7 +69,7 @@ func TestRemoteStreamsAreRefusedOverTheLimit(t *testing.T) {
 		if refusal := table.refusal(2); refusal != nil {
 			t.Fatalf("stream %d: %v", i, refusal)
 		}
-		st := newTableStream(&table, false, 2*i+2)
+		st := newRemoteStream(&table, 2*i+2)
 		table.insertRemote(st)
 		if i%2 == 1 {
 			if table.refusal(2) == nil {
@@ -85,7 +86,7 @@ func TestRemoteStreamsAreRefusedOverTheLimit(t *testing.T) {
 
 func TestTableIsIdleOnceStreamsHaveEndedAndAreClosed(t *testing.T) {
 	table := newStreamTable(Acceptor)
-	st := newTableStream(&table, false, 1)
+	st := newRemoteStream(&table, 1)
 	table.insertRemote(st)
 	idle := table.whenIdle()
 	if table.releaseIdle() {
@@ -112,7 +113,7 @@ func TestLocalStreamIsReusedOnlyIfThePeerEndedIt(t *testing.T) {
 	for _, byPeer := range []bool{true, false} {
 		table := newStreamTable(Dialer)
 		table.tryReserve(1)
-		st := newTableStream(&table, true, 1)
+		st := newLocalStream(&table, 1)
 		table.insert(st)
 		table.nextID = 3
 		table.remove(st, byPeer, 1)

@@ -21,7 +21,7 @@ func (st *Stream) Unprocessed() bool {
 	case errors.As(cause, &reset):
 		return reset.Remote && reset.Code == ResetRefused
 	case errors.As(cause, &closed):
-		return unsent || closed.Remote && closed.refuses() && !st.s.peer.hasGreeted()
+		return unsent || closed.Remote && closed.refuses() && !st.s.peer.hasArrived()
 	}
 	return false
 }
