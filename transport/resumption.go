@@ -48,8 +48,12 @@ func random(n int) []byte {
 }
 
 // admits reports whether a token is valid. The comparison takes the same time
-// whichever bytes differ.
+// whichever bytes differ. An empty token is never valid: prevToken is empty
+// after confirm.
 func (r *resumption) admits(token []byte) bool {
+	if len(token) == 0 {
+		return false
+	}
 	current := subtle.ConstantTimeCompare(token, r.token)
 	previous := subtle.ConstantTimeCompare(token, r.prevToken)
 	return current|previous == 1

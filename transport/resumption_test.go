@@ -20,7 +20,7 @@ func TestPreviousTokenIsValidUntilTheNextIsConfirmed(t *testing.T) {
 		t.Error("after rotate both tokens must be valid, and differ")
 	}
 	r.confirm()
-	if r.admits(first) || !r.admits(r.token) {
+	if r.admits(first) || r.admits(nil) || !r.admits(r.token) {
 		t.Error("after confirm only the new token is valid")
 	}
 }
