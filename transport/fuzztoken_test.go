@@ -20,7 +20,7 @@ const requestHead = 4
 // The first byte of a request says what is wrong with it.
 const (
 	requestOfAnother = 1 << iota // the principal is another
-	requestOfUnknown              // there is none
+	requestOfUnknown             // there is none
 	requestOldToken              // the token before the current one
 	requestMaskID                // the mask is on the session id,
 	requestMaskToken             // on the token
@@ -83,15 +83,15 @@ type resumingDialer struct {
 // session as it was: in the end it goes on and has lost nothing.
 func FuzzResumeToken(f *testing.F) {
 	f.Add([]byte{})
-	f.Add([]byte{requestProve, 0, 0, 0})                                                 // as it should be
-	f.Add([]byte{0, 0, 0, 0, requestOldToken, 0, 0, 0, requestOldToken, 0, 0, 0})           // the spare one, and once it is void
-	f.Add([]byte{requestProve, 0, 1, 0, requestOldToken, 0, 0, 0})                          // a void one
-	f.Add([]byte{requestOfAnother, 0, 0, 0, requestOfUnknown, 0, 0, 0})                      // stolen
-	f.Add([]byte{requestMaskToken, 0, 0, 1, 1, requestMaskID, 0, 0, 1, 0x80, 1, 0, 0, 0})   // guessed
+	f.Add([]byte{requestProve, 0, 0, 0})                                                          // as it should be
+	f.Add([]byte{0, 0, 0, 0, requestOldToken, 0, 0, 0, requestOldToken, 0, 0, 0})                 // the spare one, and once it is void
+	f.Add([]byte{requestProve, 0, 1, 0, requestOldToken, 0, 0, 0})                                // a void one
+	f.Add([]byte{requestOfAnother, 0, 0, 0, requestOfUnknown, 0, 0, 0})                           // stolen
+	f.Add([]byte{requestMaskToken, 0, 0, 1, 1, requestMaskID, 0, 0, 1, 0x80, 1, 0, 0, 0})         // guessed
 	f.Add([]byte{requestMaskToken | requestCut, 0, 0, 1, 0, requestMaskID | requestCut, 0, 0, 1}) // too short
-	f.Add(append([]byte{requestMaskID, 0, 0, 49}, make([]byte, 49)...))                  // too long
-	f.Add([]byte{0, 5, 0, 0, 0, 0x80, 0, 0})                                          // an attempt from before
-	f.Add([]byte{requestCountOff, 0, 1, 0, 0, 0, 0, 0})                                  // a count that cannot be
+	f.Add(append([]byte{requestMaskID, 0, 0, 49}, make([]byte, 49)...))                           // too long
+	f.Add([]byte{0, 5, 0, 0, 0, 0x80, 0, 0})                                                      // an attempt from before
+	f.Add([]byte{requestCountOff, 0, 1, 0, 0, 0, 0, 0})                                           // a count that cannot be
 	f.Fuzz(func(t *testing.T, script []byte) {
 		synctest.Test(t, func(t *testing.T) { runRequests(t, parseRequests(script)) })
 	})

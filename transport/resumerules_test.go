@@ -40,7 +40,7 @@ type dialer struct {
 	token   []byte // T1
 }
 
-// wish is the HELLO of a dialer that would like to resume.
+// resumeHello is the HELLO of a dialer that would like to resume.
 func (d *dialer) resumeHello(token []byte, received, attempt uint64) []byte {
 	h := frame.Hello{ResumeWindow: 30_000, Session: d.id, Token: token, Received: received, Attempt: attempt}
 	return h.Append(nil)
@@ -264,11 +264,11 @@ func TestSettingsOfASessionOutliveItsLinks(t *testing.T) {
 		h := newAcceptorHost(t)
 		d, st := h.dial()
 		d.link.Cut()
-		wish := frame.Hello{
+		request := frame.Hello{
 			MaxMessage: 1 << 20, MaxStreams: 500, InitialWindow: 1 << 20, Keepalive: 5000, ResumeWindow: 1000,
 			Session: d.id, Token: d.token, Attempt: 1,
 		}
-		_, p := h.link("alice", wish.Append(nil))
+		_, p := h.link("alice", request.Append(nil))
 		d.wantsResumed(p)
 		got, err := d.session.PeerSettings(t.Context())
 		if err != nil || got.MaxMessage != frame.HelloDefaults.MaxMessage || got.MaxStreams != frame.HelloDefaults.MaxStreams ||
@@ -380,7 +380,7 @@ func TestLossThatOnlyTheNewLinkShowsIsToldToo(t *testing.T) {
 	})
 }
 
-// lateAnswer is a link on which the answer to a wish to resume is read just after
+// lateAnswer is a link on which the answer to a request to resume is read just after
 // the session has been closed.
 type lateAnswer struct {
 	answer []byte
