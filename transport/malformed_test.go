@@ -25,7 +25,7 @@ const (
 	tooBig    = transport.CloseMessageTooBig
 )
 
-// afterHello are faults of a peer that has greeted and opened stream 1. The
+// afterHello are faults of a peer that has sent HELLO and opened stream 1. The
 // session is the acceptor; stream 2 is one that it has opened, 3 was skipped
 // and 5 is closed.
 var afterHello = []fault{
@@ -116,7 +116,7 @@ func TestFramesBeforeTheFaultInTheSameMessageTakeEffect(t *testing.T) {
 	})
 }
 
-// atFirst are faults of a peer that has not greeted.
+// atFirst are faults of a peer that has not sent HELLO.
 var atFirst = []fault{
 	{"N1", "OPEN before HELLO", open(1, ""), malformed},
 	{"N1", "PING before HELLO", ping("12345678"), malformed},

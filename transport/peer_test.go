@@ -51,7 +51,7 @@ func startSessionOver(t *testing.T, wire pipe.Config, side transport.Side, cfg t
 	return s, p
 }
 
-// connectSession starts a session whose peer has greeted it with hello and has got its
+// connectSession starts a session whose peer has sent hello and has got its
 // HELLO.
 func connectSession(t *testing.T, side transport.Side, cfg transport.Config, hello frame.Hello) (*transport.Session, *peer) {
 	t.Helper()

@@ -44,7 +44,7 @@ func newMobileDialer(t *testing.T, breaks func(d, a *pipe.End)) *mobileDialer {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// There is nothing to resume before both have greeted.
+	// There is nothing to resume before both have sent HELLO.
 	if _, err := m.dialer.PeerSettings(context.Background()); err != nil {
 		t.Fatal(err)
 	}

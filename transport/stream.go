@@ -17,7 +17,7 @@ type Stream struct {
 	id     uint64
 	opener bool   // this end opened the stream
 	header []byte // of the OPEN frame, at the end that accepted it
-	opened uint64 // the position of OPEN in the outbox, at the other end
+	opened uint64 // the position of OPEN in the outbox, at the end that opened it
 
 	send sendHalf
 	recv recvHalf

@@ -60,8 +60,8 @@ func (s scope) claim(names ...string) bool {
 }
 
 // nameServices names what the services of one Go package declare. The result
-// does not depend on the order of the services: those whose names are spelled
-// as in Go come first, then the shorter ones.
+// does not depend on the order of the services. Services whose names are spelled
+// as in Go come first, then those with shorter names.
 func nameServices(services []*protogen.Service, taken scope) map[*protogen.Service]*serviceNames {
 	services = slices.Clone(services)
 	slices.SortStableFunc(services, func(a, b *protogen.Service) int {
