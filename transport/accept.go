@@ -58,10 +58,10 @@ func (s *Session) Accept(ctx context.Context) (*Stream, error) {
 
 // deliverStreams hands new streams to the application, except those that were
 // reset as soon as they were opened.
-func (s *Session) deliverStreams(in *arrival) error {
+func (d dispatcher) deliverStreams(in *arrival) error {
 	for i, st := range in.streams {
 		in.streams[i] = nil
-		if err := s.deliverStream(st); err != nil {
+		if err := d.deliverStream(st); err != nil {
 			return err
 		}
 	}
@@ -69,25 +69,25 @@ func (s *Session) deliverStreams(in *arrival) error {
 	return nil
 }
 
-func (s *Session) deliverStream(st *Stream) error {
+func (d dispatcher) deliverStream(st *Stream) error {
 	if st.isReset() {
 		_ = st.Close() // never fails
 		return nil
 	}
-	if s.cfg.OnStream == nil {
+	if d.s.cfg.OnStream == nil {
 		st.header = bytes.Clone(st.header)
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		s.accepting.push(st)
+		d.s.mu.Lock()
+		defer d.s.mu.Unlock()
+		d.s.accepting.push(st)
 		return nil
 	}
 	header := st.header
 	st.header = nil
-	refused := s.cfg.OnStream(st, header)
+	refused := d.s.cfg.OnStream(st, header)
 	if refused == nil {
 		return nil
 	}
 	st.Reset(refused.Code, refused.Reason)
 	_ = st.Close()
-	return s.countAborted()
+	return d.countAborted()
 }

@@ -106,21 +106,21 @@ func (a *acks) stop() {
 
 // countReceived counts what one read of the link has brought, and acknowledges
 // it now or later if the session can be resumed.
-func (s *Session) countReceived(in *arrival) {
+func (d dispatcher) countReceived(in *arrival) {
 	frames, bytes := in.sequenced, in.bytes
 	if frames == 0 {
 		return
 	}
 	in.sequenced, in.bytes = 0, 0
-	if !s.resumption.enabled() {
-		s.acks.received.Add(frames)
+	if !d.s.resumption.enabled() {
+		d.s.acks.received.Add(frames)
 		return
 	}
-	switch s.acks.add(frames, bytes, s.settings().ReplayLimit) {
+	switch d.s.acks.add(frames, bytes, d.s.settings().ReplayLimit) {
 	case ackNow:
-		s.acknowledge()
+		d.s.acknowledge()
 	case ackLater:
-		s.acks.arm(func() *time.Timer { return time.AfterFunc(ackDelay, s.ackTimeout) })
+		d.s.acks.arm(func() *time.Timer { return time.AfterFunc(ackDelay, d.s.ackTimeout) })
 	}
 }
 

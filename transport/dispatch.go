@@ -7,6 +7,10 @@ import (
 	"github.com/parley-rpc/parley/internal/frame"
 )
 
+// dispatcher handles the frames that the reader goroutine of a session has
+// read. Only that goroutine uses it.
+type dispatcher struct{ s *Session }
+
 // handleFrame handles one frame. An error means that the peer has broken a rule
 // that ends the session. A rule that ends only its stream is handled here.
 func (a *attachment) handleFrame(in *arrival, h frame.Header, p []byte) error {
@@ -18,9 +22,9 @@ func (a *attachment) handleFrame(in *arrival, h frame.Header, p []byte) error {
 	case h.Type == frame.TypeHello:
 		return asProtocolError(h.Type, a.handleHello(in, p))
 	case !a.confirmed:
-		a.s.confirmToken(a)
+		a.confirmToken()
 	}
-	return asProtocolError(h.Type, a.s.handleFrame(in, h, p))
+	return asProtocolError(h.Type, dispatcher{a.s}.handleFrame(in, h, p))
 }
 
 // asProtocolError turns an error about a frame into one that ends the session
@@ -36,43 +40,43 @@ func asProtocolError(t frame.Type, err error) error {
 	return protocolError(CloseProtocolError, "%v: %v", t, err)
 }
 
-func (s *Session) handleFrame(in *arrival, h frame.Header, p []byte) error {
+func (d dispatcher) handleFrame(in *arrival, h frame.Header, p []byte) error {
 	switch h.Type {
 	case frame.TypeOpen:
-		return s.handleOpen(in, h, p)
+		return d.handleOpen(in, h, p)
 	case frame.TypePing:
-		return s.handlePing(p)
+		return d.handlePing(p)
 	case frame.TypePong:
-		return s.handlePong(p)
+		return d.handlePong(p)
 	case frame.TypeAck:
-		return s.handleAck(p)
+		return d.handleAck(p)
 	case frame.TypeGoAway:
-		return s.handleGoAway(p)
+		return d.handleGoAway(p)
 	}
 	if !h.Type.Known() {
 		return nil // ParseHeader has accepted it: it may be ignored
 	}
-	return s.handleStreamFrame(h, p)
+	return d.handleStreamFrame(h, p)
 }
 
 // handleOpen adds a stream that the peer opens, or refuses it.
-func (s *Session) handleOpen(in *arrival, h frame.Header, header []byte) error {
-	s.mu.Lock()
-	if err := s.streams.recordRemote(h.Stream); err != nil {
-		s.mu.Unlock()
+func (d dispatcher) handleOpen(in *arrival, h frame.Header, header []byte) error {
+	d.s.mu.Lock()
+	if err := d.s.streams.recordRemote(h.Stream); err != nil {
+		d.s.mu.Unlock()
 		return err
 	}
-	if refusal := s.refusal(len(header)); refusal != nil {
-		crossed := s.goAway.finalSent || s.err != nil // with this end's GOAWAY or close
-		s.mu.Unlock()
-		if err := s.out.putReset(resetFrame{stream: h.Stream, code: refusal.Code, reason: refusal.Reason}); err != nil || crossed {
+	if refusal := d.refusal(len(header)); refusal != nil {
+		crossed := d.s.goAway.finalSent || d.s.err != nil // with this end's GOAWAY or close
+		d.s.mu.Unlock()
+		if err := d.s.out.putReset(resetFrame{stream: h.Stream, code: refusal.Code, reason: refusal.Reason}); err != nil || crossed {
 			return err
 		}
-		return s.countAborted()
+		return d.countAborted()
 	}
-	st := s.initStream(s.streams.pool.getRemote(), h.Stream)
-	s.streams.insertRemote(st)
-	s.mu.Unlock()
+	st := d.s.initStream(d.s.streams.pool.getRemote(), h.Stream)
+	d.s.streams.insertRemote(st)
+	d.s.mu.Unlock()
 
 	st.header = header // valid until it is delivered
 	if h.Flags&frame.FlagEnd != 0 {
@@ -86,24 +90,24 @@ func (s *Session) handleOpen(in *arrival, h frame.Header, header []byte) error {
 
 // refusal returns why a new stream of the peer is refused, nil if it is not; mu
 // is held.
-func (s *Session) refusal(headerLen int) *ResetError {
-	if s.err != nil || s.goAway.finalSent {
+func (d dispatcher) refusal(headerLen int) *ResetError {
+	if d.s.err != nil || d.s.goAway.finalSent {
 		return &ResetError{Code: ResetRefused, Reason: "this end is going away"}
 	}
-	if refusal := s.streams.refusal(s.cfg.MaxStreams); refusal != nil {
+	if refusal := d.s.streams.refusal(d.s.cfg.MaxStreams); refusal != nil {
 		return refusal
 	}
-	if headerLen > s.cfg.MaxHeader {
-		return &ResetError{Code: ResetLimit, Reason: fmt.Sprintf("header over the limit of %d bytes", s.cfg.MaxHeader)}
+	if headerLen > d.s.cfg.MaxHeader {
+		return &ResetError{Code: ResetLimit, Reason: fmt.Sprintf("header over the limit of %d bytes", d.s.cfg.MaxHeader)}
 	}
 	return nil
 }
 
 // handleStreamFrame handles a frame of an existing stream.
-func (s *Session) handleStreamFrame(h frame.Header, p []byte) error {
-	s.mu.Lock()
-	st, err := s.streams.find(h.Stream)
-	s.mu.Unlock()
+func (d dispatcher) handleStreamFrame(h frame.Header, p []byte) error {
+	d.s.mu.Lock()
+	st, err := d.s.streams.find(h.Stream)
+	d.s.mu.Unlock()
 	if err != nil {
 		return err
 	}
@@ -112,20 +116,20 @@ func (s *Session) handleStreamFrame(h frame.Header, p []byte) error {
 	}
 	switch h.Type {
 	case frame.TypeData:
-		s.noteMessage()
+		d.s.noteMessage()
 		err = st.handleData(h.Flags, p)
 	case frame.TypeHeader:
-		if err = s.checkHeader(p); err == nil {
+		if err = d.checkHeader(p); err == nil {
 			err = st.handleHeader(p)
 		}
 	case frame.TypeEnd:
-		if err = s.checkHeader(p); err == nil {
+		if err = d.checkHeader(p); err == nil {
 			err = st.handleEnd(p)
 		}
 	case frame.TypeWindow:
 		return st.handleWindow(p)
 	case frame.TypeReset:
-		return st.handleReset(p)
+		return d.handleReset(st, p)
 	}
 	if err == nil {
 		return nil
@@ -156,9 +160,9 @@ func checkForm(t frame.Type, p []byte) (err error) {
 	return err
 }
 
-func (s *Session) checkHeader(p []byte) error {
-	if len(p) > s.cfg.MaxHeader {
-		return &ResetError{Code: ResetLimit, Reason: fmt.Sprintf("header or trailer over the limit of %d bytes", s.cfg.MaxHeader)}
+func (d dispatcher) checkHeader(p []byte) error {
+	if len(p) > d.s.cfg.MaxHeader {
+		return &ResetError{Code: ResetLimit, Reason: fmt.Sprintf("header or trailer over the limit of %d bytes", d.s.cfg.MaxHeader)}
 	}
 	return nil
 }
@@ -172,7 +176,7 @@ func (st *Stream) handleWindow(p []byte) error {
 	return nil
 }
 
-func (st *Stream) handleReset(p []byte) error {
+func (d dispatcher) handleReset(st *Stream, p []byte) error {
 	code, reason, err := frame.ParseReset(p)
 	if err != nil {
 		return err
@@ -180,14 +184,14 @@ func (st *Stream) handleReset(p []byte) error {
 	premature := !st.opener && !st.send.over()
 	st.abort(&ResetError{Code: ResetCode(code).assigned(), Reason: reason, Remote: true}, peerKnows)
 	if premature {
-		return st.s.countAborted()
+		return d.countAborted()
 	}
 	return nil
 }
 
-func (s *Session) handleAck(p []byte) error {
+func (d dispatcher) handleAck(p []byte) error {
 	n, err := frame.ParseAck(p)
-	if err == nil && !s.out.ack(n) {
+	if err == nil && !d.s.out.ack(n) {
 		err = fmt.Errorf("%d frames acknowledged, which cannot be", n)
 	}
 	return err

@@ -125,32 +125,32 @@ func (s *Session) PeerGoAway() (info GoAway, ok bool) {
 	return *s.goAway.peer, true
 }
 
-func (s *Session) handleGoAway(p []byte) error {
+func (d dispatcher) handleGoAway(p []byte) error {
 	info, err := frame.ParseGoAway(p)
 	if err != nil {
 		return err
 	}
-	unserved, err := s.receiveGoAway((*GoAway)(&info))
+	unserved, err := d.receiveGoAway((*GoAway)(&info))
 	if err != nil {
 		return err
 	}
 	for _, st := range unserved {
 		st.abort(&ResetError{Code: ResetRefused, Reason: info.Reason, Remote: true}, peerKnows)
 	}
-	if s.cfg.OnGoAway != nil {
-		s.cfg.OnGoAway(s)
+	if d.s.cfg.OnGoAway != nil {
+		d.s.cfg.OnGoAway(d.s)
 	}
 	return nil
 }
 
 // receiveGoAway records a GOAWAY of the peer, and returns the streams that the
 // peer does not serve.
-func (s *Session) receiveGoAway(info *GoAway) (unserved []*Stream, err error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if err := s.goAway.receive(info); err != nil || info.Notice() {
+func (d dispatcher) receiveGoAway(info *GoAway) (unserved []*Stream, err error) {
+	d.s.mu.Lock()
+	defer d.s.mu.Unlock()
+	if err := d.s.goAway.receive(info); err != nil || info.Notice() {
 		return nil, err
 	}
-	s.streams.stopOpening()
-	return s.streams.localAbove(info.LastStream), nil
+	d.s.streams.stopOpening()
+	return d.s.streams.localAbove(info.LastStream), nil
 }

@@ -21,7 +21,7 @@ func (a *attachment) handleHello(in *arrival, p []byte) error {
 	s := a.s
 	switch {
 	case a.resume != nil:
-		return s.handleResumeAnswer(a, &hello)
+		return a.resume.handleAnswer(a, &hello)
 	case hello.Answer != frame.NoAnswer:
 		return errors.New("answers a resumption that was not asked for")
 	case s.side == Dialer:

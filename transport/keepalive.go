@@ -83,24 +83,31 @@ func (s *Session) startKeepalive(a *attachment) {
 	}
 	s.stopTimer()
 	interval := min(s.cfg.Keepalive, time.Duration(s.settings().Keepalive)*time.Millisecond)
-	l := &liveness{
+	m := &linkMonitor{s: s, a: a, liveness: liveness{
 		interval:     interval,
 		pongTimeout:  min(s.cfg.KeepaliveTimeout, interval),
 		writeTimeout: s.cfg.WriteTimeout,
 		received:     s.bytesReceived.Load(),
-	}
-	s.timer = time.AfterFunc(interval/checksPerInterval, func() { s.checkLink(a, l) })
+	}}
+	s.timer = time.AfterFunc(interval/checksPerInterval, m.run)
 }
 
-// checkLink checks that bytes arrive from the peer, and that no write takes too
-// long.
-func (s *Session) checkLink(a *attachment, l *liveness) {
-	result := l.check(time.Now(), s.bytesReceived.Load(), s.out.writingBatch())
+// linkMonitor checks one link of a session whenever the session's timer fires.
+type linkMonitor struct {
+	s        *Session
+	a        *attachment
+	liveness liveness
+}
+
+// run checks that bytes arrive from the peer, and that no write takes too long.
+func (m *linkMonitor) run() {
+	s := m.s
+	result := m.liveness.check(time.Now(), s.bytesReceived.Load(), s.out.writingBatch())
 	if result.quiet {
 		s.releaseStreamPool()
 	}
 	if result.lost != nil {
-		s.linkFailed(a, result.lost)
+		s.linkFailed(m.a, result.lost)
 		return
 	}
 	if result.ping {
@@ -108,7 +115,7 @@ func (s *Session) checkLink(a *attachment, l *liveness) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.err == nil && s.link == a && !s.detached.Load() {
+	if s.err == nil && s.link == m.a && !s.detached.Load() {
 		s.timer.Reset(result.next)
 	}
 }

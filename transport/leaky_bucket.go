@@ -68,11 +68,11 @@ func tooMany(what string, perSecond int) error {
 
 // countAborted counts a stream of the peer that was aborted by what the peer
 // did. It may delay the reader goroutine.
-func (s *Session) countAborted() error {
-	delay, err := s.limits.countAborted(time.Now(), s.cfg.MaxResets)
+func (d dispatcher) countAborted() error {
+	delay, err := d.s.limits.countAborted(time.Now(), d.s.cfg.MaxResets)
 	if delay > 0 {
 		time.Sleep(delay)
-		s.limits.delayed(time.Now())
+		d.s.limits.delayed(time.Now())
 	}
 	return err
 }

@@ -103,8 +103,9 @@ func (a *attachment) handleFrames(in *arrival, b []byte) (used int, err error) {
 	for {
 		n, err := a.handleTurn(in, b[used:])
 		used += n
-		a.s.countReceived(in)
-		if deliverErr := a.s.deliverStreams(in); err == nil {
+		d := dispatcher{a.s} // after handleTurn, which may change a.s
+		d.countReceived(in)
+		if deliverErr := d.deliverStreams(in); err == nil {
 			err = deliverErr
 		}
 		if err != nil || a.turnCost < maxTurnCost {

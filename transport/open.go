@@ -11,8 +11,8 @@ import (
 // streams at once. ctx bounds that wait and has no part in the stream's later
 // life.
 func (s *Session) Open(ctx context.Context, header []byte) (*Stream, error) {
-	o := openCall{header: header}
-	err := s.open(ctx, &o)
+	o := openCall{s: s, header: header}
+	err := o.open(ctx)
 	return o.st, err
 }
 
@@ -20,13 +20,14 @@ func (s *Session) Open(ctx context.Context, header []byte) (*Stream, error) {
 // sent at once in one frame. For any other message it is Open, and sent is
 // false.
 func (s *Session) OpenSend(ctx context.Context, header, msg []byte, opts SendOptions) (st *Stream, sent bool, err error) {
-	o := openCall{header: header, msg: msg, opts: opts, sends: true}
-	err = s.open(ctx, &o)
+	o := openCall{s: s, header: header, msg: msg, opts: opts, sends: true}
+	err = o.open(ctx)
 	return o.st, o.sends, err
 }
 
 // openCall is a stream that is being opened.
 type openCall struct {
+	s      *Session
 	header []byte
 	msg    []byte // to be sent with the header, if sends
 	opts   SendOptions
@@ -44,97 +45,98 @@ func (o *openCall) fits(peer *frame.Hello) bool {
 }
 
 // open opens a stream as soon as there is a slot, and room for its frames.
-func (s *Session) open(ctx context.Context, o *openCall) error {
-	if err := s.admit("header", len(o.header), func() error { return s.waitHello(ctx) }); err != nil {
+func (o *openCall) open(ctx context.Context) error {
+	if err := o.s.admit("header", len(o.header), func() error { return o.s.waitHello(ctx) }); err != nil {
 		return err
 	}
-	if err := s.openInSlot(ctx, o); err != nil {
-		return s.failure(err)
+	if err := o.openInSlot(ctx); err != nil {
+		return o.s.failure(err)
 	}
-	s.updateDetached()
+	o.s.updateDetached()
 	if o.inline != nil {
-		o.inline.writeInline(s)
+		o.inline.writeInline(o.s)
 	}
 	return nil
 }
 
-func (s *Session) openInSlot(ctx context.Context, o *openCall) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if err := s.reserveSlot(ctx); err != nil {
+func (o *openCall) openInSlot(ctx context.Context) error {
+	o.s.mu.Lock()
+	defer o.s.mu.Unlock()
+	if err := o.reserveSlot(ctx); err != nil {
 		return err
 	}
-	o.sends = o.sends && o.fits(s.settings())
-	err := s.openStream(ctx, o)
+	o.sends = o.sends && o.fits(o.s.settings())
+	err := o.openStream(ctx)
 	if err != nil {
-		s.streams.releaseSlot(s.settings().MaxStreams)
+		o.s.streams.releaseSlot(o.s.settings().MaxStreams)
 	}
 	return err
 }
 
-// reserveSlot waits until the peer accepts one more stream at once. mu is held,
-// but not while it waits.
-func (s *Session) reserveSlot(ctx context.Context) error {
-	if err := s.mayOpen(); err != nil {
+// reserveSlot waits until the peer accepts one more stream at once. The
+// session's mu is held, but not while it waits.
+func (o *openCall) reserveSlot(ctx context.Context) error {
+	if err := o.mayOpen(); err != nil {
 		return err
 	}
-	if s.streams.tryReserve(s.settings().MaxStreams) {
+	if o.s.streams.tryReserve(o.s.settings().MaxStreams) {
 		return nil
 	}
-	w := s.streams.slotQueue.add(1)
-	err := s.waitOpen(ctx, w)
-	if granted := s.streams.slotQueue.leave(w); err != nil && granted {
-		s.streams.releaseSlot(s.settings().MaxStreams)
+	w := o.s.streams.slotQueue.add(1)
+	err := o.waitOpen(ctx, w)
+	if granted := o.s.streams.slotQueue.leave(w); err != nil && granted {
+		o.s.streams.releaseSlot(o.s.settings().MaxStreams)
 	}
 	return err
 }
 
-// waitOpen waits for what a stream needs to be opened. mu is held, but not
-// while it waits. It returns an error if the session has ended meanwhile.
-func (s *Session) waitOpen(ctx context.Context, w *waiter) error {
-	s.mu.Unlock()
+// waitOpen waits for what a stream needs to be opened. The session's mu is
+// held, but not while it waits. It returns an error if the session has ended
+// meanwhile.
+func (o *openCall) waitOpen(ctx context.Context, w *waiter) error {
+	o.s.mu.Unlock()
 	err := awaitOr(ctx, w.ready)
-	s.mu.Lock()
+	o.s.mu.Lock()
 	if err != nil {
 		return err
 	}
-	return s.mayOpen()
+	return o.mayOpen()
 }
 
-// mayOpen returns why this end opens no more streams; mu is held.
-func (s *Session) mayOpen() error {
-	if s.err == nil && !s.streams.canOpen() {
+// mayOpen returns why this end opens no more streams; the session's mu is held.
+func (o *openCall) mayOpen() error {
+	if o.s.err == nil && !o.s.streams.canOpen() {
 		return ErrDraining
 	}
-	return s.err
+	return o.s.err
 }
 
 // openStream opens a stream in a reserved slot when there is room for its
-// frames. mu is held, but not while it waits.
-func (s *Session) openStream(ctx context.Context, o *openCall) error {
+// frames. The session's mu is held, but not while it waits.
+func (o *openCall) openStream(ctx context.Context) error {
 	mode := viaWriter
 	buf := [2]outgoing{{Header: frame.Header{Type: frame.TypeOpen}, payload: o.header}}
 	frames := buf[:1]
 	if o.sends {
 		h := frame.Header{Type: frame.TypeData, Flags: dataFlags(o.opts, false)}
 		frames = append(frames, outgoing{Header: h, payload: o.msg})
-		mode = s.writeMode()
+		mode = o.s.writeMode()
 	}
-	s.setStreamID(frames)
-	p, err := s.out.put(mode, frames...)
+	o.setStreamID(frames)
+	p, err := o.s.out.put(mode, frames...)
 	if p.wait != nil {
-		if err := s.waitOpen(ctx, p.wait); err != nil {
-			s.out.giveUp(p.wait)
+		if err := o.waitOpen(ctx, p.wait); err != nil {
+			o.s.out.giveUp(p.wait)
 			return err
 		}
-		s.setStreamID(frames) // other streams may have been opened meanwhile
-		p.pos, err = s.out.putGranted(p.wait, frames...)
+		o.setStreamID(frames) // other streams may have been opened meanwhile
+		p.pos, err = o.s.out.putGranted(p.wait, frames...)
 	}
 	if err != nil {
 		return err
 	}
-	st := s.initStream(s.streams.pool.getLocal(), s.streams.nextID)
-	s.streams.insert(st)
+	st := o.s.initStream(o.s.streams.pool.getLocal(), o.s.streams.nextID)
+	o.s.streams.insert(st)
 	st.opened, st.send.pos = p.pos, p.pos
 	if o.sends {
 		st.send.begun = true
@@ -144,15 +146,15 @@ func (s *Session) openStream(ctx context.Context, o *openCall) error {
 		st.send.ended = true
 		st.open.Store(1)
 	}
-	s.streams.nextID += 2
+	o.s.streams.nextID += 2
 	o.st, o.inline = st, p.inline
 	return nil
 }
 
 // setStreamID makes frames those of the next stream that this end opens; mu is
 // held.
-func (s *Session) setStreamID(frames []outgoing) {
+func (o *openCall) setStreamID(frames []outgoing) {
 	for i := range frames {
-		frames[i].Stream = s.streams.nextID
+		frames[i].Stream = o.s.streams.nextID
 	}
 }

@@ -97,25 +97,25 @@ func (s *Session) putPing() error {
 	return s.out.putLinkControl(frame.Append(nil, frame.Header{Type: frame.TypePing}, opaque[:]))
 }
 
-func (s *Session) handlePing(p []byte) error {
+func (d dispatcher) handlePing(p []byte) error {
 	opaque, err := frame.ParsePing(p)
 	if err != nil {
 		return err
 	}
-	if err := s.limits.countPing(time.Now(), s.cfg.MaxPings); err != nil {
+	if err := d.s.limits.countPing(time.Now(), d.s.cfg.MaxPings); err != nil {
 		return err
 	}
-	s.out.putPong(opaque)
+	d.s.out.putPong(opaque)
 	return nil
 }
 
-func (s *Session) handlePong(p []byte) error {
+func (d dispatcher) handlePong(p []byte) error {
 	opaque, err := frame.ParsePing(p)
 	if err != nil {
 		return err
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.pings.answer(opaque)
+	d.s.mu.Lock()
+	defer d.s.mu.Unlock()
+	d.s.pings.answer(opaque)
 	return nil
 }

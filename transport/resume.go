@@ -9,11 +9,12 @@ import (
 )
 
 // resumeAttempt is what a dialer's link needs that is to take a session over.
+// It does not refer to that session: the link may outlive it.
 type resumeAttempt struct {
-	result       chan error // receives one result
-	newSuccessor func(start func(Config) (*Session, error))
-	successor    *Session // started instead of the session; set before result
-	certain      bool     // result comes even if the session ends; the session's mu guards it
+	result    chan error // receives one result
+	next      func(start func(Config) (*Session, error))
+	successor *Session // started instead of the session; set before result
+	certain   bool     // result comes even if the session ends; the session's mu guards it
 }
 
 // finish sends the result of the attempt. Only the first one counts.
@@ -42,16 +43,16 @@ func (r *resumeAttempt) finish(err error) {
 // new session as fresh, with ErrSessionUnknown. Neither next nor start may
 // block, nor close a session.
 func (s *Session) Resume(ctx context.Context, link Link, next func(start func(Config) (*Session, error))) (fresh *Session, err error) {
-	attempt := &resumeAttempt{result: make(chan error, 1), newSuccessor: next}
-	err = s.resume(ctx, &attachment{s: s, link: link, resume: attempt})
+	attempt := &resumeAttempt{result: make(chan error, 1), next: next}
+	err = attempt.run(ctx, &attachment{s: s, link: link, resume: attempt})
 	if errors.Is(err, ErrSessionUnknown) {
 		fresh = attempt.successor
 	}
 	return fresh, err
 }
 
-func (s *Session) resume(ctx context.Context, a *attachment) error {
-	link := a.link
+func (r *resumeAttempt) run(ctx context.Context, a *attachment) error {
+	s, link := a.s, a.link
 	s.resuming.Lock()
 	defer s.resuming.Unlock()
 	if err := s.prepareResume(); err != nil {
@@ -69,15 +70,15 @@ func (s *Session) resume(ctx context.Context, a *attachment) error {
 	}
 	a.loops.Go(a.read)
 	select {
-	case err := <-a.resume.result:
+	case err := <-r.result:
 		return err
 	case <-s.done:
 	}
 	s.mu.Lock()
-	certain := a.resume.certain
+	certain := r.certain
 	s.mu.Unlock()
 	if certain {
-		return <-a.resume.result
+		return <-r.result
 	}
 	_ = link.Close(CloseNormal, "")
 	a.loops.Wait()
@@ -101,14 +102,15 @@ func (s *Session) prepareResume() error {
 	return nil
 }
 
-// handleResumeAnswer handles the acceptor's HELLO on a link that is to take the
+// handleAnswer handles the acceptor's HELLO on a link that is to take the
 // session over.
-func (s *Session) handleResumeAnswer(a *attachment, hello *frame.Hello) error {
+func (r *resumeAttempt) handleAnswer(a *attachment, hello *frame.Hello) error {
+	s := a.s
 	switch hello.Answer {
 	case frame.NoAnswer:
 		return errors.New("does not answer the wish to resume")
 	case frame.SessionUnknown:
-		return s.startSuccessor(a, hello)
+		return r.startSuccessor(a, hello)
 	}
 	s.mu.Lock()
 	same := bytes.Equal(hello.Session, s.resumption.id)
@@ -130,7 +132,7 @@ func (s *Session) handleResumeAnswer(a *attachment, hello *frame.Hello) error {
 	s.setLink(a)
 	s.mu.Unlock()
 	s.continueOn(a, frame.AppendAck(nil, s.acks.received.Load()))
-	a.resume.finish(nil)
+	r.finish(nil)
 	return nil
 }
 
@@ -231,8 +233,9 @@ func (s *Session) supersede() {
 
 // confirmToken handles the first frame after HELLO: it proves that the dialer
 // has read this end's HELLO, and so has the next token.
-func (s *Session) confirmToken(a *attachment) {
+func (a *attachment) confirmToken() {
 	a.confirmed = true
+	s := a.s
 	if a.predecessor != nil {
 		s.replace(*a.predecessor)
 		a.predecessor = nil
