@@ -26,16 +26,6 @@ func (s *Session) writeMode() writeMode {
 	return viaWriter
 }
 
-// maxInlineUnacked is how many bytes the peer may not have acknowledged for a
-// write to be inline: the kernel takes as many without blocking.
-const maxInlineUnacked = 64 << 10
-
-// mayWriteInline reports whether the caller of put may write the frame itself:
-// the writer is idle, and the write does not block.
-func (o *outbox) mayWriteInline() bool {
-	return o.writer != nil && !o.writer.writing && o.replay.enabled && o.replay.size+o.data.queued <= maxInlineUnacked
-}
-
 // writeInline writes, on the caller's goroutine, what the caller has queued
 // (outbox.put). What was queued meanwhile is left to the writer. A caller that
 // waits for an answer needs no goroutine to wake up for its request.

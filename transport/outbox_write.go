@@ -28,6 +28,16 @@ func (o *outbox) stopIfEmpty(a *attachment) bool {
 	return stop
 }
 
+// maxInlineUnacked is how many bytes the peer may not have acknowledged for a
+// write to be inline: the kernel takes as many without blocking.
+const maxInlineUnacked = 64 << 10
+
+// mayWriteInline reports whether the caller of put may write the frame itself:
+// the writer is idle, and the write does not block.
+func (o *outbox) mayWriteInline() bool {
+	return o.writer != nil && !o.writer.writing && o.replay.enabled && o.replay.size+o.data.queued <= maxInlineUnacked
+}
+
 // take returns the parts of the next batch of frames, which stay valid until
 // written is called. It returns an error when a's writer must end.
 func (o *outbox) take(a *attachment) ([][]byte, error) {
