@@ -6,46 +6,48 @@ import (
 	"sync/atomic"
 )
 
-// assembly bounds what the messages of a session hold that are put together from pieces:
-// memory beyond the windows of their streams, as a piece that was put to others counts as
-// read. It is taken before the memory is, and given back when the message is done with.
+// assembly bounds the memory of messages of several frames that a session puts
+// together. It comes on top of the streams' windows, because a piece that was
+// added to a message counts as read. A message reserves memory before it uses
+// it, and releases it when the message is no longer used.
 //
-// When there is nothing left, one message has the turn: it may go on up to its end. The
-// others wait, first come, first served, and leave what arrives for them in the windows of
-// their streams. So each gets its turn as long as those before it end, and it is for their
-// peer, which is its own peer, to end them. Other sessions have no part in that: they cannot
-// use up what a session has for itself, nor its turn (docs/design/transport.md).
+// When nothing is left, one message has the turn: it may continue to its end.
+// The others wait in the order in which they came, and leave their pieces in
+// the windows of their streams. So each message gets its turn as long as those
+// before it end, and only their sender, which is the same peer, decides that.
+// Other sessions cannot delay it: they use up neither what a session has for
+// itself nor its turn (docs/design/transport.md).
 type assembly struct {
-	limit  uint64  // bytes; a message that has the turn comes on top
-	own    uint64  // bytes of those that do not count with those of other sessions
-	shared *Budget // with other sessions, for the rest; nil: none
+	limit   uint64  // bytes; the message that has the turn may exceed it
+	private uint64  // bytes that do not count in shared
+	shared  *Budget // with other sessions, for the rest; nil: none
 
 	mu      sync.Mutex
 	used    uint64
-	turn    *claim    // whose message goes on although there is nothing left; nil: none
+	turn    *claim    // of the message that continues although nothing is left; nil: none
 	waiting list.List // of *claim
 }
 
-// claim is the part of a message in an assembly.
+// claim is the part of one message in an assembly.
 type claim struct {
-	held atomic.Bool   // there is something to be given back: bytes, the turn, a place in the queue
-	wake chan struct{} // is sent to when it is worth while to try again
+	held atomic.Bool   // there is something to release: bytes, the turn, a place in the queue
+	wake chan struct{} // receives a value when it is worth while to reserve again
 
 	// Guarded by the assembly's mu.
 	bytes uint64
 	place *list.Element // in waiting; nil: it does not wait
 }
 
-// try makes a claim one of size bytes, if there are as many.
-func (a *assembly) try(c *claim, size int) bool {
+// tryReserve makes a claim one of size bytes, if that many are left.
+func (a *assembly) tryReserve(c *claim, size int) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return a.grow(c, uint64(size))
 }
 
-// take is try that lets the claim wait otherwise, unless it can have the turn. The
-// claim is woken when it is to try again.
-func (a *assembly) take(c *claim, size int) bool {
+// reserve is like tryReserve, but a claim that does not fit gets the turn, or
+// waits if another has it. c.wake says when to try again.
+func (a *assembly) reserve(c *claim, size int) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	c.held.Store(true)
@@ -61,7 +63,7 @@ func (a *assembly) take(c *claim, size int) bool {
 	return false
 }
 
-// grow makes a claim one of size bytes, if there are as many; mu is held.
+// grow makes a claim one of size bytes, if that many are left; mu is held.
 func (a *assembly) grow(c *claim, size uint64) bool {
 	if size > c.bytes {
 		more := size - c.bytes
@@ -81,11 +83,11 @@ func (a *assembly) grow(c *claim, size uint64) bool {
 	return true
 }
 
-// common is how much of used bytes counts with those of other sessions.
-func (a *assembly) common(used uint64) uint64 { return max(used, a.own) - a.own }
+// common returns how many of used bytes count in shared.
+func (a *assembly) common(used uint64) uint64 { return max(used, a.private) - a.private }
 
-// leave gives back what a claim has.
-func (a *assembly) leave(c *claim) {
+// release gives back what a claim has.
+func (a *assembly) release(c *claim) {
 	if !c.held.Load() {
 		return
 	}
@@ -104,7 +106,8 @@ func (a *assembly) leave(c *claim) {
 	a.wakeFirst()
 }
 
-// unqueue takes a claim out of the queue, and tells whether it was there; mu is held.
+// unqueue takes a claim out of the queue, and reports whether it was there; mu
+// is held.
 func (a *assembly) unqueue(c *claim) bool {
 	if c.place == nil {
 		return false
@@ -114,8 +117,8 @@ func (a *assembly) unqueue(c *claim) bool {
 	return true
 }
 
-// pause is leave of a claim whose message no Recv waits for now: it waits no more, and
-// keeps what it has.
+// pause says that no Recv waits for the message for now: its claim keeps what
+// it has and leaves the queue.
 func (a *assembly) pause(c *claim) {
 	if !c.held.Load() {
 		return
@@ -127,7 +130,8 @@ func (a *assembly) pause(c *claim) {
 	}
 }
 
-// wakeFirst wakes the first in the queue, with the turn if that is free; mu is held.
+// wakeFirst wakes the first claim in the queue, and gives it the turn if that
+// is free; mu is held.
 func (a *assembly) wakeFirst() {
 	front := a.waiting.Front()
 	if front == nil {

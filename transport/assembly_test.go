@@ -87,7 +87,7 @@ func (u *sender) all() (sum int) {
 // tightMessages gives the peer small windows that do not grow, and two messages in pieces
 // at once.
 func tightMessages() transport.Config {
-	cfg := narrow(0)
+	cfg := smallWindows(0)
 	cfg.MaxMessage, cfg.MaxReassembly = 64<<10, 128<<10
 	return cfg
 }
@@ -95,10 +95,10 @@ func tightMessages() transport.Config {
 func TestUnfinishedMessagesHoldTheWindowsAndTheirBoundAndNoMore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		cfg := tightMessages()
-		s, p := meet(t, transport.Acceptor, cfg, frame.Hello{})
+		s, p := connectSession(t, transport.Acceptor, cfg, frame.Hello{})
 		received := make(chan error, cfg.MaxStreams)
 		u := upload(t, s, p, cfg.MaxStreams, received)
-		u.send(uploadPieces - 1) // nobody finishes
+		u.send(uploadPieces - 1) // none finishes
 		if most := cfg.MaxBuffered + cfg.MaxReassembly + cfg.MaxMessage; u.all() > most {
 			t.Errorf("%d bytes of unfinished messages were taken, want at most %d", u.all(), most)
 		}
@@ -130,7 +130,7 @@ func TestMessageHasTheTurnUntilItEndsHoweverThatIs(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
 					cfg := tightMessages()
 					cfg.MaxReassembly = cfg.MaxMessage
-					s, p := meet(t, transport.Acceptor, cfg, frame.Hello{})
+					s, p := connectSession(t, transport.Acceptor, cfg, frame.Hello{})
 					streams := make([]*transport.Stream, 3)
 					ctx, cancel := context.WithCancel(t.Context())
 					results := make([]<-chan error, len(streams))
@@ -176,7 +176,7 @@ func TestRecvThatGaveUpWhileItsMessageWaitedGetsAllOfIt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		cfg := tightMessages()
 		cfg.MaxReassembly = cfg.MaxMessage
-		s, p := meet(t, transport.Acceptor, cfg, frame.Hello{})
+		s, p := connectSession(t, transport.Acceptor, cfg, frame.Hello{})
 		received := make(chan error, 2)
 		u := upload(t, s, p, 2, received) // one has all that there is, the other the turn
 		u.send(2)
@@ -197,19 +197,19 @@ func TestRecvThatGaveUpWhileItsMessageWaitedGetsAllOfIt(t *testing.T) {
 	})
 }
 
-func TestSessionThatUsesUpTheBudgetOfUnfinishedMessagesStopsNoOther(t *testing.T) {
+func TestSessionThatUsesUpTheReassemblyBudgetStopsNoOther(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		cfg := tightMessages()
 		cfg.MaxReassembly = 1 << 20
 		cfg.ReassemblyBudget = transport.NewBudget(256 << 10)
 		received := make(chan error, 2*cfg.MaxStreams)
-		greedySession, greedyPeer := meet(t, transport.Acceptor, cfg, frame.Hello{})
+		greedySession, greedyPeer := connectSession(t, transport.Acceptor, cfg, frame.Hello{})
 		greedy := upload(t, greedySession, greedyPeer, cfg.MaxStreams, received)
 		greedy.send(uploadPieces - 1)
 		if most := cfg.MaxBuffered + 2*cfg.MaxMessage + 256<<10; greedy.all() > most {
 			t.Errorf("%d bytes of unfinished messages were taken, want at most %d", greedy.all(), most)
 		}
-		otherSession, otherPeer := meet(t, transport.Acceptor, cfg, frame.Hello{})
+		otherSession, otherPeer := connectSession(t, transport.Acceptor, cfg, frame.Hello{})
 		other := upload(t, otherSession, otherPeer, cfg.MaxStreams, received)
 		other.send(uploadPieces)
 		for range cfg.MaxStreams {

@@ -1,21 +1,31 @@
 package transport
 
-// segment is a run of whole frames in a chunk, as it is written.
+// maxBatch is how many bytes of queued frames go into one message of the link,
+// unless a single frame is larger (PROTOCOL.md, section "Link messages"). An
+// urgent frame waits for one batch at most.
+const maxBatch = 64 << 10
+
+// segment is a run of whole frames in a chunk.
 type segment struct {
 	c      *chunk
 	bytes  []byte
 	frames uint64
 }
 
-// batch is what one message of the link carries. It uses its chunks until done.
+// batch is the content of one message of the link. It uses its chunks until
+// done.
 type batch struct {
 	segments []segment
 	parts    [][]byte // the segments' bytes
 	size     int      // bytes
+
+	active bool   // it is being written
+	number uint64 // batches that were started
+	total  uint64 // bytes of them
 }
 
-// fits tells whether n more bytes may be added: a frame begins within the first
-// maxBatch bytes of a message (PROTOCOL.md, section "Link messages").
+// fits reports whether n more bytes may be added: a frame begins within the
+// first maxBatch bytes of a message (PROTOCOL.md, section "Link messages").
 func (b *batch) fits(n int) bool { return b.size == 0 || b.size+n <= maxBatch }
 
 func (b *batch) add(s segment) {
@@ -25,8 +35,8 @@ func (b *batch) add(s segment) {
 	b.size += len(s.bytes)
 }
 
-// take moves what is not taken of the queue's chunks to the batch, as far as it
-// fits, and tells how many bytes that was.
+// take moves bytes of the queue to the batch as long as they fit, and returns
+// how many.
 func (b *batch) take(q *chunkQueue) (size int) {
 	for _, c := range q.chunks.all() {
 		n := len(c.buf) - c.taken
@@ -43,8 +53,16 @@ func (b *batch) take(q *chunkQueue) (size int) {
 	return size
 }
 
-// done ends the use of what the batch carries.
+// start says that the batch is being written.
+func (b *batch) start() {
+	b.active = true
+	b.number++
+	b.total += uint64(b.size)
+}
+
+// done empties the batch: it was written.
 func (b *batch) done() {
+	b.active = false
 	for i := range b.segments {
 		b.segments[i].c.release()
 		b.segments[i] = segment{}

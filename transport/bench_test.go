@@ -108,7 +108,7 @@ func BenchmarkSend(b *testing.B) {
 	for _, size := range []int{100, 1 << 20} {
 		b.Run(fmt.Sprintf("size=%d", size), func(b *testing.B) {
 			received := make(chan error, 1)
-			d := sessions(b, func(st *transport.Stream) { received <- swallow(st, b.N) })
+			d := sessions(b, func(st *transport.Stream) { received <- discard(st, b.N) })
 			st, err := d.Open(b.Context(), nil)
 			if err != nil {
 				b.Fatal(err)
@@ -130,8 +130,8 @@ func BenchmarkSend(b *testing.B) {
 	}
 }
 
-// swallow receives n messages.
-func swallow(st *transport.Stream, n int) error {
+// discard receives n messages.
+func discard(st *transport.Stream, n int) error {
 	defer st.Close()
 	var buf []byte
 	for range n {

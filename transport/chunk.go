@@ -2,19 +2,21 @@ package transport
 
 import "sync"
 
-// chunk is a pooled buffer that bytes are appended to and taken from, in order.
-// The outbox keeps encoded frames in chunks, the inbox what has not been read.
+// chunk is a pooled buffer to which bytes are appended and from which they are
+// taken, in order. The outbox keeps encoded frames in chunks, and the inbox
+// pieces of messages that were not read.
 type chunk struct {
 	buf    []byte // filled part; never grows beyond its capacity
 	taken  int    // bytes of buf that are taken
-	frames uint64 // frames in what is not taken, counted by the outbox
-	uses   int    // by a writer, or by frames that may be written again
-	popped bool   // out of its queue: the last use frees it
+	frames uint64 // in what is not taken; the outbox counts them
+	uses   int    // by a batch, or by frames that may be sent again
+	popped bool   // removed from its queue: the last use frees it
 }
 
-// The capacities of pooled chunks in bytes. A queue begins with a small one, so
-// that a few bytes do not hold much memory, and goes on with larger ones. The
-// largest is as much as a message of the link may have before its last frame.
+// chunkSizes are the capacities of pooled chunks in bytes. A queue starts with
+// a small chunk, so that a few bytes do not hold much memory, and continues
+// with larger ones. The largest has the size of a message of the link before
+// its last frame.
 var chunkSizes = [...]int{512, 4 << 10, 16 << 10, maxBatch}
 
 var chunkPools [len(chunkSizes)]sync.Pool
@@ -30,7 +32,7 @@ func newChunk(n int) *chunk {
 		}
 		return &chunk{buf: make([]byte, 0, size)}
 	}
-	return &chunk{buf: make([]byte, 0, n)} // a header larger than most, alone
+	return &chunk{buf: make([]byte, 0, n)} // for one frame with a very large header
 }
 
 func (c *chunk) free() {
@@ -57,7 +59,7 @@ type chunkQueue struct {
 	chunks fifo[*chunk]
 }
 
-// grow returns a chunk at the end of the queue that has room for n bytes.
+// grow returns the chunk at the end of the queue, which has room for n bytes.
 func (q *chunkQueue) grow(n int) *chunk {
 	if chunks := q.chunks.all(); len(chunks) > 0 {
 		last := chunks[len(chunks)-1]
@@ -79,7 +81,7 @@ func (q *chunkQueue) front() *chunk {
 	return nil
 }
 
-// pop takes the first chunk out, and frees it unless it is in use.
+// pop removes the first chunk, and frees it unless it is in use.
 func (q *chunkQueue) pop() {
 	c := q.chunks.pop()
 	if c.popped = true; c.uses == 0 {
@@ -87,8 +89,8 @@ func (q *chunkQueue) pop() {
 	}
 }
 
-// popTaken pops the chunks of which everything is taken. The last one goes on
-// being filled if it is in use anyway.
+// popTaken pops the chunks of which everything is taken. The last chunk stays,
+// to be filled further, if it is in use anyway.
 func (q *chunkQueue) popTaken() {
 	for c := q.front(); c != nil && c.taken == len(c.buf); c = q.front() {
 		if c.uses > 0 && q.chunks.len() == 1 && c.room() > cap(c.buf)/4 {

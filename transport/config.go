@@ -2,66 +2,68 @@ package transport
 
 import (
 	"crypto/subtle"
+	"time"
 
 	"github.com/parley-rpc/parley/internal/frame"
 )
 
-// Config is what a session is made with: its parameters, whose it is, and the
-// functions that it calls. The zero value of a field stands for its default;
-// NewSession refuses a value out of range with an error that names the field.
+// Config configures a session: its parameters, its owner, and the functions
+// that it calls. The zero value of a field is its default. NewSession refuses a
+// value out of range with an error that names the field.
 type Config struct {
 	Parameters
 
-	// Sessions, at an acceptor, is where sessions are found again.
+	// Sessions, at an acceptor, keeps the sessions that links may resume.
 	Sessions *Sessions
-	// Principal, at an acceptor, says whose link this is. Only a link of the same
-	// principal resumes the session, or replaces it.
+	// Principal, at an acceptor, is the user that the link belongs to. Only a
+	// link of the same principal may resume the session, or replace it.
 	Principal string
-	// SamePrincipal, if set, reports whether a link with one Principal may resume or
-	// replace a session that began with another. Default: they are equal. It must not
-	// block, and use neither of the sessions.
+	// SamePrincipal, if set, reports whether a link with one Principal may
+	// resume or replace a session that started with another. Default: they are
+	// equal. It must not block, nor use either session.
 	SamePrincipal func(began, resuming string) bool
-	// Owner, at an acceptor, is whom Sessions counts the session for while it has no
-	// link. Default: Principal.
+	// Owner, at an acceptor, is the user for whom Sessions counts the session
+	// while it is detached. Default: Principal.
 	Owner string
-	// Predecessor, at a dialer, names a session that was lost and given up, for which this
-	// one is the successor: an acceptor that still keeps it ends it.
+	// Predecessor, at a dialer, names a session that was lost and given up,
+	// which this one replaces. An acceptor that still keeps it ends it.
 	Predecessor *Predecessor
-	// OnUnknownPredecessor, if set, at an acceptor, is called when a dialer's new session
-	// replaces one that Sessions does not have, for others that may have it
-	// (EndPredecessor). The dialer has authenticated as principal; that r is true has
-	// not been checked. It must not block.
+	// OnUnknownPredecessor, if set, at an acceptor, is called when a dialer's
+	// new session replaces one that Sessions does not have. Another acceptor
+	// may have it (EndPredecessor). The dialer has authenticated as principal,
+	// but r has not been verified. It must not block.
 	OnUnknownPredecessor func(r Predecessor, principal string)
-	// OnDetached is called when the link was lost and the session waits for another: a
-	// dialer, which needs OnDetached to resume at all, goes on by Resume. OnResumed or
-	// OnEnd follows. It must not block.
+	// OnDetached is called when the link was lost and the session waits for
+	// another. A dialer then calls Resume; it cannot resume without OnDetached.
+	// OnResumed or OnEnd follows. It must not block.
 	OnDetached func(s *Session, err error)
-	// OnResumed, if set, is called when the session goes on with a new link. It
+	// OnResumed, if set, is called when the session continues on a new link. It
 	// must not block.
 	OnResumed func(s *Session)
-	// OnHello, if set, is called when the peer has greeted: from then on the
-	// session is known to be a new one. It must not block.
+	// OnHello, if set, is called when the peer's HELLO has arrived: from then
+	// on the session is known to be a new one. It must not block.
 	OnHello func(s *Session)
 	// OnGoAway, if set, is called when the peer announces that it goes away. It
 	// must not block.
 	OnGoAway func(s *Session)
-	// OnStream, if set, is given each stream that the peer opens, in place of
-	// Accept, with the header that it was opened with, which is valid until
-	// OnStream returns. It runs on the reading goroutine: it must not block, nor
-	// close the session. A stream that it returns an error for is reset with that,
-	// and counts as opened in vain.
+	// OnStream, if set, is called instead of Accept with each stream that the
+	// peer opens, and the header that it was opened with. The header is valid
+	// until OnStream returns. OnStream runs on the reader goroutine: it must
+	// not block, nor close the session. If it returns an error, the stream is
+	// reset with that error, and counts for MaxResets.
 	OnStream func(st *Stream, header []byte) *ResetError
-	// Go, if set, runs f on a goroutine of its own, as the go statement does: one that
-	// has run the like before has the stack for it. A session writes on it whenever
-	// it has something to write. Go must not block.
+	// Go, if set, runs f on another goroutine, as the go statement does. A
+	// goroutine that has run such a function before has a stack of the right
+	// size. A session writes on it whenever it has something to write. Go must
+	// not block.
 	Go func(f func())
-	// OnEnd, if set, is called once when the session has ended, with the reason.
-	// It must not block, nor close the session.
+	// OnEnd, if set, is called once when the session has ended, with the
+	// reason. It must not block, nor close the session.
 	OnEnd func(err error)
 }
 
-// isOf reports whether a link of a principal may resume the session.
-func (c *Config) isOf(principal string) bool {
+// belongsTo reports whether a link of a principal may resume the session.
+func (c *Config) belongsTo(principal string) bool {
 	if c.SamePrincipal != nil {
 		return c.SamePrincipal(c.Principal, principal)
 	}
@@ -75,7 +77,7 @@ func (c *Config) owner() string {
 	return c.Principal
 }
 
-// resumes tells whether this end wants its sessions to be resumed.
+// resumes reports whether this end wants its sessions to be resumed.
 func (c *Config) resumes(side Side) bool {
 	able := c.Sessions != nil
 	if side == Dialer {
@@ -84,7 +86,17 @@ func (c *Config) resumes(side Side) bool {
 	return able && c.ResumeWindow > 0
 }
 
-// hello returns what this end tells the peer about itself.
+// resumeWindow returns how long a session with the peer of this HELLO is kept
+// while it is detached, 0 if either end does not resume.
+func (c *Config) resumeWindow(side Side, hello *frame.Hello) time.Duration {
+	if !c.resumes(side) {
+		return 0
+	}
+	peer := time.Duration(min(hello.ResumeWindow, uint64(maxSetting))) * time.Millisecond
+	return min(peer, c.ResumeWindow)
+}
+
+// hello returns the HELLO of this end, without what belongs to one session.
 func (c *Config) hello(side Side) frame.Hello {
 	h := frame.Hello{
 		MaxFrame:      uint64(c.MaxFrame),

@@ -14,8 +14,8 @@ import (
 // cost is what DATA costs beyond its payload, in bytes (PROTOCOL.md, section 7).
 const cost = 32
 
-// narrow gives the peer the smallest window, and a budget of growth bytes.
-func narrow(growth int) transport.Config {
+// smallWindows gives the peer the smallest window, and a budget of growth bytes.
+func smallWindows(growth int) transport.Config {
 	return transport.Config{Parameters: transport.Parameters{MaxStreams: 16, InitialWindow: 16 << 10, MaxBuffered: 16*16<<10 + growth}}
 }
 
@@ -36,7 +36,7 @@ func TestDataBeyondTheCreditResetsItsStream(t *testing.T) {
 	} {
 		t.Run(c.what, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) { // W1
-				s, p := meet(t, transport.Acceptor, narrow(0), frame.Hello{})
+				s, p := connectSession(t, transport.Acceptor, smallWindows(0), frame.Hello{})
 				p.send(open(1, ""), open(3, ""), c.most)
 				p.wantsLife()
 				p.send(c.over)
@@ -54,7 +54,7 @@ func TestDataBeyondTheCreditResetsItsStream(t *testing.T) {
 
 func TestSenderSpendsTheCreditAndNoMore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, p := meet(t, transport.Dialer, transport.Config{}, frame.Hello{MaxMessage: 1 << 20})
+		s, p := connectSession(t, transport.Dialer, transport.Config{}, frame.Hello{MaxMessage: 1 << 20})
 		st := mustOpen(t, s)
 		sent := start(func() error {
 			return st.Send(t.Context(), make([]byte, 40<<10), transport.SendOptions{Mark: true})
@@ -85,7 +85,7 @@ func TestSenderSpendsTheCreditAndNoMore(t *testing.T) {
 
 func TestCreditForADirectionThatIsOverIsIgnored(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) { // W3
-		s, p := meet(t, transport.Dialer, transport.Config{}, frame.Hello{})
+		s, p := connectSession(t, transport.Dialer, transport.Config{}, frame.Hello{})
 		st := mustOpen(t, s)
 		mustCloseSend(t, st, "")
 		p.wants(`OPEN 1 ""`, `END 1 ""`)
@@ -99,7 +99,7 @@ func TestCreditForADirectionThatIsOverIsIgnored(t *testing.T) {
 
 func TestHelloOfThePeerRaisesTheCreditOfStreamsThatAreOpen(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, p := alone(t, transport.Dialer, transport.Config{})
+		s, p := startSession(t, transport.Dialer, transport.Config{})
 		st := mustOpen(t, s)
 		sent := start(func() error {
 			return st.Send(t.Context(), make([]byte, 60<<10), transport.SendOptions{})
@@ -117,10 +117,10 @@ func TestHelloOfThePeerRaisesTheCreditOfStreamsThatAreOpen(t *testing.T) {
 
 func TestMessageLargerThanTheWindowPassesInPieces(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, p := meet(t, transport.Acceptor, narrow(0), frame.Hello{})
+		s, p := connectSession(t, transport.Acceptor, smallWindows(0), frame.Hello{})
 		p.send(open(1, ""), dataMore(1, half), dataMore(1, half))
 		st := mustAccept(t, s)
-		p.wants() // nobody reads: no more credit
+		p.wants() // the application does not read: no more credit
 		received := start(func() error {
 			m, err := st.Recv(t.Context(), nil)
 			if len(m.Bytes) != 6*len(half) {
@@ -144,10 +144,10 @@ func TestMessageLargerThanTheWindowPassesInPieces(t *testing.T) {
 
 func TestCreditComesWhenTheApplicationTakesAndOnlyThen(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, p := meet(t, transport.Acceptor, narrow(0), frame.Hello{})
+		s, p := connectSession(t, transport.Acceptor, smallWindows(0), frame.Hello{})
 		p.send(open(1, ""), data(1, half), data(1, "12"), data(1, ""))
 		st := mustAccept(t, s)
-		pass(time.Second)
+		advance(time.Second)
 		p.wants()
 		mustRecv(t, st)
 		p.wants("WINDOW 1 24576")
@@ -159,7 +159,7 @@ func TestCreditComesWhenTheApplicationTakesAndOnlyThen(t *testing.T) {
 
 func TestNoCreditIsGivenOnceThePeerHasEnded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, p := meet(t, transport.Acceptor, narrow(0), frame.Hello{})
+		s, p := connectSession(t, transport.Acceptor, smallWindows(0), frame.Hello{})
 		p.send(open(1, ""), data(1, half), dataEnd(1, half))
 		st := mustAccept(t, s)
 		mustRecv(t, st)

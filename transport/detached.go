@@ -5,26 +5,26 @@ import (
 	"container/list"
 )
 
-// detachedSet holds the sessions without a link, by owner. The owner with most gives way
-// to others, so that one owner cannot push out the sessions of another. Each operation
-// takes O(log n) for n owners.
+// detachedSet holds detached sessions by owner. It evicts a session of the
+// owner with most, so that one owner cannot push out the sessions of another.
+// Each operation takes O(log n) for n owners.
 type detachedSet struct {
 	place  map[*Session]*detachedSession
 	owners map[string]*owner
 	most   ownerHeap // by sessions
 	heavy  ownerHeap // by bytes
 	bytes  int
-	clock  uint64 // of losses
+	clock  uint64 // counts additions
 }
 
-// detachedSession is one of them.
+// detachedSession is an entry of a detachedSet.
 type detachedSession struct {
 	s      *Session
 	owner  *owner
 	at     *list.Element // in owner.sessions
 	since  uint64        // of the clock
 	unread int           // bytes that had arrived and were not received
-	bytes  int           // those, and what is kept to be sent
+	bytes  int           // unread, and what is kept to be sent
 }
 
 // owner has at least one session in a detachedSet.
@@ -39,7 +39,7 @@ func (o *owner) oldest() *detachedSession { return o.sessions.Front().Value.(*de
 
 func (d *detachedSet) len() int { return len(d.place) }
 
-// add enters a session that is not in the set.
+// add adds a session that is not in the set.
 func (d *detachedSet) add(s *Session) *detachedSession {
 	if d.place == nil {
 		d.place, d.owners = make(map[*Session]*detachedSession), make(map[string]*owner)
@@ -64,7 +64,7 @@ func (d *detachedSet) add(s *Session) *detachedSession {
 	return e
 }
 
-// weigh notes how many bytes a session of the set holds.
+// weigh records how many bytes a session of the set holds.
 func (d *detachedSet) weigh(e *detachedSession, bytes int) {
 	more := bytes - e.bytes
 	if more == 0 {
@@ -76,7 +76,7 @@ func (d *detachedSet) weigh(e *detachedSession, bytes int) {
 	heap.Fix(&d.heavy, e.owner.index[d.heavy.index])
 }
 
-// remove takes a session out, if it is in the set.
+// remove removes a session, if it is in the set.
 func (d *detachedSet) remove(s *Session) {
 	e := d.place[s]
 	if e == nil {
@@ -98,18 +98,20 @@ func (d *detachedSet) remove(s *Session) {
 	heap.Fix(&d.heavy, o.index[d.heavy.index])
 }
 
-// evict takes the longest detached session of the first owner of a heap out.
+// evict removes and returns the session of the first owner of a heap that has
+// been detached for longest.
 func (d *detachedSet) evict(h *ownerHeap) *Session {
 	s := h.owners[0].oldest().s
 	d.remove(s)
 	return s
 }
 
-// ownerHeap has the owner first that gives way. Of equals it is the one whose session
-// has been detached for longest. It implements heap.Interface.
+// ownerHeap has first the owner whose session is evicted next. Of two equal
+// owners it is the one whose session has been detached for longest. It
+// implements heap.Interface.
 type ownerHeap struct {
 	owners []*owner
-	index  int // which of an owner's index is that in this heap
+	index  int // which element of an owner's index is for this heap
 	before func(a, b *owner) bool
 }
 
@@ -128,36 +130,18 @@ func (h *ownerHeap) Swap(i, j int) {
 	h.owners[i].index[h.index], h.owners[j].index[h.index] = i, j
 }
 
-// Push is for package heap.
+// Push is called by package heap.
 func (h *ownerHeap) Push(x any) {
 	o := x.(*owner)
 	o.index[h.index] = len(h.owners)
 	h.owners = append(h.owners, o)
 }
 
-// Pop is for package heap.
+// Pop is called by package heap.
 func (h *ownerHeap) Pop() any {
 	last := len(h.owners) - 1
 	o := h.owners[last]
 	h.owners[last] = nil
 	h.owners = h.owners[:last]
 	return o
-}
-
-// Evict ends the session if it has lost its link and waits for another, and reports
-// whether it has. Its streams fail as those of a session that was not resumed in time.
-func (s *Session) Evict(reason string) bool {
-	lost := &CloseError{Code: CloseAbnormal, Reason: "link lost, and " + reason}
-	return s.failIf(lost, func() bool { return s.detached })
-}
-
-// unread returns how many bytes the session holds that have arrived and were not
-// received. Any goroutine may call it: mu keeps the streams from being used again.
-func (s *Session) unread() (bytes int) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, st := range s.streams {
-		bytes += st.recv.unread()
-	}
-	return bytes
 }

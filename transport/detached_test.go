@@ -16,17 +16,17 @@ import (
 )
 
 // loseAs makes a session of a principal whose link is lost.
-func (h *harbor) loseAs(principal string) *dialer {
+func (h *acceptorHost) loseAs(principal string) *dialer {
 	h.t.Helper()
-	d, _ := h.beginAs(principal)
+	d, _ := h.dialAs(principal)
 	d.link.Cut()
-	pass(time.Second)
+	advance(time.Second)
 	return d
 }
 
-func TestOneOwnersSessionsDoNotPushOutThoseOfOthers(t *testing.T) {
+func TestOneOwnersSessionsDoNotEvictThoseOfOthers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := newHarbor(t)
+		h := newAcceptorHost(t)
 		h.sessions.MaxDetached = 3
 		alice := h.loseAs("alice") // is detached for longest
 		var flood []*dialer
@@ -41,21 +41,21 @@ func TestOneOwnersSessionsDoNotPushOutThoseOfOthers(t *testing.T) {
 				t.Errorf("session %d of the flood has ended: %t, want %t", i, ended, want)
 			}
 		}
-		_, p := h.link("alice", alice.wish(alice.token, 0, 1))
-		alice.wantsGrant(p)
+		_, p := h.link("alice", alice.resumeHello(alice.token, 0, 1))
+		alice.wantsResumed(p)
 	})
 }
 
-func TestTheOwnerWhoHoldsMostBytesGivesWay(t *testing.T) {
+func TestOwnerWithMostBytesIsEvictedFirst(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := newHarbor(t)
+		h := newAcceptorHost(t)
 		h.sessions.MaxDetachedBytes = 10_000
-		small, few := h.beginAs("alice")
-		large, much := h.beginAs("mallory")
+		small, few := h.dialAs("alice")
+		large, much := h.dialAs("mallory")
 		small.link.Cut()
-		pass(time.Second)
+		advance(time.Second)
 		large.link.Cut()
-		pass(time.Second)
+		advance(time.Second)
 		mustSend(t, few, string(make([]byte, 3000)))
 		mustSend(t, much, string(make([]byte, 6000)))
 		if a, m := small.session.Err(), large.session.Err(); a != nil || m != nil {
@@ -71,7 +71,7 @@ func TestTheOwnerWhoHoldsMostBytesGivesWay(t *testing.T) {
 
 func TestOwnerCountsAheadOfThePrincipal(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := newHarbor(t)
+		h := newAcceptorHost(t)
 		h.sessions.MaxDetached = 2
 		h.cfg.Owner = "192.0.2.1"
 		first, second := h.loseAs("a"), h.loseAs("b")
@@ -98,10 +98,10 @@ func TestUnreadDataOfSessionsWithoutALinkIsBounded(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			for _, receives := range []bool{false, true} {
 				synctest.Test(t, func(t *testing.T) {
-					h := newHarbor(t)
+					h := newAcceptorHost(t)
 					h.sessions.MaxDetachedBytes = 70_000
 					quiet := h.loseAs("bob")
-					d, st := h.beginAs("mallory")
+					d, st := h.dialAs("mallory")
 					if receives && name == "unfinished messages" {
 						go func() { _, _ = st.Recv(t.Context(), nil) }()
 						synctest.Wait()
@@ -109,16 +109,16 @@ func TestUnreadDataOfSessionsWithoutALinkIsBounded(t *testing.T) {
 					d.send(frames(1)...)
 					synctest.Wait()
 					d.link.Cut()
-					pass(time.Second)
+					advance(time.Second)
 					if err := d.session.Err(); err != nil {
 						t.Fatalf("within the bound: %v", err)
 					}
-					_, p := h.link("mallory", d.wish(d.token, 0, 1))
-					d.wantsGrant(p)
+					_, p := h.link("mallory", d.resumeHello(d.token, 0, 1))
+					d.wantsResumed(p)
 					p.send(append([][]byte{open(3, "")}, frames(3)...)...)
 					synctest.Wait()
 					p.link.Cut()
-					pass(time.Second)
+					advance(time.Second)
 					wantCode(t, d.session.Err(), transport.CloseAbnormal)
 					if err := quiet.session.Err(); err != nil {
 						t.Errorf("another's: %v", err)
@@ -179,9 +179,9 @@ func TestWhatArrivesAfterAWriteHasFailedCountsAsUnread(t *testing.T) {
 
 func TestWhatWasReceivedDoesNotCountAsUnread(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := newHarbor(t)
+		h := newAcceptorHost(t)
 		h.sessions.MaxDetachedBytes = 10_000
-		d, st := h.begin()
+		d, st := h.dial()
 		for range 10 {
 			d.send(data(1, string(make([]byte, 4000))))
 			if _, err := st.Recv(t.Context(), nil); err != nil {
@@ -189,17 +189,17 @@ func TestWhatWasReceivedDoesNotCountAsUnread(t *testing.T) {
 			}
 		}
 		d.link.Cut()
-		pass(time.Second)
+		advance(time.Second)
 		if err := d.session.Err(); err != nil {
 			t.Error(err)
 		}
 	})
 }
 
-func TestEvictSparesASessionThatHasALink(t *testing.T) {
+func TestEvictDoesNotEndASessionThatHasALink(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := newHarbor(t)
-		d, st := h.begin()
+		h := newAcceptorHost(t)
+		d, st := h.dial()
 		if d.session.Evict("a test wants it") {
 			t.Error("it was evicted")
 		}
@@ -215,7 +215,7 @@ func TestEvictSparesASessionThatHasALink(t *testing.T) {
 
 func TestShrinkEvictsAsTheBoundDoes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := newHarbor(t)
+		h := newAcceptorHost(t)
 		alice := h.loseAs("alice")
 		one, two := h.loseAs("mallory"), h.loseAs("mallory")
 		h.sessions.Shrink(3)
@@ -237,7 +237,7 @@ func TestShrinkEvictsAsTheBoundDoes(t *testing.T) {
 func TestEvictionFollowsItsModel(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const most = 5
-		h := newHarbor(t)
+		h := newAcceptorHost(t)
 		h.sessions.MaxDetached = most
 		type session struct {
 			*dialer
@@ -250,7 +250,7 @@ func TestEvictionFollowsItsModel(t *testing.T) {
 			switch rnd.IntN(4) {
 			default:
 				owner := fmt.Sprint(rnd.IntN(4))
-				d, _ := h.beginAs(owner)
+				d, _ := h.dialAs(owner)
 				detached = append(detached, &session{dialer: d, owner: owner})
 				d.link.Cut()
 			case 0:
@@ -260,8 +260,8 @@ func TestEvictionFollowsItsModel(t *testing.T) {
 				i := rnd.IntN(len(detached))
 				s := detached[i]
 				s.attempt++
-				_, p := h.link(s.owner, s.wish(s.token, 0, s.attempt))
-				s.token, s.peer = s.wantsGrant(p), p
+				_, p := h.link(s.owner, s.resumeHello(s.token, 0, s.attempt))
+				s.token, s.peer = s.wantsResumed(p), p
 				detached = append(slices.Delete(detached, i, i+1), s)
 				p.link.Cut()
 			case 1:
@@ -300,7 +300,7 @@ func TestEvictionFollowsItsModel(t *testing.T) {
 
 // pausing has the comparison of principals of one link wait: its token has been looked at,
 // and its turn has not come.
-func (h *harbor) pausing(name string) (waits <-chan struct{}, goOn chan<- struct{}) {
+func (h *acceptorHost) pausing(name string) (waits <-chan struct{}, goOn chan<- struct{}) {
 	reached, resume := make(chan struct{}), make(chan struct{})
 	h.cfg.SamePrincipal = func(began, resuming string) bool {
 		if resuming == name {
@@ -314,9 +314,9 @@ func (h *harbor) pausing(name string) (waits <-chan struct{}, goOn chan<- struct
 }
 
 // rotate resumes the session until the token that it began with is void.
-func (h *harbor) rotate(d *dialer) *peer {
-	_, p := h.link("alice", d.wish(d.token, 0, 1))
-	d.wantsGrant(p)
+func (h *acceptorHost) rotate(d *dialer) *peer {
+	_, p := h.link("alice", d.resumeHello(d.token, 0, 1))
+	d.wantsResumed(p)
 	p.send(frame.AppendAck(nil, 0)) // the dialer has the next token
 	synctest.Wait()
 	return p
@@ -324,10 +324,10 @@ func (h *harbor) rotate(d *dialer) *peer {
 
 func TestATokenThatWasVoidedWhileItsLinkWaitedResumesNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := newHarbor(t)
+		h := newAcceptorHost(t)
 		waits, goOn := h.pausing("late")
-		d, st := h.begin()
-		_, late := h.link("late", d.wish(d.token, 0, 9))
+		d, st := h.dial()
+		_, late := h.link("late", d.resumeHello(d.token, 0, 9))
 		<-waits
 		p := h.rotate(d)
 		close(goOn)
@@ -338,9 +338,9 @@ func TestATokenThatWasVoidedWhileItsLinkWaitedResumesNothing(t *testing.T) {
 
 func TestATokenThatWasVoidedMeanwhileReplacesNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := newHarbor(t)
+		h := newAcceptorHost(t)
 		waits, goOn := h.pausing("late")
-		d, st := h.begin()
+		d, st := h.dial()
 		ended := make(chan bool, 1)
 		go func() {
 			ended <- h.sessions.EndPredecessor(transport.Predecessor{Session: d.id, Token: d.token}, "late")

@@ -7,79 +7,80 @@ import (
 	"github.com/parley-rpc/parley/internal/frame"
 )
 
-// takeFrame takes one frame in. An error is a broken rule that ends the session;
-// one that ends only its stream is dealt with here.
-func (a *attachment) takeFrame(in *arrival, h frame.Header, p []byte) error {
+// dispatcher handles the frames that the reader goroutine of a session has
+// read. Only that goroutine uses it.
+type dispatcher struct{ s *Session }
+
+// handleFrame handles one frame. An error means that the peer has broken a rule
+// that ends the session. A rule that ends only its stream is handled here.
+func (a *attachment) handleFrame(in *arrival, h frame.Header, p []byte) error {
 	switch {
-	case !a.greeted && h.Type != frame.TypeHello:
+	case !a.helloReceived && h.Type != frame.TypeHello:
 		return protocolError(CloseProtocolError, "%v before HELLO", h.Type)
 	case in.last:
 		return protocolError(CloseProtocolError, "%v behind a HELLO that asks to resume", h.Type)
 	case h.Type == frame.TypeHello:
-		return asProtocolError(h.Type, a.takeHello(in, p))
-	case !a.proven:
-		a.s.prove(a)
+		return asProtocolError(h.Type, a.handleHello(in, p))
+	case !a.confirmed:
+		a.confirmToken()
 	}
-	return asProtocolError(h.Type, a.s.takeFrame(in, h, p))
+	return asProtocolError(h.Type, dispatcher{a.s}.handleFrame(in, h, p))
 }
 
-// asProtocolError makes an error about a frame one that ends the session with
-// code 1002, unless it says what to do.
+// asProtocolError turns an error about a frame into one that ends the session
+// with code 1002, unless the error has a code.
 func asProtocolError(t frame.Type, err error) error {
 	if err == nil {
-		return nil // the targets below are made for errors only
+		return nil // the target below is allocated for errors only
 	}
 	var c *CloseError
-	if errors.Is(err, errFlood) || errors.Is(err, errUnacknowledged) || errors.As(err, &c) {
+	if isOverflow(err) || errors.As(err, &c) {
 		return err
 	}
 	return protocolError(CloseProtocolError, "%v: %v", t, err)
 }
 
-func (s *Session) takeFrame(in *arrival, h frame.Header, p []byte) error {
+func (d dispatcher) handleFrame(in *arrival, h frame.Header, p []byte) error {
 	switch h.Type {
 	case frame.TypeOpen:
-		return s.takeOpen(in, h, p)
+		return d.handleOpen(in, h, p)
 	case frame.TypePing:
-		return s.takePing(p)
+		return d.handlePing(p)
 	case frame.TypePong:
-		return s.takePong(p)
+		return d.handlePong(p)
 	case frame.TypeAck:
-		return s.takeAck(p)
+		return d.handleAck(p)
 	case frame.TypeGoAway:
-		return s.takeGoAway(p)
+		return d.handleGoAway(p)
 	}
 	if !h.Type.Known() {
-		return nil // the header has passed: it may be ignored
+		return nil // ParseHeader has accepted it: it may be ignored
 	}
-	return s.takeStreamFrame(h, p)
+	return d.handleStreamFrame(h, p)
 }
 
-// takeOpen enters a stream that the peer opens, or refuses it.
-func (s *Session) takeOpen(in *arrival, h frame.Header, header []byte) error {
-	s.mu.Lock()
-	if h.Stream%2 == s.nextID%2 || h.Stream <= s.lastPeer {
-		last := s.lastPeer
-		s.mu.Unlock()
-		return fmt.Errorf("stream id %d is not the peer's, or not above %d", h.Stream, last)
+// handleOpen adds a stream that the peer opens, or refuses it.
+func (d dispatcher) handleOpen(in *arrival, h frame.Header, header []byte) error {
+	d.s.mu.Lock()
+	if err := d.s.streams.recordRemote(h.Stream); err != nil {
+		d.s.mu.Unlock()
+		return err
 	}
-	s.lastPeer = h.Stream
-	if refusal := s.refusal(len(header)); refusal != nil {
-		leaving := s.leaving.final || s.err != nil // then it has crossed on the way
-		s.mu.Unlock()
-		if err := s.out.putReset(lastWord{stream: h.Stream, code: refusal.Code, reason: refusal.Reason}); err != nil || leaving {
+	if refusal := d.refusal(len(header)); refusal != nil {
+		crossed := d.s.goAway.finalSent || d.s.err != nil // with this end's GOAWAY or close
+		d.s.mu.Unlock()
+		if err := d.s.out.putReset(resetFrame{stream: h.Stream, code: refusal.Code, reason: refusal.Reason}); err != nil || crossed {
 			return err
 		}
-		return s.inVain()
+		return d.countAborted()
 	}
-	st := s.enter(s.spares.takePeer(), h.Stream)
-	s.accepted++
-	s.inUse++
-	s.mu.Unlock()
+	st := d.s.initStream(d.s.streams.pool.getRemote(), h.Stream)
+	d.s.streams.insertRemote(st)
+	d.s.mu.Unlock()
 
-	st.header = header // until it is handed over
+	st.header = header // valid until it is delivered
 	if h.Flags&frame.FlagEnd != 0 {
-		if err := st.takeEnd(nil); err != nil {
+		if err := st.handleEnd(nil); err != nil {
 			return err
 		}
 	}
@@ -87,28 +88,26 @@ func (s *Session) takeOpen(in *arrival, h frame.Header, header []byte) error {
 	return nil
 }
 
-// refusal returns why a new stream of the peer is not taken; mu is held.
-//
-// The peer counts a stream until it has ended on the wire. What has ended there
-// and is still in use here, as when it opens and resets at once, may be as much
-// again.
-func (s *Session) refusal(headerLen int) *ResetError {
-	switch {
-	case s.err != nil || s.leaving.final:
+// refusal returns why a new stream of the peer is refused, nil if it is not; mu
+// is held.
+func (d dispatcher) refusal(headerLen int) *ResetError {
+	if d.s.err != nil || d.s.goAway.finalSent {
 		return &ResetError{Code: ResetRefused, Reason: "this end is going away"}
-	case s.accepted >= s.cfg.MaxStreams:
-		return &ResetError{Code: ResetRefused, Reason: fmt.Sprintf("more than %d streams at once", s.cfg.MaxStreams)}
-	case s.inUse >= 2*s.cfg.MaxStreams:
-		return &ResetError{Code: ResetRefused, Reason: "too many streams were abandoned that are still at work"}
-	case headerLen > s.cfg.MaxHeader:
-		return &ResetError{Code: ResetLimit, Reason: fmt.Sprintf("header over the limit of %d bytes", s.cfg.MaxHeader)}
+	}
+	if refusal := d.s.streams.refusal(d.s.cfg.MaxStreams); refusal != nil {
+		return refusal
+	}
+	if headerLen > d.s.cfg.MaxHeader {
+		return &ResetError{Code: ResetLimit, Reason: fmt.Sprintf("header over the limit of %d bytes", d.s.cfg.MaxHeader)}
 	}
 	return nil
 }
 
-// takeStreamFrame takes a frame in that belongs to an existing stream.
-func (s *Session) takeStreamFrame(h frame.Header, p []byte) error {
-	st, err := s.lookup(h.Stream)
+// handleStreamFrame handles a frame of an existing stream.
+func (d dispatcher) handleStreamFrame(h frame.Header, p []byte) error {
+	d.s.mu.Lock()
+	st, err := d.s.streams.find(h.Stream)
+	d.s.mu.Unlock()
 	if err != nil {
 		return err
 	}
@@ -117,22 +116,20 @@ func (s *Session) takeStreamFrame(h frame.Header, p []byte) error {
 	}
 	switch h.Type {
 	case frame.TypeData:
-		if s.live.Load() <= 1 {
-			s.turn.Store(true)
-		}
-		err = st.deliver(h.Flags, p)
+		d.s.noteMessage()
+		err = st.handleData(h.Flags, p)
 	case frame.TypeHeader:
-		if err = s.checkHeader(p); err == nil {
-			err = st.takeHeader(p)
+		if err = d.checkHeader(p); err == nil {
+			err = st.handleHeader(p)
 		}
 	case frame.TypeEnd:
-		if err = s.checkHeader(p); err == nil {
-			err = st.takeEnd(p)
+		if err = d.checkHeader(p); err == nil {
+			err = st.handleEnd(p)
 		}
 	case frame.TypeWindow:
-		return st.takeWindow(p)
+		return st.handleWindow(p)
 	case frame.TypeReset:
-		return st.takeReset(p)
+		return d.handleReset(st, p)
 	}
 	if err == nil {
 		return nil
@@ -140,32 +137,19 @@ func (s *Session) takeStreamFrame(h frame.Header, p []byte) error {
 	return st.breach(err)
 }
 
-// breach abandons a stream of which the peer has broken the rules; other errors
-// are returned.
+// breach abandons a stream of which the peer has broken the rules. It returns
+// any other error.
 func (st *Stream) breach(err error) error {
 	var broken *ResetError
 	if errors.As(err, &broken) {
-		st.abort(broken, tellPeer)
+		st.abort(broken, notifyPeer)
 		return nil
 	}
 	return err
 }
 
-// lookup returns the stream of an id, or nil if it has ended.
-func (s *Session) lookup(id uint64) (*Stream, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if st := s.streams[id]; st != nil {
-		return st, nil
-	}
-	if own := id%2 == s.nextID%2; own && id >= s.nextID || !own && id > s.lastPeer {
-		return nil, fmt.Errorf("stream %d was never opened", id)
-	}
-	return nil, nil
-}
-
-// checkForm tells what is wrong with the payload of a frame whose stream has
-// ended: it is dropped, but malformed is malformed.
+// checkForm returns what is wrong with the payload of a frame whose stream has
+// ended. Such a frame is dropped, but it must be well-formed.
 func checkForm(t frame.Type, p []byte) (err error) {
 	switch t {
 	case frame.TypeWindow:
@@ -176,14 +160,14 @@ func checkForm(t frame.Type, p []byte) (err error) {
 	return err
 }
 
-func (s *Session) checkHeader(p []byte) error {
-	if len(p) > s.cfg.MaxHeader {
-		return &ResetError{Code: ResetLimit, Reason: fmt.Sprintf("header or trailer over the limit of %d bytes", s.cfg.MaxHeader)}
+func (d dispatcher) checkHeader(p []byte) error {
+	if len(p) > d.s.cfg.MaxHeader {
+		return &ResetError{Code: ResetLimit, Reason: fmt.Sprintf("header or trailer over the limit of %d bytes", d.s.cfg.MaxHeader)}
 	}
 	return nil
 }
 
-func (st *Stream) takeWindow(p []byte) error {
+func (st *Stream) handleWindow(p []byte) error {
 	limit, err := frame.ParseWindow(p)
 	if err != nil {
 		return err
@@ -192,7 +176,7 @@ func (st *Stream) takeWindow(p []byte) error {
 	return nil
 }
 
-func (st *Stream) takeReset(p []byte) error {
+func (d dispatcher) handleReset(st *Stream, p []byte) error {
 	code, reason, err := frame.ParseReset(p)
 	if err != nil {
 		return err
@@ -200,14 +184,14 @@ func (st *Stream) takeReset(p []byte) error {
 	premature := !st.opener && !st.send.over()
 	st.abort(&ResetError{Code: ResetCode(code).assigned(), Reason: reason, Remote: true}, peerKnows)
 	if premature {
-		return st.s.inVain()
+		return d.countAborted()
 	}
 	return nil
 }
 
-func (s *Session) takeAck(p []byte) error {
+func (d dispatcher) handleAck(p []byte) error {
 	n, err := frame.ParseAck(p)
-	if err == nil && !s.out.ack(n) {
+	if err == nil && !d.s.out.ack(n) {
 		err = fmt.Errorf("%d frames acknowledged, which cannot be", n)
 	}
 	return err

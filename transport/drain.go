@@ -5,23 +5,25 @@ import (
 	"time"
 )
 
-// Drain prepares the end of an acceptor's session in good order. It announces that
-// this end goes away, and waits until the dialer has moved to another session, but no
-// longer than notice. Then it refuses further streams (GoAway), waits until no stream
-// is open or in use and the peer has all that was sent, and has this end open no
-// more. With nil nothing is lost when the session is closed then, or it has ended
-// already. If ctx ends before, Drain returns its error, and the session goes on.
+// Drain prepares an acceptor's session to be closed without harm. It announces
+// that this end goes away, and waits until the dialer has moved to another
+// session, but no longer than notice. Then it refuses further streams (GoAway),
+// waits until no stream is open or in use and the peer has all that was sent,
+// and makes this end open no more streams.
 //
-// Without a notice (0) it begins with GoAway. What has been announced already is not
-// announced again. A session without a link waits for the next one, unless it has
-// nothing to say.
+// If Drain returns nil, closing the session loses nothing, or the session has
+// ended. If ctx ends first, Drain returns its error, and the session continues.
+//
+// Without a notice (0) it starts with GoAway. It does not repeat an
+// announcement. A detached session waits for its next link, unless it has
+// nothing to send.
 func (s *Session) Drain(ctx context.Context, info GoAway, notice time.Duration) error {
 	if s.Detached() && s.seal() {
 		return nil
 	}
 	if notice > 0 && s.side == Acceptor {
-		_ = s.Announce(info) // else it has been announced, or the session has ended
-		if err := s.awaitMoved(ctx, notice); err != nil {
+		_ = s.Announce(info) // else it was announced, or the session has ended
+		if err := s.awaitPeerMoved(ctx, notice); err != nil {
 			return err
 		}
 	}
@@ -33,10 +35,10 @@ func (s *Session) Drain(ctx context.Context, info GoAway, notice time.Duration) 
 	}
 }
 
-// awaitMoved waits until the dialer has moved, the session has ended, or the time is
-// over.
-func (s *Session) awaitMoved(ctx context.Context, most time.Duration) error {
-	timer := time.NewTimer(most)
+// awaitPeerMoved waits until the dialer has moved, the session has ended, or
+// the time is over.
+func (s *Session) awaitPeerMoved(ctx context.Context, timeout time.Duration) error {
+	timer := time.NewTimer(timeout)
 	defer timer.Stop()
 	select {
 	case <-s.PeerStoppedOpening():
@@ -48,23 +50,31 @@ func (s *Session) awaitMoved(ctx context.Context, most time.Duration) error {
 	return nil
 }
 
-// leaveGrace is how long a dialer leaves it to the acceptor to close a session that
-// is drained.
-const leaveGrace = time.Second
+// closeGrace is how long a dialer waits for the acceptor to close a session
+// that is drained.
+const closeGrace = time.Second
 
-// Shutdown ends a dialer's session in good order, and returns when it has ended. The
-// dialer stops opening streams (StopOpening). If the peer has announced that it goes away, its last word
-// is waited for: the session lasts until then, for the peer may open streams. When no
-// stream is open or in use and the peer has all that was sent, the peer has a second to
-// close the session, if it drains. Then Shutdown sends GOAWAY, waits until the peer has that
-// (a session without a link waits for the next one), and closes with CloseNormal. If ctx
-// ends before, Shutdown returns its error, and the session goes on, without new streams.
+// Shutdown ends a dialer's session in good order, and returns when it has
+// ended.
+//
+// The dialer stops opening streams (StopOpening). If the peer has announced
+// that it goes away, Shutdown waits for its final GOAWAY, because the peer may
+// open streams until then. It waits until no stream is open or in use and the
+// peer has all that was sent. A peer that drains then has a second to close the
+// session. Otherwise Shutdown sends GOAWAY, waits until the peer has that, and
+// closes with CloseNormal. A detached session waits for its next link.
+//
+// If ctx ends first, Shutdown returns its error, and the session continues
+// without new streams.
 func (s *Session) Shutdown(ctx context.Context) error {
 	if err := s.StopOpening(); err != nil && s.Err() == nil {
 		return err
 	}
 	for {
-		if err := s.awaitEnd(ctx, s.whenDeparted()); err != nil {
+		s.mu.Lock()
+		departed := s.goAway.whenDeparted()
+		s.mu.Unlock()
+		if err := s.awaitEnd(ctx, departed); err != nil {
 			return err
 		}
 		if err := s.awaitRest(ctx); err != nil {
@@ -73,11 +83,11 @@ func (s *Session) Shutdown(ctx context.Context) error {
 		if err := s.awaitClose(ctx); err != nil {
 			return err
 		}
-		if s.sayGoodbye() {
+		if s.refuseRest() {
 			break
 		}
 	}
-	// The close may be lost with its link. Then the peer must not go on to open streams.
+	// The close may be lost with its link. Then the peer must not open streams.
 	if err := s.awaitRest(ctx); err != nil {
 		return err
 	}
@@ -87,38 +97,39 @@ func (s *Session) Shutdown(ctx context.Context) error {
 // awaitClose gives a peer that drains time to close the session.
 func (s *Session) awaitClose(ctx context.Context) error {
 	s.mu.Lock()
-	drains := s.departed()
+	drains := s.goAway.departed()
 	s.mu.Unlock()
 	if !drains {
 		return nil
 	}
 	grace := make(chan struct{})
-	defer time.AfterFunc(leaveGrace, func() { close(grace) }).Stop()
+	defer time.AfterFunc(closeGrace, func() { close(grace) }).Stop()
 	return s.awaitEnd(ctx, grace)
 }
 
-// sayGoodbye refuses further streams of the peer if the session is at rest: those that
-// are on their way are never served, and the peer may repeat them. It reports whether
-// the session can be closed.
-func (s *Session) sayGoodbye() bool {
+// refuseRest refuses further streams of the peer if the session is at rest.
+// Streams that are on their way are never served, and the peer may repeat them.
+// It reports whether the session can be closed.
+func (s *Session) refuseRest() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.err != nil {
 		return true
 	}
-	if !s.isIdle() || !s.out.isSettled() {
+	if !s.streams.isIdle() || !s.out.isSettled() {
 		return false
 	}
-	if !s.leaving.final {
-		_ = s.sayFinal(GoAway{}) // only a session that has ended takes it not
-	}
+	_ = s.putFinalGoAway(GoAway{}) // else it was sent
 	return true
 }
 
-// awaitRest waits until no stream is open or in use, and then until the peer has all
-// that was sent, or until the session has ended.
+// awaitRest waits until no stream is open or in use, and then until the peer
+// has all that was sent, or until the session has ended.
 func (s *Session) awaitRest(ctx context.Context) error {
-	if err := s.awaitEnd(ctx, s.whenIdle()); err != nil {
+	s.mu.Lock()
+	idle := s.streams.whenIdle()
+	s.mu.Unlock()
+	if err := s.awaitEnd(ctx, idle); err != nil {
 		return err
 	}
 	return s.awaitEnd(ctx, s.out.whenSettled())
@@ -135,74 +146,18 @@ func (s *Session) awaitEnd(ctx context.Context, ready <-chan struct{}) error {
 	return nil
 }
 
-// whenIdle returns what is closed as soon as no stream is open or in use.
-func (s *Session) whenIdle() <-chan struct{} {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.idle == nil {
-		s.idle = make(chan struct{})
-	}
-	idle := s.idle
-	s.noteIdle()
-	return idle
-}
-
-// noteIdle tells those who wait for it that no stream is open or in use, if it is
-// so; mu is held.
-func (s *Session) noteIdle() {
-	if s.idle != nil && s.isIdle() {
-		close(s.idle)
-		s.idle = nil
-	}
-}
-
-// isIdle reports whether no stream is open or in use; mu is held.
-func (s *Session) isIdle() bool { return len(s.streams) == 0 && s.inUse == 0 }
-
-// seal has this end open no more streams if the session is at rest: no stream is open
-// or in use, and the peer has all that was sent. It reports whether it is so, or the
-// session has ended.
+// seal makes this end open no more streams if the session is at rest: no stream
+// is open or in use, and the peer has all that was sent. It reports whether
+// that is so, or the session has ended.
 func (s *Session) seal() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
 	case s.err != nil:
 		return true
-	case !s.isIdle() || !s.out.isSettled():
+	case !s.streams.isIdle() || !s.out.isSettled():
 		return false
 	}
-	s.shutOpening()
+	s.streams.stopOpening()
 	return true
-}
-
-// isSettled reports whether all is written that was queued and, if it is kept,
-// acknowledged.
-func (o *outbox) isSettled() bool {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.atRest()
-}
-
-// atRest is isSettled with mu held.
-func (o *outbox) atRest() bool { return o.empty() && !o.writing && o.replay.size == 0 }
-
-// whenSettled returns what is closed as soon as isSettled is true.
-func (o *outbox) whenSettled() <-chan struct{} {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if o.settled == nil {
-		o.settled = make(chan struct{})
-	}
-	settled := o.settled
-	o.noteSettled()
-	return settled
-}
-
-// noteSettled tells those who wait for it that nothing is left to do, if it is so;
-// mu is held.
-func (o *outbox) noteSettled() {
-	if o.settled != nil && o.atRest() {
-		close(o.settled)
-		o.settled = nil
-	}
 }

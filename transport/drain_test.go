@@ -25,7 +25,7 @@ func drainWith(t *testing.T, s *transport.Session, notice time.Duration) <-chan 
 func drainer(t *testing.T) (*transport.Session, *peer) {
 	t.Helper()
 	cfg := transport.Config{Sessions: new(transport.Sessions)}
-	s, p := meet(t, transport.Acceptor, cfg, frame.Hello{ResumeWindow: 30_000})
+	s, p := connectSession(t, transport.Acceptor, cfg, frame.Hello{ResumeWindow: 30_000})
 	return s, p
 }
 
@@ -41,7 +41,7 @@ func TestStreamsAreServedBetweenTheNoticeAndTheLastWord(t *testing.T) {
 		}
 		p.send(openEnd(1))
 		st := mustAccept(t, s)
-		pass(9 * time.Second)
+		advance(9 * time.Second)
 		stillWaits(t, drained)
 		p.send(open(3, ""))
 		late := mustAccept(t, s)
@@ -75,9 +75,9 @@ func TestLastWordWaitsForTheDialerNoLongerThanTheNotice(t *testing.T) {
 		st := mustAccept(t, s)
 		drained := drainWith(t, s, 3*time.Second)
 		p.wants(notice)
-		pass(3*time.Second - 1)
+		advance(3*time.Second - 1)
 		p.wants("ACK 1")
-		pass(1)
+		advance(1)
 		p.wants("GOAWAY 1")
 		if err := s.Announce(transport.GoAway{}); !errors.Is(err, transport.ErrDraining) {
 			t.Errorf("a notice behind the last word: %v", err)
@@ -122,10 +122,10 @@ func TestDrainingEndOpensStreamsUntilItIsAtRest(t *testing.T) {
 	})
 }
 
-func TestNoticeTellsADialerToMoveAndEndsNothing(t *testing.T) {
+func TestNoticeMovesADialerAndEndsNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		told := 0
-		s, p := meet(t, transport.Dialer, transport.Config{OnGoAway: func(*transport.Session) { told++ }}, frame.Hello{})
+		s, p := connectSession(t, transport.Dialer, transport.Config{OnGoAway: func(*transport.Session) { told++ }}, frame.Hello{})
 		st := mustOpen(t, s)
 		p.got()
 		info := frame.GoAway{LastStream: frame.MaxVarint, Delay: 1500, Reason: "deploy"}
@@ -157,13 +157,13 @@ func TestNoticeTellsADialerToMoveAndEndsNothing(t *testing.T) {
 
 func TestNoticeSurvivesTheLinkThatItWasSentOn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := newHarbor(t)
-		d, _ := h.begin()
+		h := newAcceptorHost(t)
+		d, _ := h.dial()
 		d.link.Cut()
 		synctest.Wait()
 		drained := drainWith(t, d.session, time.Minute)
 		stillWaits(t, drained)
-		_, p := h.link("alice", d.wish(d.token, 0, 1))
+		_, p := h.link("alice", d.resumeHello(d.token, 0, 1))
 		p.wants("HELLO resumed 1", notice)
 		p.send(goAway(frame.MaxVarint))
 		p.wants("GOAWAY 1")
@@ -172,7 +172,7 @@ func TestNoticeSurvivesTheLinkThatItWasSentOn(t *testing.T) {
 
 func TestGoAwaysWithoutEndAreAFlood(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		_, p := meet(t, transport.Dialer, transport.Config{}, frame.Hello{})
+		_, p := connectSession(t, transport.Dialer, transport.Config{}, frame.Hello{})
 		for range 100 {
 			p.send(goAway(frame.MaxVarint))
 		}
@@ -182,9 +182,9 @@ func TestGoAwaysWithoutEndAreAFlood(t *testing.T) {
 	})
 }
 
-func TestLastWordCannotBecomeANoticeAgain(t *testing.T) {
+func TestFinalGoAwayCannotBecomeANotice(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) { // A6
-		_, p := meet(t, transport.Dialer, transport.Config{}, frame.Hello{})
+		_, p := connectSession(t, transport.Dialer, transport.Config{}, frame.Hello{})
 		p.send(goAway(7), goAway(frame.MaxVarint))
 		p.wantsClose(malformed)
 	})
@@ -192,7 +192,7 @@ func TestLastWordCannotBecomeANoticeAgain(t *testing.T) {
 
 func TestOnlyADialerStopsOpening(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, p := meet(t, transport.Acceptor, transport.Config{}, frame.Hello{})
+		s, p := connectSession(t, transport.Acceptor, transport.Config{}, frame.Hello{})
 		if err := s.StopOpening(); err == nil {
 			t.Error("an acceptor retires")
 		}
@@ -200,31 +200,31 @@ func TestOnlyADialerStopsOpening(t *testing.T) {
 	})
 }
 
-// leave has a dialer's session end in good order beside the test.
-func leave(t *testing.T, s *transport.Session) <-chan error {
+// startShutdown has a dialer's session end in good order beside the test.
+func startShutdown(t *testing.T, s *transport.Session) <-chan error {
 	return start(func() error { return s.Shutdown(t.Context()) })
 }
 
 func TestDialerLeavesTheCloseToAnAcceptorThatDrains(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, p := meet(t, transport.Dialer, transport.Config{}, frame.Hello{})
+		s, p := connectSession(t, transport.Dialer, transport.Config{}, frame.Hello{})
 		st := mustOpen(t, s)
 		p.send(goAway(frame.MaxVarint))
 		synctest.Wait()
-		left := leave(t, s)
+		left := startShutdown(t, s)
 		p.wants(`OPEN 1 ""`, notice)
 		p.send(goAway(1))
 		stillWaits(t, left)
 		mustCloseSend(t, st, "")
 		p.send(end(1, ""), open(2, "")) // a call of the acceptor that comes late
 		inbound := mustAccept(t, s)
-		pass(5 * time.Second)
+		advance(5 * time.Second)
 		stillWaits(t, left)
 		p.send(end(2, ""))
 		mustCloseSend(t, inbound, "")
 		inbound.Close()
 		p.got()
-		pass(time.Second - 1)
+		advance(time.Second - 1)
 		stillWaits(t, left)
 		p.link.Close(transport.CloseGoingAway, "")
 		if err := <-left; err != nil {
@@ -236,16 +236,16 @@ func TestDialerLeavesTheCloseToAnAcceptorThatDrains(t *testing.T) {
 
 func TestDialerClosesWhenTheAcceptorDoesNot(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, p := meet(t, transport.Dialer, transport.Config{}, frame.Hello{})
+		s, p := connectSession(t, transport.Dialer, transport.Config{}, frame.Hello{})
 		p.send(open(2, ""), goAway(0))
 		inbound := mustAccept(t, s)
 		synctest.Wait()
-		left := leave(t, s)
-		pass(10 * time.Second)
+		left := startShutdown(t, s)
+		advance(10 * time.Second)
 		stillWaits(t, left)
 		p.got()
 		inbound.Close()
-		pass(time.Second - 1)
+		advance(time.Second - 1)
 		stillWaits(t, left)
 		if err := <-left; err != nil {
 			t.Error(err)
@@ -257,12 +257,12 @@ func TestDialerClosesWhenTheAcceptorDoesNot(t *testing.T) {
 
 func TestDialerThatHasOnlyANoticeKeepsItsSession(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, p := meet(t, transport.Dialer, transport.Config{}, frame.Hello{})
+		s, p := connectSession(t, transport.Dialer, transport.Config{}, frame.Hello{})
 		p.send(goAway(frame.MaxVarint))
 		synctest.Wait()
-		left := leave(t, s)
+		left := startShutdown(t, s)
 		for range 60 {
-			pass(10 * time.Second)
+			advance(10 * time.Second)
 			p.send(ping("alive?!!"))
 		}
 		stillWaits(t, left)
@@ -275,10 +275,10 @@ func TestDialerThatHasOnlyANoticeKeepsItsSession(t *testing.T) {
 
 func TestDialerLeavesAnAcceptorThatStaysAtOnceAndHarmsNoStream(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, p := meet(t, transport.Dialer, transport.Config{}, frame.Hello{})
+		s, p := connectSession(t, transport.Dialer, transport.Config{}, frame.Hello{})
 		p.send(open(2, ""))
 		inbound := mustAccept(t, s)
-		left := leave(t, s)
+		left := startShutdown(t, s)
 		p.wants(notice)
 		stillWaits(t, left)
 		inbound.Close()
@@ -292,7 +292,7 @@ func TestDialerLeavesAnAcceptorThatStaysAtOnceAndHarmsNoStream(t *testing.T) {
 
 func TestShutdownEndsWithItsContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, p := meet(t, transport.Dialer, transport.Config{}, frame.Hello{})
+		s, p := connectSession(t, transport.Dialer, transport.Config{}, frame.Hello{})
 		p.send(open(2, ""))
 		mustAccept(t, s)
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
@@ -303,9 +303,9 @@ func TestShutdownEndsWithItsContext(t *testing.T) {
 	})
 }
 
-func TestDrainWaitsForStreamsOfBothEndsAndForThoseWhoUseThem(t *testing.T) {
+func TestDrainWaitsForStreamsThatAreOpenOrInUse(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, p := meet(t, transport.Acceptor, transport.Config{}, frame.Hello{})
+		s, p := connectSession(t, transport.Acceptor, transport.Config{}, frame.Hello{})
 		p.send(openEnd(1))
 		theirs, ours := mustAccept(t, s), mustOpen(t, s)
 		p.got()
@@ -329,8 +329,8 @@ func TestDrainWaitsForStreamsOfBothEndsAndForThoseWhoUseThem(t *testing.T) {
 
 func TestDrainWaitsUntilThePeerHasAcknowledgedAll(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := newHarbor(t)
-		d, st := h.begin()
+		h := newAcceptorHost(t)
+		d, st := h.dial()
 		drained := drain(t, d.session)
 		mustCloseSend(t, st, "bye")
 		st.Close()
@@ -346,15 +346,15 @@ func TestDrainWaitsUntilThePeerHasAcknowledgedAll(t *testing.T) {
 
 func TestDrainOfASessionWithoutALinkWaitsForTheNextOne(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := newHarbor(t)
-		d, st := h.begin()
+		h := newAcceptorHost(t)
+		d, st := h.dial()
 		d.link.Cut()
 		synctest.Wait()
 		drained := drain(t, d.session)
 		mustCloseSend(t, st, "bye")
 		st.Close()
 		stillWaits(t, drained)
-		_, p := h.link("alice", d.wish(d.token, 0, 1))
+		_, p := h.link("alice", d.resumeHello(d.token, 0, 1))
 		p.wants("HELLO resumed 1", "GOAWAY 1", `END 1 "bye"`, "RESET 1 cancel")
 		p.send(frame.AppendAck(nil, 3))
 		if err := <-drained; err != nil {
@@ -365,8 +365,8 @@ func TestDrainOfASessionWithoutALinkWaitsForTheNextOne(t *testing.T) {
 
 func TestDrainOfADetachedSessionWithNothingToSayIsDone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := newHarbor(t)
-		d, st := h.begin()
+		h := newAcceptorHost(t)
+		d, st := h.dial()
 		st.Close()
 		synctest.Wait()
 		d.send(frame.AppendAck(nil, 1))
@@ -381,7 +381,7 @@ func TestDrainOfADetachedSessionWithNothingToSayIsDone(t *testing.T) {
 
 func TestDrainEndsWithItsContextOrTheSession(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, p := meet(t, transport.Acceptor, transport.Config{}, frame.Hello{})
+		s, p := connectSession(t, transport.Acceptor, transport.Config{}, frame.Hello{})
 		p.send(open(1, ""))
 		st := mustAccept(t, s)
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)

@@ -16,7 +16,7 @@ import (
 
 func TestCloseWritesWhatIsQueuedBeforeTheLinkEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, p, first := jam(t, transport.Config{})
+		s, p, first := fillQueue(t, transport.Config{})
 		for range 10 {
 			mustSend(t, first, "queued")
 		}
@@ -35,7 +35,7 @@ func TestCloseWritesWhatIsQueuedBeforeTheLinkEnds(t *testing.T) {
 
 func TestCloseIsBoundedWhenThePeerTakesNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, _, first := jam(t, transport.Config{})
+		s, _, first := fillQueue(t, transport.Config{})
 		mustSend(t, first, "queued")
 		begin := time.Now()
 		s.Close(transport.CloseNormal, "")
@@ -49,10 +49,10 @@ func TestCloseIsBoundedWhenThePeerTakesNothing(t *testing.T) {
 	})
 }
 
-func TestCloseBeforeThePeerHasGreetedIsQuick(t *testing.T) {
+func TestCloseBeforeThePeersHelloIsQuick(t *testing.T) {
 	for _, side := range []transport.Side{transport.Dialer, transport.Acceptor} {
 		synctest.Test(t, func(t *testing.T) {
-			s, p := alone(t, side, transport.Config{})
+			s, p := startSession(t, side, transport.Config{})
 			mustOpen(t, s)
 			begin := time.Now()
 			s.Close(transport.CloseGoingAway, "")
@@ -69,7 +69,7 @@ func TestCloseBeforeThePeerHasGreetedIsQuick(t *testing.T) {
 func TestCloseFromManyGoroutinesEndsTheSessionOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ends := 0
-		s, p := meet(t, transport.Acceptor, transport.Config{OnEnd: func(error) { ends++ }}, frame.Hello{})
+		s, p := connectSession(t, transport.Acceptor, transport.Config{OnEnd: func(error) { ends++ }}, frame.Hello{})
 		p.send(open(1, ""))
 		st := mustAccept(t, s)
 		var done []<-chan error
@@ -98,7 +98,7 @@ func TestCloseFromManyGoroutinesEndsTheSessionOnce(t *testing.T) {
 
 func TestEverythingThatWaitsEndsWithTheSession(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, p := meetOver(t, pipe.Config{Capacity: 1}, transport.Dialer, transport.Config{Parameters: transport.Parameters{WriteQueue: 1}}, frame.Hello{MaxStreams: 17, MaxMessage: 1 << 20})
+		s, p := connectSessionOver(t, pipe.Config{Capacity: 1}, transport.Dialer, transport.Config{Parameters: transport.Parameters{WriteQueue: 1}}, frame.Hello{MaxStreams: 17, MaxMessage: 1 << 20})
 		var st [17]*transport.Stream
 		for i := range st {
 			st[i] = mustOpen(t, s)
@@ -141,7 +141,7 @@ func TestEverythingThatWaitsEndsWithTheSession(t *testing.T) {
 
 func TestWhatHasArrivedCanBeReadAfterTheSessionHasEnded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, p := meet(t, transport.Acceptor, transport.Config{}, frame.Hello{})
+		s, p := connectSession(t, transport.Acceptor, transport.Config{}, frame.Hello{})
 		p.send(open(1, ""), data(1, "a"), data(1, "b"), dataMore(1, "c"), open(3, ""), dataEnd(3, "d"))
 		p.link.Close(transport.CloseGoingAway, "restart")
 		<-s.Done()
@@ -176,7 +176,7 @@ func TestReasonWhyTheLinkEndedIsKept(t *testing.T) {
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			var why error
-			s, p := meet(t, transport.Dialer, transport.Config{OnEnd: func(err error) { why = err }}, frame.Hello{})
+			s, p := connectSession(t, transport.Dialer, transport.Config{OnEnd: func(err error) { why = err }}, frame.Hello{})
 			p.link.Close(code, "because")
 			<-s.Done()
 			wantCode(t, s.Err(), want)
@@ -226,7 +226,7 @@ func TestOnAbortIsCalledOnceWithTheCause(t *testing.T) {
 	for what, c := range causes {
 		t.Run(what, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				s, p := meet(t, transport.Dialer, transport.Config{}, frame.Hello{})
+				s, p := connectSession(t, transport.Dialer, transport.Config{}, frame.Hello{})
 				st := mustOpen(t, s)
 				var got []error
 				st.OnAbort(func(err error) { got = append(got, err) })
@@ -250,7 +250,7 @@ func TestOnAbortIsCalledOnceWithTheCause(t *testing.T) {
 
 func TestOnAbortIsNotCalledForAStreamThatEndsProperlyOrIsClosed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, p := meet(t, transport.Dialer, transport.Config{}, frame.Hello{})
+		s, p := connectSession(t, transport.Dialer, transport.Config{}, frame.Hello{})
 		st, closed := mustOpen(t, s), mustOpen(t, s)
 		never := func(err error) { t.Errorf("called with %v", err) }
 		st.OnAbort(never)

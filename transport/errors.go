@@ -11,9 +11,10 @@ import (
 type ResetCode uint64
 
 const (
-	// ResetCancel: the peer's application has lost interest.
+	// ResetCancel: the peer's application no longer wants the stream.
 	ResetCancel ResetCode = 1
-	// ResetRefused: the stream has not reached an application; trying again is safe.
+	// ResetRefused: the stream has not reached an application; it is safe to
+	// retry.
 	ResetRefused ResetCode = 2
 	// ResetLimit: a header or a message was over a limit of its receiver.
 	ResetLimit ResetCode = 3
@@ -21,15 +22,16 @@ const (
 	ResetProtocol ResetCode = 4
 	// ResetInternal: the peer's application failed.
 	ResetInternal ResetCode = 5
-	// ResetApplication is the first of the codes that mean what the application says.
+	// ResetApplication is the first of the codes whose meaning is up to the
+	// application.
 	ResetApplication ResetCode = 256
 )
 
-// MaxReason is how many bytes of a reset's or drain's reason reach the peer.
+// MaxReason is how many bytes of the reason of a reset or GOAWAY reach the
+// peer.
 const MaxReason = 1024
 
-// assigned returns c, or ResetInternal, which codes without a meaning are read as
-// and sent as.
+// assigned returns c, or ResetInternal if c has no meaning.
 func (c ResetCode) assigned() ResetCode {
 	if c == 0 || c > ResetInternal && c < ResetApplication || c > frame.MaxVarint {
 		return ResetInternal
@@ -53,7 +55,7 @@ func (c ResetCode) String() string {
 	return fmt.Sprintf("code %d", uint64(c))
 }
 
-// ResetError says that a stream was abandoned before both ends had finished.
+// ResetError says that a stream was abandoned before both directions had ended.
 type ResetError struct {
 	Code   ResetCode
 	Reason string
@@ -84,23 +86,22 @@ func (e *LimitError) Error() string {
 }
 
 var (
-	// ErrDraining is returned by Open when this end opens no more streams: the peer
-	// has refused further ones (CanOpen), or this end has retired or is about to
-	// close the session. The stream was not sent; a new session may serve it.
+	// ErrDraining is returned by Open when this end opens no more streams: the
+	// peer has refused further ones (CanOpen), or this end has stopped opening
+	// streams or is about to close the session. The stream was not sent; a new
+	// session may serve it.
 	ErrDraining = errors.New("transport: session is draining, open the stream on another")
 	// ErrStreamClosed is returned for a stream after its Close, and by Send
 	// after the end of the direction: CloseSend, or SendOptions.End.
 	ErrStreamClosed = errors.New("transport: stream closed at this end")
 	// ErrConcurrent is returned by Send while another Send on the same stream
-	// is under way, and by Recv while another Recv is.
+	// is in progress, and by Recv while another Recv is.
 	ErrConcurrent = errors.New("transport: concurrent use of one direction of a stream")
-
-	// ErrPartialMessage is returned by Send and CloseSend after a Send that gave up in the
-	// middle of its message.
+	// ErrPartialMessage is returned by Send and CloseSend after a Send that
+	// stopped in the middle of its message.
 	ErrPartialMessage = errors.New("transport: a message was left unfinished, the stream can only be reset")
-
-	// ErrSessionUnknown is returned by Resume if the peer does not have the
-	// session any more. It has ended.
+	// ErrSessionUnknown is returned by Resume if the peer no longer has the
+	// session. It has ended.
 	ErrSessionUnknown = errors.New("transport: the peer does not know the session")
 
 	errDetached       = errors.New("transport: the link is lost")
@@ -108,9 +109,15 @@ var (
 	errFlood          = errors.New("transport: peer provokes answers and does not read them")
 )
 
-// protocolError is a connection error: the peer broke a rule of the session.
+// protocolError returns the end of a session whose rules the peer has broken.
 func protocolError(code CloseCode, format string, args ...any) *CloseError {
 	return &CloseError{Code: code, Reason: fmt.Sprintf(format, args...)}
+}
+
+// isOverflow reports whether err says that the peer has made the outbox too
+// large.
+func isOverflow(err error) bool {
+	return errors.Is(err, errFlood) || errors.Is(err, errUnacknowledged)
 }
 
 func isReset(err error) bool {

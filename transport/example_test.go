@@ -141,7 +141,7 @@ func Example_webSocket() {
 	// at the end: goodbye
 }
 
-// A peer that sends more than is read is held up, and nobody else is.
+// A peer that sends more than is read must wait, and no other peer.
 func ExampleStream_Send() {
 	left, right := pipe.New(pipe.Config{})
 	s, err := transport.NewSession(left, transport.Dialer, transport.Config{})

@@ -2,33 +2,33 @@ package transport
 
 import "fmt"
 
-// AckLate has the session acknowledge what has arrived, as its timer does.
-func (s *Session) AckLate() { s.ackLate() }
+// AckTimeout acknowledges what has arrived, as the timer does.
+func (s *Session) AckTimeout() { s.ackTimeout() }
 
-// Knows tells whether a session of that id can be resumed.
+// Knows reports whether a session of that id can be resumed.
 func (k *Sessions) Knows(id []byte) bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	return k.byID[string(id)] != nil
 }
 
-// Residue tells what a session still holds for streams; nothing if it is empty.
+// Residue returns what a session still holds for streams.
 func (s *Session) Residue() (left []string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	lost := int64(s.cfg.MaxBuffered-s.cfg.MaxStreams*s.cfg.InitialWindow) - s.budget.left.Load()
+	lost := int64(s.cfg.MaxBuffered-s.cfg.MaxStreams*s.cfg.InitialWindow) - s.windows.left.Load()
 	for _, c := range []struct {
 		what string
 		n    int
 	}{
-		{"streams in the table", len(s.streams)},
-		{"places of own streams", s.opened},
-		{"places of the peer's streams", s.accepted},
-		{"streams of the peer in use", s.inUse},
-		{"streams that wait for Accept", len(s.arrived)},
-		{"who wait to open a stream", s.opening.queue.Len()},
+		{"streams in the table", len(s.streams.byID)},
+		{"slots of local streams", s.streams.local},
+		{"slots of the peer's streams", s.streams.remote},
+		{"streams of the peer in use", s.streams.remoteUsed},
+		{"streams that wait for Accept", len(s.accepting.streams)},
+		{"waits to open a stream", s.streams.slotQueue.len()},
 		{"bytes of the budget", int(lost)},
-		{"bytes of messages in pieces", int(s.assembly.used)},
+		{"bytes of messages that are put together", int(s.assembly.used)},
 		{"messages that wait to be put together", s.assembly.waiting.Len()},
 	} {
 		if c.n != 0 {
@@ -37,23 +37,23 @@ func (s *Session) Residue() (left []string) {
 	}
 	s.out.mu.Lock()
 	defer s.out.mu.Unlock()
-	if o := s.out; o.queued != 0 || o.alarmed != 0 || o.enqueued != o.taken || !o.waiting.empty() {
-		left = append(left, fmt.Sprintf("%d and %d bytes to write", o.queued, o.alarmed))
+	if o := s.out; o.data.queued != 0 || o.urgent.bytes != 0 || !o.data.empty() || !o.data.waiting.empty() {
+		left = append(left, fmt.Sprintf("%d and %d bytes to write", o.data.queued, o.urgent.bytes))
 	}
 	return left
 }
 
-// Spares tells how many streams are kept to be used again.
-func (s *Session) Spares() int {
+// PooledStreams returns how many streams are kept for reuse.
+func (s *Session) PooledStreams() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return len(s.spares.own) + len(s.spares.peer)
+	return len(s.streams.pool.local) + len(s.streams.pool.remote)
 }
 
-// Received tells how many sequenced frames have arrived.
-func (s *Session) Received() uint64 { return s.taken.Load() }
+// Received returns how many sequenced frames have arrived.
+func (s *Session) Received() uint64 { return s.acks.received.Load() }
 
-// Left tells how many bytes are left of a budget.
+// Left returns how many bytes are left of a budget.
 func (b *Budget) Left() int64 { return b.left.Load() }
 
 // Unread returns how many bytes a session holds that have arrived and were not received.

@@ -1,8 +1,8 @@
 package transport
 
-// fifo is a first-in first-out queue in one piece of memory. To take an item out costs
-// the same however many are left: the place of those taken is used again once they are
-// at least half of all.
+// fifo is a first-in first-out queue in one slice. To take an item out costs
+// the same however many are left: push reuses the space of items that were
+// taken once they are at least half of all.
 type fifo[T any] struct {
 	items []T // the first head of them are taken
 	head  int
@@ -22,7 +22,7 @@ func (q *fifo[T]) push(items ...T) {
 	q.items = append(q.items, items...)
 }
 
-// pop takes the first item out. There is one.
+// pop takes the first item out. The queue must not be empty.
 func (q *fifo[T]) pop() T {
 	var none T
 	item := q.items[q.head]

@@ -19,14 +19,14 @@ const exhausted = transport.CloseRefusal + 8
 
 func TestStreamsOpenedAndResetAtOnceAreBoundedWhileTheyAreInUse(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) { // S16
-		s, p := meet(t, transport.Acceptor, smallest, frame.Hello{})
+		s, p := connectSession(t, transport.Acceptor, smallest, frame.Hello{})
 		const flood = 10_000
 		refused := 0
 		for i := range uint64(flood) {
 			p.send(open(2*i+1, ""))
 			p.send(reset(2*i+1, 1))
 		}
-		pass(slowReading)
+		advance(slowReading)
 		for _, f := range p.got() {
 			var id uint64
 			if _, err := fmt.Sscanf(f, "RESET %d refused", &id); err != nil {
@@ -52,7 +52,7 @@ func TestStreamsOpenedAndResetAtOnceAreBoundedWhileTheyAreInUse(t *testing.T) {
 	})
 }
 
-func TestStreamsOpenedAndResetAtOnceAreForgottenByAnApplicationThatCloses(t *testing.T) {
+func TestStreamsResetAsTheyOpenLeaveNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) { // S16
 		accepted := 0
 		cfg := smallest
@@ -61,12 +61,12 @@ func TestStreamsOpenedAndResetAtOnceAreForgottenByAnApplicationThatCloses(t *tes
 			st.OnAbort(func(error) { st.Close() })
 			return nil
 		}
-		s, p := meet(t, transport.Acceptor, cfg, frame.Hello{})
+		s, p := connectSession(t, transport.Acceptor, cfg, frame.Hello{})
 		for i := range uint64(10_000) {
 			p.send(open(2*i+1, ""), data(2*i+1, "x"))
 			p.send(reset(2*i+1, 1))
 		}
-		pass(slowReading)
+		advance(slowReading)
 		p.wantsLife()
 		if accepted != 10_000 {
 			t.Errorf("%d streams were accepted", accepted)
@@ -82,7 +82,7 @@ func TestStreamsOpenedAndResetAtOnceAreForgottenByAnApplicationThatCloses(t *tes
 
 func TestPeerThatProvokesRefusalsAndDoesNotReadThemIsCutOff(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) { // S16
-		s, p := meetOver(t, pipe.Config{Capacity: 64}, transport.Acceptor, smallest, frame.Hello{})
+		s, p := connectSessionOver(t, pipe.Config{Capacity: 64}, transport.Acceptor, smallest, frame.Hello{})
 		p.link.Stall()
 		sent := 0
 		for ; s.Err() == nil && sent < 50_000; sent++ {
@@ -95,9 +95,9 @@ func TestPeerThatProvokesRefusalsAndDoesNotReadThemIsCutOff(t *testing.T) {
 	})
 }
 
-// stillborn sends 500 streams that are reset as they are opened, and one that lives.
+// sendAbortedStream sends 500 streams that are reset as they are opened, and one that lives.
 // Few of them are handed over: between their frames others may have had their turn.
-func (p *peer) stillborn() {
+func (p *peer) sendAbortedStream() {
 	for id := uint64(1); id < 1000; id += 2 {
 		p.send(open(id, ""), data(id, "x"), reset(id, 1))
 	}
@@ -107,7 +107,7 @@ func (p *peer) stillborn() {
 // fewStillborn is more than are handed over of 500.
 const fewStillborn = 10
 
-func TestOnStreamIsSparedStreamsThatAreResetAsTheyArrive(t *testing.T) {
+func TestOnStreamIsNotCalledForStreamsThatAreReset(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) { // S16
 		var seen []string
 		cfg := smallest
@@ -116,8 +116,8 @@ func TestOnStreamIsSparedStreamsThatAreResetAsTheyArrive(t *testing.T) {
 			st.Close()
 			return nil
 		}
-		s, p := meet(t, transport.Acceptor, cfg, frame.Hello{})
-		p.stillborn()
+		s, p := connectSession(t, transport.Acceptor, cfg, frame.Hello{})
+		p.sendAbortedStream()
 		synctest.Wait()
 		if n := len(seen); n == 0 || n > fewStillborn || seen[n-1] != "real" {
 			t.Errorf("%d streams were handed over, the last with %q", n, seen[max(n-1, 0):])
@@ -128,10 +128,10 @@ func TestOnStreamIsSparedStreamsThatAreResetAsTheyArrive(t *testing.T) {
 	})
 }
 
-func TestAcceptIsSparedStreamsThatAreResetAsTheyArrive(t *testing.T) {
+func TestAcceptReturnsNoStreamsThatAreReset(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) { // S16
-		s, p := meet(t, transport.Acceptor, smallest, frame.Hello{})
-		p.stillborn()
+		s, p := connectSession(t, transport.Acceptor, smallest, frame.Hello{})
+		p.sendAbortedStream()
 		header := ""
 		for range fewStillborn {
 			st := mustAccept(t, s)
@@ -151,18 +151,18 @@ func TestAcceptIsSparedStreamsThatAreResetAsTheyArrive(t *testing.T) {
 	})
 }
 
-func TestStreamsThatTheApplicationRefusesAreResetAndCountAsAborted(t *testing.T) {
+func TestStreamsThatOnStreamRefusesCountAsAborted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		cfg := smallest
 		cfg.MaxResets = 100
 		cfg.OnStream = func(*transport.Stream, []byte) *transport.ResetError {
 			return &transport.ResetError{Code: transport.ResetLimit, Reason: "too much"}
 		}
-		s, p := meet(t, transport.Acceptor, cfg, frame.Hello{})
+		s, p := connectSession(t, transport.Acceptor, cfg, frame.Hello{})
 		for i := range uint64(1000) {
 			p.send(open(2*i+1, ""))
 		}
-		pass(slowReading)
+		advance(slowReading)
 		var want []string
 		for i := range 1000 {
 			want = append(want, fmt.Sprintf("RESET %d limit", 2*i+1))
@@ -177,7 +177,7 @@ func TestStreamsThatTheApplicationRefusesAreResetAndCountAsAborted(t *testing.T)
 		for i := range uint64(200) { // a little is allowed again by now
 			p.send(open(2*i+2001, ""))
 		}
-		pass(slowReading)
+		advance(slowReading)
 		p.wantsClose(exhausted)
 	})
 }
@@ -189,7 +189,7 @@ func TestPeerThatProvokesResetsAndDoesNotReadThemIsCutOff(t *testing.T) {
 			st.Close()
 			return nil
 		}
-		s, p := meetOver(t, pipe.Config{Capacity: 64}, transport.Acceptor, cfg, frame.Hello{})
+		s, p := connectSessionOver(t, pipe.Config{Capacity: 64}, transport.Acceptor, cfg, frame.Hello{})
 		p.link.Stall()
 		for id := uint64(1); s.Err() == nil && id < 100_000; id += 2 {
 			p.send(open(id, ""), header(id, ""))
@@ -201,7 +201,7 @@ func TestPeerThatProvokesResetsAndDoesNotReadThemIsCutOff(t *testing.T) {
 
 func TestPingsOfAPeerThatDoesNotReadCostNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) { // A5
-		s, p := meetOver(t, pipe.Config{Capacity: 64}, transport.Acceptor, transport.Config{Parameters: transport.Parameters{MaxPings: 10_000}}, frame.Hello{})
+		s, p := connectSessionOver(t, pipe.Config{Capacity: 64}, transport.Acceptor, transport.Config{Parameters: transport.Parameters{MaxPings: 10_000}}, frame.Hello{})
 		p.link.Stall()
 		for i := range 50_000 {
 			p.send(ping(fmt.Sprintf("%08d", i)))
@@ -221,17 +221,17 @@ func TestPingsOfAPeerThatDoesNotReadCostNothing(t *testing.T) {
 	})
 }
 
-func TestPongForNobodyIsIgnored(t *testing.T) {
+func TestPongWithoutAPingIsIgnored(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) { // A4
-		_, p := meet(t, transport.Acceptor, transport.Config{}, frame.Hello{})
-		p.send(pong("nobody's"), pong("\xff\xff\xff\xff\xff\xff\xff\xff"))
+		_, p := connectSession(t, transport.Acceptor, transport.Config{}, frame.Hello{})
+		p.send(pong("unasked!"), pong("\xff\xff\xff\xff\xff\xff\xff\xff"))
 		p.wantsLife()
 	})
 }
 
 func TestAckIsOnlyLookedAtForItsForm(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) { // A3: resumption is not in force
-		_, p := meet(t, transport.Acceptor, transport.Config{}, frame.Hello{})
+		_, p := connectSession(t, transport.Acceptor, transport.Config{}, frame.Hello{})
 		p.send(frame.AppendAck(nil, 1<<40), frame.AppendAck(nil, 3))
 		p.wantsLife()
 	})
@@ -239,7 +239,7 @@ func TestAckIsOnlyLookedAtForItsForm(t *testing.T) {
 
 func TestIgnorableFramesAreSkipped(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) { // F3
-		s, p := meet(t, transport.Acceptor, transport.Config{}, frame.Hello{})
+		s, p := connectSession(t, transport.Acceptor, transport.Config{}, frame.Hello{})
 		p.send(raw(13, frame.FlagIgnorable, 99, "later"), open(1, ""), raw(15, 0xf0, 0, ""), data(1, "x"), raw(12, frame.FlagIgnorable, 1, string(make([]byte, 32<<10))))
 		if got := mustRecv(t, mustAccept(t, s)); got != "x" {
 			t.Errorf("got %q", got)
@@ -250,7 +250,7 @@ func TestIgnorableFramesAreSkipped(t *testing.T) {
 
 func TestSendToAPeerThatNeverReadsBlocksUntilItsContextEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) { // L7
-		s, p := meetOver(t, pipe.Config{Capacity: 1}, transport.Dialer, transport.Config{Parameters: transport.Parameters{WriteQueue: 10_000}}, generous)
+		s, p := connectSessionOver(t, pipe.Config{Capacity: 1}, transport.Dialer, transport.Config{Parameters: transport.Parameters{WriteQueue: 10_000}}, generous)
 		p.link.Stall()
 		st := mustOpen(t, s)
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
@@ -278,7 +278,7 @@ func TestSendToAPeerThatNeverReadsBlocksUntilItsContextEnds(t *testing.T) {
 
 func TestOpenToAPeerThatNeverReadsBlocksUntilItsContextEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) { // L7
-		s, p := meetOver(t, pipe.Config{Capacity: 1}, transport.Dialer, transport.Config{Parameters: transport.Parameters{WriteQueue: 1000}}, generous)
+		s, p := connectSessionOver(t, pipe.Config{Capacity: 1}, transport.Dialer, transport.Config{Parameters: transport.Parameters{WriteQueue: 1000}}, generous)
 		p.link.Stall()
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
@@ -297,7 +297,7 @@ func TestOpenToAPeerThatNeverReadsBlocksUntilItsContextEnds(t *testing.T) {
 
 func TestManyStreamsThatAreResetAtOnceAreNoFlood(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, p := meetOver(t, pipe.Config{Capacity: 1}, transport.Acceptor, transport.Config{}, generous)
+		s, p := connectSessionOver(t, pipe.Config{Capacity: 1}, transport.Acceptor, transport.Config{}, generous)
 		const inbound, own = 1024, 50_000
 		for i := range uint64(inbound) {
 			p.send(open(2*i+1, ""))

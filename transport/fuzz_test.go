@@ -65,7 +65,7 @@ func runScript(t *testing.T, text []byte) {
 	if is&scriptAcceptor != 0 {
 		side = transport.Acceptor
 	}
-	s, p := alone(t, side, smallest)
+	s, p := startSession(t, side, smallest)
 	if is&scriptGreeted != 0 {
 		p.send(hello())
 	}
@@ -96,16 +96,16 @@ func runScript(t *testing.T, text []byte) {
 		}
 		synctest.Wait()
 	}
-	pass(30 * time.Second) // HELLO takes 10, a silent peer 15 and 10
+	advance(30 * time.Second) // HELLO takes 10, a silent peer 15 and 10
 	if s.Err() == nil {
 		t.Error("the peer is silent, and the session goes on")
 	}
 	if !isClosed(s.Done()) {
-		t.Error("the session has ended, and nobody was told")
+		t.Error("the session has ended, and the link was not closed")
 	}
 }
 
-// echo sends a message and then each that comes, with the header of the other end.
+// echo sends a message and then each that comes, with the header of the peer.
 func echo(ctx context.Context, st *transport.Stream, msg []byte) {
 	defer st.Close()
 	if st.SendHeader(ctx, st.OpenHeader()) == nil && msg == nil {

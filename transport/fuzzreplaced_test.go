@@ -14,31 +14,31 @@ import (
 // alike, or is malformed, and leaves it as it was.
 func FuzzReplaced(f *testing.F) {
 	f.Add([]byte{0, 0, 0, 0})
-	f.Add([]byte{wishOfAnother, 0, 0, 0, wishOfNobody, 0, 0, 0, 0, 0, 0, 0})
-	f.Add([]byte{wishMaskToken, 0, 0, 1, 1, wishMaskID, 0, 0, 1, 0x80, 0, 0, 0, 0})
-	f.Add([]byte{wishMaskToken | wishCut, 0, 0, 1, 0, wishMaskID | wishCut, 0, 0, 1, 0})
-	f.Add(append([]byte{wishMaskID, 0, 0, 49}, make([]byte, 49)...))
+	f.Add([]byte{requestOfAnother, 0, 0, 0, requestOfUnknown, 0, 0, 0, 0, 0, 0, 0})
+	f.Add([]byte{requestMaskToken, 0, 0, 1, 1, requestMaskID, 0, 0, 1, 0x80, 0, 0, 0, 0})
+	f.Add([]byte{requestMaskToken | requestCut, 0, 0, 1, 0, requestMaskID | requestCut, 0, 0, 1, 0})
+	f.Add(append([]byte{requestMaskID, 0, 0, 49}, make([]byte, 49)...))
 	f.Fuzz(func(t *testing.T, script []byte) {
-		synctest.Test(t, func(t *testing.T) { runReplacements(t, cutWishes(script)) })
+		synctest.Test(t, func(t *testing.T) { runReplacements(t, parseRequests(script)) })
 	})
 }
 
-func runReplacements(t *testing.T, wishes []wish) {
-	h := newHarbor(t)
-	d, st := h.begin()
-	for _, w := range wishes {
+func runReplacements(t *testing.T, requests []resumeRequest) {
+	h := newAcceptorHost(t)
+	d, st := h.dial()
+	for _, w := range requests {
 		id, token := d.id, d.token
-		if w.what&wishMaskID != 0 {
+		if w.what&requestMaskID != 0 {
 			id = w.masked(id)
 		}
-		if w.what&wishMaskToken != 0 {
+		if w.what&requestMaskToken != 0 {
 			token = w.masked(token)
 		}
 		principal := "alice"
 		switch {
-		case w.what&wishOfAnother != 0:
+		case w.what&requestOfAnother != 0:
 			principal = "mallory"
-		case w.what&wishOfNobody != 0:
+		case w.what&requestOfUnknown != 0:
 			principal = ""
 		}
 		hello := frame.Hello{ResumeWindow: 30_000, Replaces: id, ReplacesToken: token}

@@ -19,9 +19,9 @@ func isClosed(c <-chan struct{}) bool {
 	}
 }
 
-func TestGoAwayOfThePeerEndsOpeningAndSparesWhatIsUnderWay(t *testing.T) {
+func TestGoAwayOfThePeerEndsOpeningAndNoStream(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, p := meet(t, transport.Dialer, transport.Config{}, frame.Hello{})
+		s, p := connectSession(t, transport.Dialer, transport.Config{}, frame.Hello{})
 		if _, gone := s.PeerGoAway(); gone || isClosed(s.Draining()) {
 			t.Fatal("draining before anything happened")
 		}
@@ -69,7 +69,7 @@ func TestGoAwayOfThePeerEndsOpeningAndSparesWhatIsUnderWay(t *testing.T) {
 
 func TestGoAwayMayOnlyBeLowered(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) { // A6
-		s, p := meet(t, transport.Dialer, transport.Config{}, frame.Hello{})
+		s, p := connectSession(t, transport.Dialer, transport.Config{}, frame.Hello{})
 		first, second := mustOpen(t, s), mustOpen(t, s)
 		p.got()
 		p.send(goAway(frame.MaxVarint)) // a notice: all streams go on
@@ -93,7 +93,7 @@ func TestOpenThatWaitsForAPlaceEndsWhenASessionDrains(t *testing.T) {
 	for who, drain := range drains {
 		t.Run(who, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				s, p := meet(t, transport.Dialer, transport.Config{}, frame.Hello{})
+				s, p := connectSession(t, transport.Dialer, transport.Config{}, frame.Hello{})
 				for range 16 {
 					mustOpen(t, s)
 				}
@@ -112,7 +112,7 @@ func TestOpenThatWaitsForAPlaceEndsWhenASessionDrains(t *testing.T) {
 
 func TestGoAwayOfThisEndRefusesLaterStreamsAndServesEarlierOnes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) { // S15
-		s, p := meet(t, transport.Acceptor, transport.Config{}, frame.Hello{})
+		s, p := connectSession(t, transport.Acceptor, transport.Config{}, frame.Hello{})
 		p.send(open(1, ""), open(7, ""))
 		mustAccept(t, s)
 		st := mustAccept(t, s)
@@ -145,7 +145,7 @@ func TestGoAwayOfThisEndRefusesLaterStreamsAndServesEarlierOnes(t *testing.T) {
 	})
 }
 
-func TestGoAwayWithNumbersThatCannotBeSaidIsStillUnderstood(t *testing.T) {
+func TestGoAwayWithNumbersOutOfRangeIsStillSent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d, a := pair(t, transport.Config{}, transport.Config{})
 		if err := a.GoAway(transport.GoAway{Status: 1 << 60, Delay: 1 << 63}); err != nil {
@@ -160,7 +160,7 @@ func TestGoAwayWithNumbersThatCannotBeSaidIsStillUnderstood(t *testing.T) {
 
 func TestGoAwayIsRefusedBySessionsThatHaveEnded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, _ := meet(t, transport.Acceptor, transport.Config{}, frame.Hello{})
+		s, _ := connectSession(t, transport.Acceptor, transport.Config{}, frame.Hello{})
 		s.Close(transport.CloseNormal, "")
 		wantCode(t, s.GoAway(transport.GoAway{}), transport.CloseNormal)
 	})
@@ -168,7 +168,7 @@ func TestGoAwayIsRefusedBySessionsThatHaveEnded(t *testing.T) {
 
 func TestTextThatIsNotUTF8IsRepaired(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) { // B6
-		s, p := alone(t, transport.Dialer, transport.Config{})
+		s, p := startSession(t, transport.Dialer, transport.Config{})
 		p.send(raw(frame.TypeHello, 0, 0, "\x05\x03a\xffb"))
 		st := mustOpen(t, s)
 		p.send(raw(frame.TypeReset, 0, 1, "\x01a\xffb"), raw(frame.TypeGoAway, 0, 0, "\x01\x03a\xffb"))

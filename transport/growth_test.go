@@ -20,9 +20,9 @@ func takeHalf(t *testing.T, p *peer, st *transport.Stream) {
 
 func TestWindowDoublesWhileTheReaderKeepsUpWithFastData(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		cfg := narrow(1 << 20)
+		cfg := smallWindows(1 << 20)
 		cfg.MaxWindow = 64 << 10
-		s, p := meet(t, transport.Acceptor, cfg, frame.Hello{})
+		s, p := connectSession(t, transport.Acceptor, cfg, frame.Hello{})
 		p.send(open(1, ""))
 		st := mustAccept(t, s)
 		takeHalf(t, p, st)
@@ -42,7 +42,7 @@ func TestWindowDoublesWhileTheReaderKeepsUpWithFastData(t *testing.T) {
 
 func TestWindowStaysWhenTheReaderLagsOrDataIsSlow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, p := meet(t, transport.Acceptor, narrow(1<<20), frame.Hello{})
+		s, p := connectSession(t, transport.Acceptor, smallWindows(1<<20), frame.Hello{})
 		p.send(open(1, ""))
 		st := mustAccept(t, s)
 		p.send(data(1, half))
@@ -56,7 +56,7 @@ func TestWindowStaysWhenTheReaderLagsOrDataIsSlow(t *testing.T) {
 		slow := mustAccept(t, s)
 		for range 4 {
 			takeHalf(t, p, slow)
-			pass(250 * time.Millisecond)
+			advance(250 * time.Millisecond)
 		}
 		p.wants("WINDOW 3 24576", "WINDOW 3 32768", "WINDOW 3 40960", "WINDOW 3 49152")
 	})
@@ -64,7 +64,7 @@ func TestWindowStaysWhenTheReaderLagsOrDataIsSlow(t *testing.T) {
 
 func TestWindowsGrowWithinTheBudgetOfTheSessionAndCloseReturnsIt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, p := meet(t, transport.Acceptor, narrow(16<<10), frame.Hello{})
+		s, p := connectSession(t, transport.Acceptor, smallWindows(16<<10), frame.Hello{})
 		p.send(open(1, ""), open(3, ""))
 		first, second := mustAccept(t, s), mustAccept(t, s)
 		takeHalf(t, p, first)
@@ -99,7 +99,7 @@ func TestBudgetIsReturnedHoweverAStreamEnds(t *testing.T) {
 	for how, finish := range ends {
 		t.Run(how, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				s, p := meet(t, transport.Acceptor, narrow(16<<10), frame.Hello{})
+				s, p := connectSession(t, transport.Acceptor, smallWindows(16<<10), frame.Hello{})
 				for i := range uint64(10) {
 					p.send(open(2*i+1, ""))
 					st := mustAccept(t, s)

@@ -35,7 +35,7 @@ func TestSessionThatRunsOutOfIdsOpensNoMoreStreams(t *testing.T) {
 			t.Fatal(err)
 		}
 		last := uint64(frame.MaxVarint) - uint64(side)
-		s.nextID = last
+		s.streams.nextID = last
 		st, err := s.Open(t.Context(), nil)
 		if err != nil {
 			t.Fatal(err)
@@ -46,12 +46,12 @@ func TestSessionThatRunsOutOfIdsOpensNoMoreStreams(t *testing.T) {
 		if _, err := s.Open(t.Context(), nil); !errors.Is(err, ErrDraining) {
 			t.Errorf("got %v", err)
 		}
-		if s.opened != 1 {
-			t.Errorf("%d places are taken by 1 stream", s.opened)
+		if s.streams.local != 1 {
+			t.Errorf("%d places are taken by 1 stream", s.streams.local)
 		}
 		st.Close()
-		if s.opened != 0 || len(s.streams) != 0 {
-			t.Errorf("%d places and %d entries are left", s.opened, len(s.streams))
+		if s.streams.local != 0 || len(s.streams.byID) != 0 {
+			t.Errorf("%d places and %d entries are left", s.streams.local, len(s.streams.byID))
 		}
 		s.Close(CloseNormal, "")
 	}

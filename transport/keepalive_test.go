@@ -21,7 +21,7 @@ func pinged(t *testing.T, s *transport.Session, p *peer) (asked, lost time.Durat
 	t.Helper()
 	begin := time.Now()
 	for s.Err() == nil {
-		pass(100 * time.Millisecond)
+		advance(100 * time.Millisecond)
 		for _, f := range p.got() {
 			if !strings.HasPrefix(f, "PING") {
 				t.Fatalf("the session said %s", f)
@@ -54,10 +54,10 @@ func TestSilentPeerIsAskedWithinTheKeepaliveAndLostSoonAfter(t *testing.T) {
 		for _, silentSince := range []time.Duration{0, 700 * time.Millisecond, 61 * time.Second} {
 			t.Run(c.what+" silent since "+silentSince.String(), func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
-					s, p := meet(t, transport.Acceptor, transport.Config{Parameters: transport.Parameters{Keepalive: c.own, KeepaliveTimeout: c.timeout}},
+					s, p := connectSession(t, transport.Acceptor, transport.Config{Parameters: transport.Parameters{Keepalive: c.own, KeepaliveTimeout: c.timeout}},
 						frame.Hello{Keepalive: uint64(c.peers.Milliseconds())})
 					for begin := time.Now(); time.Since(begin) < silentSince; {
-						pass(100 * time.Millisecond)
+						advance(100 * time.Millisecond)
 						p.send(frame.AppendAck(nil, 0))
 					}
 					synctest.Wait()
@@ -77,16 +77,16 @@ func TestSilentPeerIsAskedWithinTheKeepaliveAndLostSoonAfter(t *testing.T) {
 
 func TestPeerThatAnswersIsNotLost(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, p := meet(t, transport.Acceptor, transport.Config{Parameters: transport.Parameters{Keepalive: 2 * time.Second}}, frame.Hello{})
+		s, p := connectSession(t, transport.Acceptor, transport.Config{Parameters: transport.Parameters{Keepalive: 2 * time.Second}}, frame.Hello{})
 		asked := 0
 		for begin := time.Now(); time.Since(begin) < 10*time.Minute; {
-			pass(100 * time.Millisecond)
+			advance(100 * time.Millisecond)
 			for _, f := range p.got() {
 				if !strings.HasPrefix(f, "PING") {
 					t.Fatalf("the session said %s", f)
 				}
 				asked++
-				pass(1500 * time.Millisecond)
+				advance(1500 * time.Millisecond)
 				p.send(pong("12345678"))
 			}
 		}
@@ -101,9 +101,9 @@ func TestPeerThatAnswersIsNotLost(t *testing.T) {
 
 func TestPeerThatSaysAnythingIsNotAsked(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, p := meet(t, transport.Acceptor, transport.Config{Parameters: transport.Parameters{Keepalive: 2 * time.Second}}, frame.Hello{})
+		s, p := connectSession(t, transport.Acceptor, transport.Config{Parameters: transport.Parameters{Keepalive: 2 * time.Second}}, frame.Hello{})
 		for range 100 {
-			pass(time.Second)
+			advance(time.Second)
 			p.send(raw(12, frame.FlagIgnorable, 0, ""))
 		}
 		p.wants()
@@ -116,7 +116,7 @@ func TestPeerThatSaysAnythingIsNotAsked(t *testing.T) {
 func TestTwoIdleSessionsKeepEachOtherAlive(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d, a := pair(t, transport.Config{}, transport.Config{Parameters: transport.Parameters{Keepalive: time.Second}})
-		pass(2 * time.Hour)
+		advance(2 * time.Hour)
 		if d.Err() != nil || a.Err() != nil {
 			t.Errorf("ended: %v, %v", d.Err(), a.Err())
 		}
@@ -125,7 +125,7 @@ func TestTwoIdleSessionsKeepEachOtherAlive(t *testing.T) {
 
 func TestPeerBehindADeadRouterIsLost(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, p := meet(t, transport.Dialer, transport.Config{}, frame.Hello{})
+		s, p := connectSession(t, transport.Dialer, transport.Config{}, frame.Hello{})
 		p.link.Drop()
 		st := mustOpen(t, s)
 		received := start(func() error { _, err := st.Recv(t.Context(), nil); return err })
@@ -139,7 +139,7 @@ func TestPeerBehindADeadRouterIsLost(t *testing.T) {
 
 func TestPeerThatTakesNothingIsLost(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) { // L7: it never reads, though it talks
-		s, p := meetOver(t, pipe.Config{Capacity: 1}, transport.Dialer, transport.Config{}, generous)
+		s, p := connectSessionOver(t, pipe.Config{Capacity: 1}, transport.Dialer, transport.Config{}, generous)
 		p.link.Stall()
 		st := mustOpen(t, s)
 		sent := start(func() error {
@@ -148,7 +148,7 @@ func TestPeerThatTakesNothingIsLost(t *testing.T) {
 		begin := time.Now()
 		for s.Err() == nil {
 			p.send(frame.AppendAck(nil, 0))
-			pass(time.Second)
+			advance(time.Second)
 			if time.Since(begin) > time.Minute {
 				t.Fatal("a peer that takes nothing is never given up")
 			}
@@ -162,16 +162,16 @@ func TestPeerThatTakesNothingIsLost(t *testing.T) {
 
 func TestPeerThatTakesSlowlyIsNotLost(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, p := meetOver(t, pipe.Config{Capacity: 1}, transport.Dialer, transport.Config{Parameters: transport.Parameters{Keepalive: time.Second}}, generous)
+		s, p := connectSessionOver(t, pipe.Config{Capacity: 1}, transport.Dialer, transport.Config{Parameters: transport.Parameters{Keepalive: time.Second}}, generous)
 		st := mustOpen(t, s)
 		for range 60 {
 			p.link.Stall()
 			mustSend(t, st, "one")
 			mustSend(t, st, "two")
-			pass(900 * time.Millisecond)
+			advance(900 * time.Millisecond)
 			p.send(frame.AppendAck(nil, 0))
 			p.link.Resume()
-			pass(time.Millisecond)
+			advance(time.Millisecond)
 		}
 		if err := s.Err(); err != nil {
 			t.Error(err)
@@ -179,8 +179,8 @@ func TestPeerThatTakesSlowlyIsNotLost(t *testing.T) {
 	})
 }
 
-// dribble is a link whose messages come byte by byte, until none comes any more.
-type dribble struct {
+// slowLink is a link whose messages come byte by byte, until none comes any more.
+type slowLink struct {
 	*pipe.End
 	every time.Duration
 	most  int // bytes that come; those behind never do
@@ -188,22 +188,22 @@ type dribble struct {
 	once  sync.Once
 }
 
-func (d *dribble) NextReader() (io.Reader, error) {
+func (d *slowLink) NextReader() (io.Reader, error) {
 	r, err := d.End.NextReader()
-	return &dribbleReader{d, r}, err
+	return &slowReader{d, r}, err
 }
 
-func (d *dribble) Close(code transport.CloseCode, reason string) error {
+func (d *slowLink) Close(code transport.CloseCode, reason string) error {
 	d.once.Do(func() { close(d.gone) })
 	return d.End.Close(code, reason)
 }
 
-type dribbleReader struct {
-	*dribble
+type slowReader struct {
+	*slowLink
 	r io.Reader
 }
 
-func (r *dribbleReader) Read(b []byte) (int, error) {
+func (r *slowReader) Read(b []byte) (int, error) {
 	var due <-chan time.Time
 	if r.most > 0 {
 		due = time.After(r.every)
@@ -217,7 +217,7 @@ func (r *dribbleReader) Read(b []byte) (int, error) {
 	}
 }
 
-func dribbling(t *testing.T, d *dribble) (*transport.Session, *peer) {
+func connectSlowly(t *testing.T, d *slowLink) (*transport.Session, *peer) {
 	t.Helper()
 	own, other := pipe.New(pipe.Config{})
 	d.End, d.gone = own, make(chan struct{})
@@ -233,10 +233,10 @@ func dribbling(t *testing.T, d *dribble) (*transport.Session, *peer) {
 
 func TestPeerThatStopsInTheMiddleOfAFrameIsLost(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) { // L6
-		s, p := dribbling(t, &dribble{every: time.Millisecond, most: 150})
+		s, p := connectSlowly(t, &slowLink{every: time.Millisecond, most: 150})
 		p.send(hello(), open(1, ""), data(1, strings.Repeat("x", 200))) // OPEN counts once 131 bytes have followed
 		st := mustAccept(t, s)
-		pass(time.Second)
+		advance(time.Second)
 		p.got()
 		asked, lost := pinged(t, s, p)
 		if asked > 2*time.Second || lost > 4*time.Second {
@@ -248,7 +248,7 @@ func TestPeerThatStopsInTheMiddleOfAFrameIsLost(t *testing.T) {
 
 func TestSlowMessageOfTheLinkIsASignOfLife(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) { // L8
-		s, p := dribbling(t, &dribble{every: time.Second, most: 1 << 20})
+		s, p := connectSlowly(t, &slowLink{every: time.Second, most: 1 << 20})
 		p.send(hello())
 		p.send(open(1, ""), data(1, strings.Repeat("x", 100)))
 		if got := mustRecv(t, mustAccept(t, s)); len(got) != 100 {
@@ -258,7 +258,7 @@ func TestSlowMessageOfTheLinkIsASignOfLife(t *testing.T) {
 	})
 }
 
-func TestPingTellsTheRoundTrip(t *testing.T) {
+func TestPingMeasuresTheRoundTrip(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		dl, al := pipe.New(pipe.Config{Latency: 30 * time.Millisecond})
 		d, err := transport.NewSession(dl, transport.Dialer, transport.Config{})
@@ -287,14 +287,14 @@ func TestPingTellsTheRoundTrip(t *testing.T) {
 
 func TestOneAnswerToTheNewestOfManyPingsEndsThemAll(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) { // A4
-		s, p := meet(t, transport.Acceptor, transport.Config{Parameters: transport.Parameters{Keepalive: 2 * time.Second}}, frame.Hello{})
+		s, p := connectSession(t, transport.Acceptor, transport.Config{Parameters: transport.Parameters{Keepalive: 2 * time.Second}}, frame.Hello{})
 		var waiting []<-chan error
 		for range 100 {
 			waiting = append(waiting, start(func() error { _, err := s.Ping(t.Context()); return err }))
 		}
 		var asked []string
 		for len(asked) <= 100 { // until the session itself has asked last
-			pass(100 * time.Millisecond)
+			advance(100 * time.Millisecond)
 			asked = append(asked, p.got()...)
 		}
 		newest := strings.TrimPrefix(asked[100], "PING ")

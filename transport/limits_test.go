@@ -23,7 +23,7 @@ func wantLimit(t *testing.T, err error, want transport.LimitError) {
 
 func TestMessageOverThePeersLimitFailsBeforeAnythingIsSent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, p := meet(t, transport.Dialer, transport.Config{}, frame.Hello{MaxMessage: 100_000, InitialWindow: 1 << 20})
+		s, p := connectSession(t, transport.Dialer, transport.Config{}, frame.Hello{MaxMessage: 100_000, InitialWindow: 1 << 20})
 		st := mustOpen(t, s)
 		p.wants(`OPEN 1 ""`)
 		err := st.Send(t.Context(), make([]byte, 100_001), transport.SendOptions{})
@@ -38,9 +38,9 @@ func TestMessageOverThePeersLimitFailsBeforeAnythingIsSent(t *testing.T) {
 	})
 }
 
-func TestHeaderAndTrailerOverThePeersLimitFailBeforeAnythingIsSent(t *testing.T) {
+func TestHeaderOverThePeersLimitFailsBeforeItIsSent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, p := meet(t, transport.Acceptor, transport.Config{}, frame.Hello{MaxHeader: 5000})
+		s, p := connectSession(t, transport.Acceptor, transport.Config{}, frame.Hello{MaxHeader: 5000})
 		p.send(open(1, ""))
 		st := mustAccept(t, s)
 		over, most := make([]byte, 5001), make([]byte, 5000)
@@ -67,7 +67,7 @@ func TestHeaderAndTrailerOverThePeersLimitFailBeforeAnythingIsSent(t *testing.T)
 
 func TestHeaderMayBeAsLargeAsThePeerAllows(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, p := meet(t, transport.Dialer, transport.Config{}, frame.Hello{MaxFrame: 1 << 20, MaxHeader: 1 << 20})
+		s, p := connectSession(t, transport.Dialer, transport.Config{}, frame.Hello{MaxFrame: 1 << 20, MaxHeader: 1 << 20})
 		mustOpen(t, s)
 		if _, err := s.Open(t.Context(), make([]byte, 1<<20)); err != nil {
 			t.Fatal(err)
@@ -80,7 +80,7 @@ func TestMessageOverOurLimitResetsItsStreamAtThePieceThatExceeds(t *testing.T) {
 	for _, reads := range []string{"waiting for it", "not reading"} {
 		t.Run(reads, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) { // S13
-				s, p := meet(t, transport.Acceptor, smallest, frame.Hello{})
+				s, p := connectSession(t, transport.Acceptor, smallest, frame.Hello{})
 				p.send(open(1, ""))
 				st := mustAccept(t, s)
 				var received <-chan error
@@ -110,7 +110,7 @@ func TestMessageOverOurLimitResetsItsStreamAtThePieceThatExceeds(t *testing.T) {
 
 func TestLargestMessagePasses(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) { // S13
-		s, p := meet(t, transport.Acceptor, smallest, frame.Hello{})
+		s, p := connectSession(t, transport.Acceptor, smallest, frame.Hello{})
 		p.send(open(1, ""))
 		for range 3 {
 			p.send(dataMore(1, string(make([]byte, 16<<10))))
@@ -124,7 +124,7 @@ func TestLargestMessagePasses(t *testing.T) {
 
 func TestWhatIsSentBeforeThePeersHelloStaysWithinTheDefaults(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, p := alone(t, transport.Dialer, transport.Config{})
+		s, p := startSession(t, transport.Dialer, transport.Config{})
 		want := []string{"HELLO"}
 		for i := range 16 {
 			mustOpen(t, s)
@@ -171,7 +171,7 @@ func TestEarlyMessageThatOnlyThePeersHelloCanAllowWaitsForIt(t *testing.T) {
 	for name, limit := range map[string]uint64{"allowed": 70_000, "not allowed": 65_536} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				s, p := alone(t, transport.Dialer, transport.Config{})
+				s, p := startSession(t, transport.Dialer, transport.Config{})
 				st := mustOpen(t, s)
 				sent := start(func() error {
 					return st.Send(t.Context(), make([]byte, 70_000), transport.SendOptions{})
@@ -194,7 +194,7 @@ func TestEarlyMessageThatOnlyThePeersHelloCanAllowWaitsForIt(t *testing.T) {
 
 func TestEarlyOpenAndSendEndWithTheirContextAndWithTheSession(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, _ := alone(t, transport.Dialer, transport.Config{})
+		s, _ := startSession(t, transport.Dialer, transport.Config{})
 		st := mustOpen(t, s)
 		big := bytes.Repeat([]byte("x"), 70_000)
 		ctx, cancel := context.WithCancel(t.Context())
@@ -215,7 +215,7 @@ func TestEarlyOpenAndSendEndWithTheirContextAndWithTheSession(t *testing.T) {
 
 func TestCloseEndsAnEarlySendThatWaitsForThePeersHello(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, p := alone(t, transport.Dialer, transport.Config{})
+		s, p := startSession(t, transport.Dialer, transport.Config{})
 		st := mustOpen(t, s)
 		sent := start(func() error { return st.Send(t.Context(), make([]byte, 70_000), transport.SendOptions{}) })
 		stillWaits(t, sent)
@@ -233,7 +233,7 @@ func TestCloseEndsAnEarlySendThatWaitsForThePeersHello(t *testing.T) {
 
 func TestAcceptorSaysNothingBeforeTheDialersHello(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, p := alone(t, transport.Acceptor, transport.Config{})
+		s, p := startSession(t, transport.Acceptor, transport.Config{})
 		st := mustOpen(t, s)
 		mustSend(t, st, "early")
 		go func() { _, _ = s.Ping(t.Context()) }()

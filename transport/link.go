@@ -6,7 +6,7 @@ import (
 	"io"
 )
 
-// Side tells which end of a link a session is.
+// Side says which end of a link a session is.
 type Side int
 
 const (
@@ -24,34 +24,34 @@ func (s Side) String() string {
 }
 
 // Link is one message connection, such as a WebSocket (package ws) or an
-// in-memory pipe (package pipe). A link breaks; what lives on it need not.
+// in-memory pipe (package pipe). A session may outlive its link.
 type Link interface {
 	// NextReader waits for the next message and returns a reader of its bytes,
 	// which is valid until the next call. Only one goroutine reads a link.
 	//
-	// A *CloseError says that the peer closed the link (Remote), or that it
-	// broke the link's own rules and which code it is to be closed with. Any
-	// other error means that the link is lost, a *FramingError that it is to be
-	// closed with CloseProtocolError then. The reader's Read returns the same
-	// errors.
+	// A *CloseError says that the peer has closed the link (Remote), or that it
+	// has broken the link's own rules and with which code to close the link.
+	// Any other error means that the link is lost. After a *FramingError the
+	// link is closed with CloseProtocolError then. The reader's Read returns
+	// the same errors.
 	NextReader() (io.Reader, error)
 
 	// WriteMessage writes one message, the concatenation of parts, and keeps
 	// none of them. Only one goroutine writes to a link.
 	WriteMessage(parts [][]byte) error
 
-	// Close sends code and reason to the peer, if that is possible without
-	// waiting long, and ends the link. It unblocks NextReader and WriteMessage.
-	// It may be called from any goroutine and more than once; the first call
-	// decides what the peer is told.
+	// Close sends code and reason to the peer, if that is possible without a
+	// long wait, and ends the link. It unblocks NextReader and WriteMessage.
+	// Any goroutine may call it, and more than once; the first call decides
+	// what the peer receives.
 	Close(code CloseCode, reason string) error
 }
 
 // CloseCode is a WebSocket close code (RFC 6455, section 7.4).
 type CloseCode int
 
-// The close codes of RFC 6455, section 7.4.1, and its registry. The comment
-// column of PROTOCOL.md section "Close codes" says when each is sent.
+// The close codes of RFC 6455, section 7.4.1, and its registry. PROTOCOL.md,
+// section "Close codes", says when each is sent.
 const (
 	CloseNormal             CloseCode = 1000
 	CloseGoingAway          CloseCode = 1001
@@ -71,20 +71,19 @@ const (
 	// CloseRefusal is the first of the codes 4000+n, which refuse or end a
 	// connection with status n, where a script in a browser can read it.
 	CloseRefusal CloseCode = 4000
-	// CloseScripted is the first of the codes 4100+m, with which scripts say
-	// 1000+m: they cannot send that code.
+	// CloseScripted is the first of the codes 4100+m, which scripts send for
+	// 1000+m: a browser does not let them send that code.
 	CloseScripted CloseCode = 4100
 )
 
 // Statuses in CloseRefusal+n and in GOAWAY.
 const (
-	refusalExhausted = 8  // RESOURCE_EXHAUSTED
-	refusalAborted   = 10 // ABORTED
-
+	refusalExhausted   = 8  // RESOURCE_EXHAUSTED
+	refusalAborted     = 10 // ABORTED
 	refusalUnavailable = 14 // UNAVAILABLE
 )
 
-// noLink stands for the link of a session that has none.
+// noLink is the link of a session that has none.
 type noLink struct{}
 
 func (noLink) NextReader() (io.Reader, error) { return nil, errDetached }
@@ -95,21 +94,22 @@ func (noLink) Close(CloseCode, string) error  { return nil }
 type CloseError struct {
 	Code   CloseCode
 	Reason string // UTF-8, at most 123 bytes
-	Remote bool   // the peer closed the link; otherwise this end found fault with it
-	Err    error  // what lies beneath, if anything: an error of the network, say
+	Remote bool   // the peer closed the link; otherwise this end closes it
+	Err    error  // the cause, if any, such as an error of the network
 }
 
-// FramingError says that the bytes of a link are not what its kind of link carries,
-// such as a WebSocket frame with a reserved bit. No peer sends that: something between
-// has damaged the link, or has put something into it. So the link is closed with
-// CloseProtocolError, but for the session it is lost.
+// FramingError says that the bytes of a link are not what its kind of link
+// carries, such as a WebSocket frame with a reserved bit. No peer sends that: a
+// proxy has damaged the link, or has inserted something. So the link is closed
+// with CloseProtocolError, but for the session it is lost.
 type FramingError struct {
 	Reason string // UTF-8, at most 123 bytes
 }
 
 func (e *FramingError) Error() string { return "broken framing: " + e.Reason }
 
-// onWire returns what a link is closed with that has ended with e.
+// onWire returns with which code and reason to close a link that has ended with
+// e.
 func (e *CloseError) onWire() (CloseCode, string) {
 	var broken *FramingError
 	if errors.As(e.Err, &broken) {
@@ -121,8 +121,8 @@ func (e *CloseError) onWire() (CloseCode, string) {
 	return e.Code, e.Reason
 }
 
-// goes reports whether e is what an end says that goes away, or that starts again.
-func (e *CloseError) goes() bool {
+// goesAway reports whether an end that goes away, or restarts, closes with e.
+func (e *CloseError) goesAway() bool {
 	return e.Code == CloseGoingAway || e.Code == CloseServiceRestart
 }
 
@@ -139,7 +139,7 @@ func (e *CloseError) normalized() *CloseError {
 	return &n
 }
 
-// Unwrap returns what lies beneath.
+// Unwrap returns the cause.
 func (e *CloseError) Unwrap() error { return e.Err }
 
 func (e *CloseError) Error() string {

@@ -23,7 +23,7 @@ func resumable(t *testing.T, side transport.Side) (*transport.Session, *peer, *t
 	} else {
 		cfg.Sessions = new(transport.Sessions)
 	}
-	s, p := meet(t, side, cfg, hello)
+	s, p := connectSession(t, side, cfg, hello)
 	st := mustOpen(t, s)
 	p.got()
 	return s, p, st
@@ -49,7 +49,7 @@ func TestCloseOfAProxyIsALostLink(t *testing.T) {
 	}
 }
 
-func TestGoAwayWithoutAStatusDoesNotMakeACloseTheLastWord(t *testing.T) {
+func TestGoAwayWithoutAStatusDoesNotMakeACloseFinal(t *testing.T) {
 	for _, side := range sides {
 		synctest.Test(t, func(t *testing.T) {
 			s, p, _ := resumable(t, side)
@@ -81,7 +81,7 @@ func TestCloseOfAPeerThatHasSaidThatTheSessionEndsEndsIt(t *testing.T) {
 func TestCloseWithoutResumptionEndsTheSession(t *testing.T) {
 	for _, side := range sides {
 		synctest.Test(t, func(t *testing.T) {
-			s, p := meet(t, side, transport.Config{}, frame.Hello{})
+			s, p := connectSession(t, side, transport.Config{}, frame.Hello{})
 			p.link.Close(transport.CloseGoingAway, "")
 			synctest.Wait()
 			wantCode(t, s.Err(), transport.CloseGoingAway)
@@ -102,7 +102,7 @@ func TestOtherCloseCodesEndTheSession(t *testing.T) {
 	}
 }
 
-func TestEndThatGoesAwaySaysSoBeforeItCloses(t *testing.T) {
+func TestEndThatGoesAwaySendsGoAwayBeforeItCloses(t *testing.T) {
 	for _, code := range []transport.CloseCode{1001, 1012} {
 		synctest.Test(t, func(t *testing.T) {
 			s, p, _ := resumable(t, transport.Acceptor)
@@ -235,9 +235,9 @@ func TestInjectedCloseFrameIsNoMalformedFrame(t *testing.T) {
 	})
 }
 
-func TestLinkThatEndsInsideAMessageIsLostAndWhatHasFollowersCounts(t *testing.T) {
+func TestLinkThatEndsInsideAMessageIsLost(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) { // L5
-		s, p := meet(t, transport.Acceptor, transport.Config{}, frame.Hello{})
+		s, p := connectSession(t, transport.Acceptor, transport.Config{}, frame.Hello{})
 		whole := append(open(1, ""), data(1, "whole")...)
 		p.link.CutAfterBytes(int64(len(whole) + 131))
 		if err := p.link.WriteMessage([][]byte{whole, data(1, strings.Repeat("c", 200))}); err == nil {

@@ -25,7 +25,7 @@ const (
 	tooBig    = transport.CloseMessageTooBig
 )
 
-// afterHello are faults of a peer that has greeted and opened stream 1. The
+// afterHello are faults of a peer that has sent HELLO and opened stream 1. The
 // session is the acceptor; stream 2 is one that it has opened, 3 was skipped
 // and 5 is closed.
 var afterHello = []fault{
@@ -85,7 +85,7 @@ func TestMalformedMessageClosesTheLinkAndEndsTheSession(t *testing.T) {
 	for _, f := range afterHello {
 		t.Run(f.row+" "+f.what, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				s, p := meet(t, transport.Acceptor, transport.Config{}, frame.Hello{})
+				s, p := connectSession(t, transport.Acceptor, transport.Config{}, frame.Hello{})
 				p.send(open(1, ""), open(5, ""), reset(5, 1), data(1, "before"))
 				own, in := mustOpen(t, s), mustAccept(t, s)
 				p.wants("OPEN 2 \"\"")
@@ -106,7 +106,7 @@ func TestMalformedMessageClosesTheLinkAndEndsTheSession(t *testing.T) {
 
 func TestFramesBeforeTheFaultInTheSameMessageTakeEffect(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) { // F9
-		s, p := meet(t, transport.Acceptor, transport.Config{}, frame.Hello{})
+		s, p := connectSession(t, transport.Acceptor, transport.Config{}, frame.Hello{})
 		p.send(open(1, "kept"), data(1, "whole"), data(1, "cut")[:4])
 		p.wantsClose(malformed)
 		st := mustAccept(t, s)
@@ -116,7 +116,7 @@ func TestFramesBeforeTheFaultInTheSameMessageTakeEffect(t *testing.T) {
 	})
 }
 
-// atFirst are faults of a peer that has not greeted.
+// atFirst are faults of a peer that has not sent HELLO.
 var atFirst = []fault{
 	{"N1", "OPEN before HELLO", open(1, ""), malformed},
 	{"N1", "PING before HELLO", ping("12345678"), malformed},
@@ -136,12 +136,12 @@ var atFirst = []fault{
 	{"L2", "an empty message", nil, malformed},
 }
 
-func TestPeerThatDoesNotGreetProperlyIsClosed(t *testing.T) {
+func TestMalformedHelloClosesTheLink(t *testing.T) {
 	for _, side := range []transport.Side{transport.Dialer, transport.Acceptor} {
 		for _, f := range atFirst {
 			t.Run(side.String()+" "+f.row+" "+f.what, func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
-					s, p := alone(t, side, transport.Config{})
+					s, p := startSession(t, side, transport.Config{})
 					p.send(f.send)
 					p.wantsClose(f.code)
 					wantCode(t, s.Err(), f.code)
@@ -151,14 +151,14 @@ func TestPeerThatDoesNotGreetProperlyIsClosed(t *testing.T) {
 	}
 }
 
-func TestAnswerToAResumptionThatNobodyAskedForIsMalformed(t *testing.T) {
+func TestAnswerToNoResumptionIsMalformed(t *testing.T) {
 	for _, row := range []struct {
 		side transport.Side // N6: a dialer answers; N7: an acceptor does, unasked
 		row  string
 	}{{transport.Acceptor, "N6"}, {transport.Dialer, "N7"}} {
 		t.Run(row.row, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				_, p := alone(t, row.side, transport.Config{})
+				_, p := startSession(t, row.side, transport.Config{})
 				p.send(raw(frame.TypeHello, 0, 0, "\x14\x00"))
 				p.wantsClose(malformed)
 			})
@@ -166,19 +166,19 @@ func TestAnswerToAResumptionThatNobodyAskedForIsMalformed(t *testing.T) {
 	}
 }
 
-func TestPeerThatNeverGreetsIsGivenUp(t *testing.T) {
+func TestPeerThatSendsNoHelloIsCutOff(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) { // N9
-		s, p := alone(t, transport.Acceptor, transport.Config{Parameters: transport.Parameters{HelloTimeout: 3 * time.Second}})
-		pass(3*time.Second - 1)
+		s, p := startSession(t, transport.Acceptor, transport.Config{Parameters: transport.Parameters{HelloTimeout: 3 * time.Second}})
+		advance(3*time.Second - 1)
 		if s.Err() != nil {
 			t.Fatalf("too early: %v", s.Err())
 		}
-		pass(1)
+		advance(1)
 		p.wantsClose(malformed)
 	})
 	synctest.Test(t, func(t *testing.T) { // N9: a dialer gives no code, and may try again
-		s, p := alone(t, transport.Dialer, transport.Config{})
-		pass(10 * time.Second)
+		s, p := startSession(t, transport.Dialer, transport.Config{})
+		advance(10 * time.Second)
 		p.wantsLoss()
 		wantCode(t, s.Err(), transport.CloseAbnormal)
 	})
@@ -187,12 +187,12 @@ func TestPeerThatNeverGreetsIsGivenUp(t *testing.T) {
 func TestFrameBehindAHelloThatAsksToResumeIsMalformed(t *testing.T) {
 	ask := frame.Hello{Session: make([]byte, 16), Token: make([]byte, 32)}
 	synctest.Test(t, func(t *testing.T) { // N8
-		_, p := alone(t, transport.Acceptor, transport.Config{})
+		_, p := startSession(t, transport.Acceptor, transport.Config{})
 		p.send(ask.Append(nil), []byte{0x8c, 0, 0})
 		p.wantsClose(malformed)
 	})
 	synctest.Test(t, func(t *testing.T) { // A7: not resumed, but a new session
-		s, p := alone(t, transport.Acceptor, transport.Config{})
+		s, p := startSession(t, transport.Acceptor, transport.Config{})
 		p.send(ask.Append(nil))
 		p.wants("HELLO resumed 0")
 		p.send(open(1, ""), data(1, "hello"))

@@ -112,9 +112,9 @@ func (f *fleet) run() {
 
 // check looks at what is left when all calls are over.
 func (f *fleet) check() {
-	pass(5 * time.Second) // less than sessions are kept
+	advance(5 * time.Second) // less than sessions are kept
 	_ = f.near().Close(transport.CloseNormal, "")
-	pass(time.Second)
+	advance(time.Second)
 	for _, s := range f.far {
 		if s.Err() == nil {
 			f.t.Errorf("a session is kept, away: %v", s.Detached())
@@ -170,7 +170,7 @@ func (f *fleet) connect(server int) *pipe.End {
 // config is that of the client's sessions.
 func (f *fleet) config() transport.Config {
 	return transport.Config{
-		OnDetached: func(s *transport.Session, _ error) { f.actors.Go(func() { f.comeBack(s) }) },
+		OnDetached: func(s *transport.Session, _ error) { f.actors.Go(func() { f.resumeSession(s) }) },
 		OnGoAway: func(s *transport.Session) {
 			f.actors.Go(func() { f.move(s) })
 		},
@@ -225,8 +225,8 @@ func (f *fleet) move(s *transport.Session) {
 	}
 }
 
-// comeBack has the client go on with a session whose link is lost.
-func (f *fleet) comeBack(s *transport.Session) {
+// resumeSession has the client go on with a session whose link is lost.
+func (f *fleet) resumeSession(s *transport.Session) {
 	for s.Err() == nil {
 		f.mu.Lock()
 		server := f.at[s]

@@ -7,147 +7,136 @@ import (
 )
 
 // Open opens a stream with a header for the accepting end. It does not wait for
-// the peer, but for a free place if the peer accepts no more streams at once.
-// ctx bounds that wait and has no part in the stream's later life.
+// the peer to accept the stream, but for a slot if the peer allows no more
+// streams at once. ctx bounds that wait and has no part in the stream's later
+// life.
 func (s *Session) Open(ctx context.Context, header []byte) (*Stream, error) {
-	o := opening{header: header}
-	err := s.open(ctx, &o)
+	o := openCall{s: s, header: header}
+	err := o.open(ctx)
 	return o.st, err
 }
 
-// OpenSend is Open and Send in one, which is faster, for a message that can be sent at
-// once in one frame. For any other it is Open, and sent is false.
+// OpenSend is Open and Send in one, which is faster, for a message that can be
+// sent at once in one frame. For any other message it is Open, and sent is
+// false.
 func (s *Session) OpenSend(ctx context.Context, header, msg []byte, opts SendOptions) (st *Stream, sent bool, err error) {
-	o := opening{header: header, msg: msg, opts: opts, sends: true}
-	err = s.open(ctx, &o)
+	o := openCall{s: s, header: header, msg: msg, opts: opts, sends: true}
+	err = o.open(ctx)
 	return o.st, o.sends, err
 }
 
-// opening is a stream that is being opened.
-type opening struct {
+// openCall is a stream that is being opened.
+type openCall struct {
+	s      *Session
 	header []byte
 	msg    []byte // to be sent with the header, if sends
 	opts   SendOptions
 	sends  bool
 
-	st  *Stream
-	own *attachment // as in place
+	st     *Stream
+	inline *attachment // as in putResult
 }
 
-// fits tells whether the message can go with the header, as far as the peer's settings go.
-func (o *opening) fits(peer *frame.Hello) bool {
+// fits reports whether the peer's settings allow to send the message with the
+// header.
+func (o *openCall) fits(peer *frame.Hello) bool {
 	size := uint64(len(o.msg))
 	return size <= min(maxPiece, peer.MaxFrame, peer.MaxMessage) && size+frameCost <= peer.InitialWindow
 }
 
 // open opens a stream as soon as there is a slot, and room for its frames.
-func (s *Session) open(ctx context.Context, o *opening) error {
-	if err := s.admit("header", len(o.header), func() error { return s.waitGreeted(ctx) }); err != nil {
+func (o *openCall) open(ctx context.Context) error {
+	if err := o.s.admit("header", len(o.header), func() error { return o.s.waitHello(ctx) }); err != nil {
 		return err
 	}
-	if err := s.openInSlot(ctx, o); err != nil {
-		return s.failure(err)
+	if err := o.openInSlot(ctx); err != nil {
+		return o.s.failure(err)
 	}
-	s.kept()
-	if o.own != nil {
-		o.own.writeOwn(s)
+	o.s.updateDetached()
+	if o.inline != nil {
+		o.inline.writeInline(o.s)
 	}
 	return nil
 }
 
-func (s *Session) openInSlot(ctx context.Context, o *opening) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if err := s.takeSlot(ctx); err != nil {
+func (o *openCall) openInSlot(ctx context.Context) error {
+	o.s.mu.Lock()
+	defer o.s.mu.Unlock()
+	if err := o.reserveSlot(ctx); err != nil {
 		return err
 	}
-	o.sends = o.sends && o.fits(s.settings())
-	err := s.openStream(ctx, o)
+	o.sends = o.sends && o.fits(o.s.settings())
+	err := o.openStream(ctx)
 	if err != nil {
-		s.opened--
-		s.grantSlots()
+		o.s.streams.releaseSlot(o.s.settings().MaxStreams)
 	}
 	return err
 }
 
-// takeSlot waits until the peer accepts one more stream at once. mu is held, but not
-// while it waits.
-func (s *Session) takeSlot(ctx context.Context) error {
-	if err := s.mayOpen(); err != nil {
+// reserveSlot waits until the peer accepts one more stream at once. The
+// session's mu is held, but not while it waits.
+func (o *openCall) reserveSlot(ctx context.Context) error {
+	if err := o.mayOpen(); err != nil {
 		return err
 	}
-	if s.opening.empty() && s.slotFree() {
-		s.opened++
+	if o.s.streams.tryReserve(o.s.settings().MaxStreams) {
 		return nil
 	}
-	w := s.opening.add(1)
-	err := s.waitOpen(ctx, w)
-	if granted := s.opening.leave(w); err != nil && granted {
-		s.opened--
-		s.grantSlots()
+	w := o.s.streams.slotQueue.add(1)
+	err := o.waitOpen(ctx, w)
+	if granted := o.s.streams.slotQueue.leave(w); err != nil && granted {
+		o.s.streams.releaseSlot(o.s.settings().MaxStreams)
 	}
 	return err
 }
 
-// waitOpen waits for what a stream needs to be opened. mu is held, but not while it
-// waits: the session may have ended then, which is the error.
-func (s *Session) waitOpen(ctx context.Context, w *waiter) error {
-	s.mu.Unlock()
+// waitOpen waits for what a stream needs to be opened. The session's mu is
+// held, but not while it waits. It returns an error if the session has ended
+// meanwhile.
+func (o *openCall) waitOpen(ctx context.Context, w *waiter) error {
+	o.s.mu.Unlock()
 	err := awaitOr(ctx, w.ready)
-	s.mu.Lock()
+	o.s.mu.Lock()
 	if err != nil {
 		return err
 	}
-	return s.mayOpen()
+	return o.mayOpen()
 }
 
-// mayOpen returns why this end opens no more streams; mu is held.
-func (s *Session) mayOpen() error {
-	used := s.nextID > frame.MaxVarint // all ids
-	if s.err == nil && (s.shut.Load() || used) {
+// mayOpen returns why this end opens no more streams; the session's mu is held.
+func (o *openCall) mayOpen() error {
+	if o.s.err == nil && !o.s.streams.canOpen() {
 		return ErrDraining
 	}
-	return s.err
+	return o.s.err
 }
 
-func (s *Session) slotFree() bool { return uint64(s.opened) < s.settings().MaxStreams }
-
-// grantSlots serves those who wait to open a stream; mu is held.
-func (s *Session) grantSlots() {
-	s.opening.grant(func(int) bool {
-		ok := s.slotFree()
-		if ok {
-			s.opened++
-		}
-		return ok
-	})
-}
-
-// openStream opens a stream in a slot that was taken, when there is room for its frames.
-// mu is held, but not while it waits.
-func (s *Session) openStream(ctx context.Context, o *opening) error {
-	by := byWriter
+// openStream opens a stream in a reserved slot when there is room for its
+// frames. The session's mu is held, but not while it waits.
+func (o *openCall) openStream(ctx context.Context) error {
+	mode := viaWriter
 	buf := [2]outgoing{{Header: frame.Header{Type: frame.TypeOpen}, payload: o.header}}
 	frames := buf[:1]
 	if o.sends {
 		h := frame.Header{Type: frame.TypeData, Flags: dataFlags(o.opts, false)}
 		frames = append(frames, outgoing{Header: h, payload: o.msg})
-		by = s.author()
+		mode = o.s.writeMode()
 	}
-	s.number(frames)
-	p, err := s.out.put(by, frames...)
+	o.setStreamID(frames)
+	p, err := o.s.out.put(mode, frames...)
 	if p.wait != nil {
-		if err := s.waitOpen(ctx, p.wait); err != nil {
-			s.out.giveUp(p.wait)
+		if err := o.waitOpen(ctx, p.wait); err != nil {
+			o.s.out.giveUp(p.wait)
 			return err
 		}
-		s.number(frames) // others may have opened streams meanwhile
-		p.pos, err = s.out.putGranted(p.wait, frames...)
+		o.setStreamID(frames) // other streams may have been opened meanwhile
+		p.pos, err = o.s.out.putGranted(p.wait, frames...)
 	}
 	if err != nil {
 		return err
 	}
-	st := s.enter(s.spares.takeOwn(), s.nextID)
+	st := o.s.initStream(o.s.streams.pool.getLocal(), o.s.streams.nextID)
+	o.s.streams.insert(st)
 	st.opened, st.send.pos = p.pos, p.pos
 	if o.sends {
 		st.send.begun = true
@@ -157,26 +146,15 @@ func (s *Session) openStream(ctx context.Context, o *opening) error {
 		st.send.ended = true
 		st.open.Store(1)
 	}
-	s.nextID += 2
-	o.st, o.own = st, p.own
+	o.s.streams.nextID += 2
+	o.st, o.inline = st, p.inline
 	return nil
 }
 
-// number makes frames those of the next stream that this end opens; mu is held.
-func (s *Session) number(frames []outgoing) {
+// setStreamID makes frames those of the next stream that this end opens; mu is
+// held.
+func (o *openCall) setStreamID(frames []outgoing) {
 	for i := range frames {
-		frames[i].Stream = s.nextID
-	}
-}
-
-// await waits for ready, unless the session or ctx ends before.
-func (s *Session) await(ctx context.Context, ready <-chan struct{}) error {
-	select {
-	case <-ready:
-		return nil
-	case <-s.done:
-		return s.Err()
-	case <-ctx.Done():
-		return ctx.Err()
+		frames[i].Stream = o.s.streams.nextID
 	}
 }

@@ -15,11 +15,11 @@ import (
 // generous lets a session send what it likes.
 var generous = frame.Hello{MaxMessage: 8 << 20, MaxStreams: 1 << 20, InitialWindow: 8 << 20}
 
-// jam starts a session whose writer is stuck: the peer reads nothing until its
+// fillQueue starts a session whose writer is stuck: the peer reads nothing until its
 // link resumes. The first stream's OPEN is on the way.
-func jam(t *testing.T, cfg transport.Config) (*transport.Session, *peer, *transport.Stream) {
+func fillQueue(t *testing.T, cfg transport.Config) (*transport.Session, *peer, *transport.Stream) {
 	t.Helper()
-	s, p := meetOver(t, pipe.Config{Capacity: 1}, transport.Dialer, cfg, generous)
+	s, p := connectSessionOver(t, pipe.Config{Capacity: 1}, transport.Dialer, cfg, generous)
 	p.link.Stall()
 	first := mustOpen(t, s)
 	synctest.Wait()
@@ -37,7 +37,7 @@ func (p *peer) wantsNow(frames ...string) {
 
 func TestControlFramesOvertakeData(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, p, first := jam(t, transport.Config{})
+		s, p, first := fillQueue(t, transport.Config{})
 		second := mustOpen(t, s)
 		for range 3 {
 			mustSend(t, second, "waits")
@@ -57,7 +57,7 @@ func TestControlFramesOvertakeData(t *testing.T) {
 
 func TestCreditOvertakesData(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		_, p, first := jam(t, narrow(0))
+		_, p, first := fillQueue(t, smallWindows(0))
 		mustSend(t, first, "waits")
 		p.send(data(1, half))
 		mustRecv(t, first)
@@ -68,7 +68,7 @@ func TestCreditOvertakesData(t *testing.T) {
 
 func TestResetNeverOvertakesItsOpen(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, p, _ := jam(t, transport.Config{})
+		s, p, _ := fillQueue(t, transport.Config{})
 		second, third := mustOpen(t, s), mustOpen(t, s)
 		mustSend(t, third, "other")
 		second.Reset(300, "")
@@ -87,7 +87,7 @@ func TestResetNeverOvertakesTheEndOfItsDirection(t *testing.T) {
 	}
 	for last, finish := range ends {
 		synctest.Test(t, func(t *testing.T) {
-			s, p, first := jam(t, transport.Config{})
+			s, p, first := fillQueue(t, transport.Config{})
 			mustSend(t, first, "before")
 			finish(t, first)
 			other := mustOpen(t, s)
@@ -100,7 +100,7 @@ func TestResetNeverOvertakesTheEndOfItsDirection(t *testing.T) {
 
 func TestResetDoesNotWaitBehindDataOfItsStream(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		_, p, first := jam(t, transport.Config{})
+		_, p, first := fillQueue(t, transport.Config{})
 		mustSend(t, first, "dropped by the peer")
 		first.Reset(transport.ResetCancel, "")
 		p.wantsNow("RESET 1 cancel", `DATA 1 "dropped by the peer"`)
@@ -109,7 +109,7 @@ func TestResetDoesNotWaitBehindDataOfItsStream(t *testing.T) {
 
 func TestSmallMessagePassesALargeOneThatIsUnderWay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, p, first := jam(t, transport.Config{})
+		s, p, first := fillQueue(t, transport.Config{})
 		second := mustOpen(t, s)
 		large := start(func() error {
 			return first.Send(t.Context(), make([]byte, 4<<20), transport.SendOptions{})
@@ -136,7 +136,7 @@ func TestSmallMessagePassesALargeOneThatIsUnderWay(t *testing.T) {
 
 func TestWhatIsReadyGoesOutInOneMessageOfTheLink(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, p, first := jam(t, transport.Config{})
+		s, p, first := fillQueue(t, transport.Config{})
 		var want []string
 		for i := range 50 {
 			mustSend(t, first, fmt.Sprint(i))
@@ -158,7 +158,7 @@ func TestLargeMessageGoesOutInFullMessagesOfTheLink(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		greeting := generous
 		greeting.MaxFrame = 1 << 20
-		s, p := meet(t, transport.Dialer, transport.Config{Parameters: transport.Parameters{WriteQueue: 8 << 20}}, greeting)
+		s, p := connectSession(t, transport.Dialer, transport.Config{Parameters: transport.Parameters{WriteQueue: 8 << 20}}, greeting)
 		st := mustOpen(t, s)
 		p.got()
 		p.link.Stall() // so that all of it is ready
@@ -173,7 +173,7 @@ func TestLargeMessageGoesOutInFullMessagesOfTheLink(t *testing.T) {
 
 func TestNoMessageOfTheLinkExceedsItsBound(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, p, first := jam(t, transport.Config{Parameters: transport.Parameters{WriteQueue: 1 << 20}})
+		s, p, first := fillQueue(t, transport.Config{Parameters: transport.Parameters{WriteQueue: 1 << 20}})
 		for i := range uint64(100) { // RESETs of 1 KiB each, ahead of data
 			p.send(open(2*i+2, ""))
 			mustAccept(t, s).Reset(transport.ResetInternal, strings.Repeat("r", transport.MaxReason))
@@ -198,7 +198,7 @@ func TestNoOpenOvertakesTheResetsThatMakeRoomForIt(t *testing.T) {
 		const most = 200
 		hello := generous
 		hello.MaxStreams = most
-		s, p := meetOver(t, pipe.Config{Capacity: 1}, transport.Dialer, transport.Config{}, hello)
+		s, p := connectSessionOver(t, pipe.Config{Capacity: 1}, transport.Dialer, transport.Config{}, hello)
 		streams := make([]*transport.Stream, most)
 		for i := range streams {
 			streams[i] = mustOpen(t, s)

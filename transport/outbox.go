@@ -1,120 +1,77 @@
 package transport
 
 import (
-	"runtime"
+	"errors"
 	"sync"
 
 	"github.com/parley-rpc/parley/internal/frame"
 )
 
-// maxBatch is how many bytes of queued frames go into one message of the link,
-// unless a single frame has more (PROTOCOL.md, section "Link messages"). What is
-// urgent waits behind one batch at the most.
-const maxBatch = 64 << 10
-
-// outbox is the write queue of a session: frames of streams in order, bounded,
-// and urgent frames, which go ahead of them. A writer takes them, batch by batch,
-// for one link after the other.
+// outbox is the write queue of a session: the frames of streams in order,
+// bounded, and urgent frames, which are sent before them. A writer takes them
+// in batches, for one link after the other.
 type outbox struct {
-	limit       int // bytes of data that may wait
-	urgentLimit int // bytes of urgent frames that may wait
-	replayLimit int // bytes that may be kept to be sent again
-
 	mu     sync.Mutex
 	writer *attachment // whose writer may take; nil while there is no link, or before HELLO
 
-	passing  chunkQueue // urgent frames that are not sequenced: they mean something on this link only
-	priority chunkQueue // urgent frames that are sequenced: RESET, GOAWAY
-	alarmed  int        // bytes in passing and priority that are not taken
-	pong     [frame.PingLen]byte
-	hasPong  bool
+	urgent urgentQueue
+	data   dataQueue
+	replay replay // what was sent and may have to be sent again
+	batch  batch  // what is being written
 
-	data     chunkQueue
-	queued   int      // bytes in data that are not taken, and those granted to waiters
-	enqueued uint64   // bytes that data has ever been given
-	taken    uint64   // bytes that were ever taken of it
-	waiting  waitlist // for room in data
-
-	keeps   bool      // what is sent is kept until it is acknowledged
-	largest int       // bytes of the largest that was put at once, which may be more than replayLimit
-	replay  replay    // what is kept
-	again   []segment // of that, what is yet to be sent on this link
-	batch   batch     // what is being written
-	batches uint64    // how many were taken
-	sent    uint64    // bytes of them
-	writing bool
-	settled chan struct{} // closed when nothing is left to do; nil while nobody waits for that
-
-	err      error // why nothing more is accepted
-	draining bool  // what is queued is still written
+	settled  chan struct{} // closed when isSettled is true; nil while nothing waits for that
+	err      error         // why it accepts nothing more
+	draining bool          // it writes what is queued nevertheless
 }
 
 func newOutbox(cfg *Config, side Side) *outbox {
 	return &outbox{
-		limit: cfg.WriteQueue,
-		// Every urgent frame answers something that the peer has done or belongs
-		// to a stream: a bound that is generous for both.
-		urgentLimit: 64<<10 + 64*cfg.MaxStreams,
-		replayLimit: cfg.ReplayLimit,
-		keeps:       cfg.resumes(side),
+		data: dataQueue{limit: cfg.WriteQueue},
+		// Every urgent frame answers something that the peer has done or
+		// belongs to a stream: a bound that is generous for both.
+		urgent: urgentQueue{limit: 64<<10 + 64*cfg.MaxStreams},
+		replay: replay{limit: cfg.ReplayLimit, enabled: cfg.resumes(side)},
 	}
 }
 
-// outgoing is a frame to be queued. Its header's Length is filled in.
+// outgoing is a frame to be queued. The outbox sets its header's Length.
 type outgoing struct {
 	frame.Header
 	payload []byte
 }
 
-// completes tells whether the frame is the last of a message, or of a direction.
+// completes reports whether the frame is the last of a message or of a
+// direction.
 func (f *outgoing) completes() bool {
 	return f.Type == frame.TypeEnd || f.Type == frame.TypeData && f.Flags&frame.FlagMore == 0
 }
 
-// place is what has become of frames that were to be queued.
-type place struct {
-	pos  uint64      // in the outbox, behind them
-	wait *waiter     // there was no room: what to wait for. Then putGranted or giveUp has to follow
-	own  *attachment // the caller has to write them, with writeOwn; nil: the writer does
+// putResult is what has become of frames that were to be queued.
+type putResult struct {
+	pos    uint64      // in the outbox, after them
+	wait   *waiter     // non-nil: there is no room yet. putGranted or giveUp must follow
+	inline *attachment // non-nil: the caller must write the frames, by writeInline
 }
 
-// author is who writes a frame that is queued.
-type author int
-
-const (
-	byWriter author = iota
-	byCaller        // of put, where the writer is at rest
-)
-
 // put queues frames of a stream, all or none.
-func (o *outbox) put(by author, frames ...outgoing) (place, error) {
+func (o *outbox) put(mode writeMode, frames ...outgoing) (putResult, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.err != nil {
-		return place{}, o.err
+		return putResult{}, o.err
 	}
 	size := sizeOf(frames)
-	if !o.waiting.empty() || !o.fits(size) {
-		return place{wait: o.waiting.add(size)}, nil
+	if !o.data.waiting.empty() || !o.fits(size) {
+		return putResult{wait: o.data.waiting.add(size)}, nil
 	}
-	o.largest = max(o.largest, size)
-	pos := o.append(frames)
-	if by == byCaller && o.mayWriteOwn() {
+	o.replay.noteSize(size)
+	pos := o.data.append(frames)
+	if mode == inline && o.mayWriteInline() {
 		o.writer.writing = true
-		return place{pos: pos, own: o.writer}, nil
+		return putResult{pos: pos, inline: o.writer}, nil
 	}
 	o.wake()
-	return place{pos: pos}, nil
-}
-
-// maxOwn is how many bytes the peer may not have acknowledged where whoever queues a
-// frame writes it: the kernel takes as much without waiting.
-const maxOwn = 64 << 10
-
-// mayWriteOwn tells whether whoever has queued a frame may write it: the writer would
-// have to be started, and the write does not block as long as the caller must not.
-func (o *outbox) mayWriteOwn() bool {
-	return o.writer != nil && !o.writer.writing && o.keeps && o.replay.size+o.queued <= maxOwn
+	return putResult{pos: pos}, nil
 }
 
 // putGranted queues frames for which room was granted.
@@ -124,136 +81,97 @@ func (o *outbox) putGranted(w *waiter, frames ...outgoing) (pos uint64, err erro
 	if o.err != nil {
 		return 0, o.err
 	}
-	o.queued -= w.size
-	o.largest = max(o.largest, w.size)
+	o.data.queued -= w.size
+	o.replay.noteSize(w.size)
 	defer o.wake()
-	return o.append(frames), nil
+	return o.data.append(frames), nil
 }
 
-// sizeOf returns how many bytes frames have at the most.
-func sizeOf(frames []outgoing) (size int) {
-	for i := range frames {
-		size += frame.MaxHeaderLen + len(frames[i].payload)
-	}
-	return size
-}
-
-// giveUp ends waiting for room.
+// giveUp ends the wait for room.
 func (o *outbox) giveUp(w *waiter) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if o.waiting.leave(w) {
-		o.queued -= w.size
+	if o.data.waiting.leave(w) {
+		o.data.queued -= w.size
 	}
 	o.grantRoom()
 }
 
-// fits tells whether there is room. A frame larger than a limit has to go alone.
+// fits reports whether there is room for frames of streams.
 func (o *outbox) fits(size int) bool {
-	kept := o.queued + o.replay.size
-	return (o.queued == 0 || o.queued+size <= o.limit) && (kept == 0 || !o.keeps || kept+size <= o.replayLimit)
+	return o.data.fits(size) && o.replay.fits(o.data.queued, size)
 }
 
 func (o *outbox) grantRoom() {
-	o.waiting.grant(func(size int) bool {
+	o.data.waiting.grant(func(size int) bool {
 		ok := o.fits(size)
 		if ok {
-			o.queued += size
+			o.data.queued += size
 		}
 		return ok
 	})
 }
 
-// append queues frames whether there is room or not.
-func (o *outbox) append(frames []outgoing) (pos uint64) {
-	for i := range frames {
-		f := &frames[i]
-		f.Length = uint64(len(f.payload))
-		c := o.data.grow(frame.MaxHeaderLen + len(f.payload))
-		before := len(c.buf)
-		c.buf = frame.AppendHeader(c.buf, f.Header)
-		c.buf = append(c.buf, f.payload...)
-		o.appended(c, len(c.buf)-before)
-	}
-	return o.enqueued
-}
-
-// appended books n bytes that a frame has added to data.
-func (o *outbox) appended(c *chunk, n int) {
-	c.frames++
-	o.queued += n
-	o.enqueued += uint64(n)
-}
-
-// putPassing queues a whole frame ahead of all others that is not sequenced. A
-// peer that provokes more of them than it reads gets errFlood.
-func (o *outbox) putPassing(f []byte) error {
+// putLinkControl queues a whole frame that is not sequenced, ahead of all
+// others. It returns errFlood if the peer provokes more of them than it reads.
+func (o *outbox) putLinkControl(f []byte) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	return o.alarm(&o.passing, f)
+	return o.putUrgent(&o.urgent.linkControl, f)
 }
 
 // putPriority queues a whole sequenced frame ahead of all data.
 func (o *outbox) putPriority(f []byte) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	return o.alarm(&o.priority, f)
+	return o.putUrgent(&o.urgent.priority, f)
 }
 
-func (o *outbox) alarm(q *chunkQueue, f []byte) error {
+// putUrgent queues an urgent frame if there is room; mu is held.
+func (o *outbox) putUrgent(q *chunkQueue, f []byte) error {
 	switch {
 	case o.err != nil:
 		return o.err
-	case o.alarmed+len(f) > o.urgentLimit:
+	case !o.urgent.fits(len(f)):
 		return errFlood
-	case o.keeps && o.replay.size+o.alarmed+len(f) > 2*o.replayLimit+o.largest:
+	case !o.replay.fitsUrgent(o.urgent.bytes + len(f)):
 		return errUnacknowledged
 	}
-	o.urge(q, f)
-	return nil
-}
-
-// urge queues an urgent frame whether there is room or not.
-func (o *outbox) urge(q *chunkQueue, f []byte) {
-	c := q.grow(len(f))
-	c.buf = append(c.buf, f...)
-	c.frames++
-	o.alarmed += len(f)
+	o.urgent.append(q, f)
 	o.wake()
+	return nil
 }
 
 // putPong answers a PING. Of several that wait, only the newest is answered.
 func (o *outbox) putPong(opaque [frame.PingLen]byte) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.pong, o.hasPong = opaque, true
+	o.urgent.pong, o.urgent.hasPong = opaque, true
 	o.wake()
 }
 
-// attach has a writer begin, with a frame of its own ahead of everything.
+// attach makes a's writer the one that takes frames. It writes first ahead of
+// everything.
 func (o *outbox) attach(a *attachment, first []byte) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	waiting := o.passing.chunks.all()
-	o.passing = chunkQueue{}
-	o.urge(&o.passing, first) // also if the session is ending: what is queued may follow
-	o.passing.chunks.push(waiting...)
+	o.urgent.prepend(first) // also if the session is ending: what is queued may follow
 	o.writer = a
 	o.wake()
 }
 
-// detach has a's writer take nothing more: its link is lost.
+// detach stops a's writer: its link is lost.
 func (o *outbox) detach(a *attachment) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.writer == a {
-		o.wake() // to be sent away
+		o.wake() // so that it ends
 		o.writer = nil
 	}
 }
 
-// wake has the writer see to it that there is something to take, or that it is sent
-// away; mu is held. It has a goroutine only while it does.
+// wake starts the writer unless it runs; mu is held. The writer has a goroutine
+// only while it has something to do.
 func (o *outbox) wake() {
 	if o.writer != nil && !o.writer.writing {
 		o.writer.writing = true
@@ -261,174 +179,59 @@ func (o *outbox) wake() {
 	}
 }
 
-// rewind prepares for a link on which the peer says that it has received n
-// sequenced frames, and tells whether that can be. No writer is at work.
-func (o *outbox) rewind(n uint64) bool {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if !o.replay.ack(n) {
-		return false
-	}
-	o.dropAgain()
-	o.again = o.replay.again()
-	for _, s := range o.again {
-		s.c.uses++
-	}
-	for _, c := range o.passing.chunks.all() {
-		o.alarmed -= len(c.buf) - c.taken
-	}
-	o.passing.clear()
-	o.hasPong = false
-	o.grantRoom()
-	return true
-}
-
-func (o *outbox) dropAgain() {
-	for _, s := range o.again {
-		s.c.release()
-	}
-	o.again = nil
-}
-
-// keepNothing ends keeping: the two ends do not resume.
-func (o *outbox) keepNothing() {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	o.keeps = false
-	o.replay.clear()
-	o.data.popTaken()
-	o.priority.popTaken()
-	o.grantRoom()
-	o.noteSettled()
-}
-
-// ack forgets what the peer has acknowledged, and tells whether it can have.
-func (o *outbox) ack(n uint64) bool {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if !o.keeps {
-		return true
-	}
-	ok := o.replay.ack(n)
-	o.data.popTaken()
-	o.priority.popTaken()
-	o.grantRoom()
-	o.noteSettled()
-	return ok
-}
-
-func (o *outbox) empty() bool {
-	return o.enqueued == o.taken && o.alarmed == 0 && !o.hasPong && len(o.again) == 0
-}
-
-// take is takeNow, but lets others add to the batch before. It returns none when there
-// is nothing to take for now: then wake starts the writer again.
-func (o *outbox) take(a *attachment) ([][]byte, error) {
-	if o.rest(a) {
-		return nil, nil
-	}
-	// Whoever is ready to add to the batch does so now: with many callers this
-	// one yield more than doubles throughput (docs/design/transport.md).
-	runtime.Gosched()
-	return o.takeNow(a)
-}
-
-// rest ends a's writing until wake, if there is nothing to be done, and tells whether it has.
-func (o *outbox) rest(a *attachment) bool {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	idle := o.writer == a && o.empty() && o.err == nil
-	if idle {
-		a.writing = false
-	}
-	return idle
-}
-
-// takeNow returns the parts of the next batch of frames, which stay valid until written
-// is called. It returns an error when there is nothing left to do for a.
-func (o *outbox) takeNow(a *attachment) ([][]byte, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	switch {
-	case o.err != nil && (!o.draining || o.empty()):
-		return nil, o.err
-	case o.writer != a:
-		return nil, errDetached
-	}
-	o.takeBatch()
-	o.batches++
-	o.sent += uint64(o.batch.size)
-	o.writing = true
-	o.grantRoom()
-	return o.batch.parts, nil
-}
-
-// takeBatch fills the batch: what is urgent, what is to be sent again, the rest.
-func (o *outbox) takeBatch() {
-	if o.hasPong {
-		var b [frame.MaxHeaderLen + frame.PingLen]byte
-		o.hasPong = false
-		o.urge(&o.passing, frame.Append(b[:0], frame.Header{Type: frame.TypePong}, o.pong[:]))
-	}
-	o.alarmed -= o.batch.take(&o.passing)
-	for len(o.again) > 0 && o.batch.fits(len(o.again[0].bytes)) {
-		s := o.again[0]
-		o.batch.add(s)
-		s.c.release()
-		o.again = o.again[1:]
-	}
-	if len(o.again) > 0 {
-		return
-	}
-	fresh := len(o.batch.segments)
-	o.alarmed -= o.batch.take(&o.priority)
-	if o.alarmed == 0 { // an OPEN must not overtake the RESETs that have made room for it
-		data := o.batch.take(&o.data)
-		o.queued -= data
-		o.taken += uint64(data)
-	}
-	if o.keeps {
-		o.replay.keep(o.batch.segments[fresh:])
-	} else {
-		o.replay.count(o.batch.segments[fresh:])
-	}
-}
-
-// written says that the batch taken last is no longer in use.
-func (o *outbox) written() {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	o.writing = false
-	o.batch.done()
-	o.passing.popTaken()
-	o.priority.popTaken()
-	o.data.popTaken()
-	o.noteSettled()
-}
-
-// writes tells whether a has a writer, which closes the link of an ended session.
-func (o *outbox) writes(a *attachment) bool {
+// hasWriter reports whether a has a writer, which closes the link of an ended
+// session.
+func (o *outbox) hasWriter(a *attachment) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return o.writer == a
 }
 
-// progress tells the number of the batch being written and whether one is.
-func (o *outbox) progress() (batch uint64, writing bool) {
+// rewind prepares for a link on which the peer says that it has received n
+// sequenced frames, and reports whether that is possible. No writer runs.
+func (o *outbox) rewind(n uint64) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	return o.batches, o.writing
+	if !o.replay.rewind(n) {
+		return false
+	}
+	o.urgent.dropLinkControl()
+	o.grantRoom()
+	return true
 }
 
-// unsent tells how many bytes wait here to be sent or acknowledged.
-func (o *outbox) unsent() int {
+// disableReplay stops keeping frames: the two ends do not resume.
+func (o *outbox) disableReplay() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	return o.replay.size + int(o.enqueued-o.taken) + o.alarmed
+	o.replay.enabled = false
+	o.replay.clear()
+	o.noteAcked()
 }
 
-// close accepts nothing more, with err for those who try. The writer still
-// writes what is queued.
+// ack drops the frames up to number n, which the peer has acknowledged. It
+// reports whether the peer can have received that many.
+func (o *outbox) ack(n uint64) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if !o.replay.enabled {
+		return true
+	}
+	ok := o.replay.ack(n)
+	o.noteAcked()
+	return ok
+}
+
+// noteAcked uses the room that acknowledged frames have left; mu is held.
+func (o *outbox) noteAcked() {
+	o.data.frames.popTaken()
+	o.urgent.priority.popTaken()
+	o.grantRoom()
+	o.noteSettled()
+}
+
+// close accepts nothing more: put returns err. The writer still writes what is
+// queued.
 func (o *outbox) close(err error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -436,22 +239,90 @@ func (o *outbox) close(err error) {
 		o.err = err
 		o.draining = true
 	}
-	o.waiting.dismiss()
+	o.data.waiting.dismiss()
 	o.wake()
 }
 
-// discard drops what is queued: nothing more is written. What is being written
-// stays until its writer is done with it.
+// discard drops what is queued: nothing more is written. The batch at the link
+// stays until its writer has finished.
 func (o *outbox) discard() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.draining = false
-	o.dropAgain()
+	o.replay.dropPending()
 	o.replay.clear()
 	o.data.clear()
-	o.priority.clear()
-	o.passing.clear()
-	o.queued, o.alarmed, o.hasPong = 0, 0, false
-	o.taken = o.enqueued
+	o.urgent.clear()
 	o.wake()
+}
+
+// empty reports whether nothing waits to be taken; mu is held.
+func (o *outbox) empty() bool {
+	return o.data.empty() && o.urgent.empty() && len(o.replay.pending) == 0
+}
+
+// isSettled reports whether all frames that were queued are written and, if
+// they are kept, acknowledged.
+func (o *outbox) isSettled() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.atRest()
+}
+
+// atRest is isSettled with mu held.
+func (o *outbox) atRest() bool { return o.empty() && !o.batch.active && o.replay.size == 0 }
+
+// whenSettled returns a channel that is closed as soon as isSettled is true.
+func (o *outbox) whenSettled() <-chan struct{} {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.settled == nil {
+		o.settled = make(chan struct{})
+	}
+	settled := o.settled
+	o.noteSettled()
+	return settled
+}
+
+// noteSettled closes the channel of whenSettled if isSettled is true; mu is
+// held.
+func (o *outbox) noteSettled() {
+	if o.settled != nil && o.atRest() {
+		close(o.settled)
+		o.settled = nil
+	}
+}
+
+// neverSent reports whether the frame that ends at a position is not sent any
+// more, as the session ends with cause. A writer that runs may still send it,
+// unless the peer has closed the link and so handles nothing that arrives now.
+func (o *outbox) neverSent(pos uint64, cause error) bool {
+	if cause == nil {
+		return false
+	}
+	var closed *CloseError
+	if !errors.As(cause, &closed) {
+		return false
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return pos > o.data.taken && (o.writer == nil || closed.Remote)
+}
+
+// writingBatch returns the number of the batch that is being written, 0 if
+// there is none.
+func (o *outbox) writingBatch() uint64 {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if !o.batch.active {
+		return 0
+	}
+	return o.batch.number
+}
+
+// heldBytes returns how many bytes wait to be sent or acknowledged.
+func (o *outbox) heldBytes() int {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.replay.size + o.data.waitingBytes() + o.urgent.bytes
 }

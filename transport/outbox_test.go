@@ -8,8 +8,8 @@ import (
 	"github.com/parley-rpc/parley/internal/frame"
 )
 
-// nobody takes what is queued while there is no link.
-var nobody *attachment
+// noWriter is the writer of an outbox while there is no link.
+var noWriter *attachment
 
 // newTestOutbox returns an outbox that may write, of n bytes.
 func newTestOutbox(n int) *outbox {
@@ -24,13 +24,13 @@ func TestWhatIsBeingWrittenIsNotFreedWhenTheQueueIsDropped(t *testing.T) {
 	for range 50 { // pools forget things at random under the race detector
 		o := newTestOutbox(1 << 20)
 		msg := bytes.Repeat([]byte("mine"), 1000)
-		if _, err := o.put(byWriter, data(1, msg)); err != nil {
+		if _, err := o.put(viaWriter, data(1, msg)); err != nil {
 			t.Fatal(err)
 		}
-		if err := o.putPassing(bytes.Repeat([]byte{0x09}, 400)); err != nil {
+		if err := o.putLinkControl(bytes.Repeat([]byte{0x09}, 400)); err != nil {
 			t.Fatal(err)
 		}
-		parts, err := o.take(nobody)
+		parts, err := o.yieldAndTake(noWriter)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -47,7 +47,7 @@ func TestWhatIsBeingWrittenIsNotFreedWhenTheQueueIsDropped(t *testing.T) {
 		}
 		o.written()
 		o.discard()
-		if _, err := o.take(nobody); err == nil {
+		if _, err := o.yieldAndTake(noWriter); err == nil {
 			t.Fatal("something is left to write")
 		}
 	}
@@ -57,7 +57,7 @@ func TestRoomIsCountedExactly(t *testing.T) {
 	o := newTestOutbox(1000)
 	put := func(n int) *waiter {
 		t.Helper()
-		p, err := o.put(byWriter, data(1, make([]byte, n)))
+		p, err := o.put(viaWriter, data(1, make([]byte, n)))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -71,7 +71,7 @@ func TestRoomIsCountedExactly(t *testing.T) {
 		t.Fatal("a full queue takes more")
 	}
 	o.giveUp(second)
-	if _, err := o.take(nobody); err != nil {
+	if _, err := o.yieldAndTake(noWriter); err != nil {
 		t.Fatal(err)
 	}
 	o.written()
@@ -84,14 +84,14 @@ func TestRoomIsCountedExactly(t *testing.T) {
 	if _, err := o.putGranted(first, data(1, nil)); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := o.take(nobody); err != nil {
+	if _, err := o.yieldAndTake(noWriter); err != nil {
 		t.Fatal(err)
 	}
-	if o.queued != 0 || o.enqueued != o.taken {
-		t.Errorf("%d bytes are said to wait, %d do", o.queued, o.enqueued-o.taken)
+	if o.data.queued != 0 || o.data.enqueued != o.data.taken {
+		t.Errorf("%d bytes are said to wait, %d do", o.data.queued, o.data.enqueued-o.data.taken)
 	}
 	o.close(errors.New("ended"))
-	if _, err := o.put(byWriter, data(1, nil)); err == nil {
+	if _, err := o.put(viaWriter, data(1, nil)); err == nil {
 		t.Error("a closed queue takes more")
 	}
 }
@@ -101,14 +101,14 @@ func TestBatchStaysWithinABoundAndKeepsTheOrder(t *testing.T) {
 	var want []byte
 	for i := range 40 {
 		f := data(uint64(i+1), bytes.Repeat([]byte{byte(i)}, 1000*i))
-		if p, err := o.put(byWriter, f); p.wait != nil || err != nil {
+		if p, err := o.put(viaWriter, f); p.wait != nil || err != nil {
 			t.Fatal(p.wait, err)
 		}
 		want = frame.Append(want, f.Header, f.payload)
 	}
 	var got []byte
 	for !o.empty() {
-		parts, err := o.take(nobody)
+		parts, err := o.yieldAndTake(noWriter)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -122,8 +122,8 @@ func TestBatchStaysWithinABoundAndKeepsTheOrder(t *testing.T) {
 	if !bytes.Equal(got, want) {
 		t.Error("what was written is not what was queued")
 	}
-	if o.data.chunks.len() != 0 {
-		t.Errorf("%d buffers are kept", o.data.chunks.len())
+	if o.data.frames.chunks.len() != 0 {
+		t.Errorf("%d buffers are kept", o.data.frames.chunks.len())
 	}
 }
 
@@ -132,13 +132,13 @@ func TestBatchStaysWithinABoundAndKeepsTheOrder(t *testing.T) {
 func TestNothingFollowsAFrameThatFillsAMessageOfTheLink(t *testing.T) {
 	o := newTestOutbox(1 << 20)
 	large := outgoing{Header: frame.Header{Type: frame.TypeOpen, Stream: 1}, payload: make([]byte, maxBatch)}
-	if _, err := o.put(byWriter, large); err != nil {
+	if _, err := o.put(viaWriter, large); err != nil {
 		t.Fatal(err)
 	}
-	if err := o.putReset(lastWord{stream: 1, own: true, behind: o.enqueued, code: ResetCancel}); err != nil {
+	if err := o.putReset(resetFrame{stream: 1, local: true, after: o.data.enqueued, code: ResetCancel}); err != nil {
 		t.Fatal(err)
 	}
-	parts, err := o.take(nobody)
+	parts, err := o.yieldAndTake(noWriter)
 	if want := frame.Append(nil, large.Header, large.payload); err != nil || !bytes.Equal(bytes.Join(parts, nil), want) {
 		t.Fatalf("%d bytes in place of %d, %v", len(bytes.Join(parts, nil)), len(want), err)
 	}
@@ -148,18 +148,18 @@ func TestAnswerToAPingIsWrittenWhileTheSessionEnds(t *testing.T) {
 	o := newTestOutbox(1000)
 	a := &attachment{writer: func() {}} // the test writes by itself
 	o.attach(a, []byte("first"))
-	if _, err := o.take(a); err != nil {
+	if _, err := o.yieldAndTake(a); err != nil {
 		t.Fatal(err)
 	}
 	o.written()
 	o.putPong([frame.PingLen]byte{})
 	o.close(errDetached)
-	parts, err := o.take(a)
+	parts, err := o.yieldAndTake(a)
 	if err != nil || len(parts) != 1 || len(parts[0]) != 3+frame.PingLen {
 		t.Fatalf("got %q, %v", parts, err)
 	}
 	o.written()
-	if parts, err := o.take(a); err == nil {
+	if parts, err := o.yieldAndTake(a); err == nil {
 		t.Errorf("then %q", parts)
 	}
 }
@@ -169,15 +169,15 @@ func TestUrgentFramesAreBounded(t *testing.T) {
 	var err error
 	n := 0
 	for ; err == nil && n < 1<<20; n += 10 {
-		err = o.putPassing(make([]byte, 10))
+		err = o.putLinkControl(make([]byte, 10))
 	}
 	if !errors.Is(err, errFlood) || n > 80<<10 {
 		t.Errorf("%d bytes were taken: %v", n, err)
 	}
-	if err := o.putReset(lastWord{stream: 1, code: ResetCancel}); !errors.Is(err, errFlood) {
+	if err := o.putReset(resetFrame{stream: 1, code: ResetCancel}); !errors.Is(err, errFlood) {
 		t.Errorf("a RESET of a stream of the peer: %v", err)
 	}
-	if err := o.putReset(lastWord{stream: 2, own: true, code: ResetCancel}); err != nil {
+	if err := o.putReset(resetFrame{stream: 2, local: true, code: ResetCancel}); err != nil {
 		t.Errorf("a RESET of a stream of our own: %v", err)
 	}
 }

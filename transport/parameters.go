@@ -8,11 +8,12 @@ import (
 	"github.com/parley-rpc/parley/internal/frame"
 )
 
-// Parameters bound what a session holds and how long it waits. The zero value of a
-// field stands for its default.
+// Parameters bound what a session holds and how long it waits. The zero value
+// of a field is its default.
 type Parameters struct {
 	// MaxStreams is how many streams the peer may have open at once. A stream
-	// over it is refused, which the peer may safely try again. Default 1024.
+	// over the limit is refused, and the peer may safely retry it. Default
+	// 1024.
 	MaxStreams int
 	// MaxMessage is the size in bytes of the largest message that is accepted.
 	// A stream with a larger one is reset with ResetLimit. Default 4 MiB.
@@ -21,65 +22,69 @@ type Parameters struct {
 	// accepted. Default 16 KiB, at most MaxFrame.
 	MaxHeader int
 	// MaxFrame is the size in bytes of the largest frame payload that is
-	// accepted; it decides how finely large messages interleave. Default 32
+	// accepted. It decides how finely large messages interleave. Default 32
 	// KiB, at most 64 KiB.
 	MaxFrame int
 	// InitialWindow is what the peer may send on a new stream before the
-	// application reads, in bytes, each frame counted with 32 bytes more.
-	// Default 64 KiB.
+	// application reads, in bytes. Each frame counts 32 bytes more. Default 64
+	// KiB.
 	InitialWindow int
 	// MaxWindow is how far the window of a stream grows while its reader keeps
 	// up, in bytes. Default 4 MiB.
 	MaxWindow int
-	// MaxBuffered bounds what the streams that the peer has open hold unread, in
-	// bytes. InitialWindow is set aside for each of MaxStreams streams; windows
-	// grow out of the rest, those of streams that this end opens as well. Default
-	// that and 16 MiB. The package documentation counts what else there is.
+	// MaxBuffered bounds the unread bytes of the streams that the peer has
+	// opened. InitialWindow is reserved for each of MaxStreams streams. All
+	// windows, those of streams that this end opens as well, grow out of the
+	// rest. Default 16 MiB more than what is reserved. The package
+	// documentation lists what else a session holds.
 	MaxBuffered int
-	// WindowBudget, if set, bounds windows of several sessions together: they grow as long
-	// as it has something left too.
+	// WindowBudget, if set, bounds the growth of windows over several sessions
+	// together.
 	WindowBudget *Budget
-	// MaxReassembly bounds the memory, in bytes, of messages that came in several frames,
-	// from the second frame on until they are received: until Recv returns, or the use of
-	// what RecvBorrowed has returned ends. When it is used up, one of them at a time goes on, up to
-	// its end, and their senders wait. Default 32 MiB, or MaxMessage if that is more; at
-	// least MaxMessage.
+	// MaxReassembly bounds the memory, in bytes, of messages of several frames.
+	// It counts from the second frame on until Recv returns, or until the
+	// message that RecvBorrowed has returned is no longer used. When it is used
+	// up, one message at a time continues, up to its end, and the senders of
+	// the others wait. Default 32 MiB, or MaxMessage if that is more; at least
+	// MaxMessage.
 	MaxReassembly int
-	// ReassemblyBudget, if set, bounds these messages of several sessions together: what a
-	// session uses for them beyond 1 MiB is taken from it as well.
+	// ReassemblyBudget, if set, bounds these messages over several sessions
+	// together. A session takes from it what it uses beyond 1 MiB.
 	ReassemblyBudget *Budget
-	// MaxResets is how many streams a second the peer may open in vain, on average
-	// over 10 s: it resets them before their end, they are over one of the limits
-	// above, or OnStream refuses them. A peer that opens more is cut off with CloseRefusal+8. Default 1000, at
-	// least 100.
+	// MaxResets is how many streams a second the peer may open and abort, on
+	// average over 10 s: it resets them before their end, they are over one of
+	// the limits above, or OnStream refuses them. A peer that opens more is cut
+	// off with CloseRefusal+8. Default 1000, at least 100.
 	MaxResets int
-	// MaxPings is how many PINGs a second the peer may send, on average over 10 s. A
-	// peer that sends more is cut off with CloseRefusal+8. Default 100, which is the
-	// least.
+	// MaxPings is how many PINGs a second the peer may send, on average over 10
+	// s. A peer that sends more is cut off with CloseRefusal+8. Default 100, at
+	// least 100.
 	MaxPings int
 	// WriteQueue is how many bytes of frames wait for the link before Send
 	// blocks. Default 128 KiB.
 	WriteQueue int
-	// Keepalive is the silence after which the peer is asked for a sign of
-	// life; the peer's own wish counts if it is shorter. Default 15 s, so that a
-	// loss is noticed well within a session's time to be resumed; from 1 s to 25 s,
-	// as proxies cut what is silent for longer.
+	// Keepalive is the silence after which this end sends a PING. The peer's
+	// value counts if it is shorter. Default 15 s, so that a loss is noticed
+	// well within the time to resume; from 1 s to 25 s, because proxies close a
+	// connection that is silent for longer.
 	Keepalive time.Duration
-	// KeepaliveTimeout is how long that sign may take, but never more than the
-	// keepalive, before the link counts as lost. Default 10 s.
+	// KeepaliveTimeout is how long the answer to that PING may take before the
+	// link counts as lost, but never more than the keepalive. Default 10 s.
 	KeepaliveTimeout time.Duration
-	// WriteTimeout is how long a single write may be stuck, of 64 KiB at the most or
-	// one frame, before the link counts as lost: the peer does not read. Default 30 s.
+	// WriteTimeout is how long a single write, of 64 KiB at most or one frame,
+	// may take before the link counts as lost: the peer does not read. Default
+	// 30 s.
 	WriteTimeout time.Duration
 	// HelloTimeout is how long the peer's HELLO may take. Default 10 s.
 	HelloTimeout time.Duration
-	// ResumeWindow is how long a session is kept whose link was lost; the peer's
-	// own wish counts if it is shorter. Default 30 s; a negative one turns
-	// resumption off. A dialer resumes only with OnDetached, an acceptor with Sessions.
+	// ResumeWindow is how long a detached session is kept. The peer's value
+	// counts if it is shorter. Default 30 s; a negative value turns resumption
+	// off. A dialer resumes only with OnDetached, an acceptor only with
+	// Sessions.
 	ResumeWindow time.Duration
-	// ReplayLimit is how many bytes of frames are kept that the peer has not
-	// acknowledged, to be sent again on the next link. When they are that many,
-	// Send blocks. Default 1 MiB, at least 64 KiB.
+	// ReplayLimit is how many bytes of frames that the peer has not
+	// acknowledged are kept, to be sent again on the next link. When they are
+	// that many, Send blocks. Default 1 MiB, at least 64 KiB.
 	ReplayLimit int
 	// Agent tells the peer which software this is. Default "parley-go".
 	Agent string
@@ -91,20 +96,22 @@ const DefaultMaxMessage = 4 << 20
 const (
 	defaultGrowth = 16 << 20 // bytes by which all windows of a session may grow
 
-	defaultUnfinished = 32 << 20 // bytes of messages in pieces
-	ownUnfinished     = 1 << 20  // of those, what each session has for itself
+	defaultReassembly = 32 << 20 // bytes of messages of several frames
+	privateReassembly = 1 << 20  // bytes of them that each session has for itself
 
-	maxFrameLimit = 64 << 10 // bytes; a frame has to fit into a read buffer
-	maxSetting    = 1 << 30  // an int has 32 bits on some machines
+	maxFrameLimit = 64 << 10 // bytes; a frame must fit into a read buffer
+	maxSetting    = 1 << 30  // fits an int of 32 bits
 )
 
-// Validate returns an error that names the first field that is out of range, if any.
+// Validate returns an error that names the first field that is out of range, if
+// any.
 func (p Parameters) Validate() error {
 	_, err := p.withDefaults()
 	return err
 }
 
-// withDefaults returns p with its zero values replaced, or what is wrong with it.
+// withDefaults returns p with defaults for its zero values, or an error that
+// names the first field that is out of range.
 func (p Parameters) withDefaults() (Parameters, error) {
 	d := &frame.HelloDefaults
 	ints := []struct {
@@ -136,7 +143,7 @@ func (p Parameters) withDefaults() (Parameters, error) {
 		return p, fmt.Errorf("transport: Parameters.MaxStreams is %d, too many for windows of %d bytes", p.MaxStreams, p.InitialWindow)
 	}
 	if p.MaxReassembly == 0 {
-		p.MaxReassembly = max(defaultUnfinished, p.MaxMessage)
+		p.MaxReassembly = max(defaultReassembly, p.MaxMessage)
 	}
 	reserved := p.MaxStreams * p.InitialWindow
 	if p.MaxBuffered == 0 {

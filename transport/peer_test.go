@@ -16,7 +16,7 @@ import (
 	"github.com/parley-rpc/parley/transport/pipe"
 )
 
-// peer is the other end of a session's link, worked by hand: a test says which
+// peer is the far end of a session's link, worked by hand: a test says which
 // frames it sends and looks at those that it gets. It reads all the time, unless
 // its link is stalled.
 type peer struct {
@@ -31,13 +31,13 @@ type peer struct {
 	err    error       // how the link ended
 }
 
-// alone starts a session whose peer has said nothing yet. Both end with the test.
-func alone(t *testing.T, side transport.Side, cfg transport.Config) (*transport.Session, *peer) {
+// startSession starts a session whose peer has said nothing yet. Both end with the test.
+func startSession(t *testing.T, side transport.Side, cfg transport.Config) (*transport.Session, *peer) {
 	t.Helper()
-	return aloneOver(t, pipe.Config{}, side, cfg)
+	return startSessionOver(t, pipe.Config{}, side, cfg)
 }
 
-func aloneOver(t *testing.T, wire pipe.Config, side transport.Side, cfg transport.Config) (*transport.Session, *peer) {
+func startSessionOver(t *testing.T, wire pipe.Config, side transport.Side, cfg transport.Config) (*transport.Session, *peer) {
 	t.Helper()
 	own, other := pipe.New(wire)
 	p := &peer{t: t, link: other, side: side}
@@ -51,16 +51,16 @@ func aloneOver(t *testing.T, wire pipe.Config, side transport.Side, cfg transpor
 	return s, p
 }
 
-// meet starts a session whose peer has greeted it with hello and has got its
+// connectSession starts a session whose peer has sent hello and has got its
 // HELLO.
-func meet(t *testing.T, side transport.Side, cfg transport.Config, hello frame.Hello) (*transport.Session, *peer) {
+func connectSession(t *testing.T, side transport.Side, cfg transport.Config, hello frame.Hello) (*transport.Session, *peer) {
 	t.Helper()
-	return meetOver(t, pipe.Config{}, side, cfg, hello)
+	return connectSessionOver(t, pipe.Config{}, side, cfg, hello)
 }
 
-func meetOver(t *testing.T, wire pipe.Config, side transport.Side, cfg transport.Config, hello frame.Hello) (*transport.Session, *peer) {
+func connectSessionOver(t *testing.T, wire pipe.Config, side transport.Side, cfg transport.Config, hello frame.Hello) (*transport.Session, *peer) {
 	t.Helper()
-	s, p := aloneOver(t, wire, side, cfg)
+	s, p := startSessionOver(t, wire, side, cfg)
 	p.send(hello.Append(nil))
 	if _, err := s.PeerSettings(t.Context()); err != nil {
 		t.Fatal(err)
@@ -108,7 +108,7 @@ func (p *peer) read() {
 }
 
 // inWords shows a frame: type, stream, flags, payload; of a HELLO only how it
-// answers the wish to resume a session, if it does.
+// answers the request to resume a session, if it does.
 func inWords(h frame.Header, payload []byte) string {
 	words := []string{h.Type.String()}
 	if h.Stream != 0 {
@@ -216,8 +216,8 @@ func (p *peer) wantsLife() {
 	p.wants(`PONG "alive?!!"`)
 }
 
-// pass lets virtual time pass.
-func pass(d time.Duration) {
+// advance lets virtual time pass.
+func advance(d time.Duration) {
 	<-time.After(d)
 	synctest.Wait()
 }

@@ -15,7 +15,7 @@ import (
 
 func TestMessageComesInTheMemoryOfTheBuffer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, p := meet(t, transport.Acceptor, transport.Config{}, frame.Hello{})
+		s, p := connectSession(t, transport.Acceptor, transport.Config{}, frame.Hello{})
 		p.send(open(1, ""), data(1, "first"), raw(frame.TypeData, frame.FlagMark, 1, "second"), data(1, strings.Repeat("x", 100)), data(1, ""))
 		st := mustAccept(t, s)
 		buf := make([]byte, 3, 50)
@@ -40,7 +40,7 @@ func TestMessageComesInTheMemoryOfTheBuffer(t *testing.T) {
 
 func TestRecvWhoseContextEndsInsideAMessageLosesNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, p := meet(t, transport.Acceptor, transport.Config{}, frame.Hello{})
+		s, p := connectSession(t, transport.Acceptor, transport.Config{}, frame.Hello{})
 		p.send(open(1, ""))
 		st := mustAccept(t, s)
 		var want []byte
@@ -73,7 +73,7 @@ func TestRecvWhoseContextEndsInsideAMessageLosesNothing(t *testing.T) {
 
 func TestRecvWithAContextThatHasEndedStillReturnsWhatIsThere(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, p := meet(t, transport.Acceptor, transport.Config{}, frame.Hello{})
+		s, p := connectSession(t, transport.Acceptor, transport.Config{}, frame.Hello{})
 		p.send(open(1, ""), data(1, "there"))
 		st := mustAccept(t, s)
 		synctest.Wait()
@@ -93,7 +93,7 @@ func TestResetDropsWhatWasNotRead(t *testing.T) {
 	} {
 		t.Run(who, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				s, p := meet(t, transport.Acceptor, transport.Config{}, frame.Hello{})
+				s, p := connectSession(t, transport.Acceptor, transport.Config{}, frame.Hello{})
 				p.send(open(1, ""), data(1, "unread"))
 				st := mustAccept(t, s)
 				synctest.Wait()
@@ -112,7 +112,7 @@ func TestResetDropsWhatWasNotRead(t *testing.T) {
 
 func TestResetEndsRecvThatWaitsInsideAMessage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, p := meet(t, transport.Acceptor, transport.Config{}, frame.Hello{})
+		s, p := connectSession(t, transport.Acceptor, transport.Config{}, frame.Hello{})
 		p.send(open(1, ""), dataMore(1, "half of"))
 		st := mustAccept(t, s)
 		received := start(func() error { _, err := st.Recv(t.Context(), nil); return err })
@@ -124,7 +124,7 @@ func TestResetEndsRecvThatWaitsInsideAMessage(t *testing.T) {
 
 func TestCloseEndsWhatWaitsOnTheStream(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, p := meet(t, transport.Dialer, transport.Config{}, frame.Hello{})
+		s, p := connectSession(t, transport.Dialer, transport.Config{}, frame.Hello{})
 		st := mustOpen(t, s)
 		waiting := map[string]<-chan error{
 			"Recv":       start(func() error { _, err := st.Recv(t.Context(), nil); return err }),
@@ -161,7 +161,7 @@ func TestHeaderOfTheAcceptingEnd(t *testing.T) {
 		for _, when := range []string{"before", "after"} {
 			t.Run(what+" "+when+" it is asked for", func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
-					s, p := meet(t, transport.Dialer, transport.Config{}, frame.Hello{})
+					s, p := connectSession(t, transport.Dialer, transport.Config{}, frame.Hello{})
 					st := mustOpen(t, s)
 					if when == "before" {
 						p.send(c.send...)
@@ -181,7 +181,7 @@ func TestHeaderOfTheAcceptingEnd(t *testing.T) {
 		}
 	}
 	synctest.Test(t, func(t *testing.T) {
-		s, _ := meet(t, transport.Dialer, transport.Config{}, frame.Hello{})
+		s, _ := connectSession(t, transport.Dialer, transport.Config{}, frame.Hello{})
 		if _, err := mustOpen(t, s).RecvHeader(ended(t)); !errors.Is(err, context.Canceled) {
 			t.Errorf("got %v", err)
 		}
@@ -213,9 +213,9 @@ func TestStreamKnowsItsIdItsSessionAndItsHeader(t *testing.T) {
 	})
 }
 
-func TestAcceptHandsEachStreamToOneOfManyInOrder(t *testing.T) {
+func TestAcceptReturnsEachStreamOnceInOrder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, p := meet(t, transport.Acceptor, transport.Config{}, frame.Hello{})
+		s, p := connectSession(t, transport.Acceptor, transport.Config{}, frame.Hello{})
 		ids := make(chan uint64, 300)
 		for range 5 {
 			go func() {
@@ -249,9 +249,9 @@ func TestAcceptHandsEachStreamToOneOfManyInOrder(t *testing.T) {
 	})
 }
 
-func TestStreamsThatComeTogetherWakeAllWhoAccept(t *testing.T) {
+func TestStreamsThatComeTogetherWakeAllAccepts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, p := meet(t, transport.Acceptor, transport.Config{}, frame.Hello{})
+		s, p := connectSession(t, transport.Acceptor, transport.Config{}, frame.Hello{})
 		var accepted []<-chan error
 		for range 50 {
 			accepted = append(accepted, start(func() error { _, err := s.Accept(t.Context()); return err }))
@@ -291,7 +291,7 @@ func TestStreamsOpenAtTheSameTimeOnBothEndsDoNotClash(t *testing.T) {
 
 func TestMessageSaysThatItIsTheLast(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, p := meet(t, transport.Acceptor, transport.Config{}, frame.Hello{})
+		s, p := connectSession(t, transport.Acceptor, transport.Config{}, frame.Hello{})
 		recv := func(st *transport.Stream) (string, bool) {
 			t.Helper()
 			m, err := st.Recv(t.Context(), nil)

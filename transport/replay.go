@@ -6,18 +6,51 @@ import (
 	"github.com/parley-rpc/parley/internal/frame"
 )
 
-// replay keeps the sequenced frames that were sent and may have to be sent again:
-// those that the peer has not acknowledged (PROTOCOL.md, section "Resumption").
-// They stay where they were encoded; nothing is copied.
+// replay keeps the sequenced frames that were sent and may have to be sent
+// again: those that the peer has not acknowledged (PROTOCOL.md, section
+// "Resumption"). They stay where they were encoded; nothing is copied. The
+// outbox's mu guards it.
 type replay struct {
-	kept   fifo[segment]
-	before uint64 // sequenced frames sent before those in kept
-	sent   uint64 // sequenced frames sent in all
-	acked  uint64 // highest number acknowledged
-	size   int    // bytes in kept
+	enabled bool // false: frames are counted and not kept
+	limit   int  // bytes that may be kept
+	largest int  // bytes of the largest put, which may be more than limit
+
+	kept    fifo[segment]
+	size    int       // bytes in kept
+	before  uint64    // sequenced frames sent before those in kept
+	sent    uint64    // sequenced frames sent in all
+	acked   uint64    // the highest number acknowledged
+	pending []segment // of those in kept, the ones not sent on this link yet
 }
 
-// keep takes segments over that are about to be sent.
+// fits reports whether size more bytes may be queued, while queued bytes wait
+// to be sent. Frames larger than the limit fit alone.
+func (r *replay) fits(queued, size int) bool {
+	held := queued + r.size
+	return held == 0 || !r.enabled || held+size <= r.limit
+}
+
+// fitsUrgent reports whether so many bytes of urgent frames may wait.
+func (r *replay) fitsUrgent(bytes int) bool {
+	return !r.enabled || r.size+bytes <= 2*r.limit+r.largest
+}
+
+// noteSize records that frames of size bytes are queued at once.
+func (r *replay) noteSize(size int) { r.largest = max(r.largest, size) }
+
+// sentNow records segments that are about to be sent for the first time.
+func (r *replay) sentNow(segments []segment) {
+	if r.enabled {
+		r.keep(segments)
+		return
+	}
+	for _, s := range segments {
+		r.sent += s.frames
+	}
+	r.before, r.acked = r.sent, r.sent
+}
+
+// keep keeps segments.
 func (r *replay) keep(segments []segment) {
 	for _, s := range segments {
 		s.c.uses++
@@ -27,16 +60,8 @@ func (r *replay) keep(segments []segment) {
 	}
 }
 
-// count books segments as sent that need not be kept.
-func (r *replay) count(segments []segment) {
-	for _, s := range segments {
-		r.sent += s.frames
-	}
-	r.before, r.acked = r.sent, r.sent
-}
-
-// ack forgets the frames up to number n. It tells whether n can be: not less than
-// was acknowledged before, nor more than was sent.
+// ack drops the frames up to number n. It reports whether n is possible: not
+// less than was acknowledged before, nor more than was sent.
 func (r *replay) ack(n uint64) bool {
 	if n < r.acked || n > r.sent {
 		return false
@@ -51,8 +76,22 @@ func (r *replay) ack(n uint64) bool {
 	return true
 }
 
-// again returns the frames that were sent after those acknowledged.
-func (r *replay) again() []segment {
+// rewind makes pending what was sent after frame n, which is the last that the
+// peer has received. It reports whether n is possible.
+func (r *replay) rewind(n uint64) bool {
+	if !r.ack(n) {
+		return false
+	}
+	r.dropPending()
+	r.pending = r.unacked()
+	for _, s := range r.pending {
+		s.c.uses++
+	}
+	return true
+}
+
+// unacked returns the frames that were sent after those acknowledged.
+func (r *replay) unacked() []segment {
 	segments := slices.Clone(r.kept.all())
 	if skip := r.acked - r.before; skip > 0 {
 		segments[0] = segments[0].without(skip)
@@ -60,12 +99,31 @@ func (r *replay) again() []segment {
 	return segments
 }
 
+// retransmit moves pending frames to a batch, and reports whether none are
+// left.
+func (r *replay) retransmit(b *batch) bool {
+	for len(r.pending) > 0 && b.fits(len(r.pending[0].bytes)) {
+		s := r.pending[0]
+		b.add(s)
+		s.c.release()
+		r.pending = r.pending[1:]
+	}
+	return len(r.pending) == 0
+}
+
+func (r *replay) dropPending() {
+	for _, s := range r.pending {
+		s.c.release()
+	}
+	r.pending = nil
+}
+
 // without returns the segment without its first n frames.
 func (s segment) without(n uint64) segment {
 	for ; n > 0; n-- {
 		h, size, err := frame.ParseHeader(s.bytes)
 		if err != nil {
-			return s // cannot be: this end has encoded it
+			return s // impossible: this end has encoded it
 		}
 		s.bytes = s.bytes[size+int(h.Length):]
 		s.frames--
@@ -73,7 +131,7 @@ func (s segment) without(n uint64) segment {
 	return s
 }
 
-// clear forgets everything.
+// clear drops what is kept.
 func (r *replay) clear() {
 	for _, s := range r.kept.all() {
 		s.c.release()

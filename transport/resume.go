@@ -3,124 +3,56 @@ package transport
 import (
 	"bytes"
 	"context"
-	"crypto/subtle"
 	"errors"
-	"fmt"
-	"maps"
-	"slices"
-	"time"
 
 	"github.com/parley-rpc/parley/internal/frame"
 )
 
-// linkFailed is told by a goroutine of a link why it can go no further. A lost
-// link leaves the session waiting for another, if it can be resumed; any other
-// reason ends it.
-func (s *Session) linkFailed(a *attachment, err *CloseError) {
-	s.mu.Lock()
-	current := s.at == a && !s.detached && s.err == nil
-	late := s.at == a && s.detached && s.side == Acceptor // after the other goroutine of the link
-	keep := current && s.resumeFor > 0 && s.lostBy(err)
-	if keep {
-		s.detached = true
-		s.adrift.Store(true)
-		s.stopTimer()
-		s.timer = time.AfterFunc(s.resumeFor, s.notResumed)
-		s.closing.Add(1)
-	}
-	s.mu.Unlock()
-	switch {
-	case keep:
-		s.out.detach(a)
-		s.giveUp(a, err)
-		if s.side == Acceptor {
-			s.cfg.Sessions.lost(s)
-		}
-		if s.cfg.OnDetached != nil {
-			s.cfg.OnDetached(s, err)
-		}
-	case current:
-		s.fail(err)
-	case late:
-		s.cfg.Sessions.lost(s) // more may have arrived meanwhile
-	case a.answer != nil:
-		_ = a.link.Close(err.onWire())
-		a.answered(err)
-	}
+// resumeAttempt is what a dialer's link needs that is to take a session over.
+// It does not refer to that session: the link may outlive it.
+type resumeAttempt struct {
+	result    chan error // receives one result
+	next      func(start func(Config) (*Session, error))
+	successor *Session // started instead of the session; set before result
+	certain   bool     // result comes even if the session ends; the session's mu guards it
 }
 
-// lostBy reports whether a link that has ended with err is lost: no end has ended the
-// session by it. A peer that goes away says by GOAWAY that the session ends before it
-// closes the link, so a code for that without GOAWAY is a proxy's. mu is held.
-func (s *Session) lostBy(err *CloseError) bool {
-	return err.Code == CloseAbnormal || err.Code == CloseNoStatus || err.Remote && err.goes() && !s.ended()
-}
-
-// giveUp ends a lost link without a code of this end, which would end the session.
-// Where the link has something to say by itself, the answer to a close frame or the
-// complaint about broken framing, that may take a second and is done beside.
-func (s *Session) giveUp(a *attachment, err *CloseError) {
-	code, reason := err.onWire()
-	if code == CloseAbnormal || code == CloseNoStatus {
-		_ = a.link.Close(CloseAbnormal, "")
-		s.closing.Done()
-		return
-	}
-	go func() {
-		defer s.closing.Done()
-		_ = a.link.Close(code, reason)
-	}()
-}
-
-// Detached reports whether the session's link is lost and it waits for another.
-func (s *Session) Detached() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.detached && s.err == nil
-}
-
-// kept is told that more was queued, for those who bound what is kept without a
-// link.
-func (s *Session) kept() {
-	if s.adrift.Load() && s.side == Acceptor {
-		s.cfg.Sessions.grown(s)
-	}
-}
-
-func (s *Session) notResumed() {
-	s.Evict(fmt.Sprintf("the session not resumed within %v", s.resumeFor))
-}
-
-// answered tells Resume how its attempt has ended, the first time that it knows.
-func (a *attachment) answered(err error) {
+// finish sends the result of the attempt. Only the first one counts.
+func (r *resumeAttempt) finish(err error) {
 	select {
-	case a.answer <- err:
+	case r.result <- err:
 	default:
 	}
 }
 
-// Resume takes a dialer's session up again on a new link, which it owns from here
-// on. It returns when the peer has answered: with nil the session goes on where
-// it was; with ErrSessionUnknown, or once Err is not nil, it has ended; after
-// other errors it can be tried again with another link. Where a link breaks again as
-// soon as the session was resumed, it is up to the caller to wait before the next.
+// Resume continues a dialer's detached session on a new link, which the session
+// owns from then on. It returns when the peer has answered:
 //
-// If the peer does not know the session, the link can carry a new one. Then next, if
-// not nil, is called: it may call start, once, which returns a new session that begins
-// when next returns, with the limits and times of the old one. Only then the old one
-// ends. The new session is fresh, with ErrSessionUnknown as the error. Neither next nor
-// start may block, nor close a session.
+//   - nil: the session continues where it was.
+//   - ErrSessionUnknown, or any error once Err is not nil: the session has
+//     ended.
+//   - other errors: the caller may try again with another link.
+//
+// If links break again as soon as the session was resumed, it is up to the
+// caller to wait before the next attempt.
+//
+// If the peer does not know the session, the link can carry a new one. Then
+// Resume calls next, unless it is nil. next may call start, once, which returns
+// a new session with the limits and times of the old one. The new session
+// starts when next returns, and only then the old one ends. Resume returns the
+// new session as fresh, with ErrSessionUnknown. Neither next nor start may
+// block, nor close a session.
 func (s *Session) Resume(ctx context.Context, link Link, next func(start func(Config) (*Session, error))) (fresh *Session, err error) {
-	a := &attachment{s: s, link: link, answer: make(chan error, 1), next: next}
-	err = s.resume(ctx, a)
+	attempt := &resumeAttempt{result: make(chan error, 1), next: next}
+	err = attempt.run(ctx, &attachment{s: s, link: link, resume: attempt})
 	if errors.Is(err, ErrSessionUnknown) {
-		fresh = a.fresh
+		fresh = attempt.successor
 	}
 	return fresh, err
 }
 
-func (s *Session) resume(ctx context.Context, a *attachment) error {
-	link := a.link
+func (r *resumeAttempt) run(ctx context.Context, a *attachment) error {
+	s, link := a.s, a.link
 	s.resuming.Lock()
 	defer s.resuming.Unlock()
 	if err := s.prepareResume(); err != nil {
@@ -132,53 +64,56 @@ func (s *Session) resume(ctx context.Context, a *attachment) error {
 	stop := context.AfterFunc(ctx, func() { _ = link.Close(CloseAbnormal, "") })
 	defer stop()
 
-	if err := link.WriteMessage([][]byte{s.hello(frame.NoAnswer)}); err != nil {
+	if err := link.WriteMessage([][]byte{s.helloFrame(frame.NoAnswer)}); err != nil {
 		_ = link.Close(CloseAbnormal, "")
 		return err
 	}
 	a.loops.Go(a.read)
 	select {
-	case err := <-a.answer:
+	case err := <-r.result:
 		return err
 	case <-s.done:
 	}
 	s.mu.Lock()
-	succeeded := a.succeeded
+	certain := r.certain
 	s.mu.Unlock()
-	if succeeded {
-		return <-a.answer
+	if certain {
+		return <-r.result
 	}
 	_ = link.Close(CloseNormal, "")
 	a.loops.Wait()
 	return s.Err()
 }
 
-// prepareResume waits until the old link is done with, and counts the attempt.
+// prepareResume counts the attempt and waits until the goroutines of the old
+// link have ended.
 func (s *Session) prepareResume() error {
 	s.mu.Lock()
-	old, away, err := s.at, s.detached, s.err
-	s.attempts++
+	old, detached, err := s.link, s.detached.Load(), s.err
+	s.resumption.attempt++
 	s.mu.Unlock()
 	switch {
 	case err != nil:
 		return err
-	case !away || s.side != Dialer:
+	case !detached || s.side != Dialer:
 		return errors.New("transport: Resume: the session has not lost its link, or is not the dialer's")
 	}
 	old.loops.Wait()
 	return nil
 }
 
-// takeAnswer takes the acceptor's word on a resumption.
-func (s *Session) takeAnswer(a *attachment, hello *frame.Hello) error {
+// handleAnswer handles the acceptor's HELLO on a link that is to take the
+// session over.
+func (r *resumeAttempt) handleAnswer(a *attachment, hello *frame.Hello) error {
+	s := a.s
 	switch hello.Answer {
 	case frame.NoAnswer:
 		return errors.New("does not answer the wish to resume")
 	case frame.SessionUnknown:
-		return s.succeed(a, hello)
+		return r.startSuccessor(a, hello)
 	}
 	s.mu.Lock()
-	same := bytes.Equal(hello.Session, s.id)
+	same := bytes.Equal(hello.Session, s.resumption.id)
 	s.mu.Unlock()
 	if !same {
 		return errors.New("resumes another session")
@@ -193,18 +128,18 @@ func (s *Session) takeAnswer(a *attachment, hello *frame.Hello) error {
 		s.mu.Unlock()
 		return s.err
 	}
-	s.token = bytes.Clone(hello.Token)
-	s.takeOver(a)
+	s.resumption.token = bytes.Clone(hello.Token)
+	s.setLink(a)
 	s.mu.Unlock()
-	s.goOn(a, frame.AppendAck(nil, s.taken.Load()))
-	a.answered(nil)
+	s.continueOn(a, frame.AppendAck(nil, s.acks.received.Load()))
+	r.finish(nil)
 	return nil
 }
 
-// adopt resumes the session of an acceptor on a link on which the dialer asks for
-// it. The newest link wins: the older one is closed. It reports whether the session may
-// be resumed at all: while the link waited for its turn, another may have made its token
-// void.
+// adopt resumes an acceptor's session on a link whose dialer asks for it. The
+// newest link wins: the older one is closed. It reports whether the session may
+// be resumed at all: another link may have made the token invalid while this
+// one waited for its turn.
 func (s *Session) adopt(a *attachment, hello *frame.Hello) (ok bool, err error) {
 	s.resuming.Lock()
 	defer s.resuming.Unlock()
@@ -213,9 +148,9 @@ func (s *Session) adopt(a *attachment, hello *frame.Hello) (ok bool, err error) 
 		s.mu.Unlock()
 		return false, err
 	}
-	s.attempts = hello.Attempt
-	old, noticed := s.at, s.detached
-	s.takeOver(a)
+	s.resumption.attempt = hello.Attempt
+	old, wasDetached := s.link, s.detached.Load()
+	s.setLink(a)
 	s.mu.Unlock()
 	s.out.detach(old)
 	_ = old.link.Close(errSuperseded.Code, errSuperseded.Reason)
@@ -227,30 +162,28 @@ func (s *Session) adopt(a *attachment, hello *frame.Hello) (ok bool, err error) 
 		return true, err
 	}
 	s.mu.Lock()
-	s.spare, s.token = bytes.Clone(hello.Token), random(frame.TokenLen)
+	s.resumption.rotate(hello.Token)
 	s.mu.Unlock()
-	s.cfg.Sessions.back(s)
-	if !noticed && s.cfg.OnDetached != nil {
+	s.cfg.Sessions.removeDetached(s)
+	if !wasDetached && s.cfg.OnDetached != nil {
 		s.cfg.OnDetached(s, errSuperseded)
 	}
-	s.goOn(a, s.hello(frame.SessionResumed))
+	s.continueOn(a, s.helloFrame(frame.SessionResumed))
 	return true, nil
 }
 
-// mayResume reports whether the session is there and honors the token of a HELLO. An
-// attempt that a newer one has overtaken is an error. mu is held.
+// mayResume reports whether the session has not ended and admits the link with
+// this HELLO. mu is held.
 func (s *Session) mayResume(hello *frame.Hello) (bool, error) {
-	switch {
-	case s.err != nil || !s.admits(hello.Token):
+	if s.err != nil {
 		return false, nil
-	case hello.Attempt <= s.attempts:
-		return false, errSuperseded
 	}
-	return true, nil
+	return s.resumption.check(hello)
 }
 
-// rewind goes back to what the peer says that it has received. A session that has
-// ended meanwhile keeps nothing to compare that with: its end is the error then.
+// rewind makes the outbox continue after the frames that the peer says it has
+// received. If the session has ended meanwhile, its outbox keeps nothing to
+// compare that number with, and rewind returns the session's error.
 func (s *Session) rewind(hello *frame.Hello) *CloseError {
 	var ended *CloseError
 	switch {
@@ -265,129 +198,49 @@ func (s *Session) rewind(hello *frame.Hello) *CloseError {
 // errSuperseded is how the older of two links ends.
 var errSuperseded = &CloseError{Code: CloseRefusal + refusalAborted, Reason: "a newer link has taken the session over"}
 
-// takeOver makes a the session's link; mu is held.
-func (s *Session) takeOver(a *attachment) {
-	s.at, s.detached = a, false
-	s.adrift.Store(false)
+// setLink makes a the session's link; mu is held.
+func (s *Session) setLink(a *attachment) {
+	s.link = a
+	s.detached.Store(false)
 	s.timer.Stop()
 }
 
-// goOn has the session go on where it was, on its new link. first is the frame
-// that goes ahead of everything. What the peer has not received is sent again,
-// and how far it may send on each stream.
-func (s *Session) goOn(a *attachment, first []byte) {
+// continueOn starts to write on the session's new link, beginning with the
+// frame first. It sends what the peer has not received, and the limit of each
+// stream's window, once more.
+func (s *Session) continueOn(a *attachment, first []byte) {
 	s.mu.Lock()
-	streams := slices.Collect(maps.Values(s.streams))
+	streams := s.streams.all()
 	s.mu.Unlock()
 	for _, st := range streams {
 		st.announce(st.recv.announced())
 	}
-	a.beginWriting(s, first)
+	a.startWriting(s, first)
 	s.startKeepalive(a)
-	s.askAgain()
+	s.resendPing()
 	if s.cfg.OnResumed != nil {
 		s.cfg.OnResumed(s)
 	}
 }
 
-// supersede ends the session with which a link began that resumes another.
+// supersede ends the session with which a link started that resumes another.
 func (s *Session) supersede() {
 	s.mu.Lock()
-	s.at = &attachment{link: noLink{}}
+	s.link = &attachment{link: noLink{}}
 	s.mu.Unlock()
 	s.end(errSuperseded)
 }
 
-// admits tells whether the session honors a token; mu is held. The comparison takes
-// the same time whatever is wrong with it.
-func (s *Session) admits(token []byte) bool {
-	current := subtle.ConstantTimeCompare(token, s.token)
-	spare := subtle.ConstantTimeCompare(token, s.spare)
-	return current|spare == 1
-}
-
-// prove voids the token with which the dialer has asked: it has the next one.
-func (s *Session) prove(a *attachment) {
-	a.proven = true
-	if a.named != nil {
-		s.replace(*a.named)
-		a.named = nil
+// confirmToken handles the first frame after HELLO: it proves that the dialer
+// has read this end's HELLO, and so has the next token.
+func (a *attachment) confirmToken() {
+	a.confirmed = true
+	s := a.s
+	if a.predecessor != nil {
+		s.replace(*a.predecessor)
+		a.predecessor = nil
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.spare = nil
-}
-
-// ackDelay is how long what has arrived may stay unacknowledged. The
-// specification allows 1 s.
-const ackDelay = 500 * time.Millisecond
-
-// received books what a read has brought, and acknowledges it when it is much.
-func (s *Session) received(in *arrival) {
-	if in.sequenced == 0 {
-		return
-	}
-	s.taken.Add(in.sequenced)
-	s.unacked += in.bytes
-	in.sequenced, in.bytes = 0, 0
-	switch {
-	case s.resumeFor == 0:
-		s.unacked = 0
-	case uint64(s.unacked) >= min(s.settings().ReplayLimit/4, ackBytes):
-		s.unacked = 0
-		s.acknowledge()
-	case s.ackDue.CompareAndSwap(false, true):
-		s.armAck()
-	}
-}
-
-// ackBytes is how much may arrive unacknowledged in bytes if the peer keeps more
-// than four times as much: its memory stays small and warm.
-const ackBytes = 64 << 10
-
-// acknowledge tells the peer how much has arrived, unless it knows. The reading
-// goroutine and the timer may both be at it: a number must not come behind a higher
-// one.
-func (s *Session) acknowledge() {
-	var b [frame.MaxHeaderLen + 8]byte
-	s.acking.Lock()
-	var err error
-	if taken := s.taken.Load(); taken != s.acked {
-		s.acked = taken
-		err = s.out.putPassing(frame.AppendAck(b[:0], taken))
-	}
-	s.acking.Unlock()
-	s.queued(err)
-}
-
-func (s *Session) armAck() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	switch {
-	case s.err != nil:
-	case s.ackTimer == nil:
-		s.ackTimer = time.AfterFunc(ackDelay, s.ackLate)
-	default:
-		s.ackTimer.Reset(ackDelay)
-	}
-}
-
-func (s *Session) ackLate() {
-	s.ackDue.Store(false)
-	s.acknowledge()
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.slim()
-}
-
-// slim gives memory back that a session without streams need not have; mu is held. What
-// comes next makes it anew, so that is done where nothing has come for a while.
-func (s *Session) slim() {
-	if len(s.streams) > 0 {
-		return
-	}
-	s.streams, s.spares = nil, spares{}
-	if !s.ackDue.Load() {
-		s.ackTimer = nil
-	}
+	s.resumption.confirm()
 }

@@ -15,9 +15,9 @@ import (
 	"github.com/parley-rpc/parley/transport/pipe"
 )
 
-// mobile is a pair of sessions whose dialer dials again whenever the link is
+// mobileDialer is a pair of sessions whose dialer dials again whenever the link is
 // lost, over links that the test breaks.
-type mobile struct {
+type mobileDialer struct {
 	t        *testing.T
 	sessions transport.Sessions
 	acceptor transport.Config
@@ -33,9 +33,9 @@ type mobile struct {
 	breaks func(d, a *pipe.End) // arranges how each link breaks
 }
 
-func newMobile(t *testing.T, breaks func(d, a *pipe.End)) *mobile {
+func newMobileDialer(t *testing.T, breaks func(d, a *pipe.End)) *mobileDialer {
 	t.Helper()
-	m := &mobile{t: t, made: make(chan *transport.Session, 16)}
+	m := &mobileDialer{t: t, made: make(chan *transport.Session, 16)}
 	m.acceptor = transport.Config{Sessions: &m.sessions, OnHello: func(s *transport.Session) { m.made <- s }}
 	var err error
 	m.dialer, err = transport.NewSession(m.connect(), transport.Dialer, transport.Config{
@@ -44,7 +44,7 @@ func newMobile(t *testing.T, breaks func(d, a *pipe.End)) *mobile {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// There is nothing to resume before both have greeted.
+	// There is nothing to resume before both have sent HELLO.
 	if _, err := m.dialer.PeerSettings(context.Background()); err != nil {
 		t.Fatal(err)
 	}
@@ -63,7 +63,7 @@ func newMobile(t *testing.T, breaks func(d, a *pipe.End)) *mobile {
 }
 
 // connect makes a link with a session at its other end.
-func (m *mobile) connect() *pipe.End {
+func (m *mobileDialer) connect() *pipe.End {
 	d, a := pipe.New(pipe.Config{Latency: time.Millisecond})
 	m.mu.Lock()
 	m.link, m.far = d, a
@@ -79,7 +79,7 @@ func (m *mobile) connect() *pipe.End {
 	return d
 }
 
-func (m *mobile) redial(s *transport.Session) {
+func (m *mobileDialer) redial(s *transport.Session) {
 	for s.Err() == nil {
 		if _, err := s.Resume(context.Background(), m.connect(), nil); err == nil {
 			return
@@ -89,7 +89,7 @@ func (m *mobile) redial(s *transport.Session) {
 }
 
 // cut breaks the newest link.
-func (m *mobile) cut() {
+func (m *mobileDialer) cut() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.link.Cut()
@@ -152,7 +152,7 @@ func TestNothingIsLostDoubledOrReorderedByCuts(t *testing.T) {
 			t.Logf("seed %d", seed)
 			rnd := rand.New(rand.NewPCG(seed, 0))
 			var links int
-			m := newMobile(t, func(d, a *pipe.End) {
+			m := newMobileDialer(t, func(d, a *pipe.End) {
 				if links++; links > 60 {
 					return
 				}
@@ -186,9 +186,9 @@ func TestNothingIsLostDoubledOrReorderedByCuts(t *testing.T) {
 	}
 }
 
-func TestPingIsAnsweredOnTheNextLinkIfItsOwnIsLost(t *testing.T) {
+func TestPingIsAnsweredOnTheNextLinkIfItsLinkIsLost(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		m := newMobile(t, nil)
+		m := newMobileDialer(t, nil)
 		for _, s := range []*transport.Session{m.dialer, <-m.made} {
 			m.cut()
 			if rtt, err := s.Ping(t.Context()); err != nil || rtt > 100*time.Millisecond {

@@ -18,16 +18,16 @@ import (
 // superseded is the close code of a link that a newer one has replaced.
 const superseded = transport.CloseRefusal + 10
 
-// harbor is an acceptor whose sessions can be resumed, for dialers that are
+// acceptorHost is an acceptor whose sessions can be resumed, for dialers that are
 // worked by hand.
-type harbor struct {
+type acceptorHost struct {
 	t        *testing.T
 	sessions *transport.Sessions
 	cfg      transport.Config
 }
 
-func newHarbor(t *testing.T) *harbor {
-	h := &harbor{t: t, sessions: &transport.Sessions{}}
+func newAcceptorHost(t *testing.T) *acceptorHost {
+	h := &acceptorHost{t: t, sessions: &transport.Sessions{}}
 	h.cfg = transport.Config{Sessions: h.sessions, Principal: "alice"}
 	return h
 }
@@ -40,30 +40,30 @@ type dialer struct {
 	token   []byte // T1
 }
 
-// wish is the HELLO of a dialer that would like to resume.
-func (d *dialer) wish(token []byte, received, attempt uint64) []byte {
+// resumeHello is the HELLO of a dialer that would like to resume.
+func (d *dialer) resumeHello(token []byte, received, attempt uint64) []byte {
 	h := frame.Hello{ResumeWindow: 30_000, Session: d.id, Token: token, Received: received, Attempt: attempt}
 	return h.Append(nil)
 }
 
 // link makes a link for a principal, on which the dialer says first.
-func (h *harbor) link(principal string, first []byte) (*transport.Session, *peer) {
+func (h *acceptorHost) link(principal string, first []byte) (*transport.Session, *peer) {
 	h.t.Helper()
 	cfg := h.cfg
 	cfg.Principal = principal
-	s, p := alone(h.t, transport.Acceptor, cfg)
+	s, p := startSession(h.t, transport.Acceptor, cfg)
 	p.send(first)
 	return s, p
 }
 
-// begin starts a session that has one stream, in use at the acceptor.
-func (h *harbor) begin() (*dialer, *transport.Stream) {
+// dial starts a session that has one stream, in use at the acceptor.
+func (h *acceptorHost) dial() (*dialer, *transport.Stream) {
 	h.t.Helper()
-	return h.beginAs("alice")
+	return h.dialAs("alice")
 }
 
-// beginAs is begin for another principal.
-func (h *harbor) beginAs(principal string) (*dialer, *transport.Stream) {
+// dialAs is begin for another principal.
+func (h *acceptorHost) dialAs(principal string) (*dialer, *transport.Stream) {
 	h.t.Helper()
 	first := frame.Hello{ResumeWindow: 30_000}
 	s, p := h.link(principal, first.Append(nil))
@@ -74,9 +74,9 @@ func (h *harbor) beginAs(principal string) (*dialer, *transport.Stream) {
 	return &dialer{peer: p, session: s, id: got.Session, token: got.Token}, st
 }
 
-// wantsGrant checks that the acceptor resumes the session on p, and returns the
+// wantsResumed checks that the acceptor resumes the session on p, and returns the
 // next token.
-func (d *dialer) wantsGrant(p *peer) []byte {
+func (d *dialer) wantsResumed(p *peer) []byte {
 	d.t.Helper()
 	got := p.greeting()
 	if got.Answer != frame.SessionResumed || !bytes.Equal(got.Session, d.id) {
@@ -105,10 +105,10 @@ func (d *dialer) wantsStream(p *peer, st *transport.Stream) {
 
 func TestUnknownSessionIsAnsweredAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) { // A7
-		h := newHarbor(t)
+		h := newAcceptorHost(t)
 		d := &dialer{peer: &peer{t: t}, id: make([]byte, 16)}
 		start := time.Now()
-		s, p := h.link("alice", d.wish(make([]byte, 32), 0, 1))
+		s, p := h.link("alice", d.resumeHello(make([]byte, 32), 0, 1))
 		d.wantsNewSession(p)
 		if waited := time.Since(start); waited != 0 {
 			t.Errorf("it took %v", waited)
@@ -122,28 +122,28 @@ func TestUnknownSessionIsAnsweredAtOnce(t *testing.T) {
 
 func TestStolenTokenOfAnotherPrincipalGetsNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) { // A7
-		h := newHarbor(t)
-		d, st := h.begin()
+		h := newAcceptorHost(t)
+		d, st := h.dial()
 		for attempt, thief := range []string{"mallory", ""} {
-			_, p := h.link(thief, d.wish(d.token, 0, uint64(attempt)+1))
+			_, p := h.link(thief, d.resumeHello(d.token, 0, uint64(attempt)+1))
 			d.wantsNewSession(p)
 		}
 		d.wantsStream(d.peer, st) // the session does not notice
 		d.link.Cut()
-		_, p := h.link("alice", d.wish(d.token, 1, 1))
-		d.wantsGrant(p)
+		_, p := h.link("alice", d.resumeHello(d.token, 1, 1))
+		d.wantsResumed(p)
 		d.wantsStream(p, st)
 	})
 }
 
 func TestWrongTokenGetsNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) { // A7
-		h := newHarbor(t)
-		d, st := h.begin()
+		h := newAcceptorHost(t)
+		d, st := h.dial()
 		for i := range d.token {
 			guess := bytes.Clone(d.token)
 			guess[i] ^= 1
-			_, p := h.link("alice", d.wish(guess, 0, uint64(i)+1))
+			_, p := h.link("alice", d.resumeHello(guess, 0, uint64(i)+1))
 			d.wantsNewSession(p)
 		}
 		d.wantsStream(d.peer, st)
@@ -152,10 +152,10 @@ func TestWrongTokenGetsNothing(t *testing.T) {
 
 func TestNewestLinkFencesTheOlder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) { // A9
-		h := newHarbor(t)
-		d, st := h.begin()
-		_, p := h.link("alice", d.wish(d.token, 0, 1))
-		d.wantsGrant(p)
+		h := newAcceptorHost(t)
+		d, st := h.dial()
+		_, p := h.link("alice", d.resumeHello(d.token, 0, 1))
+		d.wantsResumed(p)
 		d.wantsClose(superseded)
 		d.wantsStream(p, st)
 		if err := d.session.Err(); err != nil {
@@ -164,14 +164,14 @@ func TestNewestLinkFencesTheOlder(t *testing.T) {
 	})
 }
 
-func TestStaleAttemptIsTurnedAwayAndDisturbsNothing(t *testing.T) {
+func TestStaleAttemptIsRefusedAndDisturbsNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) { // A11
-		h := newHarbor(t)
-		d, st := h.begin()
-		_, newer := h.link("alice", d.wish(d.token, 0, 2))
-		d.wantsGrant(newer)
+		h := newAcceptorHost(t)
+		d, st := h.dial()
+		_, newer := h.link("alice", d.resumeHello(d.token, 0, 2))
+		d.wantsResumed(newer)
 		for _, attempt := range []uint64{1, 2} { // slow to arrive, and a repetition
-			_, stale := h.link("alice", d.wish(d.token, 0, attempt))
+			_, stale := h.link("alice", d.resumeHello(d.token, 0, attempt))
 			stale.wantsClose(superseded)
 		}
 		d.wantsStream(newer, st)
@@ -182,28 +182,28 @@ func TestStaleAttemptIsTurnedAwayAndDisturbsNothing(t *testing.T) {
 
 func TestLostHelloOfTheDialerLeavesItsTokenGood(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := newHarbor(t)
-		d, st := h.begin()
+		h := newAcceptorHost(t)
+		d, st := h.dial()
 		d.link.Cut()
-		_, p := alone(t, transport.Acceptor, h.cfg) // attempt 1 goes into a link that breaks
+		_, p := startSession(t, transport.Acceptor, h.cfg) // attempt 1 goes into a link that breaks
 		p.link.Cut()
-		_, p = h.link("alice", d.wish(d.token, 0, 2))
-		d.wantsGrant(p)
+		_, p = h.link("alice", d.resumeHello(d.token, 0, 2))
+		d.wantsResumed(p)
 		d.wantsStream(p, st)
 	})
 }
 
-func TestSlowHelloOfTheDialerIsTurnedAwayByItsAttemptOrItsToken(t *testing.T) {
+func TestSlowHelloIsRefusedByItsAttemptOrItsToken(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := newHarbor(t)
-		d, st := h.begin()
-		_, p := h.link("alice", d.wish(d.token, 0, 2))
-		d.wantsGrant(p)
-		_, slow := h.link("alice", d.wish(d.token, 0, 1)) // T1 is the spare one
+		h := newAcceptorHost(t)
+		d, st := h.dial()
+		_, p := h.link("alice", d.resumeHello(d.token, 0, 2))
+		d.wantsResumed(p)
+		_, slow := h.link("alice", d.resumeHello(d.token, 0, 1)) // T1 is the spare one
 		slow.wantsClose(superseded)
 		p.send(ping("proof..."))
 		synctest.Wait()
-		_, slow = h.link("alice", d.wish(d.token, 0, 1)) // T1 is void
+		_, slow = h.link("alice", d.resumeHello(d.token, 0, 1)) // T1 is void
 		d.wantsNewSession(slow)
 		d.wantsStream(p, st)
 	})
@@ -211,17 +211,17 @@ func TestSlowHelloOfTheDialerIsTurnedAwayByItsAttemptOrItsToken(t *testing.T) {
 
 func TestLostHelloOfTheAcceptorLeavesThePreviousTokenGood(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := newHarbor(t)
-		d, st := h.begin()
-		_, p := h.link("alice", d.wish(d.token, 0, 1))
-		second := d.wantsGrant(p) // the dialer never sees it
+		h := newAcceptorHost(t)
+		d, st := h.dial()
+		_, p := h.link("alice", d.resumeHello(d.token, 0, 1))
+		second := d.wantsResumed(p) // the dialer never sees it
 		p.link.Cut()
-		_, p = h.link("alice", d.wish(d.token, 0, 2))
-		third := d.wantsGrant(p)
+		_, p = h.link("alice", d.resumeHello(d.token, 0, 2))
+		third := d.wantsResumed(p)
 		if bytes.Equal(second, third) || bytes.Equal(third, d.token) {
 			t.Error("a token was issued twice")
 		}
-		_, thief := h.link("alice", d.wish(second, 0, 3))
+		_, thief := h.link("alice", d.resumeHello(second, 0, 3))
 		d.wantsNewSession(thief) // T2 is void
 		d.wantsStream(p, st)
 	})
@@ -229,14 +229,14 @@ func TestLostHelloOfTheAcceptorLeavesThePreviousTokenGood(t *testing.T) {
 
 func TestLostProofOfTheDialerLeavesTheCurrentTokenGood(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := newHarbor(t)
-		d, st := h.begin()
-		_, p := h.link("alice", d.wish(d.token, 0, 1))
-		second := d.wantsGrant(p)
+		h := newAcceptorHost(t)
+		d, st := h.dial()
+		_, p := h.link("alice", d.resumeHello(d.token, 0, 1))
+		second := d.wantsResumed(p)
 		p.link.Cut() // before the dialer's ACK
-		_, p = h.link("alice", d.wish(second, 0, 2))
-		d.wantsGrant(p)
-		_, thief := h.link("alice", d.wish(d.token, 0, 3))
+		_, p = h.link("alice", d.resumeHello(second, 0, 2))
+		d.wantsResumed(p)
+		_, thief := h.link("alice", d.resumeHello(d.token, 0, 3))
 		d.wantsNewSession(thief) // T1 is void, T2 the spare one
 		d.wantsStream(p, st)
 	})
@@ -244,32 +244,32 @@ func TestLostProofOfTheDialerLeavesTheCurrentTokenGood(t *testing.T) {
 
 func TestProofOfTheNextTokenVoidsTheOneBefore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := newHarbor(t)
-		d, st := h.begin()
-		_, p := h.link("alice", d.wish(d.token, 0, 1))
-		second := d.wantsGrant(p)
+		h := newAcceptorHost(t)
+		d, st := h.dial()
+		_, p := h.link("alice", d.resumeHello(d.token, 0, 1))
+		second := d.wantsResumed(p)
 		p.send(frame.AppendAck(nil, 0))
 		synctest.Wait()
-		_, thief := h.link("alice", d.wish(d.token, 0, 2))
+		_, thief := h.link("alice", d.resumeHello(d.token, 0, 2))
 		d.wantsNewSession(thief)
 		p.link.Cut()
-		_, p = h.link("alice", d.wish(second, 0, 2))
-		d.wantsGrant(p)
+		_, p = h.link("alice", d.resumeHello(second, 0, 2))
+		d.wantsResumed(p)
 		d.wantsStream(p, st)
 	})
 }
 
 func TestSettingsOfASessionOutliveItsLinks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := newHarbor(t)
-		d, st := h.begin()
+		h := newAcceptorHost(t)
+		d, st := h.dial()
 		d.link.Cut()
-		wish := frame.Hello{
+		request := frame.Hello{
 			MaxMessage: 1 << 20, MaxStreams: 500, InitialWindow: 1 << 20, Keepalive: 5000, ResumeWindow: 1000,
 			Session: d.id, Token: d.token, Attempt: 1,
 		}
-		_, p := h.link("alice", wish.Append(nil))
-		d.wantsGrant(p)
+		_, p := h.link("alice", request.Append(nil))
+		d.wantsResumed(p)
 		got, err := d.session.PeerSettings(t.Context())
 		if err != nil || got.MaxMessage != frame.HelloDefaults.MaxMessage || got.MaxStreams != frame.HelloDefaults.MaxStreams ||
 			got.InitialWindow != frame.HelloDefaults.InitialWindow || got.ResumeWindow != 30_000 {
@@ -277,7 +277,7 @@ func TestSettingsOfASessionOutliveItsLinks(t *testing.T) {
 		}
 		d.wantsStream(p, st)
 		p.link.Cut()
-		pass(29 * time.Second) // not the 1 s of the second HELLO
+		advance(29 * time.Second) // not the 1 s of the second HELLO
 		if err := d.session.Err(); err != nil {
 			t.Error(err)
 		}
@@ -286,12 +286,12 @@ func TestSettingsOfASessionOutliveItsLinks(t *testing.T) {
 
 func TestCountsThatCannotBeEndTheSession(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) { // A8
-		h := newHarbor(t)
-		d, st := h.begin()
+		h := newAcceptorHost(t)
+		d, st := h.dial()
 		mustSend(t, st, "one")
 		d.link.Cut()
 		synctest.Wait()
-		_, p := h.link("alice", d.wish(d.token, 2, 1)) // only one frame was sent
+		_, p := h.link("alice", d.resumeHello(d.token, 2, 1)) // only one frame was sent
 		p.wantsClose(transport.CloseProtocolError)
 		wantCode(t, d.session.Err(), transport.CloseProtocolError)
 	})
@@ -299,25 +299,25 @@ func TestCountsThatCannotBeEndTheSession(t *testing.T) {
 
 func TestSessionEndsWhenItsTimeIsUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := newHarbor(t)
-		d, st := h.begin()
+		h := newAcceptorHost(t)
+		d, st := h.dial()
 		d.link.Cut()
-		pass(30*time.Second - 1)
+		advance(30*time.Second - 1)
 		if err := d.session.Err(); err != nil || !d.session.Detached() {
 			t.Fatalf("%v before its time, away: %v", err, d.session.Detached())
 		}
-		pass(1)
+		advance(1)
 		wantCode(t, recvErr(t, st), transport.CloseAbnormal)
-		_, p := h.link("alice", d.wish(d.token, 0, 1))
+		_, p := h.link("alice", d.resumeHello(d.token, 0, 1))
 		d.wantsNewSession(p)
 	})
 }
 
 func TestPeerThatNeverAcknowledgesHoldsUpDataAndIsCutOffInTheEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) { // A10
-		h := newHarbor(t)
+		h := newAcceptorHost(t)
 		h.cfg.ReplayLimit = 64 << 10
-		d, st := h.begin()
+		d, st := h.dial()
 		d.send(window(1, 1<<30))
 		synctest.Wait()
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
@@ -344,9 +344,9 @@ func TestPeerThatNeverAcknowledgesHoldsUpDataAndIsCutOffInTheEnd(t *testing.T) {
 	})
 }
 
-func TestFrameOverTheReplayLimitGoesAloneAndCutsNobodyOff(t *testing.T) {
+func TestFrameOverTheReplayLimitGoesAloneAndEndsNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) { // A10
-		h := newHarbor(t)
+		h := newAcceptorHost(t)
 		h.cfg.ReplayLimit = 64 << 10
 		first := frame.Hello{ResumeWindow: 30_000, MaxFrame: 1 << 20, MaxHeader: 1 << 20}
 		s, p := h.link("alice", first.Append(nil))
@@ -363,24 +363,24 @@ func TestFrameOverTheReplayLimitGoesAloneAndCutsNobodyOff(t *testing.T) {
 
 func TestLossThatOnlyTheNewLinkShowsIsToldToo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := newHarbor(t)
+		h := newAcceptorHost(t)
 		var told []string
 		h.cfg.OnDetached = func(*transport.Session, error) { told = append(told, "lost") }
 		h.cfg.OnResumed = func(*transport.Session) { told = append(told, "back") }
-		d, _ := h.begin()
-		_, p := h.link("alice", d.wish(d.token, 0, 1)) // the older link is still there
-		next := d.wantsGrant(p)
+		d, _ := h.dial()
+		_, p := h.link("alice", d.resumeHello(d.token, 0, 1)) // the older link is still there
+		next := d.wantsResumed(p)
 		p.link.Cut()
 		synctest.Wait()
-		_, p = h.link("alice", d.wish(next, 0, 2))
-		d.wantsGrant(p)
+		_, p = h.link("alice", d.resumeHello(next, 0, 2))
+		d.wantsResumed(p)
 		if want := []string{"lost", "back", "lost", "back"}; !slices.Equal(told, want) {
 			t.Errorf("told %q, want %q", told, want)
 		}
 	})
 }
 
-// lateAnswer is a link on which the answer to a wish to resume is read just after
+// lateAnswer is a link on which the answer to a request to resume is read just after
 // the session has been closed.
 type lateAnswer struct {
 	answer []byte
@@ -413,7 +413,7 @@ func TestSessionThatIsClosedWhileItResumesFindsNoFaultWithItsPeer(t *testing.T) 
 	synctest.Test(t, func(t *testing.T) {
 		hello := frame.Hello{ResumeWindow: 30_000, Session: make([]byte, frame.MinSessionLen), Token: make([]byte, frame.TokenLen)}
 		cfg := transport.Config{OnDetached: func(*transport.Session, error) {}}
-		s, p := meet(t, transport.Dialer, cfg, hello)
+		s, p := connectSession(t, transport.Dialer, cfg, hello)
 		st := mustOpen(t, s)
 		mustSend(t, st, "one")
 		synctest.Wait()

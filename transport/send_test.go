@@ -14,7 +14,7 @@ import (
 
 func TestMarkAndEndTravelWithTheMessage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, p := meet(t, transport.Dialer, transport.Config{}, generous)
+		s, p := connectSession(t, transport.Dialer, transport.Config{}, generous)
 		st, other := mustOpen(t, s), mustOpen(t, s)
 		p.got()
 		for _, m := range []struct {
@@ -53,7 +53,7 @@ func TestPiecesAreAsLargeAsThePeersFramesAndSoThatTwoFillABuffer(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			greeting := generous
 			greeting.MaxFrame = frameSize
-			s, p := meet(t, transport.Dialer, transport.Config{}, greeting)
+			s, p := connectSession(t, transport.Dialer, transport.Config{}, greeting)
 			mustSend(t, mustOpen(t, s), string(make([]byte, 50_000)))
 			p.wants(want...)
 		})
@@ -62,7 +62,7 @@ func TestPiecesAreAsLargeAsThePeersFramesAndSoThatTwoFillABuffer(t *testing.T) {
 
 func TestConcurrentSendsAndReceivesAreRefused(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, p := meet(t, transport.Dialer, transport.Config{}, frame.Hello{})
+		s, p := connectSession(t, transport.Dialer, transport.Config{}, frame.Hello{})
 		st := mustOpen(t, s)
 		sent := start(func() error { return st.Send(t.Context(), make([]byte, 40_000), transport.SendOptions{}) })
 		received := start(func() error { _, err := st.Recv(t.Context(), nil); return err })
@@ -87,7 +87,7 @@ func TestConcurrentSendsAndReceivesAreRefused(t *testing.T) {
 
 func TestSendThatGivesUpInsideAMessageLeavesOnlyReset(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, p := meet(t, transport.Dialer, transport.Config{}, frame.Hello{})
+		s, p := connectSession(t, transport.Dialer, transport.Config{}, frame.Hello{})
 		st := mustOpen(t, s)
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
@@ -112,7 +112,7 @@ func TestSendThatGivesUpInsideAMessageLeavesOnlyReset(t *testing.T) {
 
 func TestSendThatGivesUpBeforeAMessageCostsNoCredit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, p := meetOver(t, pipe.Config{Capacity: 1}, transport.Dialer, transport.Config{Parameters: transport.Parameters{WriteQueue: 100}}, frame.Hello{})
+		s, p := connectSessionOver(t, pipe.Config{Capacity: 1}, transport.Dialer, transport.Config{Parameters: transport.Parameters{WriteQueue: 100}}, frame.Hello{})
 		p.link.Stall()
 		st := mustOpen(t, s)
 		synctest.Wait()
@@ -139,7 +139,7 @@ func TestSendThatGivesUpBeforeAMessageCostsNoCredit(t *testing.T) {
 
 func TestHeaderGoesBeforeMessagesAndOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, p := meet(t, transport.Acceptor, transport.Config{}, frame.Hello{})
+		s, p := connectSession(t, transport.Acceptor, transport.Config{}, frame.Hello{})
 		p.send(open(1, ""), open(3, ""), open(5, ""), open(7, ""))
 		first, second, third, fourth := mustAccept(t, s), mustAccept(t, s), mustAccept(t, s), mustAccept(t, s)
 		closed := func(st *transport.Stream) {
@@ -170,7 +170,7 @@ func TestHeaderGoesBeforeMessagesAndOnce(t *testing.T) {
 // nothing finds room until the peer's link resumes.
 func full(t *testing.T) (*peer, *transport.Stream) {
 	t.Helper()
-	s, p := meetOver(t, pipe.Config{Capacity: 1}, transport.Dialer, transport.Config{Parameters: transport.Parameters{WriteQueue: 1}}, generous)
+	s, p := connectSessionOver(t, pipe.Config{Capacity: 1}, transport.Dialer, transport.Config{Parameters: transport.Parameters{WriteQueue: 1}}, generous)
 	p.send(open(2, ""))
 	st := mustAccept(t, s)
 	p.link.Stall()
@@ -253,7 +253,7 @@ func TestHalfCloseInBothOrders(t *testing.T) {
 
 func TestStreamOpenedWithItsEndHasNoMessages(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, p := meet(t, transport.Acceptor, transport.Config{}, frame.Hello{})
+		s, p := connectSession(t, transport.Acceptor, transport.Config{}, frame.Hello{})
 		p.send(openEnd(1))
 		st := mustAccept(t, s)
 		wantEnd(t, st)
@@ -301,7 +301,7 @@ func TestEndOfAStreamOfThePeerThatFindsNoRoomGivesItUp(t *testing.T) {
 
 func TestEndOfALocalStreamThatFindsNoRoomCanBeRetried(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, p := meetOver(t, pipe.Config{Capacity: 1}, transport.Dialer, transport.Config{Parameters: transport.Parameters{WriteQueue: 1}}, frame.Hello{})
+		s, p := connectSessionOver(t, pipe.Config{Capacity: 1}, transport.Dialer, transport.Config{Parameters: transport.Parameters{WriteQueue: 1}}, frame.Hello{})
 		st := mustOpen(t, s)
 		synctest.Wait()
 		p.link.Stall()

@@ -8,29 +8,28 @@ import (
 )
 
 // Sessions is where an acceptor keeps its sessions, so that links can resume
-// them. It bounds what sessions cost whose links are lost. When there are too many,
-// the owner (Config.Owner) with most of them loses the one that has been gone longest;
-// when they hold too much, the owner whose sessions hold most does. The zero value has
-// the default bounds.
-//
-// Its mutex comes before those of sessions.
+// them. It bounds the number of detached sessions, and what they hold. If there
+// are too many, it ends the one that has been detached for longest of the owner
+// (Config.Owner) with most of them. If they hold too much, it takes the owner
+// whose sessions hold most. The zero value has the default bounds.
 type Sessions struct {
-	// MaxDetached is how many sessions are kept without a link. Default 10,000.
+	// MaxDetached is how many detached sessions are kept. Default 10,000.
 	MaxDetached int
-	// MaxDetachedBytes is how many bytes they hold, together: what is kept to be sent, and
-	// what had arrived and was not received when the link was lost. Default 256 MiB.
+	// MaxDetachedBytes is how many bytes they hold together: what is kept to be
+	// sent, and what had arrived and was not received when the link was lost.
+	// Default 256 MiB.
 	MaxDetachedBytes int
 
-	// OnEvict, if not nil, is called with the owner of a session that was ended for want
-	// of room. It must not block.
+	// OnEvict, if not nil, is called with the owner of a session that was ended
+	// because there was no room for it. It must not block.
 	OnEvict func(owner string)
 
-	mu   sync.Mutex
-	byID map[string]*Session
-	gone detachedSet
+	mu       sync.Mutex // before those of sessions
+	byID     map[string]*Session
+	detached detachedSet
 }
 
-// add keeps a session that has not ended: remove has been called for one that has.
+// add keeps a session, unless it has ended: remove was called for one that has.
 func (k *Sessions) add(s *Session) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -40,13 +39,13 @@ func (k *Sessions) add(s *Session) {
 	if k.byID == nil {
 		k.byID = make(map[string]*Session)
 	}
-	k.byID[string(s.id)] = s
+	k.byID[string(s.resumption.id)] = s
 }
 
-// find returns the session that a HELLO asks to resume, or nil if it may not: the
-// peer is told the same whatever the reason. An attempt that a newer one has
-// overtaken is an error. What it finds may change before the link has its turn, so
-// adopt asks again.
+// find returns the session that a HELLO asks to resume, or nil if it may not:
+// the peer gets the same answer whatever the reason. The error says that a
+// newer attempt has overtaken this one. The result may change before the link
+// has its turn, so adopt checks again.
 func (k *Sessions) find(hello *frame.Hello, principal string) (*Session, error) {
 	if k == nil {
 		return nil, nil
@@ -58,7 +57,7 @@ func (k *Sessions) find(hello *frame.Hello, principal string) (*Session, error) 
 	s.mu.Lock()
 	ok, err := s.mayResume(hello)
 	s.mu.Unlock()
-	if (ok || err != nil) && s.cfg.isOf(principal) {
+	if (ok || err != nil) && s.cfg.belongsTo(principal) {
 		return s, err
 	}
 	return nil, nil
@@ -71,19 +70,20 @@ func (k *Sessions) get(id []byte) *Session {
 	return k.byID[string(id)]
 }
 
-// Detached returns how many sessions have no link at the moment.
+// Detached returns how many sessions are detached at the moment.
 func (k *Sessions) Detached() int {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	return k.gone.len()
+	return k.detached.len()
 }
 
-// Shrink has at most n sessions go on without a link, as if MaxDetached were n.
+// Shrink ends detached sessions until at most n are left, as if MaxDetached
+// were n.
 func (k *Sessions) Shrink(n int) {
 	k.mu.Lock()
 	var evicted []*Session
-	for k.gone.len() > n {
-		evicted = append(evicted, k.gone.evict(&k.gone.most))
+	for k.detached.len() > n {
+		evicted = append(evicted, k.detached.evict(&k.detached.most))
 	}
 	k.mu.Unlock()
 	for _, s := range evicted {
@@ -91,80 +91,80 @@ func (k *Sessions) Shrink(n int) {
 	}
 }
 
-// lost books a session that has no link, unless it has one again by now, and what it
-// holds that was not received.
-func (k *Sessions) lost(s *Session) {
+// addDetached counts a session as detached, unless it has a link again, and
+// what it holds that was not received.
+func (k *Sessions) addDetached(s *Session) {
 	unread := s.unread()
 	k.mu.Lock()
-	e := k.gone.place[s]
-	if e == nil && k.byID[string(s.id)] == s && s.Detached() {
-		e = k.gone.add(s)
+	e := k.detached.place[s]
+	if e == nil && k.byID[string(s.resumption.id)] == s && s.Detached() {
+		e = k.detached.add(s)
 	}
 	if e != nil {
 		e.unread = unread
 	}
 	evicted := k.weigh(s)
 	k.mu.Unlock()
-	k.dismiss(evicted)
+	k.evictAll(evicted)
 }
 
-// grown books that a session without a link keeps more than before.
-func (k *Sessions) grown(s *Session) {
+// updateDetached records that a detached session holds more than before.
+func (k *Sessions) updateDetached(s *Session) {
 	k.mu.Lock()
 	evicted := k.weigh(s)
 	k.mu.Unlock()
-	k.dismiss(evicted)
+	k.evictAll(evicted)
 }
 
-// weigh books what a session keeps, and takes those out of the books that are too
-// many then; mu is held.
+// weigh records what a session holds, and removes and returns those that are
+// too many then; mu is held.
 func (k *Sessions) weigh(s *Session) (evicted []*Session) {
-	e := k.gone.place[s]
+	e := k.detached.place[s]
 	if e == nil {
 		return nil
 	}
-	k.gone.weigh(e, e.unread+s.out.unsent())
-	for k.gone.len() > k.maxGone() {
-		evicted = append(evicted, k.gone.evict(&k.gone.most))
+	k.detached.weigh(e, e.unread+s.out.heldBytes())
+	for k.detached.len() > k.maxDetached() {
+		evicted = append(evicted, k.detached.evict(&k.detached.most))
 	}
-	for k.gone.bytes > k.maxBytes() {
-		evicted = append(evicted, k.gone.evict(&k.gone.heavy))
+	for k.detached.bytes > k.maxBytes() {
+		evicted = append(evicted, k.detached.evict(&k.detached.heavy))
 	}
 	return evicted
 }
 
-// dismiss ends sessions that were too many.
-func (k *Sessions) dismiss(evicted []*Session) {
+// evictAll ends sessions that were too many.
+func (k *Sessions) evictAll(evicted []*Session) {
 	for _, s := range evicted {
-		k.end(s, fmt.Sprintf("more than %d sessions or %d bytes wait to be resumed", k.maxGone(), k.maxBytes()))
+		k.end(s, fmt.Sprintf("more than %d sessions or %d bytes wait to be resumed", k.maxDetached(), k.maxBytes()))
 	}
 }
 
-// end ends a session for want of room.
+// end ends a session because there is no room for it.
 func (k *Sessions) end(s *Session, reason string) {
 	if s.Evict(reason) && k.OnEvict != nil {
 		k.OnEvict(s.cfg.owner())
 	}
 }
 
-// back books a session that has a link again.
-func (k *Sessions) back(s *Session) {
+// removeDetached says that a session has a link again.
+func (k *Sessions) removeDetached(s *Session) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.gone.remove(s)
+	k.detached.remove(s)
 }
 
 // remove forgets a session that has ended.
 func (k *Sessions) remove(s *Session) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.gone.remove(s)
-	if k.byID[string(s.id)] == s {
-		delete(k.byID, string(s.id))
+	k.detached.remove(s)
+	if k.byID[string(s.resumption.id)] == s {
+		delete(k.byID, string(s.resumption.id))
 	}
 }
 
-func (k *Sessions) maxGone() int {
+func (k *Sessions) maxDetached() int {
 	if k.MaxDetached == 0 {
 		return 10_000
 	}

@@ -12,11 +12,11 @@ import (
 )
 
 // lose makes sessions with a stream each whose links are lost, one after the other.
-func (h *harbor) lose(n int) (dialers []*dialer, streams []*transport.Stream) {
+func (h *acceptorHost) lose(n int) (dialers []*dialer, streams []*transport.Stream) {
 	for range n {
-		d, st := h.begin()
+		d, st := h.dial()
 		d.link.Cut()
-		pass(time.Second)
+		advance(time.Second)
 		dialers, streams = append(dialers, d), append(streams, st)
 	}
 	return dialers, streams
@@ -24,22 +24,22 @@ func (h *harbor) lose(n int) (dialers []*dialer, streams []*transport.Stream) {
 
 func TestSessionDetachedLongestMakesRoomForOneMore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := newHarbor(t)
+		h := newAcceptorHost(t)
 		h.sessions.MaxDetached = 2
-		connected, kept := h.begin() // does not count
+		connected, kept := h.dial() // does not count
 		d, st := h.lose(2)
 		if n := h.sessions.Detached(); n != 2 || d[0].session.Err() != nil {
 			t.Fatalf("%d sessions are gone, %v", n, d[0].session.Err())
 		}
 		late, lateStreams := h.lose(1)
 		wantCode(t, recvErr(t, st[0]), transport.CloseAbnormal)
-		_, p := h.link("alice", d[0].wish(d[0].token, 0, 1))
+		_, p := h.link("alice", d[0].resumeHello(d[0].token, 0, 1))
 		d[0].wantsNewSession(p)
 		p.link.Close(transport.CloseNormal, "")
 
 		for i, left := range []*dialer{d[1], late[0]} {
-			_, p := h.link("alice", left.wish(left.token, 0, 1))
-			left.wantsGrant(p)
+			_, p := h.link("alice", left.resumeHello(left.token, 0, 1))
+			left.wantsResumed(p)
 			left.wantsStream(p, []*transport.Stream{st[1], lateStreams[0]}[i])
 		}
 		if n := h.sessions.Detached(); n != 0 {
@@ -51,7 +51,7 @@ func TestSessionDetachedLongestMakesRoomForOneMore(t *testing.T) {
 
 func TestBytesThatGrowWithoutALinkAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := newHarbor(t)
+		h := newAcceptorHost(t)
 		h.sessions.MaxDetachedBytes = 10_000
 		d, st := h.lose(3)
 		for _, stream := range st[1:] { // 8,000 bytes and a few
@@ -65,15 +65,15 @@ func TestBytesThatGrowWithoutALinkAreBounded(t *testing.T) {
 		mustSend(t, st[2], string(make([]byte, 4000)))
 		wantCode(t, d[0].session.Err(), transport.CloseAbnormal) // gone longest
 		wantCode(t, d[1].session.Err(), transport.CloseAbnormal) // it took two
-		_, p := h.link("alice", d[2].wish(d[2].token, 0, 1))
-		d[2].wantsGrant(p)
+		_, p := h.link("alice", d[2].resumeHello(d[2].token, 0, 1))
+		d[2].wantsResumed(p)
 		p.wants("HELLO resumed 1", "DATA 1 4000 bytes", "DATA 1 4000 bytes")
 	})
 }
 
 func TestSessionsThatHaveEndedAreForgotten(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := newHarbor(t)
+		h := newAcceptorHost(t)
 		d, _ := h.lose(1)
 		if err := d[0].session.Close(transport.CloseNormal, ""); err != nil {
 			t.Fatal(err)
@@ -81,7 +81,7 @@ func TestSessionsThatHaveEndedAreForgotten(t *testing.T) {
 		if n := h.sessions.Detached(); n != 0 {
 			t.Errorf("%d sessions are gone", n)
 		}
-		_, p := h.link("alice", d[0].wish(d[0].token, 0, 1))
+		_, p := h.link("alice", d[0].resumeHello(d[0].token, 0, 1))
 		d[0].wantsNewSession(p)
 	})
 }

@@ -86,7 +86,7 @@ func (c *sessionVector) run(t *testing.T) {
 	if c.Needs == "resumption" {
 		r.cfg.Sessions, r.cfg.OnDetached = new(transport.Sessions), func(*transport.Session, error) {}
 	}
-	r.s, r.p = alone(t, side, r.cfg)
+	r.s, r.p = startSession(t, side, r.cfg)
 	for _, step := range c.Steps {
 		r.step(&step)
 		synctest.Wait()
@@ -156,7 +156,7 @@ func (r *vectorRun) replace(step *sessionStep) {
 	if step.Token == "wrong" {
 		h.ReplacesToken = make([]byte, frame.TokenLen)
 	}
-	_, r.p = alone(r.t, transport.Acceptor, r.cfg)
+	_, r.p = startSession(r.t, transport.Acceptor, r.cfg)
 	r.p.send(h.Append(nil))
 }
 
@@ -176,7 +176,7 @@ func (r *vectorRun) askToResume(step *sessionStep) {
 	if step.Token == "first" {
 		h.Session, h.Token = r.first.Session, r.first.Token
 	}
-	_, r.p = alone(r.t, transport.Acceptor, r.cfg)
+	_, r.p = startSession(r.t, transport.Acceptor, r.cfg)
 	r.p.send(h.Append(nil), step.Behind)
 }
 

@@ -15,7 +15,7 @@ import (
 
 func TestOpenThatGivesUpForWantOfRoomFreesItsPlace(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, p := meetOver(t, pipe.Config{Capacity: 1}, transport.Dialer, transport.Config{Parameters: transport.Parameters{WriteQueue: 1}}, frame.Hello{})
+		s, p := connectSessionOver(t, pipe.Config{Capacity: 1}, transport.Dialer, transport.Config{Parameters: transport.Parameters{WriteQueue: 1}}, frame.Hello{})
 		p.link.Stall()
 		for range 2 {
 			mustOpen(t, s)
@@ -40,7 +40,7 @@ func TestOpenThatGivesUpForWantOfRoomFreesItsPlace(t *testing.T) {
 
 func TestPlaceThatIsGrantedToAnOpenThatGivesUpIsNotLost(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, _ := meet(t, transport.Dialer, transport.Config{}, frame.Hello{})
+		s, _ := connectSession(t, transport.Dialer, transport.Config{}, frame.Hello{})
 		for range 15 {
 			mustOpen(t, s)
 		}
@@ -71,7 +71,7 @@ func TestAcceptingEndCountsAStreamAsEndedBeforeItsEndIsOnTheWay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		cfg := smallest
 		cfg.WriteQueue = 1
-		s, p := meetOver(t, pipe.Config{Capacity: 1}, transport.Acceptor, cfg, generous)
+		s, p := connectSessionOver(t, pipe.Config{Capacity: 1}, transport.Acceptor, cfg, generous)
 		var streams []*transport.Stream
 		for i := range uint64(16) {
 			p.send(openEnd(2*i + 1))

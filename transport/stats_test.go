@@ -28,7 +28,7 @@ func TestStatsOfBothEndsAgree(t *testing.T) {
 
 func TestStatsTellWhatWaits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, p := meetOver(t, pipe.Config{Capacity: 1}, transport.Dialer, transport.Config{Parameters: transport.Parameters{WriteQueue: 1}}, frame.Hello{MaxStreams: 16})
+		s, p := connectSessionOver(t, pipe.Config{Capacity: 1}, transport.Dialer, transport.Config{Parameters: transport.Parameters{WriteQueue: 1}}, frame.Hello{MaxStreams: 16})
 		var streams []*transport.Stream
 		for range 16 {
 			streams = append(streams, mustOpen(t, s))
@@ -58,7 +58,7 @@ func TestStatsTellWhatWaits(t *testing.T) {
 
 func TestStatsGoOnWithTheNextLink(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		m := newMobile(t, nil)
+		m := newMobileDialer(t, nil)
 		a := <-m.made
 		st := mustOpen(t, m.dialer)
 		synctest.Wait()

@@ -1,30 +1,28 @@
 package transport
 
 import (
-	"context"
 	"errors"
 	"sync"
 	"sync/atomic"
-
-	"github.com/parley-rpc/parley/internal/frame"
 )
 
-// Stream is one exchange of messages between the end that opened it and the end
-// that accepted it: two independent directions, each ended by its sender.
+// Stream is an exchange of messages between the end that opened it and the end
+// that accepted it. It has two independent directions, each ended by its
+// sender.
 //
-// One goroutine may send while another receives. Close must be called when the
-// application is done with a stream, however it ended.
+// One goroutine may send while another receives. The application must call
+// Close when it no longer uses a stream, however the stream ended.
 type Stream struct {
 	s      *Session
 	id     uint64
 	opener bool   // this end opened the stream
 	header []byte // of the OPEN frame, at the end that accepted it
-	opened uint64 // the position of OPEN in the outbox, at the other
+	opened uint64 // the position of OPEN in the outbox, at the end that opened it
 
 	send sendHalf
 	recv recvHalf
 
-	open atomic.Int32 // directions that have not ended; the last to end forgets the stream
+	open atomic.Int32 // directions that have not ended; the last to end removes the stream
 
 	mu      sync.Mutex
 	cause   error             // why the stream was abandoned
@@ -34,8 +32,8 @@ type Stream struct {
 
 	// Guarded by the session's mu.
 	freed       bool // Free was called
-	forgotten   bool // the stream is out of the table
-	endedByPeer bool // because of the last frame of the peer
+	removed     bool // from the table of streams
+	endedByPeer bool // by the last frame of the peer
 }
 
 // ID returns the stream's id: odd if the dialer opened it, even otherwise.
@@ -44,31 +42,34 @@ func (st *Stream) ID() uint64 { return st.id }
 // Session returns the session that the stream belongs to.
 func (st *Stream) Session() *Session { return st.s }
 
-// OpenHeader returns, at the end that accepted the stream, the header that it was
-// opened with. It is nil for those that OnStream was given.
+// OpenHeader returns, at the end that accepted the stream, the header that it
+// was opened with. It is nil for a stream that was passed to OnStream.
 func (st *Stream) OpenHeader() []byte { return st.header }
 
 // Reset abandons both directions: what the peer has not read may never arrive.
-// Its pending and later calls return a *ResetError with code and reason, ours
-// one that is not Remote. A stream that has ended already stays as it is.
+// Its pending and later calls return a *ResetError with code and reason; so do
+// those of this end, with one that is not Remote. A stream that has ended stays
+// as it is.
 func (st *Stream) Reset(code ResetCode, reason string) {
-	st.abort(&ResetError{Code: code.assigned(), Reason: reason}, tellPeer)
+	st.abort(&ResetError{Code: code.assigned(), Reason: reason}, notifyPeer)
 }
 
-// Close ends the use of the stream at this end and frees what it holds. A stream
-// that has not ended in both directions is reset with ResetCancel. What was sent
-// still arrives if this end has ended its direction before; otherwise it may not.
+// Close ends the use of the stream at this end and frees what it holds. A
+// stream that has not ended in both directions is reset with ResetCancel. What
+// was sent still arrives if this end has ended its direction before; otherwise
+// it may not.
 func (st *Stream) Close() error {
-	if st.leave() && !st.opener {
+	if st.markClosed() && !st.opener {
 		st.s.mu.Lock()
 		defer st.s.mu.Unlock()
-		st.s.leftInbound(st)
+		st.s.streams.close(st)
 	}
 	return nil
 }
 
-// leave is what Close does first. It tells whether it is the first time.
-func (st *Stream) leave() bool {
+// markClosed is the first half of Close. It reports whether the stream was not
+// closed before.
+func (st *Stream) markClosed() bool {
 	st.mu.Lock()
 	if st.closed {
 		st.mu.Unlock()
@@ -79,15 +80,16 @@ func (st *Stream) leave() bool {
 	st.mu.Unlock()
 
 	if st.open.Load() > 0 {
-		st.abort(ErrStreamClosed, tellPeer)
+		st.abort(ErrStreamClosed, notifyPeer)
 	}
 	st.recv.release(st.s)
 	return true
 }
 
-// OnAbort has f called once if the stream is abandoned before both directions
-// have ended: by a reset of either end, or with the session. It is called at once
-// if that has happened. f must not block; it may run on the reading goroutine.
+// OnAbort registers f, which is called once if the stream is abandoned before
+// both directions have ended: by a reset of either end, or with the session. If
+// that has happened, OnAbort calls f at once. f must not block; it may run on
+// the reader goroutine.
 func (st *Stream) OnAbort(f func(cause error)) {
 	st.mu.Lock()
 	cause := st.cause
@@ -100,7 +102,8 @@ func (st *Stream) OnAbort(f func(cause error)) {
 	}
 }
 
-// isReset tells whether the peer has reset the stream before both directions ended.
+// isReset reports whether the peer has reset the stream before both directions
+// ended.
 func (st *Stream) isReset() bool {
 	st.mu.Lock()
 	defer st.mu.Unlock()
@@ -111,18 +114,18 @@ func (st *Stream) isReset() bool {
 	return errors.As(st.cause, &r) && r.Remote
 }
 
-// notice tells whether the peer has to hear of an abort.
-type notice int
+// abortMode says whether abort sends a RESET.
+type abortMode int
 
 const (
-	tellPeer notice = iota
+	notifyPeer abortMode = iota
 	peerKnows
 )
 
-// abort ends what has not ended of both directions, with cause.
-func (st *Stream) abort(cause error, n notice) {
+// abort ends, with cause, each direction that has not ended.
+func (st *Stream) abort(cause error, mode abortMode) {
 	st.noteUnsent(cause)
-	// Sending first: whoever learns from receiving must not get a word out any more.
+	// Sending first: who learns of the end by a Recv must not be able to send.
 	ended := st.send.fail(cause) + st.recv.fail(st.s, cause)
 	if ended == 0 {
 		return
@@ -136,65 +139,40 @@ func (st *Stream) abort(cause error, n notice) {
 	st.mu.Unlock()
 
 	if !st.opener { // for the order see queueLast
-		st.ended(ended)
+		st.halvesEnded(ended)
 	}
-	if n == tellPeer {
+	if mode == notifyPeer {
 		code, reason := ResetCancel, ""
 		if r := (*ResetError)(nil); errors.As(cause, &r) {
 			code, reason = r.Code, r.Reason
 		}
-		st.sayReset(code, reason)
+		st.sendReset(code, reason)
 	}
 	if st.opener {
-		st.ended(ended)
+		st.halvesEnded(ended)
 	}
 	if f != nil {
 		f(cause)
 	}
 }
 
-// sayReset tells the peer that the stream is abandoned.
-func (st *Stream) sayReset(code ResetCode, reason string) {
-	r := lastWord{stream: st.id, own: st.opener, behind: st.send.position(), code: code, reason: reason}
+// sendReset tells the peer that the stream is abandoned.
+func (st *Stream) sendReset(code ResetCode, reason string) {
+	r := resetFrame{stream: st.id, local: st.opener, after: st.send.position(), code: code, reason: reason}
 	st.s.queued(st.s.out.putReset(r))
 }
 
-// ended books that so many directions have ended.
-func (st *Stream) ended(n int32) {
+// halvesEnded counts n directions that have ended.
+func (st *Stream) halvesEnded(n int32) {
 	if n > 0 && st.open.Add(-n) == 0 {
-		st.s.forget(st, false)
+		st.s.removeStream(st, false)
 	}
 }
 
-// peerEnded books that the peer has ended its direction. It is the last that the
-// reading goroutine does with the stream, if nothing more is to come.
+// peerEnded counts the direction that the peer has ended. If the other has
+// ended as well, it is the last that the reader goroutine does with the stream.
 func (st *Stream) peerEnded() {
 	if st.open.Add(-1) == 0 {
-		st.s.forget(st, true)
+		st.s.removeStream(st, true)
 	}
-}
-
-// queueFrame queues a frame, waiting for room until ctx ends or the direction fails.
-func (st *Stream) queueFrame(ctx context.Context, h frame.Header, payload []byte) (pos uint64, err error) {
-	f := outgoing{Header: h, payload: payload}
-	by := byWriter
-	if f.completes() {
-		by = st.s.author()
-	}
-	p, err := st.s.out.put(by, f)
-	if err == nil && p.wait != nil {
-		if err := st.send.await(ctx, p.wait.ready); err != nil {
-			st.s.out.giveUp(p.wait)
-			return 0, err
-		}
-		p.pos, err = st.s.out.putGranted(p.wait, f)
-	}
-	if err != nil {
-		return 0, st.s.failure(err)
-	}
-	st.s.kept()
-	if p.own != nil {
-		p.own.writeOwn(st.s)
-	}
-	return p.pos, nil
 }

@@ -71,7 +71,7 @@ func TestBreachByTheOpenerCostsOnlyItsStream(t *testing.T) {
 	for _, b := range byOpener {
 		t.Run(b.row+" "+b.what, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				s, p := meet(t, transport.Acceptor, smallest, frame.Hello{})
+				s, p := connectSession(t, transport.Acceptor, smallest, frame.Hello{})
 				p.send(open(1, ""), open(3, ""))
 				st, other := mustAccept(t, s), mustAccept(t, s)
 				for off := 0; off < len(b.send); {
@@ -99,7 +99,7 @@ func TestBreachByTheAcceptingEndCostsOnlyItsStream(t *testing.T) {
 	for _, b := range byAcceptor {
 		t.Run(b.row+" "+b.what, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				s, p := meet(t, transport.Dialer, smallest, frame.Hello{})
+				s, p := connectSession(t, transport.Dialer, smallest, frame.Hello{})
 				st, other := mustOpen(t, s), mustOpen(t, s)
 				p.wants(`OPEN 1 ""`, `OPEN 3 ""`)
 				p.send(b.send)
@@ -117,7 +117,7 @@ func TestBreachByTheAcceptingEndCostsOnlyItsStream(t *testing.T) {
 
 func TestBreachAfterTheEndLeavesWhatCameBeforeTheEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, p := meet(t, transport.Acceptor, transport.Config{}, frame.Hello{})
+		s, p := connectSession(t, transport.Acceptor, transport.Config{}, frame.Hello{})
 		p.send(open(1, ""), data(1, "one"), dataEnd(1, "two"), data(1, "three"))
 		st := mustAccept(t, s)
 		p.wants("RESET 1 protocol")
@@ -159,7 +159,7 @@ func TestFramesOfClosedAndSkippedStreamsAreDroppedInSilence(t *testing.T) {
 		for what, frames := range late {
 			t.Run(what+" when "+how, func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
-					s, p := meet(t, transport.Acceptor, smallest, frame.Hello{})
+					s, p := connectSession(t, transport.Acceptor, smallest, frame.Hello{})
 					do(t, s, p)
 					p.send(frames)
 					p.wantsLife()
@@ -171,7 +171,7 @@ func TestFramesOfClosedAndSkippedStreamsAreDroppedInSilence(t *testing.T) {
 
 func TestTrailerOfTheOpenerIsTheApplicationsBusiness(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) { // S9
-		s, p := meet(t, transport.Acceptor, transport.Config{}, frame.Hello{})
+		s, p := connectSession(t, transport.Acceptor, transport.Config{}, frame.Hello{})
 		p.send(open(1, ""), end(1, "over"))
 		st := mustAccept(t, s)
 		wantEnd(t, st)
@@ -184,7 +184,7 @@ func TestTrailerOfTheOpenerIsTheApplicationsBusiness(t *testing.T) {
 
 func TestHeaderOverTheLimitNeverReachesAnApplication(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) { // S12
-		s, p := meet(t, transport.Acceptor, smallest, frame.Hello{})
+		s, p := connectSession(t, transport.Acceptor, smallest, frame.Hello{})
 		p.send(open(1, strings.Repeat("x", 4<<10+1)), open(3, strings.Repeat("x", 4<<10)))
 		p.wants("RESET 1 limit")
 		if id := mustAccept(t, s).ID(); id != 3 {
@@ -197,7 +197,7 @@ func TestHeaderOverTheLimitNeverReachesAnApplication(t *testing.T) {
 
 func TestStreamOverMaxStreamsIsRefusedAndTheOthersLive(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) { // S14
-		s, p := meet(t, transport.Acceptor, smallest, frame.Hello{})
+		s, p := connectSession(t, transport.Acceptor, smallest, frame.Hello{})
 		for i := range 17 {
 			p.send(open(uint64(2*i+1), fmt.Sprint(i)))
 		}
@@ -226,7 +226,7 @@ func TestUnassignedResetCodeIsReadAsInternal(t *testing.T) {
 		256: transport.ResetApplication, 300: 300, 1: transport.ResetCancel,
 	} {
 		synctest.Test(t, func(t *testing.T) {
-			s, p := meet(t, transport.Dialer, transport.Config{}, frame.Hello{})
+			s, p := connectSession(t, transport.Dialer, transport.Config{}, frame.Hello{})
 			st := mustOpen(t, s)
 			p.send(reset(1, code))
 			wantReset(t, recvErr(t, st), transport.ResetError{Code: want, Remote: true})

@@ -78,7 +78,7 @@ func (c *malformedVector) run(t *testing.T, side transport.Side, before string) 
 	if c.MaxFrame != 0 {
 		cfg.MaxFrame = min(c.MaxFrame, 64<<10) // the most that this end announces
 	}
-	s, p := alone(t, side, cfg)
+	s, p := startSession(t, side, cfg)
 	if before != "nothing" {
 		p.send(hello())
 		if side == transport.Acceptor {

@@ -2,14 +2,14 @@ package transport
 
 import "container/list"
 
-// waitlist is a queue of goroutines that wait for a share of something, first
-// come first served. The mutex of its owner guards it. Whoever is in front is
-// granted its share as soon as there is enough; nobody passes it on the way.
+// waitlist is a queue of goroutines that wait for a share of something. The
+// first in the queue gets its share as soon as there is enough, and no later
+// one overtakes it. The mutex of its owner guards it.
 type waitlist struct{ queue list.List }
 
 // waiter is a goroutine's place in a waitlist.
 type waiter struct {
-	ready   chan struct{} // closed when size is granted, or waiting is in vain
+	ready   chan struct{} // closed when size is granted, or no share can come
 	size    int
 	granted bool
 	place   *list.Element // nil once out of the queue
@@ -25,7 +25,7 @@ func (l *waitlist) add(size int) *waiter {
 	return w
 }
 
-// grant serves those in front for whom take returns true.
+// grant grants shares, in order, as long as take returns true.
 func (l *waitlist) grant(take func(size int) bool) {
 	for e := l.queue.Front(); e != nil && take(e.Value.(*waiter).size); e = l.queue.Front() {
 		e.Value.(*waiter).granted = true
@@ -33,7 +33,7 @@ func (l *waitlist) grant(take func(size int) bool) {
 	}
 }
 
-// dismiss sends everybody away with nothing.
+// dismiss ends all waits without a share.
 func (l *waitlist) dismiss() {
 	for e := l.queue.Front(); e != nil; e = l.queue.Front() {
 		l.release(e)
@@ -46,8 +46,8 @@ func (l *waitlist) release(e *list.Element) {
 	close(w.ready)
 }
 
-// leave takes w out of the queue. It tells whether w had its share already, which
-// the owner takes back.
+// leave takes w out of the queue. It reports whether w had its share already:
+// the owner must take that back then.
 func (l *waitlist) leave(w *waiter) (granted bool) {
 	if w.place != nil {
 		l.queue.Remove(w.place)

@@ -6,25 +6,28 @@ import (
 )
 
 // frameCost is what a DATA frame costs beyond its payload, in bytes of credit,
-// so that empty messages are flow-controlled too (PROTOCOL.md, section "Flow control").
+// so that empty messages are flow-controlled too (PROTOCOL.md, section "Flow
+// control").
 const frameCost = 32
 
-// growWithin is the time in which half a window has to be used up for the window
-// to grow. A window thus comes to cover a round trip of twice that time.
+// growWithin is the time within which half a window must be used up for the
+// window to grow. A window thus grows until it covers a round trip of twice
+// that time.
 const growWithin = 250 * time.Millisecond
 
-// Budget bounds by how much the windows of streams may grow, over several sessions
-// (Parameters.WindowBudget). It may be used by several goroutines at once.
+// Budget bounds a number of bytes over several sessions
+// (Parameters.WindowBudget, Parameters.ReassemblyBudget). Several goroutines
+// may use it at once.
 type Budget struct{ left atomic.Int64 }
 
-// NewBudget returns a budget of so many bytes.
+// NewBudget returns a budget of a number of bytes.
 func NewBudget(bytes int64) *Budget {
 	b := new(Budget)
 	b.left.Store(bytes)
 	return b
 }
 
-// take takes n bytes if there are as many.
+// take takes n bytes, if that many are left.
 func (b *Budget) take(n uint64) bool {
 	for {
 		left := b.left.Load()
@@ -39,14 +42,14 @@ func (b *Budget) take(n uint64) bool {
 
 func (b *Budget) give(n uint64) { b.left.Add(int64(n)) }
 
-// budget is how much the windows of a session may still grow, in bytes.
-type budget struct {
+// windowBudget bounds by how many bytes the windows of a session may grow.
+type windowBudget struct {
 	Budget
 	shared *Budget // with other sessions; nil: none
 }
 
-// take takes n bytes if both the session and all together have as many.
-func (b *budget) take(n uint64) bool {
+// take takes n bytes, if both the session and all sessions have that many left.
+func (b *windowBudget) take(n uint64) bool {
 	if !b.Budget.take(n) {
 		return false
 	}
@@ -57,14 +60,14 @@ func (b *budget) take(n uint64) bool {
 	return true
 }
 
-func (b *budget) give(n uint64) {
+func (b *windowBudget) give(n uint64) {
 	b.Budget.give(n)
 	if b.shared != nil {
 		b.shared.give(n)
 	}
 }
 
-// recvWindow is the credit that a stream's reader has given to its writer. All
+// recvWindow is the credit that this end has given to the peer on a stream. All
 // offsets are sums of costs since the stream was opened.
 type recvWindow struct {
 	size     uint64 // how far limit runs ahead of consumed
@@ -79,7 +82,8 @@ func newRecvWindow(initial uint64) recvWindow {
 	return recvWindow{size: initial, limit: initial}
 }
 
-// receive books the arrival of a frame and tells whether the credit covered it.
+// receive counts a frame that has arrived and reports whether the credit covers
+// it.
 func (w *recvWindow) receive(cost uint64) bool {
 	if cost > w.limit-w.received {
 		return false
@@ -88,16 +92,17 @@ func (w *recvWindow) receive(cost uint64) bool {
 	return true
 }
 
-// needsUpdate books that the application has consumed a frame and tells whether
-// the peer has to hear of it: half of the window is used up.
+// needsUpdate counts what the application has read and reports whether the peer
+// needs a new limit: half of the window is used up.
 func (w *recvWindow) needsUpdate(cost uint64) bool {
 	w.consumed += cost
 	return w.limit-w.consumed <= w.size/2
 }
 
-// update moves the limit, and doubles the window if the reader keeps up, the
-// data flows fast, and the budget allows. It returns the limit to announce.
-func (w *recvWindow) update(now time.Time, most uint64, b *budget) uint64 {
+// update moves the limit, and doubles the window if the application keeps up,
+// the data flows fast, and the budget allows it. It returns the limit to
+// announce.
+func (w *recvWindow) update(now time.Time, most uint64, b *windowBudget) uint64 {
 	keepsUp := w.received == w.consumed
 	fast := now.Sub(w.updated) < growWithin
 	if more := min(w.size, most-w.size); keepsUp && fast && more > 0 && b.take(more) {
@@ -110,19 +115,20 @@ func (w *recvWindow) update(now time.Time, most uint64, b *budget) uint64 {
 }
 
 // giveBack returns what the window has taken from the budget.
-func (w *recvWindow) giveBack(b *budget) {
+func (w *recvWindow) giveBack(b *windowBudget) {
 	b.give(w.grown)
 	w.size -= w.grown
 	w.grown = 0
 }
 
-// sendWindow is the credit that a stream's writer has got.
+// sendWindow is the credit that the peer has given to this end on a stream.
 type sendWindow struct {
 	limit uint64
 	spent uint64
 }
 
-// raise takes over a limit, unless it is one already known, and tells so.
+// raise sets a limit, unless it is not a higher one, and reports whether it
+// has.
 func (w *sendWindow) raise(limit uint64) bool {
 	if limit <= w.limit {
 		return false
@@ -131,13 +137,14 @@ func (w *sendWindow) raise(limit uint64) bool {
 	return true
 }
 
-// smallPiece is the least that is sent of a longer message while credit is
-// short, in bytes, so that a window is not used up in crumbs. It is below half
-// of the smallest window: the peer always announces more before it matters.
+// smallPiece is the smallest piece of a longer message in bytes, so that a
+// window is not used up by tiny pieces while credit is short. It is less than
+// half of the smallest window: the peer always announces a new limit before it
+// matters.
 const smallPiece = 4 << 10
 
-// piece tells how many of n bytes may be sent now, in a frame of at most most
-// bytes; ok is false if the writer has to wait for credit.
+// piece returns how many of n bytes may be sent now, in a frame of at most most
+// bytes. ok is false if the sender must wait for credit.
 func (w *sendWindow) piece(n, most int) (size int, ok bool) {
 	credit := w.limit - w.spent
 	size = min(n, most)
@@ -152,5 +159,5 @@ func (w *sendWindow) piece(n, most int) (size int, ok bool) {
 
 func (w *sendWindow) spend(size int) { w.spent += uint64(size) + frameCost }
 
-// refund takes back a spend whose piece was not sent.
+// refund undoes spend for a piece that was not sent.
 func (w *sendWindow) refund(size int) { w.spent -= uint64(size) + frameCost }

@@ -15,7 +15,7 @@ func TestWindowsNeverWaitForEachOther(t *testing.T) {
 		rnd := rand.New(rand.NewPCG(seed, 0))
 		initial := 16<<10 + rnd.Uint64N(1<<14)
 		most := int(16<<10 + rnd.Uint64N(1<<14))
-		var b budget
+		var b windowBudget
 		b.give(rnd.Uint64N(1 << 17))
 		out := sendWindow{limit: initial}
 		in := newRecvWindow(initial)
@@ -52,7 +52,7 @@ func TestWindowsNeverWaitForEachOther(t *testing.T) {
 }
 
 func TestBudgetIsNeverOverdrawn(t *testing.T) {
-	var b budget
+	var b windowBudget
 	b.give(1000)
 	taken := make(chan uint64)
 	for range 8 {

@@ -199,7 +199,7 @@ func TestUnimplementedMethodsSayWhichTheyAre(t *testing.T) {
 	}
 }
 
-func TestMethodsWithClashingNamesReachTheirOwn(t *testing.T) {
+func TestMethodsWithClashingNamesReachTheirHandlers(t *testing.T) {
 	client := clashparley.NewUserClient(connect(t, func(r rpc.Registrar) {
 		clashparley.RegisterUserServer(r, clashparley.UnimplementedUserServer{})
 		// They are named like parts of User.

@@ -10,27 +10,27 @@ import (
 	"google.golang.org/protobuf/compiler/protogen"
 )
 
-// commentWidth is the longest line of the plugin's own comments, in runes and
-// without the slashes. Comments of the .proto keep their lines.
+// commentWidth is the length of the longest line of the plugin's own comments,
+// in runes and without the slashes. Comments of the .proto keep their lines.
 const commentWidth = 76
 
-// A comment is a Go comment that is built paragraph by paragraph.
+// comment is a Go comment that is built paragraph by paragraph.
 type comment struct {
 	lines []string
 }
 
-// sayf adds a paragraph of the plugin's own, wrapped.
+// sayf adds a paragraph of the plugin's own text, wrapped.
 func (c *comment) sayf(format string, args ...any) {
 	c.paragraph(wrap(fmt.Sprintf(format, args...)))
 }
 
-// carry adds a comment of the .proto as it stands there.
+// carry adds a comment of the .proto as it is.
 func (c *comment) carry(text protogen.Comments) {
 	c.paragraph(carriedLines(string(text)))
 }
 
-// deprecate adds the paragraph by which Go tools know deprecated things, unless
-// the .proto's own comment has one.
+// deprecate adds the paragraph by which Go tools recognize what is deprecated,
+// unless the comment of the .proto has one.
 func (c *comment) deprecate(reason string) {
 	if reason == "" || c.hasDeprecation() {
 		return
@@ -73,9 +73,9 @@ func (c *comment) String() string {
 	return b.String()
 }
 
-// carriedLines cuts a comment of a .proto into lines that are safe in Go: each
-// starts with a blank, so that none becomes a directive such as //go:build, and
-// none has a character that Go source must not have.
+// carriedLines splits a comment of a .proto into lines that are safe in Go.
+// Each starts with a blank, so that none becomes a directive such as
+// //go:build. None has a character that Go source must not have.
 func carriedLines(text string) []string {
 	var lines []string
 	for line := range strings.SplitSeq(printable(text), "\n") {
@@ -99,8 +99,8 @@ func carriedLines(text string) []string {
 }
 
 // printable replaces what the Go compiler refuses in source: control
-// characters, byte order marks and invalid UTF-8. It also replaces what makes an editor
-// show code in another order than it has.
+// characters, byte order marks and invalid UTF-8. It also replaces what makes
+// an editor show code in another order.
 func printable(text string) string {
 	text = strings.ReplaceAll(text, "\r\n", "\n")
 	return strings.Map(func(r rune) rune {
@@ -118,9 +118,10 @@ func printable(text string) string {
 // isBidi reports whether r changes the direction in which text is shown.
 func isBidi(r rune) bool { return '\u202A' <= r && r <= '\u202E' || '\u2066' <= r && r <= '\u2069' }
 
-// shownPath returns the path of a .proto as comments may have it: quoted, and without
-// blanks to wrap it at, unless it has only letters, digits and "/", "_", "-" and ".".
-// A file may have any name, also one with lines of Go or a build constraint in it.
+// shownPath returns the path of a .proto for use in comments. It is quoted and
+// has no blanks, so that it is not wrapped, unless it has only letters, digits
+// and "/", "_", "-" and ".". A file may have any name, even one that contains
+// lines of Go or a build constraint.
 func shownPath(path string) string {
 	plain := func(r rune) bool {
 		return r != utf8.RuneError && (unicode.IsLetter(r) || unicode.IsDigit(r) || strings.ContainsRune("/_-.", r))

@@ -60,7 +60,7 @@ func TestDeprecationIsMarkedOnce(t *testing.T) {
 	}
 }
 
-func TestOwnSentencesAreWrapped(t *testing.T) {
+func TestGeneratedSentencesAreWrapped(t *testing.T) {
 	var c comment
 	c.sayf("%s", strings.Repeat("word ", 40)+strings.Repeat("x", 100)+" end")
 	for _, line := range c.lines {

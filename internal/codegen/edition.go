@@ -8,7 +8,7 @@ import (
 	"google.golang.org/protobuf/types/pluginpb"
 )
 
-// What the plugin understands: the same as protoc-gen-go, whose messages the
+// What the plugin supports: the same as protoc-gen-go, whose messages the
 // generated code uses.
 const (
 	supportedFeatures = uint64(pluginpb.CodeGeneratorResponse_FEATURE_PROTO3_OPTIONAL |
@@ -17,8 +17,9 @@ const (
 	maxEdition = descriptorpb.Edition_EDITION_2024
 )
 
-// checkEditions names the first file to generate whose edition the plugin does
-// not know. protoc checks that itself, other compilers may not.
+// checkEditions returns an error that names the first file to generate whose
+// edition the plugin does not know. protoc checks that itself, but other
+// compilers may not.
 func checkEditions(req *pluginpb.CodeGeneratorRequest) error {
 	wanted := make(map[string]bool, len(req.GetFileToGenerate()))
 	for _, name := range req.GetFileToGenerate() {

@@ -10,15 +10,15 @@ import (
 	"google.golang.org/protobuf/types/descriptorpb"
 )
 
-// Fields of FileDescriptorProto under which compilers keep the comments at the
-// top of a file.
+// The fields of FileDescriptorProto that have the comments at the top of a
+// file.
 const (
 	packageField = 2
 	syntaxField  = 12
 	editionField = 14
 )
 
-// A file is one Go file in the making.
+// file is one Go file that is being generated.
 type file struct {
 	*protogen.GeneratedFile
 	proto   *protogen.File
@@ -58,7 +58,7 @@ func generateFile(plugin *protogen.Plugin, proto *protogen.File, opts *options) 
 	return nil
 }
 
-// collectImports adds everything that the file is going to mention.
+// collectImports adds the packages that the file will use.
 func (f *file) collectImports(plugin *protogen.Plugin) {
 	packageNames := make(map[protogen.GoImportPath]string)
 	for _, file := range plugin.Files {
@@ -79,7 +79,7 @@ func (f *file) collectImports(plugin *protogen.Plugin) {
 		f.imports.add(importPath, packageNames[importPath])
 	}
 	// The messages' package registers the file's descriptor, in which
-	// reflection looks the services up.
+	// reflection finds the services.
 	f.imports.addBlank(f.proto.GoImportPath)
 }
 
@@ -114,8 +114,8 @@ func (f *file) header(out output) {
 	f.P()
 }
 
-// commentsAt carries over the comments above the statement with that field,
-// such as a license above `syntax = "proto3";`.
+// commentsAt copies the comments above the statement with that field, such as a
+// license above `syntax = "proto3";`.
 func (f *file) commentsAt(field int32) {
 	location := f.proto.Desc.SourceLocations().ByPath(protoreflect.SourcePath{field})
 	for _, detached := range location.LeadingDetachedComments {
@@ -124,7 +124,7 @@ func (f *file) commentsAt(field int32) {
 	f.standalone(protogen.Comments(location.LeadingComments))
 }
 
-// standalone writes a comment that belongs to nothing that follows.
+// standalone writes a comment that does not belong to the next declaration.
 func (f *file) standalone(text protogen.Comments) {
 	var c comment
 	c.carry(text)
@@ -134,9 +134,9 @@ func (f *file) standalone(text protogen.Comments) {
 	}
 }
 
-// handshake writes what makes the compiler refuse a file that does not fit the
-// rpc package. What to do about it is told by the names, as the compiler shows
-// nothing but them.
+// handshake writes declarations that do not compile if the file does not fit
+// package rpc. Their names say what to do, because the compiler shows only the
+// names.
 func (f *file) handshake() {
 	f.P("// This compiles only if this file and package rpc fit together.")
 	f.P("func _() {")
@@ -149,7 +149,7 @@ func (f *file) handshake() {
 	f.P()
 }
 
-// deprecated reports whether the whole file is.
+// deprecated reports whether the whole file is deprecated.
 func (f *file) deprecated() bool {
 	return f.proto.Desc.Options().(*descriptorpb.FileOptions).GetDeprecated()
 }
@@ -167,7 +167,7 @@ func (f *file) serviceDeprecation(s *protogen.Service) string {
 	}
 }
 
-// methodDeprecation returns why a method is deprecated by itself, or "".
+// methodDeprecation returns why a method is deprecated on its own, or "".
 func (f *file) methodDeprecation(m *protogen.Method) string {
 	if m.Desc.Options().(*descriptorpb.MethodOptions).GetDeprecated() {
 		return fmt.Sprintf("%s marks %s as deprecated.", shownPath(f.proto.Desc.Path()), m.Desc.Name())
@@ -175,7 +175,7 @@ func (f *file) methodDeprecation(m *protogen.Method) string {
 	return ""
 }
 
-// wirePath returns what a method is called on the wire: acme.chat.v1.Chat/Join.
+// wirePath returns the name of a method on the wire: acme.chat.v1.Chat/Join.
 func wirePath(m *protogen.Method) string {
 	return strings.Join([]string{string(m.Parent.Desc.FullName()), string(m.Desc.Name())}, "/")
 }

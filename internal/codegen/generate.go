@@ -6,16 +6,16 @@ import (
 	"google.golang.org/protobuf/types/pluginpb"
 )
 
-// Generate answers a request of protoc or buf. What is wrong with the request,
-// such as an unknown option or an edition that is too new, is told in the
-// response's error.
+// Generate handles a request of protoc or buf. The error of the response says
+// what is wrong with the request, such as an unknown option or an edition that
+// is too new.
 func Generate(req *pluginpb.CodeGeneratorRequest) *pluginpb.CodeGeneratorResponse {
 	resp, err := generate(req)
 	if err != nil {
 		resp = &pluginpb.CodeGeneratorResponse{Error: proto.String(err.Error())}
 	}
-	// Told with an error, too: without it protoc blames the plugin for not
-	// knowing editions, and hides the error.
+	// Set with an error too: without it, protoc reports that the plugin does
+	// not know editions, and hides the error.
 	resp.SupportedFeatures = proto.Uint64(supportedFeatures)
 	resp.MinimumEdition = proto.Int32(int32(minEdition))
 	resp.MaximumEdition = proto.Int32(int32(maxEdition))

@@ -18,18 +18,18 @@ const (
 )
 
 // locals are the parameters and receivers of generated functions. No import may
-// have one of these names: inside the function it would be hidden.
+// have one of these names, because it would be hidden inside the function.
 var locals = []string{"c", "ctx", "impl", "in", "opts", "out", "r", "req"}
 
-// imports names the packages that a generated file uses. protogen could do it,
-// but names a package after its folder ("v1"), while this names it as its
-// package clause does ("pingv1"), and keeps clear of the file's own names.
+// imports names the packages that a generated file uses. protogen would name a
+// package after its folder ("v1"). imports takes the name of the package clause
+// ("pingv1"), and avoids the names that the file declares.
 type imports struct {
 	self  protogen.GoImportPath
 	names map[protogen.GoImportPath]string
 	used  map[string]bool
 
-	// implicit tells of which package the name goes without saying.
+	// implicit reports which packages are imported without a name.
 	implicit map[protogen.GoImportPath]bool
 }
 
@@ -51,7 +51,7 @@ func newImports(self protogen.GoImportPath, reserved map[string]bool) *imports {
 }
 
 // add imports a package under its own name or, if that is taken, under one that
-// tells it apart by the folder above it: v1 and chatv1.
+// includes the folder above it: v1 and chatv1.
 func (im *imports) add(importPath protogen.GoImportPath, packageName string) {
 	if _, ok := im.names[importPath]; ok || importPath == im.self {
 		return
@@ -77,14 +77,15 @@ func letters(s string) string {
 	}, s)
 }
 
-// addBlank imports a package for its effects alone, unless it is imported anyway.
+// addBlank imports a package only for its side effects, unless it is imported
+// anyway.
 func (im *imports) addBlank(importPath protogen.GoImportPath) {
 	if _, ok := im.names[importPath]; !ok && importPath != im.self {
 		im.names[importPath] = "_"
 	}
 }
 
-// ident returns the name by which the file refers to an identifier. Its package
+// ident returns the name by which the file refers to an identifier. The package
 // must have been added.
 func (im *imports) ident(id protogen.GoIdent) string {
 	if id.GoImportPath == im.self {
@@ -94,7 +95,7 @@ func (im *imports) ident(id protogen.GoIdent) string {
 }
 
 // String returns the import declaration: the standard library, a blank line,
-// everything else.
+// all other packages.
 func (im *imports) String() string {
 	var std, others []string
 	for importPath, name := range im.names {

@@ -43,7 +43,7 @@ func (n *serviceNames) all() []string {
 	return []string{n.name, n.client, n.newClient, n.clientImpl, n.server, n.register, n.unimplemented}
 }
 
-// scope is a package's block of identifiers.
+// scope is the set of identifiers that a package declares.
 type scope map[string]bool
 
 // claim takes all names, or none if one of them is taken.
@@ -59,9 +59,9 @@ func (s scope) claim(names ...string) bool {
 	return true
 }
 
-// nameServices names what the services of one Go package declare. The outcome
-// does not depend on the order of the services: those whose names are written
-// as Go writes them come first, then the shorter ones.
+// nameServices names what the services of one Go package declare. The result
+// does not depend on the order of the services. Services whose names are spelled
+// as in Go come first, then those with shorter names.
 func nameServices(services []*protogen.Service, taken scope) map[*protogen.Service]*serviceNames {
 	services = slices.Clone(services)
 	slices.SortStableFunc(services, func(a, b *protogen.Service) int {
@@ -91,7 +91,8 @@ func nameServices(services []*protogen.Service, taken scope) map[*protogen.Servi
 	return named
 }
 
-// respelled is 1 if the Go name is not as the .proto writes it.
+// respelled returns 1 if the Go name differs from the name in the .proto, and 0
+// otherwise.
 func respelled(goName string, desc protoreflect.Descriptor) int {
 	if goName == string(desc.Name()) {
 		return 0
@@ -99,10 +100,10 @@ func respelled(goName string, desc protoreflect.Descriptor) int {
 	return 1
 }
 
-// nameMethods returns the Go names of a service's methods, all different. Of
-// several that want one name, the one that is written so in the .proto gets it,
-// or else the first in the alphabet; the others keep the spelling of the .proto,
-// exported.
+// nameMethods returns the Go names of a service's methods, all different. If
+// several would have the same name, the one that is spelled so in the .proto
+// gets it, or else the first in alphabetical order. The others keep the
+// spelling of the .proto, exported.
 func nameMethods(methods []*protogen.Method) []string {
 	order := make([]int, len(methods))
 	for i := range order {
@@ -130,7 +131,8 @@ func nameMethods(methods []*protogen.Method) []string {
 	return names
 }
 
-// exported changes as little of a Protobuf name as makes it an exported Go name.
+// exported makes a Protobuf name an exported Go name, with as few changes as
+// possible.
 func exported(name string) string {
 	if name[0] == '_' {
 		return "X" + name
@@ -139,7 +141,7 @@ func exported(name string) string {
 }
 
 // declared returns what protoc-gen-go declares in the package of the files, as
-// far as it could meet a name of ours.
+// far as it may conflict with our names.
 func declared(files []*protogen.File) scope {
 	names := make(scope)
 	for _, file := range files {

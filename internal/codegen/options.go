@@ -9,11 +9,11 @@ import (
 	"google.golang.org/protobuf/compiler/protogen"
 )
 
-// options are the plugin's own options; protogen takes care of those that all
-// Go plugins have in common (paths, module, M and a few more).
+// options are the plugin's own options. protogen handles those of all Go
+// plugins (paths, module, M and a few more).
 type options struct {
 	// packageSuffix is appended to the name of the messages' package to name
-	// the package of the stubs. If it is empty, they share one package.
+	// the package of the stubs. If it is empty, both are in one package.
 	packageSuffix string
 }
 
@@ -32,15 +32,15 @@ func (o *options) set(name, value string) error {
 	}
 }
 
-// output says where the stubs of a file go.
+// output is where the stubs of a file are written.
 type output struct {
 	packageName string
 	importPath  protogen.GoImportPath
 	fileName    string
 }
 
-// output returns an error if the suffix makes no valid name, or if the stubs
-// could not import the messages.
+// output returns an error if the name with the suffix is invalid, or if the
+// stubs could not import the messages.
 func (o *options) output(file *protogen.File) (output, error) {
 	name := string(file.GoPackageName) + o.packageSuffix
 	if !token.IsIdentifier(name) {

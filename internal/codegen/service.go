@@ -7,7 +7,7 @@ import (
 	"google.golang.org/protobuf/types/descriptorpb"
 )
 
-// service writes all that one service declares.
+// service writes the declarations of one service.
 func (f *file) service(s *protogen.Service, names *serviceNames) {
 	for _, detached := range s.Comments.LeadingDetached {
 		f.standalone(detached)
@@ -71,7 +71,7 @@ func (f *file) descriptors(s *protogen.Service, names *serviceNames) {
 func (f *file) input(m *protogen.Method) string  { return f.imports.ident(m.Input.GoIdent) }
 func (f *file) output(m *protogen.Method) string { return f.imports.ident(m.Output.GoIdent) }
 
-// A kind is one of the four kinds of call.
+// kind is one of the four kinds of call.
 type kind int
 
 const (
@@ -94,8 +94,8 @@ func kindOf(m *protogen.Method) kind {
 	}
 }
 
-// methodDoc starts the comment of a method in an interface: the .proto's own
-// words, or else the sentence.
+// methodDoc starts the comment of a method in an interface: the comment of the
+// .proto or, if there is none, sentence.
 func methodDoc(m *protogen.Method, goName, sentence string) *comment {
 	doc := new(comment)
 	doc.carry(m.Comments.Leading)

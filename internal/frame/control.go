@@ -11,8 +11,8 @@ const PingLen = 8
 // MaxReasonLen is the most bytes of text that RESET and GOAWAY carry.
 const MaxReasonLen = 1024
 
-// AppendWindow appends a WINDOW frame: the sender of the stream's data may have
-// spent limit in all.
+// AppendWindow appends a WINDOW frame: limit is how much the sender of the
+// stream's data may spend in all.
 func AppendWindow(dst []byte, stream, limit uint64) []byte {
 	return appendVarintFrame(dst, Header{Type: TypeWindow, Stream: stream}, limit)
 }
@@ -20,7 +20,8 @@ func AppendWindow(dst []byte, stream, limit uint64) []byte {
 // ParseWindow reads the payload of a WINDOW frame.
 func ParseWindow(p []byte) (limit uint64, err error) { return parseWholeVarint(p) }
 
-// AppendAck appends an ACK frame: so many sequenced frames have arrived.
+// AppendAck appends an ACK frame: received is how many sequenced frames have
+// arrived.
 func AppendAck(dst []byte, received uint64) []byte {
 	return appendVarintFrame(dst, Header{Type: TypeAck}, received)
 }
@@ -68,11 +69,11 @@ func ParseReset(p []byte) (code uint64, reason string, err error) {
 	return code, Text(p[n:]), nil
 }
 
-// Text returns text from the wire, with U+FFFD in place of what is not UTF-8.
+// Text returns text from the wire, with U+FFFD for bytes that are not UTF-8.
 func Text(p []byte) string { return strings.ToValidUTF8(string(p), "\uFFFD") }
 
-// CutText returns s without what exceeds limit bytes, cut between two characters,
-// and with U+FFFD in place of what is not UTF-8.
+// CutText returns s, cut between two characters to at most limit bytes, with
+// U+FFFD for bytes that are not UTF-8.
 func CutText(s string, limit int) string {
 	s = strings.ToValidUTF8(s, "\uFFFD")
 	if len(s) <= limit {

@@ -2,8 +2,8 @@ package frame
 
 import "errors"
 
-// ErrField says that a fields block has key 0, a key twice that may come once,
-// or a value that its key does not allow.
+// ErrField says that a fields block is malformed: it has key 0, a key twice
+// that may come only once, or a value that its key does not allow.
 var ErrField = errors.New("frame: malformed fields block")
 
 // Field is one entry of a fields block: a key and, depending on its parity, an
@@ -54,8 +54,8 @@ func ParseField(b []byte) (f Field, rest []byte, err error) {
 // Once tracks which of the keys below 64 a block has had.
 type Once uint64
 
-// First tells whether this is the first time that it is asked about key. Keys
-// of 64 and above, which version 1 does not define, are always new.
+// First reports whether this is the first call with key. It returns true for
+// keys of 64 and above, which version 1 does not define.
 func (o *Once) First(key uint64) bool {
 	if key >= 64 {
 		return true
@@ -66,8 +66,8 @@ func (o *Once) First(key uint64) bool {
 	return !seen
 }
 
-// payloadError turns the end of the bytes into ErrPayload: inside a payload
-// nothing more can come.
+// payloadError turns ErrIncomplete into ErrPayload: nothing can follow the end
+// of a payload.
 func payloadError(err error) error {
 	if errors.Is(err, ErrIncomplete) {
 		return ErrPayload

@@ -38,16 +38,16 @@ func (t Type) String() string {
 	return fmt.Sprintf("frame type %d", uint8(t))
 }
 
-// Known tells whether version 1 defines the type.
+// Known reports whether version 1 defines the type.
 func (t Type) Known() bool { return t >= TypeHello && t <= TypeGoAway }
 
-// Sequenced tells whether frames of the type count for resumption.
+// Sequenced reports whether frames of the type are counted for resumption.
 func (t Type) Sequenced() bool {
 	return t >= TypeOpen && t <= TypeReset || t == TypeGoAway
 }
 
-// ofStream tells whether frames of the type belong to a stream rather than to
-// the session.
+// ofStream reports whether frames of the type belong to a stream and not to the
+// session.
 func (t Type) ofStream() bool { return t >= TypeOpen && t <= TypeWindow }
 
 // Flags are bits 4 to 7 of a frame's first byte.
@@ -57,19 +57,20 @@ const (
 	// FlagEnd half-closes the sender's direction (DATA; OPEN of a stream
 	// without any message).
 	FlagEnd Flags = 0x10
-	// FlagMore says that the message goes on in the next DATA of the stream.
+	// FlagMore says that the message continues in the next DATA of the stream.
 	FlagMore Flags = 0x20
-	// FlagMark belongs to the application; it speaks for the whole message.
+	// FlagMark belongs to the application. It is the same in all frames of a
+	// message.
 	FlagMark Flags = 0x40
 	// FlagIgnorable, on a type that version 1 does not define, asks a receiver
 	// to skip the frame instead of closing the link.
 	FlagIgnorable Flags = 0x80
 )
 
-// allowed are the flags that each known type may carry.
+// allowed are the flags that each known type may have.
 var allowed = [typeMask + 1]Flags{TypeOpen: FlagEnd, TypeData: FlagEnd | FlagMore | FlagMark}
 
-// Ways in which a frame is malformed. Each closes the link with code 1002.
+// The errors of a malformed frame. Each closes the link with code 1002.
 var (
 	ErrType    = errors.New("frame: unknown type that may not be ignored")
 	ErrFlags   = errors.New("frame: flags that the type does not have")
@@ -88,22 +89,23 @@ type Header struct {
 // MaxHeaderLen is the length in bytes of the longest frame header.
 const MaxHeaderLen = 1 + 2*maxVarintLen
 
-// AppendHeader appends a frame's header; Length bytes of payload are to follow.
+// AppendHeader appends a frame's header. Length bytes of payload must follow.
 func AppendHeader(dst []byte, h Header) []byte {
 	dst = append(dst, byte(h.Type)|byte(h.Flags))
 	dst = AppendVarint(dst, h.Stream)
 	return AppendVarint(dst, h.Length)
 }
 
-// Append appends a whole frame. The Length of h is taken from payload.
+// Append appends a whole frame. It sets the Length of h from payload.
 func Append(dst []byte, h Header, payload []byte) []byte {
 	h.Length = uint64(len(payload))
 	return append(AppendHeader(dst, h), payload...)
 }
 
-// ParseHeader reads the frame header at the start of b and tells its length in
-// bytes. A Type that is not Known may be skipped; one that may not is ErrType.
-// The caller must hold Length against its limit before it waits for the payload.
+// ParseHeader reads the frame header at the start of b and returns its length
+// in bytes. The caller may skip a frame whose Type is not Known; if it may not
+// be skipped, ParseHeader returns ErrType. The caller must compare Length with
+// its limit before it waits for the payload.
 func ParseHeader(b []byte) (h Header, n int, err error) {
 	if len(b) == 0 {
 		return Header{}, 0, ErrIncomplete

@@ -18,16 +18,17 @@ const (
 type GoAway struct {
 	LastStream uint64 // the highest id of the peer's streams that is served
 	Status     uint64 // a status number of the application; 0: none
-	Delay      uint64 // milliseconds to wait before coming back, see Wait
+	Delay      uint64 // milliseconds to wait before reconnecting, see Wait
 	Reason     string // for people, at most MaxReasonLen bytes
-	Address    string // where to come back to; empty: the same place
+	Address    string // where to reconnect to; empty: the same place
 }
 
-// Notice reports whether g is only a notice: streams go on being served for now,
+// Notice reports whether g is only a notice: the sender still serves streams,
 // and a final GOAWAY follows.
 func (g *GoAway) Notice() bool { return g.LastStream == MaxVarint && g.Status == 0 }
 
-// Wait returns Delay as a time.Duration; one that is longer becomes the longest.
+// Wait returns Delay as a time.Duration. A longer delay becomes the longest
+// one.
 func (g *GoAway) Wait() time.Duration {
 	const longest = math.MaxInt64 / uint64(time.Millisecond)
 	return time.Duration(min(g.Delay, longest)) * time.Millisecond
@@ -51,7 +52,8 @@ func (g *GoAway) Append(dst []byte) []byte {
 	return Append(dst, Header{Type: TypeGoAway}, p)
 }
 
-// ParseGoAway reads the payload of a GOAWAY frame. The result keeps nothing of p.
+// ParseGoAway reads the payload of a GOAWAY frame. The result keeps nothing of
+// p.
 func ParseGoAway(p []byte) (GoAway, error) {
 	var g GoAway
 	var once Once
@@ -68,7 +70,7 @@ func ParseGoAway(p []byte) (GoAway, error) {
 	return g, nil
 }
 
-// set takes one field over and tells whether its value is allowed.
+// set sets one field and reports whether its value is allowed.
 func (g *GoAway) set(f Field) bool {
 	switch f.Key {
 	case goAwayLastStream:

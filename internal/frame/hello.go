@@ -22,7 +22,7 @@ const (
 	helloAttempt       = 22
 )
 
-// Bounds of what a HELLO may say.
+// Bounds of the fields of a HELLO.
 const (
 	MaxHelloLen   = 4096    // bytes of the whole payload
 	MaxFrameLimit = 1 << 20 // bytes; the highest max_frame
@@ -34,7 +34,7 @@ const (
 	MaxKeepalive  = 25_000  // milliseconds
 )
 
-// Answer is an acceptor's word on a dialer's wish to resume a session.
+// Answer is an acceptor's answer to a dialer that asks to resume a session.
 type Answer uint8
 
 const (
@@ -42,20 +42,20 @@ const (
 	NoAnswer Answer = iota
 	// SessionUnknown: the link carries a new session.
 	SessionUnknown
-	// SessionResumed: both ends go on where they were.
+	// SessionResumed: both ends continue where they were.
 	SessionResumed
 )
 
-// Hello is the first frame each way on a link. The zero value of a setting
-// stands for the protocol's default, which ParseHello fills in.
+// Hello is the first frame in each direction of a link. The zero value of a
+// setting means the protocol's default, which ParseHello fills in.
 type Hello struct {
 	MaxFrame      uint64 // bytes of the largest payload of a frame that is accepted
 	MaxMessage    uint64 // bytes of the largest message that is accepted
 	MaxHeader     uint64 // bytes of the largest OPEN, HEADER or END payload that is accepted
 	MaxStreams    uint64 // streams that the peer may have open at once
 	InitialWindow uint64 // cost that the peer may spend on a stream before any WINDOW
-	Keepalive     uint64 // milliseconds of silence after which a sign of life is wanted
-	ResumeWindow  uint64 // milliseconds for which a session is kept without a link; 0: none
+	Keepalive     uint64 // milliseconds of silence after which a sign of life is due
+	ResumeWindow  uint64 // milliseconds for which a detached session is kept; 0: none
 	ReplayLimit   uint64 // bytes of unacknowledged frames that are kept as a sender
 
 	Session  []byte // acceptor: of this link; dialer: to be resumed
@@ -66,7 +66,7 @@ type Hello struct {
 
 	// A dialer that starts a new session names the one that it has given up.
 	Replaces      []byte
-	ReplacesToken []byte // the token that it got last there
+	ReplacesToken []byte // the last token that it got for that session
 
 	Agent string // which software this is
 }
@@ -83,7 +83,7 @@ var HelloDefaults = Hello{
 	ReplayLimit:   64 << 10,
 }
 
-// setting ties the key of an integer setting to its place in a Hello.
+// setting connects the key of an integer setting with its field in a Hello.
 type setting struct {
 	key    uint64
 	value  *uint64
@@ -106,7 +106,8 @@ func (h *Hello) settings() [8]setting {
 	}
 }
 
-// Append appends the HELLO frame. Settings that are 0 or the default are left out.
+// Append appends the HELLO frame. It leaves out settings that are 0 or the
+// default.
 func (h *Hello) Append(dst []byte) []byte {
 	var p []byte
 	for _, s := range h.settings() {
@@ -141,8 +142,8 @@ func (h *Hello) Append(dst []byte) []byte {
 	return Append(dst, Header{Type: TypeHello}, p)
 }
 
-// ParseHello reads the payload of a HELLO frame, with the defaults for what it
-// does not say. The result keeps nothing of p.
+// ParseHello reads the payload of a HELLO frame, with defaults for settings
+// that it does not have. The result keeps nothing of p.
 func ParseHello(p []byte) (Hello, error) {
 	if len(p) > MaxHelloLen {
 		return Hello{}, ErrPayload
@@ -168,7 +169,7 @@ func ParseHello(p []byte) (Hello, error) {
 	return h, nil
 }
 
-// consistent reports whether the fields fit one another.
+// consistent reports whether the fields fit together.
 func (h *Hello) consistent() bool {
 	return h.MaxHeader <= h.MaxFrame &&
 		(h.Session == nil) == (h.Token == nil) &&
@@ -176,7 +177,7 @@ func (h *Hello) consistent() bool {
 		(h.Answer != SessionResumed || h.Session != nil)
 }
 
-// set takes one field over and tells whether its value is allowed.
+// set sets one field and reports whether its value is allowed.
 func (h *Hello) set(f Field) bool {
 	for _, s := range h.settings() {
 		if s.key == f.Key {

@@ -5,8 +5,8 @@ import (
 	"errors"
 )
 
-// MaxVarint is the largest integer on the wire, 2^53-1, so that a double holds
-// each one exactly (PROTOCOL.md, section "Integers").
+// MaxVarint is the largest integer on the wire, 2^53-1, so that a float64
+// represents each integer exactly (PROTOCOL.md, section "Integers").
 const MaxVarint = 1<<53 - 1
 
 // maxVarintLen is the length in bytes of MaxVarint's encoding.
@@ -14,7 +14,8 @@ const maxVarintLen = 8
 
 var (
 	// ErrIncomplete says that the bytes end before the value does. In the
-	// middle of a message it asks for more; at its end the message is malformed.
+	// middle of a message, more bytes follow; at its end, the message is
+	// malformed.
 	ErrIncomplete = errors.New("frame: bytes end inside a frame")
 	// ErrVarint says that an integer is not in its shortest form or is larger
 	// than MaxVarint.
@@ -26,7 +27,8 @@ func AppendVarint(dst []byte, v uint64) []byte {
 	return binary.AppendUvarint(dst, v)
 }
 
-// ParseVarint reads the integer at the start of b and tells its length in bytes.
+// ParseVarint reads the integer at the start of b and returns its length in
+// bytes.
 func ParseVarint(b []byte) (v uint64, n int, err error) {
 	if len(b) > 0 && b[0] < 0x80 {
 		return uint64(b[0]), 1, nil

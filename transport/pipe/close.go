@@ -8,28 +8,29 @@ import (
 	"github.com/parley-rpc/parley/transport"
 )
 
-// Close ends the link. The peer first reads what was written before, then a
-// *transport.CloseError with code and reason, under the rules of a close frame:
-// reason is cut to 123 bytes, CloseNoStatus has none, with CloseAbnormal and
-// CloseTLSHandshake there is no frame and the peer finds the link lost, and a
-// code that must not be sent becomes CloseInternalError. It never blocks.
+// Close ends the link. The peer first reads what was written before, then it
+// gets a *transport.CloseError with code and reason. The rules of a close frame
+// apply: reason is cut to 123 bytes, and CloseNoStatus has none. With
+// CloseAbnormal and CloseTLSHandshake there is no frame, and the link is lost
+// for the peer. A code that must not be sent becomes CloseInternalError. Close
+// never blocks.
 func (e *End) Close(code transport.CloseCode, reason string) error {
 	w := e.wire
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if !e.canTell() {
+	if !e.canSendClose() {
 		return nil
 	}
-	e.put(parcel{end: farewell(code, reason)})
+	e.put(packet{end: closeError(code, reason)})
 	e.finish(ErrClosed)
 	w.notify()
 	return nil
 }
 
-// canTell tells whether the peer waits to hear how the link ends: it does while
-// this end lives, and when this end has stopped because it found fault with the
-// peer. The caller holds wire.mu.
-func (e *End) canTell() bool {
+// canSendClose reports whether this end can send a close frame: it is open, or
+// it has stopped reading because the peer broke the rules. The caller holds
+// wire.mu.
+func (e *End) canSendClose() bool {
 	if e.ended == nil {
 		return true
 	}
@@ -38,8 +39,9 @@ func (e *End) canTell() bool {
 	return errors.As(e.ended, &fault) && !fault.Remote || errors.As(e.ended, &broken)
 }
 
-// farewell is what the peer of an end closed with code and reason sees.
-func farewell(code transport.CloseCode, reason string) error {
+// closeError returns what the peer gets from an end that closes with code and
+// reason.
+func closeError(code transport.CloseCode, reason string) error {
 	switch {
 	case code == transport.CloseAbnormal, code == transport.CloseTLSHandshake:
 		return ErrLost
@@ -51,7 +53,8 @@ func farewell(code transport.CloseCode, reason string) error {
 	return &transport.CloseError{Code: code, Reason: cutReason(reason), Remote: true}
 }
 
-// sendable tells whether code may stand in a close frame (RFC 6455, section 7.4).
+// sendable reports whether a close frame may have the code (RFC 6455, section
+// 7.4).
 func sendable(code transport.CloseCode) bool {
 	switch {
 	case code >= transport.CloseNormal && code <= transport.CloseUnsupportedData,
@@ -62,12 +65,12 @@ func sendable(code transport.CloseCode) bool {
 	return false
 }
 
-// maxReason is how many bytes a control frame leaves for the reason of a close
-// (RFC 6455, section 5.5).
+// maxReason is how many bytes of reason fit into a close frame (RFC 6455,
+// section 5.5).
 const maxReason = 123
 
-// cutReason cuts s to maxReason bytes, at the start of a rune, and makes it the
-// UTF-8 that a close frame has to carry.
+// cutReason cuts s to maxReason bytes, at the start of a rune, and makes it
+// valid UTF-8, as a close frame must be.
 func cutReason(s string) string {
 	s = strings.ToValidUTF8(s, "\ufffd")
 	if len(s) <= maxReason {

@@ -11,10 +11,11 @@ import (
 )
 
 var (
-	// ErrLost is what both ends see of a link that was cut.
+	// ErrLost is returned by both ends of a link that was cut.
 	ErrLost = errors.New("pipe: link lost")
 
-	// ErrClosed is what an end returns after its own Close. It is a net.ErrClosed.
+	// ErrClosed is returned by an end after its own Close. It is a
+	// net.ErrClosed.
 	ErrClosed = fmt.Errorf("pipe: %w", net.ErrClosed)
 )
 
@@ -26,14 +27,14 @@ type End struct {
 	peer *End
 
 	// Guarded by wire.mu.
-	queue   []parcel // what the peer sent and this end has not read
-	pending int      // what queue takes of the capacity
-	ended   error    // set when this end is done: what its calls return
+	queue   []packet // what the peer sent and this end has not read
+	pending int      // how much of the capacity queue uses
+	ended   error    // what calls return once this end has ended
 	stalled bool
 	dropped bool
 	reading bool
 	writing bool
-	last    *reader // what NextReader returned last
+	last    *reader // the last result of NextReader
 
 	sentMessages int
 	sentBytes    int64
@@ -44,7 +45,7 @@ type End struct {
 var _ transport.Link = (*End)(nil)
 
 // NextReader waits for the next message, as transport.Link says. Its error is a
-// *transport.CloseError, ErrLost, ErrClosed, or what Fail was given.
+// *transport.CloseError, ErrLost, ErrClosed, or the one passed to Fail.
 func (e *End) NextReader() (io.Reader, error) {
 	w := e.wire
 	w.mu.Lock()
@@ -74,7 +75,7 @@ func (e *End) NextReader() (io.Reader, error) {
 	}
 }
 
-// sleep waits for a change, or for the duration if there is one.
+// sleep waits for a change, or for the duration if it is positive.
 func sleep(changed <-chan struct{}, wait time.Duration) {
 	if wait <= 0 {
 		<-changed
@@ -88,8 +89,9 @@ func sleep(changed <-chan struct{}, wait time.Duration) {
 	}
 }
 
-// take returns the message that is due or the error that ends the link. With
-// neither it says how long to wait, or 0 for a change. The caller holds wire.mu.
+// take returns the message that is due or the error that ends the link. If
+// there is neither, it returns how long to wait, or 0 to wait for a change. The
+// caller holds wire.mu.
 func (e *End) take() (*reader, time.Duration, error) {
 	if e.ended != nil {
 		return nil, 0, e.ended
@@ -121,16 +123,16 @@ func (e *End) take() (*reader, time.Duration, error) {
 	return e.last, 0, nil
 }
 
-// finish makes err what this end returns from now on and forgets what was on
-// the way to it. The caller holds wire.mu.
+// finish makes this end return err from now on and drops what was on the way to
+// it. The caller holds wire.mu.
 func (e *End) finish(err error) {
 	e.ended = err
 	e.queue, e.pending = nil, 0
 }
 
 // WriteMessage sends one message. It blocks while too much is on the way. It
-// returns nil for what vanishes unnoticed: after Drop, and towards an end that
-// has closed or lost the link when this one does not know it yet.
+// returns nil also for a message that is lost unnoticed: after Drop, and to a
+// peer that has closed or lost the link when this end does not know that yet.
 func (e *End) WriteMessage(parts [][]byte) error {
 	data := make([]byte, 0, size(parts))
 	for _, part := range parts {
@@ -167,21 +169,21 @@ func size(parts [][]byte) int {
 	return n
 }
 
-// mustWait tells whether a message of n bytes finds no room. The caller holds
-// wire.mu.
+// mustWait reports whether there is no room for a message of n bytes. The
+// caller holds wire.mu.
 func (e *End) mustWait(n int) bool {
-	if e.ended != nil || e.vanishes() || e.peer.pending == 0 {
+	if e.ended != nil || e.isUnread() || e.peer.pending == 0 {
 		return false
 	}
 	return e.peer.pending+max(n, 1) > e.wire.cfg.Capacity
 }
 
-// vanishes tells whether nobody will read what this end sends. The caller holds
+// isUnread reports whether what this end sends is never read. The caller holds
 // wire.mu.
-func (e *End) vanishes() bool { return e.dropped || e.peer.ended != nil }
+func (e *End) isUnread() bool { return e.dropped || e.peer.ended != nil }
 
-// send puts a message on the way, or as much of it as precedes a cut. The caller
-// holds wire.mu.
+// send sends a message, or as much of it as precedes a cut. The caller holds
+// wire.mu.
 func (e *End) send(data []byte) error {
 	whole := len(data)
 	if e.cutBytes != never && int64(whole) > e.cutBytes {
@@ -192,7 +194,7 @@ func (e *End) send(data []byte) error {
 		e.cutBytes -= int64(len(data))
 	}
 	if len(data) < whole {
-		e.put(parcel{data: data, end: ErrLost})
+		e.put(packet{data: data, end: ErrLost})
 		e.lose()
 		return ErrLost
 	}
@@ -201,25 +203,25 @@ func (e *End) send(data []byte) error {
 	if e.cutMessages != never {
 		e.cutMessages--
 	}
-	e.put(parcel{data: data})
+	e.put(packet{data: data})
 	if e.cutBytes == 0 || e.cutMessages == 0 {
-		e.put(parcel{end: ErrLost})
+		e.put(packet{end: ErrLost})
 		e.lose()
 	}
 	return nil
 }
 
-// put sends p on its way to the peer. The caller holds wire.mu.
-func (e *End) put(p parcel) {
-	if e.vanishes() {
+// put sends p to the peer. The caller holds wire.mu.
+func (e *End) put(p packet) {
+	if e.isUnread() {
 		return
 	}
 	e.peer.receive(p)
 }
 
-// receive puts p, due after the latency, behind what is on the way to this end.
-// The caller holds wire.mu.
-func (e *End) receive(p parcel) {
+// receive queues p, due after the latency, after what is on the way to this
+// end. The caller holds wire.mu.
+func (e *End) receive(p packet) {
 	p.at = time.Now().Add(e.wire.cfg.Latency)
 	e.queue = append(e.queue, p)
 	e.pending += p.cost()

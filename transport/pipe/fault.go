@@ -1,7 +1,7 @@
 package pipe
 
-// Cut breaks the link: both ends find it lost at once, and what was on the way
-// is lost.
+// Cut breaks the link: it is lost for both ends at once, with what was on the
+// way.
 func (e *End) Cut() {
 	w := e.wire
 	w.mu.Lock()
@@ -10,12 +10,12 @@ func (e *End) Cut() {
 	e.peer.lose()
 }
 
-// CutAfterBytes breaks the link when this end has written n more bytes: the peer
-// reads exactly those, then finds the link lost; this end finds it lost at once.
-// If that point is inside a message, WriteMessage returns ErrLost and the peer
-// gets a reader that fails after the bytes before it. Otherwise the last
-// WriteMessage returns nil. Zero is now, with what is on the way to the peer
-// still arriving.
+// CutAfterBytes breaks the link when this end has written n more bytes. The
+// peer reads exactly those, and then its link is lost; for this end it is lost
+// at once. If that point is inside a message, WriteMessage returns ErrLost, and
+// the peer gets a reader that fails after the bytes before it. Otherwise the
+// last WriteMessage returns nil. Zero means now: what is on the way to the peer
+// still arrives.
 func (e *End) CutAfterBytes(n int64) {
 	w := e.wire
 	w.mu.Lock()
@@ -24,7 +24,7 @@ func (e *End) CutAfterBytes(n int64) {
 	e.cutIfDue()
 }
 
-// CutAfterMessages is CutAfterBytes for whole messages.
+// CutAfterMessages is like CutAfterBytes, for whole messages.
 func (e *End) CutAfterMessages(n int) {
 	w := e.wire
 	w.mu.Lock()
@@ -35,12 +35,12 @@ func (e *End) CutAfterMessages(n int) {
 
 func (e *End) cutIfDue() {
 	if e.ended == nil && (e.cutBytes == 0 || e.cutMessages == 0) {
-		e.put(parcel{end: ErrLost})
+		e.put(packet{end: ErrLost})
 		e.lose()
 	}
 }
 
-// lose makes this end find the link lost. The caller holds wire.mu.
+// lose makes the link lost for this end. The caller holds wire.mu.
 func (e *End) lose() {
 	if e.ended == nil {
 		e.finish(ErrLost)
@@ -48,9 +48,10 @@ func (e *End) lose() {
 	e.wire.notify()
 }
 
-// Drop makes everything that this end writes from now on vanish, its close
-// included, as behind a router that forgot the connection: WriteMessage succeeds
-// at once and nobody is told. Drop both ends for a network that is gone.
+// Drop drops everything that this end writes from now on, its close included,
+// like a router that has forgotten the connection. WriteMessage succeeds at
+// once, and neither end gets an error. Drop both ends for a network that is
+// lost.
 func (e *End) Drop() {
 	w := e.wire
 	w.mu.Lock()
@@ -59,8 +60,9 @@ func (e *End) Drop() {
 	w.notify()
 }
 
-// Stall keeps NextReader of this end from returning messages until Resume, as if
-// its process had stopped: the peer's writes block when the capacity is used up.
+// Stall stops NextReader of this end from returning messages until Resume, as
+// if its process had stopped. The peer's writes block when the capacity is used
+// up.
 func (e *End) Stall() {
 	w := e.wire
 	w.mu.Lock()
@@ -77,21 +79,21 @@ func (e *End) Resume() {
 	w.notify()
 }
 
-// Fail makes NextReader of this end return err behind the messages that are on
-// the way, for the faults that a pipe has no way to commit, such as a text
-// message: &transport.CloseError{Code: transport.CloseUnsupportedData}.
+// Fail makes NextReader of this end return err after the messages that are on
+// the way. It is for faults that a pipe cannot produce, such as a text message:
+// &transport.CloseError{Code: transport.CloseUnsupportedData}.
 func (e *End) Fail(err error) {
 	w := e.wire
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if e.ended == nil {
-		e.receive(parcel{end: err})
+		e.receive(packet{end: err})
 	}
 }
 
-// Sent tells how much this end has written: the bytes count up to a cut, the
-// messages only when they are whole. A test that cuts at every byte runs once
-// without a cut to learn how many there are.
+// Sent returns how much this end has written: bytes up to a cut, and whole
+// messages. A test that cuts at every byte first runs without a cut to learn
+// how many bytes there are.
 func (e *End) Sent() (messages int, bytes int64) {
 	w := e.wire
 	w.mu.Lock()

@@ -5,8 +5,8 @@ import (
 	"io"
 )
 
-// errStale is returned by a reader that is used after the next NextReader, where
-// a WebSocket would return bytes of another message.
+// errStale is returned by a reader that is used after the next NextReader. The
+// reader of a WebSocket would return bytes of another message then.
 var errStale = errors.New("pipe: reader used after the next call of NextReader")
 
 // reader reads one message.

@@ -6,20 +6,20 @@ import (
 	"time"
 )
 
-// Config says how a pipe behaves. The zero value delivers at once.
+// Config configures a pipe. The zero value delivers messages at once.
 type Config struct {
-	// Latency is how long a message is on the way, in either direction.
+	// Latency is how long a message is on the way, in both directions.
 	Latency time.Duration
 
 	// Capacity is how many bytes may be on the way in one direction before
-	// WriteMessage blocks; 64 KiB if zero. Bytes are on the way until NextReader
-	// returns their message. A message larger than the capacity passes alone, and
-	// an empty one counts as one byte.
+	// WriteMessage blocks; 64 KiB if zero. Bytes are on the way until
+	// NextReader returns their message. A message larger than the capacity is
+	// sent alone, and an empty one counts as one byte.
 	Capacity int
 
-	// ReadLimit is the size in bytes of the largest message that may be read, as
-	// for a WebSocket: a larger one makes NextReader fail with
-	// transport.CloseMessageTooBig. Zero is no limit.
+	// ReadLimit is the size in bytes of the largest message that may be read,
+	// as for a WebSocket: a larger one makes NextReader fail with
+	// transport.CloseMessageTooBig. Zero means no limit.
 	ReadLimit int
 }
 
@@ -49,25 +49,25 @@ type wire struct {
 	changed chan struct{} // closed and replaced whenever something changed
 }
 
-// notify wakes whoever waits for a change. The caller holds mu.
+// notify wakes all that wait for a change. The caller holds mu.
 func (w *wire) notify() {
 	close(w.changed)
 	w.changed = make(chan struct{})
 }
 
-// parcel is what one end sends and the other receives: a message, or the end of
-// the link, or a message that the end of the link cuts short.
-type parcel struct {
+// packet is what one end sends to its peer: a message, the end of the link, or
+// a message that the end of the link interrupts.
+type packet struct {
 	data []byte
-	end  error // what the receiver sees behind data, if it is the last parcel
+	end  error // what the receiver gets after data, if it is the last packet
 	at   time.Time
 }
 
-// isEnd tells whether nothing of a message is in p.
-func (p parcel) isEnd() bool { return p.end != nil && len(p.data) == 0 }
+// isEnd reports whether p has nothing of a message.
+func (p packet) isEnd() bool { return p.end != nil && len(p.data) == 0 }
 
-// cost is what p takes of the capacity.
-func (p parcel) cost() int {
+// cost returns how much of the capacity p uses.
+func (p packet) cost() int {
 	if p.end != nil {
 		return 0
 	}

@@ -16,10 +16,11 @@ import (
 	"github.com/parley-rpc/parley/transport"
 )
 
-// maxResponse is how many bytes of header a server or proxy may answer with.
+// maxResponse is how many bytes the header of a server's or proxy's response
+// may have.
 const maxResponse = 64 << 10
 
-// maxBody is how much of an answer's body is kept.
+// maxBody is how many bytes of a response's body are kept.
 const maxBody = 1 << 10
 
 // attempt is one dial.
@@ -32,7 +33,7 @@ type attempt struct {
 }
 
 func newAttempt(d *Dialer) *attempt {
-	offered := spoken(d.Subprotocols)
+	offered := subprotocolsOrDefault(d.Subprotocols)
 	return &attempt{
 		dialer:  d,
 		offered: offered,
@@ -48,11 +49,11 @@ func (a *attempt) failed(stage Stage, err error) error {
 	return a.failure
 }
 
-// prepare checks all that can be checked before anything is sent.
+// prepare checks what can be checked before anything is sent.
 func (a *attempt) prepare(rawURL string) (err error) {
 	a.target, err = parseTarget(rawURL)
 	if a.target.url != nil {
-		a.failure.URL = shown(a.target.url)
+		a.failure.URL = publicURL(a.target.url)
 	}
 	if err != nil {
 		return err
@@ -70,8 +71,8 @@ func (a *attempt) prepare(rawURL string) (err error) {
 	return nil
 }
 
-// addCookies puts those of the jar beside those of the header, where there are
-// both: gorilla would send the header's only.
+// addCookies adds the cookies of the jar to those of the header, if there are
+// both: gorilla would send only those of the header.
 func (a *attempt) addCookies() {
 	own := a.header.Values("Cookie")
 	if a.dialer.Jar == nil || len(own) == 0 {
@@ -84,7 +85,7 @@ func (a *attempt) addCookies() {
 	}
 }
 
-// run makes the connection. An error comes with the stage that it arose in.
+// run makes the connection. It returns the stage in which an error occurred.
 func (a *attempt) run(ctx context.Context) (*Conn, Stage, error) {
 	conn, stage, err := a.connect(ctx)
 	if err != nil {
@@ -106,7 +107,7 @@ func (a *attempt) run(ctx context.Context) (*Conn, Stage, error) {
 	return c, "", nil
 }
 
-// connect makes the connection that goes to the target, through a proxy or not.
+// connect makes the connection to the target, through a proxy or not.
 func (a *attempt) connect(ctx context.Context) (net.Conn, Stage, error) {
 	via, err := a.proxy()
 	if err != nil {
@@ -133,7 +134,8 @@ func (a *attempt) connect(ctx context.Context) (net.Conn, Stage, error) {
 	return tunnel, "", nil
 }
 
-// upgrade sends the handshake of RFC 6455, section 4.1, and checks the answer.
+// upgrade sends the handshake of RFC 6455, section 4.1, and checks the
+// response.
 func (a *attempt) upgrade(ctx context.Context, conn net.Conn) (*Conn, error) {
 	c := &Conn{}
 	c.in.conn, c.in.budget = conn, maxResponse
@@ -148,8 +150,8 @@ func (a *attempt) upgrade(ctx context.Context, conn net.Conn) (*Conn, error) {
 		WriteBufferPool:   &writeBuffers,
 	}
 
-	// gorilla heeds the deadline of a context but not its cancellation, so it
-	// gets neither: the connection is cut when ctx ends.
+	// gorilla respects the deadline of a context but not its cancellation, so
+	// it gets neither: the connection is closed when ctx ends.
 	stop := context.AfterFunc(ctx, func() { _ = bottom(conn).Close() })
 	ws, resp, err := dialer.DialContext(context.WithoutCancel(ctx), a.target.url.String(), a.header)
 	a.redact(resp)
@@ -167,14 +169,15 @@ func (a *attempt) upgrade(ctx context.Context, conn net.Conn) (*Conn, error) {
 		limit = defaultReadLimit
 	}
 	c.open(ws, limit)
-	if err := a.checkAnswer(resp); err != nil {
+	if err := a.checkResponse(resp); err != nil {
 		_ = c.Close(transport.CloseProtocolError, a.failure.reason) // what failed is the dial
 		return nil, err
 	}
 	return c, nil
 }
 
-// tokens returns what the handshake offers, names of protocols and others.
+// tokens returns what the handshake offers: names of protocols, and other
+// tokens.
 func (a *attempt) tokens() []string {
 	if !a.dialer.NewSession {
 		return a.offered
@@ -182,11 +185,11 @@ func (a *attempt) tokens() []string {
 	return append(slices.Clip(a.offered), newSession)
 }
 
-// refused says why gorilla returned err, with resp if there was an answer.
+// refused returns why gorilla returned err, with resp if there was a response.
 func (a *attempt) refused(resp *http.Response, err error) error {
 	if resp != nil {
 		body, _ := io.ReadAll(io.LimitReader(resp.Body, maxBody))
-		a.failure.answered(resp, a.redacted(string(body)))
+		a.failure.setAnswer(resp, a.redacted(string(body)))
 		return a.failure
 	}
 	var lost *lostError
@@ -203,8 +206,8 @@ func (a *attempt) refused(resp *http.Response, err error) error {
 	return errors.New("what answered does not speak HTTP: " + printable(a.redacted(err.Error()), 200))
 }
 
-// redact takes the credentials that this dial sent as subprotocols out of an answer's
-// header.
+// redact removes the credentials that this dial sent as subprotocols from the
+// header of a response.
 func (a *attempt) redact(resp *http.Response) {
 	if resp == nil {
 		return
@@ -216,7 +219,8 @@ func (a *attempt) redact(resp *http.Response) {
 	}
 }
 
-// redacted is what a server says without the credentials that this dial sent as subprotocols.
+// redacted removes the credentials that this dial sent as subprotocols from a
+// text of the server.
 func (a *attempt) redacted(said string) string {
 	for _, token := range a.offered {
 		if isBearer(token) {
@@ -226,8 +230,8 @@ func (a *attempt) redacted(said string) string {
 	return said
 }
 
-// checkAnswer checks what of a valid upgrade gorilla leaves to its caller.
-func (a *attempt) checkAnswer(resp *http.Response) error {
+// checkResponse checks what gorilla leaves to its caller of a valid upgrade.
+func (a *attempt) checkResponse(resp *http.Response) error {
 	f := a.failure
 	chosen := resp.Header.Values("Sec-WebSocket-Protocol")
 	switch {
@@ -248,7 +252,7 @@ func (a *attempt) checkAnswer(resp *http.Response) error {
 	return f
 }
 
-// tlsConfig is what a WebSocket to host needs of cfg.
+// tlsConfig returns cfg for a WebSocket to host.
 func tlsConfig(cfg *tls.Config, host string) *tls.Config {
 	if cfg == nil {
 		cfg = &tls.Config{}

@@ -7,18 +7,18 @@ import (
 	"strings"
 )
 
-// bearerPrefix begins a token that carries a credential, because a script in a
-// browser can set no header. It is never chosen, echoed or printed.
+// bearerPrefix is the beginning of a token that carries a credential, because a
+// script in a browser cannot set a header. Such a token is never chosen, echoed
+// or printed.
 const bearerPrefix = "parley.bearer."
 
 func isBearer(token string) bool {
 	return len(token) >= len(bearerPrefix) && strings.EqualFold(token[:len(bearerPrefix)], bearerPrefix)
 }
 
-// presented returns r as if the credential among the tokens that it offers had
-// come in an Authorization header, and nowhere else. What is wrong with it is said
-// without showing it.
-func presented(r *http.Request, tokens []string) (*http.Request, error) {
+// moveBearer returns r with the credential among the tokens that it offers
+// moved to an Authorization header. An error does not contain the credential.
+func moveBearer(r *http.Request, tokens []string) (*http.Request, error) {
 	names := withoutBearers(tokens)
 	if len(names) == len(tokens) {
 		return r, nil

@@ -12,8 +12,8 @@ import (
 	"github.com/parley-rpc/parley/transport"
 )
 
-// A Close takes closeFrameWait + closeDrainWait at most; closeCut is when the
-// socket is cut whatever it is doing.
+// Close takes closeFrameWait + closeDrainWait at most. After closeCut it closes
+// the socket whatever it is doing.
 const (
 	closeFrameWait = 400 * time.Millisecond
 	closeDrainWait = 400 * time.Millisecond
@@ -23,11 +23,11 @@ const (
 // closeFlood is the code for a peer that floods: RESOURCE_EXHAUSTED.
 const closeFlood = transport.CloseRefusal + 8
 
-// Close ends the link within a second; the package comment says how. With
-// CloseAbnormal and CloseTLSHandshake, which no close frame may carry, it cuts
-// the connection without one; other codes that may not be sent become
-// CloseInternalError. The error says that the peer could not be told. Later calls
-// wait for the first and return what it returned.
+// Close ends the link within a second; the package documentation says how. With
+// CloseAbnormal and CloseTLSHandshake, which no close frame may carry, it
+// closes the connection without one. Other codes that may not be sent become
+// CloseInternalError. An error means that the close frame could not be sent.
+// Later calls wait for the first and return its result.
 func (c *Conn) Close(code transport.CloseCode, reason string) error {
 	c.closing.Do(func() { c.closeErr = c.close(code, reason) })
 	return c.closeErr
@@ -39,14 +39,14 @@ func (c *Conn) close(code transport.CloseCode, reason string) error {
 	defer cut.Stop()
 
 	c.in.shut()
-	said, err := c.sayClose(code, reason)
-	if said && c.awaitsPeer() {
-		c.endWriting()
-		manner := polite
+	sent, err := c.sendClose(code, reason)
+	if sent && c.waitsForPeer() {
+		c.closeWrite()
+		limits := politeDrain
 		if code == transport.CloseProtocolError || code == closeFlood {
-			manner = curt
+			limits = strictDrain
 		}
-		c.in.drain(closeDrainWait, manner)
+		c.in.drain(closeDrainWait, limits)
 	}
 	_ = conn.Close()
 	c.pong.stop()
@@ -54,9 +54,9 @@ func (c *Conn) close(code transport.CloseCode, reason string) error {
 	return err
 }
 
-// sayClose sends the close frame, if code has one. A peer that closed first gets
-// its own code back (RFC 6455, section 5.5.1).
-func (c *Conn) sayClose(code transport.CloseCode, reason string) (said bool, err error) {
+// sendClose sends the close frame, if code has one. If the peer closed first,
+// the frame has the peer's code (RFC 6455, section 5.5.1).
+func (c *Conn) sendClose(code transport.CloseCode, reason string) (sent bool, err error) {
 	if got := c.peerClosed.Load(); got != 0 {
 		code, reason = transport.CloseCode(got), ""
 	}
@@ -68,18 +68,18 @@ func (c *Conn) sayClose(code transport.CloseCode, reason string) (said bool, err
 	if err != nil && !errors.Is(err, websocket.ErrCloseSent) {
 		return false, fmt.Errorf("ws: close frame not sent: %w", err)
 	}
-	return true, nil // ErrCloseSent: gorilla has told a peer that broke the framing
+	return true, nil // ErrCloseSent: gorilla has sent one to a peer that broke the framing
 }
 
-// awaitsPeer tells whether the socket stays open until the peer closes its own.
-// A server that has both sent and received a close frame closes first.
-func (c *Conn) awaitsPeer() bool {
+// waitsForPeer reports whether the socket stays open until the peer closes its
+// own. A server that has both sent and received a close frame closes first.
+func (c *Conn) waitsForPeer() bool {
 	return !c.server || c.peerClosed.Load() == 0
 }
 
-// endWriting tells the peer that nothing follows: by TLS, if it is there, and
-// by TCP.
-func (c *Conn) endWriting() {
+// closeWrite closes the sending half of the connection, of TLS, if there is
+// TLS, and of TCP.
+func (c *Conn) closeWrite() {
 	type halfCloser interface{ CloseWrite() error }
 	if conn, ok := c.in.conn.(halfCloser); ok {
 		_ = conn.CloseWrite()
@@ -89,8 +89,8 @@ func (c *Conn) endWriting() {
 	}
 }
 
-// closeFrame is the payload of a close frame. A code that must not be sent (RFC
-// 6455, section 7.4) becomes CloseInternalError.
+// closeFrame returns the payload of a close frame. A code that must not be sent
+// (RFC 6455, section 7.4) becomes CloseInternalError.
 func closeFrame(code transport.CloseCode, reason string) []byte {
 	if code != transport.CloseNoStatus && !sendable(code) {
 		code = transport.CloseInternalError
@@ -108,12 +108,12 @@ func sendable(code transport.CloseCode) bool {
 	return false
 }
 
-// maxReason is how many bytes a control frame leaves for the reason of a close
-// (RFC 6455, section 5.5).
+// maxReason is how many bytes of reason fit into a close frame (RFC 6455,
+// section 5.5).
 const maxReason = 123
 
-// cutReason cuts s to maxReason bytes, at the start of a rune, and makes it the
-// UTF-8 that a close frame has to carry.
+// cutReason cuts s to maxReason bytes, at the start of a rune, and makes it
+// valid UTF-8, as a close frame must be.
 func cutReason(s string) string {
 	s = strings.ToValidUTF8(s, "\ufffd")
 	if len(s) <= maxReason {

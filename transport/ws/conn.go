@@ -17,7 +17,7 @@ import (
 )
 
 // Conn is one WebSocket. It implements transport.Link: one goroutine may read
-// and one may write at a time, and any may close.
+// and one may write at a time, and any goroutine may close.
 type Conn struct {
 	ws       *websocket.Conn
 	in       inbound
@@ -43,7 +43,7 @@ func (c *Conn) open(ws *websocket.Conn, readLimit int64) {
 	c.message.conn = c
 	c.readLimit = readLimit
 	c.pong.write = ws.WriteControl
-	c.in.watchSeams()
+	c.in.detectInjectedClose()
 	ws.SetReadLimit(readLimit)
 	ws.SetPingHandler(c.pong.answer)
 	ws.SetCloseHandler(func(code int, _ string) error {
@@ -52,16 +52,17 @@ func (c *Conn) open(ws *websocket.Conn, readLimit int64) {
 	})
 }
 
-// Subprotocol is what both ends agreed on in the handshake.
+// Subprotocol returns the subprotocol that both ends agreed on in the
+// handshake.
 func (c *Conn) Subprotocol() string { return c.ws.Subprotocol() }
 
-// LocalAddr is the address of this end's socket.
+// LocalAddr returns the address of this end's socket.
 func (c *Conn) LocalAddr() net.Addr { return c.in.conn.LocalAddr() }
 
-// RemoteAddr is the address of the peer's socket, or of the proxy between.
+// RemoteAddr returns the address of the peer's socket, or of the proxy between.
 func (c *Conn) RemoteAddr() net.Addr { return c.in.conn.RemoteAddr() }
 
-// TLS describes the connection's TLS, or is nil without it.
+// TLS returns the state of the connection's TLS, or nil without TLS.
 func (c *Conn) TLS() *tls.ConnectionState {
 	conn, ok := c.in.conn.(interface{ ConnectionState() tls.ConnectionState })
 	if !ok {
@@ -71,13 +72,14 @@ func (c *Conn) TLS() *tls.ConnectionState {
 	return &state
 }
 
-// Response is the header of the server's answer, for a Conn that was dialled.
+// Response returns the header of the server's response, for a Conn that was
+// dialed.
 func (c *Conn) Response() http.Header { return c.response }
 
-// NextReader waits for the next binary message, as transport.Link says. A peer
-// that closed without a code gives CloseNoStatus; one that vanished without a
-// close frame is a lost link (io.ErrUnexpectedEOF), and so is a Conn that was
-// closed here (net.ErrClosed).
+// NextReader waits for the next binary message, as transport.Link says. If the
+// peer closed without a code, the error has CloseNoStatus. If it closed the
+// socket without a close frame, the link is lost (io.ErrUnexpectedEOF), as it
+// is after Close of this end (net.ErrClosed).
 func (c *Conn) NextReader() (io.Reader, error) {
 	if c.readErr != nil {
 		return nil, c.readErr
@@ -86,7 +88,7 @@ func (c *Conn) NextReader() (io.Reader, error) {
 		return nil, c.readFailed(errClosed)
 	}
 	if !c.message.large {
-		c.in.await() // where much arrives it is cheaper to read at once
+		c.in.await() // while much arrives, it is cheaper to read at once
 	}
 	c.message.large = false
 	kind, r, err := c.ws.NextReader()
@@ -107,7 +109,7 @@ func (c *Conn) NextReader() (io.Reader, error) {
 type message struct {
 	conn  *Conn
 	r     io.Reader
-	large bool // more than a read buffer of it has come at once
+	large bool // one read has returned more than a read buffer of it
 }
 
 func (m *message) Read(p []byte) (int, error) {
@@ -119,8 +121,8 @@ func (m *message) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// readFailed translates an error of gorilla into one of transport.Link and keeps
-// it: gorilla must not be read again.
+// readFailed turns an error of gorilla into one of transport.Link and keeps it:
+// gorilla must not be read again.
 func (c *Conn) readFailed(err error) error {
 	var lost *lostError
 	var closed *websocket.CloseError
@@ -137,7 +139,7 @@ func (c *Conn) readFailed(err error) error {
 			Reason: fmt.Sprintf("message over %d bytes", c.readLimit),
 		}
 	default:
-		// All that gorilla finds wrong by itself is wrong with the framing.
+		// Every other error of gorilla is one of the framing.
 		err = &transport.FramingError{Reason: cutReason(strings.TrimPrefix(err.Error(), "websocket: "))}
 	}
 	c.readErr = err
@@ -145,7 +147,7 @@ func (c *Conn) readFailed(err error) error {
 }
 
 // WriteMessage writes one binary message, as transport.Link says. When it
-// returns, the kernel has the message; the peer may never see it.
+// returns, the kernel has the message; the peer may never receive it.
 func (c *Conn) WriteMessage(parts [][]byte) error {
 	if err := c.write(parts); err != nil {
 		if c.in.closed.Load() || errors.Is(err, websocket.ErrCloseSent) {

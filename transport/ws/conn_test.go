@@ -295,7 +295,7 @@ func TestReadingAllocatesNoMoreThanGorilla(t *testing.T) {
 	}
 }
 
-func TestWriteToAPeerThatIsGoneReportsALostLink(t *testing.T) {
+func TestWriteToALostPeerReportsALostLink(t *testing.T) {
 	p, server := upgraded(t, &ws.Upgrader{})
 	if err := p.conn.(*net.TCPConn).SetLinger(0); err != nil { // reset, not FIN
 		t.Fatal(err)

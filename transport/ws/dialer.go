@@ -12,15 +12,15 @@ import (
 	"time"
 )
 
-// Dialer makes WebSockets to servers. The zero value is ready for use. It may be
-// used by several goroutines at once and is not changed meanwhile.
+// Dialer makes WebSockets to servers. The zero value is ready for use. Several
+// goroutines may use it at once, and must not change it meanwhile.
 type Dialer struct {
-	// Header is sent with the handshake. Host replaces the URL's in the request;
-	// the headers of the handshake itself are refused, as are names and values that
-	// HTTP does not allow: control characters.
+	// Header is sent with the handshake. Host replaces the URL's in the
+	// request; the headers of the handshake itself are refused, as are names
+	// and values that HTTP does not allow: control characters.
 	Header http.Header
 
-	// TLSConfig is used for wss. Without a ServerName it is the URL's host.
+	// TLSConfig is used for wss. The default of ServerName is the URL's host.
 	// NextProtos is ignored: a WebSocket runs over HTTP/1.1.
 	TLSConfig *tls.Config
 
@@ -29,11 +29,11 @@ type Dialer struct {
 	// CONNECT. A user in the proxy's URL becomes its Proxy-Authorization.
 	Proxy func(*http.Request) (*url.URL, error)
 
-	// NetDial makes the TCP connection, to the proxy if there is one; a net.Dialer
-	// if nil.
+	// NetDial makes the TCP connection, to the proxy if there is one; a
+	// net.Dialer if nil.
 	NetDial func(ctx context.Context, network, addr string) (net.Conn, error)
 
-	// Jar gives the cookies to send and takes those of the server's answer.
+	// Jar has the cookies to send and receives those of the server's response.
 	Jar http.CookieJar
 
 	// HandshakeTimeout bounds a dial as a whole: connection, proxy, TLS and
@@ -41,28 +41,31 @@ type Dialer struct {
 	HandshakeTimeout time.Duration
 
 	// ReadLimit is the size in bytes of the largest message that is accepted; 1
-	// MiB if zero. It is checked against what a frame announces, before anything is
-	// buffered.
+	// MiB if zero. It is checked against what a frame announces, before
+	// anything is buffered.
 	ReadLimit int64
 
-	// Subprotocols are what the client speaks, best first; Subprotocol if empty.
-	// A token "parley.bearer.<credential>" is offered too, but never accepted.
+	// Subprotocols are what the client speaks, best first; Subprotocol if
+	// empty. A token "parley.bearer.<credential>" is offered too, but never
+	// accepted.
 	Subprotocols []string
 
-	// NewSession says that the link begins a session instead of resuming one. The server
-	// is told by the token "parley.new" among the subprotocols: one that drains lets
-	// in only what may resume, and can refuse the others before the upgrade, so that
-	// a proxy in front of it asks another server.
+	// NewSession says that the link starts a session and does not resume one.
+	// The token "parley.new" among the subprotocols tells the server. A server
+	// that drains admits only links that may resume a session. It can refuse
+	// the others before the upgrade, so that a proxy in front of it asks
+	// another server.
 	NewSession bool
 }
 
-// ownHeaders are those that Dial writes itself.
-var ownHeaders = []string{
+// handshakeHeaders are the headers that Dial writes itself.
+var handshakeHeaders = []string{
 	"Connection", "Upgrade", "Content-Length", "Transfer-Encoding",
 	"Sec-Websocket-Key", "Sec-Websocket-Version", "Sec-Websocket-Protocol", "Sec-Websocket-Extensions",
 }
 
-// Validate names the first field that cannot be used. Dial checks by itself.
+// Validate returns an error that names the first field that cannot be used.
+// Dial calls it too.
 func (d *Dialer) Validate() error {
 	if err := d.check(); err != nil {
 		return fmt.Errorf("ws: Dialer.%w", err)
@@ -72,7 +75,7 @@ func (d *Dialer) Validate() error {
 
 func (d *Dialer) check() error {
 	for name, values := range d.Header {
-		if slices.Contains(ownHeaders, http.CanonicalHeaderKey(name)) {
+		if slices.Contains(handshakeHeaders, http.CanonicalHeaderKey(name)) {
 			return fmt.Errorf("Header: %s belongs to the handshake", name)
 		}
 		if err := checkField(name, values); err != nil {
@@ -88,9 +91,9 @@ func (d *Dialer) check() error {
 	return checkSubprotocols(d.Subprotocols)
 }
 
-// checkField says why a header cannot travel (RFC 9110, section 5.5). UTF-8 can, though
-// what receives it may take it for something else. A value may be a secret: it is not
-// shown.
+// checkField returns why a header cannot be sent (RFC 9110, section 5.5). UTF-8
+// can, although its receiver may decode it as something else. The error does
+// not contain the value, which may be a secret.
 func checkField(name string, values []string) error {
 	if !isToken(name) {
 		return fmt.Errorf("%.100q cannot be the name of a header", name)
@@ -106,8 +109,8 @@ func checkField(name string, values []string) error {
 }
 
 // Dial connects to a WebSocket server at a URL with the scheme ws or wss (http
-// and https mean the same). Every error is a *HandshakeError. ctx ends the
-// dial; once Dial has returned it has no effect on the connection.
+// and https mean the same). Every error is a *HandshakeError. ctx bounds the
+// dial; once Dial has returned, ctx has no effect on the connection.
 func (d *Dialer) Dial(ctx context.Context, url string) (*Conn, error) {
 	a := newAttempt(d)
 	if err := a.prepare(url); err != nil {
@@ -124,7 +127,7 @@ func (d *Dialer) Dial(ctx context.Context, url string) (*Conn, error) {
 	switch {
 	case err == nil:
 		return c, nil
-	case a.failure.Status != 0: // an answer says more than that time is up
+	case a.failure.Status != 0: // a response says more than an expired deadline
 	case ctx.Err() != nil:
 		err = ctx.Err()
 	case expired(ctx):
@@ -135,8 +138,8 @@ func (d *Dialer) Dial(ctx context.Context, url string) (*Conn, error) {
 	return nil, a.failed(stage, err)
 }
 
-// expired tells whether the time of a context is up, which its Err may not say yet:
-// the network looks at the clock by itself.
+// expired reports whether the deadline of a context has passed. Its Err may not
+// say so yet: the network has its own timer.
 func expired(ctx context.Context) bool {
 	deadline, ok := ctx.Deadline()
 	return ok && !time.Now().Before(deadline)

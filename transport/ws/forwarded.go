@@ -5,8 +5,9 @@ import (
 	"strings"
 )
 
-// proxyHeaders are those by which a proxy says where a request comes from. A page
-// cannot set headers of a WebSocket's handshake, so one of them proves a proxy.
+// proxyHeaders are the headers in which a proxy says where a request comes
+// from. A page cannot set headers of a WebSocket's handshake, so each of them
+// proves that there is a proxy.
 var proxyHeaders = []string{"X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host", "X-Real-Ip", "Forwarded", "Via"}
 
 // isProxied reports whether a handshake came through a proxy that says so.
@@ -19,9 +20,10 @@ func isProxied(r *http.Request) bool {
 	return false
 }
 
-// isForwardedTLS reports whether a proxy says that the browser speaks TLS with it. Each
-// proxy appends what it has seen, so of a list the first element counts: that of the
-// proxy that the browser has reached. Traefik says "wss" of a WebSocket.
+// isForwardedTLS reports whether a proxy says that the browser uses TLS. Each
+// proxy appends what it has seen, so the first element of a list counts: it is
+// that of the proxy that the browser has reached. Traefik says "wss" for a
+// WebSocket.
 func isForwardedTLS(h http.Header) bool {
 	first, _, _ := strings.Cut(h.Get("X-Forwarded-Proto"), ",")
 	return isTLSScheme(first) || isTLSScheme(forwardedProto(h.Get("Forwarded")))
@@ -32,8 +34,8 @@ func isTLSScheme(s string) bool {
 	return strings.EqualFold(s, "https") || strings.EqualFold(s, "wss")
 }
 
-// forwardedProto returns the parameter proto of the first element of a Forwarded header
-// (RFC 7239), or "".
+// forwardedProto returns the parameter proto of the first element of a
+// Forwarded header (RFC 7239), or "".
 func forwardedProto(value string) string {
 	element, _ := cutUnquoted(value, ',')
 	for rest := element; rest != ""; {

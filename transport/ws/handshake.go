@@ -22,21 +22,22 @@ const (
 	StageUpgrade Stage = "upgrade" // the server did not upgrade the connection
 )
 
-// HandshakeError is every error that Dial returns. Its text says in plain words
-// what happened. Neither the user and the query of the URL are in it, nor a bearer
-// token that was offered among the subprotocols.
+// HandshakeError is the type of every error that Dial returns. Its text says in
+// plain words what happened. It contains neither the user and the query of the
+// URL nor a bearer token that was offered among the subprotocols.
 type HandshakeError struct {
 	URL   string // without user, query and fragment
 	Stage Stage
 
-	// What the server, or the proxy in StageProxy, answered. Status is 0 without
-	// an answer. Body is at most the first 1024 bytes.
+	// The response of the server, or of the proxy in StageProxy. Status is 0
+	// without a response. Body is at most the first 1024 bytes.
 	Status int
 	Header http.Header
 	Body   string
 
-	// RetryAfter is how long the server asks to wait before the next dial, by the
-	// header Retry-After: in seconds, or until a date. 0 if it does not ask.
+	// RetryAfter is how long the server asks to wait before the next dial, by
+	// the header Retry-After: in seconds, or until a date. 0 if it does not
+	// ask.
 	RetryAfter time.Duration
 
 	OfferedSubprotocols []string // the subprotocols that this client offered
@@ -59,13 +60,13 @@ func (e *HandshakeError) Error() string {
 	return text + " " + e.err.Error()
 }
 
-// Unwrap returns the cause, if there is one: an error of package net, crypto/tls
-// or crypto/x509, the error of the context that ended the dial, or
+// Unwrap returns the cause, if there is one: an error of package net,
+// crypto/tls or crypto/x509, the error of the context that ended the dial, or
 // os.ErrDeadlineExceeded for HandshakeTimeout.
 func (e *HandshakeError) Unwrap() error { return e.err }
 
-// answered fills in what the server said instead of upgrading.
-func (e *HandshakeError) answered(resp *http.Response, body string) {
+// setAnswer sets the fields from the response of a server that did not upgrade.
+func (e *HandshakeError) setAnswer(resp *http.Response, body string) {
 	e.Status, e.Header, e.Body = resp.StatusCode, resp.Header, body
 	e.RetryAfter = retryAfter(resp.Header.Get("Retry-After"), time.Now())
 	if versions := resp.Header.Get(versionsHeader); versions != "" {
@@ -73,17 +74,17 @@ func (e *HandshakeError) answered(resp *http.Response, body string) {
 			e.ServerSubprotocols = append(e.ServerSubprotocols, printable(strings.TrimSpace(v), 100))
 		}
 	}
-	e.reason = e.verdict()
+	e.reason = e.meaning()
 	if said := firstLine(body, resp.Header); said != "" {
 		e.reason += ": " + said
 	}
 }
 
-// maxRetryAfter is the longest time that a Retry-After gives.
+// maxRetryAfter is the longest time that is taken from a Retry-After.
 const maxRetryAfter = 24 * time.Hour
 
-// retryAfter returns how long to wait from now on by a Retry-After header (RFC 9110,
-// section 10.2.3); 0 if it makes no sense.
+// retryAfter returns how long a Retry-After header asks to wait from now on
+// (RFC 9110, section 10.2.3), 0 if it is malformed.
 func retryAfter(value string, now time.Time) time.Duration {
 	value = strings.TrimSpace(value)
 	if value == "" {
@@ -102,8 +103,9 @@ func retryAfter(value string, now time.Time) time.Duration {
 	return min(max(wait, 0), maxRetryAfter)
 }
 
-// refusedByProxy fills in what a proxy said instead of making a tunnel.
-func (e *HandshakeError) refusedByProxy(resp *http.Response, proxy, target, body string) {
+// setProxyAnswer sets the fields from the response of a proxy that made no
+// tunnel.
+func (e *HandshakeError) setProxyAnswer(resp *http.Response, proxy, target, body string) {
 	e.Status, e.Header, e.Body = resp.StatusCode, resp.Header, body
 	e.reason = fmt.Sprintf("the proxy %s does not connect to %s (HTTP %d %s)",
 		proxy, target, e.Status, http.StatusText(e.Status))
@@ -112,8 +114,8 @@ func (e *HandshakeError) refusedByProxy(resp *http.Response, proxy, target, body
 	}
 }
 
-// verdict says what the answer means.
-func (e *HandshakeError) verdict() string {
+// meaning returns what the response means.
+func (e *HandshakeError) meaning() string {
 	status := fmt.Sprintf("HTTP %d %s", e.Status, http.StatusText(e.Status))
 	status = strings.TrimSpace(status)
 	switch {
@@ -145,11 +147,11 @@ func redirectTarget(h http.Header) string {
 	if err != nil || u.String() == "" {
 		return "nowhere"
 	}
-	return printable(shown(u), 200)
+	return printable(publicURL(u), 200)
 }
 
-// shown is u without what may be secret.
-func shown(u *url.URL) string {
+// publicURL returns u without what may be secret.
+func publicURL(u *url.URL) string {
 	v := *u
 	v.User, v.RawQuery, v.ForceQuery, v.Fragment, v.RawFragment = nil, "", false, "", ""
 	if v.Opaque != "" {
@@ -158,7 +160,7 @@ func shown(u *url.URL) string {
 	return v.String()
 }
 
-// firstLine is the first line of a body that is plain text.
+// firstLine returns the first line of a body that is plain text.
 func firstLine(body string, h http.Header) string {
 	if kind := h.Get("Content-Type"); kind != "" && !strings.HasPrefix(kind, "text/plain") {
 		return ""
@@ -167,7 +169,8 @@ func firstLine(body string, h http.Header) string {
 	return printable(strings.TrimSpace(line), 300)
 }
 
-// printable is the beginning of s, fit for a log.
+// printable returns the beginning of s, without characters that do not belong
+// into a log.
 func printable(s string, bytes int) string {
 	if len(s) > bytes {
 		s = s[:bytes] + "..."

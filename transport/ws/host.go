@@ -9,13 +9,14 @@ import (
 	"strings"
 )
 
-// checkHost decides whether a page may reach the server by the name that r has.
+// checkHost returns why a page may not reach the server by the host name of r,
+// or nil.
 func (u *Upgrader) checkHost(r *http.Request) *refusal {
 	switch {
 	case len(u.Hosts) > 0 && !hostAllowed(u.Hosts, r.Host):
 		return refuse(http.StatusForbidden,
 			"Pages may not connect to this server as %.200q, which is not in its list of hosts (WithHosts, --host of the gateway).", r.Host)
-	case len(u.Hosts) == 0 && mayBeRebound(r):
+	case len(u.Hosts) == 0 && mayBeRebinding(r):
 		return refuse(http.StatusForbidden,
 			"Pages may connect over the loopback interface only to localhost, and not as %.200q. If this server has that name, "+
 				"add it to the list of hosts (WithHosts, --host of the gateway); a proxy on this machine can set X-Forwarded-For instead.", r.Host)
@@ -23,7 +24,7 @@ func (u *Upgrader) checkHost(r *http.Request) *refusal {
 	return nil
 }
 
-// validateHosts checks a config's field.
+// validateHosts checks the field Upgrader.Hosts.
 func validateHosts(hosts []string) error {
 	for i, s := range hosts {
 		if err := validateHost(s); err != nil {
@@ -33,7 +34,7 @@ func validateHosts(hosts []string) error {
 	return nil
 }
 
-// validateHost says what is wrong with a pattern of hosts.
+// validateHost returns what is wrong with a pattern of hosts.
 func validateHost(s string) error {
 	if s == "*" {
 		return nil
@@ -57,8 +58,8 @@ func validateHost(s string) error {
 	return nil
 }
 
-// hostAllowed reports whether one of patterns covers a Host header. A pattern that is
-// none covers nothing.
+// hostAllowed reports whether one of patterns covers a Host header. An invalid
+// pattern covers nothing.
 func hostAllowed(patterns []string, header string) bool {
 	host, ok := hostOf(header)
 	for _, s := range patterns {
@@ -80,7 +81,8 @@ func hostAllowed(patterns []string, header string) bool {
 	return false
 }
 
-// hostOf returns the host of a Host header, in one spelling, and whether it is one.
+// hostOf returns the host of a Host header, in one spelling, and whether it is
+// valid.
 func hostOf(header string) (host string, ok bool) {
 	host, port, err := splitPort(header)
 	host = strings.ToLower(host)
@@ -94,8 +96,8 @@ func hostOf(header string) (host string, ok bool) {
 	return strings.TrimSuffix(host, "."), true
 }
 
-// isLoopbackHost reports whether a Host header names this machine, whatever a name
-// server says: localhost and names under it (RFC 6761), and loopback addresses.
+// isLoopbackHost reports whether a Host header names this machine without a
+// name server: localhost and names under it (RFC 6761), and loopback addresses.
 func isLoopbackHost(header string) bool {
 	host, ok := hostOf(header)
 	if !ok {
@@ -108,11 +110,12 @@ func isLoopbackHost(header string) bool {
 	return err == nil && addr.Unmap().IsLoopback()
 }
 
-// mayBeRebound reports whether the page that sent r may be one of another site whose name
-// was made to resolve to this machine (DNS rebinding): the request came over the
-// loopback interface, for a name that is not this machine's. With TLS the server's
-// certificate has proved the name. A proxy on this machine has to say that it is one.
-func mayBeRebound(r *http.Request) bool {
+// mayBeRebinding reports whether r may come from a page of another site whose
+// name was made to resolve to this machine (DNS rebinding): the request came
+// over the loopback interface, for a name that is not this machine's. With TLS
+// the server's certificate has proved the name. A proxy on this machine must
+// identify itself by a header.
+func mayBeRebinding(r *http.Request) bool {
 	local, ok := r.Context().Value(http.LocalAddrContextKey).(net.Addr)
 	if !ok || r.TLS != nil || isProxied(r) {
 		return false

@@ -11,18 +11,18 @@ import (
 )
 
 // inbound is the receiving half of a connection. gorilla reads it through
-// readConn, so that an error of the network (a *lostError) can be told from one
-// in the framing, and so that Close can take the receiving half over.
+// readConn. So errors of the network (*lostError) differ from those of the
+// framing, and Close can take the receiving half over.
 type inbound struct {
 	conn   net.Conn
-	closed atomic.Bool // set by Close: gorilla reads nothing any more
+	closed atomic.Bool // set by Close: gorilla reads nothing more
 
-	readable readable // of the goroutine that reads
+	readable readable // of the reader goroutine
 
-	mu     sync.Mutex // held while reading conn, or waiting for something to read
-	budget int64      // bytes that may still be read, or unlimited
-	seam   *seam      // nil where nothing can be looked at without waiting
-	held   []byte     // what was read ahead
+	mu       sync.Mutex     // held while reading conn, or waiting for something to read
+	budget   int64          // bytes that may still be read, or unlimited
+	detector *closeDetector // nil where it is not possible to read without waiting
+	held     []byte         // what was read ahead
 }
 
 const unlimited = -1
@@ -48,13 +48,14 @@ func (in *inbound) read(p []byte) (int, error) {
 	if err != nil {
 		return n, in.lost(err)
 	}
-	if in.seam != nil && in.injected(p[:n]) {
+	if in.detector != nil && in.injected(p[:n]) {
 		return 0, in.lost(io.EOF)
 	}
 	return n, nil
 }
 
-// next reads what comes next.
+// next reads the next bytes: those that were read ahead, or those of the
+// connection.
 func (in *inbound) next(p []byte) (n int, err error) {
 	if len(in.held) > 0 {
 		n = copy(p, in.held)
@@ -69,28 +70,30 @@ func (in *inbound) next(p []byte) (n int, err error) {
 	return in.conn.Read(p)
 }
 
-// injectedWait is how long the end of a connection may take behind a close frame that a
-// proxy has put into the middle of another frame: the proxy ends it at once.
+// injectedWait is how long the end of a connection may take after a close frame
+// that a proxy has put into the middle of another frame. The proxy ends the
+// connection at once.
 const injectedWait = 100 * time.Millisecond
 
-// watchSeams looks from now on, between two frames, for close frames in the middle of
-// others, if the connection is one of the kernel's, with or without TLS.
-func (in *inbound) watchSeams() {
+// detectInjectedClose makes read look for close frames in the middle of other
+// frames, if the connection is one of the kernel's, with or without TLS.
+func (in *inbound) detectInjectedClose() {
 	switch bottom(in.conn).(type) {
 	case *net.TCPConn, *net.UnixConn:
 		in.mu.Lock()
 		defer in.mu.Unlock()
-		in.seam = new(seam)
+		in.detector = new(closeDetector)
 	}
 }
 
-// injected follows what has been read, and reports whether a message in it seems to be
-// complete by a close frame that a proxy has put into it. It reads ahead only where what
-// has come looks like that, and waits only where it looks like nothing else.
+// injected follows what was read, and reports whether a message in it looks
+// complete only because of a close frame that a proxy has put into it. It reads
+// ahead only if the bytes may be that, and waits only if they can be nothing
+// else.
 func (in *inbound) injected(chunk []byte) bool {
-	s := in.seam.follow(chunk)
+	s := in.detector.follow(chunk)
 	if len(in.held) > 0 {
-		return false // what follows has been looked at
+		return false // what follows was examined
 	}
 	for s != nil {
 		b, err := in.readAhead(s.complete)
@@ -106,8 +109,8 @@ func (in *inbound) injected(chunk []byte) bool {
 	return false
 }
 
-// readAhead returns what is there to be read, and keeps it to be read again. It waits for
-// that only if wait.
+// readAhead reads what has arrived, and keeps it to be read again. It waits for
+// bytes only if wait is true.
 func (in *inbound) readAhead(wait bool) ([]byte, error) {
 	buf := make([]byte, maxClose)
 	n, err := in.readable.take(buf)
@@ -117,7 +120,7 @@ func (in *inbound) readAhead(wait bool) ([]byte, error) {
 		n, err = in.readUntil(buf, time.Now().Add(injectedWait))
 	case bottom(in.conn) == in.conn:
 		n, err = readNow(in.conn, buf)
-	default: // what belongs to the same record of TLS is there
+	default: // the rest of the same TLS record is there
 		n, err = in.readUntil(buf, time.Unix(1, 0))
 		if errors.Is(err, os.ErrDeadlineExceeded) {
 			err = nil
@@ -130,12 +133,12 @@ func (in *inbound) readAhead(wait bool) ([]byte, error) {
 	return buf[:n], err
 }
 
-// readUntil reads until a moment at the most.
+// readUntil reads with a deadline.
 func (in *inbound) readUntil(buf []byte, end time.Time) (n int, err error) {
 	_ = in.conn.SetReadDeadline(end)
 	n, err = in.conn.Read(buf)
 	_ = in.conn.SetReadDeadline(time.Time{})
-	if in.closed.Load() { // shut has set another meanwhile
+	if in.closed.Load() { // shut has set another deadline meanwhile
 		_ = in.conn.SetReadDeadline(time.Unix(1, 0))
 	}
 	return n, err
@@ -158,30 +161,30 @@ func (in *inbound) setBudget(n int64) {
 	in.budget = n
 }
 
-// shut makes the read that is waiting, if any, and all later ones fail.
+// shut makes the read in progress, if any, and all later reads fail.
 func (in *inbound) shut() {
 	in.closed.Store(true)
 	_ = in.conn.SetReadDeadline(time.Unix(1, 0))
 }
 
-// courtesy is how much is read of a peer after the close frame was sent.
-type courtesy struct {
-	free int // bytes at any rate
+// drainLimits bound what is read from a peer after the close frame was sent.
+type drainLimits struct {
+	free int // bytes that are read at any rate
 	rate int // bytes a second of those that follow
 }
 
 var (
-	// polite is for what was under way when the close frame was sent.
-	polite = courtesy{free: 256 << 10, rate: 8 << 20}
-	// curt is for a peer that has broken the rules and may well go on: a flood must
-	// not cost more for being ended.
-	curt = courtesy{free: 16 << 10, rate: 64 << 10}
+	// politeDrain is for what was on its way when the close frame was sent.
+	politeDrain = drainLimits{free: 256 << 10, rate: 8 << 20}
+	// strictDrain is for a peer that has broken the rules and may continue: to
+	// end a flood must not cost more than the flood.
+	strictDrain = drainLimits{free: 16 << 10, rate: 64 << 10}
 )
 
-// drain reads and forgets until the peer has closed its half or the wait is
-// over. A socket that is closed with something unread resets the connection, and
-// the reset may overtake the close frame. It may only be called after shut.
-func (in *inbound) drain(wait time.Duration, c courtesy) {
+// drain reads and drops bytes until the peer has closed its half or the wait is
+// over. A socket that is closed with unread bytes resets the connection, and
+// the reset may overtake the close frame. It must be called after shut.
+func (in *inbound) drain(wait time.Duration, c drainLimits) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	conn := bottom(in.conn)
@@ -199,8 +202,7 @@ func (in *inbound) drain(wait time.Duration, c courtesy) {
 	}
 }
 
-// readConn is what gorilla sees of a connection: the connection, read through
-// its inbound.
+// readConn is the connection that gorilla uses: it reads through the inbound.
 type readConn struct {
 	net.Conn
 	in *inbound
@@ -225,9 +227,9 @@ func (in *inbound) wrap() net.Conn {
 	return readConn{in.conn, in}
 }
 
-// bottom is the connection under the TLS of conn, or under that of a proxy. It is
-// what can be closed at once: a tls.Conn first takes up to five seconds to send
-// its alert.
+// bottom returns the connection under the TLS of conn, or under that of a
+// proxy. It can be closed at once; a tls.Conn first takes up to five seconds to
+// send its alert.
 func bottom(conn net.Conn) net.Conn {
 	for {
 		c, ok := conn.(interface{ NetConn() net.Conn })

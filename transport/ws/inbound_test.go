@@ -79,7 +79,7 @@ func (f *flood) Read(p []byte) (int, error) {
 func TestPeerThatGoesOnAfterTheCloseIsReadSlowly(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const wait = 400 * time.Millisecond
-		for name, manner := range map[string]courtesy{"polite": polite, "curt": curt} {
+		for name, manner := range map[string]drainLimits{"politeDrain": politeDrain, "strictDrain": strictDrain} {
 			f := new(flood)
 			in := &inbound{conn: f}
 			began := time.Now()

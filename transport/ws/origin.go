@@ -9,14 +9,14 @@ import (
 	"strings"
 )
 
-// origin is where a page comes from, in the lower case and with the port that
-// its scheme implies (RFC 6454).
+// origin is where a page comes from, in lower case and with the port that its
+// scheme implies (RFC 6454).
 type origin struct {
 	scheme, host, port string
 }
 
 // parseOrigin parses the value of an Origin header. "null", the origin of a
-// sandboxed page or a file, is an error here.
+// sandboxed page or a file, is an error.
 func parseOrigin(s string) (origin, error) {
 	scheme, rest, ok := strings.Cut(s, "://")
 	if !ok {
@@ -67,8 +67,8 @@ func isScheme(s string) bool {
 	return s != ""
 }
 
-// isHost accepts a lower-case name, with or without a dot behind it, an IPv4
-// address, or an IPv6 address in brackets.
+// isHost reports whether s is a lower-case name, with or without a dot after
+// it, an IPv4 address, or an IPv6 address in brackets.
 func isHost(s string) bool {
 	if inner, ok := strings.CutPrefix(s, "["); ok {
 		inner, ok = strings.CutSuffix(inner, "]")
@@ -98,12 +98,14 @@ func defaultPort(scheme string) string {
 	return ""
 }
 
-// hasOrigin reports whether a page from o belongs to the site that r was sent to.
+// hasOrigin reports whether a page from o belongs to the site that r was sent
+// to.
 //
-// Without TLS there may be a proxy before the server that has it, so a page from
-// https is accepted too: it is no less trusted than one from http. With TLS (here, by
-// a proxy's word, which a page cannot set, or by SecureOrigin) a page from http is another
-// origin, one that others on its network can write.
+// Without TLS there may be a proxy before the server that uses TLS, so a page
+// from https is accepted too: it is no less trusted than one from http. With
+// TLS, a page from http is another origin, which others on its network can
+// forge. The server uses TLS if r does, if a proxy says so in a header, which a
+// page cannot set, or with SecureOrigin.
 func (u *Upgrader) hasOrigin(r *http.Request, o origin) bool {
 	secure := u.SecureOrigin || r.TLS != nil || isForwardedTLS(r.Header)
 	if o.scheme != "https" && (secure || o.scheme != "http") {

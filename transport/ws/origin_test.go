@@ -128,7 +128,7 @@ func TestPatternsAllowMoreOrigins(t *testing.T) {
 	}
 }
 
-func TestBadPatternIsNamedAndLetsNobodyIn(t *testing.T) {
+func TestBadPatternIsNamedAndAdmitsNoOrigin(t *testing.T) {
 	for pattern, reason := range map[string]string{
 		"":                         "want",
 		"example.com":              "scheme://host",

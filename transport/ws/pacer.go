@@ -95,7 +95,7 @@ func (p *pacer) Accept() (net.Conn, error) {
 	}
 }
 
-// Close closes the listener and the connections that nobody has taken.
+// Close closes the listener and the connections that Accept has not returned.
 func (p *pacer) Close() error {
 	err := p.Listener.Close()
 	p.stop.Do(func() {

@@ -2,15 +2,17 @@ package ws
 
 import "net/http"
 
-// answerPage lets a script read the answer to a plain GET. A script is not told why its
-// WebSocket was refused, so it asks like this (PROTOCOL.md, section "The subprotocol").
+// answerPage lets a script read the response to a plain GET. A browser does not
+// tell a script why its WebSocket was refused, so the script asks like this
+// (PROTOCOL.md, section "The subprotocol").
 //
-// What it learns is that there is a Parley server at a URL that it knows, which versions
-// it speaks, and that it refuses the page's origin.
+// The script learns that there is a Parley server at a URL that it knows, which
+// versions the server speaks, and that it refuses the page's origin.
 func (u *Upgrader) answerPage(r *http.Request, answer *refusal) *refusal {
-	versions := list(withoutBearers(spoken(u.Subprotocols)))
+	versions := list(withoutBearers(subprotocolsOrDefault(u.Subprotocols)))
 	if r.Header["Origin"] == nil {
-		// A page of the server's own origin does not say that it is one, but its browser does.
+		// A page of the server's own origin does not say that it is one, but
+		// its browser does.
 		if refused := u.checkHost(r); refused != nil && r.Header["Sec-Fetch-Site"] != nil {
 			answer = refused
 		}

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// pattern says which origins are allowed beside the server's own:
+// pattern says which origins are allowed in addition to the server's own:
 //
 //   - every origin
 //     https://example.com       this one; the port is the scheme's
@@ -24,7 +24,7 @@ type pattern struct {
 	origin     origin
 }
 
-// wildcard stands in for the asterisk while the rest is parsed as an origin.
+// wildcard replaces the asterisk while the rest is parsed as an origin.
 const wildcard = "wildcard"
 
 func parsePattern(s string) (pattern, error) {
@@ -65,7 +65,7 @@ func parsePattern(s string) (pattern, error) {
 	return p, nil
 }
 
-// allows tells whether the pattern covers a page from o.
+// allows reports whether the pattern covers a page from o.
 func (p pattern) allows(o origin) bool {
 	switch {
 	case p.every:
@@ -83,7 +83,7 @@ func (p pattern) allows(o origin) bool {
 	return o.host == p.origin.host
 }
 
-// checkPatterns checks a config's field.
+// checkPatterns checks the field Upgrader.Origins.
 func checkPatterns(patterns []string) error {
 	for i, s := range patterns {
 		if _, err := parsePattern(s); err != nil {
@@ -93,8 +93,8 @@ func checkPatterns(patterns []string) error {
 	return nil
 }
 
-// allowed tells whether one of patterns covers the Origin header value. A
-// pattern that is none covers nothing.
+// allowed reports whether one of patterns covers the value of an Origin header.
+// An invalid pattern covers nothing.
 func allowed(patterns []string, value string) bool {
 	o, err := parseOrigin(value)
 	for _, s := range patterns {

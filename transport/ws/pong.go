@@ -7,10 +7,11 @@ import (
 	"github.com/gorilla/websocket"
 )
 
-// pong answers the peer's pings from a goroutine of its own, which lives as long
-// as the writing takes: the reader must not wait for a peer that does not read.
-// A ping that comes meanwhile replaces the one before it, as RFC 6455, section
-// 5.5.3 allows, so a flood of them costs one write and one payload at a time.
+// pong answers the peer's pings on another goroutine, which lives as long as
+// the write takes: the reader goroutine must not wait for a peer that does not
+// read. A ping that arrives meanwhile replaces the one before it, as RFC 6455,
+// section 5.5.3 allows. So a flood of pings costs one write and one payload at
+// a time.
 type pong struct {
 	write func(kind int, payload []byte, deadline time.Time) error
 
@@ -44,8 +45,9 @@ func (p *pong) run() {
 		if !ok {
 			return
 		}
-		// Without a deadline: a write that misses one ruins the connection. The
-		// reader of a connection that fails learns of it by itself.
+		// Without a deadline, because a write that misses its deadline breaks
+		// the connection. If the connection fails, its reader gets an error
+		// too.
 		if p.write(websocket.PongMessage, []byte(payload), time.Time{}) != nil {
 			p.stop()
 		}
@@ -63,12 +65,13 @@ func (p *pong) next() (payload string, ok bool) {
 	return p.payload, true
 }
 
-// stop lets no more answers start.
+// stop prevents further answers.
 func (p *pong) stop() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.stopped = true
 }
 
-// wait returns when the last answer is out, or has failed. stop comes first.
+// wait returns when the last answer was written, or has failed. stop must be
+// called first.
 func (p *pong) wait() { p.done.Wait() }

@@ -22,7 +22,7 @@ type proxyServer struct {
 	user   *url.Userinfo
 }
 
-// proxy is the one to go through, or nil.
+// proxy returns the proxy to use, or nil.
 func (a *attempt) proxy() (*proxyServer, error) {
 	find := a.dialer.Proxy
 	if find == nil {
@@ -55,8 +55,8 @@ func (a *attempt) proxy() (*proxyServer, error) {
 	return p, nil
 }
 
-// tunnel asks the proxy at the other end of conn for a connection to the target
-// (RFC 9110, section 9.3.6).
+// tunnel asks the proxy that conn is connected to for a connection to the
+// target (RFC 9110, section 9.3.6).
 func (a *attempt) tunnel(ctx context.Context, conn net.Conn, via *proxyServer) (net.Conn, error) {
 	if via.secure {
 		cfg := tlsConfig(a.dialer.TLSConfig, via.host)
@@ -108,7 +108,7 @@ func (a *attempt) askProxy(conn net.Conn, via *proxyServer) error {
 	if resp.StatusCode/100 != 2 {
 		_ = conn.SetReadDeadline(time.Now().Add(time.Second)) // for a body without an end
 		body, _ := io.ReadAll(io.LimitReader(resp.Body, maxBody))
-		a.failure.refusedByProxy(resp, via.addr, a.target.addr, string(body))
+		a.failure.setProxyAnswer(resp, via.addr, a.target.addr, string(body))
 		return a.failure
 	}
 	if r.Buffered() > 0 {

@@ -11,12 +11,12 @@ import (
 	"syscall"
 )
 
-// readable is where the peer of a TCP connection is waited for, and what has come then.
-// A goroutine that waits in Read, below gorilla, a bufio.Reader and three layers of
-// package net, has 8 KiB of stack for as long as the connection is idle; here it is half
-// of that or less (docs/design/speed.md).
+// readable waits until a TCP connection is readable, and holds what was read
+// then. A goroutine that waits in Read, below gorilla, a bufio.Reader and three
+// layers of package net, has a stack of 8 KiB while the connection is idle.
+// Here it is half of that or less (docs/design/speed.md).
 type readable struct {
-	buffer *bufio.Reader   // what it holds has to be read first; nil: there is no waiting
+	buffer *bufio.Reader   // what it holds must be read first; nil: await does not wait
 	raw    syscall.RawConn // the socket
 	fetch  func(fd uintptr) bool
 	err    error // of fetch
@@ -25,7 +25,7 @@ type readable struct {
 	ahead    [aheadSize]byte
 }
 
-// watch prepares for waiting where the connection is a TCP socket that is read through
+// watch prepares await if the connection is a TCP socket that is read through
 // buffer.
 func (in *inbound) watch(buffer *bufio.Reader) {
 	conn, ok := in.conn.(*net.TCPConn)
@@ -40,7 +40,7 @@ func (in *inbound) watch(buffer *bufio.Reader) {
 	in.readable.fetch = in.readable.read
 }
 
-// await returns when there is something to read, or an error to be read.
+// await returns when there are bytes to read, or an error.
 func (in *inbound) await() {
 	r := &in.readable
 	if r.buffer == nil || r.buffer.Buffered() > 0 || r.from < r.to || len(in.held) > 0 || r.err != nil {
@@ -49,11 +49,11 @@ func (in *inbound) await() {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	if !in.closed.Load() {
-		_ = r.raw.Read(r.fetch) // an error of waiting is one of reading, too
+		_ = r.raw.Read(r.fetch) // the next read returns the error too
 	}
 }
 
-// read reads what is there, and tells whether it need not be waited for.
+// read reads what is there. It reports false if it must wait.
 func (r *readable) read(fd uintptr) bool {
 	for {
 		n, err := syscall.Read(int(fd), r.ahead[:])
@@ -65,7 +65,7 @@ func (r *readable) read(fd uintptr) bool {
 		case err != nil:
 			r.err = os.NewSyscallError("read", err)
 		}
-		r.from, r.to = 0, max(n, 0) // at the end of the stream there is nothing, then and later
+		r.from, r.to = 0, max(n, 0) // at the end of the stream there is nothing, now and later
 		return true
 	}
 }
@@ -95,7 +95,8 @@ func readNow(conn net.Conn, buf []byte) (n int, err error) {
 	return max(n, 0), err
 }
 
-// take takes what has come already: nothing, or an error, as a read would.
+// take returns what was read already, or an error, like a read. It may return
+// nothing.
 func (r *readable) take(p []byte) (n int, err error) {
 	if r.from == r.to {
 		return 0, r.err

@@ -7,7 +7,7 @@ import (
 	"net"
 )
 
-// readable would be where the peer is waited for; here Read does.
+// readable does nothing here: Read waits for the peer.
 type readable struct{}
 
 func (*inbound) watch(*bufio.Reader) {}
@@ -16,5 +16,5 @@ func (*inbound) await() {}
 
 func (*readable) take([]byte) (n int, err error) { return 0, nil }
 
-// readNow reads what is there, and does not wait: nothing here.
+// readNow would read without waiting, and reads nothing here.
 func readNow(net.Conn, []byte) (int, error) { return 0, nil }

@@ -8,17 +8,17 @@ import (
 	"github.com/parley-rpc/parley/transport"
 )
 
-// RefusalError is the answer to a handshake that is in order and not served all the
-// same, and the error that Upgrade returns then.
+// RefusalError is the response to a handshake that is valid but refused, and
+// the error that Upgrade then returns.
 type RefusalError struct {
-	// Status is that of HTTP, 400 or more.
+	// Status is the HTTP status, 400 or more.
 	Status int
-	// Code, if not 0, is for pages: a script can't read an HTTP status, so a request
-	// with an Origin is upgraded and the link closed with Code at once.
+	// Code, if not 0, is for pages: a script cannot read an HTTP status, so a
+	// request with an Origin is upgraded and the link closed with Code at once.
 	Code transport.CloseCode
 	// Reason is for people.
 	Reason string
-	// Header is sent along, such as Retry-After.
+	// Header has further headers of the response, such as Retry-After.
 	Header http.Header
 }
 
@@ -26,24 +26,24 @@ func (f *RefusalError) Error() string {
 	return fmt.Sprintf("ws: refused with HTTP %d, pages with code %d: %s", f.Status, f.Code, f.Reason)
 }
 
-// turnAway gives no for an answer, and returns it.
-func (u *Upgrader) turnAway(w http.ResponseWriter, r *http.Request, subprotocol string, no *RefusalError) error {
-	for name, values := range no.Header {
+// refuse refuses a handshake with refusal, and returns it.
+func (u *Upgrader) refuse(w http.ResponseWriter, r *http.Request, subprotocol string, refusal *RefusalError) error {
+	for name, values := range refusal.Header {
 		w.Header()[name] = values
 	}
-	if no.Code == 0 || r.Header["Origin"] == nil {
-		http.Error(w, no.Reason, no.Status)
-		return no
+	if refusal.Code == 0 || r.Header["Origin"] == nil {
+		http.Error(w, refusal.Reason, refusal.Status)
+		return refusal
 	}
 	c, err := u.upgrade(w, r, subprotocol)
 	if err != nil {
 		return err
 	}
-	_ = c.Close(no.Code, no.Reason) // it is refused whether it hears of it or not
-	return no
+	_ = c.Close(refusal.Code, refusal.Reason) // it is refused whatever Close returns
+	return refusal
 }
 
-// refusal is the answer to a request that is not upgraded, and the error that
+// refusal is the response to a request that is not upgraded, and the error that
 // Upgrade returns.
 type refusal struct {
 	status int
@@ -66,7 +66,7 @@ func refuse(status int, format string, args ...any) *refusal {
 	return &refusal{status: status, text: fmt.Sprintf(format, args...)}
 }
 
-// with adds a header to the answer.
+// with adds a header to the response.
 func (f *refusal) with(key, value string) *refusal {
 	if f.header == nil {
 		f.header = make(map[string]string)
@@ -76,7 +76,7 @@ func (f *refusal) with(key, value string) *refusal {
 }
 
 // checkRequest checks the client's side of the handshake (RFC 6455, section
-// 4.2.1), in the order in which a person would want to hear what is wrong.
+// 4.2.1). The first fault is the most helpful one for a person.
 func checkRequest(r *http.Request) *refusal {
 	key := r.Header.Values("Sec-WebSocket-Key")
 	version := r.Header.Values("Sec-WebSocket-Version")
@@ -108,7 +108,7 @@ func upgradeRequired(text string) *refusal {
 	return refuse(http.StatusUpgradeRequired, "%s", text).with("Upgrade", "websocket").with("Connection", "Upgrade")
 }
 
-// hasToken tells whether a comma-separated header has a token, in any case.
+// hasToken reports whether a comma-separated header has a token, in any case.
 func hasToken(lines []string, token string) bool {
 	for _, line := range lines {
 		for element := range strings.SplitSeq(line, ",") {

@@ -7,31 +7,31 @@ import (
 	"strings"
 )
 
-// Subprotocol is version 1 of Parley, as it is offered and chosen in the
-// handshake.
+// Subprotocol names version 1 of Parley in the handshake.
 const Subprotocol = "parley.v1"
 
-// newSession is a token beside Subprotocol, by which a dialer says that the link
-// begins a session. It is never chosen.
+// newSession is a token that a dialer offers in addition to Subprotocol. It
+// says that the link starts a session. It is never chosen.
 const newSession = "parley.new"
 
-// MayResume reports whether a request is a handshake whose link may resume a session:
-// it does not say that it begins one.
+// MayResume reports whether a request is a handshake whose link may resume a
+// session: it does not say that it starts one.
 func MayResume(r *http.Request) bool {
 	tokens, err := offered(r)
 	return err == nil && len(tokens) > 0 && !slices.Contains(tokens, newSession)
 }
 
-// versionsHeader names, in a refusal, the subprotocols that the server speaks.
+// versionsHeader is the header of a refusal that lists the subprotocols that
+// the server speaks.
 const versionsHeader = "Parley-Versions"
 
-// withoutBearers is what of tokens may be chosen and shown.
+// withoutBearers returns the tokens that may be chosen and shown.
 func withoutBearers(tokens []string) []string {
 	return slices.DeleteFunc(slices.Clone(tokens), isBearer)
 }
 
 // offered returns the tokens that r offers, in its order of preference and with
-// credentials. It fails on what is no list of tokens.
+// credentials. It fails if they are not a list of tokens.
 func offered(r *http.Request) ([]string, error) {
 	var tokens []string
 	for _, line := range r.Header.Values("Sec-WebSocket-Protocol") {
@@ -59,15 +59,15 @@ func choose(spoken, offered []string) string {
 	return ""
 }
 
-// spoken is what is spoken when a config says protocols.
-func spoken(protocols []string) []string {
+// subprotocolsOrDefault returns protocols, or the default if there are none.
+func subprotocolsOrDefault(protocols []string) []string {
 	if len(protocols) == 0 {
 		return []string{Subprotocol}
 	}
 	return protocols
 }
 
-// checkSubprotocols checks a config's field: tokens, each of them once.
+// checkSubprotocols checks the field Subprotocols: tokens, each of them once.
 func checkSubprotocols(protocols []string) error {
 	for i, p := range protocols {
 		if !isToken(p) {
@@ -83,7 +83,7 @@ func checkSubprotocols(protocols []string) error {
 	return nil
 }
 
-// isToken tells whether s is a token (RFC 9110, section 5.6.2).
+// isToken reports whether s is a token (RFC 9110, section 5.6.2).
 func isToken(s string) bool {
 	const marks = "!#$%&'*+-.^_`|~"
 	for i := range len(s) {
@@ -96,7 +96,7 @@ func isToken(s string) bool {
 	return s != ""
 }
 
-// list shows tokens, as many as fit into a line.
+// list returns a list of tokens for a text, as many as fit into a line.
 func list(tokens []string) string {
 	const room = 200
 	var b strings.Builder

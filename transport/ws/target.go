@@ -8,15 +8,15 @@ import (
 	"strings"
 )
 
-// target is where a dial goes.
+// target is the server that a dial connects to.
 type target struct {
 	url    *url.URL // ws or wss
 	secure bool
 	addr   string // host:port
 }
 
-// parseTarget parses a URL of RFC 6455, section 3. http and https stand for ws
-// and wss, as in browsers.
+// parseTarget parses a URL of RFC 6455, section 3. http and https mean ws and
+// wss, as in browsers.
 func parseTarget(raw string) (target, error) {
 	u, err := url.Parse(raw)
 	if err != nil {
@@ -53,7 +53,8 @@ func parseTarget(raw string) (target, error) {
 	return t, nil
 }
 
-// httpURL is the target in the terms of net/http, for proxies and cookies.
+// httpURL returns the URL of the target with a scheme of HTTP, for proxies and
+// cookies.
 func (t target) httpURL() *url.URL {
 	u := *t.url
 	u.Scheme = "http"

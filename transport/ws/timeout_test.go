@@ -238,7 +238,7 @@ func TestHandshakeTimeoutBoundsTheDial(t *testing.T) {
 }
 
 // The network may look at the clock before the context of the dial does.
-func TestDialWhoseTimeIsUpAtOnceIsToldSo(t *testing.T) {
+func TestDialWithAnExpiredContextFailsAtOnce(t *testing.T) {
 	url := silent(t)
 	for range 200 {
 		err := dialError(t, &ws.Dialer{HandshakeTimeout: time.Microsecond}, url)

@@ -17,51 +17,54 @@ const (
 	defaultReadLimit        = 1 << 20
 )
 
-// Upgrader makes WebSockets of HTTP requests. The zero value is ready for use.
-// It may be used by several goroutines at once and is not changed meanwhile.
+// Upgrader makes WebSockets from HTTP requests. The zero value is ready for
+// use. Several goroutines may use it at once, and must not change it meanwhile.
 type Upgrader struct {
-	// Origins are the pages that may connect beside those of the server's own
-	// origin: "https://example.com", "https://*.example.com" (every name under it,
-	// not itself), "http://localhost:*" (any port), "null" (sandboxed pages and
-	// files), "*" (every page). Without a port the scheme's is meant. A request
-	// without an Origin header does not come from a page and is let through.
+	// Origins are the origins whose pages may connect, in addition to the
+	// server's own: "https://example.com", "https://*.example.com" (every name
+	// under it, not itself), "http://localhost:*" (any port), "null" (sandboxed
+	// pages and files), "*" (every page). Without a port, the scheme's port is
+	// meant. A request without an Origin header does not come from a page and
+	// is admitted.
 	Origins []string
 
-	// SecureOrigin says that browsers reach the server by TLS only, which ends at a
-	// proxy: the server's own origin is one of https. Without it a proxy has to say so,
-	// by "https" or "wss" as the first element of X-Forwarded-Proto, or by Forwarded.
+	// SecureOrigin says that browsers reach the server only by TLS, which ends
+	// at a proxy: the server's own origin is one of https. Without it, a proxy
+	// must say so, by "https" or "wss" as the first element of
+	// X-Forwarded-Proto, or by Forwarded.
 	SecureOrigin bool
 
 	// Hosts are the names by which pages may reach the server: "example.com",
-	// "*.example.com" (every name under it, not itself), "127.0.0.1", "[::1]", on
-	// every port, or "*" for all. A page that has reached it by another one is refused
-	// with 403: its site's name may have been made to resolve to this server (DNS
-	// rebinding). If empty, all names are good, except for a request over the loopback
-	// interface, without TLS and without a header that a proxy sets: there a page of
-	// the server's own origin has to come from localhost, a name under it, or a
-	// loopback address.
+	// "*.example.com" (every name under it, not itself), "127.0.0.1", "[::1]",
+	// on every port, or "*" for all. A page that has used another name is
+	// refused with 403: the name of its site may have been made to resolve to
+	// this server (DNS rebinding). If Hosts is empty, all names are valid, with
+	// one exception: if a request comes over the loopback interface, without
+	// TLS and without a header that a proxy sets, a page of the server's own
+	// origin must come from localhost, a name under it, or a loopback address.
 	Hosts []string
 
-	// HandshakeTimeout bounds the writing of the answer; 10 s if zero. Reading the
-	// request is bounded by the http.Server.
+	// HandshakeTimeout bounds the writing of the response; 10 s if zero. The
+	// http.Server bounds the reading of the request.
 	HandshakeTimeout time.Duration
 
 	// ReadLimit is the size in bytes of the largest message that is accepted; 1
-	// MiB if zero. It is checked against what a frame announces, before anything is
-	// buffered.
+	// MiB if zero. It is checked against what a frame announces, before
+	// anything is buffered.
 	ReadLimit int64
 
-	// Subprotocols are what the server speaks, best first; Subprotocol if empty.
+	// Subprotocols are what the server speaks, best first; Subprotocol if
+	// empty.
 	Subprotocols []string
 
-	// Admit, if set, decides on a handshake that is in order, by credentials and
-	// policy; nil admits it. A credential that came as the subprotocol
-	// "parley.bearer.<base64url>" is shown as an Authorization header.
+	// Admit, if set, decides on a valid handshake, by credentials and policy; a
+	// nil result admits it. A credential that came as the subprotocol
+	// "parley.bearer.<base64url>" is in r as an Authorization header.
 	Admit func(r *http.Request) *RefusalError
 }
 
-// Validate names the first field that cannot be used. Upgrade does not check: an
-// Origins element that is no pattern lets nobody in.
+// Validate returns an error that names the first field that cannot be used.
+// Upgrade does not call it: an invalid pattern in Origins admits no page.
 func (u *Upgrader) Validate() error {
 	err := errors.Join(checkPatterns(u.Origins), validateHosts(u.Hosts))
 	switch {
@@ -80,14 +83,14 @@ func (u *Upgrader) Validate() error {
 }
 
 // Upgrade answers the handshake of a client (RFC 6455, section 4.2). When it
-// returns an error, the client has been answered with an HTTP status and a text
-// that says what is wrong, or is gone.
+// returns an error, it has sent an HTTP status and a text that says what is
+// wrong, or the client has closed the connection.
 //
-// Nothing is upgraded that would have to be closed at once: the origin and the
-// subprotocol are checked before. What w.Header holds is sent along, so that a
-// handler can set a cookie. The handler should return soon: until then the
-// buffers of the HTTP server stay in memory. The request's context ends then,
-// the connection does not; and the deadlines of the HTTP server are lifted.
+// It checks the origin and the subprotocol before it upgrades. It sends the
+// headers in w.Header too, so that a handler can set a cookie. The handler
+// should return soon: until then the buffers of the HTTP server stay in memory.
+// The request's context ends then; the connection does not. The deadlines of
+// the HTTP server no longer apply.
 func (u *Upgrader) Upgrade(w http.ResponseWriter, r *http.Request) (*Conn, error) {
 	shown, subprotocol, refused := u.check(r)
 	if refused != nil {
@@ -95,14 +98,14 @@ func (u *Upgrader) Upgrade(w http.ResponseWriter, r *http.Request) (*Conn, error
 		return nil, refused
 	}
 	if u.Admit != nil {
-		if no := u.Admit(shown); no != nil {
-			return nil, u.turnAway(w, r, subprotocol, no)
+		if refusal := u.Admit(shown); refusal != nil {
+			return nil, u.refuse(w, r, subprotocol, refusal)
 		}
 	}
 	return u.upgrade(w, r, subprotocol)
 }
 
-// upgrade answers a handshake that is in order.
+// upgrade answers a valid handshake.
 func (u *Upgrader) upgrade(w http.ResponseWriter, r *http.Request, subprotocol string) (*Conn, error) {
 	c := &Conn{server: true}
 	limit := u.ReadLimit
@@ -122,7 +125,7 @@ func (u *Upgrader) upgrade(w http.ResponseWriter, r *http.Request, subprotocol s
 			http.Error(w, reason.Error(), status)
 		},
 	}
-	ws, err := up.Upgrade(&hijacker{w, c}, r, answerHeader(w, subprotocol))
+	ws, err := up.Upgrade(&hijacker{w, c}, r, responseHeader(w, subprotocol))
 	if err != nil {
 		return nil, fmt.Errorf("ws: upgrade: %w", err)
 	}
@@ -130,8 +133,8 @@ func (u *Upgrader) upgrade(w http.ResponseWriter, r *http.Request, subprotocol s
 	return c, nil
 }
 
-// check decides whether r is in order, and which subprotocol it gets. It returns
-// r as an application may see it.
+// check decides whether r is valid, and which subprotocol it gets. It returns r
+// as an application may see it.
 func (u *Upgrader) check(r *http.Request) (*http.Request, string, *refusal) {
 	if refused := checkRequest(r); refused != nil {
 		if refused.status == http.StatusUpgradeRequired {
@@ -142,12 +145,12 @@ func (u *Upgrader) check(r *http.Request) (*http.Request, string, *refusal) {
 	if refused := u.checkOrigin(r); refused != nil {
 		return nil, "", refused
 	}
-	speaks := spoken(u.Subprotocols)
+	speaks := subprotocolsOrDefault(u.Subprotocols)
 	offers, err := offered(r)
 	if err != nil {
 		return nil, "", refuse(http.StatusBadRequest, "Sec-WebSocket-Protocol is malformed: %v.", err)
 	}
-	shown, err := presented(r, offers)
+	shown, err := moveBearer(r, offers)
 	if err != nil {
 		return nil, "", refuse(http.StatusBadRequest, "The bearer subprotocol is malformed: %v.", err)
 	}
@@ -184,8 +187,8 @@ func (u *Upgrader) checkOrigin(r *http.Request) *refusal {
 	return u.checkHost(r)
 }
 
-// answerHeader is what is sent beside the headers of the handshake.
-func answerHeader(w http.ResponseWriter, subprotocol string) http.Header {
+// responseHeader returns the headers of the response that gorilla does not set.
+func responseHeader(w http.ResponseWriter, subprotocol string) http.Header {
 	header := w.Header().Clone()
 	if header == nil {
 		header = make(http.Header)
@@ -218,16 +221,16 @@ func (h *hijacker) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	h.conn.in.conn = conn
 	h.conn.in.budget = unlimited
 	wrapped := h.conn.in.wrap()
-	if rw.Reader.Buffered() == 0 { // else gorilla refuses what came too early
-		// gorilla reads through this one, as it is told no other size. It need not hold
-		// more than what gorilla looks ahead for.
+	if rw.Reader.Buffered() == 0 { // else gorilla refuses bytes that came too early
+		// gorilla reads through this reader, because it gets no other size. It
+		// need hold no more than what gorilla peeks at.
 		rw.Reader = bufio.NewReaderSize(wrapped, lookAhead)
 		h.conn.in.watch(rw.Reader)
 	}
 	return wrapped, rw, nil
 }
 
-// isKey tells whether s is 16 bytes in base64.
+// isKey reports whether s is 16 bytes in base64.
 func isKey(s string) bool {
 	key, err := base64.StdEncoding.DecodeString(s)
 	return err == nil && len(key) == 16

@@ -65,7 +65,7 @@ func TestStubsDoNotDependOnWhatElseIsGenerated(t *testing.T) {
 	}
 }
 
-func TestPluginErrorReachesWhoRanTheCompiler(t *testing.T) {
+func TestPluginErrorReachesTheCompilersUser(t *testing.T) {
 	out := t.TempDir()
 	stderr, err := stubgen(stubsPlugin, out, "package_suffix=my-rpc", "kinds/kinds.proto")
 	if err == nil {

@@ -7,32 +7,34 @@ import (
 	"github.com/parley-rpc/parley/transport"
 )
 
-// maxClose is how many bytes a close frame has at the most: 2 of head, 4 of mask and 125
-// of payload.
+// maxClose is how many bytes a close frame has at most: 2 of head, 4 of mask
+// and 125 of payload.
 const maxClose = 2 + 4 + 125
 
-// seam looks for a close frame that a proxy has put into the middle of another frame. Its
-// first bytes then are the last ones of that frame's payload, and nothing follows it. The
-// session above does not act on the end of a message that is incomplete; what is left
-// is a close frame that completes it, so that it seems to be whole. To see that, seam
-// follows the frames of a connection (RFC 6455, section 5.2).
-type seam struct {
-	head [14]byte // of a frame, as far as it has come
+// closeDetector finds a close frame that a proxy has put into the middle of
+// another frame. The first bytes of the close frame then are the last ones of
+// the other frame's payload, and nothing follows. The session does not handle
+// the end of an incomplete message, so only a close frame that makes the
+// message look complete matters. closeDetector follows the frames of a
+// connection (RFC 6455, section 5.2) to find it.
+type closeDetector struct {
+	head [14]byte // of a frame, as far as it has arrived
 	have int      // bytes of it
 	data bool     // the frame is one of a message
 	size uint64   // of its payload
-	left uint64   // of that, what is to come
+	left uint64   // of that, what has not arrived
 
-	tail   [maxClose]byte // what came last
+	tail   [maxClose]byte // the last bytes
 	filled int
 }
 
-// follow goes on with what has come. It returns what may be a close frame across the end of
-// a frame; nil if there is none. What follows behind such an end may be no frames at all.
-func (s *seam) follow(chunk []byte) (found *suspect) {
+// follow handles the next bytes of the connection. It returns what may be a
+// close frame across the end of a frame, or nil. The bytes after such an end
+// may not be frames at all.
+func (s *closeDetector) follow(chunk []byte) (found *suspect) {
 	for i := 0; i < len(chunk); {
 		if s.left == 0 {
-			i += s.takeHead(chunk[i:])
+			i += s.readHead(chunk[i:])
 		}
 		n := min(s.left, uint64(len(chunk)-i))
 		s.left -= n
@@ -45,8 +47,9 @@ func (s *seam) follow(chunk []byte) (found *suspect) {
 	return found
 }
 
-// takeHead takes what b has of the head of a frame, and returns how much that is.
-func (s *seam) takeHead(b []byte) (n int) {
+// readHead takes what b has of the head of a frame, and returns how many bytes
+// that is.
+func (s *closeDetector) readHead(b []byte) (n int) {
 	for n < len(b) && s.have < s.headLen() {
 		s.head[s.have] = b[n]
 		s.have++
@@ -67,8 +70,8 @@ func (s *seam) takeHead(b []byte) (n int) {
 	return n
 }
 
-// headLen returns how long the head is, as far as can be told.
-func (s *seam) headLen() int {
+// headLen returns the length of the head, as far as it is known.
+func (s *closeDetector) headLen() int {
 	if s.have < 2 {
 		return 2
 	}
@@ -85,8 +88,8 @@ func (s *seam) headLen() int {
 	return n
 }
 
-// remember keeps the end of what has come.
-func (s *seam) remember(chunk []byte) {
+// remember keeps the last bytes that have arrived.
+func (s *closeDetector) remember(chunk []byte) {
 	if len(chunk) >= len(s.tail) {
 		s.filled = copy(s.tail[:], chunk[len(chunk)-len(s.tail):])
 		return
@@ -96,15 +99,16 @@ func (s *seam) remember(chunk []byte) {
 	s.filled = keep + copy(s.tail[keep:], chunk)
 }
 
-// suspect is what may be a close frame across the end of a frame: the bytes that came last.
+// suspect is what may be a close frame across the end of a frame: the last
+// bytes that have arrived.
 type suspect struct {
 	bytes    []byte
 	complete bool
 }
 
-// examine returns what may be a close frame that begins in the frame that ends in chunk at
-// end, with the bytes that follow there; nil if nothing is.
-func (s *seam) examine(chunk []byte, end int) *suspect {
+// examine looks for a close frame that begins in the frame that ends in chunk
+// at end. It returns its bytes and those that follow, or nil.
+func (s *closeDetector) examine(chunk []byte, end int) *suspect {
 	behind := len(chunk) - end
 	if behind >= maxClose {
 		return nil
@@ -115,30 +119,31 @@ func (s *seam) examine(chunk []byte, end int) *suspect {
 		last = append(append(buf[:0], s.tail[:s.filled]...), last...)
 		last = last[max(0, len(last)-maxClose):]
 	}
-	inside := len(last) - behind                      // what of it may be of the frame
+	inside := len(last) - behind                      // how much of it may belong to the frame
 	from := inside - int(min(s.size, uint64(inside))) // where the frame's payload begins
 	for {
 		i := bytes.IndexByte(last[from:inside], 0x88)
 		if i < 0 {
 			return nil
 		}
-		if found, complete := closeFrameSoFar(last[from+i:]); found {
+		if found, complete := isCloseFramePrefix(last[from+i:]); found {
 			return &suspect{bytes: bytes.Clone(last[from+i:]), complete: complete}
 		}
 		from += i + 1
 	}
 }
 
-// more adds what has come behind, and reports whether it still may be a close frame.
+// more adds the bytes that follow, and reports whether it may still be a close
+// frame.
 func (s *suspect) more(b []byte) (still bool) {
 	s.bytes = append(s.bytes, b...)
-	still, s.complete = closeFrameSoFar(s.bytes)
+	still, s.complete = isCloseFramePrefix(s.bytes)
 	return still
 }
 
-// closeFrameSoFar reports whether b is a close frame, or the beginning of one, and nothing
-// else.
-func closeFrameSoFar(b []byte) (found, complete bool) {
+// isCloseFramePrefix reports whether b is a close frame, or the beginning of
+// one, and nothing else.
+func isCloseFramePrefix(b []byte) (found, complete bool) {
 	if b[0] != 0x88 {
 		return false, false
 	}

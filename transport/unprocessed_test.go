@@ -64,7 +64,7 @@ func TestStreamIsUnprocessedOnlyIfThePeersApplicationCannotKnowIt(t *testing.T) 
 
 func TestStreamOpenedWhileDetachedIsUnprocessedUntilItIsSent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		m := newMobile(t, nil)
+		m := newMobileDialer(t, nil)
 		sent, err := m.dialer.Open(t.Context(), nil)
 		if err != nil {
 			t.Fatal(err)

@@ -24,10 +24,10 @@ func TestNewSessionEndsItsPredecessor(t *testing.T) {
 	for _, attached := range []bool{false, true} {
 		synctest.Test(t, func(t *testing.T) {
 			var told []string
-			h := newHarbor(t)
+			h := newAcceptorHost(t)
 			h.cfg.OnEnd = func(error) { told = append(told, "over") }
 			h.cfg.OnHello = func(*transport.Session) { told = append(told, "greeted") }
-			d, st := h.begin()
+			d, st := h.dial()
 			if !attached {
 				d.link.Cut()
 				synctest.Wait()
@@ -59,14 +59,14 @@ func TestNewSessionEndsItsPredecessor(t *testing.T) {
 
 func TestOnlyTokenAndPrincipalOfASessionReplaceIt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := newHarbor(t)
+		h := newAcceptorHost(t)
 		var asked []string
 		h.cfg.OnUnknownPredecessor = func(r transport.Predecessor, principal string) {
 			if !bytes.Equal(r.Session[:1], []byte{0}) {
 				asked = append(asked, principal)
 			}
 		}
-		d, st := h.begin()
+		d, st := h.dial()
 		wrong := bytes.Clone(d.token)
 		wrong[31] ^= 1
 		unknown := &dialer{peer: d.peer, id: make([]byte, 16)}
@@ -95,10 +95,10 @@ func TestOnlyTokenAndPrincipalOfASessionReplaceIt(t *testing.T) {
 func TestBothTokensThatResumeASessionReplaceIt(t *testing.T) {
 	for _, current := range []bool{false, true} {
 		synctest.Test(t, func(t *testing.T) {
-			h := newHarbor(t)
-			d, _ := h.begin()
-			_, p := h.link("alice", d.wish(d.token, 0, 1))
-			token := d.wantsGrant(p) // the dialer may not have read it
+			h := newAcceptorHost(t)
+			d, _ := h.dial()
+			_, p := h.link("alice", d.resumeHello(d.token, 0, 1))
+			token := d.wantsResumed(p) // the dialer may not have read it
 			if !current {
 				token = d.token
 			}
@@ -111,15 +111,15 @@ func TestBothTokensThatResumeASessionReplaceIt(t *testing.T) {
 
 func TestResumptionIgnoresWhatItReplaces(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := newHarbor(t)
-		d, st := h.begin()
-		other, _ := h.begin()
-		wish := frame.Hello{
+		h := newAcceptorHost(t)
+		d, st := h.dial()
+		other, _ := h.dial()
+		request := frame.Hello{
 			ResumeWindow: 30_000, Session: d.id, Token: d.token, Attempt: 1,
 			Replaces: other.id, ReplacesToken: other.token,
 		}
-		_, p := h.link("alice", wish.Append(nil))
-		d.wantsGrant(p)
+		_, p := h.link("alice", request.Append(nil))
+		d.wantsResumed(p)
 		d.wantsStream(p, st)
 		if err := other.session.Err(); err != nil {
 			t.Errorf("the other ended: %v", err)
@@ -127,9 +127,9 @@ func TestResumptionIgnoresWhatItReplaces(t *testing.T) {
 	})
 }
 
-// islands are two acceptors that do not share their sessions, but ask each other.
-func islands(t *testing.T) (a, b *harbor) {
-	a, b = newHarbor(t), newHarbor(t)
+// twoHosts are two acceptors that do not share their sessions, but ask each other.
+func twoHosts(t *testing.T) (a, b *acceptorHost) {
+	a, b = newAcceptorHost(t), newAcceptorHost(t)
 	a.cfg.OnUnknownPredecessor = func(r transport.Predecessor, principal string) { b.sessions.EndPredecessor(r, principal) }
 	b.cfg.OnUnknownPredecessor = func(r transport.Predecessor, principal string) { a.sessions.EndPredecessor(r, principal) }
 	return a, b
@@ -137,11 +137,11 @@ func islands(t *testing.T) (a, b *harbor) {
 
 func TestSessionThatCouldNotBeResumedElsewhereIsReplacedThere(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		a, b := islands(t)
-		d, _ := a.begin()
+		a, b := twoHosts(t)
+		d, _ := a.dial()
 		d.link.Cut()
 		synctest.Wait()
-		_, p := b.link("alice", d.wish(d.token, 0, 1))
+		_, p := b.link("alice", d.resumeHello(d.token, 0, 1))
 		d.wantsNewSession(p)
 		if err := d.session.Err(); err != nil {
 			t.Fatalf("it ended before the dialer has read that it is unknown: %v", err)
@@ -152,15 +152,15 @@ func TestSessionThatCouldNotBeResumedElsewhereIsReplacedThere(t *testing.T) {
 	})
 }
 
-func TestSlowAttemptElsewhereDoesNotEndASessionThatWasResumedSince(t *testing.T) {
+func TestSlowAttemptElsewhereDoesNotEndAResumedSession(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		a, b := islands(t)
-		d, st := a.begin()
+		a, b := twoHosts(t)
+		d, st := a.dial()
 		d.link.Cut()
 		synctest.Wait()
-		_, good := a.link("alice", d.wish(d.token, 0, 2))
-		d.wantsGrant(good) // and its first token is still the spare one
-		_, slow := b.link("alice", d.wish(d.token, 0, 1))
+		_, good := a.link("alice", d.resumeHello(d.token, 0, 2))
+		d.wantsResumed(good) // and its first token is still the spare one
+		_, slow := b.link("alice", d.resumeHello(d.token, 0, 1))
 		d.wantsNewSession(slow)
 		slow.send(frame.AppendAck(nil, 0))
 		synctest.Wait()
@@ -292,11 +292,11 @@ func TestNewSessionWithoutResumptionBeginsOnTheLinkToo(t *testing.T) {
 
 func TestDialerNamesTheSessionThatItReplacesOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := newHarbor(t)
-		d, _ := h.begin()
+		h := newAcceptorHost(t)
+		d, _ := h.dial()
 		named := &transport.Predecessor{Session: d.id, Token: d.token}
 		cfg := transport.Config{Predecessor: named, OnDetached: func(*transport.Session, error) {}}
-		s, p := alone(t, transport.Dialer, cfg)
+		s, p := startSession(t, transport.Dialer, cfg)
 		if got := p.greeting(); !bytes.Equal(got.Replaces, d.id) || !bytes.Equal(got.ReplacesToken, d.token) {
 			t.Errorf("HELLO %+v", got)
 		}

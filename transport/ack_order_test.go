@@ -13,12 +13,12 @@ import (
 func TestNoAcknowledgementComesBehindAHigherOne(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		cfg := transport.Config{Sessions: new(transport.Sessions), Parameters: transport.Parameters{InitialWindow: 1 << 26}}
-		s, p := meet(t, transport.Acceptor, cfg, frame.Hello{ResumeWindow: 30_000, ReplayLimit: 64 << 10})
+		s, p := connectSession(t, transport.Acceptor, cfg, frame.Hello{ResumeWindow: 30_000, ReplayLimit: 64 << 10})
 		p.send(open(1, ""))
 		for range 2 {
 			go func() { // as the timer does, but all the time
 				for range 20_000 {
-					s.AckLate()
+					s.AckTimeout()
 				}
 			}()
 		}

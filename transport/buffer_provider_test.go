@@ -9,23 +9,23 @@ import (
 	"github.com/parley-rpc/parley/transport"
 )
 
-// ledger is memory that counts how often it is taken.
-type ledger struct {
+// countingProvider is memory that counts how often it is taken.
+type countingProvider struct {
 	buf   [64]byte
 	taken int
 }
 
-func (l *ledger) Grow(msg []byte, _ int) []byte {
+func (l *countingProvider) Grow(msg []byte, _ int) []byte {
 	l.taken++
 	return append(l.buf[:0], msg...)
 }
 
-func TestRecvTakesMemoryWhenAMessageArrivesThatIsAwaitedAndNotBefore(t *testing.T) {
+func TestWaitingRecvTakesMemoryOnlyWhenAMessageArrives(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, p := meet(t, transport.Acceptor, transport.Config{}, frame.Hello{})
+		s, p := connectSession(t, transport.Acceptor, transport.Config{}, frame.Hello{})
 		p.send(open(1, ""))
 		st := mustAccept(t, s)
-		var memory ledger
+		var memory countingProvider
 		receive := func(ctx context.Context, want string) {
 			t.Helper()
 			m, err := st.RecvBorrowed(ctx, &memory)

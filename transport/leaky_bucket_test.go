@@ -12,7 +12,7 @@ import (
 
 func TestPeerThatPingsTooOftenIsCutOff(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) { // A5
-		s, p := meet(t, transport.Acceptor, transport.Config{}, frame.Hello{})
+		s, p := connectSession(t, transport.Acceptor, transport.Config{}, frame.Hello{})
 		for range 1000 { // as many as 100 a second over 10 s
 			p.send(ping("at once!"))
 		}
@@ -27,10 +27,10 @@ func TestPeerThatPingsTooOftenIsCutOff(t *testing.T) {
 
 func TestPingsWithinTheRateGoOnForEver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) { // A5
-		_, p := meet(t, transport.Acceptor, transport.Config{}, frame.Hello{})
+		_, p := connectSession(t, transport.Acceptor, transport.Config{}, frame.Hello{})
 		for range 3000 {
 			p.send(ping("steady.."))
-			pass(10 * time.Millisecond)
+			advance(10 * time.Millisecond)
 		}
 		p.got()
 		p.wantsLife()
@@ -45,23 +45,23 @@ func TestPeerThatResetsTooManyStreamsIsCutOff(t *testing.T) {
 			st.OnAbort(func(error) { st.Close() })
 			return nil
 		}
-		s, p := meet(t, transport.Acceptor, cfg, frame.Hello{})
+		s, p := connectSession(t, transport.Acceptor, cfg, frame.Hello{})
 		for i := range uint64(1000) {
 			p.send(open(2*i+1, ""), reset(2*i+1, 1))
 		}
-		pass(slowReading)
+		advance(slowReading)
 		if err := s.Err(); err != nil {
 			t.Fatal(err)
 		}
 		for i := range uint64(200) { // a little is allowed again by now
 			p.send(open(2*i+2001, ""), reset(2*i+2001, 1))
 		}
-		pass(slowReading)
+		advance(slowReading)
 		p.wantsClose(exhausted)
 	})
 }
 
-// slowReading is more than it takes to read what is opened in vain within one
+// slowReading is more than it takes to read what is opened and aborted within one
 // period, whatever the limit: all but a second's worth at four times the limit.
 const slowReading = 2500 * time.Millisecond
 
@@ -74,7 +74,7 @@ func TestPeerThatResetsManyStreamsIsReadMoreSlowly(t *testing.T) {
 			read.Add(1)
 			return &transport.ResetError{Code: transport.ResetLimit}
 		}
-		s, p := meet(t, transport.Acceptor, cfg, frame.Hello{})
+		s, p := connectSession(t, transport.Acceptor, cfg, frame.Hello{})
 		for i := range uint64(1000) {
 			p.send(open(2*i+1, ""))
 		}
@@ -82,11 +82,11 @@ func TestPeerThatResetsManyStreamsIsReadMoreSlowly(t *testing.T) {
 		if n := read.Load(); n != 101 {
 			t.Errorf("%d streams were read at once, want those of a second", n)
 		}
-		pass(time.Second)
+		advance(time.Second)
 		if n := read.Load(); n < 490 || n > 510 {
 			t.Errorf("%d streams were read after a second, want four times as many more", n)
 		}
-		pass(slowReading)
+		advance(slowReading)
 		if n, err := read.Load(), s.Err(); n != 1000 || err != nil {
 			t.Errorf("%d streams were read in the end, %v", n, err)
 		}
@@ -97,11 +97,11 @@ func TestPeerThatOpensTooManyStreamsOverTheLimitIsCutOff(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) { // S14
 		cfg := smallest
 		cfg.MaxResets = 100
-		_, p := meet(t, transport.Acceptor, cfg, frame.Hello{})
+		_, p := connectSession(t, transport.Acceptor, cfg, frame.Hello{})
 		for i := range uint64(16 + 1001) {
 			p.send(open(2*i+1, ""))
 		}
-		pass(slowReading)
+		advance(slowReading)
 		p.wantsClose(exhausted)
 	})
 }
@@ -118,7 +118,7 @@ func TestResetsAfterTheEndAreNoFlood(t *testing.T) {
 			}()
 			return nil
 		}
-		s, p := meet(t, transport.Acceptor, cfg, frame.Hello{})
+		s, p := connectSession(t, transport.Acceptor, cfg, frame.Hello{})
 		for i := range uint64(3000) {
 			p.send(open(2*i+1, ""))
 			synctest.Wait()
@@ -133,10 +133,10 @@ func TestResetsAfterTheEndAreNoFlood(t *testing.T) {
 
 func TestWindowsOfAllSessionsGrowOutOfOneBudget(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		cfg := narrow(1 << 20)
+		cfg := smallWindows(1 << 20)
 		cfg.WindowBudget = transport.NewBudget(16 << 10) // one window may double once
-		s, p := meet(t, transport.Acceptor, cfg, frame.Hello{})
-		other, q := meet(t, transport.Acceptor, cfg, frame.Hello{})
+		s, p := connectSession(t, transport.Acceptor, cfg, frame.Hello{})
+		other, q := connectSession(t, transport.Acceptor, cfg, frame.Hello{})
 		p.send(open(1, ""))
 		q.send(open(1, ""))
 		first, second := mustAccept(t, s), mustAccept(t, other)

@@ -24,9 +24,9 @@ func (g *gate) WriteMessage(parts [][]byte) error {
 	return g.Link.WriteMessage(parts)
 }
 
-// meetBehindGate is meet with a session that can be resumed, whose link has a gate. cfg may
+// connectBehindGate is meet with a session that can be resumed, whose link has a gate. cfg may
 // change that.
-func meetBehindGate(t *testing.T, change func(*transport.Config)) (*transport.Session, *peer, *gate) {
+func connectBehindGate(t *testing.T, change func(*transport.Config)) (*transport.Session, *peer, *gate) {
 	t.Helper()
 	own, other := pipe.New(pipe.Config{})
 	g := &gate{own, make(chan struct{}, 1)}
@@ -54,7 +54,7 @@ func meetBehindGate(t *testing.T, change func(*transport.Config)) (*transport.Se
 // answerBehindGate has somebody answer the peer, alone, who waits at the gate. It is shut.
 func answerBehindGate(t *testing.T) (s *transport.Session, p *peer, g *gate, answer <-chan error) {
 	t.Helper()
-	s, p, g = meetBehindGate(t, nil)
+	s, p, g = connectBehindGate(t, nil)
 	p.send(open(1, ""), data(1, "ping"))
 	st := mustAccept(t, s)
 	g.shut <- struct{}{}
@@ -63,7 +63,7 @@ func answerBehindGate(t *testing.T) (s *transport.Session, p *peer, g *gate, ans
 	return s, p, g, answer
 }
 
-func TestWhoeverAnswersOnTheOnlyStreamWritesByItself(t *testing.T) {
+func TestAnswerOnTheOnlyStreamIsWrittenInline(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		_, p, g, answer := answerBehindGate(t)
 		<-g.shut
@@ -74,7 +74,7 @@ func TestWhoeverAnswersOnTheOnlyStreamWritesByItself(t *testing.T) {
 	})
 }
 
-func TestWhatIsQueuedDuringAWriteOfItsOwnIsWrittenByTheWriter(t *testing.T) {
+func TestWriterWritesWhatIsQueuedDuringAnInlineWrite(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, p, g, answer := answerBehindGate(t)
 		other := mustOpen(t, s)
@@ -87,9 +87,9 @@ func TestWhatIsQueuedDuringAWriteOfItsOwnIsWrittenByTheWriter(t *testing.T) {
 	})
 }
 
-// TestNobodyElseWaitsForTheLink has somebody send behind a shut gate who has to leave
+// TestOtherStreamsDoNotWaitForAnInlineWrite has somebody send behind a shut gate who has to leave
 // that to the writer, so that what Send promises holds.
-func TestNobodyElseWaitsForTheLink(t *testing.T) {
+func TestOtherStreamsDoNotWaitForAnInlineWrite(t *testing.T) {
 	cases := map[string]struct {
 		change func(*transport.Config)
 		before func(*testing.T, *transport.Session, *peer, *transport.Stream)
@@ -110,7 +110,7 @@ func TestNobodyElseWaitsForTheLink(t *testing.T) {
 	for who, c := range cases {
 		t.Run(who, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				s, p, g := meetBehindGate(t, c.change)
+				s, p, g := connectBehindGate(t, c.change)
 				p.send(open(1, ""), data(1, "ping"))
 				st := mustAccept(t, s)
 				if c.before != nil {
@@ -137,16 +137,16 @@ func TestLinkLostInAnInlineWriteIsReplacedLikeAnyOther(t *testing.T) {
 		if !s.Detached() {
 			t.Error("the session does not wait for another link")
 		}
-		pass(31 * time.Second)
+		advance(31 * time.Second)
 		if s.Err() == nil {
-			t.Error("nobody has resumed it, and it goes on")
+			t.Error("it was not resumed, and it goes on")
 		}
 	})
 }
 
 func TestOpenSendSendsTheFirstMessageWithTheHeader(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, p := meet(t, transport.Dialer, transport.Config{}, generous)
+		s, p := connectSession(t, transport.Dialer, transport.Config{}, generous)
 		for _, m := range []struct {
 			size int
 			opts transport.SendOptions
@@ -174,7 +174,7 @@ func TestOpenSendSendsTheFirstMessageWithTheHeader(t *testing.T) {
 
 func TestOpenSendSpendsCreditAndTakesPartInTheEndOfItsStream(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, p := meet(t, transport.Dialer, transport.Config{}, frame.Hello{}) // a window of 16 KiB
+		s, p := connectSession(t, transport.Dialer, transport.Config{}, frame.Hello{}) // a window of 16 KiB
 		st, sent, err := s.OpenSend(t.Context(), nil, make([]byte, 16<<10-100), transport.SendOptions{})
 		if err != nil || !sent {
 			t.Fatal(sent, err)

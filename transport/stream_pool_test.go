@@ -110,19 +110,19 @@ func TestPooledStreamsAreReleasedWhereItIsQuiet(t *testing.T) {
 		out, in := converse(t, d, a, "one")
 		out.Free()
 		in.Free()
-		if d.Spares() != 1 || a.Spares() != 1 {
-			t.Fatalf("%d and %d streams are kept", d.Spares(), a.Spares())
+		if d.PooledStreams() != 1 || a.PooledStreams() != 1 {
+			t.Fatalf("%d and %d streams are kept", d.PooledStreams(), a.PooledStreams())
 		}
-		pass(15 * time.Second) // the default interval of the keepalive
-		if d.Spares() != 0 || a.Spares() != 0 {
-			t.Errorf("%d and %d streams are kept though nothing goes on", d.Spares(), a.Spares())
+		advance(15 * time.Second) // the default interval of the keepalive
+		if d.PooledStreams() != 0 || a.PooledStreams() != 0 {
+			t.Errorf("%d and %d streams are kept though nothing goes on", d.PooledStreams(), a.PooledStreams())
 		}
 	})
 }
 
-// TestReusedStreamsCarryOnlyTheirOwn has calls of both ends end in all ways at once,
+// TestReusedStreamsKeepNothingOfTheirPast has calls of both ends end in all ways at once,
 // so that streams are used again while the ends of others arrive.
-func TestReusedStreamsCarryOnlyTheirOwn(t *testing.T) {
+func TestReusedStreamsKeepNothingOfTheirPast(t *testing.T) {
 	d, a := pair(t, transport.Config{}, transport.Config{})
 	var ends sync.WaitGroup
 	for _, s := range []*transport.Session{d, a} {

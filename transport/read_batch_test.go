@@ -13,12 +13,12 @@ import (
 	"github.com/parley-rpc/parley/transport"
 )
 
-func TestMessagesThatCameTogetherAreReceivedInOrderBesideThoseThatComeMeanwhile(t *testing.T) {
+func TestBatchedMessagesAreReceivedInOrderWithLaterOnes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, p := meet(t, transport.Acceptor, transport.Config{}, frame.Hello{})
+		s, p := connectSession(t, transport.Acceptor, transport.Config{}, frame.Hello{})
 		p.send(open(1, ""))
 		st := mustAccept(t, s)
-		var memory ledger
+		var memory countingProvider
 		sent, received := 0, 0
 		send := func(frames ...[]byte) { p.send(frames...); sent++ }
 		for range 20 {
@@ -49,11 +49,11 @@ func TestMessagesThatCameTogetherAreReceivedInOrderBesideThoseThatComeMeanwhile(
 
 func TestLentMessageStaysUntilTheNextIsReceived(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, p := meet(t, transport.Acceptor, transport.Config{}, frame.Hello{})
+		s, p := connectSession(t, transport.Acceptor, transport.Config{}, frame.Hello{})
 		p.send(open(1, ""), data(1, "the only one"), open(3, ""))
 		st, other := mustAccept(t, s), mustAccept(t, s)
 		synctest.Wait()
-		var memory ledger
+		var memory countingProvider
 		m, err := st.RecvBorrowed(t.Context(), &memory)
 		if err != nil || memory.taken != 0 {
 			t.Fatalf("%v, memory taken %d times", err, memory.taken)
@@ -72,7 +72,7 @@ func TestLentMessageStaysUntilTheNextIsReceived(t *testing.T) {
 
 func TestCreditIsAnnouncedForMessagesThatCameTogether(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, p := meet(t, transport.Acceptor, narrow(0), frame.Hello{})
+		s, p := connectSession(t, transport.Acceptor, smallWindows(0), frame.Hello{})
 		p.send(open(1, ""))
 		st := mustAccept(t, s)
 		const each = 100 + 32 // bytes of credit
@@ -107,7 +107,7 @@ func TestResetDropsWhatARecvHasTakenOver(t *testing.T) {
 	} {
 		t.Run(how, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				s, p := meet(t, transport.Acceptor, transport.Config{}, frame.Hello{})
+				s, p := connectSession(t, transport.Acceptor, transport.Config{}, frame.Hello{})
 				p.send(open(1, ""), data(1, "one"), data(1, "two"), data(1, "three"))
 				st := mustAccept(t, s)
 				synctest.Wait()
@@ -130,12 +130,12 @@ func TestSessionThatHasComeToRestHoldsNothingForStreams(t *testing.T) {
 		out, in := converse(t, d, a, "one")
 		out.Free()
 		in.Free()
-		if d.Spares() == 0 || a.Spares() == 0 {
+		if d.PooledStreams() == 0 || a.PooledStreams() == 0 {
 			t.Fatal("no stream is kept to be used again")
 		}
-		pass(time.Second) // what came last is acknowledged
-		if d.Spares() != 0 || a.Spares() != 0 {
-			t.Errorf("%d and %d streams are kept", d.Spares(), a.Spares())
+		advance(time.Second) // what came last is acknowledged
+		if d.PooledStreams() != 0 || a.PooledStreams() != 0 {
+			t.Errorf("%d and %d streams are kept", d.PooledStreams(), a.PooledStreams())
 		}
 		converse(t, d, a, "two")
 	})

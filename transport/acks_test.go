@@ -1,0 +1,64 @@
+package transport
+
+import (
+	"testing"
+	"time"
+)
+
+func TestAcksAreSentByBytesOrByTime(t *testing.T) {
+	var a acks
+	for i, c := range []struct {
+		bytes       int
+		replayLimit uint64
+		want        ackAction
+	}{
+		{100, 1 << 20, ackLater},
+		{100, 1 << 20, ackNothing}, // the timer is armed
+		{ackBytes - 200, 1 << 20, ackNow},
+		{ackBytes - 1, 1 << 20, ackNothing}, // they are counted from 0 again
+		{1, 1 << 20, ackNow},
+		{16 << 10, 64 << 10, ackNow}, // a quarter of what the peer keeps
+	} {
+		if got := a.add(1, c.bytes, c.replayLimit); got != c.want {
+			t.Errorf("step %d: action %d, want %d", i, got, c.want)
+		}
+	}
+	a.fired()
+	if got := a.add(1, 1, 1<<20); got != ackLater {
+		t.Errorf("after the timer has fired: action %d", got)
+	}
+	if got := a.received.Load(); got != 7 {
+		t.Errorf("%d frames are counted", got)
+	}
+}
+
+func TestNumberIsAcknowledgedOnce(t *testing.T) {
+	var a acks
+	o := newTestOutbox(1000)
+	a.add(3, 10, 1<<20)
+	for range 2 {
+		if err := a.send(o); err != nil {
+			t.Fatal(err)
+		}
+	}
+	parts, err := o.yieldAndTake(noWriter)
+	if err != nil || len(parts) != 1 || len(parts[0]) != 4 {
+		t.Errorf("queued %x, %v", parts, err)
+	}
+}
+
+func TestStoppedAcksArmNoTimer(t *testing.T) {
+	var a acks
+	made := 0
+	newTimer := func() *time.Timer { made++; return time.NewTimer(time.Hour) }
+	a.arm(newTimer)
+	a.arm(newTimer)
+	a.releaseIdle()
+	a.arm(newTimer)
+	a.stop()
+	a.releaseIdle()
+	a.arm(newTimer)
+	if made != 2 {
+		t.Errorf("%d timers", made)
+	}
+}

@@ -1,0 +1,151 @@
+package transport
+
+import (
+	"errors"
+	"io"
+	"runtime"
+	"sync"
+
+	"github.com/parley-rpc/parley/internal/frame"
+)
+
+// readBufferSize is the capacity of a read buffer in bytes: the largest frame,
+// and as much of a batch as one read of the link gives.
+const readBufferSize = maxFrameLimit + 1<<10
+
+// readBuffers is shared by all sessions: an idle session holds none.
+var readBuffers = sync.Pool{New: func() any { return new([readBufferSize]byte) }}
+
+// maxInjected is how many bytes at the end of an unfinished message are not
+// handled yet. A proxy that ends a link may put a close frame into the middle
+// of a WebSocket frame, where it looks like the last part of the message. A
+// close frame has up to 2 bytes of head, 4 of mask and 125 of payload.
+const maxInjected = 2 + 4 + 125
+
+// maxBegin is the position in a message of the link before which every frame
+// must begin. It allows 16 bytes more than PROTOCOL.md: browser clients of
+// version 0.1 may be some bytes late.
+const maxBegin = maxBatch + 16
+
+// A peer that sends without end would keep its reader goroutine running without
+// end. So the reader yields whenever it has spent maxTurnCost: a frame costs
+// frameTurnCost and its length in bytes. That is after about 240 small frames
+// or 64 KiB of large ones. Otherwise a few floods would make all other
+// goroutines wait for the scheduler's 10 ms each.
+const (
+	maxTurnCost   = 64 << 10
+	frameTurnCost = 256
+)
+
+// arrival is what one read has brought.
+type arrival struct {
+	streams   []*Stream // that were opened; they are delivered once their first messages are there
+	last      bool      // no frame may follow in the message
+	sequenced uint64    // frames
+	bytes     int       // of sequenced frames
+	begin     int       // where in the message the next frame begins
+}
+
+// read is the reader goroutine. It never waits for the application.
+func (a *attachment) read() {
+	for {
+		r, err := a.link.NextReader()
+		if err == nil {
+			err = a.readMessage(r)
+		}
+		if err != nil {
+			a.s.linkFailed(a, linkError(err))
+			return
+		}
+	}
+}
+
+// readMessage handles the frames of one message of the link, as they arrive.
+func (a *attachment) readMessage(r io.Reader) error {
+	buf := readBuffers.Get().(*[readBufferSize]byte)
+	defer readBuffers.Put(buf)
+	in := arrival{streams: a.opened[:0:len(a.opened)]}
+	have, empty := 0, true
+	for {
+		n, err := r.Read(buf[have:])
+		if err != nil && !errors.Is(err, io.EOF) {
+			return err
+		}
+		if n > 0 {
+			a.s.bytesReceived.Add(uint64(n))
+		}
+		have += n
+		empty = empty && n == 0
+		ready := have
+		if err == nil {
+			ready = max(have-maxInjected, 0)
+		}
+		used, frameErr := a.handleFrames(&in, buf[:ready])
+		switch {
+		case frameErr != nil:
+			return frameErr
+		case err != nil && empty:
+			return protocolError(CloseProtocolError, "empty message")
+		case err != nil && used < have:
+			return protocolError(CloseProtocolError, "message ends inside a frame")
+		case err != nil:
+			return nil
+		}
+		if used > 0 {
+			have = copy(buf[:], buf[used:have])
+		}
+	}
+}
+
+// handleFrames handles the whole frames in b and returns their length in bytes.
+// It yields between turns.
+func (a *attachment) handleFrames(in *arrival, b []byte) (used int, err error) {
+	for {
+		n, err := a.handleTurn(in, b[used:])
+		used += n
+		d := dispatcher{a.s} // after handleTurn, which may change a.s
+		d.countReceived(in)
+		if deliverErr := d.deliverStreams(in); err == nil {
+			err = deliverErr
+		}
+		if err != nil || a.turnCost < maxTurnCost {
+			return used, err
+		}
+		a.turnCost = 0
+		runtime.Gosched()
+	}
+}
+
+// handleTurn handles the whole frames in b, for one turn at most, and returns
+// their length in bytes.
+func (a *attachment) handleTurn(in *arrival, b []byte) (used int, err error) {
+	for used < len(b) && a.turnCost < maxTurnCost {
+		h, n, err := frame.ParseHeader(b[used:])
+		limit := a.s.cfg.MaxFrame
+		switch {
+		case errors.Is(err, frame.ErrIncomplete):
+			return used, nil
+		case err != nil:
+			return used, protocolError(CloseProtocolError, "%v", err)
+		case in.begin >= maxBegin:
+			return used, protocolError(CloseProtocolError, "%v begins behind the first %d bytes of a message", h.Type, maxBatch)
+		case h.Length > uint64(limit):
+			return used, protocolError(CloseMessageTooBig, "%v of %d bytes, at most %d are accepted", h.Type, h.Length, limit)
+		}
+		end := used + n + int(h.Length)
+		if end > len(b) {
+			return used, nil
+		}
+		if err := a.handleFrame(in, h, b[used+n:end:end]); err != nil {
+			return used, err
+		}
+		if h.Type.Sequenced() {
+			in.sequenced++
+			in.bytes += end - used
+		}
+		a.turnCost += frameTurnCost + end - used
+		in.begin += end - used
+		used = end
+	}
+	return used, nil
+}

@@ -1,0 +1,124 @@
+package transport
+
+import (
+	"bytes"
+
+	"github.com/parley-rpc/parley/internal/frame"
+)
+
+// arrivingMessage checks the pieces of the message that is arriving. The half's
+// mu guards it.
+type arrivingMessage struct {
+	size    int  // bytes so far
+	mark    bool // of its first piece
+	partial bool // more pieces follow
+	longest int  // bytes of the longest message of several pieces, up to now
+}
+
+// add checks a piece of n bytes. The error says which rule the peer has broken.
+func (m *arrivingMessage) add(flags frame.Flags, n, maxMessage int) *ResetError {
+	mark := flags&frame.FlagMark != 0
+	if m.partial && mark != m.mark {
+		return &ResetError{Code: ResetProtocol, Reason: "MARK changes within a message"}
+	}
+	if !m.partial {
+		m.size, m.mark = 0, mark
+	}
+	if m.size += n; m.size > maxMessage {
+		return messageLimit(maxMessage)
+	}
+	if m.partial = flags&frame.FlagMore != 0; m.partial {
+		m.longest = max(m.longest, m.size)
+	}
+	return nil
+}
+
+// handleData handles a DATA frame. A *ResetError says how the peer broke the
+// rules of the stream.
+func (st *Stream) handleData(flags frame.Flags, piece []byte) error {
+	r := &st.recv
+	r.mu.Lock()
+	if r.err != nil {
+		r.mu.Unlock()
+		return nil
+	}
+	if err := r.accept(flags, piece, st.s.cfg.MaxMessage); err != nil {
+		r.mu.Unlock()
+		return err
+	}
+	var limit uint64
+	wake := false
+	if r.msg.direct && !r.msg.complete && r.reserveRoom(st.s, flags, len(piece)) {
+		r.msg.bytes = append(r.msg.bytes, piece...)
+		r.msg.mark, r.msg.complete = r.arriving.mark, !r.arriving.partial
+		wake = r.msg.complete
+		limit = r.consume(st.s, uint64(len(piece))+frameCost)
+	} else {
+		r.msg.direct = r.msg.direct && r.msg.complete // later pieces must not overtake this one
+		r.inbox.put(flags, piece)
+	}
+	end := flags&frame.FlagEnd != 0
+	if end {
+		r.end(nil)
+	} else if wake {
+		r.wake()
+	}
+	r.mu.Unlock()
+	st.announce(limit)
+	if end {
+		st.peerEnded()
+	}
+	return nil
+}
+
+// accept checks a DATA frame against the rules and counts it.
+func (r *recvHalf) accept(flags frame.Flags, piece []byte, maxMessage int) error {
+	switch {
+	case r.ended:
+		return &ResetError{Code: ResetProtocol, Reason: "DATA after END"}
+	case !r.window.receive(uint64(len(piece)) + frameCost):
+		return &ResetError{Code: ResetProtocol, Reason: "DATA beyond the credit"}
+	}
+	if !r.arriving.partial {
+		r.header.settle(nil)
+	}
+	if err := r.arriving.add(flags, len(piece), maxMessage); err != nil {
+		return err
+	}
+	return nil
+}
+
+// handleEnd handles an END frame.
+func (st *Stream) handleEnd(trailer []byte) error {
+	r := &st.recv
+	r.mu.Lock()
+	switch {
+	case r.err != nil:
+		r.mu.Unlock()
+		return nil
+	case r.ended || r.arriving.partial:
+		r.mu.Unlock()
+		return &ResetError{Code: ResetProtocol, Reason: "END after END or within a message"}
+	}
+	r.end(bytes.Clone(trailer))
+	r.mu.Unlock()
+	st.peerEnded()
+	return nil
+}
+
+// handleHeader handles a HEADER frame.
+func (st *Stream) handleHeader(header []byte) error {
+	r := &st.recv
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	switch {
+	case r.err != nil:
+		return nil
+	case !st.opener:
+		return &ResetError{Code: ResetProtocol, Reason: "HEADER from the end that opened the stream"}
+	case r.header.settled:
+		return &ResetError{Code: ResetProtocol, Reason: "HEADER twice or after DATA or END"}
+	}
+	r.header.settle(append(make([]byte, 0, len(header)), header...))
+	return nil
+}
