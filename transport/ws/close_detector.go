@@ -26,6 +26,8 @@ type closeDetector struct {
 
 	tail   [maxClose]byte // the last bytes
 	filled int
+
+	suspect *suspect // the latest; its memory is used again
 }
 
 // follow handles the next bytes of the connection. It returns what may be a
@@ -127,7 +129,12 @@ func (s *closeDetector) examine(chunk []byte, end int) *suspect {
 			return nil
 		}
 		if found, complete := isCloseFramePrefix(last[from+i:]); found {
-			return &suspect{bytes: bytes.Clone(last[from+i:]), complete: complete}
+			if s.suspect == nil {
+				s.suspect = new(suspect)
+			}
+			s.suspect.bytes = append(s.suspect.bytes[:0], last[from+i:]...)
+			s.suspect.complete = complete
+			return s.suspect
 		}
 		from += i + 1
 	}

@@ -116,6 +116,29 @@ func TestMessageThatEndsLikeACloseFrameIsRead(t *testing.T) {
 	}
 }
 
+func TestMessageThatEndsLikeACloseFrameCostsNoMoreMemory(t *testing.T) {
+	for end, connected := range ends {
+		if strings.HasSuffix(end, "TLS") {
+			continue // reads ahead, one record at a time
+		}
+		t.Run(end, func(t *testing.T) {
+			p, c := connected(t)
+			allocations := func(msg string) float64 {
+				return testing.AllocsPerRun(100, func() {
+					p.frame(fin|opBinary, msg)
+					if _, err := readAll(c); err != nil {
+						t.Error(err)
+					}
+				})
+			}
+			plain, suspect := allocations("xy"), allocations("x\x88")
+			if suspect > plain {
+				t.Errorf("%v allocations, and %v for another message", suspect, plain)
+			}
+		})
+	}
+}
+
 func readAll(c *ws.Conn) (string, error) {
 	r, err := c.NextReader()
 	if err != nil {

@@ -23,6 +23,7 @@ type inbound struct {
 	budget   int64          // bytes that may still be read, or unlimited
 	detector *closeDetector // nil where it is not possible to read without waiting
 	held     []byte         // what was read ahead
+	drained  bool           // the latest read of a socket returned all that had arrived
 }
 
 const unlimited = -1
@@ -65,9 +66,12 @@ func (in *inbound) next(p []byte) (n int, err error) {
 		return n, nil
 	}
 	if n, err = in.readable.take(p); n > 0 || err != nil {
+		in.drained = in.readable.drained()
 		return n, err
 	}
-	return in.conn.Read(p)
+	n, err = in.conn.Read(p)
+	in.drained = n < len(p) && bottom(in.conn) == in.conn // TLS returns one record at a time
+	return n, err
 }
 
 // injectedWait is how long the end of a connection may take after a close frame
@@ -96,6 +100,9 @@ func (in *inbound) injected(chunk []byte) bool {
 		return false // what follows was examined
 	}
 	for s != nil {
+		if !s.complete && in.drained {
+			return false // a proxy sends a close frame in one piece
+		}
 		b, err := in.readAhead(s.complete)
 		switch {
 		case errors.Is(err, os.ErrDeadlineExceeded):

@@ -95,6 +95,10 @@ func readNow(conn net.Conn, buf []byte) (n int, err error) {
 	return max(n, 0), err
 }
 
+// drained reports whether what was read ahead is all that had arrived, and was
+// taken.
+func (r *readable) drained() bool { return r.from == r.to && r.to < len(r.ahead) }
+
 // take returns what was read already, or an error, like a read. It may return
 // nothing.
 func (r *readable) take(p []byte) (n int, err error) {

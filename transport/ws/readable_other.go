@@ -14,6 +14,8 @@ func (*inbound) watch(*bufio.Reader) {}
 
 func (*inbound) await() {}
 
+func (*readable) drained() bool { return false }
+
 func (*readable) take([]byte) (n int, err error) { return 0, nil }
 
 // readNow would read without waiting, and reads nothing here.
