@@ -36,33 +36,6 @@ func CallUnary[Req, Res any](ctx context.Context, c Caller, m *Method, req *Req,
 	return recvAnswer[Res](s)
 }
 
-// openSend begins a call that takes one message, and sends that. If it fails the call has
-// ended.
-func openSend(ctx context.Context, c Caller, m *Method, only any, opts []CallOption) (Stream, error) {
-	if own, ok := c.(ownCaller); ok {
-		return own.openWith(ctx, m, only, opts)
-	}
-	s, err := c.Open(ctx, m, opts...)
-	if err != nil {
-		return nil, err
-	}
-	return s, sendFirst(s, only)
-}
-
-// ownCaller is a Caller of this package.
-type ownCaller interface {
-	openWith(ctx context.Context, m *Method, only any, opts []CallOption) (Stream, error)
-}
-
-// sendFirst sends the only message of a call. If it fails it ends the call.
-func sendFirst(s Stream, only any) error {
-	err := exceptFinished(s.Send(only))
-	if err != nil {
-		_ = s.Close() // the call has ended with err
-	}
-	return err
-}
-
 // recvAnswer receives the message of a call that is answered with one.
 func recvAnswer[Res any](s Stream) (*Res, error) {
 	res := new(Res)

@@ -4,10 +4,9 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
-	"maps"
 	"net/http"
+	"slices"
 	"sync/atomic"
-	"time"
 
 	"github.com/parley-rpc/parley/transport"
 	"github.com/parley-rpc/parley/transport/ws"
@@ -138,109 +137,31 @@ func (c *Client) Close() error {
 	return nil
 }
 
-// link makes a link to a URL, with fresh credentials. Its errors are *Error.
-func (c *Client) link(ctx context.Context, h handshake) (transport.Link, Peer, error) {
-	if c.wrong != nil {
-		return nil, Peer{}, c.wrong
-	}
-	var err error
-	if h.header, err = c.handshakeHeader(h.url); err != nil {
-		return nil, Peer{}, err
-	}
-	return c.dial(ctx, h)
-}
+// URLs returns the addresses of the servers as they were given. There may be a
+// secret in them.
+func (c *Client) URLs() []string { return slices.Clone(c.urls) }
 
-// handshake is one that a client makes.
-type handshake struct {
-	url    string
-	begins bool // its link begins a session, and resumes none
-	header http.Header
-
-	cookies []*http.Cookie // of the session that the link resumes
-}
-
-// authorized returns the header of a handshake, with credentials.
-func (c *Client) authorized() (http.Header, error) {
-	if c.credentials == nil {
-		return c.header, nil
+// pick returns the connection for a call. One that waits does so until there is
+// one, unless the server refuses this client. A connection on which the call has just
+// failed (vain) is not returned while there is another line.
+func (c *Client) pick(ctx context.Context, p patience, vain *Conn) (*Conn, error) {
+	if len(c.lines) == 1 {
+		return c.lines[0].get(ctx, p)
 	}
-	ctx, cancel := context.WithTimeout(c.life, c.preparation())
-	defer cancel()
-	more, err := c.credentials(ctx)
-	if err != nil {
-		return nil, unprepared("no credentials", err)
+	r := round{first: int(c.turn.Add(1)), vain: vain}
+	for {
+		_, changed := c.watch.get()
+		conn, err := c.turnOf(&r)
+		switch {
+		case conn != nil:
+			return conn, nil
+		case err != nil && (p == failFast || !passes(err)):
+			return nil, err
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return nil, c.lines[r.first%len(c.lines)].gaveUpWaiting(ctx)
+		}
 	}
-	header := c.header.Clone()
-	if header == nil {
-		header = make(http.Header)
-	}
-	maps.Copy(header, more)
-	return header, nil
-}
-
-// preparation is how long what comes before a handshake may take, and the first answer
-// after it: as long as the handshake itself.
-func (c *Client) preparation() time.Duration {
-	if c.handshakeTimeout > 0 {
-		return c.handshakeTimeout
-	}
-	return credentialsTimeout
-}
-
-// credentialsTimeout is the default of preparation.
-const credentialsTimeout = 10 * time.Second
-
-func (c *Client) dialWebSocket(ctx context.Context, h handshake) (transport.Link, Peer, error) {
-	d := c.dialer
-	d.Header, d.NewSession = h.header, h.begins
-	if len(h.cookies) > 0 {
-		d.Jar = sessionJar{d.Jar, h.cookies}
-	}
-	link, err := d.Dial(ctx, h.url)
-	switch {
-	case err != nil && c.life.Err() != nil:
-		return nil, Peer{}, errClientClosed
-	case err != nil:
-		return nil, Peer{}, Errorf(dialStatus(err), "%w", err)
-	}
-	return link, Peer{
-		Host:      hostOf(h.url),
-		Addr:      link.RemoteAddr(),
-		LocalAddr: link.LocalAddr(),
-		TLS:       link.TLS(),
-		Protocol:  link.Subprotocol(),
-		Header:    link.Response(),
-	}, nil
-}
-
-// dialStatus is the status of a call for which no connection could be made
-// (PROTOCOL.md, section "What the caller sees").
-func dialStatus(err error) Code {
-	var h *ws.HandshakeError
-	if !errors.As(err, &h) {
-		return CodeUnavailable
-	}
-	switch {
-	case h.Stage == ws.StageConfig:
-		return CodeInvalidArgument
-	case h.Stage == ws.StageProxy, h.Status == 0:
-		return CodeUnavailable
-	case h.Status == http.StatusBadRequest && len(h.ServerSubprotocols) == 0:
-		return CodeInternal
-	case h.Status < 400, h.Status == http.StatusBadRequest:
-		return CodeUnimplemented // it speaks something else, or another version
-	case h.Status >= 500:
-		return CodeUnavailable
-	}
-	switch h.Status {
-	case http.StatusUnauthorized:
-		return CodeUnauthenticated
-	case http.StatusForbidden:
-		return CodePermissionDenied
-	case http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusUpgradeRequired:
-		return CodeUnimplemented
-	case http.StatusRequestTimeout, http.StatusTooManyRequests:
-		return CodeUnavailable
-	}
-	return CodeUnknown
 }

@@ -1,7 +1,5 @@
 package rpc
 
-import "context"
-
 // Balancer is how the calls of a client are spread over several URLs.
 type Balancer int
 
@@ -25,38 +23,6 @@ func (c *Client) layLines() {
 	for i := range c.urls {
 		c.lines = append(c.lines, &line{c: c, urls: c.urls[i : i+1]})
 	}
-}
-
-// pick returns the connection for a call. One that waits does so until there is
-// one, unless the server refuses this client. A connection on which the call has just
-// failed (vain) is not returned while there is another line.
-func (c *Client) pick(ctx context.Context, p patience, vain *Conn) (*Conn, error) {
-	if len(c.lines) == 1 {
-		return c.lines[0].get(ctx, p)
-	}
-	r := round{first: int(c.turn.Add(1)), vain: vain}
-	for {
-		_, changed := c.watch.get()
-		conn, err := c.turnOf(&r)
-		switch {
-		case conn != nil:
-			return conn, nil
-		case err != nil && (p == failFast || !passes(err)):
-			return nil, err
-		}
-		select {
-		case <-changed:
-		case <-ctx.Done():
-			return nil, c.lines[r.first%len(c.lines)].gaveUpWaiting(ctx)
-		}
-	}
-}
-
-// round is what one call has seen of the lines.
-type round struct {
-	first  int
-	vain   *Conn
-	misses []uint64 // of each line, when the call came
 }
 
 // turnOf returns the connection of the next line in turn that has one, and has the
@@ -96,29 +62,6 @@ func (c *Client) turnOf(r *round) (*Conn, error) {
 	return leaves, nil
 }
 
-// see looks at line i of a round.
-func (r *round) see(l *line, i int) sight {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	v := sight{view: l.look(failFast)}
-	if v.conn != nil {
-		v.away, v.leaving = v.conn.away, v.conn.leaving
-	}
-	if len(r.misses) == i {
-		r.misses = append(r.misses, l.misses)
-	}
-	if v.err == nil && v.conn == nil && l.misses != r.misses[i] {
-		v.err = l.err // it has failed, and is at it again by now
-	}
-	return v
-}
-
-// sight is a view of one line of several.
-type sight struct {
-	view
-	away, leaving bool
-}
-
 // hurry has the lines make their connections without the delay that a server that goes
 // away has asked for.
 func (c *Client) hurry() {
@@ -146,4 +89,34 @@ func (c *Client) watchLines() {
 // that, whatever its connections still do.
 var rank = [...]int{
 	StateIdle: 0, StateTransientFailure: 1, StateConnecting: 2, StateResuming: 3, StateReady: 4, StateShutdown: 5,
+}
+
+// round is what one call has seen of the lines.
+type round struct {
+	first  int
+	vain   *Conn
+	misses []uint64 // of each line, when the call came
+}
+
+// see looks at line i of a round.
+func (r *round) see(l *line, i int) sight {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	v := sight{view: l.look(failFast)}
+	if v.conn != nil {
+		v.away, v.leaving = v.conn.away, v.conn.leaving
+	}
+	if len(r.misses) == i {
+		r.misses = append(r.misses, l.misses)
+	}
+	if v.err == nil && v.conn == nil && l.misses != r.misses[i] {
+		v.err = l.err // it has failed, and is at it again by now
+	}
+	return v
+}
+
+// sight is a view of one line of several.
+type sight struct {
+	view
+	away, leaving bool
 }

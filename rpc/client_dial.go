@@ -2,116 +2,122 @@ package rpc
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"net"
+	"maps"
 	"net/http"
 	"net/url"
+	"time"
 
+	"github.com/parley-rpc/parley/transport"
 	"github.com/parley-rpc/parley/transport/ws"
 )
 
-// dialing is what the options of a client say of its handshakes.
-type dialing struct {
-	net      func(ctx context.Context, network, addr string) (net.Conn, error)
-	proxy    func(*http.Request) (*url.URL, error)
-	jar      http.CookieJar
-	requests []func(*http.Request) error
-	missing  []string // options that were given nil
+// link makes a link to a URL, with fresh credentials. Its errors are *Error.
+func (c *Client) link(ctx context.Context, h handshake) (transport.Link, Peer, error) {
+	if c.wrong != nil {
+		return nil, Peer{}, c.wrong
+	}
+	var err error
+	if h.header, err = c.handshakeHeader(h.url); err != nil {
+		return nil, Peer{}, err
+	}
+	return c.dial(ctx, h)
 }
 
-// WithNetDial has f make the connections under the WebSockets, instead of a
-// net.Dialer: to a Unix socket, through a SOCKS proxy, in memory. network is "tcp"
-// and addr the host and port of the URL, or of the proxy of WithProxy; f may do
-// with them what it likes. So a server at a Unix socket has the URL
-// "ws://unix/rpc", where the host is a name that f ignores and the server sees as
-// that of the request. TLS of wss:// runs over what f returns.
-//
-// Proxies that the environment names are not used then; WithProxy names them.
-//
-// ctx ends with the client, and when the time for a handshake is over.
-func WithNetDial(f func(ctx context.Context, network, addr string) (net.Conn, error)) ClientOption {
-	return clientOption(func(c *Client) {
-		c.dialing.net = f
-		c.dialing.given("WithNetDial", f != nil)
-	})
+// handshake is one that a client makes.
+type handshake struct {
+	url    string
+	begins bool // its link begins a session, and resumes none
+	header http.Header
+
+	cookies []*http.Cookie // of the session that the link resumes
 }
 
-// WithProxy has f name the HTTP proxy of each handshake, as the Proxy of an
-// http.Transport does: its request has the URL that is dialled, with the scheme
-// http or https. A nil URL is none, so WithProxy(http.ProxyURL(nil)) uses none
-// whatever the environment says. Default http.ProxyFromEnvironment.
-//
-// The proxy is asked for a tunnel (CONNECT). Its URL has the scheme http or https,
-// and may have a user. For a SOCKS proxy use WithNetDial.
-func WithProxy(f func(*http.Request) (*url.URL, error)) ClientOption {
-	return clientOption(func(c *Client) {
-		c.dialing.proxy = f
-		c.dialing.given("WithProxy", f != nil)
-	})
+// authorized returns the header of a handshake, with credentials.
+func (c *Client) authorized() (http.Header, error) {
+	if c.credentials == nil {
+		return c.header, nil
+	}
+	ctx, cancel := context.WithTimeout(c.life, c.preparation())
+	defer cancel()
+	more, err := c.credentials(ctx)
+	if err != nil {
+		return nil, unprepared("no credentials", err)
+	}
+	header := c.header.Clone()
+	if header == nil {
+		header = make(http.Header)
+	}
+	maps.Copy(header, more)
+	return header, nil
 }
 
-// WithCookieJar has the handshakes bring the cookies of a jar, and keeps in it
-// those that servers set with their answer, such as a load balancer that sends a
-// client to the same server again. Cookies of WithHTTPHeader are sent besides.
-//
-// With or without a jar, a connection whose link was lost is resumed with the cookies
-// that were set when it was begun, though another may have been given others since.
-func WithCookieJar(jar http.CookieJar) ClientOption {
-	return clientOption(func(c *Client) {
-		c.dialing.jar = jar
-		c.dialing.given("WithCookieJar", jar != nil)
-	})
+// preparation is how long what comes before a handshake may take, and the first answer
+// after it: as long as the handshake itself.
+func (c *Client) preparation() time.Duration {
+	if c.handshakeTimeout > 0 {
+		return c.handshakeTimeout
+	}
+	return credentialsTimeout
 }
 
-// WithHandshakeRequest calls f with the request of each handshake before it is
-// sent, also of one that resumes a connection. f may change r.Header and r.Host:
-// to sign the request, say, or to trace it. The URL, which has the scheme http or
-// https, is there to be read. r has the headers of WithHTTPHeader and
-// WithCredentials, not those of the WebSocket itself. Several functions are called
-// in order. The context of r ends with the client, and when the time for a
-// handshake is over.
-//
-// An error fails that attempt to connect, as one of WithCredentials does.
-func WithHandshakeRequest(f func(r *http.Request) error) ClientOption {
-	return clientOption(func(c *Client) {
-		c.dialing.requests = append(c.dialing.requests, f)
-		c.dialing.given("WithHandshakeRequest", f != nil)
-	})
+// credentialsTimeout is the default of preparation.
+const credentialsTimeout = 10 * time.Second
+
+func (c *Client) dialWebSocket(ctx context.Context, h handshake) (transport.Link, Peer, error) {
+	d := c.dialer
+	d.Header, d.NewSession = h.header, h.begins
+	if len(h.cookies) > 0 {
+		d.Jar = sessionJar{d.Jar, h.cookies}
+	}
+	link, err := d.Dial(ctx, h.url)
+	switch {
+	case err != nil && c.life.Err() != nil:
+		return nil, Peer{}, errClientClosed
+	case err != nil:
+		return nil, Peer{}, Errorf(dialStatus(err), "%w", err)
+	}
+	return link, Peer{
+		Host:      hostOf(h.url),
+		Addr:      link.RemoteAddr(),
+		LocalAddr: link.LocalAddr(),
+		TLS:       link.TLS(),
+		Protocol:  link.Subprotocol(),
+		Header:    link.Response(),
+	}, nil
 }
 
-// given books an option; usable says that it was not given nil.
-func (d *dialing) given(option string, usable bool) { //nolint:revive // a fact that is booked, not a way to go
-	if !usable {
-		d.missing = append(d.missing, option)
+// dialStatus is the status of a call for which no connection could be made
+// (PROTOCOL.md, section "What the caller sees").
+func dialStatus(err error) Code {
+	var h *ws.HandshakeError
+	if !errors.As(err, &h) {
+		return CodeUnavailable
 	}
-}
-
-// dialer returns what dials the client's links, or what is wrong with the options
-// for it.
-func (c *Client) newDialer() (ws.Dialer, error) {
-	d := ws.Dialer{
-		TLSConfig:        c.tls,
-		HandshakeTimeout: c.handshakeTimeout,
-		ReadLimit:        c.readLimit,
-		NetDial:          c.dialing.net,
-		Proxy:            c.dialing.proxy,
-		Jar:              c.dialing.jar,
+	switch {
+	case h.Stage == ws.StageConfig:
+		return CodeInvalidArgument
+	case h.Stage == ws.StageProxy, h.Status == 0:
+		return CodeUnavailable
+	case h.Status == http.StatusBadRequest && len(h.ServerSubprotocols) == 0:
+		return CodeInternal
+	case h.Status < 400, h.Status == http.StatusBadRequest:
+		return CodeUnimplemented // it speaks something else, or another version
+	case h.Status >= 500:
+		return CodeUnavailable
 	}
-	if d.NetDial != nil && d.Proxy == nil {
-		d.Proxy = http.ProxyURL(nil)
+	switch h.Status {
+	case http.StatusUnauthorized:
+		return CodeUnauthenticated
+	case http.StatusForbidden:
+		return CodePermissionDenied
+	case http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusUpgradeRequired:
+		return CodeUnimplemented
+	case http.StatusRequestTimeout, http.StatusTooManyRequests:
+		return CodeUnavailable
 	}
-	for _, option := range c.dialing.missing {
-		return d, fmt.Errorf("%s: nil", option)
-	}
-	header := ws.Dialer{Header: c.header}
-	if err := header.Validate(); err != nil {
-		return d, fmt.Errorf("WithHTTPHeader: %w", err)
-	}
-	timeout := ws.Dialer{HandshakeTimeout: c.handshakeTimeout}
-	if err := timeout.Validate(); err != nil {
-		return d, fmt.Errorf("WithHandshakeTimeout: %w", err)
-	}
-	return d, d.Validate()
+	return CodeUnknown
 }
 
 // handshakeHeader returns the header of a handshake with a URL.
@@ -158,4 +164,32 @@ func unprepared(what string, err error) error {
 		code = CodeOf(err)
 	}
 	return Errorf(code, "%s: %w", what, err)
+}
+
+// dialer returns what dials the client's links, or what is wrong with the options
+// for it.
+func (c *Client) newDialer() (ws.Dialer, error) {
+	d := ws.Dialer{
+		TLSConfig:        c.tls,
+		HandshakeTimeout: c.handshakeTimeout,
+		ReadLimit:        c.readLimit,
+		NetDial:          c.dialing.net,
+		Proxy:            c.dialing.proxy,
+		Jar:              c.dialing.jar,
+	}
+	if d.NetDial != nil && d.Proxy == nil {
+		d.Proxy = http.ProxyURL(nil)
+	}
+	for _, option := range c.dialing.missing {
+		return d, fmt.Errorf("%s: nil", option)
+	}
+	header := ws.Dialer{Header: c.header}
+	if err := header.Validate(); err != nil {
+		return d, fmt.Errorf("WithHTTPHeader: %w", err)
+	}
+	timeout := ws.Dialer{HandshakeTimeout: c.handshakeTimeout}
+	if err := timeout.Validate(); err != nil {
+		return d, fmt.Errorf("WithHandshakeTimeout: %w", err)
+	}
+	return d, d.Validate()
 }

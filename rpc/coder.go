@@ -2,7 +2,6 @@ package rpc
 
 import (
 	"context"
-	"errors"
 
 	"github.com/parley-rpc/parley/transport"
 )
@@ -90,53 +89,4 @@ func (c *coder) merge(data []byte, msg any) error {
 		return mergeProto(data, msg)
 	}
 	return c.unmarshal(data, msg)
-}
-
-// newReceiver is a Stream of this package.
-type newReceiver interface {
-	receive(msg any, how decoding) error
-}
-
-// recvNew is Recv for a message that is as new has made it.
-func recvNew(s Stream, msg any) error {
-	if own, ok := s.(newReceiver); ok {
-		return own.receive(msg, (*coder).merge)
-	}
-	return s.Recv(msg)
-}
-
-// arriving is the memory of the message that a stream receives. While nothing has come
-// there is none.
-type arriving struct{ *buffer }
-
-// Grow is that of transport.BufferProvider.
-func (a *arriving) Grow(msg []byte, size int) []byte {
-	old := a.buffer
-	a.buffer = getBufferFor(size)
-	grown := append(a.bytes, msg...)
-	if old != nil {
-		old.put()
-	}
-	return grown
-}
-
-// recv receives a message, whose bytes stay valid until drop.
-func (a *arriving) recv(ctx context.Context, st *transport.Stream) (transport.Message, error) {
-	m, err := st.RecvBorrowed(ctx, a)
-	switch {
-	case err == nil && a.buffer != nil:
-		a.bytes = m.Bytes
-	case err != nil && !errors.Is(err, transport.ErrConcurrent): // then it is another's
-		a.drop(st)
-	}
-	return m, err
-}
-
-// drop ends the use of the message, which st has received.
-func (a *arriving) drop(st *transport.Stream) {
-	if a.buffer != nil {
-		a.put()
-		a.buffer = nil
-		st.ReleaseMessage()
-	}
 }

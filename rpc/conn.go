@@ -3,7 +3,6 @@ package rpc
 import (
 	"context"
 	"errors"
-	"maps"
 	"net/http"
 	"sync"
 	"sync/atomic"
@@ -128,23 +127,6 @@ func (c *Conn) ending() bool {
 	return ok && why.Status != 0 && c.sess.Err() == nil
 }
 
-// onStream takes a call of the other end. It runs on the reading goroutine, and so
-// does the reading of the call's header: what that costs is the connection's own
-// time, whatever the other end sends.
-func (c *Conn) onStream(st *transport.Stream, header []byte) *transport.ResetError {
-	s := &serverStream{st: st, call: Call{Conn: c, Peer: c.Peer()}}
-	s.call.callee = s
-	s.refusal = s.accept(c.e, header)
-	if errors.Is(s.refusal, errPairs) {
-		return &transport.ResetError{Code: transport.ResetLimit, Reason: s.refusal.Error()}
-	}
-	if full := c.e.served.enter(&c.serves); full != nil {
-		return full
-	}
-	c.e.workers.run(s)
-	return nil
-}
-
 // onGreet welcomes a new connection. It runs on the reading goroutine.
 func (c *Conn) onGreet(s *transport.Session) {
 	if c.line != nil {
@@ -210,36 +192,34 @@ func (c *Conn) onEnd(err error) {
 	})
 }
 
-// aliases are the numbers that the other end has given to methods.
-type aliases struct {
-	mu      sync.Mutex // serializes learn
-	current atomic.Pointer[map[methodName]uint64]
+// Context returns a context that never ends. At a server it has the values of the
+// handshake that began the connection: those of the context that WithAuthentication
+// returned or, without it, those of the request's context, into which HTTP
+// middleware may have put some. Contexts of handlers have them too. At a client it
+// is context.Background.
+func (c *Conn) Context() context.Context {
+	if c.base == nil {
+		return context.Background()
+	}
+	return c.base
 }
 
-type methodName struct{ service, name string }
+// The log has what nobody else is told. A caller is told how its call has ended, and
+// a client's application how it stands with the connection; a server's operator
+// has the log alone. docs/observability.md lists the messages and their keys.
 
-// maxAliases bounds what a caller of ever new methods, such as a proxy, remembers.
-const maxAliases = 4096
+// ID returns the number of the connection, which it has to itself in its Server or
+// Client. The log has it as "conn".
+func (c *Conn) ID() uint64 { return c.id }
 
-// of returns the method's alias, or 0.
-func (a *aliases) of(m *Method) uint64 {
-	known := a.current.Load()
-	if known == nil {
-		return 0
-	}
-	return (*known)[methodName{m.Service, m.Name}]
-}
+// Stats returns what the connection has and has done, on all its links.
+func (c *Conn) Stats() transport.Stats { return c.sess.Stats() }
 
-func (a *aliases) learn(m *Method, alias uint64) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	next := make(map[methodName]uint64)
-	if known := a.current.Load(); known != nil {
-		if len(*known) >= maxAliases {
-			return
-		}
-		maps.Copy(next, *known)
-	}
-	next[methodName{m.Service, m.Name}] = alias
-	a.current.Store(&next)
+// Draining is the same as the function Draining, for programs that keep a connection.
+func (c *Conn) Draining() <-chan struct{} { return c.sess.Draining() }
+
+func (c *Conn) isGreeted() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.greeted
 }

@@ -1,10 +1,45 @@
 package rpc
 
 import (
+	"maps"
 	"slices"
 	"sync"
 	"sync/atomic"
 )
+
+// aliases are the numbers that the other end has given to methods.
+type aliases struct {
+	mu      sync.Mutex // serializes learn
+	current atomic.Pointer[map[methodName]uint64]
+}
+
+type methodName struct{ service, name string }
+
+// maxAliases bounds what a caller of ever new methods, such as a proxy, remembers.
+const maxAliases = 4096
+
+// of returns the method's alias, or 0.
+func (a *aliases) of(m *Method) uint64 {
+	known := a.current.Load()
+	if known == nil {
+		return 0
+	}
+	return (*known)[methodName{m.Service, m.Name}]
+}
+
+func (a *aliases) learn(m *Method, alias uint64) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	next := make(map[methodName]uint64)
+	if known := a.current.Load(); known != nil {
+		if len(*known) >= maxAliases {
+			return
+		}
+		maps.Copy(next, *known)
+	}
+	next[methodName{m.Service, m.Name}] = alias
+	a.current.Store(&next)
+}
 
 // givenAliases are the aliases that this end has given on a connection, a bit for each.
 // Only these may name methods there: a caller that could try all numbers would learn which

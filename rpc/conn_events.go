@@ -108,3 +108,16 @@ func (c *Conn) tellEnd(err error) {
 		f(c, c.failure(err))
 	}
 }
+
+// OnConnect has f called with each new connection, once both ends have greeted. f
+// may keep it, to make calls to the other end whenever it likes, and may make
+// some at once. Calls of either end may be under way before f has returned.
+func OnConnect(f func(*Conn)) Option {
+	return endpointOption(func(e *endpoint) { e.onConnect = append(e.onConnect, f) })
+}
+
+// OnDisconnect has f called when a connection has ended, with the reason, after
+// the functions of OnConnect have returned.
+func OnDisconnect(f func(*Conn, error)) Option {
+	return endpointOption(func(e *endpoint) { e.onDisconnect = append(e.onDisconnect, f) })
+}

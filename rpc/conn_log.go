@@ -8,14 +8,6 @@ import (
 	"github.com/parley-rpc/parley/transport"
 )
 
-// The log has what nobody else is told. A caller is told how its call has ended, and
-// a client's application how it stands with the connection; a server's operator
-// has the log alone. docs/observability.md lists the messages and their keys.
-
-// ID returns the number of the connection, which it has to itself in its Server or
-// Client. The log has it as "conn".
-func (c *Conn) ID() uint64 { return c.id }
-
 // log logs something about the connection.
 func (c *Conn) log(ctx context.Context, level slog.Level, msg string, more ...slog.Attr) {
 	if !c.e.log.Enabled(ctx, level) {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"strings"
 
 	"google.golang.org/protobuf/proto"
@@ -111,23 +110,6 @@ func (e *Error) within(outer error) *Error {
 		text = strings.Replace(text, e.Error(), e.message, 1)
 	}
 	return &Error{code: e.code, message: text, details: e.details, cause: outer}
-}
-
-// isEnd tells whether err says that all was received: io.EOF itself. A failure may
-// wrap it, such as that of a connection which broke.
-func isEnd(err error) bool {
-	return err == io.EOF //nolint:errorlint // for that reason
-}
-
-// notEOF returns a failure in which an application that looks for io.EOF, as the
-// sign that it has received all, does not find it.
-func notEOF(err error) error {
-	if err == nil || !errors.Is(err, io.EOF) {
-		return err
-	}
-	e := *asError(err)
-	e.cause = nil
-	return &e
 }
 
 // transportError turns what the transport says of a stream or session into the

@@ -1,25 +1,14 @@
 package rpc
 
 import (
-	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
-	"maps"
-	"net/http"
-	"slices"
 	"strings"
 	"time"
 
 	"github.com/parley-rpc/parley/transport"
 )
-
-// ServerOption configures a Server.
-type ServerOption interface{ applyServer(*Server) }
-
-// ClientOption configures a Client, or the connection that Dial makes.
-type ClientOption interface{ applyClient(*Client) }
 
 // Option configures either end.
 type Option interface {
@@ -27,17 +16,10 @@ type Option interface {
 	ClientOption
 }
 
-type serverOption func(*Server)
-
-func (f serverOption) applyServer(s *Server) { f(s) }
-
-type clientOption func(*Client)
-
-func (f clientOption) applyClient(c *Client) { f(c) }
-
 type endpointOption func(*endpoint)
 
 func (f endpointOption) applyServer(s *Server) { f(&s.endpoint) }
+
 func (f endpointOption) applyClient(c *Client) { f(&c.endpoint) }
 
 // Options makes one Option of several.
@@ -86,10 +68,6 @@ func (e *endpoint) validate() error {
 		}
 	}
 	return errors.Join(e.parameters().Validate(), e.resumption.validate())
-}
-
-func hasNil(interceptors []Interceptor) bool {
-	return slices.ContainsFunc(interceptors, func(i Interceptor) bool { return i == nil })
 }
 
 // validName tells whether a codec or a compression may have a name (PROTOCOL.md,
@@ -144,19 +122,6 @@ func WithCompressor(c Compressor) Option {
 	})
 }
 
-// OnConnect has f called with each new connection, once both ends have greeted. f
-// may keep it, to make calls to the other end whenever it likes, and may make
-// some at once. Calls of either end may be under way before f has returned.
-func OnConnect(f func(*Conn)) Option {
-	return endpointOption(func(e *endpoint) { e.onConnect = append(e.onConnect, f) })
-}
-
-// OnDisconnect has f called when a connection has ended, with the reason, after
-// the functions of OnConnect have returned.
-func OnDisconnect(f func(*Conn, error)) Option {
-	return endpointOption(func(e *endpoint) { e.onDisconnect = append(e.onDisconnect, f) })
-}
-
 // WithLogger takes what no caller can be told: panics of handlers and, of a server,
 // whom it refuses, whom it cuts off, and, at level Debug, how connections come and go.
 // Default slog.Default.
@@ -175,80 +140,4 @@ func WithReadLimit(bytes int64) Option {
 // upgrade. Default 10 s.
 func WithHandshakeTimeout(d time.Duration) Option {
 	return endpointOption(func(e *endpoint) { e.handshakeTimeout = d })
-}
-
-// WithOrigins allows pages of other origins than the server's own to connect:
-// patterns such as "https://*.example.com", or "*" for all. What is no browser
-// sends no Origin and is not concerned. NewServer panics if one is malformed.
-func WithOrigins(patterns ...string) ServerOption {
-	return serverOption(func(s *Server) { s.upgrader.Origins = append(s.upgrader.Origins, patterns...) })
-}
-
-// WithSecureOrigin says that browsers reach the server by TLS only, which ends at a
-// proxy: pages of the server's own origin come from https. Without it a page from http
-// is let in where neither this server has TLS nor the proxy says that it has
-// (X-Forwarded-Proto of https or wss, or Forwarded).
-func WithSecureOrigin() ServerOption {
-	return serverOption(func(s *Server) { s.upgrader.SecureOrigin = true })
-}
-
-// WithHosts names the hosts as which pages may reach the server, without a port:
-// "example.com", "*.example.com", "[::1]", or "*" for all. A page that comes by another
-// name is refused with HTTP 403: an attacker can make a name of his own resolve to
-// this server (DNS rebinding). Without WithHosts all names are good, but over the loopback
-// interface, without TLS and a proxy that sets X-Forwarded-For or the like, only
-// localhost and loopback addresses. What is no browser sends no Origin and is not
-// concerned. NewServer panics if one is malformed.
-func WithHosts(hosts ...string) ServerOption {
-	return serverOption(func(s *Server) { s.upgrader.Hosts = append(s.upgrader.Hosts, hosts...) })
-}
-
-// WithServices has the client serve calls of the server on the connections that
-// it dials.
-func WithServices(m *Mux) ClientOption {
-	return clientOption(func(c *Client) { c.mux = m })
-}
-
-// WithTLS configures the TLS of wss:// addresses.
-func WithTLS(cfg *tls.Config) ClientOption {
-	return clientOption(func(c *Client) { c.tls = cfg })
-}
-
-// WithHTTPHeader adds headers to the handshake's request. Values of a name that an
-// earlier one has given are replaced.
-func WithHTTPHeader(h http.Header) ClientOption {
-	h = h.Clone()
-	return clientOption(func(c *Client) {
-		if c.header == nil {
-			c.header = make(http.Header, len(h))
-		}
-		maps.Copy(c.header, h)
-	})
-}
-
-// WithCredentials has f called for the header of each handshake, also of one that
-// resumes a connection, so that it can bring a token that is still good. What it
-// returns replaces values of WithHTTPHeader. ctx ends with the client, and when
-// the time for a handshake is over. The credentials are always the same user's: to change
-// the user, close the client and make another.
-//
-// An error fails that attempt to connect, with its code if it is an *Error, and
-// otherwise with CodeUnavailable, so that the client tries again. If the server
-// answers UNAUTHENTICATED the next attempt asks again: that of the next call, or,
-// when a lost link is replaced, one at once.
-func WithCredentials(f func(ctx context.Context) (http.Header, error)) ClientOption {
-	return clientOption(func(c *Client) { c.credentials = f })
-}
-
-// WithURLs adds servers to the one that NewClient was given, all of which serve
-// the same. They are there for one another: when one goes away, refuses the client for
-// now, or does not answer within a second where a link was lost, new calls go to
-// another. Calls that are in flight stay with their server.
-func WithURLs(urls ...string) ClientOption {
-	return clientOption(func(c *Client) { c.urls = append(c.urls, urls...) })
-}
-
-// WithBalancer says how calls are spread over several URLs. Default PickFirst.
-func WithBalancer(b Balancer) ClientOption {
-	return clientOption(func(c *Client) { c.balancer = b })
 }

@@ -1,13 +1,11 @@
 package rpc
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"math"
 	"slices"
 	"sync"
-	"sync/atomic"
 	"time"
 )
 
@@ -115,138 +113,4 @@ func (b *retryBudget) took(status error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.tokens = min(b.policy.Budget.Tokens, b.tokens+b.policy.Budget.Ratio)
-}
-
-// retries counts the further attempts at a call.
-type retries struct {
-	unseen int32 // because the server had not seen the call
-	failed int32 // because the policy says so
-
-	made atomic.Int32 // those that have been opened; for all to see
-}
-
-// maxUnseen is how often a call is repeated that was sent, and that the server has not
-// seen.
-const maxUnseen = 4
-
-// again makes another attempt at the call after t has failed with status, if that
-// is allowed, and tells whether there is one to go on with: then all that was sent
-// is sent again. Otherwise it returns the status of the last attempt.
-func (s *clientStream) again(t *try, status error) (bool, error) {
-	if s.client == nil {
-		return false, status
-	}
-	s.retrying.Lock()
-	defer s.retrying.Unlock()
-	ctx, cancel := context.WithCancel(s.ctx)
-	defer cancel()
-	if other, ok := s.beginAgain(t, cancel); other || !ok {
-		return other, status
-	}
-	defer s.endAgain()
-	for {
-		conn, err := s.mayRepeat(ctx, t)
-		if err != nil {
-			status = err
-		}
-		if conn == nil {
-			if !s.mayRetry(ctx, status) {
-				return false, status
-			}
-			if conn, err = s.client.pick(ctx, s.cfg.patience, nil); err != nil {
-				t, status = &try{}, err
-				continue
-			}
-		}
-		old, next := s.current(), &try{conn: conn}
-		if _, err = s.openTry(ctx, next, nil); err == nil {
-			s.retries.made.Add(1)
-			s.call.forgetAnswer()
-			err = s.replay(ctx, next)
-		}
-		switch {
-		case next.st != nil && s.is(next):
-			if old != nil {
-				old.close()
-			}
-			return true, nil // if it has failed already, whoever uses it finds out
-		case next.st != nil:
-			next.close()
-		}
-		if s.isFinished() {
-			return false, s.result()
-		}
-		t, status = next, err
-	}
-}
-
-// beginAgain tells whether another attempt counts already, and whether one may be
-// made.
-func (s *clientStream) beginAgain(t *try, interrupt func()) (other, ok bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.finished {
-		return false, false
-	}
-	if s.at != nil && s.at != t {
-		return true, false
-	}
-	s.interrupt = interrupt
-	return false, s.kept.on
-}
-
-func (s *clientStream) endAgain() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.interrupt = nil
-}
-
-// mayRepeat returns another connection for a call that was not seen on that of t,
-// nil if there is no such call or connection, or why there is no connection at all.
-func (s *clientStream) mayRepeat(ctx context.Context, t *try) (*Conn, error) {
-	if ctx.Err() != nil || !t.unseen() {
-		return nil, nil
-	}
-	if !t.unsent {
-		if s.retries.unseen >= maxUnseen {
-			return nil, nil
-		}
-		s.retries.unseen++
-	}
-	conn, err := s.client.pick(ctx, s.cfg.patience, t.conn)
-	if err != nil || conn == t.conn {
-		return nil, err
-	}
-	return conn, nil
-}
-
-// keptTooMuch reports whether more is kept than for another attempt at a call that the
-// server may have seen.
-func (s *clientStream) keptTooMuch() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.kept.size > maxKept
-}
-
-// mayRetry tells whether the policy has the call tried again after status, and
-// waits until it is time.
-func (s *clientStream) mayRetry(ctx context.Context, status error) bool {
-	b, m := s.client.retry, s.call.Method
-	if b == nil || m.ClientStreams || m.Idempotency == IdempotencyUnknown && !s.cfg.retryable || s.keptTooMuch() ||
-		ctx.Err() != nil || !slices.Contains(b.policy.Codes, CodeOf(status)) {
-		return false
-	}
-	s.retries.failed++
-	if !b.spend() || int(s.retries.failed) >= b.policy.MaxAttempts {
-		return false
-	}
-	after, _ := RetryAfter(status)
-	if after > b.policy.MaxBackoff {
-		return false
-	}
-	delay := plus(after, b.policy.backoff(int(s.retries.failed)+1))
-	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) <= delay {
-		return false
-	}
-	return sleep(ctx, delay)
 }

@@ -40,9 +40,6 @@ func Draining(ctx context.Context) <-chan struct{} {
 	return nil
 }
 
-// Draining is the same as the function Draining, for programs that keep a connection.
-func (c *Conn) Draining() <-chan struct{} { return c.sess.Draining() }
-
 // farewell is how one connection is taken leave of.
 type farewell struct {
 	pause  time.Duration // before the client is told
@@ -147,20 +144,6 @@ func (c *Conn) depart(ctx context.Context, bye farewell) error {
 	return c.sess.Close(bye.code, bye.reason)
 }
 
-func (c *Conn) isGreeted() bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.greeted
-}
-
-// turnAway ends a connection that has begun while the server drains: its link was
-// let in for it might have resumed another. It runs on the reading goroutine.
-func (c *Conn) turnAway(s *transport.Session) {
-	const reason = "the server takes no new connections"
-	_ = s.GoAway(transport.GoAway{Status: uint64(CodeUnavailable), Reason: reason})
-	c.e.workers.do(func() { _ = s.Close(transport.CloseServiceRestart, reason) })
-}
-
 // beginDrain has the endpoint take no further connections and returns those that
 // there are.
 func (e *endpoint) beginDrain() []*Conn {
@@ -191,4 +174,12 @@ func (s *Server) closing(r *http.Request) bool {
 func (s *Server) refuseClosing(w http.ResponseWriter) {
 	w.Header().Set("Retry-After", "1")
 	http.Error(w, "This server is going away.", http.StatusServiceUnavailable)
+}
+
+// turnAway ends a connection that has begun while the server drains: its link was
+// let in for it might have resumed another. It runs on the reading goroutine.
+func (c *Conn) turnAway(s *transport.Session) {
+	const reason = "the server takes no new connections"
+	_ = s.GoAway(transport.GoAway{Status: uint64(CodeUnavailable), Reason: reason})
+	c.e.workers.do(func() { _ = s.Close(transport.CloseServiceRestart, reason) })
 }

@@ -32,6 +32,23 @@ type serverStream struct {
 	heldMark bool
 }
 
+// onStream takes a call of the other end. It runs on the reading goroutine, and so
+// does the reading of the call's header: what that costs is the connection's own
+// time, whatever the other end sends.
+func (c *Conn) onStream(st *transport.Stream, header []byte) *transport.ResetError {
+	s := &serverStream{st: st, call: Call{Conn: c, Peer: c.Peer()}}
+	s.call.callee = s
+	s.refusal = s.accept(c.e, header)
+	if errors.Is(s.refusal, errPairs) {
+		return &transport.ResetError{Code: transport.ResetLimit, Reason: s.refusal.Error()}
+	}
+	if full := c.e.served.enter(&c.serves); full != nil {
+		return full
+	}
+	c.e.workers.run(s)
+	return nil
+}
+
 // accept reads the header of the call and finds who serves it. Its errors are *Error.
 func (s *serverStream) accept(e *endpoint, header []byte) error {
 	open, err := parseOpenBlock(header)
