@@ -9,11 +9,11 @@ import (
 
 // The bounds of the delays between attempts to connect.
 const (
-	firstDelay   = 100 * time.Millisecond
-	mostDelay    = 10 * time.Second
-	restartDelay = 5 * time.Second  // after 1012: clients of one server come back spread over it
-	firstLonger  = time.Second      // where the server is overloaded
-	mostLonger   = 60 * time.Second // as before
+	initialDelay     = 100 * time.Millisecond
+	maxDelay         = 10 * time.Second
+	maxRestartDelay  = 5 * time.Second  // after 1012: clients of one server come back spread over it
+	initialLongDelay = time.Second      // where the server is overloaded
+	maxLongDelay     = 60 * time.Second // as before
 )
 
 // fullJitter returns anything up to a bound that doubles with each failure, so
@@ -31,7 +31,7 @@ func fullJitter(failures int, first, most time.Duration) time.Duration {
 }
 
 // plus returns the sum of two delays that are not negative, at most the longest one.
-func plus(a, b time.Duration) time.Duration {
+func addDelays(a, b time.Duration) time.Duration {
 	if sum := a + b; sum >= a {
 		return sum
 	}
@@ -39,7 +39,7 @@ func plus(a, b time.Duration) time.Duration {
 }
 
 // backoff is the delay after so many attempts that have failed.
-func backoff(failures int) time.Duration { return fullJitter(failures, firstDelay, mostDelay) }
+func backoff(failures int) time.Duration { return fullJitter(failures, initialDelay, maxDelay) }
 
 // sleep waits, and tells whether ctx is still good afterwards.
 func sleep(ctx context.Context, d time.Duration) bool {

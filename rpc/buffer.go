@@ -12,7 +12,7 @@ type buffer struct{ bytes []byte }
 // 2^n bytes, up to largeBuffer: these are for messages of that size alone. A small message
 // that had one would hold memory that nothing bounds, for as long as its handler runs.
 const (
-	leastBuffer = 256
+	minBuffer   = 256
 	smallBuffer = 64 << 10
 	largeBuffer = 8 << 20
 )
@@ -54,7 +54,7 @@ func (b *buffer) reserve(size int) {
 }
 
 // bufferSize returns the size of a buffer that has room for size bytes.
-func bufferSize(size int) int { return 1 << bits.Len(uint(max(size, leastBuffer)-1)) }
+func bufferSize(size int) int { return 1 << bits.Len(uint(max(size, minBuffer)-1)) }
 
 // put keeps a buffer that is not used any more.
 func (b *buffer) put() {

@@ -19,15 +19,15 @@ type Call struct {
 	callee *serverStream   // at the callee's end, otherwise nil
 	ctx    context.Context // of the call, at the callee's end
 
-	mu         sync.Mutex
-	request    Metadata // the caller's header
-	response   Metadata // the callee's header
-	encoding   string   // of the callee's marked messages, "" for none
-	trailer    Metadata
-	headerSent bool // the callee has sent its header, or the caller its call
-	answered   bool // response has been read off the stream
-	ended      bool // the callee's trailer has been sent
-	lent       bool // a goroutine of the application has used the stream, and may be at it still
+	mu          sync.Mutex
+	request     Metadata // the caller's header
+	response    Metadata // the callee's header
+	encoding    string   // of the callee's marked messages, "" for none
+	trailer     Metadata
+	headerSent  bool // the callee has sent its header, or the caller its call
+	hasResponse bool // response has been read off the stream
+	ended       bool // the callee's trailer has been sent
+	shared      bool // a goroutine of the application has used the stream, and may be at it still
 }
 
 type callKey struct{}
@@ -85,31 +85,31 @@ func (c *Call) SendHeader() error {
 	if c.caller != nil {
 		return Errorf(CodeFailedPrecondition, "only a handler sends a header by itself")
 	}
-	header, sent := c.lendHeader()
+	header, sent := c.shareHeader()
 	if sent {
 		return nil
 	}
-	return c.failure(c.callee.st.SendHeader(c.ctx, header.append(nil)))
+	return c.streamError(c.callee.st.SendHeader(c.ctx, header.append(nil)))
 }
 
 // lendHeader is takeHeader for a goroutine that may outlive the handler.
-func (c *Call) lendHeader() (header headerBlock, sent bool) {
+func (c *Call) shareHeader() (header headerBlock, sent bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.lent = c.lent || !c.headerSent
-	return c.handHeader()
+	c.shared = c.shared || !c.headerSent
+	return c.markHeaderSent()
 }
 
 // isLent tells whether one of the application's goroutines may still use the stream.
 // None begins to once the header is sent.
-func (c *Call) isLent() bool {
+func (c *Call) isShared() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.lent
+	return c.shared
 }
 
 // failure turns an error of the stream into what a handler is told.
-func (c *Call) failure(err error) error {
+func (c *Call) streamError(err error) error {
 	if err == nil || isEnd(err) {
 		return err
 	}
@@ -126,18 +126,18 @@ func (c *Call) sendHeaderIfAny() error {
 	if sent || header.encoding == "" && len(header.metadata) == 0 {
 		return nil
 	}
-	return c.failure(c.callee.st.SendHeader(c.ctx, header.append(nil)))
+	return c.streamError(c.callee.st.SendHeader(c.ctx, header.append(nil)))
 }
 
 // takeHeader returns the callee's header, and whether it has been sent before.
 func (c *Call) takeHeader() (header headerBlock, sent bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.handHeader()
+	return c.markHeaderSent()
 }
 
 // handHeader is takeHeader; mu is held.
-func (c *Call) handHeader() (header headerBlock, sent bool) {
+func (c *Call) markHeaderSent() (header headerBlock, sent bool) {
 	sent, c.headerSent = c.headerSent, true
 	return headerBlock{encoding: c.encoding, metadata: c.response}, sent
 }
@@ -183,7 +183,7 @@ func (c *Call) responseHeader() Metadata {
 }
 
 // answerEncoding returns what the callee's marked messages are compressed with.
-func (c *Call) answerEncoding() string {
+func (c *Call) responseEncoding() string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.encoding
@@ -193,7 +193,7 @@ func (c *Call) answerEncoding() string {
 func (c *Call) headerOr(err error) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.answered {
+	if c.hasResponse {
 		return nil
 	}
 	return err
@@ -201,10 +201,10 @@ func (c *Call) headerOr(err error) error {
 
 // setAnswer takes over the callee's header, which may announce the compression
 // that was accepted and no other.
-func (c *Call) setAnswer(p []byte, accepted string) error {
+func (c *Call) setResponse(p []byte, accepted string) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.answered {
+	if c.hasResponse {
 		return nil
 	}
 	b, err := parseHeaderBlock(p)
@@ -214,15 +214,15 @@ func (c *Call) setAnswer(p []byte, accepted string) error {
 	if b.encoding != "" && b.encoding != accepted {
 		return Errorf(CodeInternal, "the answer is compressed by %.200q, which was not accepted", b.encoding)
 	}
-	c.answered, c.response, c.encoding = true, b.metadata, b.encoding
+	c.hasResponse, c.response, c.encoding = true, b.metadata, b.encoding
 	return nil
 }
 
 // forgetAnswer makes way for the answer of another attempt.
-func (c *Call) forgetAnswer() {
+func (c *Call) resetResponse() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.response, c.encoding, c.trailer, c.answered = nil, "", nil, false
+	c.response, c.encoding, c.trailer, c.hasResponse = nil, "", nil, false
 }
 
 // Trailer returns the handler's trailer. At the caller's end it is empty until
@@ -239,9 +239,9 @@ func (c *Call) Retries() int {
 	if c.caller == nil {
 		return 0
 	}
-	return int(c.caller.retries.made.Load())
+	return int(c.caller.retries.opened.Load())
 }
 
 // IsUnknown tells, at the callee's end, whether nobody has registered the method, so
 // that the handler of Mux.HandleUnknown serves it: its names are the caller's.
-func (c *Call) IsUnknown() bool { return c.callee != nil && c.callee.wild }
+func (c *Call) IsUnknown() bool { return c.callee != nil && c.callee.unregistered }

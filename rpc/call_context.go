@@ -24,7 +24,7 @@ type callContext struct {
 }
 
 // begin makes the context ready for use; end has to follow.
-func (c *callContext) begin(call *Call) {
+func (c *callContext) start(call *Call) {
 	c.call = call
 	c.base = call.Conn.Context()
 }
@@ -33,7 +33,7 @@ func (c *callContext) begin(call *Call) {
 func (c *callContext) end() {
 	c.mu.Lock()
 	cancel := c.cancel
-	if cancel == nil && c.look() == nil {
+	if cancel == nil && c.checkEnded() == nil {
 		c.err = context.Canceled
 	}
 	c.mu.Unlock()
@@ -43,7 +43,7 @@ func (c *callContext) end() {
 }
 
 // look returns why the context has ended, if it has, without inner; mu is held.
-func (c *callContext) look() error {
+func (c *callContext) checkEnded() error {
 	if c.err == nil && !c.deadline.IsZero() && !time.Now().Before(c.deadline) {
 		c.err = context.DeadlineExceeded
 	}
@@ -60,7 +60,7 @@ func (c *callContext) Done() <-chan struct{} {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.inner == nil {
-		ended := c.look()
+		ended := c.checkEnded()
 		if c.deadline.IsZero() || errors.Is(ended, context.Canceled) {
 			c.inner, c.cancel = context.WithCancel(c.base)
 		} else {
@@ -80,7 +80,7 @@ func (c *callContext) Err() error {
 	if c.inner != nil {
 		return c.inner.Err()
 	}
-	return c.look()
+	return c.checkEnded()
 }
 
 // Value is that of context.Context. By it the context package finds inner: contexts

@@ -15,7 +15,7 @@ type callConfig struct {
 	compression string
 	header      *Metadata
 	trailer     *Metadata
-	patience    patience
+	waitMode    waitMode
 	retryable   bool
 	idle        time.Duration
 }
@@ -66,7 +66,7 @@ func ReadTrailer(m *Metadata) CallOption {
 // if the server refuses this client: if the attempt to connect fails with another
 // code than CodeUnavailable.
 func WithWaitForReady() CallOption {
-	return func(c *callConfig) { c.patience = waitForReady }
+	return func(c *callConfig) { c.waitMode = waitForReady }
 }
 
 // WithIdleTimeout ends the call with CodeDeadlineExceeded when no message has moved

@@ -33,11 +33,11 @@ func CallUnary[Req, Res any](ctx context.Context, c Caller, m *Method, req *Req,
 	} else {
 		defer s.Close()
 	}
-	return recvAnswer[Res](s)
+	return recvResponse[Res](s)
 }
 
 // recvAnswer receives the message of a call that is answered with one.
-func recvAnswer[Res any](s Stream) (*Res, error) {
+func recvResponse[Res any](s Stream) (*Res, error) {
 	res := new(Res)
 	err := recvNew(s, res)
 	switch {

@@ -57,7 +57,7 @@ func (c *churn) delay(owner string) time.Duration {
 	}
 	next := later(o.next, now).Add(churnCost)
 	wait := next.Sub(now)
-	if wait <= turnWait {
+	if wait <= maxQueueWait {
 		o.next = next // else it is refused
 	}
 	return wait

@@ -30,18 +30,18 @@ type Client struct {
 	credentials func(context.Context) (http.Header, error)
 	dialing     dialing
 	retry       *retryBudget
-	wrong       error // what is wrong with the options
+	optionErr   error // what is wrong with the options
 
-	lines []*line
-	turn  atomic.Uint32 // of the lines, for RoundRobin
-	tasks tasks         // connections that are left
-	watch watch
+	subConns    []*subConn
+	nextSubConn atomic.Uint32 // of the lines, for RoundRobin
+	tasks       taskGroup     // connections that are left
+	watch       watch
 
-	life   context.Context // ends with Close
+	ctx    context.Context // ends with Close
 	cancel context.CancelFunc
 
 	// dial makes a link, as dialWebSocket does.
-	dial func(ctx context.Context, h handshake) (transport.Link, Peer, error)
+	dial func(ctx context.Context, h dialRequest) (transport.Link, Peer, error)
 }
 
 // errClientClosed does not name the URL, in which there may be a secret.
@@ -53,18 +53,18 @@ var errClientClosed = Errorf(CodeCanceled, "the client is closed")
 func NewClient(url string, opts ...ClientOption) *Client {
 	c := &Client{urls: []string{url}}
 	c.init()
-	c.life, c.cancel = context.WithCancel(context.Background())
+	c.ctx, c.cancel = context.WithCancel(context.Background())
 	for _, o := range opts {
 		o.applyClient(c)
 	}
 	var err error
 	c.dialer, err = c.newDialer()
 	c.dial = c.dialWebSocket
-	if err := errors.Join(c.validate(), err, c.retry.check()); err != nil {
-		c.wrong = Errorf(CodeInvalidArgument, "options of the client: %w", err)
+	if err := errors.Join(c.validate(), err, c.retry.validate()); err != nil {
+		c.optionErr = Errorf(CodeInvalidArgument, "options of the client: %w", err)
 	}
-	c.boundMessages(defaultMessages)
-	c.layLines()
+	c.boundMessages(defaultMessageMemory)
+	c.makeSubConns()
 	return c
 }
 
@@ -99,21 +99,21 @@ func (c *Client) Open(ctx context.Context, m *Method, opts ...CallOption) (Strea
 	return s.start(ctx, &c.endpoint)
 }
 
-func (c *Client) openWith(ctx context.Context, m *Method, only any, opts []CallOption) (Stream, error) {
+func (c *Client) openSend(ctx context.Context, m *Method, only any, opts []CallOption) (Stream, error) {
 	s, err := c.newStream(m, opts)
 	if err != nil {
 		return nil, err
 	}
-	return s.startWith(ctx, &c.endpoint, only)
+	return s.startSend(ctx, &c.endpoint, only)
 }
 
 func (c *Client) newStream(m *Method, opts []CallOption) (*clientStream, error) {
-	if c.wrong != nil {
-		return nil, c.wrong
+	if c.optionErr != nil {
+		return nil, c.optionErr
 	}
 	s, err := newClientStream(&c.endpoint, nil, m, opts)
 	if err == nil {
-		s.client, s.kept.on = c, true
+		s.client, s.buffer.enabled = c, true
 	}
 	return s, err
 }
@@ -129,7 +129,7 @@ func (c *Client) Connect(ctx context.Context) (*Conn, error) {
 // Close ends the connection and all calls on it, and refuses further ones.
 func (c *Client) Close() error {
 	c.cancel()
-	for _, l := range c.lines {
+	for _, l := range c.subConns {
 		l.close()
 	}
 	c.close(transport.CloseNormal, "client closed")
@@ -144,24 +144,24 @@ func (c *Client) URLs() []string { return slices.Clone(c.urls) }
 // pick returns the connection for a call. One that waits does so until there is
 // one, unless the server refuses this client. A connection on which the call has just
 // failed (vain) is not returned while there is another line.
-func (c *Client) pick(ctx context.Context, p patience, vain *Conn) (*Conn, error) {
-	if len(c.lines) == 1 {
-		return c.lines[0].get(ctx, p)
+func (c *Client) pick(ctx context.Context, p waitMode, vain *Conn) (*Conn, error) {
+	if len(c.subConns) == 1 {
+		return c.subConns[0].get(ctx, p)
 	}
-	r := round{first: int(c.turn.Add(1)), vain: vain}
+	r := pickRound{first: int(c.nextSubConn.Add(1)), failedConn: vain}
 	for {
 		_, changed := c.watch.get()
-		conn, err := c.turnOf(&r)
+		conn, err := c.nextConn(&r)
 		switch {
 		case conn != nil:
 			return conn, nil
-		case err != nil && (p == failFast || !passes(err)):
+		case err != nil && (p == failFast || !isTransient(err)):
 			return nil, err
 		}
 		select {
 		case <-changed:
 		case <-ctx.Done():
-			return nil, c.lines[r.first%len(c.lines)].gaveUpWaiting(ctx)
+			return nil, c.subConns[r.first%len(c.subConns)].waitError(ctx)
 		}
 	}
 }

@@ -9,53 +9,53 @@ import (
 )
 
 // try is one attempt at a call: a stream on a connection.
-type try struct {
+type attempt struct {
 	conn   *Conn             // nil if there was none
 	st     *transport.Stream // nil if it could not be opened
 	unsent bool              // it could not, for a reason that another connection may not have
 }
 
 // close ends the use of the attempt.
-func (t *try) close() {
+func (t *attempt) close() {
 	_ = t.st.Close()
 }
 
 // free is close where nobody else uses the attempt.
-func (t *try) free() {
+func (t *attempt) free() {
 	t.st.Free()
 	t.st = nil // it may be another call's by now
 }
 
 // unseen tells whether the attempt, which has failed, surely did not reach the
 // other end's application.
-func (t *try) unseen() bool {
+func (t *attempt) unprocessed() bool {
 	return t.unsent || t.st != nil && t.st.Unprocessed()
 }
 
 // firstTry opens the call, and sends only, unless that is nil.
-func (s *clientStream) firstTry(only *message) error {
+func (s *clientStream) firstAttempt(only *message) error {
 	t := &s.first
 	var err error
 	if t.conn = s.call.Conn; t.conn == nil {
-		t.conn, err = s.client.pick(s.ctx, s.cfg.patience, nil)
+		t.conn, err = s.client.pick(s.ctx, s.cfg.waitMode, nil)
 	}
 	var sent bool
 	if err == nil {
-		sent, err = s.openTry(s.ctx, t, only)
+		sent, err = s.openAttempt(s.ctx, t, only)
 	}
 	if err != nil {
-		again, status := s.again(t, err)
+		again, status := s.retry(t, err)
 		if !again {
 			if only != nil {
 				only.put()
 			}
 			return status
 		}
-		t = s.current()
+		t = s.currentAttempt()
 	}
 	s.call.Conn, s.call.Peer = t.conn, t.conn.Peer()
 	s.mu.Lock()
-	s.at, s.only = t, only != nil
+	s.current, s.sentOnly = t, only != nil
 	s.mu.Unlock()
 	switch {
 	case only == nil:
@@ -63,14 +63,14 @@ func (s *clientStream) firstTry(only *message) error {
 	case !sent:
 		return exceptFinished(s.transmit(only))
 	}
-	s.keep(only)
-	s.sent(only, nil)
+	s.buffered(only)
+	s.releaseMessage(only, nil)
 	return nil
 }
 
 // openTry opens the stream of an attempt, and sends the first message, if there is one, with it
 // where that can be.
-func (s *clientStream) openTry(ctx context.Context, t *try, first *message) (sent bool, err error) {
+func (s *clientStream) openAttempt(ctx context.Context, t *attempt, first *message) (sent bool, err error) {
 	if err := ctx.Err(); err != nil {
 		return false, transportError(err)
 	}

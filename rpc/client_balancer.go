@@ -15,35 +15,35 @@ const (
 )
 
 // layLines makes the lines that the balancer needs.
-func (c *Client) layLines() {
+func (c *Client) makeSubConns() {
 	if c.balancer != RoundRobin {
-		c.lines = []*line{{c: c, urls: c.urls}}
+		c.subConns = []*subConn{{c: c, urls: c.urls}}
 		return
 	}
 	for i := range c.urls {
-		c.lines = append(c.lines, &line{c: c, urls: c.urls[i : i+1]})
+		c.subConns = append(c.subConns, &subConn{c: c, urls: c.urls[i : i+1]})
 	}
 }
 
 // turnOf returns the connection of the next line in turn that has one, and has the
 // other lines make theirs: a session that stays, or else one whose server goes away. It
 // returns an error if every line has failed since the call came.
-func (c *Client) turnOf(r *round) (*Conn, error) {
+func (c *Client) nextConn(r *pickRound) (*Conn, error) {
 	var stays, leaves, vain *Conn
 	var failed error
 	waits := false
-	for i := range c.lines {
-		v := r.see(c.lines[(r.first+i)%len(c.lines)], i)
+	for i := range c.subConns {
+		v := r.look(c.subConns[(r.first+i)%len(c.subConns)], i)
 		switch conn := v.conn; {
 		case v.err != nil:
-			if failed == nil || hope(v.err) > hope(failed) {
+			if failed == nil || errorRank(v.err) > errorRank(failed) {
 				failed = v.err
 			}
-		case conn == nil || v.away:
+		case conn == nil || v.detached:
 			waits = true
-		case conn == r.vain:
+		case conn == r.failedConn:
 			vain = conn
-		case v.leaving:
+		case v.draining:
 			leaves = conn
 		case stays == nil:
 			stays = conn
@@ -55,7 +55,7 @@ func (c *Client) turnOf(r *round) (*Conn, error) {
 	case leaves == nil && !waits && vain == nil:
 		return nil, failed
 	}
-	c.hurry()
+	c.expediteDials()
 	if leaves == nil && !waits {
 		return vain, nil
 	}
@@ -64,20 +64,20 @@ func (c *Client) turnOf(r *round) (*Conn, error) {
 
 // hurry has the lines make their connections without the delay that a server that goes
 // away has asked for.
-func (c *Client) hurry() {
-	for _, l := range c.lines {
+func (c *Client) expediteDials() {
+	for _, l := range c.subConns {
 		l.mu.Lock()
-		l.attempt.hurry()
+		l.dialAttempt.expedite()
 		l.mu.Unlock()
 	}
 }
 
 // watchLines takes over that a line has changed its state.
-func (c *Client) watchLines() {
+func (c *Client) updateState() {
 	c.watch.update(func() State {
 		best := StateIdle
-		for _, l := range c.lines {
-			if s := State(l.shown.Load()); rank[s] > rank[best] {
+		for _, l := range c.subConns {
+			if s := State(l.publicState.Load()); rank[s] > rank[best] {
 				best = s
 			}
 		}
@@ -92,31 +92,31 @@ var rank = [...]int{
 }
 
 // round is what one call has seen of the lines.
-type round struct {
-	first  int
-	vain   *Conn
-	misses []uint64 // of each line, when the call came
+type pickRound struct {
+	first       int
+	failedConn  *Conn
+	failedDials []uint64 // of each line, when the call came
 }
 
 // see looks at line i of a round.
-func (r *round) see(l *line, i int) sight {
+func (r *pickRound) look(l *subConn, i int) subConnView {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	v := sight{view: l.look(failFast)}
+	v := subConnView{view: l.lookup(failFast)}
 	if v.conn != nil {
-		v.away, v.leaving = v.conn.away, v.conn.leaving
+		v.detached, v.draining = v.conn.detached, v.conn.draining
 	}
-	if len(r.misses) == i {
-		r.misses = append(r.misses, l.misses)
+	if len(r.failedDials) == i {
+		r.failedDials = append(r.failedDials, l.failedDials)
 	}
-	if v.err == nil && v.conn == nil && l.misses != r.misses[i] {
+	if v.err == nil && v.conn == nil && l.failedDials != r.failedDials[i] {
 		v.err = l.err // it has failed, and is at it again by now
 	}
 	return v
 }
 
 // sight is a view of one line of several.
-type sight struct {
+type subConnView struct {
 	view
-	away, leaving bool
+	detached, draining bool
 }

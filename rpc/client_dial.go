@@ -14,9 +14,9 @@ import (
 )
 
 // link makes a link to a URL, with fresh credentials. Its errors are *Error.
-func (c *Client) link(ctx context.Context, h handshake) (transport.Link, Peer, error) {
-	if c.wrong != nil {
-		return nil, Peer{}, c.wrong
+func (c *Client) link(ctx context.Context, h dialRequest) (transport.Link, Peer, error) {
+	if c.optionErr != nil {
+		return nil, Peer{}, c.optionErr
 	}
 	var err error
 	if h.header, err = c.handshakeHeader(h.url); err != nil {
@@ -26,10 +26,10 @@ func (c *Client) link(ctx context.Context, h handshake) (transport.Link, Peer, e
 }
 
 // handshake is one that a client makes.
-type handshake struct {
-	url    string
-	begins bool // its link begins a session, and resumes none
-	header http.Header
+type dialRequest struct {
+	url        string
+	newSession bool // its link begins a session, and resumes none
+	header     http.Header
 
 	cookies []*http.Cookie // of the session that the link resumes
 }
@@ -39,7 +39,7 @@ func (c *Client) authorized() (http.Header, error) {
 	if c.credentials == nil {
 		return c.header, nil
 	}
-	ctx, cancel := context.WithTimeout(c.life, c.preparation())
+	ctx, cancel := context.WithTimeout(c.ctx, c.preparation())
 	defer cancel()
 	more, err := c.credentials(ctx)
 	if err != nil {
@@ -65,15 +65,15 @@ func (c *Client) preparation() time.Duration {
 // credentialsTimeout is the default of preparation.
 const credentialsTimeout = 10 * time.Second
 
-func (c *Client) dialWebSocket(ctx context.Context, h handshake) (transport.Link, Peer, error) {
+func (c *Client) dialWebSocket(ctx context.Context, h dialRequest) (transport.Link, Peer, error) {
 	d := c.dialer
-	d.Header, d.NewSession = h.header, h.begins
+	d.Header, d.NewSession = h.header, h.newSession
 	if len(h.cookies) > 0 {
 		d.Jar = sessionJar{d.Jar, h.cookies}
 	}
 	link, err := d.Dial(ctx, h.url)
 	switch {
-	case err != nil && c.life.Err() != nil:
+	case err != nil && c.ctx.Err() != nil:
 		return nil, Peer{}, errClientClosed
 	case err != nil:
 		return nil, Peer{}, Errorf(dialStatus(err), "%w", err)
@@ -136,7 +136,7 @@ func (c *Client) handshakeHeader(dialled string) (http.Header, error) {
 	case "wss":
 		u.Scheme = "https"
 	}
-	ctx, cancel := context.WithTimeout(c.life, c.preparation())
+	ctx, cancel := context.WithTimeout(c.ctx, c.preparation())
 	defer cancel()
 	r := (&http.Request{Method: http.MethodGet, URL: u, Header: header.Clone(), Host: u.Host}).WithContext(ctx)
 	if r.Header == nil {

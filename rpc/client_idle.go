@@ -19,7 +19,7 @@ func (s *clientStream) watchIdle(d time.Duration) (stop func()) {
 		mu.Lock()
 		defer mu.Unlock()
 		quiet++
-		if now := s.moved.Load(); now != seen {
+		if now := s.progress.Load(); now != seen {
 			seen, quiet = now, 0
 		}
 		if quiet < idleTicks && !stopped {
@@ -43,8 +43,8 @@ func (s *clientStream) watchIdle(d time.Duration) (stop func()) {
 }
 
 // move counts a message.
-func (s *clientStream) move() {
+func (s *clientStream) countMessage() {
 	if s.cfg.idle > 0 {
-		s.moved.Add(1)
+		s.progress.Add(1)
 	}
 }

@@ -17,12 +17,12 @@ import (
 type interceptedStream struct {
 	Stream // what the innermost interceptor has passed to next
 	call   *clientStream
-	tail   *tail
+	exit   *interceptorExit
 }
 
 // openIntercepted opens a call inside interceptors.
 func openIntercepted(ctx context.Context, s *clientStream, interceptors []Interceptor) (Stream, error) {
-	t := &tail{status: errTail}
+	t := &interceptorExit{status: errInterceptorPanic}
 	begun := false
 	next, stop := iter.Pull(func(yield func(Stream) bool) {
 		t.status = chain(interceptors, func(ctx context.Context, around Stream) error {
@@ -54,16 +54,16 @@ func openIntercepted(ctx context.Context, s *clientStream, interceptors []Interc
 	if s.isFinished() {
 		t.once.Do(t.run)
 	}
-	return &interceptedStream{Stream: around, call: s, tail: t}, nil
+	return &interceptedStream{Stream: around, call: s, exit: t}, nil
 }
 
 // errTail is the status of a call of which an interceptor has panicked.
-var errTail = Errorf(CodeInternal, "an interceptor has panicked")
+var errInterceptorPanic = Errorf(CodeInternal, "an interceptor has panicked")
 
 // tail is what interceptors do after next. It runs once, when the call has its
 // status and no operation of the application is under way: a stream that an
 // interceptor has put around the call has seen all of it by then.
-type tail struct {
+type interceptorExit struct {
 	run    func()       // runs it
 	status error        // what the outermost interceptor has returned
 	busy   atomic.Int32 // operations of the application under way, Open among them
@@ -71,7 +71,7 @@ type tail struct {
 }
 
 // finish says that the call has its status.
-func (t *tail) finish() {
+func (t *interceptorExit) finish() {
 	if t.busy.Load() == 0 {
 		t.once.Do(t.run)
 	}
@@ -81,25 +81,25 @@ func (t *tail) finish() {
 // the other end are still to be received, the call goes on for them, and Send
 // returns the status as it has come.
 func (is *interceptedStream) Send(msg any) error {
-	is.tail.busy.Add(1)
+	is.exit.busy.Add(1)
 	return is.result(is.Stream.Send(msg), ErrFinished)
 }
 
 // CloseSend is as in Stream; the interceptors decide on the status.
 func (is *interceptedStream) CloseSend() error {
-	is.tail.busy.Add(1)
+	is.exit.busy.Add(1)
 	return is.result(is.Stream.CloseSend(), nil)
 }
 
 // Recv is as in Stream; the interceptors decide on the status.
 func (is *interceptedStream) Recv(msg any) error {
-	is.tail.busy.Add(1)
+	is.exit.busy.Add(1)
 	return is.result(is.Stream.Recv(msg), io.EOF)
 }
 
 // Close is as in Stream.
 func (is *interceptedStream) Close() error {
-	is.tail.busy.Add(1)
+	is.exit.busy.Add(1)
 	err := is.Stream.Close()
 	_ = is.result(nil, nil) // Send and Recv return it
 	return err
@@ -108,14 +108,14 @@ func (is *interceptedStream) Close() error {
 // result ends an operation. It replaces the status of a call that is over by what
 // the interceptors made of it; ok is how the operation says that it is OK.
 func (is *interceptedStream) result(err, ok error) error {
-	is.tail.busy.Add(-1)
+	is.exit.busy.Add(-1)
 	if !is.call.isFinished() {
 		return err
 	}
-	is.tail.once.Do(is.tail.run)
+	is.exit.once.Do(is.exit.run)
 	switch {
-	case is.tail.status != nil:
-		return notEOF(asError(is.tail.status))
+	case is.exit.status != nil:
+		return notEOF(asError(is.exit.status))
 	case err != nil:
 		return ok
 	}

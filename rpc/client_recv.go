@@ -9,9 +9,9 @@ import (
 
 func (s *clientStream) Recv(msg any) error { return s.receive(msg, (*coder).unmarshal) }
 
-func (s *clientStream) receive(msg any, how decoding) error {
+func (s *clientStream) receive(msg any, how decodeFunc) error {
 	for {
-		t, err := s.working("Recv")
+		t, err := s.active("Recv")
 		if err != nil {
 			if errors.Is(err, ErrFinished) {
 				return io.EOF
@@ -25,16 +25,16 @@ func (s *clientStream) receive(msg any, how decoding) error {
 }
 
 // recv receives a message. It tells whether to go on with another attempt.
-func (s *clientStream) recv(t *try, msg any, how decoding) (again bool, err error) {
-	m, err := s.in.recv(s.ctx, t.st)
+func (s *clientStream) recv(t *attempt, msg any, how decodeFunc) (again bool, err error) {
+	m, err := s.recvBuf.recv(s.ctx, t.st)
 	if err != nil {
 		return s.recvEnd(t, err)
 	}
-	s.move()
+	s.countMessage()
 	if err = s.beforeMessage(t, m); err == nil {
 		err = s.coder.decode(s.ctx, t.conn, m, msg, how)
 	}
-	s.in.drop(t.st)
+	s.recvBuf.drop(t.st)
 	switch {
 	case err != nil:
 		return false, s.endRecv(err)
@@ -46,17 +46,17 @@ func (s *clientStream) recv(t *try, msg any, how decoding) (again bool, err erro
 
 // beforeMessage takes the callee's header over, once, and prepares for a marked
 // message.
-func (s *clientStream) beforeMessage(t *try, m transport.Message) error {
-	if !s.got.Load() && !s.got.Swap(true) {
+func (s *clientStream) beforeMessage(t *attempt, m transport.Message) error {
+	if !s.received.Load() && !s.received.Swap(true) {
 		s.commit()
 		if s.private && !m.HasHeader {
 			return nil // and nobody asks for the header
 		}
-		if err := s.takeHeader(t); err != nil {
+		if err := s.pollHeader(t); err != nil {
 			return err
 		}
 	}
-	if m.Mark && s.call.answerEncoding() != "" {
+	if m.Mark && s.call.responseEncoding() != "" {
 		s.coder.inflate = s.coder.compress
 	}
 	return nil
@@ -64,11 +64,11 @@ func (s *clientStream) beforeMessage(t *try, m transport.Message) error {
 
 // recvOnly waits for the status behind the only message of a call, which may be
 // there with it.
-func (s *clientStream) recvOnly(t *try, only transport.Message) error {
+func (s *clientStream) recvOnly(t *attempt, only transport.Message) error {
 	err := io.EOF
 	if !only.Last {
-		if _, err = s.in.recv(s.ctx, t.st); err == nil {
-			s.in.drop(t.st)
+		if _, err = s.recvBuf.recv(s.ctx, t.st); err == nil {
+			s.recvBuf.drop(t.st)
 			return s.endRecv(Errorf(CodeInternal, "%s answers with more than one message", s.call.Method.Path()))
 		}
 	}
@@ -79,28 +79,28 @@ func (s *clientStream) recvOnly(t *try, only transport.Message) error {
 }
 
 // recvEnd ends the call, or the attempt, with what Recv of the stream has returned.
-func (s *clientStream) recvEnd(t *try, err error) (again bool, _ error) {
+func (s *clientStream) recvEnd(t *attempt, err error) (again bool, _ error) {
 	if !isEnd(err) {
 		if errors.Is(err, transport.ErrConcurrent) {
 			return false, Errorf(CodeFailedPrecondition, "%w", err)
 		}
-		again, status := s.again(t, s.failure(t, err))
+		again, status := s.retry(t, s.failure(t, err))
 		if again {
 			return true, nil
 		}
 		return false, s.endRecv(status)
 	}
-	if !s.got.Load() {
-		if err := s.takeHeader(t); err != nil {
+	if !s.received.Load() {
+		if err := s.pollHeader(t); err != nil {
 			return false, s.endRecv(err)
 		}
 	}
-	status := s.takeEnd(t)
-	if status == nil && !s.got.Load() && !s.call.Method.ServerStreams {
+	status := s.acceptTrailer(t)
+	if status == nil && !s.received.Load() && !s.call.Method.ServerStreams {
 		status = Errorf(CodeInternal, "%s answers OK without a message", s.call.Method.Path())
 	}
 	if status != nil {
-		if again, status = s.again(t, status); again {
+		if again, status = s.retry(t, status); again {
 			return true, nil
 		}
 	}
@@ -118,7 +118,7 @@ func (s *clientStream) endRecv(status error) error {
 
 // failure is the status for an error of the stream: if the call's time is up or
 // its context canceled, that is the reason.
-func (s *clientStream) failure(t *try, err error) error {
+func (s *clientStream) failure(t *attempt, err error) error {
 	if ctxErr := s.ctx.Err(); ctxErr != nil {
 		return transportError(ctxErr)
 	}

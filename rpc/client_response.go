@@ -6,7 +6,7 @@ import "context"
 // header and, with the status, its trailer.
 
 // expired is a context with which nothing is waited for.
-var expired = func() context.Context {
+var noWait = func() context.Context {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	return ctx
@@ -14,8 +14,8 @@ var expired = func() context.Context {
 
 // takeHeader takes over the callee's header where it has come or cannot come any
 // more: a message has arrived, or the end.
-func (s *clientStream) takeHeader(t *try) error {
-	p, err := t.st.RecvHeader(expired)
+func (s *clientStream) pollHeader(t *attempt) error {
+	p, err := t.st.RecvHeader(noWait)
 	if err != nil {
 		return nil //nolint:nilerr // the stream has failed since, which Recv will tell
 	}
@@ -24,7 +24,7 @@ func (s *clientStream) takeHeader(t *try) error {
 
 // acceptHeader takes over a header that has come.
 func (s *clientStream) acceptHeader(p []byte) error {
-	if err := s.call.setAnswer(p, s.cfg.compression); err != nil {
+	if err := s.call.setResponse(p, s.cfg.compression); err != nil {
 		return err
 	}
 	s.mu.Lock()
@@ -39,7 +39,7 @@ func (s *clientStream) acceptHeader(p []byte) error {
 // application has part of the answer: there is no other attempt.
 func (s *clientStream) waitHeader() error {
 	for {
-		t, err := s.working("ResponseHeader")
+		t, err := s.active("ResponseHeader")
 		if err != nil && !s.isFinished() {
 			return err
 		} else if err != nil {
@@ -56,14 +56,14 @@ func (s *clientStream) waitHeader() error {
 		if s.isFinished() {
 			return s.call.headerOr(s.result())
 		}
-		if again, status := s.again(t, s.failure(t, err)); !again {
+		if again, status := s.retry(t, s.failure(t, err)); !again {
 			return status
 		}
 	}
 }
 
 // takeEnd takes over what the callee has said at the end, and returns the status.
-func (s *clientStream) takeEnd(t *try) error {
+func (s *clientStream) acceptTrailer(t *attempt) error {
 	trailer, _ := t.st.Trailer()
 	end, err := parseEndBlock(trailer)
 	if err != nil {

@@ -7,11 +7,11 @@ import (
 )
 
 func (s *clientStream) Send(msg any) error {
-	if _, err := s.working("Send"); err != nil {
+	if _, err := s.active("Send"); err != nil {
 		return err
 	}
 	m := message{end: !s.call.Method.ClientStreams}
-	if m.end && !s.takeOnly() {
+	if m.end && !s.claimOnly() {
 		return Errorf(CodeFailedPrecondition, "%s takes one message", s.call.Method.Path())
 	}
 	if err := s.encode(&m, msg); err != nil {
@@ -30,35 +30,35 @@ func (s *clientStream) encode(m *message, msg any) (err error) {
 }
 
 // takeOnly claims the only message of a call.
-func (s *clientStream) takeOnly() bool {
+func (s *clientStream) claimOnly() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	first := !s.only
-	s.only = true
+	first := !s.sentOnly
+	s.sentOnly = true
 	return first
 }
 
 // transmit sends a message on the attempt that counts, and keeps it for another.
 func (s *clientStream) transmit(m *message) error {
-	t := s.keep(m)
+	t := s.buffered(m)
 	err := t.st.Send(s.ctx, m.bytes, m.options())
-	s.sent(m, err)
+	s.releaseMessage(m, err)
 	if err == nil {
-		s.move()
+		s.countMessage()
 	}
 	return s.sendResult(t, err)
 }
 
 func (s *clientStream) CloseSend() error {
-	if _, err := s.working("CloseSend"); err != nil {
+	if _, err := s.active("CloseSend"); err != nil {
 		return exceptFinished(err)
 	}
-	if !s.call.Method.ClientStreams && !s.takeOnly() {
+	if !s.call.Method.ClientStreams && !s.claimOnly() {
 		return nil // the message was sent as the last
 	}
-	t := s.keepEnd()
+	t := s.bufferEnd()
 	err := t.st.CloseSend(s.ctx, nil)
-	if _, over := s.working("CloseSend"); errors.Is(err, transport.ErrStreamClosed) && over == nil {
+	if _, over := s.active("CloseSend"); errors.Is(err, transport.ErrStreamClosed) && over == nil {
 		return nil // it has been said before
 	}
 	return exceptFinished(s.sendResult(t, err))
@@ -66,32 +66,32 @@ func (s *clientStream) CloseSend() error {
 
 // sendResult turns the result of sending into what the application is told: the
 // call's status if it is over. With another attempt, all was sent again.
-func (s *clientStream) sendResult(t *try, err error) error {
+func (s *clientStream) sendResult(t *attempt, err error) error {
 	if err == nil {
 		return nil
 	}
-	if _, err := s.working("Send"); err != nil {
+	if _, err := s.active("Send"); err != nil {
 		return err
 	}
-	if errors.Is(err, transport.ErrConcurrent) || s.is(t) && errors.Is(err, transport.ErrStreamClosed) {
+	if errors.Is(err, transport.ErrConcurrent) || s.isCurrent(t) && errors.Is(err, transport.ErrStreamClosed) {
 		return Errorf(CodeFailedPrecondition, "%w", err)
 	}
 	if _, ended := t.st.Trailer(); !ended {
-		again, status := s.again(t, s.failure(t, err))
+		again, status := s.retry(t, s.failure(t, err))
 		if again {
 			return nil
 		}
 		return s.endSend(status)
 	}
 	// The status has arrived, though messages before it may not have been received.
-	status := s.takeEnd(t)
+	status := s.acceptTrailer(t)
 	switch m := s.call.Method; {
 	case status == nil:
 		return ErrFinished
 	case m.ClientStreams && m.ServerStreams:
 		return status // Recv has yet to return what was sent before it
 	}
-	again, status := s.again(t, status)
+	again, status := s.retry(t, status)
 	if again {
 		return nil
 	}

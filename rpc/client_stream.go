@@ -8,37 +8,37 @@ import (
 
 // clientStream is the caller's end of a call. It lives through all attempts at it.
 type clientStream struct {
-	call   Call
-	client *Client // makes further attempts; nil: there is one, on call.Conn
-	cfg    callConfig
-	coder  coder
-	ctx    context.Context
-	in     arriving
+	call    Call
+	client  *Client // makes further attempts; nil: there is one, on call.Conn
+	cfg     callConfig
+	coder   coder
+	ctx     context.Context
+	recvBuf recvBuffer
 
 	release  func() // frees what bounds the call in time
 	onFinish func() // called once, when the call has its status
 
-	retrying sync.Mutex // held while another attempt is made
-	retries  retries    // guarded by retrying
+	retryMu sync.Mutex // held while another attempt is made
+	retries retries    // guarded by retrying
 
 	mu        sync.Mutex
-	at        *try // the attempt that counts; nil until opened
-	first     try  // spares an allocation
+	current   *attempt // the attempt that counts; nil until opened
+	first     attempt  // spares an allocation
 	finished  bool
 	status    error // of a finished call; nil is OK
-	only      bool  // the only message of a call that takes one was sent
+	sentOnly  bool  // the only message of a call that takes one was sent
 	private   bool  // the application does not get hold of the stream
-	kept      kept
+	buffer    retryBuffer
 	interrupt func() // ends the making of another attempt; nil: none is made
 
-	got   atomic.Bool   // a message was received
-	moved atomic.Uint64 // messages, where an idle timeout counts them
+	received atomic.Bool   // a message was received
+	progress atomic.Uint64 // messages, where an idle timeout counts them
 }
 
 // newClientStream prepares a call on a connection or, if there is none yet, on one
 // of the client's.
 func newClientStream(e *endpoint, conn *Conn, m *Method, opts []CallOption) (*clientStream, error) {
-	s := clientStreams.Get().(*clientStream)
+	s := clientStreamPool.Get().(*clientStream)
 	s.call.Conn, s.call.Method = conn, m
 	if conn != nil {
 		s.call.Peer = conn.Peer()
@@ -65,7 +65,7 @@ func newClientStream(e *endpoint, conn *Conn, m *Method, opts []CallOption) (*cl
 }
 
 // clientStreams are used again when nobody has a pointer to them left (free).
-var clientStreams = sync.Pool{New: func() any { return new(clientStream) }}
+var clientStreamPool = sync.Pool{New: func() any { return new(clientStream) }}
 
 // keepPrivate is promised by a caller that shows the stream to nobody and calls free,
 // on the goroutine that makes the call.
@@ -76,7 +76,7 @@ func (s *clientStream) free() {
 	_ = s.Close() // never fails
 	if s.private {
 		*s = clientStream{}
-		clientStreams.Put(s)
+		clientStreamPool.Put(s)
 	}
 }
 
@@ -95,7 +95,7 @@ func (s *clientStream) start(ctx context.Context, e *endpoint) (Stream, error) {
 }
 
 // startWith is start and Send of the only message of a call, in one where it can be.
-func (s *clientStream) startWith(ctx context.Context, e *endpoint, only any) (Stream, error) {
+func (s *clientStream) startSend(ctx context.Context, e *endpoint, only any) (Stream, error) {
 	if len(e.callChain) > 0 {
 		outer, err := s.start(ctx, e)
 		if err == nil {
@@ -124,7 +124,7 @@ func (s *clientStream) open(ctx context.Context, only *message) error {
 	s.call.mu.Lock()
 	s.call.headerSent = true
 	s.call.mu.Unlock()
-	if err := s.firstTry(only); err != nil {
+	if err := s.firstAttempt(only); err != nil {
 		cancel()
 		s.finish(err)
 		return err
@@ -158,9 +158,9 @@ func (s *clientStream) Close() error {
 		return nil
 	}
 	var status error
-	if t := s.current(); t != nil {
+	if t := s.currentAttempt(); t != nil {
 		if _, ended := t.st.Trailer(); ended {
-			status = s.takeEnd(t)
+			status = s.acceptTrailer(t)
 		}
 	}
 	if status == nil {
@@ -172,8 +172,8 @@ func (s *clientStream) Close() error {
 
 // finish ends the call with a status, unless it has one.
 func (s *clientStream) finish(status error) {
-	if t := s.current(); t != nil && !s.got.Load() {
-		_ = s.takeHeader(t) // what is wrong with it does not matter any more
+	if t := s.currentAttempt(); t != nil && !s.received.Load() {
+		_ = s.pollHeader(t) // what is wrong with it does not matter any more
 	}
 	s.mu.Lock()
 	if s.finished {
@@ -182,8 +182,8 @@ func (s *clientStream) finish(status error) {
 	}
 	s.finished, s.status = true, notEOF(status)
 	s.storeMetadata()
-	t, release, interrupt := s.at, s.release, s.interrupt
-	s.kept.drop()
+	t, release, interrupt := s.current, s.release, s.interrupt
+	s.buffer.discard()
 	s.mu.Unlock()
 
 	switch {
@@ -200,7 +200,7 @@ func (s *clientStream) finish(status error) {
 		release()
 	}
 	if s.client != nil {
-		s.client.retry.took(status)
+		s.client.retry.record(status)
 	}
 	if s.onFinish != nil {
 		s.onFinish()
@@ -209,7 +209,7 @@ func (s *clientStream) finish(status error) {
 
 // working returns the attempt to work with, or why an operation is in vain: the
 // call is over, or not begun.
-func (s *clientStream) working(op string) (*try, error) {
+func (s *clientStream) active(op string) (*attempt, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
@@ -217,20 +217,20 @@ func (s *clientStream) working(op string) (*try, error) {
 		return nil, s.status
 	case s.finished:
 		return nil, ErrFinished
-	case s.at == nil:
+	case s.current == nil:
 		return nil, Errorf(CodeFailedPrecondition, "%s before the call is opened: an interceptor has to call next first", op)
 	}
-	return s.at, nil
+	return s.current, nil
 }
 
 // current returns the attempt that counts, or nil.
-func (s *clientStream) current() *try {
+func (s *clientStream) currentAttempt() *attempt {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.at
+	return s.current
 }
 
-func (s *clientStream) is(t *try) bool { return s.current() == t }
+func (s *clientStream) isCurrent(t *attempt) bool { return s.currentAttempt() == t }
 
 // result returns the status of a call that is finished.
 func (s *clientStream) result() error {

@@ -8,7 +8,7 @@ import (
 
 // worthCompressing is the size in bytes below which a message is sent as it is:
 // what gzip saves on less is not worth its time.
-const worthCompressing = 512
+const minCompressSize = 512
 
 // coder turns the messages of one call into bytes and back.
 type coder struct {
@@ -23,7 +23,7 @@ func (c *coder) encode(b *buffer, msg any) (mark bool, err error) {
 	if err := c.marshal(b, msg); err != nil {
 		return false, Errorf(CodeInternal, "encode %T as %s: %w", msg, c.codec.Name(), err)
 	}
-	if c.compress == nil || len(b.bytes) < worthCompressing {
+	if c.compress == nil || len(b.bytes) < minCompressSize {
 		return false, nil
 	}
 	packed, err := c.compress.Compress(nil, b.bytes)
@@ -56,17 +56,17 @@ func (c *coder) marshal(b *buffer, msg any) (err error) {
 
 // decode reads a message that has arrived on a connection, by unmarshal or merge. If it has
 // to be inflated, and others are before it, it waits until ctx ends.
-func (c *coder) decode(ctx context.Context, conn *Conn, m transport.Message, msg any, how decoding) error {
+func (c *coder) decode(ctx context.Context, conn *Conn, m transport.Message, msg any, how decodeFunc) error {
 	if !m.Mark {
 		return c.decodePlain(m.Bytes, msg, how)
 	}
 	if c.inflate == nil {
 		return Errorf(CodeInternal, "a message is compressed, but no compression was announced")
 	}
-	return c.inflated(ctx, conn, m.Bytes, func(plain []byte) error { return c.decodePlain(plain, msg, how) })
+	return c.inflateThen(ctx, conn, m.Bytes, func(plain []byte) error { return c.decodePlain(plain, msg, how) })
 }
 
-func (c *coder) decodePlain(data []byte, msg any, how decoding) error {
+func (c *coder) decodePlain(data []byte, msg any, how decodeFunc) error {
 	if raw, ok := msg.(*Raw); ok {
 		*raw = append((*raw)[:0], data...)
 		return nil
@@ -78,7 +78,7 @@ func (c *coder) decodePlain(data []byte, msg any, how decoding) error {
 }
 
 // decoding is unmarshal or merge.
-type decoding func(c *coder, data []byte, msg any) error
+type decodeFunc func(c *coder, data []byte, msg any) error
 
 func (c *coder) unmarshal(data []byte, msg any) error { return c.codec.Unmarshal(data, msg) }
 

@@ -14,32 +14,32 @@ import (
 // Conn is a connection, the same type at both ends: calls can be made on it
 // while calls of the other end are served.
 type Conn struct {
-	e       *endpoint
-	id      uint64 // see ID
-	sess    *transport.Session
-	link    atomic.Pointer[linkInfo] // of the latest link
-	aliases aliases
-	given   givenAliases
-	serves  atomic.Int64 // calls of the peer that are served
+	e        *endpoint
+	id       uint64 // see ID
+	sess     *transport.Session
+	link     atomic.Pointer[linkInfo] // of the latest link
+	aliases  aliases
+	given    givenAliases
+	inflight atomic.Int64 // calls of the peer that are served
 
-	inflates inflationShare
+	inflation inflationShare
 
-	line *line // at a client: what it is a connection of
-	role
+	sub *subConn // at a client: what it is a connection of
+	clientConn
 
 	base      context.Context // see Context; nil: context.Background
 	principal string          // at a server: who has authenticated
-	nobody    bool            // at a server: the authentication has named no principal
+	unnamed   bool            // at a server: the authentication has named no principal
 	identity  string          // at a server: what may resume the connection, see binding
 	owner     string          // at a server: for whom it counts without a link
 	started   chan struct{}   // closed when sess is set
-	events    events
+	events    connEvents
 
-	mu      sync.Mutex
-	greeted bool // the OnConnect hooks are called
-	ended   bool
-	aging   *time.Timer // at a server: until the connection is old
-	lease   *lease      // at a server: of the latest link's credentials; nil: they do not expire
+	mu          sync.Mutex
+	established bool // the OnConnect hooks are called
+	ended       bool
+	ageTimer    *time.Timer // at a server: until the connection is old
+	lease       *lease      // at a server: of the latest link's credentials; nil: they do not expire
 }
 
 // Open begins a call to the other end.
@@ -51,12 +51,12 @@ func (c *Conn) Open(ctx context.Context, m *Method, opts ...CallOption) (Stream,
 	return s.start(ctx, c.e)
 }
 
-func (c *Conn) openWith(ctx context.Context, m *Method, only any, opts []CallOption) (Stream, error) {
+func (c *Conn) openSend(ctx context.Context, m *Method, only any, opts []CallOption) (Stream, error) {
 	s, err := newClientStream(c.e, c, m, opts)
 	if err != nil {
 		return nil, err
 	}
-	return s.startWith(ctx, c.e, only)
+	return s.startSend(ctx, c.e, only)
 }
 
 // Peer returns the peer, as the handshake of the latest link has shown it: a link
@@ -94,28 +94,28 @@ func (c *Conn) Close() error {
 }
 
 // role is what a connection is to a client's line.
-type role struct {
-	url      string                 // where it leads
-	cookies  []*http.Cookie         // that the server has set when it was begun
-	since    time.Time              // when it was begun
-	replaces *transport.Predecessor // the session that it takes the place of; nil: none
+type clientConn struct {
+	url         string                 // where it leads
+	cookies     []*http.Cookie         // that the server has set when it was begun
+	startedAt   time.Time              // when it was begun
+	predecessor *transport.Predecessor // the session that it takes the place of; nil: none
 
 	// The line's mu guards the rest.
 
-	away     bool      // the link is lost
-	losses   int       // of links
-	linked   time.Time // when it got its link
-	flaps    int       // links in a row that were lost at once
-	leaving  bool      // the server has given notice, and the line has taken that in
-	booked   bool      // it was counted as one that was short, if it was
-	unproven func()    // ends the wait for the server's first answer; nil: none
+	detached     bool      // the link is lost
+	losses       int       // of links
+	linkedAt     time.Time // when it got its link
+	shortLinks   int       // links in a row that were lost at once
+	draining     bool      // the server has given notice, and the line has taken that in
+	counted      bool      // it was counted as one that was short, if it was
+	cancelVerify func()    // ends the wait for the server's first answer; nil: none
 }
 
 // usable reports whether new calls can be made.
 func (c *Conn) usable() bool { return c.sess.CanOpen() }
 
 // noticed reports whether the peer has given notice that it goes away.
-func (c *Conn) noticed() bool {
+func (c *Conn) hasGoAwayNotice() bool {
 	info, ok := c.sess.PeerGoAway()
 	return ok && info.Notice()
 }
@@ -128,9 +128,9 @@ func (c *Conn) ending() bool {
 }
 
 // onGreet welcomes a new connection. It runs on the reading goroutine.
-func (c *Conn) onGreet(s *transport.Session) {
-	if c.line != nil {
-		c.line.greeted(c)
+func (c *Conn) onHello(s *transport.Session) {
+	if c.sub != nil {
+		c.sub.helloRead(c)
 	}
 	if c.e.makeRoom != nil {
 		c.e.makeRoom(c)
@@ -141,14 +141,14 @@ func (c *Conn) onGreet(s *transport.Session) {
 	case c.ended:
 		return
 	case c.e.isDraining():
-		c.turnAway(s)
+		c.refuseDraining(s)
 		return
 	}
-	c.greeted = true
-	c.growOld(c.e.age)
+	c.established = true
+	c.startAgeTimer(c.e.maxAge)
 	c.renewLease()
-	c.tell(func() {
-		c.logBegun()
+	c.enqueueEvent(func() {
+		c.logStarted()
 		for _, f := range c.e.onConnect {
 			f(c)
 		}
@@ -156,35 +156,35 @@ func (c *Conn) onGreet(s *transport.Session) {
 }
 
 // onResume has the connection go on with another link, before anything of it is read.
-func (c *Conn) onResume(s *transport.Session) {
-	c.relinked(s)
+func (c *Conn) onResumed(s *transport.Session) {
+	c.setLink(s)
 	c.e.detached.remove(c)
 	c.mu.Lock()
 	c.renewLease()
 	c.mu.Unlock()
 	c.logResumed()
-	c.tellBack()
+	c.notifyResumed()
 }
 
 // onEnd takes leave of an ended connection.
 func (c *Conn) onEnd(err error) {
 	c.mu.Lock()
 	c.ended = true
-	c.stayYoung()
+	c.stopAgeTimer()
 	c.lease.stop()
-	greeted := c.greeted
+	greeted := c.established
 	c.mu.Unlock()
 	c.e.detached.remove(c)
-	if c.line != nil {
-		c.line.changedConn(c)
+	if c.sub != nil {
+		c.sub.connChanged(c)
 	}
 	c.e.remove(c)
-	c.tell(func() {
+	c.enqueueEvent(func() {
 		if greeted || cutOff(err) {
 			c.logEnd(err)
 		}
 		if greeted {
-			c.tellEnd(err)
+			c.deliverEnd(err)
 		}
 		if c.e.single {
 			c.e.workers.close()
@@ -218,8 +218,8 @@ func (c *Conn) Stats() transport.Stats { return c.sess.Stats() }
 // Draining is the same as the function Draining, for programs that keep a connection.
 func (c *Conn) Draining() <-chan struct{} { return c.sess.Draining() }
 
-func (c *Conn) isGreeted() bool {
+func (c *Conn) isEstablished() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.greeted
+	return c.established
 }

@@ -30,28 +30,28 @@ func OnSessionLost(f func(*Conn, error)) Option {
 
 // events are told to an application one after the other, in the order in which
 // they arose, beside whoever finds them.
-type events struct {
+type connEvents struct {
 	mu    sync.Mutex
 	queue []func()
 	busy  bool // somebody tells them
 
-	away, back atomic.Int64 // how often the link was lost, and another was there
-	told       int64        // of both, in turns; of those who tell
+	detached, resumed atomic.Int64 // how often the link was lost, and another was there
+	delivered         int64        // of both, in turns; of those who tell
 }
 
 // tell has f called behind the events before it. It does not block.
-func (c *Conn) tell(f func()) {
+func (c *Conn) enqueueEvent(f func()) {
 	q := &c.events
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.queue = append(q.queue, f)
 	if !q.busy {
 		q.busy = true
-		c.e.workers.do(c.tellAll)
+		c.e.workers.runFunc(c.deliverEvents)
 	}
 }
 
-func (c *Conn) tellAll() {
+func (c *Conn) deliverEvents() {
 	<-c.started
 	q := &c.events
 	for {
@@ -69,25 +69,25 @@ func (c *Conn) tellAll() {
 }
 
 // tellAway tells that the link is lost, tellBack that there is another.
-func (c *Conn) tellAway() {
-	c.events.away.Add(1)
-	c.tell(c.tellLinks)
+func (c *Conn) notifyDetached() {
+	c.events.detached.Add(1)
+	c.enqueueEvent(c.deliverLinkEvents)
 }
 
-func (c *Conn) tellBack() {
-	c.events.back.Add(1)
-	c.tell(c.tellLinks)
+func (c *Conn) notifyResumed() {
+	c.events.resumed.Add(1)
+	c.enqueueEvent(c.deliverLinkEvents)
 }
 
 // tellLinks tells in turns that the connection is away and back. Those who find
 // the one and the other may overtake each other on their way here.
-func (c *Conn) tellLinks() {
-	for q := &c.events; ; q.told++ {
-		hooks, happened := c.e.onDetached, q.away.Load()
-		if q.told%2 == 1 {
-			hooks, happened = c.e.onResumed, q.back.Load()
+func (c *Conn) deliverLinkEvents() {
+	for q := &c.events; ; q.delivered++ {
+		hooks, happened := c.e.onDetached, q.detached.Load()
+		if q.delivered%2 == 1 {
+			hooks, happened = c.e.onResumed, q.resumed.Load()
 		}
-		if q.told/2 == happened {
+		if q.delivered/2 == happened {
 			return
 		}
 		for _, f := range hooks {
@@ -97,7 +97,7 @@ func (c *Conn) tellLinks() {
 }
 
 // tellEnd tells that the connection has ended.
-func (c *Conn) tellEnd(err error) {
+func (c *Conn) deliverEnd(err error) {
 	var closed *transport.CloseError
 	if errors.As(err, &closed) && (closed.Code == transport.CloseAbnormal || closed.Code == transport.CloseNoStatus) {
 		for _, f := range c.e.onSessionLost {

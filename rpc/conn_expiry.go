@@ -44,7 +44,7 @@ func (l *lease) stop() {
 // the end. Where the client has the same credentials still, the next notice is as much later.
 const (
 	noticeShare = 5
-	mostNotice  = 30 * time.Second
+	maxNotice   = 30 * time.Second
 )
 
 // renewLease has the credentials of the latest link count; c.mu is held.
@@ -56,8 +56,8 @@ func (c *Conn) renewLease() {
 		return
 	}
 	left := time.Until(expiry)
-	early := min(left/noticeShare, mostNotice)
-	early -= upTo(early / 2) // clients that have connected together do not all come back together
+	early := min(left/noticeShare, maxNotice)
+	early -= randUpTo(early / 2) // clients that have connected together do not all come back together
 	l := new(lease)
 	l.notice = time.AfterFunc(left-early, func() {
 		if c.holds(l) {

@@ -27,20 +27,20 @@ func (c *Conn) log(ctx context.Context, level slog.Level, msg string, more ...sl
 // clients are told otherwise. A slog.Handler finds in the context what the
 // handshake has put there.
 func (c *Conn) note(level slog.Level, msg string, more ...slog.Attr) {
-	if c.line != nil {
+	if c.sub != nil {
 		return
 	}
 	c.log(c.Context(), level, msg, more...)
 }
 
-func (c *Conn) logBegun() { c.note(slog.LevelDebug, "parley: connection begun") }
+func (c *Conn) logStarted() { c.note(slog.LevelDebug, "parley: connection begun") }
 
 func (c *Conn) logDetached(err error) {
-	c.tell(func() { c.note(slog.LevelDebug, "parley: link lost", slog.Any("reason", err)) })
+	c.enqueueEvent(func() { c.note(slog.LevelDebug, "parley: link lost", slog.Any("reason", err)) })
 }
 
 func (c *Conn) logResumed() {
-	c.tell(func() { c.note(slog.LevelDebug, "parley: connection resumed") })
+	c.enqueueEvent(func() { c.note(slog.LevelDebug, "parley: connection resumed") })
 }
 
 // logEnd logs that the connection has ended, with the transport's reason.

@@ -29,14 +29,14 @@ type linkInfo struct {
 
 // knownLink is a link with what its handshake has told, for the connection that goes on
 // with it.
-type knownLink struct {
+type handshakeLink struct {
 	transport.Link
 	info *linkInfo
 }
 
 // relinked takes over what the handshake of a link has told that resumes the connection.
-func (c *Conn) relinked(s *transport.Session) {
-	if l, ok := s.Link().(*knownLink); ok {
+func (c *Conn) setLink(s *transport.Session) {
+	if l, ok := s.Link().(*handshakeLink); ok {
 		c.link.Store(l.info)
 	}
 }

@@ -11,27 +11,27 @@ import (
 )
 
 // onLost makes another link, on which the connection goes on.
-func (c *Conn) onLost(*transport.Session, error) {
-	loss := c.line.lost(c)
-	c.tellAway()
-	c.e.workers.do(func() {
+func (c *Conn) onLinkLost(*transport.Session, error) {
+	loss := c.sub.linkLost(c)
+	c.notifyDetached()
+	c.e.workers.runFunc(func() {
 		<-c.started
-		if c.resume() {
-			c.line.resumed(c, loss)
+		if c.reconnect() {
+			c.sub.resumed(c, loss)
 		}
 	})
 }
 
 // resume makes links until the session goes on with one, or has ended. The first
 // is made at once, the others with growing, random delays.
-func (c *Conn) resume() bool {
-	if !c.pause(c.line.haste(c)) {
+func (c *Conn) reconnect() bool {
+	if !c.wait(c.sub.relinkDelay(c)) {
 		return false
 	}
-	again := c.line.c.renews() // once, when they were refused
+	again := c.sub.c.renews() // once, when they were refused
 	for failures := 0; ; failures++ {
-		back := backOff
-		err := c.resumeOnce()
+		back := reconnectWithBackoff
+		err := c.reconnectOnce()
 		var closed *transport.CloseError
 		switch {
 		case err == nil:
@@ -39,20 +39,20 @@ func (c *Conn) resume() bool {
 		case c.sess.Err() != nil:
 			return false
 		case errors.As(err, &closed):
-			back = comebackAfter(closed.Code)
+			back = reconnectPolicyOf(closed.Code)
 			err = transportError(err)
 		}
 		refused := CodeOf(err)
 		switch {
 		case refused == CodeUnauthenticated && again:
 			again = false
-		case back == stayClosed, closed == nil && isStatus(err) && !passes(err) && !isGarbled(err):
+		case back == reconnectNever, closed == nil && isStatus(err) && !isTransient(err) && !isMalformedHandshake(err):
 			// The session is over for good, with that status.
 			_ = c.sess.Close(transport.CloseRefusal+transport.CloseCode(refused), err.Error())
 			return false
 		}
-		c.line.notResumed(c)
-		if !c.pause(max(back.delay(failures), askedToWait(err))) {
+		c.sub.resumeFailed(c)
+		if !c.wait(max(back.delay(failures), retryAfterOf(err))) {
 			return false
 		}
 	}
@@ -60,28 +60,28 @@ func (c *Conn) resume() bool {
 
 // resumeOnce makes a link and asks the server to resume the session on it. If the server
 // does not know it, the link carries the session that takes its place.
-func (c *Conn) resumeOnce() error {
-	client := c.line.c
-	link, peer, err := client.link(client.life, handshake{url: c.url, cookies: c.cookies})
+func (c *Conn) reconnectOnce() error {
+	client := c.sub.c
+	link, peer, err := client.link(client.ctx, dialRequest{url: c.url, cookies: c.cookies})
 	if err != nil {
 		return err
 	}
-	known := &knownLink{link, &linkInfo{peer: peer}}
+	known := &handshakeLink{link, &linkInfo{peer: peer}}
 	_, err = c.sess.Resume(context.Background(), known, func(start func(transport.Config) (*transport.Session, error)) {
 		if client.single {
 			return // a connection that was dialled has no successor
 		}
-		heir := c.line.newConn(c.url, peer)
+		heir := c.sub.newConn(c.url, peer)
 		cfg := client.prepare(heir)
 		sess, err := start(cfg)
 		if err != nil {
 			return
 		}
 		switch {
-		case client.begun(heir, sess) != nil:
-			c.line.discard(heir)
-		case !c.line.inherit(c, heir):
-			heir.leave() // the server may have made calls on it
+		case client.register(heir, sess) != nil:
+			c.sub.discard(heir)
+		case !c.sub.replaceConn(c, heir):
+			heir.shutdown() // the server may have made calls on it
 		}
 	})
 	return err
@@ -97,13 +97,13 @@ func isStatus(err error) bool {
 // isGarbled tells whether the server has not understood the handshake. It had understood
 // the one before, so this one was cut or damaged on its way, as a link that breaks just
 // then does it.
-func isGarbled(err error) bool {
+func isMalformedHandshake(err error) bool {
 	var h *ws.HandshakeError
 	return errors.As(err, &h) && h.Status == http.StatusBadRequest && len(h.ServerSubprotocols) == 0
 }
 
 // pause waits, and tells whether the connection is still there afterwards.
-func (c *Conn) pause(d time.Duration) bool {
+func (c *Conn) wait(d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {

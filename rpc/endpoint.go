@@ -30,18 +30,18 @@ type endpoint struct {
 	onSessionLost         []func(*Conn, error)
 	resumption            Resumption
 	log                   *slog.Logger
-	workers               workers
-	served                servedCalls
+	workers               workerPool
+	inflight              inflightCalls
 	inflation             inflation
 	single                bool          // there is one connection, and nothing after it
 	ids                   atomic.Uint64 // of connections
 
 	sessions transport.Sessions // at a server: those that may be resumed
-	age      *maxAge            // at a server, of connections; nil: any
+	maxAge   *maxConnectionAge  // at a server, of connections; nil: any
 	detached detachedConns      // at a server: connections without a link
 	makeRoom func(*Conn)        // at a server: ends connections without a link for a new one
 
-	onReplace func(transport.Predecessor, string) // at a server: ends a session of another
+	onUnknownPredecessor func(transport.Predecessor, string) // at a server: ends a session of another
 
 	mu       sync.Mutex
 	conns    map[*Conn]struct{}
@@ -72,7 +72,7 @@ func (e *endpoint) startConn(c *Conn, link transport.Link, side transport.Side) 
 		_ = link.Close(transport.CloseInternalError, "misconfigured")
 		return err
 	}
-	if closing := e.begun(c, sess); closing != nil {
+	if closing := e.register(c, sess); closing != nil {
 		_ = sess.Close(closing.Code, closing.Reason)
 		return Errorf(CodeCanceled, "%s", closing.Reason)
 	}
@@ -84,24 +84,24 @@ func (e *endpoint) prepare(c *Conn) transport.Config {
 	c.e, c.id, c.started = e, e.ids.Add(1), make(chan struct{})
 	cfg := transport.Config{Parameters: e.parameters()}
 	cfg.OnStream = c.onStream
-	cfg.OnHello = c.onGreet
+	cfg.OnHello = c.onHello
 	cfg.OnEnd = c.onEnd
-	cfg.OnResumed = c.onResume
+	cfg.OnResumed = c.onResumed
 	cfg.OnDetached = func(s *transport.Session, err error) {
 		e.detached.add(c, s)
 		c.logDetached(err)
-		c.tellAway()
+		c.notifyDetached()
 	}
-	if c.line != nil {
-		cfg.OnDetached = c.onLost
+	if c.sub != nil {
+		cfg.OnDetached = c.onLinkLost
 		cfg.OnGoAway = c.onGoAway
-		cfg.Predecessor = c.replaces
+		cfg.Predecessor = c.predecessor
 	}
-	cfg.Go = e.workers.do
+	cfg.Go = e.workers.runFunc
 	cfg.Sessions = &e.sessions
-	cfg.OnUnknownPredecessor = e.onReplace
+	cfg.OnUnknownPredecessor = e.onUnknownPredecessor
 	cfg.Principal, cfg.SamePrincipal, cfg.Owner = c.identity, sameIdentity, c.owner
-	if c.nobody {
+	if c.unnamed {
 		cfg.ResumeWindow = -1
 	}
 	return cfg
@@ -109,7 +109,7 @@ func (e *endpoint) prepare(c *Conn) transport.Config {
 
 // begun keeps a connection whose session has begun. If the endpoint is closed, it
 // returns how.
-func (e *endpoint) begun(c *Conn, sess *transport.Session) *transport.CloseError {
+func (e *endpoint) register(c *Conn, sess *transport.Session) *transport.CloseError {
 	c.sess = sess
 	close(c.started)
 	return e.add(c)

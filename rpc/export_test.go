@@ -36,19 +36,19 @@ func (c *Client) StartLink(l transport.Link) (*Conn, error) {
 	c.DialWith(func(context.Context, string, http.Header) (transport.Link, error) {
 		return nil, Errorf(CodeUnavailable, "there is one link only")
 	})
-	conn := c.lines[0].newConn(c.urls[0], Peer{Protocol: "test"})
+	conn := c.subConns[0].newConn(c.urls[0], Peer{Protocol: "test"})
 	if err := c.startConn(conn, l, transport.Dialer); err != nil {
 		return nil, err
 	}
-	conn.line.mu.Lock()
-	defer conn.line.mu.Unlock()
-	conn.line.use(conn)
+	conn.sub.mu.Lock()
+	defer conn.sub.mu.Unlock()
+	conn.sub.adopt(conn)
 	return conn, nil
 }
 
 // DialWith has the client make its links by a function, before the first call.
 func (c *Client) DialWith(f func(ctx context.Context, url string, header http.Header) (transport.Link, error)) {
-	c.dial = func(ctx context.Context, h handshake) (transport.Link, Peer, error) {
+	c.dial = func(ctx context.Context, h dialRequest) (transport.Link, Peer, error) {
 		l, err := f(ctx, h.url, h.header)
 		return l, Peer{Protocol: "test"}, err
 	}
@@ -114,8 +114,8 @@ func (c *Conn) Drain() error { return c.sess.GoAway(transport.GoAway{Reason: "dr
 
 // MaxIdle is how many may for ever, and Surplus for how long others do.
 const (
-	MaxIdle = maxIdle
-	Surplus = surplus
+	MaxIdle = keptIdle
+	Surplus = surplusAfter
 )
 
 // Connections tells how many connections an endpoint has.

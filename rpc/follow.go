@@ -41,7 +41,7 @@ func Follow[T, C any](
 	open func(ctx context.Context, from C) (Receiver[T], error), cursor func(*T) C,
 	opts ...FollowOption,
 ) iter.Seq2[*T, error] {
-	cfg := followConfig{codes: []Code{CodeUnavailable}, first: firstDelay, most: mostDelay}
+	cfg := followConfig{codes: []Code{CodeUnavailable}, first: initialDelay, max: maxDelay}
 	for _, o := range opts {
 		o(&cfg)
 	}
@@ -54,7 +54,7 @@ func Follow[T, C any](
 		for failures := 1; ; failures++ {
 			end := f.once(ctx)
 			switch {
-			case f.left, errors.Is(end, errComplete):
+			case f.stopped, errors.Is(end, errComplete):
 				return
 			case ctx.Err() != nil:
 				yield(nil, transportError(ctx.Err()))
@@ -62,7 +62,7 @@ func Follow[T, C any](
 			case !slices.Contains(cfg.codes, CodeOf(end)):
 				yield(nil, end)
 				return
-			case f.came:
+			case f.received:
 				failures = 1
 			}
 			if !sleep(ctx, cfg.delay(failures, end)) {
@@ -77,9 +77,9 @@ func Follow[T, C any](
 type FollowOption func(*followConfig)
 
 type followConfig struct {
-	codes       []Code
-	first, most time.Duration
-	err         error
+	codes      []Code
+	first, max time.Duration
+	err        error
 }
 
 // WithFollowCodes names further codes that pass: a call that ends with one is made
@@ -103,14 +103,14 @@ func WithFollowBackoff(first, most time.Duration) FollowOption {
 			c.err = Errorf(CodeInvalidArgument, "WithFollowBackoff: %v and %v: the first must be positive, the most at least the first", first, most)
 			return
 		}
-		c.first, c.most = first, most
+		c.first, c.max = first, most
 	}
 }
 
 // delay is how long to wait after a call that has ended with err.
 func (c *followConfig) delay(failures int, err error) time.Duration {
 	after, _ := RetryAfter(err)
-	return plus(after, fullJitter(failures, c.first, c.most))
+	return addDelays(after, fullJitter(failures, c.first, c.max))
 }
 
 // errComplete says that a stream has ended with OK.
@@ -118,17 +118,17 @@ var errComplete = errors.New("complete")
 
 // follower is one loop over a followed stream.
 type follower[T, C any] struct {
-	from   C
-	open   func(context.Context, C) (Receiver[T], error)
-	cursor func(*T) C
-	yield  func(*T, error) bool
-	came   bool // the call has brought a message
-	left   bool // the application has left the loop
+	from     C
+	open     func(context.Context, C) (Receiver[T], error)
+	cursor   func(*T) C
+	yield    func(*T, error) bool
+	received bool // the call has brought a message
+	stopped  bool // the application has left the loop
 }
 
 // once makes the call once and returns how it has ended.
 func (f *follower[T, C]) once(ctx context.Context) error {
-	f.came = false
+	f.received = false
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	stream, err := f.open(ctx, f.from)
@@ -142,9 +142,9 @@ func (f *follower[T, C]) once(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		f.came, f.from = true, f.cursor(msg)
+		f.received, f.from = true, f.cursor(msg)
 		if !f.yield(msg, nil) {
-			f.left = true
+			f.stopped = true
 			return nil
 		}
 	}

@@ -18,9 +18,9 @@ import (
 type inflation struct {
 	limit, share int // bytes, of all and of a connection
 
-	mu   sync.Mutex
-	used int
-	turn list.List // of *inflationShare: those with a waiter whose share allows it
+	mu    sync.Mutex
+	used  int
+	queue list.List // of *inflationShare: those with a waiter whose share allows it
 }
 
 // inflationShare is what a connection has of it.
@@ -36,15 +36,15 @@ type inflationWaiter struct {
 }
 
 const (
-	defaultMessages = 512 << 20 // bytes of Limits.MaxMessageMemory
-	leastShare      = 32 << 20  // bytes that a connection may have, if it has no other limit
+	defaultMessageMemory = 512 << 20 // bytes of Limits.MaxMessageMemory
+	minShare             = 32 << 20  // bytes that a connection may have, if it has no other limit
 )
 
 // boundMessages bounds what messages in pieces and inflated ones hold together, on all
 // connections: half of it for each.
 func (e *endpoint) boundMessages(bytes int64) {
 	largest := bufferSize(e.maxMessage())
-	e.inflation.share = max(leastShare, largest)
+	e.inflation.share = max(minShare, largest)
 	if own := e.transport.MaxReassembly; own > 0 {
 		e.inflation.share = max(own, largest)
 	}
@@ -55,9 +55,9 @@ func (e *endpoint) boundMessages(bytes int64) {
 }
 
 // take waits until a connection may have size bytes. They have to be given back.
-func (i *inflation) take(ctx context.Context, s *inflationShare, size int) error {
+func (i *inflation) acquire(ctx context.Context, s *inflationShare, size int) error {
 	i.mu.Lock()
-	if i.turn.Len() == 0 && s.waiting.Len() == 0 && i.fits(s, size) {
+	if i.queue.Len() == 0 && s.waiting.Len() == 0 && i.fits(s, size) {
 		i.add(s, size)
 		i.mu.Unlock()
 		return nil
@@ -83,7 +83,7 @@ func (i *inflation) take(ctx context.Context, s *inflationShare, size int) error
 	return transportError(ctx.Err())
 }
 
-func (i *inflation) give(s *inflationShare, size int) {
+func (i *inflation) release(s *inflationShare, size int) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	i.add(s, -size)
@@ -102,8 +102,8 @@ func (i *inflation) fits(s *inflationShare, size int) bool {
 // grant serves waiters, a connection after the other, when something has changed in
 // s; mu is held.
 func (i *inflation) grant(s *inflationShare) {
-	i.line(s)
-	for front := i.turn.Front(); front != nil; front = i.turn.Front() {
+	i.requeue(s)
+	for front := i.queue.Front(); front != nil; front = i.queue.Front() {
 		s := front.Value.(*inflationShare)
 		first := s.waiting.Front()
 		w := first.Value.(*inflationWaiter)
@@ -113,22 +113,22 @@ func (i *inflation) grant(s *inflationShare) {
 		i.add(s, w.size)
 		s.waiting.Remove(first)
 		close(w.ready)
-		i.turn.Remove(front)
+		i.queue.Remove(front)
 		s.place = nil
-		i.line(s)
+		i.requeue(s)
 	}
 }
 
 // line puts a connection at the end of the turns, or takes it out, as its share allows the
 // first waiter there; mu is held.
-func (i *inflation) line(s *inflationShare) {
+func (i *inflation) requeue(s *inflationShare) {
 	first := s.waiting.Front()
 	due := first != nil && s.used+first.Value.(*inflationWaiter).size <= i.share
 	switch {
 	case due && s.place == nil:
-		s.place = i.turn.PushBack(s)
+		s.place = i.queue.PushBack(s)
 	case !due && s.place != nil:
-		i.turn.Remove(s.place)
+		i.queue.Remove(s.place)
 		s.place = nil
 	}
 }
@@ -140,31 +140,31 @@ const freeInflation = 32 << 10
 // inflated calls use with what a message inflates to, at most limit bytes. The memory is
 // taken before it grows: as much as the compressor guesses at first, which is right unless
 // the message lies, and then the limit.
-func (c *coder) inflated(ctx context.Context, conn *Conn, data []byte, use func([]byte) error) error {
+func (c *coder) inflateThen(ctx context.Context, conn *Conn, data []byte, use func([]byte) error) error {
 	if guesser, ok := c.inflate.(interface{ guess(src []byte) int }); ok {
 		guess := guesser.guess(data)
 		if most := max(guess, freeInflation); most < c.limit {
-			tooSmall, err := c.inflatedIn(ctx, conn, data, guess, most, use)
+			tooSmall, err := c.inflateWithin(ctx, conn, data, guess, most, use)
 			if !tooSmall {
 				return err
 			}
 		}
-		_, err := c.inflatedIn(ctx, conn, data, min(c.limit, largeBuffer), c.limit, use)
+		_, err := c.inflateWithin(ctx, conn, data, min(c.limit, largeBuffer), c.limit, use)
 		return err
 	}
-	_, err := c.inflatedIn(ctx, conn, data, min(c.limit, leastBuffer), c.limit, use)
+	_, err := c.inflateWithin(ctx, conn, data, min(c.limit, minBuffer), c.limit, use)
 	return err
 }
 
 // inflatedIn is inflated with memory for size bytes to begin with, and for most at the end;
 // tooSmall says that it was more than that.
-func (c *coder) inflatedIn(ctx context.Context, conn *Conn, data []byte, size, most int, use func([]byte) error) (tooSmall bool, err error) {
+func (c *coder) inflateWithin(ctx context.Context, conn *Conn, data []byte, size, most int, use func([]byte) error) (tooSmall bool, err error) {
 	if most > freeInflation {
 		counted := bufferSize(most)
-		if err := conn.e.inflation.take(ctx, &conn.inflates, counted); err != nil {
+		if err := conn.e.inflation.acquire(ctx, &conn.inflation, counted); err != nil {
 			return false, err
 		}
-		defer conn.e.inflation.give(&conn.inflates, counted)
+		defer conn.e.inflation.release(&conn.inflation, counted)
 	}
 	b := getBufferFor(size)
 	defer b.put()

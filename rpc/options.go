@@ -41,7 +41,7 @@ func (all options) applyClient(c *Client) {
 
 // leastReadLimit is what one message of the WebSocket may have: 64 KiB, and the
 // largest frame that begins there (PROTOCOL.md, section "Link messages").
-const leastReadLimit = 64<<10 + 16 + 64<<10
+const minReadLimit = 64<<10 + 16 + 64<<10
 
 // validate names the first option that is malformed.
 func (e *endpoint) validate() error {
@@ -50,8 +50,8 @@ func (e *endpoint) validate() error {
 		return errors.New("WithServices: no Mux")
 	case e.log == nil:
 		return errors.New("WithLogger: no Logger")
-	case e.readLimit != 0 && e.readLimit < leastReadLimit:
-		return fmt.Errorf("WithReadLimit: %d bytes, must be at least %d", e.readLimit, leastReadLimit)
+	case e.readLimit != 0 && e.readLimit < minReadLimit:
+		return fmt.Errorf("WithReadLimit: %d bytes, must be at least %d", e.readLimit, minReadLimit)
 	case hasNil(e.handlerChain):
 		return errors.New("WithHandlerInterceptors: one is nil")
 	case hasNil(e.callChain):

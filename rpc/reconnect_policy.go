@@ -9,31 +9,31 @@ import (
 
 // comeback is what a client does after the end of a session, the last column of
 // the table of close codes (PROTOCOL.md, section "Close codes").
-type comeback int
+type reconnectPolicy int
 
 const (
-	backOff       comeback = iota // with growing, random delays
-	backAtOnce                    // at once, unless that has just failed
-	backJittered                  // after a random delay
-	backOffLonger                 // as backOff, but longer
-	stayClosed                    // not by itself
+	reconnectWithBackoff reconnectPolicy = iota // with growing, random delays
+	reconnectNow                                // at once, unless that has just failed
+	reconnectJittered                           // after a random delay
+	reconnectSlowly                             // as backOff, but longer
+	reconnectNever                              // not by itself
 )
 
-func comebackAfter(code transport.CloseCode) comeback {
+func reconnectPolicyOf(code transport.CloseCode) reconnectPolicy {
 	switch code {
 	case transport.CloseGoingAway:
-		return backAtOnce
+		return reconnectNow
 	case transport.CloseServiceRestart:
-		return backJittered
+		return reconnectJittered
 	case transport.CloseTryAgainLater, closeBadGateway, transport.CloseRefusal + transport.CloseCode(CodeUnavailable):
-		return backOffLonger
+		return reconnectSlowly
 	case transport.CloseNormal, transport.ClosePolicyViolation, transport.CloseMandatoryExtension:
-		return stayClosed
+		return reconnectNever
 	}
 	if code > transport.CloseRefusal && code <= transport.CloseRefusal+transport.CloseCode(CodeUnauthenticated) {
-		return stayClosed
+		return reconnectNever
 	}
-	return backOff
+	return reconnectWithBackoff
 }
 
 // closeBadGateway is a code that gateways send, not Parley.
@@ -41,14 +41,14 @@ const closeBadGateway transport.CloseCode = 1014
 
 // delay is how long to wait before the next attempt. failures are the attempts
 // that have failed, and the sessions that were over soon, before this end.
-func (b comeback) delay(failures int) time.Duration {
+func (b reconnectPolicy) delay(failures int) time.Duration {
 	switch b {
-	case backAtOnce:
+	case reconnectNow:
 		return backoff(failures)
-	case backJittered:
-		return max(rand.N(restartDelay), backoff(failures))
-	case backOffLonger:
-		return fullJitter(failures+1, firstLonger, mostLonger)
+	case reconnectJittered:
+		return max(rand.N(maxRestartDelay), backoff(failures))
+	case reconnectSlowly:
+		return fullJitter(failures+1, initialLongDelay, maxLongDelay)
 	}
 	return backoff(failures + 1)
 }

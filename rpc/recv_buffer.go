@@ -9,10 +9,10 @@ import (
 
 // arriving is the memory of the message that a stream receives. While nothing has come
 // there is none.
-type arriving struct{ *buffer }
+type recvBuffer struct{ *buffer }
 
 // Grow is that of transport.BufferProvider.
-func (a *arriving) Grow(msg []byte, size int) []byte {
+func (a *recvBuffer) Grow(msg []byte, size int) []byte {
 	old := a.buffer
 	a.buffer = getBufferFor(size)
 	grown := append(a.bytes, msg...)
@@ -23,7 +23,7 @@ func (a *arriving) Grow(msg []byte, size int) []byte {
 }
 
 // recv receives a message, whose bytes stay valid until drop.
-func (a *arriving) recv(ctx context.Context, st *transport.Stream) (transport.Message, error) {
+func (a *recvBuffer) recv(ctx context.Context, st *transport.Stream) (transport.Message, error) {
 	m, err := st.RecvBorrowed(ctx, a)
 	switch {
 	case err == nil && a.buffer != nil:
@@ -35,7 +35,7 @@ func (a *arriving) recv(ctx context.Context, st *transport.Stream) (transport.Me
 }
 
 // drop ends the use of the message, which st has received.
-func (a *arriving) drop(st *transport.Stream) {
+func (a *recvBuffer) drop(st *transport.Stream) {
 	if a.buffer != nil {
 		a.put()
 		a.buffer = nil

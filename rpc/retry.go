@@ -48,7 +48,7 @@ func WithRetry(p RetryPolicy) ClientOption {
 }
 
 // check completes the policy, and tells what is wrong with it.
-func (p *RetryPolicy) check() error {
+func (p *RetryPolicy) validate() error {
 	if p.Multiplier == 0 {
 		p.Multiplier = 2
 	}
@@ -76,7 +76,7 @@ func (p *RetryPolicy) backoff(n int) time.Duration {
 	if grown := float64(p.InitialBackoff) * math.Pow(p.Multiplier, float64(n-2)); grown < float64(bound) {
 		bound = time.Duration(grown)
 	}
-	return upTo(bound)
+	return randUpTo(bound)
 }
 
 // retryBudget is a client's policy with its tokens.
@@ -88,11 +88,11 @@ type retryBudget struct {
 }
 
 // check completes the policy and fills the bucket. There may be none.
-func (b *retryBudget) check() error {
+func (b *retryBudget) validate() error {
 	if b == nil {
 		return nil
 	}
-	err := b.policy.check()
+	err := b.policy.validate()
 	b.tokens = b.policy.Budget.Tokens
 	return err
 }
@@ -106,7 +106,7 @@ func (b *retryBudget) spend() bool {
 }
 
 // took books how a call has ended.
-func (b *retryBudget) took(status error) {
+func (b *retryBudget) record(status error) {
 	if b == nil || slices.Contains(b.policy.Codes, CodeOf(status)) {
 		return
 	}

@@ -21,8 +21,8 @@ type Server struct {
 	binding      binding
 	limits       Limits
 	admission    admission
-	turns        *turns     // of handshakes
-	recent       *recentSet // credentials that were good, and addresses that had connections
+	handshakes   *handshakeQueue // of handshakes
+	recent       *recentSet      // credentials that were good, and addresses that had connections
 	refusals     refusals
 	churn        churn
 }
@@ -37,16 +37,16 @@ func NewServer(opts ...ServerOption) *Server {
 	}
 	s.upgrader.HandshakeTimeout, s.upgrader.ReadLimit = s.handshakeTimeout, s.readLimit
 	s.sessions.MaxDetached, s.sessions.MaxDetachedBytes = s.resumption.MaxDetached, s.resumption.MaxDetachedBytes
-	if err := errors.Join(s.validate(), s.upgrader.Validate(), s.age.validate(), s.limits.withDefaults()); err != nil {
+	if err := errors.Join(s.validate(), s.upgrader.Validate(), s.maxAge.validate(), s.limits.withDefaults()); err != nil {
 		panic("rpc: NewServer: " + err.Error())
 	}
-	s.turns, s.recent = newTurns(s.limits.MaxHandshakesPerSecond), newRecentSet()
-	s.onReplace = s.endReplaced
+	s.handshakes, s.recent = newHandshakeQueue(s.limits.MaxHandshakesPerSecond), newRecentSet()
+	s.onUnknownPredecessor = s.endPredecessor
 	s.makeRoom = s.endDetached
 	s.sessions.OnEvict = s.churn.ended
 	s.detached.counts = s.limits.MaxConnectionsPerAddress > 0
 	servers.add(s)
-	s.served.limit = int64(s.limits.MaxCalls)
+	s.inflight.limit = int64(s.limits.MaxCalls)
 	s.boundMessages(s.limits.MaxMessageMemory)
 	if s.transport.WindowBudget == nil {
 		s.transport.WindowBudget = transport.NewBudget(s.limits.MaxWindowMemory)
@@ -66,8 +66,8 @@ func (s *Server) HandleUnknown(h Handler) { s.mux.HandleUnknown(h) }
 // ServeHTTP upgrades the request to a WebSocket and serves calls on it. It
 // returns at once; the connection goes on until either end closes it.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if s.closing(r) {
-		s.refuseClosing(w)
+	if s.refusesLinks(r) {
+		s.refuseDraining(w)
 		s.logRefusal(r, errors.New("the server is going away"))
 		return
 	}

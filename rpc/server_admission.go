@@ -14,7 +14,7 @@ type admission struct {
 }
 
 // enter counts a link in, unless it is one too many.
-func (a *admission) enter(l *Limits, addr string) error {
+func (a *admission) acquire(l *Limits, addr string) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	switch {
@@ -31,7 +31,7 @@ func (a *admission) enter(l *Limits, addr string) error {
 	return nil
 }
 
-func (a *admission) leave(addr string) {
+func (a *admission) release(addr string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.all--

@@ -41,8 +41,8 @@ func Draining(ctx context.Context) <-chan struct{} {
 }
 
 // farewell is how one connection is taken leave of.
-type farewell struct {
-	pause  time.Duration // before the client is told
+type drainPlan struct {
+	delay  time.Duration // before the client is told
 	grace  time.Duration // for which it is waited for after that
 	code   transport.CloseCode
 	reason string
@@ -63,7 +63,7 @@ const drainGrace = 5 * time.Second
 //
 // http.Server.Shutdown does not know of WebSockets, see the example.
 func (s *Server) Shutdown(ctx context.Context) error {
-	bye := farewell{grace: graceWithin(ctx), code: transport.CloseGoingAway, reason: "the server shuts down"}
+	bye := drainPlan{grace: graceWithin(ctx), code: transport.CloseGoingAway, reason: "the server shuts down"}
 	if s.drain.Restart {
 		bye.code, bye.reason = transport.CloseServiceRestart, "the server restarts"
 	}
@@ -74,9 +74,9 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	)
 	for _, c := range s.beginDrain() {
 		b := bye
-		b.pause = upTo(spread)
+		b.delay = randUpTo(spread)
 		all.Go(func() {
-			if c.depart(ctx, b) != nil {
+			if c.drain(ctx, b) != nil {
 				cut.Store(true)
 			}
 		})
@@ -113,7 +113,7 @@ func (d *Drain) spread(ctx context.Context) time.Duration {
 }
 
 // upTo returns any duration up to most.
-func upTo(most time.Duration) time.Duration {
+func randUpTo(most time.Duration) time.Duration {
 	if most <= 0 {
 		return 0
 	}
@@ -122,14 +122,14 @@ func upTo(most time.Duration) time.Duration {
 
 // depart takes leave of a connection. If ctx ends first, it returns its error and
 // leaves the connection as it is.
-func (c *Conn) depart(ctx context.Context, bye farewell) error {
-	if !c.isGreeted() {
+func (c *Conn) drain(ctx context.Context, bye drainPlan) error {
+	if !c.isEstablished() {
 		return nil // nothing has happened on it
 	}
 	// The server spreads its clients, not the delay of the notice: one that is busy would
 	// not wait for that.
-	if bye.pause > 0 {
-		timer := time.NewTimer(bye.pause)
+	if bye.delay > 0 {
+		timer := time.NewTimer(bye.delay)
 		defer timer.Stop()
 		select {
 		case <-timer.C:
@@ -165,21 +165,21 @@ func (e *endpoint) isDraining() bool {
 
 // closing reports whether the link of a handshake is not let in any more. While the
 // server drains, those are that may resume a connection.
-func (s *Server) closing(r *http.Request) bool {
+func (s *Server) refusesLinks(r *http.Request) bool {
 	return s.isClosed() || s.isDraining() && (s.sessions.Detached() == 0 || !ws.MayResume(r))
 }
 
 // refuseClosing answers a handshake that comes too late. Another server may answer the
 // next one, so the client is to come back as soon as the header can say.
-func (s *Server) refuseClosing(w http.ResponseWriter) {
+func (s *Server) refuseDraining(w http.ResponseWriter) {
 	w.Header().Set("Retry-After", "1")
 	http.Error(w, "This server is going away.", http.StatusServiceUnavailable)
 }
 
 // turnAway ends a connection that has begun while the server drains: its link was
 // let in for it might have resumed another. It runs on the reading goroutine.
-func (c *Conn) turnAway(s *transport.Session) {
+func (c *Conn) refuseDraining(s *transport.Session) {
 	const reason = "the server takes no new connections"
 	_ = s.GoAway(transport.GoAway{Status: uint64(CodeUnavailable), Reason: reason})
-	c.e.workers.do(func() { _ = s.Close(transport.CloseServiceRestart, reason) })
+	c.e.workers.runFunc(func() { _ = s.Close(transport.CloseServiceRestart, reason) })
 }

@@ -16,63 +16,63 @@ import (
 //
 // While handshakes wait, each standing has its share of the turns, and within a standing
 // all addresses have the same. A share that is not used is there for the others.
-type turns struct {
-	every time.Duration // from one turn to the next
+type handshakeQueue struct {
+	interval time.Duration // from one turn to the next
 
-	mu    sync.Mutex
-	next  time.Time // of the next turn; in the past: at once
-	lines [standings]standingLine
-	pass  int // of the standing that had the last turn
-	timer *time.Timer
+	mu      sync.Mutex
+	next    time.Time // of the next turn; in the past: at once
+	classes [numClientClasses]classQueue
+	pass    int // of the standing that had the last turn
+	timer   *time.Timer
 }
 
 // standingLine is the handshakes of a standing that wait.
-type standingLine struct {
+type classQueue struct {
 	pass   int // the least has the next turn
 	len    int
-	byAddr map[string]*addressLine
+	byAddr map[string]*addressQueue
 	order  list.List // of *addressLine, those that wait; the first has the next turn
 }
 
 // addressLine is the handshakes of an address that wait, the longest waiting first.
-type addressLine struct {
-	addr  string
-	place *list.Element // in the order of the standing
-	queue list.List     // of chan struct{}, closed when it is its turn
+type addressQueue struct {
+	addr    string
+	place   *list.Element // in the order of the standing
+	waiting list.List     // of chan struct{}, closed when it is its turn
 }
 
 const (
 	// turnWait is how long a handshake waits for its turn at the most. Clients that give
 	// up and come again would make the queue longer.
-	turnWait = time.Second
+	maxQueueWait = time.Second
 	// turnBurst is how much time of turns may be taken at once after a pause.
-	turnBurst = 20 * time.Millisecond
+	maxQueueBurst = 20 * time.Millisecond
 )
 
-func newTurns(perSecond int) *turns {
-	return &turns{every: time.Second / time.Duration(perSecond)}
+func newHandshakeQueue(perSecond int) *handshakeQueue {
+	return &handshakeQueue{interval: time.Second / time.Duration(perSecond)}
 }
 
 // take waits for a turn. It reports false, at once where that can be known, if that would
 // take more than turnWait, or if ctx ends first.
-func (t *turns) take(ctx context.Context, s standing, addr string) bool {
+func (t *handshakeQueue) acquire(ctx context.Context, s clientClass, addr string) bool {
 	t.mu.Lock()
 	now := time.Now()
 	t.grant(now)
-	if !t.anyWait() && !t.next.After(now) {
-		t.next = t.next.Add(t.every)
+	if !t.anyQueued() && !t.next.After(now) {
+		t.next = t.next.Add(t.interval)
 		t.mu.Unlock()
 		return true
 	}
-	if t.estimate(now, s, addr) > turnWait {
+	if t.estimate(now, s, addr) > maxQueueWait {
 		t.mu.Unlock()
 		return false
 	}
-	turn, leave := t.lines[s].join(addr, t.pass)
+	turn, leave := t.classes[s].enqueue(addr, t.pass)
 	t.arm(now)
 	t.mu.Unlock()
 
-	timeout := time.NewTimer(turnWait)
+	timeout := time.NewTimer(maxQueueWait)
 	defer timeout.Stop()
 	select {
 	case <-turn:
@@ -92,65 +92,65 @@ func (t *turns) take(ctx context.Context, s standing, addr string) bool {
 }
 
 // giveBack returns most of a turn: the handshake was refused, which costs little.
-func (t *turns) giveBack() {
+func (t *handshakeQueue) refund() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.next = t.next.Add(-t.every * 3 / 4)
+	t.next = t.next.Add(-t.interval * 3 / 4)
 	t.grant(time.Now())
 }
 
 // estimate returns how long one more handshake would wait if no others came.
-func (t *turns) estimate(now time.Time, s standing, addr string) time.Duration {
-	l := &t.lines[s]
+func (t *handshakeQueue) estimate(now time.Time, s clientClass, addr string) time.Duration {
+	l := &t.classes[s]
 	ahead := l.len
 	if own := l.byAddr[addr]; own != nil {
-		ahead = min(ahead, (own.queue.Len()+1)*l.order.Len()-1)
+		ahead = min(ahead, (own.waiting.Len()+1)*l.order.Len()-1)
 	} else {
 		ahead = min(ahead, l.order.Len())
 	}
 	of, all := s.share()
-	if t.waiting() == l.len { // no other standing waits
+	if t.queued() == l.len { // no other standing waits
 		of, all = 1, 1
 	}
-	return t.next.Sub(now) + time.Duration(ahead)*t.every*time.Duration(all)/time.Duration(of)
+	return t.next.Sub(now) + time.Duration(ahead)*t.interval*time.Duration(all)/time.Duration(of)
 }
 
-func (t *turns) waiting() (n int) {
-	for i := range t.lines {
-		n += t.lines[i].len
+func (t *handshakeQueue) queued() (n int) {
+	for i := range t.classes {
+		n += t.classes[i].len
 	}
 	return n
 }
 
-func (t *turns) anyWait() bool { return t.waiting() > 0 }
+func (t *handshakeQueue) anyQueued() bool { return t.queued() > 0 }
 
 // grant gives the turns that are due to handshakes that wait.
-func (t *turns) grant(now time.Time) {
-	if earliest := now.Add(-turnBurst); t.next.Before(earliest) {
+func (t *handshakeQueue) grant(now time.Time) {
+	if earliest := now.Add(-maxQueueBurst); t.next.Before(earliest) {
 		t.next = earliest
 	}
 	for !t.next.After(now) {
-		var first *standingLine
+		var first *classQueue
 		var stride int
-		for s := range standings {
-			if l := &t.lines[s]; l.len > 0 && (first == nil || l.pass < first.pass) {
+		for s := range numClientClasses {
+			if l := &t.classes[s]; l.len > 0 && (first == nil || l.pass < first.pass) {
 				first, stride = l, s.stride()
 			}
 		}
 		if first == nil {
 			return
 		}
-		close(first.pop())
+		close(first.dequeue())
 		t.pass = first.pass
 		first.pass += stride
-		t.next = t.next.Add(t.every)
+		t.next = t.next.Add(t.interval)
 	}
 	t.arm(now)
 }
 
 // arm sees to it that the next turn is granted when it is due.
-func (t *turns) arm(now time.Time) {
-	if !t.anyWait() {
+func (t *handshakeQueue) arm(now time.Time) {
+	if !t.anyQueued() {
 		return
 	}
 	wait := max(t.next.Sub(now), 0)
@@ -166,36 +166,36 @@ func (t *turns) arm(now time.Time) {
 }
 
 // join has one more handshake wait. leave takes it away before its turn.
-func (l *standingLine) join(addr string, pass int) (turn <-chan struct{}, leave func()) {
+func (l *classQueue) enqueue(addr string, pass int) (turn <-chan struct{}, leave func()) {
 	if l.len == 0 {
 		l.pass = max(l.pass, pass) // it has no claim to turns of the past
 	}
 	own := l.byAddr[addr]
 	if own == nil {
 		if l.byAddr == nil {
-			l.byAddr = make(map[string]*addressLine)
+			l.byAddr = make(map[string]*addressQueue)
 		}
-		own = &addressLine{addr: addr}
+		own = &addressQueue{addr: addr}
 		own.place = l.order.PushBack(own)
 		l.byAddr[addr] = own
 	}
 	c := make(chan struct{})
-	at := own.queue.PushBack(c)
+	at := own.waiting.PushBack(c)
 	l.len++
 	return c, func() { l.remove(own, at) }
 }
 
 // pop takes out the handshake that has the next turn.
-func (l *standingLine) pop() chan struct{} {
-	own := l.order.Front().Value.(*addressLine)
+func (l *classQueue) dequeue() chan struct{} {
+	own := l.order.Front().Value.(*addressQueue)
 	l.order.MoveToBack(own.place)
-	return l.remove(own, own.queue.Front())
+	return l.remove(own, own.waiting.Front())
 }
 
-func (l *standingLine) remove(own *addressLine, at *list.Element) chan struct{} {
+func (l *classQueue) remove(own *addressQueue, at *list.Element) chan struct{} {
 	l.len--
-	turn := own.queue.Remove(at).(chan struct{})
-	if own.queue.Len() == 0 {
+	turn := own.waiting.Remove(at).(chan struct{})
+	if own.waiting.Len() == 0 {
 		l.order.Remove(own.place)
 		delete(l.byAddr, own.addr)
 	}
@@ -203,32 +203,32 @@ func (l *standingLine) remove(own *addressLine, at *list.Element) chan struct{} 
 }
 
 // standing is what a server knows of a client before it authenticates it.
-type standing int
+type clientClass int
 
 const (
-	known   standing = iota // it has authenticated lately, or it may have a connection to resume
-	claimed                 // it brings credentials, or the server asks for none
-	bare                    // it brings none where the server asks for some
-	standings
+	classKnown       clientClass = iota // it has authenticated lately, or it may have a connection to resume
+	classCredentials                    // it brings credentials, or the server asks for none
+	classAnonymous                      // it brings none where the server asks for some
+	numClientClasses
 )
 
 // stride is how far a turn moves a standing back behind the others: the shares are as
 // 16 to 4 to 1.
-func (s standing) stride() int { return 1 << (2 * s) }
+func (s clientClass) stride() int { return 1 << (2 * s) }
 
 // share returns the part of the turns, as a fraction, that a standing has beside others.
-func (s standing) share() (of, all int) { return 16 / s.stride(), 16 + 4 + 1 }
+func (s clientClass) share() (of, all int) { return 16 / s.stride(), 16 + 4 + 1 }
 
 // standing returns what is known of the client of a handshake.
-func (s *Server) standing(r *http.Request, addr string) standing {
+func (s *Server) classOf(r *http.Request, addr string) clientClass {
 	credentials, brings := credentialsOf(r)
 	switch {
 	case Principal(r.Context()) != "", brings && s.recent.has(credentials...), ws.MayResume(r) && s.recent.has(addr):
-		return known
+		return classKnown
 	case s.authenticate == nil, brings:
-		return claimed
+		return classCredentials
 	}
-	return bare
+	return classAnonymous
 }
 
 // credentialsOf returns what a request may be authenticated by, and whether there is any

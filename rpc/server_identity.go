@@ -70,7 +70,7 @@ type binding struct {
 // strangers are beginnings of the names of cookies that say nothing of the user: which
 // server a load balancer has chosen, whether a firewall takes her for a robot, how often
 // she has been here.
-var strangers = []string{
+var ignoredCookies = []string{
 	"parley=", // docs/deploy.md
 	"SERVERID=", "route=", "lb=", "INGRESSCOOKIE=", "GCLB=",
 	"AWSALB", "AWSELB", "ARRAffinity", "BIGipServer", "__cf_bm=", "__cflb=",
@@ -84,7 +84,7 @@ func (b *binding) counts(pair string) bool {
 		_, named := b.cookies[name]
 		return named
 	}
-	return pair != "" && !slices.ContainsFunc(strangers, func(s string) bool { return strings.HasPrefix(pair, s) })
+	return pair != "" && !slices.ContainsFunc(ignoredCookies, func(s string) bool { return strings.HasPrefix(pair, s) })
 }
 
 // An identity is what a session of a server is bound to, in one string: the principal, or,

@@ -7,7 +7,7 @@ import (
 )
 
 // servedCalls counts the calls that an endpoint serves, on all connections together.
-type servedCalls struct {
+type inflightCalls struct {
 	limit int64 // 0: none
 	all   atomic.Int64
 }
@@ -15,18 +15,18 @@ type servedCalls struct {
 // enter counts a call in, unless that is one too many. own are those of its connection,
 // which may not have more than are left for others: however many connections have taken
 // all they can, a part is free for one that comes.
-func (s *servedCalls) enter(own *atomic.Int64) *transport.ResetError {
+func (s *inflightCalls) acquire(own *atomic.Int64) *transport.ResetError {
 	if s.limit == 0 {
 		return nil
 	}
 	if all, mine := s.all.Add(1), own.Add(1); mine-1 <= s.limit-all {
 		return nil
 	}
-	s.leave(own)
+	s.release(own)
 	return &transport.ResetError{Code: transport.ResetRefused, Reason: "the server has as many calls as it serves at once"}
 }
 
-func (s *servedCalls) leave(own *atomic.Int64) {
+func (s *inflightCalls) release(own *atomic.Int64) {
 	if s.limit == 0 {
 		return
 	}

@@ -82,7 +82,7 @@ func (l *Limits) withDefaults() error {
 		l.MaxWindowMemory = 1 << 30
 	}
 	if l.MaxMessageMemory == 0 {
-		l.MaxMessageMemory = defaultMessages
+		l.MaxMessageMemory = defaultMessageMemory
 	}
 	if l.MaxCalls == 0 {
 		l.MaxCalls = 100_000

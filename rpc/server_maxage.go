@@ -14,12 +14,12 @@ import (
 // grace, of which handlers are told by Draining; then they fail with CodeUnavailable. NewServer panics unless age is positive and grace is not
 // negative.
 func WithMaxConnectionAge(age, grace time.Duration) ServerOption {
-	return serverOption(func(s *Server) { s.age = &maxAge{age, grace} })
+	return serverOption(func(s *Server) { s.maxAge = &maxConnectionAge{age, grace} })
 }
 
-type maxAge struct{ age, grace time.Duration }
+type maxConnectionAge struct{ age, grace time.Duration }
 
-func (a *maxAge) validate() error {
+func (a *maxConnectionAge) validate() error {
 	if a != nil && (a.age <= 0 || a.grace < 0) {
 		return errors.New("WithMaxConnectionAge: the age has to be positive, and the grace not negative")
 	}
@@ -27,25 +27,25 @@ func (a *maxAge) validate() error {
 }
 
 // growOld has the connection end when it is old; c.mu is held.
-func (c *Conn) growOld(a *maxAge) {
+func (c *Conn) startAgeTimer(a *maxConnectionAge) {
 	if a == nil {
 		return
 	}
 	tenth := a.age / 10
-	c.aging = time.AfterFunc(a.age-tenth+upTo(2*tenth), func() {
+	c.ageTimer = time.AfterFunc(a.age-tenth+randUpTo(2*tenth), func() {
 		<-c.started
 		ctx, cancel := context.WithTimeout(context.Background(), a.grace)
 		defer cancel()
-		bye := farewell{grace: graceWithin(ctx), code: transport.CloseGoingAway, reason: "the connection is old"}
-		if c.depart(ctx, bye) != nil {
+		bye := drainPlan{grace: graceWithin(ctx), code: transport.CloseGoingAway, reason: "the connection is old"}
+		if c.drain(ctx, bye) != nil {
 			_ = c.sess.Close(bye.code, bye.reason)
 		}
 	})
 }
 
 // stayYoung ends growOld; c.mu is held.
-func (c *Conn) stayYoung() {
-	if c.aging != nil {
-		c.aging.Stop()
+func (c *Conn) stopAgeTimer() {
+	if c.ageTimer != nil {
+		c.ageTimer.Stop()
 	}
 }

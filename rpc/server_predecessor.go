@@ -49,8 +49,8 @@ func (k *serverSet) list() []*Server {
 
 // endReplaced ends the session that a client has begun another in place of, if another
 // server of this process has it. It does not block.
-func (s *Server) endReplaced(r transport.Predecessor, principal string) {
-	s.workers.do(func() {
+func (s *Server) endPredecessor(r transport.Predecessor, principal string) {
+	s.workers.runFunc(func() {
 		for _, other := range servers.list() {
 			if other.sessions.EndPredecessor(r, principal) {
 				return

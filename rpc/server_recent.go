@@ -14,7 +14,7 @@ type recentSet struct {
 }
 
 // mostRecent is for how many entries a generation has room: 16 to 40 bytes each.
-const mostRecent = 32_768
+const maxRecent = 32_768
 
 func newRecentSet() *recentSet {
 	return &recentSet{seed: maphash.MakeSeed(), young: make(map[uint64]struct{})}
@@ -43,7 +43,7 @@ func (r *recentSet) has(parts ...string) bool {
 
 // keep adds an entry to the young generation, which becomes the old one when it is full.
 func (r *recentSet) keep(h uint64) {
-	if len(r.young) >= mostRecent {
+	if len(r.young) >= maxRecent {
 		r.young, r.old = make(map[uint64]struct{}), r.young
 	}
 	r.young[h] = struct{}{}

@@ -17,7 +17,7 @@ type refusals struct {
 
 // note counts a refusal. It reports whether that is to be logged, and how many were not
 // since the last one that was.
-func (r *refusals) note(now time.Time) (unlogged int, loud bool) {
+func (r *refusals) add(now time.Time) (unlogged int, loud bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.all++
@@ -40,7 +40,7 @@ func (r *refusals) count() uint64 {
 // the log. Server.Stats has the number of all.
 func (s *Server) logRefusal(r *http.Request, reason error) {
 	level, more := slog.LevelDebug, []any{"peer", r.RemoteAddr, "reason", reason}
-	if unlogged, loud := s.refusals.note(time.Now()); loud {
+	if unlogged, loud := s.refusals.add(time.Now()); loud {
 		level = slog.LevelInfo
 		if unlogged > 0 {
 			more = append(more, "unlogged", unlogged)

@@ -12,14 +12,14 @@ import (
 
 // serverStream is the callee's end of a call.
 type serverStream struct {
-	call  Call
-	ctx   callContext
-	coder coder
-	in    arriving
-	st    *transport.Stream
-	alias uint64 // to be told to the caller; 0: none
-	taken bool   // the only message of a call that takes one
-	wild  bool   // nobody has registered the method
+	call         Call
+	ctx          callContext
+	coder        coder
+	recvBuf      recvBuffer
+	st           *transport.Stream
+	alias        uint64 // to be told to the caller; 0: none
+	received     bool   // the only message of a call that takes one
+	unregistered bool   // nobody has registered the method
 
 	private bool // the application does not get hold of the stream
 
@@ -28,8 +28,8 @@ type serverStream struct {
 
 	// The only message of an answer waits here for the status, so that both
 	// leave in one frame, and an error takes its place.
-	held     *buffer
-	heldMark bool
+	response     *buffer
+	responseMark bool
 }
 
 // onStream takes a call of the other end. It runs on the reading goroutine, and so
@@ -42,7 +42,7 @@ func (c *Conn) onStream(st *transport.Stream, header []byte) *transport.ResetErr
 	if errors.Is(s.refusal, errPairs) {
 		return &transport.ResetError{Code: transport.ResetLimit, Reason: s.refusal.Error()}
 	}
-	if full := c.e.served.enter(&c.serves); full != nil {
+	if full := c.e.inflight.acquire(&c.inflight); full != nil {
 		return full
 	}
 	c.e.workers.run(s)
@@ -62,7 +62,7 @@ func (s *serverStream) accept(e *endpoint, header []byte) error {
 	if err != nil {
 		return err
 	}
-	s.wild = alias == 0
+	s.unregistered = alias == 0
 	if open.alias == 0 {
 		s.alias = alias
 	}
@@ -94,22 +94,22 @@ func (s *serverStream) accept(e *endpoint, header []byte) error {
 func (s *serverStream) work() {
 	c := s.call.Conn
 	<-c.started // a call may come with the handshake
-	defer s.leave()
+	defer s.release()
 	if s.refusal != nil {
 		s.finish(s.refusal)
 		return
 	}
-	s.ctx.begin(&s.call)
+	s.ctx.start(&s.call)
 	defer s.ctx.end()
 	s.call.ctx = &s.ctx
 	s.st.OnAbort(func(error) { s.ctx.end() })
-	s.finish(s.run(&s.ctx, s.handler))
+	s.finish(s.runHandler(&s.ctx, s.handler))
 }
 
 // leave ends the use of the stream.
-func (s *serverStream) leave() {
-	s.call.Conn.e.served.leave(&s.call.Conn.serves)
-	if s.private && !s.call.isLent() {
+func (s *serverStream) release() {
+	s.call.Conn.e.inflight.release(&s.call.Conn.inflight)
+	if s.private && !s.call.isShared() {
 		s.st.Free()
 		return
 	}
@@ -121,7 +121,7 @@ func (s *serverStream) keepPrivate() { s.private = len(s.call.Conn.e.handlerChai
 
 // run runs the handler inside the interceptors and returns the status. A panic
 // becomes CodeInternal; what it says is logged and does not leave the process.
-func (s *serverStream) run(ctx context.Context, h Handler) (status error) {
+func (s *serverStream) runHandler(ctx context.Context, h Handler) (status error) {
 	c := s.call.Conn
 	returned := false
 	defer func() {
@@ -150,18 +150,18 @@ func (s *serverStream) Call() *Call { return &s.call }
 
 func (s *serverStream) Recv(msg any) error { return s.receive(msg, (*coder).unmarshal) }
 
-func (s *serverStream) receive(msg any, how decoding) error {
-	m, err := s.in.recv(s.waiting(), s.st)
+func (s *serverStream) receive(msg any, how decodeFunc) error {
+	m, err := s.recvBuf.recv(s.waitCtx(), s.st)
 	if err != nil {
-		return s.call.failure(err)
+		return s.call.streamError(err)
 	}
-	if !s.call.Method.ClientStreams && s.taken {
-		s.in.drop(s.st)
+	if !s.call.Method.ClientStreams && s.received {
+		s.recvBuf.drop(s.st)
 		return s.tooMany()
 	}
-	s.taken = true
+	s.received = true
 	err = s.coder.decode(&s.ctx, s.call.Conn, m, msg, how)
-	s.in.drop(s.st)
+	s.recvBuf.drop(s.st)
 	if err != nil || s.call.Method.ClientStreams {
 		return notEOF(err)
 	}
@@ -169,11 +169,11 @@ func (s *serverStream) receive(msg any, how decoding) error {
 	if m.Last {
 		return nil
 	}
-	if _, err = s.in.recv(s.waiting(), s.st); err == nil {
-		s.in.drop(s.st)
+	if _, err = s.recvBuf.recv(s.waitCtx(), s.st); err == nil {
+		s.recvBuf.drop(s.st)
 		return s.tooMany()
 	}
-	if err := s.call.failure(err); !isEnd(err) {
+	if err := s.call.streamError(err); !isEnd(err) {
 		return err
 	}
 	return nil
@@ -182,7 +182,7 @@ func (s *serverStream) receive(msg any, how decoding) error {
 // waiting is the context with which messages are waited for, and room for them. Only the
 // call's own time can end it: all else that ends a call ends its stream as well. Without a deadline
 // that spares the context that somebody could wait for.
-func (s *serverStream) waiting() context.Context {
+func (s *serverStream) waitCtx() context.Context {
 	if s.ctx.deadline.IsZero() {
 		return s.ctx.base
 	}
@@ -201,19 +201,19 @@ func (s *serverStream) Send(msg any) error {
 		return err
 	}
 	if !s.call.Method.ServerStreams {
-		if s.held != nil {
+		if s.response != nil {
 			b.put()
 			return Errorf(CodeInternal, "%s answers with one message", s.call.Method.Path())
 		}
-		s.held, s.heldMark = b, mark
+		s.response, s.responseMark = b, mark
 		return nil
 	}
 	defer b.put()
 	if err := s.call.sendHeaderIfAny(); err != nil {
 		return err
 	}
-	if err := s.st.Send(s.waiting(), b.bytes, transport.SendOptions{Mark: mark}); err != nil {
-		return s.call.failure(err)
+	if err := s.st.Send(s.waitCtx(), b.bytes, transport.SendOptions{Mark: mark}); err != nil {
+		return s.call.streamError(err)
 	}
 	return nil
 }
@@ -226,8 +226,8 @@ func (s *serverStream) Close() error { return nil }
 
 // finish ends the call with what its handler has returned.
 func (s *serverStream) finish(err error) {
-	if s.held != nil {
-		defer s.held.put()
+	if s.response != nil {
+		defer s.response.put()
 	}
 	end := endBlock{alias: s.alias, metadata: s.call.takeTrailer()}
 	if end.alias != 0 {
@@ -235,7 +235,7 @@ func (s *serverStream) finish(err error) {
 	}
 	if err == nil && s.call.Method != nil && !s.call.Method.ServerStreams {
 		var done bool
-		if done, err = s.answer(&end); done {
+		if done, err = s.sendResponse(&end); done {
 			return
 		}
 	}
@@ -251,16 +251,16 @@ func (s *serverStream) finish(err error) {
 
 // answer sends the only message of an answer. If there is nothing to say beyond
 // it the message ends the call, and done is true.
-func (s *serverStream) answer(end *endBlock) (done bool, err error) {
-	if s.held == nil {
+func (s *serverStream) sendResponse(end *endBlock) (done bool, err error) {
+	if s.response == nil {
 		return false, Errorf(CodeInternal, "handler of %s returned without an answer", s.call.Method.Path())
 	}
 	if err := s.call.sendHeaderIfAny(); err != nil {
 		return false, err
 	}
 	done = end.alias == 0 && len(end.metadata) == 0
-	if err := s.st.Send(s.waiting(), s.held.bytes, transport.SendOptions{Mark: s.heldMark, End: done}); err != nil {
-		return false, s.call.failure(err)
+	if err := s.st.Send(s.waitCtx(), s.response.bytes, transport.SendOptions{Mark: s.responseMark, End: done}); err != nil {
+		return false, s.call.streamError(err)
 	}
 	return done, nil
 }

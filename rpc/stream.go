@@ -55,14 +55,14 @@ type Caller interface {
 
 // ownCaller is a Caller of this package.
 type ownCaller interface {
-	openWith(ctx context.Context, m *Method, only any, opts []CallOption) (Stream, error)
+	openSend(ctx context.Context, m *Method, only any, opts []CallOption) (Stream, error)
 }
 
 // openSend begins a call that takes one message, and sends that. If it fails the call has
 // ended.
 func openSend(ctx context.Context, c Caller, m *Method, only any, opts []CallOption) (Stream, error) {
 	if own, ok := c.(ownCaller); ok {
-		return own.openWith(ctx, m, only, opts)
+		return own.openSend(ctx, m, only, opts)
 	}
 	s, err := c.Open(ctx, m, opts...)
 	if err != nil {
@@ -82,7 +82,7 @@ func sendFirst(s Stream, only any) error {
 
 // newReceiver is a Stream of this package.
 type newReceiver interface {
-	receive(msg any, how decoding) error
+	receive(msg any, how decodeFunc) error
 }
 
 // recvNew is Recv for a message that is as new has made it.

@@ -64,7 +64,7 @@ func (u Upload[Req, Res]) CloseAndRecv() (*Res, error) {
 	if err := u.s.CloseSend(); err != nil {
 		return nil, err
 	}
-	return recvAnswer[Res](u.s)
+	return recvResponse[Res](u.s)
 }
 
 // Close cancels the call unless it is over.

@@ -17,49 +17,49 @@ import (
 // may be about to leave or without a link, and the attempt to make another one. The
 // state that an application sees follows from them (stands). docs/design/rpc.md has
 // the table.
-type line struct {
+type subConn struct {
 	c    *Client
 	urls []string // in the order in which they are tried
 
-	shown    atomic.Int32         // state, for readers without mu
-	ready    atomic.Pointer[Conn] // conn, while a call may start on it without a look at the rest
-	attempts tasks                // those under way
+	publicState atomic.Int32         // state, for readers without mu
+	ready       atomic.Pointer[Conn] // conn, while a call may start on it without a look at the rest
+	dials       taskGroup            // those under way
 
-	mu       sync.Mutex
-	state    State
-	conn     *Conn                  // new calls are made on it; nil: none
-	attempt  *attempt               // under way, or to be made; nil: none
-	changed  chan struct{}          // closed at the next change; nil while no call waits for that
-	failures int                    // attempts since a session lasted, and sessions that did not last
-	misses   uint64                 // attempts that have failed, ever
-	err      error                  // why there is no connection; nil: none was wanted
-	until    time.Time              // no attempt before: the server has refused this client
-	address  string                 // where a server that goes away has said to come back to
-	avoid    string                 // the URL that is tried last: its server goes away
-	held     holds                  // URLs whose servers have said when to come back
-	gaveUp   *transport.Predecessor // the session that the next one replaces
+	mu           sync.Mutex
+	state        State
+	conn         *Conn                  // new calls are made on it; nil: none
+	dialAttempt  *dialAttempt           // under way, or to be made; nil: none
+	changed      chan struct{}          // closed at the next change; nil while no call waits for that
+	failures     int                    // attempts since a session lasted, and sessions that did not last
+	failedDials  uint64                 // attempts that have failed, ever
+	err          error                  // why there is no connection; nil: none was wanted
+	refusedUntil time.Time              // no attempt before: the server has refused this client
+	nextAddress  string                 // where a server that goes away has said to come back to
+	avoidURL     string                 // the URL that is tried last: its server goes away
+	retryAfter   retryAfterTimes        // URLs whose servers have said when to come back
+	predecessor  *transport.Predecessor // the session that the next one replaces
 }
 
 // patience says whether a call waits for a connection.
-type patience int
+type waitMode int
 
 const (
-	failFast patience = iota
+	failFast waitMode = iota
 	waitForReady
 )
 
 // get returns the connection, and makes it if there is none. A call that fails fast
 // fails when the attempt under way does, and at once where the next is delayed
 // because one has failed.
-func (l *line) get(ctx context.Context, p patience) (*Conn, error) {
+func (l *subConn) get(ctx context.Context, p waitMode) (*Conn, error) {
 	if conn := l.ready.Load(); conn != nil && conn.usable() {
 		return conn, nil
 	}
 	for {
 		l.mu.Lock()
-		v := l.look(p)
-		if v.conn == nil || v.conn.leaving {
-			l.attempt.hurry()
+		v := l.lookup(p)
+		if v.conn == nil || v.conn.draining {
+			l.dialAttempt.expedite()
 		}
 		l.mu.Unlock()
 		if v.conn != nil || v.err != nil {
@@ -68,9 +68,9 @@ func (l *line) get(ctx context.Context, p patience) (*Conn, error) {
 		select {
 		case <-v.wait:
 		case <-ctx.Done():
-			return nil, l.gaveUpWaiting(ctx)
+			return nil, l.waitError(ctx)
 		}
-		if a := v.attempt; a != nil && a.err != nil && (p == failFast || !passes(a.err)) {
+		if a := v.dialAttempt; a != nil && a.err != nil && (p == failFast || !isTransient(a.err)) {
 			return nil, a.err
 		}
 	}
@@ -79,39 +79,39 @@ func (l *line) get(ctx context.Context, p patience) (*Conn, error) {
 // view is what a call finds at a line: a connection, or why there is none, or what it
 // has to wait for.
 type view struct {
-	conn    *Conn
-	err     error
-	wait    <-chan struct{}
-	attempt *attempt // whose end wait is; nil: it is another event
+	conn        *Conn
+	err         error
+	wait        <-chan struct{}
+	dialAttempt *dialAttempt // whose end wait is; nil: it is another event
 }
 
 // look returns what a call finds, and begins an attempt if there is none. mu is held.
-func (l *line) look(p patience) view {
-	l.review() // the session may have ended this moment
-	conn, a := l.conn, l.attempt
+func (l *subConn) lookup(p waitMode) view {
+	l.checkConn() // the session may have ended this moment
+	conn, a := l.conn, l.dialAttempt
 	switch {
 	case l.state == StateShutdown:
 		return view{err: errClientClosed}
 	case conn != nil && !conn.usable():
 		return view{wait: conn.Done()} // it is about to end
-	case conn != nil && conn.away && l.elsewhere():
-		return view{wait: l.change()}
+	case conn != nil && conn.detached && l.hasAlternative():
+		return view{wait: l.waitChange()}
 	case conn != nil:
 		return view{conn: conn}
-	case a != nil && a.delayed && a.failed && p == failFast, a == nil && l.err != nil && time.Now().Before(l.until):
+	case a != nil && a.waiting && a.afterFailure && p == failFast, a == nil && l.err != nil && time.Now().Before(l.refusedUntil):
 		return view{err: l.err}
 	case a == nil:
-		l.begin(&attempt{})
+		l.startDial(&dialAttempt{})
 	}
-	return view{wait: l.attempt.done, attempt: l.attempt}
+	return view{wait: l.dialAttempt.done, dialAttempt: l.dialAttempt}
 }
 
 // elsewhere reports whether calls may get another session than that which has lost
 // its link, so that they wait for the first of both. mu is held.
-func (l *line) elsewhere() bool { return len(l.urls) > 1 || l.attempt != nil }
+func (l *subConn) hasAlternative() bool { return len(l.urls) > 1 || l.dialAttempt != nil }
 
 // change returns what is closed at the next change; mu is held.
-func (l *line) change() <-chan struct{} {
+func (l *subConn) waitChange() <-chan struct{} {
 	if l.changed == nil {
 		l.changed = make(chan struct{})
 	}
@@ -119,7 +119,7 @@ func (l *line) change() <-chan struct{} {
 }
 
 // gaveUpWaiting is the status of a call that did not get a connection in time.
-func (l *line) gaveUpWaiting(ctx context.Context) error {
+func (l *subConn) waitError(ctx context.Context) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.err == nil {
@@ -129,16 +129,16 @@ func (l *line) gaveUpWaiting(ctx context.Context) error {
 }
 
 // stands returns the state; mu is held.
-func (l *line) stands() State {
-	conn, a := l.conn, l.attempt
+func (l *subConn) computeState() State {
+	conn, a := l.conn, l.dialAttempt
 	switch {
 	case l.state == StateShutdown:
 		return StateShutdown
-	case conn != nil && conn.away:
+	case conn != nil && conn.detached:
 		return StateResuming
 	case conn != nil:
 		return StateReady
-	case a != nil && a.delayed && a.failed, a == nil && l.err != nil:
+	case a != nil && a.waiting && a.afterFailure, a == nil && l.err != nil:
 		return StateTransientFailure
 	case a != nil:
 		return StateConnecting
@@ -147,10 +147,10 @@ func (l *line) stands() State {
 }
 
 // settle publishes what a change has led to; mu is held.
-func (l *line) settle() {
-	l.state = l.stands()
+func (l *subConn) publish() {
+	l.state = l.computeState()
 	ready := l.conn
-	if ready != nil && (ready.leaving || ready.away && l.elsewhere()) {
+	if ready != nil && (ready.draining || ready.detached && l.hasAlternative()) {
 		ready = nil
 	}
 	l.ready.Store(ready)
@@ -158,51 +158,51 @@ func (l *line) settle() {
 		close(l.changed)
 		l.changed = nil
 	}
-	if l.shown.Swap(int32(l.state)) != int32(l.state) || len(l.c.lines) > 1 {
-		l.c.watchLines()
+	if l.publicState.Swap(int32(l.state)) != int32(l.state) || len(l.c.subConns) > 1 {
+		l.c.updateState()
 	}
 }
 
 // review looks whether the session still takes calls, and whether its server goes
 // away; mu is held.
-func (l *line) review() {
+func (l *subConn) checkConn() {
 	conn := l.conn
 	switch {
 	case conn == nil:
 	case conn.ending():
 		// The server has said why, and is about to close.
 	case !conn.usable():
-		l.drop()
-	case conn.noticed() && !conn.leaving:
-		l.moveOn()
+		l.dropConn()
+	case conn.hasGoAwayNotice() && !conn.draining:
+		l.prepareSuccessor()
 	}
 }
 
 // changedConn is told that a connection goes away or has ended.
-func (l *line) changedConn(conn *Conn) {
+func (l *subConn) connChanged(conn *Conn) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.conn == conn {
-		l.review()
+		l.checkConn()
 	}
 }
 
 // use has new calls made on a connection; mu is held.
-func (l *line) use(conn *Conn) {
-	l.conn, l.err, l.avoid = conn, nil, ""
-	l.settle()
-	l.review()
-	if l.conn == conn && conn.away {
-		l.lookElsewhere()
+func (l *subConn) adopt(conn *Conn) {
+	l.conn, l.err, l.avoidURL = conn, nil, ""
+	l.publish()
+	l.checkConn()
+	if l.conn == conn && conn.detached {
+		l.dialAlternative()
 	}
 }
 
 // close ends the use of the line, of a client that is closed, and waits for an
 // attempt that is under way.
-func (l *line) close() {
+func (l *subConn) close() {
 	l.mu.Lock()
 	l.state = StateShutdown
-	l.settle()
+	l.publish()
 	l.mu.Unlock()
-	l.attempts.wait()
+	l.dials.wait()
 }

@@ -6,32 +6,32 @@ import (
 )
 
 // attempt is a dial that calls may wait for, and the delay before it.
-type attempt struct {
-	delay  time.Duration // before it
-	least  time.Duration // what a call does not shorten of that
-	failed bool          // the delay is because something has failed
-	sure   bool          // the session is used only when the server has answered on it
+type dialAttempt struct {
+	delay        time.Duration // before it
+	minDelay     time.Duration // what a call does not shorten of that
+	afterFailure bool          // the delay is because something has failed
+	verify       bool          // the session is used only when the server has answered on it
 
 	ctx     context.Context // ends when it is not wanted any more
 	cancel  context.CancelFunc
 	done    chan struct{} // closed when err is set
 	err     error         // nil: it was made, or is not wanted any more
-	delayed bool          // its time has not come; guarded by the line's mu
+	waiting bool          // its time has not come; guarded by the line's mu
 
-	hurried, rushed chan struct{} // closed when a call cannot wait, and when the delay is void
+	expedited, skipped chan struct{} // closed when a call cannot wait, and when the delay is void
 }
 
 // hurry cuts the delay short for a call. There may be no attempt. The line's mu is held.
-func (a *attempt) hurry() {
-	if a != nil && !isClosed(a.hurried) {
-		close(a.hurried)
+func (a *dialAttempt) expedite() {
+	if a != nil && !isClosed(a.expedited) {
+		close(a.expedited)
 	}
 }
 
 // rush ends the delay. The line's mu is held.
-func (a *attempt) rush() {
-	if a != nil && !isClosed(a.rushed) {
-		close(a.rushed)
+func (a *dialAttempt) skipDelay() {
+	if a != nil && !isClosed(a.skipped) {
+		close(a.skipped)
 	}
 }
 
@@ -45,118 +45,118 @@ func isClosed(c <-chan struct{}) bool {
 }
 
 // wait lets the delay pass.
-func (a *attempt) wait() {
+func (a *dialAttempt) wait() {
 	if a.delay <= 0 {
 		return
 	}
-	timer := time.NewTimer(min(a.least, a.delay))
+	timer := time.NewTimer(min(a.minDelay, a.delay))
 	defer timer.Stop()
 	select {
 	case <-timer.C:
-	case <-a.rushed:
+	case <-a.skipped:
 		return
 	case <-a.ctx.Done():
 		return
 	}
-	timer.Reset(a.delay - min(a.least, a.delay))
+	timer.Reset(a.delay - min(a.minDelay, a.delay))
 	select {
 	case <-timer.C:
-	case <-a.hurried:
-	case <-a.rushed:
+	case <-a.expedited:
+	case <-a.skipped:
 	case <-a.ctx.Done():
 	}
 }
 
 // begin makes an attempt; mu is held.
-func (l *line) begin(a *attempt) {
+func (l *subConn) startDial(a *dialAttempt) {
 	if l.state == StateShutdown {
 		return
 	}
-	if a.failed {
-		a.least = a.delay
+	if a.afterFailure {
+		a.minDelay = a.delay
 	}
-	a.ctx, a.cancel = context.WithCancel(l.c.life)
-	a.done, a.hurried, a.rushed = make(chan struct{}), make(chan struct{}), make(chan struct{})
-	a.delayed = a.delay > 0
-	l.attempt = a
-	l.settle()
-	l.attempts.do(&l.c.workers, func() { l.run(a) })
+	a.ctx, a.cancel = context.WithCancel(l.c.ctx)
+	a.done, a.expedited, a.skipped = make(chan struct{}), make(chan struct{}), make(chan struct{})
+	a.waiting = a.delay > 0
+	l.dialAttempt = a
+	l.publish()
+	l.dials.start(&l.c.workers, func() { l.runDial(a) })
 }
 
 // callOff ends an attempt that is not wanted any more; mu is held.
-func (l *line) callOff() {
-	if a := l.attempt; a != nil {
-		l.attempt = nil
+func (l *subConn) cancelDial() {
+	if a := l.dialAttempt; a != nil {
+		l.dialAttempt = nil
 		a.cancel()
 	}
 }
 
-func (l *line) run(a *attempt) {
+func (l *subConn) runDial(a *dialAttempt) {
 	defer a.cancel()
 	a.wait()
 	l.mu.Lock()
-	if a.delayed {
-		a.delayed = false
-		l.settle()
+	if a.waiting {
+		a.waiting = false
+		l.publish()
 	}
 	l.mu.Unlock()
 	conn, err := l.connect(a)
-	l.finish(a, conn, err)
+	l.finishDial(a, conn, err)
 }
 
 // finish takes over what has come of an attempt.
-func (l *line) finish(a *attempt, conn *Conn, err error) {
+func (l *subConn) finishDial(a *dialAttempt, conn *Conn, err error) {
 	var leave *Conn
 	l.mu.Lock()
 	switch {
-	case l.attempt != a: // it was called off
+	case l.dialAttempt != a: // it was called off
 		leave = conn
 	case err != nil:
-		l.attempt, a.err = nil, err
-		l.missed(err)
+		l.dialAttempt, a.err = nil, err
+		l.dialFailed(err)
 	default:
-		leave, l.attempt = l.conn, nil
-		l.use(conn)
+		leave, l.dialAttempt = l.conn, nil
+		l.adopt(conn)
 	}
 	l.mu.Unlock()
 	close(a.done)
 	if leave != nil {
-		leave.leave()
+		leave.shutdown()
 	}
 	if err == nil {
-		l.c.relieve(l)
+		l.c.releaseDraining(l)
 	}
 }
 
 // missed books an attempt that has failed, and makes the next unless the server
 // has refused this client. mu is held.
-func (l *line) missed(err error) {
+func (l *subConn) dialFailed(err error) {
 	l.failures++
-	l.misses++
-	delay := max(backoff(l.failures), l.held.wait(l.urls, time.Now()))
+	l.failedDials++
+	delay := max(backoff(l.failures), l.retryAfter.wait(l.urls, time.Now()))
 	switch {
 	case l.conn == nil:
-		l.comeBack(err, passes(err), delay)
-	case l.conn.leaving || l.conn.away:
-		if !passes(err) { // perhaps it does by the time that the session ends
-			delay = max(delay, fullJitter(l.failures, firstLonger, mostLonger))
+		l.scheduleReconnect(err, isTransient(err), delay)
+	case l.conn.draining || l.conn.detached:
+		if !isTransient(err) { // perhaps it does by the time that the session ends
+			delay = max(delay, fullJitter(l.failures, initialLongDelay, maxLongDelay))
 		}
-		l.begin(&attempt{delay: delay, failed: true, sure: true})
+		l.startDial(&dialAttempt{delay: delay, afterFailure: true, verify: true})
 	default:
-		l.settle()
+		l.publish()
 	}
 }
 
 // comeBack makes an attempt by itself after a delay, or leaves that to the next
 // call, which is told err before the delay is over. mu is held.
-func (l *line) comeBack(err error, byItself bool, delay time.Duration) {
+func (l *subConn) scheduleReconnect(err error, byItself bool, delay time.Duration) {
 	l.err = err
 	switch {
-	case l.c.life.Err() != nil:
+	case l.c.ctx.Err() != nil:
 	case byItself && !l.c.single:
-		l.begin(&attempt{delay: delay, failed: true})
+		l.startDial(&dialAttempt{delay: delay, afterFailure: true})
 	default:
-		l.until = time.Now().Add(delay)
-		l.settle()
+		l.refusedUntil = time.Now().Add(delay)
+		l.publish()
 	}
 }

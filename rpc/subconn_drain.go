@@ -13,59 +13,59 @@ import (
 // moveOn prepares for the end of the session, of which the server has given notice: a
 // successor is dialled beside it, at the time that the server has said or when a call
 // starts. Calls go on over the old session until the successor has answered. mu is held.
-func (l *line) moveOn() {
+func (l *subConn) prepareSuccessor() {
 	conn := l.conn
-	conn.leaving = true
-	pause := l.goesAway(conn)
-	least := backoff(l.book(conn))
+	conn.draining = true
+	pause := l.noteGoAway(conn)
+	least := backoff(l.countShortSession(conn))
 	switch {
 	case l.c.single:
-		l.settle() // a connection that was dialled has no successor
-	case l.c.othersReady(l):
-		l.letGo(max(pause, least))
-	case l.attempt != nil:
-		l.settle() // it is another session already that is being made
+		l.publish() // a connection that was dialled has no successor
+	case l.c.otherReady(l):
+		l.releaseConn(max(pause, least))
+	case l.dialAttempt != nil:
+		l.publish() // it is another session already that is being made
 	default:
-		l.begin(&attempt{delay: max(pause, least), least: least, sure: true})
+		l.startDial(&dialAttempt{delay: max(pause, least), minDelay: least, verify: true})
 	}
 }
 
 // goesAway takes over what a server that goes away says of the next session: it
 // returns when that is due. mu is held.
-func (l *line) goesAway(conn *Conn) (pause time.Duration) {
+func (l *subConn) noteGoAway(conn *Conn) (pause time.Duration) {
 	info, _ := conn.sess.PeerGoAway()
-	l.avoid = conn.url
-	l.address = acceptable(conn.url, info.Address)
-	return min(info.Wait(), mostLonger)
+	l.avoidURL = conn.url
+	l.nextAddress = acceptable(conn.url, info.Address)
+	return min(info.Wait(), maxLongDelay)
 }
 
 // letGo leaves a session that goes away, where other lines serve the calls. The
 // server is asked again later. mu is held.
-func (l *line) letGo(pause time.Duration) {
+func (l *subConn) releaseConn(pause time.Duration) {
 	conn := l.conn
 	l.conn = nil
-	l.callOff()
-	l.begin(&attempt{delay: max(pause, firstLonger/2+rand.N(firstLonger/2)), sure: true})
-	conn.leave()
+	l.cancelDial()
+	l.startDial(&dialAttempt{delay: max(pause, initialLongDelay/2+rand.N(initialLongDelay/2)), verify: true})
+	conn.shutdown()
 }
 
 // relieve lets other lines leave sessions that go away, now that one has another.
-func (c *Client) relieve(ready *line) {
-	for _, l := range c.lines {
+func (c *Client) releaseDraining(ready *subConn) {
+	for _, l := range c.subConns {
 		if l == ready {
 			continue
 		}
 		l.mu.Lock()
-		if l.conn != nil && l.conn.leaving && c.othersReady(l) {
-			l.letGo(0)
+		if l.conn != nil && l.conn.draining && c.otherReady(l) {
+			l.releaseConn(0)
 		}
 		l.mu.Unlock()
 	}
 }
 
 // othersReady reports whether another line has a session that stays.
-func (c *Client) othersReady(than *line) bool {
-	for _, l := range c.lines {
+func (c *Client) otherReady(than *subConn) bool {
+	for _, l := range c.subConns {
 		if conn := l.ready.Load(); l != than && conn != nil && conn.usable() {
 			return true
 		}
@@ -75,21 +75,21 @@ func (c *Client) othersReady(than *line) bool {
 
 // book counts a session that was short as a failed attempt, once, and returns how many
 // there were before it. mu is held.
-func (l *line) book(conn *Conn) (before int) {
-	if time.Since(conn.since) >= mostDelay {
+func (l *subConn) countShortSession(conn *Conn) (before int) {
+	if time.Since(conn.startedAt) >= maxDelay {
 		l.failures = 0
 	}
 	before = l.failures
-	if time.Since(conn.since) < mostDelay && !conn.booked {
+	if time.Since(conn.startedAt) < maxDelay && !conn.counted {
 		l.failures++
 	}
-	conn.booked = true
+	conn.counted = true
 	return before
 }
 
 // drop has no new calls made on the session, which has ended or takes none any more,
 // and decides when to come back. mu is held.
-func (l *line) drop() {
+func (l *subConn) dropConn() {
 	conn := l.conn
 	l.conn = nil
 	var closed *transport.CloseError
@@ -102,63 +102,63 @@ func (l *line) drop() {
 
 // dropDraining is drop for a session whose server takes no new calls on it any more.
 // They wait for the next session, for which nothing has failed. mu is held.
-func (l *line) dropDraining(conn *Conn) {
+func (l *subConn) dropDraining(conn *Conn) {
 	info, _ := conn.sess.PeerGoAway()
 	why := Errorf(CodeUnavailable, "the server goes away: %s", info.Reason)
-	pause := l.goesAway(conn)
-	least := backoff(l.book(conn))
-	switch a := l.attempt; {
+	pause := l.noteGoAway(conn)
+	least := backoff(l.countShortSession(conn))
+	switch a := l.dialAttempt; {
 	case l.c.single:
-		l.comeBack(why, false, 0)
+		l.scheduleReconnect(why, false, 0)
 	case a == nil:
-		l.begin(&attempt{delay: max(pause, least), least: least, sure: true})
-	case a.delayed && a.failed:
-		a.failed = false
-		a.rush()
-		l.settle()
+		l.startDial(&dialAttempt{delay: max(pause, least), minDelay: least, verify: true})
+	case a.waiting && a.afterFailure:
+		a.afterFailure = false
+		a.skipDelay()
+		l.publish()
 	default:
-		l.settle()
+		l.publish()
 	}
-	conn.leave()
+	conn.shutdown()
 }
 
 // dropEnded is drop for a session that has ended. mu is held.
-func (l *line) dropEnded(conn *Conn, closed *transport.CloseError) {
-	before := l.book(conn)
+func (l *subConn) dropEnded(conn *Conn, closed *transport.CloseError) {
+	before := l.countShortSession(conn)
 	if lost := conn.sess.AsPredecessor(); lost != nil && !closed.Remote {
-		l.gaveUp = lost
+		l.predecessor = lost
 	}
-	back := comebackAfter(closed.Code)
-	if back == stayClosed {
-		l.callOff()
+	back := reconnectPolicyOf(closed.Code)
+	if back == reconnectNever {
+		l.cancelDial()
 	}
 	switch {
 	case closed.Code == transport.CloseNormal:
 		l.failures, l.err = 0, nil
-		l.settle()
-	case back == stayClosed:
-		l.comeBack(conn.Err(), false, l.pauseAfter(conn, back, before))
-	case l.attempt != nil:
+		l.publish()
+	case back == reconnectNever:
+		l.scheduleReconnect(conn.Err(), false, l.delayAfter(conn, back, before))
+	case l.dialAttempt != nil:
 		l.err = conn.Err()
-		l.settle()
-	case conn.turnedAway() && time.Since(conn.since) < mostDelay && !l.c.single:
-		l.avoid, l.err = conn.url, conn.Err()
-		l.begin(&attempt{delay: backoff(before), least: backoff(before), sure: true})
+		l.publish()
+	case conn.wasTurnedAway() && time.Since(conn.startedAt) < maxDelay && !l.c.single:
+		l.avoidURL, l.err = conn.url, conn.Err()
+		l.startDial(&dialAttempt{delay: backoff(before), minDelay: backoff(before), verify: true})
 	default:
-		l.comeBack(conn.Err(), true, l.pauseAfter(conn, back, before))
+		l.scheduleReconnect(conn.Err(), true, l.delayAfter(conn, back, before))
 	}
 }
 
 // pauseAfter returns how long to stay away after the end of a session.
-func (l *line) pauseAfter(conn *Conn, back comeback, before int) time.Duration {
+func (l *subConn) delayAfter(conn *Conn, back reconnectPolicy, before int) time.Duration {
 	info, _ := conn.sess.PeerGoAway()
-	return max(min(info.Wait(), mostLonger), back.delay(before))
+	return max(min(info.Wait(), maxLongDelay), back.delay(before))
 }
 
 // leave has a connection finish its calls and end. New calls are not made on it.
-func (c *Conn) leave() {
-	client := c.line.c
-	client.tasks.do(&client.workers, func() {
+func (c *Conn) shutdown() {
+	client := c.sub.c
+	client.tasks.start(&client.workers, func() {
 		<-c.started
 		_ = c.sess.Shutdown(context.Background()) // ends with the session
 	})
@@ -166,9 +166,9 @@ func (c *Conn) leave() {
 
 // onGoAway takes over that the server goes away.
 func (c *Conn) onGoAway(*transport.Session) {
-	c.e.workers.do(func() {
+	c.e.workers.runFunc(func() {
 		<-c.started
-		c.line.changedConn(c)
+		c.sub.connChanged(c)
 	})
 }
 

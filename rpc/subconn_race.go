@@ -7,45 +7,45 @@ import (
 
 // nextAfter is how long a server may take to answer before the next URL is tried
 // beside it.
-const nextAfter = time.Second
+const raceDelay = time.Second
 
 // race is one round of an attempt over several URLs.
 type race struct {
-	l       *line
-	a       *attempt
+	l       *subConn
+	a       *dialAttempt
 	ctx     context.Context // ends with the round
 	urls    []string        // to be tried yet
 	running int
-	ended   chan lap
+	results chan raceResult
 }
 
 // lap is what has come of one URL.
-type lap struct {
+type raceResult struct {
 	conn *Conn
 	err  error
 }
 
 // connectOnce tries the URLs in their order, each when the one before has failed or has
 // not answered for a while. The first session counts.
-func (l *line) connectOnce(a *attempt, urls []string) (*Conn, error) {
+func (l *subConn) connectOnce(a *dialAttempt, urls []string) (*Conn, error) {
 	if len(urls) == 1 {
 		return l.dial(a.ctx, a, urls[0])
 	}
 	ctx, cancel := context.WithCancel(a.ctx)
 	defer cancel()
-	r := race{l: l, a: a, ctx: ctx, urls: urls, ended: make(chan lap)}
+	r := race{l: l, a: a, ctx: ctx, urls: urls, results: make(chan raceResult)}
 	r.next()
-	patience := time.NewTimer(nextAfter)
+	patience := time.NewTimer(raceDelay)
 	defer patience.Stop()
 	var err error
 	for r.running > 0 {
 		select {
-		case lap := <-r.ended:
+		case lap := <-r.results:
 			if lap.err == nil {
 				return lap.conn, nil
 			}
 			r.running--
-			if err == nil || hope(lap.err) >= hope(err) {
+			if err == nil || errorRank(lap.err) >= errorRank(err) {
 				err = lap.err
 			}
 		case <-patience.C:
@@ -53,7 +53,7 @@ func (l *line) connectOnce(a *attempt, urls []string) (*Conn, error) {
 			return nil, errClientClosed
 		}
 		r.next()
-		patience.Reset(nextAfter)
+		patience.Reset(raceDelay)
 	}
 	return nil, err
 }
@@ -66,10 +66,10 @@ func (r *race) next() {
 	u := r.urls[0]
 	r.urls = r.urls[1:]
 	r.running++
-	r.l.attempts.do(&r.l.c.workers, func() {
+	r.l.dials.start(&r.l.c.workers, func() {
 		conn, err := r.l.dial(r.ctx, r.a, u)
 		select {
-		case r.ended <- lap{conn, err}:
+		case r.results <- raceResult{conn, err}:
 		case <-r.ctx.Done(): // another was faster
 			if err == nil {
 				r.l.discard(conn)

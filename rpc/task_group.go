@@ -3,7 +3,7 @@ package rpc
 import "sync"
 
 // tasks are goroutines that a Close waits for.
-type tasks struct {
+type taskGroup struct {
 	mu     sync.Mutex
 	count  int
 	closed bool
@@ -11,21 +11,21 @@ type tasks struct {
 }
 
 // do runs f on a worker.
-func (t *tasks) do(w *workers, f func()) {
+func (t *taskGroup) start(w *workerPool, f func()) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.closed {
-		w.do(f) // what it works on is closed, and it ends by that
+		w.runFunc(f) // what it works on is closed, and it ends by that
 		return
 	}
 	t.count++
-	w.do(func() {
+	w.runFunc(func() {
 		defer t.done()
 		f()
 	})
 }
 
-func (t *tasks) done() {
+func (t *taskGroup) done() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.count--; t.count == 0 && t.idle != nil {
@@ -34,7 +34,7 @@ func (t *tasks) done() {
 }
 
 // wait waits until all that was begun has ended. What begins later is not waited for.
-func (t *tasks) wait() {
+func (t *taskGroup) wait() {
 	t.mu.Lock()
 	t.closed = true
 	if t.idle == nil {

@@ -28,7 +28,7 @@ func (v *visit) admit(r *http.Request) *ws.RefusalError {
 	}
 	addr := v.s.limits.Address(r)
 	v.addr = addr
-	if err := v.s.admission.enter(&v.s.limits, addr); err != nil {
+	if err := v.s.admission.acquire(&v.s.limits, addr); err != nil {
 		return refuseForNow(err)
 	}
 	admission, recent := &v.s.admission, v.s.recent // the connection keeps leave, and with it nothing of the request
@@ -37,19 +37,19 @@ func (v *visit) admit(r *http.Request) *ws.RefusalError {
 		if admitted {
 			recent.add(addr) // what has had a connection may have one to resume
 		}
-		admission.leave(addr)
+		admission.release(addr)
 	})
-	if !v.s.turns.take(r.Context(), v.s.standing(r, addr), addr) {
+	if !v.s.handshakes.acquire(r.Context(), v.s.classOf(r, addr), addr) {
 		return refuseForNow(Errorf(CodeUnavailable, "more than %d clients a second connect", v.s.limits.MaxHandshakesPerSecond))
 	}
 	var no *ws.RefusalError
 	v.base, no, v.cause = v.s.identify(r)
 	if no != nil {
-		v.s.turns.giveBack()
+		v.s.handshakes.refund()
 		return no
 	}
 	if !pause(r.Context(), v.s.churn.delay(ownerOf(v.base, addr))) {
-		v.s.turns.giveBack()
+		v.s.handshakes.refund()
 		return refuseForNow(Errorf(CodeUnavailable, "connections of this client are lost, and ended for want of room, more than %d times a second", time.Second/churnCost))
 	}
 	if credentials, brings := credentialsOf(r); brings && v.s.authenticate != nil {
@@ -144,8 +144,8 @@ func (v *visit) start(link transport.Link, peer Peer) error {
 	info.expiry, _ = expiryOf(v.base)
 	c := &Conn{base: v.base, principal: Principal(v.base)}
 	c.link.Store(info)
-	c.nobody = v.s.authenticate != nil && c.principal == ""
+	c.unnamed = v.s.authenticate != nil && c.principal == ""
 	c.identity = v.s.binding.identity(v.r, c.principal)
 	c.owner = ownerOf(v.base, v.addr)
-	return v.s.startConn(c, &knownLink{&countedLink{link, v.leave}, info}, transport.Acceptor)
+	return v.s.startConn(c, &handshakeLink{&countedLink{link, v.leave}, info}, transport.Acceptor)
 }

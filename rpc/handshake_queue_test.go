@@ -11,14 +11,14 @@ import (
 
 // flood has an address ask for turns for a time, at a rate, and returns how many of them
 // it got.
-func flood(t *turns, s standing, addr string, perSecond int, d time.Duration) (asked, got int) {
+func flood(t *handshakeQueue, s clientClass, addr string, perSecond int, d time.Duration) (asked, got int) {
 	var (
 		mu  sync.Mutex
 		all sync.WaitGroup
 	)
 	for until := time.Now().Add(d); time.Now().Before(until); asked++ {
 		all.Go(func() {
-			if t.take(context.Background(), s, addr) {
+			if t.acquire(context.Background(), s, addr) {
 				mu.Lock()
 				defer mu.Unlock()
 				got++
@@ -31,9 +31,9 @@ func flood(t *turns, s standing, addr string, perSecond int, d time.Duration) (a
 }
 
 // duringFlood runs f while an address asks for turns at twice their rate.
-func duringFlood(t *testing.T, s standing, perSecond int, f func(*turns)) {
+func duringFlood(t *testing.T, s clientClass, perSecond int, f func(*handshakeQueue)) {
 	synctest.Test(t, func(*testing.T) {
-		turns := newTurns(perSecond)
+		turns := newHandshakeQueue(perSecond)
 		var flooding sync.WaitGroup
 		flooding.Go(func() { flood(turns, s, "192.0.2.66", 2*perSecond, 10*time.Second) })
 		<-time.After(3 * time.Second)
@@ -44,9 +44,9 @@ func duringFlood(t *testing.T, s standing, perSecond int, f func(*turns)) {
 
 func TestHandshakesWithinTheirRateDoNotWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		turns, began := newTurns(100), time.Now()
+		turns, began := newHandshakeQueue(100), time.Now()
 		for i := range 200 {
-			if !turns.take(t.Context(), claimed, "192.0.2.1") || time.Since(began) != time.Duration(i)*10*time.Millisecond {
+			if !turns.acquire(t.Context(), classCredentials, "192.0.2.1") || time.Since(began) != time.Duration(i)*10*time.Millisecond {
 				t.Fatalf("handshake %d was refused, or has waited until %v", i, time.Since(began))
 			}
 			<-time.After(10 * time.Millisecond)
@@ -56,21 +56,21 @@ func TestHandshakesWithinTheirRateDoNotWait(t *testing.T) {
 
 func TestHandshakesBeyondTheirRateTakeTurnsAndAreRefusedAtOnceWhereTheyWouldWaitTooLong(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		turns := newTurns(100)
-		asked, got := flood(turns, claimed, "192.0.2.1", 1000, 10*time.Second)
+		turns := newHandshakeQueue(100)
+		asked, got := flood(turns, classCredentials, "192.0.2.1", 1000, 10*time.Second)
 		if got < 1000 || got > 1103 { // 100 a second, and those that wait at the end
 			t.Errorf("%d of %d were served in 10 s", got, asked)
 		}
 	})
 	synctest.Test(t, func(t *testing.T) {
-		turns, began, refused := newTurns(100), time.Now(), 0
+		turns, began, refused := newHandshakeQueue(100), time.Now(), 0
 		var all sync.WaitGroup
 		for range 1000 {
-			all.Go(func() { turns.take(t.Context(), claimed, "192.0.2.1") })
+			all.Go(func() { turns.acquire(t.Context(), classCredentials, "192.0.2.1") })
 		}
 		synctest.Wait()
 		for range 50 {
-			if !turns.take(t.Context(), claimed, "192.0.2.1") {
+			if !turns.acquire(t.Context(), classCredentials, "192.0.2.1") {
 				refused++
 			}
 		}
@@ -85,14 +85,14 @@ func TestHandshakesBeyondTheirRateTakeTurnsAndAreRefusedAtOnceWhereTheyWouldWait
 // turns each.
 func TestFloodFromOneAddressCostsOthersNoHandshake(t *testing.T) {
 	for _, rate := range []int{100, 1000} {
-		duringFlood(t, claimed, rate, func(turns *turns) {
+		duringFlood(t, classCredentials, rate, func(turns *handshakeQueue) {
 			for i := range 30 {
 				began := time.Now()
-				if !turns.take(context.Background(), claimed, fmt.Sprint("198.51.100.", i)) || time.Since(began) > 100*time.Millisecond {
+				if !turns.acquire(context.Background(), classCredentials, fmt.Sprint("198.51.100.", i)) || time.Since(began) > 100*time.Millisecond {
 					t.Errorf("%d a second: an honest client was refused or has waited for %v", rate, time.Since(began))
 				}
 			}
-			if asked, got := flood(turns, claimed, "203.0.113.1", rate/3, time.Second); got != asked {
+			if asked, got := flood(turns, classCredentials, "203.0.113.1", rate/3, time.Second); got != asked {
 				t.Errorf("%d a second: an address that keeps within its half got %d of %d turns", rate, got, asked)
 			}
 		})
@@ -101,8 +101,8 @@ func TestFloodFromOneAddressCostsOthersNoHandshake(t *testing.T) {
 
 // TestFloodWithoutCredentialsCostsThoseWithSomeNoHandshake: at the same address.
 func TestFloodWithoutCredentialsCostsThoseWithSomeNoHandshake(t *testing.T) {
-	for s, better := range map[standing][]standing{bare: {known, claimed}, claimed: {known}} {
-		duringFlood(t, s, 100, func(turns *turns) {
+	for s, better := range map[clientClass][]clientClass{classAnonymous: {classKnown, classCredentials}, classCredentials: {classKnown}} {
+		duringFlood(t, s, 100, func(turns *handshakeQueue) {
 			for _, b := range better {
 				if asked, got := flood(turns, b, "192.0.2.66", 50, time.Second); got != asked {
 					t.Errorf("flood of %d: %d got %d of %d turns", s, b, got, asked)
@@ -115,11 +115,11 @@ func TestFloodWithoutCredentialsCostsThoseWithSomeNoHandshake(t *testing.T) {
 // TestNoStandingIsKeptFromConnectingByABetterOne: new clients come in, however many come
 // back.
 func TestNoStandingIsKeptFromConnectingByABetterOne(t *testing.T) {
-	duringFlood(t, known, 1000, func(turns *turns) {
-		if asked, got := flood(turns, claimed, "198.51.100.1", 150, time.Second); got != asked {
+	duringFlood(t, classKnown, 1000, func(turns *handshakeQueue) {
+		if asked, got := flood(turns, classCredentials, "198.51.100.1", 150, time.Second); got != asked {
 			t.Errorf("with credentials: %d of %d", got, asked)
 		}
-		if asked, got := flood(turns, bare, "198.51.100.2", 30, time.Second); got != asked {
+		if asked, got := flood(turns, classAnonymous, "198.51.100.2", 30, time.Second); got != asked {
 			t.Errorf("without: %d of %d", got, asked)
 		}
 	})
@@ -127,11 +127,11 @@ func TestNoStandingIsKeptFromConnectingByABetterOne(t *testing.T) {
 
 func TestThousandsOfClientsBehindOneAddressAllConnectAfterADeploy(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		turns, began := newTurns(1000), time.Now()
+		turns, began := newHandshakeQueue(1000), time.Now()
 		var all sync.WaitGroup
 		for i := range 5000 {
 			all.Go(func() {
-				for !turns.take(t.Context(), claimed, "192.0.2.1") {
+				for !turns.acquire(t.Context(), classCredentials, "192.0.2.1") {
 					<-time.After(time.Second + time.Duration(i)*time.Millisecond/5) // as Retry-After and backoff have it
 				}
 			})
@@ -145,13 +145,13 @@ func TestThousandsOfClientsBehindOneAddressAllConnectAfterADeploy(t *testing.T) 
 
 func TestRefusedHandshakesTakeAFourthOfATurn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		turns := newTurns(100)
+		turns := newHandshakeQueue(100)
 		refused := 0
 		for until := time.Now().Add(10 * time.Second); time.Now().Before(until); refused++ {
-			if !turns.take(t.Context(), bare, "192.0.2.1") {
+			if !turns.acquire(t.Context(), classAnonymous, "192.0.2.1") {
 				t.Fatal("the only client was turned away")
 			}
-			turns.giveBack()
+			turns.refund()
 		}
 		if refused < 3900 || refused > 4100 {
 			t.Errorf("%d in 10 s, want 4 for each of 1000 turns", refused)
@@ -161,20 +161,20 @@ func TestRefusedHandshakesTakeAFourthOfATurn(t *testing.T) {
 
 func TestAbandonedHandshakeLeavesTheWaitlist(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		turns := newTurns(10)
+		turns := newHandshakeQueue(10)
 		ctx, cancel := context.WithCancel(t.Context())
 		var all sync.WaitGroup
 		for i := range 8 {
-			all.Go(func() { turns.take(ctx, claimed, fmt.Sprint(i%2)) })
+			all.Go(func() { turns.acquire(ctx, classCredentials, fmt.Sprint(i%2)) })
 		}
 		synctest.Wait()
 		cancel()
 		all.Wait()
-		if l := &turns.lines[claimed]; turns.anyWait() || l.order.Len() != 0 || len(l.byAddr) != 0 {
-			t.Errorf("%d wait still, of %d addresses", turns.waiting(), len(l.byAddr))
+		if l := &turns.classes[classCredentials]; turns.anyQueued() || l.order.Len() != 0 || len(l.byAddr) != 0 {
+			t.Errorf("%d wait still, of %d addresses", turns.queued(), len(l.byAddr))
 		}
 		<-time.After(time.Second)
-		if began := time.Now(); !turns.take(t.Context(), claimed, "next") || time.Since(began) != 0 {
+		if began := time.Now(); !turns.acquire(t.Context(), classCredentials, "next") || time.Since(began) != 0 {
 			t.Error("the next one has to wait")
 		}
 	})
