@@ -159,7 +159,7 @@ func TestAliasesAreBounded(t *testing.T) {
 	for i := range uint64(maxAliases) {
 		full[methodName{"s", string(rune('a' + i))}] = i + 1
 	}
-	var a aliases
+	var a learnedAliases
 	a.current.Store(&full)
 	one := &Method{Service: "one", Name: "more"}
 	a.learn(one, 1)

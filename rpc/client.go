@@ -113,7 +113,7 @@ func (c *Client) newStream(m *Method, opts []CallOption) (*clientStream, error) 
 	}
 	s, err := newClientStream(&c.endpoint, nil, m, opts)
 	if err == nil {
-		s.client, s.buffer.enabled = c, true
+		s.client, s.state.buffer.enabled = c, true
 	}
 	return s, err
 }

@@ -16,68 +16,66 @@ type attempt struct {
 }
 
 // close ends the use of the attempt.
-func (t *attempt) close() {
-	_ = t.st.Close()
+func (a *attempt) close() {
+	_ = a.st.Close()
 }
 
 // free is close where nobody else uses the attempt.
-func (t *attempt) free() {
-	t.st.Free()
-	t.st = nil // it may be another call's by now
+func (a *attempt) free() {
+	a.st.Free()
+	a.st = nil // it may be another call's by now
 }
 
 // unseen tells whether the attempt, which has failed, surely did not reach the
 // other end's application.
-func (t *attempt) unprocessed() bool {
-	return t.unsent || t.st != nil && t.st.Unprocessed()
+func (a *attempt) unprocessed() bool {
+	return a.unsent || a.st != nil && a.st.Unprocessed()
 }
 
 // firstTry opens the call, and sends only, unless that is nil.
 func (s *clientStream) firstAttempt(only *message) error {
-	t := &s.first
+	a := &s.first
 	var err error
-	if t.conn = s.call.Conn; t.conn == nil {
-		t.conn, err = s.client.pick(s.ctx, s.cfg.waitMode, nil)
+	if a.conn = s.call.Conn; a.conn == nil {
+		a.conn, err = s.client.pick(s.ctx, s.cfg.waitMode, nil)
 	}
 	var sent bool
 	if err == nil {
-		sent, err = s.openAttempt(s.ctx, t, only)
+		sent, err = s.openAttempt(s.ctx, a, only)
 	}
 	if err != nil {
-		again, status := s.retry(t, err)
+		again, status := s.retry(a, err)
 		if !again {
 			if only != nil {
 				only.put()
 			}
 			return status
 		}
-		t = s.currentAttempt()
+		a = s.state.attempt()
 	}
-	s.call.Conn, s.call.Peer = t.conn, t.conn.Peer()
-	s.mu.Lock()
-	s.current, s.sentOnly = t, only != nil
-	s.mu.Unlock()
+	s.call.Conn, s.call.Peer = a.conn, a.conn.Peer()
+	s.state.opened(a, only)
 	switch {
 	case only == nil:
 		return nil
 	case !sent:
 		return exceptFinished(s.transmit(only))
 	}
-	s.buffered(only)
-	s.releaseMessage(only, nil)
+	s.state.buffered(only)
+	s.state.releaseMessage(only, nil)
 	return nil
 }
 
 // openTry opens the stream of an attempt, and sends the first message, if there is one, with it
 // where that can be.
-func (s *clientStream) openAttempt(ctx context.Context, t *attempt, first *message) (sent bool, err error) {
+func (s *clientStream) openAttempt(ctx context.Context, a *attempt, first *message) (sent bool, err error) {
 	if err := ctx.Err(); err != nil {
 		return false, transportError(err)
 	}
 	block := openBlock{
 		service:  s.call.Method.Service,
 		name:     s.call.Method.Name,
-		alias:    t.conn.aliases.of(s.call.Method),
+		alias:    a.conn.aliases.learned.of(s.call.Method),
 		codec:    s.cfg.codec,
 		encoding: s.cfg.compression,
 		metadata: s.call.request, // it has been sent, and changes no more
@@ -89,14 +87,14 @@ func (s *clientStream) openAttempt(ctx context.Context, t *attempt, first *messa
 	defer b.put()
 	b.bytes = block.append(b.bytes)
 	if first != nil {
-		t.st, sent, err = t.conn.sess.OpenSend(ctx, b.bytes, first.bytes, first.options())
+		a.st, sent, err = a.conn.sess.OpenSend(ctx, b.bytes, first.bytes, first.options())
 	} else {
-		t.st, err = t.conn.sess.Open(ctx, b.bytes)
+		a.st, err = a.conn.sess.Open(ctx, b.bytes)
 	}
 	if err != nil {
 		var closed *transport.CloseError
-		t.unsent = errors.Is(err, transport.ErrDraining) || errors.As(err, &closed)
-		return false, t.conn.failure(err)
+		a.unsent = errors.Is(err, transport.ErrDraining) || errors.As(err, &closed)
+		return false, a.conn.failure(err)
 	}
 	return sent, nil
 }

@@ -104,7 +104,7 @@ func (r *pickRound) look(l *subConn, i int) subConnView {
 	defer l.mu.Unlock()
 	v := subConnView{view: l.lookup(failFast)}
 	if v.conn != nil {
-		v.detached, v.draining = v.conn.detached, v.conn.draining
+		v.detached, v.draining = v.conn.client.detached, v.conn.client.draining
 	}
 	if len(r.failedDials) == i {
 		r.failedDials = append(r.failedDials, l.failedDials)

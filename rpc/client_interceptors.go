@@ -34,7 +34,7 @@ func openIntercepted(ctx context.Context, s *clientStream, interceptors []Interc
 				return err
 			}
 			yield(around)
-			return s.result()
+			return s.state.result()
 		})(ctx, s)
 	})
 	t.run = stop
@@ -47,11 +47,11 @@ func openIntercepted(ctx context.Context, s *clientStream, interceptors []Interc
 	case t.status != nil:
 		return nil, asError(t.status)
 	case begun:
-		return nil, asError(s.result()) // it could not be opened, whatever they made of it
+		return nil, asError(s.state.result()) // it could not be opened, whatever they made of it
 	default:
 		return nil, Errorf(CodeInternal, "an interceptor of %s has returned without calling next", s.call.Method.Path())
 	}
-	if s.isFinished() {
+	if s.state.isFinished() {
 		t.once.Do(t.run)
 	}
 	return &interceptedStream{Stream: around, call: s, exit: t}, nil
@@ -109,7 +109,7 @@ func (is *interceptedStream) Close() error {
 // the interceptors made of it; ok is how the operation says that it is OK.
 func (is *interceptedStream) result(err, ok error) error {
 	is.exit.busy.Add(-1)
-	if !is.call.isFinished() {
+	if !is.call.state.isFinished() {
 		return err
 	}
 	is.exit.once.Do(is.exit.run)

@@ -14,8 +14,8 @@ var noWait = func() context.Context {
 
 // takeHeader takes over the callee's header where it has come or cannot come any
 // more: a message has arrived, or the end.
-func (s *clientStream) pollHeader(t *attempt) error {
-	p, err := t.st.RecvHeader(noWait)
+func (s *clientStream) pollHeader(a *attempt) error {
+	p, err := a.st.RecvHeader(noWait)
 	if err != nil {
 		return nil //nolint:nilerr // the stream has failed since, which Recv will tell
 	}
@@ -27,9 +27,9 @@ func (s *clientStream) acceptHeader(p []byte) error {
 	if err := s.call.setResponse(p, s.cfg.compression); err != nil {
 		return err
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.cfg.header != nil && !s.finished {
+	s.state.mu.Lock()
+	defer s.state.mu.Unlock()
+	if s.cfg.header != nil && !s.state.finished {
 		*s.cfg.header = s.call.responseHeader()
 	}
 	return nil
@@ -39,38 +39,38 @@ func (s *clientStream) acceptHeader(p []byte) error {
 // application has part of the answer: there is no other attempt.
 func (s *clientStream) waitHeader() error {
 	for {
-		t, err := s.active("ResponseHeader")
-		if err != nil && !s.isFinished() {
+		a, err := s.state.active("ResponseHeader")
+		if err != nil && !s.state.isFinished() {
 			return err
 		} else if err != nil {
-			return s.call.headerOr(s.result())
+			return s.call.headerOr(s.state.result())
 		}
-		p, err := t.st.RecvHeader(s.ctx)
+		p, err := a.st.RecvHeader(s.ctx)
 		if err == nil {
-			s.commit()
+			s.state.commit()
 			if err = s.acceptHeader(p); err == nil {
 				return nil
 			}
 			s.finish(err)
 		}
-		if s.isFinished() {
-			return s.call.headerOr(s.result())
+		if s.state.isFinished() {
+			return s.call.headerOr(s.state.result())
 		}
-		if again, status := s.retry(t, s.failure(t, err)); !again {
+		if again, status := s.retry(a, s.failure(a, err)); !again {
 			return status
 		}
 	}
 }
 
 // takeEnd takes over what the callee has said at the end, and returns the status.
-func (s *clientStream) acceptTrailer(t *attempt) error {
-	trailer, _ := t.st.Trailer()
+func (s *clientStream) acceptTrailer(a *attempt) error {
+	trailer, _ := a.st.Trailer()
 	end, err := parseEndBlock(trailer)
 	if err != nil {
 		return blockError("status from the peer", err)
 	}
 	if end.alias != 0 {
-		t.conn.aliases.learn(s.call.Method, end.alias)
+		a.conn.aliases.learned.learn(s.call.Method, end.alias)
 	}
 	s.call.mu.Lock()
 	s.call.trailer = end.metadata

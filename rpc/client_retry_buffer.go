@@ -30,71 +30,33 @@ type retryBuffer struct {
 }
 
 // add keeps a message, or nothing any more if it is too much.
-func (k *retryBuffer) add(m *message) {
-	if !k.enabled || k.ended {
+func (b *retryBuffer) add(m *message) {
+	if !b.enabled || b.ended {
 		return
 	}
-	k.size += len(m.bytes)
+	b.size += len(m.bytes)
 	m.buffered = true
-	if k.messages == nil {
-		k.messages = k.first[:0]
+	if b.messages == nil {
+		b.messages = b.first[:0]
 	}
-	k.messages = append(k.messages, *m)
+	b.messages = append(b.messages, *m)
 }
 
 // trim keeps nothing any more if it is too much.
-func (k *retryBuffer) trim() {
-	if k.enabled && k.size > maxRetryBuffer {
-		k.discard()
+func (b *retryBuffer) trim() {
+	if b.enabled && b.size > maxRetryBuffer {
+		b.discard()
 	}
 }
 
 // drop keeps nothing any more. Buffers that are being read are left to the
 // garbage collector.
-func (k *retryBuffer) discard() {
-	k.enabled = false
-	if k.readers == 0 {
-		for i := range k.messages {
-			k.messages[i].put()
+func (b *retryBuffer) discard() {
+	b.enabled = false
+	if b.readers == 0 {
+		for i := range b.messages {
+			b.messages[i].put()
 		}
 	}
-	k.messages, k.first[0] = nil, message{}
-}
-
-// keep keeps a message for another attempt and returns the one on which it is to
-// be sent. sent has to follow.
-func (s *clientStream) buffered(m *message) *attempt {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.buffer.readers++
-	s.buffer.add(m)
-	return s.current
-}
-
-// sent ends the use of a message, which was sent unless err says otherwise.
-func (s *clientStream) releaseMessage(m *message, err error) {
-	s.mu.Lock()
-	s.buffer.readers--
-	if err == nil {
-		s.buffer.trim()
-	}
-	s.mu.Unlock()
-	if !m.buffered {
-		m.put()
-	}
-}
-
-// keepEnd is keep for the end of the messages.
-func (s *clientStream) bufferEnd() *attempt {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.buffer.ended = true
-	return s.current
-}
-
-// commit says that the answer has begun: there is no other attempt.
-func (s *clientStream) commit() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.buffer.discard()
+	b.messages, b.first[0] = nil, message{}
 }

@@ -7,11 +7,11 @@ import (
 )
 
 func (s *clientStream) Send(msg any) error {
-	if _, err := s.active("Send"); err != nil {
+	if _, err := s.state.active("Send"); err != nil {
 		return err
 	}
 	m := message{end: !s.call.Method.ClientStreams}
-	if m.end && !s.claimOnly() {
+	if m.end && !s.state.claimOnly() {
 		return Errorf(CodeFailedPrecondition, "%s takes one message", s.call.Method.Path())
 	}
 	if err := s.encode(&m, msg); err != nil {
@@ -29,69 +29,60 @@ func (s *clientStream) encode(m *message, msg any) (err error) {
 	return err
 }
 
-// takeOnly claims the only message of a call.
-func (s *clientStream) claimOnly() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	first := !s.sentOnly
-	s.sentOnly = true
-	return first
-}
-
 // transmit sends a message on the attempt that counts, and keeps it for another.
 func (s *clientStream) transmit(m *message) error {
-	t := s.buffered(m)
-	err := t.st.Send(s.ctx, m.bytes, m.options())
-	s.releaseMessage(m, err)
+	a := s.state.buffered(m)
+	err := a.st.Send(s.ctx, m.bytes, m.options())
+	s.state.releaseMessage(m, err)
 	if err == nil {
 		s.countMessage()
 	}
-	return s.sendResult(t, err)
+	return s.sendResult(a, err)
 }
 
 func (s *clientStream) CloseSend() error {
-	if _, err := s.active("CloseSend"); err != nil {
+	if _, err := s.state.active("CloseSend"); err != nil {
 		return exceptFinished(err)
 	}
-	if !s.call.Method.ClientStreams && !s.claimOnly() {
+	if !s.call.Method.ClientStreams && !s.state.claimOnly() {
 		return nil // the message was sent as the last
 	}
-	t := s.bufferEnd()
-	err := t.st.CloseSend(s.ctx, nil)
-	if _, over := s.active("CloseSend"); errors.Is(err, transport.ErrStreamClosed) && over == nil {
+	a := s.state.bufferEnd()
+	err := a.st.CloseSend(s.ctx, nil)
+	if _, over := s.state.active("CloseSend"); errors.Is(err, transport.ErrStreamClosed) && over == nil {
 		return nil // it has been said before
 	}
-	return exceptFinished(s.sendResult(t, err))
+	return exceptFinished(s.sendResult(a, err))
 }
 
 // sendResult turns the result of sending into what the application is told: the
 // call's status if it is over. With another attempt, all was sent again.
-func (s *clientStream) sendResult(t *attempt, err error) error {
+func (s *clientStream) sendResult(a *attempt, err error) error {
 	if err == nil {
 		return nil
 	}
-	if _, err := s.active("Send"); err != nil {
+	if _, err := s.state.active("Send"); err != nil {
 		return err
 	}
-	if errors.Is(err, transport.ErrConcurrent) || s.isCurrent(t) && errors.Is(err, transport.ErrStreamClosed) {
+	if errors.Is(err, transport.ErrConcurrent) || s.state.isCurrent(a) && errors.Is(err, transport.ErrStreamClosed) {
 		return Errorf(CodeFailedPrecondition, "%w", err)
 	}
-	if _, ended := t.st.Trailer(); !ended {
-		again, status := s.retry(t, s.failure(t, err))
+	if _, ended := a.st.Trailer(); !ended {
+		again, status := s.retry(a, s.failure(a, err))
 		if again {
 			return nil
 		}
 		return s.endSend(status)
 	}
 	// The status has arrived, though messages before it may not have been received.
-	status := s.acceptTrailer(t)
+	status := s.acceptTrailer(a)
 	switch m := s.call.Method; {
 	case status == nil:
 		return ErrFinished
 	case m.ClientStreams && m.ServerStreams:
 		return status // Recv has yet to return what was sent before it
 	}
-	again, status := s.retry(t, status)
+	again, status := s.retry(a, status)
 	if again {
 		return nil
 	}
@@ -101,7 +92,7 @@ func (s *clientStream) sendResult(t *attempt, err error) error {
 // endSend ends the call and returns what a sender is told.
 func (s *clientStream) endSend(status error) error {
 	s.finish(status)
-	if status = s.result(); status == nil {
+	if status = s.state.result(); status == nil {
 		return ErrFinished
 	}
 	return status

@@ -6,33 +6,25 @@ import (
 	"sync/atomic"
 )
 
-// clientStream is the caller's end of a call. It lives through all attempts at it.
+// clientStream is the caller's end of a call. It outlives each attempt at the
+// call. A unary call and the request of a server stream are sent by startSend;
+// the other kinds are opened by start.
 type clientStream struct {
 	call    Call
-	client  *Client // makes further attempts; nil: there is one, on call.Conn
+	client  *Client // makes further attempts; nil: the only attempt is on call.Conn
 	cfg     callConfig
 	coder   coder
 	ctx     context.Context
+	first   attempt // saves the allocation of the first attempt
 	recvBuf recvBuffer
+	private bool // the application cannot reach the stream, see keepPrivate
 
-	release  func() // frees what bounds the call in time
-	onFinish func() // called once, when the call has its status
+	state    streamState
+	retries  retryState
+	received atomic.Bool   // a message has been received
+	progress atomic.Uint64 // messages sent and received, for the idle timeout
 
-	retryMu sync.Mutex // held while another attempt is made
-	retries retries    // guarded by retrying
-
-	mu        sync.Mutex
-	current   *attempt // the attempt that counts; nil until opened
-	first     attempt  // spares an allocation
-	finished  bool
-	status    error // of a finished call; nil is OK
-	sentOnly  bool  // the only message of a call that takes one was sent
-	private   bool  // the application does not get hold of the stream
-	buffer    retryBuffer
-	interrupt func() // ends the making of another attempt; nil: none is made
-
-	received atomic.Bool   // a message was received
-	progress atomic.Uint64 // messages, where an idle timeout counts them
+	onFinish func() // called once, when the call has its status; may be nil
 }
 
 // newClientStream prepares a call on a connection or, if there is none yet, on one
@@ -139,11 +131,7 @@ func (s *clientStream) open(ctx context.Context, only *message) error {
 		inner, stop := release, s.watchIdle(s.cfg.idle)
 		release = func() { stop(); inner() }
 	}
-	s.mu.Lock()
-	finished := s.finished
-	s.release = release
-	s.mu.Unlock()
-	if finished {
+	if !s.state.setRelease(release) {
 		release()
 	}
 	return nil
@@ -154,13 +142,13 @@ func (s *clientStream) Call() *Call { return &s.call }
 // Close cancels the call unless it is over. A failure that has arrived counts,
 // whether it was received or not.
 func (s *clientStream) Close() error {
-	if s.isFinished() {
+	if s.state.isFinished() {
 		return nil
 	}
 	var status error
-	if t := s.currentAttempt(); t != nil {
-		if _, ended := t.st.Trailer(); ended {
-			status = s.acceptTrailer(t)
+	if a := s.state.attempt(); a != nil {
+		if _, ended := a.st.Trailer(); ended {
+			status = s.acceptTrailer(a)
 		}
 	}
 	if status == nil {
@@ -172,26 +160,27 @@ func (s *clientStream) Close() error {
 
 // finish ends the call with a status, unless it has one.
 func (s *clientStream) finish(status error) {
-	if t := s.currentAttempt(); t != nil && !s.received.Load() {
-		_ = s.pollHeader(t) // what is wrong with it does not matter any more
+	if a := s.state.attempt(); a != nil && !s.received.Load() {
+		_ = s.pollHeader(a) // what is wrong with it does not matter any more
 	}
-	s.mu.Lock()
-	if s.finished {
-		s.mu.Unlock()
+	st := &s.state
+	st.mu.Lock()
+	if st.finished {
+		st.mu.Unlock()
 		return
 	}
-	s.finished, s.status = true, notEOF(status)
+	st.finished, st.status = true, notEOF(status)
 	s.storeMetadata()
-	t, release, interrupt := s.current, s.release, s.interrupt
-	s.buffer.discard()
-	s.mu.Unlock()
+	a, release, interrupt := st.current, st.release, st.interrupt
+	st.buffer.discard()
+	st.mu.Unlock()
 
 	switch {
-	case t == nil:
+	case a == nil:
 	case s.private:
-		t.free()
+		a.free()
 	default:
-		t.close()
+		a.close()
 	}
 	if interrupt != nil {
 		interrupt()
@@ -205,42 +194,4 @@ func (s *clientStream) finish(status error) {
 	if s.onFinish != nil {
 		s.onFinish()
 	}
-}
-
-// working returns the attempt to work with, or why an operation is in vain: the
-// call is over, or not begun.
-func (s *clientStream) active(op string) (*attempt, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	switch {
-	case s.finished && s.status != nil:
-		return nil, s.status
-	case s.finished:
-		return nil, ErrFinished
-	case s.current == nil:
-		return nil, Errorf(CodeFailedPrecondition, "%s before the call is opened: an interceptor has to call next first", op)
-	}
-	return s.current, nil
-}
-
-// current returns the attempt that counts, or nil.
-func (s *clientStream) currentAttempt() *attempt {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.current
-}
-
-func (s *clientStream) isCurrent(t *attempt) bool { return s.currentAttempt() == t }
-
-// result returns the status of a call that is finished.
-func (s *clientStream) result() error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.status
-}
-
-func (s *clientStream) isFinished() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.finished
 }

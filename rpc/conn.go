@@ -11,34 +11,40 @@ import (
 	"github.com/parley-rpc/parley/transport"
 )
 
-// Conn is a connection, the same type at both ends: calls can be made on it
-// while calls of the other end are served.
+// Conn is a connection. It is the same type at both ends: each end can make
+// calls on it and serve the calls of the peer.
 type Conn struct {
-	e        *endpoint
-	id       uint64 // see ID
-	sess     *transport.Session
-	link     atomic.Pointer[linkInfo] // of the latest link
-	aliases  aliases
-	given    givenAliases
-	inflight atomic.Int64 // calls of the peer that are served
-
+	e         *endpoint
+	id        uint64        // see ID
+	started   chan struct{} // closed when sess is set
+	sess      *transport.Session
+	link      atomic.Pointer[linkInfo] // of the latest link
+	aliases   methodAliases
+	inflight  atomic.Int64 // calls of the peer that are being served
 	inflation inflationShare
 
-	sub *subConn // at a client: what it is a connection of
-	clientConn
+	client clientConn // zero at a server
+	server serverConn // zero at a client
+	life   connLife
+	events connEvents
+}
 
-	base      context.Context // see Context; nil: context.Background
-	principal string          // at a server: who has authenticated
-	unnamed   bool            // at a server: the authentication has named no principal
-	identity  string          // at a server: what may resume the connection, see binding
-	owner     string          // at a server: for whom it counts without a link
-	started   chan struct{}   // closed when sess is set
-	events    connEvents
+// serverConn is what a server knows about the client of a connection. It does
+// not change.
+type serverConn struct {
+	base      context.Context // see Conn.Context; nil: context.Background
+	principal string          // the authenticated principal; empty: none
+	unnamed   bool            // the authentication named no principal
+	identity  string          // what a link must match to resume the connection, see binding
+	owner     string          // the limits of detached connections count it for this owner
+}
 
+// connLife is how far a connection has come.
+type connLife struct {
 	mu          sync.Mutex
-	established bool // the OnConnect hooks are called
+	established bool // the OnConnect hooks are called or about to be called
 	ended       bool
-	ageTimer    *time.Timer // at a server: until the connection is old
+	ageTimer    *time.Timer // at a server: ends the connection at its maximum age; nil: none
 	lease       *lease      // at a server: of the latest link's credentials; nil: they do not expire
 }
 
@@ -93,22 +99,23 @@ func (c *Conn) Close() error {
 	return c.sess.Close(transport.CloseNormal, "closed by the application")
 }
 
-// role is what a connection is to a client's line.
+// clientConn is what a client's subConn keeps about a connection.
 type clientConn struct {
-	url         string                 // where it leads
-	cookies     []*http.Cookie         // that the server has set when it was begun
-	startedAt   time.Time              // when it was begun
-	predecessor *transport.Predecessor // the session that it takes the place of; nil: none
+	sub         *subConn
+	url         string                 // that was dialed
+	cookies     []*http.Cookie         // that the server set when the connection began
+	startedAt   time.Time              // when the connection began
+	predecessor *transport.Predecessor // the session that it replaces; nil: none
 
-	// The line's mu guards the rest.
+	// subConn.mu guards the rest.
 
 	detached     bool      // the link is lost
-	losses       int       // of links
-	linkedAt     time.Time // when it got its link
-	shortLinks   int       // links in a row that were lost at once
-	draining     bool      // the server has given notice, and the line has taken that in
-	counted      bool      // it was counted as one that was short, if it was
-	cancelVerify func()    // ends the wait for the server's first answer; nil: none
+	losses       int       // lost links so far
+	linkedAt     time.Time // when the current link began
+	shortLinks   int       // consecutive links that were lost within minLinkTime
+	draining     bool      // the server has sent a GOAWAY notice, and the subConn acts on it
+	counted      bool      // countShortSession has seen the connection
+	cancelVerify func()    // stops the wait for the server's first answer; nil: none
 }
 
 // usable reports whether new calls can be made.
@@ -129,27 +136,27 @@ func (c *Conn) ending() bool {
 
 // onGreet welcomes a new connection. It runs on the reading goroutine.
 func (c *Conn) onHello(s *transport.Session) {
-	if c.sub != nil {
-		c.sub.helloRead(c)
+	if c.client.sub != nil {
+		c.client.sub.helloRead(c)
 	}
 	if c.e.makeRoom != nil {
 		c.e.makeRoom(c)
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
+	c.life.mu.Lock()
+	defer c.life.mu.Unlock()
 	switch {
-	case c.ended:
+	case c.life.ended:
 		return
-	case c.e.isDraining():
+	case c.e.conns.isDraining():
 		c.refuseDraining(s)
 		return
 	}
-	c.established = true
+	c.life.established = true
 	c.startAgeTimer(c.e.maxAge)
 	c.renewLease()
 	c.enqueueEvent(func() {
 		c.logStarted()
-		for _, f := range c.e.onConnect {
+		for _, f := range c.e.hooks.onConnect {
 			f(c)
 		}
 	})
@@ -159,26 +166,26 @@ func (c *Conn) onHello(s *transport.Session) {
 func (c *Conn) onResumed(s *transport.Session) {
 	c.setLink(s)
 	c.e.detached.remove(c)
-	c.mu.Lock()
+	c.life.mu.Lock()
 	c.renewLease()
-	c.mu.Unlock()
+	c.life.mu.Unlock()
 	c.logResumed()
 	c.notifyResumed()
 }
 
 // onEnd takes leave of an ended connection.
 func (c *Conn) onEnd(err error) {
-	c.mu.Lock()
-	c.ended = true
+	c.life.mu.Lock()
+	c.life.ended = true
 	c.stopAgeTimer()
-	c.lease.stop()
-	greeted := c.established
-	c.mu.Unlock()
+	c.life.lease.stop()
+	greeted := c.life.established
+	c.life.mu.Unlock()
 	c.e.detached.remove(c)
-	if c.sub != nil {
-		c.sub.connChanged(c)
+	if c.client.sub != nil {
+		c.client.sub.connChanged(c)
 	}
-	c.e.remove(c)
+	c.e.conns.remove(c)
 	c.enqueueEvent(func() {
 		if greeted || cutOff(err) {
 			c.logEnd(err)
@@ -198,10 +205,10 @@ func (c *Conn) onEnd(err error) {
 // middleware may have put some. Contexts of handlers have them too. At a client it
 // is context.Background.
 func (c *Conn) Context() context.Context {
-	if c.base == nil {
+	if c.server.base == nil {
 		return context.Background()
 	}
-	return c.base
+	return c.server.base
 }
 
 // The log has what nobody else is told. A caller is told how its call has ended, and
@@ -219,7 +226,7 @@ func (c *Conn) Stats() transport.Stats { return c.sess.Stats() }
 func (c *Conn) Draining() <-chan struct{} { return c.sess.Draining() }
 
 func (c *Conn) isEstablished() bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.established
+	c.life.mu.Lock()
+	defer c.life.mu.Unlock()
+	return c.life.established
 }

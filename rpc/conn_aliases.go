@@ -7,8 +7,14 @@ import (
 	"sync/atomic"
 )
 
+// methodAliases are the aliases of methods on one connection.
+type methodAliases struct {
+	learned learnedAliases // given by the peer
+	given   givenAliases   // given by this end
+}
+
 // aliases are the numbers that the other end has given to methods.
-type aliases struct {
+type learnedAliases struct {
 	mu      sync.Mutex // serializes learn
 	current atomic.Pointer[map[methodName]uint64]
 }
@@ -19,7 +25,7 @@ type methodName struct{ service, name string }
 const maxAliases = 4096
 
 // of returns the method's alias, or 0.
-func (a *aliases) of(m *Method) uint64 {
+func (a *learnedAliases) of(m *Method) uint64 {
 	known := a.current.Load()
 	if known == nil {
 		return 0
@@ -27,7 +33,7 @@ func (a *aliases) of(m *Method) uint64 {
 	return (*known)[methodName{m.Service, m.Name}]
 }
 
-func (a *aliases) learn(m *Method, alias uint64) {
+func (a *learnedAliases) learn(m *Method, alias uint64) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	next := make(map[methodName]uint64)

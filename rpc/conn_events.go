@@ -12,20 +12,26 @@ import (
 // waits for another: calls go on meanwhile, within their deadlines and what may
 // be kept to be sent. Then OnResumed or OnDisconnect follows.
 func OnDetached(f func(*Conn)) Option {
-	return endpointOption(func(e *endpoint) { e.onDetached = append(e.onDetached, f) })
+	return endpointOption(func(e *endpoint) { e.hooks.onDetached = append(e.hooks.onDetached, f) })
 }
 
 // OnResumed has f called when a connection has another link and goes on where it
 // was: nothing was lost, nothing came twice.
 func OnResumed(f func(*Conn)) Option {
-	return endpointOption(func(e *endpoint) { e.onResumed = append(e.onResumed, f) })
+	return endpointOption(func(e *endpoint) { e.hooks.onResumed = append(e.hooks.onResumed, f) })
 }
 
 // OnSessionLost has f called, ahead of OnDisconnect, when a connection has ended because
 // its link was lost and it could not be resumed: nobody has decided to end it, and
 // what either end had sent last may or may not have reached the other.
 func OnSessionLost(f func(*Conn, error)) Option {
-	return endpointOption(func(e *endpoint) { e.onSessionLost = append(e.onSessionLost, f) })
+	return endpointOption(func(e *endpoint) { e.hooks.onSessionLost = append(e.hooks.onSessionLost, f) })
+}
+
+// connHooks are the functions that an application has registered.
+type connHooks struct {
+	onConnect, onDetached, onResumed []func(*Conn)
+	onSessionLost, onDisconnect      []func(*Conn, error)
 }
 
 // events are told to an application one after the other, in the order in which
@@ -83,9 +89,9 @@ func (c *Conn) notifyResumed() {
 // the one and the other may overtake each other on their way here.
 func (c *Conn) deliverLinkEvents() {
 	for q := &c.events; ; q.delivered++ {
-		hooks, happened := c.e.onDetached, q.detached.Load()
+		hooks, happened := c.e.hooks.onDetached, q.detached.Load()
 		if q.delivered%2 == 1 {
-			hooks, happened = c.e.onResumed, q.resumed.Load()
+			hooks, happened = c.e.hooks.onResumed, q.resumed.Load()
 		}
 		if q.delivered/2 == happened {
 			return
@@ -100,11 +106,11 @@ func (c *Conn) deliverLinkEvents() {
 func (c *Conn) deliverEnd(err error) {
 	var closed *transport.CloseError
 	if errors.As(err, &closed) && (closed.Code == transport.CloseAbnormal || closed.Code == transport.CloseNoStatus) {
-		for _, f := range c.e.onSessionLost {
+		for _, f := range c.e.hooks.onSessionLost {
 			f(c, c.failure(err))
 		}
 	}
-	for _, f := range c.e.onDisconnect {
+	for _, f := range c.e.hooks.onDisconnect {
 		f(c, c.failure(err))
 	}
 }
@@ -113,11 +119,11 @@ func (c *Conn) deliverEnd(err error) {
 // may keep it, to make calls to the other end whenever it likes, and may make
 // some at once. Calls of either end may be under way before f has returned.
 func OnConnect(f func(*Conn)) Option {
-	return endpointOption(func(e *endpoint) { e.onConnect = append(e.onConnect, f) })
+	return endpointOption(func(e *endpoint) { e.hooks.onConnect = append(e.hooks.onConnect, f) })
 }
 
 // OnDisconnect has f called when a connection has ended, with the reason, after
 // the functions of OnConnect have returned.
 func OnDisconnect(f func(*Conn, error)) Option {
-	return endpointOption(func(e *endpoint) { e.onDisconnect = append(e.onDisconnect, f) })
+	return endpointOption(func(e *endpoint) { e.hooks.onDisconnect = append(e.hooks.onDisconnect, f) })
 }

@@ -49,10 +49,10 @@ const (
 
 // renewLease has the credentials of the latest link count; c.mu is held.
 func (c *Conn) renewLease() {
-	c.lease.stop()
-	c.lease = nil
+	c.life.lease.stop()
+	c.life.lease = nil
 	expiry := c.link.Load().expiry
-	if expiry.IsZero() || c.ended {
+	if expiry.IsZero() || c.life.ended {
 		return
 	}
 	left := time.Until(expiry)
@@ -69,15 +69,15 @@ func (c *Conn) renewLease() {
 			c.expire()
 		}
 	})
-	c.lease = l
+	c.life.lease = l
 }
 
 // holds reports whether the lease is that of the latest link.
 func (c *Conn) holds(l *lease) bool {
 	<-c.started
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.lease == l
+	c.life.mu.Lock()
+	defer c.life.mu.Unlock()
+	return c.life.lease == l
 }
 
 // expire ends the connection.

@@ -17,8 +17,8 @@ func (c *Conn) log(ctx context.Context, level slog.Level, msg string, more ...sl
 	if addr := c.Peer().Addr; addr != nil {
 		attrs = append(attrs, slog.String("peer", addr.String()))
 	}
-	if c.principal != "" {
-		attrs = append(attrs, slog.String("principal", c.principal))
+	if c.server.principal != "" {
+		attrs = append(attrs, slog.String("principal", c.server.principal))
 	}
 	c.e.log.LogAttrs(ctx, level, msg, append(attrs, more...)...)
 }
@@ -27,7 +27,7 @@ func (c *Conn) log(ctx context.Context, level slog.Level, msg string, more ...sl
 // clients are told otherwise. A slog.Handler finds in the context what the
 // handshake has put there.
 func (c *Conn) note(level slog.Level, msg string, more ...slog.Attr) {
-	if c.sub != nil {
+	if c.client.sub != nil {
 		return
 	}
 	c.log(c.Context(), level, msg, more...)

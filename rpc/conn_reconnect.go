@@ -12,12 +12,12 @@ import (
 
 // onLost makes another link, on which the connection goes on.
 func (c *Conn) onLinkLost(*transport.Session, error) {
-	loss := c.sub.linkLost(c)
+	loss := c.client.sub.linkLost(c)
 	c.notifyDetached()
 	c.e.workers.runFunc(func() {
 		<-c.started
 		if c.reconnect() {
-			c.sub.resumed(c, loss)
+			c.client.sub.resumed(c, loss)
 		}
 	})
 }
@@ -25,10 +25,10 @@ func (c *Conn) onLinkLost(*transport.Session, error) {
 // resume makes links until the session goes on with one, or has ended. The first
 // is made at once, the others with growing, random delays.
 func (c *Conn) reconnect() bool {
-	if !c.wait(c.sub.relinkDelay(c)) {
+	if !c.wait(c.client.sub.relinkDelay(c)) {
 		return false
 	}
-	again := c.sub.c.renews() // once, when they were refused
+	again := c.client.sub.c.renews() // once, when they were refused
 	for failures := 0; ; failures++ {
 		back := reconnectWithBackoff
 		err := c.reconnectOnce()
@@ -51,7 +51,7 @@ func (c *Conn) reconnect() bool {
 			_ = c.sess.Close(transport.CloseRefusal+transport.CloseCode(refused), err.Error())
 			return false
 		}
-		c.sub.resumeFailed(c)
+		c.client.sub.resumeFailed(c)
 		if !c.wait(max(back.delay(failures), retryAfterOf(err))) {
 			return false
 		}
@@ -61,8 +61,8 @@ func (c *Conn) reconnect() bool {
 // resumeOnce makes a link and asks the server to resume the session on it. If the server
 // does not know it, the link carries the session that takes its place.
 func (c *Conn) reconnectOnce() error {
-	client := c.sub.c
-	link, peer, err := client.link(client.ctx, dialRequest{url: c.url, cookies: c.cookies})
+	client := c.client.sub.c
+	link, peer, err := client.link(client.ctx, dialRequest{url: c.client.url, cookies: c.client.cookies})
 	if err != nil {
 		return err
 	}
@@ -71,7 +71,7 @@ func (c *Conn) reconnectOnce() error {
 		if client.single {
 			return // a connection that was dialled has no successor
 		}
-		heir := c.sub.newConn(c.url, peer)
+		heir := c.client.sub.newConn(c.client.url, peer)
 		cfg := client.prepare(heir)
 		sess, err := start(cfg)
 		if err != nil {
@@ -79,8 +79,8 @@ func (c *Conn) reconnectOnce() error {
 		}
 		switch {
 		case client.register(heir, sess) != nil:
-			c.sub.discard(heir)
-		case !c.sub.replaceConn(c, heir):
+			c.client.sub.discard(heir)
+		case !c.client.sub.replaceConn(c, heir):
 			heir.shutdown() // the server may have made calls on it
 		}
 	})

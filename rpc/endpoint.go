@@ -16,25 +16,22 @@ import (
 // endpoint is what a Server and a Client have in common: how they make and serve
 // calls, and the connections on which they do.
 type endpoint struct {
-	mux                   *Mux
-	handlerChain          []Interceptor
-	callChain             []Interceptor
-	codecs                map[string]Codec
-	compressors           map[string]Compressor
-	transport             transport.Parameters
-	readLimit             int64
-	handshakeTimeout      time.Duration
-	onConnect             []func(*Conn)
-	onDisconnect          []func(*Conn, error)
-	onDetached, onResumed []func(*Conn)
-	onSessionLost         []func(*Conn, error)
-	resumption            Resumption
-	log                   *slog.Logger
-	workers               workerPool
-	inflight              inflightCalls
-	inflation             inflation
-	single                bool          // there is one connection, and nothing after it
-	ids                   atomic.Uint64 // of connections
+	mux              *Mux
+	handlerChain     []Interceptor
+	callChain        []Interceptor
+	codecs           map[string]Codec
+	compressors      map[string]Compressor
+	transport        transport.Parameters
+	readLimit        int64
+	handshakeTimeout time.Duration
+	hooks            connHooks
+	resumption       Resumption
+	log              *slog.Logger
+	workers          workerPool
+	inflight         inflightCalls
+	inflation        inflation
+	single           bool          // there is one connection, and nothing after it
+	ids              atomic.Uint64 // of connections
 
 	sessions transport.Sessions // at a server: those that may be resumed
 	maxAge   *maxConnectionAge  // at a server, of connections; nil: any
@@ -43,10 +40,7 @@ type endpoint struct {
 
 	onUnknownPredecessor func(transport.Predecessor, string) // at a server: ends a session of another
 
-	mu       sync.Mutex
-	conns    map[*Conn]struct{}
-	draining bool                  // no further connections are begun
-	closing  *transport.CloseError // how this end has been closed; nil while it has not
+	conns connSet
 }
 
 // init gives the endpoint what options may change.
@@ -55,7 +49,6 @@ func (e *endpoint) init() {
 	e.codecs = defaultCodecs()
 	e.compressors = defaultCompressors()
 	e.log = slog.Default()
-	e.conns = make(map[*Conn]struct{})
 }
 
 // start starts a connection on a link.
@@ -92,16 +85,16 @@ func (e *endpoint) prepare(c *Conn) transport.Config {
 		c.logDetached(err)
 		c.notifyDetached()
 	}
-	if c.sub != nil {
+	if c.client.sub != nil {
 		cfg.OnDetached = c.onLinkLost
 		cfg.OnGoAway = c.onGoAway
-		cfg.Predecessor = c.predecessor
+		cfg.Predecessor = c.client.predecessor
 	}
 	cfg.Go = e.workers.runFunc
 	cfg.Sessions = &e.sessions
 	cfg.OnUnknownPredecessor = e.onUnknownPredecessor
-	cfg.Principal, cfg.SamePrincipal, cfg.Owner = c.identity, sameIdentity, c.owner
-	if c.unnamed {
+	cfg.Principal, cfg.SamePrincipal, cfg.Owner = c.server.identity, sameIdentity, c.server.owner
+	if c.server.unnamed {
 		cfg.ResumeWindow = -1
 	}
 	return cfg
@@ -112,44 +105,13 @@ func (e *endpoint) prepare(c *Conn) transport.Config {
 func (e *endpoint) register(c *Conn, sess *transport.Session) *transport.CloseError {
 	c.sess = sess
 	close(c.started)
-	return e.add(c)
-}
-
-// add keeps a connection that has not ended. If the endpoint is closed, it
-// returns how.
-func (e *endpoint) add(c *Conn) (closing *transport.CloseError) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.closing == nil && c.sess.Err() == nil {
-		e.conns[c] = struct{}{}
-	}
-	return e.closing
-}
-
-func (e *endpoint) isClosed() bool {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	return e.closing != nil
-}
-
-func (e *endpoint) remove(c *Conn) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	delete(e.conns, c)
+	return e.conns.add(c)
 }
 
 // close ends all connections with a close code and waits for their goroutines,
 // but not for handlers, whose contexts are canceled.
 func (e *endpoint) close(code transport.CloseCode, reason string) {
-	e.mu.Lock()
-	if e.closing == nil {
-		e.closing = &transport.CloseError{Code: code, Reason: reason}
-	}
-	conns := make([]*Conn, 0, len(e.conns))
-	for c := range e.conns {
-		conns = append(conns, c)
-	}
-	e.mu.Unlock()
+	conns := e.conns.close(&transport.CloseError{Code: code, Reason: reason})
 	var all sync.WaitGroup
 	for _, c := range conns {
 		all.Go(func() {

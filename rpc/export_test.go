@@ -40,9 +40,9 @@ func (c *Client) StartLink(l transport.Link) (*Conn, error) {
 	if err := c.startConn(conn, l, transport.Dialer); err != nil {
 		return nil, err
 	}
-	conn.sub.mu.Lock()
-	defer conn.sub.mu.Unlock()
-	conn.sub.adopt(conn)
+	conn.client.sub.mu.Lock()
+	defer conn.client.sub.mu.Unlock()
+	conn.client.sub.adopt(conn)
 	return conn, nil
 }
 
@@ -120,9 +120,7 @@ const (
 
 // Connections tells how many connections an endpoint has.
 func (e *endpoint) Connections() int {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	return len(e.conns)
+	return e.conns.count()
 }
 
 // SocketAddress is where a request comes from.

@@ -72,7 +72,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 		all sync.WaitGroup
 		cut atomic.Bool
 	)
-	for _, c := range s.beginDrain() {
+	for _, c := range s.conns.drain() {
 		b := bye
 		b.delay = randUpTo(spread)
 		all.Go(func() {
@@ -144,29 +144,10 @@ func (c *Conn) drain(ctx context.Context, bye drainPlan) error {
 	return c.sess.Close(bye.code, bye.reason)
 }
 
-// beginDrain has the endpoint take no further connections and returns those that
-// there are.
-func (e *endpoint) beginDrain() []*Conn {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.draining = true
-	conns := make([]*Conn, 0, len(e.conns))
-	for c := range e.conns {
-		conns = append(conns, c)
-	}
-	return conns
-}
-
-func (e *endpoint) isDraining() bool {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	return e.draining
-}
-
 // closing reports whether the link of a handshake is not let in any more. While the
 // server drains, those are that may resume a connection.
 func (s *Server) refusesLinks(r *http.Request) bool {
-	return s.isClosed() || s.isDraining() && (s.sessions.Detached() == 0 || !ws.MayResume(r))
+	return s.conns.isClosed() || s.conns.isDraining() && (s.sessions.Detached() == 0 || !ws.MayResume(r))
 }
 
 // refuseClosing answers a handshake that comes too late. Another server may answer the

@@ -32,7 +32,7 @@ func (c *Conn) startAgeTimer(a *maxConnectionAge) {
 		return
 	}
 	tenth := a.age / 10
-	c.ageTimer = time.AfterFunc(a.age-tenth+randUpTo(2*tenth), func() {
+	c.life.ageTimer = time.AfterFunc(a.age-tenth+randUpTo(2*tenth), func() {
 		<-c.started
 		ctx, cancel := context.WithTimeout(context.Background(), a.grace)
 		defer cancel()
@@ -45,7 +45,7 @@ func (c *Conn) startAgeTimer(a *maxConnectionAge) {
 
 // stayYoung ends growOld; c.mu is held.
 func (c *Conn) stopAgeTimer() {
-	if c.ageTimer != nil {
-		c.ageTimer.Stop()
+	if c.life.ageTimer != nil {
+		c.life.ageTimer.Stop()
 	}
 }

@@ -11,8 +11,6 @@ type ServerStats struct {
 // Stats returns what the server has and has done.
 func (s *Server) Stats() ServerStats {
 	stats := ServerStats{Detached: s.sessions.Detached(), Links: s.admission.count(), RefusedHandshakes: s.refusals.count()}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	stats.Connections = len(s.conns)
+	stats.Connections = s.conns.count()
 	return stats
 }

@@ -55,7 +55,7 @@ func (s *serverStream) accept(e *endpoint, header []byte) error {
 	if err != nil {
 		return blockError("header of the call", err)
 	}
-	if open.alias != 0 && !s.call.Conn.given.has(open.alias) {
+	if open.alias != 0 && !s.call.Conn.aliases.given.has(open.alias) {
 		return Errorf(CodeInternal, "method alias %d was not given on this connection: name the method", open.alias)
 	}
 	sm, alias, err := e.mux.find(&open)
@@ -231,7 +231,7 @@ func (s *serverStream) finish(err error) {
 	}
 	end := endBlock{alias: s.alias, metadata: s.call.takeTrailer()}
 	if end.alias != 0 {
-		s.call.Conn.given.give(end.alias)
+		s.call.Conn.aliases.given.give(end.alias)
 	}
 	if err == nil && s.call.Method != nil && !s.call.Method.ServerStreams {
 		var done bool

@@ -58,7 +58,7 @@ func (l *subConn) get(ctx context.Context, p waitMode) (*Conn, error) {
 	for {
 		l.mu.Lock()
 		v := l.lookup(p)
-		if v.conn == nil || v.conn.draining {
+		if v.conn == nil || v.conn.client.draining {
 			l.dialAttempt.expedite()
 		}
 		l.mu.Unlock()
@@ -94,7 +94,7 @@ func (l *subConn) lookup(p waitMode) view {
 		return view{err: errClientClosed}
 	case conn != nil && !conn.usable():
 		return view{wait: conn.Done()} // it is about to end
-	case conn != nil && conn.detached && l.hasAlternative():
+	case conn != nil && conn.client.detached && l.hasAlternative():
 		return view{wait: l.waitChange()}
 	case conn != nil:
 		return view{conn: conn}
@@ -134,7 +134,7 @@ func (l *subConn) computeState() State {
 	switch {
 	case l.state == StateShutdown:
 		return StateShutdown
-	case conn != nil && conn.detached:
+	case conn != nil && conn.client.detached:
 		return StateResuming
 	case conn != nil:
 		return StateReady
@@ -150,7 +150,7 @@ func (l *subConn) computeState() State {
 func (l *subConn) publish() {
 	l.state = l.computeState()
 	ready := l.conn
-	if ready != nil && (ready.draining || ready.detached && l.hasAlternative()) {
+	if ready != nil && (ready.client.draining || ready.client.detached && l.hasAlternative()) {
 		ready = nil
 	}
 	l.ready.Store(ready)
@@ -173,7 +173,7 @@ func (l *subConn) checkConn() {
 		// The server has said why, and is about to close.
 	case !conn.usable():
 		l.dropConn()
-	case conn.hasGoAwayNotice() && !conn.draining:
+	case conn.hasGoAwayNotice() && !conn.client.draining:
 		l.prepareSuccessor()
 	}
 }
@@ -192,7 +192,7 @@ func (l *subConn) adopt(conn *Conn) {
 	l.conn, l.err, l.avoidURL = conn, nil, ""
 	l.publish()
 	l.checkConn()
-	if l.conn == conn && conn.detached {
+	if l.conn == conn && conn.client.detached {
 		l.dialAlternative()
 	}
 }

@@ -137,7 +137,7 @@ func (l *subConn) dialFailed(err error) {
 	switch {
 	case l.conn == nil:
 		l.scheduleReconnect(err, isTransient(err), delay)
-	case l.conn.draining || l.conn.detached:
+	case l.conn.client.draining || l.conn.client.detached:
 		if !isTransient(err) { // perhaps it does by the time that the session ends
 			delay = max(delay, fullJitter(l.failures, initialLongDelay, maxLongDelay))
 		}

@@ -61,7 +61,7 @@ func (l *subConn) plan() (urls []string, wait time.Duration) {
 	urls = slices.Clone(l.urls)
 	if i := slices.Index(urls, l.avoidURL); i >= 0 {
 		urls = slices.Delete(urls, i, i+1)
-		if len(urls) == 0 || l.conn == nil || !l.conn.detached {
+		if len(urls) == 0 || l.conn == nil || !l.conn.client.detached {
 			urls = append(urls, l.avoidURL) // else the session without a link tries it
 		}
 	}
@@ -94,7 +94,7 @@ func (l *subConn) dial(ctx context.Context, a *dialAttempt, u string) (*Conn, er
 		return nil, err
 	}
 	conn := l.newConn(u, peer)
-	conn.predecessor = l.lostSession()
+	conn.client.predecessor = l.lostSession()
 	if err := l.c.startConn(conn, link, transport.Dialer); err != nil {
 		return nil, err
 	}
@@ -111,7 +111,7 @@ func (l *subConn) dial(ctx context.Context, a *dialAttempt, u string) (*Conn, er
 // newConn returns a connection of the line that is about to begin.
 func (l *subConn) newConn(url string, peer Peer) *Conn {
 	now := time.Now()
-	conn := &Conn{sub: l, clientConn: clientConn{url: url, cookies: cookiesOf(peer.Header), startedAt: now, linkedAt: now}}
+	conn := &Conn{client: clientConn{sub: l, url: url, cookies: cookiesOf(peer.Header), startedAt: now, linkedAt: now}}
 	conn.link.Store(&linkInfo{peer: peer})
 	return conn
 }
@@ -133,7 +133,7 @@ func (l *subConn) verify(ctx context.Context, conn *Conn) error {
 	ctx, cancel := context.WithTimeout(ctx, l.c.preparation())
 	defer cancel()
 	l.mu.Lock()
-	conn.cancelVerify = cancel // if the link is lost
+	conn.client.cancelVerify = cancel // if the link is lost
 	l.mu.Unlock()
 	_, err := conn.sess.Ping(ctx)
 	switch {

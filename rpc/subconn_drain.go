@@ -15,7 +15,7 @@ import (
 // starts. Calls go on over the old session until the successor has answered. mu is held.
 func (l *subConn) prepareSuccessor() {
 	conn := l.conn
-	conn.draining = true
+	conn.client.draining = true
 	pause := l.noteGoAway(conn)
 	least := backoff(l.countShortSession(conn))
 	switch {
@@ -34,8 +34,8 @@ func (l *subConn) prepareSuccessor() {
 // returns when that is due. mu is held.
 func (l *subConn) noteGoAway(conn *Conn) (pause time.Duration) {
 	info, _ := conn.sess.PeerGoAway()
-	l.avoidURL = conn.url
-	l.nextAddress = acceptable(conn.url, info.Address)
+	l.avoidURL = conn.client.url
+	l.nextAddress = acceptable(conn.client.url, info.Address)
 	return min(info.Wait(), maxLongDelay)
 }
 
@@ -56,7 +56,7 @@ func (c *Client) releaseDraining(ready *subConn) {
 			continue
 		}
 		l.mu.Lock()
-		if l.conn != nil && l.conn.draining && c.otherReady(l) {
+		if l.conn != nil && l.conn.client.draining && c.otherReady(l) {
 			l.releaseConn(0)
 		}
 		l.mu.Unlock()
@@ -76,14 +76,14 @@ func (c *Client) otherReady(than *subConn) bool {
 // book counts a session that was short as a failed attempt, once, and returns how many
 // there were before it. mu is held.
 func (l *subConn) countShortSession(conn *Conn) (before int) {
-	if time.Since(conn.startedAt) >= maxDelay {
+	if time.Since(conn.client.startedAt) >= maxDelay {
 		l.failures = 0
 	}
 	before = l.failures
-	if time.Since(conn.startedAt) < maxDelay && !conn.counted {
+	if time.Since(conn.client.startedAt) < maxDelay && !conn.client.counted {
 		l.failures++
 	}
-	conn.counted = true
+	conn.client.counted = true
 	return before
 }
 
@@ -141,8 +141,8 @@ func (l *subConn) dropEnded(conn *Conn, closed *transport.CloseError) {
 	case l.dialAttempt != nil:
 		l.err = conn.Err()
 		l.publish()
-	case conn.wasTurnedAway() && time.Since(conn.startedAt) < maxDelay && !l.c.single:
-		l.avoidURL, l.err = conn.url, conn.Err()
+	case conn.wasTurnedAway() && time.Since(conn.client.startedAt) < maxDelay && !l.c.single:
+		l.avoidURL, l.err = conn.client.url, conn.Err()
 		l.startDial(&dialAttempt{delay: backoff(before), minDelay: backoff(before), verify: true})
 	default:
 		l.scheduleReconnect(conn.Err(), true, l.delayAfter(conn, back, before))
@@ -157,7 +157,7 @@ func (l *subConn) delayAfter(conn *Conn, back reconnectPolicy, before int) time.
 
 // leave has a connection finish its calls and end. New calls are not made on it.
 func (c *Conn) shutdown() {
-	client := c.sub.c
+	client := c.client.sub.c
 	client.tasks.start(&client.workers, func() {
 		<-c.started
 		_ = c.sess.Shutdown(context.Background()) // ends with the session
@@ -168,7 +168,7 @@ func (c *Conn) shutdown() {
 func (c *Conn) onGoAway(*transport.Session) {
 	c.e.workers.runFunc(func() {
 		<-c.started
-		c.sub.connChanged(c)
+		c.client.sub.connChanged(c)
 	})
 }
 

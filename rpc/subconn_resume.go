@@ -15,23 +15,23 @@ const alternativeDelay = time.Second
 func (l *subConn) linkLost(conn *Conn) int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	conn.detached = true
-	conn.losses++
-	if conn.cancelVerify != nil {
-		conn.cancelVerify()
+	conn.client.detached = true
+	conn.client.losses++
+	if conn.client.cancelVerify != nil {
+		conn.client.cancelVerify()
 	}
 	if l.conn == conn {
 		l.dialAlternative()
 		l.publish()
 	}
-	return conn.losses
+	return conn.client.losses
 }
 
 // lookElsewhere has another server tried beside the one whose session has lost its
 // link, unless that answers soon. mu is held.
 func (l *subConn) dialAlternative() {
 	if len(l.urls) > 1 && l.dialAttempt == nil && !l.c.single {
-		l.avoidURL = l.conn.url
+		l.avoidURL = l.conn.client.url
 		l.startDial(&dialAttempt{delay: alternativeDelay, minDelay: alternativeDelay, verify: true})
 	}
 }
@@ -49,12 +49,12 @@ func (l *subConn) resumeFailed(conn *Conn) {
 func (l *subConn) resumed(conn *Conn, loss int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if conn.losses != loss {
+	if conn.client.losses != loss {
 		return
 	}
-	conn.detached, conn.linkedAt = false, time.Now()
+	conn.client.detached, conn.client.linkedAt = false, time.Now()
 	if l.conn == conn {
-		if !conn.draining {
+		if !conn.client.draining {
 			l.cancelDial()
 		}
 		l.publish()
@@ -73,7 +73,7 @@ func (l *subConn) replaceConn(conn, heir *Conn) bool {
 	}
 	l.countShortSession(conn)
 	l.cancelDial()
-	heir.shortLinks = conn.shortLinks
+	heir.client.shortLinks = conn.client.shortLinks
 	l.adopt(heir)
 	return true
 }
@@ -87,12 +87,12 @@ func (l *subConn) lostSession() *transport.Predecessor {
 
 // greeted is told that the server has read what a new session replaces.
 func (l *subConn) helloRead(conn *Conn) {
-	if conn.predecessor == nil {
+	if conn.client.predecessor == nil {
 		return
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.predecessor == conn.predecessor {
+	if l.predecessor == conn.client.predecessor {
 		l.predecessor = nil
 	}
 }
@@ -105,10 +105,10 @@ const minLinkTime = 250 * time.Millisecond
 func (l *subConn) relinkDelay(conn *Conn) time.Duration {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if time.Since(conn.linkedAt) >= minLinkTime {
-		conn.shortLinks = 0
+	if time.Since(conn.client.linkedAt) >= minLinkTime {
+		conn.client.shortLinks = 0
 		return 0
 	}
-	conn.shortLinks++
-	return fullJitter(conn.shortLinks-2, initialDelay/2, initialLongDelay)
+	conn.client.shortLinks++
+	return fullJitter(conn.client.shortLinks-2, initialDelay/2, initialLongDelay)
 }

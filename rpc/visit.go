@@ -119,13 +119,13 @@ func ownerOf(base context.Context, addr string) string {
 	return "address " + addr
 }
 
-// pause waits, for turnWait at most. It reports false if that is not long enough, or
+// pause waits, for maxQueueWait at most. It reports false if that is not long enough, or
 // if ctx ends first.
 func pause(ctx context.Context, wait time.Duration) bool {
 	if wait <= 0 {
 		return true
 	}
-	if wait > turnWait {
+	if wait > maxQueueWait {
 		return false
 	}
 	timer := time.NewTimer(wait)
@@ -142,10 +142,10 @@ func pause(ctx context.Context, wait time.Duration) bool {
 func (v *visit) start(link transport.Link, peer Peer) error {
 	info := &linkInfo{peer: peer, addr: v.addr}
 	info.expiry, _ = expiryOf(v.base)
-	c := &Conn{base: v.base, principal: Principal(v.base)}
+	c := &Conn{server: serverConn{base: v.base, principal: Principal(v.base)}}
 	c.link.Store(info)
-	c.unnamed = v.s.authenticate != nil && c.principal == ""
-	c.identity = v.s.binding.identity(v.r, c.principal)
-	c.owner = ownerOf(v.base, v.addr)
+	c.server.unnamed = v.s.authenticate != nil && c.server.principal == ""
+	c.server.identity = v.s.binding.identity(v.r, c.server.principal)
+	c.server.owner = ownerOf(v.base, v.addr)
 	return v.s.startConn(c, &handshakeLink{&countedLink{link, v.leave}, info}, transport.Acceptor)
 }
