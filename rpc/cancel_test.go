@@ -141,7 +141,7 @@ func TestHandlersAreToldWhenTheConnectionEnds(t *testing.T) {
 			var calls []<-chan outcome
 			for _, caller := range []rpc.Caller{p.clientConn, p.serverConn} {
 				for _, m := range kinds {
-					calls = append(calls, start(func() ([]string, error) { return talk(t.Context(), caller, m, []string{""}) }))
+					calls = append(calls, start(func() ([]string, error) { return converse(t.Context(), caller, m, []string{""}) }))
 					<-started
 				}
 			}
@@ -187,7 +187,9 @@ func TestACallThatWaitsForItsTurnMindsItsContext(t *testing.T) {
 		if took := time.Since(begin); took != time.Second {
 			t.Errorf("it waited %v", took)
 		}
-		waiting := start(func() ([]string, error) { return talk(t.Context(), p.client, bidi, nil, rpc.WithTimeout(time.Minute)) })
+		waiting := start(func() ([]string, error) {
+			return converse(t.Context(), p.client, bidi, nil, rpc.WithTimeout(time.Minute))
+		})
 		synctest.Wait()
 		open[0].Close()
 		synctest.Wait()
@@ -202,8 +204,8 @@ func TestACallThatWaitsForItsTurnMindsItsContext(t *testing.T) {
 	})
 }
 
-// TestOneWhoCancelsDoesNotHarmOthers cancels calls among others that go on.
-func TestOneWhoCancelsDoesNotHarmOthers(t *testing.T) {
+// TestACanceledCallDoesNotHarmOthers cancels calls among others that go on.
+func TestACanceledCallDoesNotHarmOthers(t *testing.T) {
 	url, srv := serve(t)
 	ended := make(chan error, 100)
 	register(srv, download, answering(ended))

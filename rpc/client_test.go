@@ -110,7 +110,7 @@ func TestClientReconnectsWhenItsConnectionIsLost(t *testing.T) {
 	}
 }
 
-func TestAClientConnectsAnewWhenTheServerWasRestarted(t *testing.T) {
+func TestAClientReconnectsAfterAServerRestart(t *testing.T) {
 	var current atomic.Pointer[rpc.Server]
 	current.Store(newPinger(t))
 	client := rpc.NewClient(listen(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { current.Load().ServeHTTP(w, r) })))
@@ -299,7 +299,7 @@ func TestWhyThereIsNoConnection(t *testing.T) {
 		{"an ordinary page", answer(200), rpc.CodeUnimplemented, "not a WebSocket endpoint"},
 		{"204", answer(204), rpc.CodeUnimplemented, "204"},
 		{"a redirect", answer(302, "Location", "/elsewhere"), rpc.CodeUnimplemented, "elsewhere"},
-		{"a WebSocket of another kind", foreignWebSocket, rpc.CodeUnimplemented, ""},
+		{"a WebSocket of another kind", nonParleyServer, rpc.CodeUnimplemented, ""},
 		{"a server that hangs up", hangUp, rpc.CodeUnavailable, ""},
 		{"a connection refused", fixed(nobody), rpc.CodeUnavailable, "refused"},
 		{"TLS where there is none", func(t *testing.T) string { return "wss" + strings.TrimPrefix(answer(200)(t), "ws") }, rpc.CodeUnavailable, ""},

@@ -32,7 +32,7 @@ func ada() string { return "ada" }
 // wantUser makes a call and expects what whoami answers.
 func wantUser(t *testing.T, c rpc.Caller, want string) {
 	t.Helper()
-	if got, err := talk(t.Context(), c, unary, []string{""}); err != nil || got[0] != want {
+	if got, err := converse(t.Context(), c, unary, []string{""}); err != nil || got[0] != want {
 		t.Errorf("%q, %v, want %q", got, err, want)
 	}
 }

@@ -159,7 +159,7 @@ func TestCallsOfAllKindsSurviveCuts(t *testing.T) {
 	registerAll(services, echo)
 	c := rpc.NewClient(proxy.url(), rpc.WithServices(services))
 	t.Cleanup(func() { _ = c.Close() })
-	if _, err := talk(t.Context(), c, unary, []string{""}); err != nil {
+	if _, err := converse(t.Context(), c, unary, []string{""}); err != nil {
 		t.Fatal(err)
 	}
 	proxy.cut()
@@ -182,7 +182,7 @@ func checkEcho(ctx context.Context, t *testing.T, c rpc.Caller, calls int) {
 			texts[j] = fmt.Sprint(i, " ", j, strings.Repeat("x", rand.N(500)))
 		}
 		group.Go(func() error {
-			got, err := talk(ctx, c, m, texts)
+			got, err := converse(ctx, c, m, texts)
 			if err == nil && !slices.Equal(got, echoed(m, texts)) {
 				err = fmt.Errorf("%d other messages than were sent", len(got))
 			}
@@ -210,7 +210,7 @@ func TestKilledServerEndsItsCallsAndTheClientReconnects(t *testing.T) {
 	t.Cleanup(func() { _ = c.Close() })
 	var calls []<-chan outcome
 	for _, m := range kinds {
-		calls = append(calls, start(func() ([]string, error) { return talk(t.Context(), c, m, []string{"on"}) }))
+		calls = append(calls, start(func() ([]string, error) { return converse(t.Context(), c, m, []string{"on"}) }))
 	}
 	for range kinds {
 		<-started
@@ -223,7 +223,7 @@ func TestKilledServerEndsItsCallsAndTheClientReconnects(t *testing.T) {
 	for _, call := range calls {
 		wantError(t, (<-call).err, rpc.CodeUnavailable)
 	}
-	got, err := talk(t.Context(), c, unary, []string{"back"}, rpc.WithWaitForReady())
+	got, err := converse(t.Context(), c, unary, []string{"back"}, rpc.WithWaitForReady())
 	if err != nil || got[0] != "back" {
 		t.Errorf("%v, %v", got, err)
 	}
@@ -286,7 +286,7 @@ func TestCallsEndWhenTheirServerStaysDownBeyondTheResumeWindow(t *testing.T) {
 		register(srv, m, waiting(started, make(chan error, 1)))
 		n.serve(home, srv)
 		c := n.client(home)
-		call := start(func() ([]string, error) { return talk(t.Context(), c, m, []string{"on"}) })
+		call := start(func() ([]string, error) { return converse(t.Context(), c, m, []string{"on"}) })
 		<-started
 		synctest.Wait() // until both ends have greeted there is nothing to resume
 		begin := time.Now()

@@ -72,7 +72,7 @@ func serveOn(t *testing.T, l net.Listener, f func(*http.Request)) {
 // wantEcho makes a call.
 func wantEcho(t *testing.T, c rpc.Caller) {
 	t.Helper()
-	if got, err := talk(t.Context(), c, unary, []string{"hello"}); err != nil || !slices.Equal(got, []string{"hello"}) {
+	if got, err := converse(t.Context(), c, unary, []string{"hello"}); err != nil || !slices.Equal(got, []string{"hello"}) {
 		t.Fatalf("%q, %v", got, err)
 	}
 }

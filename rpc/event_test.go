@@ -207,7 +207,7 @@ func greetRaw(t *testing.T, hello frame.Hello, start func(transport.Link) error)
 	return p, got
 }
 
-func TestApplicationIsToldOfALostSession(t *testing.T) {
+func TestOnSessionLostIsCalled(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newDiary()
 		srv := rpc.NewServer(append(asServerOptions(d.options()), rpc.WithResumption(rpc.Resumption{Window: 20 * time.Second}))...)
@@ -251,7 +251,7 @@ func TestWithoutResumptionALostLinkIsTheEnd(t *testing.T) {
 	})
 }
 
-func TestServerKeepsNoMoreDetachedConnectionsThanItIsTold(t *testing.T) {
+func TestMaxDetachedBoundsDetachedConnections(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newDiary()
 		srv := rpc.NewServer(append(asServerOptions(d.options()), rpc.WithResumption(rpc.Resumption{MaxDetached: 1}))...)

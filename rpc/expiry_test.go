@@ -187,7 +187,7 @@ func TestCredentialsThatStayTheSameAreNotAskedForInALoop(t *testing.T) {
 		})
 		c := n.client(home)
 		for time.Until(ends) > time.Second {
-			if _, err := talk(t.Context(), c, unary, []string{"on"}); err != nil {
+			if _, err := converse(t.Context(), c, unary, []string{"on"}); err != nil {
 				t.Fatal(err)
 			}
 			pass(500 * time.Millisecond)

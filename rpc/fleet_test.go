@@ -85,7 +85,7 @@ func startLoop(t *testing.T, pause time.Duration, c rpc.Caller, m *rpc.Method, o
 		defer close(l.done)
 		for !l.stop.Load() {
 			begun := time.Now()
-			got, err := talk(t.Context(), c, m, words, opts...)
+			got, err := converse(t.Context(), c, m, words, opts...)
 			if err == nil && !slices.Equal(got, echoed(m, words)) {
 				err = fmt.Errorf("got %q", got)
 			}

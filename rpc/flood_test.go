@@ -158,7 +158,7 @@ func TestGoroutinesOfAThousandHandlersAreFewSoonAfter(t *testing.T) {
 		})
 		var calls []<-chan outcome
 		for range 1000 {
-			calls = append(calls, start(func() ([]string, error) { return talk(t.Context(), p.client, unary, []string{""}) }))
+			calls = append(calls, start(func() ([]string, error) { return converse(t.Context(), p.client, unary, []string{""}) }))
 		}
 		for range calls {
 			<-started

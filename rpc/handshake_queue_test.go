@@ -112,9 +112,9 @@ func TestFloodWithoutCredentialsCostsThoseWithSomeNoHandshake(t *testing.T) {
 	}
 }
 
-// TestNoStandingIsKeptFromConnectingByABetterOne: new clients come in, however many come
+// TestNoClientClassStarvesAnother: new clients come in, however many come
 // back.
-func TestNoStandingIsKeptFromConnectingByABetterOne(t *testing.T) {
+func TestNoClientClassStarvesAnother(t *testing.T) {
 	duringFlood(t, classKnown, 1000, func(turns *handshakeQueue) {
 		if asked, got := flood(turns, classCredentials, "198.51.100.1", 150, time.Second); got != asked {
 			t.Errorf("with credentials: %d of %d", got, asked)

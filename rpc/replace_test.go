@@ -31,7 +31,7 @@ func TestAServerThatDoesNotKnowTheSessionBeginsANewOneOnTheSameLink(t *testing.T
 		if err != nil || conn == old {
 			t.Fatalf("the old connection is used: %v, %v", conn == old, err)
 		}
-		if got, err := talk(t.Context(), c, unary, []string{"on"}); err != nil || got[0] != "on" {
+		if got, err := converse(t.Context(), c, unary, []string{"on"}); err != nil || got[0] != "on" {
 			t.Errorf("%q, %v", got, err)
 		}
 		f.wantAttempts(1)
@@ -62,7 +62,7 @@ func TestCallsThatWereNotSentGoToTheNewSession(t *testing.T) {
 		f.cut()
 		synctest.Wait()
 		words := []string{"one", "two"}
-		if got, err := talk(t.Context(), c, m, words); err != nil || !slices.Equal(got, echoed(m, words)) {
+		if got, err := converse(t.Context(), c, m, words); err != nil || !slices.Equal(got, echoed(m, words)) {
 			t.Errorf("%q, %v", got, err)
 		}
 	})
@@ -123,7 +123,7 @@ func TestClientThatReconnectsElsewhereIsNoGhost(t *testing.T) {
 				back(f)
 				pass(15 * time.Second)
 				began := time.Now()
-				_, err := talk(t.Context(), ghost, unary, []string{"boo"})
+				_, err := converse(t.Context(), ghost, unary, []string{"boo"})
 				wantError(t, err, rpc.CodeUnavailable)
 				if took := time.Since(began); took != 0 || f.a.Connections() != 0 || f.b.Connections() != 1 {
 					t.Errorf("after %v, with %d connections at the old server and %d at the new one", took, f.a.Connections(), f.b.Connections())
@@ -133,7 +133,7 @@ func TestClientThatReconnectsElsewhereIsNoGhost(t *testing.T) {
 	}
 }
 
-func TestANewSessionNamesTheOneThatWasGivenUp(t *testing.T) {
+func TestANewSessionNamesItsPredecessor(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := newNetwork(t)
 		srv := echoServer()

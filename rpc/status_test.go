@@ -41,7 +41,7 @@ func TestAllCodesTravelWithDetailsBothWays(t *testing.T) {
 	for _, caller := range []rpc.Caller{p.client, p.serverConn} {
 		for _, m := range kinds {
 			for _, code := range codes() {
-				_, err := talk(t.Context(), caller, m, []string{""}, rpc.WithMetadata("code", fmt.Sprint(uint32(code))))
+				_, err := converse(t.Context(), caller, m, []string{""}, rpc.WithMetadata("code", fmt.Sprint(uint32(code))))
 				wantCode(t, err, code)
 				var e *rpc.Error
 				if !errors.As(err, &e) || e.Message() != "as "+code.String() || e.Error() != code.String()+": as "+code.String() {
@@ -118,7 +118,7 @@ func TestWhatAHandlerReturnsBecomesTheStatus(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			p := newPair(t, nil, nil, func(srv *rpc.Server) { registerAll(srv, failing(c.err)) })
 			for _, m := range kinds {
-				_, err := talk(t.Context(), p.client, m, []string{""})
+				_, err := converse(t.Context(), p.client, m, []string{""})
 				wantError(t, err, c.code)
 				var e *rpc.Error
 				if errors.As(err, &e); c.message != "" && e.Message() != c.message {
@@ -213,7 +213,7 @@ func TestACauseDoesNotTravel(t *testing.T) {
 	p := newPair(t, nil, nil, func(srv *rpc.Server) {
 		register(srv, unary, failing(rpc.Errorf(rpc.CodeAborted, "%w", io.ErrUnexpectedEOF)))
 	})
-	_, err := talk(t.Context(), p.client, unary, []string{""})
+	_, err := converse(t.Context(), p.client, unary, []string{""})
 	wantError(t, err, rpc.CodeAborted)
 	if errors.Is(err, io.ErrUnexpectedEOF) {
 		t.Fatal("an error of the server's process is found at the client")

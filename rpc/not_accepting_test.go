@@ -58,7 +58,7 @@ func TestAClientThatIsTurnedAwayGetsInSoonAndItsCallsDoNotFail(t *testing.T) {
 				seen := states(c)
 				began := time.Now()
 				words := []string{"one", "two"}
-				got, err := talk(t.Context(), c, m, words)
+				got, err := converse(t.Context(), c, m, words)
 				if err != nil || !slices.Equal(got, echoed(m, words)) || time.Since(began) > time.Second {
 					t.Errorf("%s, %s: %q, %v after %v", name, how, got, err, time.Since(began))
 				}
@@ -141,7 +141,7 @@ func TestRetryAfterIsHonored(t *testing.T) {
 			n.answer(home, refusing(t, "later", tt.says))
 			c := n.client(home)
 			call := start(func() ([]string, error) {
-				return talk(context.Background(), c, unary, []string{""}, rpc.WithWaitForReady())
+				return converse(context.Background(), c, unary, []string{""}, rpc.WithWaitForReady())
 			})
 			synctest.Wait()
 			n.serve(home, echoServer())
@@ -181,7 +181,7 @@ func TestRetryAfterOfAServerThatDrainsIsUnderstood(t *testing.T) {
 	url := serveHTTP(t, srv, func(*http.Request) { times <- time.Now() })
 	c := rpc.NewClient(url)
 	defer c.Close()
-	call := start(func() ([]string, error) { return talk(context.Background(), c, unary, []string{"question"}) })
+	call := start(func() ([]string, error) { return converse(context.Background(), c, unary, []string{"question"}) })
 	<-arrived
 	<-times
 	done := shutdown(srv, time.Minute)

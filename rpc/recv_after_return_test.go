@@ -7,9 +7,9 @@ import (
 	"github.com/parley-rpc/parley/rpc"
 )
 
-// TestRecvEndsWithItsHandler: a goroutine that a handler has started and not waited for
+// TestRecvEndsWhenTheHandlerReturns: a goroutine that a handler has started and not waited for
 // does not wait for messages of a call that is over.
-func TestRecvEndsWithItsHandler(t *testing.T) {
+func TestRecvEndsWhenTheHandlerReturns(t *testing.T) {
 	ended := make(chan error, 1)
 	p := newPair(t, nil, nil, func(srv *rpc.Server) {
 		register(srv, bidi, func(_ context.Context, s rpc.Stream) error {

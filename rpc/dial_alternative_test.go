@@ -41,7 +41,7 @@ var unreachable = map[string]struct {
 	"does not answer":     {silent, 1100 * time.Millisecond},
 }
 
-func TestNewCallsGoElsewhereWhenTheServerOfALostLinkDoesNotAnswer(t *testing.T) {
+func TestNewCallsMoveWhenTheServerOfALostLinkIsSilent(t *testing.T) {
 	for _, name := range []string{"PickFirst", "round robin"} {
 		for how, server := range unreachable {
 			t.Run(name+", "+how, func(t *testing.T) {
@@ -62,7 +62,7 @@ func TestNewCallsGoElsewhereWhenTheServerOfALostLinkDoesNotAnswer(t *testing.T) 
 					}
 					began := time.Now()
 					for range 10 {
-						if _, err := talk(t.Context(), c, unary, []string{"new"}); err != nil {
+						if _, err := converse(t.Context(), c, unary, []string{"new"}); err != nil {
 							t.Fatal(err)
 						}
 					}
@@ -81,19 +81,19 @@ func TestNewCallsGoElsewhereWhenTheServerOfALostLinkDoesNotAnswer(t *testing.T) 
 	}
 }
 
-func TestTheOldSessionGoesOnResumingWhileCallsAreElsewhere(t *testing.T) {
+func TestADetachedSessionResumesWhileCallsUseAnother(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		release := make(chan struct{})
 		ended := make(chan error, 2)
 		f := newFleet(t, rpc.OnDisconnect(func(_ *rpc.Conn, err error) { ended <- err }))
 		holding(f.a, release)
 		c := f.client(first, rpc.WithURLs(second))
-		old := start(func() ([]string, error) { return talk(t.Context(), c, safe, []string{"old"}) })
+		old := start(func() ([]string, error) { return converse(t.Context(), c, safe, []string{"old"}) })
 		pass(time.Minute)
 		f.answer(first, nil)
 		f.cut()
 		pass(time.Second)
-		if _, err := talk(t.Context(), c, unary, []string{"new"}); err != nil {
+		if _, err := converse(t.Context(), c, unary, []string{"new"}); err != nil {
 			t.Fatal(err)
 		}
 		pass(10 * time.Second)
@@ -113,12 +113,12 @@ func TestTheOldSessionGoesOnResumingWhileCallsAreElsewhere(t *testing.T) {
 	})
 }
 
-func TestTheOldSessionEndsWithItsWindowWhileCallsAreElsewhere(t *testing.T) {
+func TestADetachedSessionEndsWithItsWindowWhileCallsUseAnother(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFleet(t)
 		holding(f.a, nil)
 		c := f.client(first, rpc.WithURLs(second), rpc.WithResumption(rpc.Resumption{Window: 20 * time.Second}))
-		old := start(func() ([]string, error) { return talk(t.Context(), c, safe, []string{"old"}) })
+		old := start(func() ([]string, error) { return converse(t.Context(), c, safe, []string{"old"}) })
 		pass(time.Minute)
 		f.answer(first, nil)
 		f.cut()
@@ -147,7 +147,7 @@ func TestASessionThatIsResumedAtOnceStaysTheOne(t *testing.T) {
 		pass(time.Minute)
 		f.takes = 900 * time.Millisecond
 		f.cut()
-		if _, err := talk(t.Context(), c, unary, []string{"on"}); err != nil {
+		if _, err := converse(t.Context(), c, unary, []string{"on"}); err != nil {
 			t.Error(err)
 		}
 		pass(time.Minute)
@@ -162,7 +162,7 @@ func TestASessionThatIsResumedAtOnceStaysTheOne(t *testing.T) {
 	})
 }
 
-func TestALostSessionIsWaitedForWhereNoOtherServerAnswers(t *testing.T) {
+func TestCallsWaitForADetachedSessionWithoutAnotherServer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFleet(t)
 		c := f.client(first, rpc.WithURLs(second))
@@ -175,7 +175,7 @@ func TestALostSessionIsWaitedForWhereNoOtherServerAnswers(t *testing.T) {
 		f.answer(second, nil)
 		f.cut()
 		pass(time.Second)
-		call := start(func() ([]string, error) { return talk(t.Context(), c, unary, []string{"on"}) })
+		call := start(func() ([]string, error) { return converse(t.Context(), c, unary, []string{"on"}) })
 		pass(5 * time.Second)
 		if got := c.State(); got != rpc.StateResuming || len(call) > 0 {
 			t.Errorf("%v, calls that have ended: %d", got, len(call))

@@ -108,7 +108,7 @@ func TestRefusedClientStaysDisconnectedUntilTheNextCall(t *testing.T) {
 			n.refuse(home, code)
 			c := n.client(home)
 			for range 2 {
-				_, err := talk(t.Context(), c, unary, []string{""}, rpc.WithWaitForReady())
+				_, err := converse(t.Context(), c, unary, []string{""}, rpc.WithWaitForReady())
 				wantError(t, err, code)
 				pass(time.Hour)
 				n.wantAttempts(1)
@@ -117,7 +117,7 @@ func TestRefusedClientStaysDisconnectedUntilTheNextCall(t *testing.T) {
 				}
 			}
 			n.serve(home, echoServer())
-			if _, err := talk(t.Context(), c, unary, []string{""}); err != nil {
+			if _, err := converse(t.Context(), c, unary, []string{""}); err != nil {
 				t.Error(err)
 			}
 		})
@@ -142,7 +142,7 @@ func TestAServerThatIsGoneForNewCallsKeepsTheOldOnes(t *testing.T) {
 			links := n.serveRaw()
 			n.serve(path, echoServer())
 			c := n.client(home)
-			call := start(func() ([]string, error) { return talk(t.Context(), c, unary, []string{"old"}) })
+			call := start(func() ([]string, error) { return converse(t.Context(), c, unary, []string{"old"}) })
 			p := <-links
 			id := p.takeCall()
 			n.wantAttempts(1)
@@ -156,7 +156,7 @@ func TestAServerThatIsGoneForNewCallsKeepsTheOldOnes(t *testing.T) {
 			}
 			pass(time.Second)
 			n.wantAttempts(0)
-			got, err := talk(t.Context(), c, unary, []string{"new"})
+			got, err := converse(t.Context(), c, unary, []string{"new"})
 			if err != nil || got[0] != "new" {
 				t.Fatalf("%q: %v, %v", address, got, err)
 			}
@@ -190,7 +190,7 @@ func TestAGoAwayWithAStatusIsFollowedByTheCodeThatCounts(t *testing.T) {
 		}
 		p := <-links
 		p.write((&frame.GoAway{Status: uint64(rpc.CodePermissionDenied), Reason: "banned"}).Append(nil))
-		call := start(func() ([]string, error) { return talk(t.Context(), c, unary, []string{""}) })
+		call := start(func() ([]string, error) { return converse(t.Context(), c, unary, []string{""}) })
 		pass(time.Second)
 		n.wantAttempts(1)
 		_ = p.link.Close(4007, "")

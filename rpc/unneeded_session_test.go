@@ -25,7 +25,7 @@ func TestServerCallsOnASessionThatIsNotNeededAreFinished(t *testing.T) {
 			}
 		})
 		client := f.client(first, rpc.WithURLs(second), rpc.WithServices(services))
-		if _, err := talk(t.Context(), client, m, []string{"hello"}); err != nil {
+		if _, err := converse(t.Context(), client, m, []string{"hello"}); err != nil {
 			t.Fatal(err)
 		}
 		open, err := client.Open(t.Context(), kinds[3]) // has the client come back
@@ -40,7 +40,7 @@ func TestServerCallsOnASessionThatIsNotNeededAreFinished(t *testing.T) {
 		f.answer(first, nil)
 		f.cut()
 		pass(0)
-		if _, err := talk(t.Context(), client, m, []string{"hello"}); err != nil {
+		if _, err := converse(t.Context(), client, m, []string{"hello"}); err != nil {
 			t.Fatal(err)
 		}
 
@@ -48,7 +48,7 @@ func TestServerCallsOnASessionThatIsNotNeededAreFinished(t *testing.T) {
 		back := rpc.NewServer(
 			rpc.OnConnect(func(c *rpc.Conn) {
 				go func() {
-					_, err := talk(context.Background(), c, m, []string{"are you there?"})
+					_, err := converse(context.Background(), c, m, []string{"are you there?"})
 					ended <- err
 				}()
 			}),

@@ -78,7 +78,7 @@ func waiting(started chan<- struct{}, ended chan<- error) rpc.Handler {
 
 // talk makes a call of any kind: it sends the texts, or the first one where one
 // is due, and receives up to the end.
-func talk(ctx context.Context, c rpc.Caller, m *rpc.Method, texts []string, opts ...rpc.CallOption) ([]string, error) {
+func converse(ctx context.Context, c rpc.Caller, m *rpc.Method, texts []string, opts ...rpc.CallOption) ([]string, error) {
 	s, err := c.Open(ctx, m, opts...)
 	if err != nil {
 		return nil, err

@@ -58,7 +58,7 @@ func TestAnInterceptorsStreamHasSeenEveryMessageWhenTheCallEnds(t *testing.T) {
 		upload:   {"server sent 1 received 3 OK", "client sent 3 received 1 OK"},
 		bidi:     {"server sent 3 received 3 OK", "client sent 3 received 3 OK"},
 	} {
-		if _, err := talk(t.Context(), p.client, m, []string{"a", "b", "c"}); err != nil {
+		if _, err := converse(t.Context(), p.client, m, []string{"a", "b", "c"}); err != nil {
 			t.Fatal(err)
 		}
 		if got := r.take(); !slices.Equal(got, want) {
@@ -67,8 +67,8 @@ func TestAnInterceptorsStreamHasSeenEveryMessageWhenTheCallEnds(t *testing.T) {
 	}
 }
 
-// TestTheTailRunsOnceWhateverEndsTheCall has interceptors record the end of calls.
-func TestTheTailRunsOnceWhateverEndsTheCall(t *testing.T) {
+// TestInterceptorExitRunsOnceWhateverEndsTheCall has interceptors record the end of calls.
+func TestInterceptorExitRunsOnceWhateverEndsTheCall(t *testing.T) {
 	var r record
 	started := make(chan struct{}, 1)
 	for _, c := range []struct {
@@ -139,8 +139,8 @@ func TestTheTailRunsOnceWhateverEndsTheCall(t *testing.T) {
 	}
 }
 
-// TestTheTailOfAStreamRunsWhenItsContextEnds though nobody uses the stream.
-func TestTheTailOfAStreamRunsWhenItsContextEnds(t *testing.T) {
+// TestInterceptorExitRunsWhenAStreamsContextEnds though nobody uses the stream.
+func TestInterceptorExitRunsWhenAStreamsContextEnds(t *testing.T) {
 	for _, m := range []*rpc.Method{download, upload, bidi} {
 		synctest.Test(t, func(t *testing.T) {
 			var r record
@@ -166,8 +166,8 @@ func TestTheTailOfAStreamRunsWhenItsContextEnds(t *testing.T) {
 	}
 }
 
-// TestTheTailRunsOnceThoughSeveralGoroutinesEndTheCall while a Send and a Recv wait.
-func TestTheTailRunsOnceThoughSeveralGoroutinesEndTheCall(t *testing.T) {
+// TestInterceptorExitRunsOnceForConcurrentEnds while a Send and a Recv wait.
+func TestInterceptorExitRunsOnceForConcurrentEnds(t *testing.T) {
 	var r record
 	p := newPair(t, nil, []rpc.ClientOption{rpc.WithCallInterceptors(r.counter("call"))}, func(srv *rpc.Server) {
 		register(srv, bidi, waiting(make(chan struct{}, 100), make(chan error, 100)))
@@ -238,7 +238,7 @@ func TestAPanicOfACallsInterceptorIsTheApplications(t *testing.T) {
 		wantError(t, s.Recv(new(wrapperspb.StringValue)), rpc.CodeInternal)
 		s.Close()
 		where = ""
-		if _, err := talk(t.Context(), p.client, m, []string{""}); err != nil {
+		if _, err := converse(t.Context(), p.client, m, []string{""}); err != nil {
 			t.Fatal(err)
 		}
 	})

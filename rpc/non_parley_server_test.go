@@ -7,9 +7,9 @@ import (
 	"testing"
 )
 
-// foreignWebSocket is the URL of a server that makes a WebSocket of every
+// nonParleyServer is the URL of a server that makes a WebSocket of every
 // request, without a subprotocol.
-func foreignWebSocket(t *testing.T) string {
+func nonParleyServer(t *testing.T) string {
 	return listen(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		sum := sha1.Sum([]byte(r.Header.Get("Sec-WebSocket-Key") + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"))
 		conn, rw, err := http.NewResponseController(w).Hijack()
