@@ -7,18 +7,18 @@ import (
 	"time"
 )
 
-// The bounds of the delays between attempts to connect.
+// Bounds of the delays between attempts to connect.
 const (
 	initialDelay     = 100 * time.Millisecond
 	maxDelay         = 10 * time.Second
-	maxRestartDelay  = 5 * time.Second  // after 1012: clients of one server come back spread over it
-	initialLongDelay = time.Second      // where the server is overloaded
-	maxLongDelay     = 60 * time.Second // as before
+	maxRestartDelay  = 5 * time.Second  // after 1012: clients of one server spread over it
+	initialLongDelay = time.Second      // if the server is overloaded
+	maxLongDelay     = 60 * time.Second // likewise
 )
 
-// fullJitter returns anything up to a bound that doubles with each failure, so
-// that clients that were cut off together do not come back together. Without a
-// failure there is no delay.
+// fullJitter returns a random delay up to a bound that doubles with each
+// failure, so that clients that were disconnected together do not reconnect
+// together. Without a failure there is no delay.
 func fullJitter(failures int, first, most time.Duration) time.Duration {
 	if failures <= 0 {
 		return 0
@@ -30,7 +30,8 @@ func fullJitter(failures int, first, most time.Duration) time.Duration {
 	return rand.N(bound)
 }
 
-// plus returns the sum of two delays that are not negative, at most the longest one.
+// addDelays returns the sum of two non-negative delays, at most the longest
+// one.
 func addDelays(a, b time.Duration) time.Duration {
 	if sum := a + b; sum >= a {
 		return sum
@@ -38,10 +39,10 @@ func addDelays(a, b time.Duration) time.Duration {
 	return math.MaxInt64
 }
 
-// backoff is the delay after so many attempts that have failed.
+// backoff returns the delay after a number of failed attempts.
 func backoff(failures int) time.Duration { return fullJitter(failures, initialDelay, maxDelay) }
 
-// sleep waits, and tells whether ctx is still good afterwards.
+// sleep waits for d, and reports whether ctx is still valid afterwards.
 func sleep(ctx context.Context, d time.Duration) bool {
 	if d <= 0 {
 		return ctx.Err() == nil

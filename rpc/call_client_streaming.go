@@ -2,7 +2,7 @@ package rpc
 
 import "context"
 
-// ClientStreamHandler makes a Handler of a method that answers many messages with one.
+// ClientStreamHandler returns the Handler of a client-streaming method.
 func ClientStreamHandler[Req, Res any](f func(context.Context, Receiver[Req]) (*Res, error)) Handler {
 	return func(ctx context.Context, s Stream) error {
 		res, err := f(ctx, Receiver[Req]{s})
@@ -10,7 +10,7 @@ func ClientStreamHandler[Req, Res any](f func(context.Context, Receiver[Req]) (*
 	}
 }
 
-// CallClientStream makes a call that answers many messages with one.
+// CallClientStream opens a client-streaming call.
 func CallClientStream[Req, Res any](ctx context.Context, c Caller, m *Method, opts ...CallOption) (Upload[Req, Res], error) {
 	s, err := c.Open(ctx, m, opts...)
 	if err != nil {

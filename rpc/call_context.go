@@ -7,23 +7,24 @@ import (
 	"time"
 )
 
-// callContext is the context of a call that is served: that of its connection, with
-// the call as a value, until the call ends or its time is up. It is part of the
-// call's memory. Only if somebody waits for its end, or makes another context of it,
-// is there one of the context package in it. Small calls mostly need none, which
-// saves its allocations, and a timer where there is a deadline.
+// callContext is the context of a call that is served: the context of its
+// connection with the call as a value, until the call ends or its deadline
+// passes. It is part of the call's memory. It creates a context of package
+// context only when a goroutine waits for its end or derives a context from it.
+// Most small calls need none, which saves its allocations, and a timer if there
+// is a deadline.
 type callContext struct {
 	base     context.Context // never ends
 	call     *Call
 	deadline time.Time // zero: none
 
 	mu     sync.Mutex
-	inner  context.Context // nil: nobody has asked for it
+	inner  context.Context // nil: not needed yet
 	cancel context.CancelFunc
-	err    error // why it has ended, without inner
+	err    error // why the context has ended, if inner is nil
 }
 
-// begin makes the context ready for use; end has to follow.
+// start makes the context ready for use. end must follow.
 func (c *callContext) start(call *Call) {
 	c.call = call
 	c.base = call.Conn.Context()
@@ -42,7 +43,8 @@ func (c *callContext) end() {
 	}
 }
 
-// look returns why the context has ended, if it has, without inner; mu is held.
+// checkEnded returns why the context has ended without inner, or nil. mu is
+// held.
 func (c *callContext) checkEnded() error {
 	if c.err == nil && !c.deadline.IsZero() && !time.Now().Before(c.deadline) {
 		c.err = context.DeadlineExceeded
@@ -50,12 +52,12 @@ func (c *callContext) checkEnded() error {
 	return c.err
 }
 
-// Deadline is that of context.Context.
+// Deadline implements context.Context.
 func (c *callContext) Deadline() (deadline time.Time, ok bool) {
 	return c.deadline, !c.deadline.IsZero()
 }
 
-// Done is that of context.Context.
+// Done implements context.Context.
 func (c *callContext) Done() <-chan struct{} {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -73,7 +75,7 @@ func (c *callContext) Done() <-chan struct{} {
 	return c.inner.Done()
 }
 
-// Err is that of context.Context.
+// Err implements context.Context.
 func (c *callContext) Err() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -83,8 +85,8 @@ func (c *callContext) Err() error {
 	return c.checkEnded()
 }
 
-// Value is that of context.Context. By it the context package finds inner: contexts
-// made of this one end with it and need no goroutine for that.
+// Value implements context.Context. Package context finds inner through it, so
+// that contexts derived from this one end with it and need no goroutine.
 func (c *callContext) Value(key any) any {
 	if key == (callKey{}) {
 		return c.call

@@ -2,7 +2,7 @@ package rpc
 
 import "context"
 
-// ServerStreamHandler makes a Handler of a method that answers one message with many.
+// ServerStreamHandler returns the Handler of a server-streaming method.
 func ServerStreamHandler[Req, Res any](f func(context.Context, *Req, Sender[Res]) error) Handler {
 	return func(ctx context.Context, s Stream) error {
 		req, err := recvOnly[Req](s)
@@ -13,7 +13,7 @@ func ServerStreamHandler[Req, Res any](f func(context.Context, *Req, Sender[Res]
 	}
 }
 
-// CallServerStream makes a call that answers one message with many.
+// CallServerStream makes a server-streaming call.
 func CallServerStream[Req, Res any](ctx context.Context, c Caller, m *Method, req *Req, opts ...CallOption) (Receiver[Res], error) {
 	s, err := openSend(ctx, c, m, req, opts)
 	if err != nil {

@@ -6,7 +6,7 @@ import (
 	"io"
 )
 
-// UnaryHandler makes a Handler of a method with one message each way.
+// UnaryHandler returns the Handler of a unary method.
 func UnaryHandler[Req, Res any](f func(context.Context, *Req) (*Res, error)) Handler {
 	return func(ctx context.Context, s Stream) error {
 		if own, ok := s.(*serverStream); ok {
@@ -21,7 +21,7 @@ func UnaryHandler[Req, Res any](f func(context.Context, *Req) (*Res, error)) Han
 	}
 }
 
-// CallUnary makes a call with one message each way.
+// CallUnary makes a unary call.
 func CallUnary[Req, Res any](ctx context.Context, c Caller, m *Method, req *Req, opts ...CallOption) (*Res, error) {
 	s, err := openSend(ctx, c, m, req, opts)
 	if err != nil {
@@ -36,7 +36,7 @@ func CallUnary[Req, Res any](ctx context.Context, c Caller, m *Method, req *Req,
 	return recvResponse[Res](s)
 }
 
-// recvAnswer receives the message of a call that is answered with one.
+// recvResponse receives the message of a call with a single response.
 func recvResponse[Res any](s Stream) (*Res, error) {
 	res := new(Res)
 	err := recvNew(s, res)
@@ -49,7 +49,7 @@ func recvResponse[Res any](s Stream) (*Res, error) {
 	return res, nil
 }
 
-// recvOnly receives the message of a call that has one.
+// recvOnly receives the message of a call with a single request.
 func recvOnly[T any](s Stream) (*T, error) {
 	msg := new(T)
 	err := recvNew(s, msg)
@@ -59,7 +59,7 @@ func recvOnly[T any](s Stream) (*T, error) {
 	return msg, err
 }
 
-// sendOnly sends what a method with one answer has returned.
+// sendOnly sends the result of a handler with a single response.
 func sendOnly[T any](s Stream, msg *T, err error) error {
 	if err != nil {
 		return err

@@ -30,12 +30,12 @@ const (
 
 // openBlock is the header that opens a call.
 type openBlock struct {
-	service  string // with name: the method, unless there is an alias
+	service  string // service and name are unused if there is an alias
 	name     string
 	alias    uint64 // 0: none
 	codec    string // "": proto
 	timeout  time.Duration
-	hasLimit bool   // timeout is meant
+	hasLimit bool   // timeout is set
 	encoding string // "": none
 	accept   string
 	metadata Metadata
@@ -50,7 +50,7 @@ func (b *openBlock) append(dst []byte) []byte {
 		dst = append(append(append(dst, b.service...), '/'), b.name...)
 	}
 	if micros := uint64(max(b.timeout, 0) / time.Microsecond); b.hasLimit && micros <= frame.MaxVarint {
-		dst = frame.AppendUintField(dst, openTimeout, micros) // longer than can be said is none
+		dst = frame.AppendUintField(dst, openTimeout, micros) // a longer timeout is sent as none
 	}
 	if b.codec != "" && b.codec != CodecProto {
 		dst = frame.AppendBytesField(dst, openCodec, b.codec)
@@ -76,7 +76,7 @@ func parseOpenBlock(p []byte) (b openBlock, err error) {
 		case openCodec:
 			b.codec = string(f.Bytes)
 		case openTimeout:
-			// The clock can tell the longest, of 285 years.
+			// The longest timeout, 285 years, fits a time.Duration.
 			b.timeout, b.hasLimit = time.Duration(f.Uint)*time.Microsecond, true
 		case keyEncoding:
 			b.encoding = string(f.Bytes)
@@ -93,7 +93,7 @@ func parseOpenBlock(p []byte) (b openBlock, err error) {
 	return b, err
 }
 
-// headerBlock is the callee's header.
+// headerBlock is the response header.
 type headerBlock struct {
 	encoding string
 	metadata Metadata
@@ -119,15 +119,16 @@ func parseHeaderBlock(p []byte) (b headerBlock, err error) {
 	return b, err
 }
 
-// endBlock is the callee's trailer: the status of the call. An empty one is OK.
+// endBlock is the response trailer with the status of the call. An empty block
+// means OK.
 type endBlock struct {
 	status   *Error // nil: OK
 	alias    uint64 // 0: none
 	metadata Metadata
 }
 
-// append appends the block. A detail that cannot be encoded is left out: the
-// status must not fail for it.
+// append appends the block. It leaves out a detail that cannot be encoded,
+// because the status must be sent.
 func (b *endBlock) append(dst []byte) []byte {
 	if b.alias != 0 {
 		dst = frame.AppendUintField(dst, endAlias, b.alias)
@@ -146,8 +147,8 @@ func (b *endBlock) append(dst []byte) []byte {
 	return appendMetadata(dst, b.metadata)
 }
 
-// shorten drops what matters least of a block that is over the peer's limit in
-// bytes, and tells whether there was anything.
+// shorten drops the least important part of a block that exceeds the peer's
+// limit in bytes, and reports whether there was one.
 func (b *endBlock) shorten(limit int) bool {
 	switch e := b.status; {
 	case e != nil && len(e.details) > 0:
@@ -174,7 +175,7 @@ func parseEndBlock(p []byte) (b endBlock, err error) {
 			status.message = frame.Text(f.Bytes)
 		case endDetail:
 			if d := new(anypb.Any); proto.Unmarshal(f.Bytes, d) == nil {
-				status.details = append(status.details, d) // one that does not parse is left out
+				status.details = append(status.details, d) // a detail that does not parse is left out
 			}
 		case endAlias:
 			b.alias = f.Uint
@@ -189,12 +190,12 @@ func parseEndBlock(p []byte) (b endBlock, err error) {
 	return b, err
 }
 
-// repeated are the keys that a block may have more than once; no two blocks use
-// one of them differently.
+// repeated reports whether a block may contain a key more than once. No two
+// blocks use such a key differently.
 func repeated(key uint64) bool { return key == keyMetadata || key == endDetail }
 
-// parseBlock calls take for each field of a block.
-func parseBlock(p []byte, take func(frame.Field) error) error {
+// parseBlock calls handle for each field of a block.
+func parseBlock(p []byte, handle func(frame.Field) error) error {
 	var once frame.Once
 	if hasTooManyPairs(p) {
 		return errPairs
@@ -207,7 +208,7 @@ func parseBlock(p []byte, take func(frame.Field) error) error {
 		if !repeated(f.Key) && !once.First(f.Key) {
 			return fmt.Errorf("key %d comes twice", f.Key)
 		}
-		if err := take(f); err != nil {
+		if err := handle(f); err != nil {
 			return err
 		}
 		p = rest
@@ -215,7 +216,8 @@ func parseBlock(p []byte, take func(frame.Field) error) error {
 	return nil
 }
 
-// appendMetadata appends a field for each pair: the key's length, key and value.
+// appendMetadata appends a field for each pair: the key's length, the key and
+// the value.
 func appendMetadata(dst []byte, m Metadata) []byte {
 	for key, values := range m {
 		for _, v := range values {
@@ -230,12 +232,12 @@ func appendMetadata(dst []byte, m Metadata) []byte {
 
 func varintLen(n int) int { return len(frame.AppendVarint(make([]byte, 0, 8), uint64(n))) }
 
-// maxPairs is how many pairs of metadata a block may have: many small ones cost far
-// more than their length in bytes tells.
+// maxPairs is how many pairs of metadata a block may have: many small pairs
+// cost far more memory than their bytes.
 const maxPairs = 256
 
-// hasTooManyPairs looks ahead, before any of them is stored, so that refusing a block
-// costs next to nothing.
+// hasTooManyPairs counts the pairs before any is stored, so that refusing a
+// block costs almost nothing.
 func hasTooManyPairs(p []byte) bool {
 	const least = 4 // bytes of a pair
 	if len(p) <= least*maxPairs {
@@ -244,7 +246,7 @@ func hasTooManyPairs(p []byte) bool {
 	for n := 0; len(p) > 0; {
 		f, rest, err := frame.ParseField(p)
 		if err != nil {
-			return false // which is found when it is read
+			return false // parseBlock finds it
 		}
 		if f.Key == keyMetadata {
 			n++
@@ -257,10 +259,10 @@ func hasTooManyPairs(p []byte) bool {
 	return false
 }
 
-// errPairs says that a block has more.
+// errPairs is the error for a block with more than maxPairs pairs.
 var errPairs = fmt.Errorf("more than %d pairs of metadata", maxPairs)
 
-// blockError is the status for a block of the other end that cannot be read.
+// blockError returns the status for a block of the peer that cannot be read.
 func blockError(what string, err error) *Error {
 	if errors.Is(err, errPairs) {
 		return Errorf(CodeResourceExhausted, "%s: %w", what, err)

@@ -13,13 +13,14 @@ import (
 )
 
 // Client makes calls to a server, and serves calls of the server. It connects
-// when a call needs it, shares the connection among all calls, and connects again,
-// by itself, when it was lost.
+// when a call needs it, shares the connection among all calls, and reconnects
+// when the connection is lost.
 //
-// A link that breaks does not end the connection: the calls on it go on with the
-// next link. A server that goes away in good order does not end calls either: the
-// client moves to another connection, and the old one lasts until its calls are over.
-// What ends it, such as a server that was killed, ends the calls with CodeUnavailable.
+// A broken link does not end the connection: the calls on it continue on the
+// next link. Nor does a server that shuts down end calls: the client moves to
+// another connection, and the old one lasts until its calls are over. If the
+// session is lost, for example because the server was killed, its calls fail
+// with CodeUnavailable.
 type Client struct {
 	endpoint
 	urls        []string
@@ -30,26 +31,26 @@ type Client struct {
 	credentials func(context.Context) (http.Header, error)
 	dialing     dialing
 	retry       *retryBudget
-	optionErr   error // what is wrong with the options
+	optionErr   error // the first invalid option; nil: none
 
 	subConns    []*subConn
-	nextSubConn atomic.Uint32 // of the lines, for RoundRobin
-	tasks       taskGroup     // connections that are left
+	nextSubConn atomic.Uint32 // for RoundRobin
+	tasks       taskGroup     // connections that are shutting down
 	watch       watch
 
-	ctx    context.Context // ends with Close
+	ctx    context.Context // canceled by Close
 	cancel context.CancelFunc
 
-	// dial makes a link, as dialWebSocket does.
+	// ^dial makes a link. It is dialWebSocket, except in tests.
 	dial func(ctx context.Context, h dialRequest) (transport.Link, Peer, error)
 }
 
-// errClientClosed does not name the URL, in which there may be a secret.
+// errClientClosed does not contain the URL, which may contain a secret.
 var errClientClosed = Errorf(CodeCanceled, "the client is closed")
 
-// NewClient returns a client of the server at a URL: "wss://host/path", or ws for
-// a connection without TLS. It does not connect. An option that is malformed
-// fails the calls, with CodeInvalidArgument.
+// NewClient returns a client of the server at a URL: "wss://host/path", or ws
+// for a connection without TLS. It does not connect. If an option is invalid,
+// every call fails with CodeInvalidArgument.
 func NewClient(url string, opts ...ClientOption) *Client {
 	c := &Client{urls: []string{url}}
 	c.init()
@@ -68,10 +69,11 @@ func NewClient(url string, opts ...ClientOption) *Client {
 	return c
 }
 
-// Dial connects to a server and returns the connection. Unlike a Client it does
-// not connect again when the connection has ended, nor when the server goes away: then
-// Conn.Draining is closed, new calls are served for a while and fail with
-// CodeUnavailable after that, and calls in flight finish. ctx bounds the dial only.
+// Dial connects to a server and returns the connection. Unlike a Client, it
+// does not reconnect when the connection has ended or the server goes away. In
+// the latter case Conn.Draining is closed, new calls are served for a while and
+// then fail with CodeUnavailable, and calls in flight finish. ctx bounds the
+// dial only.
 func Dial(ctx context.Context, url string, opts ...ClientOption) (*Conn, error) {
 	c := NewClient(url, opts...)
 	c.single = true
@@ -83,14 +85,13 @@ func Dial(ctx context.Context, url string, opts ...ClientOption) (*Conn, error) 
 	return conn, nil
 }
 
-// Open begins a call, on a new connection if there is none.
+// Open starts a call, and connects if there is no connection.
 //
-// Where there is no connection, the call fails fast unless WithWaitForReady says
-// otherwise: it waits for the attempt to connect that is under way, or that it
-// begins, and fails with that. While the client waits to try again because that has
-// failed, the call fails at once, with the reason. A call that is made while a lost
-// link is replaced (StateResuming), or a server goes away, waits in either case for what
-// comes next.
+// Without a connection, the call fails fast unless WithWaitForReady is set: it
+// waits for the current connection attempt, or starts one, and fails if the
+// attempt fails. Between attempts, the call fails at once with the error of the
+// last one. While a lost link is replaced (StateResuming) or a server goes
+// away, a call waits for the next connection in either case.
 func (c *Client) Open(ctx context.Context, m *Method, opts ...CallOption) (Stream, error) {
 	s, err := c.newStream(m, opts)
 	if err != nil {
@@ -99,6 +100,7 @@ func (c *Client) Open(ctx context.Context, m *Method, opts ...CallOption) (Strea
 	return s.start(ctx, &c.endpoint)
 }
 
+// openSend is Open for a call that takes one message, and sends that message.
 func (c *Client) openSend(ctx context.Context, m *Method, only any, opts []CallOption) (Stream, error) {
 	s, err := c.newStream(m, opts)
 	if err != nil {
@@ -118,15 +120,15 @@ func (c *Client) newStream(m *Method, opts []CallOption) (*clientStream, error) 
 	return s, err
 }
 
-// Connect returns the client's connection, and makes it if there is none, as a
-// call that fails fast does. It is the connection of that moment: calls of the client go
-// to another one when it goes away. ctx bounds the wait; an attempt that others wait
-// for goes on.
+// Connect returns the client's connection. If there is none, it connects, as a
+// call that fails fast does. Later calls of the client may use another
+// connection, for example when this one goes away. ctx bounds the wait; a
+// connection attempt that other calls wait for continues.
 func (c *Client) Connect(ctx context.Context) (*Conn, error) {
 	return c.pick(ctx, failFast, nil)
 }
 
-// Close ends the connection and all calls on it, and refuses further ones.
+// Close ends the connection and all calls on it, and refuses new calls.
 func (c *Client) Close() error {
 	c.cancel()
 	for _, l := range c.subConns {
@@ -137,13 +139,13 @@ func (c *Client) Close() error {
 	return nil
 }
 
-// URLs returns the addresses of the servers as they were given. There may be a
-// secret in them.
+// URLs returns the URLs of the servers as they were given. They may contain
+// secrets.
 func (c *Client) URLs() []string { return slices.Clone(c.urls) }
 
-// pick returns the connection for a call. One that waits does so until there is
-// one, unless the server refuses this client. A connection on which the call has just
-// failed (vain) is not returned while there is another line.
+// pick returns the connection for a call. With waitForReady it waits until
+// there is one, unless the server refuses this client. It avoids failed, the
+// connection on which the call has just failed, if there is another subConn.
 func (c *Client) pick(ctx context.Context, p waitMode, vain *Conn) (*Conn, error) {
 	if len(c.subConns) == 1 {
 		return c.subConns[0].get(ctx, p)

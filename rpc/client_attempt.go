@@ -8,11 +8,11 @@ import (
 	"github.com/parley-rpc/parley/transport"
 )
 
-// try is one attempt at a call: a stream on a connection.
+// attempt is one attempt at a call: a stream on a connection.
 type attempt struct {
-	conn   *Conn             // nil if there was none
-	st     *transport.Stream // nil if it could not be opened
-	unsent bool              // it could not, for a reason that another connection may not have
+	conn   *Conn             // nil: there was none
+	st     *transport.Stream // nil: it could not be opened
+	unsent bool              // it could not be opened for a reason that another connection may not have
 }
 
 // close ends the use of the attempt.
@@ -20,19 +20,19 @@ func (a *attempt) close() {
 	_ = a.st.Close()
 }
 
-// free is close where nobody else uses the attempt.
+// free is close for an attempt that no other goroutine uses.
 func (a *attempt) free() {
 	a.st.Free()
-	a.st = nil // it may be another call's by now
+	a.st = nil // it may be in use by another call
 }
 
-// unseen tells whether the attempt, which has failed, surely did not reach the
-// other end's application.
+// unprocessed reports whether the failed attempt certainly did not reach the
+// peer's application.
 func (a *attempt) unprocessed() bool {
 	return a.unsent || a.st != nil && a.st.Unprocessed()
 }
 
-// firstTry opens the call, and sends only, unless that is nil.
+// firstAttempt opens the call and, if only is non-nil, sends it.
 func (s *clientStream) firstAttempt(only *message) error {
 	a := &s.first
 	var err error
@@ -66,8 +66,8 @@ func (s *clientStream) firstAttempt(only *message) error {
 	return nil
 }
 
-// openTry opens the stream of an attempt, and sends the first message, if there is one, with it
-// where that can be.
+// openAttempt opens the stream of attempt a. If first is non-nil it sends it in
+// the same frame, if it fits, and reports whether it did.
 func (s *clientStream) openAttempt(ctx context.Context, a *attempt, first *message) (sent bool, err error) {
 	if err := ctx.Err(); err != nil {
 		return false, transportError(err)
@@ -78,7 +78,7 @@ func (s *clientStream) openAttempt(ctx context.Context, a *attempt, first *messa
 		alias:    a.conn.aliases.learned.of(s.call.Method),
 		codec:    s.cfg.codec,
 		encoding: s.cfg.compression,
-		metadata: s.call.request, // it has been sent, and changes no more
+		metadata: s.call.request, // it no longer changes
 	}
 	if deadline, ok := ctx.Deadline(); ok {
 		block.timeout, block.hasLimit = time.Until(deadline), true

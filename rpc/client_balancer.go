@@ -1,20 +1,21 @@
 package rpc
 
-// Balancer is how the calls of a client are spread over several URLs.
+// Balancer is how a client spreads its calls over several URLs.
 type Balancer int
 
 const (
-	// PickFirst makes all calls on one connection: to the first URL, or, if that
-	// does not answer within a second, to the next. When the connection has ended it begins with the
-	// first again. When the server goes away, the others come before it.
+	// PickFirst makes all calls on one connection: to the first URL or, if it
+	// does not answer within a second, to the next. When the connection has
+	// ended it starts with the first URL again. When the server goes away, the
+	// other URLs are tried first.
 	PickFirst Balancer = iota
-	// RoundRobin has a connection to each URL and makes calls in turn on those that
-	// are there. The first call connects to all. When a server goes away, the others
+	// RoundRobin keeps a connection to each URL and makes calls on them in
+	// turn. The first call connects to all. When a server goes away, the others
 	// take its calls, and its URL is tried again later.
 	RoundRobin
 )
 
-// layLines makes the lines that the balancer needs.
+// makeSubConns makes the subConns that the balancer needs.
 func (c *Client) makeSubConns() {
 	if c.balancer != RoundRobin {
 		c.subConns = []*subConn{{c: c, urls: c.urls}}
@@ -25,9 +26,9 @@ func (c *Client) makeSubConns() {
 	}
 }
 
-// turnOf returns the connection of the next line in turn that has one, and has the
-// other lines make theirs: a session that stays, or else one whose server goes away. It
-// returns an error if every line has failed since the call came.
+// nextConn returns the connection of the next subConn in turn, and lets the
+// others connect. It prefers a session that stays to one whose server goes
+// away. It returns an error if every subConn has failed since the call came.
 func (c *Client) nextConn(r *pickRound) (*Conn, error) {
 	var stays, leaves, vain *Conn
 	var failed error
@@ -62,8 +63,8 @@ func (c *Client) nextConn(r *pickRound) (*Conn, error) {
 	return leaves, nil
 }
 
-// hurry has the lines make their connections without the delay that a server that goes
-// away has asked for.
+// expediteDials makes the subConns dial without the delay that a departing
+// server has asked for.
 func (c *Client) expediteDials() {
 	for _, l := range c.subConns {
 		l.mu.Lock()
@@ -72,7 +73,7 @@ func (c *Client) expediteDials() {
 	}
 }
 
-// watchLines takes over that a line has changed its state.
+// updateState updates the client's state after a subConn has changed.
 func (c *Client) updateState() {
 	c.watch.update(func() State {
 		best := StateIdle
@@ -85,20 +86,20 @@ func (c *Client) updateState() {
 	})
 }
 
-// rank orders states by how near they are to Ready. A client that is closed is
-// that, whatever its connections still do.
+// rank orders states by how near they are to Ready. A closed client is in
+// StateShutdown whatever the state of its connections.
 var rank = [...]int{
 	StateIdle: 0, StateTransientFailure: 1, StateConnecting: 2, StateResuming: 3, StateReady: 4, StateShutdown: 5,
 }
 
-// round is what one call has seen of the lines.
+// pickRound is what one call has seen of the subConns.
 type pickRound struct {
 	first       int
 	failedConn  *Conn
-	failedDials []uint64 // of each line, when the call came
+	failedDials []uint64 // of each subConn, when the call came
 }
 
-// see looks at line i of a round.
+// look looks at subConn i of a round.
 func (r *pickRound) look(l *subConn, i int) subConnView {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -110,12 +111,12 @@ func (r *pickRound) look(l *subConn, i int) subConnView {
 		r.failedDials = append(r.failedDials, l.failedDials)
 	}
 	if v.err == nil && v.conn == nil && l.failedDials != r.failedDials[i] {
-		v.err = l.err // it has failed, and is at it again by now
+		v.err = l.err // it has failed, and dials again
 	}
 	return v
 }
 
-// sight is a view of one line of several.
+// subConnView is a view of one of several subConns.
 type subConnView struct {
 	view
 	detached, draining bool

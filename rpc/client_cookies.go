@@ -6,10 +6,10 @@ import (
 	"slices"
 )
 
-// sessionJar is a client's jar, which may be nil, for a link that resumes a session. A
-// load balancer has set a cookie with the session's first answer, which names the server
-// that has it. The cookie of another session, which the client has begun since, must
-// not replace it.
+// sessionJar is the cookie jar for a link that resumes a session. A load
+// balancer may have set a cookie in the session's first response, which names
+// the server that has it. The cookie of a newer session must not replace it.
+// The client's own jar may be nil.
 type sessionJar struct {
 	jar http.CookieJar
 	own []*http.Cookie
@@ -21,7 +21,7 @@ func (j sessionJar) SetCookies(u *url.URL, cookies []*http.Cookie) {
 	}
 }
 
-// Cookies returns those of the session, and what else the jar has.
+// Cookies returns the cookies of the session, and others from the client's jar.
 func (j sessionJar) Cookies(u *url.URL) []*http.Cookie {
 	cookies := slices.Clone(j.own)
 	if j.jar == nil {
@@ -35,10 +35,10 @@ func (j sessionJar) Cookies(u *url.URL) []*http.Cookie {
 	return cookies
 }
 
-// cookiesOf returns what the answer to a handshake has set.
+// cookiesOf returns the cookies that the response to a handshake has set.
 func cookiesOf(header http.Header) (cookies []*http.Cookie) {
 	for _, c := range (&http.Response{Header: header}).Cookies() {
-		if c.MaxAge >= 0 { // else it takes one away
+		if c.MaxAge >= 0 { // otherwise it deletes one
 			cookies = append(cookies, &http.Cookie{Name: c.Name, Value: c.Value, Quoted: c.Quoted})
 		}
 	}

@@ -25,10 +25,10 @@ func (c *Client) link(ctx context.Context, h dialRequest) (transport.Link, Peer,
 	return c.dial(ctx, h)
 }
 
-// handshake is one that a client makes.
+// dialRequest describes a handshake that a client makes.
 type dialRequest struct {
 	url        string
-	newSession bool // its link begins a session, and resumes none
+	newSession bool // the link starts a session rather than resuming one
 	header     http.Header
 
 	cookies []*http.Cookie // of the session that the link resumes
@@ -53,8 +53,8 @@ func (c *Client) authorized() (http.Header, error) {
 	return header, nil
 }
 
-// preparation is how long what comes before a handshake may take, and the first answer
-// after it: as long as the handshake itself.
+// preparation returns the timeout for the steps before a handshake, and for the
+// first answer after it. It equals the handshake timeout.
 func (c *Client) preparation() time.Duration {
 	if c.handshakeTimeout > 0 {
 		return c.handshakeTimeout
@@ -103,7 +103,7 @@ func dialStatus(err error) Code {
 	case h.Status == http.StatusBadRequest && len(h.ServerSubprotocols) == 0:
 		return CodeInternal
 	case h.Status < 400, h.Status == http.StatusBadRequest:
-		return CodeUnimplemented // it speaks something else, or another version
+		return CodeUnimplemented // it speaks another protocol or version
 	case h.Status >= 500:
 		return CodeUnavailable
 	}
@@ -128,7 +128,7 @@ func (c *Client) handshakeHeader(dialled string) (http.Header, error) {
 	}
 	u, err := url.Parse(dialled)
 	if err != nil {
-		return header, nil // the dial fails with what is wrong with it
+		return header, nil // the dial reports the error
 	}
 	switch u.Scheme {
 	case "ws":
@@ -153,11 +153,11 @@ func (c *Client) handshakeHeader(dialled string) (http.Header, error) {
 	return r.Header, nil
 }
 
-// renews reports whether a handshake may bring other credentials than the one
+// renews reports whether a handshake may carry other credentials than the one
 // before.
 func (c *Client) renews() bool { return c.credentials != nil || len(c.dialing.requests) > 0 }
 
-// unprepared is the status of a handshake that an option has failed.
+// unprepared returns the status of a handshake that an option has failed.
 func unprepared(what string, err error) error {
 	code := CodeUnavailable
 	if isStatus(err) {
@@ -166,8 +166,8 @@ func unprepared(what string, err error) error {
 	return Errorf(code, "%s: %w", what, err)
 }
 
-// dialer returns what dials the client's links, or what is wrong with the options
-// for it.
+// newDialer returns the dialer of the client's links, or the error in its
+// options.
 func (c *Client) newDialer() (ws.Dialer, error) {
 	d := ws.Dialer{
 		TLSConfig:        c.tls,

@@ -5,13 +5,13 @@ import (
 	"time"
 )
 
-// idleTicks is how many times within its idle timeout a call is looked at.
+// idleTicks is how many times per idle timeout a call is checked.
 const idleTicks = 4
 
-// watchIdle ends the call when no message has moved for d. A message costs an
-// addition; only the ticks touch the timer.
+// watchIdle ends the call when no message has moved for d. A message costs one
+// atomic addition; only the ticks touch the timer.
 func (s *clientStream) watchIdle(d time.Duration) (stop func()) {
-	var mu sync.Mutex // the timer may be early
+	var mu sync.Mutex // the timer may fire before it is assigned
 	var timer *time.Timer
 	var seen uint64
 	quiet, stopped := 0, false
@@ -42,7 +42,7 @@ func (s *clientStream) watchIdle(d time.Duration) (stop func()) {
 	}
 }
 
-// move counts a message.
+// countMessage counts a message for the idle timeout.
 func (s *clientStream) countMessage() {
 	if s.cfg.idle > 0 {
 		s.progress.Add(1)

@@ -8,14 +8,14 @@ import (
 	"sync/atomic"
 )
 
-// interceptedStream is the caller's end of a call around which interceptors run.
+// interceptedStream is the caller's end of a call with interceptors.
 //
-// An interceptor's next returns when the call ends, yet the call goes on after
-// Open has returned. So the interceptors run as a coroutine: until the last has
-// called next, then, when the call has its status, to their end. No goroutine
-// runs beside the application's.
+// An interceptor's next returns when the call ends, but Open returns earlier.
+// So the interceptors run as a coroutine: first until the innermost has called
+// next, then, when the call has its status, to their end. They use no goroutine
+// besides the application's.
 type interceptedStream struct {
-	Stream // what the innermost interceptor has passed to next
+	Stream // that the innermost interceptor has passed to next
 	call   *clientStream
 	exit   *interceptorExit
 }
@@ -47,7 +47,7 @@ func openIntercepted(ctx context.Context, s *clientStream, interceptors []Interc
 	case t.status != nil:
 		return nil, asError(t.status)
 	case begun:
-		return nil, asError(s.state.result()) // it could not be opened, whatever they made of it
+		return nil, asError(s.state.result()) // it could not be opened; the interceptors cannot change that
 	default:
 		return nil, Errorf(CodeInternal, "an interceptor of %s has returned without calling next", s.call.Method.Path())
 	}
@@ -57,29 +57,30 @@ func openIntercepted(ctx context.Context, s *clientStream, interceptors []Interc
 	return &interceptedStream{Stream: around, call: s, exit: t}, nil
 }
 
-// errTail is the status of a call of which an interceptor has panicked.
+// errInterceptorPanic is the status of a call if one of its interceptors has
+// panicked.
 var errInterceptorPanic = Errorf(CodeInternal, "an interceptor has panicked")
 
-// tail is what interceptors do after next. It runs once, when the call has its
-// status and no operation of the application is under way: a stream that an
-// interceptor has put around the call has seen all of it by then.
+// interceptorExit is what interceptors do after next. It runs once, when the
+// call has its status and no operation of the application is running: a stream
+// that an interceptor has wrapped around the call has then seen the whole call.
 type interceptorExit struct {
-	run    func()       // runs it
-	status error        // what the outermost interceptor has returned
-	busy   atomic.Int32 // operations of the application under way, Open among them
+	run    func()
+	status error        // the result of the outermost interceptor
+	busy   atomic.Int32 // running operations of the application, including Open
 	once   sync.Once
 }
 
-// finish says that the call has its status.
+// finish runs the exit, unless an operation is running and will do so.
 func (t *interceptorExit) finish() {
 	if t.busy.Load() == 0 {
 		t.once.Do(t.run)
 	}
 }
 
-// Send is as in Stream; the interceptors decide on the status. Where messages of
-// the other end are still to be received, the call goes on for them, and Send
-// returns the status as it has come.
+// Send is as in Stream; the interceptors decide on the status. If messages of
+// the peer are still to be received, the call goes on for them, and Send
+// returns the status as it has arrived.
 func (is *interceptedStream) Send(msg any) error {
 	is.exit.busy.Add(1)
 	return is.result(is.Stream.Send(msg), ErrFinished)
@@ -101,12 +102,12 @@ func (is *interceptedStream) Recv(msg any) error {
 func (is *interceptedStream) Close() error {
 	is.exit.busy.Add(1)
 	err := is.Stream.Close()
-	_ = is.result(nil, nil) // Send and Recv return it
+	_ = is.result(nil, nil) // Send and Recv return the status
 	return err
 }
 
-// result ends an operation. It replaces the status of a call that is over by what
-// the interceptors made of it; ok is how the operation says that it is OK.
+// result ends an operation. If the call is over, it replaces the status by that
+// of the interceptors. ok is the error of the operation for OK.
 func (is *interceptedStream) result(err, ok error) error {
 	is.exit.busy.Add(-1)
 	if !is.call.state.isFinished() {

@@ -7,8 +7,10 @@ import (
 	"github.com/parley-rpc/parley/transport"
 )
 
+// Recv implements Stream.
 func (s *clientStream) Recv(msg any) error { return s.receive(msg, (*coder).unmarshal) }
 
+// receive is Recv with a decoder.
 func (s *clientStream) receive(msg any, how decodeFunc) error {
 	for {
 		a, err := s.state.active("Recv")
@@ -24,7 +26,8 @@ func (s *clientStream) receive(msg any, how decodeFunc) error {
 	}
 }
 
-// recv receives a message. It tells whether to go on with another attempt.
+// recv receives a message on an attempt. It reports whether to go on with
+// another attempt.
 func (s *clientStream) recv(a *attempt, msg any, how decodeFunc) (again bool, err error) {
 	m, err := s.recvBuf.recv(s.ctx, a.st)
 	if err != nil {
@@ -44,13 +47,13 @@ func (s *clientStream) recv(a *attempt, msg any, how decodeFunc) (again bool, er
 	return false, s.recvOnly(a, m)
 }
 
-// beforeMessage takes the callee's header over, once, and prepares for a marked
-// message.
+// beforeMessage reads the header before the first message, and prepares to
+// inflate a marked message.
 func (s *clientStream) beforeMessage(a *attempt, m transport.Message) error {
 	if !s.received.Load() && !s.received.Swap(true) {
 		s.state.commit()
 		if s.private && !m.HasHeader {
-			return nil // and nobody asks for the header
+			return nil // the application cannot ask for it
 		}
 		if err := s.pollHeader(a); err != nil {
 			return err
@@ -62,8 +65,8 @@ func (s *clientStream) beforeMessage(a *attempt, m transport.Message) error {
 	return nil
 }
 
-// recvOnly waits for the status behind the only message of a call, which may be
-// there with it.
+// recvOnly waits for the status after the only message of a call. The status
+// may have arrived with the message.
 func (s *clientStream) recvOnly(a *attempt, only transport.Message) error {
 	err := io.EOF
 	if !only.Last {
@@ -78,7 +81,8 @@ func (s *clientStream) recvOnly(a *attempt, only transport.Message) error {
 	return nil
 }
 
-// recvEnd ends the call, or the attempt, with what Recv of the stream has returned.
+// recvEnd handles the error with which receiving on an attempt has ended. It
+// ends the call, or starts another attempt.
 func (s *clientStream) recvEnd(a *attempt, err error) (again bool, _ error) {
 	if !isEnd(err) {
 		if errors.Is(err, transport.ErrConcurrent) {
@@ -107,7 +111,7 @@ func (s *clientStream) recvEnd(a *attempt, err error) (again bool, _ error) {
 	return false, s.endRecv(status)
 }
 
-// endRecv ends the call and returns what a receiver is told.
+// endRecv ends the call and returns the error for a receiver.
 func (s *clientStream) endRecv(status error) error {
 	s.finish(status)
 	if status = s.state.result(); status == nil {
@@ -116,8 +120,8 @@ func (s *clientStream) endRecv(status error) error {
 	return status
 }
 
-// failure is the status for an error of the stream: if the call's time is up or
-// its context canceled, that is the reason.
+// failure returns the status for an error of an attempt's stream. If the
+// context of the call has ended, its error takes precedence.
 func (s *clientStream) failure(a *attempt, err error) error {
 	if ctxErr := s.ctx.Err(); ctxErr != nil {
 		return transportError(ctxErr)

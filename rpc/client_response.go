@@ -2,27 +2,24 @@ package rpc
 
 import "context"
 
-// What the callee says beside its messages, as the caller's end takes it in: its
-// header and, with the status, its trailer.
-
-// expired is a context with which nothing is waited for.
+// noWait is a canceled context: an operation with it does not wait.
 var noWait = func() context.Context {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	return ctx
 }()
 
-// takeHeader takes over the callee's header where it has come or cannot come any
-// more: a message has arrived, or the end.
+// pollHeader takes the response header if it has arrived. It must not be called
+// before the first message or the end has arrived.
 func (s *clientStream) pollHeader(a *attempt) error {
 	p, err := a.st.RecvHeader(noWait)
 	if err != nil {
-		return nil //nolint:nilerr // the stream has failed since, which Recv will tell
+		return nil //nolint:nilerr // the stream has failed, and Recv returns the error
 	}
 	return s.acceptHeader(p)
 }
 
-// acceptHeader takes over a header that has come.
+// acceptHeader takes a response header that has arrived.
 func (s *clientStream) acceptHeader(p []byte) error {
 	if err := s.call.setResponse(p, s.cfg.compression); err != nil {
 		return err
@@ -35,8 +32,8 @@ func (s *clientStream) acceptHeader(p []byte) error {
 	return nil
 }
 
-// waitHeader waits for the callee's header, until the call ends. With it the
-// application has part of the answer: there is no other attempt.
+// waitHeader waits for the response header until the call ends. The header is
+// part of the response, so it rules out another attempt.
 func (s *clientStream) waitHeader() error {
 	for {
 		a, err := s.state.active("ResponseHeader")
@@ -62,7 +59,7 @@ func (s *clientStream) waitHeader() error {
 	}
 }
 
-// takeEnd takes over what the callee has said at the end, and returns the status.
+// acceptTrailer takes the response trailer and returns the status in it.
 func (s *clientStream) acceptTrailer(a *attempt) error {
 	trailer, _ := a.st.Trailer()
 	end, err := parseEndBlock(trailer)
@@ -81,8 +78,9 @@ func (s *clientStream) acceptTrailer(a *attempt) error {
 	return nil
 }
 
-// storeMetadata gives the application what it has asked for by ReadHeader and
-// ReadTrailer. mu is held: whoever is told the status finds it stored.
+// storeMetadata stores the metadata that ReadHeader and ReadTrailer have asked
+// for. The mutex of the state is held, so a caller that gets the status finds
+// the metadata stored.
 func (s *clientStream) storeMetadata() {
 	if s.cfg.header != nil {
 		*s.cfg.header = s.call.responseHeader()

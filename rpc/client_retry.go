@@ -10,20 +10,21 @@ import (
 
 // retryState counts the further attempts at a call and makes them one at a time.
 type retryState struct {
-	opened atomic.Int32 // attempts that were opened, for Call.Retries
+	opened atomic.Int32 // attempts opened after the first, for Call.Retries
 
 	mu          sync.Mutex // held while another attempt is made
 	unprocessed int        // attempts because the server had not processed the call
 	byPolicy    int        // attempts because of the RetryPolicy
 }
 
-// maxUnseen is how often a call is repeated that was sent, and that the server has not
-// seen.
+// maxUnprocessed is how often a call is repeated that was sent but not
+// processed by the server.
 const maxUnprocessed = 4
 
-// again makes another attempt at the call after t has failed with status, if that
-// is allowed, and tells whether there is one to go on with: then all that was sent
-// is sent again. Otherwise it returns the status of the last attempt.
+// retry makes another attempt at the call after a has failed with status, if
+// one is allowed, and sends everything again that was sent. It reports whether
+// there is an attempt to go on with, and otherwise returns the status of the
+// last one.
 func (s *clientStream) retry(a *attempt, status error) (bool, error) {
 	if s.client == nil {
 		return false, status
@@ -61,7 +62,7 @@ func (s *clientStream) retry(a *attempt, status error) (bool, error) {
 			if old != nil {
 				old.close()
 			}
-			return true, nil // if it has failed already, whoever uses it finds out
+			return true, nil // if it has failed already, the next operation finds out
 		case next.st != nil:
 			next.close()
 		}
@@ -72,8 +73,10 @@ func (s *clientStream) retry(a *attempt, status error) (bool, error) {
 	}
 }
 
-// mayRepeat returns another connection for a call that was not seen on that of t,
-// nil if there is no such call or connection, or why there is no connection at all.
+// pickForRepeat returns another connection for a call that the server of
+// attempt a has not processed. It returns nil if the call may have been
+// processed or there is no other connection, and an error if there is no
+// connection at all.
 func (s *clientStream) pickForRepeat(ctx context.Context, a *attempt) (*Conn, error) {
 	if ctx.Err() != nil || !a.unprocessed() {
 		return nil, nil
@@ -91,8 +94,8 @@ func (s *clientStream) pickForRepeat(ctx context.Context, a *attempt) (*Conn, er
 	return conn, nil
 }
 
-// mayRetry tells whether the policy has the call tried again after status, and
-// waits until it is time.
+// waitRetry reports whether the RetryPolicy allows another attempt after
+// status, and waits until it is due.
 func (s *clientStream) waitRetry(ctx context.Context, status error) bool {
 	b, m := s.client.retry, s.call.Method
 	if b == nil || m.ClientStreams || m.Idempotency == IdempotencyUnknown && !s.cfg.retryable || s.state.overRetryBuffer() ||
@@ -114,8 +117,8 @@ func (s *clientStream) waitRetry(ctx context.Context, status error) bool {
 	return sleep(ctx, delay)
 }
 
-// replay sends on an attempt what was sent before, and makes it the one that
-// counts. It fails if the call has ended meanwhile.
+// replay sends everything that was sent before on attempt a and makes it the
+// current one. It fails if the call has ended meanwhile.
 func (s *clientStream) replay(ctx context.Context, a *attempt) error {
 	for n := 0; ; n++ {
 		m, ended, err := s.state.nextBuffered(a, n)
@@ -137,9 +140,9 @@ func (s *clientStream) replay(ctx context.Context, a *attempt) error {
 	}
 }
 
-// unfinished deals with an error of sending on an attempt: if that has ended with
-// OK the other end wants no more, and the attempt counts. Otherwise it returns the
-// status.
+// replayError handles an error of replay. If the attempt has ended with OK, the
+// peer needs no further message, and the attempt becomes the current one.
+// Otherwise replayError returns the status.
 func (s *clientStream) replayError(a *attempt, err error) error {
 	if _, ended := a.st.Trailer(); !ended {
 		return s.failure(a, err)

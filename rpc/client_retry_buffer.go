@@ -2,34 +2,35 @@ package rpc
 
 import "github.com/parley-rpc/parley/transport"
 
-// maxKept is how many bytes of sent messages a call keeps for another attempt.
+// maxRetryBuffer is how many bytes of sent messages a call keeps for another
+// attempt.
 const maxRetryBuffer = 256 << 10
 
-// message is a message that is sent, encoded.
+// message is an encoded message to be sent.
 type message struct {
 	*buffer
 	mark     bool
 	end      bool
-	buffered bool // the buffer belongs to the call
+	buffered bool // the retryBuffer owns the bytes
 }
 
 func (m *message) options() transport.SendOptions {
 	return transport.SendOptions{Mark: m.mark, End: m.end}
 }
 
-// kept is what a call has sent as long as another attempt may need it: until the
-// answer begins, or it is more than maxKept bytes. A message that is being sent is kept
-// beside that: it is in memory anyway.
+// retryBuffer keeps the sent messages of a call while another attempt may need
+// them: until the response begins, or they exceed maxRetryBuffer bytes. The
+// message being sent is kept in addition, since it is in memory anyway.
 type retryBuffer struct {
 	enabled  bool
 	messages []message
-	first    [1]message // spares an allocation
+	first    [1]message // saves an allocation
 	size     int        // bytes
-	ended    bool       // the application has sent all
-	readers  int        // operations that read buffers at the moment
+	ended    bool       // the application has closed its direction
+	readers  int        // operations that read buffers now
 }
 
-// add keeps a message, or nothing any more if it is too much.
+// add keeps a message, if the buffer is enabled.
 func (b *retryBuffer) add(m *message) {
 	if !b.enabled || b.ended {
 		return
@@ -42,15 +43,15 @@ func (b *retryBuffer) add(m *message) {
 	b.messages = append(b.messages, *m)
 }
 
-// trim keeps nothing any more if it is too much.
+// trim disables the buffer if it holds too much.
 func (b *retryBuffer) trim() {
 	if b.enabled && b.size > maxRetryBuffer {
 		b.discard()
 	}
 }
 
-// drop keeps nothing any more. Buffers that are being read are left to the
-// garbage collector.
+// discard disables the buffer. Messages being read are left to the garbage
+// collector.
 func (b *retryBuffer) discard() {
 	b.enabled = false
 	if b.readers == 0 {

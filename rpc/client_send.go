@@ -6,6 +6,7 @@ import (
 	"github.com/parley-rpc/parley/transport"
 )
 
+// Send implements Stream.
 func (s *clientStream) Send(msg any) error {
 	if _, err := s.state.active("Send"); err != nil {
 		return err
@@ -29,7 +30,8 @@ func (s *clientStream) encode(m *message, msg any) (err error) {
 	return err
 }
 
-// transmit sends a message on the attempt that counts, and keeps it for another.
+// transmit sends a message on the current attempt, and buffers it for another
+// one.
 func (s *clientStream) transmit(m *message) error {
 	a := s.state.buffered(m)
 	err := a.st.Send(s.ctx, m.bytes, m.options())
@@ -40,23 +42,25 @@ func (s *clientStream) transmit(m *message) error {
 	return s.sendResult(a, err)
 }
 
+// CloseSend implements Stream.
 func (s *clientStream) CloseSend() error {
 	if _, err := s.state.active("CloseSend"); err != nil {
 		return exceptFinished(err)
 	}
 	if !s.call.Method.ClientStreams && !s.state.claimOnly() {
-		return nil // the message was sent as the last
+		return nil // the message ended the direction
 	}
 	a := s.state.bufferEnd()
 	err := a.st.CloseSend(s.ctx, nil)
 	if _, over := s.state.active("CloseSend"); errors.Is(err, transport.ErrStreamClosed) && over == nil {
-		return nil // it has been said before
+		return nil // it was closed before
 	}
 	return exceptFinished(s.sendResult(a, err))
 }
 
-// sendResult turns the result of sending into what the application is told: the
-// call's status if it is over. With another attempt, all was sent again.
+// sendResult turns the result of sending into the error for the application:
+// the status if the call is over. If a retry succeeds, it has sent everything
+// again.
 func (s *clientStream) sendResult(a *attempt, err error) error {
 	if err == nil {
 		return nil
@@ -74,13 +78,13 @@ func (s *clientStream) sendResult(a *attempt, err error) error {
 		}
 		return s.endSend(status)
 	}
-	// The status has arrived, though messages before it may not have been received.
+	// The status has arrived. Messages before it may still be unread.
 	status := s.acceptTrailer(a)
 	switch m := s.call.Method; {
 	case status == nil:
 		return ErrFinished
 	case m.ClientStreams && m.ServerStreams:
-		return status // Recv has yet to return what was sent before it
+		return status // Recv still has to return the messages before it
 	}
 	again, status := s.retry(a, status)
 	if again {
@@ -89,7 +93,7 @@ func (s *clientStream) sendResult(a *attempt, err error) error {
 	return s.endSend(status)
 }
 
-// endSend ends the call and returns what a sender is told.
+// endSend ends the call and returns the error for a sender.
 func (s *clientStream) endSend(status error) error {
 	s.finish(status)
 	if status = s.state.result(); status == nil {
@@ -98,8 +102,8 @@ func (s *clientStream) endSend(status error) error {
 	return status
 }
 
-// exceptFinished is err, unless that says that a call has ended with OK: then
-// there is nothing left to be said to the other end.
+// exceptFinished returns err, but nil for ErrFinished: then the peer needs no
+// further message.
 func exceptFinished(err error) error {
 	if errors.Is(err, ErrFinished) {
 		return nil

@@ -6,25 +6,26 @@ import (
 	"sync"
 )
 
-// State is how it stands with a client's connection.
+// State is the state of a client's connection.
 type State int
 
 const (
-	// StateIdle: there is no connection, and none is wanted: no call was made yet, or
-	// the server has closed the connection in good order. A call connects.
+	// StateIdle: there is no connection and no attempt. No call was made yet,
+	// or the server has closed the connection normally. A call connects.
 	StateIdle State = iota
-	// StateConnecting: an attempt to connect is under way, or about to be made because
-	// a server has gone away in good order. A call waits for it.
+	// StateConnecting: the client connects, or is about to because the server
+	// has announced that it goes away. A call waits.
 	StateConnecting
-	// StateReady: calls can be made. That stays so while the server goes away and the
-	// client moves to another connection.
+	// StateReady: calls can be made. This includes the time in which a server
+	// goes away and the client moves to another connection.
 	StateReady
-	// StateResuming: the link was lost, and the client is about to make another.
-	// Calls in flight wait for it, and so do new ones, unless a server at another URL
-	// answers before.
+	// StateResuming: the link is lost, and the client reconnects. Calls in
+	// flight wait. New calls wait too, unless a server at another URL answers
+	// first.
 	StateResuming
-	// StateTransientFailure: the last attempt has failed. The next is made after a
-	// delay, by itself or, if the server has refused the client, with a call.
+	// StateTransientFailure: the last attempt has failed. The next one follows
+	// after a delay or, if the server has refused the client, with the next
+	// call.
 	StateTransientFailure
 	// StateShutdown: the client is closed.
 	StateShutdown
@@ -34,14 +35,14 @@ var stateNames = [...]string{"IDLE", "CONNECTING", "READY", "RESUMING", "TRANSIE
 
 func (s State) String() string { return stateNames[s] }
 
-// State returns the state of the client's connection. With several of them, as
-// with RoundRobin, it is that of the one that is nearest to Ready.
+// State returns the state of the client's connection. With several connections,
+// as with RoundRobin, it is the state nearest to Ready.
 func (c *Client) State() State {
 	s, _ := c.watch.get()
 	return s
 }
 
-// WaitForState waits until the state is another than from, and returns it. The
+// WaitForState waits until the state differs from from, and returns it. The
 // error is that of ctx.
 func (c *Client) WaitForState(ctx context.Context, from State) (State, error) {
 	for {
@@ -58,8 +59,8 @@ func (c *Client) WaitForState(ctx context.Context, from State) (State, error) {
 }
 
 // States ranges over the states: the present one, and then each that it changes
-// to, until ctx ends or StateShutdown was seen. A loop that is slow misses what was
-// over before it looked, but never the state that stays.
+// to, until ctx ends or StateShutdown was seen. A slow loop may miss states
+// that have passed, but never the present one.
 func (c *Client) States(ctx context.Context) iter.Seq[State] {
 	return func(yield func(State) bool) {
 		s := c.State()
@@ -76,7 +77,7 @@ func (c *Client) States(ctx context.Context) iter.Seq[State] {
 type watch struct {
 	mu      sync.Mutex
 	state   State
-	changed chan struct{} // closed at the next change; nil while nobody waits
+	changed chan struct{} // closed at the next change; nil: no goroutine waits
 }
 
 func (w *watch) get() (State, <-chan struct{}) {
@@ -88,8 +89,7 @@ func (w *watch) get() (State, <-chan struct{}) {
 	return w.state, w.changed
 }
 
-// update takes over what state returns, and wakes all who wait. Nothing follows
-// StateShutdown.
+// update sets the state and wakes the waiters. StateShutdown is final.
 func (w *watch) update(state func() State) {
 	w.mu.Lock()
 	defer w.mu.Unlock()

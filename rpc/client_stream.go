@@ -27,8 +27,8 @@ type clientStream struct {
 	onFinish func() // called once, when the call has its status; may be nil
 }
 
-// newClientStream prepares a call on a connection or, if there is none yet, on one
-// of the client's.
+// newClientStream prepares a call on conn, or on a connection of the client if
+// conn is nil.
 func newClientStream(e *endpoint, conn *Conn, m *Method, opts []CallOption) (*clientStream, error) {
 	s := clientStreamPool.Get().(*clientStream)
 	s.call.Conn, s.call.Method = conn, m
@@ -56,14 +56,15 @@ func newClientStream(e *endpoint, conn *Conn, m *Method, opts []CallOption) (*cl
 	return s, nil
 }
 
-// clientStreams are used again when nobody has a pointer to them left (free).
+// clientStreamPool holds streams to which no pointer is left, see free.
 var clientStreamPool = sync.Pool{New: func() any { return new(clientStream) }}
 
-// keepPrivate is promised by a caller that shows the stream to nobody and calls free,
-// on the goroutine that makes the call.
+// keepPrivate records that the application cannot reach the stream: the caller
+// shares it with no other goroutine and ends it with free.
 func (s *clientStream) keepPrivate() { s.private = s.cfg.idle == 0 }
 
-// free is Close for a stream that was kept private.
+// free is Close for a stream that was kept private. It returns the stream to
+// the pool.
 func (s *clientStream) free() {
 	_ = s.Close() // never fails
 	if s.private {
@@ -86,7 +87,8 @@ func (s *clientStream) start(ctx context.Context, e *endpoint) (Stream, error) {
 	return s, nil
 }
 
-// startWith is start and Send of the only message of a call, in one where it can be.
+// startSend is start followed by Send of the only message. Without
+// interceptors, one frame carries both the header and the message if it fits.
 func (s *clientStream) startSend(ctx context.Context, e *endpoint, only any) (Stream, error) {
 	if len(e.callChain) > 0 {
 		outer, err := s.start(ctx, e)
@@ -105,8 +107,8 @@ func (s *clientStream) startSend(ctx context.Context, e *endpoint, only any) (St
 	return s, nil
 }
 
-// open sends the call's header, and only, unless that is nil. Before it, interceptors may
-// change the header.
+// open opens the call and, if only is non-nil, sends it. Until then,
+// interceptors may change the header.
 func (s *clientStream) open(ctx context.Context, only *message) error {
 	cancel := func() {}
 	if s.cfg.hasTimeout {
@@ -123,7 +125,7 @@ func (s *clientStream) open(ctx context.Context, only *message) error {
 	}
 	release := cancel
 	if s.call.Method.ClientStreams || s.call.Method.ServerStreams {
-		// The caller of a unary call waits in Recv, which minds ctx by itself.
+		// The caller of a unary call waits in Recv, which watches ctx.
 		stop := context.AfterFunc(ctx, func() { s.finish(transportError(ctx.Err())) })
 		release = func() { stop(); cancel() }
 	}
@@ -139,8 +141,8 @@ func (s *clientStream) open(ctx context.Context, only *message) error {
 
 func (s *clientStream) Call() *Call { return &s.call }
 
-// Close cancels the call unless it is over. A failure that has arrived counts,
-// whether it was received or not.
+// Close cancels the call unless it is over. If the peer's status has arrived,
+// it becomes the status of the call even if it was not received.
 func (s *clientStream) Close() error {
 	if s.state.isFinished() {
 		return nil
@@ -158,10 +160,10 @@ func (s *clientStream) Close() error {
 	return nil
 }
 
-// finish ends the call with a status, unless it has one.
+// finish ends the call with a status, unless the call has one.
 func (s *clientStream) finish(status error) {
 	if a := s.state.attempt(); a != nil && !s.received.Load() {
-		_ = s.pollHeader(a) // what is wrong with it does not matter any more
+		_ = s.pollHeader(a) // an invalid header does not matter now
 	}
 	st := &s.state
 	st.mu.Lock()

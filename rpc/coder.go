@@ -6,19 +6,19 @@ import (
 	"github.com/parley-rpc/parley/transport"
 )
 
-// worthCompressing is the size in bytes below which a message is sent as it is:
-// what gzip saves on less is not worth its time.
+// minCompressSize is the size in bytes below which a message is not compressed:
+// gzip saves too little on it.
 const minCompressSize = 512
 
-// coder turns the messages of one call into bytes and back.
+// coder encodes and decodes the messages of one call.
 type coder struct {
 	codec    Codec
-	compress Compressor // of what is sent; nil: none
+	compress Compressor // of sent messages; nil: none
 	inflate  Compressor // of marked messages that arrive; nil: none was announced
-	limit    int        // bytes of a message that arrives, inflated
+	limit    int        // bytes of a message that arrives, when inflated
 }
 
-// encode puts msg into an empty buffer; mark says that it is compressed.
+// encode puts msg into an empty buffer. mark reports whether it is compressed.
 func (c *coder) encode(b *buffer, msg any) (mark bool, err error) {
 	if err := c.marshal(b, msg); err != nil {
 		return false, Errorf(CodeInternal, "encode %T as %s: %w", msg, c.codec.Name(), err)
@@ -37,7 +37,8 @@ func (c *coder) encode(b *buffer, msg any) (mark bool, err error) {
 	return true, nil
 }
 
-// marshal encodes msg into an empty buffer, in pooled memory where its size is known.
+// marshal encodes msg into an empty buffer, in pooled memory if its size is
+// known.
 func (c *coder) marshal(b *buffer, msg any) (err error) {
 	if raw, ok := msg.(*Raw); ok {
 		b.reserve(len(*raw))
@@ -54,8 +55,9 @@ func (c *coder) marshal(b *buffer, msg any) (err error) {
 	return err
 }
 
-// decode reads a message that has arrived on a connection, by unmarshal or merge. If it has
-// to be inflated, and others are before it, it waits until ctx ends.
+// decode decodes a message that has arrived on a connection, by unmarshal or
+// merge. If the message must be inflated and others are ahead of it, decode
+// waits until ctx ends.
 func (c *coder) decode(ctx context.Context, conn *Conn, m transport.Message, msg any, how decodeFunc) error {
 	if !m.Mark {
 		return c.decodePlain(m.Bytes, msg, how)
@@ -77,13 +79,13 @@ func (c *coder) decodePlain(data []byte, msg any, how decodeFunc) error {
 	return nil
 }
 
-// decoding is unmarshal or merge.
+// decodeFunc is unmarshal or merge.
 type decodeFunc func(c *coder, data []byte, msg any) error
 
 func (c *coder) unmarshal(data []byte, msg any) error { return c.codec.Unmarshal(data, msg) }
 
-// merge is unmarshal for a message that is as new has made it: it need not be reset, which
-// is a fourth of what it takes to decode a small one (docs/design/speed.md).
+// merge is unmarshal for a message fresh from new. It skips the reset, which is
+// a quarter of the time to decode a small message (docs/design/speed.md).
 func (c *coder) merge(data []byte, msg any) error {
 	if _, ok := c.codec.(protoCodec); ok {
 		return mergeProto(data, msg)

@@ -48,7 +48,7 @@ type connLife struct {
 	lease       *lease      // at a server: of the latest link's credentials; nil: they do not expire
 }
 
-// Open begins a call to the other end.
+// Open starts a call to the peer.
 func (c *Conn) Open(ctx context.Context, m *Method, opts ...CallOption) (Stream, error) {
 	s, err := newClientStream(c.e, c, m, opts)
 	if err != nil {
@@ -57,6 +57,7 @@ func (c *Conn) Open(ctx context.Context, m *Method, opts ...CallOption) (Stream,
 	return s.start(ctx, c.e)
 }
 
+// openSend is Open for a call that takes one message, and sends that message.
 func (c *Conn) openSend(ctx context.Context, m *Method, only any, opts []CallOption) (Stream, error) {
 	s, err := newClientStream(c.e, c, m, opts)
 	if err != nil {
@@ -65,12 +66,12 @@ func (c *Conn) openSend(ctx context.Context, m *Method, only any, opts []CallOpt
 	return s.startSend(ctx, c.e, only)
 }
 
-// Peer returns the peer, as the handshake of the latest link has shown it: a link
-// that resumes the connection may come from another address, and with other headers. What
-// was returned does not change.
+// Peer returns the peer as described by the handshake of the latest link. A
+// link that resumes the connection may come from another address and with other
+// headers. The returned value does not change.
 func (c *Conn) Peer() *Peer { return &c.link.Load().peer }
 
-// Ping asks the other end for a sign of life and returns how long it took.
+// Ping sends a ping to the peer and returns the round-trip time.
 func (c *Conn) Ping(ctx context.Context) (time.Duration, error) {
 	rtt, err := c.sess.Ping(ctx)
 	return rtt, c.failure(err)
@@ -82,8 +83,8 @@ func (c *Conn) Done() <-chan struct{} { return c.sess.Done() }
 // Err returns why the connection has ended, nil while it has not.
 func (c *Conn) Err() error { return c.failure(c.sess.Err()) }
 
-// failure is the status of a call that fails with err. If the connection has
-// ended, and the other end has said why, that counts.
+// failure returns the status of a call that fails with err. If the connection
+// has ended and the peer has given a reason, the reason is the status.
 func (c *Conn) failure(err error) error {
 	var closed *transport.CloseError
 	if errors.As(err, &closed) {
@@ -121,20 +122,20 @@ type clientConn struct {
 // usable reports whether new calls can be made.
 func (c *Conn) usable() bool { return c.sess.CanOpen() }
 
-// noticed reports whether the peer has given notice that it goes away.
+// hasGoAwayNotice reports whether the peer has announced that it goes away.
 func (c *Conn) hasGoAwayNotice() bool {
 	info, ok := c.sess.PeerGoAway()
 	return ok && info.Notice()
 }
 
-// ending reports whether the peer has said that the connection ends now, and
-// why, and has yet to end it.
+// ending reports whether the peer has announced why it ends the connection now,
+// and has not yet ended it.
 func (c *Conn) ending() bool {
 	why, ok := c.sess.PeerGoAway()
 	return ok && why.Status != 0 && c.sess.Err() == nil
 }
 
-// onGreet welcomes a new connection. It runs on the reading goroutine.
+// onHello starts a new connection. It runs on the reader goroutine.
 func (c *Conn) onHello(s *transport.Session) {
 	if c.client.sub != nil {
 		c.client.sub.helloRead(c)
@@ -162,7 +163,8 @@ func (c *Conn) onHello(s *transport.Session) {
 	})
 }
 
-// onResume has the connection go on with another link, before anything of it is read.
+// onResumed moves the connection to another link, before anything of that link
+// is read.
 func (c *Conn) onResumed(s *transport.Session) {
 	c.setLink(s)
 	c.e.detached.remove(c)
@@ -173,7 +175,7 @@ func (c *Conn) onResumed(s *transport.Session) {
 	c.notifyResumed()
 }
 
-// onEnd takes leave of an ended connection.
+// onEnd cleans up an ended connection.
 func (c *Conn) onEnd(err error) {
 	c.life.mu.Lock()
 	c.life.ended = true
@@ -199,11 +201,11 @@ func (c *Conn) onEnd(err error) {
 	})
 }
 
-// Context returns a context that never ends. At a server it has the values of the
-// handshake that began the connection: those of the context that WithAuthentication
-// returned or, without it, those of the request's context, into which HTTP
-// middleware may have put some. Contexts of handlers have them too. At a client it
-// is context.Background.
+// Context returns a context that never ends. At a server it has the values of
+// the handshake that began the connection: those of the context that
+// WithAuthentication returned or, without it, those of the request's context,
+// to which HTTP middleware may have added some. Contexts of handlers have the
+// same values. At a client it is context.Background.
 func (c *Conn) Context() context.Context {
 	if c.server.base == nil {
 		return context.Background()
@@ -211,20 +213,23 @@ func (c *Conn) Context() context.Context {
 	return c.server.base
 }
 
-// The log has what nobody else is told. A caller is told how its call has ended, and
-// a client's application how it stands with the connection; a server's operator
-// has the log alone. docs/observability.md lists the messages and their keys.
+// The log contains what no API reports. A caller gets the status of its call,
+// and a client's application the state of the connection; the operator of a
+// server has only the log. docs/observability.md lists the messages and their
+// keys.
 
-// ID returns the number of the connection, which it has to itself in its Server or
-// Client. The log has it as "conn".
+// ID returns the number of the connection, which is unique in its Server or
+// Client. The log contains it as "conn".
 func (c *Conn) ID() uint64 { return c.id }
 
-// Stats returns what the connection has and has done, on all its links.
+// Stats returns counters of the connection over all its links.
 func (c *Conn) Stats() transport.Stats { return c.sess.Stats() }
 
-// Draining is the same as the function Draining, for programs that keep a connection.
+// Draining is like the function Draining, for programs that keep a connection.
 func (c *Conn) Draining() <-chan struct{} { return c.sess.Draining() }
 
+// isEstablished reports whether the OnConnect hooks are called or about to be
+// called.
 func (c *Conn) isEstablished() bool {
 	c.life.mu.Lock()
 	defer c.life.mu.Unlock()

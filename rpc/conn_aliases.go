@@ -13,7 +13,7 @@ type methodAliases struct {
 	given   givenAliases   // given by this end
 }
 
-// aliases are the numbers that the other end has given to methods.
+// learnedAliases are the aliases that the peer has given to methods.
 type learnedAliases struct {
 	mu      sync.Mutex // serializes learn
 	current atomic.Pointer[map[methodName]uint64]
@@ -21,7 +21,8 @@ type learnedAliases struct {
 
 type methodName struct{ service, name string }
 
-// maxAliases bounds what a caller of ever new methods, such as a proxy, remembers.
+// maxAliases bounds the memory of a caller with ever new methods, such as a
+// proxy.
 const maxAliases = 4096
 
 // of returns the method's alias, or 0.
@@ -47,9 +48,10 @@ func (a *learnedAliases) learn(m *Method, alias uint64) {
 	a.current.Store(&next)
 }
 
-// givenAliases are the aliases that this end has given on a connection, a bit for each.
-// Only these may name methods there: a caller that could try all numbers would learn which
-// methods there are, or call one whose name it does not know.
+// givenAliases are the aliases that this end has given on a connection, one bit
+// each. Only these may name methods there. Otherwise a caller could try all
+// numbers to learn which methods exist, or call one whose name it does not
+// know.
 type givenAliases struct {
 	mu      sync.Mutex // serializes give
 	current atomic.Pointer[[]uint64]
@@ -61,7 +63,7 @@ func (g *givenAliases) has(alias uint64) bool {
 	return bits != nil && alias/64 < uint64(len(*bits)) && (*bits)[alias/64]>>(alias%64)&1 != 0
 }
 
-// give notes that an alias is about to be given.
+// give records that an alias is about to be given.
 func (g *givenAliases) give(alias uint64) {
 	if g.has(alias) {
 		return

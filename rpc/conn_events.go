@@ -8,22 +8,23 @@ import (
 	"github.com/parley-rpc/parley/transport"
 )
 
-// OnDetached has f called when the link of a connection is lost and the connection
-// waits for another: calls go on meanwhile, within their deadlines and what may
-// be kept to be sent. Then OnResumed or OnDisconnect follows.
+// OnDetached registers f to be called when the link of a connection is lost and
+// the connection waits for another. Meanwhile calls go on, within their
+// deadlines and the limit on unsent data. OnResumed or OnDisconnect follows.
 func OnDetached(f func(*Conn)) Option {
 	return endpointOption(func(e *endpoint) { e.hooks.onDetached = append(e.hooks.onDetached, f) })
 }
 
-// OnResumed has f called when a connection has another link and goes on where it
-// was: nothing was lost, nothing came twice.
+// OnResumed registers f to be called when a connection continues on another
+// link. Nothing was lost or duplicated.
 func OnResumed(f func(*Conn)) Option {
 	return endpointOption(func(e *endpoint) { e.hooks.onResumed = append(e.hooks.onResumed, f) })
 }
 
-// OnSessionLost has f called, ahead of OnDisconnect, when a connection has ended because
-// its link was lost and it could not be resumed: nobody has decided to end it, and
-// what either end had sent last may or may not have reached the other.
+// OnSessionLost registers f to be called, before OnDisconnect, when a
+// connection has ended because its link was lost and could not be resumed.
+// Neither end has ended it on purpose, and the last data of either end may or
+// may not have reached its peer.
 func OnSessionLost(f func(*Conn, error)) Option {
 	return endpointOption(func(e *endpoint) { e.hooks.onSessionLost = append(e.hooks.onSessionLost, f) })
 }
@@ -34,18 +35,18 @@ type connHooks struct {
 	onSessionLost, onDisconnect      []func(*Conn, error)
 }
 
-// events are told to an application one after the other, in the order in which
-// they arose, beside whoever finds them.
+// connEvents delivers events to the application one after the other, in the
+// order in which they occurred, on a goroutine of their own.
 type connEvents struct {
 	mu    sync.Mutex
 	queue []func()
-	busy  bool // somebody tells them
+	busy  bool // a goroutine delivers them
 
-	detached, resumed atomic.Int64 // how often the link was lost, and another was there
-	delivered         int64        // of both, in turns; of those who tell
+	detached, resumed atomic.Int64 // how often the connection was resumed
+	delivered         int64        // events of both kinds, alternating; used by deliverEvents only
 }
 
-// tell has f called behind the events before it. It does not block.
+// enqueueEvent calls f after the earlier events. It does not block.
 func (c *Conn) enqueueEvent(f func()) {
 	q := &c.events
 	q.mu.Lock()
@@ -57,6 +58,7 @@ func (c *Conn) enqueueEvent(f func()) {
 	}
 }
 
+// deliverEvents calls the queued functions.
 func (c *Conn) deliverEvents() {
 	<-c.started
 	q := &c.events
@@ -74,7 +76,7 @@ func (c *Conn) deliverEvents() {
 	}
 }
 
-// tellAway tells that the link is lost, tellBack that there is another.
+// notifyDetached and notifyResumed enqueue the calls of the hooks.
 func (c *Conn) notifyDetached() {
 	c.events.detached.Add(1)
 	c.enqueueEvent(c.deliverLinkEvents)
@@ -85,8 +87,8 @@ func (c *Conn) notifyResumed() {
 	c.enqueueEvent(c.deliverLinkEvents)
 }
 
-// tellLinks tells in turns that the connection is away and back. Those who find
-// the one and the other may overtake each other on their way here.
+// deliverLinkEvents calls the hooks for detached and resumed in turn. The
+// goroutines that report the two events may overtake each other.
 func (c *Conn) deliverLinkEvents() {
 	for q := &c.events; ; q.delivered++ {
 		hooks, happened := c.e.hooks.onDetached, q.detached.Load()
@@ -102,7 +104,7 @@ func (c *Conn) deliverLinkEvents() {
 	}
 }
 
-// tellEnd tells that the connection has ended.
+// deliverEnd calls the hooks for the end of the connection.
 func (c *Conn) deliverEnd(err error) {
 	var closed *transport.CloseError
 	if errors.As(err, &closed) && (closed.Code == transport.CloseAbnormal || closed.Code == transport.CloseNoStatus) {
@@ -115,15 +117,16 @@ func (c *Conn) deliverEnd(err error) {
 	}
 }
 
-// OnConnect has f called with each new connection, once both ends have greeted. f
-// may keep it, to make calls to the other end whenever it likes, and may make
-// some at once. Calls of either end may be under way before f has returned.
+// OnConnect registers f to be called with each new connection, once both ends
+// have sent HELLO. f may keep the connection to call the peer at any time, and
+// may call it at once. Calls of either end may be running before f has
+// returned.
 func OnConnect(f func(*Conn)) Option {
 	return endpointOption(func(e *endpoint) { e.hooks.onConnect = append(e.hooks.onConnect, f) })
 }
 
-// OnDisconnect has f called when a connection has ended, with the reason, after
-// the functions of OnConnect have returned.
+// OnDisconnect registers f to be called when a connection has ended, with the
+// reason, after the functions of OnConnect have returned.
 func OnDisconnect(f func(*Conn, error)) Option {
 	return endpointOption(func(e *endpoint) { e.hooks.onDisconnect = append(e.hooks.onDisconnect, f) })
 }

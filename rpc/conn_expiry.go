@@ -9,25 +9,27 @@ import (
 
 type expiryKey struct{}
 
-// WithExpiry returns a context that says when the credentials of a handshake expire. It is
-// for an Authenticator, and for HTTP middleware in front of a Server; the zero time is never.
+// WithExpiry returns a context that carries the expiry of a handshake's
+// credentials. It is for an Authenticator, or for HTTP middleware in front of a
+// Server. The zero time means never.
 //
-// Some time before, at most 30 s, the server gives notice: the client makes another
-// connection, with fresh credentials, for new calls. At the expiry the connection ends with
-// CodeUnauthenticated, and so do the calls that are left on it, unless a link with fresh
-// credentials has resumed it. Then the expiry of those counts. Credentials that have expired
-// already are refused.
+// Up to 30 s before the expiry, the server announces that it goes away: the
+// client makes another connection, with fresh credentials, for new calls. At
+// the expiry the connection and the calls left on it end with
+// CodeUnauthenticated, unless a link with fresh credentials has resumed the
+// connection. Then their expiry applies. A handshake with expired credentials
+// is refused.
 func WithExpiry(ctx context.Context, t time.Time) context.Context {
 	return context.WithValue(ctx, expiryKey{}, t)
 }
 
-// expiryOf returns what WithExpiry has said, if anything.
+// expiryOf returns the time that WithExpiry has set, if any.
 func expiryOf(ctx context.Context) (t time.Time, ok bool) {
 	t, _ = ctx.Value(expiryKey{}).(time.Time)
 	return t, !t.IsZero()
 }
 
-// lease is the time for which the credentials of a connection's link are good.
+// lease is the time for which the credentials of a connection's link are valid.
 type lease struct {
 	notice, end *time.Timer
 }
@@ -40,14 +42,15 @@ func (l *lease) stop() {
 	}
 }
 
-// The notice comes when a fifth of the time is left, but not earlier than mostNotice before
-// the end. Where the client has the same credentials still, the next notice is as much later.
+// The notice comes when a fifth of the time is left, but at most maxNotice
+// before the end. If the client still has the same credentials, the next notice
+// follows the same rule.
 const (
 	noticeShare = 5
 	maxNotice   = 30 * time.Second
 )
 
-// renewLease has the credentials of the latest link count; c.mu is held.
+// renewLease applies the credentials of the latest link; life.mu is held.
 func (c *Conn) renewLease() {
 	c.life.lease.stop()
 	c.life.lease = nil
@@ -57,11 +60,11 @@ func (c *Conn) renewLease() {
 	}
 	left := time.Until(expiry)
 	early := min(left/noticeShare, maxNotice)
-	early -= randUpTo(early / 2) // clients that have connected together do not all come back together
+	early -= randUpTo(early / 2) // spreads clients that have connected together
 	l := new(lease)
 	l.notice = time.AfterFunc(left-early, func() {
 		if c.holds(l) {
-			_ = c.sess.Announce(transport.GoAway{Reason: "the credentials expire soon"}) // else it goes away already
+			_ = c.sess.Announce(transport.GoAway{Reason: "the credentials expire soon"}) // an error means it has announced that before
 		}
 	})
 	l.end = time.AfterFunc(left, func() {
@@ -72,7 +75,7 @@ func (c *Conn) renewLease() {
 	c.life.lease = l
 }
 
-// holds reports whether the lease is that of the latest link.
+// holds reports whether l is the lease of the latest link.
 func (c *Conn) holds(l *lease) bool {
 	<-c.started
 	c.life.mu.Lock()
@@ -83,6 +86,6 @@ func (c *Conn) holds(l *lease) bool {
 // expire ends the connection.
 func (c *Conn) expire() {
 	const reason = "the credentials have expired"
-	_ = c.sess.GoAway(transport.GoAway{Status: uint64(CodeUnauthenticated), Reason: reason}) // else that was said
+	_ = c.sess.GoAway(transport.GoAway{Status: uint64(CodeUnauthenticated), Reason: reason}) // an error means that a GOAWAY was sent before
 	_ = c.sess.Close(transport.CloseRefusal+transport.CloseCode(CodeUnauthenticated), reason)
 }

@@ -8,7 +8,7 @@ import (
 	"github.com/parley-rpc/parley/transport"
 )
 
-// log logs something about the connection.
+// log logs a message about the connection.
 func (c *Conn) log(ctx context.Context, level slog.Level, msg string, more ...slog.Attr) {
 	if !c.e.log.Enabled(ctx, level) {
 		return
@@ -23,9 +23,9 @@ func (c *Conn) log(ctx context.Context, level slog.Level, msg string, more ...sl
 	c.e.log.LogAttrs(ctx, level, msg, append(attrs, more...)...)
 }
 
-// note logs an event of the connection, if it is one of a server: applications of
-// clients are told otherwise. A slog.Handler finds in the context what the
-// handshake has put there.
+// note logs an event of a server's connection. Applications of clients get
+// events through hooks. A slog.Handler finds the values of the handshake in the
+// context.
 func (c *Conn) note(level slog.Level, msg string, more ...slog.Attr) {
 	if c.client.sub != nil {
 		return
@@ -52,7 +52,8 @@ func (c *Conn) logEnd(err error) {
 	c.note(level, msg, slog.Any("reason", c.failure(err)))
 }
 
-// cutOff tells whether this end has ended a connection for what the other end did.
+// cutOff reports whether this end has ended a connection because of what the
+// peer did.
 func cutOff(err error) bool {
 	var closed *transport.CloseError
 	if !errors.As(err, &closed) || closed.Remote {
@@ -60,8 +61,8 @@ func cutOff(err error) bool {
 	}
 	switch closed.Code {
 	case transport.CloseNormal, transport.CloseGoingAway, transport.CloseServiceRestart,
-		transport.CloseAbnormal, transport.CloseNoStatus, // nobody has ended it
-		transport.CloseRefusal + transport.CloseCode(CodeAborted): // a newer link has taken its place
+		transport.CloseAbnormal, transport.CloseNoStatus, // the link was lost
+		transport.CloseRefusal + transport.CloseCode(CodeAborted): // a newer link has replaced it
 		return false
 	}
 	return true

@@ -10,7 +10,7 @@ import (
 	"github.com/parley-rpc/parley/transport/ws"
 )
 
-// onLost makes another link, on which the connection goes on.
+// onLinkLost starts to make another link for the connection.
 func (c *Conn) onLinkLost(*transport.Session, error) {
 	loss := c.client.sub.linkLost(c)
 	c.notifyDetached()
@@ -22,13 +22,13 @@ func (c *Conn) onLinkLost(*transport.Session, error) {
 	})
 }
 
-// resume makes links until the session goes on with one, or has ended. The first
-// is made at once, the others with growing, random delays.
+// reconnect makes links until the session resumes on one or has ended. It makes
+// the first at once, and the others after growing random delays.
 func (c *Conn) reconnect() bool {
 	if !c.wait(c.client.sub.relinkDelay(c)) {
 		return false
 	}
-	again := c.client.sub.c.renews() // once, when they were refused
+	again := c.client.sub.c.renews() // retry once if the credentials were refused
 	for failures := 0; ; failures++ {
 		back := reconnectWithBackoff
 		err := c.reconnectOnce()
@@ -47,7 +47,7 @@ func (c *Conn) reconnect() bool {
 		case refused == CodeUnauthenticated && again:
 			again = false
 		case back == reconnectNever, closed == nil && isStatus(err) && !isTransient(err) && !isMalformedHandshake(err):
-			// The session is over for good, with that status.
+			// The session cannot be resumed; its calls fail with this status.
 			_ = c.sess.Close(transport.CloseRefusal+transport.CloseCode(refused), err.Error())
 			return false
 		}
@@ -58,8 +58,9 @@ func (c *Conn) reconnect() bool {
 	}
 }
 
-// resumeOnce makes a link and asks the server to resume the session on it. If the server
-// does not know it, the link carries the session that takes its place.
+// reconnectOnce makes a link and asks the server to resume the session on it.
+// If the server does not know the session, the link carries a new session that
+// replaces it.
 func (c *Conn) reconnectOnce() error {
 	client := c.client.sub.c
 	link, peer, err := client.link(client.ctx, dialRequest{url: c.client.url, cookies: c.client.cookies})
@@ -69,7 +70,7 @@ func (c *Conn) reconnectOnce() error {
 	known := &handshakeLink{link, &linkInfo{peer: peer}}
 	_, err = c.sess.Resume(context.Background(), known, func(start func(transport.Config) (*transport.Session, error)) {
 		if client.single {
-			return // a connection that was dialled has no successor
+			return // a connection of Dial has no successor
 		}
 		heir := c.client.sub.newConn(c.client.url, peer)
 		cfg := client.prepare(heir)
@@ -81,28 +82,28 @@ func (c *Conn) reconnectOnce() error {
 		case client.register(heir, sess) != nil:
 			c.client.sub.discard(heir)
 		case !c.client.sub.replaceConn(c, heir):
-			heir.shutdown() // the server may have made calls on it
+			heir.shutdown() // the server may have made calls on it already
 		}
 	})
 	return err
 }
 
-// isStatus tells whether the server, or this end, has decided on a status. An
-// attempt to resume also fails because its link is lost or slow.
+// isStatus reports whether the server or this end has decided on a status. An
+// attempt to resume also fails if its link is lost or slow.
 func isStatus(err error) bool {
 	var e *Error
 	return errors.As(err, &e)
 }
 
-// isGarbled tells whether the server has not understood the handshake. It had understood
-// the one before, so this one was cut or damaged on its way, as a link that breaks just
-// then does it.
+// isMalformedHandshake reports whether the server could not parse the
+// handshake. The server could parse the previous one, so this one was truncated
+// or damaged on its way, as by a link that breaks.
 func isMalformedHandshake(err error) bool {
 	var h *ws.HandshakeError
 	return errors.As(err, &h) && h.Status == http.StatusBadRequest && len(h.ServerSubprotocols) == 0
 }
 
-// pause waits, and tells whether the connection is still there afterwards.
+// wait waits for d, and reports whether the connection still exists afterwards.
 func (c *Conn) wait(d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()

@@ -27,7 +27,7 @@ func resetStatus() map[uint64]rpc.Code {
 	return table
 }
 
-// closeStatus is the table of section 12.3: close codes and what callers see.
+// closeStatus is the column "callers see" of the table of close codes.
 func closeStatus() map[transport.CloseCode]rpc.Code {
 	table := map[transport.CloseCode]rpc.Code{
 		1000: rpc.CodeCanceled, 1001: rpc.CodeUnavailable, 1002: rpc.CodeInternal, 1003: rpc.CodeInternal,

@@ -13,8 +13,8 @@ import (
 	"github.com/parley-rpc/parley/transport"
 )
 
-// endpoint is what a Server and a Client have in common: how they make and serve
-// calls, and the connections on which they do.
+// endpoint is the common part of Server and Client: how they make and serve
+// calls, and their connections.
 type endpoint struct {
 	mux              *Mux
 	handlerChain     []Interceptor
@@ -30,20 +30,20 @@ type endpoint struct {
 	workers          workerPool
 	inflight         inflightCalls
 	inflation        inflation
-	single           bool          // there is one connection, and nothing after it
+	single           bool          // made by Dial: there is one connection and no successor
 	ids              atomic.Uint64 // of connections
 
-	sessions transport.Sessions // at a server: those that may be resumed
-	maxAge   *maxConnectionAge  // at a server, of connections; nil: any
+	sessions transport.Sessions // at a server: sessions that may be resumed
+	maxAge   *maxConnectionAge  // at a server: of connections; nil: no limit
 	detached detachedConns      // at a server: connections without a link
-	makeRoom func(*Conn)        // at a server: ends connections without a link for a new one
+	makeRoom func(*Conn)        // at a server: ends detached connections in favor of a new one
 
-	onUnknownPredecessor func(transport.Predecessor, string) // at a server: ends a session of another
+	onUnknownPredecessor func(transport.Predecessor, string) // at a server: ends a session of another server
 
 	conns connSet
 }
 
-// init gives the endpoint what options may change.
+// init sets what options may change.
 func (e *endpoint) init() {
 	e.mux = NewMux()
 	e.codecs = defaultCodecs()
@@ -58,7 +58,7 @@ func (e *endpoint) start(link transport.Link, side transport.Side, peer Peer) (*
 	return c, e.startConn(c, link, side)
 }
 
-// startConn is start for a connection of which something is known already.
+// startConn is start for a prepared connection.
 func (e *endpoint) startConn(c *Conn, link transport.Link, side transport.Side) error {
 	sess, err := transport.NewSession(link, side, e.prepare(c))
 	if err != nil {
@@ -100,23 +100,23 @@ func (e *endpoint) prepare(c *Conn) transport.Config {
 	return cfg
 }
 
-// begun keeps a connection whose session has begun. If the endpoint is closed, it
-// returns how.
+// register adds a connection whose session has begun. If the endpoint is
+// closed, it returns how.
 func (e *endpoint) register(c *Conn, sess *transport.Session) *transport.CloseError {
 	c.sess = sess
 	close(c.started)
 	return e.conns.add(c)
 }
 
-// close ends all connections with a close code and waits for their goroutines,
-// but not for handlers, whose contexts are canceled.
+// close ends all connections with a close code and waits for their goroutines.
+// It does not wait for handlers, whose contexts it cancels.
 func (e *endpoint) close(code transport.CloseCode, reason string) {
 	conns := e.conns.close(&transport.CloseError{Code: code, Reason: reason})
 	var all sync.WaitGroup
 	for _, c := range conns {
 		all.Go(func() {
 			if code != transport.CloseNormal {
-				// If it has ended, or goes away already, there is nothing to announce.
+				// An error means that it has ended or sent a GOAWAY before.
 				_ = c.sess.GoAway(transport.GoAway{Status: uint64(CodeUnavailable), Reason: reason})
 			}
 			_ = c.sess.Close(code, reason)
@@ -146,8 +146,8 @@ func (e *endpoint) compressor(name string) (Compressor, error) {
 	return nil, Errorf(CodeUnimplemented, "unknown compression %.200q, known are %s", name, names(e.compressors))
 }
 
-// accepted returns the compression of an answer: the caller's own, or the first
-// that it accepts and this end knows, or nil.
+// accepted returns the compression of a response: the request's own, or the
+// first one that the caller accepts and this end knows, or nil.
 func (e *endpoint) accepted(open *openBlock) Compressor {
 	if open.encoding != "" {
 		return e.compressors[open.encoding]
@@ -160,7 +160,8 @@ func (e *endpoint) accepted(open *openBlock) Compressor {
 	return nil
 }
 
-// maxMessage is the limit in bytes of a message that arrives, also when inflated.
+// maxMessage is the limit in bytes of a message that arrives, also when
+// inflated.
 func (e *endpoint) maxMessage() int {
 	if e.transport.MaxMessage > 0 {
 		return e.transport.MaxMessage

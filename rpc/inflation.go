@@ -10,29 +10,30 @@ import (
 	"github.com/parley-rpc/parley/transport"
 )
 
-// inflation bounds the memory of messages while they are inflated and decoded, on all
-// connections of an endpoint together. A message takes all that it needs at once, or waits and
-// holds nothing: none that has some waits for more, so all of it comes back. A
-// connection has a share of it, and where several wait they are served in turns: one that
-// sends thousands of messages that inflate holds up the others by one message at a time.
+// inflation bounds the memory of messages while they are inflated and decoded,
+// on all connections of an endpoint together. A message acquires all the memory
+// it needs at once, or waits and holds none. So no message that holds memory
+// waits for more, and all of it is released. Each connection has a share, and
+// waiting connections are served in turn. So a connection that sends thousands
+// of inflating messages delays the others by one message at a time.
 type inflation struct {
-	limit, share int // bytes, of all and of a connection
+	limit, share int // bytes, of one connection
 
 	mu    sync.Mutex
 	used  int
-	queue list.List // of *inflationShare: those with a waiter whose share allows it
+	queue list.List // of *inflationShare: those with a waiter that their share allows
 }
 
-// inflationShare is what a connection has of it.
+// inflationShare is the part of a connection.
 type inflationShare struct {
 	used    int
 	waiting list.List     // of *inflationWaiter
-	place   *list.Element // in turn; nil: not there
+	place   *list.Element // in the queue; nil: not in it
 }
 
 type inflationWaiter struct {
 	size  int
-	ready chan struct{} // closed when it has been given size
+	ready chan struct{} // closed when size is acquired
 }
 
 const (
@@ -40,8 +41,8 @@ const (
 	minShare             = 32 << 20  // bytes that a connection may have, if it has no other limit
 )
 
-// boundMessages bounds what messages in pieces and inflated ones hold together, on all
-// connections: half of it for each.
+// boundMessages bounds the memory of messages that are reassembled and of those
+// that are inflated, on all connections: half of it for each.
 func (e *endpoint) boundMessages(bytes int64) {
 	largest := bufferSize(e.maxMessage())
 	e.inflation.share = max(minShare, largest)
@@ -54,7 +55,7 @@ func (e *endpoint) boundMessages(bytes int64) {
 	}
 }
 
-// take waits until a connection may have size bytes. They have to be given back.
+// acquire waits until a connection may have size bytes. They must be released.
 func (i *inflation) acquire(ctx context.Context, s *inflationShare, size int) error {
 	i.mu.Lock()
 	if i.queue.Len() == 0 && s.waiting.Len() == 0 && i.fits(s, size) {
@@ -83,6 +84,7 @@ func (i *inflation) acquire(ctx context.Context, s *inflationShare, size int) er
 	return transportError(ctx.Err())
 }
 
+// release gives back what acquire has granted.
 func (i *inflation) release(s *inflationShare, size int) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -99,8 +101,8 @@ func (i *inflation) fits(s *inflationShare, size int) bool {
 	return s.used+size <= i.share && i.used+size <= i.limit
 }
 
-// grant serves waiters, a connection after the other, when something has changed in
-// s; mu is held.
+// grant serves waiters, one connection after the other, after a change of s; mu
+// is held.
 func (i *inflation) grant(s *inflationShare) {
 	i.requeue(s)
 	for front := i.queue.Front(); front != nil; front = i.queue.Front() {
@@ -108,7 +110,7 @@ func (i *inflation) grant(s *inflationShare) {
 		first := s.waiting.Front()
 		w := first.Value.(*inflationWaiter)
 		if !i.fits(s, w.size) {
-			return // there is not enough; it is the next
+			return // it stays first until there is enough
 		}
 		i.add(s, w.size)
 		s.waiting.Remove(first)
@@ -119,8 +121,8 @@ func (i *inflation) grant(s *inflationShare) {
 	}
 }
 
-// line puts a connection at the end of the turns, or takes it out, as its share allows the
-// first waiter there; mu is held.
+// requeue adds a connection to the end of the queue or removes it, depending on
+// whether its share allows its first waiter; mu is held.
 func (i *inflation) requeue(s *inflationShare) {
 	first := s.waiting.Front()
 	due := first != nil && s.used+first.Value.(*inflationWaiter).size <= i.share
@@ -133,13 +135,13 @@ func (i *inflation) requeue(s *inflationShare) {
 	}
 }
 
-// freeInflation is how many bytes a message may inflate to without being counted. It is as
-// much as a message of one frame may have that is not compressed.
+// freeInflation is the size in bytes up to which inflated messages are not
+// counted. An uncompressed message of one frame may be as large.
 const freeInflation = 32 << 10
 
-// inflated calls use with what a message inflates to, at most limit bytes. The memory is
-// taken before it grows: as much as the compressor guesses at first, which is right unless
-// the message lies, and then the limit.
+// inflateThen calls use with the inflated message, at most limit bytes. The
+// memory is acquired before it grows: first the compressor's guess, which is
+// right unless the message lies, then the limit.
 func (c *coder) inflateThen(ctx context.Context, conn *Conn, data []byte, use func([]byte) error) error {
 	if guesser, ok := c.inflate.(interface{ guess(src []byte) int }); ok {
 		guess := guesser.guess(data)
@@ -156,8 +158,8 @@ func (c *coder) inflateThen(ctx context.Context, conn *Conn, data []byte, use fu
 	return err
 }
 
-// inflatedIn is inflated with memory for size bytes to begin with, and for most at the end;
-// tooSmall says that it was more than that.
+// inflateWithin is inflateThen with an initial size and a maximum. tooSmall
+// reports that the message exceeds the maximum.
 func (c *coder) inflateWithin(ctx context.Context, conn *Conn, data []byte, size, most int, use func([]byte) error) (tooSmall bool, err error) {
 	if most > freeInflation {
 		counted := bufferSize(most)

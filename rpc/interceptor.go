@@ -2,15 +2,15 @@ package rpc
 
 import "slices"
 
-// Interceptor wraps a Handler. One shape serves all kinds of calls at both ends:
-// what it does before next happens before the call, the error of next is the
-// call's status, and a Stream around s sees each message.
+// Interceptor wraps a Handler. One shape serves all kinds of calls at both
+// ends: what it does before next happens before the call, the error of next is
+// the call's status, and a Stream wrapped around s sees each message.
 //
-// It calls next once at the most, on the goroutine on which it runs. Around an
-// outgoing call, next returns when the call has its status and the operation that
-// learned of it is done: the rest of the interceptor runs within that Send, Recv
-// or Close of the application, or, if a context ends the call meanwhile, on a
-// goroutine of its own. A panic of an interceptor there is the application's.
+// It calls next at most once, on its own goroutine. For an outgoing call, next
+// returns when the call has its status and the operation that received it is
+// done: the rest of the interceptor runs within that Send, Recv or Close of the
+// application or, if a context ends the call in between, on a separate
+// goroutine. There, a panic of an interceptor is not recovered.
 type Interceptor func(next Handler) Handler
 
 // chain wraps h so that the first interceptor is outermost.

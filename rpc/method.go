@@ -1,15 +1,15 @@
 package rpc
 
-// Method describes one method of a service, as both ends see it.
+// Method describes one method of a service.
 type Method struct {
-	Service       string // with its package: "acme.users.v1.UserService"
+	Service       string // including the package: "acme.users.v1.UserService"
 	Name          string // "GetUser"
-	ClientStreams bool   // the caller sends any number of messages, not just one
-	ServerStreams bool   // the callee sends any number of messages, not just one
+	ClientStreams bool   // the caller sends any number of messages instead of one
+	ServerStreams bool   // the callee sends any number of messages instead of one
 	Idempotency   Idempotency
 }
 
-// Path returns "service/name", which names the method on the wire.
+// Path returns "service/name", the name of the method on the wire.
 func (m *Method) Path() string { return m.Service + "/" + m.Name }
 
 // Idempotency is a method's idempotency_level in its .proto.

@@ -22,7 +22,7 @@ func (f endpointOption) applyServer(s *Server) { f(&s.endpoint) }
 
 func (f endpointOption) applyClient(c *Client) { f(&c.endpoint) }
 
-// Options makes one Option of several.
+// Options combines several options into one.
 func Options(opts ...Option) Option { return options(opts) }
 
 type options []Option
@@ -39,11 +39,11 @@ func (all options) applyClient(c *Client) {
 	}
 }
 
-// leastReadLimit is what one message of the WebSocket may have: 64 KiB, and the
-// largest frame that begins there (PROTOCOL.md, section "Link messages").
+// minReadLimit is the least limit for a WebSocket message: 64 KiB, and the
+// largest frame that may begin there (PROTOCOL.md, section "Link messages").
 const minReadLimit = 64<<10 + 16 + 64<<10
 
-// validate names the first option that is malformed.
+// validate returns an error that names the first invalid option.
 func (e *endpoint) validate() error {
 	switch {
 	case e.mux == nil:
@@ -70,8 +70,8 @@ func (e *endpoint) validate() error {
 	return errors.Join(e.parameters().Validate(), e.resumption.validate())
 }
 
-// validName tells whether a codec or a compression may have a name (PROTOCOL.md,
-// section "Codecs and compression").
+// validName reports whether a codec or a compression may have a name
+// (PROTOCOL.md, section "Codecs and compression").
 func validName(name string) bool {
 	return name != "" && len(name) <= 64 && strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789+-._") == ""
 }
@@ -88,30 +88,31 @@ func WithCallInterceptors(interceptors ...Interceptor) Option {
 	return endpointOption(func(e *endpoint) { e.callChain = append(e.callChain, interceptors...) })
 }
 
-// WithTransport sets the parameters of the sessions of connections: sizes, streams at
-// once, windows, keepalive. It takes the place of an earlier WithTransport as a whole:
+// WithTransport sets the parameters of the sessions: message sizes, concurrent
+// streams, windows, keepalive. It replaces an earlier WithTransport as a whole:
 // fields that are zero have their defaults.
 //
-// ResumeWindow and ReplayLimit count unless WithResumption or WithoutResumption says
-// otherwise, whichever option comes first. A server with a WindowBudget here uses that
-// one, and not Limits.MaxWindowMemory; one with a ReassemblyBudget uses that one for
-// messages in pieces, and half of Limits.MaxMessageMemory for those that are inflated.
+// WithResumption and WithoutResumption take precedence over ResumeWindow and
+// ReplayLimit, in any order of the options. At a server, a WindowBudget here
+// takes precedence over Limits.MaxWindowMemory. A ReassemblyBudget takes the
+// place of one half of Limits.MaxMessageMemory; inflated messages have the
+// other half.
 func WithTransport(p transport.Parameters) Option {
 	return endpointOption(func(e *endpoint) { e.transport = p })
 }
 
-// WithCodec adds a codec, or replaces the one of that name.
+// WithCodec adds a codec, or replaces the codec of that name.
 func WithCodec(c Codec) Option {
 	return endpointOption(func(e *endpoint) {
 		if c == nil {
-			e.codecs[""] = nil // which validate finds
+			e.codecs[""] = nil // validate reports it
 			return
 		}
 		e.codecs[c.Name()] = c
 	})
 }
 
-// WithCompressor adds a compression, or replaces the one of that name.
+// WithCompressor adds a compression, or replaces the compression of that name.
 func WithCompressor(c Compressor) Option {
 	return endpointOption(func(e *endpoint) {
 		if c == nil {
@@ -122,22 +123,23 @@ func WithCompressor(c Compressor) Option {
 	})
 }
 
-// WithLogger takes what no caller can be told: panics of handlers and, of a server,
-// whom it refuses, whom it cuts off, and, at level Debug, how connections come and go.
-// Default slog.Default.
+// WithLogger sets the logger of what no API reports: panics of handlers and, at
+// a server, clients that are refused, connections that are cut off and, at
+// level Debug, the start and end of connections. The default is slog.Default.
 func WithLogger(l *slog.Logger) Option {
 	return endpointOption(func(e *endpoint) { e.log = l })
 }
 
-// WithReadLimit bounds a single message of the WebSocket, which carries frames
-// of any number of calls. Default 1 MiB, at least 131,088: what a peer may put
-// into one. It is checked before buffering.
+// WithReadLimit bounds a single WebSocket message, which contains frames of any
+// number of calls. It is checked before the message is buffered. The default is
+// 1 MiB, the minimum 131,088 bytes, which is the most that a conforming peer
+// sends.
 func WithReadLimit(bytes int64) Option {
 	return endpointOption(func(e *endpoint) { e.readLimit = bytes })
 }
 
-// WithHandshakeTimeout bounds the time from the TCP connection to the answered
-// upgrade. Default 10 s.
+// WithHandshakeTimeout bounds the time from the TCP connection to the response
+// to the upgrade. The default is 10 s.
 func WithHandshakeTimeout(d time.Duration) Option {
 	return endpointOption(func(e *endpoint) { e.handshakeTimeout = d })
 }

@@ -7,16 +7,16 @@ import (
 	"github.com/parley-rpc/parley/transport"
 )
 
-// comeback is what a client does after the end of a session, the last column of
-// the table of close codes (PROTOCOL.md, section "Close codes").
+// reconnectPolicy is what a client does after the end of a session: the last
+// column of the table of close codes (PROTOCOL.md, section "Close codes").
 type reconnectPolicy int
 
 const (
-	reconnectWithBackoff reconnectPolicy = iota // with growing, random delays
+	reconnectWithBackoff reconnectPolicy = iota // after growing random delays
 	reconnectNow                                // at once, unless that has just failed
 	reconnectJittered                           // after a random delay
-	reconnectSlowly                             // as backOff, but longer
-	reconnectNever                              // not by itself
+	reconnectSlowly                             // like reconnectWithBackoff, with longer delays
+	reconnectNever                              // with the next call at the earliest
 )
 
 func reconnectPolicyOf(code transport.CloseCode) reconnectPolicy {
@@ -39,8 +39,8 @@ func reconnectPolicyOf(code transport.CloseCode) reconnectPolicy {
 // closeBadGateway is a code that gateways send, not Parley.
 const closeBadGateway transport.CloseCode = 1014
 
-// delay is how long to wait before the next attempt. failures are the attempts
-// that have failed, and the sessions that were over soon, before this end.
+// delay returns the delay before the next attempt. failures is the number of
+// failed attempts and short sessions before this end.
 func (b reconnectPolicy) delay(failures int) time.Duration {
 	switch b {
 	case reconnectNow:

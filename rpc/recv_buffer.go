@@ -7,11 +7,11 @@ import (
 	"github.com/parley-rpc/parley/transport"
 )
 
-// arriving is the memory of the message that a stream receives. While nothing has come
-// there is none.
+// recvBuffer is the memory of the message that a stream receives. It is nil
+// while no message has arrived.
 type recvBuffer struct{ *buffer }
 
-// Grow is that of transport.BufferProvider.
+// Grow implements transport.BufferProvider.
 func (a *recvBuffer) Grow(msg []byte, size int) []byte {
 	old := a.buffer
 	a.buffer = getBufferFor(size)
@@ -22,13 +22,13 @@ func (a *recvBuffer) Grow(msg []byte, size int) []byte {
 	return grown
 }
 
-// recv receives a message, whose bytes stay valid until drop.
+// recv receives a message. Its bytes are valid until drop.
 func (a *recvBuffer) recv(ctx context.Context, st *transport.Stream) (transport.Message, error) {
 	m, err := st.RecvBorrowed(ctx, a)
 	switch {
 	case err == nil && a.buffer != nil:
 		a.bytes = m.Bytes
-	case err != nil && !errors.Is(err, transport.ErrConcurrent): // then it is another's
+	case err != nil && !errors.Is(err, transport.ErrConcurrent): // otherwise another goroutine uses the buffer
 		a.drop(st)
 	}
 	return m, err

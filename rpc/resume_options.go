@@ -7,35 +7,37 @@ import (
 	"github.com/parley-rpc/parley/transport"
 )
 
-// Resumption bounds how calls outlive the loss of a link. The zero value of a
-// field stands for its default.
+// Resumption bounds how calls outlive a lost link. The zero value of a field
+// means its default.
 type Resumption struct {
-	// Window is how long a connection is kept whose link was lost; what the other
-	// end says counts if it is shorter. Then its calls fail with CodeUnavailable.
+	// Window is how long a detached connection is kept; the peer's value
+	// applies if it is shorter. After that its calls fail with CodeUnavailable.
 	// Default 30 s.
 	Window time.Duration
-	// ReplayLimit is how many bytes a connection keeps that the other end has not
-	// acknowledged. When they are that many, Send blocks. Default 1 MiB, at least 64
+	// ReplayLimit is how many bytes a connection keeps that the peer has not
+	// acknowledged. When it is reached, Send blocks. Default 1 MiB, at least 64
 	// KiB.
 	ReplayLimit int
-	// MaxDetached is how many connections without a link a server keeps. Of more, one ends
-	// of the principal that has most of them, or of the address where none is named: the
-	// one that has been without for longest. Default 10,000.
+	// MaxDetached is how many detached connections a server keeps. Beyond it,
+	// the oldest one ends of the principal, or of the address if there is none,
+	// that has most of them. Default 10,000.
 	MaxDetached int
-	// MaxDetachedBytes is how many bytes they hold, together: what is kept to be sent, and
-	// what had arrived and was not received when the link was lost. Beyond it, one ends of
-	// the principal or address whose connections hold most. Default 256 MiB.
+	// MaxDetachedBytes is how many bytes they hold together: data to be sent,
+	// and data that had arrived unread when the link was lost. Beyond it, a
+	// connection ends of the principal or address that holds most. Default 256
+	// MiB.
 	MaxDetachedBytes int
 }
 
-// WithResumption bounds how calls outlive the loss of a link. MaxDetached and
-// MaxDetachedBytes concern servers only. It goes before what WithTransport says.
+// WithResumption bounds how calls outlive a lost link. MaxDetached and
+// MaxDetachedBytes apply to servers only. It takes precedence over
+// WithTransport.
 func WithResumption(r Resumption) Option {
 	return endpointOption(func(e *endpoint) { e.resumption = r })
 }
 
-// WithoutResumption has the calls of a connection fail with CodeUnavailable as
-// soon as its link is lost.
+// WithoutResumption makes the calls of a connection fail with CodeUnavailable
+// as soon as its link is lost.
 func WithoutResumption() Option {
 	return endpointOption(func(e *endpoint) { e.resumption = Resumption{Window: -1} })
 }
@@ -49,7 +51,7 @@ func (r *Resumption) validate() error {
 	return nil
 }
 
-// apply sets the parameters that r gives.
+// apply sets the parameters that r contains.
 func (r *Resumption) apply(p *transport.Parameters) {
 	if r.Window != 0 {
 		p.ResumeWindow = r.Window
@@ -59,7 +61,7 @@ func (r *Resumption) apply(p *transport.Parameters) {
 	}
 }
 
-// parameters returns those of the endpoint's sessions.
+// parameters returns the parameters of the endpoint's sessions.
 func (e *endpoint) parameters() transport.Parameters {
 	p := e.transport
 	e.resumption.apply(&p)

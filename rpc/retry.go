@@ -9,45 +9,45 @@ import (
 	"time"
 )
 
-// RetryPolicy has calls that have failed tried again: unary and server-streaming
-// ones before the first message of the answer, if a second call does no harm. That
-// is so for methods whose .proto says so (option idempotency_level) and for calls
-// with WithRetryable. The deadline bounds all attempts together.
+// RetryPolicy controls retries of failed calls: unary and server-streaming
+// calls, before the first message of the response, if a second call does no
+// harm. That holds for methods whose .proto says so (option idempotency_level)
+// and for calls with WithRetryable. The deadline bounds all attempts together.
 //
-// ReadHeader and ReadTrailer show the last attempt. Interceptors see one call, not
-// the attempts.
+// ReadHeader and ReadTrailer return the metadata of the last attempt.
+// Interceptors see one call, not its attempts.
 //
-// Besides, and without any policy, a client repeats calls of every kind that the
-// server surely has not seen, on another connection than those before. Where nothing of
-// the call was sent, that goes on as long as there is another connection. Where the
-// server has refused it (as it does when it goes away), it happens up to four times, as
-// long as no part of the answer has come and not more than 256 KiB were sent; a message
-// that is being sent does not count.
+// Even without a policy, a client repeats a call of any kind that the server
+// certainly has not processed, on another connection. If nothing of the call
+// was sent, this goes on as long as there is another connection. If the server
+// has refused the call, as it does when it goes away, it happens up to four
+// times, as long as no part of the response has arrived and at most 256 KiB
+// were sent, not counting the message being sent.
 type RetryPolicy struct {
-	MaxAttempts    int           // with the first; at least 2
-	Codes          []Code        // with which a call is tried again
-	InitialBackoff time.Duration // before the second attempt: anything up to that
-	MaxBackoff     time.Duration // what it grows to
-	Multiplier     float64       // by which it grows with each attempt; 0 stands for 2
+	MaxAttempts    int           // including the first; at least 2
+	Codes          []Code        // that are retried
+	InitialBackoff time.Duration // upper bound of the random delay before the second attempt
+	MaxBackoff     time.Duration // bound of the delay before later attempts
+	Multiplier     float64       // growth of the bound with each attempt; 0 means 2
 	Budget         RetryBudget
 }
 
-// RetryBudget bounds the retries of a client over all calls, so that they do not
-// bury a server that has trouble: a bucket of tokens, from which each failure with
-// one of the policy's codes takes one, and to which each other call adds Ratio.
-// Calls are tried again only while it is more than half full. The zero value stands
-// for 10 tokens and a ratio of 0.1.
+// RetryBudget bounds the retries of a client over all calls, so that they do
+// not overload a failing server. It is a bucket of tokens: each failure with
+// one of the policy's codes takes one, and each other call adds Ratio. Calls
+// are retried only while it is more than half full. The zero value means 10
+// tokens and a ratio of 0.1.
 type RetryBudget struct {
 	Tokens float64
 	Ratio  float64
 }
 
-// WithRetry has calls that fail tried again, as the policy says.
+// WithRetry retries failed calls according to the policy.
 func WithRetry(p RetryPolicy) ClientOption {
 	return clientOption(func(c *Client) { c.retry = &retryBudget{policy: p} })
 }
 
-// check completes the policy, and tells what is wrong with it.
+// validate fills in defaults and returns the first invalid field as an error.
 func (p *RetryPolicy) validate() error {
 	if p.Multiplier == 0 {
 		p.Multiplier = 2
@@ -70,7 +70,7 @@ func (p *RetryPolicy) validate() error {
 	return nil
 }
 
-// backoff is the delay before attempt n; the first is 1.
+// backoff returns the delay before attempt n; the first attempt is 1.
 func (p *RetryPolicy) backoff(n int) time.Duration {
 	bound := p.MaxBackoff
 	if grown := float64(p.InitialBackoff) * math.Pow(p.Multiplier, float64(n-2)); grown < float64(bound) {
@@ -87,7 +87,7 @@ type retryBudget struct {
 	tokens float64
 }
 
-// check completes the policy and fills the bucket. There may be none.
+// validate validates the policy and fills the bucket. b may be nil.
 func (b *retryBudget) validate() error {
 	if b == nil {
 		return nil
@@ -97,7 +97,7 @@ func (b *retryBudget) validate() error {
 	return err
 }
 
-// spend books a failure, and tells whether the call may be tried again.
+// spend records a failure, and reports whether the call may be retried.
 func (b *retryBudget) spend() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -105,7 +105,7 @@ func (b *retryBudget) spend() bool {
 	return b.tokens > b.policy.Budget.Tokens/2
 }
 
-// took books how a call has ended.
+// record records the status of a call.
 func (b *retryBudget) record(status error) {
 	if b == nil || slices.Contains(b.policy.Codes, CodeOf(status)) {
 		return

@@ -9,7 +9,7 @@ import (
 )
 
 // Server serves calls on WebSockets, and makes calls to its clients on them. It
-// is an http.Handler, to be mounted where clients connect to:
+// is an http.Handler, to be mounted where clients connect:
 //
 //	http.Handle("/rpc", srv)
 type Server struct {
@@ -22,13 +22,13 @@ type Server struct {
 	limits       Limits
 	admission    admission
 	handshakes   *handshakeQueue // of handshakes
-	recent       *recentSet      // credentials that were good, and addresses that had connections
+	recent       *recentSet      // accepted credentials, and addresses that had connections
 	refusals     refusals
 	churn        churn
 }
 
 // NewServer returns a server without services. It panics if an option is
-// malformed, as a program with such a mistake should not start.
+// invalid, since a program with such a mistake should not start.
 func NewServer(opts ...ServerOption) *Server {
 	s := new(Server)
 	s.init()
@@ -54,17 +54,18 @@ func NewServer(opts ...ServerOption) *Server {
 	return s
 }
 
-// Register adds a service. It panics if there is one of that name.
+// Register adds a service. It panics if a service of that name is registered.
 func (s *Server) Register(svc *Service) { s.mux.Register(svc) }
 
-// Services returns the names of the services, in order.
+// Services returns the sorted names of the services.
 func (s *Server) Services() []string { return s.mux.Services() }
 
-// HandleUnknown has h serve the methods that nobody has registered, as that of Mux.
+// HandleUnknown registers h for methods that are not registered, as
+// Mux.HandleUnknown does.
 func (s *Server) HandleUnknown(h Handler) { s.mux.HandleUnknown(h) }
 
 // ServeHTTP upgrades the request to a WebSocket and serves calls on it. It
-// returns at once; the connection goes on until either end closes it.
+// returns at once; the connection lasts until either end closes it.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if s.refusesLinks(r) {
 		s.refuseDraining(w)
@@ -77,9 +78,10 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// Close ends all connections with code 1001, which tells clients to come back,
-// and waits for their goroutines. Calls in flight fail with CodeUnavailable;
-// handlers see their contexts canceled and are not waited for. Shutdown is kinder.
+// Close ends all connections with code 1001, after which clients reconnect, and
+// waits for their goroutines. Calls in flight fail with CodeUnavailable. The
+// contexts of handlers are canceled, but Close does not wait for handlers.
+// Shutdown lets calls finish.
 func (s *Server) Close() error {
 	s.close(transport.CloseGoingAway, "server closed")
 	servers.remove(s)

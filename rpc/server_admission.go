@@ -6,14 +6,14 @@ import (
 	"github.com/parley-rpc/parley/transport"
 )
 
-// admission counts the links that there are.
+// admission counts the open links.
 type admission struct {
 	mu        sync.Mutex
 	all       int
 	byAddress map[string]int
 }
 
-// enter counts a link in, unless it is one too many.
+// acquire counts a link, unless it exceeds a limit.
 func (a *admission) acquire(l *Limits, addr string) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -40,24 +40,24 @@ func (a *admission) release(addr string) {
 	}
 }
 
-// count returns how many links there are.
+// count returns the number of links.
 func (a *admission) count() int {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return a.all
 }
 
-// countOf returns how many of them are of an address.
+// countOf returns the number of links of an address.
 func (a *admission) countOf(addr string) int {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return a.byAddress[addr]
 }
 
-// countedLink is a link that is counted until it is closed.
+// countedLink is a link that counts until it is closed.
 type countedLink struct {
 	transport.Link
-	leave func() // once
+	leave func() // ends the counting, once
 }
 
 func (l *countedLink) Close(code transport.CloseCode, reason string) error {

@@ -9,58 +9,62 @@ import (
 	"github.com/parley-rpc/parley/transport/ws"
 )
 
-// Authenticator decides by the request of a handshake who may connect: by cookies,
-// the Authorization header, or the client's certificate in r.TLS. A credential that
-// a script in a browser has sent as the subprotocol "parley.bearer.<base64url>" is
-// an Authorization header here.
+// Authenticator decides, by the request of a handshake, whether a client may
+// connect: by cookies, the Authorization header, or the client's certificate in
+// r.TLS. A credential that a script in a browser has sent as the subprotocol
+// "parley.bearer.<base64url>" appears as an Authorization header.
 //
-// The values of the context that it returns are those of the contexts of all
-// handlers on the connection, and nil stands for the request's; usually it is made
-// from that one. WithPrincipal says in it who it is.
+// The values of the returned context are available in the contexts of all
+// handlers on the connection. It is usually derived from the request's context,
+// and nil means that context. WithPrincipal sets the principal in it.
 //
-// An *Error refuses the client, with its message: with an HTTP status that fits the
-// code, or, for a page of an allowed origin, with the close code 4000+n, which a
-// script can read. Other errors are CodeUnknown, and are told to the log only.
+// An *Error refuses the client with its message: with an HTTP status that fits
+// the code or, for a page of an allowed origin, with the close code 4000+n,
+// which a script can read. Other errors become CodeUnknown, and only the log
+// contains their text.
 type Authenticator func(r *http.Request) (context.Context, error)
 
-// WithAuthentication has f decide who may connect. It is asked for each link of a
-// connection, also for those that resume it; the context of the first one counts.
+// WithAuthentication registers f to authenticate clients. f is called for each
+// link of a connection, including those that resume it; the context of the
+// first one applies.
 //
-// Without it, values that HTTP middleware has put into the request's context reach
-// handlers as well, those of the request that began the connection, and WithPrincipal and
-// WithExpiry there have the same meaning. They are there for as long as the connection
-// lasts: what is taken back when the request is over, such as the route of a router that
-// uses its contexts again, cannot be used.
+// Without it, values that HTTP middleware has put into the request's context
+// reach handlers as well, from the request that began the connection.
+// WithPrincipal and WithExpiry have the same meaning there. The values are used
+// as long as the connection lasts, so a value that becomes invalid after the
+// request, such as the context of a router that reuses its contexts, must not
+// be used.
 //
-// A connection is resumed only by the principal that began it. Where f names none, it is
-// not resumed: f cannot tell this client from others. Where there is no f,
-// and middleware names none, the handshake itself has to say the same: Authorization, the
-// client's certificate, the query of the URL, all cookies that the first one had, and the
-// headers of WithSessionHeaders. A client whose credentials differ gets a new connection,
-// and calls in flight fail with CodeUnavailable. So where tokens or cookies are renewed,
-// name the principal.
+// Only the principal that began a connection can resume it. If f names no
+// principal, the connection is not resumed, because f cannot distinguish this
+// client from others. If there is neither f nor a principal from middleware,
+// the handshakes must agree in Authorization, the client's certificate, the
+// query of the URL, all cookies of the first handshake, and the headers of
+// WithSessionHeaders. A client with other credentials gets a new connection,
+// and calls in flight fail with CodeUnavailable. So name the principal if
+// tokens or cookies are renewed.
 func WithAuthentication(f Authenticator) ServerOption {
 	return serverOption(func(s *Server) { s.authenticate = f })
 }
 
 type principalKey struct{}
 
-// WithPrincipal returns a context that says who has authenticated: a name that no other
-// user has, and that stays the same when credentials are renewed. It is for an
-// Authenticator, and for HTTP middleware in front of a Server. The empty name is none.
+// WithPrincipal returns a context that names the authenticated principal. The
+// name must be unique to the user and stay the same when credentials are
+// renewed. It is for an Authenticator, or for HTTP middleware in front of a
+// Server. The empty name means none.
 func WithPrincipal(ctx context.Context, name string) context.Context {
 	return context.WithValue(ctx, principalKey{}, name)
 }
 
-// Principal returns the name that the authentication has found for the caller, ""
-// without one.
+// Principal returns the name of the authenticated principal, or "".
 func Principal(ctx context.Context) string {
 	name, _ := ctx.Value(principalKey{}).(string)
 	return name
 }
 
-// identify asks who the client of a handshake is. If it is refused, cause is for
-// the log.
+// identify authenticates the client of a handshake. If it is refused, cause is
+// for the log.
 func (s *Server) identify(r *http.Request) (ctx context.Context, refusal *ws.RefusalError, cause error) {
 	ctx = r.Context()
 	if s.authenticate != nil {
@@ -76,10 +80,10 @@ func (s *Server) identify(r *http.Request) (ctx context.Context, refusal *ws.Ref
 		err := Errorf(CodeUnauthenticated, "the credentials have expired")
 		return nil, refuse(err), err
 	}
-	return context.WithoutCancel(ctx), nil, nil // a request's ends with the handshake
+	return context.WithoutCancel(ctx), nil, nil // the request's context ends with the handshake
 }
 
-// refuse is how the client hears of an error.
+// refuse returns the refusal that reports an error to the client.
 func refuse(err error) *ws.RefusalError {
 	code, reason := CodeOf(err), "the server could not authenticate the client"
 	if isStatus(err) {
@@ -100,7 +104,7 @@ func refuse(err error) *ws.RefusalError {
 	return no
 }
 
-// httpStatus is the HTTP status that comes nearest to a code.
+// httpStatus returns the HTTP status that is nearest to a code.
 func httpStatus(c Code) int {
 	switch c {
 	case CodeInvalidArgument, CodeFailedPrecondition, CodeOutOfRange:

@@ -8,24 +8,26 @@ import (
 	"github.com/parley-rpc/parley/transport"
 )
 
-// detachedConns are the connections of a server that have lost their link, by the address
-// that it was counted for. transport.Sessions bounds them all together.
+// detachedConns are the detached connections of a server, by the address for
+// which their last link counted. transport.Sessions bounds all of them
+// together.
 type detachedConns struct {
-	counts bool // there is a bound for an address
+	counts bool // there is a limit per address
 
-	mu        sync.Mutex // before the session's
+	mu        sync.Mutex // taken before the session's
 	byAddress map[string]*list.List
 	place     map[*Conn]detachedConn
 }
 
-// detachedConn is where a connection is in the list of its address, of *transport.Session,
-// the longest detached first.
+// detachedConn is the place of a connection in the list of its address. The
+// list contains *transport.Session, the longest detached first.
 type detachedConn struct {
 	addr string
 	at   *list.Element
 }
 
-// add enters a connection whose session has lost its link, unless it has another by now.
+// add adds a connection whose session is detached, unless it has been resumed
+// meanwhile.
 func (d *detachedConns) add(c *Conn, s *transport.Session) {
 	if !d.counts {
 		return
@@ -45,7 +47,7 @@ func (d *detachedConns) add(c *Conn, s *transport.Session) {
 	d.place[c] = detachedConn{addr, d.byAddress[addr].PushBack(s)}
 }
 
-// remove forgets a connection that has a link again, or has ended.
+// remove removes a connection that was resumed or has ended.
 func (d *detachedConns) remove(c *Conn) {
 	if !d.counts {
 		return
@@ -63,7 +65,7 @@ func (d *detachedConns) remove(c *Conn) {
 	}
 }
 
-// excess returns the sessions of an address that are too many, if there may be so many.
+// excess returns the sessions of an address beyond max, the oldest first.
 func (d *detachedConns) excess(addr string, most int) (sessions []*transport.Session) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -79,8 +81,8 @@ func (d *detachedConns) excess(addr string, most int) (sessions []*transport.Ses
 	return sessions
 }
 
-// endDetached ends connections without a link where there are too many with that which has
-// just begun. Links alone are bounded by the admission.
+// endDetached ends detached connections that exceed the limits together with a
+// new one. The admission bounds links.
 func (s *Server) endDetached(c *Conn) {
 	addr := c.link.Load().addr
 	s.sessions.Shrink(max(s.limits.MaxConnections-s.admission.count(), 0))
@@ -89,6 +91,6 @@ func (s *Server) endDetached(c *Conn) {
 		return
 	}
 	for _, sess := range s.detached.excess(addr, most-s.admission.countOf(addr)) {
-		sess.Evict(fmt.Sprintf("more than %d connections of its address", most)) // which removes it
+		sess.Evict(fmt.Sprintf("more than %d connections of its address", most)) // Evict removes it
 	}
 }

@@ -10,42 +10,44 @@ import (
 	"github.com/parley-rpc/parley/transport/ws"
 )
 
-// turns spreads handshakes over time. Each takes as much of a processor as dozens of
-// calls do: when all clients come at once, after a deploy say, or an attacker comes
-// again and again, connections that are open do not wait for them.
+// handshakeQueue spreads handshakes over time. A handshake costs as much as
+// dozens of calls: when all clients connect at once, for example after a
+// deploy, or an attacker connects again and again, open connections do not wait
+// for them.
 //
-// While handshakes wait, each standing has its share of the turns, and within a standing
-// all addresses have the same. A share that is not used is there for the others.
+// While handshakes wait, each clientClass has its share of the rate, and within
+// a class all addresses have the same share. An unused share goes to the
+// others.
 type handshakeQueue struct {
-	interval time.Duration // from one turn to the next
+	interval time.Duration // between handshakes
 
 	mu      sync.Mutex
-	next    time.Time // of the next turn; in the past: at once
+	next    time.Time // when the next handshake is due; in the past: at once
 	classes [numClientClasses]classQueue
-	pass    int // of the standing that had the last turn
+	pass    int // of the class that was served last
 	timer   *time.Timer
 }
 
-// standingLine is the handshakes of a standing that wait.
+// classQueue is the waiting handshakes of a clientClass.
 type classQueue struct {
-	pass   int // the least has the next turn
+	pass   int // the class with the smallest is next
 	len    int
 	byAddr map[string]*addressQueue
-	order  list.List // of *addressLine, those that wait; the first has the next turn
+	order  list.List // of *addressQueue with waiting handshakes; the first is next
 }
 
-// addressLine is the handshakes of an address that wait, the longest waiting first.
+// addressQueue is the waiting handshakes of an address, the oldest first.
 type addressQueue struct {
 	addr    string
-	place   *list.Element // in the order of the standing
-	waiting list.List     // of chan struct{}, closed when it is its turn
+	place   *list.Element // in the order of the class
+	waiting list.List     // of chan struct{}, closed to let the handshake proceed
 }
 
 const (
-	// turnWait is how long a handshake waits for its turn at the most. Clients that give
-	// up and come again would make the queue longer.
+	// maxQueueWait is how long a handshake waits at most. Longer waits would
+	// make clients give up and try again, which lengthens the queue.
 	maxQueueWait = time.Second
-	// turnBurst is how much time of turns may be taken at once after a pause.
+	// maxQueueBurst is how much unused time can be made up for after a pause.
 	maxQueueBurst = 20 * time.Millisecond
 )
 
@@ -53,8 +55,9 @@ func newHandshakeQueue(perSecond int) *handshakeQueue {
 	return &handshakeQueue{interval: time.Second / time.Duration(perSecond)}
 }
 
-// take waits for a turn. It reports false, at once where that can be known, if that would
-// take more than turnWait, or if ctx ends first.
+// acquire waits until a handshake may proceed. It reports false if that takes
+// longer than maxQueueWait or ctx ends first, and immediately if the wait would
+// be too long.
 func (t *handshakeQueue) acquire(ctx context.Context, s clientClass, addr string) bool {
 	t.mu.Lock()
 	now := time.Now()
@@ -83,7 +86,7 @@ func (t *handshakeQueue) acquire(ctx context.Context, s clientClass, addr string
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	select {
-	case <-turn: // it has come meanwhile
+	case <-turn: // it may proceed after all
 		return true
 	default:
 		leave()
@@ -91,7 +94,8 @@ func (t *handshakeQueue) acquire(ctx context.Context, s clientClass, addr string
 	}
 }
 
-// giveBack returns most of a turn: the handshake was refused, which costs little.
+// refund returns most of the time of a handshake: it was refused, which costs
+// little.
 func (t *handshakeQueue) refund() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -109,7 +113,7 @@ func (t *handshakeQueue) estimate(now time.Time, s clientClass, addr string) tim
 		ahead = min(ahead, l.order.Len())
 	}
 	of, all := s.share()
-	if t.queued() == l.len { // no other standing waits
+	if t.queued() == l.len { // no other class waits
 		of, all = 1, 1
 	}
 	return t.next.Sub(now) + time.Duration(ahead)*t.interval*time.Duration(all)/time.Duration(of)
@@ -124,7 +128,7 @@ func (t *handshakeQueue) queued() (n int) {
 
 func (t *handshakeQueue) anyQueued() bool { return t.queued() > 0 }
 
-// grant gives the turns that are due to handshakes that wait.
+// grant lets waiting handshakes proceed that are due.
 func (t *handshakeQueue) grant(now time.Time) {
 	if earliest := now.Add(-maxQueueBurst); t.next.Before(earliest) {
 		t.next = earliest
@@ -148,7 +152,7 @@ func (t *handshakeQueue) grant(now time.Time) {
 	t.arm(now)
 }
 
-// arm sees to it that the next turn is granted when it is due.
+// arm schedules grant for the next waiting handshake.
 func (t *handshakeQueue) arm(now time.Time) {
 	if !t.anyQueued() {
 		return
@@ -165,10 +169,10 @@ func (t *handshakeQueue) arm(now time.Time) {
 	})
 }
 
-// join has one more handshake wait. leave takes it away before its turn.
+// enqueue adds a handshake. leave removes it before its turn.
 func (l *classQueue) enqueue(addr string, pass int) (turn <-chan struct{}, leave func()) {
 	if l.len == 0 {
-		l.pass = max(l.pass, pass) // it has no claim to turns of the past
+		l.pass = max(l.pass, pass) // a class gets no credit for time in which it was empty
 	}
 	own := l.byAddr[addr]
 	if own == nil {
@@ -185,7 +189,7 @@ func (l *classQueue) enqueue(addr string, pass int) (turn <-chan struct{}, leave
 	return c, func() { l.remove(own, at) }
 }
 
-// pop takes out the handshake that has the next turn.
+// dequeue removes the next handshake.
 func (l *classQueue) dequeue() chan struct{} {
 	own := l.order.Front().Value.(*addressQueue)
 	l.order.MoveToBack(own.place)
@@ -202,24 +206,25 @@ func (l *classQueue) remove(own *addressQueue, at *list.Element) chan struct{} {
 	return turn
 }
 
-// standing is what a server knows of a client before it authenticates it.
+// clientClass is what a server knows about a client before it authenticates it.
 type clientClass int
 
 const (
-	classKnown       clientClass = iota // it has authenticated lately, or it may have a connection to resume
-	classCredentials                    // it brings credentials, or the server asks for none
-	classAnonymous                      // it brings none where the server asks for some
+	classKnown       clientClass = iota // authenticated recently, or may have a connection to resume
+	classCredentials                    // has credentials, or the server requires none
+	classAnonymous                      // has none, although the server requires them
 	numClientClasses
 )
 
-// stride is how far a turn moves a standing back behind the others: the shares are as
-// 16 to 4 to 1.
+// stride is the cost of a handshake in the stride scheduling of the classes:
+// their shares are 16 to 4 to 1.
 func (s clientClass) stride() int { return 1 << (2 * s) }
 
-// share returns the part of the turns, as a fraction, that a standing has beside others.
+// share returns the part of the rate, as a fraction, that a class has while
+// others wait.
 func (s clientClass) share() (of, all int) { return 16 / s.stride(), 16 + 4 + 1 }
 
-// standing returns what is known of the client of a handshake.
+// classOf returns the class of the client of a handshake.
 func (s *Server) classOf(r *http.Request, addr string) clientClass {
 	credentials, brings := credentialsOf(r)
 	switch {
@@ -231,8 +236,8 @@ func (s *Server) classOf(r *http.Request, addr string) clientClass {
 	return classAnonymous
 }
 
-// credentialsOf returns what a request may be authenticated by, and whether there is any
-// of it.
+// credentialsOf returns the data by which a request may be authenticated, and
+// whether there is any.
 func credentialsOf(r *http.Request) (all []string, brings bool) {
 	all = append(all, r.Header.Get("Authorization"))
 	all = append(all, r.Header["Cookie"]...)

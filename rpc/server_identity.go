@@ -13,12 +13,13 @@ import (
 	"strings"
 )
 
-// WithSessionHeaders names headers of the handshake that say who the client is, beside
-// Authorization and Cookie: those that middleware or a proxy goes by, such as an API key,
-// and those that are passed on to others. Where no principal is named, a connection is
-// resumed only by a handshake with the same values.
+// WithSessionHeaders names headers of the handshake that identify the client,
+// in addition to Authorization and Cookie: those that middleware or a proxy
+// uses, such as an API key, and those that are forwarded. If no principal is
+// named, only a handshake with the same values can resume a connection.
 //
-// A header that differs with each handshake, such as the id of a trace, ends resumption.
+// A header that differs in each handshake, such as a trace ID, prevents
+// resumption.
 func WithSessionHeaders(names ...string) ServerOption {
 	return serverOption(func(s *Server) {
 		for _, name := range names {
@@ -30,14 +31,14 @@ func WithSessionHeaders(names ...string) ServerOption {
 	})
 }
 
-// WithSessionCookies names the cookies that say who the client is. Where no principal is
-// named, a connection is resumed only by a handshake that has those of them that the first
-// one had, with the same values. Other cookies may change.
+// WithSessionCookies names the cookies that identify the client. If no
+// principal is named, only a handshake with the same values of those cookies
+// that the first one had can resume a connection. Other cookies may change.
 //
-// By default all cookies count but those by which load balancers and Google Analytics are
-// known to keep their own books: they change while a page is open (docs/deploy.md has their
-// names). Name the cookie of your login where others change too. Without names no cookie
-// counts.
+// By default all cookies identify the client, except the well-known ones of
+// load balancers and Google Analytics, which change while a page is open
+// (docs/deploy.md lists them). Name your login cookie if other cookies change
+// too. Without names, no cookie identifies the client.
 func WithSessionCookies(names ...string) ServerOption {
 	return serverOption(func(s *Server) {
 		if s.binding.cookies == nil {
@@ -49,27 +50,29 @@ func WithSessionCookies(names ...string) ServerOption {
 	})
 }
 
-// WithSessionUser has f name the user of a handshake where no principal is named, by what
-// is not verified here, such as a claim of a token that other servers verify with each
-// call. Then a connection is resumed by handshakes of the same name, whatever else they
-// say; where f returns "", by those that say the same.
+// WithSessionUser registers f to name the user of a handshake if no principal
+// is named, by data that this server does not verify, such as a claim of a
+// token that other servers verify with each call. Then handshakes with the same
+// name can resume a connection, whatever else they contain. If f returns "",
+// the default rules apply.
 //
-// The name keeps the sessions of different users apart, and proves nothing: a client that has
-// the secret token of a session can claim any name. Principal does not return it.
+// The name separates the sessions of different users, but proves nothing: a
+// client that has the secret token of a session can claim any name. Principal
+// does not return it.
 func WithSessionUser(f func(r *http.Request) string) ServerOption {
 	return serverOption(func(s *Server) { s.binding.user = f })
 }
 
-// binding is what of a handshake says who the client is, where no principal does.
+// binding is the part of a handshake that identifies the client if no principal
+// does.
 type binding struct {
-	headers []string            // beside Authorization, in canonical form
-	cookies map[string]struct{} // nil: all but those of strangers
+	headers []string            // in addition to Authorization, in canonical form
+	cookies map[string]struct{} // nil: all except ignoredCookies
 	user    func(*http.Request) string
 }
 
-// strangers are beginnings of the names of cookies that say nothing of the user: which
-// server a load balancer has chosen, whether a firewall takes her for a robot, how often
-// she has been here.
+// ignoredCookies are prefixes of cookies that do not identify the user: those
+// of load balancers, firewalls and visitor counters.
 var ignoredCookies = []string{
 	"parley=", // docs/deploy.md
 	"SERVERID=", "route=", "lb=", "INGRESSCOOKIE=", "GCLB=",
@@ -77,7 +80,7 @@ var ignoredCookies = []string{
 	"_ga=", "_ga_", "_gid=",
 }
 
-// counts reports whether a cookie, "name=value", says who the client is.
+// counts reports whether a cookie, "name=value", identifies the client.
 func (b *binding) counts(pair string) bool {
 	if b.cookies != nil {
 		name, _, _ := strings.Cut(pair, "=")
@@ -87,10 +90,10 @@ func (b *binding) counts(pair string) bool {
 	return pair != "" && !slices.ContainsFunc(ignoredCookies, func(s string) bool { return strings.HasPrefix(pair, s) })
 }
 
-// An identity is what a session of a server is bound to, in one string: the principal, or,
-// where none is named, the user of WithSessionUser, or a keyed hash of what identifies the
-// handshake. That goes on with the hashes of cookies, in order. The first byte tells the
-// three apart.
+// An identity is what a session of a server is bound to, as one string: the
+// principal or, if none is named, the user of WithSessionUser, or a keyed hash
+// of the identifying parts of the handshake, followed by the sorted hashes of
+// cookies. The first byte is the kind.
 const (
 	namedIdentity   = 'n'
 	claimedIdentity = 'c'
@@ -99,11 +102,11 @@ const (
 
 const (
 	cookieHash = 16 // bytes of the hash of a cookie
-	maxCookies = 64 // that are hashed one by one; of more the whole list counts
+	maxCookies = 64 // hashed individually; more are hashed as one list
 )
 
-// identityKey keeps identities from being guessed where one is seen. All servers of the
-// process have the same, as they end each other's sessions (endReplaced).
+// identityKey prevents guessing what an identity contains. All servers of the
+// process share it, since they end each other's sessions (endPredecessor).
 var identityKey = func() []byte {
 	key := make([]byte, sha256.Size)
 	_, _ = rand.Read(key) // never fails
@@ -148,7 +151,8 @@ func (b *binding) identity(r *http.Request, principal string) string {
 	return string(id)
 }
 
-// writeValues writes values so that no others are written alike.
+// writeValues writes values so that different lists never produce the same
+// bytes.
 func writeValues(h hash.Hash, values ...string) {
 	var n [8]byte
 	binary.BigEndian.PutUint64(n[:], uint64(len(values)))
@@ -160,8 +164,8 @@ func writeValues(h hash.Hash, values ...string) {
 	}
 }
 
-// hashCookies returns the hashes of the cookies that count, each once, in order. It takes
-// them as they come: what http.Request.Cookies drops as malformed counts too.
+// hashCookies returns the sorted, distinct hashes of the cookies that count. It
+// includes cookies that http.Request.Cookies drops as malformed.
 func (b *binding) hashCookies(headers []string) (hashes [][cookieHash]byte) {
 	h := hmac.New(sha256.New, identityKey)
 	for _, header := range headers {
@@ -179,9 +183,9 @@ func (b *binding) hashCookies(headers []string) (hashes [][cookieHash]byte) {
 	return slices.Compact(hashes)
 }
 
-// sameIdentity reports whether a link with one identity may resume a session that began
-// with another. Load balancers set cookies with the first answer, so a link may have more
-// of them than the session began with, but none less.
+// sameIdentity reports whether a link with one identity may resume a session
+// that began with another. Load balancers set cookies in the first response, so
+// the link may have additional cookies, but must have all those of the session.
 func sameIdentity(began, resuming string) bool {
 	const exact = 1 + sha256.Size
 	if len(began) < exact || len(resuming) < exact || began[0] != hashedIdentity || resuming[0] != hashedIdentity {

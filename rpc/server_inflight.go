@@ -6,15 +6,16 @@ import (
 	"github.com/parley-rpc/parley/transport"
 )
 
-// servedCalls counts the calls that an endpoint serves, on all connections together.
+// inflightCalls counts the calls that an endpoint serves on all connections.
 type inflightCalls struct {
 	limit int64 // 0: none
 	all   atomic.Int64
 }
 
-// enter counts a call in, unless that is one too many. own are those of its connection,
-// which may not have more than are left for others: however many connections have taken
-// all they can, a part is free for one that comes.
+// acquire counts a call, unless it exceeds the limit. own counts the calls of
+// its connection, which may not have more than are left for others. So a part
+// of the limit is free for a new connection, however many connections have
+// taken all they can.
 func (s *inflightCalls) acquire(own *atomic.Int64) *transport.ResetError {
 	if s.limit == 0 {
 		return nil
@@ -26,6 +27,7 @@ func (s *inflightCalls) acquire(own *atomic.Int64) *transport.ResetError {
 	return &transport.ResetError{Code: transport.ResetRefused, Reason: "the server has as many calls as it serves at once"}
 }
 
+// release ends the counting of a call.
 func (s *inflightCalls) release(own *atomic.Int64) {
 	if s.limit == 0 {
 		return

@@ -6,49 +6,55 @@ import (
 	"runtime"
 )
 
-// Limits bound what all connections of a server cost together. The zero value of a
-// field stands for its default. What a single connection costs is bounded by
-// WithTransport; docs/limits.md is the table of everything.
+// Limits bounds the cost of all connections of a server together. The zero
+// value of a field means its default. WithTransport bounds the cost of a single
+// connection. docs/limits.md lists all limits.
 type Limits struct {
-	// MaxConnections is how many links there may be at once, handshakes included.
-	// Beyond it clients get HTTP 503, pages close code 4014. Connections without a link
-	// count too, but make room for new ones: of the principal, or of the address where
-	// there is none, that has most of them, the one gone longest ends. Default 50,000.
+	// MaxConnections is the maximum number of links, including handshakes.
+	// Beyond it clients get HTTP 503, pages close code 4014. Detached
+	// connections count too, but make room for new ones: the oldest detached
+	// one ends of the principal, or of the address if there is none, that has
+	// most of them. Default 50,000.
 	MaxConnections int
-	// MaxConnectionsPerAddress is how many of them may come from one address, or one
-	// /64 network of IPv6. Beyond it clients get HTTP 429, pages close code 4014; the
-	// connections of that address without a link end before. By default there is no such
-	// bound: behind a proxy all have one address.
+	// MaxConnectionsPerAddress is the maximum number of them from one address,
+	// or one /64 network of IPv6. Beyond it clients get HTTP 429, pages close
+	// code 4014; detached connections of the address end first. By default
+	// there is no such limit: behind a proxy all clients have one address.
 	MaxConnectionsPerAddress int
-	// MaxHandshakesPerSecond is how many handshakes are answered a second; four that are refused
-	// count as one. Others wait for their turn, or, if that would take more than a second,
-	// get HTTP 503, pages close code 4014, before they are authenticated. While some wait,
-	// all addresses get the same number of turns, and clients that have authenticated
-	// lately, or may have a connection to resume, get most. Default 500 for each
-	// processor.
+	// MaxHandshakesPerSecond is the maximum rate of handshakes; four that are
+	// refused count as one. Others wait. A handshake that would wait for more
+	// than a second gets HTTP 503, pages close code 4014, before it is
+	// authenticated. All addresses with waiting handshakes get the same rate.
+	// Clients that have authenticated recently, or may have a connection to
+	// resume, get most of it. Default 500 per processor.
 	MaxHandshakesPerSecond int
-	// MaxHandshakeHeader is how many bytes the headers of a handshake may have, since Peer
-	// keeps them. Beyond it clients get HTTP 431, pages close code 4008. Default 32 KiB.
+	// MaxHandshakeHeader is the maximum size in bytes of the headers of a
+	// handshake, which Peer keeps. Beyond it clients get HTTP 431, pages close
+	// code 4008. Default 32 KiB.
 	MaxHandshakeHeader int
-	// Address tells where a request comes from, for a server behind a proxy that it
-	// trusts to say so: see ForwardedAddress. Default: the address of the socket.
+	// Address returns the address that a request comes from. Set it behind a
+	// trusted proxy: see ForwardedAddress. Default: the address of the socket.
 	Address func(*http.Request) string
-	// MaxWindowMemory is by how many bytes the windows of all streams may grow beyond the
-	// initial ones, together: memory for what has arrived and was not read. Default
-	// 1 GiB.
+	// MaxWindowMemory is how many bytes the windows of all streams may grow
+	// beyond the initial ones, together: memory for data that has arrived and
+	// was not read. Default 1 GiB.
 	MaxWindowMemory int64
-	// MaxMessageMemory is how many bytes of messages that are put together from several frames, or
-	// that are inflated, are in memory until they are decoded, on all connections: half of
-	// it for each of both. Beyond it messages wait, and so do their senders; a connection
-	// always may have one that is put together. What a single connection takes of each half
-	// is bounded by Transport.MaxReassembly. Default 512 MiB.
+	// MaxMessageMemory is the memory in bytes for messages that are reassembled
+	// from several frames or inflated, until they are decoded, on all
+	// connections: half of it for each. Beyond it messages and their senders
+	// wait; a connection may always have one that is reassembled.
+	// Transport.MaxReassembly bounds the part of a single connection in each
+	// half. Default 512 MiB.
 	MaxMessageMemory int64
-	// MaxCalls is how many calls are served at once, on all connections together: each has a
-	// goroutine. One beyond it is refused (UNAVAILABLE), and its client may make it again.
-	// A connection gets no more of them than are left for others. Default 100,000.
+	// MaxCalls is the maximum number of calls served at once, on all
+	// connections together: each has a goroutine. A call beyond it is refused
+	// (UNAVAILABLE), and its client may repeat it. A connection gets at most as
+	// many as are left for others. Default 100,000.
 	MaxCalls int
 }
 
+// withDefaults fills in defaults. It returns an error that names the first
+// negative field.
 func (l *Limits) withDefaults() error {
 	for _, f := range []struct {
 		name  string
@@ -90,7 +96,7 @@ func (l *Limits) withDefaults() error {
 	return nil
 }
 
-// WithLimits bounds what all connections cost together.
+// WithLimits bounds the cost of all connections together.
 func WithLimits(l Limits) ServerOption {
 	return serverOption(func(s *Server) { s.limits = l })
 }

@@ -8,10 +8,11 @@ import (
 	"github.com/parley-rpc/parley/transport"
 )
 
-// WithMaxConnectionAge has the server take leave of connections of that age, give
-// or take a tenth, so that clients spread over all servers again. A client moves to
-// another connection, and no call fails by it. Calls in flight may go on for the time of
-// grace, of which handlers are told by Draining; then they fail with CodeUnavailable. NewServer panics unless age is positive and grace is not
+// WithMaxConnectionAge makes the server drain connections of that age, plus or
+// minus a tenth, so that clients spread over all servers again. Clients move to
+// another connection, and no call fails because of it. Calls in flight may go
+// on for the grace time, and Draining tells handlers; then they fail with
+// CodeUnavailable. NewServer panics unless age is positive and grace is not
 // negative.
 func WithMaxConnectionAge(age, grace time.Duration) ServerOption {
 	return serverOption(func(s *Server) { s.maxAge = &maxConnectionAge{age, grace} })
@@ -26,7 +27,7 @@ func (a *maxConnectionAge) validate() error {
 	return nil
 }
 
-// growOld has the connection end when it is old; c.mu is held.
+// startAgeTimer makes the connection end at its maximum age; life.mu is held.
 func (c *Conn) startAgeTimer(a *maxConnectionAge) {
 	if a == nil {
 		return
@@ -43,7 +44,7 @@ func (c *Conn) startAgeTimer(a *maxConnectionAge) {
 	})
 }
 
-// stayYoung ends growOld; c.mu is held.
+// stopAgeTimer undoes startAgeTimer; life.mu is held.
 func (c *Conn) stopAgeTimer() {
 	if c.life.ageTimer != nil {
 		c.life.ageTimer.Stop()

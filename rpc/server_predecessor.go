@@ -7,8 +7,8 @@ import (
 	"github.com/parley-rpc/parley/transport"
 )
 
-// servers are those of this process. A client that has lost a session and comes back to
-// another of them has the old session ended there.
+// servers are the servers of this process. If a client loses a session and
+// reconnects to another of them, that server ends the old session.
 var servers serverSet
 
 type serverSet struct {
@@ -25,14 +25,14 @@ func (k *serverSet) add(s *Server) {
 	k.all[weak.Make(s)] = struct{}{}
 }
 
-// remove forgets a server that has no sessions any more.
+// remove removes a server that has no sessions left.
 func (k *serverSet) remove(s *Server) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	delete(k.all, weak.Make(s))
 }
 
-// list returns those that there are, and forgets the others.
+// list returns the servers that exist, and removes collected ones.
 func (k *serverSet) list() []*Server {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -47,7 +47,7 @@ func (k *serverSet) list() []*Server {
 	return all
 }
 
-// endReplaced ends the session that a client has begun another in place of, if another
+// endPredecessor ends the session that a new session replaces, if another
 // server of this process has it. It does not block.
 func (s *Server) endPredecessor(r transport.Predecessor, principal string) {
 	s.workers.runFunc(func() {

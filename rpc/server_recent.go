@@ -5,22 +5,22 @@ import (
 	"sync"
 )
 
-// recentSet remembers what was added to it lately: at least mostRecent entries, and at
-// most twice as many. It keeps keyed hashes of them, since they may be credentials.
+// recentSet remembers recent entries: at least maxRecent, and at most twice as
+// many. It stores keyed hashes, since the entries may be credentials.
 type recentSet struct {
 	mu         sync.Mutex
 	seed       maphash.Seed
 	young, old map[uint64]struct{}
 }
 
-// mostRecent is for how many entries a generation has room: 16 to 40 bytes each.
+// maxRecent is the size of a generation: 16 to 40 bytes each.
 const maxRecent = 32_768
 
 func newRecentSet() *recentSet {
 	return &recentSet{seed: maphash.MakeSeed(), young: make(map[uint64]struct{})}
 }
 
-// add remembers parts, which are one entry together.
+// add remembers parts, which form one entry together.
 func (r *recentSet) add(parts ...string) {
 	h := r.hash(parts)
 	r.mu.Lock()
@@ -28,7 +28,8 @@ func (r *recentSet) add(parts ...string) {
 	r.keep(h)
 }
 
-// has reports whether parts have been added lately. Asking counts as adding them again.
+// has reports whether parts were added recently. It counts as adding them
+// again.
 func (r *recentSet) has(parts ...string) bool {
 	h := r.hash(parts)
 	r.mu.Lock()
@@ -41,7 +42,8 @@ func (r *recentSet) has(parts ...string) bool {
 	return ok
 }
 
-// keep adds an entry to the young generation, which becomes the old one when it is full.
+// keep adds an entry to the young generation, which becomes the old one when it
+// is full.
 func (r *recentSet) keep(h uint64) {
 	if len(r.young) >= maxRecent {
 		r.young, r.old = make(map[uint64]struct{}), r.young

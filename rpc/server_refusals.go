@@ -7,16 +7,16 @@ import (
 	"time"
 )
 
-// refusals counts the handshakes that were refused.
+// refusals counts the refused handshakes.
 type refusals struct {
 	mu       sync.Mutex
 	all      uint64
-	unlogged int       // since the last that was logged
-	quiet    time.Time // until when none is logged
+	unlogged int       // since the last logged one
+	quiet    time.Time // none is logged before
 }
 
-// note counts a refusal. It reports whether that is to be logged, and how many were not
-// since the last one that was.
+// add counts a refusal. It reports whether to log it, and how many were not
+// logged since the last logged one.
 func (r *refusals) add(now time.Time) (unlogged int, loud bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -35,9 +35,9 @@ func (r *refusals) count() uint64 {
 	return r.all
 }
 
-// logRefusal logs that a handshake was refused: one of a second at level Info, with how
-// many were not logged before it, and the others at level Debug, so that no client fills
-// the log. Server.Stats has the number of all.
+// logRefusal logs a refused handshake: one per second at level Info, with the
+// number of those not logged before it, and the others at level Debug, so that
+// no client fills the log. Server.Stats has the total.
 func (s *Server) logRefusal(r *http.Request, reason error) {
 	level, more := slog.LevelDebug, []any{"peer", r.RemoteAddr, "reason", reason}
 	if unlogged, loud := s.refusals.add(time.Now()); loud {

@@ -1,14 +1,14 @@
 package rpc
 
-// ServerStats is what a server has and has done at one moment.
+// ServerStats are counters of a server at one moment.
 type ServerStats struct {
-	Connections       int    // that go on, those without a link included
-	Detached          int    // of them, those without a link
-	Links             int    // that are open, handshakes included
-	RefusedHandshakes uint64 // handshakes that were refused, for whatever reason
+	Connections       int    // open connections, including detached ones
+	Detached          int    // detached connections
+	Links             int    // open links, including handshakes
+	RefusedHandshakes uint64 // refused handshakes, for whatever reason
 }
 
-// Stats returns what the server has and has done.
+// Stats returns the server's counters.
 func (s *Server) Stats() ServerStats {
 	stats := ServerStats{Detached: s.sessions.Detached(), Links: s.admission.count(), RefusedHandshakes: s.refusals.count()}
 	stats.Connections = s.conns.count()

@@ -17,24 +17,23 @@ type serverStream struct {
 	coder        coder
 	recvBuf      recvBuffer
 	st           *transport.Stream
-	alias        uint64 // to be told to the caller; 0: none
+	alias        uint64 // to be given to the caller; 0: none
 	received     bool   // the only message of a call that takes one
-	unregistered bool   // nobody has registered the method
+	unregistered bool   // the method is not registered
 
-	private bool // the application does not get hold of the stream
+	private bool // the application cannot reach the stream
 
-	refusal error // why the call is not served
+	refusal error // why the call is not served; nil: it is
 	handler Handler
 
-	// The only message of an answer waits here for the status, so that both
-	// leave in one frame, and an error takes its place.
+	// The only message of a response waits here for the status. So both are
+	// sent in one frame, and an error can replace it.
 	response     *buffer
 	responseMark bool
 }
 
-// onStream takes a call of the other end. It runs on the reading goroutine, and so
-// does the reading of the call's header: what that costs is the connection's own
-// time, whatever the other end sends.
+// onStream accepts a call of the peer. It runs on the reader goroutine, and so
+// does the parsing of the header: its cost slows down only this connection.
 func (c *Conn) onStream(st *transport.Stream, header []byte) *transport.ResetError {
 	s := &serverStream{st: st, call: Call{Conn: c, Peer: c.Peer()}}
 	s.call.callee = s
@@ -49,7 +48,8 @@ func (c *Conn) onStream(st *transport.Stream, header []byte) *transport.ResetErr
 	return nil
 }
 
-// accept reads the header of the call and finds who serves it. Its errors are *Error.
+// accept parses the header of the call and finds its handler. Its errors are
+// *Error.
 func (s *serverStream) accept(e *endpoint, header []byte) error {
 	open, err := parseOpenBlock(header)
 	if err != nil {
@@ -76,7 +76,7 @@ func (s *serverStream) accept(e *endpoint, header []byte) error {
 		if alias != 0 && !sm.Raw || !validName(open.codec) {
 			return err
 		}
-		s.coder.codec = rawCodec(open.codec) // nobody at this level knows the messages
+		s.coder.codec = rawCodec(open.codec) // the handler passes messages on as they are
 	}
 	if s.coder.inflate, err = e.compressor(open.encoding); err != nil {
 		return err
@@ -93,7 +93,7 @@ func (s *serverStream) accept(e *endpoint, header []byte) error {
 // work serves the call, on a goroutine of its own.
 func (s *serverStream) work() {
 	c := s.call.Conn
-	<-c.started // a call may come with the handshake
+	<-c.started // a call may arrive with the handshake
 	defer s.release()
 	if s.refusal != nil {
 		s.finish(s.refusal)
@@ -106,7 +106,7 @@ func (s *serverStream) work() {
 	s.finish(s.runHandler(&s.ctx, s.handler))
 }
 
-// leave ends the use of the stream.
+// release ends the use of the stream.
 func (s *serverStream) release() {
 	s.call.Conn.e.inflight.release(&s.call.Conn.inflight)
 	if s.private && !s.call.isShared() {
@@ -116,11 +116,11 @@ func (s *serverStream) release() {
 	_ = s.st.Close() // never fails
 }
 
-// keepPrivate is promised by a handler that shows the stream to nobody.
+// keepPrivate records that the handler does not pass on the stream.
 func (s *serverStream) keepPrivate() { s.private = len(s.call.Conn.e.handlerChain) == 0 }
 
-// run runs the handler inside the interceptors and returns the status. A panic
-// becomes CodeInternal; what it says is logged and does not leave the process.
+// runHandler runs the handler inside the interceptors and returns the status. A
+// panic becomes CodeInternal; its text is logged and not sent.
 func (s *serverStream) runHandler(ctx context.Context, h Handler) (status error) {
 	c := s.call.Conn
 	returned := false
@@ -135,7 +135,7 @@ func (s *serverStream) runHandler(ctx context.Context, h Handler) (status error)
 				slog.String("method", path), slog.Any("panic", r), slog.String("stack", string(debug.Stack())))
 			return
 		}
-		// The handler has called runtime.Goexit: run does not return.
+		// The handler has called runtime.Goexit: runHandler does not return.
 		c.log(ctx, slog.LevelError, "parley: handler ended its goroutine", slog.String("method", path))
 		s.finish(status)
 	}()
@@ -146,10 +146,13 @@ func (s *serverStream) runHandler(ctx context.Context, h Handler) (status error)
 	return status
 }
 
+// Call implements Stream.
 func (s *serverStream) Call() *Call { return &s.call }
 
+// Recv implements Stream.
 func (s *serverStream) Recv(msg any) error { return s.receive(msg, (*coder).unmarshal) }
 
+// receive is Recv with a decoder.
 func (s *serverStream) receive(msg any, how decodeFunc) error {
 	m, err := s.recvBuf.recv(s.waitCtx(), s.st)
 	if err != nil {
@@ -179,9 +182,10 @@ func (s *serverStream) receive(msg any, how decodeFunc) error {
 	return nil
 }
 
-// waiting is the context with which messages are waited for, and room for them. Only the
-// call's own time can end it: all else that ends a call ends its stream as well. Without a deadline
-// that spares the context that somebody could wait for.
+// waitCtx returns the context for waiting for messages, and for room to send
+// them. Only the call's deadline can end it, since everything else that ends a
+// call ends its stream too. Without a deadline this avoids the creation of a
+// context.
 func (s *serverStream) waitCtx() context.Context {
 	if s.ctx.deadline.IsZero() {
 		return s.ctx.base
@@ -193,6 +197,7 @@ func (s *serverStream) tooMany() error {
 	return Errorf(CodeInternal, "%s takes one message, more were sent", s.call.Method.Path())
 }
 
+// Send implements Stream.
 func (s *serverStream) Send(msg any) error {
 	b := getBuffer()
 	mark, err := s.coder.encode(b, msg)
@@ -224,7 +229,7 @@ func (s *serverStream) CloseSend() error { return nil }
 // Close does nothing: a handler ends the call by returning.
 func (s *serverStream) Close() error { return nil }
 
-// finish ends the call with what its handler has returned.
+// finish ends the call with the error that its handler has returned.
 func (s *serverStream) finish(err error) {
 	if s.response != nil {
 		defer s.response.put()
@@ -243,14 +248,14 @@ func (s *serverStream) finish(err error) {
 		end.status = asError(err)
 	}
 	if s.call.ctx != nil {
-		// If this fails, so does sendEnd.
+		// If this fails, sendEnd fails too.
 		_ = s.call.sendHeaderIfAny()
 	}
 	s.sendEnd(&end)
 }
 
-// answer sends the only message of an answer. If there is nothing to say beyond
-// it the message ends the call, and done is true.
+// sendResponse sends the only message of a response. If nothing else is to be
+// sent, the message ends the call, and done is true.
 func (s *serverStream) sendResponse(end *endBlock) (done bool, err error) {
 	if s.response == nil {
 		return false, Errorf(CodeInternal, "handler of %s returned without an answer", s.call.Method.Path())
@@ -265,9 +270,9 @@ func (s *serverStream) sendResponse(end *endBlock) (done bool, err error) {
 	return done, nil
 }
 
-// sendEnd sends the status. It does not wait for the call's own time: the caller
-// is to hear of it even, and just then, when that is up. If it fails nobody is
-// left to be told: the caller has reset the call, or the connection has ended.
+// sendEnd sends the status. It ignores the deadline: a caller whose deadline
+// has passed must still get the status. If sending fails, the caller has reset
+// the call or the connection has ended.
 func (s *serverStream) sendEnd(end *endBlock) {
 	for {
 		err := s.st.CloseSend(context.Background(), end.append(nil))

@@ -1,20 +1,22 @@
 package rpc
 
-// Service is a service and who serves its methods. Generated code makes it.
+// Service is a service with the handlers of its methods. Generated code creates
+// it.
 type Service struct {
 	Name    string
 	Methods []ServiceMethod
 }
 
-// ServiceMethod is a method and who serves it.
+// ServiceMethod is a method with its handler.
 type ServiceMethod struct {
 	Method  *Method
 	Handler Handler
-	Raw     bool // Handler receives and sends only *Raw: it takes calls of any codec, known here or not
+	Raw     bool // Handler only receives and sends *Raw, so calls with any codec are accepted, even an unknown one
 }
 
-// Registrar takes services: a *Server or a *Mux.
+// Registrar registers services: a *Server or a *Mux.
 type Registrar interface {
-	// Register adds a service. It panics if there is one of that name.
+	// Register adds a service. It panics if a service of that name is
+	// registered.
 	Register(s *Service)
 }

@@ -9,38 +9,38 @@ import (
 	"github.com/parley-rpc/parley/transport"
 )
 
-// line is a client's way to one server, or to the first of several that answers.
-// It connects when a call needs it, and again by itself when the session was lost.
-// While it is connected it has no goroutine of its own.
+// subConn is a client's connection to one server, or to the first of several
+// URLs that answers. It connects when a call needs it, and reconnects when the
+// session is lost. While it is connected it has no goroutine of its own.
 //
-// What it does is decided by two things: the session that new calls start on, which
-// may be about to leave or without a link, and the attempt to make another one. The
-// state that an application sees follows from them (stands). docs/design/rpc.md has
-// the table.
+// Two things determine what it does: the session on which new calls start,
+// which may be detached or about to end, and the attempt to make another one.
+// The State that an application sees follows from them (computeState).
+// docs/design/rpc.md has the table.
 type subConn struct {
 	c    *Client
 	urls []string // in the order in which they are tried
 
 	publicState atomic.Int32         // state, for readers without mu
-	ready       atomic.Pointer[Conn] // conn, while a call may start on it without a look at the rest
-	dials       taskGroup            // those under way
+	ready       atomic.Pointer[Conn] // conn, if a call may start on it without further checks
+	dials       taskGroup            // the running attempts
 
 	mu           sync.Mutex
 	state        State
-	conn         *Conn                  // new calls are made on it; nil: none
-	dialAttempt  *dialAttempt           // under way, or to be made; nil: none
-	changed      chan struct{}          // closed at the next change; nil while no call waits for that
+	conn         *Conn                  // for new calls; nil: none
+	dialAttempt  *dialAttempt           // running or scheduled; nil: none
+	changed      chan struct{}          // closed at the next change; nil: no call waits
 	failures     int                    // attempts since a session lasted, and sessions that did not last
-	failedDials  uint64                 // attempts that have failed, ever
-	err          error                  // why there is no connection; nil: none was wanted
+	failedDials  uint64                 // total failed attempts
+	err          error                  // why there is no connection; nil: none was needed
 	refusedUntil time.Time              // no attempt before: the server has refused this client
-	nextAddress  string                 // where a server that goes away has said to come back to
-	avoidURL     string                 // the URL that is tried last: its server goes away
-	retryAfter   retryAfterTimes        // URLs whose servers have said when to come back
-	predecessor  *transport.Predecessor // the session that the next one replaces
+	nextAddress  string                 // that a departing server has named for the next session
+	avoidURL     string                 // of a departing server, tried last
+	retryAfter   retryAfterTimes        // URLs whose servers have sent Retry-After
+	predecessor  *transport.Predecessor // the lost session that the next one replaces
 }
 
-// patience says whether a call waits for a connection.
+// waitMode is whether a call waits for a connection.
 type waitMode int
 
 const (
@@ -48,9 +48,9 @@ const (
 	waitForReady
 )
 
-// get returns the connection, and makes it if there is none. A call that fails fast
-// fails when the attempt under way does, and at once where the next is delayed
-// because one has failed.
+// get returns the connection, and connects if there is none. A call that fails
+// fast fails when the current attempt does, and at once while the next is
+// delayed after a failure.
 func (l *subConn) get(ctx context.Context, p waitMode) (*Conn, error) {
 	if conn := l.ready.Load(); conn != nil && conn.usable() {
 		return conn, nil
@@ -76,24 +76,25 @@ func (l *subConn) get(ctx context.Context, p waitMode) (*Conn, error) {
 	}
 }
 
-// view is what a call finds at a line: a connection, or why there is none, or what it
-// has to wait for.
+// view is what a call finds at a subConn: a connection, or an error, or what to
+// wait for.
 type view struct {
 	conn        *Conn
 	err         error
 	wait        <-chan struct{}
-	dialAttempt *dialAttempt // whose end wait is; nil: it is another event
+	dialAttempt *dialAttempt // whose end closes wait; nil: wait is for another event
 }
 
-// look returns what a call finds, and begins an attempt if there is none. mu is held.
+// lookup returns what a call finds, and starts an attempt if there is none. mu
+// is held.
 func (l *subConn) lookup(p waitMode) view {
-	l.checkConn() // the session may have ended this moment
+	l.checkConn() // the session may have just ended
 	conn, a := l.conn, l.dialAttempt
 	switch {
 	case l.state == StateShutdown:
 		return view{err: errClientClosed}
 	case conn != nil && !conn.usable():
-		return view{wait: conn.Done()} // it is about to end
+		return view{wait: conn.Done()} // the connection is about to end
 	case conn != nil && conn.client.detached && l.hasAlternative():
 		return view{wait: l.waitChange()}
 	case conn != nil:
@@ -106,11 +107,11 @@ func (l *subConn) lookup(p waitMode) view {
 	return view{wait: l.dialAttempt.done, dialAttempt: l.dialAttempt}
 }
 
-// elsewhere reports whether calls may get another session than that which has lost
-// its link, so that they wait for the first of both. mu is held.
+// hasAlternative reports whether another session than the detached one may
+// become available, so that calls wait for either. mu is held.
 func (l *subConn) hasAlternative() bool { return len(l.urls) > 1 || l.dialAttempt != nil }
 
-// change returns what is closed at the next change; mu is held.
+// waitChange returns a channel that is closed at the next change; mu is held.
 func (l *subConn) waitChange() <-chan struct{} {
 	if l.changed == nil {
 		l.changed = make(chan struct{})
@@ -118,7 +119,8 @@ func (l *subConn) waitChange() <-chan struct{} {
 	return l.changed
 }
 
-// gaveUpWaiting is the status of a call that did not get a connection in time.
+// waitError returns the status of a call whose context has ended while it
+// waited for a connection.
 func (l *subConn) waitError(ctx context.Context) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -128,7 +130,7 @@ func (l *subConn) waitError(ctx context.Context) error {
 	return Errorf(CodeOf(ctx.Err()), "%w, waiting for a connection: %w", ctx.Err(), l.err)
 }
 
-// stands returns the state; mu is held.
+// computeState returns the state; mu is held.
 func (l *subConn) computeState() State {
 	conn, a := l.conn, l.dialAttempt
 	switch {
@@ -146,7 +148,7 @@ func (l *subConn) computeState() State {
 	return StateIdle
 }
 
-// settle publishes what a change has led to; mu is held.
+// publish publishes the state after a change; mu is held.
 func (l *subConn) publish() {
 	l.state = l.computeState()
 	ready := l.conn
@@ -163,14 +165,14 @@ func (l *subConn) publish() {
 	}
 }
 
-// review looks whether the session still takes calls, and whether its server goes
-// away; mu is held.
+// checkConn checks whether the session still accepts calls, and whether its
+// server goes away; mu is held.
 func (l *subConn) checkConn() {
 	conn := l.conn
 	switch {
 	case conn == nil:
 	case conn.ending():
-		// The server has said why, and is about to close.
+		// The server has sent the reason and is about to close.
 	case !conn.usable():
 		l.dropConn()
 	case conn.hasGoAwayNotice() && !conn.client.draining:
@@ -178,7 +180,7 @@ func (l *subConn) checkConn() {
 	}
 }
 
-// changedConn is told that a connection goes away or has ended.
+// connChanged is called when a connection goes away or has ended.
 func (l *subConn) connChanged(conn *Conn) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -187,7 +189,7 @@ func (l *subConn) connChanged(conn *Conn) {
 	}
 }
 
-// use has new calls made on a connection; mu is held.
+// adopt uses a connection for new calls; mu is held.
 func (l *subConn) adopt(conn *Conn) {
 	l.conn, l.err, l.avoidURL = conn, nil, ""
 	l.publish()
@@ -197,8 +199,8 @@ func (l *subConn) adopt(conn *Conn) {
 	}
 }
 
-// close ends the use of the line, of a client that is closed, and waits for an
-// attempt that is under way.
+// close closes the subConn of a closed client, and waits for its running
+// attempts.
 func (l *subConn) close() {
 	l.mu.Lock()
 	l.state = StateShutdown

@@ -5,30 +5,32 @@ import (
 	"time"
 )
 
-// attempt is a dial that calls may wait for, and the delay before it.
+// dialAttempt is an attempt to connect that calls may wait for, and the delay
+// before it.
 type dialAttempt struct {
-	delay        time.Duration // before it
-	minDelay     time.Duration // what a call does not shorten of that
-	afterFailure bool          // the delay is because something has failed
-	verify       bool          // the session is used only when the server has answered on it
+	delay        time.Duration // before the attempt
+	minDelay     time.Duration // the part of delay that a call does not shorten
+	afterFailure bool          // delay is because of a failure
+	verify       bool          // the session is used only once the server has answered on it
 
-	ctx     context.Context // ends when it is not wanted any more
+	ctx     context.Context // canceled when the attempt is no longer needed
 	cancel  context.CancelFunc
 	done    chan struct{} // closed when err is set
-	err     error         // nil: it was made, or is not wanted any more
-	waiting bool          // its time has not come; guarded by the line's mu
+	err     error         // nil: it succeeded, or is no longer needed
+	waiting bool          // the delay is not over; guarded by subConn.mu
 
-	expedited, skipped chan struct{} // closed when a call cannot wait, and when the delay is void
+	expedited, skipped chan struct{} // closed when a call cannot wait, and when no delay is needed
 }
 
-// hurry cuts the delay short for a call. There may be no attempt. The line's mu is held.
+// expedite shortens the delay to minDelay for a call. a may be nil. subConn.mu
+// is held.
 func (a *dialAttempt) expedite() {
 	if a != nil && !isClosed(a.expedited) {
 		close(a.expedited)
 	}
 }
 
-// rush ends the delay. The line's mu is held.
+// skipDelay ends the delay. a may be nil. subConn.mu is held.
 func (a *dialAttempt) skipDelay() {
 	if a != nil && !isClosed(a.skipped) {
 		close(a.skipped)
@@ -44,7 +46,7 @@ func isClosed(c <-chan struct{}) bool {
 	}
 }
 
-// wait lets the delay pass.
+// wait waits for the delay.
 func (a *dialAttempt) wait() {
 	if a.delay <= 0 {
 		return
@@ -67,7 +69,7 @@ func (a *dialAttempt) wait() {
 	}
 }
 
-// begin makes an attempt; mu is held.
+// startDial starts an attempt; mu is held.
 func (l *subConn) startDial(a *dialAttempt) {
 	if l.state == StateShutdown {
 		return
@@ -83,7 +85,7 @@ func (l *subConn) startDial(a *dialAttempt) {
 	l.dials.start(&l.c.workers, func() { l.runDial(a) })
 }
 
-// callOff ends an attempt that is not wanted any more; mu is held.
+// cancelDial cancels an attempt that is no longer needed; mu is held.
 func (l *subConn) cancelDial() {
 	if a := l.dialAttempt; a != nil {
 		l.dialAttempt = nil
@@ -104,12 +106,12 @@ func (l *subConn) runDial(a *dialAttempt) {
 	l.finishDial(a, conn, err)
 }
 
-// finish takes over what has come of an attempt.
+// finishDial handles the result of an attempt.
 func (l *subConn) finishDial(a *dialAttempt, conn *Conn, err error) {
 	var leave *Conn
 	l.mu.Lock()
 	switch {
-	case l.dialAttempt != a: // it was called off
+	case l.dialAttempt != a: // it was canceled
 		leave = conn
 	case err != nil:
 		l.dialAttempt, a.err = nil, err
@@ -128,7 +130,7 @@ func (l *subConn) finishDial(a *dialAttempt, conn *Conn, err error) {
 	}
 }
 
-// missed books an attempt that has failed, and makes the next unless the server
+// dialFailed records a failed attempt and schedules the next, unless the server
 // has refused this client. mu is held.
 func (l *subConn) dialFailed(err error) {
 	l.failures++
@@ -138,7 +140,7 @@ func (l *subConn) dialFailed(err error) {
 	case l.conn == nil:
 		l.scheduleReconnect(err, isTransient(err), delay)
 	case l.conn.client.draining || l.conn.client.detached:
-		if !isTransient(err) { // perhaps it does by the time that the session ends
+		if !isTransient(err) { // it may accept the client by the time the session ends
 			delay = max(delay, fullJitter(l.failures, initialLongDelay, maxLongDelay))
 		}
 		l.startDial(&dialAttempt{delay: delay, afterFailure: true, verify: true})
@@ -147,8 +149,9 @@ func (l *subConn) dialFailed(err error) {
 	}
 }
 
-// comeBack makes an attempt by itself after a delay, or leaves that to the next
-// call, which is told err before the delay is over. mu is held.
+// scheduleReconnect makes an attempt after a delay or, unless byItself, lets
+// the next call make it. A call before the end of the delay gets err. mu is
+// held.
 func (l *subConn) scheduleReconnect(err error, byItself bool, delay time.Duration) {
 	l.err = err
 	switch {

@@ -11,25 +11,25 @@ import (
 	"github.com/parley-rpc/parley/transport/ws"
 )
 
-// The bounds of the rounds that an attempt makes where servers turn the client away,
-// because they are about to go or have too much to do. Beyond them it has failed.
+// Bounds of the rounds of an attempt while servers do not accept the client,
+// because they go away or are overloaded. Beyond them the attempt has failed.
 const (
 	maxRounds      = 5
-	maxRoundDelays = 2500 * time.Millisecond // of pauses
+	maxRoundDelays = 2500 * time.Millisecond // total
 )
 
-// errTurnedAway is in the errors of servers that take no new sessions for now, and
-// have told so before they have served a call.
+// errNotAccepting is wrapped in the errors of servers that accept no new
+// sessions for now, and have said so before they served a call.
 var errNotAccepting = errors.New("the server takes no new sessions for now")
 
-// isTurnedAway reports whether another try may soon get in.
+// isNotAccepting reports whether another attempt may soon succeed.
 func isNotAccepting(err error) bool {
 	var h *ws.HandshakeError
 	return errors.Is(err, errNotAccepting) || errors.As(err, &h) && h.Status == http.StatusServiceUnavailable
 }
 
-// connect starts a session with the first server that answers. Where the client is
-// turned away, it goes round again a few times.
+// connect starts a session with the first server that answers. If no server
+// accepts the client for now, it makes a few more rounds.
 func (l *subConn) connect(a *dialAttempt) (conn *Conn, err error) {
 	var waited time.Duration
 	for round := range maxRounds {
@@ -53,8 +53,8 @@ func (l *subConn) connect(a *dialAttempt) (conn *Conn, err error) {
 	return nil, err
 }
 
-// plan returns the URLs in the order in which an attempt tries them, and how long it
-// has to wait before.
+// plan returns the URLs in the order in which an attempt tries them, and how
+// long it must wait before.
 func (l *subConn) plan() (urls []string, wait time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -62,7 +62,7 @@ func (l *subConn) plan() (urls []string, wait time.Duration) {
 	if i := slices.Index(urls, l.avoidURL); i >= 0 {
 		urls = slices.Delete(urls, i, i+1)
 		if len(urls) == 0 || l.conn == nil || !l.conn.client.detached {
-			urls = append(urls, l.avoidURL) // else the session without a link tries it
+			urls = append(urls, l.avoidURL) // otherwise the detached session dials it
 		}
 	}
 	if l.nextAddress != "" {
@@ -72,7 +72,7 @@ func (l *subConn) plan() (urls []string, wait time.Duration) {
 	return l.retryAfter.filter(urls)
 }
 
-// hope ranks the errors of several servers: what may pass soon counts.
+// errorRank ranks the errors of several servers: the most transient one counts.
 func errorRank(err error) int {
 	switch {
 	case isNotAccepting(err):
@@ -83,7 +83,8 @@ func errorRank(err error) int {
 	return 0
 }
 
-// passes reports whether the reason for which there is no connection may pass.
+// isTransient reports whether the reason for which there is no connection may
+// pass.
 func isTransient(err error) bool { return CodeOf(err) == CodeUnavailable }
 
 // dial starts a session with a server.
@@ -108,7 +109,7 @@ func (l *subConn) dial(ctx context.Context, a *dialAttempt, u string) (*Conn, er
 	return conn, nil
 }
 
-// newConn returns a connection of the line that is about to begin.
+// newConn returns a new connection of the subConn.
 func (l *subConn) newConn(url string, peer Peer) *Conn {
 	now := time.Now()
 	conn := &Conn{client: clientConn{sub: l, url: url, cookies: cookiesOf(peer.Header), startedAt: now, linkedAt: now}}
@@ -116,7 +117,7 @@ func (l *subConn) newConn(url string, peer Peer) *Conn {
 	return conn
 }
 
-// hold notes when a server wants to be asked again.
+// noteRetryAfter records the Retry-After of a server.
 func (l *subConn) noteRetryAfter(u string, err error) {
 	wait := retryAfterOf(err)
 	if wait <= 0 {
@@ -127,8 +128,8 @@ func (l *subConn) noteRetryAfter(u string, err error) {
 	l.retryAfter.add(u, wait)
 }
 
-// prove waits until the server has answered a PING: then it has greeted, and has not
-// turned the client away.
+// verify waits until the server has answered a PING: then it has sent HELLO and
+// accepts the client.
 func (l *subConn) verify(ctx context.Context, conn *Conn) error {
 	ctx, cancel := context.WithTimeout(ctx, l.c.preparation())
 	defer cancel()
@@ -147,8 +148,8 @@ func (l *subConn) verify(ctx context.Context, conn *Conn) error {
 	return Errorf(CodeUnavailable, "the server does not answer on the new connection: %w", err)
 }
 
-// discard ends a connection that is not needed. Calls of the server on it, if there
-// may be some, are finished before.
+// discard ends a connection that is not needed. If the server may have made
+// calls on it, they finish first.
 func (l *subConn) discard(conn *Conn) {
 	if conn.isEstablished() {
 		conn.shutdown()
@@ -157,8 +158,8 @@ func (l *subConn) discard(conn *Conn) {
 	l.c.tasks.start(&l.c.workers, func() { _ = conn.sess.Close(transport.CloseNormal, "not needed") })
 }
 
-// turnedAway reports whether the server has ended the session without having served
-// anything on it, for a reason that is no verdict on the client.
+// wasTurnedAway reports whether the server has ended the session before it
+// served anything, for a reason that does not concern the client.
 func (c *Conn) wasTurnedAway() bool {
 	var closed *transport.CloseError
 	if !errors.As(c.sess.Err(), &closed) || !closed.Remote {

@@ -10,9 +10,10 @@ import (
 	"github.com/parley-rpc/parley/transport"
 )
 
-// moveOn prepares for the end of the session, of which the server has given notice: a
-// successor is dialled beside it, at the time that the server has said or when a call
-// starts. Calls go on over the old session until the successor has answered. mu is held.
+// prepareSuccessor prepares for the end of the session, which the server has
+// announced. It dials a successor at the time that the server has named or when
+// a call starts. Calls use the old session until the successor has answered. mu
+// is held.
 func (l *subConn) prepareSuccessor() {
 	conn := l.conn
 	conn.client.draining = true
@@ -20,18 +21,18 @@ func (l *subConn) prepareSuccessor() {
 	least := backoff(l.countShortSession(conn))
 	switch {
 	case l.c.single:
-		l.publish() // a connection that was dialled has no successor
+		l.publish() // a connection of Dial has no successor
 	case l.c.otherReady(l):
 		l.releaseConn(max(pause, least))
 	case l.dialAttempt != nil:
-		l.publish() // it is another session already that is being made
+		l.publish() // another session is being made already
 	default:
 		l.startDial(&dialAttempt{delay: max(pause, least), minDelay: least, verify: true})
 	}
 }
 
-// goesAway takes over what a server that goes away says of the next session: it
-// returns when that is due. mu is held.
+// noteGoAway records what a departing server says about the next session, and
+// returns the delay before it. mu is held.
 func (l *subConn) noteGoAway(conn *Conn) (pause time.Duration) {
 	info, _ := conn.sess.PeerGoAway()
 	l.avoidURL = conn.client.url
@@ -39,8 +40,8 @@ func (l *subConn) noteGoAway(conn *Conn) (pause time.Duration) {
 	return min(info.Wait(), maxLongDelay)
 }
 
-// letGo leaves a session that goes away, where other lines serve the calls. The
-// server is asked again later. mu is held.
+// releaseConn stops using the session of a departing server while other
+// subConns serve the calls. It dials the server again later. mu is held.
 func (l *subConn) releaseConn(pause time.Duration) {
 	conn := l.conn
 	l.conn = nil
@@ -49,7 +50,8 @@ func (l *subConn) releaseConn(pause time.Duration) {
 	conn.shutdown()
 }
 
-// relieve lets other lines leave sessions that go away, now that one has another.
+// releaseDraining lets other subConns release the sessions of departing
+// servers, now that one has another session.
 func (c *Client) releaseDraining(ready *subConn) {
 	for _, l := range c.subConns {
 		if l == ready {
@@ -63,7 +65,7 @@ func (c *Client) releaseDraining(ready *subConn) {
 	}
 }
 
-// othersReady reports whether another line has a session that stays.
+// otherReady reports whether another subConn has a session that stays.
 func (c *Client) otherReady(than *subConn) bool {
 	for _, l := range c.subConns {
 		if conn := l.ready.Load(); l != than && conn != nil && conn.usable() {
@@ -73,8 +75,8 @@ func (c *Client) otherReady(than *subConn) bool {
 	return false
 }
 
-// book counts a session that was short as a failed attempt, once, and returns how many
-// there were before it. mu is held.
+// countShortSession counts a short session as a failed attempt, once, and
+// returns the number of failures before it. mu is held.
 func (l *subConn) countShortSession(conn *Conn) (before int) {
 	if time.Since(conn.client.startedAt) >= maxDelay {
 		l.failures = 0
@@ -87,8 +89,8 @@ func (l *subConn) countShortSession(conn *Conn) (before int) {
 	return before
 }
 
-// drop has no new calls made on the session, which has ended or takes none any more,
-// and decides when to come back. mu is held.
+// dropConn stops using the session, which has ended or accepts no more calls,
+// and decides when to reconnect. mu is held.
 func (l *subConn) dropConn() {
 	conn := l.conn
 	l.conn = nil
@@ -100,8 +102,8 @@ func (l *subConn) dropConn() {
 	}
 }
 
-// dropDraining is drop for a session whose server takes no new calls on it any more.
-// They wait for the next session, for which nothing has failed. mu is held.
+// dropDraining is dropConn for a session whose server accepts no new calls.
+// They wait for the next session. This is not a failure. mu is held.
 func (l *subConn) dropDraining(conn *Conn) {
 	info, _ := conn.sess.PeerGoAway()
 	why := Errorf(CodeUnavailable, "the server goes away: %s", info.Reason)
@@ -122,7 +124,7 @@ func (l *subConn) dropDraining(conn *Conn) {
 	conn.shutdown()
 }
 
-// dropEnded is drop for a session that has ended. mu is held.
+// dropEnded is dropConn for a session that has ended. mu is held.
 func (l *subConn) dropEnded(conn *Conn, closed *transport.CloseError) {
 	before := l.countShortSession(conn)
 	if lost := conn.sess.AsPredecessor(); lost != nil && !closed.Remote {
@@ -149,22 +151,23 @@ func (l *subConn) dropEnded(conn *Conn, closed *transport.CloseError) {
 	}
 }
 
-// pauseAfter returns how long to stay away after the end of a session.
+// delayAfter returns the delay before reconnecting after the end of a session.
 func (l *subConn) delayAfter(conn *Conn, back reconnectPolicy, before int) time.Duration {
 	info, _ := conn.sess.PeerGoAway()
 	return max(min(info.Wait(), maxLongDelay), back.delay(before))
 }
 
-// leave has a connection finish its calls and end. New calls are not made on it.
+// shutdown lets a connection finish its calls and end. No new calls are made on
+// it.
 func (c *Conn) shutdown() {
 	client := c.client.sub.c
 	client.tasks.start(&client.workers, func() {
 		<-c.started
-		_ = c.sess.Shutdown(context.Background()) // ends with the session
+		_ = c.sess.Shutdown(context.Background()) // returns when the session has ended
 	})
 }
 
-// onGoAway takes over that the server goes away.
+// onGoAway is called when the server announces that it goes away.
 func (c *Conn) onGoAway(*transport.Session) {
 	c.e.workers.runFunc(func() {
 		<-c.started
@@ -172,8 +175,8 @@ func (c *Conn) onGoAway(*transport.Session) {
 	})
 }
 
-// acceptable returns the address that a server has named, if it is on the server
-// that was dialled: credentials must not be led elsewhere (PROTOCOL.md, section
+// acceptable returns the address that a server has named if it is on the dialed
+// server, because credentials must not be sent elsewhere (PROTOCOL.md, section
 // "Address").
 func acceptable(dialled, address string) string {
 	from, err := url.Parse(dialled)

@@ -5,28 +5,28 @@ import (
 	"time"
 )
 
-// nextAfter is how long a server may take to answer before the next URL is tried
-// beside it.
+// raceDelay is how long a server may take to answer before the next URL is
+// tried in parallel.
 const raceDelay = time.Second
 
 // race is one round of an attempt over several URLs.
 type race struct {
 	l       *subConn
 	a       *dialAttempt
-	ctx     context.Context // ends with the round
-	urls    []string        // to be tried yet
+	ctx     context.Context // canceled at the end of the round
+	urls    []string        // not yet tried
 	running int
 	results chan raceResult
 }
 
-// lap is what has come of one URL.
+// raceResult is the result for one URL.
 type raceResult struct {
 	conn *Conn
 	err  error
 }
 
-// connectOnce tries the URLs in their order, each when the one before has failed or has
-// not answered for a while. The first session counts.
+// connectOnce tries the URLs in order, each when the one before has failed or
+// has not answered within raceDelay. The first session wins.
 func (l *subConn) connectOnce(a *dialAttempt, urls []string) (*Conn, error) {
 	if len(urls) == 1 {
 		return l.dial(a.ctx, a, urls[0])
@@ -70,7 +70,7 @@ func (r *race) next() {
 		conn, err := r.l.dial(r.ctx, r.a, u)
 		select {
 		case r.results <- raceResult{conn, err}:
-		case <-r.ctx.Done(): // another was faster
+		case <-r.ctx.Done(): // another URL has won
 			if err == nil {
 				r.l.discard(conn)
 			}

@@ -6,12 +6,12 @@ import (
 	"github.com/parley-rpc/parley/transport"
 )
 
-// elsewhereAfter is how long a server may take to resume a session before another one
-// is tried for new calls.
+// alternativeDelay is how long a server may take to resume a session before
+// another server is tried for new calls.
 const alternativeDelay = time.Second
 
-// lost is told that the link of a connection is lost. It returns the number of
-// the loss.
+// linkLost is called when the link of a connection is lost. It returns the
+// number of the loss.
 func (l *subConn) linkLost(conn *Conn) int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -27,8 +27,8 @@ func (l *subConn) linkLost(conn *Conn) int {
 	return conn.client.losses
 }
 
-// lookElsewhere has another server tried beside the one whose session has lost its
-// link, unless that answers soon. mu is held.
+// dialAlternative dials another server if that of the detached session does not
+// answer soon. mu is held.
 func (l *subConn) dialAlternative() {
 	if len(l.urls) > 1 && l.dialAttempt == nil && !l.c.single {
 		l.avoidURL = l.conn.client.url
@@ -36,7 +36,7 @@ func (l *subConn) dialAlternative() {
 	}
 }
 
-// notResumed is told that the server of a session without a link does not answer.
+// resumeFailed is called when the server of a detached session does not answer.
 func (l *subConn) resumeFailed(conn *Conn) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -45,7 +45,8 @@ func (l *subConn) resumeFailed(conn *Conn) {
 	}
 }
 
-// resumed is told that a loss has been made good. There may be the next by now.
+// resumed is called when a connection has been resumed after a loss. Another
+// loss may have followed.
 func (l *subConn) resumed(conn *Conn, loss int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -62,9 +63,9 @@ func (l *subConn) resumed(conn *Conn, loss int) {
 	}
 }
 
-// inherit puts the session that a link has brought, on which conn could not be
-// resumed, in the place of that, which is about to end. It reports whether it is
-// wanted.
+// replaceConn replaces conn, which could not be resumed and is about to end, by
+// successor, which was begun on the same link. It reports whether successor is
+// used.
 func (l *subConn) replaceConn(conn, heir *Conn) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -78,14 +79,15 @@ func (l *subConn) replaceConn(conn, heir *Conn) bool {
 	return true
 }
 
-// givenUp returns the session that a new one replaces, nil if there is none.
+// lostSession returns the session that a new one replaces, or nil.
 func (l *subConn) lostSession() *transport.Predecessor {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.predecessor
 }
 
-// greeted is told that the server has read what a new session replaces.
+// helloRead is called when the server has read which session a new session
+// replaces.
 func (l *subConn) helloRead(conn *Conn) {
 	if conn.client.predecessor == nil {
 		return
@@ -97,11 +99,11 @@ func (l *subConn) helloRead(conn *Conn) {
 	}
 }
 
-// shortLink is how long a link lasts at least, if it is any good. Of several in a row
-// that do not, two are replaced at once.
+// minLinkTime is how long a useful link lasts. After two consecutive shorter
+// links, the replacement is delayed.
 const minLinkTime = 250 * time.Millisecond
 
-// haste returns how long to wait before a link is made in place of one that was lost.
+// relinkDelay returns the delay before a lost link is replaced.
 func (l *subConn) relinkDelay(conn *Conn) time.Duration {
 	l.mu.Lock()
 	defer l.mu.Unlock()

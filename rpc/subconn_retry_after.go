@@ -9,8 +9,8 @@ import (
 	"github.com/parley-rpc/parley/transport/ws"
 )
 
-// askedToWait returns how long a server that has refused a handshake wants to be left
-// alone, at most a minute.
+// retryAfterOf returns the Retry-After of a server that has refused a
+// handshake, at most a minute.
 func retryAfterOf(err error) time.Duration {
 	var h *ws.HandshakeError
 	if !errors.As(err, &h) {
@@ -19,12 +19,12 @@ func retryAfterOf(err error) time.Duration {
 	return min(h.RetryAfter, maxLongDelay)
 }
 
-// holds are the URLs whose servers have said, with Retry-After, when they want to be
-// asked again.
+// retryAfterTimes are the times before which URLs must not be dialed, from
+// Retry-After.
 type retryAfterTimes map[string]time.Time
 
-// add notes that the server at u is not to be asked for d. Clients that were told the
-// same do not come in the same moment.
+// add delays dials of u by d plus a random time, so that clients with the same
+// Retry-After do not come back together.
 func (h *retryAfterTimes) add(u string, d time.Duration) {
 	if *h == nil {
 		*h = make(retryAfterTimes)
@@ -32,8 +32,8 @@ func (h *retryAfterTimes) add(u string, d time.Duration) {
 	(*h)[u] = time.Now().Add(d + rand.N(min(d/4+1, initialLongDelay)))
 }
 
-// filter returns the URLs that may be asked now, in their order, or, if there is none,
-// those that may be first, and how long to wait for that.
+// filter returns the URLs that may be dialed now, in order. If there is none,
+// it returns those that may be dialed first, and how long to wait.
 func (h retryAfterTimes) filter(urls []string) (free []string, wait time.Duration) {
 	now := time.Now()
 	maps.DeleteFunc(h, func(_ string, until time.Time) bool { return !until.After(now) })
@@ -47,7 +47,7 @@ func (h retryAfterTimes) filter(urls []string) (free []string, wait time.Duratio
 	return free, wait
 }
 
-// wait returns how long, from now, none of the URLs may be asked.
+// wait returns how long, from now, none of the URLs may be dialed.
 func (h retryAfterTimes) wait(urls []string, now time.Time) time.Duration {
 	var least time.Duration
 	for i, u := range urls {

@@ -2,20 +2,20 @@ package rpc
 
 import "sync"
 
-// tasks are goroutines that a Close waits for.
+// taskGroup is a group of goroutines that Close waits for.
 type taskGroup struct {
 	mu     sync.Mutex
 	count  int
 	closed bool
-	idle   chan struct{} // closed when there is none left; nil while nothing waits
+	idle   chan struct{} // closed when none is left; nil: no goroutine waits
 }
 
-// do runs f on a worker.
+// start runs f on a worker.
 func (t *taskGroup) start(w *workerPool, f func()) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.closed {
-		w.runFunc(f) // what it works on is closed, and it ends by that
+		w.runFunc(f) // its connection or client is closed, so it ends soon
 		return
 	}
 	t.count++
@@ -33,7 +33,8 @@ func (t *taskGroup) done() {
 	}
 }
 
-// wait waits until all that was begun has ended. What begins later is not waited for.
+// wait waits for the goroutines that were started before. It does not wait for
+// later ones.
 func (t *taskGroup) wait() {
 	t.mu.Lock()
 	t.closed = true

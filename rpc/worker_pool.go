@@ -5,33 +5,33 @@ import (
 	"time"
 )
 
-// workers runs handlers, each on a goroutine of its own. The goroutines are used
-// again, with the stacks that they have grown: with 64 small calls in flight that
-// saves a sixth of the CPU time (docs/design/rpc.md).
+// workerPool runs handlers, each on a goroutine of its own, and reuses the
+// goroutines with the stacks they have grown. With 64 small calls in flight
+// that saves a sixth of the CPU time (docs/design/rpc.md).
 type workerPool struct {
 	mu      sync.Mutex
-	idle    []chan job  // newest last, so that few stay warm
-	minIdle int         // that were idle at once since surplus was looked for
-	timer   *time.Timer // for surplus; nil: there has been none
-	timing  bool        // look runs
+	idle    []chan job  // newest last, so that few stay in use
+	minIdle int         // the fewest idle goroutines since the timer was started
+	timer   *time.Timer // ends surplus goroutines; nil: never started
+	timing  bool        // timer runs
 	closed  bool
 }
 
-// job is what a worker does.
+// job is the work of a worker.
 type job interface{ work() }
 
-// function is a function that is a job.
+// jobFunc is a function as a job.
 type jobFunc func()
 
 func (f jobFunc) work() { f() }
 
 const (
-	keptIdle     = 128         // goroutines that wait for work however long
-	maxIdle      = 4096        // that wait at the most
-	surplusAfter = time.Second // for how long those beyond maxIdle wait that are not needed
+	keptIdle     = 128         // idle goroutines that are kept for any time
+	maxIdle      = 4096        // idle goroutines at most
+	surplusAfter = time.Second // how long idle goroutines beyond keptIdle wait
 )
 
-// run has j done on a goroutine of its own and does not wait for it.
+// run runs j on a goroutine of its own and does not wait for it.
 func (w *workerPool) run(j job) {
 	w.mu.Lock()
 	if n := len(w.idle); n > 0 {
@@ -46,10 +46,10 @@ func (w *workerPool) run(j job) {
 	go w.work(j)
 }
 
-// do is run for a function.
+// runFunc is run for a function.
 func (w *workerPool) runFunc(f func()) { w.run(jobFunc(f)) }
 
-// work does j and then what it is given, until there is no use for it.
+// work runs j and then the jobs it is given, until the pool does not keep it.
 func (w *workerPool) work(j job) {
 	var next chan job
 	for j != nil {
@@ -64,7 +64,8 @@ func (w *workerPool) work(j job) {
 	}
 }
 
-// offer puts a goroutine among the idle ones, unless it is to end.
+// offer adds a goroutine to the idle ones. It reports false if the goroutine is
+// to end.
 func (w *workerPool) offer(next chan job) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -78,7 +79,7 @@ func (w *workerPool) offer(next chan job) bool {
 	return true
 }
 
-// watchSurplus has surplus looked for after a while; mu is held.
+// watchSurplus schedules endSurplus; mu is held.
 func (w *workerPool) watchSurplus() {
 	w.timing, w.minIdle = true, len(w.idle)
 	if w.timer == nil {
@@ -88,8 +89,8 @@ func (w *workerPool) watchSurplus() {
 	w.timer.Reset(surplusAfter)
 }
 
-// endSurplus ends goroutines beyond maxIdle that were not needed since surplus was
-// looked for.
+// endSurplus ends goroutines beyond keptIdle that were idle all the time since
+// watchSurplus.
 func (w *workerPool) endSurplus() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -109,7 +110,7 @@ func (w *workerPool) endSurplus() {
 	}
 }
 
-// close ends the idle goroutines, and the others when they have done their work.
+// close ends the idle goroutines, and the others when their jobs are done.
 func (w *workerPool) close() {
 	w.mu.Lock()
 	defer w.mu.Unlock()

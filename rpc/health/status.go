@@ -6,7 +6,7 @@ import (
 	healthv1 "github.com/parley-rpc/parley/gen/parley/health/v1"
 )
 
-// Status says if calls to a service make sense.
+// Status reports whether calls to a service can succeed.
 type Status int32
 
 // The statuses, with gRPC's numbers.

@@ -12,7 +12,7 @@ import (
 	"github.com/parley-rpc/parley/rpc"
 )
 
-// files are those that a stream has been told, by their paths.
+// files are the paths of the files that a stream has been sent.
 type files map[string]bool
 
 func (f files) byPath(path string) (*reflectionv1.FileDescriptorResponse, *rpc.Error) {
@@ -62,7 +62,7 @@ func (f files) tell(file protoreflect.FileDescriptor) (*reflectionv1.FileDescrip
 	return res, nil
 }
 
-// extensionNumbers returns the extensions that a message has.
+// extensionNumbers returns the extensions of a message.
 func extensionNumbers(message string) (*reflectionv1.ExtensionNumberResponse, *rpc.Error) {
 	name := protoreflect.FullName(message)
 	if d, err := protoregistry.GlobalFiles.FindDescriptorByName(name); err != nil {

@@ -25,7 +25,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 type (
 	question = reflectionv1.ServerReflectionRequest
-	answer   = reflectionv1.ServerReflectionResponse
+	answer   = reflectionv1.ServerReflectionResponse // answer stores the answer to a question in res.
 )
 
 // asker asks a server questions on one stream.
