@@ -77,7 +77,8 @@ func TestAServerGivesEachMethodOneAlias(t *testing.T) {
 	}
 }
 
-// TestAFailingHandlerGivesItsAliasToo and a method that does not exist has none.
+// TestAFailingHandlerGivesItsAliasToo and a method that does not exist has
+// none.
 func TestAFailingHandlerGivesItsAliasToo(t *testing.T) {
 	srv := rpc.NewServer()
 	register(srv, bidi, failing(rpc.CodeNotFound))
@@ -94,9 +95,9 @@ func TestAFailingHandlerGivesItsAliasToo(t *testing.T) {
 	}
 }
 
-// TestAliasThatWasNotGivenOnTheConnectionIsRefused is about who tries numbers: those of
-// methods that there are get the same answer as others, also where another connection was
-// given them.
+// TestAliasThatWasNotGivenOnTheConnectionIsRefused is about who tries numbers:
+// those of methods that there are get the same answer as others, also where
+// another connection was given them.
 func TestAliasThatWasNotGivenOnTheConnectionIsRefused(t *testing.T) {
 	srv := rpc.NewServer()
 	registerAll(srv, echo)

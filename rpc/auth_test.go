@@ -71,8 +71,9 @@ func TestHandlersSeeWhoHasAuthenticated(t *testing.T) {
 	}
 }
 
-// TestAuthenticationSeesEveryWayToShowCredentials has the hook tell what it sees of
-// those that come with the request. What comes with TLS is in certificate_test.go.
+// TestAuthenticationSeesEveryWayToShowCredentials has the hook tell what it
+// sees of those that come with the request. What comes with TLS is in
+// certificate_test.go.
 func TestAuthenticationSeesEveryWayToShowCredentials(t *testing.T) {
 	type sight struct{ authorization, cookie, protocols, query string }
 	seen := make(chan sight, 1)
@@ -170,8 +171,8 @@ func TestPageOfAnotherOriginIsRefusedBeforeItIsAuthenticated(t *testing.T) {
 	}
 }
 
-// visitAsPage does the handshake of a script in a browser and returns the code with
-// which the link is closed, or the HTTP status with which it is refused.
+// visitAsPage does the handshake of a script in a browser and returns the code
+// with which the link is closed, or the HTTP status with which it is refused.
 func visitAsPage(t *testing.T, url, origin, authorization string) (closeCode, status int) {
 	t.Helper()
 	host := strings.TrimPrefix(url, "ws://")

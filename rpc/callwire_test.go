@@ -135,7 +135,8 @@ func TestTheVectorsOfTheSpecification(t *testing.T) {
 	}
 }
 
-// sameBlock compares blocks; details are messages, which have an Equal of their own.
+// sameBlock compares blocks; details are messages, which have an Equal of their
+// own.
 func sameBlock(a, b any) bool {
 	x, isEnd := a.(endBlock)
 	y, _ := b.(endBlock)

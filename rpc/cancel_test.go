@@ -13,8 +13,8 @@ import (
 	"github.com/parley-rpc/parley/transport"
 )
 
-// few is as few streams at once as can be, so that one that is not given back is
-// missed soon.
+// few is as few streams at once as can be, so that one that is not given back
+// is missed soon.
 var few = transport.Parameters{MaxStreams: 16}
 
 // cancellations are the ways of a caller to lose interest in a call.
@@ -42,8 +42,8 @@ var cancellations = []struct {
 	}, func(m *rpc.Method) bool { return m.ServerStreams }},
 }
 
-// answering says that it has begun, by its header, answers once, where many answers
-// may be, and waits for its end.
+// answering says that it has begun, by its header, answers once, where many
+// answers may be, and waits for its end.
 func answering(ended chan<- error) rpc.Handler {
 	return func(ctx context.Context, s rpc.Stream) error {
 		_ = s.Call().SendHeader() // if this fails, so does the rest
@@ -118,8 +118,8 @@ func TestACanceledCallIsOver(t *testing.T) {
 	})
 }
 
-// TestHandlersAreToldWhenTheConnectionEnds has connections end while calls of all
-// kinds are served at both ends.
+// TestHandlersAreToldWhenTheConnectionEnds has connections end while calls of
+// all kinds are served at both ends.
 func TestHandlersAreToldWhenTheConnectionEnds(t *testing.T) {
 	for _, c := range []struct {
 		name           string

@@ -66,8 +66,8 @@ func (a *authority) issue(c *x509.Certificate) tls.Certificate {
 	return tls.Certificate{Certificate: [][]byte{raw}, PrivateKey: key, Leaf: leaf}
 }
 
-// client is the TLS of somebody with a certificate of this authority, who trusts
-// servers of another.
+// client is the TLS of somebody with a certificate of this authority, who
+// trusts servers of another.
 func (a *authority) client(name string, servers *authority) rpc.ClientOption {
 	cert := a.issue(&x509.Certificate{Subject: pkix.Name{CommonName: name}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}})
 	return rpc.WithTLS(&tls.Config{RootCAs: servers.pool, Certificates: []tls.Certificate{cert}})

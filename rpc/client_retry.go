@@ -8,7 +8,8 @@ import (
 	"time"
 )
 
-// retryState counts the further attempts at a call and makes them one at a time.
+// retryState counts the further attempts at a call and makes them one at a
+// time.
 type retryState struct {
 	opened atomic.Int32 // attempts opened after the first, for Call.Retries
 

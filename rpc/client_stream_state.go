@@ -30,7 +30,8 @@ func (st *streamState) active(op string) (*attempt, error) {
 	return st.current, nil
 }
 
-// ended returns the status of a finished call, and ErrFinished for OK. mu is held.
+// ended returns the status of a finished call, and ErrFinished for OK. mu is
+// held.
 func (st *streamState) ended() error {
 	if st.status == nil {
 		return ErrFinished
@@ -163,9 +164,9 @@ func (st *streamState) overRetryBuffer() bool {
 	return st.buffer.size > maxRetryBuffer
 }
 
-// nextBuffered returns message n of those that were sent; it must be released by
-// releaseBuffered. After the last one, a becomes the attempt that counts, and
-// ended reports whether the end of the messages was sent too.
+// nextBuffered returns message n of those that were sent; it must be released
+// by releaseBuffered. After the last one, a becomes the attempt that counts,
+// and ended reports whether the end of the messages was sent too.
 func (st *streamState) nextBuffered(a *attempt, n int) (m *message, ended bool, err error) {
 	st.mu.Lock()
 	defer st.mu.Unlock()

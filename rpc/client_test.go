@@ -177,7 +177,8 @@ func TestDialledConnectionDoesNotReconnect(t *testing.T) {
 	}
 }
 
-// TestACallersContextEndsItsOwnWaitForTheConnection while another goes on to wait.
+// TestACallersContextEndsItsOwnWaitForTheConnection while another goes on to
+// wait.
 func TestACallersContextEndsItsOwnWaitForTheConnection(t *testing.T) {
 	srv := newPinger(t)
 	arrived, goOn := make(chan struct{}, 1), make(chan struct{})

@@ -42,7 +42,7 @@ type connEvents struct {
 	queue []func()
 	busy  bool // a goroutine delivers them
 
-	detached, resumed atomic.Int64 // how often the connection was resumed
+	detached, resumed atomic.Int64 // how often each has happened
 	delivered         int64        // events of both kinds, alternating; used by deliverEvents only
 }
 

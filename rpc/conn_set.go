@@ -14,7 +14,8 @@ type connSet struct {
 	closing  *transport.CloseError // how this end was closed; nil: it is open
 }
 
-// add adds a connection that has not ended. If the set is closed, it returns how.
+// add adds a connection that has not ended. If the set is closed, it returns
+// how.
 func (s *connSet) add(c *Conn) (closing *transport.CloseError) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -109,7 +109,8 @@ func (p *cutter) cut() {
 	}
 }
 
-// listenKillably serves h at an address, and returns what kills it, connections and all.
+// listenKillably serves h at an address, and returns what kills it, connections
+// and all.
 func listenKillably(t *testing.T, addr string, h http.Handler) (got string, kill func()) {
 	t.Helper()
 	l, err := net.Listen("tcp", addr)
@@ -138,8 +139,9 @@ func listenKillably(t *testing.T, addr string, h http.Handler) (got string, kill
 	return l.Addr().String(), kill
 }
 
-// TestCallsOfAllKindsSurviveCuts makes calls of all kinds side by side, the server's
-// to the client among them, while links break every few thousand bytes.
+// TestCallsOfAllKindsSurviveCuts makes calls of all kinds side by side, the
+// server's to the client among them, while links break every few thousand
+// bytes.
 func TestCallsOfAllKindsSurviveCuts(t *testing.T) {
 	var pushed sync.WaitGroup
 	srv := rpc.NewServer(rpc.OnConnect(func(c *rpc.Conn) {
@@ -197,8 +199,8 @@ func checkEcho(ctx context.Context, t *testing.T, c rpc.Caller, calls int) {
 	}
 }
 
-// TestKilledServerEndsItsCallsAndTheClientReconnects has the server vanish without
-// a word, and another start at its address that knows nothing.
+// TestKilledServerEndsItsCallsAndTheClientReconnects has the server vanish
+// without a word, and another start at its address that knows nothing.
 func TestKilledServerEndsItsCallsAndTheClientReconnects(t *testing.T) {
 	before := rpc.NewServer()
 	started := make(chan struct{}, len(kinds))
@@ -237,9 +239,8 @@ func TestKilledServerEndsItsCallsAndTheClientReconnects(t *testing.T) {
 }
 
 // TestCallsEndWhenTheirServerStaysDownBeyondTheResumeWindow has nobody take the
-// dead server's place.
-// TestACallSurvivesAHandshakeThatWasCut has the server take what is left of a handshake for
-// a bad request, as that of net/http does.
+// dead server's place. TestACallSurvivesAHandshakeThatWasCut has the server
+// take what is left of a handshake for a bad request, as that of net/http does.
 func TestACallSurvivesAHandshakeThatWasCut(t *testing.T) {
 	for name, tt := range map[string]struct {
 		refusal ws.HandshakeError

@@ -31,8 +31,8 @@ func silent(dialled) (transport.Link, error) {
 	return nil, rpc.Errorf(rpc.CodeUnavailable, "it has not answered for an hour")
 }
 
-// unreachable are the ways in which the server of a session without a link does not
-// answer, and how soon another one has to be used.
+// unreachable are the ways in which the server of a session without a link does
+// not answer, and how soon another one has to be used.
 var unreachable = map[string]struct {
 	answer func(dialled) (transport.Link, error)
 	within time.Duration

@@ -367,8 +367,8 @@ func TestOptionsOfTheHandshakeAreNamedWhenTheyAreWrong(t *testing.T) {
 	}
 }
 
-// TestURLsAreLookedAtWhenTheyAreNeeded: a client of a URL that cannot be dialled is
-// made; its calls fail.
+// TestURLsAreLookedAtWhenTheyAreNeeded: a client of a URL that cannot be
+// dialled is made; its calls fail.
 func TestURLsAreLookedAtWhenTheyAreNeeded(t *testing.T) {
 	for _, url := range []string{"", "/rpc", "unix:///tmp/s", "ws://", "ws://%zz/", "ftp://server.test/", "ws://a:b@server.test/"} {
 		for _, opts := range [][]rpc.ClientOption{nil, {rpc.WithHandshakeRequest(func(*http.Request) error { return nil })}} {

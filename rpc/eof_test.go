@@ -13,8 +13,8 @@ import (
 	"github.com/parley-rpc/parley/rpc"
 )
 
-// io.EOF tells an application that it has received all. These tests have failures
-// wrap it, which must not be taken for that.
+// io.EOF tells an application that it has received all. These tests have
+// failures wrap it, which must not be taken for that.
 
 // collected is what a handler has received, and how it ended.
 type collected struct {

@@ -160,7 +160,8 @@ func TestBothEndsSeeAConnectionDetachedAndResumed(t *testing.T) {
 	server.wants(t, "connected", "away", "back", "disconnected CANCELED")
 }
 
-// resumable is what a raw dialer says that would like its session to be resumed.
+// resumable is what a raw dialer says that would like its session to be
+// resumed.
 var resumable = frame.Hello{ResumeWindow: 30_000, MaxStreams: 1024, InitialWindow: 1 << 20, MaxMessage: 1 << 20}
 
 // serveResumable has srv serve a raw dialer whose session can be resumed, and

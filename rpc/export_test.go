@@ -14,7 +14,8 @@ func (s *Server) StartLink(l transport.Link) (*Conn, error) {
 	return s.start(l, transport.Acceptor, Peer{Protocol: "test"})
 }
 
-// StartHandshake serves a link as if it had come by a WebSocket with the handshake r.
+// StartHandshake serves a link as if it had come by a WebSocket with the
+// handshake r.
 func (s *Server) StartHandshake(l transport.Link, r *http.Request) error {
 	v := visit{s: s}
 	if no := v.admit(r); no != nil {
@@ -129,8 +130,8 @@ var SocketAddress = socketAddress
 // NewGzip returns the compression of that name.
 func NewGzip() Compressor { return newGzipCompressor() }
 
-// SameIdentity reports whether a handshake may resume the session that another began, by
-// the options of the server.
+// SameIdentity reports whether a handshake may resume the session that another
+// began, by the options of the server.
 func (s *Server) SameIdentity(began, resuming *http.Request) bool {
 	return sameIdentity(s.binding.identity(began, Principal(began.Context())), s.binding.identity(resuming, Principal(resuming.Context())))
 }

@@ -13,8 +13,8 @@ import (
 	"github.com/parley-rpc/parley/rpc"
 )
 
-// fleet is two servers and the ways to reach them: as a client of a balancer, which
-// knows one URL, or by a URL of each.
+// fleet is two servers and the ways to reach them: as a client of a balancer,
+// which knows one URL, or by a URL of each.
 type fleet struct {
 	*network
 	a, b *rpc.Server
@@ -58,7 +58,8 @@ func states(c *rpc.Client) (stop func() []rpc.State) {
 	}
 }
 
-// wantNoFailure expects that a client was connected, or connecting, all the time.
+// wantNoFailure expects that a client was connected, or connecting, all the
+// time.
 func wantNoFailure(t *testing.T, seen []rpc.State) {
 	t.Helper()
 	for _, s := range seen {

@@ -15,8 +15,8 @@ import (
 	"github.com/parley-rpc/parley/transport/ws"
 )
 
-// TestFloodWithoutCredentialsRefusesNoClientThatHasSome: one host at many times the rate
-// of the server, with clients at the same address and elsewhere.
+// TestFloodWithoutCredentialsRefusesNoClientThatHasSome: one host at many times
+// the rate of the server, with clients at the same address and elsewhere.
 func TestFloodWithoutCredentialsRefusesNoClientThatHasSome(t *testing.T) {
 	const rate = 100
 	url, _ := serve(t, rpc.WithAuthentication(byToken), rpc.WithLogger(slog.New(slog.DiscardHandler)), rpc.WithLimits(rpc.Limits{MaxHandshakesPerSecond: rate}))

@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// flood has an address ask for turns for a time, at a rate, and returns how many of them
-// it got.
+// flood has an address ask for turns for a time, at a rate, and returns how
+// many of them it got.
 func flood(t *handshakeQueue, s clientClass, addr string, perSecond int, d time.Duration) (asked, got int) {
 	var (
 		mu  sync.Mutex
@@ -81,8 +81,8 @@ func TestHandshakesBeyondTheirRateTakeTurnsAndAreRefusedAtOnceWhereTheyWouldWait
 	})
 }
 
-// TestFloodFromOneAddressCostsOthersNoHandshake: with the flood they have half of the
-// turns each.
+// TestFloodFromOneAddressCostsOthersNoHandshake: with the flood they have half
+// of the turns each.
 func TestFloodFromOneAddressCostsOthersNoHandshake(t *testing.T) {
 	for _, rate := range []int{100, 1000} {
 		duringFlood(t, classCredentials, rate, func(turns *handshakeQueue) {
@@ -99,7 +99,8 @@ func TestFloodFromOneAddressCostsOthersNoHandshake(t *testing.T) {
 	}
 }
 
-// TestFloodWithoutCredentialsCostsThoseWithSomeNoHandshake: at the same address.
+// TestFloodWithoutCredentialsCostsThoseWithSomeNoHandshake: at the same
+// address.
 func TestFloodWithoutCredentialsCostsThoseWithSomeNoHandshake(t *testing.T) {
 	for s, better := range map[clientClass][]clientClass{classAnonymous: {classKnown, classCredentials}, classCredentials: {classKnown}} {
 		duringFlood(t, s, 100, func(turns *handshakeQueue) {

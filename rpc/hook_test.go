@@ -98,8 +98,8 @@ func TestHooksAreCalledInOrder(t *testing.T) {
 	}
 }
 
-// TestOnDisconnectWaitsForOnConnect has connections end before the first hook has
-// returned.
+// TestOnDisconnectWaitsForOnConnect has connections end before the first hook
+// has returned.
 func TestOnDisconnectWaitsForOnConnect(t *testing.T) {
 	var r record
 	done := make(chan error, 1)
@@ -169,7 +169,8 @@ func TestOnDisconnectTellsWhy(t *testing.T) {
 	}
 }
 
-// TestHooksMayCloseWhatTheyAreAbout has hooks close connection, client and server.
+// TestHooksMayCloseWhatTheyAreAbout has hooks close connection, client and
+// server.
 func TestHooksMayCloseWhatTheyAreAbout(t *testing.T) {
 	for name, hook := range map[string]func(*rpc.Conn, *rpc.Server, *rpc.Client){
 		"the connection": func(c *rpc.Conn, _ *rpc.Server, _ *rpc.Client) { c.Close() },

@@ -17,7 +17,7 @@ import (
 // waiting connections are served in turn. So a connection that sends thousands
 // of inflating messages delays the others by one message at a time.
 type inflation struct {
-	limit, share int // bytes, of one connection
+	limit, share int // bytes, of all connections and of one
 
 	mu    sync.Mutex
 	used  int

@@ -209,8 +209,8 @@ func TestAnInterceptorMayChangeTheStatus(t *testing.T) {
 	}
 }
 
-// listenTo makes a call and only receives: a Send on a bidirectional call may meet
-// the status before the interceptors have seen it.
+// listenTo makes a call and only receives: a Send on a bidirectional call may
+// meet the status before the interceptors have seen it.
 func listenTo(t *testing.T, c rpc.Caller, m *rpc.Method) ([]string, error) {
 	t.Helper()
 	s, err := c.Open(t.Context(), m)

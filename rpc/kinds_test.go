@@ -150,8 +150,8 @@ func TestBidiSendsAndReceivesAtTheSameTime(t *testing.T) {
 	}
 }
 
-// TestViewsAreWhatStreamsAre has the views that an application makes of a stream
-// by itself do what those of generated code do.
+// TestViewsAreWhatStreamsAre has the views that an application makes of a
+// stream by itself do what those of generated code do.
 func TestViewsAreWhatStreamsAre(t *testing.T) {
 	p := newPair(t, nil, nil, func(srv *rpc.Server) { registerAll(srv, echo) })
 	type msg = wrapperspb.StringValue

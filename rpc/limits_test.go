@@ -15,8 +15,8 @@ import (
 	"github.com/parley-rpc/parley/transport/pipe"
 )
 
-// Each limit of docs/limits.md that a connection meets: one that goes over it gets
-// the stated status, and nobody else notices.
+// Each limit of docs/limits.md that a connection meets: one that goes over it
+// gets the stated status, and nobody else notices.
 
 const exhausted = transport.CloseRefusal + 8
 
@@ -26,8 +26,8 @@ var tight = transport.Parameters{
 	MaxResets: 100, MaxPings: 100,
 }
 
-// crowd is a server with tight limits and three parties: one that is about to go
-// over a limit, with a call that it keeps to, and a client of its own.
+// crowd is a server with tight limits and three parties: one that is about to
+// go over a limit, with a call that it keeps to, and a client of its own.
 type crowd struct {
 	*raw
 	srv   *rpc.Server

@@ -55,7 +55,8 @@ func linkSilent(t *testing.T, srv *rpc.Server, wire pipe.Config) *raw {
 	return &raw{t: t, link: dialer, peer: acceptor}
 }
 
-// callRaw has client make its calls to a raw acceptor, whose HELLO has been sent.
+// callRaw has client make its calls to a raw acceptor, whose HELLO has been
+// sent.
 func callRaw(t *testing.T, client *rpc.Client) *raw {
 	t.Helper()
 	dialer, acceptor := pipe.New(pipe.Config{})
@@ -162,7 +163,8 @@ func (p *raw) wantStatus(id uint64, code rpc.Code) {
 	}
 }
 
-// wantCancel expects the RESET of a stream in which nobody is interested any more.
+// wantCancel expects the RESET of a stream in which nobody is interested any
+// more.
 func (p *raw) wantCancel(id uint64) {
 	p.t.Helper()
 	p.wantReset(id, transport.ResetCancel)
@@ -178,8 +180,8 @@ func (p *raw) wantReset(id uint64, code transport.ResetCode) {
 	}
 }
 
-// wantOpen returns what the next OPEN says, and its stream. What is left of calls
-// before it is skipped.
+// wantOpen returns what the next OPEN says, and its stream. What is left of
+// calls before it is skipped.
 func (p *raw) wantOpen() (uint64, rpc.OpenFields) {
 	p.t.Helper()
 	f := p.next()

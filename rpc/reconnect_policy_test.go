@@ -124,8 +124,9 @@ func TestRefusedClientStaysDisconnectedUntilTheNextCall(t *testing.T) {
 	}
 }
 
-// TestAServerThatIsGoneForNewCallsKeepsTheOldOnes has a server that gives no notice: new
-// calls wait for the next session, which is dialled at once for them.
+// TestAServerThatIsGoneForNewCallsKeepsTheOldOnes has a server that gives no
+// notice: new calls wait for the next session, which is dialled at once for
+// them.
 func TestAServerThatIsGoneForNewCallsKeepsTheOldOnes(t *testing.T) {
 	const path = "wss://home.example:443/other"
 	for address, next := range map[string]string{

@@ -92,8 +92,8 @@ func TestSessionsThatAreLostAndUnknownAgainAndAgainAreNotDialledInALoop(t *testi
 	})
 }
 
-// ghosts are the ways in which a client comes back to b after it has lost a, which still
-// keeps its session.
+// ghosts are the ways in which a client comes back to b after it has lost a,
+// which still keeps its session.
 var ghosts = map[string]func(*fleet){
 	"it asks to resume": func(f *fleet) { f.serve(home, f.b) },
 	"it has given up": func(f *fleet) {
@@ -119,7 +119,8 @@ func TestClientThatReconnectsElsewhereIsNoGhost(t *testing.T) {
 				f.answer(home, nil)
 				f.cut()
 				synctest.Wait()
-				// The server has its own idea of the time for which a session is kept.
+				// The server has its own idea of the time for which a session
+				// is kept.
 				back(f)
 				pass(15 * time.Second)
 				began := time.Now()

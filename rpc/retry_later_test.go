@@ -47,7 +47,8 @@ func TestARetryWaitsAsLongAsTheCalleeAsks(t *testing.T) {
 	}
 }
 
-// The delay that the callee asks for and the backoff must not add up to less than none.
+// The delay that the callee asks for and the backoff must not add up to less
+// than none.
 func TestLongestDelayThatTheCalleeAsksForIsNoRetryAtOnce(t *testing.T) {
 	policy := rpc.RetryPolicy{
 		MaxAttempts: 3, Codes: []rpc.Code{rpc.CodeUnavailable},

@@ -103,7 +103,8 @@ func TestSendAfterAnOKReturnsErrFinished(t *testing.T) {
 	}
 }
 
-// TestWhatWasSentBeforeAStatusIsReceivedThoughASendHasMetIt on bidirectional calls.
+// TestWhatWasSentBeforeAStatusIsReceivedThoughASendHasMetIt on bidirectional
+// calls.
 func TestWhatWasSentBeforeAStatusIsReceivedThoughASendHasMetIt(t *testing.T) {
 	client := rpc.NewClient("ws://in.memory")
 	p := callRaw(t, client)

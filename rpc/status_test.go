@@ -67,7 +67,8 @@ func wantDetails(t *testing.T, e *rpc.Error, texts ...string) {
 	}
 }
 
-// ownError is an error of an application; it may be a nil pointer, as by mistake.
+// ownError is an error of an application; it may be a nil pointer, as by
+// mistake.
 type ownError struct{ text string }
 
 func (e *ownError) Error() string { return "own: " + e.text }
@@ -132,8 +133,9 @@ func TestWhatAHandlerReturnsBecomesTheStatus(t *testing.T) {
 	}
 }
 
-// statusOf makes a call and returns its status, which Recv has. What Send returns where
-// there may be messages to be received is the status before interceptors.
+// statusOf makes a call and returns its status, which Recv has. What Send
+// returns where there may be messages to be received is the status before
+// interceptors.
 func statusOf(t *testing.T, c rpc.Caller, m *rpc.Method) error {
 	t.Helper()
 	s, err := c.Open(t.Context(), m)
@@ -148,8 +150,9 @@ func statusOf(t *testing.T, c rpc.Caller, m *rpc.Method) error {
 	return err
 }
 
-// TestAWrappedErrorKeepsItsCodeAndDetails: what a handler has wrapped around the error
-// of another call, the caller reads; programs find what they would without it.
+// TestAWrappedErrorKeepsItsCodeAndDetails: what a handler has wrapped around
+// the error of another call, the caller reads; programs find what they would
+// without it.
 func TestAWrappedErrorKeepsItsCodeAndDetails(t *testing.T) {
 	inner := rpc.Errorf(rpc.CodeNotFound, "no row 7").WithDetail(&pingv1.PingFailure{Text: "first"})
 	wrapped := fmt.Errorf("asking the shard eu-3: %w", inner)
@@ -306,8 +309,8 @@ func TestATrailerOverThePeersLimitIsShortened(t *testing.T) {
 }
 
 func TestADetailThatCannotBeEncodedIsLeftOut(t *testing.T) {
-	// A required field that is not set is an error of proto.Marshal only in proto2;
-	// a string that is not UTF-8 is one in proto3.
+	// A required field that is not set is an error of proto.Marshal only in
+	// proto2; a string that is not UTF-8 is one in proto3.
 	bad := rpc.Errorf(rpc.CodeAborted, "text").WithDetail(&pingv1.PingFailure{Text: "\xff"})
 	wantError(t, bad, rpc.CodeInternal)
 	if _, err := proto.Marshal(&pingv1.PingFailure{Text: "\xff"}); err == nil {

@@ -9,8 +9,8 @@ import (
 	"github.com/parley-rpc/parley/rpc"
 )
 
-// A client has gone to another server when its first one, which was killed, is back
-// and answers the link that was to resume a session with a new one.
+// A client has gone to another server when its first one, which was killed, is
+// back and answers the link that was to resume a session with a new one.
 func TestServerCallsOnASessionThatIsNotNeededAreFinished(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := kinds[0]

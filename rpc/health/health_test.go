@@ -166,8 +166,8 @@ func TestWatchersDoNotHoldUpShutdown(t *testing.T) {
 	}
 }
 
-// TestSlowWatcherHoldsUpNobody has one that has room for few messages and reads none
-// while the status changes often.
+// TestSlowWatcherHoldsUpNobody has one that has room for few messages and reads
+// none while the status changes often.
 func TestSlowWatcherHoldsUpNobody(t *testing.T) {
 	const changes = 4_000
 	status := health.NewServer()

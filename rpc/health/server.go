@@ -83,7 +83,8 @@ func (s *Server) setAll(status Status) {
 	s.tell()
 }
 
-// status returns the status of a service, ServiceUnknown without one. mu is held.
+// status returns the status of a service, ServiceUnknown without one. mu is
+// held.
 func (s *Server) status(service string) Status {
 	if status, known := s.statuses[service]; known {
 		return status

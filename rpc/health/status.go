@@ -14,7 +14,8 @@ const (
 	Unknown    Status = 0 // nobody has found out
 	Serving    Status = 1
 	NotServing Status = 2
-	// ServiceUnknown: the service has no status. Watch says so, as one may come yet.
+	// ServiceUnknown: the service has no status. Watch says so, as one may come
+	// yet.
 	ServiceUnknown Status = 3
 )
 

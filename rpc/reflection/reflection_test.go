@@ -184,8 +184,8 @@ func TestWhatIsNotThereIsNotFound(t *testing.T) {
 	}
 }
 
-// TestLargeQuestionIsRefusedAndNotEchoed: what a question has would be kept until the caller
-// has taken the answer.
+// TestLargeQuestionIsRefusedAndNotEchoed: what a question has would be kept
+// until the caller has taken the answer.
 func TestLargeQuestionIsRefusedAndNotEchoed(t *testing.T) {
 	large := strings.Repeat("x", 1<<20)
 	unknown := &question{}
