@@ -69,3 +69,30 @@ func sendOnly[T any](s Stream, msg *T, err error) error {
 	}
 	return s.Send(msg)
 }
+
+// openSend starts a call that takes one message, and sends that message. If it
+// fails the call has ended.
+func openSend(ctx context.Context, c Caller, m *Method, only any, opts []CallOption) (Stream, error) {
+	if own, ok := c.(ownCaller); ok {
+		return own.openSend(ctx, m, only, opts)
+	}
+	s, err := c.Open(ctx, m, opts...)
+	if err != nil {
+		return nil, err
+	}
+	return s, sendFirst(s, only)
+}
+
+// ownCaller is a Caller of this package.
+type ownCaller interface {
+	openSend(ctx context.Context, m *Method, only any, opts []CallOption) (Stream, error)
+}
+
+// sendFirst sends the only message of a call. If that fails it ends the call.
+func sendFirst(s Stream, only any) error {
+	err := exceptFinished(s.Send(only))
+	if err != nil {
+		_ = s.Close() // the error of Send is the status
+	}
+	return err
+}

@@ -97,7 +97,7 @@ func TestACallsContextHasItsDeadline(t *testing.T) {
 			t.Errorf("%v after the deadline: %v, %v", late, child.Err(), ctx.Err())
 		}
 	}, rpc.WithTimeout(time.Second))
-	inCall(t, func(ctx context.Context, _ func()) { // that nobody has waited for
+	inCall(t, func(ctx context.Context, _ func()) { // that no goroutine has waited for
 		<-time.After(time.Second)
 		if !errors.Is(ctx.Err(), context.DeadlineExceeded) {
 			t.Errorf("%v at the deadline", ctx.Err())

@@ -78,7 +78,7 @@ func TestCancellationTravelsAndFreesTheStream(t *testing.T) {
 					if err != nil {
 						t.Fatalf("%s: %v", c.name, err)
 					}
-					if _, err := s.Call().ResponseHeader(); err != nil { // nobody hears of what is over as it arrives
+					if _, err := s.Call().ResponseHeader(); err != nil { // a call that is over as it arrives sends nothing
 						t.Fatalf("%s: %v", c.name, err)
 					}
 					c.end(s, cancel)

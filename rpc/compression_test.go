@@ -42,7 +42,7 @@ func TestGzipGoesBothWays(t *testing.T) {
 	})
 }
 
-// marked tells whether the message that comes next on a stream is compressed,
+// marked reports whether the message that comes next on a stream is compressed,
 // and how many bytes it has.
 func marked(p *raw, id uint64) (mark bool, size int) {
 	p.t.Helper()

@@ -238,7 +238,7 @@ func TestKilledServerEndsItsCallsAndTheClientReconnects(t *testing.T) {
 	}
 }
 
-// TestCallsEndWhenTheirServerStaysDownBeyondTheResumeWindow has nobody take the
+// TestCallsEndWhenTheirServerStaysDownBeyondTheResumeWindow makes no server take the
 // dead server's place. TestACallSurvivesAHandshakeThatWasCut has the server
 // take what is left of a handshake for a bad request, as that of net/http does.
 func TestACallSurvivesAHandshakeThatWasCut(t *testing.T) {

@@ -138,7 +138,7 @@ func TestADeadlineEndsASendThatWaits(t *testing.T) {
 		out := make(chan error, 1)
 		p := newPair(t, nil, nil, func(srv *rpc.Server) {
 			register(srv, download, func(_ context.Context, s rpc.Stream) error {
-				for { // nobody receives
+				for { // the peer does not receive
 					if err := s.Send(text(string(make([]byte, 10_000)))); err != nil {
 						out <- err
 						return err

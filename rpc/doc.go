@@ -66,6 +66,10 @@
 // An [Interceptor] wraps calls at the serving end ([WithHandlerInterceptors])
 // or the calling end ([WithCallInterceptors]).
 //
+// Hooks such as [OnConnect] and the Stats of Conn and Server show connections;
+// package rpc/health reports whether services can be called, and module
+// ext/otel traces and measures calls (docs/observability.md).
+//
 // # Codecs and compression
 //
 // [WithCodecName] selects the encoding of a call's messages, and

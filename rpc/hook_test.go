@@ -249,7 +249,7 @@ func TestPingTellsARoundTrip(t *testing.T) {
 	}
 	_, err = conn.Ping(ctx)
 	wantError(t, err, rpc.CodeCanceled)
-	raw.write(frame.Append(nil, frame.Header{Type: frame.TypePong}, make([]byte, frame.PingLen))) // nobody asked
+	raw.write(frame.Append(nil, frame.Header{Type: frame.TypePong}, make([]byte, frame.PingLen))) // unsolicited
 }
 
 func TestPeerIsTheRemoteEnd(t *testing.T) {

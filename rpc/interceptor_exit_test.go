@@ -140,7 +140,7 @@ func TestInterceptorExitRunsOnceWhateverEndsTheCall(t *testing.T) {
 	}
 }
 
-// TestInterceptorExitRunsWhenAStreamsContextEnds though nobody uses the stream.
+// TestInterceptorExitRunsWhenAStreamsContextEnds without a use of the stream.
 func TestInterceptorExitRunsWhenAStreamsContextEnds(t *testing.T) {
 	for _, m := range []*rpc.Method{download, upload, bidi} {
 		synctest.Test(t, func(t *testing.T) {

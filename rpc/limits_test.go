@@ -16,7 +16,7 @@ import (
 )
 
 // Each limit of docs/limits.md that a connection meets: one that goes over it
-// gets the stated status, and nobody else notices.
+// gets the stated status, and no other call notices.
 
 const exhausted = transport.CloseRefusal + 8
 

@@ -67,7 +67,7 @@ func (n *network) client(url string, opts ...rpc.ClientOption) *rpc.Client {
 	return c
 }
 
-// answer has f make what a dial of url returns; nil: nobody is there.
+// answer has f make what a dial of url returns; nil: no server.
 func (n *network) answer(url string, f func(dialled) (transport.Link, error)) {
 	n.mu.Lock()
 	defer n.mu.Unlock()

@@ -49,7 +49,7 @@ func linkSilent(t *testing.T, srv *rpc.Server, wire pipe.Config) *raw {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		dialer.Cut() // nobody reads what Close has to say
+		dialer.Cut() // the peer does not read what Close sends
 		_ = srv.Close()
 	})
 	return &raw{t: t, link: dialer, peer: acceptor}
@@ -64,7 +64,7 @@ func callRaw(t *testing.T, client *rpc.Client) *raw {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		dialer.Cut() // nobody reads what Close has to say
+		dialer.Cut() // the peer does not read what Close sends
 		_ = client.Close()
 	})
 	p := &raw{t: t, link: acceptor, peer: dialer}
@@ -95,7 +95,7 @@ func (p *raw) next() rawFrame {
 	return f
 }
 
-// read is next for those who expect the end of the link.
+// read is next for a link that is expected to end.
 func (p *raw) read() (rawFrame, error) {
 	for {
 		for len(p.rest) > 0 {
@@ -163,7 +163,7 @@ func (p *raw) wantStatus(id uint64, code rpc.Code) {
 	}
 }
 
-// wantCancel expects the RESET of a stream in which nobody is interested any
+// wantCancel expects the RESET of a stream that is no longer used any
 // more.
 func (p *raw) wantCancel(id uint64) {
 	p.t.Helper()

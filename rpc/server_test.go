@@ -210,8 +210,8 @@ func TestABadOptionOfAClientFailsItsCallsAndIsNamed(t *testing.T) {
 		options = append(options, clientOption{c.says, c.option})
 	}
 	for _, c := range options {
-		client := rpc.NewClient(nobody+"/?token=secret", c.option)
-		_, err := rpc.Dial(t.Context(), nobody+"/?token=secret", c.option)
+		client := rpc.NewClient(unused+"/?token=secret", c.option)
+		_, err := rpc.Dial(t.Context(), unused+"/?token=secret", c.option)
 		for _, err := range []error{ping(t.Context(), client), err} {
 			wantError(t, err, rpc.CodeInvalidArgument)
 			if !strings.Contains(err.Error(), c.says) || strings.Contains(err.Error(), "secret") {
@@ -286,7 +286,7 @@ func TestTLSIsShownToBothEnds(t *testing.T) {
 	t.Cleanup(web.Close)
 	url := "wss" + strings.TrimPrefix(web.URL, "https")
 	_, err := rpc.Dial(t.Context(), url)
-	wantError(t, err, rpc.CodeUnavailable) // nobody vouches for the certificate
+	wantError(t, err, rpc.CodeUnavailable) // the certificate is not trusted
 	var unknown x509.UnknownAuthorityError
 	if !errors.As(err, &unknown) {
 		t.Errorf("got %v", err)

@@ -11,7 +11,7 @@ type Status int32
 
 // The statuses, with gRPC's numbers.
 const (
-	Unknown    Status = 0 // nobody has found out
+	Unknown    Status = 0 // not determined
 	Serving    Status = 1
 	NotServing Status = 2
 	// ServiceUnknown: the service has no status. Watch says so, as one may come
