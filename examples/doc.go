@@ -5,5 +5,6 @@
 //   - chat: rooms over the terminal and in the browser, in which a slow member delays no other; `make chat`
 //   - demo: all of that in one run, checked step by step; `make demo`
 //
-// Its tests keep README.md and the documents true: what they show is compiled and run.
+// Its tests keep README.md and docs/guide.md true: what they show is compiled
+// and run.
 package examples

@@ -131,8 +131,8 @@ func (c *Client) Connect(ctx context.Context) (*Conn, error) {
 // Close ends the connection and all calls on it, and refuses new calls.
 func (c *Client) Close() error {
 	c.cancel()
-	for _, l := range c.subConns {
-		l.close()
+	for _, sc := range c.subConns {
+		sc.close()
 	}
 	c.close(transport.CloseNormal, "client closed")
 	c.tasks.wait()
@@ -146,11 +146,11 @@ func (c *Client) URLs() []string { return slices.Clone(c.urls) }
 // pick returns the connection for a call. With waitForReady it waits until
 // there is one, unless the server refuses this client. It avoids failed, the
 // connection on which the call has just failed, if there is another subConn.
-func (c *Client) pick(ctx context.Context, p waitMode, vain *Conn) (*Conn, error) {
+func (c *Client) pick(ctx context.Context, p waitMode, failed *Conn) (*Conn, error) {
 	if len(c.subConns) == 1 {
 		return c.subConns[0].get(ctx, p)
 	}
-	r := pickRound{first: int(c.nextSubConn.Add(1)), failedConn: vain}
+	r := pickRound{first: int(c.nextSubConn.Add(1)), failedConn: failed}
 	for {
 		_, changed := c.watch.get()
 		conn, err := c.nextConn(&r)

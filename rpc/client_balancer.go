@@ -66,10 +66,10 @@ func (c *Client) nextConn(r *pickRound) (*Conn, error) {
 // expediteDials makes the subConns dial without the delay that a departing
 // server has asked for.
 func (c *Client) expediteDials() {
-	for _, l := range c.subConns {
-		l.mu.Lock()
-		l.dialAttempt.expedite()
-		l.mu.Unlock()
+	for _, sc := range c.subConns {
+		sc.mu.Lock()
+		sc.dialAttempt.expedite()
+		sc.mu.Unlock()
 	}
 }
 
@@ -77,8 +77,8 @@ func (c *Client) expediteDials() {
 func (c *Client) updateState() {
 	c.watch.update(func() State {
 		best := StateIdle
-		for _, l := range c.subConns {
-			if s := State(l.publicState.Load()); rank[s] > rank[best] {
+		for _, sc := range c.subConns {
+			if s := State(sc.publicState.Load()); rank[s] > rank[best] {
 				best = s
 			}
 		}
@@ -100,18 +100,18 @@ type pickRound struct {
 }
 
 // look looks at subConn i of a round.
-func (r *pickRound) look(l *subConn, i int) subConnView {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	v := subConnView{view: l.lookup(failFast)}
+func (r *pickRound) look(sc *subConn, i int) subConnView {
+	sc.mu.Lock()
+	defer sc.mu.Unlock()
+	v := subConnView{view: sc.lookup(failFast)}
 	if v.conn != nil {
 		v.detached, v.draining = v.conn.client.detached, v.conn.client.draining
 	}
 	if len(r.failedDials) == i {
-		r.failedDials = append(r.failedDials, l.failedDials)
+		r.failedDials = append(r.failedDials, sc.failedDials)
 	}
-	if v.err == nil && v.conn == nil && l.failedDials != r.failedDials[i] {
-		v.err = l.err // it has failed, and dials again
+	if v.err == nil && v.conn == nil && sc.failedDials != r.failedDials[i] {
+		v.err = sc.err // it has failed, and dials again
 	}
 	return v
 }

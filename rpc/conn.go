@@ -181,7 +181,7 @@ func (c *Conn) onEnd(err error) {
 	c.life.ended = true
 	c.stopAgeTimer()
 	c.life.lease.stop()
-	greeted := c.life.established
+	established := c.life.established
 	c.life.mu.Unlock()
 	c.e.detached.remove(c)
 	if c.client.sub != nil {
@@ -189,10 +189,10 @@ func (c *Conn) onEnd(err error) {
 	}
 	c.e.conns.remove(c)
 	c.enqueueEvent(func() {
-		if greeted || cutOff(err) {
+		if established || cutOff(err) {
 			c.logEnd(err)
 		}
-		if greeted {
+		if established {
 			c.deliverEnd(err)
 		}
 		if c.e.single {

@@ -30,7 +30,7 @@ func (c *Conn) reconnect() bool {
 	}
 	again := c.client.sub.c.renews() // retry once if the credentials were refused
 	for failures := 0; ; failures++ {
-		back := reconnectWithBackoff
+		policy := reconnectWithBackoff
 		err := c.reconnectOnce()
 		var closed *transport.CloseError
 		switch {
@@ -39,20 +39,20 @@ func (c *Conn) reconnect() bool {
 		case c.sess.Err() != nil:
 			return false
 		case errors.As(err, &closed):
-			back = reconnectPolicyOf(closed.Code)
+			policy = reconnectPolicyOf(closed.Code)
 			err = transportError(err)
 		}
 		refused := CodeOf(err)
 		switch {
 		case refused == CodeUnauthenticated && again:
 			again = false
-		case back == reconnectNever, closed == nil && isStatus(err) && !isTransient(err) && !isMalformedHandshake(err):
+		case policy == reconnectNever, closed == nil && isStatus(err) && !isTransient(err) && !isMalformedHandshake(err):
 			// The session cannot be resumed; its calls fail with this status.
 			_ = c.sess.Close(transport.CloseRefusal+transport.CloseCode(refused), err.Error())
 			return false
 		}
 		c.client.sub.resumeFailed(c)
-		if !c.wait(max(back.delay(failures), retryAfterOf(err))) {
+		if !c.wait(max(policy.delay(failures), retryAfterOf(err))) {
 			return false
 		}
 	}
@@ -72,17 +72,17 @@ func (c *Conn) reconnectOnce() error {
 		if client.single {
 			return // a connection of Dial has no successor
 		}
-		heir := c.client.sub.newConn(c.client.url, peer)
-		cfg := client.prepare(heir)
+		successor := c.client.sub.newConn(c.client.url, peer)
+		cfg := client.prepare(successor)
 		sess, err := start(cfg)
 		if err != nil {
 			return
 		}
 		switch {
-		case client.register(heir, sess) != nil:
-			c.client.sub.discard(heir)
-		case !c.client.sub.replaceConn(c, heir):
-			heir.shutdown() // the server may have made calls on it already
+		case client.register(successor, sess) != nil:
+			c.client.sub.discard(successor)
+		case !c.client.sub.replaceConn(c, successor):
+			successor.shutdown() // the server may have made calls on it already
 		}
 	})
 	return err

@@ -102,8 +102,8 @@ func TestAFloodOfCallsThatAreResetAtOnceMeetsABound(t *testing.T) {
 	}
 }
 
-// TestTenThousandCallsThatAreCanceledAtOnceHarmNobody makes them with a client.
-func TestTenThousandCallsThatAreCanceledAtOnceHarmNobody(t *testing.T) {
+// TestTenThousandCanceledCallsHarmNoOthers makes them with a client.
+func TestTenThousandCanceledCallsHarmNoOthers(t *testing.T) {
 	var handlers busy
 	url, srv := serve(t)
 	register(srv, bidi, echo)

@@ -51,24 +51,24 @@ const (
 // get returns the connection, and connects if there is none. A call that fails
 // fast fails when the current attempt does, and at once while the next is
 // delayed after a failure.
-func (l *subConn) get(ctx context.Context, p waitMode) (*Conn, error) {
-	if conn := l.ready.Load(); conn != nil && conn.usable() {
+func (sc *subConn) get(ctx context.Context, p waitMode) (*Conn, error) {
+	if conn := sc.ready.Load(); conn != nil && conn.usable() {
 		return conn, nil
 	}
 	for {
-		l.mu.Lock()
-		v := l.lookup(p)
+		sc.mu.Lock()
+		v := sc.lookup(p)
 		if v.conn == nil || v.conn.client.draining {
-			l.dialAttempt.expedite()
+			sc.dialAttempt.expedite()
 		}
-		l.mu.Unlock()
+		sc.mu.Unlock()
 		if v.conn != nil || v.err != nil {
 			return v.conn, v.err
 		}
 		select {
 		case <-v.wait:
 		case <-ctx.Done():
-			return nil, l.waitError(ctx)
+			return nil, sc.waitError(ctx)
 		}
 		if a := v.dialAttempt; a != nil && a.err != nil && (p == failFast || !isTransient(a.err)) {
 			return nil, a.err
@@ -87,60 +87,60 @@ type view struct {
 
 // lookup returns what a call finds, and starts an attempt if there is none. mu
 // is held.
-func (l *subConn) lookup(p waitMode) view {
-	l.checkConn() // the session may have just ended
-	conn, a := l.conn, l.dialAttempt
+func (sc *subConn) lookup(p waitMode) view {
+	sc.checkConn() // the session may have just ended
+	conn, a := sc.conn, sc.dialAttempt
 	switch {
-	case l.state == StateShutdown:
+	case sc.state == StateShutdown:
 		return view{err: errClientClosed}
 	case conn != nil && !conn.usable():
 		return view{wait: conn.Done()} // the connection is about to end
-	case conn != nil && conn.client.detached && l.hasAlternative():
-		return view{wait: l.waitChange()}
+	case conn != nil && conn.client.detached && sc.hasAlternative():
+		return view{wait: sc.waitChange()}
 	case conn != nil:
 		return view{conn: conn}
-	case a != nil && a.waiting && a.afterFailure && p == failFast, a == nil && l.err != nil && time.Now().Before(l.refusedUntil):
-		return view{err: l.err}
+	case a != nil && a.waiting && a.afterFailure && p == failFast, a == nil && sc.err != nil && time.Now().Before(sc.refusedUntil):
+		return view{err: sc.err}
 	case a == nil:
-		l.startDial(&dialAttempt{})
+		sc.startDial(&dialAttempt{})
 	}
-	return view{wait: l.dialAttempt.done, dialAttempt: l.dialAttempt}
+	return view{wait: sc.dialAttempt.done, dialAttempt: sc.dialAttempt}
 }
 
 // hasAlternative reports whether another session than the detached one may
 // become available, so that calls wait for either. mu is held.
-func (l *subConn) hasAlternative() bool { return len(l.urls) > 1 || l.dialAttempt != nil }
+func (sc *subConn) hasAlternative() bool { return len(sc.urls) > 1 || sc.dialAttempt != nil }
 
 // waitChange returns a channel that is closed at the next change; mu is held.
-func (l *subConn) waitChange() <-chan struct{} {
-	if l.changed == nil {
-		l.changed = make(chan struct{})
+func (sc *subConn) waitChange() <-chan struct{} {
+	if sc.changed == nil {
+		sc.changed = make(chan struct{})
 	}
-	return l.changed
+	return sc.changed
 }
 
 // waitError returns the status of a call whose context has ended while it
 // waited for a connection.
-func (l *subConn) waitError(ctx context.Context) error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.err == nil {
+func (sc *subConn) waitError(ctx context.Context) error {
+	sc.mu.Lock()
+	defer sc.mu.Unlock()
+	if sc.err == nil {
 		return transportError(ctx.Err())
 	}
-	return Errorf(CodeOf(ctx.Err()), "%w, waiting for a connection: %w", ctx.Err(), l.err)
+	return Errorf(CodeOf(ctx.Err()), "%w, waiting for a connection: %w", ctx.Err(), sc.err)
 }
 
 // computeState returns the state; mu is held.
-func (l *subConn) computeState() State {
-	conn, a := l.conn, l.dialAttempt
+func (sc *subConn) computeState() State {
+	conn, a := sc.conn, sc.dialAttempt
 	switch {
-	case l.state == StateShutdown:
+	case sc.state == StateShutdown:
 		return StateShutdown
 	case conn != nil && conn.client.detached:
 		return StateResuming
 	case conn != nil:
 		return StateReady
-	case a != nil && a.waiting && a.afterFailure, a == nil && l.err != nil:
+	case a != nil && a.waiting && a.afterFailure, a == nil && sc.err != nil:
 		return StateTransientFailure
 	case a != nil:
 		return StateConnecting
@@ -149,62 +149,62 @@ func (l *subConn) computeState() State {
 }
 
 // publish publishes the state after a change; mu is held.
-func (l *subConn) publish() {
-	l.state = l.computeState()
-	ready := l.conn
-	if ready != nil && (ready.client.draining || ready.client.detached && l.hasAlternative()) {
+func (sc *subConn) publish() {
+	sc.state = sc.computeState()
+	ready := sc.conn
+	if ready != nil && (ready.client.draining || ready.client.detached && sc.hasAlternative()) {
 		ready = nil
 	}
-	l.ready.Store(ready)
-	if l.changed != nil {
-		close(l.changed)
-		l.changed = nil
+	sc.ready.Store(ready)
+	if sc.changed != nil {
+		close(sc.changed)
+		sc.changed = nil
 	}
-	if l.publicState.Swap(int32(l.state)) != int32(l.state) || len(l.c.subConns) > 1 {
-		l.c.updateState()
+	if sc.publicState.Swap(int32(sc.state)) != int32(sc.state) || len(sc.c.subConns) > 1 {
+		sc.c.updateState()
 	}
 }
 
 // checkConn checks whether the session still accepts calls, and whether its
 // server goes away; mu is held.
-func (l *subConn) checkConn() {
-	conn := l.conn
+func (sc *subConn) checkConn() {
+	conn := sc.conn
 	switch {
 	case conn == nil:
 	case conn.ending():
 		// The server has sent the reason and is about to close.
 	case !conn.usable():
-		l.dropConn()
+		sc.dropConn()
 	case conn.hasGoAwayNotice() && !conn.client.draining:
-		l.prepareSuccessor()
+		sc.prepareSuccessor()
 	}
 }
 
 // connChanged is called when a connection goes away or has ended.
-func (l *subConn) connChanged(conn *Conn) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.conn == conn {
-		l.checkConn()
+func (sc *subConn) connChanged(conn *Conn) {
+	sc.mu.Lock()
+	defer sc.mu.Unlock()
+	if sc.conn == conn {
+		sc.checkConn()
 	}
 }
 
 // adopt uses a connection for new calls; mu is held.
-func (l *subConn) adopt(conn *Conn) {
-	l.conn, l.err, l.avoidURL = conn, nil, ""
-	l.publish()
-	l.checkConn()
-	if l.conn == conn && conn.client.detached {
-		l.dialAlternative()
+func (sc *subConn) adopt(conn *Conn) {
+	sc.conn, sc.err, sc.avoidURL = conn, nil, ""
+	sc.publish()
+	sc.checkConn()
+	if sc.conn == conn && conn.client.detached {
+		sc.dialAlternative()
 	}
 }
 
 // close closes the subConn of a closed client, and waits for its running
 // attempts.
-func (l *subConn) close() {
-	l.mu.Lock()
-	l.state = StateShutdown
-	l.publish()
-	l.mu.Unlock()
-	l.dials.wait()
+func (sc *subConn) close() {
+	sc.mu.Lock()
+	sc.state = StateShutdown
+	sc.publish()
+	sc.mu.Unlock()
+	sc.dials.wait()
 }

@@ -70,96 +70,96 @@ func (a *dialAttempt) wait() {
 }
 
 // startDial starts an attempt; mu is held.
-func (l *subConn) startDial(a *dialAttempt) {
-	if l.state == StateShutdown {
+func (sc *subConn) startDial(a *dialAttempt) {
+	if sc.state == StateShutdown {
 		return
 	}
 	if a.afterFailure {
 		a.minDelay = a.delay
 	}
-	a.ctx, a.cancel = context.WithCancel(l.c.ctx)
+	a.ctx, a.cancel = context.WithCancel(sc.c.ctx)
 	a.done, a.expedited, a.skipped = make(chan struct{}), make(chan struct{}), make(chan struct{})
 	a.waiting = a.delay > 0
-	l.dialAttempt = a
-	l.publish()
-	l.dials.start(&l.c.workers, func() { l.runDial(a) })
+	sc.dialAttempt = a
+	sc.publish()
+	sc.dials.start(&sc.c.workers, func() { sc.runDial(a) })
 }
 
 // cancelDial cancels an attempt that is no longer needed; mu is held.
-func (l *subConn) cancelDial() {
-	if a := l.dialAttempt; a != nil {
-		l.dialAttempt = nil
+func (sc *subConn) cancelDial() {
+	if a := sc.dialAttempt; a != nil {
+		sc.dialAttempt = nil
 		a.cancel()
 	}
 }
 
-func (l *subConn) runDial(a *dialAttempt) {
+func (sc *subConn) runDial(a *dialAttempt) {
 	defer a.cancel()
 	a.wait()
-	l.mu.Lock()
+	sc.mu.Lock()
 	if a.waiting {
 		a.waiting = false
-		l.publish()
+		sc.publish()
 	}
-	l.mu.Unlock()
-	conn, err := l.connect(a)
-	l.finishDial(a, conn, err)
+	sc.mu.Unlock()
+	conn, err := sc.connect(a)
+	sc.finishDial(a, conn, err)
 }
 
 // finishDial handles the result of an attempt.
-func (l *subConn) finishDial(a *dialAttempt, conn *Conn, err error) {
+func (sc *subConn) finishDial(a *dialAttempt, conn *Conn, err error) {
 	var leave *Conn
-	l.mu.Lock()
+	sc.mu.Lock()
 	switch {
-	case l.dialAttempt != a: // it was canceled
+	case sc.dialAttempt != a: // it was canceled
 		leave = conn
 	case err != nil:
-		l.dialAttempt, a.err = nil, err
-		l.dialFailed(err)
+		sc.dialAttempt, a.err = nil, err
+		sc.dialFailed(err)
 	default:
-		leave, l.dialAttempt = l.conn, nil
-		l.adopt(conn)
+		leave, sc.dialAttempt = sc.conn, nil
+		sc.adopt(conn)
 	}
-	l.mu.Unlock()
+	sc.mu.Unlock()
 	close(a.done)
 	if leave != nil {
 		leave.shutdown()
 	}
 	if err == nil {
-		l.c.releaseDraining(l)
+		sc.c.releaseDraining(sc)
 	}
 }
 
 // dialFailed records a failed attempt and schedules the next, unless the server
 // has refused this client. mu is held.
-func (l *subConn) dialFailed(err error) {
-	l.failures++
-	l.failedDials++
-	delay := max(backoff(l.failures), l.retryAfter.wait(l.urls, time.Now()))
+func (sc *subConn) dialFailed(err error) {
+	sc.failures++
+	sc.failedDials++
+	delay := max(backoff(sc.failures), sc.retryAfter.wait(sc.urls, time.Now()))
 	switch {
-	case l.conn == nil:
-		l.scheduleReconnect(err, isTransient(err), delay)
-	case l.conn.client.draining || l.conn.client.detached:
+	case sc.conn == nil:
+		sc.scheduleReconnect(err, isTransient(err), delay)
+	case sc.conn.client.draining || sc.conn.client.detached:
 		if !isTransient(err) { // it may accept the client by the time the session ends
-			delay = max(delay, fullJitter(l.failures, initialLongDelay, maxLongDelay))
+			delay = max(delay, fullJitter(sc.failures, initialLongDelay, maxLongDelay))
 		}
-		l.startDial(&dialAttempt{delay: delay, afterFailure: true, verify: true})
+		sc.startDial(&dialAttempt{delay: delay, afterFailure: true, verify: true})
 	default:
-		l.publish()
+		sc.publish()
 	}
 }
 
 // scheduleReconnect makes an attempt after a delay or, unless byItself, lets
 // the next call make it. A call before the end of the delay gets err. mu is
 // held.
-func (l *subConn) scheduleReconnect(err error, byItself bool, delay time.Duration) {
-	l.err = err
+func (sc *subConn) scheduleReconnect(err error, byItself bool, delay time.Duration) {
+	sc.err = err
 	switch {
-	case l.c.ctx.Err() != nil:
-	case byItself && !l.c.single:
-		l.startDial(&dialAttempt{delay: delay, afterFailure: true})
+	case sc.c.ctx.Err() != nil:
+	case byItself && !sc.c.single:
+		sc.startDial(&dialAttempt{delay: delay, afterFailure: true})
 	default:
-		l.refusedUntil = time.Now().Add(delay)
-		l.publish()
+		sc.refusedUntil = time.Now().Add(delay)
+		sc.publish()
 	}
 }

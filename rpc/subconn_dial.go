@@ -30,10 +30,10 @@ func isNotAccepting(err error) bool {
 
 // connect starts a session with the first server that answers. If no server
 // accepts the client for now, it makes a few more rounds.
-func (l *subConn) connect(a *dialAttempt) (conn *Conn, err error) {
+func (sc *subConn) connect(a *dialAttempt) (conn *Conn, err error) {
 	var waited time.Duration
 	for round := range maxRounds {
-		urls, free := l.plan()
+		urls, free := sc.plan()
 		pause := max(free, fullJitter(round, initialDelay/2, initialLongDelay))
 		if waited += pause; waited > maxRoundDelays {
 			break
@@ -42,7 +42,7 @@ func (l *subConn) connect(a *dialAttempt) (conn *Conn, err error) {
 			return nil, errClientClosed
 		}
 		a.verify = a.verify || round > 0
-		conn, err = l.connectOnce(a, urls)
+		conn, err = sc.connectOnce(a, urls)
 		if err == nil || !isNotAccepting(err) {
 			return conn, err
 		}
@@ -55,21 +55,21 @@ func (l *subConn) connect(a *dialAttempt) (conn *Conn, err error) {
 
 // plan returns the URLs in the order in which an attempt tries them, and how
 // long it must wait before.
-func (l *subConn) plan() (urls []string, wait time.Duration) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	urls = slices.Clone(l.urls)
-	if i := slices.Index(urls, l.avoidURL); i >= 0 {
+func (sc *subConn) plan() (urls []string, wait time.Duration) {
+	sc.mu.Lock()
+	defer sc.mu.Unlock()
+	urls = slices.Clone(sc.urls)
+	if i := slices.Index(urls, sc.avoidURL); i >= 0 {
 		urls = slices.Delete(urls, i, i+1)
-		if len(urls) == 0 || l.conn == nil || !l.conn.client.detached {
-			urls = append(urls, l.avoidURL) // otherwise the detached session dials it
+		if len(urls) == 0 || sc.conn == nil || !sc.conn.client.detached {
+			urls = append(urls, sc.avoidURL) // otherwise the detached session dials it
 		}
 	}
-	if l.nextAddress != "" {
-		urls = append([]string{l.nextAddress}, urls...)
-		l.nextAddress = ""
+	if sc.nextAddress != "" {
+		urls = append([]string{sc.nextAddress}, urls...)
+		sc.nextAddress = ""
 	}
-	return l.retryAfter.filter(urls)
+	return sc.retryAfter.filter(urls)
 }
 
 // errorRank ranks the errors of several servers: the most transient one counts.
@@ -88,54 +88,54 @@ func errorRank(err error) int {
 func isTransient(err error) bool { return CodeOf(err) == CodeUnavailable }
 
 // dial starts a session with a server.
-func (l *subConn) dial(ctx context.Context, a *dialAttempt, u string) (*Conn, error) {
-	link, peer, err := l.c.link(ctx, dialRequest{url: u, newSession: true})
+func (sc *subConn) dial(ctx context.Context, a *dialAttempt, u string) (*Conn, error) {
+	link, peer, err := sc.c.link(ctx, dialRequest{url: u, newSession: true})
 	if err != nil {
-		l.noteRetryAfter(u, err)
+		sc.noteRetryAfter(u, err)
 		return nil, err
 	}
-	conn := l.newConn(u, peer)
-	conn.client.predecessor = l.lostSession()
-	if err := l.c.startConn(conn, link, transport.Dialer); err != nil {
+	conn := sc.newConn(u, peer)
+	conn.client.predecessor = sc.lostSession()
+	if err := sc.c.startConn(conn, link, transport.Dialer); err != nil {
 		return nil, err
 	}
 	if !a.verify {
 		return conn, nil
 	}
-	if err := l.verify(ctx, conn); err != nil {
-		l.discard(conn)
+	if err := sc.verify(ctx, conn); err != nil {
+		sc.discard(conn)
 		return nil, err
 	}
 	return conn, nil
 }
 
 // newConn returns a new connection of the subConn.
-func (l *subConn) newConn(url string, peer Peer) *Conn {
+func (sc *subConn) newConn(url string, peer Peer) *Conn {
 	now := time.Now()
-	conn := &Conn{client: clientConn{sub: l, url: url, cookies: cookiesOf(peer.Header), startedAt: now, linkedAt: now}}
+	conn := &Conn{client: clientConn{sub: sc, url: url, cookies: cookiesOf(peer.Header), startedAt: now, linkedAt: now}}
 	conn.link.Store(&linkInfo{peer: peer})
 	return conn
 }
 
 // noteRetryAfter records the Retry-After of a server.
-func (l *subConn) noteRetryAfter(u string, err error) {
+func (sc *subConn) noteRetryAfter(u string, err error) {
 	wait := retryAfterOf(err)
 	if wait <= 0 {
 		return
 	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.retryAfter.add(u, wait)
+	sc.mu.Lock()
+	defer sc.mu.Unlock()
+	sc.retryAfter.add(u, wait)
 }
 
 // verify waits until the server has answered a PING: then it has sent HELLO and
 // accepts the client.
-func (l *subConn) verify(ctx context.Context, conn *Conn) error {
-	ctx, cancel := context.WithTimeout(ctx, l.c.preparation())
+func (sc *subConn) verify(ctx context.Context, conn *Conn) error {
+	ctx, cancel := context.WithTimeout(ctx, sc.c.preparation())
 	defer cancel()
-	l.mu.Lock()
+	sc.mu.Lock()
 	conn.client.cancelVerify = cancel // if the link is lost
-	l.mu.Unlock()
+	sc.mu.Unlock()
 	_, err := conn.sess.Ping(ctx)
 	switch {
 	case err == nil && conn.usable():
@@ -150,12 +150,12 @@ func (l *subConn) verify(ctx context.Context, conn *Conn) error {
 
 // discard ends a connection that is not needed. If the server may have made
 // calls on it, they finish first.
-func (l *subConn) discard(conn *Conn) {
+func (sc *subConn) discard(conn *Conn) {
 	if conn.isEstablished() {
 		conn.shutdown()
 		return
 	}
-	l.c.tasks.start(&l.c.workers, func() { _ = conn.sess.Close(transport.CloseNormal, "not needed") })
+	sc.c.tasks.start(&sc.c.workers, func() { _ = conn.sess.Close(transport.CloseNormal, "not needed") })
 }
 
 // wasTurnedAway reports whether the server has ended the session before it

@@ -14,61 +14,61 @@ import (
 // announced. It dials a successor at the time that the server has named or when
 // a call starts. Calls use the old session until the successor has answered. mu
 // is held.
-func (l *subConn) prepareSuccessor() {
-	conn := l.conn
+func (sc *subConn) prepareSuccessor() {
+	conn := sc.conn
 	conn.client.draining = true
-	pause := l.noteGoAway(conn)
-	least := backoff(l.countShortSession(conn))
+	pause := sc.noteGoAway(conn)
+	least := backoff(sc.countShortSession(conn))
 	switch {
-	case l.c.single:
-		l.publish() // a connection of Dial has no successor
-	case l.c.otherReady(l):
-		l.releaseConn(max(pause, least))
-	case l.dialAttempt != nil:
-		l.publish() // another session is being made already
+	case sc.c.single:
+		sc.publish() // a connection of Dial has no successor
+	case sc.c.otherReady(sc):
+		sc.releaseConn(max(pause, least))
+	case sc.dialAttempt != nil:
+		sc.publish() // another session is being made already
 	default:
-		l.startDial(&dialAttempt{delay: max(pause, least), minDelay: least, verify: true})
+		sc.startDial(&dialAttempt{delay: max(pause, least), minDelay: least, verify: true})
 	}
 }
 
 // noteGoAway records what a departing server says about the next session, and
 // returns the delay before it. mu is held.
-func (l *subConn) noteGoAway(conn *Conn) (pause time.Duration) {
+func (sc *subConn) noteGoAway(conn *Conn) (pause time.Duration) {
 	info, _ := conn.sess.PeerGoAway()
-	l.avoidURL = conn.client.url
-	l.nextAddress = acceptable(conn.client.url, info.Address)
+	sc.avoidURL = conn.client.url
+	sc.nextAddress = acceptable(conn.client.url, info.Address)
 	return min(info.Wait(), maxLongDelay)
 }
 
 // releaseConn stops using the session of a departing server while other
 // subConns serve the calls. It dials the server again later. mu is held.
-func (l *subConn) releaseConn(pause time.Duration) {
-	conn := l.conn
-	l.conn = nil
-	l.cancelDial()
-	l.startDial(&dialAttempt{delay: max(pause, initialLongDelay/2+rand.N(initialLongDelay/2)), verify: true})
+func (sc *subConn) releaseConn(pause time.Duration) {
+	conn := sc.conn
+	sc.conn = nil
+	sc.cancelDial()
+	sc.startDial(&dialAttempt{delay: max(pause, initialLongDelay/2+rand.N(initialLongDelay/2)), verify: true})
 	conn.shutdown()
 }
 
 // releaseDraining lets other subConns release the sessions of departing
 // servers, now that one has another session.
 func (c *Client) releaseDraining(ready *subConn) {
-	for _, l := range c.subConns {
-		if l == ready {
+	for _, sc := range c.subConns {
+		if sc == ready {
 			continue
 		}
-		l.mu.Lock()
-		if l.conn != nil && l.conn.client.draining && c.otherReady(l) {
-			l.releaseConn(0)
+		sc.mu.Lock()
+		if sc.conn != nil && sc.conn.client.draining && c.otherReady(sc) {
+			sc.releaseConn(0)
 		}
-		l.mu.Unlock()
+		sc.mu.Unlock()
 	}
 }
 
 // otherReady reports whether another subConn has a session that stays.
 func (c *Client) otherReady(than *subConn) bool {
-	for _, l := range c.subConns {
-		if conn := l.ready.Load(); l != than && conn != nil && conn.usable() {
+	for _, sc := range c.subConns {
+		if conn := sc.ready.Load(); sc != than && conn != nil && conn.usable() {
 			return true
 		}
 	}
@@ -77,13 +77,13 @@ func (c *Client) otherReady(than *subConn) bool {
 
 // countShortSession counts a short session as a failed attempt, once, and
 // returns the number of failures before it. mu is held.
-func (l *subConn) countShortSession(conn *Conn) (before int) {
+func (sc *subConn) countShortSession(conn *Conn) (before int) {
 	if time.Since(conn.client.startedAt) >= maxDelay {
-		l.failures = 0
+		sc.failures = 0
 	}
-	before = l.failures
+	before = sc.failures
 	if time.Since(conn.client.startedAt) < maxDelay && !conn.client.counted {
-		l.failures++
+		sc.failures++
 	}
 	conn.client.counted = true
 	return before
@@ -91,70 +91,70 @@ func (l *subConn) countShortSession(conn *Conn) (before int) {
 
 // dropConn stops using the session, which has ended or accepts no more calls,
 // and decides when to reconnect. mu is held.
-func (l *subConn) dropConn() {
-	conn := l.conn
-	l.conn = nil
+func (sc *subConn) dropConn() {
+	conn := sc.conn
+	sc.conn = nil
 	var closed *transport.CloseError
 	if errors.As(conn.sess.Err(), &closed) {
-		l.dropEnded(conn, closed)
+		sc.dropEnded(conn, closed)
 	} else {
-		l.dropDraining(conn)
+		sc.dropDraining(conn)
 	}
 }
 
 // dropDraining is dropConn for a session whose server accepts no new calls.
 // They wait for the next session. This is not a failure. mu is held.
-func (l *subConn) dropDraining(conn *Conn) {
+func (sc *subConn) dropDraining(conn *Conn) {
 	info, _ := conn.sess.PeerGoAway()
 	why := Errorf(CodeUnavailable, "the server goes away: %s", info.Reason)
-	pause := l.noteGoAway(conn)
-	least := backoff(l.countShortSession(conn))
-	switch a := l.dialAttempt; {
-	case l.c.single:
-		l.scheduleReconnect(why, false, 0)
+	pause := sc.noteGoAway(conn)
+	least := backoff(sc.countShortSession(conn))
+	switch a := sc.dialAttempt; {
+	case sc.c.single:
+		sc.scheduleReconnect(why, false, 0)
 	case a == nil:
-		l.startDial(&dialAttempt{delay: max(pause, least), minDelay: least, verify: true})
+		sc.startDial(&dialAttempt{delay: max(pause, least), minDelay: least, verify: true})
 	case a.waiting && a.afterFailure:
 		a.afterFailure = false
 		a.skipDelay()
-		l.publish()
+		sc.publish()
 	default:
-		l.publish()
+		sc.publish()
 	}
 	conn.shutdown()
 }
 
 // dropEnded is dropConn for a session that has ended. mu is held.
-func (l *subConn) dropEnded(conn *Conn, closed *transport.CloseError) {
-	before := l.countShortSession(conn)
+func (sc *subConn) dropEnded(conn *Conn, closed *transport.CloseError) {
+	before := sc.countShortSession(conn)
 	if lost := conn.sess.AsPredecessor(); lost != nil && !closed.Remote {
-		l.predecessor = lost
+		sc.predecessor = lost
 	}
-	back := reconnectPolicyOf(closed.Code)
-	if back == reconnectNever {
-		l.cancelDial()
+	policy := reconnectPolicyOf(closed.Code)
+	if policy == reconnectNever {
+		sc.cancelDial()
 	}
 	switch {
 	case closed.Code == transport.CloseNormal:
-		l.failures, l.err = 0, nil
-		l.publish()
-	case back == reconnectNever:
-		l.scheduleReconnect(conn.Err(), false, l.delayAfter(conn, back, before))
-	case l.dialAttempt != nil:
-		l.err = conn.Err()
-		l.publish()
-	case conn.wasTurnedAway() && time.Since(conn.client.startedAt) < maxDelay && !l.c.single:
-		l.avoidURL, l.err = conn.client.url, conn.Err()
-		l.startDial(&dialAttempt{delay: backoff(before), minDelay: backoff(before), verify: true})
+		sc.failures, sc.err = 0, nil
+		sc.publish()
+	case policy == reconnectNever:
+		sc.scheduleReconnect(conn.Err(), false, sc.delayAfter(conn, policy, before))
+	case sc.dialAttempt != nil:
+		sc.err = conn.Err()
+		sc.publish()
+	case conn.wasTurnedAway() && time.Since(conn.client.startedAt) < maxDelay && !sc.c.single:
+		sc.avoidURL, sc.err = conn.client.url, conn.Err()
+		sc.startDial(&dialAttempt{delay: backoff(before), minDelay: backoff(before), verify: true})
 	default:
-		l.scheduleReconnect(conn.Err(), true, l.delayAfter(conn, back, before))
+		sc.scheduleReconnect(conn.Err(), true, sc.delayAfter(conn, policy, before))
 	}
 }
 
 // delayAfter returns the delay before reconnecting after the end of a session.
-func (l *subConn) delayAfter(conn *Conn, back reconnectPolicy, before int) time.Duration {
+func (sc *subConn) delayAfter(conn *Conn, policy reconnectPolicy, before int) time.Duration {
 	info, _ := conn.sess.PeerGoAway()
-	return max(min(info.Wait(), maxLongDelay), back.delay(before))
+	return max(min(info.Wait(), maxLongDelay), policy.delay(before))
 }
 
 // shutdown lets a connection finish its calls and end. No new calls are made on

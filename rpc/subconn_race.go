@@ -11,7 +11,7 @@ const raceDelay = time.Second
 
 // race is one round of an attempt over several URLs.
 type race struct {
-	l       *subConn
+	sc      *subConn
 	a       *dialAttempt
 	ctx     context.Context // canceled at the end of the round
 	urls    []string        // not yet tried
@@ -27,33 +27,33 @@ type raceResult struct {
 
 // connectOnce tries the URLs in order, each when the one before has failed or
 // has not answered within raceDelay. The first session wins.
-func (l *subConn) connectOnce(a *dialAttempt, urls []string) (*Conn, error) {
+func (sc *subConn) connectOnce(a *dialAttempt, urls []string) (*Conn, error) {
 	if len(urls) == 1 {
-		return l.dial(a.ctx, a, urls[0])
+		return sc.dial(a.ctx, a, urls[0])
 	}
 	ctx, cancel := context.WithCancel(a.ctx)
 	defer cancel()
-	r := race{l: l, a: a, ctx: ctx, urls: urls, results: make(chan raceResult)}
+	r := race{sc: sc, a: a, ctx: ctx, urls: urls, results: make(chan raceResult)}
 	r.next()
-	patience := time.NewTimer(raceDelay)
-	defer patience.Stop()
+	timer := time.NewTimer(raceDelay)
+	defer timer.Stop()
 	var err error
 	for r.running > 0 {
 		select {
-		case lap := <-r.results:
-			if lap.err == nil {
-				return lap.conn, nil
+		case result := <-r.results:
+			if result.err == nil {
+				return result.conn, nil
 			}
 			r.running--
-			if err == nil || errorRank(lap.err) >= errorRank(err) {
-				err = lap.err
+			if err == nil || errorRank(result.err) >= errorRank(err) {
+				err = result.err
 			}
-		case <-patience.C:
+		case <-timer.C:
 		case <-ctx.Done():
 			return nil, errClientClosed
 		}
 		r.next()
-		patience.Reset(raceDelay)
+		timer.Reset(raceDelay)
 	}
 	return nil, err
 }
@@ -66,13 +66,13 @@ func (r *race) next() {
 	u := r.urls[0]
 	r.urls = r.urls[1:]
 	r.running++
-	r.l.dials.start(&r.l.c.workers, func() {
-		conn, err := r.l.dial(r.ctx, r.a, u)
+	r.sc.dials.start(&r.sc.c.workers, func() {
+		conn, err := r.sc.dial(r.ctx, r.a, u)
 		select {
 		case r.results <- raceResult{conn, err}:
 		case <-r.ctx.Done(): // another URL has won
 			if err == nil {
-				r.l.discard(conn)
+				r.sc.discard(conn)
 			}
 		}
 	})

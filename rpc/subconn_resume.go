@@ -12,90 +12,90 @@ const alternativeDelay = time.Second
 
 // linkLost is called when the link of a connection is lost. It returns the
 // number of the loss.
-func (l *subConn) linkLost(conn *Conn) int {
-	l.mu.Lock()
-	defer l.mu.Unlock()
+func (sc *subConn) linkLost(conn *Conn) int {
+	sc.mu.Lock()
+	defer sc.mu.Unlock()
 	conn.client.detached = true
 	conn.client.losses++
 	if conn.client.cancelVerify != nil {
 		conn.client.cancelVerify()
 	}
-	if l.conn == conn {
-		l.dialAlternative()
-		l.publish()
+	if sc.conn == conn {
+		sc.dialAlternative()
+		sc.publish()
 	}
 	return conn.client.losses
 }
 
 // dialAlternative dials another server if that of the detached session does not
 // answer soon. mu is held.
-func (l *subConn) dialAlternative() {
-	if len(l.urls) > 1 && l.dialAttempt == nil && !l.c.single {
-		l.avoidURL = l.conn.client.url
-		l.startDial(&dialAttempt{delay: alternativeDelay, minDelay: alternativeDelay, verify: true})
+func (sc *subConn) dialAlternative() {
+	if len(sc.urls) > 1 && sc.dialAttempt == nil && !sc.c.single {
+		sc.avoidURL = sc.conn.client.url
+		sc.startDial(&dialAttempt{delay: alternativeDelay, minDelay: alternativeDelay, verify: true})
 	}
 }
 
 // resumeFailed is called when the server of a detached session does not answer.
-func (l *subConn) resumeFailed(conn *Conn) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if a := l.dialAttempt; l.conn == conn && a != nil && a.waiting && !a.afterFailure {
+func (sc *subConn) resumeFailed(conn *Conn) {
+	sc.mu.Lock()
+	defer sc.mu.Unlock()
+	if a := sc.dialAttempt; sc.conn == conn && a != nil && a.waiting && !a.afterFailure {
 		a.skipDelay()
 	}
 }
 
 // resumed is called when a connection has been resumed after a loss. Another
 // loss may have followed.
-func (l *subConn) resumed(conn *Conn, loss int) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
+func (sc *subConn) resumed(conn *Conn, loss int) {
+	sc.mu.Lock()
+	defer sc.mu.Unlock()
 	if conn.client.losses != loss {
 		return
 	}
 	conn.client.detached, conn.client.linkedAt = false, time.Now()
-	if l.conn == conn {
+	if sc.conn == conn {
 		if !conn.client.draining {
-			l.cancelDial()
+			sc.cancelDial()
 		}
-		l.publish()
-		l.checkConn()
+		sc.publish()
+		sc.checkConn()
 	}
 }
 
 // replaceConn replaces conn, which could not be resumed and is about to end, by
 // successor, which was begun on the same link. It reports whether successor is
 // used.
-func (l *subConn) replaceConn(conn, heir *Conn) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.conn != conn || l.state == StateShutdown {
+func (sc *subConn) replaceConn(conn, successor *Conn) bool {
+	sc.mu.Lock()
+	defer sc.mu.Unlock()
+	if sc.conn != conn || sc.state == StateShutdown {
 		return false
 	}
-	l.countShortSession(conn)
-	l.cancelDial()
-	heir.client.shortLinks = conn.client.shortLinks
-	l.adopt(heir)
+	sc.countShortSession(conn)
+	sc.cancelDial()
+	successor.client.shortLinks = conn.client.shortLinks
+	sc.adopt(successor)
 	return true
 }
 
 // lostSession returns the session that a new one replaces, or nil.
-func (l *subConn) lostSession() *transport.Predecessor {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.predecessor
+func (sc *subConn) lostSession() *transport.Predecessor {
+	sc.mu.Lock()
+	defer sc.mu.Unlock()
+	return sc.predecessor
 }
 
 // helloRead is called when the server has read which session a new session
 // replaces.
-func (l *subConn) helloRead(conn *Conn) {
+func (sc *subConn) helloRead(conn *Conn) {
 	if conn.client.predecessor == nil {
 		return
 	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.predecessor == conn.client.predecessor {
-		l.predecessor = nil
+	sc.mu.Lock()
+	defer sc.mu.Unlock()
+	if sc.predecessor == conn.client.predecessor {
+		sc.predecessor = nil
 	}
 }
 
@@ -104,9 +104,9 @@ func (l *subConn) helloRead(conn *Conn) {
 const minLinkTime = 250 * time.Millisecond
 
 // relinkDelay returns the delay before a lost link is replaced.
-func (l *subConn) relinkDelay(conn *Conn) time.Duration {
-	l.mu.Lock()
-	defer l.mu.Unlock()
+func (sc *subConn) relinkDelay(conn *Conn) time.Duration {
+	sc.mu.Lock()
+	defer sc.mu.Unlock()
 	if time.Since(conn.client.linkedAt) >= minLinkTime {
 		conn.client.shortLinks = 0
 		return 0

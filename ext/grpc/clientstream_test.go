@@ -49,8 +49,8 @@ func chat(ctx context.Context, t *testing.T, h chatHandler, opts ...grpc.CallOpt
 	return s
 }
 
-// waitForTheEnd returns a handler that answers with a header, waits until its context
-// ends, and tells why it has.
+// waitForTheEnd returns a handler that answers with a header, waits until its
+// context ends, and tells why it has.
 func waitForTheEnd(why chan<- error) chatHandler {
 	return func(s grpc.BidiStreamingServer[talkv1.ChatRequest, talkv1.ChatResponse]) error {
 		if err := s.SendHeader(nil); err != nil {

@@ -38,7 +38,8 @@ func connect(t *testing.T, url string, opts ...rpc.ClientOption) *rpc.Client {
 	return client
 }
 
-// talk serves impl, registered as a service of grpc, and returns a client of the server.
+// talk serves impl, registered as a service of grpc, and returns a client of
+// the server.
 func talk(t *testing.T, impl talkv1.TalkServiceServer, opts ...grpcparley.ServerOption) *rpc.Client {
 	t.Helper()
 	srv := rpc.NewServer()

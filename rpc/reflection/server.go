@@ -36,7 +36,7 @@ type server struct{ Registry }
 
 type (
 	question = reflectionv1.ServerReflectionRequest
-	answer   = reflectionv1.ServerReflectionResponse // answer stores the answer to a question in res.
+	answer   = reflectionv1.ServerReflectionResponse
 )
 
 // maxQuestion is the maximum size in bytes of a question. The question is kept,

@@ -18,7 +18,7 @@ const attackVariable = "PARLEY_ATTACK"
 type tally struct {
 	conns atomic.Int64
 	units atomic.Int64
-	won   atomic.Int64          // times that they got what nobody must get
+	won   atomic.Int64          // times that they got what no client may get
 	said  atomic.Pointer[error] // the last error: how the server ends such a connection
 
 	stolen atomic.Pointer[secret] // what they know of the victim's session

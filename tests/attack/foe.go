@@ -23,7 +23,7 @@ type foe struct {
 	over chan struct{}
 }
 
-// dial makes a link as somebody, "" for nobody in particular.
+// dial makes a link as a user, "" for an anonymous one.
 func dial(ctx context.Context, addr, name string) (*ws.Conn, error) {
 	d := new(ws.Dialer)
 	if name != "" {
@@ -47,7 +47,7 @@ func meet(ctx context.Context, addr string, hello frame.Hello, deaf deafness) (*
 	return f, link.WriteMessage([][]byte{hello.Append(nil)})
 }
 
-// deafness tells whether a foe reads.
+// deafness reports whether a foe reads.
 type deafness int
 
 const (
@@ -90,7 +90,7 @@ func (f *foe) write(next func() []byte, count func()) error {
 	}
 }
 
-// session begins a session as nobody in particular.
+// session begins an anonymous session.
 func session(ctx context.Context, addr string) (*transport.Session, error) {
 	link, err := dial(ctx, addr, "")
 	if err != nil {

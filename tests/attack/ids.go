@@ -13,7 +13,7 @@ import (
 )
 
 // wraps are ids of streams, one after the other, of which the last cannot be: they
-// have gone beyond what there is, begun anew, or go down.
+// have gone beyond what there is, begun again, or go down.
 var wraps = [][]uint64{
 	{frame.MaxVarint, frame.MaxVarint + 2},
 	{frame.MaxVarint - 2, frame.MaxVarint, 1},

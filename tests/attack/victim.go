@@ -45,7 +45,7 @@ func newVictim(ctx context.Context, addr string, tell func(*secret)) *victim {
 	return v
 }
 
-// leave ends the call, and tells whether the victim has suffered.
+// leave ends the call, and reports whether the victim has suffered.
 func (v *victim) leave() error {
 	v.end()
 	return <-v.ended

@@ -1,5 +1,6 @@
-// Command chaos breaks connections while calls of all kinds run over them in both
-// directions, and counts what becomes of their messages; and it kills a server.
+// Command chaos breaks connections while calls of all kinds run over them in
+// both directions, and counts what becomes of their messages; and it kills a
+// server.
 //
 //	go run ./tests/chaos -cuts 2000
 //

@@ -17,7 +17,8 @@ import (
 	"github.com/parley-rpc/parley/tests/internal/rig"
 )
 
-// serveVariable has this program be the server at the address that is its value.
+// serveVariable has this program be the server at the address that is its
+// value.
 const serveVariable = "PARLEY_CROWD_SERVE"
 
 // echo gives each message back, in one long call.
@@ -66,8 +67,8 @@ func serve(addr string, in io.Reader, out io.Writer) error {
 	return srv.Close()
 }
 
-// served asks the server how many connections it has, until it has none or a while
-// has passed.
+// served asks the server how many connections it has, until it has none or a
+// while has passed.
 func served(ctx context.Context, addr string) (n int, err error) {
 	for began := time.Now(); time.Since(began) < 5*time.Second; pause(ctx, 50*time.Millisecond) {
 		res, err := http.Get("http://" + addr + "/conns")

@@ -50,14 +50,15 @@ type slow struct {
 	Began, Took int64 // in milliseconds, of Unix time
 }
 
-// notSoon is when a call is slow, and mostSlow how many are kept of each process.
+// notSoon is when a call is slow, and mostSlow how many are kept of each
+// process.
 const (
 	notSoon  = 20 * time.Millisecond
 	mostSlow = 100_000
 )
 
-// merge adds what another process has counted. A call that reached handlers in two
-// processes is a duplicate.
+// merge adds what another process has counted. A call that reached handlers in
+// two processes is a duplicate.
 func (r *Report) merge(o *Report) {
 	r.add(o.Counts)
 	for what, n := range o.Failures {
@@ -70,8 +71,8 @@ func (r *Report) merge(o *Report) {
 	r.Without = max(r.Without, o.Without)
 }
 
-// settle counts as duplicated the calls that were served more than once, and forgets
-// their ids.
+// settle counts as duplicated the calls that were served more than once, and
+// forgets their ids.
 func (r *Report) settle() {
 	seen := make(map[uint64]struct{}, len(r.Served))
 	for _, id := range r.Served {

@@ -42,11 +42,12 @@ type call struct {
 
 func (c *call) isUnary() bool { return c.kind == echo || c.kind == look }
 
-// excuse reports whether a call that was begun at a time and has failed was not to be
-// expected to do otherwise.
+// excuse reports whether a call that was begun at a time and has failed was not
+// to be expected to do otherwise.
 type excuse func(began time.Time, err error) bool
 
-// ids gives each call of a process an id. Processes have different highest bits.
+// ids gives each call of a process an id. Processes have different highest
+// bits.
 type ids struct{ last atomic.Uint64 }
 
 func newIDs(process int) *ids {
@@ -70,8 +71,8 @@ type caller struct {
 	count uint64        // notes of a stream
 }
 
-// call makes one call of a kind and books it, unless excuse takes its error. Then
-// it reports false.
+// call makes one call of a kind and books it, unless excuse takes its error.
+// Then it reports false.
 func (c *caller) call(ctx context.Context, k kind, excuse excuse) bool {
 	on := call{id: c.ids.last.Add(1), kind: k, who: c.who, began: time.Now(), safe: c.retry && k == look}
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)

@@ -42,8 +42,8 @@ func (s *settings) start() (*fleet, error) {
 	return f, nil
 }
 
-// freeAddress finds a port that is free. It is not one of those that the kernel gives
-// to clients, as it has to be free again while its server is restarted.
+// freeAddress finds a port that is free. It is not one of those that the kernel
+// gives to clients, as it has to be free again while its server is restarted.
 func freeAddress(r *rand.Rand) (string, error) {
 	for {
 		addr := fmt.Sprintf("127.0.0.1:%d", 10000+r.IntN(20000))

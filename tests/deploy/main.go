@@ -3,9 +3,9 @@
 //
 //	go run ./tests/deploy
 //
-// It exits with 0 only if no call failed and no message was lost, came twice or out
-// of order. It also kills servers: there, only calls that can be made again must not
-// fail. It needs nginx in the path, Node.js, and the packages of web/.
+// It exits with 0 only if no call failed and no message was lost, came twice or
+// out of order. It also kills servers: there, only calls that can be made again
+// must not fail. It needs nginx in the path, Node.js, and the packages of web/.
 package main
 
 import (

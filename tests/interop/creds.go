@@ -13,8 +13,8 @@ import (
 	"github.com/parley-rpc/parley/rpc"
 )
 
-// server is package interop's, which leaves out what the cases of credentials and of
-// balancers ask: who the caller is, and which server has answered.
+// server is package interop's, which leaves out what the cases of credentials
+// and of balancers ask: who the caller is, and which server has answered.
 type server struct{ testpb.TestServiceServer }
 
 func (s server) UnaryCall(ctx context.Context, in *testpb.SimpleRequest) (*testpb.SimpleResponse, error) {
@@ -53,8 +53,8 @@ func wantUser(res *testpb.SimpleResponse, err error, user string) error {
 	return err
 }
 
-// perRPCCredsByStubs makes calls with credentials of their own, one after the other over
-// one connection. Those that ask for TLS do not go out without.
+// perRPCCredsByStubs makes calls with credentials of their own, one after the
+// other over one connection. Those that ask for TLS do not go out without.
 func perRPCCredsByStubs(ctx context.Context, c channels[grpc.ClientConnInterface]) {
 	client := testpb.NewTestServiceClient(c.shared)
 	for _, user := range []string{"Bearer alice", "Bearer bob"} {

@@ -1,6 +1,6 @@
 // Command interop runs the cases of gRPC's interoperability tests, which
-// google.golang.org/grpc/interop has, over parley: each in each arrangement, and each in a
-// process of its own, as what is wrong ends the process there.
+// google.golang.org/grpc/interop has, over parley: each in each arrangement,
+// and each in a process of its own, as what is wrong ends the process there.
 package main
 
 import (
@@ -33,7 +33,8 @@ func exit(err error) {
 	os.Exit(0)
 }
 
-// variable tells a process of this program which case to run: "arrangement/case".
+// variable tells a process of this program which case to run:
+// "arrangement/case".
 const variable = "PARLEY_INTEROP"
 
 // patience bounds a case. Those that wait for something take a second at most.
@@ -46,8 +47,8 @@ type result struct {
 	took   time.Duration
 }
 
-// run runs all cases in all arrangements and prints a table. Its error says that some
-// failed.
+// run runs all cases in all arrangements and prints a table. Its error says
+// that some failed.
 func run(ctx context.Context, out io.Writer, cases []testCase) error {
 	results := make([][]result, len(cases))
 	turn := make(chan struct{}, runtime.GOMAXPROCS(0))

@@ -13,8 +13,8 @@ import (
 	"github.com/parley-rpc/parley/rpc"
 )
 
-// The cases of package interop by the calls that parley's generated code makes, with the
-// same values and the same checks.
+// The cases of package interop by the calls that parley's generated code makes,
+// with the same values and the same checks.
 
 const service = "grpc.testing.TestService"
 

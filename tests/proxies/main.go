@@ -1,7 +1,8 @@
 //go:build unix
 
-// Command proxies runs real reverse proxies in front of servers, reloads, restarts
-// and ends them under load, and finds out what that does to calls: nothing.
+// Command proxies runs real reverse proxies in front of servers, reloads,
+// restarts and ends them under load, and finds out what that does to calls:
+// nothing.
 //
 //	go run ./tests/proxies
 //

@@ -22,9 +22,9 @@ import (
 	"github.com/parley-rpc/parley/transport"
 )
 
-// A witness is a bare WebSocket through the proxy. It sees what the library does not
-// tell: how its link is ended, at both ends. One is silent, the other always in the
-// middle of a frame, in both directions.
+// A witness is a bare WebSocket through the proxy. It sees what the library
+// does not tell: how its link is ended, at both ends. One is silent, the other
+// always in the middle of a frame, in both directions.
 const (
 	witnessPath = "/rpc/witness"
 	busy        = "?busy"

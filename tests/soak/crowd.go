@@ -14,7 +14,8 @@ import (
 // longestLife is up to how long a connection lasts.
 const longestLife = 3 * time.Second
 
-// crowd has clients come and go until ctx ends, and returns how many there were.
+// crowd has clients come and go until ctx ends, and returns how many there
+// were.
 func (s settings) crowd(ctx context.Context, r *rig.Rig, addr string) (came int64, err error) {
 	var count atomic.Int64
 	var mu sync.Mutex

@@ -1,11 +1,11 @@
-// Command soak has connections come and go for a while, with calls of all kinds in
-// both directions, links that break, calls that are canceled and deadlines that
-// pass, and compares what is in memory afterwards with what was before.
+// Command soak has connections come and go for a while, with calls of all kinds
+// in both directions, links that break, calls that are canceled and deadlines
+// that pass, and compares what is in memory afterwards with what was before.
 //
 //	go run ./tests/soak -seconds 120
 //
-// It exits with 1 if goroutines are left, if the heap has grown by more than the
-// slack, or if a message was lost, came twice or out of order.
+// It exits with 1 if goroutines are left, if the heap has grown by more than
+// the slack, or if a message was lost, came twice or out of order.
 package main
 
 import (
@@ -49,8 +49,9 @@ const (
 	callTimeout = time.Minute
 	// most is the most bytes between two faults of a connection.
 	most = 1 << 20
-	// window is how long sessions are kept. A client that leaves while its link is lost
-	// cannot tell the server, which goes on with its calls for that long.
+	// window is how long sessions are kept. A client that leaves while its link
+	// is lost cannot tell the server, which goes on with its calls for that
+	// long.
 	window = 5 * time.Second
 	// forEver is more links than can be broken in the time.
 	forEver = 1 << 30

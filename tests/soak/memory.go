@@ -22,8 +22,8 @@ func (m memory) String() string {
 // patience is how long goroutines may take to end that were told to.
 const patience = 10 * time.Second
 
-// measure looks at the memory when no more goroutines are left than wanted, or after
-// its patience has ended.
+// measure looks at the memory when no more goroutines are left than wanted, or
+// after its patience has ended.
 func measure(ctx context.Context, wanted int) memory {
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()

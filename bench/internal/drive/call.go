@@ -15,7 +15,8 @@ const (
 	largeSize  = 1 << 20
 )
 
-// ErrAnswer is the error of a measurement in which what came back is not what was asked for.
+// ErrAnswer is the error of a measurement in which what came back is not what
+// was asked for.
 var ErrAnswer = errors.New("wrong answer")
 
 func checkLength(got []byte, want int) error {

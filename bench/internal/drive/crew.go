@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// worker does the same step again and again. finish, which may be nil, ends what it
-// has begun and verifies it.
+// worker does the same step again and again. finish, which may be nil, ends
+// what it has begun and verifies it.
 type worker struct {
 	step   func() error
 	finish func() error

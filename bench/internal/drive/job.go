@@ -12,16 +12,16 @@ import (
 	"github.com/parley-rpc/parley/bench/internal/proc"
 )
 
-// Job is one measurement: a workload on a target. A child process gets it, and starts
-// the server's process with the same job.
+// Job is one measurement: a workload on a target. A child process gets it, and
+// starts the server's process with the same job.
 type Job struct {
 	Target   string
 	Workload string
 	Serve    bool          // this is the server's process
 	Warmup   time.Duration // of load before the measured interval
 	Measure  time.Duration // the measured interval
-	// Scale multiplies the numbers of connections, streams and calls. 1 is what the
-	// workloads are about; tests and trials take less.
+	// Scale multiplies the numbers of connections, streams and calls. 1 is what
+	// the workloads are about; tests and trials take less.
 	Scale float64
 	// Profile is where the profiles of both processes go, if not "":
 	// its files are PROFILE-client.cpu.pprof and so on.
@@ -59,7 +59,8 @@ func Run(ctx context.Context, j Job) (Figures, error) {
 	return res.Figures, nil
 }
 
-// Child does what this process was started for, up to the end of its standard input.
+// Child does what this process was started for, up to the end of its standard
+// input.
 func Child(j Job, t Target) error {
 	w := Named(j.Workload)
 	if w == nil {
@@ -83,7 +84,8 @@ func Child(j Job, t Target) error {
 	return proc.Report(res)
 }
 
-// serveChild serves until standard input ends, and carries out the commands in it.
+// serveChild serves until standard input ends, and carries out the commands in
+// it.
 func serveChild(t Target, w *Workload) error {
 	l, err := serve(t, w)
 	if err != nil {
@@ -124,8 +126,8 @@ func driveRemote(ctx context.Context, j Job, t Target, w *Workload) (f Figures, 
 	return f, errors.Join(err, child.End())
 }
 
-// RunHere does a job within this process: for tests, as neither CPU time nor memory
-// mean anything then.
+// RunHere does a job within this process: for tests, as neither CPU time nor
+// memory mean anything then.
 func RunHere(ctx context.Context, j Job, t Target) (Figures, error) {
 	w := Named(j.Workload)
 	l, err := serve(t, w)

@@ -29,7 +29,8 @@ type local struct {
 	profile proc.Profile
 }
 
-// serve starts the server of a workload on a free port of the loopback interface.
+// serve starts the server of a workload on a free port of the loopback
+// interface.
 func serve(t Target, w *Workload) (*local, error) {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

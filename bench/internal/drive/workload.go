@@ -17,7 +17,8 @@ type Workload struct {
 
 	// Setup is what it needs of both ends beyond the defaults.
 	Setup Setup
-	// CountsWire has the server count what its connections carry, which slows it down.
+	// CountsWire has the server count what its connections carry, which slows
+	// it down.
 	CountsWire bool
 	// Calls is how many calls it has in flight at the most.
 	Calls int
@@ -25,8 +26,8 @@ type Workload struct {
 	Shared bool
 	// Slow says that it takes long, and is measured in fewer rounds.
 	Slow bool
-	// Pair says that it is about parley and the reference: other targets run it only
-	// if they are asked for by name.
+	// Pair says that it is about parley and the reference: other targets run it
+	// only if they are asked for by name.
 	Pair bool
 	// X is its place in a sweep.
 	X int
@@ -60,7 +61,8 @@ type Sweep struct {
 	XName     string
 	YName     string // the first metric of the workloads, in words
 	Workloads []*Workload
-	// Slack is by which share the first metric may be worse than with less load: noise.
+	// Slack is by which share the first metric may be worse than with less
+	// load: noise.
 	Slack float64
 }
 

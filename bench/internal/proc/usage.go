@@ -12,8 +12,8 @@ import (
 	"time"
 )
 
-// Usage is what a process has used since it began, and what it holds. Look says what
-// of it is filled in.
+// Usage is what a process has used since it began, and what it holds. Look says
+// what of it is filled in.
 type Usage struct {
 	CPU       time.Duration // of user and system
 	Wire      int64         // bytes that its connections have carried, if they are counted
@@ -32,7 +32,8 @@ const (
 	Quick Depth = "quick"
 	// Allocations tells Mallocs and Allocated as well.
 	Allocations Depth = "allocations"
-	// Memory collects garbage, gives what is free back to the system, and tells all.
+	// Memory collects garbage, gives what is free back to the system, and tells
+	// all.
 	Memory Depth = "memory"
 )
 

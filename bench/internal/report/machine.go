@@ -16,7 +16,8 @@ type Machine struct {
 	Go     string
 }
 
-// ThisMachine describes the one that this runs on. What cannot be found out is "".
+// ThisMachine describes the one that this runs on. What cannot be found out is
+// "".
 func ThisMachine() Machine {
 	return Machine{CPU: cpuModel(), Cores: runtime.NumCPU(), Kernel: kernel(), Go: runtime.Version()}
 }
