@@ -238,9 +238,10 @@ func TestKilledServerEndsItsCallsAndTheClientReconnects(t *testing.T) {
 	}
 }
 
-// TestCallsEndWhenTheirServerStaysDownBeyondTheResumeWindow makes no server take the
-// dead server's place. TestACallSurvivesAHandshakeThatWasCut has the server
-// take what is left of a handshake for a bad request, as that of net/http does.
+// TestCallsEndWhenTheirServerStaysDownBeyondTheResumeWindow makes no server
+// take the dead server's place. TestACallSurvivesAHandshakeThatWasCut has the
+// server take what is left of a handshake for a bad request, as that of
+// net/http does.
 func TestACallSurvivesAHandshakeThatWasCut(t *testing.T) {
 	for name, tt := range map[string]struct {
 		refusal ws.HandshakeError

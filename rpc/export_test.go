@@ -17,10 +17,10 @@ func (s *Server) StartLink(l transport.Link) (*Conn, error) {
 // StartHandshake serves a link as if it had come by a WebSocket with the
 // handshake r.
 func (s *Server) StartHandshake(l transport.Link, r *http.Request) error {
-	v := visit{s: s}
-	if no := v.admit(r); no != nil {
-		if v.leave != nil {
-			v.leave()
+	h := handshake{s: s}
+	if no := h.admit(r); no != nil {
+		if h.release != nil {
+			h.release()
 		}
 		return no
 	}
@@ -28,7 +28,7 @@ func (s *Server) StartHandshake(l transport.Link, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return v.start(l, Peer{Protocol: "test", Addr: addr, Header: r.Header})
+	return h.start(l, Peer{Protocol: "test", Addr: addr, Header: r.Header})
 }
 
 // StartLink makes a link the connection that the client's calls use. It cannot

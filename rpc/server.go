@@ -72,9 +72,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.logRefusal(r, errors.New("the server is going away"))
 		return
 	}
-	v := visit{s: s}
-	if err := v.serve(w, r); err != nil {
-		s.logRefusal(r, errors.Join(err, v.cause))
+	h := handshake{s: s}
+	if err := h.serve(w, r); err != nil {
+		s.logRefusal(r, errors.Join(err, h.cause))
 	}
 }
 

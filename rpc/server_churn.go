@@ -5,29 +5,29 @@ import (
 	"time"
 )
 
-// churn slows down the handshakes of an owner whose detached sessions are ended
-// for want of room, again and again. Each of them costs far more than a
-// handshake: calls begin, are aborted, and hold data meanwhile. An owner that
-// loses many sessions once, as in an outage, waits for a second at most.
+// churn slows down the handshakes of an owner whose detached sessions are
+// evicted again and again. Each of them costs far more than a handshake: calls
+// begin, are aborted, and hold data in between. An owner that loses many
+// sessions once, as in an outage, waits for a second at most.
 type churn struct {
 	mu     sync.Mutex
 	owners map[string]*churnOwner
 }
 
-// churnOwner is an owner with sessions that were ended.
+// churnOwner is an owner with evicted sessions.
 type churnOwner struct {
 	debt time.Time // now, if there is none; later by churnCost for each session
-	next time.Time // of its next handshake while it is slowed down
+	next time.Time // time of its next handshake while it is slowed down
 }
 
 const (
-	churnCost  = 20 * time.Millisecond  // of a session, and from one handshake to the next
-	churnFree  = 500 * time.Millisecond // debt that slows down nothing
+	churnCost  = 20 * time.Millisecond  // debt of a session, and delay between handshakes
+	churnFree  = 500 * time.Millisecond // debt that is free
 	churnMost  = 1500 * time.Millisecond
-	churnNames = 1024 // owners that are remembered
+	churnNames = 1024 // maximum number of owners
 )
 
-// ended notes that a session of an owner was ended for want of room.
+// ended records that a session of an owner was evicted.
 func (c *churn) ended(owner string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -46,8 +46,8 @@ func (c *churn) ended(owner string) {
 	o.debt = earlier(later(o.debt, now).Add(churnCost), now.Add(churnMost))
 }
 
-// delay returns how long a handshake of an owner has to wait, for which it has a
-// place then.
+// delay returns how long a handshake of an owner must wait, and reserves that
+// time.
 func (c *churn) delay(owner string) time.Duration {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -58,12 +58,12 @@ func (c *churn) delay(owner string) time.Duration {
 	next := later(o.next, now).Add(churnCost)
 	wait := next.Sub(now)
 	if wait <= maxQueueWait {
-		o.next = next // else it is refused
+		o.next = next // otherwise it is refused
 	}
 	return wait
 }
 
-// forget forgets owners without debt, once there are many; mu is held.
+// forget removes owners without debt, once there are many; mu is held.
 func (c *churn) forget(now time.Time) {
 	if len(c.owners) < churnNames {
 		return

@@ -9,10 +9,11 @@ import (
 	"github.com/parley-rpc/parley/internal/hostkey"
 )
 
-// ForwardedAddress returns a function for Limits.Address that tells where a request comes
-// from by X-Forwarded-For, as far as proxies have written that header whose addresses are
-// in one of the given networks, such as netip.MustParsePrefix("10.0.0.0/8"). A request
-// from elsewhere comes from the address of its socket, whatever its header says.
+// ForwardedAddress returns a function for Limits.Address that returns the
+// origin of a request according to X-Forwarded-For. It trusts the header as far
+// as proxies have written it whose addresses are in one of the given networks,
+// such as netip.MustParsePrefix("10.0.0.0/8"). For a request from another
+// address it returns the address of the socket, whatever the header contains.
 func ForwardedAddress(proxies ...netip.Prefix) func(*http.Request) string {
 	proxies = slices.Clone(proxies)
 	return func(r *http.Request) string {
@@ -24,8 +25,8 @@ func ForwardedAddress(proxies ...netip.Prefix) func(*http.Request) string {
 	}
 }
 
-// forwarded follows the header of a request, from its end, as long as trusted proxies
-// have written it.
+// forwarded follows the header of a request from its end, as long as trusted
+// proxies have written it.
 func forwarded(at netip.Addr, lines []string, trusted []netip.Prefix) netip.Addr {
 	named := strings.Split(strings.Join(lines, ","), ",")
 	for _, text := range slices.Backward(named) {
@@ -39,7 +40,8 @@ func forwarded(at netip.Addr, lines []string, trusted []netip.Prefix) netip.Addr
 	return at
 }
 
-// parseForwarded reads an address in X-Forwarded-For, to which some proxies add a port.
+// parseForwarded parses an address in X-Forwarded-For, to which some proxies
+// add a port.
 func parseForwarded(text string) (netip.Addr, error) {
 	if at, err := netip.ParseAddrPort(text); err == nil {
 		return at.Addr().Unmap().WithZone(""), nil
@@ -48,5 +50,5 @@ func parseForwarded(text string) (netip.Addr, error) {
 	return at.Unmap().WithZone(""), err
 }
 
-// socketAddress returns where the socket of a request comes from.
+// socketAddress returns the address of the socket of a request.
 func socketAddress(r *http.Request) string { return hostkey.OfAddrPort(r.RemoteAddr) }
