@@ -40,7 +40,7 @@ func BenchmarkUnary(b *testing.B) {
 	}
 }
 
-// BenchmarkResumption tells what it costs to keep what may have to be sent
+// BenchmarkResumption measures the cost of keeping what may need to be sent
 // again.
 func BenchmarkResumption(b *testing.B) {
 	b.Run("on", func(b *testing.B) { benchUnary(b, 64, benchClient(b)) })

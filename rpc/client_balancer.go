@@ -30,9 +30,9 @@ func (c *Client) makeSubConns() {
 // others connect. It prefers a session that stays to one whose server goes
 // away. It returns an error if every subConn has failed since the call came.
 func (c *Client) nextConn(r *pickRound) (*Conn, error) {
-	var stays, leaves, vain *Conn
+	var stable, draining, avoided *Conn
 	var failed error
-	waits := false
+	pending := false
 	for i := range c.subConns {
 		v := r.look(c.subConns[(r.first+i)%len(c.subConns)], i)
 		switch conn := v.conn; {
@@ -41,26 +41,26 @@ func (c *Client) nextConn(r *pickRound) (*Conn, error) {
 				failed = v.err
 			}
 		case conn == nil || v.detached:
-			waits = true
+			pending = true
 		case conn == r.failedConn:
-			vain = conn
+			avoided = conn
 		case v.draining:
-			leaves = conn
-		case stays == nil:
-			stays = conn
+			draining = conn
+		case stable == nil:
+			stable = conn
 		}
 	}
 	switch {
-	case stays != nil:
-		return stays, nil
-	case leaves == nil && !waits && vain == nil:
+	case stable != nil:
+		return stable, nil
+	case draining == nil && !pending && avoided == nil:
 		return nil, failed
 	}
 	c.expediteDials()
-	if leaves == nil && !waits {
-		return vain, nil
+	if draining == nil && !pending {
+		return avoided, nil
 	}
-	return leaves, nil
+	return draining, nil
 }
 
 // expediteDials makes the subConns dial without the delay that a departing

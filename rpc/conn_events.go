@@ -35,7 +35,7 @@ type connHooks struct {
 	onSessionLost, onDisconnect      []func(*Conn, error)
 }
 
-// connEvents delivers events to the application one after the other, in the
+// connEvents delivers events to the application one after another, in the
 // order in which they occurred, on a goroutine of their own.
 type connEvents struct {
 	mu    sync.Mutex

@@ -97,7 +97,7 @@ func isStatus(err error) bool {
 
 // isMalformedHandshake reports whether the server could not parse the
 // handshake. The server could parse the previous one, so this one was truncated
-// or damaged on its way, as by a link that breaks.
+// or damaged in transit, as by a link that breaks.
 func isMalformedHandshake(err error) bool {
 	var h *ws.HandshakeError
 	return errors.As(err, &h) && h.Status == http.StatusBadRequest && len(h.ServerSubprotocols) == 0

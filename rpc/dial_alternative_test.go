@@ -32,7 +32,7 @@ func silent(dialled) (transport.Link, error) {
 }
 
 // unreachable are the ways in which the server of a session without a link does
-// not answer, and how soon another one has to be used.
+// not answer, and how soon another one must be used.
 var unreachable = map[string]struct {
 	answer func(dialled) (transport.Link, error)
 	within time.Duration

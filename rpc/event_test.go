@@ -96,7 +96,7 @@ func serveWires(t *testing.T, h http.Handler) (url string, w *wires) {
 	return "ws" + strings.TrimPrefix(web.URL, "http"), w
 }
 
-// hijacked is told what becomes of the connections of an HTTP server.
+// hijacked is told what happens to the connections of an HTTP server.
 func (w *wires) hijacked(c net.Conn, s http.ConnState) {
 	if s != http.StateHijacked {
 		return

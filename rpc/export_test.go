@@ -113,7 +113,8 @@ func (s *Server) IdleWorkers() int {
 // Drain announces that this end serves no further calls on a connection.
 func (c *Conn) Drain() error { return c.sess.GoAway(transport.GoAway{Reason: "drain"}) }
 
-// MaxIdle is how many may for ever, and Surplus for how long others do.
+// MaxIdle is how many workers stay idle forever, and Surplus for how long
+// others do.
 const (
 	MaxIdle = keptIdle
 	Surplus = surplusAfter

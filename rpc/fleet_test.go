@@ -70,7 +70,7 @@ func wantNoFailure(t *testing.T, seen []rpc.State) {
 	}
 }
 
-// loop makes calls one after the other, with a short pause between them.
+// loop makes calls one after another, with a short pause between them.
 type loop struct {
 	stop    atomic.Bool
 	done    chan struct{}

@@ -125,7 +125,7 @@ func (p *raw) read() (rawFrame, error) {
 	}
 }
 
-// want returns the next frame, which has to be of a type and a stream.
+// want returns the next frame, which must be of a type and a stream.
 func (p *raw) want(typ frame.Type, id uint64) rawFrame {
 	p.t.Helper()
 	f := p.next()

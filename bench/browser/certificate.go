@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// throwAwayTLS has a self-signed certificate, for a day: browsers have to be
+// throwAwayTLS has a self-signed certificate, for a day: browsers must be
 // told to accept it.
 func throwAwayTLS() (*tls.Config, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)

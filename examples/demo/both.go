@@ -93,7 +93,7 @@ func (d *demo) interleaved(ctx context.Context) error {
 }
 
 // receive passes on what arrives, up to the end of the call and that included,
-// but no more than there is room for: it does not wait for the one who reads
+// but no more than there is room for: it does not wait for the one that reads
 // arrivals.
 func receive(call string, numbers rpc.Receiver[pingv1.CountUpResponse], arrivals chan<- arrival) {
 	for range cap(arrivals) / 2 {

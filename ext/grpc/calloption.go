@@ -120,7 +120,7 @@ func refuse(option, why string) error {
 	return status.Errorf(codes.InvalidArgument, "grpcparley: the call option %s cannot be honoured: %s", option, why)
 }
 
-// addTo takes note of what is to be filled in.
+// addTo records what is to be filled in.
 func addTo[T any](all *[]*T, at *T, option string) error {
 	if at == nil {
 		return refuse(option+"(nil)", "there is nothing to fill in")

@@ -29,7 +29,7 @@ import (
 	"github.com/parley-rpc/parley/rpc"
 )
 
-// optionCase is what becomes of a call with options. Its caller sends the
+// optionCase is what happens to a call with options. Its caller sends the
 // metadata "note: here", which comes back, and a message of 16 bytes, as comes
 // back too.
 type optionCase struct {

@@ -148,7 +148,7 @@ func wantCode(t *testing.T, err error, code codes.Code) {
 	}
 }
 
-// wantError is wantCode, for an error that says what is wrong.
+// wantError is wantCode, and checks the text of the error.
 func wantError(t *testing.T, err error, code codes.Code, says string) {
 	t.Helper()
 	wantCode(t, err, code)

@@ -1,5 +1,5 @@
 // Command chaos breaks connections while calls of all kinds run over them in
-// both directions, and counts what becomes of their messages; and it kills a
+// both directions, and counts what happens to their messages; and it kills a
 // server.
 //
 //	go run ./tests/chaos -cuts 2000

@@ -118,7 +118,7 @@ func (s *settings) front(ctx context.Context, a *arrangement, f *fleet) (*front,
 	return &front{urls(f.addrs...), func() {}, func() error { return nil }}, nil
 }
 
-// deploy restarts all servers, one after the other, in each round. Where they
+// deploy restarts all servers, one after another, in each round. Where they
 // are killed it is one in each round.
 func (s *settings) deploy(ctx context.Context, a *arrangement, f *fleet) (n int, err error) {
 	for round := range s.rounds {

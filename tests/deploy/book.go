@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// Counts is what became of calls and of their notes.
+// Counts is what happened to calls and of their notes.
 type Counts struct {
 	Calls      int // that ended with OK
 	Failed     int
@@ -103,14 +103,14 @@ type book struct {
 	report Report
 }
 
-// served takes note of a call that has reached a handler.
+// served records a call that has reached a handler.
 func (b *book) served(id uint64) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.report.Served = append(b.report.Served, id)
 }
 
-// done books a call that is over.
+// done records a call that is over.
 func (b *book) done(c call, counts Counts, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -135,14 +135,14 @@ func (b *book) done(c call, counts Counts, err error) {
 	r.add(counts)
 }
 
-// without takes note of a time that a client had no session which takes calls.
+// without records a time that a client had no session which takes calls.
 func (b *book) without(d time.Duration) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.report.Without = max(b.report.Without, d.Milliseconds())
 }
 
-// shook takes note of a handshake.
+// shook records a handshake.
 func (b *book) shook(came time.Time, answer *watched) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

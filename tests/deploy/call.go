@@ -59,7 +59,7 @@ func newIDs(process int) *ids {
 // callTimeout is when a call has failed because it hangs.
 const callTimeout = time.Minute
 
-// caller makes calls and books what comes of them.
+// caller makes calls and records what comes of them.
 type caller struct {
 	conn  rpc.Caller
 	notes deployv1parley.NoteServiceClient
@@ -71,7 +71,7 @@ type caller struct {
 	count uint64        // notes of a stream
 }
 
-// call makes one call of a kind and books it, unless excuse takes its error.
+// call makes one call of a kind and records it, unless excuse takes its error.
 // Then it reports false.
 func (c *caller) call(ctx context.Context, k kind, excuse excuse) bool {
 	on := call{id: c.ids.last.Add(1), kind: k, who: c.who, began: time.Now(), safe: c.retry && k == look}

@@ -1,5 +1,5 @@
-// Command deploy restarts three servers under load, one after the other, as a
-// rolling deploy does, and counts what becomes of the calls of their clients.
+// Command deploy restarts three servers under load, one after another, as a
+// rolling deploy does, and counts what happens to the calls of their clients.
 //
 //	go run ./tests/deploy
 //

@@ -168,7 +168,7 @@ func (e *ending) watch(stop <-chan struct{}) {
 const moment = 20 * time.Millisecond
 
 // excuses reports whether a call was not made at all, as its connection had
-// ended in good order. As long as one has streams, those of the server work.
+// ended gracefully. As long as one has streams, those of the server work.
 func (e *ending) excuses(began time.Time, err error) bool {
 	var closed *transport.CloseError
 	switch stats := e.conn.Stats(); {

@@ -47,7 +47,7 @@ func (r *Report) since(t time.Time) {
 	r.Handshakes = kept
 }
 
-// verdict says what is wrong. Calls may fail when their server is killed, but
+// verdict returns what is wrong. Calls may fail when their server is killed, but
 // not those that could be made again, and no client may wait until that server
 // is back.
 func (r *result) verdict(away time.Duration) error {

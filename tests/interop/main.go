@@ -40,7 +40,7 @@ const variable = "PARLEY_INTEROP"
 // patience bounds a case. Those that wait for something take a second at most.
 const patience = 30 * time.Second
 
-// result is what became of a case in an arrangement.
+// result is what happened to a case in an arrangement.
 type result struct {
 	err    error
 	output string

@@ -14,7 +14,7 @@ import (
 
 // The soak cases. Package interop has them for connections of grpc's own only,
 // and bounds the time of each call, which would say something of the machine:
-// here a call has to succeed.
+// here a call must succeed.
 
 // soakWorkers make so many calls each, at once.
 const (

@@ -182,7 +182,7 @@ func pause(ctx context.Context, d time.Duration) {
 }
 
 // rewrite replaces what a documented configuration says of one site. from and
-// to alternate; each text has to be there.
+// to alternate; each text must be there.
 func rewrite(text string, pairs ...string) (string, error) {
 	for i := 0; i < len(pairs); i += 2 {
 		if !strings.Contains(text, pairs[i]) {

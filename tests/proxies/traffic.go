@@ -164,7 +164,7 @@ func (t *traffic) close() error {
 	return errors.Join(append(errs, t.proxy.stop())...)
 }
 
-// verdict says what is wrong with a load.
+// verdict returns what is wrong with a load.
 func (t *traffic) verdict() error {
 	var bad []error
 	for _, b := range []*load.Book{t.small, t.large} {

@@ -11,7 +11,7 @@ import (
 	"github.com/parley-rpc/parley/tests/internal/rig"
 )
 
-// longestLife is up to how long a connection lasts.
+// longestLife is how long, at most, a connection lasts.
 const longestLife = 3 * time.Second
 
 // crowd has clients come and go until ctx ends, and returns how many there

@@ -20,7 +20,7 @@ type Workload struct {
 	// CountsWire has the server count what its connections carry, which slows
 	// it down.
 	CountsWire bool
-	// Calls is how many calls it has in flight at the most.
+	// Calls is how many calls it has in flight at most.
 	Calls int
 	// Shared says that it is about calls that share a connection.
 	Shared bool

@@ -24,7 +24,7 @@ const (
 	patience        = 2 * time.Second // wait for a device that is reconnecting
 )
 
-// Hub is a HubServiceServer. It has to be told of connections that come and go.
+// Hub is a HubServiceServer. It must be told of connections that come and go.
 type Hub struct {
 	agentv1parley.UnimplementedHubServiceServer
 
@@ -96,7 +96,7 @@ func describe(ctx context.Context, conn *rpc.Conn, agent *agentv1.Agent) {
 	agent.Description = said
 }
 
-// WatchAgent passes the readings of a device on. When the one who watches
+// WatchAgent passes the readings of a device on. When the one that watches
 // leaves, ctx ends, and with it the call of the device.
 func (h *Hub) WatchAgent(ctx context.Context, req *agentv1.WatchAgentRequest, out rpc.Sender[agentv1.WatchAgentResponse]) error {
 	conn, err := h.find(ctx, req.Name)

@@ -9,7 +9,7 @@ import (
 type Kind int
 
 const (
-	// Cut ends both directions in good order (FIN): what was forwarded arrives.
+	// Cut ends both directions gracefully (FIN): what was forwarded arrives.
 	Cut Kind = iota
 	// Reset ends both with RST, which may destroy on the way what was
 	// forwarded.

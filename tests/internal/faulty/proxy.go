@@ -68,7 +68,7 @@ func (p *Proxy) planFor(c *conn) {
 	}
 }
 
-// happens books a fault, unless there have been enough, and plans what comes
+// happens records a fault, unless there have been enough, and plans what comes
 // after one that the connection survives.
 func (p *Proxy) happens(c *conn, k Kind) bool {
 	p.mu.Lock()

@@ -101,7 +101,7 @@ func (b *Book) serve(id uint64) *entry {
 	return e
 }
 
-// close books a call that is over.
+// close records a call that is over.
 func (b *Book) close(e *entry, o outcome) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

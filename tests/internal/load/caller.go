@@ -11,7 +11,7 @@ import (
 	"github.com/parley-rpc/parley/rpc"
 )
 
-// Caller makes calls, one after the other.
+// Caller makes calls, one after another.
 type Caller struct {
 	Conn rpc.Caller
 	Book *Book
@@ -29,7 +29,7 @@ type Caller struct {
 	// Gone, if it is set, reports whether the connection has gone, and that it
 	// may. Calls that end with it have not failed.
 	Gone func() bool
-	// Pace is up to how long a sender of a stream rests between messages.
+	// Pace is how long, at most, a sender of a stream rests between messages.
 	Pace time.Duration
 }
 

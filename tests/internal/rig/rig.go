@@ -105,7 +105,7 @@ func QuickClient(window time.Duration) []rpc.ClientOption {
 }
 
 // Client connects to the server, or to what is in front of it, and works from
-// Begin on. It has to be closed after Finish.
+// Begin on. It must be closed after Finish.
 func (r *Rig) Client(ctx context.Context, addr string) (*rpc.Client, error) {
 	services := rpc.NewMux()
 	load.Register(services, r.Book)

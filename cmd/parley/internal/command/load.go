@@ -85,7 +85,7 @@ func (l *load) run(ctx context.Context) measured {
 	return l.measure()
 }
 
-// work makes calls one after the other.
+// work makes calls one after another.
 func (l *load) work(ctx context.Context, c rpc.Caller, s *shard) {
 	for ctx.Err() == nil && (l.calls == 0 || l.left.Add(-1) >= 0) {
 		begun := time.Now()

@@ -108,22 +108,22 @@ func (sc *subConn) runDial(a *dialAttempt) {
 
 // finishDial handles the result of an attempt.
 func (sc *subConn) finishDial(a *dialAttempt, conn *Conn, err error) {
-	var leave *Conn
+	var unused *Conn
 	sc.mu.Lock()
 	switch {
 	case sc.dialAttempt != a: // it was canceled
-		leave = conn
+		unused = conn
 	case err != nil:
 		sc.dialAttempt, a.err = nil, err
 		sc.dialFailed(err)
 	default:
-		leave, sc.dialAttempt = sc.conn, nil
+		unused, sc.dialAttempt = sc.conn, nil
 		sc.adopt(conn)
 	}
 	sc.mu.Unlock()
 	close(a.done)
-	if leave != nil {
-		leave.shutdown()
+	if unused != nil {
+		unused.shutdown()
 	}
 	if err == nil {
 		sc.c.releaseDraining(sc)
