@@ -14,7 +14,7 @@ import (
 	"github.com/parley-rpc/parley/bench/internal/target"
 )
 
-// plan is what is measured, and how.
+// plan configures what is measured.
 type plan struct {
 	workloads []*drive.Workload
 	targets   []drive.Target

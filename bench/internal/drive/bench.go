@@ -26,7 +26,7 @@ type Bench struct {
 	profile proc.Profile
 }
 
-// dial connects, and makes sure of it by a call.
+// dial connects, and verifies it with a call.
 func (b *Bench) dial(ctx context.Context) (Client, error) {
 	c, err := b.Target.Dial(ctx, b.Server.Addr(), b.Setup)
 	if err != nil {

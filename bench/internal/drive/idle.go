@@ -11,8 +11,8 @@ import (
 	"github.com/parley-rpc/parley/bench/internal/service"
 )
 
-// idleConns is what memory a connection costs the server that has made a call,
-// and makes none now.
+// idleConns is the server's memory per connection that has made a call and is
+// idle.
 type idleConns struct {
 	conns int
 }
@@ -29,9 +29,8 @@ func (w idleConns) run(ctx context.Context, b *Bench) (Figures, error) {
 	})
 }
 
-// idleStreams is what memory a bidirectional stream costs the server on which a
-// message has gone each way, and none goes now. All are on one connection, if
-// the target can.
+// idleStreams is the server's memory per idle bidirectional stream on which a
+// message was sent each way. All are on one connection, if the target can.
 type idleStreams struct {
 	streams int
 }

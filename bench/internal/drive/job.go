@@ -28,7 +28,7 @@ type Job struct {
 	Profile string
 }
 
-// result is what the client's process tells in the end.
+// result is the report of the client's process.
 type result struct {
 	Figures Figures
 	Error   string
@@ -37,7 +37,7 @@ type result struct {
 // limit is how long a job may take in the worst case.
 const limit = 2 * time.Minute
 
-// Run has a job done by two processes.
+// Run runs a job in two processes.
 func Run(ctx context.Context, j Job) (Figures, error) {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
@@ -59,8 +59,7 @@ func Run(ctx context.Context, j Job) (Figures, error) {
 	return res.Figures, nil
 }
 
-// Child does what this process was started for, up to the end of its standard
-// input.
+// Child runs the job of this process until the end of its standard input.
 func Child(j Job, t Target) error {
 	w := Named(j.Workload)
 	if w == nil {
@@ -126,7 +125,7 @@ func driveRemote(ctx context.Context, j Job, t Target, w *Workload) (f Figures, 
 	return f, errors.Join(err, child.End())
 }
 
-// RunHere does a job within this process: for tests, as neither CPU time nor
+// RunHere runs a job within this process: for tests, since neither CPU time nor
 // memory mean anything then.
 func RunHere(ctx context.Context, j Job, t Target) (Figures, error) {
 	w := Named(j.Workload)

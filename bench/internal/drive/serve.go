@@ -7,7 +7,8 @@ import (
 	"github.com/parley-rpc/parley/bench/internal/proc"
 )
 
-// command is what the client's process wants of the server's. One field is set.
+// command is a command of the client's process to the server's. One field is
+// set.
 type command struct {
 	Look     proc.Depth `json:",omitempty"`
 	Profile  string     `json:",omitempty"` // begins one

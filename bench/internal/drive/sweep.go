@@ -8,7 +8,7 @@ func Sweeps() []*Sweep {
 	return []*Sweep{inFlight(), openStreams(), openConns()}
 }
 
-// slack is what the same workload differs by from one time to the next.
+// slack is the difference between runs of the same workload.
 const slack = 0.1
 
 func inFlight() *Sweep {

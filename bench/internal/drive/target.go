@@ -18,7 +18,7 @@ type Target interface {
 	Dial(ctx context.Context, addr string, s Setup) (Client, error)
 }
 
-// About says what a target is.
+// About describes a target.
 type About struct {
 	Name   string
 	Module string   // whose version is reported

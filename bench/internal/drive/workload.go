@@ -9,13 +9,13 @@ import (
 type Workload struct {
 	Name  string
 	Title string
-	// Metrics are what Run finds. The first is what targets are compared by.
+	// Metrics are the results of Run. Targets are compared by the first.
 	Metrics []Metric
 	Bars    []Bar
 	// Run measures it once.
 	Run func(ctx context.Context, b *Bench) (Figures, error)
 
-	// Setup is what it needs of both ends beyond the defaults.
+	// Setup is the configuration of both ends beyond the defaults.
 	Setup Setup
 	// CountsWire has the server count what its connections carry, which slows
 	// it down.
@@ -33,14 +33,14 @@ type Workload struct {
 	X int
 }
 
-// Bar is what parley has to reach.
+// Bar is a result that parley must reach.
 type Bar struct {
 	Metric  Metric
 	Against string  // the target whose figure of the same round is 1, or "" for the figure itself
 	Limit   float64 // the least, or, of a metric that is better when it is lower, the most
 }
 
-// Suits tells if a target can run it, and if that means anything.
+// Suits reports whether the workload is possible and meaningful on a target.
 func (w *Workload) Suits(a About) bool {
 	switch {
 	case slices.Contains(a.Lacks, w.Name):

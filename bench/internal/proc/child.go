@@ -17,8 +17,8 @@ import (
 // variable of the environment tells a child what it has to do.
 const variable = "PARLEY_BENCH_CHILD"
 
-// Job returns what this process was started for as somebody's child, in job, or
-// false if it is no child.
+// Job stores the job of this child process in job. It returns false if the
+// process is not a child.
 func Job(job any) (bool, error) {
 	text, ok := os.LookupEnv(variable)
 	if !ok {
@@ -35,9 +35,8 @@ type Child struct {
 	unwatch func() bool
 }
 
-// Start starts a child. It is killed when ctx ends, and has to end by itself
-// when its standard input does, so that it does not outlive a parent that was
-// killed.
+// Start starts a child. It is killed when ctx ends, and must end when its
+// standard input does, so that it does not outlive a killed parent.
 func Start(ctx context.Context, job any) (*Child, error) {
 	program, err := os.Executable()
 	if err != nil {
@@ -68,7 +67,7 @@ func Start(ctx context.Context, job any) (*Child, error) {
 // Tell sends the child a line.
 func (c *Child) Tell(what any) error { return writeLine(c.in, what) }
 
-// Hear waits for the child's next line.
+// Hear returns the child's next line.
 func (c *Child) Hear(what any) error { return readLine(c.out, what) }
 
 // farewell is how long a child may take to end.

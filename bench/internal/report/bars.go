@@ -7,7 +7,7 @@ import (
 	"github.com/parley-rpc/parley/bench/internal/stat"
 )
 
-// verdict is a bar with what came of it.
+// verdict is a bar with its result.
 type verdict struct {
 	workload, bar, measured, result string
 }

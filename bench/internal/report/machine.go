@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// Machine is what was measured on.
+// Machine describes the machine of the measurements.
 type Machine struct {
 	CPU    string
 	Cores  int

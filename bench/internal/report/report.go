@@ -1,5 +1,5 @@
-// Package report turns what was measured into a page for people: tables,
-// charts, and which bars are met.
+// Package report turns measurements into a page: tables, charts, and the bars
+// that are met.
 package report
 
 import (
@@ -57,7 +57,7 @@ func (r *Report) JSON() ([]byte, error) {
 	return append(text, '\n'), err
 }
 
-// Add adds what a round has found, or why it has failed.
+// Add adds the results of a round, or its error.
 func (r *Report) Add(workload, target string, f drive.Figures, err error) {
 	res := r.find(workload, target)
 	if res == nil {

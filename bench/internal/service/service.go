@@ -1,5 +1,5 @@
-// Package service is what the servers of all frameworks do with what they get.
-// The files of package target connect it to their stubs.
+// Package service implements the service for the servers of all frameworks. The
+// files of package target connect it to their stubs.
 package service
 
 import (

@@ -1,4 +1,4 @@
-// Package stat sums up what was measured several times.
+// Package stat summarizes repeated measurements.
 package stat
 
 import (

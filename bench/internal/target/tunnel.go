@@ -17,8 +17,8 @@ import (
 type tunnel struct{}
 
 // Tunnel is grpc-go with its defaults, of which each connection is a WebSocket
-// made to look like a net.Conn: what those do who have to pass proxies that
-// know no HTTP/2.
+// made to look like a net.Conn: a way to pass proxies that do not support
+// HTTP/2.
 func Tunnel() drive.Target { return tunnel{} }
 
 func (tunnel) About() drive.About {
