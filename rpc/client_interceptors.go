@@ -22,10 +22,10 @@ type interceptedStream struct {
 
 // openIntercepted opens a call inside interceptors.
 func openIntercepted(ctx context.Context, s *clientStream, interceptors []Interceptor) (Stream, error) {
-	t := &interceptorExit{status: errInterceptorPanic}
+	exit := &interceptorExit{status: errInterceptorPanic}
 	begun := false
 	next, stop := iter.Pull(func(yield func(Stream) bool) {
-		t.status = chain(interceptors, func(ctx context.Context, around Stream) error {
+		exit.status = chain(interceptors, func(ctx context.Context, around Stream) error {
 			if begun {
 				return Errorf(CodeInternal, "an interceptor of %s has called next twice", s.call.Method.Path())
 			}
@@ -37,24 +37,24 @@ func openIntercepted(ctx context.Context, s *clientStream, interceptors []Interc
 			return s.state.result()
 		})(ctx, s)
 	})
-	t.run = stop
-	s.onFinish = t.finish
-	t.busy.Add(1)
+	exit.run = stop
+	s.onFinish = exit.finish
+	exit.busy.Add(1)
 	around, opened := next()
-	t.busy.Add(-1)
+	exit.busy.Add(-1)
 	switch {
 	case opened:
-	case t.status != nil:
-		return nil, asError(t.status)
+	case exit.status != nil:
+		return nil, asError(exit.status)
 	case begun:
 		return nil, asError(s.state.result()) // it could not be opened; the interceptors cannot change that
 	default:
 		return nil, Errorf(CodeInternal, "an interceptor of %s has returned without calling next", s.call.Method.Path())
 	}
 	if s.state.isFinished() {
-		t.once.Do(t.run)
+		exit.once.Do(exit.run)
 	}
-	return &interceptedStream{Stream: around, call: s, exit: t}, nil
+	return &interceptedStream{Stream: around, call: s, exit: exit}, nil
 }
 
 // errInterceptorPanic is the status of a call if one of its interceptors has
@@ -72,9 +72,9 @@ type interceptorExit struct {
 }
 
 // finish runs the exit, unless an operation is running and will do so.
-func (t *interceptorExit) finish() {
-	if t.busy.Load() == 0 {
-		t.once.Do(t.run)
+func (e *interceptorExit) finish() {
+	if e.busy.Load() == 0 {
+		e.once.Do(e.run)
 	}
 }
 

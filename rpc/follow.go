@@ -94,16 +94,16 @@ func WithFollowCodes(codes ...Code) FollowOption {
 	}
 }
 
-// WithFollowBackoff bounds the random time before a further call: at most first
-// after a call that brought a message, doubled with each call that does not,
-// and at most most. Default 100 ms and 10 s.
-func WithFollowBackoff(first, most time.Duration) FollowOption {
+// WithFollowBackoff bounds the random time before a further call: the bound is
+// initial after a call that brought a message, doubles with each call that does
+// not, and does not exceed maximum. Default 100 ms and 10 s.
+func WithFollowBackoff(initial, maximum time.Duration) FollowOption {
 	return func(c *followConfig) {
-		if first <= 0 || most < first {
-			c.err = Errorf(CodeInvalidArgument, "WithFollowBackoff: %v and %v: the first must be positive, the most at least the first", first, most)
+		if initial <= 0 || maximum < initial {
+			c.err = Errorf(CodeInvalidArgument, "WithFollowBackoff: %v and %v: the first must be positive, the most at least the first", initial, maximum)
 			return
 		}
-		c.first, c.max = first, most
+		c.first, c.max = initial, maximum
 	}
 }
 
