@@ -19,8 +19,7 @@ import (
 	"github.com/parley-rpc/parley/tests/internal/rig"
 )
 
-// serveVariable has this program be the server at the address that is its
-// value.
+// serveVariable makes this program the server at the address in its value.
 const serveVariable = "PARLEY_CHAOS_SERVE"
 
 const (
@@ -144,7 +143,7 @@ func (v *victim) ended(err error) {
 	}
 }
 
-// kill kills a server again and again.
+// kill kills a server repeatedly.
 func (s settings) kill(ctx context.Context, out io.Writer) error {
 	if s.kills == 0 {
 		return nil
@@ -183,7 +182,7 @@ func (s settings) kill(ctx context.Context, out io.Writer) error {
 	return nil
 }
 
-// times are when a server went away and when there was another.
+// times are the end of a server and the start of the next.
 type times struct {
 	pid          int
 	killed, back time.Time

@@ -1,5 +1,5 @@
-// Command crowd opens many connections at once, each with one call that stays
-// open, and looks after a while whether all are alive, and what they cost.
+// Command crowd opens many connections at once, each with one open call, and
+// checks after a while whether all are alive, and what they cost.
 //
 //	go run ./tests/crowd -conns 5000
 //
@@ -38,7 +38,7 @@ func main() {
 	}
 }
 
-// settings are what the flags say.
+// settings are the values of the flags.
 type settings struct {
 	conns int
 	hold  time.Duration

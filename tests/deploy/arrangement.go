@@ -9,7 +9,7 @@ import (
 	"github.com/parley-rpc/parley/rpc"
 )
 
-// arrangement is how clients reach the servers, and how servers end.
+// arrangement is the way in which clients reach the servers, and servers end.
 type arrangement struct {
 	name     string
 	nginx    bool
@@ -38,7 +38,7 @@ func (a *arrangement) nodeBalancer() string {
 	return "pickFirst"
 }
 
-// result is what an arrangement has shown.
+// result is the result of an arrangement.
 type result struct {
 	*arrangement
 	Report
@@ -92,7 +92,7 @@ func (s *settings) run(ctx context.Context, a *arrangement) (r *result, err erro
 	return r, nil
 }
 
-// front is what clients connect to.
+// front is the address that clients connect to.
 type front struct {
 	urls  []string
 	begin func()       // called when clients are there

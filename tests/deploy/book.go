@@ -33,7 +33,7 @@ func (c *Counts) String() string {
 	return fmt.Sprintf("failed %d lost %d duplicated %d reordered %d", c.Failed, c.Lost, c.Duplicated, c.Reordered)
 }
 
-// Report is what one process, or all of them, have counted. It travels as JSON.
+// Report is the counts of one process, or of all. It is sent as JSON.
 type Report struct {
 	Counts
 	Failures   map[string]int // how often each has happened
@@ -97,7 +97,7 @@ func (r *Report) fail(what string, n int) {
 	}
 }
 
-// book is the report of a process in the making.
+// book builds the report of a process.
 type book struct {
 	mu     sync.Mutex
 	report Report
@@ -123,7 +123,7 @@ func (b *book) done(c call, counts Counts, err error) {
 		}
 	default:
 		counts.Failed++
-		counts.Lost = 0 // what a call that failed has not brought is not lost: the caller knows
+		counts.Lost = 0 // what a failed call has not delivered is not lost: the caller knows
 		if c.safe {
 			counts.Safe++
 		}

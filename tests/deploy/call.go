@@ -31,7 +31,7 @@ func (k kind) String() string {
 	return [kinds]string{"Echo", "Look", "Upload", "Download", "Exchange", "Subscribe"}[k]
 }
 
-// call is a call under way.
+// call is a running call.
 type call struct {
 	id    uint64
 	kind  kind
@@ -127,7 +127,7 @@ func (c *caller) upload(ctx context.Context, on call) (Counts, error) {
 	return told(res, c.count), nil
 }
 
-// told returns what the peer has counted of the notes that were sent.
+// told returns the peer's count of the notes that were sent.
 func told(res *note, sent uint64) Counts {
 	t := res.GetTally()
 	return Counts{

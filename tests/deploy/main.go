@@ -1,5 +1,5 @@
 // Command deploy restarts three servers under load, one after another, as a
-// rolling deploy does, and counts what happens to the calls of their clients.
+// rolling deploy does, and counts the results of their clients' calls.
 //
 //	go run ./tests/deploy
 //
@@ -43,7 +43,7 @@ func main() {
 	}
 }
 
-// settings are what the flags say.
+// settings are the values of the flags.
 type settings struct {
 	rounds  int
 	clients int
@@ -116,7 +116,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	return s.runAll(ctx, out)
 }
 
-// prepare looks for what is needed.
+// prepare checks the prerequisites.
 func (s *settings) prepare(out io.Writer) (err error) {
 	if s.nodes > 0 {
 		if s.program, err = s.build(); err != nil {

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// kill is when a server was killed: it was there before, and gone after.
+// kill is the time at which a server was killed: it ran before, and not after.
 type kill struct{ from, to time.Time }
 
 // noticed is how long after a kill a busy client may not know of it.

@@ -16,7 +16,7 @@ import (
 	"github.com/parley-rpc/parley/transport"
 )
 
-// echo gives each message back, in one long call.
+// echo returns each message, in one long call.
 var echo = &rpc.Method{Service: "parley.tests.v1.EchoService", Name: "Echo", ClientStreams: true, ServerStreams: true}
 
 func giveBack(_ context.Context, s rpc.Stream) error {
@@ -109,8 +109,8 @@ func (i idle) judge(lost int64) error {
 // errNothing says that a row is worth nothing.
 var errNothing = errors.New("no link was lost, so nothing was shown")
 
-// say opens a call and has a message come back. again does so on the same call,
-// and ends it.
+// say opens a call and exchanges a message. again does so on the same call, and
+// ends it.
 func say(ctx context.Context, c *rpc.Client, size int) (again func() error, err error) {
 	call, err := c.Open(ctx, echo)
 	if err != nil {

@@ -26,13 +26,13 @@ type kind interface {
 	command(s site) []string
 	// ready returns nil if a process serves that has just been started.
 	ready(s site) error
-	// upsets returns what befalls it under load.
+	// upsets returns the events under load.
 	upsets() []upset
 	// silence describes the setting that ends silent connections.
 	silence() string
 }
 
-// upset is something that befalls a proxy.
+// upset is an event at a proxy.
 type upset struct {
 	what string
 	do   func(context.Context, *instance) error
@@ -53,7 +53,7 @@ func (s site) file(name string) string { return filepath.Join(s.dir, name) }
 // linger is how long old processes serve their connections after a reload.
 const linger = time.Second
 
-// instance is a proxy with all its files in a folder of its own.
+// instance is a proxy with its files in its own folder.
 type instance struct {
 	kind    kind
 	site    site

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// row is something that befalls a proxy, or the servers behind it, under load.
+// row is an event at a proxy, or at the servers behind it, under load.
 type row struct {
 	kind kind
 	what string
@@ -18,7 +18,7 @@ type row struct {
 	silent bool // there is no load
 }
 
-// result is what came of it.
+// result is the result of a row.
 type result struct {
 	clientSees, serverSees string
 	lost                   int64 // links
