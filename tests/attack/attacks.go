@@ -24,7 +24,7 @@ type attack struct {
 	server []rpc.ServerOption
 }
 
-// control is no attack: the attackers compute, and leave the server alone.
+// control is not an attack: the attackers compute, and do not connect.
 var control = attack{name: "control", attackers: 4, once: compute, unit: "sums"}
 
 func compute(ctx context.Context, _ string, n *tally) error {
@@ -83,7 +83,7 @@ func (a *attack) limit() int64 {
 	return a.most
 }
 
-// named returns an attack by its name.
+// named returns the attack with a name.
 func named(name string) (attack, bool) {
 	for _, a := range append(attacks, control) {
 		if a.name == name {

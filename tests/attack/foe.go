@@ -15,7 +15,7 @@ import (
 // generous lets the server send as much as it likes.
 var generous = frame.Hello{MaxStreams: 1 << 20, InitialWindow: 1 << 40, MaxMessage: 1 << 30}
 
-// foe is a connection that is worked by hand.
+// foe is a connection that is driven by hand.
 type foe struct {
 	link *ws.Conn
 	mu   sync.Mutex
@@ -32,8 +32,8 @@ func dial(ctx context.Context, addr, name string) (*ws.Conn, error) {
 	return d.Dial(ctx, "ws://"+addr+rig.Path)
 }
 
-// meet connects and greets. What the server says is read and dropped, unless the
-// foe is deaf.
+// meet connects and sends HELLO. It reads and drops what the server sends,
+// unless the foe is deaf.
 func meet(ctx context.Context, addr string, hello frame.Hello, deaf deafness) (*foe, error) {
 	link, err := dial(ctx, addr, "")
 	if err != nil {
@@ -79,7 +79,8 @@ func (f *foe) end() error {
 	return f.why
 }
 
-// write sends frames until that fails, and returns why the server ended the link.
+// write sends frames until that fails, and returns why the server ended the
+// link.
 func (f *foe) write(next func() []byte, count func()) error {
 	defer f.link.Close(1006, "") //nolint:errcheck // nothing to lose
 	for {
