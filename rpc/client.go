@@ -41,7 +41,7 @@ type Client struct {
 	ctx    context.Context // canceled by Close
 	cancel context.CancelFunc
 
-	// ^dial makes a link. It is dialWebSocket, except in tests.
+	// dial makes a link. It is dialWebSocket, except in tests.
 	dial func(ctx context.Context, h dialRequest) (transport.Link, Peer, error)
 }
 
