@@ -85,7 +85,7 @@ func (c *Call) SetHeader(key string, values ...string) error {
 // message.
 func (c *Call) SendHeader() error {
 	if c.caller != nil {
-		return Errorf(CodeFailedPrecondition, "only a handler sends a header by itself")
+		return Errorf(CodeFailedPrecondition, "SendHeader: only a handler can send a header")
 	}
 	header, sent := c.shareHeader()
 	if sent {
@@ -149,7 +149,7 @@ func (c *Call) markHeaderSent() (header headerBlock, sent bool) {
 // handler has returned.
 func (c *Call) SetTrailer(key string, values ...string) error {
 	if c.caller != nil {
-		return Errorf(CodeFailedPrecondition, "only a handler has a trailer to set")
+		return Errorf(CodeFailedPrecondition, "SetTrailer: only a handler can set a trailer")
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -214,7 +214,7 @@ func (c *Call) setResponse(p []byte, accepted string) error {
 		return blockError("header from the peer", err)
 	}
 	if b.encoding != "" && b.encoding != accepted {
-		return Errorf(CodeInternal, "the answer is compressed by %.200q, which was not accepted", b.encoding)
+		return Errorf(CodeInternal, "the response is compressed by %.200q, which was not accepted", b.encoding)
 	}
 	c.hasResponse, c.response, c.encoding = true, b.metadata, b.encoding
 	return nil

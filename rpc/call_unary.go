@@ -42,7 +42,7 @@ func recvResponse[Res any](s Stream) (*Res, error) {
 	err := recvNew(s, res)
 	switch {
 	case errors.Is(err, io.EOF):
-		return nil, Errorf(CodeInternal, "%s has no answer to be received, or none any more", s.Call().Method.Path())
+		return nil, Errorf(CodeInternal, "%s has no response, or it was received before", s.Call().Method.Path())
 	case err != nil:
 		return nil, err
 	}
@@ -65,7 +65,7 @@ func sendOnly[T any](s Stream, msg *T, err error) error {
 		return err
 	}
 	if msg == nil {
-		return Errorf(CodeInternal, "%s returned neither an answer nor an error", s.Call().Method.Path())
+		return Errorf(CodeInternal, "%s returned neither a response nor an error", s.Call().Method.Path())
 	}
 	return s.Send(msg)
 }

@@ -174,7 +174,7 @@ func (st *streamState) nextBuffered(a *attempt, n int) (m *message, ended bool, 
 	case st.finished:
 		return nil, false, st.ended()
 	case !st.buffer.enabled:
-		return nil, false, Errorf(CodeUnavailable, "more was sent than is kept for another attempt")
+		return nil, false, Errorf(CodeUnavailable, "more was sent than the retry buffer keeps")
 	case n < len(st.buffer.messages):
 		st.buffer.readers++
 		m := st.buffer.messages[n]

@@ -100,7 +100,7 @@ func WithFollowCodes(codes ...Code) FollowOption {
 func WithFollowBackoff(initial, maximum time.Duration) FollowOption {
 	return func(c *followConfig) {
 		if initial <= 0 || maximum < initial {
-			c.err = Errorf(CodeInvalidArgument, "WithFollowBackoff: %v and %v: the first must be positive, the most at least the first", initial, maximum)
+			c.err = Errorf(CodeInvalidArgument, "WithFollowBackoff: %v and %v: initial must be positive, and maximum at least initial", initial, maximum)
 			return
 		}
 		c.first, c.max = initial, maximum

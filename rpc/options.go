@@ -59,12 +59,12 @@ func (e *endpoint) validate() error {
 	}
 	for name := range e.codecs {
 		if !validName(name) {
-			return fmt.Errorf("WithCodec: the name %q cannot travel", name)
+			return fmt.Errorf("WithCodec: invalid name %q", name)
 		}
 	}
 	for name := range e.compressors {
 		if !validName(name) {
-			return fmt.Errorf("WithCompressor: the name %q cannot travel", name)
+			return fmt.Errorf("WithCompressor: invalid name %q", name)
 		}
 	}
 	return errors.Join(e.parameters().Validate(), e.resumption.validate())

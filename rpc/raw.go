@@ -26,7 +26,7 @@ func (c rawCodec) unknown() error {
 func WithRawCodec(name string) CallOption {
 	return func(c *callConfig) {
 		if !validName(name) && c.err == nil {
-			c.err = Errorf(CodeInvalidArgument, "WithRawCodec: the name %q cannot travel", name)
+			c.err = Errorf(CodeInvalidArgument, "WithRawCodec: invalid name %q", name)
 		}
 		c.codec, c.raw = name, true
 	}

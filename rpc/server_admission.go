@@ -19,7 +19,7 @@ func (a *admission) acquire(l *Limits, addr string) error {
 	defer a.mu.Unlock()
 	switch {
 	case a.all >= l.MaxConnections:
-		return Errorf(CodeUnavailable, "the server has as many connections as it takes")
+		return Errorf(CodeUnavailable, "the server has reached its limit of connections")
 	case l.MaxConnectionsPerAddress > 0 && a.byAddress[addr] >= l.MaxConnectionsPerAddress:
 		return Errorf(CodeResourceExhausted, "too many connections from one address")
 	}

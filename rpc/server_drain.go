@@ -163,7 +163,7 @@ func (s *Server) refuseDraining(w http.ResponseWriter) {
 // link was accepted because it could have resumed another connection. It runs
 // on the reader goroutine.
 func (c *Conn) refuseDraining(s *transport.Session) {
-	const reason = "the server takes no new connections"
+	const reason = "the server accepts no new connections"
 	_ = s.GoAway(transport.GoAway{Status: uint64(CodeUnavailable), Reason: reason})
 	c.e.workers.runFunc(func() { _ = s.Close(transport.CloseServiceRestart, reason) })
 }

@@ -40,7 +40,7 @@ func (h *handshake) admit(r *http.Request) *ws.RefusalError {
 		admission.release(addr)
 	})
 	if !h.s.handshakes.acquire(r.Context(), h.s.classOf(r, addr), addr) {
-		return refuseForNow(Errorf(CodeUnavailable, "more than %d clients a second connect", h.s.limits.MaxHandshakesPerSecond))
+		return refuseForNow(Errorf(CodeUnavailable, "the server accepts at most %d handshakes per second", h.s.limits.MaxHandshakesPerSecond))
 	}
 	var refusal *ws.RefusalError
 	h.base, refusal, h.cause = h.s.identify(r)
@@ -50,7 +50,7 @@ func (h *handshake) admit(r *http.Request) *ws.RefusalError {
 	}
 	if !waitQueued(r.Context(), h.s.churn.delay(ownerOf(h.base, addr))) {
 		h.s.handshakes.refund()
-		return refuseForNow(Errorf(CodeUnavailable, "connections of this client are lost, and ended for want of room, more than %d times a second", time.Second/churnCost))
+		return refuseForNow(Errorf(CodeUnavailable, "more than %d detached connections of this client per second were evicted", time.Second/churnCost))
 	}
 	if credentials, brings := credentialsOf(r); brings && h.s.authenticate != nil {
 		recent.add(credentials...)
@@ -72,7 +72,7 @@ func headerSize(h http.Header) (n int) {
 
 // refuseHeader refuses a client whose header is too large to be kept.
 func refuseHeader(size, most int) *ws.RefusalError {
-	refusal := refuse(Errorf(CodeResourceExhausted, "the header of the handshake has %d bytes, and may have %d", size, most))
+	refusal := refuse(Errorf(CodeResourceExhausted, "the header of the handshake has %d bytes, the limit is %d", size, most))
 	refusal.Status = http.StatusRequestHeaderFieldsTooLarge
 	refusal.Header.Del("Retry-After") // it will be too large the next time too
 	return refusal

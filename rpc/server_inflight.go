@@ -24,7 +24,7 @@ func (s *inflightCalls) acquire(own *atomic.Int64) *transport.ResetError {
 		return nil
 	}
 	s.release(own)
-	return &transport.ResetError{Code: transport.ResetRefused, Reason: "the server has as many calls as it serves at once"}
+	return &transport.ResetError{Code: transport.ResetRefused, Reason: "the server has reached its limit of concurrent calls"}
 }
 
 // release ends the counting of a call.

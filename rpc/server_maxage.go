@@ -22,7 +22,7 @@ type maxConnectionAge struct{ age, grace time.Duration }
 
 func (a *maxConnectionAge) validate() error {
 	if a != nil && (a.age <= 0 || a.grace < 0) {
-		return errors.New("WithMaxConnectionAge: the age has to be positive, and the grace not negative")
+		return errors.New("WithMaxConnectionAge: the age must be positive, and the grace must not be negative")
 	}
 	return nil
 }

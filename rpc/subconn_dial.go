@@ -20,7 +20,7 @@ const (
 
 // errNotAccepting is wrapped in the errors of servers that accept no new
 // sessions for now, and have said so before they served a call.
-var errNotAccepting = errors.New("the server takes no new sessions for now")
+var errNotAccepting = errors.New("the server accepts no new sessions for now")
 
 // isNotAccepting reports whether another attempt may soon succeed.
 func isNotAccepting(err error) bool {
@@ -48,7 +48,7 @@ func (sc *subConn) connect(a *dialAttempt) (conn *Conn, err error) {
 		}
 	}
 	if err == nil {
-		err = Errorf(CodeUnavailable, "%w: it has asked to come back later", errNotAccepting)
+		err = Errorf(CodeUnavailable, "%w: it has asked to retry later", errNotAccepting)
 	}
 	return nil, err
 }

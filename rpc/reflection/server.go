@@ -98,7 +98,7 @@ func (s server) answer(req *question, res *answer, told files) *rpc.Error {
 		res.MessageResponse = &reflectionv1.ServerReflectionResponse_ListServicesResponse{ListServicesResponse: list}
 		return nil
 	default:
-		return rpc.Errorf(rpc.CodeInvalidArgument, "the request asks nothing")
+		return rpc.Errorf(rpc.CodeInvalidArgument, "the request is empty")
 	}
 	res.MessageResponse = &reflectionv1.ServerReflectionResponse_FileDescriptorResponse{FileDescriptorResponse: file}
 	return err
