@@ -47,9 +47,9 @@ func (r *Report) since(t time.Time) {
 	r.Handshakes = kept
 }
 
-// verdict returns what is wrong. Calls may fail when their server is killed, but
-// not those that could be made again, and no client may wait until that server
-// is back.
+// verdict returns what is wrong. Calls may fail when their server is killed,
+// but not those that could be made again, and no client may wait until that
+// server is back.
 func (r *result) verdict(away time.Duration) error {
 	slowest, _ := r.waits()
 	switch {
