@@ -65,7 +65,7 @@ func sendOnly[T any](s Stream, msg *T, err error) error {
 		return err
 	}
 	if msg == nil {
-		return Errorf(CodeInternal, "%s returned neither a response nor an error", s.Call().Method.Path())
+		return Errorf(CodeInternal, "%s returned neither an answer nor an error", s.Call().Method.Path())
 	}
 	return s.Send(msg)
 }

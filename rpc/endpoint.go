@@ -51,14 +51,7 @@ func (e *endpoint) init() {
 	e.log = slog.Default()
 }
 
-// start starts a connection on a link.
-func (e *endpoint) start(link transport.Link, side transport.Side, peer Peer) (*Conn, error) {
-	c := new(Conn)
-	c.link.Store(&linkInfo{peer: peer})
-	return c, e.startConn(c, link, side)
-}
-
-// startConn is start for a prepared connection.
+// startConn starts a connection on a link.
 func (e *endpoint) startConn(c *Conn, link transport.Link, side transport.Side) error {
 	sess, err := transport.NewSession(link, side, e.prepare(c))
 	if err != nil {

@@ -11,7 +11,9 @@ import (
 
 // StartLink serves a link as if it had come by a WebSocket.
 func (s *Server) StartLink(l transport.Link) (*Conn, error) {
-	return s.start(l, transport.Acceptor, Peer{Protocol: "test"})
+	c := new(Conn)
+	c.link.Store(&linkInfo{peer: Peer{Protocol: "test"}})
+	return c, s.startConn(c, l, transport.Acceptor)
 }
 
 // StartHandshake serves a link as if it had come by a WebSocket with the
