@@ -1,5 +1,5 @@
-// Command bench measures parley beside other RPC frameworks: the same service, the same
-// payloads, the same code that drives them. See README.md.
+// Command bench measures parley beside other RPC frameworks: the same service,
+// the same payloads, the same code that drives them. See README.md.
 package main
 
 import (

@@ -19,8 +19,8 @@ import (
 	"github.com/parley-rpc/parley/bench/internal/target"
 )
 
-// The processes of a measurement are this program again. The race detector would have
-// each of them wait for a second before it exits.
+// The processes of a measurement are this program again. The race detector
+// would have each of them wait for a second before it exits.
 func TestMain(m *testing.M) {
 	if isChild, err := child(); isChild {
 		exit("child", err)

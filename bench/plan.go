@@ -14,7 +14,7 @@ import (
 	"github.com/parley-rpc/parley/bench/internal/target"
 )
 
-// plan is what is measured, and how.
+// plan configures what is measured.
 type plan struct {
 	workloads []*drive.Workload
 	targets   []drive.Target
@@ -105,8 +105,8 @@ func choose[T any](patterns string, all []T, name func(T) string) (chosen []T, e
 	return chosen, nil
 }
 
-// slowRounds is in how many rounds what is slow takes part, when there is all the rest
-// as well.
+// slowRounds is in how many rounds what is slow takes part, when there is all
+// the rest as well.
 const slowRounds = 3
 
 // wants tells if a workload is run on a target in a round, which counts from 0.

@@ -20,7 +20,8 @@ import (
 	"github.com/parley-rpc/parley/transport"
 )
 
-// These are what docs/guide.md shows; TestSnippetsAreRegionsOfPrograms compares.
+// These are what docs/guide.md shows; TestSnippetsAreRegionsOfPrograms
+// compares.
 
 // start serves srv over HTTP and returns the URL, and what ends it.
 func start(srv *rpc.Server) (url string, stop func()) {

@@ -11,8 +11,8 @@ import (
 // root is the repository's, seen from this package.
 const root = ".."
 
-// documents are those whose code is tested.
-var documents = []string{"README.md", "docs/start.md", "docs/guide.md", "docs/observability.md", "docs/cli.md", "docs/gateway.md", "docs/grpc.md", "docs/browser.md"}
+// documents are the documents whose code is tested.
+var documents = []string{"README.md", "docs/guide.md", "docs/observability.md", "docs/cli.md", "docs/gateway.md", "docs/grpc.md", "docs/browser.md"}
 
 // startDocument has the steps to a first service.
 const startDocument = "docs/start.md"

@@ -12,7 +12,8 @@ import (
 	"github.com/parley-rpc/parley/rpc"
 )
 
-// These are what docs/observability.md shows; TestSnippetsAreRegionsOfPrograms compares.
+// These are what docs/observability.md shows; TestSnippetsAreRegionsOfPrograms
+// compares.
 
 //snippet:calls
 func logCalls(l *slog.Logger) rpc.Interceptor {

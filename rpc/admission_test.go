@@ -9,7 +9,8 @@ import (
 	"github.com/parley-rpc/parley/transport/ws"
 )
 
-// wantRefusal checks that a dial was refused with an HTTP status and Retry-After.
+// wantRefusal checks that a dial was refused with an HTTP status and
+// Retry-After.
 func wantRefusal(t *testing.T, err error, status int) {
 	t.Helper()
 	wantError(t, err, rpc.CodeUnavailable)

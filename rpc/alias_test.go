@@ -14,7 +14,7 @@ func TestTheSecondCallNamesTheAlias(t *testing.T) {
 	given := map[*rpc.Method]uint64{unary: 7, download: 8, upload: 1, bidi: frame.MaxVarint}
 	for round := range 3 {
 		for _, m := range kinds {
-			call := start(func() ([]string, error) { return talk(t.Context(), client, m, []string{"a"}) })
+			call := start(func() ([]string, error) { return converse(t.Context(), client, m, []string{"a"}) })
 			id, open := p.wantOpen()
 			if round == 0 && (open.Method != m.Path() || open.Alias != 0) || round > 0 && (open.Method != "" || open.Alias != given[m]) {
 				t.Errorf("call %d of %s names %q, alias %d", round, m.Path(), open.Method, open.Alias)
@@ -32,7 +32,7 @@ func TestAliasesBelongToTheirConnection(t *testing.T) {
 	for range 2 {
 		p := callRaw(t, client)
 		for range 2 {
-			call := start(func() ([]string, error) { return talk(t.Context(), client, unary, []string{"a"}) })
+			call := start(func() ([]string, error) { return converse(t.Context(), client, unary, []string{"a"}) })
 			id, open := p.wantOpen()
 			if want := map[uint64]string{1: unary.Path()}[id]; open.Method != want {
 				t.Errorf("stream %d names %q, alias %d", id, open.Method, open.Alias)
@@ -77,7 +77,8 @@ func TestAServerGivesEachMethodOneAlias(t *testing.T) {
 	}
 }
 
-// TestAFailingHandlerGivesItsAliasToo and a method that does not exist has none.
+// TestAFailingHandlerGivesItsAliasToo and a method that does not exist has
+// none.
 func TestAFailingHandlerGivesItsAliasToo(t *testing.T) {
 	srv := rpc.NewServer()
 	register(srv, bidi, failing(rpc.CodeNotFound))
@@ -94,9 +95,9 @@ func TestAFailingHandlerGivesItsAliasToo(t *testing.T) {
 	}
 }
 
-// TestAliasThatWasNotGivenOnTheConnectionIsRefused is about who tries numbers: those of
-// methods that there are get the same answer as others, also where another connection was
-// given them.
+// TestAliasThatWasNotGivenOnTheConnectionIsRefused is about who tries numbers:
+// those of methods that there are get the same answer as others, also where
+// another connection was given them.
 func TestAliasThatWasNotGivenOnTheConnectionIsRefused(t *testing.T) {
 	srv := rpc.NewServer()
 	registerAll(srv, echo)

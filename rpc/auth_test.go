@@ -65,14 +65,15 @@ func authorization(token string) rpc.ClientOption {
 
 func TestHandlersSeeWhoHasAuthenticated(t *testing.T) {
 	url, _ := serveUsers(t)
-	got, err := talk(t.Context(), dial(t, url, authorization("alice-token")), unary, []string{""})
+	got, err := converse(t.Context(), dial(t, url, authorization("alice-token")), unary, []string{""})
 	if err != nil || !slices.Equal(got, []string{"ALICE alice"}) {
 		t.Errorf("%q, %v", got, err)
 	}
 }
 
-// TestAuthenticationSeesEveryWayToShowCredentials has the hook tell what it sees of
-// those that come with the request. What comes with TLS is in certificate_test.go.
+// TestAuthenticationSeesEveryWayToShowCredentials has the hook tell what it
+// sees of those that come with the request. What comes with TLS is in
+// certificate_test.go.
 func TestAuthenticationSeesEveryWayToShowCredentials(t *testing.T) {
 	type sight struct{ authorization, cookie, protocols, query string }
 	seen := make(chan sight, 1)
@@ -170,8 +171,8 @@ func TestPageOfAnotherOriginIsRefusedBeforeItIsAuthenticated(t *testing.T) {
 	}
 }
 
-// visitAsPage does the handshake of a script in a browser and returns the code with
-// which the link is closed, or the HTTP status with which it is refused.
+// visitAsPage does the handshake of a script in a browser and returns the code
+// with which the link is closed, or the HTTP status with which it is refused.
 func visitAsPage(t *testing.T, url, origin, authorization string) (closeCode, status int) {
 	t.Helper()
 	host := strings.TrimPrefix(url, "ws://")
@@ -212,12 +213,12 @@ func TestConnectionIsResumedByItsPrincipalWithOtherCredentials(t *testing.T) {
 	back := make(chan struct{}, 1)
 	client := rpc.NewClient(url, authorization("alice-token"), resumptions(back))
 	t.Cleanup(func() { _ = client.Close() })
-	if _, err := talk(t.Context(), client, unary, []string{""}); err != nil {
+	if _, err := converse(t.Context(), client, unary, []string{""}); err != nil {
 		t.Fatal(err)
 	}
 	wires.cut()
 	<-back
-	if got, err := talk(t.Context(), client, unary, []string{""}); err != nil || got[0] != "ALICE alice" {
+	if got, err := converse(t.Context(), client, unary, []string{""}); err != nil || got[0] != "ALICE alice" {
 		t.Errorf("%q, %v", got, err)
 	}
 }
@@ -227,7 +228,7 @@ func TestConnectionOfNobodyIsNotResumed(t *testing.T) {
 	gap := make(chan error, 1)
 	client := rpc.NewClient(url, authorization("anonymous-token"), rpc.OnSessionLost(func(_ *rpc.Conn, err error) { gap <- err }))
 	t.Cleanup(func() { _ = client.Close() })
-	if got, err := talk(t.Context(), client, unary, []string{""}); err != nil || got[0] != " " {
+	if got, err := converse(t.Context(), client, unary, []string{""}); err != nil || got[0] != " " {
 		t.Fatalf("%q, %v", got, err)
 	}
 	wires.cut()

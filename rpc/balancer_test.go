@@ -32,7 +32,7 @@ func who(t *testing.T, c rpc.Caller, calls int, opts ...rpc.CallOption) map[stri
 	t.Helper()
 	answers := make(map[string]int)
 	for range calls {
-		got, err := talk(t.Context(), c, unary, []string{""}, opts...)
+		got, err := converse(t.Context(), c, unary, []string{""}, opts...)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -124,15 +124,15 @@ func TestRoundRobinFailsFastOnlyIfNoServerAnswers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := newNetwork(t)
 		c := n.client(first, rpc.WithURLs(second), rpc.WithBalancer(rpc.RoundRobin))
-		_, err := talk(t.Context(), c, unary, []string{""})
+		_, err := converse(t.Context(), c, unary, []string{""})
 		wantError(t, err, rpc.CodeUnavailable)
-		call := start(func() ([]string, error) { return talk(t.Context(), c, unary, []string{""}, rpc.WithWaitForReady()) })
+		call := start(func() ([]string, error) { return converse(t.Context(), c, unary, []string{""}, rpc.WithWaitForReady()) })
 		pass(time.Minute)
 		n.serve(second, named("two"))
 		if out := <-call; out.err != nil || out.texts[0] != "two" {
 			t.Error(out)
 		}
-		_, err = talk(t.Context(), n.client(first, rpc.WithURLs(second), rpc.WithBalancer(rpc.RoundRobin)), unary, []string{""})
+		_, err = converse(t.Context(), n.client(first, rpc.WithURLs(second), rpc.WithBalancer(rpc.RoundRobin)), unary, []string{""})
 		if err != nil {
 			t.Error(err)
 		}

@@ -40,7 +40,8 @@ func BenchmarkUnary(b *testing.B) {
 	}
 }
 
-// BenchmarkResumption tells what it costs to keep what may have to be sent again.
+// BenchmarkResumption measures the cost of keeping what may need to be sent
+// again.
 func BenchmarkResumption(b *testing.B) {
 	b.Run("on", func(b *testing.B) { benchUnary(b, 64, benchClient(b)) })
 	b.Run("off", func(b *testing.B) { benchUnary(b, 64, benchClient(b, rpc.WithoutResumption())) })
@@ -116,7 +117,8 @@ func BenchmarkLargeEcho(b *testing.B) {
 	}
 }
 
-// BenchmarkIntercepted is BenchmarkUnary of one caller, with an interceptor at each end.
+// BenchmarkIntercepted is BenchmarkUnary of one caller, with an interceptor at
+// each end.
 func BenchmarkIntercepted(b *testing.B) {
 	pass := func(next rpc.Handler) rpc.Handler {
 		return func(ctx context.Context, s rpc.Stream) error { return next(ctx, s) }

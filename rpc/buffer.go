@@ -8,25 +8,26 @@ import (
 // buffer is pooled memory for one message.
 type buffer struct{ bytes []byte }
 
-// Pools keep buffers up to smallBuffer for all messages, and apart from those larger ones of
-// 2^n bytes, up to largeBuffer: these are for messages of that size alone. A small message
-// that had one would hold memory that nothing bounds, for as long as its handler runs.
+// One pool keeps buffers up to smallBuffer for all messages. Larger buffers of
+// 2^n bytes, up to largeBuffer, have a pool for each size and are only used for
+// messages of that size. Otherwise a small message could hold a large buffer,
+// which no limit bounds, as long as its handler runs.
 const (
-	leastBuffer = 256
+	minBuffer   = 256
 	smallBuffer = 64 << 10
 	largeBuffer = 8 << 20
 )
 
 var (
 	buffers      = sync.Pool{New: func() any { return new(buffer) }}
-	largeBuffers [bits.UintSize]sync.Pool // by the length in bits of their size - 1
+	largeBuffers [bits.UintSize]sync.Pool // index: the length in bits of their size - 1
 )
 
-// getBuffer returns an empty buffer for a message of which the size is not known.
+// getBuffer returns an empty buffer for a message of unknown size.
 func getBuffer() *buffer { return buffers.Get().(*buffer) }
 
-// getBufferFor returns an empty buffer with room for size bytes, of exactly bufferSize if
-// that is more than smallBuffer.
+// getBufferFor returns an empty buffer with room for size bytes. Above
+// smallBuffer its capacity is exactly bufferSize.
 func getBufferFor(size int) *buffer {
 	if size <= smallBuffer {
 		b := getBuffer()
@@ -53,10 +54,10 @@ func (b *buffer) reserve(size int) {
 	}
 }
 
-// bufferSize returns the size of a buffer that has room for size bytes.
-func bufferSize(size int) int { return 1 << bits.Len(uint(max(size, leastBuffer)-1)) }
+// bufferSize returns the capacity of a buffer with room for size bytes.
+func bufferSize(size int) int { return 1 << bits.Len(uint(max(size, minBuffer)-1)) }
 
-// put keeps a buffer that is not used any more.
+// put returns a buffer to its pool.
 func (b *buffer) put() {
 	size := cap(b.bytes)
 	b.bytes = b.bytes[:0]

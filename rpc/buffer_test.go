@@ -2,8 +2,8 @@ package rpc
 
 import "testing"
 
-// TestSmallMessageIsNotGivenMemoryOfALargeOne: it might hold that for as long as its handler
-// runs, and nothing bounds by how many.
+// TestSmallMessageIsNotGivenMemoryOfALargeOne: it might hold that for as long
+// as its handler runs, and nothing bounds by how many.
 func TestSmallMessageIsNotGivenMemoryOfALargeOne(t *testing.T) {
 	for size := smallBuffer + 1; size <= 2*largeBuffer; size *= 2 {
 		for range 8 {

@@ -5,35 +5,35 @@ import (
 	"sync"
 )
 
-// Call is what is known of one call at one of its ends. A handler gets it with
+// Call describes one call at one of its ends. A handler gets it from
 // FromContext, a caller from its stream.
 type Call struct {
-	// Conn is the connection; calls to the other end can be made on it. Where a
-	// Client makes the call it is nil until the call has been opened, and stays
-	// the same if the call is tried again on another.
+	// Conn is the connection; calls to the peer can be made on it. For a call
+	// of a Client it is nil until the call is opened, and does not change if
+	// the call is retried on another connection.
 	Conn   *Conn
 	Method *Method
-	Peer   *Peer // the other end, as Conn
+	Peer   *Peer // the peer of Conn
 
-	caller *clientStream   // at the caller's end, otherwise nil
-	callee *serverStream   // at the callee's end, otherwise nil
-	ctx    context.Context // of the call, at the callee's end
+	caller *clientStream   // nil at the callee's end
+	callee *serverStream   // nil at the caller's end
+	ctx    context.Context // the handler's context, at the callee's end
 
-	mu         sync.Mutex
-	request    Metadata // the caller's header
-	response   Metadata // the callee's header
-	encoding   string   // of the callee's marked messages, "" for none
-	trailer    Metadata
-	headerSent bool // the callee has sent its header, or the caller its call
-	answered   bool // response has been read off the stream
-	ended      bool // the callee's trailer has been sent
-	lent       bool // a goroutine of the application has used the stream, and may be at it still
+	mu          sync.Mutex
+	request     Metadata // the request header
+	response    Metadata // the response header
+	encoding    string   // compression of the response's marked messages; empty: none
+	trailer     Metadata
+	headerSent  bool // at the callee's end the response header, at the caller's the request
+	hasResponse bool // response has been read from the stream
+	ended       bool // the trailer has been sent
+	shared      bool // a goroutine of the application has used the stream, and may still use it
 }
 
 type callKey struct{}
 
-// FromContext returns the call that a handler serves. It panics if ctx is not
-// one that a handler was given, or made from such a one.
+// FromContext returns the call that a handler serves. It panics unless ctx is a
+// handler's context or derived from one.
 func FromContext(ctx context.Context) *Call {
 	c, ok := CallFromContext(ctx)
 	if !ok {
@@ -42,13 +42,14 @@ func FromContext(ctx context.Context) *Call {
 	return c
 }
 
-// CallFromContext is FromContext for code that may also run outside of handlers.
+// CallFromContext is FromContext for code that may also run outside of
+// handlers.
 func CallFromContext(ctx context.Context) (c *Call, ok bool) {
 	c, ok = ctx.Value(callKey{}).(*Call)
 	return c, ok
 }
 
-// CodecName returns the name of the codec that the call's messages are written with.
+// CodecName returns the name of the codec of the call's messages.
 func (c *Call) CodecName() string {
 	if c.caller != nil {
 		return c.caller.coder.codec.Name()
@@ -56,18 +57,18 @@ func (c *Call) CodecName() string {
 	return c.callee.coder.codec.Name()
 }
 
-// Header returns what the caller has sent beside its messages.
+// Header returns the request header: the metadata that the caller has sent.
 func (c *Call) Header() Metadata {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.request.Clone()
 }
 
-// SetHeader adds values to a key of the header that this end sends: a handler's
-// answer, or, in an interceptor before next, the caller's request. The error has
-// CodeInvalidArgument for a key or value that cannot travel,
-// CodeResourceExhausted for more than 256 pairs, and CodeFailedPrecondition once the
-// header has been sent.
+// SetHeader adds values to a key of the header that this end sends: the
+// response header in a handler, or the request header in an interceptor of
+// outgoing calls before next. The error has CodeInvalidArgument for a key or
+// value that cannot be sent, CodeResourceExhausted for more than 256 pairs, and
+// CodeFailedPrecondition once the header has been sent.
 func (c *Call) SetHeader(key string, values ...string) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -80,36 +81,37 @@ func (c *Call) SetHeader(key string, values ...string) error {
 	return c.response.add(key, values)
 }
 
-// SendHeader sends a handler's header at once instead of with the first message.
+// SendHeader sends a handler's header at once instead of with the first
+// message.
 func (c *Call) SendHeader() error {
 	if c.caller != nil {
-		return Errorf(CodeFailedPrecondition, "only a handler sends a header by itself")
+		return Errorf(CodeFailedPrecondition, "SendHeader: only a handler can send a header")
 	}
-	header, sent := c.lendHeader()
+	header, sent := c.shareHeader()
 	if sent {
 		return nil
 	}
-	return c.failure(c.callee.st.SendHeader(c.ctx, header.append(nil)))
+	return c.streamError(c.callee.st.SendHeader(c.ctx, header.append(nil)))
 }
 
-// lendHeader is takeHeader for a goroutine that may outlive the handler.
-func (c *Call) lendHeader() (header headerBlock, sent bool) {
+// shareHeader is takeHeader for a goroutine that may outlive the handler.
+func (c *Call) shareHeader() (header headerBlock, sent bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.lent = c.lent || !c.headerSent
-	return c.handHeader()
+	c.shared = c.shared || !c.headerSent
+	return c.markHeaderSent()
 }
 
-// isLent tells whether one of the application's goroutines may still use the stream.
-// None begins to once the header is sent.
-func (c *Call) isLent() bool {
+// isShared reports whether a goroutine of the application may still use the
+// stream. None starts to once the header is sent.
+func (c *Call) isShared() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.lent
+	return c.shared
 }
 
-// failure turns an error of the stream into what a handler is told.
-func (c *Call) failure(err error) error {
+// streamError turns an error of the stream into the error for the handler.
+func (c *Call) streamError(err error) error {
 	if err == nil || isEnd(err) {
 		return err
 	}
@@ -119,35 +121,35 @@ func (c *Call) failure(err error) error {
 	return notEOF(transportError(err))
 }
 
-// sendHeaderIfAny sends the callee's header ahead of the first message or the
-// status, if there is something in it.
+// sendHeaderIfAny sends the response header before the first message or the
+// status, if it is not empty.
 func (c *Call) sendHeaderIfAny() error {
 	header, sent := c.takeHeader()
 	if sent || header.encoding == "" && len(header.metadata) == 0 {
 		return nil
 	}
-	return c.failure(c.callee.st.SendHeader(c.ctx, header.append(nil)))
+	return c.streamError(c.callee.st.SendHeader(c.ctx, header.append(nil)))
 }
 
-// takeHeader returns the callee's header, and whether it has been sent before.
+// takeHeader returns the response header, and whether it was sent before.
 func (c *Call) takeHeader() (header headerBlock, sent bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.handHeader()
+	return c.markHeaderSent()
 }
 
-// handHeader is takeHeader; mu is held.
-func (c *Call) handHeader() (header headerBlock, sent bool) {
+// markHeaderSent is takeHeader; mu is held.
+func (c *Call) markHeaderSent() (header headerBlock, sent bool) {
 	sent, c.headerSent = c.headerSent, true
 	return headerBlock{encoding: c.encoding, metadata: c.response}, sent
 }
 
-// SetTrailer adds values to a key of the trailer that a handler's status travels
-// with. Its errors are those of SetHeader; it is too late when the handler has
-// returned.
+// SetTrailer adds values to a key of the trailer, which is sent with a
+// handler's status. Its errors are those of SetHeader. It fails once the
+// handler has returned.
 func (c *Call) SetTrailer(key string, values ...string) error {
 	if c.caller != nil {
-		return Errorf(CodeFailedPrecondition, "only a handler has a trailer to set")
+		return Errorf(CodeFailedPrecondition, "SetTrailer: only a handler can set a trailer")
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -157,7 +159,7 @@ func (c *Call) SetTrailer(key string, values ...string) error {
 	return c.trailer.add(key, values)
 }
 
-// takeTrailer returns the callee's trailer, which changes no more.
+// takeTrailer returns the response trailer, which no longer changes.
 func (c *Call) takeTrailer() Metadata {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -165,8 +167,8 @@ func (c *Call) takeTrailer() Metadata {
 	return c.trailer
 }
 
-// ResponseHeader returns the handler's header. At the caller's end it waits for
-// it, until the call ends or its context does.
+// ResponseHeader returns the response header. At the caller's end it waits for
+// the header until the call or its context ends.
 func (c *Call) ResponseHeader() (Metadata, error) {
 	if c.caller != nil {
 		if err := c.caller.waitHeader(); err != nil {
@@ -182,29 +184,29 @@ func (c *Call) responseHeader() Metadata {
 	return c.response.Clone()
 }
 
-// answerEncoding returns what the callee's marked messages are compressed with.
-func (c *Call) answerEncoding() string {
+// responseEncoding returns the compression of the response's marked messages.
+func (c *Call) responseEncoding() string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.encoding
 }
 
-// headerOr returns err, unless the callee's header is known.
+// headerOr returns nil if the response header is known, and err otherwise.
 func (c *Call) headerOr(err error) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.answered {
+	if c.hasResponse {
 		return nil
 	}
 	return err
 }
 
-// setAnswer takes over the callee's header, which may announce the compression
-// that was accepted and no other.
-func (c *Call) setAnswer(p []byte, accepted string) error {
+// setResponse takes the response header. The header may announce only the
+// compression that was accepted.
+func (c *Call) setResponse(p []byte, accepted string) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.answered {
+	if c.hasResponse {
 		return nil
 	}
 	b, err := parseHeaderBlock(p)
@@ -212,23 +214,37 @@ func (c *Call) setAnswer(p []byte, accepted string) error {
 		return blockError("header from the peer", err)
 	}
 	if b.encoding != "" && b.encoding != accepted {
-		return Errorf(CodeInternal, "the answer is compressed by %.200q, which was not accepted", b.encoding)
+		return Errorf(CodeInternal, "the response is compressed by %.200q, which was not accepted", b.encoding)
 	}
-	c.answered, c.response, c.encoding = true, b.metadata, b.encoding
+	c.hasResponse, c.response, c.encoding = true, b.metadata, b.encoding
 	return nil
 }
 
-// forgetAnswer makes way for the answer of another attempt.
-func (c *Call) forgetAnswer() {
+// resetResponse prepares for the response of another attempt.
+func (c *Call) resetResponse() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.response, c.encoding, c.trailer, c.answered = nil, "", nil, false
+	c.response, c.encoding, c.trailer, c.hasResponse = nil, "", nil, false
 }
 
-// Trailer returns the handler's trailer. At the caller's end it is empty until
+// Trailer returns the response trailer. At the caller's end it is empty until
 // the call has ended.
 func (c *Call) Trailer() Metadata {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.trailer.Clone()
 }
+
+// Retries returns, at the caller's end, how often the client has retried the
+// call: because the server had not processed it, or because of the RetryPolicy.
+func (c *Call) Retries() int {
+	if c.caller == nil {
+		return 0
+	}
+	return int(c.caller.retries.opened.Load())
+}
+
+// IsUnknown reports, at the callee's end, whether the method is not registered
+// and the handler of Mux.HandleUnknown serves the call. Then the caller has
+// chosen the names of the method and its service.
+func (c *Call) IsUnknown() bool { return c.callee != nil && c.callee.unregistered }

@@ -12,8 +12,8 @@ import (
 	"github.com/parley-rpc/parley/rpc"
 )
 
-// inCall runs f in a handler, and returns when it has ended. The caller closes the
-// call when f has called leave.
+// inCall runs f in a handler, and returns when it has ended. The caller closes
+// the call when f has called leave.
 func inCall(t *testing.T, f func(ctx context.Context, leave func()), opts ...rpc.CallOption) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
@@ -97,7 +97,7 @@ func TestACallsContextHasItsDeadline(t *testing.T) {
 			t.Errorf("%v after the deadline: %v, %v", late, child.Err(), ctx.Err())
 		}
 	}, rpc.WithTimeout(time.Second))
-	inCall(t, func(ctx context.Context, _ func()) { // that nobody has waited for
+	inCall(t, func(ctx context.Context, _ func()) { // that no goroutine has waited for
 		<-time.After(time.Second)
 		if !errors.Is(ctx.Err(), context.DeadlineExceeded) {
 			t.Errorf("%v at the deadline", ctx.Err())

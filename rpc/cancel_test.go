@@ -13,8 +13,8 @@ import (
 	"github.com/parley-rpc/parley/transport"
 )
 
-// few is as few streams at once as can be, so that one that is not given back is
-// missed soon.
+// few is as few streams at once as can be, so that one that is not given back
+// is missed soon.
 var few = transport.Parameters{MaxStreams: 16}
 
 // cancellations are the ways of a caller to lose interest in a call.
@@ -42,8 +42,8 @@ var cancellations = []struct {
 	}, func(m *rpc.Method) bool { return m.ServerStreams }},
 }
 
-// answering says that it has begun, by its header, answers once, where many answers
-// may be, and waits for its end.
+// answering says that it has begun, by its header, answers once, where many
+// answers may be, and waits for its end.
 func answering(ended chan<- error) rpc.Handler {
 	return func(ctx context.Context, s rpc.Stream) error {
 		_ = s.Call().SendHeader() // if this fails, so does the rest
@@ -78,7 +78,7 @@ func TestCancellationTravelsAndFreesTheStream(t *testing.T) {
 					if err != nil {
 						t.Fatalf("%s: %v", c.name, err)
 					}
-					if _, err := s.Call().ResponseHeader(); err != nil { // nobody hears of what is over as it arrives
+					if _, err := s.Call().ResponseHeader(); err != nil { // a call that is over as it arrives sends nothing
 						t.Fatalf("%s: %v", c.name, err)
 					}
 					c.end(s, cancel)
@@ -118,8 +118,8 @@ func TestACanceledCallIsOver(t *testing.T) {
 	})
 }
 
-// TestHandlersAreToldWhenTheConnectionEnds has connections end while calls of all
-// kinds are served at both ends.
+// TestHandlersAreToldWhenTheConnectionEnds has connections end while calls of
+// all kinds are served at both ends.
 func TestHandlersAreToldWhenTheConnectionEnds(t *testing.T) {
 	for _, c := range []struct {
 		name           string
@@ -141,7 +141,7 @@ func TestHandlersAreToldWhenTheConnectionEnds(t *testing.T) {
 			var calls []<-chan outcome
 			for _, caller := range []rpc.Caller{p.clientConn, p.serverConn} {
 				for _, m := range kinds {
-					calls = append(calls, start(func() ([]string, error) { return talk(t.Context(), caller, m, []string{""}) }))
+					calls = append(calls, start(func() ([]string, error) { return converse(t.Context(), caller, m, []string{""}) }))
 					<-started
 				}
 			}
@@ -187,7 +187,9 @@ func TestACallThatWaitsForItsTurnMindsItsContext(t *testing.T) {
 		if took := time.Since(begin); took != time.Second {
 			t.Errorf("it waited %v", took)
 		}
-		waiting := start(func() ([]string, error) { return talk(t.Context(), p.client, bidi, nil, rpc.WithTimeout(time.Minute)) })
+		waiting := start(func() ([]string, error) {
+			return converse(t.Context(), p.client, bidi, nil, rpc.WithTimeout(time.Minute))
+		})
 		synctest.Wait()
 		open[0].Close()
 		synctest.Wait()
@@ -202,8 +204,8 @@ func TestACallThatWaitsForItsTurnMindsItsContext(t *testing.T) {
 	})
 }
 
-// TestOneWhoCancelsDoesNotHarmOthers cancels calls among others that go on.
-func TestOneWhoCancelsDoesNotHarmOthers(t *testing.T) {
+// TestACanceledCallDoesNotHarmOthers cancels calls among others that go on.
+func TestACanceledCallDoesNotHarmOthers(t *testing.T) {
 	url, srv := serve(t)
 	ended := make(chan error, 100)
 	register(srv, download, answering(ended))

@@ -66,8 +66,8 @@ func (a *authority) issue(c *x509.Certificate) tls.Certificate {
 	return tls.Certificate{Certificate: [][]byte{raw}, PrivateKey: key, Leaf: leaf}
 }
 
-// client is the TLS of somebody with a certificate of this authority, who trusts
-// servers of another.
+// client is the TLS of somebody with a certificate of this authority, who
+// trusts servers of another.
 func (a *authority) client(name string, servers *authority) rpc.ClientOption {
 	cert := a.issue(&x509.Certificate{Subject: pkix.Name{CommonName: name}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}})
 	return rpc.WithTLS(&tls.Config{RootCAs: servers.pool, Certificates: []tls.Certificate{cert}})
@@ -109,7 +109,7 @@ func TestClientIsAuthenticatedByItsCertificate(t *testing.T) {
 	a := newAuthority(t)
 	url, _ := serveMutualTLS(t, a)
 	for _, name := range []string{"alice", "bob"} {
-		if got, err := talk(t.Context(), dial(t, url, a.client(name, a)), unary, []string{""}); err != nil || got[0] != " "+name {
+		if got, err := converse(t.Context(), dial(t, url, a.client(name, a)), unary, []string{""}); err != nil || got[0] != " "+name {
 			t.Errorf("%q, %v; want %s", got, err, name)
 		}
 	}
@@ -135,7 +135,7 @@ func TestConnectionIsResumedByItsCertificate(t *testing.T) {
 	client := rpc.NewClient(url, a.client("alice", a), resumptions(back))
 	t.Cleanup(func() { _ = client.Close() })
 	for range 2 {
-		if got, err := talk(t.Context(), client, unary, []string{""}); err != nil || got[0] != " alice" {
+		if got, err := converse(t.Context(), client, unary, []string{""}); err != nil || got[0] != " alice" {
 			t.Fatalf("%q, %v", got, err)
 		}
 		wires.cut()

@@ -56,8 +56,8 @@ func TestHandshakeThatWouldWaitTooLongTakesNoPlace(t *testing.T) {
 			c.delay("mallory")
 		}
 		for range 3 {
-			if d := c.delay("mallory"); d != turnWait+churnCost {
-				t.Errorf("delay %v, want %v", d, turnWait+churnCost)
+			if d := c.delay("mallory"); d != maxQueueWait+churnCost {
+				t.Errorf("delay %v, want %v", d, maxQueueWait+churnCost)
 			}
 		}
 	})

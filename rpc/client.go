@@ -4,23 +4,23 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
-	"maps"
 	"net/http"
+	"slices"
 	"sync/atomic"
-	"time"
 
 	"github.com/parley-rpc/parley/transport"
 	"github.com/parley-rpc/parley/transport/ws"
 )
 
 // Client makes calls to a server, and serves calls of the server. It connects
-// when a call needs it, shares the connection among all calls, and connects again,
-// by itself, when it was lost.
+// when a call needs it, shares the connection among all calls, and reconnects
+// when the connection is lost.
 //
-// A link that breaks does not end the connection: the calls on it go on with the
-// next link. A server that goes away in good order does not end calls either: the
-// client moves to another connection, and the old one lasts until its calls are over.
-// What ends it, such as a server that was killed, ends the calls with CodeUnavailable.
+// A broken link does not end the connection: the calls on it continue on the
+// next link. Nor does a server that shuts down end calls: the client moves to
+// another connection, and the old one lasts until its calls are over. If the
+// session is lost, for example because the server was killed, its calls fail
+// with CodeUnavailable.
 type Client struct {
 	endpoint
 	urls        []string
@@ -31,48 +31,49 @@ type Client struct {
 	credentials func(context.Context) (http.Header, error)
 	dialing     dialing
 	retry       *retryBudget
-	wrong       error // what is wrong with the options
+	optionErr   error // the first invalid option; nil: none
 
-	lines []*line
-	turn  atomic.Uint32 // of the lines, for RoundRobin
-	tasks tasks         // connections that are left
-	watch watch
+	subConns    []*subConn
+	nextSubConn atomic.Uint32 // for RoundRobin
+	tasks       taskGroup     // connections that are shutting down
+	watch       watch
 
-	life   context.Context // ends with Close
+	ctx    context.Context // canceled by Close
 	cancel context.CancelFunc
 
-	// dial makes a link, as dialWebSocket does.
-	dial func(ctx context.Context, h handshake) (transport.Link, Peer, error)
+	// dial makes a link. It is dialWebSocket, except in tests.
+	dial func(ctx context.Context, h dialRequest) (transport.Link, Peer, error)
 }
 
-// errClientClosed does not name the URL, in which there may be a secret.
+// errClientClosed does not contain the URL, which may contain a secret.
 var errClientClosed = Errorf(CodeCanceled, "the client is closed")
 
-// NewClient returns a client of the server at a URL: "wss://host/path", or ws for
-// a connection without TLS. It does not connect. An option that is malformed
-// fails the calls, with CodeInvalidArgument.
+// NewClient returns a client of the server at a URL: "wss://host/path", or ws
+// for a connection without TLS. It does not connect. If an option is invalid,
+// every call fails with CodeInvalidArgument.
 func NewClient(url string, opts ...ClientOption) *Client {
 	c := &Client{urls: []string{url}}
 	c.init()
-	c.life, c.cancel = context.WithCancel(context.Background())
+	c.ctx, c.cancel = context.WithCancel(context.Background())
 	for _, o := range opts {
 		o.applyClient(c)
 	}
 	var err error
 	c.dialer, err = c.newDialer()
 	c.dial = c.dialWebSocket
-	if err := errors.Join(c.validate(), err, c.retry.check()); err != nil {
-		c.wrong = Errorf(CodeInvalidArgument, "options of the client: %w", err)
+	if err := errors.Join(c.validate(), err, c.retry.validate()); err != nil {
+		c.optionErr = Errorf(CodeInvalidArgument, "options of the client: %w", err)
 	}
-	c.boundMessages(defaultMessages)
-	c.layLines()
+	c.boundMessages(defaultMessageMemory)
+	c.makeSubConns()
 	return c
 }
 
-// Dial connects to a server and returns the connection. Unlike a Client it does
-// not connect again when the connection has ended, nor when the server goes away: then
-// Conn.Draining is closed, new calls are served for a while and fail with
-// CodeUnavailable after that, and calls in flight finish. ctx bounds the dial only.
+// Dial connects to a server and returns the connection. Unlike a Client, it
+// does not reconnect when the connection has ended or the server goes away. In
+// the latter case Conn.Draining is closed, new calls are served for a while and
+// then fail with CodeUnavailable, and calls in flight finish. ctx bounds the
+// dial only.
 func Dial(ctx context.Context, url string, opts ...ClientOption) (*Conn, error) {
 	c := NewClient(url, opts...)
 	c.single = true
@@ -84,14 +85,13 @@ func Dial(ctx context.Context, url string, opts ...ClientOption) (*Conn, error) 
 	return conn, nil
 }
 
-// Open begins a call, on a new connection if there is none.
+// Open starts a call, and connects if there is no connection.
 //
-// Where there is no connection, the call fails fast unless WithWaitForReady says
-// otherwise: it waits for the attempt to connect that is under way, or that it
-// begins, and fails with that. While the client waits to try again because that has
-// failed, the call fails at once, with the reason. A call that is made while a lost
-// link is replaced (StateResuming), or a server goes away, waits in either case for what
-// comes next.
+// Without a connection, the call fails fast unless WithWaitForReady is set: it
+// waits for the current connection attempt, or starts one, and fails if the
+// attempt fails. Between attempts, the call fails at once with the error of the
+// last one. While a lost link is replaced (StateResuming) or a server goes
+// away, a call waits for the next connection in either case.
 func (c *Client) Open(ctx context.Context, m *Method, opts ...CallOption) (Stream, error) {
 	s, err := c.newStream(m, opts)
 	if err != nil {
@@ -100,147 +100,70 @@ func (c *Client) Open(ctx context.Context, m *Method, opts ...CallOption) (Strea
 	return s.start(ctx, &c.endpoint)
 }
 
-func (c *Client) openWith(ctx context.Context, m *Method, only any, opts []CallOption) (Stream, error) {
+// openSend is Open for a call that takes one message, and sends that message.
+func (c *Client) openSend(ctx context.Context, m *Method, only any, opts []CallOption) (Stream, error) {
 	s, err := c.newStream(m, opts)
 	if err != nil {
 		return nil, err
 	}
-	return s.startWith(ctx, &c.endpoint, only)
+	return s.startSend(ctx, &c.endpoint, only)
 }
 
 func (c *Client) newStream(m *Method, opts []CallOption) (*clientStream, error) {
-	if c.wrong != nil {
-		return nil, c.wrong
+	if c.optionErr != nil {
+		return nil, c.optionErr
 	}
 	s, err := newClientStream(&c.endpoint, nil, m, opts)
 	if err == nil {
-		s.client, s.kept.on = c, true
+		s.client, s.state.buffer.enabled = c, true
 	}
 	return s, err
 }
 
-// Connect returns the client's connection, and makes it if there is none, as a
-// call that fails fast does. It is the connection of that moment: calls of the client go
-// to another one when it goes away. ctx bounds the wait; an attempt that others wait
-// for goes on.
+// Connect returns the client's connection. If there is none, it connects, as a
+// call that fails fast does. Later calls of the client may use another
+// connection, for example when this one goes away. ctx bounds the wait; a
+// connection attempt that other calls wait for continues.
 func (c *Client) Connect(ctx context.Context) (*Conn, error) {
 	return c.pick(ctx, failFast, nil)
 }
 
-// Close ends the connection and all calls on it, and refuses further ones.
+// Close ends the connection and all calls on it, and refuses new calls.
 func (c *Client) Close() error {
 	c.cancel()
-	for _, l := range c.lines {
-		l.close()
+	for _, sc := range c.subConns {
+		sc.close()
 	}
 	c.close(transport.CloseNormal, "client closed")
 	c.tasks.wait()
 	return nil
 }
 
-// link makes a link to a URL, with fresh credentials. Its errors are *Error.
-func (c *Client) link(ctx context.Context, h handshake) (transport.Link, Peer, error) {
-	if c.wrong != nil {
-		return nil, Peer{}, c.wrong
-	}
-	var err error
-	if h.header, err = c.handshakeHeader(h.url); err != nil {
-		return nil, Peer{}, err
-	}
-	return c.dial(ctx, h)
-}
+// URLs returns the URLs of the servers as they were given. They may contain
+// secrets.
+func (c *Client) URLs() []string { return slices.Clone(c.urls) }
 
-// handshake is one that a client makes.
-type handshake struct {
-	url    string
-	begins bool // its link begins a session, and resumes none
-	header http.Header
-
-	cookies []*http.Cookie // of the session that the link resumes
-}
-
-// authorized returns the header of a handshake, with credentials.
-func (c *Client) authorized() (http.Header, error) {
-	if c.credentials == nil {
-		return c.header, nil
+// pick returns the connection for a call. With waitForReady it waits until
+// there is one, unless the server refuses this client. It avoids failed, the
+// connection on which the call has just failed, if there is another subConn.
+func (c *Client) pick(ctx context.Context, p waitMode, failed *Conn) (*Conn, error) {
+	if len(c.subConns) == 1 {
+		return c.subConns[0].get(ctx, p)
 	}
-	ctx, cancel := context.WithTimeout(c.life, c.preparation())
-	defer cancel()
-	more, err := c.credentials(ctx)
-	if err != nil {
-		return nil, unprepared("no credentials", err)
+	r := pickRound{first: int(c.nextSubConn.Add(1)), failedConn: failed}
+	for {
+		_, changed := c.watch.get()
+		conn, err := c.nextConn(&r)
+		switch {
+		case conn != nil:
+			return conn, nil
+		case err != nil && (p == failFast || !isTransient(err)):
+			return nil, err
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return nil, c.subConns[r.first%len(c.subConns)].waitError(ctx)
+		}
 	}
-	header := c.header.Clone()
-	if header == nil {
-		header = make(http.Header)
-	}
-	maps.Copy(header, more)
-	return header, nil
-}
-
-// preparation is how long what comes before a handshake may take, and the first answer
-// after it: as long as the handshake itself.
-func (c *Client) preparation() time.Duration {
-	if c.handshakeTimeout > 0 {
-		return c.handshakeTimeout
-	}
-	return credentialsTimeout
-}
-
-// credentialsTimeout is the default of preparation.
-const credentialsTimeout = 10 * time.Second
-
-func (c *Client) dialWebSocket(ctx context.Context, h handshake) (transport.Link, Peer, error) {
-	d := c.dialer
-	d.Header, d.NewSession = h.header, h.begins
-	if len(h.cookies) > 0 {
-		d.Jar = sessionJar{d.Jar, h.cookies}
-	}
-	link, err := d.Dial(ctx, h.url)
-	switch {
-	case err != nil && c.life.Err() != nil:
-		return nil, Peer{}, errClientClosed
-	case err != nil:
-		return nil, Peer{}, Errorf(dialStatus(err), "%w", err)
-	}
-	return link, Peer{
-		Host:      hostOf(h.url),
-		Addr:      link.RemoteAddr(),
-		LocalAddr: link.LocalAddr(),
-		TLS:       link.TLS(),
-		Protocol:  link.Subprotocol(),
-		Header:    link.Response(),
-	}, nil
-}
-
-// dialStatus is the status of a call for which no connection could be made
-// (PROTOCOL.md, section "What the caller sees").
-func dialStatus(err error) Code {
-	var h *ws.HandshakeError
-	if !errors.As(err, &h) {
-		return CodeUnavailable
-	}
-	switch {
-	case h.Stage == ws.StageConfig:
-		return CodeInvalidArgument
-	case h.Stage == ws.StageProxy, h.Status == 0:
-		return CodeUnavailable
-	case h.Status == http.StatusBadRequest && len(h.ServerSubprotocols) == 0:
-		return CodeInternal
-	case h.Status < 400, h.Status == http.StatusBadRequest:
-		return CodeUnimplemented // it speaks something else, or another version
-	case h.Status >= 500:
-		return CodeUnavailable
-	}
-	switch h.Status {
-	case http.StatusUnauthorized:
-		return CodeUnauthenticated
-	case http.StatusForbidden:
-		return CodePermissionDenied
-	case http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusUpgradeRequired:
-		return CodeUnimplemented
-	case http.StatusRequestTimeout, http.StatusTooManyRequests:
-		return CodeUnavailable
-	}
-	return CodeUnknown
 }

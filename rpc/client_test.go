@@ -46,8 +46,8 @@ func newPinger(t *testing.T, opts ...rpc.ServerOption) *rpc.Server {
 	return srv
 }
 
-// nobody is a URL at which nobody listens: no system gives this port to others.
-const nobody = "ws://127.0.0.1:1"
+// unused is a URL without a listener: no system assigns this port.
+const unused = "ws://127.0.0.1:1"
 
 func ping(ctx context.Context, c rpc.Caller) error {
 	_, err := pingv1parley.NewPingServiceClient(c).Ping(ctx, &pingv1.PingRequest{Text: "x"})
@@ -110,7 +110,7 @@ func TestClientReconnectsWhenItsConnectionIsLost(t *testing.T) {
 	}
 }
 
-func TestAClientConnectsAnewWhenTheServerWasRestarted(t *testing.T) {
+func TestAClientReconnectsAfterAServerRestart(t *testing.T) {
 	var current atomic.Pointer[rpc.Server]
 	current.Store(newPinger(t))
 	client := rpc.NewClient(listen(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { current.Load().ServeHTTP(w, r) })))
@@ -177,7 +177,8 @@ func TestDialledConnectionDoesNotReconnect(t *testing.T) {
 	}
 }
 
-// TestACallersContextEndsItsOwnWaitForTheConnection while another goes on to wait.
+// TestACallersContextEndsItsOwnWaitForTheConnection while another goes on to
+// wait.
 func TestACallersContextEndsItsOwnWaitForTheConnection(t *testing.T) {
 	srv := newPinger(t)
 	arrived, goOn := make(chan struct{}, 1), make(chan struct{})
@@ -225,7 +226,7 @@ func TestCloseEndsADialAndRefusesCalls(t *testing.T) {
 }
 
 func TestCloseBeforeTheFirstCallIsEnough(t *testing.T) {
-	client := rpc.NewClient(nobody)
+	client := rpc.NewClient(unused)
 	client.Close()
 	wantError(t, ping(t.Context(), client), rpc.CodeCanceled)
 }
@@ -299,9 +300,9 @@ func TestWhyThereIsNoConnection(t *testing.T) {
 		{"an ordinary page", answer(200), rpc.CodeUnimplemented, "not a WebSocket endpoint"},
 		{"204", answer(204), rpc.CodeUnimplemented, "204"},
 		{"a redirect", answer(302, "Location", "/elsewhere"), rpc.CodeUnimplemented, "elsewhere"},
-		{"a WebSocket of another kind", foreignWebSocket, rpc.CodeUnimplemented, ""},
+		{"a WebSocket of another kind", nonParleyServer, rpc.CodeUnimplemented, ""},
 		{"a server that hangs up", hangUp, rpc.CodeUnavailable, ""},
-		{"a connection refused", fixed(nobody), rpc.CodeUnavailable, "refused"},
+		{"a connection refused", fixed(unused), rpc.CodeUnavailable, "refused"},
 		{"TLS where there is none", func(t *testing.T) string { return "wss" + strings.TrimPrefix(answer(200)(t), "ws") }, rpc.CodeUnavailable, ""},
 		{"a name that does not exist", fixed("ws://name.invalid/"), rpc.CodeUnavailable, "name.invalid"},
 		{"a scheme that is none", fixed("ftp://example.com"), rpc.CodeInvalidArgument, "ftp"},

@@ -6,8 +6,8 @@ import (
 	"fmt"
 )
 
-// Code is the status of a call: one of gRPC's 17 codes, with gRPC's numbers. A
-// Code is an error, so that errors.Is(err, rpc.CodeNotFound) asks for it.
+// Code is the status code of a call: one of gRPC's 17 codes, with gRPC's
+// numbers. It implements error, so that errors.Is(err, rpc.CodeNotFound) works.
 type Code uint32
 
 // The codes. Their meanings are gRPC's.
@@ -47,7 +47,7 @@ func (c Code) String() string {
 
 func (c Code) Error() string { return c.String() }
 
-// codeFrom returns the code of a number on the wire.
+// codeFrom returns the code for a number on the wire.
 func codeFrom(n uint64) Code {
 	if n > uint64(CodeUnauthenticated) {
 		return CodeUnknown
@@ -55,9 +55,9 @@ func codeFrom(n uint64) Code {
 	return Code(n)
 }
 
-// CodeOf returns the code that err has as the end of a call: CodeOK for nil,
-// CodeUnknown for an error that says nothing of a code, and CodeInternal for one
-// that says CodeOK.
+// CodeOf returns the code of err as the end of a call: CodeOK for nil,
+// CodeUnknown for an error without a code, and CodeInternal for an error with
+// CodeOK.
 func CodeOf(err error) Code {
 	if err == nil {
 		return CodeOK
@@ -66,7 +66,7 @@ func CodeOf(err error) Code {
 	var e *Error
 	switch {
 	case errors.As(err, &e):
-		code = CodeInternal // of a nil *Error
+		code = CodeInternal // for a nil *Error
 		if e != nil {
 			code = e.code
 		}

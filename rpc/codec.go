@@ -7,21 +7,20 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// Codec turns messages into bytes and back. A codec is used by many goroutines
-// at once.
+// Codec encodes and decodes messages. It must be safe for concurrent use.
 type Codec interface {
-	// Name is what the codec is called on the wire.
+	// Name returns the codec's name on the wire.
 	Name() string
 	// MarshalAppend appends the encoded msg to dst.
 	MarshalAppend(dst []byte, msg any) ([]byte, error)
-	// Unmarshal decodes data into msg. It must not keep data.
+	// Unmarshal decodes data into msg. It must not retain data.
 	Unmarshal(data []byte, msg any) error
 }
 
-// Names of the codecs that every endpoint has.
+// Names of the built-in codecs.
 const (
 	CodecProto = "proto" // the default
-	CodecJSON  = "json"  // protojson; what a person can read in a browser's tools
+	CodecJSON  = "json"  // protojson, readable in a browser's tools
 )
 
 func defaultCodecs() map[string]Codec {
@@ -59,7 +58,7 @@ func (protoCodec) Unmarshal(data []byte, msg any) error {
 	return proto.Unmarshal(data, m)
 }
 
-// mergeProto is Unmarshal for a message that is empty.
+// mergeProto is Unmarshal for an empty message.
 func mergeProto(data []byte, msg any) error {
 	m, err := protoMessage(msg)
 	if err != nil {
@@ -80,7 +79,7 @@ func (jsonCodec) MarshalAppend(dst []byte, msg any) ([]byte, error) {
 	return protojson.MarshalOptions{}.MarshalAppend(dst, m)
 }
 
-// Unmarshal skips fields that it does not know: they come from a newer peer.
+// Unmarshal ignores unknown fields: they come from a newer peer.
 func (jsonCodec) Unmarshal(data []byte, msg any) error {
 	m, err := protoMessage(msg)
 	if err != nil {

@@ -33,7 +33,7 @@ func TestJSONIsSpokenOnRequest(t *testing.T) {
 	conn := dial(t, url)
 	forKinds(t, func(t *testing.T, m *rpc.Method) {
 		texts := []string{"ä\"\n", "", "b"}
-		got, err := talk(t.Context(), conn, m, texts, rpc.WithCodecName(rpc.CodecJSON))
+		got, err := converse(t.Context(), conn, m, texts, rpc.WithCodecName(rpc.CodecJSON))
 		if err != nil || !slices.Equal(got, echoed(m, texts)) {
 			t.Fatalf("%q, %v", got, err)
 		}
@@ -44,7 +44,7 @@ func TestJSONCanBeReadOnTheWire(t *testing.T) {
 	client := rpc.NewClient("ws://in.memory")
 	p := callRaw(t, client)
 	call := start(func() ([]string, error) {
-		return talk(t.Context(), client, unary, []string{"a"}, rpc.WithCodecName("json"))
+		return converse(t.Context(), client, unary, []string{"a"}, rpc.WithCodecName("json"))
 	})
 	id, open := p.wantOpen()
 	if got := p.want(frame.TypeData, id).payload; open.Codec != "json" || string(got) != `"a"` {
@@ -125,7 +125,7 @@ func TestAnUnknownCodecOrCompressionIsNamedBesideTheKnown(t *testing.T) {
 			{"there", rpc.WithCodecName("plain"), []string{`"plain"`, `["json" "proto"]`}},
 			{"there", rpc.WithCompression("flat"), []string{`"flat"`, `["gzip"]`}},
 		} {
-			_, err := talk(t.Context(), p.client, m, []string{"a"}, c.opt)
+			_, err := converse(t.Context(), p.client, m, []string{"a"}, c.opt)
 			wantError(t, err, rpc.CodeUnimplemented)
 			for _, says := range c.says {
 				if !strings.Contains(err.Error(), says) {
@@ -142,7 +142,7 @@ func TestWhatACodecCannotEncodeFailsTheCall(t *testing.T) {
 	})
 	forKinds(t, func(t *testing.T, m *rpc.Method) {
 		for _, codec := range []string{rpc.CodecProto, rpc.CodecJSON} {
-			_, err := talk(t.Context(), p.client, m, []string{"a"}, rpc.WithCodecName(codec))
+			_, err := converse(t.Context(), p.client, m, []string{"a"}, rpc.WithCodecName(codec))
 			wantError(t, err, rpc.CodeInternal)
 
 			s, err := p.client.Open(t.Context(), m, rpc.WithCodecName(codec))
@@ -182,7 +182,7 @@ func TestWhatACodecCannotDecodeIntoFailsTheCall(t *testing.T) {
 		}
 		wantError(t, s.Recv("no protobuf message"), rpc.CodeInternal)
 		s.Close()
-		_, err = talk(t.Context(), p.client, bidi, []string{"b"}, rpc.WithCodecName(codec))
+		_, err = converse(t.Context(), p.client, bidi, []string{"b"}, rpc.WithCodecName(codec))
 		wantError(t, err, rpc.CodeInternal)
 	}
 }

@@ -2,29 +2,28 @@ package rpc
 
 import (
 	"context"
-	"errors"
 
 	"github.com/parley-rpc/parley/transport"
 )
 
-// worthCompressing is the size in bytes below which a message is sent as it is:
-// what gzip saves on less is not worth its time.
-const worthCompressing = 512
+// minCompressSize is the size in bytes below which a message is not compressed:
+// gzip saves too little on it.
+const minCompressSize = 512
 
-// coder turns the messages of one call into bytes and back.
+// coder encodes and decodes the messages of one call.
 type coder struct {
 	codec    Codec
-	compress Compressor // of what is sent; nil: none
+	compress Compressor // of sent messages; nil: none
 	inflate  Compressor // of marked messages that arrive; nil: none was announced
-	limit    int        // bytes of a message that arrives, inflated
+	limit    int        // bytes of a message that arrives, when inflated
 }
 
-// encode puts msg into an empty buffer; mark says that it is compressed.
+// encode puts msg into an empty buffer. mark reports whether it is compressed.
 func (c *coder) encode(b *buffer, msg any) (mark bool, err error) {
 	if err := c.marshal(b, msg); err != nil {
 		return false, Errorf(CodeInternal, "encode %T as %s: %w", msg, c.codec.Name(), err)
 	}
-	if c.compress == nil || len(b.bytes) < worthCompressing {
+	if c.compress == nil || len(b.bytes) < minCompressSize {
 		return false, nil
 	}
 	packed, err := c.compress.Compress(nil, b.bytes)
@@ -38,7 +37,8 @@ func (c *coder) encode(b *buffer, msg any) (mark bool, err error) {
 	return true, nil
 }
 
-// marshal encodes msg into an empty buffer, in pooled memory where its size is known.
+// marshal encodes msg into an empty buffer, in pooled memory if its size is
+// known.
 func (c *coder) marshal(b *buffer, msg any) (err error) {
 	if raw, ok := msg.(*Raw); ok {
 		b.reserve(len(*raw))
@@ -55,19 +55,20 @@ func (c *coder) marshal(b *buffer, msg any) (err error) {
 	return err
 }
 
-// decode reads a message that has arrived on a connection, by unmarshal or merge. If it has
-// to be inflated, and others are before it, it waits until ctx ends.
-func (c *coder) decode(ctx context.Context, conn *Conn, m transport.Message, msg any, how decoding) error {
+// decode decodes a message that has arrived on a connection, by unmarshal or
+// merge. If the message must be inflated and others are ahead of it, decode
+// waits until ctx ends.
+func (c *coder) decode(ctx context.Context, conn *Conn, m transport.Message, msg any, how decodeFunc) error {
 	if !m.Mark {
 		return c.decodePlain(m.Bytes, msg, how)
 	}
 	if c.inflate == nil {
 		return Errorf(CodeInternal, "a message is compressed, but no compression was announced")
 	}
-	return c.inflated(ctx, conn, m.Bytes, func(plain []byte) error { return c.decodePlain(plain, msg, how) })
+	return c.inflateThen(ctx, conn, m.Bytes, func(plain []byte) error { return c.decodePlain(plain, msg, how) })
 }
 
-func (c *coder) decodePlain(data []byte, msg any, how decoding) error {
+func (c *coder) decodePlain(data []byte, msg any, how decodeFunc) error {
 	if raw, ok := msg.(*Raw); ok {
 		*raw = append((*raw)[:0], data...)
 		return nil
@@ -78,65 +79,16 @@ func (c *coder) decodePlain(data []byte, msg any, how decoding) error {
 	return nil
 }
 
-// decoding is unmarshal or merge.
-type decoding func(c *coder, data []byte, msg any) error
+// decodeFunc is unmarshal or merge.
+type decodeFunc func(c *coder, data []byte, msg any) error
 
 func (c *coder) unmarshal(data []byte, msg any) error { return c.codec.Unmarshal(data, msg) }
 
-// merge is unmarshal for a message that is as new has made it: it need not be reset, which
-// is a fourth of what it takes to decode a small one (docs/design/speed.md).
+// merge is unmarshal for a message fresh from new. It skips the reset, which is
+// a quarter of the time to decode a small message (docs/design/speed.md).
 func (c *coder) merge(data []byte, msg any) error {
 	if _, ok := c.codec.(protoCodec); ok {
 		return mergeProto(data, msg)
 	}
 	return c.unmarshal(data, msg)
-}
-
-// newReceiver is a Stream of this package.
-type newReceiver interface {
-	receive(msg any, how decoding) error
-}
-
-// recvNew is Recv for a message that is as new has made it.
-func recvNew(s Stream, msg any) error {
-	if own, ok := s.(newReceiver); ok {
-		return own.receive(msg, (*coder).merge)
-	}
-	return s.Recv(msg)
-}
-
-// arriving is the memory of the message that a stream receives. While nothing has come
-// there is none.
-type arriving struct{ *buffer }
-
-// Grow is that of transport.BufferProvider.
-func (a *arriving) Grow(msg []byte, size int) []byte {
-	old := a.buffer
-	a.buffer = getBufferFor(size)
-	grown := append(a.bytes, msg...)
-	if old != nil {
-		old.put()
-	}
-	return grown
-}
-
-// recv receives a message, whose bytes stay valid until drop.
-func (a *arriving) recv(ctx context.Context, st *transport.Stream) (transport.Message, error) {
-	m, err := st.RecvBorrowed(ctx, a)
-	switch {
-	case err == nil && a.buffer != nil:
-		a.bytes = m.Bytes
-	case err != nil && !errors.Is(err, transport.ErrConcurrent): // then it is another's
-		a.drop(st)
-	}
-	return m, err
-}
-
-// drop ends the use of the message, which st has received.
-func (a *arriving) drop(st *transport.Stream) {
-	if a.buffer != nil {
-		a.put()
-		a.buffer = nil
-		st.ReleaseMessage()
-	}
 }

@@ -34,7 +34,7 @@ func TestGzipGoesBothWays(t *testing.T) {
 	texts := []string{strings.Repeat("x", 100_000), "small", strings.Repeat("abc", 10_000), strings.Repeat("y", 300_000)}
 	forKinds(t, func(t *testing.T, m *rpc.Method) {
 		for _, codec := range []string{rpc.CodecProto, rpc.CodecJSON} {
-			got, err := talk(t.Context(), conn, m, texts, rpc.WithCompression(rpc.CompressionGzip), rpc.WithCodecName(codec))
+			got, err := converse(t.Context(), conn, m, texts, rpc.WithCompression(rpc.CompressionGzip), rpc.WithCodecName(codec))
 			if err != nil || !slices.Equal(got, echoed(m, texts)) {
 				t.Fatalf("%d answers, %v", len(got), err)
 			}
@@ -42,8 +42,8 @@ func TestGzipGoesBothWays(t *testing.T) {
 	})
 }
 
-// marked tells whether the message that comes next on a stream is compressed, and
-// how many bytes it has.
+// marked reports whether the message that comes next on a stream is compressed,
+// and how many bytes it has.
 func marked(p *raw, id uint64) (mark bool, size int) {
 	p.t.Helper()
 	for {
@@ -173,7 +173,7 @@ func TestAMessageThatInflatesToTheLimitIsTaken(t *testing.T) {
 	const limit = 100_000
 	p := newPair(t, []rpc.ServerOption{rpc.WithTransport(transport.Parameters{MaxMessage: limit})}, nil, func(srv *rpc.Server) { register(srv, bidi, echo) })
 	for n, code := range map[int]rpc.Code{limit - 4: rpc.CodeOK, limit - 3: rpc.CodeResourceExhausted} { // 4 bytes are the field's
-		_, err := talk(t.Context(), p.client, bidi, []string{strings.Repeat("x", n)}, rpc.WithCompression("gzip"))
+		_, err := converse(t.Context(), p.client, bidi, []string{strings.Repeat("x", n)}, rpc.WithCompression("gzip"))
 		wantCode(t, err, code)
 	}
 }
@@ -182,9 +182,9 @@ func TestACompressionOfItsOwn(t *testing.T) {
 	with := rpc.WithCompressor(flat{})
 	p := newPair(t, []rpc.ServerOption{with}, []rpc.ClientOption{with}, func(srv *rpc.Server) { registerAll(srv, echo) })
 	// What flat restores are zeros, which are a malformed message.
-	_, err := talk(t.Context(), p.client, upload, []string{strings.Repeat("x", 1000)}, rpc.WithCompression("flat"))
+	_, err := converse(t.Context(), p.client, upload, []string{strings.Repeat("x", 1000)}, rpc.WithCompression("flat"))
 	wantError(t, err, rpc.CodeInternal)
-	_, err = talk(t.Context(), p.client, bidi, []string{strings.Repeat("fail", 1000)}, rpc.WithCompression("flat"))
+	_, err = converse(t.Context(), p.client, bidi, []string{strings.Repeat("fail", 1000)}, rpc.WithCompression("flat"))
 	wantError(t, err, rpc.CodeInternal)
 	if !strings.Contains(err.Error(), "cannot compress this") {
 		t.Errorf("got %v", err)

@@ -12,22 +12,22 @@ import (
 	"time"
 )
 
-// Compressor makes single messages smaller. It is used by many goroutines at once.
+// Compressor compresses single messages. It must be safe for concurrent use.
 type Compressor interface {
-	// Name is what the compression is called on the wire.
+	// Name returns the compression's name on the wire.
 	Name() string
 	// Compress appends the compressed src to dst.
 	Compress(dst, src []byte) ([]byte, error)
-	// Decompress appends the inflated src to dst. It returns ErrInflatedTooLarge
-	// as soon as that is more than limit bytes.
+	// Decompress appends the inflated src to dst. It returns
+	// ErrInflatedTooLarge as soon as that is more than limit bytes.
 	Decompress(dst, src []byte, limit int) ([]byte, error)
 }
 
-// CompressionGzip is the compression that every endpoint has.
+// CompressionGzip is the built-in compression.
 const CompressionGzip = "gzip"
 
-// ErrInflatedTooLarge says that a compressed message is larger than the limit
-// for messages once it is inflated.
+// ErrInflatedTooLarge means that a compressed message exceeds the limit for
+// messages when inflated.
 var ErrInflatedTooLarge = errors.New("inflated message over the limit")
 
 func defaultCompressors() map[string]Compressor {
@@ -77,10 +77,10 @@ func (g *gzipCompressor) Decompress(dst, src []byte, limit int) ([]byte, error) 
 		return nil, err
 	}
 	defer g.readers.Put(r)
-	return readAll(dst, &considerate{r: r, in: in, bomb: g.bomb}, limit)
+	return readAll(dst, &yieldingReader{r: r, in: in, bomb: g.bomb}, limit)
 }
 
-// guess returns how many bytes src says that it inflates to, 0 if that cannot be.
+// guess returns the inflated size that src claims, 0 if it is impossible.
 func (*gzipCompressor) guess(src []byte) int {
 	const size, frame, ratio = 4, 18, 1032 // bytes of the size at the end, and of an empty file; what deflate reaches
 	if len(src) < frame {
@@ -93,7 +93,8 @@ func (*gzipCompressor) guess(src []byte) int {
 	return int(guess)
 }
 
-// readAll appends to dst what r has. Memory grows by doubling, to limit bytes at the most.
+// readAll appends everything from r to dst. Memory grows by doubling, up to
+// limit bytes.
 func readAll(dst []byte, r io.Reader, limit int) ([]byte, error) {
 	before := len(dst)
 	most := before + limit
@@ -108,7 +109,7 @@ func readAll(dst []byte, r io.Reader, limit int) ([]byte, error) {
 		}
 		n, err := r.Read(room)
 		if len(dst)+n > most {
-			return dst[:before], ErrInflatedTooLarge // its memory can be used again
+			return dst[:before], ErrInflatedTooLarge // its memory can be reused
 		}
 		dst = dst[:len(dst)+n]
 		switch {
@@ -120,24 +121,24 @@ func readAll(dst []byte, r io.Reader, limit int) ([]byte, error) {
 	}
 }
 
-// considerate reads what is inflated in pieces. To inflate 4 MiB takes many
-// milliseconds, of messages that may be a few KiB on the wire. Small calls do not
-// wait for that: only every other processor inflates at a time, and others have
-// their turn between pieces. All messages of an endpoint that inflate like a bomb
-// share one turn, and the pause after each piece is part of it: together they use
-// a quarter of a processor.
-type considerate struct {
+// yieldingReader inflates in pieces. Inflating 4 MiB takes many milliseconds,
+// for a message that may have a few KiB on the wire. Small calls should not
+// wait for that: only half of the processors inflate at a time, and the reader
+// yields between pieces. All messages of an endpoint that inflate like a bomb
+// share one token, which is held during a pause after each piece too: together
+// they use a quarter of a processor.
+type yieldingReader struct {
 	r    io.Reader
 	in   *bytes.Reader // that r reads
 	size int           // inflated bytes
-	bomb chan struct{} // the turn of those that inflate like a bomb
+	bomb chan struct{} // the token of messages that inflate like a bomb
 }
 
-func (c *considerate) Read(p []byte) (int, error) {
+func (c *yieldingReader) Read(p []byte) (int, error) {
 	const piece = 32 << 10
 	p = p[:min(len(p), piece)]
 	switch {
-	case c.size < piece: // a small message does not wait
+	case c.size < piece: // small messages do not wait
 		return c.read(p)
 	case c.inflatesLikeABomb():
 		c.bomb <- struct{}{}
@@ -153,19 +154,20 @@ func (c *considerate) Read(p []byte) (int, error) {
 	}
 }
 
-// inflatesLikeABomb reports whether the message has far more bytes than text would have.
-func (c *considerate) inflatesLikeABomb() bool {
+// inflatesLikeABomb reports whether the message has far more bytes than text
+// would have.
+func (c *yieldingReader) inflatesLikeABomb() bool {
 	const bomb = 50 // times its size; text seldom inflates to 20 times
 	return c.size > bomb*int(c.in.Size()-int64(c.in.Len()))
 }
 
-func (c *considerate) inTurn(p []byte) (int, error) {
+func (c *yieldingReader) inTurn(p []byte) (int, error) {
 	inflating <- struct{}{}
 	defer func() { <-inflating }()
 	return c.read(p)
 }
 
-func (c *considerate) read(p []byte) (int, error) {
+func (c *yieldingReader) read(p []byte) (int, error) {
 	n, err := c.r.Read(p)
 	c.size += n
 	return n, err

@@ -3,7 +3,6 @@ package rpc
 import (
 	"context"
 	"errors"
-	"maps"
 	"net/http"
 	"sync"
 	"sync/atomic"
@@ -12,38 +11,44 @@ import (
 	"github.com/parley-rpc/parley/transport"
 )
 
-// Conn is a connection, the same type at both ends: calls can be made on it
-// while calls of the other end are served.
+// Conn is a connection. It is the same type at both ends: each end can make
+// calls on it and serve the calls of the peer.
 type Conn struct {
-	e       *endpoint
-	id      uint64 // see ID
-	sess    *transport.Session
-	link    atomic.Pointer[linkInfo] // of the latest link
-	aliases aliases
-	given   givenAliases
-	serves  atomic.Int64 // calls of the peer that are served
+	e         *endpoint
+	id        uint64        // see ID
+	started   chan struct{} // closed when sess is set
+	sess      *transport.Session
+	link      atomic.Pointer[linkInfo] // of the latest link
+	aliases   methodAliases
+	inflight  atomic.Int64 // calls of the peer that are being served
+	inflation inflationShare
 
-	inflates inflationShare
-
-	line *line // at a client: what it is a connection of
-	role
-
-	base      context.Context // see Context; nil: context.Background
-	principal string          // at a server: who has authenticated
-	nobody    bool            // at a server: the authentication has named no principal
-	identity  string          // at a server: what may resume the connection, see binding
-	owner     string          // at a server: for whom it counts without a link
-	started   chan struct{}   // closed when sess is set
-	events    events
-
-	mu      sync.Mutex
-	greeted bool // the OnConnect hooks are called
-	ended   bool
-	aging   *time.Timer // at a server: until the connection is old
-	lease   *lease      // at a server: of the latest link's credentials; nil: they do not expire
+	client clientConn // zero at a server
+	server serverConn // zero at a client
+	life   connLife
+	events connEvents
 }
 
-// Open begins a call to the other end.
+// serverConn is what a server knows about the client of a connection. It does
+// not change.
+type serverConn struct {
+	base      context.Context // see Conn.Context; nil: context.Background
+	principal string          // the authenticated principal; empty: none
+	unnamed   bool            // the authentication named no principal
+	identity  string          // what a link must match to resume the connection, see binding
+	owner     string          // the limits of detached connections count it for this owner
+}
+
+// connLife is how far a connection has come.
+type connLife struct {
+	mu          sync.Mutex
+	established bool // the OnConnect hooks are called or about to be called
+	ended       bool
+	ageTimer    *time.Timer // at a server: ends the connection at its maximum age; nil: none
+	lease       *lease      // at a server: of the latest link's credentials; nil: they do not expire
+}
+
+// Open starts a call to the peer.
 func (c *Conn) Open(ctx context.Context, m *Method, opts ...CallOption) (Stream, error) {
 	s, err := newClientStream(c.e, c, m, opts)
 	if err != nil {
@@ -52,20 +57,21 @@ func (c *Conn) Open(ctx context.Context, m *Method, opts ...CallOption) (Stream,
 	return s.start(ctx, c.e)
 }
 
-func (c *Conn) openWith(ctx context.Context, m *Method, only any, opts []CallOption) (Stream, error) {
+// openSend is Open for a call that takes one message, and sends that message.
+func (c *Conn) openSend(ctx context.Context, m *Method, only any, opts []CallOption) (Stream, error) {
 	s, err := newClientStream(c.e, c, m, opts)
 	if err != nil {
 		return nil, err
 	}
-	return s.startWith(ctx, c.e, only)
+	return s.startSend(ctx, c.e, only)
 }
 
-// Peer returns the peer, as the handshake of the latest link has shown it: a link
-// that resumes the connection may come from another address, and with other headers. What
-// was returned does not change.
+// Peer returns the peer as described by the handshake of the latest link. A
+// link that resumes the connection may come from another address and with other
+// headers. The returned value does not change.
 func (c *Conn) Peer() *Peer { return &c.link.Load().peer }
 
-// Ping asks the other end for a sign of life and returns how long it took.
+// Ping sends a ping to the peer and returns the round-trip time.
 func (c *Conn) Ping(ctx context.Context) (time.Duration, error) {
 	rtt, err := c.sess.Ping(ctx)
 	return rtt, c.failure(err)
@@ -77,8 +83,8 @@ func (c *Conn) Done() <-chan struct{} { return c.sess.Done() }
 // Err returns why the connection has ended, nil while it has not.
 func (c *Conn) Err() error { return c.failure(c.sess.Err()) }
 
-// failure is the status of a call that fails with err. If the connection has
-// ended, and the other end has said why, that counts.
+// failure returns the status of a call that fails with err. If the connection
+// has ended and the peer has given a reason, the reason is the status.
 func (c *Conn) failure(err error) error {
 	var closed *transport.CloseError
 	if errors.As(err, &closed) {
@@ -94,115 +100,100 @@ func (c *Conn) Close() error {
 	return c.sess.Close(transport.CloseNormal, "closed by the application")
 }
 
-// role is what a connection is to a client's line.
-type role struct {
-	url      string                 // where it leads
-	cookies  []*http.Cookie         // that the server has set when it was begun
-	since    time.Time              // when it was begun
-	replaces *transport.Predecessor // the session that it takes the place of; nil: none
+// clientConn is what a client's subConn keeps about a connection.
+type clientConn struct {
+	sub         *subConn
+	url         string                 // that was dialed
+	cookies     []*http.Cookie         // that the server set when the connection began
+	startedAt   time.Time              // when the connection began
+	predecessor *transport.Predecessor // the session that it replaces; nil: none
 
-	// The line's mu guards the rest.
+	// subConn.mu guards the rest.
 
-	away     bool      // the link is lost
-	losses   int       // of links
-	linked   time.Time // when it got its link
-	flaps    int       // links in a row that were lost at once
-	leaving  bool      // the server has given notice, and the line has taken that in
-	booked   bool      // it was counted as one that was short, if it was
-	unproven func()    // ends the wait for the server's first answer; nil: none
+	detached     bool      // the link is lost
+	losses       int       // lost links so far
+	linkedAt     time.Time // when the current link began
+	shortLinks   int       // consecutive links that were lost within minLinkTime
+	draining     bool      // the server has sent a GOAWAY notice, and the subConn acts on it
+	counted      bool      // countShortSession has seen the connection
+	cancelVerify func()    // stops the wait for the server's first answer; nil: none
 }
 
 // usable reports whether new calls can be made.
 func (c *Conn) usable() bool { return c.sess.CanOpen() }
 
-// noticed reports whether the peer has given notice that it goes away.
-func (c *Conn) noticed() bool {
+// hasGoAwayNotice reports whether the peer has announced that it goes away.
+func (c *Conn) hasGoAwayNotice() bool {
 	info, ok := c.sess.PeerGoAway()
 	return ok && info.Notice()
 }
 
-// ending reports whether the peer has said that the connection ends now, and
-// why, and has yet to end it.
+// ending reports whether the peer has announced why it ends the connection now,
+// and has not yet ended it.
 func (c *Conn) ending() bool {
 	why, ok := c.sess.PeerGoAway()
 	return ok && why.Status != 0 && c.sess.Err() == nil
 }
 
-// onStream takes a call of the other end. It runs on the reading goroutine, and so
-// does the reading of the call's header: what that costs is the connection's own
-// time, whatever the other end sends.
-func (c *Conn) onStream(st *transport.Stream, header []byte) *transport.ResetError {
-	s := &serverStream{st: st, call: Call{Conn: c, Peer: c.Peer()}}
-	s.call.callee = s
-	s.refusal = s.accept(c.e, header)
-	if errors.Is(s.refusal, errPairs) {
-		return &transport.ResetError{Code: transport.ResetLimit, Reason: s.refusal.Error()}
-	}
-	if full := c.e.served.enter(&c.serves); full != nil {
-		return full
-	}
-	c.e.workers.run(s)
-	return nil
-}
-
-// onGreet welcomes a new connection. It runs on the reading goroutine.
-func (c *Conn) onGreet(s *transport.Session) {
-	if c.line != nil {
-		c.line.greeted(c)
+// onHello starts a new connection. It runs on the reader goroutine.
+func (c *Conn) onHello(s *transport.Session) {
+	if c.client.sub != nil {
+		c.client.sub.helloRead(c)
 	}
 	if c.e.makeRoom != nil {
 		c.e.makeRoom(c)
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
+	c.life.mu.Lock()
+	defer c.life.mu.Unlock()
 	switch {
-	case c.ended:
+	case c.life.ended:
 		return
-	case c.e.isDraining():
-		c.turnAway(s)
+	case c.e.conns.isDraining():
+		c.refuseDraining(s)
 		return
 	}
-	c.greeted = true
-	c.growOld(c.e.age)
+	c.life.established = true
+	c.startAgeTimer(c.e.maxAge)
 	c.renewLease()
-	c.tell(func() {
-		c.logBegun()
-		for _, f := range c.e.onConnect {
+	c.enqueueEvent(func() {
+		c.logStarted()
+		for _, f := range c.e.hooks.onConnect {
 			f(c)
 		}
 	})
 }
 
-// onResume has the connection go on with another link, before anything of it is read.
-func (c *Conn) onResume(s *transport.Session) {
-	c.relinked(s)
+// onResumed moves the connection to another link, before anything of that link
+// is read.
+func (c *Conn) onResumed(s *transport.Session) {
+	c.setLink(s)
 	c.e.detached.remove(c)
-	c.mu.Lock()
+	c.life.mu.Lock()
 	c.renewLease()
-	c.mu.Unlock()
+	c.life.mu.Unlock()
 	c.logResumed()
-	c.tellBack()
+	c.notifyResumed()
 }
 
-// onEnd takes leave of an ended connection.
+// onEnd cleans up an ended connection.
 func (c *Conn) onEnd(err error) {
-	c.mu.Lock()
-	c.ended = true
-	c.stayYoung()
-	c.lease.stop()
-	greeted := c.greeted
-	c.mu.Unlock()
+	c.life.mu.Lock()
+	c.life.ended = true
+	c.stopAgeTimer()
+	c.life.lease.stop()
+	established := c.life.established
+	c.life.mu.Unlock()
 	c.e.detached.remove(c)
-	if c.line != nil {
-		c.line.changedConn(c)
+	if c.client.sub != nil {
+		c.client.sub.connChanged(c)
 	}
-	c.e.remove(c)
-	c.tell(func() {
-		if greeted || cutOff(err) {
+	c.e.conns.remove(c)
+	c.enqueueEvent(func() {
+		if established || cutOff(err) {
 			c.logEnd(err)
 		}
-		if greeted {
-			c.tellEnd(err)
+		if established {
+			c.deliverEnd(err)
 		}
 		if c.e.single {
 			c.e.workers.close()
@@ -210,36 +201,37 @@ func (c *Conn) onEnd(err error) {
 	})
 }
 
-// aliases are the numbers that the other end has given to methods.
-type aliases struct {
-	mu      sync.Mutex // serializes learn
-	current atomic.Pointer[map[methodName]uint64]
+// Context returns a context that never ends. At a server it has the values of
+// the handshake that began the connection: those of the context that
+// WithAuthentication returned or, without it, those of the request's context,
+// to which HTTP middleware may have added some. Contexts of handlers have the
+// same values. At a client it is context.Background.
+func (c *Conn) Context() context.Context {
+	if c.server.base == nil {
+		return context.Background()
+	}
+	return c.server.base
 }
 
-type methodName struct{ service, name string }
+// The log contains what no API reports. A caller gets the status of its call,
+// and a client's application the state of the connection; the operator of a
+// server has only the log. docs/observability.md lists the messages and their
+// keys.
 
-// maxAliases bounds what a caller of ever new methods, such as a proxy, remembers.
-const maxAliases = 4096
+// ID returns the number of the connection, which is unique in its Server or
+// Client. The log contains it as "conn".
+func (c *Conn) ID() uint64 { return c.id }
 
-// of returns the method's alias, or 0.
-func (a *aliases) of(m *Method) uint64 {
-	known := a.current.Load()
-	if known == nil {
-		return 0
-	}
-	return (*known)[methodName{m.Service, m.Name}]
-}
+// Stats returns counters of the connection over all its links.
+func (c *Conn) Stats() transport.Stats { return c.sess.Stats() }
 
-func (a *aliases) learn(m *Method, alias uint64) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	next := make(map[methodName]uint64)
-	if known := a.current.Load(); known != nil {
-		if len(*known) >= maxAliases {
-			return
-		}
-		maps.Copy(next, *known)
-	}
-	next[methodName{m.Service, m.Name}] = alias
-	a.current.Store(&next)
+// Draining is like the function Draining, for programs that keep a connection.
+func (c *Conn) Draining() <-chan struct{} { return c.sess.Draining() }
+
+// isEstablished reports whether the OnConnect hooks are called or about to be
+// called.
+func (c *Conn) isEstablished() bool {
+	c.life.mu.Lock()
+	defer c.life.mu.Unlock()
+	return c.life.established
 }

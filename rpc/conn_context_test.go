@@ -15,8 +15,8 @@ import (
 	"github.com/parley-rpc/parley/rpc"
 )
 
-// middleware puts a user, and a principal unless that is "", into the contexts of
-// requests.
+// middleware puts a user, and a principal unless that is "", into the contexts
+// of requests.
 func middleware(next http.Handler, user func() string, principal string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		ctx := context.WithValue(r.Context(), userKey{}, user())
@@ -32,7 +32,7 @@ func ada() string { return "ada" }
 // wantUser makes a call and expects what whoami answers.
 func wantUser(t *testing.T, c rpc.Caller, want string) {
 	t.Helper()
-	if got, err := talk(t.Context(), c, unary, []string{""}); err != nil || got[0] != want {
+	if got, err := converse(t.Context(), c, unary, []string{""}); err != nil || got[0] != want {
 		t.Errorf("%q, %v, want %q", got, err, want)
 	}
 }
@@ -107,8 +107,8 @@ func TestAResumedConnectionKeepsTheContextOfItsFirstHandshake(t *testing.T) {
 	}
 }
 
-// TestAPrincipalOfMiddlewareBindsTheConnection: what handlers are told of their caller
-// holds after a resumption too.
+// TestAPrincipalOfMiddlewareBindsTheConnection: what handlers are told of their
+// caller holds after a resumption too.
 func TestAPrincipalOfMiddlewareBindsTheConnection(t *testing.T) {
 	srv := rpc.NewServer()
 	register(srv, unary, rpc.UnaryHandler(func(ctx context.Context, _ *wrapperspb.StringValue) (*wrapperspb.StringValue, error) {

@@ -66,7 +66,7 @@ func TestAnErrorOfCredentialsFailsThatAttempt(t *testing.T) {
 				asked++
 				return nil, ask
 			}))
-			_, err := talk(t.Context(), c, unary, []string{""})
+			_, err := converse(t.Context(), c, unary, []string{""})
 			wantError(t, err, tt.code)
 			if !errors.Is(err, tt.err) {
 				t.Errorf("%v does not lead to %v", err, tt.err)
@@ -77,7 +77,7 @@ func TestAnErrorOfCredentialsFailsThatAttempt(t *testing.T) {
 				t.Errorf("asked %d times", asked)
 			}
 			ask = nil
-			if _, err := talk(t.Context(), c, unary, []string{""}, rpc.WithWaitForReady()); err != nil {
+			if _, err := converse(t.Context(), c, unary, []string{""}, rpc.WithWaitForReady()); err != nil {
 				t.Error(err)
 			}
 		})
@@ -148,7 +148,7 @@ func TestTheHandshakeCarriesTheCredentials(t *testing.T) {
 	asked := 0
 	c := rpc.NewClient(url, numbered(&asked))
 	defer c.Close()
-	if _, err := talk(t.Context(), c, unary, []string{""}); err != nil {
+	if _, err := converse(t.Context(), c, unary, []string{""}); err != nil {
 		t.Fatal(err)
 	}
 	if h := <-got; !slices.Equal(h, []string{"Bearer 1"}) {

@@ -109,7 +109,8 @@ func (p *cutter) cut() {
 	}
 }
 
-// listenKillably serves h at an address, and returns what kills it, connections and all.
+// listenKillably serves h at an address, and returns what kills it, connections
+// and all.
 func listenKillably(t *testing.T, addr string, h http.Handler) (got string, kill func()) {
 	t.Helper()
 	l, err := net.Listen("tcp", addr)
@@ -138,8 +139,9 @@ func listenKillably(t *testing.T, addr string, h http.Handler) (got string, kill
 	return l.Addr().String(), kill
 }
 
-// TestCallsOfAllKindsSurviveCuts makes calls of all kinds side by side, the server's
-// to the client among them, while links break every few thousand bytes.
+// TestCallsOfAllKindsSurviveCuts makes calls of all kinds side by side, the
+// server's to the client among them, while links break every few thousand
+// bytes.
 func TestCallsOfAllKindsSurviveCuts(t *testing.T) {
 	var pushed sync.WaitGroup
 	srv := rpc.NewServer(rpc.OnConnect(func(c *rpc.Conn) {
@@ -159,7 +161,7 @@ func TestCallsOfAllKindsSurviveCuts(t *testing.T) {
 	registerAll(services, echo)
 	c := rpc.NewClient(proxy.url(), rpc.WithServices(services))
 	t.Cleanup(func() { _ = c.Close() })
-	if _, err := talk(t.Context(), c, unary, []string{""}); err != nil {
+	if _, err := converse(t.Context(), c, unary, []string{""}); err != nil {
 		t.Fatal(err)
 	}
 	proxy.cut()
@@ -182,7 +184,7 @@ func checkEcho(ctx context.Context, t *testing.T, c rpc.Caller, calls int) {
 			texts[j] = fmt.Sprint(i, " ", j, strings.Repeat("x", rand.N(500)))
 		}
 		group.Go(func() error {
-			got, err := talk(ctx, c, m, texts)
+			got, err := converse(ctx, c, m, texts)
 			if err == nil && !slices.Equal(got, echoed(m, texts)) {
 				err = fmt.Errorf("%d other messages than were sent", len(got))
 			}
@@ -197,8 +199,8 @@ func checkEcho(ctx context.Context, t *testing.T, c rpc.Caller, calls int) {
 	}
 }
 
-// TestKilledServerEndsItsCallsAndTheClientReconnects has the server vanish without
-// a word, and another start at its address that knows nothing.
+// TestKilledServerEndsItsCallsAndTheClientReconnects has the server vanish
+// without a word, and another start at its address that knows nothing.
 func TestKilledServerEndsItsCallsAndTheClientReconnects(t *testing.T) {
 	before := rpc.NewServer()
 	started := make(chan struct{}, len(kinds))
@@ -210,7 +212,7 @@ func TestKilledServerEndsItsCallsAndTheClientReconnects(t *testing.T) {
 	t.Cleanup(func() { _ = c.Close() })
 	var calls []<-chan outcome
 	for _, m := range kinds {
-		calls = append(calls, start(func() ([]string, error) { return talk(t.Context(), c, m, []string{"on"}) }))
+		calls = append(calls, start(func() ([]string, error) { return converse(t.Context(), c, m, []string{"on"}) }))
 	}
 	for range kinds {
 		<-started
@@ -223,7 +225,7 @@ func TestKilledServerEndsItsCallsAndTheClientReconnects(t *testing.T) {
 	for _, call := range calls {
 		wantError(t, (<-call).err, rpc.CodeUnavailable)
 	}
-	got, err := talk(t.Context(), c, unary, []string{"back"}, rpc.WithWaitForReady())
+	got, err := converse(t.Context(), c, unary, []string{"back"}, rpc.WithWaitForReady())
 	if err != nil || got[0] != "back" {
 		t.Errorf("%v, %v", got, err)
 	}
@@ -236,10 +238,10 @@ func TestKilledServerEndsItsCallsAndTheClientReconnects(t *testing.T) {
 	}
 }
 
-// TestCallsEndWhenTheirServerStaysDownBeyondTheResumeWindow has nobody take the
-// dead server's place.
-// TestACallSurvivesAHandshakeThatWasCut has the server take what is left of a handshake for
-// a bad request, as that of net/http does.
+// TestCallsEndWhenTheirServerStaysDownBeyondTheResumeWindow makes no server
+// take the dead server's place. TestACallSurvivesAHandshakeThatWasCut has the
+// server take what is left of a handshake for a bad request, as that of
+// net/http does.
 func TestACallSurvivesAHandshakeThatWasCut(t *testing.T) {
 	for name, tt := range map[string]struct {
 		refusal ws.HandshakeError
@@ -286,7 +288,7 @@ func TestCallsEndWhenTheirServerStaysDownBeyondTheResumeWindow(t *testing.T) {
 		register(srv, m, waiting(started, make(chan error, 1)))
 		n.serve(home, srv)
 		c := n.client(home)
-		call := start(func() ([]string, error) { return talk(t.Context(), c, m, []string{"on"}) })
+		call := start(func() ([]string, error) { return converse(t.Context(), c, m, []string{"on"}) })
 		<-started
 		synctest.Wait() // until both ends have greeted there is nothing to resume
 		begin := time.Now()

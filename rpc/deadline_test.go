@@ -52,7 +52,7 @@ func TestDeadlinesTravelToTheHandler(t *testing.T) {
 				ctx, cancel = context.WithTimeout(ctx, limit.ctx)
 			}
 			want := time.Now().Add(3 * time.Second)
-			if _, err := talk(ctx, p.client, m, []string{""}, limit.opts...); err != nil {
+			if _, err := converse(ctx, p.client, m, []string{""}, limit.opts...); err != nil {
 				t.Fatal(err)
 			}
 			cancel()
@@ -60,7 +60,7 @@ func TestDeadlinesTravelToTheHandler(t *testing.T) {
 				t.Errorf("%s: the handler's deadline is %v, want %v", limit.name, got, want)
 			}
 		}
-		if _, err := talk(context.Background(), p.client, m, []string{""}); err != nil {
+		if _, err := converse(context.Background(), p.client, m, []string{""}); err != nil {
 			t.Fatal(err)
 		}
 		if got := <-deadlines; !got.IsZero() {
@@ -74,7 +74,7 @@ func TestDeadlinesExpireAtBothEnds(t *testing.T) {
 		started, ended := make(chan struct{}, 1), make(chan error, 1)
 		p := newPair(t, nil, nil, func(srv *rpc.Server) { register(srv, m, waiting(started, ended)) })
 		begin := time.Now()
-		_, err := talk(t.Context(), p.client, m, []string{""}, rpc.WithTimeout(3*time.Second))
+		_, err := converse(t.Context(), p.client, m, []string{""}, rpc.WithTimeout(3*time.Second))
 		wantError(t, err, rpc.CodeDeadlineExceeded)
 		if took := time.Since(begin); took != 3*time.Second {
 			t.Errorf("the caller waited %v", took)
@@ -113,7 +113,7 @@ func TestTheCallerWatchesTheDeadlineByItself(t *testing.T) {
 		client := rpc.NewClient("ws://in.memory")
 		p := callRaw(t, client)
 		call := start(func() ([]string, error) {
-			return talk(t.Context(), client, m, []string{""}, rpc.WithTimeout(1500*time.Millisecond))
+			return converse(t.Context(), client, m, []string{""}, rpc.WithTimeout(1500*time.Millisecond))
 		})
 		id, fields := p.wantOpen()
 		if fields.Timeout != 1500*time.Millisecond {
@@ -138,7 +138,7 @@ func TestADeadlineEndsASendThatWaits(t *testing.T) {
 		out := make(chan error, 1)
 		p := newPair(t, nil, nil, func(srv *rpc.Server) {
 			register(srv, download, func(_ context.Context, s rpc.Stream) error {
-				for { // nobody receives
+				for { // the peer does not receive
 					if err := s.Send(text(string(make([]byte, 10_000)))); err != nil {
 						out <- err
 						return err
@@ -240,7 +240,7 @@ func TestADeadlineTravelsOn(t *testing.T) {
 			})
 		})
 		want := time.Now().Add(7 * time.Second)
-		if _, err := talk(t.Context(), p.client, bidi, nil, rpc.WithTimeout(7*time.Second)); err != nil {
+		if _, err := converse(t.Context(), p.client, bidi, nil, rpc.WithTimeout(7*time.Second)); err != nil {
 			t.Fatal(err)
 		}
 		if got := <-deadlines; !got.Equal(want) {

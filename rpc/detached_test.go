@@ -10,7 +10,8 @@ import (
 	"github.com/parley-rpc/parley/rpc"
 )
 
-// loseRaw begins sessions from addresses and loses their links, one after the other.
+// loseRaw begins sessions from addresses and loses their links, one after the
+// other.
 func loseRaw(t *testing.T, srv *rpc.Server, addrs ...string) (greetings []frame.Hello) {
 	t.Helper()
 	for _, addr := range addrs {
@@ -104,7 +105,8 @@ func TestOneAddressDoesNotPushOutTheSessionsOfOthers(t *testing.T) {
 	})
 }
 
-// TestOnePrincipalDoesNotPushOutTheSessionsOfOthers though it has many addresses.
+// TestOnePrincipalDoesNotPushOutTheSessionsOfOthers though it has many
+// addresses.
 func TestOnePrincipalDoesNotPushOutTheSessionsOfOthers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		srv := rpc.NewServer(rpc.WithResumption(rpc.Resumption{MaxDetached: 5}))
@@ -129,8 +131,8 @@ func TestOnePrincipalDoesNotPushOutTheSessionsOfOthers(t *testing.T) {
 	})
 }
 
-// TestThousandsOfClientsBehindOneAddressAreResumedByDefault: a company behind one router
-// loses its uplink for a moment.
+// TestThousandsOfClientsBehindOneAddressAreResumedByDefault: a company behind
+// one router loses its uplink for a moment.
 func TestThousandsOfClientsBehindOneAddressAreResumedByDefault(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const clients = 3000

@@ -72,7 +72,7 @@ func serveOn(t *testing.T, l net.Listener, f func(*http.Request)) {
 // wantEcho makes a call.
 func wantEcho(t *testing.T, c rpc.Caller) {
 	t.Helper()
-	if got, err := talk(t.Context(), c, unary, []string{"hello"}); err != nil || !slices.Equal(got, []string{"hello"}) {
+	if got, err := converse(t.Context(), c, unary, []string{"hello"}); err != nil || !slices.Equal(got, []string{"hello"}) {
 		t.Fatalf("%q, %v", got, err)
 	}
 }
@@ -367,8 +367,8 @@ func TestOptionsOfTheHandshakeAreNamedWhenTheyAreWrong(t *testing.T) {
 	}
 }
 
-// TestURLsAreLookedAtWhenTheyAreNeeded: a client of a URL that cannot be dialled is
-// made; its calls fail.
+// TestURLsAreLookedAtWhenTheyAreNeeded: a client of a URL that cannot be
+// dialled is made; its calls fail.
 func TestURLsAreLookedAtWhenTheyAreNeeded(t *testing.T) {
 	for _, url := range []string{"", "/rpc", "unix:///tmp/s", "ws://", "ws://%zz/", "ftp://server.test/", "ws://a:b@server.test/"} {
 		for _, opts := range [][]rpc.ClientOption{nil, {rpc.WithHandshakeRequest(func(*http.Request) error { return nil })}} {

@@ -49,7 +49,7 @@ func TestDrainingServerLetsInOnlyWhatMayResume(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	call := start(func() ([]string, error) { return talk(context.Background(), conn, unary, []string{"question"}) })
+	call := start(func() ([]string, error) { return converse(context.Background(), conn, unary, []string{"question"}) })
 	<-arrived
 	if _, err := conn.Ping(t.Context()); err != nil { // now the session can be resumed
 		t.Fatal(err)

@@ -71,7 +71,8 @@ func (p *raw) wantClose(code transport.CloseCode) {
 	p.wantCloseError(err, code)
 }
 
-// wantGone expects that the peer says that the connection ends now, and ends it.
+// wantGone expects that the peer says that the connection ends now, and ends
+// it.
 func (p *raw) wantGone(code transport.CloseCode) {
 	p.t.Helper()
 	if info := p.wantGoAway(); rpc.Code(info.Status) != rpc.CodeUnavailable {
@@ -104,7 +105,7 @@ func TestShutdownTellsHandlersAndLetsTheirCallsFinish(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		finish, told := make(chan struct{}), make(chan error, 2)
 		p := newPair(t, nil, nil, func(srv *rpc.Server) { register(srv, unary, patientHandler(finish, told)) })
-		call := start(func() ([]string, error) { return talk(context.Background(), p.client, unary, []string{"question"}) })
+		call := start(func() ([]string, error) { return converse(context.Background(), p.client, unary, []string{"question"}) })
 		synctest.Wait()
 		done := shutdown(p.srv, time.Minute)
 		if err := <-told; err != nil {
@@ -128,7 +129,7 @@ func TestCallsThatAreLeftWhenShutdownEndsFailAsUnavailable(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		told := make(chan error, 2)
 		p := newPair(t, nil, nil, func(srv *rpc.Server) { register(srv, unary, patientHandler(nil, told)) })
-		call := start(func() ([]string, error) { return talk(context.Background(), p.client, unary, []string{"question"}) })
+		call := start(func() ([]string, error) { return converse(context.Background(), p.client, unary, []string{"question"}) })
 		synctest.Wait()
 		began := time.Now()
 		if err := <-shutdown(p.srv, time.Minute); !errors.Is(err, context.DeadlineExceeded) {
@@ -284,7 +285,7 @@ func TestHandshakesAreRefusedWhileTheServerDrains(t *testing.T) {
 	defer web.Close()
 	url := "ws" + strings.TrimPrefix(web.URL, "http")
 	conn := dial(t, url)
-	call := start(func() ([]string, error) { return talk(context.Background(), conn, unary, []string{"question"}) })
+	call := start(func() ([]string, error) { return converse(context.Background(), conn, unary, []string{"question"}) })
 	<-arrived
 	done := shutdown(srv, time.Minute)
 	<-told

@@ -11,8 +11,9 @@ import (
 	"github.com/parley-rpc/parley/transport"
 )
 
-// TestResetBehindTheEndChangesNoAnswer has a server answer early and reset the stream
-// behind that, before the caller has received anything or sent all (rule S18).
+// TestResetBehindTheEndChangesNoAnswer has a server answer early and reset the
+// stream behind that, before the caller has received anything or sent all (rule
+// S18).
 func TestResetBehindTheEndChangesNoAnswer(t *testing.T) {
 	failed := block(uintField(2, uint64(rpc.CodeFailedPrecondition)), bytesField(1, "not now"))
 	all := []string{"a", "b"}

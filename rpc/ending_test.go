@@ -27,7 +27,7 @@ func resetStatus() map[uint64]rpc.Code {
 	return table
 }
 
-// closeStatus is the table of section 12.3: close codes and what callers see.
+// closeStatus is the column "callers see" of the table of close codes.
 func closeStatus() map[transport.CloseCode]rpc.Code {
 	table := map[transport.CloseCode]rpc.Code{
 		1000: rpc.CodeCanceled, 1001: rpc.CodeUnavailable, 1002: rpc.CodeInternal, 1003: rpc.CodeInternal,
@@ -58,7 +58,7 @@ func TestAResetIsTheStatusOfItsCallAlone(t *testing.T) {
 	otherID, _ := p.wantOpen()
 	for code, want := range resetStatus() {
 		for _, m := range kinds {
-			call := start(func() ([]string, error) { return talk(t.Context(), client, m, []string{"a"}) })
+			call := start(func() ([]string, error) { return converse(t.Context(), client, m, []string{"a"}) })
 			id := p.takeCall()
 			p.write(resetFrame(id, transport.ResetCode(code), "because"))
 			got := <-call
@@ -102,7 +102,7 @@ func TestACloseCodeIsTheStatusOfAllCallsAtBothEnds(t *testing.T) {
 				caller, p := connected(t, rpc.OnDisconnect(func(_ *rpc.Conn, err error) { gone <- err }))
 				var calls []<-chan outcome
 				for _, m := range kinds {
-					calls = append(calls, start(func() ([]string, error) { return talk(t.Context(), caller, m, []string{"a"}) }))
+					calls = append(calls, start(func() ([]string, error) { return converse(t.Context(), caller, m, []string{"a"}) }))
 					p.takeCall()
 				}
 				p.peer.Fail(&transport.CloseError{Code: code, Reason: "because", Remote: true})
@@ -157,7 +157,7 @@ func TestAGoAwayWithAStatusCountsMoreThanTheCloseCode(t *testing.T) {
 	for _, code := range codes() {
 		client := rpc.NewClient("ws://in.memory")
 		p := callRaw(t, client)
-		call := start(func() ([]string, error) { return talk(t.Context(), client, bidi, []string{"a"}) })
+		call := start(func() ([]string, error) { return converse(t.Context(), client, bidi, []string{"a"}) })
 		id := p.takeCall()
 		away := frame.GoAway{LastStream: id, Status: uint64(code), Reason: "quota used up"}
 		p.write(away.Append(nil))
@@ -175,7 +175,7 @@ func TestAGoAwayWithAStatusCountsMoreThanTheCloseCode(t *testing.T) {
 func TestAGoAwayWithoutAStatusLeavesTheCloseCode(t *testing.T) {
 	client := rpc.NewClient("ws://in.memory")
 	p := callRaw(t, client)
-	call := start(func() ([]string, error) { return talk(t.Context(), client, bidi, []string{"a"}) })
+	call := start(func() ([]string, error) { return converse(t.Context(), client, bidi, []string{"a"}) })
 	away := frame.GoAway{LastStream: p.takeCall()}
 	p.write(away.Append(nil))
 	if err := p.link.Close(transport.ClosePolicyViolation, ""); err != nil {
@@ -194,9 +194,9 @@ func TestADrainFailsOnlyTheCallsThatAreNotServed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	served := start(func() ([]string, error) { return talk(t.Context(), conn, unary, []string{"a"}) })
+	served := start(func() ([]string, error) { return converse(t.Context(), conn, unary, []string{"a"}) })
 	id := p.takeCall()
-	refused := start(func() ([]string, error) { return talk(t.Context(), conn, unary, []string{"b"}) })
+	refused := start(func() ([]string, error) { return converse(t.Context(), conn, unary, []string{"b"}) })
 	p.takeCall()
 	away := frame.GoAway{LastStream: id, Reason: "deploy"}
 	p.write(away.Append(nil))

@@ -13,66 +13,52 @@ import (
 	"github.com/parley-rpc/parley/transport"
 )
 
-// endpoint is what a Server and a Client have in common: how they make and serve
-// calls, and the connections on which they do.
+// endpoint is the common part of Server and Client: how they make and serve
+// calls, and their connections.
 type endpoint struct {
-	mux                   *Mux
-	handlerChain          []Interceptor
-	callChain             []Interceptor
-	codecs                map[string]Codec
-	compressors           map[string]Compressor
-	transport             transport.Parameters
-	readLimit             int64
-	handshakeTimeout      time.Duration
-	onConnect             []func(*Conn)
-	onDisconnect          []func(*Conn, error)
-	onDetached, onResumed []func(*Conn)
-	onSessionLost         []func(*Conn, error)
-	resumption            Resumption
-	log                   *slog.Logger
-	workers               workers
-	served                servedCalls
-	inflation             inflation
-	single                bool          // there is one connection, and nothing after it
-	ids                   atomic.Uint64 // of connections
+	mux              *Mux
+	handlerChain     []Interceptor
+	callChain        []Interceptor
+	codecs           map[string]Codec
+	compressors      map[string]Compressor
+	transport        transport.Parameters
+	readLimit        int64
+	handshakeTimeout time.Duration
+	hooks            connHooks
+	resumption       Resumption
+	log              *slog.Logger
+	workers          workerPool
+	inflight         inflightCalls
+	inflation        inflation
+	single           bool          // made by Dial: there is one connection and no successor
+	ids              atomic.Uint64 // of connections
 
-	sessions transport.Sessions // at a server: those that may be resumed
-	age      *maxAge            // at a server, of connections; nil: any
+	sessions transport.Sessions // at a server: sessions that may be resumed
+	maxAge   *maxConnectionAge  // at a server: of connections; nil: no limit
 	detached detachedConns      // at a server: connections without a link
-	makeRoom func(*Conn)        // at a server: ends connections without a link for a new one
+	makeRoom func(*Conn)        // at a server: ends detached connections in favor of a new one
 
-	onReplace func(transport.Predecessor, string) // at a server: ends a session of another
+	onUnknownPredecessor func(transport.Predecessor, string) // at a server: ends a session of another server
 
-	mu       sync.Mutex
-	conns    map[*Conn]struct{}
-	draining bool                  // no further connections are begun
-	closing  *transport.CloseError // how this end has been closed; nil while it has not
+	conns connSet
 }
 
-// init gives the endpoint what options may change.
+// init sets what options may change.
 func (e *endpoint) init() {
 	e.mux = NewMux()
 	e.codecs = defaultCodecs()
 	e.compressors = defaultCompressors()
 	e.log = slog.Default()
-	e.conns = make(map[*Conn]struct{})
 }
 
-// start starts a connection on a link.
-func (e *endpoint) start(link transport.Link, side transport.Side, peer Peer) (*Conn, error) {
-	c := new(Conn)
-	c.link.Store(&linkInfo{peer: peer})
-	return c, e.startConn(c, link, side)
-}
-
-// startConn is start for a connection of which something is known already.
+// startConn starts a connection on a link.
 func (e *endpoint) startConn(c *Conn, link transport.Link, side transport.Side) error {
 	sess, err := transport.NewSession(link, side, e.prepare(c))
 	if err != nil {
 		_ = link.Close(transport.CloseInternalError, "misconfigured")
 		return err
 	}
-	if closing := e.begun(c, sess); closing != nil {
+	if closing := e.register(c, sess); closing != nil {
 		_ = sess.Close(closing.Code, closing.Reason)
 		return Errorf(CodeCanceled, "%s", closing.Reason)
 	}
@@ -84,77 +70,46 @@ func (e *endpoint) prepare(c *Conn) transport.Config {
 	c.e, c.id, c.started = e, e.ids.Add(1), make(chan struct{})
 	cfg := transport.Config{Parameters: e.parameters()}
 	cfg.OnStream = c.onStream
-	cfg.OnHello = c.onGreet
+	cfg.OnHello = c.onHello
 	cfg.OnEnd = c.onEnd
-	cfg.OnResumed = c.onResume
+	cfg.OnResumed = c.onResumed
 	cfg.OnDetached = func(s *transport.Session, err error) {
 		e.detached.add(c, s)
 		c.logDetached(err)
-		c.tellAway()
+		c.notifyDetached()
 	}
-	if c.line != nil {
-		cfg.OnDetached = c.onLost
+	if c.client.sub != nil {
+		cfg.OnDetached = c.onLinkLost
 		cfg.OnGoAway = c.onGoAway
-		cfg.Predecessor = c.replaces
+		cfg.Predecessor = c.client.predecessor
 	}
-	cfg.Go = e.workers.do
+	cfg.Go = e.workers.runFunc
 	cfg.Sessions = &e.sessions
-	cfg.OnUnknownPredecessor = e.onReplace
-	cfg.Principal, cfg.SamePrincipal, cfg.Owner = c.identity, sameIdentity, c.owner
-	if c.nobody {
+	cfg.OnUnknownPredecessor = e.onUnknownPredecessor
+	cfg.Principal, cfg.SamePrincipal, cfg.Owner = c.server.identity, sameIdentity, c.server.owner
+	if c.server.unnamed {
 		cfg.ResumeWindow = -1
 	}
 	return cfg
 }
 
-// begun keeps a connection whose session has begun. If the endpoint is closed, it
-// returns how.
-func (e *endpoint) begun(c *Conn, sess *transport.Session) *transport.CloseError {
+// register adds a connection whose session has begun. If the endpoint is
+// closed, it returns how.
+func (e *endpoint) register(c *Conn, sess *transport.Session) *transport.CloseError {
 	c.sess = sess
 	close(c.started)
-	return e.add(c)
+	return e.conns.add(c)
 }
 
-// add keeps a connection that has not ended. If the endpoint is closed, it
-// returns how.
-func (e *endpoint) add(c *Conn) (closing *transport.CloseError) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.closing == nil && c.sess.Err() == nil {
-		e.conns[c] = struct{}{}
-	}
-	return e.closing
-}
-
-func (e *endpoint) isClosed() bool {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	return e.closing != nil
-}
-
-func (e *endpoint) remove(c *Conn) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	delete(e.conns, c)
-}
-
-// close ends all connections with a close code and waits for their goroutines,
-// but not for handlers, whose contexts are canceled.
+// close ends all connections with a close code and waits for their goroutines.
+// It does not wait for handlers, whose contexts it cancels.
 func (e *endpoint) close(code transport.CloseCode, reason string) {
-	e.mu.Lock()
-	if e.closing == nil {
-		e.closing = &transport.CloseError{Code: code, Reason: reason}
-	}
-	conns := make([]*Conn, 0, len(e.conns))
-	for c := range e.conns {
-		conns = append(conns, c)
-	}
-	e.mu.Unlock()
+	conns := e.conns.close(&transport.CloseError{Code: code, Reason: reason})
 	var all sync.WaitGroup
 	for _, c := range conns {
 		all.Go(func() {
 			if code != transport.CloseNormal {
-				// If it has ended, or goes away already, there is nothing to announce.
+				// An error means that it has ended or sent a GOAWAY before.
 				_ = c.sess.GoAway(transport.GoAway{Status: uint64(CodeUnavailable), Reason: reason})
 			}
 			_ = c.sess.Close(code, reason)
@@ -184,8 +139,8 @@ func (e *endpoint) compressor(name string) (Compressor, error) {
 	return nil, Errorf(CodeUnimplemented, "unknown compression %.200q, known are %s", name, names(e.compressors))
 }
 
-// accepted returns the compression of an answer: the caller's own, or the first
-// that it accepts and this end knows, or nil.
+// accepted returns the compression of a response: the request's own, or the
+// first one that the caller accepts and this end knows, or nil.
 func (e *endpoint) accepted(open *openBlock) Compressor {
 	if open.encoding != "" {
 		return e.compressors[open.encoding]
@@ -198,7 +153,8 @@ func (e *endpoint) accepted(open *openBlock) Compressor {
 	return nil
 }
 
-// maxMessage is the limit in bytes of a message that arrives, also when inflated.
+// maxMessage is the limit in bytes of a message that arrives, also when
+// inflated.
 func (e *endpoint) maxMessage() int {
 	if e.transport.MaxMessage > 0 {
 		return e.transport.MaxMessage

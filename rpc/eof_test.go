@@ -13,8 +13,8 @@ import (
 	"github.com/parley-rpc/parley/rpc"
 )
 
-// io.EOF tells an application that it has received all. These tests have failures
-// wrap it, which must not be taken for that.
+// io.EOF tells an application that it has received all. These tests have
+// failures wrap it, which must not be taken for that.
 
 // collected is what a handler has received, and how it ended.
 type collected struct {
@@ -97,7 +97,7 @@ func TestAMessageThatDoesNotInflateIsNoCleanEndAtEitherEnd(t *testing.T) {
 	client := rpc.NewClient("ws://in.memory")
 	back := callRaw(t, client)
 	call := start(func() ([]string, error) {
-		return talk(t.Context(), client, download, []string{""}, rpc.WithCompression("gzip"))
+		return converse(t.Context(), client, download, []string{""}, rpc.WithCompression("gzip"))
 	})
 	id := back.takeCall()
 	back.write(headerFrame(id, bytesField(5, "gzip")), dataFrame(id, frame.FlagMark, nil), endFrame(id, nil))
@@ -119,7 +119,7 @@ func TestAnInterceptorsFailureIsNoCleanEnd(t *testing.T) {
 	}
 	p := newPair(t, nil, []rpc.ClientOption{rpc.WithCallInterceptors(failed)}, func(srv *rpc.Server) { registerAll(srv, echo) })
 	forKinds(t, func(t *testing.T, m *rpc.Method) {
-		_, err := talk(t.Context(), p.client, m, []string{""})
+		_, err := converse(t.Context(), p.client, m, []string{""})
 		wantError(t, err, rpc.CodeUnknown)
 	})
 }

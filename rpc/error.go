@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"strings"
 
 	"google.golang.org/protobuf/proto"
@@ -13,35 +12,35 @@ import (
 	"github.com/parley-rpc/parley/transport"
 )
 
-// Error is how a call ends that did not succeed: a code, a message for people,
-// and details for programs. It is what handlers return and what callers get.
+// Error is the status of a call that has failed: a code, a message for people,
+// and details for programs. Handlers return it and callers get it.
 type Error struct {
 	code    Code
 	message string
 	details []*anypb.Any
-	cause   error // what Errorf made the message of; does not travel
+	cause   error // of Errorf; not sent to the peer
 }
 
-// Errorf returns an error with a code. As in fmt.Errorf, %w wraps an error, whose
-// text travels and which errors.Is and errors.As find at this end.
+// Errorf returns an error with a code. As in fmt.Errorf, %w wraps an error: its
+// text is sent to the peer, and errors.Is and errors.As find it at this end.
 func Errorf(code Code, format string, args ...any) *Error {
 	err := fmt.Errorf(format, args...)
 	return &Error{code: code, message: err.Error(), cause: err}
 }
 
-// Code returns the status of the call.
+// Code returns the status code of the call.
 func (e *Error) Code() Code { return e.code }
 
 // Message returns the text without the code.
 func (e *Error) Message() string { return e.message }
 
-// Details returns what the other end has attached. UnmarshalNew of each gives
-// the message, if its type is linked into the program.
+// Details returns the details that the peer has attached. UnmarshalNew of each
+// returns the message, if its type is linked into the program.
 func (e *Error) Details() []*anypb.Any { return e.details }
 
-// WithDetail returns a copy of e with a detail added: an *anypb.Any as it is, any other
-// message packed into one. It returns an error with CodeInternal if the detail cannot
-// be encoded.
+// WithDetail returns a copy of e with a detail added: an *anypb.Any as it is,
+// any other message packed into one. It returns an error with CodeInternal if
+// the detail cannot be encoded.
 func (e *Error) WithDetail(detail proto.Message) *Error {
 	packed, isPacked := detail.(*anypb.Any)
 	if !isPacked {
@@ -55,6 +54,7 @@ func (e *Error) WithDetail(detail proto.Message) *Error {
 	return &c
 }
 
+// Error implements error.
 func (e *Error) Error() string {
 	if e.message == "" {
 		return e.code.String()
@@ -68,17 +68,17 @@ func (e *Error) Is(target error) bool {
 	return ok && c == e.code
 }
 
-// Unwrap leads to the errors that Errorf has wrapped.
+// Unwrap returns the error of Errorf, with the errors it wraps.
 func (e *Error) Unwrap() error { return e.cause }
 
-// StatusOf returns the status that the peer gets for the error that ends a call: nil for
-// nil, an *Error itself, and for an error that wraps one the code and the details
-// of that with the text of the whole, in which the code of the wrapped one is left
-// out:
+// StatusOf returns the status that the peer gets for the error that ends a
+// call. It is nil for nil, and an *Error itself. For an error that wraps an
+// *Error it has that code and details and the whole text, without the wrapped
+// code:
 //
 //	fmt.Errorf("asking the shard eu-3: %w", notFound) // NOT_FOUND: asking the shard eu-3: no row 7
 //
-// Any other error has the code that CodeOf says, and its own text.
+// Any other error has the code of CodeOf and its own text.
 func StatusOf(err error) *Error {
 	if err == nil {
 		return nil
@@ -86,7 +86,7 @@ func StatusOf(err error) *Error {
 	return asError(err)
 }
 
-// asError is StatusOf for what is not nil.
+// asError is StatusOf for a non-nil error.
 func asError(err error) *Error {
 	var e *Error
 	switch found := errors.As(err, &e); {
@@ -100,7 +100,7 @@ func asError(err error) *Error {
 
 // within returns e with the text of outer, which is e or wraps it.
 func (e *Error) within(outer error) *Error {
-	if outer == error(e) { //nolint:errorlint // the question is whether anything is around it
+	if outer == error(e) { //nolint:errorlint // identity is what matters here
 		return e
 	}
 	text := outer.Error()
@@ -113,25 +113,8 @@ func (e *Error) within(outer error) *Error {
 	return &Error{code: e.code, message: text, details: e.details, cause: outer}
 }
 
-// isEnd tells whether err says that all was received: io.EOF itself. A failure may
-// wrap it, such as that of a connection which broke.
-func isEnd(err error) bool {
-	return err == io.EOF //nolint:errorlint // for that reason
-}
-
-// notEOF returns a failure in which an application that looks for io.EOF, as the
-// sign that it has received all, does not find it.
-func notEOF(err error) error {
-	if err == nil || !errors.Is(err, io.EOF) {
-		return err
-	}
-	e := *asError(err)
-	e.cause = nil
-	return &e
-}
-
-// transportError turns what the transport says of a stream or session into the
-// status of a call (PROTOCOL.md, sections "RESET" and "Close codes").
+// transportError turns an error of a stream or session into the status of a
+// call (PROTOCOL.md, sections "RESET" and "Close codes").
 func transportError(err error) error {
 	var (
 		reset  *transport.ResetError

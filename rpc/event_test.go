@@ -96,7 +96,7 @@ func serveWires(t *testing.T, h http.Handler) (url string, w *wires) {
 	return "ws" + strings.TrimPrefix(web.URL, "http"), w
 }
 
-// hijacked is told what becomes of the connections of an HTTP server.
+// hijacked is told what happens to the connections of an HTTP server.
 func (w *wires) hijacked(c net.Conn, s http.ConnState) {
 	if s != http.StateHijacked {
 		return
@@ -160,7 +160,8 @@ func TestBothEndsSeeAConnectionDetachedAndResumed(t *testing.T) {
 	server.wants(t, "connected", "away", "back", "disconnected CANCELED")
 }
 
-// resumable is what a raw dialer says that would like its session to be resumed.
+// resumable is what a raw dialer says that would like its session to be
+// resumed.
 var resumable = frame.Hello{ResumeWindow: 30_000, MaxStreams: 1024, InitialWindow: 1 << 20, MaxMessage: 1 << 20}
 
 // serveResumable has srv serve a raw dialer whose session can be resumed, and
@@ -207,7 +208,7 @@ func greetRaw(t *testing.T, hello frame.Hello, start func(transport.Link) error)
 	return p, got
 }
 
-func TestApplicationIsToldOfALostSession(t *testing.T) {
+func TestOnSessionLostIsCalled(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newDiary()
 		srv := rpc.NewServer(append(asServerOptions(d.options()), rpc.WithResumption(rpc.Resumption{Window: 20 * time.Second}))...)
@@ -251,7 +252,7 @@ func TestWithoutResumptionALostLinkIsTheEnd(t *testing.T) {
 	})
 }
 
-func TestServerKeepsNoMoreDetachedConnectionsThanItIsTold(t *testing.T) {
+func TestMaxDetachedBoundsDetachedConnections(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newDiary()
 		srv := rpc.NewServer(append(asServerOptions(d.options()), rpc.WithResumption(rpc.Resumption{MaxDetached: 1}))...)

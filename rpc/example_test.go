@@ -194,8 +194,8 @@ func ExampleError() {
 	// hint: say something
 }
 
-// One shape of interceptor serves all kinds of call, at both ends: here the client
-// adds a token, which the server looks at.
+// One shape of interceptor serves all kinds of call, at both ends: here the
+// client adds a token, which the server looks at.
 func ExampleInterceptor() {
 	authorize := func(next rpc.Handler) rpc.Handler {
 		return func(ctx context.Context, s rpc.Stream) error {

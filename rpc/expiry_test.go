@@ -18,8 +18,8 @@ import (
 	"github.com/parley-rpc/parley/transport/ws"
 )
 
-// goodFor is an authenticator of credentials that are good for some time from now, which
-// is given in the header X-Good-For.
+// goodFor is an authenticator of credentials that are good for some time from
+// now, which is given in the header X-Good-For.
 func goodFor(r *http.Request) (context.Context, error) {
 	d, err := time.ParseDuration(r.Header.Get("X-Good-For"))
 	if err != nil {
@@ -88,8 +88,8 @@ func TestALinkWithFreshCredentialsExtendsTheConnection(t *testing.T) {
 	})
 }
 
-// TestCredentialsThatExpireWithoutALinkEndTheConnection: its handlers work for a user who is
-// not let in any more.
+// TestCredentialsThatExpireWithoutALinkEndTheConnection: its handlers work for
+// a user who is not let in any more.
 func TestCredentialsThatExpireWithoutALinkEndTheConnection(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		srv := rpc.NewServer(rpc.WithAuthentication(goodFor))
@@ -165,8 +165,8 @@ func TestAClientWhoseCredentialsExpireFailsNoCall(t *testing.T) {
 	})
 }
 
-// TestCredentialsThatStayTheSameAreNotAskedForInALoop though each new connection is about
-// to expire as well.
+// TestCredentialsThatStayTheSameAreNotAskedForInALoop though each new
+// connection is about to expire as well.
 func TestCredentialsThatStayTheSameAreNotAskedForInALoop(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := newNetwork(t)
@@ -187,7 +187,7 @@ func TestCredentialsThatStayTheSameAreNotAskedForInALoop(t *testing.T) {
 		})
 		c := n.client(home)
 		for time.Until(ends) > time.Second {
-			if _, err := talk(t.Context(), c, unary, []string{"on"}); err != nil {
+			if _, err := converse(t.Context(), c, unary, []string{"on"}); err != nil {
 				t.Fatal(err)
 			}
 			pass(500 * time.Millisecond)

@@ -11,15 +11,18 @@ import (
 
 // StartLink serves a link as if it had come by a WebSocket.
 func (s *Server) StartLink(l transport.Link) (*Conn, error) {
-	return s.start(l, transport.Acceptor, Peer{Protocol: "test"})
+	c := new(Conn)
+	c.link.Store(&linkInfo{peer: Peer{Protocol: "test"}})
+	return c, s.startConn(c, l, transport.Acceptor)
 }
 
-// StartHandshake serves a link as if it had come by a WebSocket with the handshake r.
+// StartHandshake serves a link as if it had come by a WebSocket with the
+// handshake r.
 func (s *Server) StartHandshake(l transport.Link, r *http.Request) error {
-	v := visit{s: s}
-	if no := v.admit(r); no != nil {
-		if v.leave != nil {
-			v.leave()
+	h := handshake{s: s}
+	if no := h.admit(r); no != nil {
+		if h.release != nil {
+			h.release()
 		}
 		return no
 	}
@@ -27,7 +30,7 @@ func (s *Server) StartHandshake(l transport.Link, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return v.start(l, Peer{Protocol: "test", Addr: addr, Header: r.Header})
+	return h.start(l, Peer{Protocol: "test", Addr: addr, Header: r.Header})
 }
 
 // StartLink makes a link the connection that the client's calls use. It cannot
@@ -36,19 +39,19 @@ func (c *Client) StartLink(l transport.Link) (*Conn, error) {
 	c.DialWith(func(context.Context, string, http.Header) (transport.Link, error) {
 		return nil, Errorf(CodeUnavailable, "there is one link only")
 	})
-	conn := c.lines[0].newConn(c.urls[0], Peer{Protocol: "test"})
+	conn := c.subConns[0].newConn(c.urls[0], Peer{Protocol: "test"})
 	if err := c.startConn(conn, l, transport.Dialer); err != nil {
 		return nil, err
 	}
-	conn.line.mu.Lock()
-	defer conn.line.mu.Unlock()
-	conn.line.use(conn)
+	conn.client.sub.mu.Lock()
+	defer conn.client.sub.mu.Unlock()
+	conn.client.sub.adopt(conn)
 	return conn, nil
 }
 
 // DialWith has the client make its links by a function, before the first call.
 func (c *Client) DialWith(f func(ctx context.Context, url string, header http.Header) (transport.Link, error)) {
-	c.dial = func(ctx context.Context, h handshake) (transport.Link, Peer, error) {
+	c.dial = func(ctx context.Context, h dialRequest) (transport.Link, Peer, error) {
 		l, err := f(ctx, h.url, h.header)
 		return l, Peer{Protocol: "test"}, err
 	}
@@ -112,17 +115,16 @@ func (s *Server) IdleWorkers() int {
 // Drain announces that this end serves no further calls on a connection.
 func (c *Conn) Drain() error { return c.sess.GoAway(transport.GoAway{Reason: "drain"}) }
 
-// MaxIdle is how many may for ever, and Surplus for how long others do.
+// MaxIdle is how many workers stay idle forever, and Surplus for how long
+// others do.
 const (
-	MaxIdle = maxIdle
-	Surplus = surplus
+	MaxIdle = keptIdle
+	Surplus = surplusAfter
 )
 
 // Connections tells how many connections an endpoint has.
 func (e *endpoint) Connections() int {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	return len(e.conns)
+	return e.conns.count()
 }
 
 // SocketAddress is where a request comes from.
@@ -131,8 +133,8 @@ var SocketAddress = socketAddress
 // NewGzip returns the compression of that name.
 func NewGzip() Compressor { return newGzipCompressor() }
 
-// SameIdentity reports whether a handshake may resume the session that another began, by
-// the options of the server.
+// SameIdentity reports whether a handshake may resume the session that another
+// began, by the options of the server.
 func (s *Server) SameIdentity(began, resuming *http.Request) bool {
 	return sameIdentity(s.binding.identity(began, Principal(began.Context())), s.binding.identity(resuming, Principal(resuming.Context())))
 }

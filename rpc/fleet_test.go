@@ -13,8 +13,8 @@ import (
 	"github.com/parley-rpc/parley/rpc"
 )
 
-// fleet is two servers and the ways to reach them: as a client of a balancer, which
-// knows one URL, or by a URL of each.
+// fleet is two servers and the ways to reach them: as a client of a balancer,
+// which knows one URL, or by a URL of each.
 type fleet struct {
 	*network
 	a, b *rpc.Server
@@ -58,7 +58,8 @@ func states(c *rpc.Client) (stop func() []rpc.State) {
 	}
 }
 
-// wantNoFailure expects that a client was connected, or connecting, all the time.
+// wantNoFailure expects that a client was connected, or connecting, all the
+// time.
 func wantNoFailure(t *testing.T, seen []rpc.State) {
 	t.Helper()
 	for _, s := range seen {
@@ -69,7 +70,7 @@ func wantNoFailure(t *testing.T, seen []rpc.State) {
 	}
 }
 
-// loop makes calls one after the other, with a short pause between them.
+// loop makes calls one after another, with a short pause between them.
 type loop struct {
 	stop    atomic.Bool
 	done    chan struct{}
@@ -85,7 +86,7 @@ func startLoop(t *testing.T, pause time.Duration, c rpc.Caller, m *rpc.Method, o
 		defer close(l.done)
 		for !l.stop.Load() {
 			begun := time.Now()
-			got, err := talk(t.Context(), c, m, words, opts...)
+			got, err := converse(t.Context(), c, m, words, opts...)
 			if err == nil && !slices.Equal(got, echoed(m, words)) {
 				err = fmt.Errorf("got %q", got)
 			}

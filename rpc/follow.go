@@ -8,13 +8,13 @@ import (
 	"time"
 )
 
-// Follow ranges over the messages of a server stream and opens it again, from
-// where it was, whenever it ends without being complete: after a deploy, after a
-// crash, and when the handler says so by [RetryLater].
+// Follow ranges over the messages of a server stream, and reopens the stream
+// where it left off when it ends early: after a deploy, after a crash, and when
+// the handler returns [RetryLater].
 //
-// A cursor says from where: start at first, and after each message what cursor
-// takes from it, which is to name the first message that is still to come, or the
-// last that has come, as the method wants it. open makes the call:
+// A cursor is the position in the stream: start at first, and after each
+// message what cursor returns for it, which names the last message received or
+// the next one, as the method requires. open makes the call:
 //
 //	events := rpc.Follow(ctx, uint64(0),
 //		func(ctx context.Context, after uint64) (rpc.Receiver[feedv1.Event], error) {
@@ -23,25 +23,25 @@ import (
 //		func(e *feedv1.Event) uint64 { return e.Number })
 //	for event, err := range events {
 //
-// Before each further call Follow waits for a random time, up to a bound that
-// starts at 100 ms, doubles with each call that brings no message, and does not
-// exceed 10 s. It is added to the time that the callee has asked for (RetryAfter).
+// Before each further call Follow waits for a random time. Its bound starts at
+// 100 ms, doubles with each call that brings no message, and does not exceed 10
+// s. It is added to the delay that the callee has asked for (RetryAfter).
 //
 // The loop ends in one of three ways. The stream is complete (OK): there is no
-// error. A call fails with a code that does not pass, all but CodeUnavailable
-// unless WithFollowCodes says otherwise: the error is the last item. ctx ends: its
-// error is the last item. Leaving the loop early cancels the call.
+// error. A call fails with a code other than CodeUnavailable and those of
+// WithFollowCodes: the error is the last item. ctx ends: its error is the last
+// item. Leaving the loop early cancels the call.
 //
-// The calls are those of a Client. A Conn that has ended fails each with
-// CodeUnavailable: where one is followed, ctx has to end with it.
+// The calls should be those of a Client. On a Conn that has ended, each call
+// fails with CodeUnavailable, so ctx must end with the Conn.
 //
-// The sequence can be ranged over again; that begins at start.
+// The sequence can be ranged over again; it then begins at start.
 func Follow[T, C any](
 	ctx context.Context, start C,
 	open func(ctx context.Context, from C) (Receiver[T], error), cursor func(*T) C,
 	opts ...FollowOption,
 ) iter.Seq2[*T, error] {
-	cfg := followConfig{codes: []Code{CodeUnavailable}, first: firstDelay, most: mostDelay}
+	cfg := followConfig{codes: []Code{CodeUnavailable}, first: initialDelay, max: maxDelay}
 	for _, o := range opts {
 		o(&cfg)
 	}
@@ -54,7 +54,7 @@ func Follow[T, C any](
 		for failures := 1; ; failures++ {
 			end := f.once(ctx)
 			switch {
-			case f.left, errors.Is(end, errComplete):
+			case f.stopped, errors.Is(end, errComplete):
 				return
 			case ctx.Err() != nil:
 				yield(nil, transportError(ctx.Err()))
@@ -62,7 +62,7 @@ func Follow[T, C any](
 			case !slices.Contains(cfg.codes, CodeOf(end)):
 				yield(nil, end)
 				return
-			case f.came:
+			case f.received:
 				failures = 1
 			}
 			if !sleep(ctx, cfg.delay(failures, end)) {
@@ -77,13 +77,13 @@ func Follow[T, C any](
 type FollowOption func(*followConfig)
 
 type followConfig struct {
-	codes       []Code
-	first, most time.Duration
-	err         error
+	codes      []Code
+	first, max time.Duration
+	err        error
 }
 
-// WithFollowCodes names further codes that pass: a call that ends with one is made
-// again. CodeUnavailable always passes, CodeOK cannot.
+// WithFollowCodes adds codes after which the call is made again, besides
+// CodeUnavailable. CodeOK is not allowed.
 func WithFollowCodes(codes ...Code) FollowOption {
 	return func(c *followConfig) {
 		if slices.Contains(codes, CodeOK) {
@@ -94,41 +94,41 @@ func WithFollowCodes(codes ...Code) FollowOption {
 	}
 }
 
-// WithFollowBackoff bounds the random time before a further call: it is at most
-// first after a call that brought a message, doubles with each that does not, and
-// does not exceed most. Default 100 ms and 10 s.
-func WithFollowBackoff(first, most time.Duration) FollowOption {
+// WithFollowBackoff bounds the random time before a further call: the bound is
+// initial after a call that brought a message, doubles with each call that does
+// not, and does not exceed maximum. Default 100 ms and 10 s.
+func WithFollowBackoff(initial, maximum time.Duration) FollowOption {
 	return func(c *followConfig) {
-		if first <= 0 || most < first {
-			c.err = Errorf(CodeInvalidArgument, "WithFollowBackoff: %v and %v: the first must be positive, the most at least the first", first, most)
+		if initial <= 0 || maximum < initial {
+			c.err = Errorf(CodeInvalidArgument, "WithFollowBackoff: %v and %v: initial must be positive, and maximum at least initial", initial, maximum)
 			return
 		}
-		c.first, c.most = first, most
+		c.first, c.max = initial, maximum
 	}
 }
 
-// delay is how long to wait after a call that has ended with err.
+// delay returns how long to wait after a call that has ended with err.
 func (c *followConfig) delay(failures int, err error) time.Duration {
 	after, _ := RetryAfter(err)
-	return plus(after, fullJitter(failures, c.first, c.most))
+	return addDelays(after, fullJitter(failures, c.first, c.max))
 }
 
-// errComplete says that a stream has ended with OK.
+// errComplete means that a stream has ended with OK.
 var errComplete = errors.New("complete")
 
 // follower is one loop over a followed stream.
 type follower[T, C any] struct {
-	from   C
-	open   func(context.Context, C) (Receiver[T], error)
-	cursor func(*T) C
-	yield  func(*T, error) bool
-	came   bool // the call has brought a message
-	left   bool // the application has left the loop
+	from     C
+	open     func(context.Context, C) (Receiver[T], error)
+	cursor   func(*T) C
+	yield    func(*T, error) bool
+	received bool // the call has brought a message
+	stopped  bool // the application has left the loop
 }
 
-// once makes the call once and returns how it has ended.
+// once makes the call once and returns its error.
 func (f *follower[T, C]) once(ctx context.Context) error {
-	f.came = false
+	f.received = false
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	stream, err := f.open(ctx, f.from)
@@ -142,9 +142,9 @@ func (f *follower[T, C]) once(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		f.came, f.from = true, f.cursor(msg)
+		f.received, f.from = true, f.cursor(msg)
 		if !f.yield(msg, nil) {
-			f.left = true
+			f.stopped = true
 			return nil
 		}
 	}

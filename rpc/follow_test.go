@@ -16,7 +16,8 @@ import (
 	"github.com/parley-rpc/parley/rpc"
 )
 
-// feed is a server stream of the numbers above a cursor. serve is one call of it.
+// feed is a server stream of the numbers above a cursor. serve is one call of
+// it.
 type feed struct {
 	calls atomic.Int64
 	serve func(ctx context.Context, call int64, after uint64, send func(uint64) error) error

@@ -15,8 +15,8 @@ import (
 	"github.com/parley-rpc/parley/rpc"
 )
 
-// dialerVector is a case of docs/spec/vectors/handshake.json in which a dialer is
-// answered.
+// dialerVector is a case of docs/spec/vectors/handshake.json in which a dialer
+// is answered.
 type dialerVector struct {
 	Name, Side, Selected, Versions, Outcome string
 	Status                                  int

@@ -46,7 +46,7 @@ func TestAServerKeepsConnectionsAndPushesWheneverItLikes(t *testing.T) {
 		mu.Lock()
 		defer mu.Unlock()
 		for c := range conns {
-			if _, err := talk(t.Context(), c, unary, []string{news}); err != nil {
+			if _, err := converse(t.Context(), c, unary, []string{news}); err != nil {
 				t.Error(err)
 			}
 			pushed = append(pushed, <-got)
@@ -69,7 +69,7 @@ func TestOnConnectMayMakeCalls(t *testing.T) {
 	register(services, unary, echo)
 	answers := make(chan outcome, 2)
 	hook := rpc.OnConnect(func(c *rpc.Conn) {
-		texts, err := talk(context.Background(), c, unary, []string{"hello"})
+		texts, err := converse(context.Background(), c, unary, []string{"hello"})
 		answers <- outcome{texts, err}
 	})
 	url, srv := serve(t, hook)
@@ -98,8 +98,8 @@ func TestHooksAreCalledInOrder(t *testing.T) {
 	}
 }
 
-// TestOnDisconnectWaitsForOnConnect has connections end before the first hook has
-// returned.
+// TestOnDisconnectWaitsForOnConnect has connections end before the first hook
+// has returned.
 func TestOnDisconnectWaitsForOnConnect(t *testing.T) {
 	var r record
 	done := make(chan error, 1)
@@ -169,7 +169,8 @@ func TestOnDisconnectTellsWhy(t *testing.T) {
 	}
 }
 
-// TestHooksMayCloseWhatTheyAreAbout has hooks close connection, client and server.
+// TestHooksMayCloseWhatTheyAreAbout has hooks close connection, client and
+// server.
 func TestHooksMayCloseWhatTheyAreAbout(t *testing.T) {
 	for name, hook := range map[string]func(*rpc.Conn, *rpc.Server, *rpc.Client){
 		"the connection": func(c *rpc.Conn, _ *rpc.Server, _ *rpc.Client) { c.Close() },
@@ -248,10 +249,10 @@ func TestPingTellsARoundTrip(t *testing.T) {
 	}
 	_, err = conn.Ping(ctx)
 	wantError(t, err, rpc.CodeCanceled)
-	raw.write(frame.Append(nil, frame.Header{Type: frame.TypePong}, make([]byte, frame.PingLen))) // nobody asked
+	raw.write(frame.Append(nil, frame.Header{Type: frame.TypePong}, make([]byte, frame.PingLen))) // unsolicited
 }
 
-func TestPeerIsWhoIsAtTheOtherEnd(t *testing.T) {
+func TestPeerIsTheRemoteEnd(t *testing.T) {
 	peers := make(chan *rpc.Peer, 2)
 	url, srv := serve(t)
 	register(srv, unary, func(ctx context.Context, s rpc.Stream) error {
@@ -260,7 +261,7 @@ func TestPeerIsWhoIsAtTheOtherEnd(t *testing.T) {
 		return echo(ctx, s)
 	})
 	conn := dial(t, url, rpc.WithHTTPHeader(map[string][]string{"User-Agent": {"test/1"}}))
-	if _, err := talk(t.Context(), conn, unary, []string{""}); err != nil {
+	if _, err := converse(t.Context(), conn, unary, []string{""}); err != nil {
 		t.Fatal(err)
 	}
 	for range 2 {

@@ -22,8 +22,8 @@ import (
 	"github.com/parley-rpc/parley/transport"
 )
 
-// handshakeFrom is the request of a handshake from an address, with headers of the form
-// "name: value".
+// handshakeFrom is the request of a handshake from an address, with headers of
+// the form "name: value".
 func handshakeFrom(addr string, headers ...string) *http.Request {
 	r := httptest.NewRequest(http.MethodGet, "/rpc", nil)
 	r.RemoteAddr = addr
@@ -40,8 +40,8 @@ func shake(t *testing.T, srv *rpc.Server, r *http.Request, hello frame.Hello) (*
 	return greetRaw(t, hello, func(l transport.Link) error { return srv.StartHandshake(l, r) })
 }
 
-// wishOf is the HELLO that asks for the first time to resume the session that a server has
-// greeted.
+// wishOf is the HELLO that asks for the first time to resume the session that a
+// server has greeted.
 func wishOf(greeting frame.Hello) frame.Hello {
 	h := resumable
 	h.Session, h.Token, h.Attempt = greeting.Session, greeting.Token, 1
@@ -149,8 +149,8 @@ func TestWhatIsKeptOfAHandshakesIdentityIsBounded(t *testing.T) {
 	}
 }
 
-// users are middleware that goes by the Authorization header, or by a cookie, and names no
-// principal.
+// users are middleware that goes by the Authorization header, or by a cookie,
+// and names no principal.
 var users = map[string]struct {
 	user func(*http.Request) string
 	as   func(user string) http.Header
@@ -170,8 +170,8 @@ var users = map[string]struct {
 	},
 }
 
-// TestSecondUserCannotResumeTheFirstOnesSession though she has its token, behind
-// middleware that names no principal.
+// TestSecondUserCannotResumeTheFirstOnesSession though she has its token,
+// behind middleware that names no principal.
 func TestSecondUserCannotResumeTheFirstOnesSession(t *testing.T) {
 	for name, by := range users {
 		t.Run(name, func(t *testing.T) {
@@ -208,8 +208,8 @@ func TestSecondUserCannotResumeTheFirstOnesSession(t *testing.T) {
 	}
 }
 
-// TestCookieThatABalancerSetsDoesNotEndResumption: it comes with the first answer, so the
-// next handshake has it and the first one had not.
+// TestCookieThatABalancerSetsDoesNotEndResumption: it comes with the first
+// answer, so the next handshake has it and the first one had not.
 func TestCookieThatABalancerSetsDoesNotEndResumption(t *testing.T) {
 	srv := rpc.NewServer()
 	register(srv, unary, whoami())
@@ -262,8 +262,8 @@ func TestRefreshedTokenOfTheSameUserResumes(t *testing.T) {
 	}
 }
 
-// TestAnotherUsersHandshakeEndsNoSession of a server of the same process, though it names
-// the session with its token as one that was replaced.
+// TestAnotherUsersHandshakeEndsNoSession of a server of the same process,
+// though it names the session with its token as one that was replaced.
 func TestAnotherUsersHandshakeEndsNoSession(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		srv, other := echoServer(), echoServer()

@@ -15,7 +15,7 @@ func TestACallOnWhichNoMessageMovesEnds(t *testing.T) {
 		ended := make(chan error, 1)
 		p := newPair(t, nil, nil, func(srv *rpc.Server) { register(srv, m, waiting(make(chan struct{}, 1), ended)) })
 		begin := time.Now()
-		_, err := talk(t.Context(), p.client, m, []string{""}, rpc.WithIdleTimeout(8*time.Second))
+		_, err := converse(t.Context(), p.client, m, []string{""}, rpc.WithIdleTimeout(8*time.Second))
 		wantError(t, err, rpc.CodeDeadlineExceeded)
 		if took := time.Since(begin); took < 8*time.Second || took > 10*time.Second || !strings.Contains(err.Error(), "idle") {
 			t.Errorf("after %v: %v", took, err)

@@ -10,41 +10,42 @@ import (
 	"github.com/parley-rpc/parley/transport"
 )
 
-// inflation bounds the memory of messages while they are inflated and decoded, on all
-// connections of an endpoint together. A message takes all that it needs at once, or waits and
-// holds nothing: none that has some waits for more, so all of it comes back. A
-// connection has a share of it, and where several wait they are served in turns: one that
-// sends thousands of messages that inflate holds up the others by one message at a time.
+// inflation bounds the memory of messages while they are inflated and decoded,
+// on all connections of an endpoint together. A message acquires all the memory
+// it needs at once, or waits and holds none. So no message that holds memory
+// waits for more, and all of it is released. Each connection has a share, and
+// waiting connections are served in turn. So a connection that sends thousands
+// of inflating messages delays the others by one message at a time.
 type inflation struct {
-	limit, share int // bytes, of all and of a connection
+	limit, share int // bytes, of all connections and of one
 
-	mu   sync.Mutex
-	used int
-	turn list.List // of *inflationShare: those with a waiter whose share allows it
+	mu    sync.Mutex
+	used  int
+	queue list.List // of *inflationShare: those with a waiter that their share allows
 }
 
-// inflationShare is what a connection has of it.
+// inflationShare is the part of a connection.
 type inflationShare struct {
 	used    int
 	waiting list.List     // of *inflationWaiter
-	place   *list.Element // in turn; nil: not there
+	place   *list.Element // in the queue; nil: not in it
 }
 
 type inflationWaiter struct {
 	size  int
-	ready chan struct{} // closed when it has been given size
+	ready chan struct{} // closed when size is acquired
 }
 
 const (
-	defaultMessages = 512 << 20 // bytes of Limits.MaxMessageMemory
-	leastShare      = 32 << 20  // bytes that a connection may have, if it has no other limit
+	defaultMessageMemory = 512 << 20 // bytes of Limits.MaxMessageMemory
+	minShare             = 32 << 20  // bytes that a connection may have, if it has no other limit
 )
 
-// boundMessages bounds what messages in pieces and inflated ones hold together, on all
-// connections: half of it for each.
+// boundMessages bounds the memory of messages that are reassembled and of those
+// that are inflated, on all connections: half of it for each.
 func (e *endpoint) boundMessages(bytes int64) {
 	largest := bufferSize(e.maxMessage())
-	e.inflation.share = max(leastShare, largest)
+	e.inflation.share = max(minShare, largest)
 	if own := e.transport.MaxReassembly; own > 0 {
 		e.inflation.share = max(own, largest)
 	}
@@ -54,10 +55,10 @@ func (e *endpoint) boundMessages(bytes int64) {
 	}
 }
 
-// take waits until a connection may have size bytes. They have to be given back.
-func (i *inflation) take(ctx context.Context, s *inflationShare, size int) error {
+// acquire waits until a connection may have size bytes. They must be released.
+func (i *inflation) acquire(ctx context.Context, s *inflationShare, size int) error {
 	i.mu.Lock()
-	if i.turn.Len() == 0 && s.waiting.Len() == 0 && i.fits(s, size) {
+	if i.queue.Len() == 0 && s.waiting.Len() == 0 && i.fits(s, size) {
 		i.add(s, size)
 		i.mu.Unlock()
 		return nil
@@ -83,7 +84,8 @@ func (i *inflation) take(ctx context.Context, s *inflationShare, size int) error
 	return transportError(ctx.Err())
 }
 
-func (i *inflation) give(s *inflationShare, size int) {
+// release gives back what acquire has granted.
+func (i *inflation) release(s *inflationShare, size int) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	i.add(s, -size)
@@ -99,72 +101,72 @@ func (i *inflation) fits(s *inflationShare, size int) bool {
 	return s.used+size <= i.share && i.used+size <= i.limit
 }
 
-// grant serves waiters, a connection after the other, when something has changed in
-// s; mu is held.
+// grant serves waiters, one connection after the other, after a change of s; mu
+// is held.
 func (i *inflation) grant(s *inflationShare) {
-	i.line(s)
-	for front := i.turn.Front(); front != nil; front = i.turn.Front() {
+	i.requeue(s)
+	for front := i.queue.Front(); front != nil; front = i.queue.Front() {
 		s := front.Value.(*inflationShare)
 		first := s.waiting.Front()
 		w := first.Value.(*inflationWaiter)
 		if !i.fits(s, w.size) {
-			return // there is not enough; it is the next
+			return // it stays first until there is enough
 		}
 		i.add(s, w.size)
 		s.waiting.Remove(first)
 		close(w.ready)
-		i.turn.Remove(front)
+		i.queue.Remove(front)
 		s.place = nil
-		i.line(s)
+		i.requeue(s)
 	}
 }
 
-// line puts a connection at the end of the turns, or takes it out, as its share allows the
-// first waiter there; mu is held.
-func (i *inflation) line(s *inflationShare) {
+// requeue adds a connection to the end of the queue or removes it, depending on
+// whether its share allows its first waiter; mu is held.
+func (i *inflation) requeue(s *inflationShare) {
 	first := s.waiting.Front()
 	due := first != nil && s.used+first.Value.(*inflationWaiter).size <= i.share
 	switch {
 	case due && s.place == nil:
-		s.place = i.turn.PushBack(s)
+		s.place = i.queue.PushBack(s)
 	case !due && s.place != nil:
-		i.turn.Remove(s.place)
+		i.queue.Remove(s.place)
 		s.place = nil
 	}
 }
 
-// freeInflation is how many bytes a message may inflate to without being counted. It is as
-// much as a message of one frame may have that is not compressed.
+// freeInflation is the size in bytes up to which inflated messages are not
+// counted. An uncompressed message of one frame may be as large.
 const freeInflation = 32 << 10
 
-// inflated calls use with what a message inflates to, at most limit bytes. The memory is
-// taken before it grows: as much as the compressor guesses at first, which is right unless
-// the message lies, and then the limit.
-func (c *coder) inflated(ctx context.Context, conn *Conn, data []byte, use func([]byte) error) error {
+// inflateThen calls use with the inflated message, at most limit bytes. The
+// memory is acquired before it grows: first the compressor's guess, which is
+// right unless the message lies, then the limit.
+func (c *coder) inflateThen(ctx context.Context, conn *Conn, data []byte, use func([]byte) error) error {
 	if guesser, ok := c.inflate.(interface{ guess(src []byte) int }); ok {
 		guess := guesser.guess(data)
 		if most := max(guess, freeInflation); most < c.limit {
-			tooSmall, err := c.inflatedIn(ctx, conn, data, guess, most, use)
+			tooSmall, err := c.inflateWithin(ctx, conn, data, guess, most, use)
 			if !tooSmall {
 				return err
 			}
 		}
-		_, err := c.inflatedIn(ctx, conn, data, min(c.limit, largeBuffer), c.limit, use)
+		_, err := c.inflateWithin(ctx, conn, data, min(c.limit, largeBuffer), c.limit, use)
 		return err
 	}
-	_, err := c.inflatedIn(ctx, conn, data, min(c.limit, leastBuffer), c.limit, use)
+	_, err := c.inflateWithin(ctx, conn, data, min(c.limit, minBuffer), c.limit, use)
 	return err
 }
 
-// inflatedIn is inflated with memory for size bytes to begin with, and for most at the end;
-// tooSmall says that it was more than that.
-func (c *coder) inflatedIn(ctx context.Context, conn *Conn, data []byte, size, most int, use func([]byte) error) (tooSmall bool, err error) {
+// inflateWithin is inflateThen with an initial size and a maximum. tooSmall
+// reports that the message exceeds the maximum.
+func (c *coder) inflateWithin(ctx context.Context, conn *Conn, data []byte, size, most int, use func([]byte) error) (tooSmall bool, err error) {
 	if most > freeInflation {
 		counted := bufferSize(most)
-		if err := conn.e.inflation.take(ctx, &conn.inflates, counted); err != nil {
+		if err := conn.e.inflation.acquire(ctx, &conn.inflation, counted); err != nil {
 			return false, err
 		}
-		defer conn.e.inflation.give(&conn.inflates, counted)
+		defer conn.e.inflation.release(&conn.inflation, counted)
 	}
 	b := getBufferFor(size)
 	defer b.put()

@@ -71,8 +71,9 @@ func settle() {
 // slack is what all else may take, in bytes.
 const slack = 16 << 20
 
-// TestMessagesThatInflateHoldTheShareOfTheirConnection has a peer send 160 messages of 4 KiB
-// that inflate to 4 MiB each. None is decoded, so that all of them are there at once.
+// TestMessagesThatInflateHoldTheShareOfTheirConnection has a peer send 160
+// messages of 4 KiB that inflate to 4 MiB each. None is decoded, so that all of
+// them are there at once.
 func TestMessagesThatInflateHoldTheShareOfTheirConnection(t *testing.T) {
 	const calls, kept, share = 160, 12, 32 << 20
 	check := func(t *testing.T, codec *slowCodec, before *runtime.MemStats) {
@@ -151,8 +152,8 @@ func TestMessagesThatInflateHoldTheShareOfTheirConnection(t *testing.T) {
 	})
 }
 
-// TestMessagesThatInflateOnAllConnectionsHoldTheirBound: and a connection that comes late has
-// its turn before those that have many.
+// TestMessagesThatInflateOnAllConnectionsHoldTheirBound: and a connection that
+// comes late has its turn before those that have many.
 func TestMessagesThatInflateOnAllConnectionsHoldTheirBound(t *testing.T) {
 	packed := bomb(t)
 	synctest.Test(t, func(t *testing.T) {
@@ -238,7 +239,8 @@ func TestWaitingToInflateEndsWithTheCall(t *testing.T) {
 	})
 }
 
-// TestMessageMayHaveAnySizeHoweverItIsPacked is about the guess of what it inflates to.
+// TestMessageMayHaveAnySizeHoweverItIsPacked is about the guess of what it
+// inflates to.
 func TestMessageMayHaveAnySizeHoweverItIsPacked(t *testing.T) {
 	const limit = 1 << 20
 	srv := rpc.NewServer(rpc.WithTransport(transport.Parameters{MaxMessage: limit}))
@@ -270,7 +272,8 @@ func TestMessageMayHaveAnySizeHoweverItIsPacked(t *testing.T) {
 	}
 }
 
-// TestDecompressReturnsWhatWasPackedWithinTheLimit is about the memory that it is given.
+// TestDecompressReturnsWhatWasPackedWithinTheLimit is about the memory that it
+// is given.
 func TestDecompressReturnsWhatWasPackedWithinTheLimit(t *testing.T) {
 	gz := rpc.NewGzip()
 	for _, size := range []int{0, 1, 1000, 100_000} {

@@ -77,7 +77,7 @@ func TestInterceptorsAreNestedInOrderAtBothEnds(t *testing.T) {
 			if status = nil; code != rpc.CodeOK {
 				status = code
 			}
-			_, err := talk(t.Context(), conn, m, []string{"a", "b"})
+			_, err := converse(t.Context(), conn, m, []string{"a", "b"})
 			wantCode(t, err, code)
 			want := []string{"client 1 before", "client 2 before", "client 3 before", "server 1 before", "server 2 before", "server 3 before", "handler"}
 			for _, name := range []string{"server 3", "server 2", "server 1", "client 3", "client 2", "client 1"} {
@@ -138,7 +138,7 @@ func TestInterceptorsAddMetadataAndContext(t *testing.T) {
 			})
 		})
 	forKinds(t, func(t *testing.T, m *rpc.Method) {
-		if _, err := talk(t.Context(), p.client, m, []string{""}, rpc.WithMetadata("option", "too")); err != nil {
+		if _, err := converse(t.Context(), p.client, m, []string{""}, rpc.WithMetadata("option", "too")); err != nil {
 			t.Fatal(err)
 		}
 	})
@@ -150,7 +150,7 @@ func TestAServersCallsAreInterceptedToo(t *testing.T) {
 	register(services, unary, echo)
 	p := newPair(t, []rpc.ServerOption{rpc.WithCallInterceptors(r.recording("out"))},
 		[]rpc.ClientOption{rpc.WithServices(services), rpc.WithHandlerInterceptors(r.recording("in"))}, nil)
-	if _, err := talk(t.Context(), p.serverConn, unary, []string{""}); err != nil {
+	if _, err := converse(t.Context(), p.serverConn, unary, []string{""}); err != nil {
 		t.Fatal(err)
 	}
 	if got := r.take(); !slices.Equal(got, []string{"out before", "in before", "in behind OK", "out behind OK"}) {
@@ -187,7 +187,7 @@ func TestAnInterceptorMayChangeTheStatus(t *testing.T) {
 			p := newPair(t, options.server, options.client, func(srv *rpc.Server) { registerAll(srv, handler) })
 			for _, m := range kinds {
 				status = nil
-				_, err := talk(t.Context(), p.client, m, []string{"a"})
+				_, err := converse(t.Context(), p.client, m, []string{"a"})
 				wantError(t, err, rpc.CodeAborted)
 
 				status = rpc.CodeNotFound
@@ -202,15 +202,15 @@ func TestAnInterceptorMayChangeTheStatus(t *testing.T) {
 				}
 
 				status = rpc.CodeDataLoss
-				_, err = talk(t.Context(), p.client, m, []string{"a"})
+				_, err = converse(t.Context(), p.client, m, []string{"a"})
 				wantError(t, err, rpc.CodeDataLoss)
 			}
 		})
 	}
 }
 
-// listenTo makes a call and only receives: a Send on a bidirectional call may meet
-// the status before the interceptors have seen it.
+// listenTo makes a call and only receives: a Send on a bidirectional call may
+// meet the status before the interceptors have seen it.
 func listenTo(t *testing.T, c rpc.Caller, m *rpc.Method) ([]string, error) {
 	t.Helper()
 	s, err := c.Open(t.Context(), m)
@@ -300,7 +300,7 @@ func TestAnInterceptorMayRefuseACall(t *testing.T) {
 				})
 			})
 			for _, m := range kinds {
-				_, err := talk(t.Context(), p.client, m, []string{"a"})
+				_, err := converse(t.Context(), p.client, m, []string{"a"})
 				if c.err == nil && m.ServerStreams {
 					wantCode(t, err, rpc.CodeOK) // nothing is missing
 					continue
@@ -320,7 +320,7 @@ func TestNextMayBeCalledOnce(t *testing.T) {
 	})
 	p := newPair(t, nil, []rpc.ClientOption{rpc.WithCallInterceptors(twice)}, func(srv *rpc.Server) { registerAll(srv, echo) })
 	forKinds(t, func(t *testing.T, m *rpc.Method) {
-		if _, err := talk(t.Context(), p.client, m, []string{""}); err != nil {
+		if _, err := converse(t.Context(), p.client, m, []string{""}); err != nil {
 			t.Fatal(err)
 		}
 		wantError(t, second, rpc.CodeInternal)
@@ -358,7 +358,7 @@ func TestACallCannotBeUsedBeforeNext(t *testing.T) {
 	})
 	p := newPair(t, nil, []rpc.ClientOption{rpc.WithCallInterceptors(early)}, func(srv *rpc.Server) { registerAll(srv, echo) })
 	forKinds(t, func(t *testing.T, m *rpc.Method) {
-		if _, err := talk(t.Context(), p.client, m, []string{""}); err != nil {
+		if _, err := converse(t.Context(), p.client, m, []string{""}); err != nil {
 			t.Fatal(err)
 		}
 	})
@@ -382,7 +382,7 @@ func TestInterceptorsSeeTheStatusThatStopsASend(t *testing.T) {
 		var trailer rpc.Metadata
 		call := start(func() ([]string, error) {
 			big := strings.Repeat("x", 1<<20-100) // over the credit that it has
-			return talk(t.Context(), client, m, []string{big, big}, rpc.ReadTrailer(&trailer))
+			return converse(t.Context(), client, m, []string{big, big}, rpc.ReadTrailer(&trailer))
 		})
 		id := p.takeCall()
 		p.write(endFrame(id, block(uintField(2, uint64(rpc.CodeUnauthenticated)), metadataField("why", "token"))))

@@ -54,13 +54,13 @@ func TestASessionThatIsLostInTheMiddleOfAMoveCostsNoNewCall(t *testing.T) {
 		f.leave()
 		done := shutdown(f.a, time.Minute)
 		synctest.Wait()
-		if _, err := talk(t.Context(), c, unary, []string{"old"}); err != nil { // which dials
+		if _, err := converse(t.Context(), c, unary, []string{"old"}); err != nil { // which dials
 			t.Fatal(err)
 		}
 		f.cut()
 		synctest.Wait()
 		began := time.Now()
-		got, err := talk(t.Context(), c, unary, []string{"new"})
+		got, err := converse(t.Context(), c, unary, []string{"new"})
 		if err != nil || got[0] != "new" || time.Since(began) > 2*time.Second {
 			t.Errorf("%q, %v after %v", got, err, time.Since(began))
 		}
@@ -77,7 +77,7 @@ func TestBothServersMayGiveNoticeAtOnce(t *testing.T) {
 				at := arrangements[name]
 				f := newFleet(t)
 				c := f.client(at.url, at.opts...)
-				if _, err := talk(t.Context(), c, unary, []string{""}); err != nil {
+				if _, err := converse(t.Context(), c, unary, []string{""}); err != nil {
 					t.Fatal(err)
 				}
 				pass(time.Minute)
@@ -109,7 +109,7 @@ func TestANoticeThatArrivesWithAResumptionIsHeeded(t *testing.T) {
 			return in, nil
 		}))
 		c := f.client(home)
-		call := start(func() ([]string, error) { return talk(t.Context(), c, safe, []string{"held"}) })
+		call := start(func() ([]string, error) { return converse(t.Context(), c, safe, []string{"held"}) })
 		synctest.Wait()
 		f.answer(home, nil)
 		f.cut()

@@ -150,8 +150,8 @@ func TestBidiSendsAndReceivesAtTheSameTime(t *testing.T) {
 	}
 }
 
-// TestViewsAreWhatStreamsAre has the views that an application makes of a stream
-// by itself do what those of generated code do.
+// TestViewsAreWhatStreamsAre has the views that an application makes of a
+// stream by itself do what those of generated code do.
 func TestViewsAreWhatStreamsAre(t *testing.T) {
 	p := newPair(t, nil, nil, func(srv *rpc.Server) { registerAll(srv, echo) })
 	type msg = wrapperspb.StringValue
@@ -212,7 +212,7 @@ func TestBothEndsCallAtOnceOnOneConnection(t *testing.T) {
 		for _, m := range kinds {
 			for range 20 {
 				calls.Go(func() error {
-					got, err := talk(t.Context(), caller, m, texts)
+					got, err := converse(t.Context(), caller, m, texts)
 					if err != nil {
 						return err
 					}
@@ -248,14 +248,14 @@ func TestHandlersCallBackWithinACall(t *testing.T) {
 	register(services, unary, echo)
 	url, srv := serve(t)
 	register(srv, bidi, func(ctx context.Context, s rpc.Stream) error {
-		got, err := talk(ctx, rpc.FromContext(ctx).Conn, unary, []string{"from the server"})
+		got, err := converse(ctx, rpc.FromContext(ctx).Conn, unary, []string{"from the server"})
 		if err != nil {
 			return err
 		}
 		return s.Send(text(got[0]))
 	})
 	conn := dial(t, url, rpc.WithServices(services))
-	got, err := talk(t.Context(), conn, bidi, nil)
+	got, err := converse(t.Context(), conn, bidi, nil)
 	if err != nil || !slices.Equal(got, []string{"from the server"}) {
 		t.Fatalf("%q, %v", got, err)
 	}
@@ -269,14 +269,14 @@ func TestTheFirstCallMayBeAnsweredByACallBack(t *testing.T) {
 		register(services, download, echo)
 		p := newPair(t, nil, []rpc.ClientOption{rpc.WithServices(services)}, func(srv *rpc.Server) {
 			register(srv, unary, func(ctx context.Context, s rpc.Stream) error {
-				got, err := talk(ctx, rpc.FromContext(ctx).Conn, download, []string{"early"})
+				got, err := converse(ctx, rpc.FromContext(ctx).Conn, download, []string{"early"})
 				if err != nil {
 					return err
 				}
 				return s.Send(text(got[0]))
 			})
 		})
-		if _, err := talk(t.Context(), p.client, unary, []string{""}); err != nil {
+		if _, err := converse(t.Context(), p.client, unary, []string{""}); err != nil {
 			t.Fatal(err)
 		}
 		if err := p.client.Close(); err != nil {

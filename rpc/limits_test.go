@@ -15,8 +15,8 @@ import (
 	"github.com/parley-rpc/parley/transport/pipe"
 )
 
-// Each limit of docs/limits.md that a connection meets: one that goes over it gets
-// the stated status, and nobody else notices.
+// Each limit of docs/limits.md that a connection meets: one that goes over it
+// gets the stated status, and no other call notices.
 
 const exhausted = transport.CloseRefusal + 8
 
@@ -26,8 +26,8 @@ var tight = transport.Parameters{
 	MaxResets: 100, MaxPings: 100,
 }
 
-// crowd is a server with tight limits and three parties: one that is about to go
-// over a limit, with a call that it keeps to, and a client of its own.
+// crowd is a server with tight limits and three parties: one that is about to
+// go over a limit, with a call that it keeps to, and a client of its own.
 type crowd struct {
 	*raw
 	srv   *rpc.Server
@@ -65,7 +65,7 @@ func (c *crowd) wantGoodCall() {
 // wantGoodConnection checks that the other client's connection works.
 func (c *crowd) wantGoodConnection() {
 	c.t.Helper()
-	if got, err := talk(c.t.Context(), c.other, unary, []string{"hello"}); err != nil || got[0] != "hello" {
+	if got, err := converse(c.t.Context(), c.other, unary, []string{"hello"}); err != nil || got[0] != "hello" {
 		c.t.Errorf("the other client: %q, %v", got, err)
 	}
 }
@@ -228,7 +228,7 @@ func TestPeerThatDoesNotReadIsLostAfterTheWriteTimeout(t *testing.T) {
 		if took := time.Since(began); took < 12*time.Second || took > 20*time.Second {
 			t.Errorf("it took %v", took)
 		}
-		if got, err := talk(t.Context(), p.client, unary, []string{"hello"}); err != nil || got[0] != "hello" {
+		if got, err := converse(t.Context(), p.client, unary, []string{"hello"}); err != nil || got[0] != "hello" {
 			t.Errorf("the other client: %q, %v", got, err)
 		}
 	})

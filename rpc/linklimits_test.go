@@ -78,7 +78,8 @@ func TestSilentConnectionIsLostAndNoOtherNotices(t *testing.T) {
 	})
 }
 
-// oneByOne is a listener of connections in memory, on which a write waits for a read.
+// oneByOne is a listener of connections in memory, on which a write waits for a
+// read.
 type oneByOne struct {
 	conns chan net.Conn
 	done  chan struct{}

@@ -13,8 +13,9 @@ import (
 	"github.com/parley-rpc/parley/transport/ws"
 )
 
-// beginLinkMessage makes a link whose client has begun a message of the WebSocket, of 64
-// KiB, and sends no more. It returns when the server has read what there is.
+// beginLinkMessage makes a link whose client has begun a message of the
+// WebSocket, of 64 KiB, and sends no more. It returns when the server has read
+// what there is.
 func beginLinkMessage(t *testing.T, url string) {
 	t.Helper()
 	var wire net.Conn

@@ -37,7 +37,7 @@ func TestAServerLogsHowAConnectionComesAndGoes(t *testing.T) {
 		n.serve(home, srv)
 		c := n.client(home, clients.debug())
 		for range 2 {
-			if _, err := talk(t.Context(), c, unary, []string{""}); err != nil {
+			if _, err := converse(t.Context(), c, unary, []string{""}); err != nil {
 				t.Fatal(err)
 			}
 			synctest.Wait()
@@ -98,7 +98,7 @@ func TestTheLogNamesPeerAndPrincipal(t *testing.T) {
 		}
 		defer conn.Close()
 		<-begun
-		_, err = talk(t.Context(), conn, unary, []string{""})
+		_, err = converse(t.Context(), conn, unary, []string{""})
 		wantError(t, err, rpc.CodeInternal)
 	}
 	principals := make(map[string][]any)

@@ -92,7 +92,7 @@ func TestAnAnswerThatIsNotExpectedEndsItsCallAlone(t *testing.T) {
 			otherID, _ := p.wantOpen()
 			for _, m := range c.methods {
 				call := start(func() ([]string, error) {
-					return talk(t.Context(), client, m, []string{"a"}, rpc.WithCompression("gzip"))
+					return converse(t.Context(), client, m, []string{"a"}, rpc.WithCompression("gzip"))
 				})
 				p.write(c.answer(p.takeCall())...)
 				got := <-call
@@ -167,7 +167,7 @@ func TestAnEndThatTheCallerDoesNotWaitForResetsTheRest(t *testing.T) {
 func TestTextOfThePeerIsMadeUTF8(t *testing.T) {
 	client := rpc.NewClient("ws://in.memory")
 	p := callRaw(t, client)
-	call := start(func() ([]string, error) { return talk(t.Context(), client, unary, []string{"a"}) })
+	call := start(func() ([]string, error) { return converse(t.Context(), client, unary, []string{"a"}) })
 	p.write(endFrame(p.takeCall(), block(uintField(2, 10), bytesField(1, "a\xff\xfeb"))))
 	got := <-call
 	var e *rpc.Error
@@ -182,7 +182,7 @@ func TestReservedMetadataIsNotShown(t *testing.T) {
 	p := callRaw(t, client)
 	var header, trailer rpc.Metadata
 	call := start(func() ([]string, error) {
-		return talk(t.Context(), client, download, []string{"a"}, rpc.ReadHeader(&header), rpc.ReadTrailer(&trailer))
+		return converse(t.Context(), client, download, []string{"a"}, rpc.ReadHeader(&header), rpc.ReadTrailer(&trailer))
 	})
 	id := p.takeCall()
 	pairs := block(metadataField("parley-a", "x"), metadataField("mine", "y"), metadataField("parley-b-bin", "\xff"))

@@ -14,8 +14,8 @@ import (
 	"github.com/parley-rpc/parley/transport"
 )
 
-// The rows of section 14.9 of PROTOCOL.md, at the accepting end. malformed_answer_test.go
-// has those at the opener's.
+// The rows of section 14.9 of PROTOCOL.md, at the accepting end.
+// malformed_answer_test.go has those at the opener's.
 
 func TestAMalformedCallIsAnsweredAndTheConnectionLives(t *testing.T) {
 	const gzip = "gzip"
@@ -191,7 +191,8 @@ func TestAHandlerCannotReceiveBehindTwoMessages(t *testing.T) {
 	p.wantStatus(1, rpc.CodeAborted)
 }
 
-// TestAHandlerThatEndsInsideAMessage cannot say so by END: R10 and section 11.4.
+// TestAHandlerThatEndsInsideAMessage cannot say so by END: R10 and section
+// 11.4.
 func TestAHandlerThatEndsInsideAMessageResetsTheStream(t *testing.T) {
 	for _, c := range []struct {
 		name string

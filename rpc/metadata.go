@@ -7,10 +7,10 @@ import (
 	"strings"
 )
 
-// Metadata is what travels beside the messages of a call: headers, from either
-// end, and trailers. Keys are lower case; a key may have several values, in
-// order. The values of a key that ends in "-bin" are arbitrary bytes, all others
-// printable ASCII (PROTOCOL.md, section "Metadata").
+// Metadata is sent beside the messages of a call: headers from either end, and
+// trailers. Keys are lower case. A key may have several values, in order. The
+// values of a key that ends in "-bin" are arbitrary bytes, all others printable
+// ASCII (PROTOCOL.md, section "Metadata").
 type Metadata map[string][]string
 
 // Get returns the first value of a key, or "".
@@ -21,8 +21,8 @@ func (m Metadata) Get(key string) string {
 	return ""
 }
 
-// Values returns all values of a key. They are those of m, not a copy; what is
-// appended to them is not.
+// Values returns all values of a key. They are those of m, not a copy;
+// appending to them does not change m.
 func (m Metadata) Values(key string) []string { return slices.Clip(m[strings.ToLower(key)]) }
 
 // Set replaces the values of a key.
@@ -45,13 +45,13 @@ func (m Metadata) Clone() Metadata {
 	return c
 }
 
-// binarySuffix marks the keys whose values are arbitrary bytes.
+// binarySuffix marks keys whose values are arbitrary bytes.
 const binarySuffix = "-bin"
 
-// reservedPrefix is for keys to which the protocol gives a meaning.
+// reservedPrefix is the prefix of keys that are reserved for the protocol.
 const reservedPrefix = "parley-"
 
-// checkPair returns what is wrong with a key and its value.
+// checkPair returns an error for an invalid key or value.
 func checkPair(key, value string) error {
 	switch {
 	case !validKey(key):
@@ -77,7 +77,7 @@ func validKey(key string) bool {
 	return key != ""
 }
 
-// pairs is how many pairs there are.
+// pairs returns the number of pairs.
 func (m Metadata) pairs() (n int) {
 	for _, values := range m {
 		n += len(values)
@@ -85,8 +85,8 @@ func (m Metadata) pairs() (n int) {
 	return n
 }
 
-// add checks the pairs and appends them. Its errors have CodeInvalidArgument, or
-// CodeResourceExhausted for more pairs than can travel.
+// add validates and appends values. Its errors have CodeInvalidArgument, or
+// CodeResourceExhausted for more pairs than can be sent.
 func (m *Metadata) add(key string, values []string) error {
 	key = strings.ToLower(key)
 	if err := checkPair(key, ""); err != nil {

@@ -46,7 +46,7 @@ func TestMetadataTravelsBothWaysInAllKinds(t *testing.T) {
 	conn := dial(t, url)
 	forKinds(t, func(t *testing.T, m *rpc.Method) {
 		header, trailer := rpc.Metadata{"stale": {"x"}}, rpc.Metadata{"stale": {"x"}}
-		_, err := talk(t.Context(), conn, m, []string{"a", "b"},
+		_, err := converse(t.Context(), conn, m, []string{"a", "b"},
 			rpc.WithMetadata("Trace-Id", "1", "2"), rpc.WithMetadata("trace-id", "0"), rpc.WithMetadata("key-BIN", anyBytes),
 			rpc.ReadHeader(&header), rpc.ReadTrailer(&trailer))
 		if err != nil {
@@ -67,7 +67,7 @@ func TestFailingCallsHaveHeaderAndTrailer(t *testing.T) {
 	})
 	forKinds(t, func(t *testing.T, m *rpc.Method) {
 		var header, trailer rpc.Metadata
-		_, err := talk(t.Context(), p.client, m, []string{"a"}, rpc.ReadHeader(&header), rpc.ReadTrailer(&trailer))
+		_, err := converse(t.Context(), p.client, m, []string{"a"}, rpc.ReadHeader(&header), rpc.ReadTrailer(&trailer))
 		wantCode(t, err, rpc.CodeAborted)
 		if !reflect.DeepEqual(header, labels) || !reflect.DeepEqual(trailer, labels) {
 			t.Errorf("header %q, trailer %q; want %q", header, trailer, labels)
@@ -93,7 +93,7 @@ func TestCallsWithoutMetadataHaveNone(t *testing.T) {
 	p := newPair(t, nil, nil, func(srv *rpc.Server) { registerAll(srv, echo) })
 	forKinds(t, func(t *testing.T, m *rpc.Method) {
 		header, trailer := rpc.Metadata{"stale": {"x"}}, rpc.Metadata{"stale": {"x"}}
-		_, err := talk(t.Context(), p.client, m, []string{"a"}, rpc.ReadHeader(&header), rpc.ReadTrailer(&trailer))
+		_, err := converse(t.Context(), p.client, m, []string{"a"}, rpc.ReadHeader(&header), rpc.ReadTrailer(&trailer))
 		if err != nil || len(header) != 0 || len(trailer) != 0 {
 			t.Fatalf("header %q, trailer %q, %v", header, trailer, err)
 		}
@@ -155,7 +155,7 @@ func TestTheHeaderCannotBeChangedBehindTheFirstMessage(t *testing.T) {
 		})
 	})
 	var header rpc.Metadata
-	_, err := talk(t.Context(), p.client, download, []string{""}, rpc.ReadHeader(&header))
+	_, err := converse(t.Context(), p.client, download, []string{""}, rpc.ReadHeader(&header))
 	wantError(t, err, rpc.CodeFailedPrecondition)
 	if len(header) != 0 {
 		t.Fatalf("got %q", header)
@@ -170,7 +170,7 @@ func TestTheTrailerCannotBeChangedBehindTheEnd(t *testing.T) {
 			return echo(ctx, s)
 		})
 	})
-	if _, err := talk(t.Context(), p.client, unary, []string{""}); err != nil {
+	if _, err := converse(t.Context(), p.client, unary, []string{""}); err != nil {
 		t.Fatal(err)
 	}
 	call := <-calls
@@ -222,7 +222,7 @@ func TestHandlersMetadataThatCannotTravelIsRefused(t *testing.T) {
 		})
 	})
 	var header, trailer rpc.Metadata
-	_, err := talk(t.Context(), p.client, unary, []string{""}, rpc.ReadHeader(&header), rpc.ReadTrailer(&trailer))
+	_, err := converse(t.Context(), p.client, unary, []string{""}, rpc.ReadHeader(&header), rpc.ReadTrailer(&trailer))
 	if err != nil || len(header)+len(trailer) != 0 {
 		t.Fatalf("header %q, trailer %q, %v", header, trailer, err)
 	}
@@ -288,7 +288,7 @@ func TestMetadataIsACopy(t *testing.T) {
 			return echo(ctx, s)
 		})
 	})
-	if _, err := talk(t.Context(), p.client, unary, []string{""}, rpc.WithMetadata("a", "b")); err != nil {
+	if _, err := converse(t.Context(), p.client, unary, []string{""}, rpc.WithMetadata("a", "b")); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -22,7 +22,7 @@ func TestNoCallFailsWhileAServerShutsDown(t *testing.T) {
 					f := newFleet(t)
 					f.takes = 300 * time.Millisecond
 					c := f.client(at.url, at.opts...)
-					if _, err := talk(t.Context(), c, m, []string{"before"}); err != nil {
+					if _, err := converse(t.Context(), c, m, []string{"before"}); err != nil {
 						t.Fatal(err)
 					}
 					pass(time.Minute)
@@ -60,7 +60,7 @@ func TestIdleClientsMoveWithoutAFailure(t *testing.T) {
 				if err := <-shutdown(f.a, time.Minute); err != nil || time.Since(began) > 3*time.Second {
 					t.Errorf("Shutdown: %v after %v", err, time.Since(began))
 				}
-				if _, err := talk(t.Context(), c, unary, []string{""}); err != nil {
+				if _, err := converse(t.Context(), c, unary, []string{""}); err != nil {
 					t.Error(err)
 				}
 				wantNoFailure(t, seen())
@@ -95,8 +95,8 @@ func TestIdleClientsReconnectEvenlyOverTheSpread(t *testing.T) {
 	})
 }
 
-// A client that makes calls connects to another server as soon as it is told. So the
-// server does not tell all at once.
+// A client that makes calls connects to another server as soon as it is told.
+// So the server does not tell all at once.
 func TestBusyClientsReconnectEvenlyOverTheSpread(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const clients, spread = 100, 10 * time.Second
@@ -136,7 +136,7 @@ func TestNoCallFailsWhileConnectionsGrowOld(t *testing.T) {
 				f := newFleet(t, rpc.WithMaxConnectionAge(time.Minute, time.Minute))
 				f.takes = 300 * time.Millisecond
 				c := f.client(at.url, at.opts...)
-				if _, err := talk(t.Context(), c, m, []string{"before"}); err != nil {
+				if _, err := converse(t.Context(), c, m, []string{"before"}); err != nil {
 					t.Fatal(err)
 				}
 				pass(time.Second)
@@ -154,8 +154,8 @@ func TestNoCallFailsWhileConnectionsGrowOld(t *testing.T) {
 	}
 }
 
-// refusing is a server that answers handshakes with HTTP 503 and, unless it is 0, with
-// when to come back.
+// refusing is a server that answers handshakes with HTTP 503 and, unless it is
+// 0, with when to come back.
 func refusing(t *testing.T, why string, comeBack time.Duration) func(dialled) (transport.Link, error) {
 	t.Helper()
 	refused := &ws.HandshakeError{Status: http.StatusServiceUnavailable, RetryAfter: comeBack, Body: why}
@@ -179,7 +179,7 @@ func TestACallDuringTheNoticeDialsAtOnceAndGoesOverTheOldSession(t *testing.T) {
 		p.write(notice(30 * time.Second))
 		pass(10 * time.Second)
 		n.wantAttempts(0)
-		call := start(func() ([]string, error) { return talk(t.Context(), c, unary, []string{"old"}) })
+		call := start(func() ([]string, error) { return converse(t.Context(), c, unary, []string{"old"}) })
 		id := p.takeCall()
 		synctest.Wait()
 		n.wantAttempts(1)
@@ -189,7 +189,7 @@ func TestACallDuringTheNoticeDialsAtOnceAndGoesOverTheOldSession(t *testing.T) {
 		if out := <-call; out.err != nil {
 			t.Error(out.err)
 		}
-		if got, err := talk(t.Context(), c, unary, []string{"new"}); err != nil || got[0] != "new" {
+		if got, err := converse(t.Context(), c, unary, []string{"new"}); err != nil || got[0] != "new" {
 			t.Errorf("%q, %v", got, err)
 		}
 		p.write((&frame.GoAway{LastStream: id}).Append(nil))
@@ -235,7 +235,7 @@ func TestReverseCallsGoOnOverTheOldSession(t *testing.T) {
 			t.Fatal("Shutdown does not wait for calls of the server")
 		}
 		for _, conn := range []*rpc.Conn{old, young} {
-			if _, err := talk(t.Context(), conn, unary, []string{"reverse"}); err != nil {
+			if _, err := converse(t.Context(), conn, unary, []string{"reverse"}); err != nil {
 				t.Error(err)
 			}
 		}
@@ -249,7 +249,7 @@ func TestReverseCallsGoOnOverTheOldSession(t *testing.T) {
 		if err := <-done; err != nil {
 			t.Error(err)
 		}
-		_, err = talk(t.Context(), old, unary, []string{"late"})
+		_, err = converse(t.Context(), old, unary, []string{"late"})
 		wantError(t, err, rpc.CodeUnavailable)
 		synctest.Wait() // the hook runs beside
 		if got := r.take(); !slices.Equal(got, []string{"old begins", "new begins", "old ends"}) {
@@ -305,7 +305,7 @@ func TestASuccessorThatNeverComesLeavesCallsOnTheOldSession(t *testing.T) {
 		done := shutdown(old, time.Minute)
 		for range 4 {
 			pass(time.Second)
-			if _, err := talk(t.Context(), c, unary, []string{""}); err != nil {
+			if _, err := converse(t.Context(), c, unary, []string{""}); err != nil {
 				t.Error(err)
 			}
 		}
@@ -317,10 +317,10 @@ func TestASuccessorThatNeverComesLeavesCallsOnTheOldSession(t *testing.T) {
 			t.Error(err)
 		}
 		pass(time.Second)
-		_, err := talk(t.Context(), c, unary, []string{""})
+		_, err := converse(t.Context(), c, unary, []string{""})
 		wantError(t, err, rpc.CodeUnavailable)
 		n.serve(home, echoServer())
-		if _, err := talk(t.Context(), c, unary, []string{""}, rpc.WithWaitForReady()); err != nil {
+		if _, err := converse(t.Context(), c, unary, []string{""}, rpc.WithWaitForReady()); err != nil {
 			t.Error(err)
 		}
 	})
@@ -334,18 +334,18 @@ func TestADialledConnectionHasNoSuccessor(t *testing.T) {
 	dials := make(chan struct{}, 10)
 	url := serveHTTP(t, srv, func(*http.Request) { dials <- struct{}{} })
 	conn := dial(t, url)
-	call := start(func() ([]string, error) { return talk(context.Background(), conn, unary, []string{"question"}) })
-	if _, err := talk(t.Context(), conn, bidi, []string{""}); err != nil {
+	call := start(func() ([]string, error) { return converse(context.Background(), conn, unary, []string{"question"}) })
+	if _, err := converse(t.Context(), conn, bidi, []string{""}); err != nil {
 		t.Fatal(err)
 	}
 	done := shutdown(srv, 4*time.Second)
 	<-conn.Draining()
-	if _, err := talk(t.Context(), conn, bidi, []string{"new"}); err != nil {
+	if _, err := converse(t.Context(), conn, bidi, []string{"new"}); err != nil {
 		t.Errorf("during the notice: %v", err)
 	}
 	var err error
 	for err == nil {
-		_, err = talk(t.Context(), conn, bidi, []string{"late"})
+		_, err = converse(t.Context(), conn, bidi, []string{"late"})
 	}
 	wantError(t, err, rpc.CodeUnavailable)
 	close(finish)

@@ -8,18 +8,18 @@ import (
 	"sync/atomic"
 )
 
-// Mux is a set of services. A Server has one; a Client serves one that it is
-// given with WithServices. Services may be added while it is in use.
+// Mux is a set of services. Each Server has one; a Client serves the one that
+// WithServices sets. Services may be added while it is in use.
 type Mux struct {
 	mu      sync.Mutex // serializes changes
 	current atomic.Pointer[registry]
 }
 
-// registry is a state of a Mux; it never changes.
+// registry is an immutable state of a Mux.
 type registry struct {
 	services map[string]map[string]int // service, method: index into methods
 	methods  []ServiceMethod
-	unknown  Handler // of methods that are not there; nil: none
+	unknown  Handler // of methods that are not registered; nil: none
 }
 
 // NewMux returns a Mux without services.
@@ -29,7 +29,7 @@ func NewMux() *Mux {
 	return m
 }
 
-// Register adds a service. It panics if there is one of that name.
+// Register adds a service. It panics if a service of that name is registered.
 func (m *Mux) Register(s *Service) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -53,17 +53,17 @@ func (m *Mux) Register(s *Service) {
 	m.current.Store(next)
 }
 
-// Services returns the names of the services, in order.
+// Services returns the sorted names of the services.
 func (m *Mux) Services() []string {
 	return slices.Sorted(maps.Keys(m.current.Load().services))
 }
 
-// HandleUnknown has h serve the methods that nobody has registered, in place of an
-// earlier such handler. FromContext(ctx).Method has the names that the caller has
-// used, which may be any; the kind is not known here, so h may receive and send any
-// number of messages. Messages can be received and sent as *Raw, and for them the
-// call's codec (Call.CodecName) need not be known. What is compressed must be by a
-// compression that is known.
+// HandleUnknown registers h for methods that are not registered, and replaces
+// an earlier such handler. FromContext(ctx).Method has the names that the
+// caller has used, which may be any. The kind of the method is unknown, so h
+// may receive and send any number of messages. It may use *Raw messages, for
+// which the call's codec (Call.CodecName) need not be known. The compression of
+// messages must be known.
 //
 // Without such a handler these calls fail with CodeUnimplemented.
 func (m *Mux) HandleUnknown(h Handler) {
@@ -74,9 +74,9 @@ func (m *Mux) HandleUnknown(h Handler) {
 	m.current.Store(&next)
 }
 
-// find returns the method that a call names, and the alias by which it may be
-// named from then on. The alias is 0 for a method that was not registered, which
-// only the handler for those serves: nothing is kept of its name. An alias in b was given.
+// find returns the method that a call names, and its alias for later calls. The
+// alias is 0 for a method that is not registered: its name is not kept. An
+// alias in b must have been given.
 func (m *Mux) find(b *openBlock) (sm *ServiceMethod, alias uint64, err error) {
 	r := m.current.Load()
 	if b.alias != 0 {

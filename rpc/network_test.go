@@ -17,8 +17,8 @@ import (
 	"github.com/parley-rpc/parley/transport/pipe"
 )
 
-// network is servers in memory, by URL, to which clients in a bubble of synctest
-// connect. Who is not there refuses connections.
+// network is servers in memory, by URL, to which clients in a bubble of
+// synctest connect. Who is not there refuses connections.
 type network struct {
 	t *testing.T
 
@@ -67,7 +67,7 @@ func (n *network) client(url string, opts ...rpc.ClientOption) *rpc.Client {
 	return c
 }
 
-// answer has f make what a dial of url returns; nil: nobody is there.
+// answer has f make what a dial of url returns; nil: no server.
 func (n *network) answer(url string, f func(dialled) (transport.Link, error)) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -100,8 +100,8 @@ func (n *network) serve(url string, srv *rpc.Server) {
 	})
 }
 
-// serveRaw puts a server at home that is worked by hand: each link is on the channel,
-// with the server's HELLO sent.
+// serveRaw puts a server at home that is worked by hand: each link is on the
+// channel, with the server's HELLO sent.
 func (n *network) serveRaw() <-chan *raw {
 	links := make(chan *raw, 100)
 	n.answer(home, func(dialled) (transport.Link, error) {
@@ -114,8 +114,8 @@ func (n *network) serveRaw() <-chan *raw {
 	return links
 }
 
-// serveSessions puts a server at home that has sessions and no calls: each is on the
-// channel.
+// serveSessions puts a server at home that has sessions and no calls: each is
+// on the channel.
 func (n *network) serveSessions() <-chan *transport.Session {
 	sessions := make(chan *transport.Session, 100)
 	n.answer(home, func(dialled) (transport.Link, error) {

@@ -13,7 +13,7 @@ func TestOptionsAreAppliedInOrder(t *testing.T) {
 		rpc.WithHandlerInterceptors(r.recording("handler 1")), rpc.WithHandlerInterceptors(r.recording("handler 2")),
 		rpc.WithCallInterceptors(r.recording("call 1")), rpc.WithCallInterceptors(r.recording("call 2")))
 	p := newPair(t, []rpc.ServerOption{both}, []rpc.ClientOption{both}, func(srv *rpc.Server) { registerAll(srv, echo) })
-	if _, err := talk(t.Context(), p.client, unary, []string{""}); err != nil {
+	if _, err := converse(t.Context(), p.client, unary, []string{""}); err != nil {
 		t.Fatal(err)
 	}
 	want := []string{

@@ -8,8 +8,8 @@ import (
 	"github.com/parley-rpc/parley/transport"
 )
 
-// TestWithTransportTakesAllParametersAndNoFunctions: what a session calls, and whose it
-// is, is the business of this package.
+// TestWithTransportTakesAllParametersAndNoFunctions: what a session calls, and
+// whose it is, is the business of this package.
 func TestWithTransportTakesAllParametersAndNoFunctions(t *testing.T) {
 	var p transport.Parameters
 	fields := reflect.ValueOf(&p).Elem()

@@ -20,7 +20,7 @@ func TestMorePairsThanCanTravelAreRefusedBeforeTheyAreSent(t *testing.T) {
 		})
 	})
 	var header, trailer rpc.Metadata
-	_, err := talk(t.Context(), p.client, unary, []string{""}, rpc.WithMetadata("k", most...), rpc.ReadHeader(&header), rpc.ReadTrailer(&trailer))
+	_, err := converse(t.Context(), p.client, unary, []string{""}, rpc.WithMetadata("k", most...), rpc.ReadHeader(&header), rpc.ReadTrailer(&trailer))
 	if err != nil || len(header["k"])+len(trailer["k"]) != 510 || header.Get("l")+trailer.Get("l") != "the lastthe last" {
 		t.Errorf("header %d pairs, trailer %d pairs, %v", len(header["k"]), len(trailer["k"]), err)
 	}

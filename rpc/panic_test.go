@@ -58,7 +58,7 @@ func TestAPanicIsLoggedAndTellsTheCallerNothing(t *testing.T) {
 	conn := dial(t, url)
 	forKinds(t, func(t *testing.T, m *rpc.Method) {
 		before := len(log.lines(t))
-		_, err := talk(t.Context(), conn, m, []string{"a"})
+		_, err := converse(t.Context(), conn, m, []string{"a"})
 		wantError(t, err, rpc.CodeInternal)
 		if strings.Contains(err.Error(), "swordfish") {
 			t.Errorf("the caller was told %v", err)
@@ -81,7 +81,7 @@ func TestAPanicInAClientsHandlerIsLoggedThere(t *testing.T) {
 	services := rpc.NewMux()
 	register(services, unary, panicking)
 	p := newPair(t, nil, []rpc.ClientOption{rpc.WithServices(services), rpc.WithLogger(log.logger())}, nil)
-	_, err := talk(t.Context(), p.serverConn, unary, []string{""})
+	_, err := converse(t.Context(), p.serverConn, unary, []string{""})
 	wantError(t, err, rpc.CodeInternal)
 	if lines := log.lines(t); len(lines) != 1 || lines[0]["panic"] != secret {
 		t.Fatalf("logged %v", lines)
@@ -99,7 +99,7 @@ func TestAPanicTakesThePlaceOfAnAnswer(t *testing.T) {
 		})
 	})
 	forKinds(t, func(t *testing.T, m *rpc.Method) {
-		got, err := talk(t.Context(), p.client, m, []string{""})
+		got, err := converse(t.Context(), p.client, m, []string{""})
 		wantError(t, err, rpc.CodeInternal)
 		if (len(got) == 1) != m.ServerStreams {
 			t.Errorf("got %q", got)
@@ -118,7 +118,7 @@ func TestAHandlerMayEndItsGoroutine(t *testing.T) {
 	forKinds(t, func(t *testing.T, m *rpc.Method) {
 		before := len(log.lines(t))
 		for range 3 {
-			_, err := talk(t.Context(), p.client, m, []string{""})
+			_, err := converse(t.Context(), p.client, m, []string{""})
 			wantError(t, err, rpc.CodeInternal)
 		}
 		if lines := log.lines(t)[before:]; len(lines) != 3 || lines[0]["method"] != m.Path() {
@@ -159,14 +159,14 @@ func TestAPanicAnywhereAroundAHandlerCostsOnlyItsCall(t *testing.T) {
 	for _, m := range kinds {
 		for _, where := range []string{"before", "behind", "status", "making"} {
 			making = where == "making"
-			_, err := talk(t.Context(), p.client, m, []string{""}, rpc.WithMetadata("panic", where))
+			_, err := converse(t.Context(), p.client, m, []string{""}, rpc.WithMetadata("panic", where))
 			wantError(t, err, rpc.CodeInternal)
 			if strings.Contains(err.Error(), "swordfish") {
 				t.Errorf("%s: the caller was told %v", where, err)
 			}
 		}
 		making = false
-		if _, err := talk(t.Context(), p.client, m, []string{""}); err != nil {
+		if _, err := converse(t.Context(), p.client, m, []string{""}); err != nil {
 			t.Fatalf("the call behind it: %v", err)
 		}
 	}
@@ -193,10 +193,10 @@ func TestACodecThatPanicsCostsOnlyItsCall(t *testing.T) {
 	p := newPair(t, []rpc.ServerOption{quiet, rpc.WithCodec(badCodec{})}, []rpc.ClientOption{rpc.WithCodec(badCodec{})},
 		func(srv *rpc.Server) { registerAll(srv, echo) })
 	for _, m := range kinds {
-		_, err := talk(t.Context(), p.client, m, []string{"panic"}, rpc.WithCodecName("bad"))
+		_, err := converse(t.Context(), p.client, m, []string{"panic"}, rpc.WithCodecName("bad"))
 		wantError(t, err, rpc.CodeInternal)
 	}
-	if _, err := talk(t.Context(), p.client, unary, []string{"fine"}, rpc.WithCodecName("bad")); err != nil {
+	if _, err := converse(t.Context(), p.client, unary, []string{"fine"}, rpc.WithCodecName("bad")); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -29,7 +29,8 @@ func newPair(t *testing.T, server []rpc.ServerOption, client []rpc.ClientOption,
 	return connectPipe(t, srv, rpc.NewClient("ws://in.memory", client...))
 }
 
-// connectPipe connects a client to a server. Both are closed when the test ends.
+// connectPipe connects a client to a server. Both are closed when the test
+// ends.
 func connectPipe(t *testing.T, srv *rpc.Server, client *rpc.Client) *pair {
 	t.Helper()
 	p := &pair{srv: srv, client: client}

@@ -2,14 +2,13 @@ package rpc
 
 import "fmt"
 
-// Raw is a message in its encoded form. A *Raw given to Send is sent as it is, and
-// one given to Recv is set to a copy of the message's bytes, inflated, whatever the
-// call's codec. The copy takes the place of what is there, in its memory if that
-// has room.
+// Raw is an encoded message. Send sends a *Raw as it is. Recv sets a *Raw to a
+// copy of the message's bytes, inflated, whatever the call's codec. The copy
+// reuses the memory of the *Raw if it is large enough.
 type Raw []byte
 
-// rawCodec stands for a codec that this end does not know. Raw messages need no
-// more than its name.
+// rawCodec is the name of a codec that this end does not know. It suffices for
+// Raw messages.
 type rawCodec string
 
 func (c rawCodec) Name() string { return string(c) }
@@ -22,12 +21,12 @@ func (c rawCodec) unknown() error {
 	return fmt.Errorf("the codec %q is not known here, only *rpc.Raw can be sent and received", string(c))
 }
 
-// WithRawCodec names the codec of a call whose messages are all Raw. Unlike that of
-// WithCodecName it need not be known at this end.
+// WithRawCodec names the codec of a call whose messages are all Raw. Unlike
+// with WithCodecName, the codec need not be known at this end.
 func WithRawCodec(name string) CallOption {
 	return func(c *callConfig) {
 		if !validName(name) && c.err == nil {
-			c.err = Errorf(CodeInvalidArgument, "WithRawCodec: the name %q cannot travel", name)
+			c.err = Errorf(CodeInvalidArgument, "WithRawCodec: invalid name %q", name)
 		}
 		c.codec, c.raw = name, true
 	}

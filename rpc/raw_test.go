@@ -49,13 +49,14 @@ func linkSilent(t *testing.T, srv *rpc.Server, wire pipe.Config) *raw {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		dialer.Cut() // nobody reads what Close has to say
+		dialer.Cut() // the peer does not read what Close sends
 		_ = srv.Close()
 	})
 	return &raw{t: t, link: dialer, peer: acceptor}
 }
 
-// callRaw has client make its calls to a raw acceptor, whose HELLO has been sent.
+// callRaw has client make its calls to a raw acceptor, whose HELLO has been
+// sent.
 func callRaw(t *testing.T, client *rpc.Client) *raw {
 	t.Helper()
 	dialer, acceptor := pipe.New(pipe.Config{})
@@ -63,7 +64,7 @@ func callRaw(t *testing.T, client *rpc.Client) *raw {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		dialer.Cut() // nobody reads what Close has to say
+		dialer.Cut() // the peer does not read what Close sends
 		_ = client.Close()
 	})
 	p := &raw{t: t, link: acceptor, peer: dialer}
@@ -94,7 +95,7 @@ func (p *raw) next() rawFrame {
 	return f
 }
 
-// read is next for those who expect the end of the link.
+// read is next for a link that is expected to end.
 func (p *raw) read() (rawFrame, error) {
 	for {
 		for len(p.rest) > 0 {
@@ -124,7 +125,7 @@ func (p *raw) read() (rawFrame, error) {
 	}
 }
 
-// want returns the next frame, which has to be of a type and a stream.
+// want returns the next frame, which must be of a type and a stream.
 func (p *raw) want(typ frame.Type, id uint64) rawFrame {
 	p.t.Helper()
 	f := p.next()
@@ -162,7 +163,8 @@ func (p *raw) wantStatus(id uint64, code rpc.Code) {
 	}
 }
 
-// wantCancel expects the RESET of a stream in which nobody is interested any more.
+// wantCancel expects the RESET of a stream that is no longer used any
+// more.
 func (p *raw) wantCancel(id uint64) {
 	p.t.Helper()
 	p.wantReset(id, transport.ResetCancel)
@@ -178,8 +180,8 @@ func (p *raw) wantReset(id uint64, code transport.ResetCode) {
 	}
 }
 
-// wantOpen returns what the next OPEN says, and its stream. What is left of calls
-// before it is skipped.
+// wantOpen returns what the next OPEN says, and its stream. What is left of
+// calls before it is skipped.
 func (p *raw) wantOpen() (uint64, rpc.OpenFields) {
 	p.t.Helper()
 	f := p.next()

@@ -11,8 +11,8 @@ import (
 	"github.com/parley-rpc/parley/rpc"
 )
 
-// front is a balancer on a real socket: it hands each handshake to the server that is
-// chosen at the moment.
+// front is a balancer on a real socket: it hands each handshake to the server
+// that is chosen at the moment.
 type front struct {
 	to   atomic.Pointer[rpc.Server]
 	came atomic.Int32 // handshakes
@@ -23,8 +23,8 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	f.to.Load().ServeHTTP(w, r)
 }
 
-// serveFront serves a, and returns what cuts all links. Both servers are closed when
-// the test ends.
+// serveFront serves a, and returns what cuts all links. Both servers are closed
+// when the test ends.
 func serveFront(t *testing.T, a, b *rpc.Server) (f *front, url string, cut func()) {
 	t.Helper()
 	f = new(front)
@@ -48,7 +48,7 @@ func TestAServerBehindABalancerLeavesWithoutAFailedCall(t *testing.T) {
 				f, url, _ := serveFront(t, a, b)
 				c := rpc.NewClient(url)
 				defer c.Close()
-				if _, err := talk(t.Context(), c, m, []string{"before"}); err != nil {
+				if _, err := converse(t.Context(), c, m, []string{"before"}); err != nil {
 					t.Fatal(err)
 				}
 				f.to.Store(b)
@@ -56,7 +56,7 @@ func TestAServerBehindABalancerLeavesWithoutAFailedCall(t *testing.T) {
 				go func() { ended <- end(a) }()
 				failed := 0
 				for over := 0; over < 20; {
-					if _, err := talk(t.Context(), c, m, []string{"during"}); err != nil {
+					if _, err := converse(t.Context(), c, m, []string{"during"}); err != nil {
 						failed++
 						t.Log(err)
 					}
@@ -91,7 +91,7 @@ func TestAnUnknownSessionCostsOneHandshake(t *testing.T) {
 	f.to.Store(b)
 	cut()
 	<-conn.Done()
-	if _, err := talk(t.Context(), c, unary, []string{"on"}); err != nil {
+	if _, err := converse(t.Context(), c, unary, []string{"on"}); err != nil {
 		t.Error(err)
 	}
 	if n := f.came.Load(); n != 2 {
@@ -111,7 +111,7 @@ func TestDeviceThatReconnectedElsewhereIsUnavailableAtOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	ghost := <-ghosts
-	if _, err := talk(t.Context(), ghost, unary, []string{"here"}); err != nil {
+	if _, err := converse(t.Context(), ghost, unary, []string{"here"}); err != nil {
 		t.Fatal(err)
 	}
 	f.to.Store(b)
@@ -119,7 +119,7 @@ func TestDeviceThatReconnectedElsewhereIsUnavailableAtOnce(t *testing.T) {
 	began := time.Now()
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second) // less than the window
 	defer cancel()
-	_, err := talk(ctx, ghost, unary, []string{"gone"})
+	_, err := converse(ctx, ghost, unary, []string{"gone"})
 	if !errors.Is(err, rpc.CodeUnavailable) {
 		t.Errorf("%v after %v", err, time.Since(began))
 	}

@@ -31,7 +31,7 @@ func TestAServerThatDoesNotKnowTheSessionBeginsANewOneOnTheSameLink(t *testing.T
 		if err != nil || conn == old {
 			t.Fatalf("the old connection is used: %v, %v", conn == old, err)
 		}
-		if got, err := talk(t.Context(), c, unary, []string{"on"}); err != nil || got[0] != "on" {
+		if got, err := converse(t.Context(), c, unary, []string{"on"}); err != nil || got[0] != "on" {
 			t.Errorf("%q, %v", got, err)
 		}
 		f.wantAttempts(1)
@@ -62,7 +62,7 @@ func TestCallsThatWereNotSentGoToTheNewSession(t *testing.T) {
 		f.cut()
 		synctest.Wait()
 		words := []string{"one", "two"}
-		if got, err := talk(t.Context(), c, m, words); err != nil || !slices.Equal(got, echoed(m, words)) {
+		if got, err := converse(t.Context(), c, m, words); err != nil || !slices.Equal(got, echoed(m, words)) {
 			t.Errorf("%q, %v", got, err)
 		}
 	})
@@ -92,8 +92,8 @@ func TestSessionsThatAreLostAndUnknownAgainAndAgainAreNotDialledInALoop(t *testi
 	})
 }
 
-// ghosts are the ways in which a client comes back to b after it has lost a, which still
-// keeps its session.
+// ghosts are the ways in which a client comes back to b after it has lost a,
+// which still keeps its session.
 var ghosts = map[string]func(*fleet){
 	"it asks to resume": func(f *fleet) { f.serve(home, f.b) },
 	"it has given up": func(f *fleet) {
@@ -119,11 +119,12 @@ func TestClientThatReconnectsElsewhereIsNoGhost(t *testing.T) {
 				f.answer(home, nil)
 				f.cut()
 				synctest.Wait()
-				// The server has its own idea of the time for which a session is kept.
+				// The server has its own idea of the time for which a session
+				// is kept.
 				back(f)
 				pass(15 * time.Second)
 				began := time.Now()
-				_, err := talk(t.Context(), ghost, unary, []string{"boo"})
+				_, err := converse(t.Context(), ghost, unary, []string{"boo"})
 				wantError(t, err, rpc.CodeUnavailable)
 				if took := time.Since(began); took != 0 || f.a.Connections() != 0 || f.b.Connections() != 1 {
 					t.Errorf("after %v, with %d connections at the old server and %d at the new one", took, f.a.Connections(), f.b.Connections())
@@ -133,7 +134,7 @@ func TestClientThatReconnectsElsewhereIsNoGhost(t *testing.T) {
 	}
 }
 
-func TestANewSessionNamesTheOneThatWasGivenUp(t *testing.T) {
+func TestANewSessionNamesItsPredecessor(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := newNetwork(t)
 		srv := echoServer()

@@ -32,7 +32,7 @@ func TestARetryWaitsAsLongAsTheCalleeAsks(t *testing.T) {
 						return echo(ctx, s)
 					})
 				})
-				_, err := talk(t.Context(), p.client, unary, []string{"hello"}, rpc.WithRetryable())
+				_, err := converse(t.Context(), p.client, unary, []string{"hello"}, rpc.WithRetryable())
 				if len(at) != c.calls || (err == nil) != (c.calls == 2) {
 					t.Fatalf("%d calls, %v", len(at), err)
 				}
@@ -47,7 +47,8 @@ func TestARetryWaitsAsLongAsTheCalleeAsks(t *testing.T) {
 	}
 }
 
-// The delay that the callee asks for and the backoff must not add up to less than none.
+// The delay that the callee asks for and the backoff must not add up to less
+// than none.
 func TestLongestDelayThatTheCalleeAsksForIsNoRetryAtOnce(t *testing.T) {
 	policy := rpc.RetryPolicy{
 		MaxAttempts: 3, Codes: []rpc.Code{rpc.CodeUnavailable},
@@ -63,7 +64,7 @@ func TestLongestDelayThatTheCalleeAsksForIsNoRetryAtOnce(t *testing.T) {
 		})
 		ctx, cancel := context.WithCancel(t.Context())
 		time.AfterFunc(time.Hour, cancel)
-		_, err := talk(ctx, p.client, unary, []string{"hello"}, rpc.WithRetryable())
+		_, err := converse(ctx, p.client, unary, []string{"hello"}, rpc.WithRetryable())
 		if calls != 1 || rpc.CodeOf(err) == rpc.CodeOK {
 			t.Errorf("%d calls, %v", calls, err)
 		}

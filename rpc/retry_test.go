@@ -72,7 +72,7 @@ func TestThePolicyHasHarmlessCallsTriedAgain(t *testing.T) {
 			})))
 			var trailer rpc.Metadata
 			begin := time.Now()
-			got, err := talk(t.Context(), f, m, []string{"hello"}, rpc.ReadTrailer(&trailer))
+			got, err := converse(t.Context(), f, m, []string{"hello"}, rpc.ReadTrailer(&trailer))
 			if err != nil || !slices.Equal(got, []string{"hello"}) {
 				t.Fatalf("%v, %v", got, err)
 			}
@@ -90,7 +90,7 @@ func TestTheLastAttemptIsTheOneThatCounts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFlaky(t, 100, often)
 		var trailer rpc.Metadata
-		_, err := talk(t.Context(), f, safe, []string{""}, rpc.ReadTrailer(&trailer))
+		_, err := converse(t.Context(), f, safe, []string{""}, rpc.ReadTrailer(&trailer))
 		wantError(t, err, rpc.CodeUnavailable)
 		if f.calls.Load() != 4 || trailer["attempt"][0] != "4" {
 			t.Errorf("%d attempts, trailer %v", f.calls.Load(), trailer)
@@ -124,7 +124,7 @@ func TestThePolicyDoesNotCountForOtherCalls(t *testing.T) {
 				if tt.opts != nil && len(tt.opts) == 0 {
 					msg = strings.Repeat("x", 300<<10)
 				}
-				_, err := talk(t.Context(), f, tt.m, []string{msg}, tt.opts...)
+				_, err := converse(t.Context(), f, tt.m, []string{msg}, tt.opts...)
 				if (err == nil) != (tt.want == 2) || f.calls.Load() != tt.want {
 					t.Errorf("%d attempts: %v", f.calls.Load(), err)
 				}
@@ -140,7 +140,7 @@ func TestTheDeadlineBoundsAllAttempts(t *testing.T) {
 		slow.Budget = rpc.RetryBudget{Tokens: 1000}
 		f := newFlaky(t, 1000, slow)
 		begin := time.Now()
-		_, err := talk(t.Context(), f, safe, []string{""}, rpc.WithTimeout(30*time.Second))
+		_, err := converse(t.Context(), f, safe, []string{""}, rpc.WithTimeout(30*time.Second))
 		wantError(t, err, rpc.CodeUnavailable)
 		if took := time.Since(begin); took > 30*time.Second || f.calls.Load() < 2 {
 			t.Errorf("%d attempts in %v", f.calls.Load(), took)
@@ -153,23 +153,23 @@ func TestTheBudgetEndsRetriesUntilCallsSucceed(t *testing.T) {
 		tight := often
 		tight.Budget = rpc.RetryBudget{Tokens: 4, Ratio: 1}
 		f := newFlaky(t, 1000, tight)
-		_, _ = talk(t.Context(), f, safe, []string{""}) // 4 to 2: two attempts
+		_, _ = converse(t.Context(), f, safe, []string{""}) // 4 to 2: two attempts
 		if got := f.calls.Swap(0); got != 2 {
 			t.Fatalf("%d attempts with a full bucket", got)
 		}
-		_, _ = talk(t.Context(), f, safe, []string{""})
+		_, _ = converse(t.Context(), f, safe, []string{""})
 		if got := f.calls.Swap(0); got != 1 {
 			t.Fatalf("%d attempts with half a bucket", got)
 		}
 		f.failures.Store(0)
 		for range 3 {
-			if _, err := talk(t.Context(), f, safe, []string{""}); err != nil {
+			if _, err := converse(t.Context(), f, safe, []string{""}); err != nil {
 				t.Fatal(err)
 			}
 		}
 		f.calls.Store(0)
 		f.failures.Store(1)
-		if _, err := talk(t.Context(), f, safe, []string{""}); err != nil || f.calls.Load() != 2 {
+		if _, err := converse(t.Context(), f, safe, []string{""}); err != nil || f.calls.Load() != 2 {
 			t.Errorf("%d attempts: %v", f.calls.Load(), err)
 		}
 	})
@@ -186,7 +186,7 @@ func TestAMalformedPolicyIsToldByTheFirstCall(t *testing.T) {
 		p := often
 		change(&p)
 		c := rpc.NewClient("ws://127.0.0.1:1", rpc.WithRetry(p))
-		_, err := talk(t.Context(), c, unary, []string{""})
+		_, err := converse(t.Context(), c, unary, []string{""})
 		wantError(t, err, rpc.CodeInvalidArgument)
 		if !strings.Contains(err.Error(), "RetryPolicy."+field) {
 			t.Errorf("%s: %v", field, err)
@@ -203,7 +203,7 @@ var refusers = map[string]func(*raw, uint64){
 	},
 }
 
-func TestACallThatTheServerHasNotSeenIsRepeatedOnANewSession(t *testing.T) {
+func TestAnUnprocessedCallIsRepeatedOnANewSession(t *testing.T) {
 	for name, refuse := range refusers {
 		inBubble(t, func(t *testing.T, m *rpc.Method) {
 			n := newNetwork(t)
@@ -214,7 +214,7 @@ func TestACallThatTheServerHasNotSeenIsRepeatedOnANewSession(t *testing.T) {
 				return next(ctx, s)
 			})))
 			words := []string{"one", "two", "three"}
-			call := start(func() ([]string, error) { return talk(t.Context(), c, m, words) })
+			call := start(func() ([]string, error) { return converse(t.Context(), c, m, words) })
 			p := <-links
 			id, _ := p.wantOpen()
 			synctest.Wait() // all is sent
@@ -286,7 +286,7 @@ func TestACallThatMayHaveBeenSeenIsNotRepeated(t *testing.T) {
 				n := newNetwork(t)
 				links := n.serveRaw()
 				c := n.client(home)
-				call := start(func() ([]string, error) { return talk(t.Context(), c, download, []string{tt.text}) })
+				call := start(func() ([]string, error) { return converse(t.Context(), c, download, []string{tt.text}) })
 				p := <-links
 				id, _ := p.wantOpen()
 				synctest.Wait()
@@ -306,7 +306,7 @@ func TestALargeMessageThatIsBeingSentIsRepeated(t *testing.T) {
 		links := n.serveRaw()
 		c := n.client(home)
 		words := []string{strings.Repeat("x", 1<<20-100)} // more than a new stream may send, and than is kept
-		call := start(func() ([]string, error) { return talk(t.Context(), c, m, words) })
+		call := start(func() ([]string, error) { return converse(t.Context(), c, m, words) })
 		p := <-links
 		p.wantOpen()
 		synctest.Wait()
@@ -323,7 +323,7 @@ func TestARefusalIsNotRepeatedOnTheSameSession(t *testing.T) {
 		n := newNetwork(t)
 		links := n.serveRaw()
 		c := n.client(home)
-		call := start(func() ([]string, error) { return talk(t.Context(), c, unary, []string{""}) })
+		call := start(func() ([]string, error) { return converse(t.Context(), c, unary, []string{""}) })
 		p := <-links
 		id := p.takeCall()
 		p.write(resetFrame(id, transport.ResetRefused, "too many streams"))
@@ -348,7 +348,7 @@ func TestRepetitionsAreBounded(t *testing.T) {
 			return d, nil
 		})
 		c := n.client(home)
-		_, err := talk(t.Context(), c, unary, []string{""}, rpc.WithWaitForReady())
+		_, err := converse(t.Context(), c, unary, []string{""}, rpc.WithWaitForReady())
 		wantError(t, err, rpc.CodeUnavailable)
 		if opened != 5 {
 			t.Errorf("%d attempts", opened)
@@ -362,13 +362,13 @@ func TestACallThatWaitedForALinkIsRepeatedWhenTheSessionIsLost(t *testing.T) {
 		n := newNetwork(t)
 		n.serve(home, echoServer())
 		c := n.client(home)
-		if _, err := talk(t.Context(), c, unary, []string{""}); err != nil {
+		if _, err := converse(t.Context(), c, unary, []string{""}); err != nil {
 			t.Fatal(err)
 		}
 		n.answer(home, nil)
 		n.cut()
 		synctest.Wait()
-		call := start(func() ([]string, error) { return talk(t.Context(), c, m, []string{"on"}, rpc.WithWaitForReady()) })
+		call := start(func() ([]string, error) { return converse(t.Context(), c, m, []string{"on"}, rpc.WithWaitForReady()) })
 		pass(time.Second)
 		n.serve(home, echoServer()) // another, which does not know the session
 		if out := <-call; out.err != nil || !slices.Equal(out.texts, []string{"on"}) {
@@ -391,7 +391,7 @@ func TestACallThatIsRefusedBeforeTheGreetingIsRepeated(t *testing.T) {
 			return d, nil
 		})
 		c := n.client(home)
-		got, err := talk(t.Context(), c, unary, []string{"on"}, rpc.WithWaitForReady())
+		got, err := converse(t.Context(), c, unary, []string{"on"}, rpc.WithWaitForReady())
 		if err != nil || got[0] != "on" {
 			t.Errorf("%v, %v", got, err)
 		}

@@ -11,20 +11,20 @@ import (
 	"google.golang.org/protobuf/types/known/durationpb"
 )
 
-// The message google.rpc.RetryInfo. It is written and read by hand: its package
-// is no dependency of this module.
+// The message google.rpc.RetryInfo. It is encoded by hand, to avoid a
+// dependency on its package.
 const (
 	retryInfoName  protoreflect.FullName = "google.rpc.RetryInfo"
 	retryInfoURL                         = "type.googleapis.com/" + string(retryInfoName)
 	retryInfoDelay protowire.Number      = 1 // retry_delay, a google.protobuf.Duration
 )
 
-// RetryLater returns the error with which a handler says "come back": the call is
-// neither complete nor failed, and the caller may make it again after a time, 0
-// for at once. It has CodeUnavailable and the detail google.rpc.RetryInfo, which
-// gRPC knows too. [Follow] comes back by itself; others ask [RetryAfter].
+// RetryLater returns the error with which a handler asks the caller to make the
+// call again after a delay, 0 for at once: the call is neither complete nor
+// failed. It has CodeUnavailable and the detail google.rpc.RetryInfo, as in
+// gRPC. [Follow] retries by itself; other callers use [RetryAfter].
 //
-// It suits a stream without an end whose server goes away:
+// Use it for an endless stream when its server goes away:
 //
 //	case <-rpc.Draining(ctx):
 //		return rpc.RetryLater(0)
@@ -38,9 +38,9 @@ func RetryLater(after time.Duration) *Error {
 	return e
 }
 
-// RetryAfter reports whether the callee has asked to make the call again, and
-// after which time: the delay of the error's first google.rpc.RetryInfo, whatever
-// its code. It ignores one that is malformed.
+// RetryAfter reports whether the callee has asked for another call, and after
+// which delay: that of the error's first google.rpc.RetryInfo, whatever its
+// code. It ignores malformed ones.
 func RetryAfter(err error) (after time.Duration, ok bool) {
 	var e *Error
 	if !errors.As(err, &e) || e == nil {
@@ -60,16 +60,16 @@ func RetryAfter(err error) (after time.Duration, ok bool) {
 func appendRetryInfo(b []byte, delay time.Duration) []byte {
 	d, err := proto.Marshal(durationpb.New(delay))
 	if err != nil {
-		return b // a Duration has nothing that cannot be encoded
+		return b // a Duration can always be encoded
 	}
 	b = protowire.AppendTag(b, retryInfoDelay, protowire.BytesType)
 	return protowire.AppendBytes(b, d)
 }
 
-// parseRetryInfo reads a RetryInfo. It refuses a delay that is negative or not a
-// valid Duration; one that is longer than a time.Duration becomes the longest.
+// parseRetryInfo decodes a RetryInfo. It rejects a negative or invalid delay. A
+// delay longer than a time.Duration becomes the longest one.
 func parseRetryInfo(b []byte) (delay time.Duration, ok bool) {
-	d := new(durationpb.Duration) // a message without a delay says 0
+	d := new(durationpb.Duration) // a missing delay means 0
 	for len(b) > 0 {
 		number, kind, n := protowire.ConsumeTag(b)
 		if n < 0 {

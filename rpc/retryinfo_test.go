@@ -53,7 +53,7 @@ func TestErrorsThatDoNotAskToRetryLater(t *testing.T) {
 	}
 }
 
-func TestRetryAfterReadsWhatOthersWrite(t *testing.T) {
+func TestRetryAfterReadsForeignDetails(t *testing.T) {
 	for name, c := range map[string]struct {
 		want    time.Duration
 		details []*anypb.Any
@@ -70,8 +70,8 @@ func TestRetryAfterReadsWhatOthersWrite(t *testing.T) {
 	}
 }
 
-// FuzzRetryInfo: whatever is read is a delay that can be waited for, and is read
-// again as it was written.
+// FuzzRetryInfo: whatever is read is a delay that can be waited for, and is
+// read again as it was written.
 func FuzzRetryInfo(f *testing.F) {
 	for _, delay := range []time.Duration{0, 1, time.Second, math.MaxInt64} {
 		f.Add(appendRetryInfo(nil, delay))

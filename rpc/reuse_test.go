@@ -14,8 +14,8 @@ import (
 	"github.com/parley-rpc/parley/rpc"
 )
 
-// straggler is a service whose handlers leave goroutines behind that go on using
-// their call.
+// straggler is a service whose handlers leave goroutines behind that go on
+// using their call.
 type straggler struct {
 	pinger
 	left sync.WaitGroup
@@ -34,8 +34,8 @@ func (p *straggler) Ping(ctx context.Context, req *pingv1.PingRequest) (*pingv1.
 	return p.pinger.Ping(ctx, req)
 }
 
-// TestCallsAtOnceGetTheirOwnAnswers has calls end in several ways at once, whose
-// memory is used again for others.
+// TestCallsAtOnceGetTheirOwnAnswers has calls end in several ways at once,
+// whose memory is used again for others.
 func TestCallsAtOnceGetTheirOwnAnswers(t *testing.T) {
 	var service straggler
 	p := newPair(t, nil, nil, func(srv *rpc.Server) { pingv1parley.RegisterPingServiceServer(srv, &service) })

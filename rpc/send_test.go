@@ -103,7 +103,8 @@ func TestSendAfterAnOKReturnsErrFinished(t *testing.T) {
 	}
 }
 
-// TestWhatWasSentBeforeAStatusIsReceivedThoughASendHasMetIt on bidirectional calls.
+// TestWhatWasSentBeforeAStatusIsReceivedThoughASendHasMetIt on bidirectional
+// calls.
 func TestWhatWasSentBeforeAStatusIsReceivedThoughASendHasMetIt(t *testing.T) {
 	client := rpc.NewClient("ws://in.memory")
 	p := callRaw(t, client)
@@ -274,7 +275,7 @@ func TestAHandlersEndOfAStream(t *testing.T) {
 		})
 	})
 	forKinds(t, func(t *testing.T, m *rpc.Method) {
-		if got, err := talk(t.Context(), p.client, m, []string{"a"}); err != nil || len(got) != 1 {
+		if got, err := converse(t.Context(), p.client, m, []string{"a"}); err != nil || len(got) != 1 {
 			t.Fatalf("%q, %v", got, err)
 		}
 	})
@@ -286,7 +287,7 @@ func TestAHandlerWithoutAnAnswerFails(t *testing.T) {
 		register(srv, upload, failing(nil))
 	})
 	for _, m := range []*rpc.Method{unary, upload} {
-		_, err := talk(t.Context(), p.client, m, []string{"a"})
+		_, err := converse(t.Context(), p.client, m, []string{"a"})
 		wantError(t, err, rpc.CodeInternal)
 		if !strings.Contains(err.Error(), "answer") {
 			t.Errorf("got %v", err)

@@ -9,7 +9,7 @@ import (
 )
 
 // Server serves calls on WebSockets, and makes calls to its clients on them. It
-// is an http.Handler, to be mounted where clients connect to:
+// is an http.Handler, to be mounted where clients connect:
 //
 //	http.Handle("/rpc", srv)
 type Server struct {
@@ -21,14 +21,14 @@ type Server struct {
 	binding      binding
 	limits       Limits
 	admission    admission
-	turns        *turns     // of handshakes
-	recent       *recentSet // credentials that were good, and addresses that had connections
+	handshakes   *handshakeQueue // of handshakes
+	recent       *recentSet      // accepted credentials, and addresses that had connections
 	refusals     refusals
 	churn        churn
 }
 
 // NewServer returns a server without services. It panics if an option is
-// malformed, as a program with such a mistake should not start.
+// invalid, since a program with such a mistake should not start.
 func NewServer(opts ...ServerOption) *Server {
 	s := new(Server)
 	s.init()
@@ -37,16 +37,16 @@ func NewServer(opts ...ServerOption) *Server {
 	}
 	s.upgrader.HandshakeTimeout, s.upgrader.ReadLimit = s.handshakeTimeout, s.readLimit
 	s.sessions.MaxDetached, s.sessions.MaxDetachedBytes = s.resumption.MaxDetached, s.resumption.MaxDetachedBytes
-	if err := errors.Join(s.validate(), s.upgrader.Validate(), s.age.validate(), s.limits.withDefaults()); err != nil {
+	if err := errors.Join(s.validate(), s.upgrader.Validate(), s.maxAge.validate(), s.limits.withDefaults()); err != nil {
 		panic("rpc: NewServer: " + err.Error())
 	}
-	s.turns, s.recent = newTurns(s.limits.MaxHandshakesPerSecond), newRecentSet()
-	s.onReplace = s.endReplaced
+	s.handshakes, s.recent = newHandshakeQueue(s.limits.MaxHandshakesPerSecond), newRecentSet()
+	s.onUnknownPredecessor = s.endPredecessor
 	s.makeRoom = s.endDetached
 	s.sessions.OnEvict = s.churn.ended
 	s.detached.counts = s.limits.MaxConnectionsPerAddress > 0
 	servers.add(s)
-	s.served.limit = int64(s.limits.MaxCalls)
+	s.inflight.limit = int64(s.limits.MaxCalls)
 	s.boundMessages(s.limits.MaxMessageMemory)
 	if s.transport.WindowBudget == nil {
 		s.transport.WindowBudget = transport.NewBudget(s.limits.MaxWindowMemory)
@@ -54,32 +54,34 @@ func NewServer(opts ...ServerOption) *Server {
 	return s
 }
 
-// Register adds a service. It panics if there is one of that name.
+// Register adds a service. It panics if a service of that name is registered.
 func (s *Server) Register(svc *Service) { s.mux.Register(svc) }
 
-// Services returns the names of the services, in order.
+// Services returns the sorted names of the services.
 func (s *Server) Services() []string { return s.mux.Services() }
 
-// HandleUnknown has h serve the methods that nobody has registered, as that of Mux.
+// HandleUnknown registers h for methods that are not registered, as
+// Mux.HandleUnknown does.
 func (s *Server) HandleUnknown(h Handler) { s.mux.HandleUnknown(h) }
 
 // ServeHTTP upgrades the request to a WebSocket and serves calls on it. It
-// returns at once; the connection goes on until either end closes it.
+// returns at once; the connection lasts until either end closes it.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if s.closing(r) {
-		s.refuseClosing(w)
+	if s.refusesLinks(r) {
+		s.refuseDraining(w)
 		s.logRefusal(r, errors.New("the server is going away"))
 		return
 	}
-	v := visit{s: s}
-	if err := v.serve(w, r); err != nil {
-		s.logRefusal(r, errors.Join(err, v.cause))
+	h := handshake{s: s}
+	if err := h.serve(w, r); err != nil {
+		s.logRefusal(r, errors.Join(err, h.cause))
 	}
 }
 
-// Close ends all connections with code 1001, which tells clients to come back,
-// and waits for their goroutines. Calls in flight fail with CodeUnavailable;
-// handlers see their contexts canceled and are not waited for. Shutdown is kinder.
+// Close ends all connections with code 1001, after which clients reconnect, and
+// waits for their goroutines. Calls in flight fail with CodeUnavailable. The
+// contexts of handlers are canceled, but Close does not wait for handlers.
+// Shutdown lets calls finish.
 func (s *Server) Close() error {
 	s.close(transport.CloseGoingAway, "server closed")
 	servers.remove(s)

@@ -29,7 +29,7 @@ func TestCloseEndsCallsInFlightAndRefusesHandshakes(t *testing.T) {
 	conn := dial(t, url)
 	var calls []<-chan outcome
 	for _, m := range kinds {
-		calls = append(calls, start(func() ([]string, error) { return talk(t.Context(), conn, m, []string{""}) }))
+		calls = append(calls, start(func() ([]string, error) { return converse(t.Context(), conn, m, []string{""}) }))
 		<-started
 	}
 	for range 2 {
@@ -146,16 +146,16 @@ func wantPanic(t *testing.T, says string, f func()) {
 
 func TestServicesMayBeAddedWhileTheServerServes(t *testing.T) {
 	p := newPair(t, nil, nil, func(srv *rpc.Server) { register(srv, unary, echo) })
-	_, err := talk(t.Context(), p.client, bidi, []string{"a"})
+	_, err := converse(t.Context(), p.client, bidi, []string{"a"})
 	wantError(t, err, rpc.CodeUnimplemented)
 	for range 2 {
-		if _, err := talk(t.Context(), p.client, unary, []string{"a"}); err != nil {
+		if _, err := converse(t.Context(), p.client, unary, []string{"a"}); err != nil {
 			t.Fatal(err)
 		}
 	}
 	register(p.srv, bidi, echo)
 	for _, m := range []*rpc.Method{unary, bidi} { // aliases stay what they are
-		if _, err := talk(t.Context(), p.client, m, []string{"a"}); err != nil {
+		if _, err := converse(t.Context(), p.client, m, []string{"a"}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -210,8 +210,8 @@ func TestABadOptionOfAClientFailsItsCallsAndIsNamed(t *testing.T) {
 		options = append(options, clientOption{c.says, c.option})
 	}
 	for _, c := range options {
-		client := rpc.NewClient(nobody+"/?token=secret", c.option)
-		_, err := rpc.Dial(t.Context(), nobody+"/?token=secret", c.option)
+		client := rpc.NewClient(unused+"/?token=secret", c.option)
+		_, err := rpc.Dial(t.Context(), unused+"/?token=secret", c.option)
 		for _, err := range []error{ping(t.Context(), client), err} {
 			wantError(t, err, rpc.CodeInvalidArgument)
 			if !strings.Contains(err.Error(), c.says) || strings.Contains(err.Error(), "secret") {
@@ -262,13 +262,13 @@ func TestOptionsDoNotLeakBetweenServers(t *testing.T) {
 	for srv, want := range map[*rpc.Server]string{first: "first", second: "second"} {
 		p := connectPipe(t, srv, rpc.NewClient("ws://in.memory", rpc.WithCodec(badCodec{})))
 		if srv == second {
-			_, err := talk(t.Context(), p.client, unary, []string{"a"})
+			_, err := converse(t.Context(), p.client, unary, []string{"a"})
 			wantError(t, err, rpc.CodeUnimplemented)
 			register(second, unary, echo)
-			_, err = talk(t.Context(), p.client, unary, []string{"a"}, rpc.WithCodecName("bad"))
+			_, err = converse(t.Context(), p.client, unary, []string{"a"}, rpc.WithCodecName("bad"))
 			wantError(t, err, rpc.CodeUnimplemented)
 		}
-		if _, err := talk(t.Context(), p.client, unary, []string{"a"}); err != nil {
+		if _, err := converse(t.Context(), p.client, unary, []string{"a"}); err != nil {
 			t.Fatal(err)
 		}
 		if got := strings.Join(r.take(), ", "); got != "shared before, "+want+" before, "+want+" behind OK, shared behind OK" {
@@ -286,7 +286,7 @@ func TestTLSIsShownToBothEnds(t *testing.T) {
 	t.Cleanup(web.Close)
 	url := "wss" + strings.TrimPrefix(web.URL, "https")
 	_, err := rpc.Dial(t.Context(), url)
-	wantError(t, err, rpc.CodeUnavailable) // nobody vouches for the certificate
+	wantError(t, err, rpc.CodeUnavailable) // the certificate is not trusted
 	var unknown x509.UnknownAuthorityError
 	if !errors.As(err, &unknown) {
 		t.Errorf("got %v", err)

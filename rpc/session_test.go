@@ -52,7 +52,8 @@ func (s *sessionStep) message(t *testing.T) (msg []byte) {
 }
 
 // fits reports whether a case holds for an endpoint that serves calls. What the
-// application does is left out: a call ends by itself where a bare stream does not.
+// application does is left out: a call ends by itself where a bare stream does
+// not.
 func (v *sessionVector) fits() bool {
 	for _, s := range v.Steps {
 		if s.Do != "" {

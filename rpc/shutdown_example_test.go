@@ -13,9 +13,9 @@ import (
 )
 
 // http.Server.Shutdown does not know of the connections that have become
-// WebSockets. The rpc.Server takes leave of them first, while the HTTP server still
-// answers: new handshakes with 503, and clients whose link was lost, which come
-// back for the outcome of their calls.
+// WebSockets. The rpc.Server takes leave of them first, while the HTTP server
+// still answers: new handshakes with 503, and clients whose link was lost,
+// which come back for the outcome of their calls.
 func ExampleServer_Shutdown() {
 	srv := rpc.NewServer(rpc.WithDrain(rpc.Drain{Restart: true}))
 	pingv1parley.RegisterPingServiceServer(srv, pinger{})

@@ -65,7 +65,7 @@ func TestARequestOverTheLimitFailsItsCallAlone(t *testing.T) {
 	check := steady(t, conn, bidi)
 	forKinds(t, func(t *testing.T, m *rpc.Method) {
 		for _, codec := range []string{rpc.CodecProto, rpc.CodecJSON} {
-			_, err := talk(t.Context(), conn, m, []string{strings.Repeat("x", 64<<10)}, rpc.WithCodecName(codec))
+			_, err := converse(t.Context(), conn, m, []string{strings.Repeat("x", 64<<10)}, rpc.WithCodecName(codec))
 			wantError(t, err, rpc.CodeResourceExhausted)
 			if !strings.Contains(err.Error(), "65536") {
 				t.Errorf("%v does not name the limit", err)
@@ -86,10 +86,10 @@ func TestAnAnswerOverTheLimitFailsItsCallAlone(t *testing.T) {
 	conn := dial(t, url, small)
 	check := steady(t, conn, other)
 	forKinds(t, func(t *testing.T, m *rpc.Method) {
-		_, err := talk(t.Context(), conn, m, []string{"65536"})
+		_, err := converse(t.Context(), conn, m, []string{"65536"})
 		wantError(t, err, rpc.CodeResourceExhausted)
 		check()
-		if got, err := talk(t.Context(), conn, m, []string{"65532"}); err != nil || len(got[0]) != 65532 {
+		if got, err := converse(t.Context(), conn, m, []string{"65532"}); err != nil || len(got[0]) != 65532 {
 			t.Fatalf("an answer of just the limit: %v", err)
 		}
 	})
@@ -144,11 +144,11 @@ func TestAHeaderOverTheLimitFailsItsCallAlone(t *testing.T) {
 	})
 	conn := dial(t, url)
 	forKinds(t, func(t *testing.T, m *rpc.Method) {
-		_, err := talk(t.Context(), conn, m, []string{"a"}, rpc.WithMetadata("big", big))
+		_, err := converse(t.Context(), conn, m, []string{"a"}, rpc.WithMetadata("big", big))
 		wantError(t, err, rpc.CodeResourceExhausted)
-		_, err = talk(t.Context(), conn, m, []string{"a"}, rpc.WithMetadata("answer", "big"))
+		_, err = converse(t.Context(), conn, m, []string{"a"}, rpc.WithMetadata("answer", "big"))
 		wantError(t, err, rpc.CodeResourceExhausted)
-		if _, err := talk(t.Context(), conn, m, []string{"a"}); err != nil {
+		if _, err := converse(t.Context(), conn, m, []string{"a"}); err != nil {
 			t.Fatal(err)
 		}
 	})
@@ -168,7 +168,7 @@ func TestAFailingCallDropsAHeaderOverTheLimit(t *testing.T) {
 	})
 	forKinds(t, func(t *testing.T, m *rpc.Method) {
 		var header rpc.Metadata
-		_, err := talk(t.Context(), p.client, m, []string{"a"}, rpc.ReadHeader(&header))
+		_, err := converse(t.Context(), p.client, m, []string{"a"}, rpc.ReadHeader(&header))
 		wantError(t, err, rpc.CodeNotFound)
 		if len(header) != 0 {
 			t.Errorf("got %d headers", len(header))

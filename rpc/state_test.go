@@ -12,7 +12,7 @@ import (
 	"github.com/parley-rpc/parley/transport"
 )
 
-func TestStatesTellHowItStandsWithTheConnection(t *testing.T) {
+func TestStatesFollowTheConnection(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := newNetwork(t)
 		c := n.client(home)
@@ -26,7 +26,7 @@ func TestStatesTellHowItStandsWithTheConnection(t *testing.T) {
 		pass(time.Hour)
 		srv := echoServer()
 		n.serve(home, srv)
-		if _, err := talk(t.Context(), c, unary, []string{""}); err != nil {
+		if _, err := converse(t.Context(), c, unary, []string{""}); err != nil {
 			t.Fatal(err)
 		}
 		pass(time.Second)

@@ -41,7 +41,7 @@ func TestAllCodesTravelWithDetailsBothWays(t *testing.T) {
 	for _, caller := range []rpc.Caller{p.client, p.serverConn} {
 		for _, m := range kinds {
 			for _, code := range codes() {
-				_, err := talk(t.Context(), caller, m, []string{""}, rpc.WithMetadata("code", fmt.Sprint(uint32(code))))
+				_, err := converse(t.Context(), caller, m, []string{""}, rpc.WithMetadata("code", fmt.Sprint(uint32(code))))
 				wantCode(t, err, code)
 				var e *rpc.Error
 				if !errors.As(err, &e) || e.Message() != "as "+code.String() || e.Error() != code.String()+": as "+code.String() {
@@ -67,7 +67,8 @@ func wantDetails(t *testing.T, e *rpc.Error, texts ...string) {
 	}
 }
 
-// ownError is an error of an application; it may be a nil pointer, as by mistake.
+// ownError is an error of an application; it may be a nil pointer, as by
+// mistake.
 type ownError struct{ text string }
 
 func (e *ownError) Error() string { return "own: " + e.text }
@@ -118,7 +119,7 @@ func TestWhatAHandlerReturnsBecomesTheStatus(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			p := newPair(t, nil, nil, func(srv *rpc.Server) { registerAll(srv, failing(c.err)) })
 			for _, m := range kinds {
-				_, err := talk(t.Context(), p.client, m, []string{""})
+				_, err := converse(t.Context(), p.client, m, []string{""})
 				wantError(t, err, c.code)
 				var e *rpc.Error
 				if errors.As(err, &e); c.message != "" && e.Message() != c.message {
@@ -132,8 +133,9 @@ func TestWhatAHandlerReturnsBecomesTheStatus(t *testing.T) {
 	}
 }
 
-// statusOf makes a call and returns its status, which Recv has. What Send returns where
-// there may be messages to be received is the status before interceptors.
+// statusOf makes a call and returns its status, which Recv has. What Send
+// returns where there may be messages to be received is the status before
+// interceptors.
 func statusOf(t *testing.T, c rpc.Caller, m *rpc.Method) error {
 	t.Helper()
 	s, err := c.Open(t.Context(), m)
@@ -148,8 +150,9 @@ func statusOf(t *testing.T, c rpc.Caller, m *rpc.Method) error {
 	return err
 }
 
-// TestAWrappedErrorKeepsItsCodeAndDetails: what a handler has wrapped around the error
-// of another call, the caller reads; programs find what they would without it.
+// TestAWrappedErrorKeepsItsCodeAndDetails: what a handler has wrapped around
+// the error of another call, the caller reads; programs find what they would
+// without it.
 func TestAWrappedErrorKeepsItsCodeAndDetails(t *testing.T) {
 	inner := rpc.Errorf(rpc.CodeNotFound, "no row 7").WithDetail(&pingv1.PingFailure{Text: "first"})
 	wrapped := fmt.Errorf("asking the shard eu-3: %w", inner)
@@ -213,7 +216,7 @@ func TestACauseDoesNotTravel(t *testing.T) {
 	p := newPair(t, nil, nil, func(srv *rpc.Server) {
 		register(srv, unary, failing(rpc.Errorf(rpc.CodeAborted, "%w", io.ErrUnexpectedEOF)))
 	})
-	_, err := talk(t.Context(), p.client, unary, []string{""})
+	_, err := converse(t.Context(), p.client, unary, []string{""})
 	wantError(t, err, rpc.CodeAborted)
 	if errors.Is(err, io.ErrUnexpectedEOF) {
 		t.Fatal("an error of the server's process is found at the client")
@@ -306,8 +309,8 @@ func TestATrailerOverThePeersLimitIsShortened(t *testing.T) {
 }
 
 func TestADetailThatCannotBeEncodedIsLeftOut(t *testing.T) {
-	// A required field that is not set is an error of proto.Marshal only in proto2;
-	// a string that is not UTF-8 is one in proto3.
+	// A required field that is not set is an error of proto.Marshal only in
+	// proto2; a string that is not UTF-8 is one in proto3.
 	bad := rpc.Errorf(rpc.CodeAborted, "text").WithDetail(&pingv1.PingFailure{Text: "\xff"})
 	wantError(t, bad, rpc.CodeInternal)
 	if _, err := proto.Marshal(&pingv1.PingFailure{Text: "\xff"}); err == nil {

@@ -11,8 +11,8 @@ import (
 	"github.com/parley-rpc/parley/rpc"
 )
 
-// storm is a client whose servers are restarted, and whose links are cut, at random
-// moments.
+// storm is a client whose servers are restarted, and whose links are cut, at
+// random moments.
 type storm struct {
 	t *testing.T
 	*network
@@ -24,8 +24,8 @@ type storm struct {
 	behind map[string]*rpc.Server // the server that is at a URL, or will be
 }
 
-// restart replaces the server at a URL: another is there at once or after a while, and
-// the old one shuts down.
+// restart replaces the server at a URL: another is there at once or after a
+// while, and the old one shuts down.
 func (s *storm) restart(url string) {
 	s.turn.Lock()
 	defer s.turn.Unlock()
@@ -49,8 +49,8 @@ func (s *storm) restart(url string) {
 	s.leaves = append(s.leaves, shutdown(old, time.Minute))
 }
 
-// TestNothingHangsInAStorm has servers drain and, in every other storm, links break.
-// Without broken links no call fails.
+// TestNothingHangsInAStorm has servers drain and, in every other storm, links
+// break. Without broken links no call fails.
 func TestNothingHangsInAStorm(t *testing.T) {
 	for seed := range uint64(4) {
 		for name, at := range arrangements {

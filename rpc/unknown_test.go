@@ -63,7 +63,7 @@ func TestCallsOfAllKindsArePassedOnUnknown(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			forKinds(t, func(t *testing.T, m *rpc.Method) {
 				for range 2 {
-					got, err := talk(t.Context(), front.client, m, texts, opts...)
+					got, err := converse(t.Context(), front.client, m, texts, opts...)
 					if err != nil || !slices.Equal(got, echoed(m, texts)) {
 						t.Fatalf("%d messages, %v", len(got), err)
 					}
@@ -88,7 +88,7 @@ func TestAnUnknownMethodIsNamedInItsCall(t *testing.T) {
 		})
 	})
 	for _, m := range []*rpc.Method{unary, {Service: bidi.Service, Name: "Other"}} {
-		_, err := talk(t.Context(), p.client, m, []string{""}, rpc.WithMetadata("key", "value"))
+		_, err := converse(t.Context(), p.client, m, []string{""}, rpc.WithMetadata("key", "value"))
 		wantError(t, err, rpc.CodeNotFound)
 		call := <-got
 		if call.Method.Path() != m.Path() || call.Header().Get("key") != "value" || call.CodecName() != rpc.CodecProto || !call.IsUnknown() {
@@ -96,7 +96,7 @@ func TestAnUnknownMethodIsNamedInItsCall(t *testing.T) {
 		}
 	}
 	for range 2 { // by its name, and by its alias
-		if texts, err := talk(t.Context(), p.client, bidi, []string{"a"}); err != nil || len(texts) != 1 {
+		if texts, err := converse(t.Context(), p.client, bidi, []string{"a"}); err != nil || len(texts) != 1 {
 			t.Fatalf("a method that is registered: %q, %v", texts, err)
 		}
 	}
@@ -129,7 +129,7 @@ func TestAPathWithoutServiceOrMethodIsServedByNobody(t *testing.T) {
 func TestUnknownMethodsAreUnimplementedWhenTheHandlerIsGone(t *testing.T) {
 	p := newPair(t, nil, nil, func(srv *rpc.Server) { srv.HandleUnknown(echo) })
 	p.srv.HandleUnknown(nil)
-	_, err := talk(t.Context(), p.client, unary, []string{""})
+	_, err := converse(t.Context(), p.client, unary, []string{""})
 	wantError(t, err, rpc.CodeUnimplemented)
 }
 
@@ -138,10 +138,10 @@ func TestServicesMayBeRegisteredAfterTheUnknown(t *testing.T) {
 		srv.HandleUnknown(failing(rpc.CodeAborted))
 		register(srv, unary, echo)
 	})
-	if _, err := talk(t.Context(), p.client, unary, []string{""}); err != nil {
+	if _, err := converse(t.Context(), p.client, unary, []string{""}); err != nil {
 		t.Fatal(err)
 	}
-	_, err := talk(t.Context(), p.client, bidi, []string{""})
+	_, err := converse(t.Context(), p.client, bidi, []string{""})
 	wantError(t, err, rpc.CodeAborted)
 }
 

@@ -22,9 +22,9 @@ func TestACallFailsFastWithTheAttemptThatIsUnderWay(t *testing.T) {
 		})
 		c := n.client(home)
 		begin := time.Now()
-		first := start(func() ([]string, error) { return talk(t.Context(), c, unary, []string{""}) })
+		first := start(func() ([]string, error) { return converse(t.Context(), c, unary, []string{""}) })
 		pass(time.Second)
-		_, err := talk(t.Context(), c, bidi, []string{""})
+		_, err := converse(t.Context(), c, bidi, []string{""})
 		wantError(t, err, rpc.CodeUnavailable)
 		wantError(t, (<-first).err, rpc.CodeUnavailable)
 		if took := time.Since(begin); took != 3*time.Second || len(n.attempts()) != 1 {
@@ -45,7 +45,7 @@ func TestACallFailsAtOnceWhileTheNextAttemptIsDelayed(t *testing.T) {
 			}
 			before := len(n.attempts())
 			begin := time.Now()
-			_, err := talk(t.Context(), c, unary, []string{""})
+			_, err := converse(t.Context(), c, unary, []string{""})
 			wantError(t, err, rpc.CodeUnavailable)
 			if took := time.Since(begin); took != 0 || !strings.Contains(err.Error(), "connection refused") {
 				t.Fatalf("after %v, with %d attempts before: %v", took, before, err)
@@ -60,7 +60,7 @@ func TestACallThatWaitsForReadyOutlastsFailures(t *testing.T) {
 		n := newNetwork(t)
 		c := n.client(home)
 		call := start(func() ([]string, error) {
-			return talk(t.Context(), c, m, []string{"late"}, rpc.WithWaitForReady())
+			return converse(t.Context(), c, m, []string{"late"}, rpc.WithWaitForReady())
 		})
 		pass(time.Minute)
 		n.serve(home, echoServer())

@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// throwAwayTLS has a self-signed certificate, valid for a day: browsers must be
-// configured to accept it.
+// throwAwayTLS has a self-signed certificate, for a day: browsers must be
+// told to accept it.
 func throwAwayTLS() (*tls.Config, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {

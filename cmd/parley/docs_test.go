@@ -30,13 +30,14 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // root is the repository's, where sessions are run.
 const root = "../.."
 
-// documents are those whose terminal sessions are run. They are links in testdata: of
-// files that change go test sees only those of its own module, and takes an old result for
-// granted otherwise.
+// documents are the documents whose terminal sessions are run. They are links
+// in testdata: of files that change go test sees only those of its own module,
+// and takes an old result for granted otherwise.
 //
-// A session is a fenced block behind the comment <!-- session -->: commands behind "$ ",
-// and what they print. What is behind "..." in a line is left open, and so are the numbers
-// where times are printed. <!-- session in the background --> is one command that serves.
+// A session is a fenced block behind the comment <!-- session -->: commands
+// behind "$ ", and what they print. What is behind "..." in a line is left
+// open, and so are the numbers where times are printed. <!-- session in the
+// background --> is one command that serves.
 var documents = []string{"README.md", "cli.md", "gateway.md"}
 
 var session = regexp.MustCompile("(?m)^<!-- session( in the background)? -->\n```console\n((?:.*\n)*?)```$")
@@ -134,8 +135,8 @@ func timeless(line string) string {
 	return strings.TrimSpace(filling.ReplaceAllString(number.ReplaceAllString(line, "N"), " "))
 }
 
-// background runs a command that serves until the test ends, and waits until it prints
-// what is shown, or, where nothing is, listens.
+// background runs a command that serves until the test ends, and waits until it
+// prints what is shown, or, where nothing is, listens.
 func background(t *testing.T, session string) {
 	t.Helper()
 	line, want, _ := strings.Cut(strings.TrimPrefix(session, "$ "), "\n")
@@ -191,7 +192,8 @@ func freeAddress(t *testing.T) string {
 	return l.Addr().String()
 }
 
-// serveGRPC starts a server of grpc-go that has PingService/Ping, and reflection.
+// serveGRPC starts a server of grpc-go that has PingService/Ping, and
+// reflection.
 func serveGRPC(t *testing.T) (address string) {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")

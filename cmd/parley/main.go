@@ -1,4 +1,4 @@
-// Command parley calls services over WebSockets, shows what they are, measures them,
+// Command parley calls services over WebSockets, describes and measures them,
 // and runs a gateway in front of gRPC servers. docs/cli.md says more.
 package main
 

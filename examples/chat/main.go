@@ -1,6 +1,6 @@
-// Command chat is rooms, over the terminal and in the browser. Each member is one
-// call with messages both ways; what is typed goes out, what the others say comes
-// in. The server has the page in it, and calls it to show who is typing.
+// Command chat is rooms, over the terminal and in the browser. Each member is
+// one call with messages both ways; what is typed goes out, what the others say
+// comes in. The server has the page in it, and calls it to show who is typing.
 //
 //	go run ./examples/chat server
 //	go run ./examples/chat join -room lobby -name ada

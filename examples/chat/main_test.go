@@ -14,8 +14,8 @@ import (
 	"go.uber.org/goleak"
 )
 
-// asProgram has the test's binary be the program itself, for tests that start it
-// as a process.
+// asProgram has the test's binary be the program itself, for tests that start
+// it as a process.
 const asProgram = "PARLEY_TEST_AS_CHAT"
 
 func TestMain(m *testing.M) {

@@ -83,7 +83,8 @@ func (d *demo) interleaved(ctx context.Context) error {
 	if err := expect("the connection of B", conns[1], conns[0]); err != nil {
 		return err
 	}
-	// Were one served after the other, the first would be over before the second begins.
+	// Were one served after the other, the first would be over before the
+	// second begins.
 	got := order.String()
 	if strings.Index(got, "B") > strings.LastIndex(got, "A") || strings.Index(got, "A") > strings.LastIndex(got, "B") {
 		return errors.New("expected A and B to interleave, got the order " + got)
@@ -91,8 +92,9 @@ func (d *demo) interleaved(ctx context.Context) error {
 	return nil
 }
 
-// receive passes on what arrives, up to the end of the call and that included, but
-// no more than there is room for: it does not wait for the one who reads arrivals.
+// receive passes on what arrives, up to the end of the call and that included,
+// but no more than there is room for: it does not wait for the one that reads
+// arrivals.
 func receive(call string, numbers rpc.Receiver[pingv1.CountUpResponse], arrivals chan<- arrival) {
 	for range cap(arrivals) / 2 {
 		n, err := numbers.Recv()

@@ -68,7 +68,8 @@ func (liar) WatchAgent(_ context.Context, req *agentv1.WatchAgentRequest, out rp
 	return nil
 }
 
-// listen starts a server of ping, with an honest hub unless another one is given.
+// listen starts a server of ping, with an honest hub unless another one is
+// given.
 func listen(t *testing.T, ping pingv1parley.PingServiceServer, other agentv1parley.HubServiceServer) (url string) {
 	t.Helper()
 	srv := hub.NewServer()

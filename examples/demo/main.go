@@ -1,6 +1,6 @@
-// Command demo starts a server as a process of its own, makes every kind of call
-// to it over one WebSocket, and prints what happens. It exits 0 only if all of it
-// happened as it should.
+// Command demo starts a server as a process of its own, makes every kind of
+// call to it over one WebSocket, and prints what happens. It exits 0 only if
+// all of it happened as expected.
 //
 //	make demo
 package main

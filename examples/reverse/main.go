@@ -1,5 +1,5 @@
-// Command reverse is a hub whose server calls its clients: devices dial out, from
-// behind any firewall, and the hub then calls services of theirs.
+// Command reverse is a hub whose server calls its clients: devices dial out,
+// from behind any firewall, and the hub then calls services of theirs.
 //
 //	go run ./examples/reverse hub
 //	go run ./examples/reverse agent -name kitchen

@@ -31,7 +31,7 @@ func start(t *testing.T, args ...string) *program {
 	p := &program{out: bufio.NewReader(out), ended: make(chan error, 1)}
 	p.stop = func() {
 		cancel()
-		out.Close() // what is printed from now on is not read
+		out.Close() // later output is discarded
 	}
 	go func() { p.ended <- run(ctx, args, in) }()
 	return p

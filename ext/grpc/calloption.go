@@ -17,12 +17,12 @@ import (
 	"github.com/parley-rpc/parley/rpc"
 )
 
-// callInfo is what the options of a call ask for.
+// callInfo holds the options of a call.
 type callInfo struct {
 	rpc      []rpc.CallOption
 	creds    credentials.PerRPCCredentials
-	codec    encoding.CodecV2 // nil: that of subtype
-	subtype  string           // of the content, which names the codec; "": the codec's own name
+	codec    encoding.CodecV2 // nil: the codec of subtype
+	subtype  string           // content subtype, which names the codec; "": the codec's own name
 	maxRecv  *int             // bytes of a message; nil: the connection's limit
 	maxSend  *int             // bytes of a message; nil: the peer's limit
 	compress string           // "": no compression
@@ -30,16 +30,17 @@ type callInfo struct {
 	accepts  bool
 	failFast bool
 
-	// What is filled in when the call has ended.
+	// Filled in when the call has ended.
 	headers  []*metadata.MD
 	trailers []*metadata.MD
 	peers    []*peer.Peer
 	onFinish []func(error)
 }
 
-// CallOptions has options of package rpc count for a call that is made by a stub of
-// grpc, such as rpc.WithRetryable or rpc.WithIdleTimeout. The codec is what options of grpc
-// say. Other connections than those of this package ignore it.
+// CallOptions applies options of package rpc, such as rpc.WithRetryable or
+// rpc.WithIdleTimeout, to a call that a stub of grpc makes. The codec is that
+// of grpc's options. Connections other than a ClientConn of this package ignore
+// CallOptions.
 func CallOptions(opts ...rpc.CallOption) grpc.CallOption { return rpcOptions{opts: opts} }
 
 type rpcOptions struct {
@@ -47,8 +48,8 @@ type rpcOptions struct {
 	opts []rpc.CallOption
 }
 
-// newCallInfo reads the options. Even with an error it returns the functions that are
-// to be called when the call has ended.
+// newCallInfo reads the options. Even with an error it returns the functions to
+// be called at the end of the call.
 func newCallInfo(opts []grpc.CallOption) (*callInfo, error) {
 	c := &callInfo{failFast: true}
 	var wrong error
@@ -63,8 +64,8 @@ func newCallInfo(opts []grpc.CallOption) (*callInfo, error) {
 	return c, c.settle()
 }
 
-// apply takes note of an option. One that is not known here, and may mean something,
-// is refused.
+// apply applies an option. It rejects an unknown option that may have a
+// meaning.
 func (c *callInfo) apply(o grpc.CallOption) error {
 	switch o := o.(type) {
 	case grpc.HeaderCallOption:
@@ -119,7 +120,7 @@ func refuse(option, why string) error {
 	return status.Errorf(codes.InvalidArgument, "grpcparley: the call option %s cannot be honoured: %s", option, why)
 }
 
-// addTo takes note of what is to be filled in.
+// addTo records what is to be filled in.
 func addTo[T any](all *[]*T, at *T, option string) error {
 	if at == nil {
 		return refuse(option+"(nil)", "there is nothing to fill in")
@@ -135,8 +136,8 @@ func checkCodec(codec any) error {
 	return nil
 }
 
-// retryBuffer is how many bytes of requests a call keeps for another attempt at most
-// (rpc.RetryPolicy).
+// retryBuffer is how many bytes of requests a call keeps at most for another
+// attempt (rpc.RetryPolicy).
 const retryBuffer = 256 << 10
 
 func checkRetryBuffer(size int) error {
@@ -149,8 +150,9 @@ func checkRetryBuffer(size int) error {
 // grpcPath is where grpc's own options are from.
 var grpcPath = reflect.TypeFor[grpc.EmptyCallOption]().PkgPath()
 
-// applyOther takes note of an option whose type has no exported name, or is one of an
-// application. That is built around one of grpc's, which is what counts.
+// applyOther applies an option whose type has no exported name, or that belongs
+// to an application and embeds one of grpc's options, which is the one that
+// counts.
 func (c *callInfo) applyOther(o grpc.CallOption) error {
 	v := reflect.ValueOf(o)
 	if v.Kind() == reflect.Pointer && !v.IsNil() {
@@ -160,7 +162,7 @@ func (c *callInfo) applyOther(o grpc.CallOption) error {
 		}
 	}
 	if v.Kind() != reflect.Struct {
-		return refuse(fmt.Sprintf("%T", o), "nobody knows what it means")
+		return refuse(fmt.Sprintf("%T", o), "its meaning is unknown")
 	}
 	if v.Type().PkgPath() != grpcPath {
 		if inner := embedded(v); inner != nil {
@@ -176,8 +178,8 @@ func (c *callInfo) applyOther(o grpc.CallOption) error {
 	return refuse(fmt.Sprintf("%T", o), "this version of package grpcparley does not know it")
 }
 
-// embedded returns the option that a struct has embedded, or nil. Its promoted methods
-// are what makes the struct an option.
+// embedded returns the option that a struct embeds, or nil. Its promoted
+// methods make the struct an option.
 func embedded(v reflect.Value) grpc.CallOption {
 	for i := range v.NumField() {
 		f := v.Field(i)
@@ -195,7 +197,7 @@ func embedded(v reflect.Value) grpc.CallOption {
 	return nil
 }
 
-// settle draws conclusions from all options together.
+// settle finishes the configuration when all options are known.
 func (c *callInfo) settle() error {
 	switch {
 	case c.codec != nil && c.subtype == "":

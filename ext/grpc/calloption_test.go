@@ -29,8 +29,9 @@ import (
 	"github.com/parley-rpc/parley/rpc"
 )
 
-// optionCase is what becomes of a call with options. Its caller sends the metadata
-// "note: here", which comes back, and a message of 16 bytes, as comes back too.
+// optionCase is what happens to a call with options. Its caller sends the
+// metadata "note: here", which comes back, and a message of 16 bytes, as comes
+// back too.
 type optionCase struct {
 	options []grpc.CallOption
 	code    codes.Code            // of the call
@@ -41,7 +42,8 @@ type optionCase struct {
 
 const sixteenBytes = "hello, parley!" // and two before the text
 
-// optionCases has the cases of each function of grpc that makes an option of a call.
+// optionCases has the cases of each function of grpc that makes an option of a
+// call.
 func optionCases() map[string][]optionCase {
 	var header, trailer metadata.MD
 	var from peer.Peer
@@ -145,8 +147,8 @@ func (b *bearer) GetRequestMetadata(context.Context, ...string) (map[string]stri
 
 func (b *bearer) RequireTransportSecurity() bool { return b.secure }
 
-// watched is a talker that shows its calls. Of calls that were answered, the last is
-// the last one there.
+// watched is a talker that shows its calls. Of calls that were answered, the
+// last is the last one there.
 type watched struct {
 	talker
 	last *atomic.Pointer[rpc.Call]
@@ -160,7 +162,7 @@ func (w watched) Say(ctx context.Context, req *talkv1.SayRequest) (*talkv1.SayRe
 
 func (w watched) Chat(s grpc.BidiStreamingServer[talkv1.ChatRequest, talkv1.ChatResponse]) error {
 	err := w.talker.Chat(s)
-	if err == nil { // the caller has not canceled
+	if err == nil { // the call goes on
 		w.last.Store(rpc.FromContext(s.Context()))
 	}
 	return err
@@ -241,8 +243,8 @@ func (r *optionRig) check(t *testing.T, c optionCase, call func(context.Context,
 	}
 }
 
-// grpcOptions returns the functions of grpc-go that make an option of a call, those by
-// which package experimental makes them included.
+// grpcOptions returns the functions of grpc-go that make an option of a call,
+// those by which package experimental makes them included.
 func grpcOptions(t *testing.T) (names []string) {
 	t.Helper()
 	out, err := exec.CommandContext(t.Context(), "go", "list", "-f", "{{.Dir}}", "google.golang.org/grpc").Output()
@@ -277,8 +279,8 @@ func grpcOptions(t *testing.T) (names []string) {
 	return names
 }
 
-// The document is a link: of files outside of the module go test would not see that they
-// have changed.
+// The document is a link: of files outside of the module go test would not see
+// that they have changed.
 func TestTheDocumentSaysWhatBecomesOfEachOption(t *testing.T) {
 	document, err := os.ReadFile(filepath.Join("testdata", "grpc.md"))
 	if err != nil {
@@ -295,7 +297,8 @@ func TestTheDocumentSaysWhatBecomesOfEachOption(t *testing.T) {
 	}
 }
 
-// Applications build options around those of grpc, to tell their own interceptors something.
+// Applications build options around those of grpc, to tell their own
+// interceptors something.
 func TestAnOptionOfAnApplicationIsTheOneInsideOfIt(t *testing.T) {
 	type note struct{ grpc.EmptyCallOption }
 	type limit struct {

@@ -10,8 +10,8 @@ import (
 	"github.com/parley-rpc/parley/rpc"
 )
 
-// ClientConn makes the calls of grpc's client stubs on a client or connection of
-// package rpc. Many goroutines may use it at once. It has nothing to be closed.
+// ClientConn makes the calls of grpc's client stubs on a client or connection
+// of package rpc. It is safe for concurrent use, and need not be closed.
 type ClientConn struct {
 	caller rpc.Caller
 	opts   []grpc.CallOption
@@ -26,8 +26,9 @@ type ClientConn struct {
 var _ grpc.ClientConnInterface = (*ClientConn)(nil)
 
 // NewClientConn returns a ClientConn whose calls go to a *rpc.Client, or to one
-// connection, a *rpc.Conn. Either end of a connection may have one. It panics if an
-// option is malformed, as a program with such a mistake should not start.
+// connection, a *rpc.Conn. Either end of a connection may have one. It panics
+// if an option is invalid, since a program with such a mistake should not
+// start.
 func NewClientConn(c rpc.Caller, opts ...ClientOption) *ClientConn {
 	cc := &ClientConn{caller: c}
 	for _, o := range opts {
@@ -57,19 +58,18 @@ func NewClientConn(c rpc.Caller, opts ...ClientOption) *ClientConn {
 	return cc
 }
 
-// placeholder is what interceptors get instead of a connection of grpc's own.
-var placeholder = new(grpc.ClientConn)
+// noConn is passed to interceptors in place of a connection of grpc.
+var noConn = new(grpc.ClientConn)
 
 // Invoke makes a unary call. Its errors are statuses.
 func (c *ClientConn) Invoke(ctx context.Context, method string, args, reply any, opts ...grpc.CallOption) error {
-	return c.invoker(ctx, method, args, reply, placeholder, c.combine(opts)...)
+	return c.invoker(ctx, method, args, reply, noConn, c.combine(opts)...)
 }
 
-// NewStream begins a call of another kind. Its errors, and those of the stream, are
-// statuses. The stream has to be received from until there is an error, or ctx has to
-// be canceled.
+// NewStream opens a call of another kind. Its errors, and those of the stream,
+// are statuses. Receive from the stream until there is an error, or cancel ctx.
 func (c *ClientConn) NewStream(ctx context.Context, desc *grpc.StreamDesc, method string, opts ...grpc.CallOption) (grpc.ClientStream, error) {
-	return c.streamer(ctx, desc, placeholder, method, c.combine(opts)...)
+	return c.streamer(ctx, desc, noConn, method, c.combine(opts)...)
 }
 
 // combine returns the options of all calls and those of one.
@@ -80,7 +80,7 @@ func (c *ClientConn) combine(opts []grpc.CallOption) []grpc.CallOption {
 	return slices.Concat(c.opts, opts)
 }
 
-// unary is what stubs say of a method where it has one message each way.
+// unary is the description that stubs have for unary methods.
 var unary = new(grpc.StreamDesc)
 
 func (c *ClientConn) invoke(ctx context.Context, method string, req, reply any, _ *grpc.ClientConn, opts ...grpc.CallOption) error {

@@ -19,7 +19,7 @@ import (
 	"github.com/parley-rpc/parley/transport"
 )
 
-// clientStream is the caller's end of a call, of any kind.
+// clientStream is the caller's end of a call of any kind.
 type clientStream struct {
 	info   *callInfo
 	method *rpc.Method
@@ -30,7 +30,7 @@ type clientStream struct {
 	watch  watch
 
 	closed atomic.Bool // CloseSend was called, or the only message sent
-	header sync.Once   // stats handlers are told of it
+	header sync.Once   // stats handlers have been called for it
 
 	ending sync.Once
 	failed atomic.Pointer[error] // why this end has abandoned the call
@@ -108,8 +108,8 @@ func toError(err error) error { return translate.ToStatus(err).Err() }
 
 func (s *clientStream) Context() context.Context { return s.ctx }
 
-// Header waits for the header. A call that has failed without one has none: RecvMsg
-// tells why.
+// Header waits for the header. A call that has failed without one has none, and
+// RecvMsg returns the error.
 func (s *clientStream) Header() (metadata.MD, error) {
 	h, err := s.stream.Call().ResponseHeader()
 	if err != nil {
@@ -172,7 +172,7 @@ func (s *clientStream) RecvMsg(msg any) error {
 	return nil
 }
 
-// recvEnd ends the call with what Recv has returned in place of a message.
+// recvEnd ends the call with the error of Recv.
 func (s *clientStream) recvEnd(err error) error {
 	switch failed := s.failed.Load(); {
 	case failed != nil:
@@ -203,7 +203,7 @@ func (s *clientStream) finish(status error) {
 	s.end(status)
 }
 
-// end is finish for the watch over ctx too. Who comes second waits until options are
+// end is finish, also when ctx ends. A second caller waits until options are
 // filled in.
 func (s *clientStream) end(status error) {
 	first := false
@@ -242,7 +242,7 @@ func (s *clientStream) fillIn() {
 	}
 }
 
-// tellHeader tells stats handlers of a header that has come.
+// tellHeader calls the stats handlers for a header that has arrived.
 func (s *clientStream) tellHeader() {
 	if !s.watch.on() {
 		return

@@ -49,8 +49,8 @@ func chat(ctx context.Context, t *testing.T, h chatHandler, opts ...grpc.CallOpt
 	return s
 }
 
-// waitForTheEnd returns a handler that answers with a header, waits until its context
-// ends, and tells why it has.
+// waitForTheEnd returns a handler that answers with a header, waits until its
+// context ends, and tells why it has.
 func waitForTheEnd(why chan<- error) chatHandler {
 	return func(s grpc.BidiStreamingServer[talkv1.ChatRequest, talkv1.ChatResponse]) error {
 		if err := s.SendHeader(nil); err != nil {
@@ -333,7 +333,7 @@ func TestBadNamesAndKeysAreRefused(t *testing.T) {
 	wantError(t, err, codes.Unimplemented, "unknown service talk.v1.Nobody")
 }
 
-// A caller of another kind than the method has: neither end waits for ever.
+// A caller of another kind than the method has: neither end waits forever.
 func TestCallsOfTheWrongKindFail(t *testing.T) {
 	cc := grpcparley.NewClientConn(talk(t, talker{}))
 	err := cc.Invoke(t.Context(), "/talk.v1.TalkService/Listen", &talkv1.ListenRequest{Text: "a b"}, new(talkv1.ListenResponse))

@@ -13,12 +13,12 @@ import (
 	"github.com/parley-rpc/parley/rpc"
 )
 
-// Messages are encoded and decoded here, by grpc's codecs, and pass package rpc as
-// bytes: stubs of grpc may have messages that are no protobuf messages, and codecs
-// that package rpc has not been told of.
+// Messages are encoded and decoded here, by grpc's codecs, and pass package rpc
+// as bytes: stubs of grpc may have messages other than protobuf messages, and
+// codecs that package rpc does not know.
 
-// codecOf returns the codec of a content-subtype, or nil: that of grpc's registry, or
-// what package rpc has under that name.
+// codecOf returns the codec of a content subtype from grpc's registry, or the
+// one of package rpc with that name, or nil.
 func codecOf(name string) encoding.CodecV2 {
 	if c := encoding.GetCodec(name); c != nil {
 		return codecV1{c}
@@ -44,15 +44,16 @@ func (c codecV1) Unmarshal(data mem.BufferSlice, msg any) error {
 	return c.Codec.Unmarshal(data.Materialize(), msg)
 }
 
-// codecV0 is a codec of the oldest interface, which has String for a name. It is
-// deprecated, and still what an option may bring.
+// codecV0 is a codec of the oldest interface, whose name is its String. It is
+// deprecated, but an option may still contain one.
 type codecV0 struct {
 	grpc.Codec
 }
 
 func (c codecV0) Name() string { return c.String() }
 
-// jsonCodec is that of package rpc, for programs that have not registered another.
+// jsonCodec is package rpc's JSON codec, for programs that have not registered
+// another.
 type jsonCodec struct{}
 
 func (jsonCodec) Name() string { return rpc.CodecJSON }
@@ -78,8 +79,8 @@ func notProto(msg any) error {
 	return status.Errorf(codes.Internal, "%T is no protobuf message", msg)
 }
 
-// encode returns the encoded msg, which is valid until free is called. As in grpc a nil
-// msg has no bytes. Its errors are statuses.
+// encode returns the encoded msg, which is valid until free is called. As in
+// grpc, a nil msg is empty. Its errors are statuses.
 func encode(c encoding.CodecV2, msg any) (raw rpc.Raw, free func(), err error) {
 	if msg == nil {
 		return nil, func() {}, nil
@@ -93,7 +94,7 @@ func encode(c encoding.CodecV2, msg any) (raw rpc.Raw, free func(), err error) {
 	return whole.ReadOnlyData(), whole.Free, nil
 }
 
-// decode reads a message that has arrived. The codec may keep raw.
+// decode decodes a message that has arrived. The codec may retain raw.
 func decode(c encoding.CodecV2, raw rpc.Raw, msg any) error {
 	if err := c.Unmarshal(mem.BufferSlice{mem.SliceBuffer(raw)}, msg); err != nil {
 		return status.Errorf(codes.Internal, "decode %T as %s: %.1000v", msg, c.Name(), err)

@@ -17,8 +17,8 @@ import (
 	"github.com/parley-rpc/parley/rpc"
 )
 
-// shout is a codec whose messages are no protobuf messages on the wire: texts in upper
-// case. It is one of the older and of the oldest interface at once.
+// shout is a codec whose messages are no protobuf messages on the wire: texts
+// in upper case. It is one of the older and of the oldest interface at once.
 type shout struct{}
 
 func (shout) Name() string { return "shout" }
@@ -73,7 +73,8 @@ func TestMessagesThatAreNoProtobufMessagesNeedACodec(t *testing.T) {
 	}
 }
 
-// As browsers do, to be read in their tools: grpc's registry has no such codec here.
+// As browsers do, to be read in their tools: grpc's registry has no such codec
+// here.
 func TestStubsOfParleyReachServicesOfGRPCInJSON(t *testing.T) {
 	stub := talkv1parley.NewTalkServiceClient(talk(t, talker{}))
 	res, err := stub.Say(t.Context(), &talkv1.SayRequest{Text: "hello"}, rpc.WithCodecName(rpc.CodecJSON))

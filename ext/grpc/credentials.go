@@ -14,14 +14,15 @@ import (
 	"github.com/parley-rpc/parley/rpc"
 )
 
-// destination is what credentials of single calls want to know of where the call goes.
+// destination is what per-call credentials need to know about the target of a
+// call.
 type destination struct {
-	host string               // with its port, unless that is wss's own; "" if it is not known
+	host string               // with its port, unless that is the default of wss; "": unknown
 	auth credentials.AuthInfo // nil: not secure
 }
 
-// destinationOf returns where the calls of c go. A client of several servers is secure
-// if each of its connections is.
+// destinationOf returns the target of the calls of c. A client of several
+// servers is secure if each of its connections is.
 func destinationOf(c rpc.Caller) (to destination) {
 	switch c := c.(type) {
 	case *rpc.Conn:
@@ -42,7 +43,7 @@ func destinationOf(c rpc.Caller) (to destination) {
 	return to
 }
 
-// credentialsFor asks for the metadata that credentials add to a call.
+// credentialsFor returns the metadata that credentials add to a call.
 func credentialsFor(ctx context.Context, creds credentials.PerRPCCredentials, c rpc.Caller, m *rpc.Method) (map[string]string, error) {
 	to := destinationOf(c)
 	if creds.RequireTransportSecurity() && to.auth == nil {

@@ -22,8 +22,8 @@ import (
 	"github.com/parley-rpc/parley/rpc"
 )
 
-// listenTLS starts a server with TLS, and returns its URL and how to trust it. It takes
-// any certificate of a client.
+// listenTLS starts a server with TLS, and returns its URL and how to trust it.
+// It takes any certificate of a client.
 func listenTLS(t *testing.T, srv *rpc.Server) (url string, trust *tls.Config) {
 	t.Helper()
 	web := httptest.NewUnstartedServer(srv)

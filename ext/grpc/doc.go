@@ -1,8 +1,9 @@
-// Package grpcparley joins grpc-go and parley: stubs made by protoc-gen-go-grpc run
-// over a WebSocket, as they are, in both directions.
+// Package grpcparley connects grpc-go and parley: stubs of protoc-gen-go-grpc
+// run unchanged over a WebSocket, in both directions.
 //
-// [NewClientConn] makes of a client or connection of package rpc what grpc's client
-// stubs call on. [NewRegistrar] makes of a server of package rpc what grpc's services
-// are registered with. Method names, bytes, metadata and statuses are the same on
-// either side, so a stub of either kind reaches a service of either kind.
+// [NewClientConn] turns a client or connection of package rpc into the
+// connection that grpc's client stubs need. [NewRegistrar] turns a server of
+// package rpc into the registrar that grpc's services need. Method names,
+// bytes, metadata and statuses are the same on both sides, so a stub of either
+// kind can call a service of either kind.
 package grpcparley

@@ -24,8 +24,8 @@ func (r *Registrar) handler(m *rpc.Method, run func(*serverStream) error) rpc.Ha
 	}
 }
 
-// errPanicked is what stats handlers are told of a handler that has not returned.
-// Callers are told by package rpc.
+// errPanicked is passed to stats handlers for a handler that has panicked.
+// Package rpc informs the caller.
 var errPanicked = rpc.Errorf(rpc.CodeInternal, "the handler panicked")
 
 // serveUnary returns what serves a method with one message each way.
@@ -51,8 +51,8 @@ func (r *Registrar) serveStream(d grpc.StreamDesc, m *rpc.Method, impl any) func
 	return func(s *serverStream) error { return serve(impl, s) }
 }
 
-// chainUnary makes one interceptor of many, of which the first is outermost; nil of
-// none, as generated code wants it.
+// chainUnary combines interceptors, the first of which is outermost. It returns
+// nil for none, as generated code requires.
 func chainUnary(interceptors []grpc.UnaryServerInterceptor) grpc.UnaryServerInterceptor {
 	if len(interceptors) == 0 {
 		return nil

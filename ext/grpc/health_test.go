@@ -14,8 +14,9 @@ import (
 	"github.com/parley-rpc/parley/rpc/health"
 )
 
-// This program links the health service of grpc-go and the one of rpc/health. That
-// it starts at all is a test: their messages must not be registered under one name.
+// This program links the health service of grpc-go and the one of rpc/health.
+// That it starts at all is a test: their messages must not be registered under
+// one name.
 
 func TestClientsOfGRPCUnderstandTheHealthOfParley(t *testing.T) {
 	srv, service := rpc.NewServer(), health.NewServer()

@@ -13,7 +13,7 @@ import (
 	"github.com/parley-rpc/parley/rpc"
 )
 
-// methodOf reads the name of a method, "/service/name".
+// methodOf parses the name of a method, "/service/name".
 func methodOf(name string, desc *grpc.StreamDesc) (*rpc.Method, error) {
 	service, method, ok := strings.Cut(strings.TrimPrefix(name, "/"), "/")
 	if !ok || service == "" || method == "" || strings.Contains(method, "/") {
@@ -28,8 +28,9 @@ func methodOf(name string, desc *grpc.StreamDesc) (*rpc.Method, error) {
 	}, nil
 }
 
-// idempotencyOf returns what the .proto says of a method. Stubs of grpc do not tell, but
-// the file's descriptor does, which is linked in with its messages.
+// idempotencyOf returns the idempotency_level of a method. Stubs of grpc do not
+// contain it, but the file descriptor does, which is linked in with the
+// messages.
 func idempotencyOf(service, method string) rpc.Idempotency {
 	d, err := protoregistry.GlobalFiles.FindDescriptorByName(protoreflect.FullName(service + "." + method))
 	if err != nil {

@@ -38,54 +38,56 @@ type statsOption struct{ stats.Handler }
 func (o statsOption) applyClient(c *ClientConn) { c.stats = append(c.stats, o.Handler) }
 func (o statsOption) applyServer(r *Registrar)  { r.stats = append(r.stats, o.Handler) }
 
-// WithStatsHandler has h told of each call, as grpc.WithStatsHandler and
-// grpc.StatsHandler do. It is not told of connections, which are not made here: its
-// TagConn and HandleConn are not called. Lengths are those of messages before
-// compression. Several handlers are told one after the other.
+// WithStatsHandler calls h for each call, as grpc.WithStatsHandler and
+// grpc.StatsHandler do. It does not call TagConn and HandleConn, because
+// connections are not made here. Lengths are those of messages before
+// compression. Several handlers are called in order.
 func WithStatsHandler(h stats.Handler) Option { return statsOption{h} }
 
-// WithCallOptions adds options to all calls of a ClientConn, ahead of those of a call.
+// WithCallOptions adds options to all calls of a ClientConn, before those of
+// each call.
 func WithCallOptions(opts ...grpc.CallOption) ClientOption {
 	return clientOption(func(c *ClientConn) { c.opts = append(c.opts, opts...) })
 }
 
-// WithUnaryClientInterceptors adds interceptors of unary calls that are made. The first
-// is outermost. The *grpc.ClientConn that they are given stands for none: nothing can
-// be called on it, and its Target is "".
+// WithUnaryClientInterceptors adds interceptors of outgoing unary calls. The
+// first is outermost. The *grpc.ClientConn that they get is a placeholder: no
+// calls can be made on it, and its Target is "".
 func WithUnaryClientInterceptors(interceptors ...grpc.UnaryClientInterceptor) ClientOption {
 	return clientOption(func(c *ClientConn) { c.unary = append(c.unary, interceptors...) })
 }
 
-// WithStreamClientInterceptors is WithUnaryClientInterceptors for the other kinds of
-// calls.
+// WithStreamClientInterceptors is WithUnaryClientInterceptors for the other
+// kinds of calls.
 func WithStreamClientInterceptors(interceptors ...grpc.StreamClientInterceptor) ClientOption {
 	return clientOption(func(c *ClientConn) { c.stream = append(c.stream, interceptors...) })
 }
 
-// WithUnaryServerInterceptors adds interceptors of unary calls that are served. The
+// WithUnaryServerInterceptors adds interceptors of incoming unary calls. The
 // first is outermost.
 func WithUnaryServerInterceptors(interceptors ...grpc.UnaryServerInterceptor) ServerOption {
 	return serverOption(func(r *Registrar) { r.unary = append(r.unary, interceptors...) })
 }
 
-// WithStreamServerInterceptors is WithUnaryServerInterceptors for the other kinds of
-// calls.
+// WithStreamServerInterceptors is WithUnaryServerInterceptors for the other
+// kinds of calls.
 func WithStreamServerInterceptors(interceptors ...grpc.StreamServerInterceptor) ServerOption {
 	return serverOption(func(r *Registrar) { r.stream = append(r.stream, interceptors...) })
 }
 
-// WithLogger takes what no handler can be told: metadata that cannot travel, given to
-// SetTrailer of a stream. Default slog.Default.
+// WithLogger sets the logger for invalid metadata that a handler has passed to
+// SetTrailer of a stream. The default is slog.Default.
 func WithLogger(l *slog.Logger) ServerOption {
 	return serverOption(func(r *Registrar) { r.log = l })
 }
 
-// AllowMetadata has handlers get metadata of calls by which proxies say who calls, and
-// which is left out otherwise: a proxy in front of the server sees the handshake only, and
-// a caller could write anything into its call. A pattern is a key, such as
-// "x-forwarded-host", or the beginning of keys and a "*", such as "x-forwarded-*"; it has
-// to be as precise as the built-in one (docs/gateway.md has the list). What proxies say in
-// the handshake is in rpc.FromContext(ctx).Peer.Header.
+// AllowMetadata passes metadata to handlers that proxies use to identify
+// callers. By default it is removed, because a proxy in front of the server
+// sees only the handshake, and a caller could write anything into its call. A
+// pattern is a key, such as "x-forwarded-host", or a prefix and "*", such as
+// "x-forwarded-*". It must be as precise as the built-in pattern
+// (docs/gateway.md lists them). Headers that proxies set in the handshake are
+// in rpc.FromContext(ctx).Peer.Header.
 func AllowMetadata(patterns ...string) ServerOption {
 	return serverOption(func(r *Registrar) {
 		for _, p := range patterns {
@@ -97,7 +99,7 @@ func AllowMetadata(patterns ...string) ServerOption {
 	})
 }
 
-// hasNil reports whether one of some functions or interfaces is nil.
+// hasNil reports whether one of several functions or interfaces is nil.
 func hasNil[T any](all []T) bool {
 	return slices.ContainsFunc(all, func(one T) bool {
 		v := reflect.ValueOf(one)

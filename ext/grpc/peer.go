@@ -10,10 +10,10 @@ import (
 	"github.com/parley-rpc/parley/rpc"
 )
 
-// AuthInfo is the AuthInfo of a peer whose connection has no TLS at this end, but of
-// which the server's authentication has found who it is (rpc.WithAuthentication). With
-// TLS a peer has a credentials.TLSInfo, as in grpc; rpc.Principal tells of the
-// principal in both cases.
+// AuthInfo is the AuthInfo of a peer whose connection has no TLS at this end,
+// but whose principal the server's authentication has determined
+// (rpc.WithAuthentication). With TLS a peer has a credentials.TLSInfo, as in
+// grpc. rpc.Principal returns the principal in both cases.
 type AuthInfo struct {
 	credentials.CommonAuthInfo
 	Principal string
@@ -22,7 +22,7 @@ type AuthInfo struct {
 // AuthType returns "parley".
 func (AuthInfo) AuthType() string { return "parley" }
 
-// toPeer returns the peer of a connection in grpc's type.
+// toPeer converts the peer of a connection to grpc's type.
 func toPeer(p *rpc.Peer, principal string) *peer.Peer {
 	out := &peer.Peer{Addr: p.Addr, LocalAddr: p.LocalAddr}
 	switch {
@@ -34,7 +34,7 @@ func toPeer(p *rpc.Peer, principal string) *peer.Peer {
 	return out
 }
 
-// tlsInfo is what grpc's own credentials tell of TLS.
+// tlsInfo returns the same information about TLS as grpc's own credentials.
 func tlsInfo(state tls.ConnectionState) credentials.TLSInfo {
 	return credentials.TLSInfo{
 		State:          state,
@@ -43,8 +43,8 @@ func tlsInfo(state tls.ConnectionState) credentials.TLSInfo {
 	}
 }
 
-// spiffeID returns the identity in the peer's certificate, if it is one of SPIFFE: then
-// it has no other URI.
+// spiffeID returns the SPIFFE identity in the peer's certificate, if it has one
+// and no other URI.
 func spiffeID(state tls.ConnectionState) *url.URL {
 	if len(state.PeerCertificates) == 0 || len(state.PeerCertificates[0].URIs) != 1 {
 		return nil

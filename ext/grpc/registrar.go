@@ -15,15 +15,15 @@ import (
 )
 
 // Registrar registers services of grpc with a server of package rpc. It is a
-// grpc.ServiceRegistrar, and tells what is registered, as reflection wants to know.
-// Many goroutines may use it at once.
+// grpc.ServiceRegistrar, and lists its services, as reflection requires. It is
+// safe for concurrent use.
 type Registrar struct {
 	to     rpc.Registrar
 	unary  []grpc.UnaryServerInterceptor
 	stream []grpc.StreamServerInterceptor
 	stats  []stats.Handler
 	log    *slog.Logger
-	allow  keys.Patterns // of keys that proxies set
+	allow  keys.Patterns // keys that proxies set
 
 	mu       sync.Mutex
 	services map[string]grpc.ServiceInfo
@@ -31,9 +31,9 @@ type Registrar struct {
 
 var _ grpc.ServiceRegistrar = (*Registrar)(nil)
 
-// NewRegistrar returns a Registrar whose services are served by a *rpc.Server, or by
-// the server or client that serves a *rpc.Mux. Other services can be registered there
-// too. It panics if an option is malformed.
+// NewRegistrar returns a Registrar whose services are served by a *rpc.Server,
+// or by the client or server that serves a *rpc.Mux. Services of package rpc
+// can be registered there too. It panics if an option is invalid.
 func NewRegistrar(to rpc.Registrar, opts ...ServerOption) *Registrar {
 	r := &Registrar{to: to, log: slog.Default(), services: make(map[string]grpc.ServiceInfo)}
 	for _, o := range opts {
@@ -52,8 +52,8 @@ func NewRegistrar(to rpc.Registrar, opts ...ServerOption) *Registrar {
 	return r
 }
 
-// RegisterService adds a service. It panics if there is one of that name, or if impl
-// does not implement it.
+// RegisterService adds a service. It panics if a service of that name is
+// registered, or if impl does not implement it.
 func (r *Registrar) RegisterService(desc *grpc.ServiceDesc, impl any) {
 	if impl != nil {
 		if want := reflect.TypeOf(desc.HandlerType).Elem(); !reflect.TypeOf(impl).Implements(want) {

@@ -201,7 +201,8 @@ func TestAHandlerFindsWhoCalls(t *testing.T) {
 	}
 }
 
-// With client certificates a handler finds what is in them, as with grpc's own credentials.
+// With client certificates a handler finds what is in them, as with grpc's own
+// credentials.
 func TestAHandlerFindsTheIdentityInACertificate(t *testing.T) {
 	const id = "spiffe://example.org/device/7"
 	seen := make(chan *peer.Peer, 1)
@@ -295,8 +296,8 @@ func TestACodecThatTheServerDoesNotKnowIsUnimplemented(t *testing.T) {
 	}
 }
 
-// TestHandlerIsNotToldByACallWhatProxiesSay: a proxy in front of the server cannot see the
-// metadata of a call, so it takes nothing out of it.
+// TestHandlerIsNotToldByACallWhatProxiesSay: a proxy in front of the server
+// cannot see the metadata of a call, so it takes nothing out of it.
 func TestHandlerIsNotToldByACallWhatProxiesSay(t *testing.T) {
 	says := []string{"x-forwarded-client-cert", "x_real_ip", "x-auth-request-user-bin", "x-forwarded-host", "x-tenant"}
 	for name, c := range map[string]struct {

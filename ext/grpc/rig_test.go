@@ -38,7 +38,8 @@ func connect(t *testing.T, url string, opts ...rpc.ClientOption) *rpc.Client {
 	return client
 }
 
-// talk serves impl, registered as a service of grpc, and returns a client of the server.
+// talk serves impl, registered as a service of grpc, and returns a client of
+// the server.
 func talk(t *testing.T, impl talkv1.TalkServiceServer, opts ...grpcparley.ServerOption) *rpc.Client {
 	t.Helper()
 	srv := rpc.NewServer()
@@ -147,7 +148,7 @@ func wantCode(t *testing.T, err error, code codes.Code) {
 	}
 }
 
-// wantError is wantCode, for an error that says what is wrong.
+// wantError is wantCode, and checks the text of the error.
 func wantError(t *testing.T, err error, code codes.Code, says string) {
 	t.Helper()
 	wantCode(t, err, code)

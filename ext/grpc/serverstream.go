@@ -20,10 +20,10 @@ import (
 	"github.com/parley-rpc/parley/rpc"
 )
 
-// serverStream is the callee's end of a call, of any kind.
+// serverStream is the callee's end of a call of any kind.
 type serverStream struct {
 	transportStream
-	ctx    context.Context // of the call, as a handler of grpc wants it
+	ctx    context.Context // of the call, as grpc's handlers expect it
 	stream rpc.Stream
 	codec  encoding.CodecV2
 	log    *slog.Logger
@@ -54,8 +54,8 @@ func (r *Registrar) newServerStream(ctx context.Context, stream rpc.Stream, m *r
 	return s, nil
 }
 
-// incoming is the metadata that a handler of grpc finds: the call's, without what proxies
-// say of a caller, and what grpc adds of the connection.
+// incoming is the metadata that a handler of grpc finds: the call's, without
+// what proxies say of a caller, and what grpc adds of the connection.
 func (r *Registrar) incoming(call *rpc.Call) metadata.MD {
 	md := translate.ToMD(call.Header())
 	for key := range md {
@@ -72,7 +72,7 @@ func (r *Registrar) incoming(call *rpc.Call) metadata.MD {
 	return md
 }
 
-// end tells stats handlers that the call has ended.
+// end calls the stats handlers for the end of the call.
 func (s *serverStream) end(err error) {
 	if !s.watch.on() {
 		return
@@ -86,7 +86,7 @@ func (s *serverStream) end(err error) {
 
 func (s *serverStream) Context() context.Context { return s.ctx }
 
-// SetTrailer adds to the trailer. What cannot travel is left out, and logged.
+// SetTrailer adds to the trailer. It leaves out and logs invalid metadata.
 func (s *serverStream) SetTrailer(md metadata.MD) {
 	if err := s.transportStream.SetTrailer(md); err != nil {
 		s.log.WarnContext(s.ctx, "parley: a trailer was not set", "method", s.method, "error", err)
@@ -126,12 +126,12 @@ func (s *serverStream) RecvMsg(msg any) error {
 	return nil
 }
 
-// transportStream is what functions such as grpc.SetHeader find in the context.
+// transportStream is in the context for functions such as grpc.SetHeader.
 type transportStream struct {
 	call   *rpc.Call
 	method string // "/service/name"
 	watch  watch
-	header sync.Once // stats handlers are told of it
+	header sync.Once // stats handlers have been called for it
 }
 
 func (t *transportStream) Method() string { return t.method }
@@ -152,7 +152,8 @@ func (t *transportStream) SetTrailer(md metadata.MD) error {
 	return toError(translate.Set(md, t.call.SetTrailer))
 }
 
-// tellHeader tells stats handlers of the header, which is about to be sent.
+// tellHeader calls the stats handlers for the header, which is about to be
+// sent.
 func (t *transportStream) tellHeader() {
 	if !t.watch.on() {
 		return

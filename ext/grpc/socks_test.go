@@ -18,8 +18,8 @@ import (
 	"github.com/parley-rpc/parley/rpc"
 )
 
-// TestAClientGoesThroughASOCKSProxy is here because package rpc does not depend on
-// golang.org/x/net, as gRPC does.
+// TestAClientGoesThroughASOCKSProxy is here because package rpc does not depend
+// on golang.org/x/net, as gRPC does.
 func TestAClientGoesThroughASOCKSProxy(t *testing.T) {
 	srv := rpc.NewServer()
 	pingv1parley.RegisterPingServiceServer(srv, echoPing{})
@@ -61,8 +61,8 @@ func (echoPing) Ping(_ context.Context, req *pingv1.PingRequest) (*pingv1.PingRe
 	return &pingv1.PingResponse{Text: req.Text}, nil
 }
 
-// serveSOCKS is a SOCKS5 proxy (RFC 1928) that leads to one server, whatever it is
-// asked for.
+// serveSOCKS is a SOCKS5 proxy (RFC 1928) that leads to one server, whatever it
+// is asked for.
 func serveSOCKS(t *testing.T, server string) (addr string, asked <-chan string) {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")

@@ -20,7 +20,7 @@ import (
 
 // recorder is a stats.Handler that keeps what it is told.
 type recorder struct {
-	stats.Handler // of connections, of which handlers see nothing
+	stats.Handler // of connections, which are not reported
 	ended         chan struct{}
 
 	mu     sync.Mutex

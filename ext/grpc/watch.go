@@ -9,16 +9,16 @@ import (
 	"github.com/parley-rpc/parley/rpc"
 )
 
-// watch tells stats handlers of one call at one of its ends. Without handlers it does
-// nothing.
+// watch calls the stats handlers for one end of one call. Without handlers it
+// does nothing.
 type watch struct {
 	handlers []stats.Handler
-	ctx      context.Context // as the handlers have tagged it
+	ctx      context.Context // tagged by the handlers
 	client   bool
 	began    time.Time
 }
 
-// tag has the handlers tag the context of a call that begins.
+// tag lets the handlers tag the context of a new call.
 func (w *watch) tag(ctx context.Context, info *stats.RPCTagInfo) context.Context {
 	if w.on() {
 		w.began = time.Now()

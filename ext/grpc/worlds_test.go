@@ -31,7 +31,8 @@ type outcome struct {
 	details         []*anypb.Any
 }
 
-// caller makes a call of the TalkService: sends texts, with metadata beside them.
+// caller makes a call of the TalkService: sends texts, with metadata beside
+// them.
 type caller func(ctx context.Context, kind string, texts []string, md map[string][]string) outcome
 
 // grpcCaller calls by a stub of grpc.
@@ -213,8 +214,8 @@ func (parleyTalker) Chat(ctx context.Context, in rpc.Receiver[talkv1.ChatRequest
 	return failure
 }
 
-// Four clients and servers, four kinds, and all is the same: messages, metadata,
-// statuses, details.
+// Four clients and servers, four kinds, and all is the same: messages,
+// metadata, statuses, details.
 func TestStubsOfEitherWorldReachServicesOfEitherWorld(t *testing.T) {
 	servers := map[string]func(*rpc.Server){
 		"grpc": func(srv *rpc.Server) {

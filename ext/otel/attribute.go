@@ -11,19 +11,19 @@ import (
 	"github.com/parley-rpc/parley/rpc"
 )
 
-// statusName is gRPC's name of a code.
+// statusName returns gRPC's name of a code.
 func statusName(c rpc.Code) string {
 	if c == rpc.CodeCanceled {
-		return "CANCELLED" // of the two spellings that gRPC has, the one of its specification
+		return "CANCELLED" // the spelling of gRPC's specification
 	}
 	return c.String()
 }
 
-// address returns the host that serves a call, or "" if it is not known.
+// address returns the host of the callee, "" if it is not known.
 type address func(*rpc.Call) string
 
-// dialled is the address of a server: the host of the URL that was dialed. A Client
-// knows which one it was when the call is open.
+// dialled returns the address of a dialed peer: the host of the URL. A Client
+// knows it when the call is open.
 func dialled(c *rpc.Call) string {
 	if c.Peer == nil {
 		return ""
@@ -31,10 +31,10 @@ func dialled(c *rpc.Call) string {
 	return c.Peer.Host
 }
 
-// nowhere is the address of a client that its server calls.
+// nowhere is the address of a peer that has dialed and is called back.
 func nowhere(*rpc.Call) string { return "" }
 
-// serverAttributes name the server as it was dialled.
+// serverAttributes name the server as it was dialed.
 func serverAttributes(host string) []attribute.KeyValue {
 	if host == "" {
 		return nil

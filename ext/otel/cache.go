@@ -2,13 +2,13 @@ package otelparley
 
 import "sync"
 
-// cache keeps what was made for a key, for so many keys at the most.
+// cache keeps the values made for a bounded number of keys.
 type cache[K comparable, V any] struct {
 	mu   sync.RWMutex
 	kept map[K]V
 }
 
-// mostKept bounds a cache: a program that passes on calls may make ever new ones.
+// mostKept bounds a cache: a proxy may see ever new methods.
 const mostKept = 4096
 
 func (c *cache[K, V]) get(key K, create func() V) V {

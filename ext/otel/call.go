@@ -13,7 +13,7 @@ import (
 	"github.com/parley-rpc/parley/rpc"
 )
 
-// call is a call that is observed, at one of its ends.
+// call is one end of a call that is observed.
 type call struct {
 	*role
 	*method
@@ -22,11 +22,11 @@ type call struct {
 	ctx      context.Context // with the span
 	span     trace.Span
 	begun    time.Time
-	messages *messages // nil: they are not observed
+	messages *messages // nil: not observed
 }
 
-// errPanic is the status of a call whose handler, or an interceptor behind this one,
-// has panicked. What it said is in the log alone.
+// errPanic is the status of a call whose handler or inner interceptor has
+// panicked. The panic itself is only in the log.
 var errPanic = rpc.Errorf(rpc.CodeInternal, "panic")
 
 // observer returns an interceptor.
@@ -45,11 +45,10 @@ func (r *role) observer(at address) rpc.Interceptor {
 	}
 }
 
-// begin starts a span, as a child of the one in ctx or, at the callee's end, of the
-// caller's.
-// handshake returns the span of the request that began a connection, if it is what
-// ctx has: of HTTP middleware that traces. It has ended long ago, and is no parent
-// of calls.
+// begin starts a span, as a child of the one in ctx or, at the callee's end, of
+// the caller's. handshake returns the span of the request that began a
+// connection, if it is what ctx has: of HTTP middleware that traces. It has
+// ended long ago, and is no parent of calls.
 func handshake(ctx context.Context, conn *rpc.Conn) trace.SpanContext {
 	if conn == nil {
 		return trace.SpanContext{}
@@ -87,7 +86,7 @@ func (r *role) begin(ctx context.Context, about *rpc.Call, at address) *call {
 	return c
 }
 
-// around returns the stream that is to be used in place of s.
+// around returns the stream to be used in place of s.
 func (c *call) around(s rpc.Stream) rpc.Stream {
 	if c.sizes == nil && !c.eachEvent {
 		return s
@@ -96,7 +95,7 @@ func (c *call) around(s rpc.Stream) rpc.Stream {
 	return c.messages
 }
 
-// end takes the measurements and ends the span.
+// end records the measurements and ends the span.
 func (c *call) end(status error) {
 	now := time.Now()
 	o := outcome{method: c.method, code: rpc.CodeOf(status)}
@@ -124,7 +123,7 @@ func (c *call) end(status error) {
 	c.span.End(trace.WithTimestamp(now))
 }
 
-// countRetries says how often the call was made again.
+// countRetries records how often the call was retried.
 func (c *call) countRetries() {
 	if n := c.rpc.Retries(); n > 0 {
 		c.span.SetAttributes(attribute.Int("parley.retries", n))

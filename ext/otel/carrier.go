@@ -10,11 +10,11 @@ import (
 	"github.com/parley-rpc/parley/rpc"
 )
 
-// incoming is the metadata of a call that is served, as a propagator sees it.
+// incoming adapts the metadata of an incoming call for a propagator.
 type incoming rpc.Metadata
 
-// Get returns the last value of a key: a caller who passes on the metadata of the
-// call that it serves has the values of that call's caller before its own.
+// Get returns the last value of a key: a caller that forwards the metadata of
+// its own call has the values of that call's caller first.
 func (h incoming) Get(key string) string {
 	values := rpc.Metadata(h).Values(strings.ToLower(key))
 	if len(values) == 0 {
@@ -23,20 +23,20 @@ func (h incoming) Get(key string) string {
 	return values[len(values)-1]
 }
 
-// Set does nothing: what a caller has sent is not changed.
+// Set does nothing: the metadata of the caller does not change.
 func (incoming) Set(string, string) {}
 
 // Keys returns all keys.
 func (h incoming) Keys() []string { return slices.Collect(maps.Keys(h)) }
 
-// outgoing is the metadata of a call that is about to be made.
+// outgoing adapts the metadata of an outgoing call.
 type outgoing struct{ *rpc.Call }
 
-// Get returns what Set, or the application, has set last.
+// Get returns the last value that Set or the application has set.
 func (c outgoing) Get(key string) string { return incoming(c.Header()).Get(key) }
 
-// Set adds to the metadata. What cannot travel is left out: a call does not fail for
-// it.
+// Set adds to the metadata. It leaves out invalid values, so that the call does
+// not fail.
 func (c outgoing) Set(key, value string) {
 	if err := c.SetHeader(strings.ToLower(key), value); err != nil {
 		otel.Handle(err)

@@ -38,13 +38,13 @@ func newSide(name string, cfg *config, in *connectionInstruments) *side {
 	}
 }
 
-// option has the side told of its connections.
+// option registers the hooks for connections.
 func (s *side) option() rpc.Option {
 	return rpc.Options(rpc.OnConnect(s.begun), rpc.OnDetached(s.lost), rpc.OnResumed(s.resumed), rpc.OnDisconnect(s.ended))
 }
 
-// begun, lost, resumed and ended are told of connections, of each in the order in
-// which it happens.
+// begun, lost, resumed and ended are told of connections, of each in the order
+// in which it happens.
 
 func (s *side) begun(c *rpc.Conn) {
 	s.mu.Lock()
@@ -62,8 +62,8 @@ func (s *side) resumed(c *rpc.Conn) {
 	s.resumptions.Add(context.Background(), 1, s.with())
 }
 
-// change notes how a connection is now. There are some that never began: a server
-// that drains has turned them away.
+// change updates the state of a connection. It ignores connections that never
+// began because a draining server has refused them.
 func (s *side) change(c *rpc.Conn, to connection) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -82,7 +82,7 @@ func (s *side) ended(c *rpc.Conn, err error) {
 	s.received += last.ReceivedBytes
 	s.mu.Unlock()
 	var why []attribute.KeyValue
-	if code := rpc.CodeOf(err); code != rpc.CodeCanceled { // which is how a connection ends in good order
+	if code := rpc.CodeOf(err); code != rpc.CodeCanceled { // the connection was closed normally
 		why = append(why, semconv.ErrorTypeKey.String(statusName(code)))
 	}
 	s.duration.Record(context.Background(), time.Since(was.since).Seconds(), s.with(why...))
@@ -93,13 +93,14 @@ func (s *side) with(more ...attribute.KeyValue) metric.MeasurementOption {
 	return set(slices.Concat(s.attributes, more))
 }
 
-// totals are what all connections of a side have and have done.
+// totals are the sums over all connections of a side.
 type totals struct {
 	transport.Stats
 	connected, detached int64
 }
 
-// totals adds up. The connections' own locks are not taken while s.mu is held.
+// totals returns the sums. It does not take the connections' own locks with
+// s.mu held.
 func (s *side) totals() totals {
 	var all totals
 	s.mu.Lock()
@@ -137,7 +138,7 @@ var (
 	unacknowledged = attribute.String("parley.queue.state", "unacknowledged")
 )
 
-// report tells how it stands with the connections.
+// report observes the connections.
 func (s *side) report(o metric.Observer) {
 	t := s.totals()
 	o.ObserveInt64(s.count, t.connected, s.with(connected))

@@ -25,8 +25,8 @@ import (
 	"github.com/parley-rpc/parley/rpc"
 )
 
-// observe makes a Telemetry that writes what it sees to out, as JSON. What is not
-// written yet when the program ends, flush writes.
+// observe makes a Telemetry that writes what it sees to out, as JSON. What is
+// not written yet when the program ends, flush writes.
 func observe(out io.Writer) (telemetry *otelparley.Telemetry, flush func(context.Context) error, err error) {
 	//snippet:observe
 	spans, err := stdouttrace.New(stdouttrace.WithWriter(out)) // or an exporter for your collector
@@ -49,8 +49,8 @@ func observe(out io.Writer) (telemetry *otelparley.Telemetry, flush func(context
 	return telemetry, flush, err
 }
 
-// A call is seen at both ends. In programs of your own these are two processes, and out
-// is os.Stdout, or the exporters are others.
+// A call is seen at both ends. In programs of your own these are two processes,
+// and out is os.Stdout, or the exporters are others.
 func Example() {
 	out := new(bytes.Buffer)
 	telemetry, flush, err := observe(out)

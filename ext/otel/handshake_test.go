@@ -12,8 +12,9 @@ import (
 	"github.com/parley-rpc/parley/rpc"
 )
 
-// TestTheSpanOfTheHandshakeIsLinkedNotTheParent: HTTP middleware that traces leaves
-// its span in the context of the request, which handlers' contexts come from.
+// TestTheSpanOfTheHandshakeIsLinkedNotTheParent: HTTP middleware that traces
+// leaves its span in the context of the request, which handlers' contexts come
+// from.
 func TestTheSpanOfTheHandshakeIsLinkedNotTheParent(t *testing.T) {
 	var l *lab
 	var handshake trace.SpanContext

@@ -6,12 +6,13 @@ import (
 	"go.opentelemetry.io/otel/metric"
 )
 
-// connectionInstruments are those of connections. doc.go says what they measure.
+// connectionInstruments are the instruments of connections. doc.go describes
+// them.
 type connectionInstruments struct {
 	duration            metric.Float64Histogram
 	losses, resumptions metric.Int64Counter
 
-	// These are looked at when the meter collects.
+	// These are observed when the meter collects.
 	count          metric.Int64ObservableUpDownCounter
 	io             metric.Int64ObservableCounter
 	streams        metric.Int64ObservableUpDownCounter
@@ -47,7 +48,7 @@ func newConnectionInstruments(m metric.Meter) (*connectionInstruments, error) {
 	return &in, errors.Join(errs[:]...)
 }
 
-// observed returns those that are looked at when the meter collects.
+// observed returns the instruments that are observed when the meter collects.
 func (in *connectionInstruments) observed() []metric.Observable {
 	return []metric.Observable{in.count, in.io, in.streams, in.streamsWaiting, in.queue, in.queueWaiting}
 }

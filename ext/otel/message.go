@@ -17,7 +17,7 @@ type messages struct {
 	sent, received atomic.Int64
 }
 
-// Send is as in rpc.Stream.
+// Send implements rpc.Stream.
 func (m *messages) Send(msg any) error {
 	err := m.Stream.Send(msg)
 	if err == nil {
@@ -26,7 +26,7 @@ func (m *messages) Send(msg any) error {
 	return err
 }
 
-// Recv is as in rpc.Stream.
+// Recv implements rpc.Stream.
 func (m *messages) Recv(msg any) error {
 	err := m.Stream.Recv(msg)
 	if err == nil {
@@ -52,7 +52,7 @@ func (m *messages) seen(msg any, direction string, n int64) {
 	size.Record(c.ctx, sizeOf(msg), c.measured)
 }
 
-// count reports how many messages there were.
+// count records the number of messages.
 func (m *messages) count() {
 	c := m.call
 	if c.sizes == nil {
@@ -66,8 +66,8 @@ func (m *messages) count() {
 	c.sizes.responses.Record(c.ctx, responses, c.measured)
 }
 
-// sizeOf returns how many bytes a message has in the encoding of Protocol Buffers,
-// 0 for one that is none.
+// sizeOf returns the size of a message in the encoding of Protocol Buffers, 0
+// for other messages.
 func sizeOf(msg any) int64 {
 	switch msg := msg.(type) {
 	case proto.Message:

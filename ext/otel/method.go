@@ -11,19 +11,20 @@ import (
 	"github.com/parley-rpc/parley/rpc"
 )
 
-// method is what all calls of one method have in common that are observed at one end.
+// method is what all observed calls of one method at one end have in common.
 type method struct {
 	name       string                   // of spans
-	other      bool                     // it stands for those that are not named
+	other      bool                     // it stands for methods that are not named
 	attributes []attribute.KeyValue     // of spans and measurements
 	start      []trace.SpanStartOption  // of spans
 	measured   metric.MeasurementOption // of measurements
 }
 
-// methodName is how a method is looked up, without putting its path together.
+// methodName is the key of a method, which avoids concatenating its path.
 type methodName struct{ service, name string }
 
-// other stands for unregistered methods: a caller can make up any number of names.
+// other stands for methods that are not registered: a caller can invent any
+// number of names.
 const other = "_OTHER"
 
 var system = semconv.RPCSystemNameKey.String("parley")
@@ -46,21 +47,22 @@ func (r *role) methodOf(c *rpc.Call) *method {
 	})
 }
 
-// outcome is what distinguishes the time series of a role.
+// outcome distinguishes the time series of a role.
 type outcome struct {
 	method *method
 	code   rpc.Code
 	server string // at the caller's end
 }
 
-// series returns how durations of calls with an outcome are recorded.
+// series returns the option with which durations of calls with an outcome are
+// recorded.
 func (r *role) series(o outcome) []metric.RecordOption {
 	return r.outcomes.get(o, func() []metric.RecordOption {
 		return []metric.RecordOption{set(slices.Concat(o.method.attributes, r.result(o.code), serverAttributes(o.server)))}
 	})
 }
 
-// result returns the attributes of how a call has ended.
+// result returns the attributes of the status of a call.
 func (r *role) result(code rpc.Code) []attribute.KeyValue {
 	name := statusName(code)
 	if !r.isError(code) {

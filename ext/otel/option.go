@@ -48,33 +48,35 @@ func newConfig(opts []Option) (config, error) {
 	return c, nil
 }
 
-// WithTracerProvider says who makes spans. Default otel.GetTracerProvider.
+// WithTracerProvider sets the TracerProvider. The default is
+// otel.GetTracerProvider.
 func WithTracerProvider(p trace.TracerProvider) Option {
 	return func(c *config) { c.tracers = p }
 }
 
-// WithMeterProvider says who takes measurements. Default otel.GetMeterProvider.
+// WithMeterProvider sets the MeterProvider. The default is
+// otel.GetMeterProvider.
 func WithMeterProvider(p metric.MeterProvider) Option {
 	return func(c *config) { c.meters = p }
 }
 
-// WithPropagators says how the context of a trace is written into the metadata of
-// calls. Default otel.GetTextMapPropagator, which writes nothing unless the program
-// has set one.
+// WithPropagators sets the propagator that writes trace contexts into the
+// metadata of calls. The default is otel.GetTextMapPropagator, which writes
+// nothing unless the program has set one.
 func WithPropagators(p propagation.TextMapPropagator) Option {
 	return func(c *config) { c.propagator = p }
 }
 
-// WithAttributes adds attributes to all spans and measurements. Each combination of
-// values makes a time series of its own.
+// WithAttributes adds attributes to all spans and measurements. Each
+// combination of values creates a time series.
 func WithAttributes(attributes ...attribute.KeyValue) Option {
 	return func(c *config) { c.attributes = append(c.attributes, attributes...) }
 }
 
-// WithKnownMethods names methods, as "package.Service/Method", that are reported by
-// their names although they are not registered on this side, and a handler of
-// Mux.HandleUnknown forwards them. All other unregistered ones are "_OTHER": a caller
-// can make up any number of names.
+// WithKnownMethods names methods, as "package.Service/Method", that are
+// reported by name although they are not registered at this end and the handler
+// of Mux.HandleUnknown forwards them. All other unregistered methods are
+// reported as "_OTHER", because a caller can invent any number of names.
 func WithKnownMethods(paths ...string) Option {
 	return func(c *config) {
 		for _, path := range paths {
@@ -83,30 +85,30 @@ func WithKnownMethods(paths ...string) Option {
 	}
 }
 
-// WithFilter has only those calls observed for which f returns true. The others get
-// no span, no measurement and no context in their metadata. f is asked at both ends,
-// before the call.
+// WithFilter limits observation to calls for which f returns true. The others
+// get no span, no measurement and no context in their metadata. f is called at
+// both ends, before the call.
 func WithFilter(f func(*rpc.Call) bool) Option {
 	return func(c *config) { c.filter = f }
 }
 
-// WithPublicEndpoint has handlers' spans begin traces of their own, with a link to
-// the caller's: callers from outside do not decide what is sampled.
+// WithPublicEndpoint makes handlers' spans start new traces, with a link to the
+// caller's span: external callers do not control sampling.
 func WithPublicEndpoint() Option {
 	return func(c *config) { c.public = true }
 }
 
-// WithMessageSizes adds histograms of what calls consist of: requests and responses
-// per call, and bytes of each message without compression, as Protocol Buffers encode
-// it. Their names, rpc.client.request.size, rpc.client.requests_per_rpc and so on, are
-// those of older semantic conventions; the present ones have none. It costs a walk
-// over each message.
+// WithMessageSizes adds histograms of requests and responses per call, and of
+// the bytes of each message, without compression, in the encoding of Protocol
+// Buffers. Their names, rpc.client.request.size, rpc.client.requests_per_rpc
+// and so on, are those of older semantic conventions; the present ones define
+// none. It costs a traversal of each message.
 func WithMessageSizes() Option {
 	return func(c *config) { c.eachSize = true }
 }
 
-// WithMessageEvents adds an event to the span for each message that was sent or
-// received. The SDK keeps 128 events of a span by default.
+// WithMessageEvents adds an event to the span for each message sent or
+// received. The SDK keeps 128 events per span by default.
 func WithMessageEvents() Option {
 	return func(c *config) { c.eachEvent = true }
 }

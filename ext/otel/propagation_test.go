@@ -63,7 +63,7 @@ func TestATraceGoesThroughServersAndBackToTheClient(t *testing.T) {
 			t.Error("a span is in another trace")
 		}
 	}
-	if addressed != 2 { // no program has dialled the client
+	if addressed != 2 { // the client was not dialed
 		t.Errorf("%d spans have the address of a server", addressed)
 	}
 	at := make(map[trace.SpanID]trace.SpanID) // the other way

@@ -11,7 +11,7 @@ import (
 	"github.com/parley-rpc/parley/rpc"
 )
 
-// role is one of the two that a call has: who makes it, and who serves it.
+// role is one of the two roles of a call: caller or callee.
 type role struct {
 	*config
 	kind    trace.SpanKind
@@ -46,10 +46,11 @@ func newCallee(cfg *config, tracer trace.Tracer, meter metric.Meter) (*role, err
 	}, errors.Join(err, sizesErr)
 }
 
-// anyError is what counts as an error for a caller.
+// anyError counts every status but OK as an error, for the caller.
 func anyError(c rpc.Code) bool { return c != rpc.CodeOK }
 
-// ownFault is what counts as an error of the one who serves, and not of the caller.
+// ownFault counts a status as an error if the callee has caused it, not the
+// caller.
 func ownFault(c rpc.Code) bool {
 	switch c {
 	case rpc.CodeUnknown, rpc.CodeDeadlineExceeded, rpc.CodeUnimplemented,
@@ -59,7 +60,7 @@ func ownFault(c rpc.Code) bool {
 	return false
 }
 
-// sizes are the histograms of what calls consist of.
+// sizes are the histograms of messages.
 type sizes struct {
 	request, response   metric.Int64Histogram // bytes of a message
 	requests, responses metric.Int64Histogram // messages of a call
@@ -87,7 +88,7 @@ func newSizes(cfg *config, meter metric.Meter, prefix string) (*sizes, error) {
 	return s, errors.Join(errs...)
 }
 
-// set makes an option of attributes for a measurement.
+// set returns attributes as an option of a measurement.
 func set(attributes []attribute.KeyValue) metric.MeasurementOption {
 	return metric.WithAttributeSet(attribute.NewSet(attributes...))
 }

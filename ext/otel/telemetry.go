@@ -11,19 +11,19 @@ import (
 	"github.com/parley-rpc/parley/rpc"
 )
 
-// scope is the name of what is observed by.
+// scope is the name of the instrumentation scope.
 const scope = "github.com/parley-rpc/parley/ext/otel"
 
-// Telemetry observes the calls and connections of servers and clients that are given
-// its options.
+// Telemetry observes the calls and connections of the servers and clients that
+// have its options.
 type Telemetry struct {
 	caller, callee *role
 	server, client *side
 	registration   metric.Registration
 }
 
-// New returns a Telemetry. Its errors are of options, and of a MeterProvider that
-// refuses an instrument.
+// New returns a Telemetry. It fails if an option is invalid or the
+// MeterProvider rejects an instrument.
 func New(opts ...Option) (*Telemetry, error) {
 	cfg, err := newConfig(opts)
 	if err != nil {
@@ -48,26 +48,26 @@ func New(opts ...Option) (*Telemetry, error) {
 	return t, nil
 }
 
-// report tells how it stands with connections, whenever the meter collects.
+// report observes the connections whenever the meter collects.
 func (t *Telemetry) report(_ context.Context, o metric.Observer) error {
 	t.server.report(o)
 	t.client.report(o)
 	return nil
 }
 
-// Close has the MeterProvider look at connections no more. What it is told of by calls
-// and connections themselves it is still told.
+// Close stops the observation of connections by the MeterProvider. Measurements
+// that calls and connections record themselves go on.
 func (t *Telemetry) Close() error { return t.registration.Unregister() }
 
-// ServerOption has a server observed: the calls that it serves and makes, and its
-// connections.
+// ServerOption returns the option for a server: it observes calls in both
+// directions, and connections.
 func (t *Telemetry) ServerOption() rpc.ServerOption {
 	return rpc.Options(t.server.option(),
 		rpc.WithHandlerInterceptors(t.callee.observer(dialled)), rpc.WithCallInterceptors(t.caller.observer(nowhere)))
 }
 
-// ClientOption has a client observed: the calls that it makes and serves, and its
-// connections.
+// ClientOption returns the option for a client: it observes calls in both
+// directions, and connections.
 func (t *Telemetry) ClientOption() rpc.ClientOption {
 	return rpc.Options(t.client.option(),
 		rpc.WithCallInterceptors(t.caller.observer(dialled)), rpc.WithHandlerInterceptors(t.callee.observer(nowhere)))

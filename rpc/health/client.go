@@ -8,16 +8,16 @@ import (
 	"github.com/parley-rpc/parley/rpc"
 )
 
-// Client asks the other end for its health.
+// Client asks the peer for its health.
 type Client struct{ caller rpc.Caller }
 
 // NewClient returns a client whose calls go through c: an *rpc.Client or an
 // *rpc.Conn.
 func NewClient(c rpc.Caller) *Client { return &Client{c} }
 
-// Check returns the status of a service, "" for the server as a whole. A service
-// without one is an error with CodeNotFound, a server without the health service one
-// with CodeUnimplemented.
+// Check returns the status of a service, or of the server as a whole for "".
+// The error has CodeNotFound for a service without a status, and
+// CodeUnimplemented for a server without the health service.
 func (c *Client) Check(ctx context.Context, service string, opts ...rpc.CallOption) (Status, error) {
 	req := &healthv1.HealthCheckRequest{Service: service}
 	res, err := rpc.CallUnary[healthv1.HealthCheckRequest, healthv1.HealthCheckResponse](ctx, c.caller, checkMethod, req, opts...)
@@ -37,10 +37,11 @@ func (c *Client) List(ctx context.Context, opts ...rpc.CallOption) (map[string]S
 	return all, nil
 }
 
-// Watch makes a call and ranges over the status of a service and what becomes of it.
-// The server leaves out what was over before there was room for it. Leaving the loop
-// ends the call. Otherwise the last item is an error: CodeUnavailable where the server
-// or its connection goes away, which says nothing of the service. Watch again, then.
+// Watch makes a call and ranges over the present status of a service and its
+// changes. A slow loop may miss a status that has passed. Leaving the loop ends
+// the call. Otherwise the last item is an error: CodeUnavailable if the server
+// or its connection goes away, which does not concern the service. Watch again
+// in that case.
 func (c *Client) Watch(ctx context.Context, service string, opts ...rpc.CallOption) iter.Seq2[Status, error] {
 	return func(yield func(Status, error) bool) {
 		req := &healthv1.HealthCheckRequest{Service: service}

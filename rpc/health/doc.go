@@ -1,5 +1,5 @@
-// Package health tells and asks if services are fit to be called: gRPC's health
-// protocol, grpc.health.v1, without grpc-go. Probes and clients of gRPC understand it.
+// Package health implements gRPC's health protocol, grpc.health.v1, without
+// grpc-go, for servers and clients. Probes and clients of gRPC understand it.
 //
 //	status := health.NewServer()
 //	srv.Register(status.Service())
@@ -9,15 +9,15 @@
 //
 // # Shutting down
 //
-// A server that goes away says so first, and takes leave of its clients then:
+// A server that shuts down announces it first, and then drains its connections:
 //
 //	status.Shutdown()
 //	err := srv.Shutdown(ctx)
 //
-// From the first line on probes are answered NOT_SERVING, and watchers are told. A
-// load balancer that is to notice before connections go away needs some time between
-// the two lines. The second one ends what watchers are told: calls of Watch do not
-// hold up rpc.Server.Shutdown, but end with CodeUnavailable as soon as their
-// connection drains, after the latest status. So they do on a connection that has
-// come of age (rpc.WithMaxConnectionAge).
+// After the first line, probes and watchers get NOT_SERVING. A load balancer
+// needs some time between the two lines to notice it before connections end.
+// After the second line, calls of Watch do not delay rpc.Server.Shutdown: they
+// end with CodeUnavailable after the latest status, as soon as their connection
+// drains. The same happens on a connection that has reached its maximum age
+// (rpc.WithMaxConnectionAge).
 package health

@@ -166,9 +166,9 @@ func TestWatchersDoNotHoldUpShutdown(t *testing.T) {
 	}
 }
 
-// TestSlowWatcherHoldsUpNobody has one that has room for few messages and reads none
-// while the status changes often.
-func TestSlowWatcherHoldsUpNobody(t *testing.T) {
+// TestSlowWatcherDelaysNoOther has one that has room for few messages and reads
+// none while the status changes often.
+func TestSlowWatcherDelaysNoOther(t *testing.T) {
 	const changes = 4_000
 	status := health.NewServer()
 	client, caller, _ := serve(t, status, rpc.WithTransport(transport.Parameters{InitialWindow: 16 << 10, MaxWindow: 16 << 10}))

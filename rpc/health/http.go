@@ -5,9 +5,10 @@ import (
 	"net/http"
 )
 
-// ServeHTTP answers a GET with 200 if the service that the parameter "service" names
-// is Serving, the server as a whole without one. It answers 404 if the service has
-// no status, and otherwise 503. The body is the status's name.
+// ServeHTTP answers a GET with 200 if the service of the parameter "service" is
+// Serving; without the parameter it answers for the server as a whole. It
+// answers 404 if the service has no status, and otherwise 503. The body is the
+// name of the status.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
 		w.Header().Set("Allow", "GET, HEAD")

@@ -2,7 +2,7 @@ package health
 
 import "github.com/parley-rpc/parley/rpc"
 
-// ServiceName is what the health service is called on the wire.
+// ServiceName is the name of the health service on the wire.
 const ServiceName = "grpc.health.v1.Health"
 
 var (

@@ -9,15 +9,17 @@ import (
 )
 
 const (
-	// maxListed is how many services List answers with, as in gRPC.
+	// maxListed is the maximum number of services in the answer of List, as in
+	// gRPC.
 	maxListed = 100
-	// maxWatched is how long, in bytes, a name may be that has no status but is watched:
-	// the server keeps it. No longer one fits into the header of a call.
+	// maxWatched is the maximum length in bytes of a watched name without a
+	// status, which the server keeps. No longer name fits into the header of a
+	// call.
 	maxWatched = 16 << 10
 )
 
-// Server keeps the statuses of services and tells whoever asks: by gRPC's health
-// protocol, and as an http.Handler. It may be used by many goroutines at once.
+// Server keeps the statuses of services and reports them: by gRPC's health
+// protocol, and as an http.Handler. It is safe for concurrent use.
 type Server struct {
 	mu       sync.Mutex
 	statuses map[string]Status
@@ -25,8 +27,8 @@ type Server struct {
 	shutdown bool
 }
 
-// NewServer returns a Server for which the server as a whole, "", is Serving, and
-// which knows of no service.
+// NewServer returns a Server on which the server as a whole, "", is Serving,
+// and no service has a status.
 func NewServer() *Server {
 	return &Server{statuses: map[string]Status{"": Serving}, changed: make(chan struct{})}
 }
@@ -40,8 +42,9 @@ func (s *Server) Service() *rpc.Service {
 	}}
 }
 
-// Set sets the status of a service, by its full name; "" is the server as a whole.
-// ServiceUnknown takes the status away. Between Shutdown and Resume Set does nothing.
+// Set sets the status of a service, by its full name; "" is the server as a
+// whole. ServiceUnknown removes the status. Between Shutdown and Resume, Set
+// does nothing.
 func (s *Server) Set(service string, status Status) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -56,7 +59,7 @@ func (s *Server) Set(service string, status Status) {
 	s.tell()
 }
 
-// Shutdown sets all statuses to NotServing, where they stay until Resume.
+// Shutdown sets all statuses to NotServing until Resume.
 func (s *Server) Shutdown() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -64,7 +67,7 @@ func (s *Server) Shutdown() {
 	s.setAll(NotServing)
 }
 
-// Resume sets all statuses to Serving, and Set works again.
+// Resume sets all statuses to Serving and enables Set again.
 func (s *Server) Resume() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -80,7 +83,8 @@ func (s *Server) setAll(status Status) {
 	s.tell()
 }
 
-// status returns the status of a service, ServiceUnknown without one. mu is held.
+// status returns the status of a service, ServiceUnknown without one. mu is
+// held.
 func (s *Server) status(service string) Status {
 	if status, known := s.statuses[service]; known {
 		return status
@@ -88,13 +92,14 @@ func (s *Server) status(service string) Status {
 	return ServiceUnknown
 }
 
-// tell wakes those who watch. mu is held.
+// tell wakes the watchers. mu is held.
 func (s *Server) tell() {
 	close(s.changed)
 	s.changed = make(chan struct{})
 }
 
-// look returns the status of a service, and what is closed when one has changed.
+// look returns the status of a service, and a channel that is closed when a
+// status changes.
 func (s *Server) look(service string) (Status, <-chan struct{}) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -122,8 +127,8 @@ func (s *Server) list(context.Context, *healthv1.HealthListRequest) (*healthv1.H
 	return res, nil
 }
 
-// watch tells a status and what becomes of it. While a watcher is slow it keeps
-// nothing: the watcher is told the latest status then.
+// watch sends a status and its changes. It queues nothing for a slow watcher,
+// which then gets the latest status.
 func (s *Server) watch(ctx context.Context, req *healthv1.HealthCheckRequest, out rpc.Sender[healthv1.HealthCheckResponse]) error {
 	if len(req.Service) > maxWatched {
 		return rpc.Errorf(rpc.CodeInvalidArgument, "a service's name of %d bytes cannot be watched, at most %d", len(req.Service), maxWatched)

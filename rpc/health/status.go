@@ -6,15 +6,16 @@ import (
 	healthv1 "github.com/parley-rpc/parley/gen/parley/health/v1"
 )
 
-// Status says if calls to a service make sense.
+// Status reports whether calls to a service can succeed.
 type Status int32
 
 // The statuses, with gRPC's numbers.
 const (
-	Unknown    Status = 0 // nobody has found out
+	Unknown    Status = 0 // not determined
 	Serving    Status = 1
 	NotServing Status = 2
-	// ServiceUnknown: the service has no status. Watch says so, as one may come yet.
+	// ServiceUnknown: the service has no status. Watch says so, as one may come
+	// yet.
 	ServiceUnknown Status = 3
 )
 

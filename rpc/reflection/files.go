@@ -12,7 +12,7 @@ import (
 	"github.com/parley-rpc/parley/rpc"
 )
 
-// files are those that a stream has been told, by their paths.
+// files are the paths of the files that a stream has been sent.
 type files map[string]bool
 
 func (f files) byPath(path string) (*reflectionv1.FileDescriptorResponse, *rpc.Error) {
@@ -26,7 +26,7 @@ func (f files) byPath(path string) (*reflectionv1.FileDescriptorResponse, *rpc.E
 func (f files) bySymbol(name string) (*reflectionv1.FileDescriptorResponse, *rpc.Error) {
 	d, err := protoregistry.GlobalFiles.FindDescriptorByName(protoreflect.FullName(name))
 	if err != nil {
-		return nil, rpc.Errorf(rpc.CodeNotFound, "nothing is called %.200q", name)
+		return nil, rpc.Errorf(rpc.CodeNotFound, "%.200q is not defined", name)
 	}
 	return f.tell(d.ParentFile())
 }
@@ -62,11 +62,11 @@ func (f files) tell(file protoreflect.FileDescriptor) (*reflectionv1.FileDescrip
 	return res, nil
 }
 
-// extensionNumbers returns the extensions that a message has.
+// extensionNumbers returns the extensions of a message.
 func extensionNumbers(message string) (*reflectionv1.ExtensionNumberResponse, *rpc.Error) {
 	name := protoreflect.FullName(message)
 	if d, err := protoregistry.GlobalFiles.FindDescriptorByName(name); err != nil {
-		return nil, rpc.Errorf(rpc.CodeNotFound, "nothing is called %.200q", message)
+		return nil, rpc.Errorf(rpc.CodeNotFound, "%.200q is not defined", message)
 	} else if _, ok := d.(protoreflect.MessageDescriptor); !ok {
 		return nil, rpc.Errorf(rpc.CodeNotFound, "%.200q is no message", message)
 	}

@@ -9,8 +9,8 @@ import (
 	"github.com/parley-rpc/parley/rpc"
 )
 
-// FuzzQuestion has the server answer what a client may send: there is always an answer
-// or a refusal, and what it says is bounded.
+// FuzzQuestion has the server answer what a client may send: there is always an
+// answer or a refusal, and what it says is bounded.
 func FuzzQuestion(f *testing.F) {
 	for _, q := range []*question{
 		{}, {Host: "here"},

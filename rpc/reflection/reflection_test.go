@@ -25,7 +25,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 type (
 	question = reflectionv1.ServerReflectionRequest
-	answer   = reflectionv1.ServerReflectionResponse
+	answer   = reflectionv1.ServerReflectionResponse // answer stores the answer to a question in res.
 )
 
 // asker asks a server questions on one stream.
@@ -184,8 +184,8 @@ func TestWhatIsNotThereIsNotFound(t *testing.T) {
 	}
 }
 
-// TestLargeQuestionIsRefusedAndNotEchoed: what a question has would be kept until the caller
-// has taken the answer.
+// TestLargeQuestionIsRefusedAndNotEchoed: what a question has would be kept
+// until the caller has taken the answer.
 func TestLargeQuestionIsRefusedAndNotEchoed(t *testing.T) {
 	large := strings.Repeat("x", 1<<20)
 	unknown := &question{}

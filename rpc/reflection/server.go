@@ -9,21 +9,22 @@ import (
 	"github.com/parley-rpc/parley/rpc"
 )
 
-// Names that the service has on the wire. The older one has the same messages, and
-// older tools know no other.
+// Names of the service on the wire. The older one has the same messages, and is
+// the only one that older tools know.
 const (
 	ServiceName      = "grpc.reflection.v1.ServerReflection"
 	AlphaServiceName = "grpc.reflection.v1alpha.ServerReflection"
 )
 
-// Registry has services: a *rpc.Server or a *rpc.Mux.
+// Registry is a set of services: a *rpc.Server or a *rpc.Mux.
 type Registry interface {
 	rpc.Registrar
 	// Services returns the names of the services.
 	Services() []string
 }
 
-// Register registers the service, under both names. It panics if that has been done.
+// Register registers the service under both names. It panics if it is
+// registered already.
 func Register(r Registry) {
 	for _, name := range []string{ServiceName, AlphaServiceName} {
 		m := &rpc.Method{Service: name, Name: "ServerReflectionInfo", ClientStreams: true, ServerStreams: true}
@@ -38,11 +39,12 @@ type (
 	answer   = reflectionv1.ServerReflectionResponse
 )
 
-// maxQuestion is how many bytes a question may have. It is kept, and sent back with the
-// answer, until the caller has taken that. Names in Protobuf have some tens of bytes.
+// maxQuestion is the maximum size in bytes of a question. The question is kept,
+// and returned with the answer, until the caller has received the answer. Names
+// in Protobuf have a few dozen bytes.
 const maxQuestion = 4 << 10
 
-// checkSize refuses a question that is too large to be kept.
+// checkSize rejects a question that is too large to be kept.
 func checkSize(q *question) error {
 	if n := proto.Size(q); n > maxQuestion {
 		return rpc.Errorf(rpc.CodeInvalidArgument, "a question of %d bytes, at most %d are answered: ask for one name at a time", n, maxQuestion)
@@ -96,7 +98,7 @@ func (s server) answer(req *question, res *answer, told files) *rpc.Error {
 		res.MessageResponse = &reflectionv1.ServerReflectionResponse_ListServicesResponse{ListServicesResponse: list}
 		return nil
 	default:
-		return rpc.Errorf(rpc.CodeInvalidArgument, "the request asks nothing")
+		return rpc.Errorf(rpc.CodeInvalidArgument, "the request is empty")
 	}
 	res.MessageResponse = &reflectionv1.ServerReflectionResponse_FileDescriptorResponse{FileDescriptorResponse: file}
 	return err

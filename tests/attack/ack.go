@@ -9,7 +9,8 @@ import (
 	"github.com/parley-rpc/parley/transport"
 )
 
-// ackFlood has the server keep many small messages, and acknowledges them one by one.
+// ackFlood makes the server keep many small messages, and acknowledges them one
+// by one.
 func ackFlood(ctx context.Context, addr string, n *tally) error {
 	link, err := dial(ctx, addr, "")
 	if err != nil {
@@ -45,11 +46,12 @@ func ackFlood(ctx context.Context, addr string, n *tally) error {
 	return nil
 }
 
-// unacknowledged is how many frames the server has to keep before the first ACK: less
-// than 1 MiB of them.
+// unacknowledged is how many frames the server has to keep before the first
+// ACK: less than 1 MiB of them.
 const unacknowledged = 100_000
 
-// acknowledger is a session with one call that answers each message with a frame.
+// acknowledger is a session with one call that answers each message with a
+// frame.
 type acknowledger struct {
 	received, window *atomic.Uint64
 	spent, acked     uint64
@@ -80,8 +82,8 @@ func (a *acknowledger) acknowledge(dst []byte, n *tally) []byte {
 	return dst
 }
 
-// countSequenced counts the frames that are to be acknowledged, and notes the window of
-// the only stream.
+// countSequenced counts the frames that are to be acknowledged, and notes the
+// window of the only stream.
 func countSequenced(link transport.Link, received, window *atomic.Uint64) error {
 	for {
 		msg, err := readMessage(link)

@@ -11,21 +11,21 @@ import (
 	"time"
 )
 
-// attackVariable has this program be the attackers: "name address".
+// attackVariable makes this program the attackers: "name address".
 const attackVariable = "PARLEY_ATTACK"
 
-// tally is what attackers have done.
+// tally counts what attackers have done.
 type tally struct {
 	conns atomic.Int64
 	units atomic.Int64
-	won   atomic.Int64          // times that they got what nobody must get
+	won   atomic.Int64          // times that they got what no client may get
 	said  atomic.Pointer[error] // the last error: how the server ends such a connection
 
 	stolen atomic.Pointer[secret] // what they know of the victim's session
 }
 
-// attackAsTold attacks until in ends, and then says what it has done. Lines of in are
-// secrets that were stolen.
+// attackAsTold attacks until in ends, and then reports what it has done. Lines
+// of in are stolen secrets.
 func attackAsTold(what string, in io.Reader, out io.Writer) error {
 	if err := yield(); err != nil {
 		return err
@@ -51,7 +51,8 @@ func attackAsTold(what string, in io.Reader, out io.Writer) error {
 	return nil
 }
 
-// attack has all attackers attack until ctx ends. Of many, not all arrive at once.
+// attack runs all attackers until ctx ends. Many attackers do not arrive all at
+// once.
 func (a attack) attack(ctx context.Context, addr string, n *tally) {
 	var all sync.WaitGroup
 	for i := range a.attackers {

@@ -17,14 +17,14 @@ type attack struct {
 	// most is how many bytes the attack may add to the server's memory, if not
 	// mostMemory.
 	most int64
-	// beside has somebody else suffer than the client that makes calls, if not nil.
+	// beside has another suffer than the client that makes calls, if not nil.
 	// Secrets that are stolen from it are told.
 	beside func(ctx context.Context, addr string, tell func(*secret)) bystander
 	// server is what the server has besides the defaults.
 	server []rpc.ServerOption
 }
 
-// control is no attack: the attackers compute, and leave the server alone.
+// control is not an attack: the attackers compute, and do not connect.
 var control = attack{name: "control", attackers: 4, once: compute, unit: "sums"}
 
 func compute(ctx context.Context, _ string, n *tally) error {
@@ -63,8 +63,8 @@ var attacks = []attack{
 	{name: "acknowledge", attackers: 2, once: ackFlood, unit: "ACKs"},
 }
 
-// The bounds of connections without a link are low where attackers are to reach them
-// in a turn.
+// The bounds of connections without a link are low where attackers are to reach
+// them in a turn.
 var (
 	fewAway    = []rpc.ServerOption{rpc.WithResumption(rpc.Resumption{MaxDetached: 500})}
 	littleAway = []rpc.ServerOption{rpc.WithResumption(rpc.Resumption{MaxDetachedBytes: 64 << 20})}
@@ -83,7 +83,7 @@ func (a *attack) limit() int64 {
 	return a.most
 }
 
-// named returns an attack by its name.
+// named returns the attack with a name.
 func named(name string) (attack, bool) {
 	for _, a := range append(attacks, control) {
 		if a.name == name {

@@ -15,11 +15,12 @@ import (
 // bystander behaves well beside an attack, from its beginning until it leaves.
 type bystander interface {
 	fmt.Stringer
-	// leave ends it, and returns what it has suffered.
+	// leave ends the bystander, and returns its failures.
 	leave() error
 }
 
-// newcomers are clients with credentials that connect while the server is attacked.
+// newcomers are clients with credentials that connect while the server is
+// attacked.
 type newcomers struct {
 	connected, refused atomic.Int64
 	why                atomic.Pointer[error]
@@ -27,7 +28,7 @@ type newcomers struct {
 	all                sync.WaitGroup
 }
 
-// comeAndGo has 30 newcomers connect, five times a second each.
+// comeAndGo runs 30 newcomers that connect five times a second each.
 func comeAndGo(ctx context.Context, addr string, _ func(*secret)) bystander {
 	const crowd, every = 30, 200 * time.Millisecond
 	n := new(newcomers)
@@ -69,15 +70,15 @@ func (n *newcomers) String() string {
 	return fmt.Sprintf("%d clients with credentials connected, %d were refused", n.connected.Load(), n.refused.Load())
 }
 
-// sleeper is a client whose link is lost for a second now and then, with a call under
-// way.
+// sleeper is a client whose link is lost for a second now and then, with a call
+// under way.
 type sleeper struct {
 	slept atomic.Int64
 	end   context.CancelFunc
 	over  chan error
 }
 
-// sleep has a sleeper begin.
+// sleep starts a sleeper.
 func sleep(ctx context.Context, addr string, _ func(*secret)) bystander {
 	s := &sleeper{over: make(chan error, 1)}
 	ctx, s.end = context.WithCancel(ctx)
@@ -139,7 +140,8 @@ func (s *sleeper) String() string {
 	return fmt.Sprintf("a client without a link came back %d times", s.slept.Load())
 }
 
-// resume makes links until one carries the session on, or the session has ended.
+// resume makes links until one carries the session on, or the session has
+// ended.
 func resume(ctx context.Context, s *transport.Session, dial func(context.Context) (transport.Link, error)) error {
 	for ctx.Err() == nil && s.Err() == nil {
 		link, err := dial(ctx)

@@ -8,7 +8,7 @@ import (
 	"github.com/parley-rpc/parley/transport"
 )
 
-// slowReader asks for more than it reads: nothing.
+// slowReader requests data and reads nothing.
 func slowReader(ctx context.Context, addr string, n *tally) error {
 	f, err := meet(ctx, addr, generous, isDeaf)
 	if err != nil {
@@ -49,8 +49,8 @@ func idleStreams(ctx context.Context, addr string, n *tally) error {
 	return nil
 }
 
-// claimedCredit sends fast to calls that read fast, so that their windows take what
-// there is to grow, and then keeps them and sends no more.
+// claimedCredit sends fast to calls that read fast, so that their windows take
+// what there is to grow, and then keeps them and sends no more.
 func claimedCredit(ctx context.Context, addr string, n *tally) error {
 	s, err := session(ctx, addr)
 	if err != nil {

@@ -10,14 +10,14 @@ import (
 const (
 	// worst is by how much the p99 of the client that behaves well may grow.
 	worst = 3
-	// busy is the p99 without attackers, of either kind of turn, from which on the
-	// machine has too much else to do: a ratio to that says nothing.
+	// busy is the p99 without attackers, of either kind of turn, from which on
+	// the machine has too much else to do: a ratio to that says nothing.
 	busy = 5 * time.Millisecond
 	// mostMemory is how many bytes an attack may add to the server's memory.
 	mostMemory = 256 << 20
 )
 
-// figures are what came of an attack.
+// figures are the results of an attack.
 type figures struct {
 	attack             attack
 	quiet, idle, under []time.Duration // p99s of the turns; idle: attackers that compute
@@ -37,7 +37,8 @@ func median(d []time.Duration) time.Duration {
 	return (d[(len(d)-1)/2] + d[len(d)/2]) / 2
 }
 
-// ratio is by how much the p99 has grown; 0 if there is nothing to compare it with.
+// ratio is by how much the p99 has grown; 0 if there is nothing to compare it
+// with.
 func (f *figures) ratio() float64 {
 	if len(f.quiet) == 0 {
 		return 0
@@ -64,7 +65,7 @@ func (f *figures) String() string {
 
 func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
 
-// judge returns all that is wrong.
+// judge returns all failures.
 func (f *figures) judge() error {
 	var bad []error
 	most := f.attack.limit()

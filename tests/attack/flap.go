@@ -6,16 +6,17 @@ import (
 	"github.com/parley-rpc/parley/internal/frame"
 )
 
-// mostKept is what sessions without a link may cost that have much to say: the bound
-// of what they keep is 256 MiB by default, to which come the sessions themselves, and
-// the garbage collector lets the heap grow to twice what is in use.
+// mostKept is what sessions without a link may cost that have much to say: the
+// bound of what they keep is 256 MiB by default, to which come the sessions
+// themselves, and the garbage collector lets the heap grow to twice what is in
+// use.
 const mostKept = 768 << 20
 
 // resumable asks the server to keep the session.
 var resumable = frame.Hello{MaxStreams: 1 << 20, InitialWindow: 1 << 40, MaxMessage: 1 << 30, ResumeWindow: 30_000}
 
-// flap makes a session, and cuts its link as soon as the server has greeted: the
-// server keeps it.
+// flap makes a session, and cuts its link as soon as the server has sent HELLO:
+// the server keeps the session.
 func flap(ctx context.Context, addr string, n *tally) error {
 	return cutAfterGreeting(ctx, addr, "", n)
 }
@@ -27,8 +28,8 @@ func flapFull(ctx context.Context, addr string, n *tally) error {
 	return cutAfterGreeting(ctx, addr, "", n, call)
 }
 
-// detach does the same as one principal, to sessions with handlers that wait for
-// messages of which a part has come.
+// detach does the same as one principal, to sessions with handlers that wait
+// for messages of which a part has come.
 func detach(ctx context.Context, addr string, n *tally) error {
 	const calls = 16
 	first := make([][]byte, calls)
@@ -40,8 +41,8 @@ func detach(ctx context.Context, addr string, n *tally) error {
 	return cutAfterGreeting(ctx, addr, "mallory", n, first...)
 }
 
-// cutAfterGreeting greets as somebody, sends messages, and is gone when the server has
-// greeted.
+// cutAfterGreeting sends HELLO as a user and messages, and cuts the link when
+// the server has sent HELLO.
 func cutAfterGreeting(ctx context.Context, addr, name string, n *tally, first ...[]byte) error {
 	link, err := dial(ctx, addr, name)
 	if err != nil {

@@ -15,7 +15,7 @@ import (
 // generous lets the server send as much as it likes.
 var generous = frame.Hello{MaxStreams: 1 << 20, InitialWindow: 1 << 40, MaxMessage: 1 << 30}
 
-// foe is a connection that is worked by hand.
+// foe is a connection that is driven by hand.
 type foe struct {
 	link *ws.Conn
 	mu   sync.Mutex
@@ -23,7 +23,7 @@ type foe struct {
 	over chan struct{}
 }
 
-// dial makes a link as somebody, "" for nobody in particular.
+// dial makes a link as a user, "" for an anonymous one.
 func dial(ctx context.Context, addr, name string) (*ws.Conn, error) {
 	d := new(ws.Dialer)
 	if name != "" {
@@ -32,8 +32,8 @@ func dial(ctx context.Context, addr, name string) (*ws.Conn, error) {
 	return d.Dial(ctx, "ws://"+addr+rig.Path)
 }
 
-// meet connects and greets. What the server says is read and dropped, unless the
-// foe is deaf.
+// meet connects and sends HELLO. It reads and drops what the server sends,
+// unless the foe is deaf.
 func meet(ctx context.Context, addr string, hello frame.Hello, deaf deafness) (*foe, error) {
 	link, err := dial(ctx, addr, "")
 	if err != nil {
@@ -47,7 +47,7 @@ func meet(ctx context.Context, addr string, hello frame.Hello, deaf deafness) (*
 	return f, link.WriteMessage([][]byte{hello.Append(nil)})
 }
 
-// deafness tells whether a foe reads.
+// deafness reports whether a foe reads.
 type deafness int
 
 const (
@@ -79,7 +79,8 @@ func (f *foe) end() error {
 	return f.why
 }
 
-// write sends frames until that fails, and returns why the server ended the link.
+// write sends frames until that fails, and returns why the server ended the
+// link.
 func (f *foe) write(next func() []byte, count func()) error {
 	defer f.link.Close(1006, "") //nolint:errcheck // nothing to lose
 	for {
@@ -90,7 +91,7 @@ func (f *foe) write(next func() []byte, count func()) error {
 	}
 }
 
-// session begins a session as nobody in particular.
+// session begins an anonymous session.
 func session(ctx context.Context, addr string) (*transport.Session, error) {
 	link, err := dial(ctx, addr, "")
 	if err != nil {

@@ -31,8 +31,8 @@ func slowHandshake(ctx context.Context, addr string, n *tally) error {
 	return nil
 }
 
-// halfOpen sends a part of a request, or nothing at all, and waits for the server to
-// lose its patience.
+// halfOpen sends a part of a request, or nothing at all, and waits for the
+// server to lose its patience.
 func halfOpen(ctx context.Context, addr string, n *tally) error {
 	conn, err := connect(ctx, addr)
 	if err != nil {
@@ -50,7 +50,7 @@ func halfOpen(ctx context.Context, addr string, n *tally) error {
 	return err
 }
 
-// noGreeting has a link made and says nothing on it.
+// noGreeting makes a link and sends nothing on it.
 func noGreeting(ctx context.Context, addr string, n *tally) error {
 	link, err := dial(ctx, addr, "")
 	if err != nil {
@@ -64,15 +64,16 @@ func noGreeting(ctx context.Context, addr string, n *tally) error {
 	return err
 }
 
-// flooded is where a flood of handshakes comes from: another address than the clients
-// that behave well have.
+// flooded is where a flood of handshakes comes from: another address than the
+// clients that behave well have.
 var flooded = ws.Dialer{NetDial: (&net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 2)}}).DialContext}
 
-// floodHandshakes makes handshakes as fast as it can, with credentials that are none.
+// floodHandshakes makes handshakes as fast as it can, with credentials that are
+// none.
 func floodHandshakes(ctx context.Context, addr string, n *tally) error {
 	d := flooded
 	if rand.IntN(2) == 0 {
-		d.Header = http.Header{"Authorization": {"Bearer " + nobody}}
+		d.Header = http.Header{"Authorization": {"Bearer " + unknownUser}}
 	}
 	n.units.Add(1)
 	link, err := d.Dial(ctx, "ws://"+addr+rig.Path)
@@ -82,8 +83,8 @@ func floodHandshakes(ctx context.Context, addr string, n *tally) error {
 	return link.Close(transport.CloseAbnormal, "")
 }
 
-// hoardHeaders has one link after the other made with headers of nearly 1 MiB, which is
-// what HTTP allows, and keeps them.
+// hoardHeaders has one link after the other made with headers of nearly 1 MiB,
+// which is what HTTP allows, and keeps them.
 func hoardHeaders(ctx context.Context, addr string, n *tally) error {
 	d := ws.Dialer{Header: http.Header{"X-Hoard": {strings.Repeat("x", 900<<10)}}}
 	for ctx.Err() == nil {

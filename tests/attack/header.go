@@ -8,8 +8,8 @@ import (
 	"github.com/parley-rpc/parley/internal/frame"
 )
 
-// headerBomb opens calls whose headers are within the limit and full of the smallest
-// metadata.
+// headerBomb opens calls whose headers are within the limit and full of the
+// smallest metadata.
 func headerBomb(ctx context.Context, addr string, n *tally) error {
 	return headers(ctx, addr, n, 16<<10)
 }

@@ -29,14 +29,14 @@ func parseSecret(line string) (*secret, error) {
 	return &s, errors.Join(err, also)
 }
 
-// robber says who asks for the victim's session, and with what.
+// robber describes who asks for the victim's session, and with what.
 type robber struct {
 	name string
 	take func(s *secret)
 }
 
-// robbers know less and less of what they would have to: the token but not the name,
-// the token but for a bit, the id, nothing.
+// robbers know less and less of what they would have to: the token but not the
+// name, the token but for a bit, the id, nothing.
 var robbers = []robber{
 	{"mallory", func(*secret) {}},
 	{"", func(*secret) {}},
@@ -64,8 +64,8 @@ func hijack(ctx context.Context, addr string, n *tally) error {
 	return s.resume(ctx, addr, r.name, n)
 }
 
-// resume asks for a session, and counts whether the answer gives it away, or tells
-// that there is such a session.
+// resume asks for a session, and counts whether the answer gives it away, or
+// tells that there is such a session.
 func (s *secret) resume(ctx context.Context, addr, name string, n *tally) error {
 	link, err := dial(ctx, addr, name)
 	if err != nil {

@@ -23,7 +23,7 @@ func (bomb) Name() string { return rpc.CompressionGzip }
 
 func (bomb) Compress(dst, _ []byte) ([]byte, error) { return append(dst, explosive()...), nil }
 
-// explosive is 256 MiB of zeros, in 256 KiB.
+// explosive is 256 MiB of zeros, compressed to 256 KiB.
 var explosive = sync.OnceValue(func() []byte {
 	var b bytes.Buffer
 	w := gzip.NewWriter(&b)
@@ -39,7 +39,8 @@ func (zeros) Read(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// almost is a message of nearly 4 MiB, which is what a message may have, in 4 KiB.
+// almost is a message of nearly 4 MiB, which is what a message may have, in 4
+// KiB.
 var almost = sync.OnceValue(func() []byte {
 	var b bytes.Buffer
 	w := gzip.NewWriter(&b)
@@ -48,7 +49,8 @@ var almost = sync.OnceValue(func() []byte {
 	return b.Bytes()
 })
 
-// inflate makes many calls at once with messages that inflate to nearly the limit.
+// inflate makes many calls at once with messages that inflate to nearly the
+// limit.
 func inflate(ctx context.Context, addr string, n *tally) error {
 	s, err := session(ctx, addr)
 	if err != nil {

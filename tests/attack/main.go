@@ -1,27 +1,28 @@
-// Command attack attacks a server in the ways that are known to hurt, one after the
-// other, and finds out what that costs the server, and what it does to a client on
-// another connection that behaves well.
+// Command attack attacks a server in the ways that are known to hurt, one after
+// the other, and finds out what that costs the server, and what it does to a
+// client on another connection that behaves well.
 //
 //	go run ./tests/attack -seconds 9
 //
-// Server and attackers are processes of their own. The attackers run at the lowest
-// priority, since on their own machines they would not take the server's CPU. It
-// needs Linux.
+// Server and attackers are processes of their own. The attackers run at the
+// lowest priority, since on their own machines they would not take the server's
+// CPU. It needs Linux.
 //
-// The client makes a small call every 4 ms, whether or not the ones before have been
-// answered, so that a server that stops for a while is late for all calls that come
-// meanwhile. What counts is the p99 of how long they take, from a second after the
-// attackers have begun to arrive; for that second there is a figure of its own
-// ("arriving"). The p99 depends on what else the machine does: by itself it changes by
-// several times from one minute to the next. So quiet and attack take turns, and each
-// turn has a p99 of its own; the figures are the medians of those, and the ratio is
-// that of the medians. A spell of noise thus spoils a turn or two, whichever kind they
-// are, and an attack that does harm does it in most of its turns. In between there are
-// turns in which the attackers only compute: where the client suffers as much from
-// those ("p99 idle"), it is for want of CPU, not because of what the server is told.
+// The client makes a small call every 4 ms, whether or not the ones before have
+// been answered, so that a server that stops for a while is late for all calls
+// that come meanwhile. What counts is the p99 of how long they take, from a
+// second after the attackers have begun to arrive; for that second there is a
+// figure of its own ("arriving"). The p99 depends on what else the machine
+// does: by itself it changes by several times from one minute to the next. So
+// quiet and attack take turns, and each turn has a p99 of its own; the figures
+// are the medians of those, and the ratio is that of the medians. A spell of
+// noise thus spoils a turn or two, whichever kind they are, and an attack that
+// does harm does it in most of its turns. In between there are turns in which
+// the attackers only compute: where the client suffers as much from those ("p99
+// idle"), it is for want of CPU, not because of what the server is told.
 //
-// With -short each attack has one turn, and the verdict is on memory and on calls and
-// clients that were refused: it holds on a busy machine too.
+// With -short each attack has one turn, and the verdict is on memory and on
+// calls and clients that were refused: it holds on a busy machine too.
 package main
 
 import (

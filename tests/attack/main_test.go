@@ -108,7 +108,8 @@ func TestSessionIsNotHijackedAndItsCallLosesNothing(t *testing.T) {
 	}
 }
 
-// The victim's own secret is good: the attempts above do not fail for another reason.
+// The victim's own secret is good: the attempts above do not fail for another
+// reason.
 func TestSecretThatIsNotStolenResumesItsSession(t *testing.T) {
 	ctx, addr := startServer(t)
 	told := make(chan *secret, 100)
@@ -160,7 +161,8 @@ func TestBystandersSufferNothingWithoutAnAttack(t *testing.T) {
 	}
 }
 
-// The attack keeps the rules: it is not ended, and the server goes on to answer.
+// The attack keeps the rules: it is not ended, and the server goes on to
+// answer.
 func TestAcknowledgementsOneByOneAreTaken(t *testing.T) {
 	ctx, addr := startServer(t)
 	ctx, cancel := context.WithCancel(ctx)

@@ -16,8 +16,8 @@ const (
 	settling = 500 * time.Millisecond
 	// warmUp is how long the server is called before anything is measured.
 	warmUp = 300 * time.Millisecond
-	// arrival is how long attackers take to arrive: to a server that is the load of so
-	// many new clients, whatever they are up to.
+	// arrival is how long attackers take to arrive: to a server that is the
+	// load of so many new clients, whatever they are up to.
 	arrival = time.Second
 )
 
@@ -139,8 +139,8 @@ func (m *measurement) stopAttackers() {
 	}
 }
 
-// under is a turn in which there is an attack. It returns the p99 while attackers
-// arrive, and the one afterwards.
+// under is a turn in which there is an attack. It returns the p99 while
+// attackers arrive, and the one afterwards.
 func (m *measurement) under(ctx context.Context, a attack, d time.Duration) (arriving, p99 time.Duration, said string, err error) {
 	attackers, err := child.Start(attackVariable, a.name+" "+m.server.Ready)
 	if err != nil {
@@ -174,8 +174,8 @@ func (m *measurement) tell(s *secret) {
 	}
 }
 
-// watch returns the most memory that a process has had until ctx ended. It calls stop
-// once if that is more than too much.
+// watch returns the most memory that a process has had until ctx ended. It
+// calls stop once if that is more than too much.
 func watch(ctx context.Context, p *child.Process, tooMuch int64, stop func()) (most int64) {
 	for ctx.Err() == nil {
 		if use, err := p.Usage(); err == nil {

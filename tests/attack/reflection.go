@@ -12,12 +12,12 @@ import (
 	"github.com/parley-rpc/parley/transport"
 )
 
-// fileContainingSymbol is the field of a ServerReflectionRequest that names what is
-// asked for.
+// fileContainingSymbol is the field of a ServerReflectionRequest that names
+// what is asked for.
 const fileContainingSymbol protowire.Number = 4
 
-// askLong asks many streams of the server's reflection for a name of nearly 4 MiB,
-// which grows to four times that where it is quoted, and takes no answer.
+// askLong asks many streams of the server's reflection for a name of nearly 4
+// MiB, which grows to four times that where it is quoted, and takes no answer.
 func askLong(ctx context.Context, addr string, n *tally) error {
 	s, err := session(ctx, addr)
 	if err != nil {

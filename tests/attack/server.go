@@ -19,7 +19,8 @@ import (
 	"github.com/parley-rpc/parley/transport/ws"
 )
 
-// serveVariable has this program be the server at the address that is its value.
+// serveVariable has this program be the server at the address that is its
+// value.
 const serveVariable = "PARLEY_ATTACK_SERVE"
 
 // The methods of the server.
@@ -67,8 +68,8 @@ func giveAllBack(_ context.Context, in rpc.Receiver[wrapperspb.BytesValue], out 
 	return nil
 }
 
-// nobody has no valid credentials.
-const nobody = "nobody"
+// unknownUser is a user without valid credentials.
+const unknownUser = "nobody"
 
 // byName takes everybody's word for who he is. Who does not say is one of many.
 func byName(r *http.Request) (context.Context, error) {
@@ -76,7 +77,7 @@ func byName(r *http.Request) (context.Context, error) {
 	switch {
 	case !ok:
 		name = "anybody"
-	case name == nobody:
+	case name == unknownUser:
 		return nil, rpc.Errorf(rpc.CodeUnauthenticated, "nobody is not let in")
 	}
 	return rpc.WithPrincipal(r.Context(), name), nil
@@ -85,8 +86,8 @@ func byName(r *http.Request) (context.Context, error) {
 // handshakeTimeout is how long an HTTP request may take to arrive.
 const handshakeTimeout = 2 * time.Second
 
-// serve is the server that is attacked: "address", or "address attack". All limits are
-// the defaults, but for what the attack says. It ends when in does.
+// serve is the server that is attacked: "address", or "address attack". All
+// limits are the defaults, but for what the attack says. It ends when in does.
 func serve(what string, in io.Reader, out io.Writer) error {
 	addr, name, _ := strings.Cut(what, " ")
 	ln, err := net.Listen("tcp", addr)

@@ -26,8 +26,8 @@ const (
 	frameCost = 32       // bytes of credit beside them
 )
 
-// unfinished begins many messages of the largest size, and sends all of them but the
-// last byte, as fast as the server gives credit.
+// unfinished begins many messages of the largest size, and sends all of them
+// but the last byte, as fast as the server gives credit.
 func unfinished(ctx context.Context, addr string, n *tally) error {
 	link, err := dial(ctx, addr, "")
 	if err != nil {

@@ -23,9 +23,9 @@ const victimName = "victim"
 // cutsEvery is how often the victim's link is lost, in messages.
 const cutsEvery = 50
 
-// victim is a client whose session others would like to have. Its secrets are told to
-// them. It has a call on which it exchanges numbered messages, and its link is lost
-// now and then.
+// victim is a client whose session others would like to have. Its secrets are
+// told to them. It has a call on which it exchanges numbered messages, and its
+// link is lost now and then.
 type victim struct {
 	addr string
 	tell func(*secret)
@@ -45,7 +45,7 @@ func newVictim(ctx context.Context, addr string, tell func(*secret)) *victim {
 	return v
 }
 
-// leave ends the call, and tells whether the victim has suffered.
+// leave ends the call, and reports whether the victim has suffered.
 func (v *victim) leave() error {
 	v.end()
 	return <-v.ended
@@ -93,8 +93,8 @@ func (v *victim) comeBack(ctx context.Context, s *transport.Session, lost <-chan
 	}
 }
 
-// talk exchanges messages until ctx ends. It is an error if one is lost, doubled, or
-// not in its place.
+// talk exchanges messages until ctx ends. It is an error if one is lost,
+// doubled, or not in its place.
 func (v *victim) talk(ctx context.Context, s *transport.Session) error {
 	st, err := s.Open(ctx, frame.AppendBytesField(nil, 1, talk.Path()))
 	if err != nil {

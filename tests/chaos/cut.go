@@ -12,8 +12,8 @@ import (
 	"github.com/parley-rpc/parley/tests/internal/rig"
 )
 
-// callTimeout is when a call counts as hanging. Most take a second, those on a link
-// that has gone silent some more.
+// callTimeout is when a call counts as hanging. Most take a second, those on a
+// link that has gone silent a little more.
 const callTimeout = 2 * time.Minute
 
 // cut breaks links under load and counts messages.
@@ -71,7 +71,7 @@ func (s settings) cut(ctx context.Context, out io.Writer) (err error) {
 	return errors.Join(err, report(out, r, proxy.Bytes(), time.Since(began)))
 }
 
-// report prints the figures, and says what is wrong with them.
+// report prints the figures, and returns what is wrong with them.
 func report(out io.Writer, r *rig.Rig, bytes int64, took time.Duration) error {
 	t := r.Book.Totals()
 	fmt.Fprintf(out, "%d resumptions, %d sessions lost\n", r.Resumed(), r.Gaps())

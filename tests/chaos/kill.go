@@ -19,18 +19,19 @@ import (
 	"github.com/parley-rpc/parley/tests/internal/rig"
 )
 
-// serveVariable has this program be the server at the address that is its value.
+// serveVariable makes this program the server at the address in its value.
 const serveVariable = "PARLEY_CHAOS_SERVE"
 
 const (
-	// window is how long sessions are kept here. A call whose server does not come
-	// back ends when it is over.
+	// window is how long sessions are kept here. A call whose server does not
+	// come back ends when it is over.
 	window = 5 * time.Second
-	// slack is how much later a call may end than promised: for a client to notice
-	// that a link is lost, and for a machine that does other work too.
+	// slack is how much later a call may end than promised: for a client to
+	// notice that a link is lost, and for a machine that does other work too.
 	slack = 3 * time.Second
-	// comeback is how long after the start of a new server its clients may take: the
-	// longest delay between two attempts to connect, which grows while it is away.
+	// comeback is how long after the start of a new server its clients may
+	// take: the longest delay between two attempts to connect, which grows
+	// while it is away.
 	comeback = 12 * time.Second
 )
 
@@ -78,15 +79,15 @@ type victim struct {
 	fails    []error
 }
 
-// waiting and busy are how many calls of a victim wait for an answer that does not
-// come, and how many exchange messages.
+// waiting and busy are how many calls of a victim wait for an answer that does
+// not come, and how many exchange messages.
 const (
 	waiting = 20
 	busy    = 8
 )
 
-// begin makes calls that are in flight until the server is gone, and returns when
-// the server has them.
+// begin makes calls that are in flight until the server is gone, and returns
+// when the server has them.
 func (v *victim) begin(ctx context.Context) error {
 	for range waiting {
 		s, err := v.client.Open(ctx, never)
@@ -142,7 +143,7 @@ func (v *victim) ended(err error) {
 	}
 }
 
-// kill kills a server again and again.
+// kill kills a server repeatedly.
 func (s settings) kill(ctx context.Context, out io.Writer) error {
 	if s.kills == 0 {
 		return nil
@@ -160,7 +161,7 @@ func (s settings) kill(ctx context.Context, out io.Writer) error {
 		if err := v.begin(ctx); err != nil {
 			return fmt.Errorf("before kill %d: %w", n+1, err)
 		}
-		// Every other time no server is there until the session is over.
+		// Every other time no server runs until the session is over.
 		away := 500 * time.Millisecond
 		if n%2 == 1 {
 			away = window + time.Second
@@ -181,7 +182,7 @@ func (s settings) kill(ctx context.Context, out io.Writer) error {
 	return nil
 }
 
-// times are when a server went away and when there was another.
+// times are the end of a server and the start of the next.
 type times struct {
 	pid          int
 	killed, back time.Time

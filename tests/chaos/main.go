@@ -1,5 +1,5 @@
-// Command chaos breaks connections while calls of all kinds run over them in both
-// directions, and counts what becomes of their messages; and it kills a server.
+// Command chaos breaks connections while calls of all kinds run over them in
+// both directions, and counts their messages; it also kills a server.
 //
 //	go run ./tests/chaos -cuts 2000
 //
@@ -37,7 +37,7 @@ func main() {
 	}
 }
 
-// settings are what the flags say.
+// settings are the values of the flags.
 type settings struct {
 	cuts    int
 	kills   int

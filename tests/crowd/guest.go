@@ -17,7 +17,7 @@ import (
 // dialling is how many connections are being made at the same time.
 const dialling = 64
 
-// guest is a client with a call that stays open.
+// guest is a client with an open call.
 type guest struct {
 	client *rpc.Client
 	call   rpc.Stream

@@ -1,10 +1,10 @@
-// Command crowd opens many connections at once, each with one call that stays open,
-// and looks after a while whether all are alive, and what they cost.
+// Command crowd opens many connections at once, each with one open call, and
+// checks after a while whether all are alive, and what they cost.
 //
 //	go run ./tests/crowd -conns 5000
 //
-// The server is a process of its own, so that each end's memory is known. It needs
-// Linux, and as many file descriptors as connections in each process.
+// The server is a process of its own, so that each end's memory is known. It
+// needs Linux, and as many file descriptors as connections in each process.
 package main
 
 import (
@@ -38,7 +38,7 @@ func main() {
 	}
 }
 
-// settings are what the flags say.
+// settings are the values of the flags.
 type settings struct {
 	conns int
 	hold  time.Duration

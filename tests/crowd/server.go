@@ -17,10 +17,10 @@ import (
 	"github.com/parley-rpc/parley/tests/internal/rig"
 )
 
-// serveVariable has this program be the server at the address that is its value.
+// serveVariable makes this program the server at the address in its value.
 const serveVariable = "PARLEY_CROWD_SERVE"
 
-// echo gives each message back, in one long call.
+// echo returns each message, in one long call.
 var echo = &rpc.Method{Service: "parley.tests.v1.EchoService", Name: "Echo", ClientStreams: true, ServerStreams: true}
 
 func isEnd(err error) bool { return errors.Is(err, io.EOF) }
@@ -40,7 +40,7 @@ func giveBack(_ context.Context, s rpc.Stream) error {
 	}
 }
 
-// serve is the server. It ends when in does.
+// serve runs the server until in ends.
 func serve(addr string, in io.Reader, out io.Writer) error {
 	ln, err := net.Listen("tcp", addr)
 	if err != nil {
@@ -66,8 +66,8 @@ func serve(addr string, in io.Reader, out io.Writer) error {
 	return srv.Close()
 }
 
-// served asks the server how many connections it has, until it has none or a while
-// has passed.
+// served asks the server for its number of connections, until it has none or a
+// timeout has passed.
 func served(ctx context.Context, addr string) (n int, err error) {
 	for began := time.Now(); time.Since(began) < 5*time.Second; pause(ctx, 50*time.Millisecond) {
 		res, err := http.Get("http://" + addr + "/conns")

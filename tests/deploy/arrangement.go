@@ -9,7 +9,7 @@ import (
 	"github.com/parley-rpc/parley/rpc"
 )
 
-// arrangement is how clients reach the servers, and how servers end.
+// arrangement is the way in which clients reach the servers, and servers end.
 type arrangement struct {
 	name     string
 	nginx    bool
@@ -38,7 +38,7 @@ func (a *arrangement) nodeBalancer() string {
 	return "pickFirst"
 }
 
-// result is what an arrangement has shown.
+// result is the result of an arrangement.
 type result struct {
 	*arrangement
 	Report
@@ -92,7 +92,7 @@ func (s *settings) run(ctx context.Context, a *arrangement) (r *result, err erro
 	return r, nil
 }
 
-// front is what clients connect to.
+// front is the address that clients connect to.
 type front struct {
 	urls  []string
 	begin func()       // called when clients are there
@@ -118,8 +118,8 @@ func (s *settings) front(ctx context.Context, a *arrangement, f *fleet) (*front,
 	return &front{urls(f.addrs...), func() {}, func() error { return nil }}, nil
 }
 
-// deploy restarts all servers, one after the other, in each round. Where they are
-// killed it is one in each round.
+// deploy restarts all servers, one after another, in each round. Where they
+// are killed it is one in each round.
 func (s *settings) deploy(ctx context.Context, a *arrangement, f *fleet) (n int, err error) {
 	for round := range s.rounds {
 		for i := range servers {

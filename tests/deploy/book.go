@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// Counts is what became of calls and of their notes.
+// Counts is what happened to calls and of their notes.
 type Counts struct {
 	Calls      int // that ended with OK
 	Failed     int
@@ -33,7 +33,7 @@ func (c *Counts) String() string {
 	return fmt.Sprintf("failed %d lost %d duplicated %d reordered %d", c.Failed, c.Lost, c.Duplicated, c.Reordered)
 }
 
-// Report is what one process, or all of them, have counted. It travels as JSON.
+// Report is the counts of one process, or of all. It is sent as JSON.
 type Report struct {
 	Counts
 	Failures   map[string]int // how often each has happened
@@ -50,14 +50,15 @@ type slow struct {
 	Began, Took int64 // in milliseconds, of Unix time
 }
 
-// notSoon is when a call is slow, and mostSlow how many are kept of each process.
+// notSoon is when a call is slow, and mostSlow how many are kept of each
+// process.
 const (
 	notSoon  = 20 * time.Millisecond
 	mostSlow = 100_000
 )
 
-// merge adds what another process has counted. A call that reached handlers in two
-// processes is a duplicate.
+// merge adds what another process has counted. A call that reached handlers in
+// two processes is a duplicate.
 func (r *Report) merge(o *Report) {
 	r.add(o.Counts)
 	for what, n := range o.Failures {
@@ -70,8 +71,8 @@ func (r *Report) merge(o *Report) {
 	r.Without = max(r.Without, o.Without)
 }
 
-// settle counts as duplicated the calls that were served more than once, and forgets
-// their ids.
+// settle counts as duplicated the calls that were served more than once, and
+// forgets their ids.
 func (r *Report) settle() {
 	seen := make(map[uint64]struct{}, len(r.Served))
 	for _, id := range r.Served {
@@ -96,20 +97,20 @@ func (r *Report) fail(what string, n int) {
 	}
 }
 
-// book is the report of a process in the making.
+// book builds the report of a process.
 type book struct {
 	mu     sync.Mutex
 	report Report
 }
 
-// served takes note of a call that has reached a handler.
+// served records a call that has reached a handler.
 func (b *book) served(id uint64) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.report.Served = append(b.report.Served, id)
 }
 
-// done books a call that is over.
+// done records a call that is over.
 func (b *book) done(c call, counts Counts, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -122,7 +123,7 @@ func (b *book) done(c call, counts Counts, err error) {
 		}
 	default:
 		counts.Failed++
-		counts.Lost = 0 // what a call that failed has not brought is not lost: the caller knows
+		counts.Lost = 0 // what a failed call has not delivered is not lost: the caller knows
 		if c.safe {
 			counts.Safe++
 		}
@@ -134,14 +135,14 @@ func (b *book) done(c call, counts Counts, err error) {
 	r.add(counts)
 }
 
-// without takes note of a time that a client had no session which takes calls.
+// without records a time that a client had no session which takes calls.
 func (b *book) without(d time.Duration) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.report.Without = max(b.report.Without, d.Milliseconds())
 }
 
-// shook takes note of a handshake.
+// shook records a handshake.
 func (b *book) shook(came time.Time, answer *watched) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

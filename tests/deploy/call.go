@@ -31,7 +31,7 @@ func (k kind) String() string {
 	return [kinds]string{"Echo", "Look", "Upload", "Download", "Exchange", "Subscribe"}[k]
 }
 
-// call is a call under way.
+// call is a running call.
 type call struct {
 	id    uint64
 	kind  kind
@@ -42,11 +42,12 @@ type call struct {
 
 func (c *call) isUnary() bool { return c.kind == echo || c.kind == look }
 
-// excuse reports whether a call that was begun at a time and has failed was not to be
-// expected to do otherwise.
+// excuse reports whether a call that was begun at a time and has failed was not
+// to be expected to do otherwise.
 type excuse func(began time.Time, err error) bool
 
-// ids gives each call of a process an id. Processes have different highest bits.
+// ids gives each call of a process an id. Processes have different highest
+// bits.
 type ids struct{ last atomic.Uint64 }
 
 func newIDs(process int) *ids {
@@ -58,7 +59,7 @@ func newIDs(process int) *ids {
 // callTimeout is when a call has failed because it hangs.
 const callTimeout = time.Minute
 
-// caller makes calls and books what comes of them.
+// caller makes calls and records what comes of them.
 type caller struct {
 	conn  rpc.Caller
 	notes deployv1parley.NoteServiceClient
@@ -70,8 +71,8 @@ type caller struct {
 	count uint64        // notes of a stream
 }
 
-// call makes one call of a kind and books it, unless excuse takes its error. Then
-// it reports false.
+// call makes one call of a kind and records it, unless excuse takes its error.
+// Then it reports false.
 func (c *caller) call(ctx context.Context, k kind, excuse excuse) bool {
 	on := call{id: c.ids.last.Add(1), kind: k, who: c.who, began: time.Now(), safe: c.retry && k == look}
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
@@ -126,7 +127,7 @@ func (c *caller) upload(ctx context.Context, on call) (Counts, error) {
 	return told(res, c.count), nil
 }
 
-// told returns what the peer has counted of the notes that were sent.
+// told returns the peer's count of the notes that were sent.
 func told(res *note, sent uint64) Counts {
 	t := res.GetTally()
 	return Counts{

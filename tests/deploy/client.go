@@ -73,8 +73,8 @@ func (s *settings) connect(ctx context.Context, a *arrangement, urls []string) (
 	return c, nil
 }
 
-// turned returns the URLs in another order for each client, so that with PickFirst
-// every server has some.
+// turned rotates the URLs for each client, so that with PickFirst every server
+// has some.
 func turned(urls []string, n int) []string {
 	n %= len(urls)
 	return slices.Concat(urls[n:], urls[:n])

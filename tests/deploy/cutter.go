@@ -8,8 +8,8 @@ import (
 	"github.com/parley-rpc/parley/tests/internal/faulty"
 )
 
-// cutter is a proxy in front of each server. It cuts all links of one of them, and then
-// of the next.
+// cutter is a proxy in front of each server. It cuts all links of one server,
+// and then of the next.
 type cutter struct {
 	proxies []*faulty.Proxy
 	rand    *rand.Rand

@@ -42,8 +42,8 @@ func (s *settings) start() (*fleet, error) {
 	return f, nil
 }
 
-// freeAddress finds a port that is free. It is not one of those that the kernel gives
-// to clients, as it has to be free again while its server is restarted.
+// freeAddress finds a port that is free. It is not one of those that the kernel
+// gives to clients, as it must be free again while its server is restarted.
 func freeAddress(r *rand.Rand) (string, error) {
 	for {
 		addr := fmt.Sprintf("127.0.0.1:%d", 10000+r.IntN(20000))
@@ -97,7 +97,7 @@ func (r *Report) read(said, who string) error {
 	return nil
 }
 
-// restart restarts server i in good order.
+// restart restarts server i gracefully.
 func (f *fleet) restart(i int) error { return errors.Join(f.shut(i), f.run(i)) }
 
 // kill kills server i, and starts another in its place after a while.

@@ -1,11 +1,11 @@
-// Command deploy restarts three servers under load, one after the other, as a
-// rolling deploy does, and counts what becomes of the calls of their clients.
+// Command deploy restarts three servers under load, one after another, as a
+// rolling deploy does, and counts the results of their clients' calls.
 //
 //	go run ./tests/deploy
 //
-// It exits with 0 only if no call failed and no message was lost, came twice or out
-// of order. It also kills servers: there, only calls that can be made again must not
-// fail. It needs nginx in the path, Node.js, and the packages of web/.
+// It exits with 0 only if no call failed and no message was lost, came twice or
+// out of order. It also kills servers: there, only calls that can be made again
+// must not fail. It needs nginx in the path, Node.js, and the packages of web/.
 package main
 
 import (
@@ -43,7 +43,7 @@ func main() {
 	}
 }
 
-// settings are what the flags say.
+// settings are the values of the flags.
 type settings struct {
 	rounds  int
 	clients int
@@ -116,7 +116,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	return s.runAll(ctx, out)
 }
 
-// prepare looks for what is needed.
+// prepare checks the prerequisites.
 func (s *settings) prepare(out io.Writer) (err error) {
 	if s.nodes > 0 {
 		if s.program, err = s.build(); err != nil {

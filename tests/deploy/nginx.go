@@ -26,7 +26,8 @@ type nginx struct {
 	said bytes.Buffer
 }
 
-// proxy runs nginx in front of servers. balance is a directive, or "" for round robin.
+// proxy runs nginx in front of servers. balance is a directive, or "" for round
+// robin.
 func (s *settings) proxy(ctx context.Context, balance string, servers []string) (*nginx, error) {
 	dir, err := os.MkdirTemp("", "parley-deploy-")
 	if err != nil {

@@ -45,7 +45,8 @@ func (s *sequence) forgive(number uint64) bool {
 	return late
 }
 
-// close takes note that numbers below end were sent. It returns what came of them.
+// close takes note that numbers below end were sent. It returns what came of
+// them.
 func (s *sequence) close(end uint64) Counts {
 	s.miss(end)
 	return Counts{Lost: len(s.missing), Duplicated: s.duplicated, Reordered: s.reordered}

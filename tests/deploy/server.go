@@ -46,8 +46,8 @@ type server struct {
 	resting bool
 }
 
-// serve is a server process. It shuts down when in ends, and prints its report then.
-// A line of in has it end its own calls first, and say so by a line.
+// serve is a server process. It shuts down when in ends, and prints its report
+// then. A line of in has it end its own calls first, and say so by a line.
 func serve(config string, in io.Reader, out io.Writer) error {
 	s := &server{stop: make(chan struct{})}
 	if err := json.Unmarshal([]byte(config), &s.cfg); err != nil {
@@ -119,8 +119,8 @@ func (s *server) rest() {
 	s.work.Wait()
 }
 
-// linger is how long a server goes on calling a client after it has announced that
-// it goes away: such calls work, too.
+// linger is how long a server goes on calling a client after it has announced
+// that it goes away: such calls work, too.
 const linger = 500 * time.Millisecond
 
 // call makes calls to a client until the connection goes away.
@@ -163,11 +163,12 @@ func (e *ending) watch(stop <-chan struct{}) {
 	}
 }
 
-// moment is how much earlier than its end was noticed a connection may have ended.
+// moment is how much earlier than its end was noticed a connection may have
+// ended.
 const moment = 20 * time.Millisecond
 
-// excuses reports whether a call was not made at all, as its connection had ended in
-// good order. As long as one has streams, those of the server work.
+// excuses reports whether a call was not made at all, as its connection had
+// ended gracefully. As long as one has streams, those of the server work.
 func (e *ending) excuses(began time.Time, err error) bool {
 	var closed *transport.CloseError
 	switch stats := e.conn.Stats(); {

@@ -106,7 +106,7 @@ func (s service) Subscribe(ctx context.Context, req *note, out rpc.Sender[note])
 	}
 }
 
-// filling makes a few notes large.
+// filling returns a payload; a few are large.
 func filling(number uint64) []byte {
 	if number%8 == 7 {
 		return make([]byte, 20<<10)

@@ -5,7 +5,8 @@ import (
 	"time"
 )
 
-// storm returns the most events within any window, of times in milliseconds.
+// storm returns the maximum number of events within any window; times are in
+// milliseconds.
 func storm(times []int64, window time.Duration) int {
 	sorted := slices.Sorted(slices.Values(times))
 	most, first := 0, 0

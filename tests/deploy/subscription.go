@@ -64,8 +64,8 @@ func (s *subscription) open(ctx context.Context, from uint64) (rpc.Receiver[note
 // errEnded is the end of a stream that has none.
 var errEnded = errors.New("the endless stream ended without a word")
 
-// settle books the stream that was open, if there was one. It reports false if excuse
-// takes its end.
+// settle records the stream that was open, if there was one. It reports false
+// if excuse takes its end.
 func (s *subscription) settle(ctx context.Context) bool {
 	if s.on.id == 0 {
 		return true

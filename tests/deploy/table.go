@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// table prints the results as docs/reliability.md has them.
+// table prints the results in the format of docs/reliability.md.
 func table(out io.Writer, results []*result) {
 	fmt.Fprintln(out, "\n| arrangement | restarts | calls | result | slowest unary call | without a session | handshakes in 100 ms, 1 s |")
 	fmt.Fprintln(out, "|---|--:|--:|---|--:|--:|--:|")
@@ -23,7 +23,7 @@ func table(out io.Writer, results []*result) {
 
 func seconds(millis int64) string { return fmt.Sprintf("%.2f s", float64(millis)/1e3) }
 
-// thousands writes a number as people do.
+// thousands formats a number with separators.
 func thousands(n int) string {
 	if n < 1000 {
 		return fmt.Sprint(n)

@@ -8,20 +8,21 @@ import (
 	"time"
 )
 
-// kill is when a server was killed: it was there before, and gone after.
+// kill is the time at which a server was killed: it ran before, and not after.
 type kill struct{ from, to time.Time }
 
 // noticed is how long after a kill a busy client may not know of it.
 const noticed = time.Second
 
-// caught reports whether a call may have been under way when the server was killed.
+// caught reports whether a call may have been under way when the server was
+// killed.
 func (k kill) caught(c slow) bool {
 	return c.Began < k.to.Add(noticed).UnixMilli() && c.Began+c.Took > k.from.UnixMilli()
 }
 
-// waits returns the slowest unary call, and the slowest of those that were under way
-// when a server was killed. The latter wait until their session is resumed or given up,
-// and do not count as the former.
+// waits returns the slowest unary call, and the slowest of those that were
+// under way when a server was killed. The latter wait until their session is
+// resumed or given up, and do not count as the former.
 func (r *result) waits() (slowest, inFlight slow) {
 	for _, c := range r.Slow {
 		most := &slowest
@@ -46,8 +47,9 @@ func (r *Report) since(t time.Time) {
 	r.Handshakes = kept
 }
 
-// verdict says what is wrong. Calls may fail when their server is killed, but not
-// those that could be made again, and no client may wait until that server is back.
+// verdict returns what is wrong. Calls may fail when their server is killed,
+// but not those that could be made again, and no client may wait until that
+// server is back.
 func (r *result) verdict(away time.Duration) error {
 	slowest, _ := r.waits()
 	switch {

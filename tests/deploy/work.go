@@ -23,8 +23,8 @@ func (c *caller) work(ctx context.Context, stop <-chan struct{}, excuse excuse) 
 	working.Wait()
 }
 
-// steadily begins a call at each tick, whether or not those before are over: some
-// begin while others hang.
+// steadily begins a call at each tick, whether or not those before are over:
+// some begin while others hang.
 func (c *caller) steadily(ctx context.Context, k kind, stop <-chan struct{}, excuse excuse) {
 	tick := time.NewTicker(10 * c.pace)
 	defer tick.Stop()

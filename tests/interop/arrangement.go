@@ -21,7 +21,7 @@ import (
 	"github.com/parley-rpc/parley/tests/internal/faulty"
 )
 
-// arrangement is a way to have clients of one world and servers of another.
+// arrangement connects clients of one framework to servers of another.
 type arrangement struct {
 	name string
 	what string
@@ -101,7 +101,7 @@ func throughProxy(ctx context.Context, c testCase) error {
 	return errors.Join(err, <-served)
 }
 
-// withCuts runs a case while its link is cut, again and again.
+// withCuts runs a case while its link is cut repeatedly.
 func withCuts(ctx context.Context, c testCase) error {
 	return withServer(register, func(url string) error {
 		links, err := faulty.Listen(strings.TrimPrefix(url, "ws://"), 0, 0)
@@ -143,8 +143,9 @@ func withCuts(ctx context.Context, c testCase) error {
 	})
 }
 
-// greeted returns the connection of a client once the server has greeted on it. From then
-// on it can be resumed; before, a cut for the call of another client ends it.
+// greeted returns the connection of a client once the server has sent HELLO.
+// From then on it can be resumed; before that, a cut for the call of another
+// client ends it.
 func greeted(ctx context.Context, client *rpc.Client) (*rpc.Conn, error) {
 	for {
 		conn, err := client.Connect(ctx)
@@ -157,14 +158,14 @@ func greeted(ctx context.Context, client *rpc.Client) (*rpc.Conn, error) {
 	}
 }
 
-// cutCalls is how many calls of a case lose their links. A client whose links live for a
-// moment only waits longer and longer before it makes the next.
+// cutCalls is how many calls of a case lose their links. A client whose links
+// live for a moment only waits longer and longer before it makes the next.
 const cutCalls = 3
 
-// shears cut the link of each of the first calls: when it begins, when it is open, and when its first
-// message of each direction has passed.
+// shears cut the link of each of the first calls: when it begins, when it is
+// open, and when its first message of each direction has passed.
 type shears struct {
-	stats.Handler // of connections, of which handlers see nothing
+	stats.Handler // of connections, which are not reported
 	links         *faulty.Proxy
 	cuts          atomic.Int32
 	calls         atomic.Int32

@@ -65,8 +65,8 @@ var cases = []testCase{
 	{"channel_soak", channelSoakByStubs, channelSoak},
 }
 
-// unimplementedMethodByStubs is what package interop has for a connection of grpc's own
-// only.
+// unimplementedMethodByStubs is what package interop has for a connection of
+// grpc's own only.
 func unimplementedMethodByStubs(ctx context.Context, c channels[grpc.ClientConnInterface]) {
 	err := c.shared.Invoke(ctx, "/grpc.testing.TestService/UnimplementedCall", nil, nil)
 	if status.Code(err) != codes.Unimplemented {

@@ -13,8 +13,9 @@ import (
 	"github.com/parley-rpc/parley/rpc"
 )
 
-// server is package interop's, which leaves out what the cases of credentials and of
-// balancers ask: who the caller is, and which server has answered.
+// server extends package interop's server by what the cases of credentials and
+// balancers ask for: the identity of the caller, and the server that has
+// answered.
 type server struct{ testpb.TestServiceServer }
 
 func (s server) UnaryCall(ctx context.Context, in *testpb.SimpleRequest) (*testpb.SimpleResponse, error) {
@@ -33,7 +34,7 @@ func (s server) UnaryCall(ctx context.Context, in *testpb.SimpleRequest) (*testp
 	return res, nil
 }
 
-// token is credentials of a call that need no Google.
+// token is call credentials that do not need Google.
 type token struct {
 	value  string
 	secure bool
@@ -53,8 +54,8 @@ func wantUser(res *testpb.SimpleResponse, err error, user string) error {
 	return err
 }
 
-// perRPCCredsByStubs makes calls with credentials of their own, one after the other over
-// one connection. Those that ask for TLS do not go out without.
+// perRPCCredsByStubs makes calls with credentials of their own, one after the
+// other over one connection. Those that ask for TLS do not go out without.
 func perRPCCredsByStubs(ctx context.Context, c channels[grpc.ClientConnInterface]) {
 	client := testpb.NewTestServiceClient(c.shared)
 	for _, user := range []string{"Bearer alice", "Bearer bob"} {
@@ -83,7 +84,7 @@ func perRPCCreds(ctx context.Context, c rpc.Caller) error {
 	return nil
 }
 
-// pickFirstUnary has each of many calls answered by the same server.
+// pickFirstUnary checks that the same server answers each of many calls.
 func pickFirstUnary(ctx context.Context, c rpc.Caller) error {
 	first := ""
 	for range 100 {

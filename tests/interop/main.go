@@ -1,6 +1,6 @@
-// Command interop runs the cases of gRPC's interoperability tests, which
-// google.golang.org/grpc/interop has, over parley: each in each arrangement, and each in a
-// process of its own, as what is wrong ends the process there.
+// Command interop runs the cases of gRPC's interoperability tests
+// (google.golang.org/grpc/interop) over parley: each in each arrangement, and
+// each in its own process, because a failure ends the process.
 package main
 
 import (
@@ -33,21 +33,22 @@ func exit(err error) {
 	os.Exit(0)
 }
 
-// variable tells a process of this program which case to run: "arrangement/case".
+// variable names the case that a process of this program runs:
+// "arrangement/case".
 const variable = "PARLEY_INTEROP"
 
 // patience bounds a case. Those that wait for something take a second at most.
 const patience = 30 * time.Second
 
-// result is what became of a case in an arrangement.
+// result is what happened to a case in an arrangement.
 type result struct {
 	err    error
 	output string
 	took   time.Duration
 }
 
-// run runs all cases in all arrangements and prints a table. Its error says that some
-// failed.
+// run runs all cases in all arrangements and prints a table. Its error says
+// that some failed.
 func run(ctx context.Context, out io.Writer, cases []testCase) error {
 	results := make([][]result, len(cases))
 	turn := make(chan struct{}, runtime.GOMAXPROCS(0))
@@ -84,7 +85,7 @@ func spawn(ctx context.Context, which string) (r result) {
 	return result{err: err, output: strings.TrimSpace(string(output)), took: time.Since(began)}
 }
 
-// report prints the table, and what the processes of failed cases have said.
+// report prints the table, and the output of failed cases.
 func report(out io.Writer, cases []testCase, results [][]result) error {
 	fmt.Fprintf(out, "%-28s", "")
 	for _, a := range arrangements {

@@ -13,8 +13,8 @@ import (
 	"github.com/parley-rpc/parley/rpc"
 )
 
-// The cases of package interop by the calls that parley's generated code makes, with the
-// same values and the same checks.
+// The cases of package interop with parley's generated code, with the same
+// values and the same checks.
 
 const service = "grpc.testing.TestService"
 
@@ -26,7 +26,7 @@ var (
 	fullDuplex      = &rpc.Method{Service: service, Name: "FullDuplexCall", ClientStreams: true, ServerStreams: true}
 )
 
-// What package interop sends and asks for, in bytes.
+// Sizes that package interop uses, in bytes.
 var (
 	requestSizes  = []int{27182, 8, 1828, 45904}
 	responseSizes = []int32{31415, 9, 2653, 58979}

@@ -12,9 +12,9 @@ import (
 	"github.com/parley-rpc/parley/rpc"
 )
 
-// The soak cases. Package interop has them for connections of grpc's own only, and bounds
-// the time of each call, which would say something of the machine: here a call has to
-// succeed.
+// The soak cases. Package interop has them for connections of grpc's own only,
+// and bounds the time of each call, which would say something of the machine:
+// here a call must succeed.
 
 // soakWorkers make so many calls each, at once.
 const (
@@ -27,7 +27,8 @@ func soakRequest() *testpb.SimpleRequest {
 	return &testpb.SimpleRequest{ResponseSize: largeResponse, Payload: payload(largeRequest)}
 }
 
-// soak makes the calls. Its error is that of the first that failed in each worker.
+// soak makes the calls. Its error is that of the first that failed in each
+// worker.
 func soak(call func() error) error {
 	failed := make([]error, soakWorkers)
 	var all sync.WaitGroup

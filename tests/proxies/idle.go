@@ -16,7 +16,7 @@ import (
 	"github.com/parley-rpc/parley/transport"
 )
 
-// echo gives each message back, in one long call.
+// echo returns each message, in one long call.
 var echo = &rpc.Method{Service: "parley.tests.v1.EchoService", Name: "Echo", ClientStreams: true, ServerStreams: true}
 
 func giveBack(_ context.Context, s rpc.Stream) error {
@@ -34,8 +34,8 @@ func giveBack(_ context.Context, s rpc.Stream) error {
 	}
 }
 
-// idle is a proxy whose timeout is shorter or longer than the keepalive, and calls
-// that say nothing for a while.
+// idle is a proxy whose timeout is shorter or longer than the keepalive, and
+// calls that say nothing for a while.
 type idle struct {
 	keepalive time.Duration
 	timeout   time.Duration
@@ -49,8 +49,8 @@ var (
 // silence is how long no call says anything.
 const silence = 9 * time.Second
 
-// run is a row. Each of two calls has a small message or a large one on either side
-// of the silence.
+// run is a row. Each of two calls has a small message or a large one on either
+// side of the silence.
 func (i idle) run(ctx context.Context, k kind) (r result, err error) {
 	cfg := rpc.WithTransport(transport.Parameters{Keepalive: i.keepalive})
 	f, err := newFleet(0, cfg)
@@ -109,7 +109,7 @@ func (i idle) judge(lost int64) error {
 // errNothing says that a row is worth nothing.
 var errNothing = errors.New("no link was lost, so nothing was shown")
 
-// say opens a call and has a message come back. again does so on the same call, and
+// say opens a call and exchanges a message. again does so on the same call, and
 // ends it.
 func say(ctx context.Context, c *rpc.Client, size int) (again func() error, err error) {
 	call, err := c.Open(ctx, echo)

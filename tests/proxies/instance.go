@@ -26,13 +26,13 @@ type kind interface {
 	command(s site) []string
 	// ready returns nil if a process serves that has just been started.
 	ready(s site) error
-	// upsets returns what befalls it under load.
+	// upsets returns the events under load.
 	upsets() []upset
 	// silence describes the setting that ends silent connections.
 	silence() string
 }
 
-// upset is something that befalls a proxy.
+// upset is an event at a proxy.
 type upset struct {
 	what string
 	do   func(context.Context, *instance) error
@@ -53,7 +53,7 @@ func (s site) file(name string) string { return filepath.Join(s.dir, name) }
 // linger is how long old processes serve their connections after a reload.
 const linger = time.Second
 
-// instance is a proxy with all its files in a folder of its own.
+// instance is a proxy with its files in its own folder.
 type instance struct {
 	kind    kind
 	site    site
@@ -81,7 +81,8 @@ func start(ctx context.Context, k kind, backends []string, silence time.Duration
 	return in, nil
 }
 
-// freeAddress finds a port that is free, and hopes that it stays so for a moment.
+// freeAddress finds a port that is free, and hopes that it stays so for a
+// moment.
 func freeAddress() (string, error) {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -180,8 +181,8 @@ func pause(ctx context.Context, d time.Duration) {
 	}
 }
 
-// rewrite replaces what a documented configuration says of one site. from and to
-// alternate; each text has to be there.
+// rewrite replaces what a documented configuration says of one site. from and
+// to alternate; each text must be there.
 func rewrite(text string, pairs ...string) (string, error) {
 	for i := 0; i < len(pairs); i += 2 {
 		if !strings.Contains(text, pairs[i]) {
@@ -194,7 +195,8 @@ func rewrite(text string, pairs ...string) (string, error) {
 // servers of a site.
 const servers = 3
 
-// ofServers returns pairs that replace the addresses of a documented configuration.
+// ofServers returns pairs that replace the addresses of a documented
+// configuration.
 func ofServers(s site) (pairs []string) {
 	for i, addr := range s.servers {
 		pairs = append(pairs, fmt.Sprintf("10.0.0.%d:8080", i+1), addr)

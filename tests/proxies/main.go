@@ -1,7 +1,7 @@
 //go:build unix
 
-// Command proxies runs real reverse proxies in front of servers, reloads, restarts
-// and ends them under load, and finds out what that does to calls: nothing.
+// Command proxies runs real reverse proxies in front of servers, reloads,
+// restarts and ends them under load, and checks that calls are not affected.
 //
 //	go run ./tests/proxies
 //
@@ -32,7 +32,7 @@ func main() {
 	}
 }
 
-// settings are what the flags say.
+// settings are the values of the flags.
 type settings struct {
 	seed  uint64
 	times int // that a proxy is reloaded in one row

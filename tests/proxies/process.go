@@ -46,7 +46,7 @@ func program(dir string, command []string) *exec.Cmd {
 	return cmd
 }
 
-// said returns what the program has written.
+// said returns the output of the program.
 func (p *process) said() string {
 	text, err := os.ReadFile(p.log)
 	if err != nil {
@@ -68,7 +68,7 @@ func (p *process) wait() error {
 	}
 }
 
-// end ends the program, and kills it if it does not obey.
+// end ends the program, and kills it if it does not end.
 func (p *process) end(s syscall.Signal) error {
 	if err := p.signal(s); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		return err

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// row is something that befalls a proxy, or the servers behind it, under load.
+// row is an event at a proxy, or at the servers behind it, under load.
 type row struct {
 	kind kind
 	what string
@@ -18,7 +18,7 @@ type row struct {
 	silent bool // there is no load
 }
 
-// result is what came of it.
+// result is the result of a row.
 type result struct {
 	clientSees, serverSees string
 	lost                   int64 // links
@@ -53,8 +53,8 @@ func rows(kinds []kind) (all []row) {
 	return all
 }
 
-// between is how long the load goes on after each upset: longer than old processes
-// linger.
+// between is how long the load goes on after each upset: longer than old
+// processes linger.
 const between = linger + 1500*time.Millisecond
 
 // upset is a row in which something befalls the proxy.
@@ -84,8 +84,8 @@ func (s settings) upset(ctx context.Context, k kind, u upset) (result, error) {
 	})
 }
 
-// deploy is a row in which the servers are replaced, and something else may befall
-// the proxy while each drains.
+// deploy is a row in which the servers are replaced, and something else may
+// befall the proxy while each drains.
 func (s settings) deploy(ctx context.Context, k kind, meanwhile upset) (result, error) {
 	return s.underLoad(ctx, k, func(t *traffic) error {
 		t.idleMayGo = meanwhile.do != nil
@@ -112,7 +112,8 @@ func (s settings) deploy(ctx context.Context, k kind, meanwhile upset) (result, 
 	})
 }
 
-// underLoad has something happen while calls are made, and counts what came of them.
+// underLoad has something happen while calls are made, and counts what came of
+// them.
 func (s settings) underLoad(ctx context.Context, k kind, happen func(*traffic) error) (r result, err error) {
 	t, err := arrange(ctx, k, s.seed)
 	if err != nil {

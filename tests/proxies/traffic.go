@@ -16,12 +16,12 @@ import (
 	"github.com/parley-rpc/parley/tests/internal/rig"
 )
 
-// clients is how many connections there are under load. Every other one has large
-// messages, and every other two calls that fail fast.
+// clients is how many connections there are under load. Every other one has
+// large messages, and every other two calls that fail fast.
 const clients = 8
 
-// traffic is a proxy in front of servers, and the clients, which call them and are
-// called.
+// traffic is a proxy in front of servers, and the clients, which call them and
+// are called.
 type traffic struct {
 	*fleet
 	proxy   *instance
@@ -32,8 +32,8 @@ type traffic struct {
 	gaps atomic.Int64 // sessions that were lost
 	ends sights       // of connections, as the clients see it
 
-	// A session that has moved and lost its link has no call any more: its server may
-	// go before it is resumed.
+	// A session that has moved and lost its link has no call any more: its
+	// server may go before it is resumed.
 	idleMayGo bool
 }
 
@@ -164,7 +164,7 @@ func (t *traffic) close() error {
 	return errors.Join(append(errs, t.proxy.stop())...)
 }
 
-// verdict says what is wrong with a load.
+// verdict returns what is wrong with a load.
 func (t *traffic) verdict() error {
 	var bad []error
 	for _, b := range []*load.Book{t.small, t.large} {

@@ -22,16 +22,16 @@ import (
 	"github.com/parley-rpc/parley/transport"
 )
 
-// A witness is a bare WebSocket through the proxy. It sees what the library does not
-// tell: how its link is ended, at both ends. One is silent, the other always in the
-// middle of a frame, in both directions.
+// A witness is a bare WebSocket through the proxy. It sees what the library
+// does not tell: how its link is ended, at both ends. One is silent, the other
+// always in the middle of a frame, in both directions.
 const (
 	witnessPath = "/rpc/witness"
 	busy        = "?busy"
 	quiet       = "?quiet"
 )
 
-// sights are what was seen, each once.
+// sights are the distinct observations.
 type sights struct {
 	mu   sync.Mutex
 	seen []string
@@ -105,7 +105,7 @@ func (w *witnesses) send(ctx context.Context, in *instance, kind string) (stop f
 	return func() { _ = conn.Close() }, nil
 }
 
-// witness is one end.
+// witness is one end of a WebSocket.
 type witness struct {
 	conn  net.Conn
 	in    *bufio.Reader
@@ -129,7 +129,7 @@ func (w *witness) upgrade(host, kind string) error {
 	return nil
 }
 
-// run is there until the end, and notes it.
+// run waits for the end, and records it.
 func (w *witness) run(seen *sights, kind string) {
 	var writing sync.WaitGroup
 	if kind == busy {

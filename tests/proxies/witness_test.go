@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// What a table says of the ends of links is worth something only if a witness tells
-// them apart.
+// What a table says of the ends of links is worth something only if a witness
+// tells them apart.
 func TestAWitnessTellsEndsApart(t *testing.T) {
 	const (
 		open     = "\x82\x7e\x01\x00" + "\x00\x00\x00" // 256 bytes, of which three come

@@ -11,10 +11,10 @@ import (
 	"github.com/parley-rpc/parley/tests/internal/rig"
 )
 
-// longestLife is up to how long a connection lasts.
+// longestLife is how long, at most, a connection lasts.
 const longestLife = 3 * time.Second
 
-// crowd has clients come and go until ctx ends, and returns how many there were.
+// crowd starts and ends clients until ctx ends, and returns their number.
 func (s settings) crowd(ctx context.Context, r *rig.Rig, addr string) (came int64, err error) {
 	var count atomic.Int64
 	var mu sync.Mutex
@@ -37,7 +37,7 @@ func (s settings) crowd(ctx context.Context, r *rig.Rig, addr string) (came int6
 	return count.Load(), err
 }
 
-// visit is one client's life: it leaves while calls are in flight.
+// visit runs one client, which leaves while calls are in flight.
 func visit(ctx context.Context, r *rig.Rig, addr string, life time.Duration) error {
 	// What breaks before there is a session cannot be resumed.
 	c, err := r.Client(ctx, addr)

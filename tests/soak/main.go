@@ -1,11 +1,11 @@
-// Command soak has connections come and go for a while, with calls of all kinds in
-// both directions, links that break, calls that are canceled and deadlines that
-// pass, and compares what is in memory afterwards with what was before.
+// Command soak opens and ends connections for a while, with calls of all kinds
+// in both directions, broken links, canceled calls and expired deadlines, and
+// compares the memory before and after.
 //
 //	go run ./tests/soak -seconds 120
 //
-// It exits with 1 if goroutines are left, if the heap has grown by more than the
-// slack, or if a message was lost, came twice or out of order.
+// It exits with 1 if goroutines are left, if the heap has grown by more than
+// the slack, or if a message was lost, came twice or out of order.
 package main
 
 import (
@@ -34,7 +34,7 @@ func main() {
 	}
 }
 
-// settings are what the flags say.
+// settings are the values of the flags.
 type settings struct {
 	seconds int
 	clients int
@@ -43,14 +43,15 @@ type settings struct {
 }
 
 const (
-	// warmUp fills pools and caches before the first look at the memory.
+	// warmUp fills pools and caches before the first measurement of memory.
 	warmUp = 3 * time.Second
 	// callTimeout is when a call counts as hanging.
 	callTimeout = time.Minute
-	// most is the most bytes between two faults of a connection.
+	// most is the maximum of bytes between two faults of a connection.
 	most = 1 << 20
-	// window is how long sessions are kept. A client that leaves while its link is lost
-	// cannot tell the server, which goes on with its calls for that long.
+	// window is how long sessions are kept. A client that leaves while its link
+	// is lost cannot tell the server, which goes on with its calls for that
+	// long.
 	window = 5 * time.Second
 	// forEver is more links than can be broken in the time.
 	forEver = 1 << 30
@@ -90,7 +91,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	return err
 }
 
-// soak runs the load, and says what it was.
+// soak runs the load, and returns a description of it.
 func (s settings) soak(ctx context.Context, d time.Duration) (string, error) {
 	r, err := rig.New(rig.Config{
 		Seed:    s.seed,

@@ -22,8 +22,8 @@ func (m memory) String() string {
 // patience is how long goroutines may take to end that were told to.
 const patience = 10 * time.Second
 
-// measure looks at the memory when no more goroutines are left than wanted, or after
-// its patience has ended.
+// measure measures the memory when no more goroutines are left than wanted, or
+// after a timeout.
 func measure(ctx context.Context, wanted int) memory {
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
@@ -45,7 +45,7 @@ func measure(ctx context.Context, wanted int) memory {
 	return memory{runtime.NumGoroutine(), int64(m.HeapAlloc)}
 }
 
-// stacks says what the goroutines do.
+// stacks returns the stacks of the goroutines.
 func stacks() string {
 	var s strings.Builder
 	_ = pprof.Lookup("goroutine").WriteTo(&s, 1) // a builder takes all

@@ -1,5 +1,5 @@
-// Command webserver is the server that the tests of the TypeScript client talk to. It prints its address and ends when
-// its standard input does.
+// Command webserver is the server for the tests of the TypeScript client. It
+// prints its address and ends when its standard input does.
 //
 //	/rpc     PingService and HubService; the hub's device is the client that asks
 //	/auth    the same for those with the bearer token "secret"

@@ -72,7 +72,7 @@ func (s *site) handler() http.Handler {
 	return mux
 }
 
-// drain has another server take over.
+// drain replaces the server by another.
 func (s *site) drain() {
 	s.mu.Lock()
 	old := s.current
@@ -108,7 +108,7 @@ func (c counted) Send(msg any) error {
 	return err
 }
 
-// echo gives metadata that begins with "echo-" back, as header and as trailer.
+// echo returns metadata that begins with "echo-", as header and as trailer.
 func echo(next rpc.Handler) rpc.Handler {
 	return func(ctx context.Context, st rpc.Stream) error {
 		call := st.Call()

@@ -23,8 +23,8 @@ import (
 	"github.com/parley-rpc/parley/transport/ws"
 )
 
-// attacker is one connection that makes the server keep as much as it can, and holds it
-// until it is told to end.
+// attacker is one connection that makes the server keep as much as it can, and
+// holds it until it is told to end.
 type attacker struct {
 	ctx  context.Context
 	addr string
@@ -32,8 +32,8 @@ type attacker struct {
 	work sync.WaitGroup // sends that may block for good
 }
 
-// dial begins a session that could be resumed. It takes as many bytes as the server
-// sends, while its link is read.
+// dial begins a session that could be resumed. It takes as many bytes as the
+// server sends, while its link is read.
 func (a *attacker) dial() (*transport.Session, *deafLink, error) {
 	d := ws.Dialer{Header: http.Header{"X-Ballast": {strings.Repeat("x", a.set.limits.MaxHandshakeHeader-1<<10)}}}
 	conn, err := d.Dial(a.ctx, "ws://"+a.addr+rig.Path)
@@ -66,8 +66,8 @@ func (l *deafLink) NextReader() (io.Reader, error) {
 	return l.Link.NextReader()
 }
 
-// each opens as many calls of a method as the server takes, with headers of a size, and
-// gives each to send.
+// each opens as many calls of a method as the server takes, with headers of a
+// size, and gives each to send.
 func (a *attacker) each(m *rpc.Method, header []byte, send func(*transport.Stream) error) error {
 	s, _, err := a.dial()
 	if err != nil {
@@ -89,7 +89,8 @@ func (a *attacker) connect() error {
 	return err
 }
 
-// beginLinkMessage begins a message of the link, with a large frame, and does not end it.
+// beginLinkMessage begins a message of the link, with a large frame, and does
+// not end it.
 func (a *attacker) beginLinkMessage() error {
 	var wire net.Conn
 	d := ws.Dialer{NetDial: func(ctx context.Context, network, addr string) (_ net.Conn, err error) {
@@ -117,7 +118,8 @@ func (a *attacker) fillWindows() error {
 	return a.each(hold, nil, func(st *transport.Stream) error { return a.pour(st, msg) })
 }
 
-// growWindows sends fast to handlers that read fast, and goes on when they read no more.
+// growWindows sends fast to handlers that read fast, and goes on when they read
+// no more.
 func (a *attacker) growWindows() error {
 	msg := bytesValue(32 << 10)
 	return a.each(sated, nil, func(st *transport.Stream) error { return a.pour(st, msg) })
@@ -140,8 +142,8 @@ func (a *attacker) sendHeaders() error {
 	return a.each(hold, metadata, func(*transport.Stream) error { return nil })
 }
 
-// sendMessages sends messages as large as may be on all calls at once, to handlers that
-// wait for them: at each moment, many are there in part.
+// sendMessages sends messages as large as may be on all calls at once, to
+// handlers that wait for them: at each moment, many are there in part.
 func (a *attacker) sendMessages() error {
 	msg := bytesValue(a.set.transport.MaxMessage - 16)
 	return a.each(drop, nil, func(st *transport.Stream) error { return a.pour(st, msg) })
@@ -175,8 +177,8 @@ func (a *attacker) leaveAnswers() error {
 	return nil
 }
 
-// cutLinks fills windows, asks for answers, and cuts the link: the session is kept. It
-// does so three times, as the server keeps one for each connection.
+// cutLinks fills windows, asks for answers, and cuts the link: the session is
+// kept. It does so three times, as the server keeps one for each connection.
 func (a *attacker) cutLinks() error {
 	msg := make([]byte, 8<<10)
 	for range 3 {

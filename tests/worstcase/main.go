@@ -1,6 +1,7 @@
-// Command worstcase makes a server keep as much memory as its limits let it, in each way
-// that there is and in all at once, and holds what the process takes against the bound
-// that docs/limits.md derives from the settings. It fails where that is exceeded.
+// Command worstcase makes a server keep as much memory as its limits let it, in
+// each way that there is and in all at once, and holds what the process takes
+// against the bound that docs/limits.md derives from the settings. It fails
+// where that is exceeded.
 package main
 
 import (
@@ -46,7 +47,8 @@ func run(out io.Writer, connections int, hold time.Duration) error {
 	return errors.Join(append(failed, together.measure(out, &set, rows, hold))...)
 }
 
-// measure has connections attack a server in some ways, and writes a line of the table.
+// measure has connections attack a server in some ways, and writes a line of
+// the table.
 func (r row) measure(out io.Writer, set *settings, ways []row, hold time.Duration) error {
 	server, err := child.Start(serveVariable, strconv.Itoa(set.connections))
 	if err != nil {
@@ -79,8 +81,8 @@ func (r row) measure(out io.Writer, set *settings, ways []row, hold time.Duratio
 	return nil
 }
 
-// watch returns the most memory that the server took until all have attacked for as long
-// as they hold on.
+// watch returns the most memory that the server took until all have attacked
+// for as long as they hold on.
 func watch(server *child.Process, attacking <-chan error, attackers int, hold time.Duration) (most int64, err error) {
 	ticks := time.NewTicker(20 * time.Millisecond)
 	defer ticks.Stop()

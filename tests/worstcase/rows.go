@@ -20,7 +20,8 @@ var rows = []row{
 	{"sessions without a link", sum(links, begun, calls, unread, answers, away), (*attacker).cutLinks},
 }
 
-// together is all of them at once. A connection without a link is one of the connections.
+// together is all of them at once. A connection without a link is one of the
+// connections.
 var together = row{
 	name:  "all at once",
 	bound: sum(links, begun, calls, headers, unread, windows, messages, answers, away),

@@ -8,8 +8,8 @@ import (
 	"github.com/parley-rpc/parley/transport"
 )
 
-// settings are those of the server that is attacked: small ones, which a few connections
-// can reach.
+// settings are those of the server that is attacked: small ones, which a few
+// connections can reach.
 type settings struct {
 	connections int // at once, all of which attack
 	transport   transport.Parameters

@@ -23,7 +23,8 @@ func (a axis) at(v float64) float64 {
 	return a.from + (a.scale(v)-low)/(high-low)*(a.to-a.from)
 }
 
-// steps are round values from 0 up to one that is not below high, some five of them.
+// steps are round values from 0 up to one that is not below high, some five of
+// them.
 func steps(high float64) (ticks []float64) {
 	if high <= 0 {
 		return []float64{0, 1}

@@ -1,5 +1,5 @@
-// Package chart draws charts as SVG: small ones, that can be read on light and dark
-// pages, and that are the same text for the same figures.
+// Package chart draws charts as SVG: small ones, that can be read on light and
+// dark pages, and that are the same text for the same figures.
 package chart
 
 import (
@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// style follows the reader's preference. A background of its own keeps a chart readable
-// on a page that does not.
+// style follows the reader's preference. A background of its own keeps a chart
+// readable on a page that does not.
 const style = `<style>
 .ground{fill:#ffffff}.text{fill:#1f2328}.dim{fill:#59636e}
 .grid{stroke:#d1d9e0;stroke-width:1}.axis{stroke:#818b98;stroke-width:1.5}.mark{stroke:#1f2328;stroke-width:2}
@@ -39,8 +39,8 @@ const (
 	margin = 16
 )
 
-// newCanvas has the title, for eyes and for screen readers, and returns where the rest
-// may begin.
+// newCanvas has the title, for eyes and for screen readers, and returns where
+// the rest may begin.
 func newCanvas(height float64, title string) (c *canvas, top float64) {
 	c = &canvas{height: height}
 	c.printf(`<svg xmlns="http://www.w3.org/2000/svg" width="%d" height="%s" viewBox="0 0 %d %s" role="img" `,

@@ -13,8 +13,8 @@ import (
 
 func plain(v float64) string { return strconv.FormatFloat(v, 'g', 4, 64) }
 
-// elements fails unless svg is well-formed, and returns the attributes of its elements
-// by their names.
+// elements fails unless svg is well-formed, and returns the attributes of its
+// elements by their names.
 func elements(t *testing.T, svg []byte) map[string][]map[string]string {
 	t.Helper()
 	found := make(map[string][]map[string]string)

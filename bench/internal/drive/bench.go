@@ -26,7 +26,7 @@ type Bench struct {
 	profile proc.Profile
 }
 
-// dial connects, and makes sure of it by a call.
+// dial connects, and verifies it with a call.
 func (b *Bench) dial(ctx context.Context) (Client, error) {
 	c, err := b.Target.Dial(ctx, b.Server.Addr(), b.Setup)
 	if err != nil {
@@ -48,8 +48,9 @@ func (b *Bench) withClient(ctx context.Context, f func(c Client) (Figures, error
 	return figures, errors.Join(err, c.Close())
 }
 
-// underLoad runs f while workers work, once they have warmed up. The ctx of f ends
-// when one of them fails, and its error is returned, were it that of its end.
+// underLoad runs f while workers work, once they have warmed up. The ctx of f
+// ends when one of them fails, and its error is returned, were it that of its
+// end.
 func (b *Bench) underLoad(ctx context.Context, c Client, workers int, begin begin,
 	f func(ctx context.Context, crew *crew) (Figures, error),
 ) (figures Figures, err error) {
@@ -77,8 +78,8 @@ func (b *Bench) underLoad(ctx context.Context, c Client, workers int, begin begi
 // count scales a number of connections, streams or calls.
 func (b *Bench) count(n int) int { return max(1, int(float64(n)*b.Scale)) }
 
-// look looks at both processes. It is the same at the beginning of an interval and at
-// its end, so that what it takes does not matter.
+// look looks at both processes. It is the same at the beginning of an interval
+// and at its end, so that what it takes does not matter.
 func (b *Bench) look(depth proc.Depth) (sum proc.Usage, err error) {
 	server, err := b.Server.Look(depth)
 	if err != nil {
@@ -93,8 +94,8 @@ func (b *Bench) look(depth proc.Depth) (sum proc.Usage, err error) {
 	}, err
 }
 
-// profiled runs f, the measured part of a workload, with profiles of both processes if
-// they are wanted.
+// profiled runs f, the measured part of a workload, with profiles of both
+// processes if they are wanted.
 func (b *Bench) profiled(f func() (Figures, error)) (Figures, error) {
 	if b.Profile == "" {
 		return f()

@@ -15,7 +15,7 @@ const (
 	largeSize  = 1 << 20
 )
 
-// ErrAnswer is the error of a measurement in which what came back is not what was asked for.
+// ErrAnswer is the error of a measurement with a wrong response.
 var ErrAnswer = errors.New("wrong answer")
 
 func checkLength(got []byte, want int) error {
@@ -25,7 +25,7 @@ func checkLength(got []byte, want int) error {
 	return nil
 }
 
-// begin begins the work of one worker.
+// begin starts the work of one worker.
 type begin func(ctx context.Context, c Client) (worker, error)
 
 func newEcho(size int) *benchv1.EchoRequest {
@@ -40,7 +40,7 @@ func echo(ctx context.Context, c Client, req *benchv1.EchoRequest) error {
 	return checkLength(res.GetPayload(), len(req.GetPayload()))
 }
 
-// unary makes one call after the other.
+// unary makes one call after another.
 func unary(size int) begin {
 	return func(ctx context.Context, c Client) (worker, error) {
 		req := newEcho(size)
@@ -65,7 +65,7 @@ func download(size int) begin {
 	}
 }
 
-// upload sends to a stream, and in the end has the server say what it has got.
+// upload sends to a stream, and checks at the end what the server has received.
 func upload(size int) begin {
 	return func(ctx context.Context, c Client) (worker, error) {
 		stream, err := c.Upload(ctx)

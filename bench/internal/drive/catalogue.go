@@ -24,7 +24,8 @@ func against(target string, m Metric, limit float64) Bar {
 	return Bar{Metric: m, Against: target, Limit: limit}
 }
 
-// Workloads returns those that stand for themselves, in the order of the report.
+// Workloads returns the workloads outside of sweeps, in the order of the
+// report.
 func Workloads() []*Workload {
 	return append(rates(), costs()...)
 }

@@ -5,9 +5,9 @@ import (
 	"sync/atomic"
 )
 
-// counting is a listener that counts what its connections carry, in both directions.
-// It hides what else the connections can do, such as writing several buffers at once,
-// so it serves no workload that measures speed.
+// counting is a listener that counts what its connections carry, in both
+// directions. It hides what else the connections can do, such as writing
+// several buffers at once, so it serves no workload that measures speed.
 type counting struct {
 	net.Listener
 	bytes atomic.Int64

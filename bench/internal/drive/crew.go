@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// worker does the same step again and again. finish, which may be nil, ends what it
-// has begun and verifies it.
+// worker does the same step again and again. finish, which may be nil, ends
+// what it has begun and verifies it.
 type worker struct {
 	step   func() error
 	finish func() error
@@ -23,7 +23,7 @@ type crew struct {
 	members   []*member
 }
 
-// member counts its steps by itself, apart from what others write to.
+// member counts its own steps, on a cache line of its own.
 type member struct {
 	worker
 	steps     atomic.Int64
@@ -31,7 +31,7 @@ type member struct {
 	_         [64]byte
 }
 
-// start puts all to work.
+// start starts all workers.
 func (c *crew) start() {
 	for _, m := range c.members {
 		c.running.Go(func() {
@@ -55,7 +55,7 @@ func (c *crew) work(m *member) error {
 	return m.finish()
 }
 
-// do does one step, and records how long it takes if that is wanted.
+// do does one step, and records its latency if wanted.
 func (c *crew) do(m *member) error {
 	if !c.recording.Load() {
 		return m.step()

@@ -7,10 +7,10 @@ import (
 	"github.com/parley-rpc/parley/bench/internal/proc"
 )
 
-// crowded is a rate of calls while many streams are open beside them on the same
-// connection, idle. With as many the garbage collector runs seldom, and long: it has
-// run before, so that what is measured is not the end of the opening, and the interval
-// is longer than in other measurements.
+// crowded is a rate of calls while many streams are open beside them on the
+// same connection, idle. With as many the garbage collector runs seldom, and
+// long: it has run before, so that what is measured is not the end of the
+// opening, and the interval is longer than in other measurements.
 type crowded struct {
 	streams int
 	rate    rate
@@ -33,9 +33,9 @@ func (w crowded) run(ctx context.Context, b *Bench) (Figures, error) {
 	})
 }
 
-// rotating is a rate of calls, one at a time, each on the next one of many connections.
-// More calls at once would be coalesced where there are few connections, and not where
-// there are many.
+// rotating is a rate of calls, one at a time, each on the next one of many
+// connections. More calls at once would be coalesced where there are few
+// connections, and not where there are many.
 type rotating struct {
 	conns int
 }

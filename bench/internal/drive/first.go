@@ -7,8 +7,8 @@ import (
 	"github.com/parley-rpc/parley/bench/internal/stat"
 )
 
-// first is how long it takes from nothing to the first answer: the connection, the
-// handshake, a call.
+// first is the time to the first response: the connection, the handshake, a
+// call.
 type first struct {
 	warmup, times int
 }

@@ -11,8 +11,8 @@ import (
 	"github.com/parley-rpc/parley/bench/internal/service"
 )
 
-// idleConns is what memory a connection costs the server that has made a call, and
-// makes none now.
+// idleConns is the server's memory per connection that has made a call and is
+// idle.
 type idleConns struct {
 	conns int
 }
@@ -29,8 +29,8 @@ func (w idleConns) run(ctx context.Context, b *Bench) (Figures, error) {
 	})
 }
 
-// idleStreams is what memory a bidirectional stream costs the server on which a message
-// has gone each way, and none goes now. All are on one connection, if the target can.
+// idleStreams is the server's memory per idle bidirectional stream on which a
+// message was sent each way. All are on one connection, if the target can.
 type idleStreams struct {
 	streams int
 }
@@ -46,8 +46,8 @@ func (w idleStreams) run(ctx context.Context, b *Bench) (Figures, error) {
 	})
 }
 
-// memoryOf returns what the server's memory grows by for each of n things that open
-// opens.
+// memoryOf returns what the server's memory grows by for each of n things that
+// open opens.
 func memoryOf(ctx context.Context, b *Bench, n int, open func() (release func() error, err error)) (Figures, error) {
 	before, err := settled(ctx, b)
 	if err != nil {
@@ -134,8 +134,8 @@ func closeAll(clients []Client) error {
 	})
 }
 
-// openMany opens n streams, on each of which a message goes each way. release ends
-// them.
+// openMany opens n streams, on each of which a message goes each way. release
+// ends them.
 func openMany(ctx context.Context, c Client, n int) (release func() error, err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	req := &benchv1.TalkRequest{Payload: service.Payload(smallSize)}

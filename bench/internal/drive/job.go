@@ -12,23 +12,23 @@ import (
 	"github.com/parley-rpc/parley/bench/internal/proc"
 )
 
-// Job is one measurement: a workload on a target. A child process gets it, and starts
-// the server's process with the same job.
+// Job is one measurement: a workload on a target. A child process gets it, and
+// starts the server's process with the same job.
 type Job struct {
 	Target   string
 	Workload string
 	Serve    bool          // this is the server's process
 	Warmup   time.Duration // of load before the measured interval
 	Measure  time.Duration // the measured interval
-	// Scale multiplies the numbers of connections, streams and calls. 1 is what the
-	// workloads are about; tests and trials take less.
+	// Scale multiplies the numbers of connections, streams and calls. 1 is what
+	// the workloads are about; tests and trials take less.
 	Scale float64
 	// Profile is where the profiles of both processes go, if not "":
 	// its files are PROFILE-client.cpu.pprof and so on.
 	Profile string
 }
 
-// result is what the client's process tells in the end.
+// result is the report of the client's process.
 type result struct {
 	Figures Figures
 	Error   string
@@ -37,7 +37,7 @@ type result struct {
 // limit is how long a job may take in the worst case.
 const limit = 2 * time.Minute
 
-// Run has a job done by two processes.
+// Run runs a job in two processes.
 func Run(ctx context.Context, j Job) (Figures, error) {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
@@ -59,7 +59,7 @@ func Run(ctx context.Context, j Job) (Figures, error) {
 	return res.Figures, nil
 }
 
-// Child does what this process was started for, up to the end of its standard input.
+// Child runs the job of this process until the end of its standard input.
 func Child(j Job, t Target) error {
 	w := Named(j.Workload)
 	if w == nil {
@@ -83,7 +83,8 @@ func Child(j Job, t Target) error {
 	return proc.Report(res)
 }
 
-// serveChild serves until standard input ends, and carries out the commands in it.
+// serveChild serves until standard input ends, and carries out the commands in
+// it.
 func serveChild(t Target, w *Workload) error {
 	l, err := serve(t, w)
 	if err != nil {
@@ -124,8 +125,8 @@ func driveRemote(ctx context.Context, j Job, t Target, w *Workload) (f Figures, 
 	return f, errors.Join(err, child.End())
 }
 
-// RunHere does a job within this process: for tests, as neither CPU time nor memory
-// mean anything then.
+// RunHere runs a job within this process: for tests, since neither CPU time nor
+// memory mean anything then.
 func RunHere(ctx context.Context, j Job, t Target) (Figures, error) {
 	w := Named(j.Workload)
 	l, err := serve(t, w)

@@ -6,7 +6,7 @@ type Metric struct {
 	Higher bool   // is better
 }
 
-// Figures are what one measurement has found, by the names of metrics.
+// Figures are the results of one measurement, by the names of metrics.
 type Figures map[string]float64
 
 // The metrics.

@@ -8,8 +8,8 @@ import (
 	"github.com/parley-rpc/parley/bench/internal/stat"
 )
 
-// rate is how often a step is done in a second while workers do it at once, and what
-// CPU time of both processes that takes.
+// rate is the number of steps per second of concurrent workers, and the CPU
+// time of both processes.
 type rate struct {
 	workers int
 	begin   begin

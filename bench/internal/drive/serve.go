@@ -7,7 +7,8 @@ import (
 	"github.com/parley-rpc/parley/bench/internal/proc"
 )
 
-// command is what the client's process wants of the server's. One field is set.
+// command is a command of the client's process to the server's. One field is
+// set.
 type command struct {
 	Look     proc.Depth `json:",omitempty"`
 	Profile  string     `json:",omitempty"` // begins one
@@ -29,7 +30,8 @@ type local struct {
 	profile proc.Profile
 }
 
-// serve starts the server of a workload on a free port of the loopback interface.
+// serve starts the server of a workload on a free port of the loopback
+// interface.
 func serve(t Target, w *Workload) (*local, error) {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -2,13 +2,13 @@ package drive
 
 import "fmt"
 
-// Sweeps returns the workloads that are run at growing sizes. They are for parley and
-// the reference only, unless targets are chosen by name.
+// Sweeps returns the workloads that are run at growing sizes. They are for
+// parley and the reference only, unless targets are chosen by name.
 func Sweeps() []*Sweep {
 	return []*Sweep{inFlight(), openStreams(), openConns()}
 }
 
-// slack is what the same workload differs by from one time to the next.
+// slack is the difference between runs of the same workload.
 const slack = 0.1
 
 func inFlight() *Sweep {
@@ -33,7 +33,8 @@ func openStreams() *Sweep {
 	}
 	for _, n := range []int{1, 10, 100, 1000, 10_000, most} {
 		w := Workload{Name: fmt.Sprintf("open-streams-%d", n), X: n, Calls: n, Slow: true, Pair: true, Shared: true,
-			// The same at all points, so that the limit is not what is measured.
+			// The same at all points, so that the limit is not what is
+			// measured.
 			Setup: Setup{Streams: most + beside}}
 		s.Workloads = append(s.Workloads, w.with(crowded{
 			streams: n,

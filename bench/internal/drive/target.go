@@ -13,12 +13,12 @@ type Target interface {
 	About() About
 	// Serve serves the benchmarks' service on ln until stop is called.
 	Serve(ln net.Listener, s Setup) (stop func(), err error)
-	// Dial returns a client of the server at addr. It may put off connecting until
-	// the first call.
+	// Dial returns a client of the server at addr. It may put off connecting
+	// until the first call.
 	Dial(ctx context.Context, addr string, s Setup) (Client, error)
 }
 
-// About says what a target is.
+// About describes a target.
 type About struct {
 	Name   string
 	Module string   // whose version is reported
@@ -34,8 +34,8 @@ const (
 	Multiplexed Sharing = iota
 	// Pooled calls have a connection each while they last.
 	Pooled
-	// Alone is a connection that carries a single stream, with no pool: the target
-	// runs no workload that has more than one stream at once.
+	// Alone is a connection that carries a single stream, with no pool: the
+	// target runs no workload that has more than one stream at once.
 	Alone
 )
 
@@ -49,8 +49,8 @@ type Setup struct {
 // Client makes calls over one connection, or a pool.
 type Client interface {
 	Echo(ctx context.Context, req *benchv1.EchoRequest) (*benchv1.EchoResponse, error)
-	// Download, Upload and Talk begin a call that lasts until its end, the end of
-	// ctx, or Close.
+	// Download, Upload and Talk begin a call that lasts until its end, the end
+	// of ctx, or Close.
 	Download(ctx context.Context, req *benchv1.DownloadRequest) (Download, error)
 	Upload(ctx context.Context) (Upload, error)
 	Talk(ctx context.Context) (Talk, error)

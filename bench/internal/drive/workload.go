@@ -9,37 +9,38 @@ import (
 type Workload struct {
 	Name  string
 	Title string
-	// Metrics are what Run finds. The first is what targets are compared by.
+	// Metrics are the results of Run. Targets are compared by the first.
 	Metrics []Metric
 	Bars    []Bar
 	// Run measures it once.
 	Run func(ctx context.Context, b *Bench) (Figures, error)
 
-	// Setup is what it needs of both ends beyond the defaults.
+	// Setup is the configuration of both ends beyond the defaults.
 	Setup Setup
-	// CountsWire has the server count what its connections carry, which slows it down.
+	// CountsWire has the server count what its connections carry, which slows
+	// it down.
 	CountsWire bool
-	// Calls is how many calls it has in flight at the most.
+	// Calls is how many calls it has in flight at most.
 	Calls int
 	// Shared says that it is about calls that share a connection.
 	Shared bool
 	// Slow says that it takes long, and is measured in fewer rounds.
 	Slow bool
-	// Pair says that it is about parley and the reference: other targets run it only
-	// if they are asked for by name.
+	// Pair says that it is about parley and the reference: other targets run it
+	// only if they are asked for by name.
 	Pair bool
 	// X is its place in a sweep.
 	X int
 }
 
-// Bar is what parley has to reach.
+// Bar is a result that parley must reach.
 type Bar struct {
 	Metric  Metric
 	Against string  // the target whose figure of the same round is 1, or "" for the figure itself
 	Limit   float64 // the least, or, of a metric that is better when it is lower, the most
 }
 
-// Suits tells if a target can run it, and if that means anything.
+// Suits reports whether the workload is possible and meaningful on a target.
 func (w *Workload) Suits(a About) bool {
 	switch {
 	case slices.Contains(a.Lacks, w.Name):
@@ -60,7 +61,8 @@ type Sweep struct {
 	XName     string
 	YName     string // the first metric of the workloads, in words
 	Workloads []*Workload
-	// Slack is by which share the first metric may be worse than with less load: noise.
+	// Slack is by which share the first metric may be worse than with less
+	// load: noise.
 	Slack float64
 }
 

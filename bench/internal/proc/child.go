@@ -1,5 +1,5 @@
-// Package proc runs the halves of a measurement as child processes, and looks at what
-// a process uses.
+// Package proc runs the halves of a measurement as child processes, and looks
+// at what a process uses.
 package proc
 
 import (
@@ -17,8 +17,8 @@ import (
 // variable of the environment tells a child what it has to do.
 const variable = "PARLEY_BENCH_CHILD"
 
-// Job returns what this process was started for as somebody's child, in job, or false
-// if it is no child.
+// Job stores the job of this child process in job. It returns false if the
+// process is not a child.
 func Job(job any) (bool, error) {
 	text, ok := os.LookupEnv(variable)
 	if !ok {
@@ -35,8 +35,8 @@ type Child struct {
 	unwatch func() bool
 }
 
-// Start starts a child. It is killed when ctx ends, and has to end by itself when its
-// standard input does, so that it does not outlive a parent that was killed.
+// Start starts a child. It is killed when ctx ends, and must end when its
+// standard input does, so that it does not outlive a killed parent.
 func Start(ctx context.Context, job any) (*Child, error) {
 	program, err := os.Executable()
 	if err != nil {
@@ -67,14 +67,14 @@ func Start(ctx context.Context, job any) (*Child, error) {
 // Tell sends the child a line.
 func (c *Child) Tell(what any) error { return writeLine(c.in, what) }
 
-// Hear waits for the child's next line.
+// Hear returns the child's next line.
 func (c *Child) Hear(what any) error { return readLine(c.out, what) }
 
 // farewell is how long a child may take to end.
 const farewell = 5 * time.Second
 
-// End ends the child's standard input and waits until it is gone. The error is that
-// of a child that failed, or had to be killed.
+// End ends the child's standard input and waits until it is gone. The error is
+// that of a child that failed, or had to be killed.
 func (c *Child) End() error {
 	_ = c.in.Close() // fails if it is gone already
 	timer := time.AfterFunc(farewell, func() { _ = c.cmd.Process.Kill() })

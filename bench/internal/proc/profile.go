@@ -29,8 +29,8 @@ func (p *Profile) Begin(base string) error {
 	return nil
 }
 
-// End ends it, and writes BASE.allocs.pprof, of everything that was allocated since
-// the process began.
+// End ends it, and writes BASE.allocs.pprof, of everything that was allocated
+// since the process began.
 func (p *Profile) End() (err error) {
 	pprof.StopCPUProfile()
 	if err := p.cpu.Close(); err != nil {

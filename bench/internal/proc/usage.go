@@ -12,8 +12,8 @@ import (
 	"time"
 )
 
-// Usage is what a process has used since it began, and what it holds. Look says what
-// of it is filled in.
+// Usage is what a process has used since its start, and what it holds. Depth
+// selects the fields.
 type Usage struct {
 	CPU       time.Duration // of user and system
 	Wire      int64         // bytes that its connections have carried, if they are counted
@@ -28,11 +28,12 @@ type Usage struct {
 type Depth string
 
 const (
-	// Quick tells CPU and Wire.
+	// Quick fills in CPU and Wire.
 	Quick Depth = "quick"
-	// Allocations tells Mallocs and Allocated as well.
+	// Allocations also fills in Mallocs and Allocated.
 	Allocations Depth = "allocations"
-	// Memory collects garbage, gives what is free back to the system, and tells all.
+	// Memory collects garbage, returns free memory to the system, and fills in
+	// everything.
 	Memory Depth = "memory"
 )
 

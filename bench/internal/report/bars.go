@@ -7,7 +7,7 @@ import (
 	"github.com/parley-rpc/parley/bench/internal/stat"
 )
 
-// verdict is a bar with what came of it.
+// verdict is a bar with its result.
 type verdict struct {
 	workload, bar, measured, result string
 }
@@ -67,8 +67,8 @@ func (r *Report) judge(w *drive.Workload, b drive.Bar) verdict {
 	return v
 }
 
-// judgeSweep compares each point with the best one of smaller loads if the metric is
-// better higher, and with the first one otherwise.
+// judgeSweep compares each point with the best one of smaller loads if the
+// metric is better higher, and with the first one otherwise.
 func (r *Report) judgeSweep(s *drive.Sweep) verdict {
 	metric := s.Workloads[0].Metrics[0]
 	points := r.points(s, subject)

@@ -24,8 +24,8 @@ func (r *Report) names() (names []string) {
 	return names
 }
 
-// overview is by how much each target is better than the reference: what is better
-// when it is lower is turned round.
+// overview is by how much each target is better than the reference: what is
+// better when it is lower is turned round.
 func (r *Report) overview() chart.Dots {
 	d := chart.Dots{
 		Title:  "How many times better than " + reference + " (to the right), and the bar (|)",

@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// Machine is what was measured on.
+// Machine describes the machine of the measurements.
 type Machine struct {
 	CPU    string
 	Cores  int
@@ -16,7 +16,8 @@ type Machine struct {
 	Go     string
 }
 
-// ThisMachine describes the one that this runs on. What cannot be found out is "".
+// ThisMachine describes the one that this runs on. What cannot be found out is
+// "".
 func ThisMachine() Machine {
 	return Machine{CPU: cpuModel(), Cores: runtime.NumCPU(), Kernel: kernel(), Go: runtime.Version()}
 }

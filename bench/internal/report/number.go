@@ -40,7 +40,8 @@ func spread(s stat.Summary) string {
 // times writes a ratio.
 func times(v float64) string { return number(v) + "x" }
 
-// plain writes no more digits than there are: of numbers that somebody has chosen.
+// plain writes no more digits than there are: of numbers that somebody has
+// chosen.
 func plain(v float64) string {
 	if v == math.Trunc(v) {
 		return thousands(int64(v))

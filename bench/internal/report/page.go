@@ -29,8 +29,9 @@ func (p *page) head(rest alignment, cells ...string) {
 	p.printf("|---%s|\n", strings.Repeat(string(rest), len(cells)-1))
 }
 
-// Page is benchmarks.md. Charts are where Charts says, below the folder benchmarks.
-// The notes, which people write, are Markdown with headings of the third level.
+// Page is benchmarks.md. Charts are where Charts says, below the folder
+// benchmarks. The notes, which people write, are Markdown with headings of the
+// third level.
 func (r *Report) Page(notes string) string {
 	p := new(page)
 	r.writeIntroduction(p)

@@ -1,5 +1,5 @@
-// Package report turns what was measured into a page for people: tables, charts, and
-// which bars are met.
+// Package report turns measurements into a page: tables, charts, and the bars
+// that are met.
 package report
 
 import (
@@ -15,7 +15,8 @@ const (
 	reference = "grpc-go"
 )
 
-// Report is everything that was measured in one run, as it is kept in results.json.
+// Report is everything that was measured in one run, as it is kept in
+// results.json.
 type Report struct {
 	Machine Machine
 	Targets []Target
@@ -56,7 +57,7 @@ func (r *Report) JSON() ([]byte, error) {
 	return append(text, '\n'), err
 }
 
-// Add adds what a round has found, or why it has failed.
+// Add adds the results of a round, or its error.
 func (r *Report) Add(workload, target string, f drive.Figures, err error) {
 	res := r.find(workload, target)
 	if res == nil {
@@ -91,8 +92,8 @@ func (r *Report) Figure(workload, target, metric string) (stat.Summary, bool) {
 	return stat.Summarize(values), len(values) > 0
 }
 
-// Ratio sums up, over the rounds that both have, what a target has of a metric for each
-// one that another has.
+// Ratio sums up, over the rounds that both have, what a target has of a metric
+// for each one that another has.
 func (r *Report) Ratio(workload, target, against, metric string) (stat.Summary, bool) {
 	mine, theirs := r.find(workload, target), r.find(workload, against)
 	if mine == nil || theirs == nil {

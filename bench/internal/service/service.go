@@ -1,4 +1,4 @@
-// Package service is what the servers of all frameworks do with what they get. The
+// Package service implements the service for the servers of all frameworks. The
 // files of package target connect it to their stubs.
 package service
 
@@ -14,8 +14,8 @@ func Echo(req *benchv1.EchoRequest) *benchv1.EchoResponse {
 	return &benchv1.EchoResponse{Payload: req.GetPayload()}
 }
 
-// Download sends messages of the size that is asked for until send fails, which it
-// does when the caller has left.
+// Download sends messages of the size that is asked for until send fails, which
+// it does when the caller has left.
 func Download(req *benchv1.DownloadRequest, send func(*benchv1.DownloadResponse) error) error {
 	res := &benchv1.DownloadResponse{Payload: Payload(int(req.GetSize()))}
 	for {

@@ -1,4 +1,4 @@
-// Package stat sums up what was measured several times.
+// Package stat summarizes repeated measurements.
 package stat
 
 import (
@@ -12,8 +12,9 @@ type Number interface {
 	~int | ~int64 | ~float64
 }
 
-// Quantile returns the smallest value that at least a share q of the values does not
-// exceed: q is 0.5 for the median of an odd number of them. It is 0 for no values.
+// Quantile returns the smallest value that at least a share q of the values
+// does not exceed: q is 0.5 for the median of an odd number of them. It is 0
+// for no values.
 func Quantile[T Number](values []T, q float64) T {
 	if len(values) == 0 {
 		return 0
@@ -28,8 +29,8 @@ type Summary struct {
 	Median, Min, Max float64
 }
 
-// Summarize returns zeros for no values. The median of an even number of values is in
-// the middle of the two in the middle.
+// Summarize returns zeros for no values. The median of an even number of values
+// is in the middle of the two in the middle.
 func Summarize(values []float64) Summary {
 	n := len(values)
 	if n == 0 {

@@ -17,9 +17,9 @@ import (
 
 type connectGo struct{}
 
-// Connect is connect-go with the gRPC protocol, over the HTTP/2 of net/http without
-// TLS. Its servers compress all answers by default. No other target compresses, and
-// these payloads cannot be compressed, so that is off.
+// Connect is connect-go with the gRPC protocol, over the HTTP/2 of net/http
+// without TLS. Its servers compress all answers by default. No other target
+// compresses, and these payloads cannot be compressed, so that is off.
 func Connect() drive.Target { return connectGo{} }
 
 func (connectGo) About() drive.About {

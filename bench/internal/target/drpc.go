@@ -18,8 +18,8 @@ import (
 
 type drpc struct{}
 
-// DRPC is drpc over TCP. It does not multiplex: each call in flight has a connection
-// to itself, out of drpc's own pool, which has no limit.
+// DRPC is drpc over TCP. It does not multiplex: each call in flight has a
+// connection to itself, out of drpc's own pool, which has no limit.
 func DRPC() drive.Target { return drpc{} }
 
 func (drpc) About() drive.About {

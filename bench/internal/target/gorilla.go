@@ -21,10 +21,11 @@ import (
 
 type gorilla struct{}
 
-// Gorilla is WebSocket messages without any RPC: the floor. What is called is a path,
-// messages are payloads, and each stream has a connection to itself. As a floor it has
-// write buffers of 64 KiB, which are pooled; with the default ones of 4 KiB its client
-// sends large messages in as many frames, slower than the frameworks.
+// Gorilla is WebSocket messages without any RPC: the floor. What is called is a
+// path, messages are payloads, and each stream has a connection to itself. As a
+// floor it has write buffers of 64 KiB, which are pooled; with the default ones
+// of 4 KiB its client sends large messages in as many frames, slower than the
+// frameworks.
 func Gorilla() drive.Target { return gorilla{} }
 
 func (gorilla) About() drive.About {
@@ -142,7 +143,8 @@ func (gorilla) Dial(ctx context.Context, addr string, _ drive.Setup) (drive.Clie
 	return c, err
 }
 
-// gorillaPool is shared by clients, as the processes that make many of them would.
+// gorillaPool is shared by clients, as the processes that make many of them
+// would.
 var gorillaPool = new(sync.Pool)
 
 type gorillaClient struct {

@@ -16,8 +16,8 @@ import (
 
 type parley struct{}
 
-// Parley is parley with its defaults: one WebSocket, resumption on. Workloads that
-// have more than 1,024 streams open raise that limit at both ends.
+// Parley is parley with its defaults: one WebSocket, resumption on. Workloads
+// that have more than 1,024 streams open raise that limit at both ends.
 func Parley() drive.Target { return parley{} }
 
 func (parley) About() drive.About {

@@ -1,5 +1,6 @@
-// Package target has the frameworks that are measured, each in a file of its own: a
-// server half and a client half. To add one, write such a file and list it in All.
+// Package target contains the frameworks that are measured, each in its own
+// file: a server half and a client half. To add one, write such a file and list
+// it in All.
 package target
 
 import "github.com/parley-rpc/parley/bench/internal/drive"

@@ -22,8 +22,8 @@ func (ttrpc) About() drive.About {
 	return drive.About{Name: "ttrpc", Module: "github.com/containerd/ttrpc"}
 }
 
-// quiet keeps ttrpc from logging that connections end while streams are open. What
-// fails is told to callers as well.
+// quiet stops ttrpc from logging that connections end while streams are open.
+// Callers get the errors too.
 func (ttrpc) quiet() error { return log.SetLevel(log.PanicLevel.String()) }
 
 func (t ttrpc) Serve(ln net.Listener, _ drive.Setup) (stop func(), err error) {

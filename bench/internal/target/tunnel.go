@@ -16,8 +16,9 @@ import (
 
 type tunnel struct{}
 
-// Tunnel is grpc-go with its defaults, of which each connection is a WebSocket made to
-// look like a net.Conn: what those do who have to pass proxies that know no HTTP/2.
+// Tunnel is grpc-go with its defaults, of which each connection is a WebSocket
+// made to look like a net.Conn: a way to pass proxies that do not support
+// HTTP/2.
 func Tunnel() drive.Target { return tunnel{} }
 
 func (tunnel) About() drive.About {
@@ -37,7 +38,8 @@ func (tunnel) Serve(ln net.Listener, _ drive.Setup) (stop func(), err error) {
 	}, nil
 }
 
-// tunnelListener accepts the WebSockets that it is asked for as an HTTP handler.
+// tunnelListener accepts the WebSockets that it is asked for as an HTTP
+// handler.
 type tunnelListener struct {
 	upgrader websocket.Upgrader
 	addr     net.Addr

@@ -1,4 +1,5 @@
-// Package page is the chat's page for browsers. Its source is in web/chat, and `make generate` builds it.
+// Package page is the chat's page for browsers. Its source is in web/chat, and
+// `make generate` builds it.
 package page
 
 import (

@@ -6,14 +6,14 @@ import (
 	chatv1 "github.com/parley-rpc/parley/gen/parley/chat/v1"
 )
 
-// queueLength is how many events wait for a member at most. A member that is too
-// slow loses the oldest: in a chat the newest are worth more, and a member that
-// keeps reading sees all of them.
+// queueLength is the maximum number of events that wait for a member. A slow
+// member loses the oldest: in a chat the newest are worth more, and a member
+// that wants to see all of them reads in time.
 const queueLength = 64
 
 // queue holds the events that a member has not been sent yet. To put one never
-// waits, so that a member cannot hold up its room, and it holds a bounded number,
-// so that it cannot fill the memory either.
+// waits, so that a member cannot hold up its room, and it holds a bounded
+// number, so that it cannot fill the memory either.
 type queue struct {
 	mu     sync.Mutex
 	change sync.Cond // an event was put, or the queue closed; uses mu
@@ -30,8 +30,8 @@ func newQueue() *queue {
 	return q
 }
 
-// put adds an event, and drops the oldest if the queue is full. It keeps ev, which
-// must not be changed any more.
+// put adds an event, and drops the oldest if the queue is full. It keeps ev,
+// which must not be changed any more.
 func (q *queue) put(ev *chatv1.JoinResponse) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -45,7 +45,8 @@ func (q *queue) put(ev *chatv1.JoinResponse) {
 	q.change.Signal()
 }
 
-// take waits for the oldest event. ok is false when the queue is closed and empty.
+// take waits for the oldest event. ok is false when the queue is closed and
+// empty.
 func (q *queue) take() (ev *chatv1.JoinResponse, ok bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()

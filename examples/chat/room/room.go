@@ -81,8 +81,8 @@ func (rs *rooms) say(m *member, text string) {
 	m.room.tell(&chatv1.JoinResponse{Event: &chatv1.JoinResponse_Said{Said: said}})
 }
 
-// tell puts an event into every queue. That the mutex of the rooms is held makes
-// the order the same for all; that no queue blocks keeps it short.
+// tell puts an event into every queue. That the mutex of the rooms is held
+// makes the order the same for all; that no queue blocks keeps it short.
 func (r *room) tell(ev *chatv1.JoinResponse) {
 	for _, m := range r.members {
 		m.queue.put(ev)

@@ -1,5 +1,5 @@
 // Package room implements ChatService: rooms in which a slow member delays no
-// other and costs a bounded amount of memory.
+// other member and costs a bounded amount of memory.
 package room
 
 import (
@@ -31,8 +31,9 @@ func NewService() *Service {
 	return &Service{rooms: rooms{rooms: make(map[string]*room)}}
 }
 
-// Join serves one member. What the member says is read by a goroutine of its own,
-// so that it can talk and listen at once, and another shows it who is typing.
+// Join serves one member. What the member says is read by a goroutine of its
+// own, so that it can talk and listen at once, and another shows it who is
+// typing.
 func (s *Service) Join(ctx context.Context, in rpc.Receiver[chatv1.JoinRequest], out rpc.Sender[chatv1.JoinResponse]) error {
 	enter, err := first(in)
 	if err != nil {

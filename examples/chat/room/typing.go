@@ -80,9 +80,9 @@ func (rs *rooms) typingBeside(m *member) []string {
 	return names
 }
 
-// showTyping calls a member whenever somebody else begins or stops to type, until
-// ctx ends or the member fails. One call at a time, with what is true by then: a
-// member that does not answer costs no more than that.
+// showTyping calls a member whenever another begins or stops to type,
+// until ctx ends or the member fails. One call at a time, with what is true by
+// then: a member that does not answer costs no more than that.
 func (rs *rooms) showTyping(ctx context.Context, m *member, page chatv1parley.MemberServiceClient) {
 	var shown []string
 	for {

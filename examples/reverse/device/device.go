@@ -66,9 +66,9 @@ func NewClient(url, name string, opts ...rpc.ClientOption) *rpc.Client {
 	return client
 }
 
-// Stay keeps a client connected until ctx ends, and tells report how it goes. It
-// returns an error that waiting does not mend: the hub refuses this device, or
-// is none.
+// Stay keeps a client connected until ctx ends, and tells report how it goes.
+// It returns an error that waiting does not mend: the hub refuses this device,
+// or is none.
 func Stay(ctx context.Context, client *rpc.Client, report func(event string)) error {
 	//snippet:stay
 	for state := range client.States(ctx) {

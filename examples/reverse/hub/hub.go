@@ -14,17 +14,17 @@ import (
 	"github.com/parley-rpc/parley/rpc"
 )
 
-// NameHeader is the header of the handshake in which a device says its name. The
-// example believes it; a real hub would take the name from a client certificate
-// or a token.
+// NameHeader is the header of the handshake in which a device says its name.
+// The example believes it; a real hub would take the name from a client
+// certificate or a token.
 const NameHeader = "Agent-Name"
 
 const (
 	describeTimeout = 5 * time.Second // a device that takes longer is listed as silent
-	patience        = 2 * time.Second // for a device that is just reconnecting
+	patience        = 2 * time.Second // wait for a device that is reconnecting
 )
 
-// Hub is a HubServiceServer. It has to be told of connections that come and go.
+// Hub is a HubServiceServer. It must be told of connections that come and go.
 type Hub struct {
 	agentv1parley.UnimplementedHubServiceServer
 
@@ -96,8 +96,8 @@ func describe(ctx context.Context, conn *rpc.Conn, agent *agentv1.Agent) {
 	agent.Description = said
 }
 
-// WatchAgent passes the readings of a device on. When the one who watches leaves,
-// ctx ends, and with it the call of the device.
+// WatchAgent passes the readings of a device on. When the one that watches
+// leaves, ctx ends, and with it the call of the device.
 func (h *Hub) WatchAgent(ctx context.Context, req *agentv1.WatchAgentRequest, out rpc.Sender[agentv1.WatchAgentResponse]) error {
 	conn, err := h.find(ctx, req.Name)
 	if err != nil {

@@ -30,7 +30,8 @@ func start(t *testing.T) (url string) {
 	return web.URL
 }
 
-// dial connects a device that serves as agent does, or an operator if it is nil.
+// dial connects a device that serves as agent does, or an operator if it is
+// nil.
 func dial(t *testing.T, url, name string, agent agentv1parley.AgentServiceServer) *rpc.Conn {
 	t.Helper()
 	var opts []rpc.ClientOption

@@ -8,13 +8,13 @@ import (
 	"github.com/parley-rpc/parley/rpc"
 )
 
-// rawCodec passes messages through grpc-go as they are. Its value is the name of the
-// codec that has made them.
+// rawCodec passes messages through grpc-go unchanged. Its value is the name of
+// the codec that has encoded them.
 type rawCodec string
 
 func (c rawCodec) Name() string { return string(c) }
 
-// Marshal hands the message over: grpc-go keeps it for as long as it needs.
+// Marshal passes on the message; grpc-go retains it as long as it needs.
 func (c rawCodec) Marshal(v any) (mem.BufferSlice, error) {
 	raw, ok := v.(*rpc.Raw)
 	if !ok {
@@ -23,7 +23,8 @@ func (c rawCodec) Marshal(v any) (mem.BufferSlice, error) {
 	return mem.BufferSlice{mem.SliceBuffer(*raw)}, nil
 }
 
-// Unmarshal copies the message, into the memory of the last one if that has room.
+// Unmarshal copies the message, into the memory of the previous one if it is
+// large enough.
 func (c rawCodec) Unmarshal(data mem.BufferSlice, v any) error {
 	raw, ok := v.(*rpc.Raw)
 	if !ok {

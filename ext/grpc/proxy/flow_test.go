@@ -14,16 +14,17 @@ import (
 	"github.com/parley-rpc/parley/rpc"
 )
 
-// Streams of flowTotal bytes in messages of flowSize. What is under way between both
-// ends is bounded by windows and buffers of both protocols: grpc-go's windows here are
-// static, and parley's grow up to 16 MiB.
+// Streams of flowTotal bytes in messages of flowSize. What is under way between
+// both ends is bounded by windows and buffers of both protocols: grpc-go's
+// windows here are static, and parley's grow up to 16 MiB.
 const (
 	flowSize    = 64 << 10
 	flowTotal   = 32 << 20
 	flowBetween = 20 << 20
 )
 
-// flowClient returns a client that reaches impl through a proxy with static windows.
+// flowClient returns a client that reaches impl through a proxy with static
+// windows.
 func flowClient(t *testing.T, impl *backend) *rpc.Client {
 	t.Helper()
 	address, _ := listen(t, impl, grpc.StaticStreamWindowSize(64<<10), grpc.StaticConnWindowSize(1<<20))
@@ -31,8 +32,9 @@ func flowClient(t *testing.T, impl *backend) *rpc.Client {
 	return front(t, proxy.Config{Routes: []proxy.Route{{Backend: conn}}})
 }
 
-// TestASlowCallerSlowsItsBackendDown, and calls beside it do not wait: each message is
-// received only after a call of another method has gone to the backend and back.
+// TestASlowCallerSlowsItsBackendDown, and calls beside it do not wait: each
+// message is received only after a call of another method has gone to the
+// backend and back.
 func TestASlowCallerSlowsItsBackendDown(t *testing.T) {
 	var sent atomic.Int64
 	client := flowClient(t, &backend{
@@ -64,8 +66,8 @@ func TestASlowCallerSlowsItsBackendDown(t *testing.T) {
 	}
 }
 
-// TestASlowBackendSlowsItsCallerDown: it takes each message only after a call of another
-// method has come and gone.
+// TestASlowBackendSlowsItsCallerDown: it takes each message only after a call
+// of another method has come and gone.
 func TestASlowBackendSlowsItsCallerDown(t *testing.T) {
 	var sent atomic.Int64
 	var most, received int64

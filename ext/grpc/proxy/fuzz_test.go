@@ -30,8 +30,8 @@ func spelled(key string) string {
 }
 
 // FuzzHeaderRules checks what reaches a backend: nothing of a call that is the
-// handshake's, denied or a proxy's to say, in any spelling; nothing that is no metadata;
-// and the handshake's word where it has one.
+// handshake's, denied or a proxy's to say, in any spelling; nothing that is no
+// metadata; and the handshake's word where it has one.
 func FuzzHeaderRules(f *testing.F) {
 	for _, key := range []string{
 		"x-user", "X_User", "x.user-bin", "x-forwarded-for", "X-REAL_IP", "x-real-ip-bin", "forwarded", "authorization", "te", "host", "x-a-b", "grüße", "", "-bin",

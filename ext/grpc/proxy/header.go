@@ -6,15 +6,17 @@ import (
 	"github.com/parley-rpc/parley/ext/grpc/internal/translate"
 )
 
-// HeaderValues returns the values of an HTTP header, such as one of a handshake
-// (rpc.Peer.Header), as those of gRPC's metadata of the same name: for Config.Metadata.
+// HeaderValues converts the values of an HTTP header, such as one of a
+// handshake (rpc.Peer.Header), to gRPC metadata of the same name: for
+// Config.Metadata.
 //
-// gRPC's metadata is less than HTTP's headers. A name with other characters than letters,
-// digits, "-", "_" and "." has no values there; values that are not printable ASCII are
-// left out. Those of a name that ends in "-bin" are base64 in HTTP, and bytes in
-// metadata. The result is the caller's own.
+// gRPC's metadata is more restricted than HTTP's headers. A name with
+// characters other than letters, digits, "-", "_" and "." has no values, and
+// values that are not printable ASCII are left out. Values of a name that ends
+// in "-bin" are base64 in HTTP, and bytes in metadata. The caller owns the
+// result.
 func HeaderValues(h http.Header, name string) []string { return translate.HeaderValues(h, name) }
 
-// ValidKey reports whether backends can be sent metadata of a name, in any case: gRPC has
-// such keys, and none of the protocols has it for itself.
+// ValidKey reports whether metadata of a name, in any case, can be sent to
+// backends: gRPC allows the key, and neither protocol reserves it.
 func ValidKey(name string) bool { return translate.Passes(name) && !hopByHop(name) }

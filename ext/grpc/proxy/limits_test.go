@@ -110,7 +110,7 @@ func TestTheNameOfACodecIsPassedOn(t *testing.T) {
 	if got := <-contentType; got != "application/grpc+json" {
 		t.Errorf("the backend got %s", got)
 	}
-	// A codec that no program on the way knows.
+	// A codec that is unknown on the way.
 	s := open(t, client, unary, rpc.WithRawCodec("made-up"))
 	raw := rpc.Raw(`{}`)
 	if err := s.Send(&raw); err != nil {

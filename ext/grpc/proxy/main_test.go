@@ -27,8 +27,8 @@ type (
 	duplexStream = grpc.BidiStreamingServer[testgrpc.StreamingOutputCallRequest, testgrpc.StreamingOutputCallResponse]
 )
 
-// backend is a service of grpc-go whose methods are functions; those that are nil are
-// UNIMPLEMENTED.
+// backend is a service of grpc-go whose methods are functions; those that are
+// nil are UNIMPLEMENTED.
 type backend struct {
 	testgrpc.UnimplementedTestServiceServer
 	unary  func(context.Context, *testgrpc.SimpleRequest) (*testgrpc.SimpleResponse, error)
@@ -106,8 +106,8 @@ func connect(t *testing.T, target string, opts ...grpc.DialOption) *grpc.ClientC
 	return conn
 }
 
-// front starts a server of WebSockets with a proxy and returns a client of it. Both have
-// the options.
+// front starts a server of WebSockets with a proxy and returns a client of it.
+// Both have the options.
 func front(t *testing.T, cfg proxy.Config, opts ...rpc.Option) *rpc.Client {
 	t.Helper()
 	p, err := proxy.New(cfg)

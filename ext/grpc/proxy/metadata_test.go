@@ -112,8 +112,8 @@ func TestTheProgramMayChangeWhatABackendIsTold(t *testing.T) {
 	wantError(t, err, rpc.CodePermissionDenied, "not you")
 }
 
-// TestCallCannotSayWhatAProxySays sends the handshake through a proxy that has found who
-// calls, and a call that says otherwise.
+// TestCallCannotSayWhatAProxySays sends the handshake through a proxy that has
+// found who calls, and a call that says otherwise.
 func TestCallCannotSayWhatAProxySays(t *testing.T) {
 	got := make(chan metadata.MD, 1)
 	address, _ := listen(t, &backend{
@@ -166,7 +166,8 @@ func TestCallCannotSayWhatAProxySays(t *testing.T) {
 	}
 }
 
-// TestCookiesOfABackendAreNotForScripts: what is HttpOnly must not reach a page as metadata.
+// TestCookiesOfABackendAreNotForScripts: what is HttpOnly must not reach a page
+// as metadata.
 func TestCookiesOfABackendAreNotForScripts(t *testing.T) {
 	client := through(t, &backend{unary: func(ctx context.Context, _ *testgrpc.SimpleRequest) (*testgrpc.SimpleResponse, error) {
 		md := metadata.Pairs("set-cookie", "session=secret; HttpOnly", "kept", "yes")

@@ -5,7 +5,7 @@ import (
 	"fmt"
 
 	"google.golang.org/grpc"
-	_ "google.golang.org/grpc/encoding/gzip" // backends may answer in gzip
+	_ "google.golang.org/grpc/encoding/gzip" // backends may respond with gzip
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 
@@ -14,25 +14,28 @@ import (
 	"github.com/parley-rpc/parley/transport"
 )
 
-// Config is what New makes a Proxy of.
+// Config configures a Proxy.
 type Config struct {
-	// Routes says which backend serves what.
+	// Routes selects the backend of each service.
 	Routes []Route
-	// MaxMessage is the limit in bytes of a message from a backend; a larger one fails
-	// its call with RESOURCE_EXHAUSTED. Default 4 MiB. For messages of callers the limit
-	// of the rpc.Server counts (transport.Parameters.MaxMessage), and a caller may have a
-	// lower one for what it gets.
+	// MaxMessage is the limit in bytes of a message from a backend; a larger
+	// one fails its call with RESOURCE_EXHAUSTED. Default 4 MiB. The limit of
+	// the rpc.Server applies to messages of callers
+	// (transport.Parameters.MaxMessage), and a caller may have a lower one for
+	// responses.
 	MaxMessage int
-	// Headers says what of the handshake's headers and of the call's metadata passes.
+	// Headers selects the headers of the handshake and the metadata of the call
+	// that pass.
 	Headers HeaderRules
-	// Metadata, if not nil, is called with what Headers let pass, and may change what a
-	// backend is sent as the header of a call: say who has called, for example. Its error
-	// is the call's status. ctx is the handler's, with rpc.FromContext. What gRPC's
-	// metadata cannot have does not pass (HeaderValues).
+	// Metadata, if non-nil, is called with the metadata that Headers has
+	// selected, and may change what is sent to the backend, for example to add
+	// the caller's identity. Its error is the call's status. ctx is the
+	// handler's, with rpc.FromContext. Values that are invalid in gRPC's
+	// metadata do not pass (HeaderValues).
 	Metadata func(ctx context.Context, md metadata.MD) error
 }
 
-// Proxy passes calls on to gRPC servers.
+// Proxy forwards calls to gRPC servers.
 type Proxy struct {
 	routes   []Route
 	headers  *headers
@@ -40,7 +43,7 @@ type Proxy struct {
 	limit    int
 }
 
-// New returns a proxy. The error names what is wrong with cfg.
+// New returns a proxy. The error names the invalid part of cfg.
 func New(cfg Config) (*Proxy, error) {
 	routes, err := checkRoutes(cfg.Routes)
 	if err != nil {
@@ -59,8 +62,8 @@ func New(cfg Config) (*Proxy, error) {
 }
 
 // Handle is an rpc.Handler, for HandleUnknown. A service without a route is
-// UNIMPLEMENTED. A backend that cannot be reached is UNAVAILABLE, or whatever else
-// grpc-go makes of it, with an error that names it.
+// UNIMPLEMENTED. A backend that cannot be reached is UNAVAILABLE, or has
+// another status of grpc-go, with an error that names it.
 func (p *Proxy) Handle(ctx context.Context, s rpc.Stream) error {
 	method := s.Call().Method
 	if !validPath(method) {
@@ -89,14 +92,14 @@ func (p *Proxy) Handle(ctx context.Context, s rpc.Stream) error {
 	return r.passAnswers(ctx)
 }
 
-// unreachable is the status of a call that has not got as far as to a backend.
+// unreachable returns the status of a call that has not reached a backend.
 func unreachable(route *Route, err error) error {
 	s := status.Convert(err).Proto()
 	s.Message = fmt.Sprintf("backend %s: %s", route.Name, s.GetMessage())
 	return translate.FromStatus(status.FromProto(s))
 }
 
-// anyKind: the kind of a call is known at its ends, and cannot be seen in between.
+// anyKind: only the ends of a call know its kind.
 var anyKind = &grpc.StreamDesc{ClientStreams: true, ServerStreams: true}
 
 func (p *Proxy) route(service string) *Route {
@@ -108,7 +111,8 @@ func (p *Proxy) route(service string) *Route {
 	return nil
 }
 
-// validPath reports whether the name of a method can be the path of a request.
+// validPath reports whether the name of a method is valid as the path of a
+// request.
 func validPath(m *rpc.Method) bool {
 	for _, part := range []string{m.Service, m.Name} {
 		for i := range len(part) {

@@ -195,7 +195,7 @@ func TestAnUnreachableBackendIsNamed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l.Close() // there is no listener any more
+	l.Close() // no listener is left there
 	target := "dns:///" + l.Addr().String()
 	client := front(t, proxy.Config{Routes: []proxy.Route{{Backend: connect(t, target)}}})
 	_, err = call(t.Context(), client, "")

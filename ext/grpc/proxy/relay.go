@@ -14,7 +14,7 @@ import (
 	"github.com/parley-rpc/parley/rpc"
 )
 
-// relay is a call that is passed on.
+// relay is a call that is forwarded.
 type relay struct {
 	in      rpc.Stream        // of the caller
 	out     grpc.ClientStream // to the backend
@@ -22,11 +22,12 @@ type relay struct {
 	fail    context.CancelCauseFunc // ends the call at the backend
 }
 
-// passRequests forwards what the caller sends. If the backend ends the call first, its
-// Recv blocks until the handler has returned and the end of the call ends it.
+// passRequests forwards the caller's messages. If the backend ends the call
+// first, its Recv waits until the handler has returned and the end of the call
+// ends it.
 func (r *relay) passRequests() {
 	for {
-		var msg rpc.Raw // another each time: grpc-go keeps it
+		var msg rpc.Raw // a new one each time: grpc-go retains it
 		err := r.in.Recv(&msg)
 		if errors.Is(err, io.EOF) {
 			_ = r.out.CloseSend() // returns nil always
@@ -37,7 +38,7 @@ func (r *relay) passRequests() {
 		}
 		switch {
 		case errors.Is(err, io.EOF):
-			return // the backend has ended the call; RecvMsg tells how
+			return // the backend has ended the call; RecvMsg returns the status
 		case err != nil:
 			r.fail(translate.FromError(err))
 			return
@@ -45,13 +46,13 @@ func (r *relay) passRequests() {
 	}
 }
 
-// passAnswers passes on what the backend sends and returns the status.
+// passAnswers forwards the backend's messages and returns the status.
 func (r *relay) passAnswers(ctx context.Context) error {
 	header, err := r.out.Header()
 	if err != nil {
 		return r.status(ctx, err)
 	}
-	if header != nil { // otherwise there is nothing but a trailer
+	if header != nil { // otherwise there is only a trailer
 		if err := translate.Set(answering(header), r.in.Call().SetHeader); err != nil {
 			return rpc.Errorf(rpc.CodeInternal, "backend %s: its header cannot be passed on: %w", r.backend, err)
 		}
@@ -70,15 +71,15 @@ func (r *relay) passAnswers(ctx context.Context) error {
 	}
 }
 
-// status returns the call's status, where err is what the backend's end of it ended
-// with, and passes the trailer on.
+// status forwards the trailer and returns the call's status. err is the error
+// of the backend's end of the call.
 func (r *relay) status(ctx context.Context, err error) error {
 	if errors.Is(err, io.EOF) {
 		err = nil
 	}
 	var failed *rpc.Error
 	if errors.As(context.Cause(ctx), &failed) && err != nil {
-		return failed // what the caller has sent could not be passed on
+		return failed // the caller's messages could not be forwarded
 	}
 	trailer := translate.Set(answering(r.out.Trailer()), r.in.Call().SetTrailer)
 	if trailer != nil && err == nil {
@@ -87,17 +88,17 @@ func (r *relay) status(ctx context.Context, err error) error {
 	return translate.FromError(err)
 }
 
-// passing returns what of md passes: what is metadata in either world, without keys that
-// are about a connection, which the peer may take for a malformed request, and those
-// that are parley's own.
+// passing returns the part of md that passes: valid metadata in both protocols,
+// without connection-related keys, for which the peer may reject the request,
+// and without parley's own keys.
 func passing(md metadata.MD) metadata.MD {
 	md = translate.Clean(md)
 	maps.DeleteFunc(md, func(key string, _ []string) bool { return hopByHop(key) })
 	return md
 }
 
-// answering returns what of a backend's header or trailer passes to the caller. Of cookies
-// a script in a page may not know: browsers hide Set-Cookie, too.
+// answering returns the part of a backend's header or trailer that passes to
+// the caller. Cookies do not: browsers hide Set-Cookie from scripts too.
 func answering(md metadata.MD) metadata.MD {
 	md = passing(md)
 	delete(md, "set-cookie")
@@ -105,7 +106,7 @@ func answering(md metadata.MD) metadata.MD {
 	return md
 }
 
-// hopByHop reports whether a key is about a connection.
+// hopByHop reports whether a key concerns a connection.
 func hopByHop(key string) bool {
 	key = strings.ToLower(key)
 	switch key {

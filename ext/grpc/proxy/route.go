@@ -10,27 +10,28 @@ import (
 	"google.golang.org/grpc"
 )
 
-// Route leads the calls of some services to a backend.
+// Route routes the calls of some services to a backend.
 type Route struct {
-	// Prefix is the name of a service ("acme.users.v1.UserService"), or of a package
-	// with all packages in it ("acme.users"). "" leads all services to the backend. Where
-	// several fit, the longest counts.
+	// Prefix is the name of a service ("acme.users.v1.UserService"), or of a
+	// package including its subpackages ("acme.users"). "" matches all
+	// services. The longest matching prefix applies.
 	Prefix string
-	// Backend takes the calls. Its owner closes it, after the last use of the proxy.
+	// Backend serves the calls. The program closes it when the proxy is no
+	// longer used.
 	Backend grpc.ClientConnInterface
-	// Name is what errors call the backend. Default: its target, if it is a
-	// *grpc.ClientConn, otherwise the prefix.
+	// Name is the name of the backend in errors. Default: its target, if it is
+	// a *grpc.ClientConn, otherwise the prefix.
 	Name string
 }
 
-// covers reports whether the route takes the calls of a service.
+// covers reports whether the route matches a service.
 func (r *Route) covers(service string) bool {
 	rest, ok := strings.CutPrefix(service, r.Prefix)
 	return ok && (r.Prefix == "" || rest == "" || rest[0] == '.')
 }
 
-// checkRoutes returns the routes as they are searched, the longest prefix first, with
-// their names, or what is wrong with them.
+// checkRoutes returns the routes with their names, the longest prefix first, or
+// an error for an invalid one.
 func checkRoutes(routes []Route) ([]Route, error) {
 	if len(routes) == 0 {
 		return nil, errors.New("proxy: Config.Routes is empty")

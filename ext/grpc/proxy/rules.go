@@ -11,33 +11,34 @@ import (
 	"github.com/parley-rpc/parley/ext/grpc/internal/translate"
 )
 
-// HeaderRules says which metadata a backend gets: of the handshake, whose headers a
-// proxy in front may vouch for, and of the call, whose metadata is the caller's own word.
-// A page can write the latter, but not the former.
+// HeaderRules selects the metadata that a backend gets: from the handshake,
+// whose headers a proxy in front may vouch for, and from the call, whose
+// metadata the caller chooses. A page can write the latter, but not the former.
 //
-// With the zero value nothing of the handshake passes, and of the call all but what
-// proxies say of a caller (x-forwarded-*, x-real-ip, x-auth-request-*, cf-*, ...: see
-// docs/gateway.md).
+// With the zero value no header of the handshake passes, and all metadata of
+// the call passes except what proxies set about a caller (x-forwarded-*,
+// x-real-ip, x-auth-request-*, cf-*, ...: see docs/gateway.md).
 //
-// A rule that keeps a key out holds for every spelling that a backend could take for it:
-// in any case, with "_" or "." for "-", and with "-bin" behind it.
+// A rule that excludes a key applies to every spelling that a backend could
+// confuse with it: in any case, with "_" or "." for "-", and with the suffix
+// "-bin".
 type HeaderRules struct {
-	// Forward names the headers of the handshake that backends get as metadata. A call
-	// cannot have them, not even where the handshake has none.
+	// Forward names the headers of the handshake that backends get as metadata.
+	// A call cannot set them, even if the handshake has none.
 	Forward []string
-	// Allow and Deny are patterns of keys of calls: a key, or its beginning and a "*". Of
-	// those that fit a key the longest counts, and of two that are equally long that of
-	// Deny. To let in what proxies say, Allow has to be as precise as the built-in
+	// Allow and Deny are patterns of keys of calls: a key, or a prefix and "*".
+	// The longest matching pattern applies, and Deny if two are equally long.
+	// To allow what proxies set, Allow must be as precise as the built-in
 	// pattern: "x-forwarded-host" or "x-forwarded-*", not "x-*".
 	Allow, Deny []string
-	// CallAuthorization has the "authorization" of a call, where it has one, replace that
-	// of the handshake. Without it a call can have neither "authorization" nor "cookie" if
-	// one of them is forwarded: the handshake says who calls. If none of them is
-	// forwarded, both pass.
+	// CallAuthorization lets the "authorization" of a call replace that of the
+	// handshake. Without it, a call can have neither "authorization" nor
+	// "cookie" if one of them is forwarded: the handshake identifies the
+	// caller. If neither is forwarded, both pass.
 	CallAuthorization bool
 }
 
-// Validate names the first element that cannot be used.
+// Validate returns an error for the first invalid element.
 func (r HeaderRules) Validate() error {
 	for _, name := range r.Forward {
 		if !ValidKey(name) {
@@ -54,8 +55,8 @@ func (r HeaderRules) Validate() error {
 	return nil
 }
 
-// ValidPattern reports whether HeaderRules can have a pattern: a name that ValidKey
-// accepts, the beginning of one with "*" behind it, or "*".
+// ValidPattern reports whether a pattern is valid in HeaderRules: a name that
+// ValidKey accepts, a prefix of one with "*", or "*".
 func ValidPattern(pattern string) bool {
 	start, _ := strings.CutSuffix(pattern, "*")
 	return pattern == "*" || ValidKey(start)
@@ -64,7 +65,7 @@ func ValidPattern(pattern string) bool {
 // headers applies HeaderRules.
 type headers struct {
 	forward           []string        // keys, in lower case
-	handshake         map[string]bool // names, as keys.Canonical has them, that no call can have
+	handshake         map[string]bool // names, as in keys.Canonical, that no call can set
 	allow, deny       keys.Patterns
 	callAuthorization bool
 }
@@ -88,7 +89,7 @@ func newHeaders(r HeaderRules) *headers {
 	return h
 }
 
-// apply makes of md, the metadata of a call, what the backend gets.
+// apply converts md, the metadata of a call, to the metadata for the backend.
 func (h *headers) apply(md metadata.MD, handshake http.Header) {
 	for key := range md {
 		if !h.passes(key) {
@@ -97,7 +98,7 @@ func (h *headers) apply(md metadata.MD, handshake http.Header) {
 	}
 	for _, key := range h.forward {
 		if len(md[key]) > 0 {
-			continue // the authorization of the call, if that is to count
+			continue // the authorization of the call, if it takes precedence
 		}
 		if values := translate.HeaderValues(handshake, key); len(values) > 0 {
 			md[key] = values

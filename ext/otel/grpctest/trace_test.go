@@ -58,8 +58,8 @@ func one(t *testing.T, spans *tracetest.SpanRecorder) sdktrace.ReadOnlySpan {
 	return all[0]
 }
 
-// wantOneTrace checks that the server's span belongs to the client's, and that they
-// are named alike.
+// wantOneTrace checks that the server's span belongs to the client's, and that
+// they are named alike.
 func wantOneTrace(t *testing.T, client, server sdktrace.ReadOnlySpan) {
 	t.Helper()
 	if server.Parent().SpanID() != client.SpanContext().SpanID() {

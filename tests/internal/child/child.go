@@ -1,5 +1,5 @@
-// Package child runs a program of the tests as a child process of its own, so that
-// it can be killed, or measured.
+// Package child runs a program of the tests as a child process of its own, so
+// that it can be killed, or measured.
 package child
 
 import (
@@ -21,9 +21,9 @@ type Process struct {
 	out *bufio.Reader
 }
 
-// Start runs this program again, with a variable of its environment set, and waits
-// for its first line. The child has to end when its standard input does, so that it
-// does not outlive a parent that was killed.
+// Start runs this program again, with a variable of its environment set, and
+// waits for its first line. The child has to end when its standard input does,
+// so that it does not outlive a parent that was killed.
 func Start(variable, value string) (*Process, error) {
 	program, err := os.Executable()
 	if err != nil {
@@ -63,15 +63,16 @@ func (p *Process) PID() int { return p.cmd.Process.Pid }
 // Tell writes a line to its standard input.
 func (p *Process) Tell(line string) { _, _ = io.WriteString(p.in, line+"\n") } // fails if it is gone already
 
-// Ask writes a line to its standard input, and returns the line that it prints then.
+// Ask writes a line to its standard input, and returns the line that it prints
+// then.
 func (p *Process) Ask(line string) (string, error) {
 	p.Tell(line)
 	said, err := p.out.ReadString('\n')
 	return strings.TrimSpace(said), err
 }
 
-// End ends the process by the end of its standard input, and returns what it prints
-// then.
+// End ends the process by the end of its standard input, and returns what it
+// prints then.
 func (p *Process) End() string {
 	_ = p.in.Close()             // fails if it is gone already
 	said, _ := io.ReadAll(p.out) // up to its end
@@ -82,7 +83,8 @@ func (p *Process) End() string {
 // Abort kills the process, for another goroutine that waits in End.
 func (p *Process) Abort() { _ = p.cmd.Process.Kill() } // fails if it is gone already
 
-// Kill ends the process without a chance to take leave, and waits until it is gone.
+// Kill ends the process without a chance to take leave, and waits until it is
+// gone.
 func (p *Process) Kill() {
 	_ = p.cmd.Process.Kill() // fails if it is gone already
 	_ = p.cmd.Wait()         // tells that it was killed

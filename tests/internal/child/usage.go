@@ -17,7 +17,8 @@ type Usage struct {
 // Usage asks the kernel about the process.
 func (p *Process) Usage() (Usage, error) { return UsageOf(p.PID()) }
 
-// tick is the unit of CPU times: USER_HZ, which is 100 for every program on Linux.
+// tick is the unit of CPU times: USER_HZ, which is 100 for every program on
+// Linux.
 const tick = 10 * time.Millisecond
 
 // UsageOf asks the kernel about any process (proc(5)).

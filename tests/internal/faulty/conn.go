@@ -67,8 +67,8 @@ func (c *conn) pump(dst, src *net.TCPConn, d direction) {
 	}
 }
 
-// pass forwards data up to where a fault is due, lets it happen, and goes on with
-// the rest.
+// pass forwards data up to where a fault is due, lets it happen, and goes on
+// with the rest.
 func (c *conn) pass(dst *net.TCPConn, data []byte, d direction) {
 	for {
 		part, due := c.take(data, d)
@@ -83,8 +83,8 @@ func (c *conn) pass(dst *net.TCPConn, data []byte, d direction) {
 	}
 }
 
-// take returns how much of data passes before the next fault, and that fault if it
-// is reached.
+// take returns how much of data passes before the next fault, and that fault if
+// it is reached.
 func (c *conn) take(data []byte, d direction) (part []byte, due *plan) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

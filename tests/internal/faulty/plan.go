@@ -9,9 +9,10 @@ import (
 type Kind int
 
 const (
-	// Cut ends both directions in good order (FIN): what was forwarded arrives.
+	// Cut ends both directions gracefully (FIN): what was forwarded arrives.
 	Cut Kind = iota
-	// Reset ends both with RST, which may destroy on the way what was forwarded.
+	// Reset ends both with RST, which may destroy on the way what was
+	// forwarded.
 	Reset
 	// HalfOpen drops one direction from that byte on, the end of the connection
 	// included. The other direction goes on.
@@ -20,7 +21,8 @@ const (
 	BlackHole
 	// Stall has one direction stand still for a while; then it goes on.
 	Stall
-	// Delay has each read of one direction forwarded a little late from then on.
+	// Delay has each read of one direction forwarded a little late from then
+	// on.
 	Delay
 
 	kinds
@@ -49,15 +51,15 @@ type plan struct {
 	pause     time.Duration // of a stall or a delay
 }
 
-// The mix of kinds, in percent. Those that are not noticed at once are rarer: each
-// takes seconds.
+// The mix of kinds, in percent. Those that are not noticed at once are rarer:
+// each takes seconds.
 var mix = [kinds]int{Cut: 36, Reset: 26, HalfOpen: 8, BlackHole: 4, Stall: 10, Delay: 16}
 
 // greeting is about where the HTTP upgrade and the greetings of a session end.
 const greeting = 700
 
-// draw makes a plan. A part of them concerns the handshake, and the others any byte
-// of the next most bytes, all orders of magnitude alike.
+// draw makes a plan. A part of them concerns the handshake, and the others any
+// byte of the next most bytes, all orders of magnitude alike.
 func draw(r *rand.Rand, most int64) plan {
 	p := plan{direction: direction(r.IntN(2))}
 	for n := r.IntN(100); n >= mix[p.kind]; p.kind++ {

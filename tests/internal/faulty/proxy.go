@@ -68,8 +68,8 @@ func (p *Proxy) planFor(c *conn) {
 	}
 }
 
-// happens books a fault, unless there have been enough, and plans what comes after
-// one that the connection survives.
+// happens records a fault, unless there have been enough, and plans what comes
+// after one that the connection survives.
 func (p *Proxy) happens(c *conn, k Kind) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -87,8 +87,8 @@ func (p *Proxy) happens(c *conn, k Kind) bool {
 	return true
 }
 
-// Cut ends all connections that there are at the moment, as a fault of that kind does,
-// and returns how many there were.
+// Cut ends all connections that there are at the moment, as a fault of that
+// kind does, and returns how many there were.
 func (p *Proxy) Cut() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()

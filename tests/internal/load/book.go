@@ -8,12 +8,13 @@ import (
 	"github.com/parley-rpc/parley/rpc"
 )
 
-// Book counts the messages of calls whose two ends are in this process. Its mutex
-// comes before those of its entries.
+// Book counts the messages of calls whose two ends are in this process. Its
+// mutex comes before those of its entries.
 type Book struct {
-	// Strict counts a handler that runs for a call which is over as a duplicate, and
-	// a call that ends with its connection as failed if a handler had it. It is for
-	// loads in which no call is given up and no connection is cut off.
+	// Strict counts a handler that runs for a call which is over as a
+	// duplicate, and a call that ends with its connection as failed if a
+	// handler had it. It is for loads in which no call is given up and no
+	// connection is cut off.
 	Strict bool
 
 	mix     mix
@@ -42,8 +43,8 @@ type Totals struct {
 // NewBook returns an empty book of a load of mostly small messages.
 func NewBook() *Book { return newBook(small) }
 
-// NewLargeBook returns an empty book of a load of large messages. Its service has
-// another name: a server can serve both.
+// NewLargeBook returns an empty book of a load of large messages. Its service
+// has another name: a server can serve both.
 func NewLargeBook() *Book { return newBook(large) }
 
 func newBook(m mix) *Book {
@@ -100,7 +101,7 @@ func (b *Book) serve(id uint64) *entry {
 	return e
 }
 
-// close books a call that is over.
+// close records a call that is over.
 func (b *Book) close(e *entry, o outcome) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

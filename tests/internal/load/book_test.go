@@ -54,8 +54,8 @@ func TestABookCountsDamageAndStrangers(t *testing.T) {
 	}
 }
 
-// A reverse call that a server begins as its connection goes has nowhere else to go, but one that the client had
-// was promised its end.
+// A reverse call that a server begins as its connection goes has nowhere else
+// to go, but one that the client had was promised its end.
 func TestAStrictBookForgivesOnlyCallsThatNobodyHad(t *testing.T) {
 	b := NewBook()
 	b.Strict = true

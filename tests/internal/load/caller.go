@@ -11,7 +11,7 @@ import (
 	"github.com/parley-rpc/parley/rpc"
 )
 
-// Caller makes calls, one after the other.
+// Caller makes calls, one after another.
 type Caller struct {
 	Conn rpc.Caller
 	Book *Book
@@ -20,16 +20,16 @@ type Caller struct {
 
 	// Timeout bounds each call. One that takes longer has failed.
 	Timeout time.Duration
-	// FailFast has calls fail at once while there is no connection, which none should
-	// notice. Otherwise they wait for one.
+	// FailFast has calls fail at once while there is no connection, which none
+	// should notice. Otherwise they wait for one.
 	FailFast bool
 	// GiveUp is the share of calls, in percent, that are canceled or run into a
 	// deadline after a random time.
 	GiveUp int
-	// Gone, if set, reports whether the connection has ended, which is allowed. Calls
-	// that end with it have not failed.
+	// Gone, if it is set, reports whether the connection has gone, and that it
+	// may. Calls that end with it have not failed.
 	Gone func() bool
-	// Pace is up to how long a sender of a stream rests between messages.
+	// Pace is how long, at most, a sender of a stream rests between messages.
 	Pace time.Duration
 }
 

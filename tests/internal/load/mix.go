@@ -17,8 +17,8 @@ const (
 	mostLarge  = 1 << 20
 )
 
-// small has mostly short streams, and messages of all orders of magnitude alike;
-// now and then one takes many frames.
+// small has mostly short streams, and messages of all orders of magnitude
+// alike; now and then one takes many frames.
 var small = mix{
 	service: "parley.tests.v1.LoadService",
 	count:   func(r *rand.Rand) int { return 1 + r.IntN(128>>r.IntN(6)) },

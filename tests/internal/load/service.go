@@ -1,5 +1,5 @@
 // Package load makes calls of all four kinds whose messages are numbered, and
-// counts at both ends what became of them.
+// counts at both ends what happened to them.
 package load
 
 import (

@@ -47,7 +47,7 @@ type Rig struct {
 	stop   chan struct{} // closed by Finish
 
 	mu        sync.Mutex
-	finishing bool // no work may start
+	finishing bool // no goroutine may start to work
 
 	resumed atomic.Int64 // as the clients see it
 	gaps    atomic.Int64 // sessions that could not be resumed
@@ -104,8 +104,8 @@ func QuickClient(window time.Duration) []rpc.ClientOption {
 	return []rpc.ClientOption{rpc.WithTransport(Transport(window)), rpc.WithHandshakeTimeout(handshakeTimeout)}
 }
 
-// Client connects to the server, or to what is in front of it, and works from Begin
-// on. It has to be closed after Finish.
+// Client connects to the server, or to what is in front of it, and works from
+// Begin on. It must be closed after Finish.
 func (r *Rig) Client(ctx context.Context, addr string) (*rpc.Client, error) {
 	services := rpc.NewMux()
 	load.Register(services, r.Book)
@@ -159,8 +159,8 @@ func (r *Rig) work(c rpc.Caller, from string, gone func() bool) {
 // Begin starts the load.
 func (r *Rig) Begin() { close(r.begun) }
 
-// Finish has no more calls made, and waits until those under way are over. When ctx
-// ends it cancels them; its error is that of ctx.
+// Finish has no more calls made, and waits until those under way are over. When
+// ctx ends it cancels them; its error is that of ctx.
 func (r *Rig) Finish(ctx context.Context) error {
 	r.mu.Lock()
 	if !r.finishing {

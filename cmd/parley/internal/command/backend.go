@@ -26,17 +26,18 @@ type backends struct {
 }
 
 func (b *backends) flags(f *pflag.FlagSet) {
-	f.StringArrayVar(&b.targets, "backend", nil, "`target` of a gRPC server, with PREFIX= in front for some services only; may be repeated")
-	f.BoolVar(&b.secure, "backend-tls", false, "speak TLS with the backends")
+	f.StringArrayVar(&b.targets, "backend", nil, "`target` of a gRPC server, with the prefix PREFIX= for some services only; may be repeated")
+	f.BoolVar(&b.secure, "backend-tls", false, "use TLS to the backends")
 	f.StringVar(&b.ca, "backend-ca", "", "`file` with the certificates (PEM) of authorities to trust, instead of the system's; with --backend-tls")
-	f.StringVar(&b.serverName, "backend-server-name", "", "`name` that the backends' certificates are to be for; with --backend-tls")
-	f.StringVar(&b.balancer, "balancer", "round_robin", "how calls are spread over the addresses of a name: round_robin or pick_first")
+	f.StringVar(&b.serverName, "backend-server-name", "", "expected `name` in the backends' certificates; with --backend-tls")
+	f.StringVar(&b.balancer, "balancer", "round_robin", "policy for spreading calls over the addresses of a name: round_robin or pick_first")
 }
 
-// prefixed is a backend with the services that it serves.
+// prefixed is a backend with its prefix of services.
 var prefixed = regexp.MustCompile(`^([A-Za-z_][A-Za-z0-9_.]*)=(.*)$`)
 
-// open makes the connections to the backends. They connect when calls need them.
+// open creates the connections to the backends. They connect when calls need
+// them.
 func (b *backends) open() (routes []proxy.Route, closeAll func(), err error) {
 	if len(b.targets) == 0 {
 		return nil, nil, usagef("--backend is missing: say where calls go, such as --backend dns:///localhost:50051")
@@ -78,11 +79,12 @@ func connectBackend(target string, opts []grpc.DialOption) (*grpc.ClientConn, er
 	return conn, nil
 }
 
-// Bytes that a backend may send before they are taken, on a stream and on a connection.
-// Without these grpc-go has the windows of all streams grow with the bandwidth, up to
-// 16 MiB each: clients that do not read what they have asked for could fill the memory.
+// Bytes that a backend may send before they are taken, on a stream and on a
+// connection. Without these grpc-go has the windows of all streams grow with
+// the bandwidth, up to 16 MiB each: clients that do not read what they have
+// asked for could fill the memory.
 const (
-	streamWindow = 256 << 10
+	streamWindow = 256 << 10 // Bytes that a backend may send before they are read, on a stream and on a connection. Otherwise grpc-go lets the windows of all streams grow with the bandwidth, up to 16 MiB each: clients that do not read their responses could fill the memory.
 	connWindow   = 4 << 20
 )
 

@@ -16,7 +16,7 @@ import (
 	"github.com/parley-rpc/parley/rpc"
 )
 
-// benchFlags say how much load there is to be.
+// benchFlags configure the load.
 type benchFlags struct {
 	data        data
 	inFlight    int
@@ -32,13 +32,13 @@ func (p *program) benchCommand() *cobra.Command {
 	var f benchFlags
 	c := &cobra.Command{
 		Use:   "bench URL pkg.Service/Method",
-		Short: "Call a method many times, and measure how long calls take",
-		Long: `bench keeps a number of calls in flight: when one has its status the next is made. It
-prints how many calls there were in a second and how long they took, from the opening of
-a call to its status. Calls that fail are counted, by their codes, and have no part in
-the times. The exit code is 1 if there was one.
+		Short: "Call a method many times, and measure the latency",
+		Long: `bench keeps a number of calls in flight: when one ends the next is made. It prints the
+calls per second and how long they took, from the opening of a call to its status.
+Failed calls are counted by code, and their times are left out. The exit code is 1 if a
+call has failed.
 
-A method that takes a stream of requests is sent all of them in each call.`,
+For a method that takes a stream of requests, each call sends all of them.`,
 		Example: "  parley bench ws://localhost:8080/rpc parley.ping.v1.PingService/Ping -d '{\"text\": \"hello\"}' -c 64 --duration 10s",
 		Args:    exactly("URL", "METHOD"),
 		RunE: func(c *cobra.Command, args []string) error {
@@ -53,13 +53,13 @@ A method that takes a stream of requests is sent all of them in each call.`,
 	f.data.flags(c.Flags())
 	c.Flags().IntVarP(&f.inFlight, "concurrency", "c", 50, "calls in flight, over all connections")
 	c.Flags().IntVar(&f.connections, "connections", 1, "connections")
-	c.Flags().DurationVar(&f.duration, "duration", 10*time.Second, "how long calls are made")
-	c.Flags().Int64VarP(&f.calls, "calls", "n", 0, "how many calls are made; 0: as many as the duration allows")
-	c.Flags().DurationVar(&f.timeout, "timeout", 0, "how long a call may take; 0: any time")
+	c.Flags().DurationVar(&f.duration, "duration", 10*time.Second, "duration of the load")
+	c.Flags().Int64VarP(&f.calls, "calls", "n", 0, "number of calls; 0: as many as the duration allows")
+	c.Flags().DurationVar(&f.timeout, "timeout", 0, "timeout of a call; 0: none")
 	return c
 }
 
-// check completes the flags, and tells what is wrong with them.
+// check fills in defaults and returns an error for invalid flags.
 func (f *benchFlags) check() error {
 	switch {
 	case f.inFlight < 1 || f.connections < 1:
@@ -118,7 +118,7 @@ func (p *program) bench(ctx context.Context, t *target, s *schemaFlags, f *bench
 	return p.showMeasured(ctx, m)
 }
 
-// encode reads the requests of a method and encodes them.
+// encode reads and encodes the requests of a method.
 func encode(ctx context.Context, r io.Reader, from *schema, method *desc.MethodDescriptor) (all []rpc.Raw, err error) {
 	message := method.GetInputType()
 	in := readRequests(r, from, message.GetFullyQualifiedName())

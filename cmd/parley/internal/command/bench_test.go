@@ -97,7 +97,8 @@ func TestBenchCountsFailuresByTheirCodes(t *testing.T) {
 	}
 }
 
-// TestBenchEndsWhenItsTimeIsUp, and does not count calls that are cut off by that.
+// TestBenchEndsWhenItsTimeIsUp, and does not count calls that are cut off by
+// that.
 func TestBenchEndsWhenItsTimeIsUp(t *testing.T) {
 	r := benchPing(t, pingEndpoint(t), "Ping", "--duration", "30ms", "-d", `{"delayMs":60000}`)
 	r.wantFailure(t, 1, "no call had its status within the time")

@@ -22,7 +22,7 @@ import (
 	"github.com/parley-rpc/parley/rpc"
 )
 
-// callFlags say what is called.
+// callFlags are the flags that select a call.
 type callFlags struct {
 	data     data
 	timeout  time.Duration
@@ -37,15 +37,15 @@ func (p *program) callCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "call URL pkg.Service/Method",
 		Short: "Call a method",
-		Long: `call calls a method of any kind, and prints the answers as JSON. With -o json each is
+		Long: `call calls a method of any kind, and prints the responses as JSON. With -o json each is
 one line.
 
 Requests are JSON, one value after the other: in -d, or read from the file of -d @FILE, or
 from the standard input if -d is @. A method that takes a stream of requests reads them
-from there without -d, too: each is sent when it is typed, and answers are printed as they
-come.
+from there without -d, too: each is sent when it is typed, and responses are printed as
+they arrive.
 
-What the method takes is asked from the server (gRPC's reflection), unless --proto or
+The definition of the method comes from the server (gRPC's reflection), unless --proto or
 --descriptor-set says it.`,
 		Example: `  parley call ws://localhost:8080/rpc parley.ping.v1.PingService/Ping -d '{"text": "hello"}'
   parley call ws://localhost:8080/rpc parley.ping.v1.PingService/Ping -d @request.json
@@ -59,9 +59,9 @@ What the method takes is asked from the server (gRPC's reflection), unless --pro
 	t.flags(c.Flags())
 	s.flags(c.Flags())
 	f.data.flags(c.Flags())
-	c.Flags().DurationVar(&f.timeout, "timeout", 0, "how long the call may take; 0: any time")
-	c.Flags().BoolVar(&f.defaults, "emit-defaults", false, "print fields that have their default value, too")
-	c.Flags().BoolVarP(&f.verbose, "verbose", "v", false, "print headers and trailers, on the standard error output")
+	c.Flags().DurationVar(&f.timeout, "timeout", 0, "timeout of the call; 0: none")
+	c.Flags().BoolVar(&f.defaults, "emit-defaults", false, "also print fields with their default value")
+	c.Flags().BoolVarP(&f.verbose, "verbose", "v", false, "print headers and trailers to standard error")
 	return c
 }
 
@@ -112,7 +112,8 @@ func (p *program) call(ctx context.Context, t *target, s *schemaFlags, f *callFl
 	return out.end(out.status)
 }
 
-// channel keeps why a stream could not be opened, which grpcurl does not tell.
+// channel keeps the error with which a stream could not be opened, which
+// grpcurl does not report.
 type channel struct {
 	grpc.ClientConnInterface
 	failed error
@@ -124,15 +125,15 @@ func (c *channel) NewStream(ctx context.Context, d *grpc.StreamDesc, method stri
 	return s, err
 }
 
-// answers prints what a call brings.
+// answers prints the responses of a call.
 type answers struct {
 	p        *program
 	requests *requests
 	format   grpcurl.Formatter
 	verbose  bool
 
-	status *status.Status // nil: not known yet
-	failed error          // why an answer could not be printed
+	status *status.Status // nil: not yet known
+	failed error          // why a response could not be printed
 }
 
 func (a *answers) OnResolveMethod(*desc.MethodDescriptor) {}
@@ -150,7 +151,7 @@ func (a *answers) OnReceiveTrailers(s *status.Status, md metadata.MD) {
 	a.requests.stop()
 }
 
-// show prints metadata, a line for each value.
+// show prints metadata, one line per value.
 func (a *answers) show(prefix string, md metadata.MD) {
 	if !a.verbose || len(md) == 0 {
 		return
@@ -175,7 +176,7 @@ func (a *answers) OnReceiveResponse(m protoiface.MessageV1) {
 	}
 }
 
-// end returns a status that is not OK, with its details.
+// end returns a status other than OK, with its details.
 func (a *answers) end(s *status.Status) error {
 	if s.Code() == codes.OK {
 		return nil
@@ -195,7 +196,7 @@ func (a *answers) end(s *status.Status) error {
 	return e
 }
 
-// unknownDetail is what is shown of a detail of which only the type is known.
+// unknownDetail is the output for a detail of an unknown type.
 func unknownDetail(typeURL string) json.RawMessage {
 	text, err := json.Marshal(map[string]string{"@type": typeURL})
 	if err != nil {

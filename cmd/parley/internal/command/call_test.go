@@ -105,7 +105,8 @@ func TestAnswersArePrintedAsTheyCome(t *testing.T) {
 	}
 }
 
-// TestACallThatEndsDoesNotWaitForTheKeyboard, however much could still be typed.
+// TestACallThatEndsDoesNotWaitForTheKeyboard, however much could still be
+// typed.
 func TestACallThatEndsDoesNotWaitForTheKeyboard(t *testing.T) {
 	url := pingEndpoint(t)
 	stdin, typed := io.Pipe()

@@ -11,35 +11,35 @@ import (
 	"github.com/parley-rpc/parley/transport/ws"
 )
 
-// Streams are what the program reads and writes.
+// Streams are the input and outputs of the program.
 type Streams struct {
 	In   io.Reader
 	Out  io.Writer // results
 	Err  io.Writer // errors, logs, progress
-	Live bool      // Err is a terminal, where a line can be written again and again
+	Live bool      // Err is a terminal, where a line can be overwritten
 }
 
-const about = `parley calls services over WebSockets, shows what they are, measures them, and runs
-a gateway in front of gRPC servers.
+const about = `parley calls services over WebSockets, describes and measures them, and runs a gateway
+in front of gRPC servers.
 
 A URL is that of an endpoint: ws://localhost:8080/rpc, or wss:// with TLS.
 
 Exit codes:
   0  all went well
   1  a call ended with a status other than OK
-  2  the command cannot be carried out as it is given: a flag, a request, a method
-     that is not there, a .proto that does not compile
+  2  the command line is invalid: a flag, a request, a method that does not exist, a
+     .proto that does not compile
   3  there is no endpoint at the URL, or it cannot be reached
   4  the program was interrupted`
 
-// program is what all commands share.
+// program is the common part of all commands.
 type program struct {
 	Streams
 	terminal io.Writer // Err as it is, for what the program itself has it do
 	output   string    // "text" or "json"
 }
 
-// Run carries out a command and returns the exit code. ctx ends it early.
+// Run executes a command and returns the exit code. ctx ends it early.
 func Run(ctx context.Context, args []string, std Streams) int {
 	p := &program{Streams: std, terminal: std.Err}
 	p.Out, p.Err = visible{std.Out}, visible{std.Err}
@@ -54,7 +54,7 @@ func Run(ctx context.Context, args []string, std Streams) int {
 		RunE:          func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	root.SetVersionTemplate("parley {{.Version}}\n")
-	root.PersistentFlags().StringVarP(&p.output, "output", "o", "text", "text, or json for scripts")
+	root.PersistentFlags().StringVarP(&p.output, "output", "o", "text", "output format: text, or json for scripts")
 	root.PersistentPreRunE = func(*cobra.Command, []string) error {
 		if p.output != "text" && p.output != "json" {
 			return usagef("-o %s: it is text or json", p.output)
@@ -76,7 +76,7 @@ func Run(ctx context.Context, args []string, std Streams) int {
 	return p.end(err)
 }
 
-// version is that of the program, and of what it speaks.
+// version returns the versions of the program and its protocol.
 func version() string {
 	v := "(devel)"
 	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
@@ -85,5 +85,5 @@ func version() string {
 	return v + ", speaks " + ws.Subprotocol
 }
 
-// json reports whether results and errors are for scripts.
+// json reports whether results and errors are written as JSON.
 func (p *program) json() bool { return p.output == "json" }

@@ -18,7 +18,7 @@ import (
 	"github.com/parley-rpc/parley/transport/ws"
 )
 
-// diagnose says in plain words why there is no connection, and what to do.
+// diagnose explains why there is no connection, and what to do.
 func diagnose(ctx context.Context, err error) error {
 	var h *ws.HandshakeError
 	if !errors.As(err, &h) {
@@ -34,7 +34,7 @@ func diagnose(ctx context.Context, err error) error {
 	return failure{exitUnreachable, fmt.Errorf("cannot connect to %s: %s", h.URL, reason(ctx, h))}
 }
 
-// reason says why a handshake has failed, and what to do.
+// reason explains why a handshake has failed, and what to do.
 func reason(ctx context.Context, h *ws.HandshakeError) string {
 	u, err := url.Parse(h.URL)
 	if err != nil {
@@ -55,7 +55,7 @@ func reason(ctx context.Context, h *ws.HandshakeError) string {
 	return reasonOfAnswer(u, h)
 }
 
-// said is what package ws says, without the URL.
+// said returns the error of package ws without the URL.
 func said(h *ws.HandshakeError) string {
 	return strings.TrimPrefix(h.Error(), "ws: dial "+h.URL+": ")
 }
@@ -106,7 +106,7 @@ func reasonOfTLS(u *url.URL, h *ws.HandshakeError) string {
 	return said(h)
 }
 
-// names are those that a certificate is for.
+// names returns the names in a certificate.
 func names(c *x509.Certificate) []string {
 	all := append([]string(nil), c.DNSNames...)
 	for _, ip := range c.IPAddresses {
@@ -118,7 +118,7 @@ func names(c *x509.Certificate) []string {
 	return all
 }
 
-// speaksTLS tries it.
+// speaksTLS tries a TLS handshake.
 func speaksTLS(ctx context.Context, u *url.URL) bool {
 	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
 	defer cancel()
@@ -136,7 +136,7 @@ func speaksTLS(ctx context.Context, u *url.URL) bool {
 	return true
 }
 
-// reasonOfAnswer says what an answer means that is no upgrade to parley.
+// reasonOfAnswer explains a response that is not an upgrade to parley.
 func reasonOfAnswer(u *url.URL, h *ws.HandshakeError) string {
 	path := u.EscapedPath()
 	if path == "" {

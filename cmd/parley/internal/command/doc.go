@@ -1,3 +1,3 @@
-// Package command is what the program parley does. Run is the program, but for the
+// Package command implements the program parley. Run is the program without the
 // process around it, so that tests run it as users do.
 package command

@@ -44,8 +44,8 @@ func (both) Build(target resolver.Target, cc resolver.ClientConn, _ resolver.Bui
 func (both) ResolveNow(resolver.ResolveNowOptions) {}
 func (both) Close()                                {}
 
-// callUntil makes one call after the other until done is closed, and some more. None may
-// fail.
+// callUntil makes one call after the other until done is closed, and a little
+// more. None may fail.
 func callUntil(t *testing.T, c rpc.Caller, done <-chan struct{}) {
 	t.Helper()
 	more := 100

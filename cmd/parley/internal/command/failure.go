@@ -18,7 +18,7 @@ const (
 	exitInterrupted
 )
 
-// failure is why a command has not done what it was to do.
+// failure is the error of a command, with its exit code.
 type failure struct {
 	exit int
 	err  error
@@ -27,10 +27,10 @@ type failure struct {
 func (f failure) Error() string { return f.err.Error() }
 func (f failure) Unwrap() error { return f.err }
 
-// usagef is a failure of the one who has written the command.
+// usagef returns a failure for a wrong command line.
 func usagef(format string, args ...any) error { return failure{exitUsage, fmt.Errorf(format, args...)} }
 
-// report is an error for scripts.
+// report is an error as JSON.
 type report struct {
 	Exit    int               `json:"exit"`
 	Code    string            `json:"code,omitempty"` // of a call's status
@@ -38,7 +38,7 @@ type report struct {
 	Details []json.RawMessage `json:"details,omitempty"`
 }
 
-// end tells why the command has failed, if it has, and returns the exit code.
+// end reports the error of the command, if any, and returns the exit code.
 func (p *program) end(err error) int {
 	if err == nil {
 		return exitOK
@@ -70,7 +70,7 @@ func (p *program) end(err error) int {
 	return r.Exit
 }
 
-// oneLine has an error that is several lines long be one.
+// oneLine joins the lines of an error.
 func oneLine(s string) string {
 	lines := strings.FieldsFunc(s, func(r rune) bool { return r == '\n' || r == '\r' })
 	for i := range lines {

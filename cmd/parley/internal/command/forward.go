@@ -18,14 +18,15 @@ import (
 
 const forwardedFor = "x-forwarded-for"
 
-// forwardAddresses tells a backend where a call comes from, as HTTP proxies do.
+// forwardAddresses sends the client's addresses to a backend, as HTTP proxies
+// do.
 func forwardAddresses(ctx context.Context, md metadata.MD) error {
 	md.Set(forwardedFor, forwardedAddresses(rpc.FromContext(ctx).Peer))
 	return nil
 }
 
-// forwardedAddresses are those that proxies have named in the handshake, and the one that
-// it came from.
+// forwardedAddresses returns the addresses that proxies have named in the
+// handshake, and the address it came from.
 func forwardedAddresses(peer *rpc.Peer) string {
 	host, _, err := net.SplitHostPort(peer.Addr.String())
 	if err != nil {
@@ -34,8 +35,8 @@ func forwardedAddresses(peer *rpc.Peer) string {
 	return strings.Join(append(proxy.HeaderValues(peer.Header, forwardedFor), host), ", ")
 }
 
-// addressBehind returns what tells the address of a client behind proxies, nil without
-// any.
+// addressBehind returns the function for the address of a client behind
+// proxies, nil without proxies.
 func addressBehind(proxies []string) (func(*http.Request) string, error) {
 	if len(proxies) == 0 {
 		return nil, nil
@@ -50,19 +51,19 @@ func addressBehind(proxies []string) (func(*http.Request) string, error) {
 	return rpc.ForwardedAddress(networks...), nil
 }
 
-// leftOut logs which headers of handshakes are to be forwarded and cannot be, as they have
-// values that HTTP allows and gRPC's metadata does not. It writes one line a minute at the
-// most: clients choose what they send.
+// leftOut logs the headers of handshakes that should be forwarded but contain
+// values that gRPC's metadata does not allow. It writes at most one line per
+// minute, because clients choose what they send.
 type leftOut struct {
 	log   *slog.Logger
 	names []string // of headers that are forwarded
 
 	mu   sync.Mutex
-	next time.Time // of a line
+	next time.Time // time of the next line
 	more int       // handshakes since the last line
 }
 
-// look looks at a connection that has begun.
+// look checks a new connection.
 func (l *leftOut) look(c *rpc.Conn) {
 	h := c.Peer().Header
 	for _, name := range l.names {

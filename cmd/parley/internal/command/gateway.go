@@ -19,7 +19,7 @@ import (
 	"github.com/parley-rpc/parley/transport/ws"
 )
 
-// gateway is a server of WebSockets in front of gRPC servers.
+// gateway is a WebSocket server in front of gRPC servers.
 type gateway struct {
 	listen, path string
 	cert, key    string
@@ -42,39 +42,39 @@ func (p *program) gatewayCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "gateway --backend [PREFIX=]TARGET",
 		Short: "Serve WebSockets in front of gRPC servers",
-		Long: `gateway passes calls on to gRPC servers, as bytes: all four kinds, metadata, deadlines,
+		Long: `gateway forwards calls to gRPC servers, as bytes: all four kinds, metadata, deadlines,
 cancellation and statuses. So browsers reach services in any language.
 
 A backend is a target of grpc-go, such as dns:///host:50051; calls are spread over all
-addresses of the name. With PREFIX= it serves the service or package of that name; where
-several fit, the longest counts.
+addresses of the name. With PREFIX= it serves the service or package of that name; the
+longest matching prefix applies.
 
-The gateway serves grpc.health.v1 itself, and answers GET /healthz. On SIGTERM it is no
-more healthy, tells clients to go elsewhere, and waits for calls in flight.`,
+The gateway serves grpc.health.v1 itself, and answers GET /healthz. On SIGTERM it
+reports NOT_SERVING, tells clients to move, and waits for calls in flight.`,
 		Example: `  parley gateway --listen :8080 --backend dns:///localhost:50051
   parley gateway --backend acme.users=dns:///users:50051 --backend acme=dns:///rest:50051`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return p.serve(c.Context(), &g) },
 	}
 	f := c.Flags()
-	f.StringVar(&g.listen, "listen", ":8080", "`address` to listen at")
-	f.StringVar(&g.path, "path", "/rpc", "where clients connect to")
+	f.StringVar(&g.listen, "listen", ":8080", "`address` to listen on")
+	f.StringVar(&g.path, "path", "/rpc", "path of the endpoint")
 	f.StringVar(&g.cert, "cert", "", "`file` with the certificate (PEM), for TLS")
 	f.StringVar(&g.key, "key", "", "`file` with the certificate's key (PEM)")
-	f.StringArrayVar(&g.origins, "origin", nil, "`pattern` of pages that may connect beside the gateway's own, such as https://*.example.com")
+	f.StringArrayVar(&g.origins, "origin", nil, "`pattern` of further origins whose pages may connect, such as https://*.example.com")
 	f.StringArrayVar(&g.hosts, "host", nil, "`name` by which pages may reach the gateway, such as rpc.example.com or *.example.com; * for all (default all, over loopback localhost)")
-	f.BoolVar(&g.secureOrigin, "secure-origin", false, "browsers come by TLS only, which ends at a proxy: pages of the gateway's own origin are those of https")
-	f.StringArrayVar(&g.headers.Forward, "forward", nil, "`header` of the handshake that backends get as metadata, such as authorization or cookie; calls cannot have it")
-	f.StringArrayVar(&g.headers.Allow, "allow-metadata", nil, "`key` of calls that passes, such as x-forwarded-host or x-forwarded-*, though proxies set it or a shorter --deny-metadata fits")
-	f.StringArrayVar(&g.headers.Deny, "deny-metadata", nil, "`key` of calls that does not pass, such as x-internal-*; * for all")
-	f.BoolVar(&g.headers.CallAuthorization, "call-authorization", false, "the authorization of a call passes though --forward names authorization or cookie, and replaces that of the handshake")
-	f.DurationVar(&g.drain, "drain", 25*time.Second, "how long calls in flight may take when the gateway ends")
-	f.DurationVar(&g.maxAge, "max-connection-age", 0, "after which clients are told to connect anew; 0: never")
-	f.IntVar(&g.limits.MaxConnections, "max-connections", 0, "connections at once (default 50000)")
-	f.IntVar(&g.limits.MaxConnectionsPerAddress, "max-connections-per-address", 0, "connections at once from one address (default any)")
-	f.StringArrayVar(&g.proxies, "trusted-proxy", nil, "`network` of proxies whose X-Forwarded-For is believed, such as 10.0.0.0/8: limits by address are for the clients behind them")
-	f.IntVar(&g.transport.MaxStreams, "max-streams", 0, "calls at once on one connection (default 1024)")
-	f.IntVar(&g.transport.MaxMessage, "max-message", 0, "`bytes` of a message, either way (default 4 MiB)")
+	f.BoolVar(&g.secureOrigin, "secure-origin", false, "browsers use TLS only, which a proxy terminates: pages of the gateway's own origin come from https")
+	f.StringArrayVar(&g.headers.Forward, "forward", nil, "`header` of the handshake to forward to backends as metadata, such as authorization or cookie; calls cannot set it")
+	f.StringArrayVar(&g.headers.Allow, "allow-metadata", nil, "`key` of calls to pass on, such as x-forwarded-host or x-forwarded-*, even if proxies set it or a shorter --deny-metadata matches")
+	f.StringArrayVar(&g.headers.Deny, "deny-metadata", nil, "`key` of calls to remove, such as x-internal-*; * for all")
+	f.BoolVar(&g.headers.CallAuthorization, "call-authorization", false, "the authorization of a call replaces that of the handshake, even if --forward names authorization or cookie")
+	f.DurationVar(&g.drain, "drain", 25*time.Second, "how long calls in flight may take when the gateway shuts down")
+	f.DurationVar(&g.maxAge, "max-connection-age", 0, "age at which clients are told to reconnect; 0: never")
+	f.IntVar(&g.limits.MaxConnections, "max-connections", 0, "maximum number of connections (default 50000)")
+	f.IntVar(&g.limits.MaxConnectionsPerAddress, "max-connections-per-address", 0, "maximum number of connections from one address (default: no limit)")
+	f.StringArrayVar(&g.proxies, "trusted-proxy", nil, "`network` of proxies whose X-Forwarded-For is trusted, such as 10.0.0.0/8: limits by address apply to the clients behind them")
+	f.IntVar(&g.transport.MaxStreams, "max-streams", 0, "maximum number of concurrent calls on one connection (default 1024)")
+	f.IntVar(&g.transport.MaxMessage, "max-message", 0, "maximum `bytes` of a message in either direction (default 4 MiB)")
 	g.identity.flags(f)
 	g.backends.flags(f)
 	return c
@@ -132,7 +132,7 @@ func (p *program) serve(ctx context.Context, g *gateway) error {
 	return nil
 }
 
-// server returns the server of WebSockets.
+// server returns the WebSocket server.
 func (g *gateway) server(routes []proxy.Route, log *slog.Logger) (*rpc.Server, error) {
 	if err := g.check(); err != nil {
 		return nil, err
@@ -159,7 +159,7 @@ func (g *gateway) server(routes []proxy.Route, log *slog.Logger) (*rpc.Server, e
 	return srv, nil
 }
 
-// check says which flag cannot be used. rpc.NewServer panics at what is wrong.
+// check returns an error for an invalid flag. rpc.NewServer would panic.
 func (g *gateway) check() error {
 	if err := errors.Join(g.transport.Validate(), (&ws.Upgrader{Origins: g.origins, Hosts: g.hosts}).Validate()); err != nil {
 		return usagef("%w", err)
@@ -186,14 +186,15 @@ func (g *gateway) check() error {
 const healthPath = "/healthz"
 
 const (
-	// idleTimeout is how long a connection may wait for its next request; it ends with the
-	// upgrade. Load balancers keep connections for 60 s, and have to be the ones that close.
+	// idleTimeout is how long a connection may wait for its next request; the
+	// upgrade ends it. Load balancers keep connections for 60 s, and must be
+	// the ones to close them.
 	idleTimeout = 2 * time.Minute
-	// maxHeaderBytes is what a request's headers may have, as in most proxies.
+	// maxHeaderBytes is the limit for a request's headers, as in most proxies.
 	maxHeaderBytes = 32 << 10
 )
 
-// web returns the HTTP server that srv is mounted in, with TLS if there is a certificate.
+// web returns the HTTP server for srv, with TLS if there is a certificate.
 func (g *gateway) web(srv *rpc.Server, status http.Handler, log *slog.Logger) (*http.Server, error) {
 	if !strings.HasPrefix(g.path, "/") || g.path == healthPath {
 		return nil, usagef("--path %s: it must begin with / and not be %s", g.path, healthPath)
@@ -223,7 +224,7 @@ func (g *gateway) web(srv *rpc.Server, status http.Handler, log *slog.Logger) (*
 	return web, nil
 }
 
-// logger returns where the program's log goes.
+// logger returns the program's logger.
 func (p *program) logger() *slog.Logger {
 	if p.json() {
 		return slog.New(slog.NewJSONHandler(p.Err, nil))

@@ -130,7 +130,7 @@ func dial(t *testing.T, url string, opts ...rpc.ClientOption) *rpc.Client {
 	return client
 }
 
-// said makes a call to a tester through a gateway.
+// said returns the error of package ws without the URL.
 func said(t *testing.T, c rpc.Caller, key string) (string, error) {
 	t.Helper()
 	return saidWith(t.Context(), c, key)
@@ -278,8 +278,8 @@ func TestAGatewayRefusesOtherOriginsThanItsOwn(t *testing.T) {
 	}
 }
 
-// TestPagesReachAGatewayByItsNamesOnly has pages come whose site has the name that the
-// gateway is asked for, as after DNS rebinding.
+// TestPagesReachAGatewayByItsNamesOnly has pages come whose site has the name
+// that the gateway is asked for, as after DNS rebinding.
 func TestPagesReachAGatewayByItsNamesOnly(t *testing.T) {
 	for name, c := range map[string]struct {
 		flags []string

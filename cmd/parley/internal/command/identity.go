@@ -11,16 +11,16 @@ import (
 	"github.com/parley-rpc/parley/rpc"
 )
 
-// identity is by what a gateway keeps the users of sessions apart.
+// identity configures how a gateway separates the sessions of users.
 type identity struct {
 	header, claim string   // that names the user; "": none
-	cookies       []string // that say who the user is, where nothing names her; nil: all
+	cookies       []string // identify the user if nothing else does; nil: all
 }
 
 func (i *identity) flags(f *pflag.FlagSet) {
-	f.StringVar(&i.header, "principal-header", "", "`header` of the handshake in which a trusted proxy names the user: then a renewed token resumes the connection")
-	f.StringVar(&i.claim, "principal-claim", "", "string `claim` of the JWT in the handshake that names the user, such as sub; it is not verified here")
-	f.StringArrayVar(&i.cookies, "session-cookie", nil, "`cookie` that says who the user is, where nothing names her (default all cookies)")
+	f.StringVar(&i.header, "principal-header", "", "`header` of the handshake in which a trusted proxy names the user: then connections are resumed with renewed tokens")
+	f.StringVar(&i.claim, "principal-claim", "", "string `claim` of the handshake's JWT that names the user, such as sub; the gateway does not verify it")
+	f.StringArrayVar(&i.cookies, "session-cookie", nil, "`cookie` that identifies the user if nothing else does (default all cookies)")
 }
 
 func (i *identity) validate() error {
@@ -30,7 +30,8 @@ func (i *identity) validate() error {
 	return nil
 }
 
-// options are what the server needs to know, with the headers that backends get.
+// options returns the options of the server. It needs the headers that are
+// forwarded to backends.
 func (i *identity) options(forward []string) []rpc.ServerOption {
 	opts := []rpc.ServerOption{rpc.WithSessionHeaders(forward...)}
 	if i.claim != "" {
@@ -42,11 +43,11 @@ func (i *identity) options(forward []string) []rpc.ServerOption {
 	return opts
 }
 
-// identified returns the request of a handshake with the principal in its context, if a
-// proxy names one.
+// identified returns the request of a handshake with the principal in its
+// context, if a proxy has named one.
 func (i *identity) identified(r *http.Request) *http.Request {
 	values := r.Header.Values(i.header)
-	if i.header == "" || len(values) != 1 { // of more only one can be the proxy's
+	if i.header == "" || len(values) != 1 { // at most one of several can be the proxy's
 		return r
 	}
 	return r.WithContext(rpc.WithPrincipal(r.Context(), values[0]))
@@ -54,12 +55,12 @@ func (i *identity) identified(r *http.Request) *http.Request {
 
 // maxToken is how many bytes of a token are looked at, and maxName of a claim.
 const (
-	maxToken = 64 << 10
+	maxToken = 64 << 10 // maxToken is the maximum size of a token that is parsed, and maxName of a claim.
 	maxName  = 1 << 10
 )
 
-// claimOf returns a string claim of the JWT that is the bearer token of a handshake, or "".
-// The token is not verified.
+// claimOf returns a string claim of the JWT in the bearer token of a handshake,
+// or "". It does not verify the token.
 func claimOf(r *http.Request, claim string) string {
 	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 	parts := strings.Split(token, ".")

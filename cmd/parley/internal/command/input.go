@@ -10,18 +10,20 @@ import (
 	"unicode/utf8"
 )
 
-// The marks with which editors, and PowerShell, begin a text to say how it is encoded.
+// The marks with which editors, and PowerShell, begin a text to say how it is
+// encoded.
 var (
-	markUTF8    = []byte{0xef, 0xbb, 0xbf}
+	markUTF8    = []byte{0xef, 0xbb, 0xbf} // Byte order marks, which editors and PowerShell write at the beginning of a text.
 	markUTF16LE = []byte{0xff, 0xfe}
 	markUTF16BE = []byte{0xfe, 0xff}
 )
 
-// textReader returns what a text says, in UTF-8 and without a mark. One without a mark is
-// UTF-8. It waits for no more than it needs: one that is typed goes on as it comes.
+// textReader returns a text as UTF-8 without its byte order mark. A text
+// without a mark is UTF-8. It reads no more than it needs, so typed input
+// passes as it comes.
 func textReader(r io.Reader) io.Reader { return &input{in: bufio.NewReader(r)} }
 
-// input is a text whose mark decides how it is read.
+// input is a text whose byte order mark selects its encoding.
 type input struct {
 	in  *bufio.Reader
 	out io.Reader // nil: nothing has been read
@@ -57,11 +59,11 @@ func (t *input) decoded() io.Reader {
 	return t.in
 }
 
-// utf16Reader makes UTF-8 of UTF-16.
+// utf16Reader converts UTF-16 to UTF-8.
 type utf16Reader struct {
 	in    *bufio.Reader
 	order binary.ByteOrder
-	rest  []byte // of what is encoded, not read yet
+	rest  []byte // encoded bytes that are not yet read
 }
 
 func (r *utf16Reader) Read(p []byte) (int, error) {

@@ -11,8 +11,8 @@ import (
 	"github.com/parley-rpc/parley/cmd/parley/internal/command"
 )
 
-// encodings are the ways in which editors and shells write a text: PowerShell writes
-// UTF-16, or UTF-8 with a mark.
+// encodings are the ways in which editors and shells write a text: PowerShell
+// writes UTF-16, or UTF-8 with a mark.
 var encodings = map[string]func(string) string{
 	"UTF-8":                 func(s string) string { return s },
 	"UTF-8 with a mark":     func(s string) string { return "\xef\xbb\xbf" + s },
@@ -72,8 +72,8 @@ func TestRequestsThatCannotBeReadAreNamed(t *testing.T) {
 	run(t, bench...).wantFailure(t, 2, "-d: open /no/such/file")
 }
 
-// TestWhatIsTypedIsSentAtOnce, also behind a mark and in UTF-16: no byte is waited for that
-// is not needed.
+// TestWhatIsTypedIsSentAtOnce, also behind a mark and in UTF-16: no byte is
+// waited for that is not needed.
 func TestWhatIsTypedIsSentAtOnce(t *testing.T) {
 	url := pingEndpoint(t)
 	for name, encode := range encodings {

@@ -40,8 +40,8 @@ func (*streamer) StreamingInputCall(s testgrpc.TestService_StreamingInputCallSer
 	}
 }
 
-// What grpcurl's code knows of the services it has from grpc's reflection, which is
-// registered as they are, and grpc's health beside them.
+// What grpcurl's code knows of the services it has from grpc's reflection,
+// which is registered as they are, and grpc's health beside them.
 func TestServicesOfGRPCAreCalledByWhatReflectionTells(t *testing.T) {
 	srv := rpc.NewServer()
 	registrar := grpcparley.NewRegistrar(srv)

@@ -21,7 +21,7 @@ func (p *program) listCommand() *cobra.Command {
 		Use:   "list URL [SERVICE]",
 		Short: "List services, or the methods of one",
 		Long: `list asks the server for its services (by gRPC's reflection), or for the methods of
-one. With --proto or --descriptor-set no server is asked, and there is no URL.`,
+one. With --proto or --descriptor-set it asks no server, and there is no URL.`,
 		Example: "  parley list ws://localhost:8080/rpc\n" +
 			"  parley list -I proto --proto parley/ping/v1/ping.proto parley.ping.v1.PingService",
 		Args: cobra.ArbitraryArgs,
@@ -45,9 +45,9 @@ func (p *program) describeCommand() *cobra.Command {
 	var template bool
 	c := &cobra.Command{
 		Use:   "describe URL SYMBOL",
-		Short: "Show how a service, method, message or enum is defined",
-		Long: `describe shows the definition of what has that name. With --proto or --descriptor-set
-no server is asked, and there is no URL.`,
+		Short: "Show the definition of a service, method, message or enum",
+		Long: `describe shows the definition of a name. With --proto or --descriptor-set it asks no
+server, and there is no URL.`,
 		Example: "  parley describe ws://localhost:8080/rpc parley.ping.v1.PingService\n" +
 			"  parley describe ws://localhost:8080/rpc parley.ping.v1.PingRequest --template",
 		Args: cobra.ArbitraryArgs,
@@ -66,15 +66,15 @@ no server is asked, and there is no URL.`,
 	}
 	t.flags(c.Flags())
 	s.flags(c.Flags())
-	c.Flags().BoolVar(&template, "template", false, "of a message, show JSON with all fields, to be filled in")
+	c.Flags().BoolVar(&template, "template", false, "show a message as JSON with all fields, as a template")
 	return c
 }
 
-// exploring is how long a server may take to tell what it serves.
+// exploring is how long a server may take to return its definitions.
 const exploring = 30 * time.Second
 
-// explore has f look at definitions. args are the URL, unless the definitions are here,
-// and a name, which may be missing.
+// explore calls f with definitions. args are the URL, unless the definitions
+// are local, and an optional name.
 func (p *program) explore(c *cobra.Command, t *target, s *schemaFlags, args []string, f func(from *schema, name string) error) error {
 	url, name := "", ""
 	if len(args) > 0 && strings.Contains(args[0], "://") || !s.local() {
@@ -122,7 +122,7 @@ func (p *program) listServices(from *schema) error {
 	return nil
 }
 
-// listed is a method in a list for scripts.
+// listed is a method in the JSON list.
 type listed struct {
 	Name          string `json:"name"`
 	Request       string `json:"request"`
@@ -155,17 +155,17 @@ func (p *program) listMethods(from *schema, name string) error {
 	return nil
 }
 
-// path is the name of a method as it is called.
+// path returns the name by which a method is called.
 func path(m *desc.MethodDescriptor) string {
 	return m.GetService().GetFullyQualifiedName() + "/" + m.GetName()
 }
 
-// definition is how something is defined.
+// definition returns the source of a definition.
 func definition(from *schema, d desc.Descriptor) (string, error) {
 	return grpcurl.GetDescriptorText(d, from)
 }
 
-// filledIn is a message as JSON with all its fields.
+// filledIn returns a message as JSON with all its fields.
 func filledIn(from *schema, d desc.Descriptor) (string, error) {
 	message, ok := d.(*desc.MessageDescriptor)
 	if !ok {

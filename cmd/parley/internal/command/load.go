@@ -14,7 +14,7 @@ import (
 	"github.com/parley-rpc/parley/rpc"
 )
 
-// load makes calls, a number of them at once.
+// load makes a number of concurrent calls.
 type load struct {
 	callers  []rpc.Caller
 	method   *rpc.Method
@@ -26,20 +26,21 @@ type load struct {
 	timeout  time.Duration
 
 	begun  time.Time
-	left   atomic.Int64 // of calls
+	left   atomic.Int64 // calls
 	shards []*shard
 }
 
-// shard is where some of the calls are counted, so that not all meet at one place.
+// shard counts a part of the calls, to avoid contention.
 type shard struct {
 	mu     sync.Mutex
 	times  *hdrhistogram.Histogram
 	failed map[rpc.Code]int64
 }
 
-// Times from a microsecond to an hour are kept, in nanoseconds, with three digits.
+// Times from a microsecond to an hour are kept, in nanoseconds, with three
+// digits.
 const (
-	leastTime = int64(time.Microsecond)
+	leastTime = int64(time.Microsecond) // Times from a microsecond to an hour are kept, in nanoseconds, with three digits.
 	mostTime  = int64(time.Hour)
 	digits    = 3
 )
@@ -59,7 +60,7 @@ func (s *shard) count(took time.Duration, err error) {
 	_ = s.times.RecordValue(min(max(int64(took), leastTime), mostTime)) // is in range
 }
 
-// prepare makes the load ready to be run.
+// prepare prepares the load.
 func (l *load) prepare() {
 	for range min(l.inFlight, 2*runtime.GOMAXPROCS(0)) {
 		l.shards = append(l.shards, newShard())
@@ -68,8 +69,8 @@ func (l *load) prepare() {
 	l.begun = time.Now()
 }
 
-// run makes the calls, until all are made, the time is up or ctx ends. Calls that are in
-// flight then are not counted.
+// run makes the calls, until all are made, the duration is over or ctx ends. It
+// does not count calls that are in flight then.
 func (l *load) run(ctx context.Context) measured {
 	ctx, cancel := context.WithCancel(ctx) // not a deadline, which the calls would have too
 	defer cancel()
@@ -84,7 +85,7 @@ func (l *load) run(ctx context.Context) measured {
 	return l.measure()
 }
 
-// work makes one call after the other.
+// work makes calls one after another.
 func (l *load) work(ctx context.Context, c rpc.Caller, s *shard) {
 	for ctx.Err() == nil && (l.calls == 0 || l.left.Add(-1) >= 0) {
 		begun := time.Now()

@@ -36,8 +36,8 @@ func runWith(ctx context.Context, in string, args ...string) result {
 	return result{exit, out.String(), err.String()}
 }
 
-// want fails the test unless the command has succeeded: out is what it has printed, with
-// all numbers replaced by N.
+// want fails the test unless the command has succeeded: out is what it has
+// printed, with all numbers replaced by N.
 func (r result) want(t *testing.T, out string) {
 	t.Helper()
 	if r.exit != 0 || withoutNumbers(r.out) != out || r.err != "" {
@@ -45,8 +45,8 @@ func (r result) want(t *testing.T, out string) {
 	}
 }
 
-// wantFailure fails the test unless the command has failed with one line that says
-// something.
+// wantFailure fails the test unless the command has failed with one line that
+// says something.
 func (r result) wantFailure(t *testing.T, exit int, says string) {
 	t.Helper()
 	if r.exit != exit || !strings.HasPrefix(r.err, "parley: ") || strings.Count(r.err, "\n") != 1 || !strings.Contains(r.err, says) {

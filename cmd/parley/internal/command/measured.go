@@ -14,7 +14,7 @@ import (
 	"github.com/HdrHistogram/hdrhistogram-go"
 )
 
-// measured is what a load has measured. Times are in milliseconds.
+// measured is the result of a load. Times are in milliseconds.
 type measured struct {
 	Method   string           `json:"method"`
 	Seconds  float64          `json:"seconds"`
@@ -33,20 +33,20 @@ func (m ms) MarshalJSON() ([]byte, error) {
 	return []byte(strconv.FormatFloat(float64(m), 'f', 3, 64)), nil
 }
 
-// bucket is how many calls took that long.
+// bucket is the number of calls that took a range of times.
 type bucket struct {
 	From  ms    `json:"fromMs"`
 	To    ms    `json:"toMs"`
 	Calls int64 `json:"calls"`
 }
 
-// percentiles are those that are shown.
+// percentiles are the percentiles shown.
 var percentiles = []struct {
 	name string
 	of   float64
 }{{"p50", 50}, {"p90", 90}, {"p95", 95}, {"p99", 99}, {"p99.9", 99.9}}
 
-// measure adds up what was counted so far.
+// measure sums up what was counted so far.
 func (l *load) measure() measured {
 	m := measured{Method: l.method.Path(), Seconds: time.Since(l.begun).Seconds(), Failures: make(map[string]int64)}
 	times := hdrhistogram.New(leastTime, mostTime, digits)
@@ -74,7 +74,7 @@ func (l *load) measure() measured {
 
 func inMS(nanoseconds int64) ms { return ms(float64(nanoseconds) / 1e6) }
 
-// buckets are twelve at the most, each as much larger than the one before.
+// buckets returns at most twelve buckets of exponentially growing size.
 func buckets(times *hdrhistogram.Histogram) []bucket {
 	const most = 12
 	low, high := float64(times.Min()), float64(times.Max())
@@ -95,7 +95,8 @@ func buckets(times *hdrhistogram.Histogram) []bucket {
 	return all
 }
 
-// showMeasured prints what was measured. It fails if a call has failed, or ctx has ended.
+// showMeasured prints the result. It fails if a call has failed or ctx has
+// ended.
 func (p *program) showMeasured(ctx context.Context, m measured) error {
 	if p.json() {
 		if err := json.NewEncoder(p.Out).Encode(m); err != nil {
@@ -115,7 +116,7 @@ func (p *program) showMeasured(ctx context.Context, m measured) error {
 	return nil
 }
 
-// text is what was measured, for people.
+// text formats the result for people.
 func (m measured) text() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%d calls in %.1f s: %.0f a second\n", m.Calls, m.Seconds, m.PerS)

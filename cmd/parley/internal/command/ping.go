@@ -18,9 +18,9 @@ func (p *program) pingCommand() *cobra.Command {
 	var interval time.Duration
 	c := &cobra.Command{
 		Use:   "ping URL",
-		Short: "Connect, and measure how long a sign of life takes",
-		Long: `ping connects to an endpoint, says what it speaks, and measures how long a sign of
-life takes. If the URL does not work it says why, in plain words.`,
+		Short: "Connect, and measure the round-trip time",
+		Long: `ping connects to an endpoint, shows its protocol, and measures the round-trip time. If
+the URL does not work it explains why.`,
 		Example: "  parley ping ws://localhost:8080/rpc",
 		Args:    exactly("URL"),
 		RunE: func(c *cobra.Command, args []string) error {
@@ -31,8 +31,8 @@ life takes. If the URL does not work it says why, in plain words.`,
 		},
 	}
 	t.flags(c.Flags())
-	c.Flags().IntVarP(&count, "count", "n", 5, "how many signs of life to ask for")
-	c.Flags().DurationVar(&interval, "interval", 200*time.Millisecond, "pause between them")
+	c.Flags().IntVarP(&count, "count", "n", 5, "number of pings")
+	c.Flags().DurationVar(&interval, "interval", 200*time.Millisecond, "pause between pings")
 	return c
 }
 
@@ -92,7 +92,7 @@ func (p *program) ping(ctx context.Context, t *target, url string, count int, in
 	return nil
 }
 
-// sayf prints what is not for scripts.
+// sayf prints what is not part of the JSON output.
 func (p *program) sayf(format string, args ...any) {
 	if !p.json() {
 		fmt.Fprintf(p.Out, format, args...)

@@ -94,8 +94,8 @@ func TestPingSaysWhyAnAnswerIsNone(t *testing.T) {
 	}
 }
 
-// TestPingDoesNotWaitForSignsOfLifeForEver of what has answered the handshake and says
-// nothing then.
+// TestPingDoesNotWaitForSignsOfLifeForEver of what has answered the handshake
+// and says nothing then.
 func TestPingDoesNotWaitForSignsOfLifeForEver(t *testing.T) {
 	over := make(chan struct{})
 	t.Cleanup(func() { close(over) })
@@ -118,7 +118,7 @@ func TestPingSaysWhatIsWrongWithTheNetwork(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	silent := l.Addr().String() // the kernel completes connections, the program accepts none
+	silent := l.Addr().String() // accepted by the kernel only
 	t.Cleanup(func() { l.Close() })
 	gone, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

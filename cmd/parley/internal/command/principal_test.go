@@ -40,7 +40,8 @@ func (c *cable) cut() {
 	c.conns = nil
 }
 
-// page is a client whose credentials may change, at a gateway that forwards them.
+// page is a client whose credentials may change, at a gateway that forwards
+// them.
 type page struct {
 	*rpc.Client
 	cable  cable
@@ -60,7 +61,8 @@ func openPage(t *testing.T, header http.Header, flags ...string) *page {
 
 func bearer(token string) http.Header { return http.Header{"Authorization": {"Bearer " + token}} }
 
-// TestPageThatSwitchesAccountsDoesNotGoOnAsTheOldOne when its link breaks after that.
+// TestPageThatSwitchesAccountsDoesNotGoOnAsTheOldOne when its link breaks after
+// that.
 func TestPageThatSwitchesAccountsDoesNotGoOnAsTheOldOne(t *testing.T) {
 	for name, c := range map[string]struct {
 		flags      []string
@@ -103,7 +105,8 @@ func token(user string, n int) string {
 	return "e30." + base64.RawURLEncoding.EncodeToString(fmt.Appendf(nil, `{"sub":%q,"jti":"%d"}`, user, n)) + ".c2ln"
 }
 
-// TestRefreshedTokenResumesWhereTheGatewayNamesThePrincipal, and calls have the new one.
+// TestRefreshedTokenResumesWhereTheGatewayNamesThePrincipal, and calls have the
+// new one.
 func TestRefreshedTokenResumesWhereTheGatewayNamesThePrincipal(t *testing.T) {
 	withUser := func(token string) http.Header {
 		h := bearer(token)

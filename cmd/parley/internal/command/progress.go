@@ -6,13 +6,14 @@ import (
 	"time"
 )
 
-// progress is a line on the terminal that tells how a load goes.
+// progress shows the progress of a load in a line on the terminal.
 type progress struct {
 	done  chan struct{} // closed to end it
-	ended chan struct{} // closed when it has
+	ended chan struct{} // closed when it has ended
 }
 
-// startProgress prepares the load, and shows how it goes if there is a terminal.
+// startProgress prepares the load, and shows its progress if there is a
+// terminal.
 func (p *program) startProgress(l *load) *progress {
 	l.prepare()
 	live := &progress{done: make(chan struct{}), ended: make(chan struct{})}
@@ -24,7 +25,7 @@ func (p *program) startProgress(l *load) *progress {
 	return live
 }
 
-// stop takes the line away.
+// stop removes the line.
 func (live *progress) stop() {
 	close(live.done)
 	<-live.ended

@@ -16,8 +16,8 @@ import (
 	"google.golang.org/protobuf/runtime/protoiface"
 )
 
-// requests are the messages that a call sends, as they are read: JSON values, one after
-// the other.
+// requests are the messages that a call sends: JSON values, one after the
+// other.
 type requests struct {
 	from   *schema
 	name   string // of their message
@@ -28,11 +28,11 @@ type requests struct {
 
 	mu     sync.Mutex
 	count  int
-	failed error // what was wrong with them
+	failed error // the error in them
 }
 
-// readRequests starts to read requests, on a goroutine of its own. A read that is
-// blocked when the call ends is abandoned.
+// readRequests starts to read requests, on a goroutine of its own. If it still
+// waits for input when the call ends, that read is abandoned.
 func readRequests(in io.Reader, from *schema, name string) *requests {
 	r := &requests{from: from, name: name, values: make(chan json.RawMessage), over: make(chan struct{})}
 	go func() {
@@ -52,11 +52,11 @@ func readRequests(in io.Reader, from *schema, name string) *requests {
 	return r
 }
 
-// stop says that no more requests are needed.
+// stop stops the reading.
 func (r *requests) stop() { r.once.Do(func() { close(r.over) }) }
 
-// next waits for a request and stores it in m. It returns io.EOF behind the last one,
-// and when the call is over.
+// next waits for a request and stores it in m. It returns io.EOF after the last
+// one, and when the call is over.
 func (r *requests) next(ctx context.Context, m protoiface.MessageV1) error {
 	var value json.RawMessage
 	var more bool
@@ -86,7 +86,7 @@ func (r *requests) next(ctx context.Context, m protoiface.MessageV1) error {
 	return nil
 }
 
-// fail keeps what is wrong with the request after those that were read.
+// fail keeps the error in the request after those that were read.
 func (r *requests) fail(format string, args ...any) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -94,14 +94,14 @@ func (r *requests) fail(format string, args ...any) error {
 	return r.failed
 }
 
-// failure returns what was wrong with the requests.
+// failure returns the error in the requests.
 func (r *requests) failure() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.failed
 }
 
-// data is the flag that has requests.
+// data is the flag for requests.
 type data struct {
 	value string
 	flag  *pflag.Flag
@@ -112,8 +112,8 @@ func (d *data) flags(f *pflag.FlagSet) {
 	d.flag = f.Lookup("data")
 }
 
-// open returns where the requests of a method come from. Without the flag they are typed,
-// if the method takes a stream of them, and otherwise there is none.
+// open returns the source of a method's requests. Without the flag it is the
+// standard input for a stream of requests, and empty otherwise.
 func (d *data) open(typed io.Reader, m *desc.MethodDescriptor) (io.ReadCloser, error) {
 	file, named := strings.CutPrefix(d.value, "@")
 	switch {

@@ -21,7 +21,7 @@ import (
 	"github.com/parley-rpc/parley/rpc"
 )
 
-// schemaFlags say where the definitions of services are found.
+// schemaFlags are the flags that select the definitions of services.
 type schemaFlags struct {
 	protos  []string
 	imports []string
@@ -31,22 +31,22 @@ type schemaFlags struct {
 
 func (s *schemaFlags) flags(f *pflag.FlagSet) {
 	f.StringArrayVar(&s.protos, "proto", nil, "`file` that defines the services, instead of the server's reflection; may be repeated")
-	f.StringArrayVarP(&s.imports, "import-path", "I", nil, "`folder` with the files that are named by --proto, and what they import; may be repeated")
-	f.StringArrayVar(&s.sets, "descriptor-set", nil, "compiled `file` of definitions (buf build -o, protoc --descriptor_set_out); may be repeated")
+	f.StringArrayVarP(&s.imports, "import-path", "I", nil, "`folder` with the files of --proto and their imports; may be repeated")
+	f.StringArrayVar(&s.sets, "descriptor-set", nil, "`file` of compiled definitions (buf build -o, protoc --descriptor_set_out); may be repeated")
 	f.StringArrayVarP(&s.headers, "header", "H", nil, "metadata of calls, '`key: value`'; may be repeated")
 }
 
-// local reports whether flags have the definitions, so that no server is asked.
+// local reports whether the definitions are local, so that no server is asked.
 func (s *schemaFlags) local() bool { return len(s.protos)+len(s.sets) > 0 }
 
-// schema is where definitions are found.
+// schema is a source of definitions.
 type schema struct {
 	grpcurl.DescriptorSource
-	client *grpcreflect.Client // nil: the definitions are here
+	client *grpcreflect.Client // nil: the definitions are local
 	url    string              // of the server
 }
 
-// open makes definitions that are here available.
+// open loads local definitions.
 func (s *schemaFlags) open() (*schema, error) {
 	var source grpcurl.DescriptorSource
 	var err error
@@ -67,8 +67,8 @@ func (s *schemaFlags) open() (*schema, error) {
 	return &schema{DescriptorSource: source}, nil
 }
 
-// importPaths returns the folders of -I. Without any, a file that is named from the root
-// on is looked for in its own folder.
+// importPaths returns the folders of -I. Without any, a file with an absolute
+// path is searched in its own folder.
 func (s *schemaFlags) importPaths() []string {
 	paths := s.imports
 	if len(paths) > 0 {
@@ -82,8 +82,8 @@ func (s *schemaFlags) importPaths() []string {
 	return paths
 }
 
-// schema returns the definitions that are here, or those of a server. close ends their
-// use.
+// schema returns the local definitions, or those of a server. close releases
+// them.
 func (s *schemaFlags) schema(ctx context.Context, url string, c rpc.Caller) (*schema, error) {
 	for _, line := range s.headers {
 		if _, _, err := keyValue("-H", line); err != nil {
@@ -95,13 +95,14 @@ func (s *schemaFlags) schema(ctx context.Context, url string, c rpc.Caller) (*sc
 	}
 	ctx = metadata.NewOutgoingContext(ctx, grpcurl.MetadataFromHeaders(s.headers))
 	client := grpcreflect.NewClientAuto(ctx, grpcparley.NewClientConn(c))
-	// Servers may list a service of gRPC's own without being able to tell what it is.
+	// Servers may list a service of gRPC's own without being able to describe
+	// it.
 	client.AllowFallbackResolver(protoregistry.GlobalFiles, protoregistry.GlobalTypes)
 	return &schema{grpcurl.DescriptorSourceFromServer(ctx, client), client, url}, nil
 }
 
-// FindSymbol is that of the source. The details of errors that are gRPC's standard are known
-// even where it does not have them, so that they can be read and written.
+// FindSymbol is that of the source. It also finds the standard error details of
+// gRPC, so that they can be read and written.
 func (s *schema) FindSymbol(name string) (desc.Descriptor, error) {
 	d, err := s.DescriptorSource.FindSymbol(name)
 	if err == nil {
@@ -117,8 +118,8 @@ func (s *schema) FindSymbol(name string) (desc.Descriptor, error) {
 	return nil, err
 }
 
-// isStandard reports whether a message is one that servers attach to errors, or use in an
-// Any, without having defined it.
+// isStandard reports whether servers attach a message to errors, or use it in
+// an Any, without having defined it.
 func isStandard(m protoreflect.MessageDescriptor) bool {
 	pkg := m.ParentFile().Package()
 	return pkg == "google.rpc" || pkg == "google.protobuf"
@@ -130,7 +131,7 @@ func (s *schema) close() {
 	}
 }
 
-// find returns what a name stands for.
+// find returns the definition of a name.
 func (s *schema) find(symbol string) (desc.Descriptor, error) {
 	d, err := s.FindSymbol(symbol)
 	if err == nil {
@@ -142,7 +143,7 @@ func (s *schema) find(symbol string) (desc.Descriptor, error) {
 	return nil, s.failed(err)
 }
 
-// services says how to find out, or what there is.
+// services lists the services, or says how to list them.
 func (s *schema) services() string {
 	if s.client != nil {
 		return "parley list " + s.url + " shows the services that there are"
@@ -163,7 +164,7 @@ func shortList(names []string) string {
 	return strings.Join(names, ", ")
 }
 
-// failed is why a server does not tell its definitions.
+// failed returns the error for a server that does not return its definitions.
 func (s *schema) failed(err error) error {
 	if errors.Is(err, grpcurl.ErrReflectionNotSupported) {
 		return usagef("the server does not tell what it serves (no reflection): " +
@@ -175,7 +176,7 @@ func (s *schema) failed(err error) error {
 	return err
 }
 
-// service returns the service of a name.
+// service returns the service with a name.
 func (s *schema) service(name string) (*desc.ServiceDescriptor, error) {
 	d, err := s.find(name)
 	if err != nil {
@@ -188,7 +189,7 @@ func (s *schema) service(name string) (*desc.ServiceDescriptor, error) {
 	return service, nil
 }
 
-// method returns the method of a name: pkg.Service/Method, or with a dot.
+// method returns the method with a name: pkg.Service/Method, or with a dot.
 func (s *schema) method(name string) (*desc.MethodDescriptor, error) {
 	service, method, ok := cutLast(strings.TrimPrefix(name, "/"), "/")
 	if !ok {

@@ -8,7 +8,7 @@ import (
 	"github.com/parley-rpc/parley/rpc"
 )
 
-// statusError is the status of a call that was not OK, with details that can be read.
+// statusError is a status other than OK, with readable details.
 type statusError struct {
 	status  *status.Status
 	details []json.RawMessage

@@ -13,7 +13,7 @@ import (
 	"github.com/parley-rpc/parley/rpc"
 )
 
-// target is how a command reaches an endpoint.
+// target configures how a command reaches an endpoint.
 type target struct {
 	bearer     string
 	header     []string
@@ -26,16 +26,16 @@ type target struct {
 
 func (t *target) flags(f *pflag.FlagSet) {
 	f.StringVar(&t.bearer, "bearer", "", "`token` for the handshake's Authorization header; @FILE reads it from a file")
-	f.StringArrayVar(&t.header, "http-header", nil, "another header of the handshake, '`key: value`'")
+	f.StringArrayVar(&t.header, "http-header", nil, "additional header of the handshake, '`key: value`'")
 	f.StringVar(&t.ca, "ca", "", "`file` with the certificates (PEM) of authorities to trust, instead of the system's")
-	f.StringVar(&t.cert, "cert", "", "`file` with a certificate (PEM) to show to the server")
+	f.StringVar(&t.cert, "cert", "", "`file` with the client certificate (PEM)")
 	f.StringVar(&t.key, "key", "", "`file` with the certificate's key (PEM)")
-	f.StringVar(&t.serverName, "server-name", "", "`name` that the server's certificate is to be for, instead of the URL's host")
+	f.StringVar(&t.serverName, "server-name", "", "expected `name` in the server's certificate, instead of the URL's host")
 	f.BoolVar(&t.insecure, "insecure", false, "do not check the server's certificate")
-	f.DurationVar(&t.timeout, "connect-timeout", 10*time.Second, "how long connecting may take")
+	f.DurationVar(&t.timeout, "connect-timeout", 10*time.Second, "timeout of connecting")
 }
 
-// connect connects to an endpoint. Its errors say why that is not possible.
+// connect connects to an endpoint. Its errors explain why that is not possible.
 func (t *target) connect(ctx context.Context, url string, opts ...rpc.ClientOption) (*rpc.Client, *rpc.Conn, error) {
 	header, err := t.handshake()
 	if err != nil {
@@ -85,7 +85,7 @@ func (t *target) handshake() (http.Header, error) {
 	return header, nil
 }
 
-// keyValue reads a header that a flag gives.
+// keyValue parses the header in a flag.
 func keyValue(flag, line string) (key, value string, err error) {
 	key, value, ok := strings.Cut(line, ":")
 	if key = strings.TrimSpace(key); !ok || key == "" {
@@ -115,7 +115,8 @@ func (t *target) tls() (*tls.Config, error) {
 	return cfg, nil
 }
 
-// ownCertificate reads the certificate and the key in the files of --cert and --key.
+// ownCertificate reads the certificate and the key in the files of --cert and
+// --key.
 func ownCertificate(certFile, keyFile string) (tls.Certificate, error) {
 	cert, err := readFile("--cert, --key", certFile)
 	if err != nil {
@@ -132,7 +133,7 @@ func ownCertificate(certFile, keyFile string) (tls.Certificate, error) {
 	return own, nil
 }
 
-// authorities reads the certificates in a file that a flag names.
+// authorities reads the certificates in the file of a flag.
 func authorities(flag, file string) (*x509.CertPool, error) {
 	pem, err := readFile(flag, file)
 	if err != nil {

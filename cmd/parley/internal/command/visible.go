@@ -8,8 +8,8 @@ import (
 	"unicode/utf8"
 )
 
-// visible shows control characters as text, where a terminal would obey them: most of
-// what the program prints comes from a server. Lines and tabs are kept.
+// visible makes control characters visible, which a terminal would obey: most
+// of the output comes from a server. Line breaks and tabs are kept.
 type visible struct{ to io.Writer }
 
 func (v visible) Write(text []byte) (int, error) {
@@ -19,10 +19,10 @@ func (v visible) Write(text []byte) (int, error) {
 	return len(text), nil
 }
 
-// escaped returns text in which control characters but for those of keep, and those that
-// change the direction of text, are as JSON writes them: inside a string of JSON that is
-// the same text. A byte that is no UTF-8, which terminals may take for a control character,
-// is written as in Go.
+// escaped escapes control characters except those in keep, and characters that
+// change the direction of text, as JSON does: inside a JSON string the meaning
+// is the same. It escapes a byte that is not UTF-8, which terminals may take
+// for a control character, as Go does.
 func escaped(text, keep string) string {
 	if strings.IndexFunc(text, isUnsafe) < 0 && utf8.ValidString(text) {
 		return text
@@ -43,8 +43,8 @@ func escaped(text, keep string) string {
 	return b.String()
 }
 
-// isUnsafe reports whether r is a control character (C0, DEL, C1), or one of those that
-// change the direction of text.
+// isUnsafe reports whether r is a control character (C0, DEL, C1) or changes
+// the direction of text.
 func isUnsafe(r rune) bool {
 	return unicode.IsControl(r) || '\u202A' <= r && r <= '\u202E' || '\u2066' <= r && r <= '\u2069'
 }

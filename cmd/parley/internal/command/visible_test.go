@@ -18,8 +18,8 @@ import (
 	nativereflection "github.com/parley-rpc/parley/rpc/reflection"
 )
 
-// hostile is text that has a terminal clear its screen, in three ways, set its title and
-// show text from right to left.
+// hostile is text that has a terminal clear its screen, in three ways, set its
+// title and show text from right to left.
 const hostile = "a\x1b[2J\u009b2J\x7f\x1b]0;owned\a\r\u202e\u2066z"
 
 // hostileServer answers, and names what it serves, with hostile text.
@@ -72,8 +72,8 @@ func wantVisible(t *testing.T, name, text string) {
 	}
 }
 
-// TestTerminalDoesNotObeyTheServer has a server put control characters into everything
-// that it says.
+// TestTerminalDoesNotObeyTheServer has a server put control characters into
+// everything that it says.
 func TestTerminalDoesNotObeyTheServer(t *testing.T) {
 	url := hostileEndpoint(t)
 	ping := func(text string, args ...string) []string {
@@ -112,8 +112,8 @@ func TestTerminalDoesNotObeyTheServer(t *testing.T) {
 	}
 }
 
-// FuzzTerminalText has the program print what a user gave it, as a stand-in for a server's
-// texts: it comes back in the error.
+// FuzzTerminalText has the program print what a user gave it, as a stand-in for
+// a server's texts: it comes back in the error.
 func FuzzTerminalText(f *testing.F) {
 	for _, text := range []string{hostile, "\x9b2J", "plain", "Zoë", "\xff\xfe", "a\u2069", "日本", "\x00", "\ufffd"} {
 		f.Add(text)

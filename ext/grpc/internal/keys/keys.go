@@ -1,10 +1,10 @@
-// Package keys tells which keys of a call's metadata are not the caller's to write.
+// Package keys knows which metadata keys of a call the caller must not write.
 package keys
 
 import "strings"
 
-// Canonical returns the name that some backend may take a key for: programs behind CGI
-// and its like see one name where "-", "_" and "." differ.
+// Canonical returns the name that some backend may confuse with a key: in CGI
+// and similar interfaces "-", "_" and "." are the same.
 func Canonical(key string) string {
 	key = strings.ToLower(key)
 	key = strings.ReplaceAll(strings.ReplaceAll(key, "_", "-"), ".", "-")
@@ -14,7 +14,7 @@ func Canonical(key string) string {
 	return key
 }
 
-// CanonicalPattern returns a pattern of names as Canonical has them.
+// CanonicalPattern returns a pattern with names as in Canonical.
 func CanonicalPattern(p string) string {
 	if start, ok := strings.CutSuffix(p, "*"); ok {
 		return strings.ReplaceAll(strings.ReplaceAll(strings.ToLower(start), "_", "-"), ".", "-") + "*"
@@ -22,7 +22,7 @@ func CanonicalPattern(p string) string {
 	return Canonical(p)
 }
 
-// Patterns are keys and beginnings of keys, which have a "*" behind them.
+// Patterns are keys and prefixes of keys; a prefix ends in "*".
 type Patterns struct {
 	keys   map[string]bool
 	starts []string
@@ -48,8 +48,8 @@ func (p *Patterns) Add(s string) {
 	p.keys[s] = true
 }
 
-// Fit returns how precise the longest pattern is that fits a key; 0 if none does. A key
-// as a whole is more precise than its beginning.
+// Fit returns the precision of the longest pattern that matches a key; 0 if
+// none does. A whole key is more precise than a prefix.
 func (p *Patterns) Fit(key string) (precision int) {
 	if p.keys[key] {
 		return 2*len(key) + 2

@@ -8,17 +8,17 @@ import (
 	"google.golang.org/grpc/metadata"
 )
 
-// binarySuffix marks keys whose values are any bytes, in both worlds.
+// binarySuffix marks keys whose values are arbitrary bytes, in both protocols.
 const binarySuffix = "-bin"
 
-// ValidKey reports whether a key, in lower case, can be one of metadata, in either
-// world. HTTP allows more.
+// ValidKey reports whether a key, in lower case, is a valid metadata key in
+// both protocols. HTTP allows more.
 func ValidKey(key string) bool {
 	return key != "" && strings.Trim(key, "abcdefghijklmnopqrstuvwxyz0123456789-_.") == ""
 }
 
-// Value returns a value as metadata has it, and whether there can be such a value: those
-// that are no bytes are printable ASCII, without spaces around them.
+// Value returns a value as valid metadata, and whether it is valid: values
+// other than bytes are printable ASCII without surrounding spaces.
 func Value(key, value string) (string, bool) {
 	if strings.HasSuffix(key, binarySuffix) {
 		return value, true
@@ -32,9 +32,9 @@ func Value(key, value string) (string, bool) {
 	return value, true
 }
 
-// Clean returns what of md is metadata in either world, in slices of its own: keys in
-// lower case, and values that can travel. What is left out was put there by a program, or
-// came by HTTP from one that knows nothing of metadata.
+// Clean returns the part of md that is valid metadata in both protocols, in new
+// slices: keys in lower case, and valid values. The rest comes from a program
+// that does not check it, or from HTTP.
 func Clean(md metadata.MD) metadata.MD {
 	clean := make(metadata.MD, len(md))
 	for key, values := range md {
@@ -50,9 +50,9 @@ func Clean(md metadata.MD) metadata.MD {
 	return clean
 }
 
-// HeaderValues returns the values of an HTTP header as those of the metadata of that
-// name: what metadata cannot have is left out, and the bytes of "-bin" are taken out of
-// their base64, which HTTP wraps them in.
+// HeaderValues converts the values of an HTTP header to metadata of that name:
+// invalid values are left out, and the bytes of "-bin" are decoded from base64,
+// which HTTP uses for them.
 func HeaderValues(h http.Header, name string) []string {
 	key := strings.ToLower(name)
 	if !ValidKey(key) {

@@ -8,26 +8,26 @@ import (
 	"github.com/parley-rpc/parley/rpc"
 )
 
-// reserved are the keys, beside those that begin with a colon, to which HTTP/2 or
-// grpc's protocol gives a meaning: grpc-go does not send them either.
+// reserved are the keys, besides those that begin with a colon, that HTTP/2 or
+// grpc's protocol uses; grpc-go does not send them either.
 var reserved = map[string]bool{
 	"content-type": true, "te": true, "user-agent": true,
 	"grpc-message-type": true, "grpc-encoding": true, "grpc-message": true, "grpc-status": true,
 	"grpc-timeout": true, "grpc-status-details-bin": true, "grpc-accept-encoding": true,
 }
 
-// Reserved reports whether a key of metadata belongs to a protocol, so that it does
-// not pass from one to the other.
+// Reserved reports whether a metadata key belongs to a protocol and must not be
+// forwarded.
 func Reserved(key string) bool {
 	key = strings.ToLower(key)
 	return key == "" || key[0] == ':' || reserved[key]
 }
 
-// Passes reports whether a key of metadata, in any case, passes from one world to the
-// other.
+// Passes reports whether a metadata key, in any case, passes between the
+// protocols.
 func Passes(key string) bool { return ValidKey(strings.ToLower(key)) && !Reserved(key) }
 
-// ToMD returns metadata in grpc's words.
+// ToMD converts metadata to grpc's type.
 func ToMD(m rpc.Metadata) metadata.MD {
 	md := make(metadata.MD, len(m))
 	for key, values := range m {
@@ -38,7 +38,7 @@ func ToMD(m rpc.Metadata) metadata.MD {
 	return md
 }
 
-// Set gives each key of md with its values to set, but for those that are reserved. It
+// Set calls set with each key of md and its values, except reserved keys. It
 // stops at the first error.
 func Set(md metadata.MD, set func(key string, values ...string) error) error {
 	for key, values := range md {

@@ -1,5 +1,4 @@
-// Package translate puts what both worlds say of a call from one's words into the
-// other's: statuses and metadata.
+// Package translate converts statuses and metadata between grpc and parley.
 package translate
 
 import (
@@ -12,7 +11,7 @@ import (
 	"github.com/parley-rpc/parley/rpc"
 )
 
-// ToStatus returns the status that err has in grpc's words: OK for nil.
+// ToStatus returns err as a status of grpc: OK for nil.
 func ToStatus(err error) *status.Status {
 	if err == nil {
 		return status.New(codes.OK, "")
@@ -25,10 +24,11 @@ func ToStatus(err error) *status.Status {
 	})
 }
 
-// FromError returns the end of a call for what a handler of the grpc world has
-// returned: nil for nil. As with grpc, a status inside of err keeps its code and
-// details, and brings the text of err; what is no status has the code of a context's
-// error, or CodeUnknown. An *rpc.Error, also one inside of err, is left as it is.
+// FromError converts the error of a grpc handler to the error that ends the
+// call: nil for nil. As with grpc, a status inside of err keeps its code and
+// details, and has the text of err. An error without a status has the code of a
+// context's error, or CodeUnknown. An *rpc.Error, also one inside of err, is
+// returned as it is.
 func FromError(err error) error {
 	if err == nil {
 		return nil
@@ -43,8 +43,8 @@ func FromError(err error) error {
 	return FromStatus(s)
 }
 
-// FromStatus returns a status in parley's words: nil for OK. Its code is CodeUnknown
-// if it is none of the 17.
+// FromStatus converts a status: nil for OK. Its code is CodeUnknown if it is
+// not one of the 17.
 func FromStatus(s *status.Status) error {
 	code := rpc.Code(s.Code())
 	switch {

@@ -78,8 +78,8 @@ func TestErrorsThatAreNoStatusHaveACode(t *testing.T) {
 	}
 }
 
-// TestRetryLaterMeansTheSameInBothWorlds holds rpc.RetryLater and rpc.RetryAfter against the
-// message that gRPC has for it.
+// TestRetryLaterMeansTheSameInBothWorlds holds rpc.RetryLater and
+// rpc.RetryAfter against the message that gRPC has for it.
 func TestRetryLaterMeansTheSameInBothWorlds(t *testing.T) {
 	for _, after := range []time.Duration{0, 1500 * time.Millisecond} {
 		details := translate.ToStatus(rpc.RetryLater(after)).Details()

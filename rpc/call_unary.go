@@ -1,0 +1,98 @@
+package rpc
+
+import (
+	"context"
+	"errors"
+	"io"
+)
+
+// UnaryHandler returns the Handler of a unary method.
+func UnaryHandler[Req, Res any](f func(context.Context, *Req) (*Res, error)) Handler {
+	return func(ctx context.Context, s Stream) error {
+		if own, ok := s.(*serverStream); ok {
+			own.keepPrivate()
+		}
+		req, err := recvOnly[Req](s)
+		if err != nil {
+			return err
+		}
+		res, err := f(ctx, req)
+		return sendOnly(s, res, err)
+	}
+}
+
+// CallUnary makes a unary call.
+func CallUnary[Req, Res any](ctx context.Context, c Caller, m *Method, req *Req, opts ...CallOption) (*Res, error) {
+	s, err := openSend(ctx, c, m, req, opts)
+	if err != nil {
+		return nil, err
+	}
+	if own, ok := s.(*clientStream); ok {
+		own.keepPrivate()
+		defer own.free()
+	} else {
+		defer s.Close()
+	}
+	return recvResponse[Res](s)
+}
+
+// recvResponse receives the message of a call with a single response.
+func recvResponse[Res any](s Stream) (*Res, error) {
+	res := new(Res)
+	err := recvNew(s, res)
+	switch {
+	case errors.Is(err, io.EOF):
+		return nil, Errorf(CodeInternal, "%s has no response, or it was received before", s.Call().Method.Path())
+	case err != nil:
+		return nil, err
+	}
+	return res, nil
+}
+
+// recvOnly receives the message of a call with a single request.
+func recvOnly[T any](s Stream) (*T, error) {
+	msg := new(T)
+	err := recvNew(s, msg)
+	if errors.Is(err, io.EOF) {
+		return nil, Errorf(CodeInternal, "%s takes one message, none was sent", s.Call().Method.Path())
+	}
+	return msg, err
+}
+
+// sendOnly sends the result of a handler with a single response.
+func sendOnly[T any](s Stream, msg *T, err error) error {
+	if err != nil {
+		return err
+	}
+	if msg == nil {
+		return Errorf(CodeInternal, "%s returned neither an answer nor an error", s.Call().Method.Path())
+	}
+	return s.Send(msg)
+}
+
+// openSend starts a call that takes one message, and sends that message. If it
+// fails the call has ended.
+func openSend(ctx context.Context, c Caller, m *Method, only any, opts []CallOption) (Stream, error) {
+	if own, ok := c.(ownCaller); ok {
+		return own.openSend(ctx, m, only, opts)
+	}
+	s, err := c.Open(ctx, m, opts...)
+	if err != nil {
+		return nil, err
+	}
+	return s, sendFirst(s, only)
+}
+
+// ownCaller is a Caller of this package.
+type ownCaller interface {
+	openSend(ctx context.Context, m *Method, only any, opts []CallOption) (Stream, error)
+}
+
+// sendFirst sends the only message of a call. If that fails it ends the call.
+func sendFirst(s Stream, only any) error {
+	err := exceptFinished(s.Send(only))
+	if err != nil {
+		_ = s.Close() // the error of Send is the status
+	}
+	return err
+}

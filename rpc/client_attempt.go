@@ -1,0 +1,100 @@
+package rpc
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/parley-rpc/parley/transport"
+)
+
+// attempt is one attempt at a call: a stream on a connection.
+type attempt struct {
+	conn   *Conn             // nil: there was none
+	st     *transport.Stream // nil: it could not be opened
+	unsent bool              // it could not be opened for a reason that another connection may not have
+}
+
+// close ends the use of the attempt.
+func (a *attempt) close() {
+	_ = a.st.Close()
+}
+
+// free is close for an attempt that no other goroutine uses.
+func (a *attempt) free() {
+	a.st.Free()
+	a.st = nil // it may be in use by another call
+}
+
+// unprocessed reports whether the failed attempt certainly did not reach the
+// peer's application.
+func (a *attempt) unprocessed() bool {
+	return a.unsent || a.st != nil && a.st.Unprocessed()
+}
+
+// firstAttempt opens the call and, if only is non-nil, sends it.
+func (s *clientStream) firstAttempt(only *message) error {
+	a := &s.first
+	var err error
+	if a.conn = s.call.Conn; a.conn == nil {
+		a.conn, err = s.client.pick(s.ctx, s.cfg.waitMode, nil)
+	}
+	var sent bool
+	if err == nil {
+		sent, err = s.openAttempt(s.ctx, a, only)
+	}
+	if err != nil {
+		again, status := s.retry(a, err)
+		if !again {
+			if only != nil {
+				only.put()
+			}
+			return status
+		}
+		a = s.state.attempt()
+	}
+	s.call.Conn, s.call.Peer = a.conn, a.conn.Peer()
+	s.state.opened(a, only)
+	switch {
+	case only == nil:
+		return nil
+	case !sent:
+		return exceptFinished(s.transmit(only))
+	}
+	s.state.buffered(only)
+	s.state.releaseMessage(only, nil)
+	return nil
+}
+
+// openAttempt opens the stream of attempt a. If first is non-nil it sends it in
+// the same frame, if it fits, and reports whether it did.
+func (s *clientStream) openAttempt(ctx context.Context, a *attempt, first *message) (sent bool, err error) {
+	if err := ctx.Err(); err != nil {
+		return false, transportError(err)
+	}
+	block := openBlock{
+		service:  s.call.Method.Service,
+		name:     s.call.Method.Name,
+		alias:    a.conn.aliases.learned.of(s.call.Method),
+		codec:    s.cfg.codec,
+		encoding: s.cfg.compression,
+		metadata: s.call.request, // it no longer changes
+	}
+	if deadline, ok := ctx.Deadline(); ok {
+		block.timeout, block.hasLimit = time.Until(deadline), true
+	}
+	b := getBuffer()
+	defer b.put()
+	b.bytes = block.append(b.bytes)
+	if first != nil {
+		a.st, sent, err = a.conn.sess.OpenSend(ctx, b.bytes, first.bytes, first.options())
+	} else {
+		a.st, err = a.conn.sess.Open(ctx, b.bytes)
+	}
+	if err != nil {
+		var closed *transport.CloseError
+		a.unsent = errors.Is(err, transport.ErrDraining) || errors.As(err, &closed)
+		return false, a.conn.failure(err)
+	}
+	return sent, nil
+}
