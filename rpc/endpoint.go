@@ -94,11 +94,13 @@ func (e *endpoint) prepare(c *Conn) transport.Config {
 }
 
 // register adds a connection whose session has begun. If the endpoint is
-// closed, it returns how.
+// closed, it returns how. Handlers wait for started, so the connection is in the
+// set before: a Shutdown that one of them calls, or sees, drains it.
 func (e *endpoint) register(c *Conn, sess *transport.Session) *transport.CloseError {
 	c.sess = sess
+	closing := e.conns.add(c)
 	close(c.started)
-	return e.conns.add(c)
+	return closing
 }
 
 // close ends all connections with a close code and waits for their goroutines.

@@ -100,8 +100,7 @@ type CompatServiceClient interface {
 }
 
 // NewCompatServiceClient returns a client whose calls go through c: an
-// *rpc.Client, or an *rpc.Conn to call the peer at the other end of one
-// connection.
+// *rpc.Client, or an *rpc.Conn to call the peer of one connection.
 func NewCompatServiceClient(c rpc.Caller) CompatServiceClient {
 	return compatServiceClient{caller: c}
 }
