@@ -186,7 +186,7 @@ check-generated: plugins $(NPM)
 # The linter, the types, and the packages as others get them; the linter for the site's code too.
 check-web: $(NPM)
 	cd web && npm run --silent lint && npm run --silent types && npm run --silent package
-	web/node_modules/.bin/biome ci --error-on-warnings --config-path=web site/*.js site/test site/.vitepress/config.js site/.vitepress/theme
+	cd site && ../web/node_modules/.bin/biome ci --error-on-warnings *.js test .vitepress/config.js .vitepress/theme biome.json
 
 # In go mod tidy, which knows nothing of go.work, modules of the repository are replaced by their folders.
 check-tidy:
