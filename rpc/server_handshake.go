@@ -48,7 +48,7 @@ func (h *handshake) admit(r *http.Request) *ws.RefusalError {
 		h.s.handshakes.refund()
 		return refusal
 	}
-	if !waitQueued(r.Context(), h.s.churn.delay(ownerOf(h.base, addr))) {
+	if wait := h.s.churn.delay(ownerOf(h.base, addr)); wait > maxQueueWait || !sleep(r.Context(), wait) {
 		h.s.handshakes.refund()
 		return refuseForNow(Errorf(CodeUnavailable, "more than %d detached connections of this client per second were evicted", time.Second/churnCost))
 	}
@@ -118,25 +118,6 @@ func ownerOf(base context.Context, addr string) string {
 		return "principal " + name
 	}
 	return "address " + addr
-}
-
-// waitQueued waits, for maxQueueWait at most. It reports false if that is too
-// short or ctx ends first.
-func waitQueued(ctx context.Context, wait time.Duration) bool {
-	if wait <= 0 {
-		return true
-	}
-	if wait > maxQueueWait {
-		return false
-	}
-	timer := time.NewTimer(wait)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
 }
 
 // start starts a connection on the link of an accepted handshake.
