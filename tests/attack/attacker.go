@@ -57,7 +57,7 @@ func (a attack) attack(ctx context.Context, addr string, n *tally) {
 	var all sync.WaitGroup
 	for i := range a.attackers {
 		all.Go(func() {
-			pause(ctx, time.Duration(i)*arrival/time.Duration(a.attackers))
+			pause(ctx, time.Duration(i)*usualArrival/time.Duration(a.attackers))
 			for ctx.Err() == nil {
 				n.conns.Add(1)
 				if err := a.once(ctx, addr, n); err != nil && ctx.Err() == nil {

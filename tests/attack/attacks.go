@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"hash/crc32"
+	"time"
 
 	"github.com/parley-rpc/parley/rpc"
 )
@@ -14,6 +15,9 @@ type attack struct {
 	// once attacks until the server ends the connection, or ctx does.
 	once func(ctx context.Context, addr string, n *tally) error
 	unit string // what is counted
+	// arrival is how long the attackers take to arrive, if longer than
+	// usualArrival.
+	arrival time.Duration
 	// most is how many bytes the attack may add to the server's memory, if not
 	// mostMemory.
 	most int64
@@ -45,7 +49,7 @@ var attacks = []attack{
 	{name: "half-open", attackers: 1000, once: halfOpen, unit: "handshakes that go no further"},
 	{name: "no-greeting", attackers: 1000, once: noGreeting, unit: "links without a HELLO"},
 	{name: "idle-streams", attackers: 8, once: idleStreams, unit: "streams held open"},
-	{name: "claimed-credit", attackers: 16, once: claimedCredit, unit: "streams with windows that have grown"},
+	{name: "claimed-credit", attackers: 16, once: claimedCredit, arrival: 3 * time.Second, unit: "streams with windows that have grown"},
 	{name: "header-bomb", attackers: 4, once: headerBomb, unit: "headers of 16 KiB"},
 	{name: "large-header", attackers: 4, once: largeHeader, unit: "headers over the limit"},
 	{name: "gzip-bomb", attackers: 4, once: gzipBomb, unit: "messages that inflate to 256 MiB"},
@@ -82,6 +86,9 @@ func (a *attack) limit() int64 {
 	}
 	return a.most
 }
+
+// arriving is how long the attackers take to arrive.
+func (a *attack) arriving() time.Duration { return max(a.arrival, usualArrival) }
 
 // named returns the attack with a name.
 func named(name string) (attack, bool) {

@@ -17,7 +17,8 @@
 // quiet and attack take turns, and each turn has a p99 of its own; the figures
 // are the medians of those, and the ratio is that of the medians. A spell of
 // noise thus spoils a turn or two, whichever kind they are, and an attack that
-// does harm does it in most of its turns. In between there are turns in which
+// does harm does it in most of its turns. Where the ratio is too high, all turns
+// are taken again, twice at most, before it is judged. In between there are turns in which
 // the attackers only compute: where the client suffers as much from those ("p99
 // idle"), it is for want of CPU, not because of what the server is told.
 //

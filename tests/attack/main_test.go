@@ -192,6 +192,28 @@ func TestAttackersOfAServerWithFarTooMuchMemoryAreStopped(t *testing.T) {
 	}
 }
 
+func TestTurnsAreTakenAgainWhileTheRatioIsTooHigh(t *testing.T) {
+	at := func(ms int) []time.Duration { return []time.Duration{time.Duration(ms) * time.Millisecond} }
+	slow, well := figures{quiet: at(1), under: at(4)}, figures{quiet: at(1), under: at(3)}
+	for name, c := range map[string]struct {
+		m    *measurement
+		want int // turns
+	}{
+		"all is well":      {&measurement{turns: 3, figures: well}, 3},
+		"too high":         {&measurement{turns: 3, figures: slow}, 9},
+		"nothing to judge": {&measurement{turns: 1}, 1},
+		"stopped":          {&measurement{turns: 3, figures: slow, stopped: true}, 0},
+	} {
+		taken := 0
+		for c.m.goesOn(taken) {
+			taken++
+		}
+		if taken != c.want {
+			t.Errorf("%s: %d turns, want %d", name, taken, c.want)
+		}
+	}
+}
+
 func TestMedianIsInTheMiddle(t *testing.T) {
 	for want, d := range map[time.Duration][]time.Duration{0: nil, 7: {7}, 4: {9, 1, 4}, 3: {1, 9, 4, 2}} {
 		if got := median(d); got != want {

@@ -16,9 +16,12 @@ const (
 	settling = 500 * time.Millisecond
 	// warmUp is how long the server is called before anything is measured.
 	warmUp = 300 * time.Millisecond
-	// arrival is how long attackers take to arrive: to a server that is the
-	// load of so many new clients, whatever they are up to.
-	arrival = time.Second
+	// usualArrival is how long attackers take to arrive: to a server that is
+	// the load of so many new clients, whatever they are up to.
+	usualArrival = time.Second
+	// maxExtension is how many times the turns are taken again while their
+	// ratio is too high: two turns of three may meet a spell of noise.
+	maxExtension = 2
 )
 
 // measurement is of one attack, on a server of its own.
@@ -61,18 +64,30 @@ func (m *measurement) run(ctx context.Context) (_ *figures, err error) {
 			m.beside = b.String()
 		}()
 	}
-	for turn := 0; turn < m.turns && !m.stopped; turn++ {
+	for taken := 0; m.goesOn(taken); taken++ {
 		if err := m.takeTurns(ctx, before); err != nil {
 			return nil, err
 		}
 	}
-	m.cpu = m.busy.CPU.Seconds() / (time.Duration(m.turns) * (arrival + m.turn)).Seconds()
+	m.cpu = m.busy.CPU.Seconds() / (time.Duration(len(m.figures.under)) * (m.attack.arriving() + m.turn)).Seconds()
 	if !m.short {
 		pause(ctx, 2*time.Second)
 	}
 	after, err := m.server.Usage()
 	m.after = after.Resident - before.Resident
 	return &m.figures, err
+}
+
+// goesOn reports whether there are more turns after as many. Where the ratio is
+// too high, all turns are taken again before it is judged.
+func (m *measurement) goesOn(taken int) bool {
+	switch {
+	case m.stopped:
+		return false
+	case taken%m.turns != 0 || taken == 0:
+		return true
+	}
+	return m.ratio() > worst && taken/m.turns <= maxExtension
 }
 
 // takeTurns is a turn of each kind.
@@ -147,7 +162,7 @@ func (m *measurement) under(ctx context.Context, a attack, d time.Duration) (arr
 		return 0, 0, "", err
 	}
 	m.meet(attackers)
-	arriving, failed := probe(ctx, m.client, arrival)
+	arriving, failed := probe(ctx, m.client, a.arriving())
 	m.failed = errors.Join(m.failed, failed)
 	p99, failed = probe(ctx, m.client, d)
 	m.failed = errors.Join(m.failed, failed)
