@@ -36,7 +36,7 @@ func found(t *testing.T, pattern string, files ...string) []string {
 }
 
 func TestWhatIsLoggedIsInTheTable(t *testing.T) {
-	logged, told := found(t, `"(parley: [a-z ]+)"`, "../rpc/*.go"), found(t, "(?m)^\\| `(parley: [a-z ]+)` \\|", "observability.md")
+	logged, told := found(t, `"(parley: [A-Za-z. ]+)"`, "../rpc/*.go"), found(t, "(?m)^\\| `(parley: [A-Za-z. ]+)` \\|", "observability.md")
 	if len(logged) < 8 || !slices.Equal(logged, told) {
 		t.Errorf("rpc logs %q, observability.md has %q", logged, told)
 	}

@@ -65,8 +65,8 @@ func Example_logs() {
 	}
 	fmt.Println(err)
 	// Unordered output:
-	// level=DEBUG msg="parley: connection begun" conn=1
+	// level=DEBUG msg="parley: connection started" conn=1
 	// level=INFO msg=call conn=1 principal="" method=parley.ping.v1.PingService/Ping code=NOT_FOUND
-	// level=DEBUG msg="parley: connection ended" conn=1 reason="CANCELED: connection ended: link closed by the peer: code 1000: client closed"
+	// level=DEBUG msg="parley: connection ended" conn=1 reason="CANCELED: connection ended: closed by the peer with code 1000: client closed"
 	// NOT_FOUND: failing as asked
 }

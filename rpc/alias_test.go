@@ -120,7 +120,7 @@ func TestAliasThatWasNotGivenOnTheConnectionIsRefused(t *testing.T) {
 		alias++
 		id += 2
 		end := call(second, id, uintField(2, alias))
-		want := fmt.Sprintf("method alias %d was not given on this connection: name the method", alias)
+		want := fmt.Sprintf("unknown method alias %d: name the method", alias)
 		if end.Code != rpc.CodeInternal || end.Status.Message() != want || end.Alias != 0 {
 			t.Fatalf("alias %d: %v, alias %d", alias, end.Status, end.Alias)
 		}

@@ -73,7 +73,7 @@ func (c *Call) SetHeader(key string, values ...string) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.headerSent {
-		return Errorf(CodeFailedPrecondition, "header %q comes too late: the header has been sent", key)
+		return Errorf(CodeFailedPrecondition, "header %q is set too late: the header has been sent", key)
 	}
 	if c.caller != nil {
 		return c.request.add(key, values)
@@ -154,7 +154,7 @@ func (c *Call) SetTrailer(key string, values ...string) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.ended {
-		return Errorf(CodeFailedPrecondition, "trailer %q comes too late: the call has ended", key)
+		return Errorf(CodeFailedPrecondition, "trailer %q is set too late: the call has ended", key)
 	}
 	return c.trailer.add(key, values)
 }
@@ -214,7 +214,7 @@ func (c *Call) setResponse(p []byte, accepted string) error {
 		return blockError("header from the peer", err)
 	}
 	if b.encoding != "" && b.encoding != accepted {
-		return Errorf(CodeInternal, "the response is compressed by %.200q, which was not accepted", b.encoding)
+		return Errorf(CodeInternal, "the response is compressed with %.200q, which was not negotiated", b.encoding)
 	}
 	c.hasResponse, c.response, c.encoding = true, b.metadata, b.encoding
 	return nil

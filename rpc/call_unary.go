@@ -54,7 +54,7 @@ func recvOnly[T any](s Stream) (*T, error) {
 	msg := new(T)
 	err := recvNew(s, msg)
 	if errors.Is(err, io.EOF) {
-		return nil, Errorf(CodeInternal, "%s takes one message, none was sent", s.Call().Method.Path())
+		return nil, Errorf(CodeInternal, "%s takes one message, received none", s.Call().Method.Path())
 	}
 	return msg, err
 }
@@ -65,7 +65,7 @@ func sendOnly[T any](s Stream, msg *T, err error) error {
 		return err
 	}
 	if msg == nil {
-		return Errorf(CodeInternal, "%s returned neither an answer nor an error", s.Call().Method.Path())
+		return Errorf(CodeInternal, "%s returned no response", s.Call().Method.Path())
 	}
 	return s.Send(msg)
 }

@@ -206,7 +206,7 @@ func parseBlock(p []byte, handle func(frame.Field) error) error {
 			return err
 		}
 		if !repeated(f.Key) && !once.First(f.Key) {
-			return fmt.Errorf("key %d comes twice", f.Key)
+			return fmt.Errorf("key %d is repeated", f.Key)
 		}
 		if err := handle(f); err != nil {
 			return err

@@ -31,7 +31,7 @@ func (s *clientStream) watchIdle(d time.Duration) (stop func()) {
 	defer mu.Unlock()
 	timer = time.AfterFunc(max(1, d/idleTicks), func() {
 		if tick() {
-			s.finish(Errorf(CodeDeadlineExceeded, "idle: no message has moved for %v", d))
+			s.finish(Errorf(CodeDeadlineExceeded, "idle: no message for %v", d))
 		}
 	})
 	return func() {

@@ -27,7 +27,7 @@ func openIntercepted(ctx context.Context, s *clientStream, interceptors []Interc
 	next, stop := iter.Pull(func(yield func(Stream) bool) {
 		exit.status = chain(interceptors, func(ctx context.Context, around Stream) error {
 			if begun {
-				return Errorf(CodeInternal, "an interceptor of %s has called next twice", s.call.Method.Path())
+				return Errorf(CodeInternal, "an interceptor of %s called next twice", s.call.Method.Path())
 			}
 			begun = true
 			if err := s.open(ctx, nil); err != nil {
@@ -49,7 +49,7 @@ func openIntercepted(ctx context.Context, s *clientStream, interceptors []Interc
 	case begun:
 		return nil, asError(s.state.result()) // it could not be opened; the interceptors cannot change that
 	default:
-		return nil, Errorf(CodeInternal, "an interceptor of %s has returned without calling next", s.call.Method.Path())
+		return nil, Errorf(CodeInternal, "an interceptor of %s returned without calling next", s.call.Method.Path())
 	}
 	if s.state.isFinished() {
 		exit.once.Do(exit.run)
@@ -59,7 +59,7 @@ func openIntercepted(ctx context.Context, s *clientStream, interceptors []Interc
 
 // errInterceptorPanic is the status of a call if one of its interceptors has
 // panicked.
-var errInterceptorPanic = Errorf(CodeInternal, "an interceptor has panicked")
+var errInterceptorPanic = Errorf(CodeInternal, "an interceptor panicked")
 
 // interceptorExit is what interceptors do after next. It runs once, when the
 // call has its status and no operation of the application is running: a stream

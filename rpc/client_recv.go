@@ -72,7 +72,7 @@ func (s *clientStream) recvOnly(a *attempt, only transport.Message) error {
 	if !only.Last {
 		if _, err = s.recvBuf.recv(s.ctx, a.st); err == nil {
 			s.recvBuf.drop(a.st)
-			return s.endRecv(Errorf(CodeInternal, "%s answers with more than one message", s.call.Method.Path()))
+			return s.endRecv(Errorf(CodeInternal, "%s returned more than one message", s.call.Method.Path()))
 		}
 	}
 	if _, err := s.recvEnd(a, err); !isEnd(err) {
@@ -101,7 +101,7 @@ func (s *clientStream) recvEnd(a *attempt, err error) (again bool, _ error) {
 	}
 	status := s.acceptTrailer(a)
 	if status == nil && !s.received.Load() && !s.call.Method.ServerStreams {
-		status = Errorf(CodeInternal, "%s answers OK without a message", s.call.Method.Path())
+		status = Errorf(CodeInternal, "%s returned OK without a message", s.call.Method.Path())
 	}
 	if status != nil {
 		if again, status = s.retry(a, status); again {

@@ -154,7 +154,7 @@ func (s *clientStream) Close() error {
 		}
 	}
 	if status == nil {
-		status = Errorf(CodeCanceled, "closed by the caller")
+		status = Errorf(CodeCanceled, "canceled by the caller")
 	}
 	s.finish(status)
 	return nil

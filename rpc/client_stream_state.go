@@ -25,7 +25,7 @@ func (st *streamState) active(op string) (*attempt, error) {
 	case st.finished:
 		return nil, st.ended()
 	case st.current == nil:
-		return nil, Errorf(CodeFailedPrecondition, "%s before the call is opened: an interceptor has to call next first", op)
+		return nil, Errorf(CodeFailedPrecondition, "%s before the call is opened: the interceptor must call next first", op)
 	}
 	return st.current, nil
 }

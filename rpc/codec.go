@@ -92,5 +92,5 @@ func protoMessage(msg any) (proto.Message, error) {
 	if m, ok := msg.(proto.Message); ok {
 		return m, nil
 	}
-	return nil, fmt.Errorf("%T is no protobuf message", msg)
+	return nil, fmt.Errorf("%T is not a protobuf message", msg)
 }

@@ -63,7 +63,7 @@ func (c *coder) decode(ctx context.Context, conn *Conn, m transport.Message, msg
 		return c.decodePlain(m.Bytes, msg, how)
 	}
 	if c.inflate == nil {
-		return Errorf(CodeInternal, "a message is compressed, but no compression was announced")
+		return Errorf(CodeInternal, "a message is compressed, which was not negotiated")
 	}
 	return c.inflateThen(ctx, conn, m.Bytes, func(plain []byte) error { return c.decodePlain(plain, msg, how) })
 }

@@ -89,7 +89,7 @@ func (c *Conn) failure(err error) error {
 	var closed *transport.CloseError
 	if errors.As(err, &closed) {
 		if why, ok := c.sess.PeerGoAway(); ok && why.Status != 0 {
-			return Errorf(codeFrom(why.Status), "connection ended by the peer: %s", why.Reason)
+			return Errorf(codeFrom(why.Status), "the peer sent GOAWAY: %s", why.Reason)
 		}
 	}
 	return transportError(err)

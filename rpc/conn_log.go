@@ -33,10 +33,10 @@ func (c *Conn) note(level slog.Level, msg string, more ...slog.Attr) {
 	c.log(c.Context(), level, msg, more...)
 }
 
-func (c *Conn) logStarted() { c.note(slog.LevelDebug, "parley: connection begun") }
+func (c *Conn) logStarted() { c.note(slog.LevelDebug, "parley: connection started") }
 
 func (c *Conn) logDetached(err error) {
-	c.enqueueEvent(func() { c.note(slog.LevelDebug, "parley: link lost", slog.Any("reason", err)) })
+	c.enqueueEvent(func() { c.note(slog.LevelDebug, "parley: connection detached", slog.Any("reason", err)) })
 }
 
 func (c *Conn) logResumed() {

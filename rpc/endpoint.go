@@ -128,7 +128,7 @@ func (e *endpoint) codec(name string) (Codec, error) {
 	if c, ok := e.codecs[name]; ok {
 		return c, nil
 	}
-	return nil, Errorf(CodeUnimplemented, "unknown codec %.200q, known are %s", name, names(e.codecs))
+	return nil, Errorf(CodeUnimplemented, "unknown codec %.200q: use one of %s", name, names(e.codecs))
 }
 
 func (e *endpoint) compressor(name string) (Compressor, error) {
@@ -138,7 +138,7 @@ func (e *endpoint) compressor(name string) (Compressor, error) {
 	if c, ok := e.compressors[name]; ok {
 		return c, nil
 	}
-	return nil, Errorf(CodeUnimplemented, "unknown compression %.200q, known are %s", name, names(e.compressors))
+	return nil, Errorf(CodeUnimplemented, "unknown compression %.200q: use one of %s", name, names(e.compressors))
 }
 
 // accepted returns the compression of a response: the request's own, or the

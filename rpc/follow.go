@@ -136,7 +136,7 @@ func (f *follower[T, C]) once(ctx context.Context) error {
 		return err
 	}
 	if stream.s == nil {
-		return Errorf(CodeInternal, "Follow: open has returned neither a stream nor an error")
+		return Errorf(CodeInternal, "Follow: open returned neither a stream nor an error")
 	}
 	for msg, err := range stream.All() {
 		if err != nil {

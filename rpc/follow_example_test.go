@@ -33,7 +33,7 @@ func (exampleFeed) Watch(ctx context.Context, after *number, out rpc.Sender[numb
 				return err
 			}
 		case <-rpc.Draining(ctx):
-			return rpc.RetryLater(0) // "come back", at once
+			return rpc.RetryLater(0) // the caller retries at once
 		case <-ctx.Done():
 			return ctx.Err()
 		}

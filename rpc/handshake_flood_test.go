@@ -100,16 +100,16 @@ func TestRefusalsDoNotFillTheLogAndAreCounted(t *testing.T) {
 			t.Fatal("let in")
 		}
 	}
-	loud, unlogged := 0, 0.0
+	loud, suppressed := 0, 0.0
 	for _, line := range log.lines(t) {
 		loud++
-		n, _ := line["unlogged"].(float64)
-		unlogged += n
+		n, _ := line["suppressed"].(float64)
+		suppressed += n
 	}
 	if got := srv.Stats().RefusedHandshakes; got != refusals {
 		t.Errorf("%d refusals are counted, want %d", got, refusals)
 	}
-	if loud == 0 || loud > 30 || float64(loud)+unlogged > refusals { // one a second
-		t.Errorf("%d lines and %v unlogged", loud, unlogged)
+	if loud == 0 || loud > 30 || float64(loud)+suppressed > refusals { // one a second
+		t.Errorf("%d lines and %v suppressed", loud, suppressed)
 	}
 }

@@ -334,7 +334,7 @@ func TestPeerIsThatOfTheLatestLink(t *testing.T) {
 		p.link.Cut()
 		synctest.Wait()
 		lines := strings.Split(strings.TrimSpace(log.String()), "\n")
-		if last := lines[len(lines)-1]; !strings.Contains(last, "link lost") || !strings.Contains(last, "peer=198.51.100.7:2") {
+		if last := lines[len(lines)-1]; !strings.Contains(last, "connection detached") || !strings.Contains(last, "peer=198.51.100.7:2") {
 			t.Errorf("the log ends with %s", last)
 		}
 	})

@@ -46,9 +46,9 @@ func TestAServerLogsHowAConnectionComesAndGoes(t *testing.T) {
 		synctest.Wait()
 		_ = c.Close()
 		synctest.Wait()
-		want := []string{"DEBUG parley: connection begun"}
+		want := []string{"DEBUG parley: connection started"}
 		for range 2 {
-			want = append(want, "DEBUG parley: link lost", "DEBUG parley: connection resumed")
+			want = append(want, "DEBUG parley: connection detached", "DEBUG parley: connection resumed")
 		}
 		want = append(want, "DEBUG parley: connection ended")
 		if told := log.told(t); !slices.Equal(told, want) {
@@ -110,7 +110,7 @@ func TestTheLogNamesPeerAndPrincipal(t *testing.T) {
 		}
 	}
 	for msg, want := range map[string][]any{
-		"parley: connection begun":   {"alice", nil},
+		"parley: connection started": {"alice", nil},
 		"parley: handler panicked":   {"alice", nil},
 		"parley: connection refused": {nil},
 	} {

@@ -27,8 +27,8 @@ func TestAMalformedCallIsAnsweredAndTheConnectionLives(t *testing.T) {
 		says      string // what the message tells, in part
 	}{
 		{"R1", "key 0", bad(uintField(0, 0)), rpc.CodeInternal, ""},
-		{"R1", "a key twice", bad(uintField(4, 1), uintField(4, 1)), rpc.CodeInternal, "twice"},
-		{"R1", "a method twice", bad(methodField(bidi)), rpc.CodeInternal, "twice"},
+		{"R1", "a key twice", bad(uintField(4, 1), uintField(4, 1)), rpc.CodeInternal, "is repeated"},
+		{"R1", "a method twice", bad(methodField(bidi)), rpc.CodeInternal, "is repeated"},
 		{"R1", "a field that is cut", bad([]byte{5, 9, 'g'}), rpc.CodeInternal, ""},
 		{"R1", "a varint that is not minimal", bad([]byte{4, 0x81, 0}), rpc.CodeInternal, ""},
 		{"R1", "a varint of 9 bytes", bad([]byte{4, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1}), rpc.CodeInternal, ""},
@@ -118,7 +118,7 @@ func messageRows(t *testing.T) []messageRow {
 		rows = append(rows,
 			messageRow{"R7", "a mark without an encoding", m, nil, [][]byte{dataFrame(1, frame.FlagMark|frame.FlagEnd, one)}, rpc.CodeInternal},
 			messageRow{"R8", "a message that does not parse", m, nil, [][]byte{dataFrame(1, frame.FlagEnd, wrong)}, rpc.CodeInternal},
-			messageRow{"R8", "a message that is no JSON", m, bytesField(3, "json"), [][]byte{dataFrame(1, frame.FlagEnd, []byte("{"))}, rpc.CodeInternal},
+			messageRow{"R8", "a message that is not JSON", m, bytesField(3, "json"), [][]byte{dataFrame(1, frame.FlagEnd, []byte("{"))}, rpc.CodeInternal},
 			messageRow{"R8", "a message that is not compressed", m, gzip, [][]byte{dataFrame(1, frame.FlagMark|frame.FlagEnd, one)}, rpc.CodeInternal},
 			messageRow{"R8", "a compressed message that is cut", m, gzip, [][]byte{dataFrame(1, frame.FlagMark|frame.FlagEnd, gzipped(t, one)[:20])}, rpc.CodeInternal},
 			messageRow{"R8", "a compressed message with something behind it", m, gzip, [][]byte{dataFrame(1, frame.FlagMark|frame.FlagEnd, append(gzipped(t, one), 'x'))}, rpc.CodeInternal},

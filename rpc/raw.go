@@ -18,7 +18,7 @@ func (c rawCodec) MarshalAppend([]byte, any) ([]byte, error) { return nil, c.unk
 func (c rawCodec) Unmarshal([]byte, any) error { return c.unknown() }
 
 func (c rawCodec) unknown() error {
-	return fmt.Errorf("the codec %q is not known here, only *rpc.Raw can be sent and received", string(c))
+	return fmt.Errorf("codec %q is not registered: only *rpc.Raw can be sent and received", string(c))
 }
 
 // WithRawCodec names the codec of a call whose messages are all Raw. Unlike

@@ -29,9 +29,9 @@ const (
 //	case <-rpc.Draining(ctx):
 //		return rpc.RetryLater(0)
 func RetryLater(after time.Duration) *Error {
-	text := "come back"
+	text := "retry later"
 	if after > 0 {
-		text = "come back in " + after.String()
+		text = "retry in " + after.String()
 	}
 	e := Errorf(CodeUnavailable, "%s", text)
 	e.details = []*anypb.Any{{TypeUrl: retryInfoURL, Value: appendRetryInfo(nil, max(after, 0))}}

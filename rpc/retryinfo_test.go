@@ -24,7 +24,7 @@ func TestRetryLaterSaysWhenToRetry(t *testing.T) {
 			t.Errorf("%v: read as %v, %t, in %v", after, got, ok, err)
 		}
 	}
-	if got := RetryLater(2 * time.Second).Error(); got != "UNAVAILABLE: come back in 2s" {
+	if got := RetryLater(2 * time.Second).Error(); got != "UNAVAILABLE: retry in 2s" {
 		t.Error(got)
 	}
 }
@@ -98,7 +98,7 @@ func TestVectorSaysRetryLater(t *testing.T) {
 	if err := json.Unmarshal(file, &vectors); err != nil {
 		t.Fatal(err)
 	}
-	i := slices.IndexFunc(vectors, func(v blockVector) bool { return v.Name == "end-come-back" })
+	i := slices.IndexFunc(vectors, func(v blockVector) bool { return v.Name == "end-retry-later" })
 	end, err := parseEndBlock(vectors[i].Hex)
 	if err != nil {
 		t.Fatal(err)

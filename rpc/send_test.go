@@ -289,7 +289,7 @@ func TestAHandlerWithoutAnAnswerFails(t *testing.T) {
 	for _, m := range []*rpc.Method{unary, upload} {
 		_, err := converse(t.Context(), p.client, m, []string{"a"})
 		wantError(t, err, rpc.CodeInternal)
-		if !strings.Contains(err.Error(), "answer") {
+		if !strings.Contains(err.Error(), "returned no response") {
 			t.Errorf("got %v", err)
 		}
 	}

@@ -69,7 +69,7 @@ func (s *Server) HandleUnknown(h Handler) { s.mux.HandleUnknown(h) }
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if s.refusesLinks(r) {
 		s.refuseDraining(w)
-		s.logRefusal(r, errors.New("the server is going away"))
+		s.logRefusal(r, errors.New("the server is shutting down"))
 		return
 	}
 	h := handshake{s: s}

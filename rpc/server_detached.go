@@ -91,6 +91,6 @@ func (s *Server) endDetached(c *Conn) {
 		return
 	}
 	for _, sess := range s.detached.excess(addr, most-s.admission.countOf(addr)) {
-		sess.Evict(fmt.Sprintf("more than %d connections of its address", most)) // Evict removes it
+		sess.Evict(fmt.Sprintf("more than %d connections from its address", most)) // Evict removes it
 	}
 }

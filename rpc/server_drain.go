@@ -65,9 +65,9 @@ const drainGrace = 5 * time.Second
 //
 // http.Server.Shutdown does not know about WebSockets, see the example.
 func (s *Server) Shutdown(ctx context.Context) error {
-	bye := drainPlan{grace: graceWithin(ctx), code: transport.CloseGoingAway, reason: "the server shuts down"}
+	bye := drainPlan{grace: graceWithin(ctx), code: transport.CloseGoingAway, reason: "the server is shutting down"}
 	if s.drain.Restart {
-		bye.code, bye.reason = transport.CloseServiceRestart, "the server restarts"
+		bye.code, bye.reason = transport.CloseServiceRestart, "the server is restarting"
 	}
 	spread := s.drain.spread(ctx)
 	var (
@@ -156,7 +156,7 @@ func (s *Server) refusesLinks(r *http.Request) bool {
 // server may answer the next handshake, so Retry-After is as short as possible.
 func (s *Server) refuseDraining(w http.ResponseWriter) {
 	w.Header().Set("Retry-After", "1")
-	http.Error(w, "This server is going away.", http.StatusServiceUnavailable)
+	http.Error(w, "This server is shutting down.", http.StatusServiceUnavailable)
 }
 
 // refuseDraining ends a connection that has begun while the server drains. Its

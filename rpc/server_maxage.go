@@ -37,7 +37,7 @@ func (c *Conn) startAgeTimer(a *maxConnectionAge) {
 		<-c.started
 		ctx, cancel := context.WithTimeout(context.Background(), a.grace)
 		defer cancel()
-		bye := drainPlan{grace: graceWithin(ctx), code: transport.CloseGoingAway, reason: "the connection is old"}
+		bye := drainPlan{grace: graceWithin(ctx), code: transport.CloseGoingAway, reason: "the connection has reached its maximum age"}
 		if c.drain(ctx, bye) != nil {
 			_ = c.sess.Close(bye.code, bye.reason)
 		}

@@ -9,24 +9,24 @@ import (
 
 // refusals counts the refused handshakes.
 type refusals struct {
-	mu       sync.Mutex
-	all      uint64
-	unlogged int       // since the last logged one
-	quiet    time.Time // none is logged before
+	mu         sync.Mutex
+	all        uint64
+	suppressed int       // since the last logged one
+	quiet      time.Time // none is logged before
 }
 
 // add counts a refusal. It reports whether to log it, and how many were not
 // logged since the last logged one.
-func (r *refusals) add(now time.Time) (unlogged int, loud bool) {
+func (r *refusals) add(now time.Time) (suppressed int, loud bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.all++
 	if now.Before(r.quiet) {
-		r.unlogged++
+		r.suppressed++
 		return 0, false
 	}
-	unlogged, r.unlogged, r.quiet = r.unlogged, 0, now.Add(time.Second)
-	return unlogged, true
+	suppressed, r.suppressed, r.quiet = r.suppressed, 0, now.Add(time.Second)
+	return suppressed, true
 }
 
 func (r *refusals) count() uint64 {
@@ -40,10 +40,10 @@ func (r *refusals) count() uint64 {
 // no client fills the log. Server.Stats has the total.
 func (s *Server) logRefusal(r *http.Request, reason error) {
 	level, more := slog.LevelDebug, []any{"peer", r.RemoteAddr, "reason", reason}
-	if unlogged, loud := s.refusals.add(time.Now()); loud {
+	if suppressed, loud := s.refusals.add(time.Now()); loud {
 		level = slog.LevelInfo
-		if unlogged > 0 {
-			more = append(more, "unlogged", unlogged)
+		if suppressed > 0 {
+			more = append(more, "suppressed", suppressed)
 		}
 	}
 	s.log.Log(r.Context(), level, "parley: connection refused", more...)

@@ -56,7 +56,7 @@ func (s *serverStream) accept(e *endpoint, header []byte) error {
 		return blockError("header of the call", err)
 	}
 	if open.alias != 0 && !s.call.Conn.aliases.given.has(open.alias) {
-		return Errorf(CodeInternal, "method alias %d was not given on this connection: name the method", open.alias)
+		return Errorf(CodeInternal, "unknown method alias %d: name the method", open.alias)
 	}
 	sm, alias, err := e.mux.find(&open)
 	if err != nil {
@@ -85,7 +85,7 @@ func (s *serverStream) accept(e *endpoint, header []byte) error {
 		s.call.encoding = s.coder.compress.Name()
 	}
 	if open.hasLimit && open.timeout == 0 {
-		return Errorf(CodeDeadlineExceeded, "the deadline had passed when the call was made")
+		return Errorf(CodeDeadlineExceeded, "the deadline of the call has passed")
 	}
 	return nil
 }
@@ -136,7 +136,7 @@ func (s *serverStream) runHandler(ctx context.Context, h Handler) (status error)
 			return
 		}
 		// The handler has called runtime.Goexit: runHandler does not return.
-		c.log(ctx, slog.LevelError, "parley: handler ended its goroutine", slog.String("method", path))
+		c.log(ctx, slog.LevelError, "parley: handler called runtime.Goexit", slog.String("method", path))
 		s.finish(status)
 	}()
 	if err := chain(c.e.handlerChain, h)(ctx, s); err != nil {
@@ -194,7 +194,7 @@ func (s *serverStream) waitCtx() context.Context {
 }
 
 func (s *serverStream) tooMany() error {
-	return Errorf(CodeInternal, "%s takes one message, more were sent", s.call.Method.Path())
+	return Errorf(CodeInternal, "%s takes one message, received more", s.call.Method.Path())
 }
 
 // Send implements Stream.
@@ -208,7 +208,7 @@ func (s *serverStream) Send(msg any) error {
 	if !s.call.Method.ServerStreams {
 		if s.response != nil {
 			b.put()
-			return Errorf(CodeInternal, "%s answers with one message", s.call.Method.Path())
+			return Errorf(CodeInternal, "%s returned more than one message", s.call.Method.Path())
 		}
 		s.response, s.responseMark = b, mark
 		return nil
@@ -258,7 +258,7 @@ func (s *serverStream) finish(err error) {
 // sent, the message ends the call, and done is true.
 func (s *serverStream) sendResponse(end *endBlock) (done bool, err error) {
 	if s.response == nil {
-		return false, Errorf(CodeInternal, "handler of %s returned without an answer", s.call.Method.Path())
+		return false, Errorf(CodeInternal, "%s returned no response", s.call.Method.Path())
 	}
 	if err := s.call.sendHeaderIfAny(); err != nil {
 		return false, err
@@ -283,7 +283,7 @@ func (s *serverStream) sendEnd(end *endBlock) {
 		case errors.Is(err, transport.ErrPartialMessage), errors.Is(err, transport.ErrConcurrent):
 			status := end.status
 			if status == nil {
-				status = Errorf(CodeInternal, "the handler of %s returned inside a message", s.call.Method.Path())
+				status = Errorf(CodeInternal, "the handler of %s returned with an incomplete message", s.call.Method.Path())
 			}
 			s.st.Reset(transport.ResetApplication+transport.ResetCode(status.code), status.message)
 		}

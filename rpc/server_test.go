@@ -52,7 +52,7 @@ func TestCloseEndsCallsInFlightAndRefusesHandshakes(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer res.Body.Close()
-	if body, _ := io.ReadAll(res.Body); res.StatusCode != http.StatusServiceUnavailable || !strings.Contains(string(body), "going away") {
+	if body, _ := io.ReadAll(res.Body); res.StatusCode != http.StatusServiceUnavailable || !strings.Contains(string(body), "shutting down") {
 		t.Fatalf("a handshake gets %d %q", res.StatusCode, body)
 	}
 	_, err = rpc.Dial(t.Context(), url)

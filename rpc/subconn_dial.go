@@ -155,7 +155,7 @@ func (sc *subConn) discard(conn *Conn) {
 		conn.shutdown()
 		return
 	}
-	sc.c.tasks.start(&sc.c.workers, func() { _ = conn.sess.Close(transport.CloseNormal, "not needed") })
+	sc.c.tasks.start(&sc.c.workers, func() { _ = conn.sess.Close(transport.CloseNormal, "session not needed") })
 }
 
 // wasTurnedAway reports whether the server has ended the session before it

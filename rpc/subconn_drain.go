@@ -106,7 +106,7 @@ func (sc *subConn) dropConn() {
 // They wait for the next session. This is not a failure. mu is held.
 func (sc *subConn) dropDraining(conn *Conn) {
 	info, _ := conn.sess.PeerGoAway()
-	why := Errorf(CodeUnavailable, "the server goes away: %s", info.Reason)
+	why := Errorf(CodeUnavailable, "the peer sent GOAWAY: %s", info.Reason)
 	pause := sc.noteGoAway(conn)
 	least := backoff(sc.countShortSession(conn))
 	switch a := sc.dialAttempt; {

@@ -232,7 +232,7 @@ func TestAMessageOfAnUnknownCodecHasToBeRaw(t *testing.T) {
 	}
 	for _, err := range []error{<-failed, s.Send(text("a"))} {
 		wantError(t, err, rpc.CodeInternal)
-		if !strings.Contains(err.Error(), `codec "morse" is not known here`) {
+		if !strings.Contains(err.Error(), `codec "morse" is not registered`) {
 			t.Errorf("%v does not say why", err)
 		}
 	}

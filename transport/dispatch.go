@@ -18,7 +18,7 @@ func (a *attachment) handleFrame(in *arrival, h frame.Header, p []byte) error {
 	case !a.helloReceived && h.Type != frame.TypeHello:
 		return protocolError(CloseProtocolError, "%v before HELLO", h.Type)
 	case in.last:
-		return protocolError(CloseProtocolError, "%v behind a HELLO that asks to resume", h.Type)
+		return protocolError(CloseProtocolError, "%v after a HELLO that asks to resume", h.Type)
 	case h.Type == frame.TypeHello:
 		return asProtocolError(h.Type, a.handleHello(in, p))
 	case !a.confirmed:
@@ -92,13 +92,13 @@ func (d dispatcher) handleOpen(in *arrival, h frame.Header, header []byte) error
 // is held.
 func (d dispatcher) refusal(headerLen int) *ResetError {
 	if d.s.err != nil || d.s.goAway.finalSent {
-		return &ResetError{Code: ResetRefused, Reason: "this end is going away"}
+		return &ResetError{Code: ResetRefused, Reason: "the session is draining"}
 	}
 	if refusal := d.s.streams.refusal(d.s.cfg.MaxStreams); refusal != nil {
 		return refusal
 	}
 	if headerLen > d.s.cfg.MaxHeader {
-		return &ResetError{Code: ResetLimit, Reason: fmt.Sprintf("header over the limit of %d bytes", d.s.cfg.MaxHeader)}
+		return &ResetError{Code: ResetLimit, Reason: fmt.Sprintf("header exceeds the limit of %d bytes", d.s.cfg.MaxHeader)}
 	}
 	return nil
 }
@@ -162,7 +162,7 @@ func checkForm(t frame.Type, p []byte) (err error) {
 
 func (d dispatcher) checkHeader(p []byte) error {
 	if len(p) > d.s.cfg.MaxHeader {
-		return &ResetError{Code: ResetLimit, Reason: fmt.Sprintf("header or trailer over the limit of %d bytes", d.s.cfg.MaxHeader)}
+		return &ResetError{Code: ResetLimit, Reason: fmt.Sprintf("header or trailer exceeds the limit of %d bytes", d.s.cfg.MaxHeader)}
 	}
 	return nil
 }
@@ -192,7 +192,7 @@ func (d dispatcher) handleReset(st *Stream, p []byte) error {
 func (d dispatcher) handleAck(p []byte) error {
 	n, err := frame.ParseAck(p)
 	if err == nil && !d.s.out.ack(n) {
-		err = fmt.Errorf("%d frames acknowledged, which cannot be", n)
+		err = fmt.Errorf("invalid count of acknowledged frames: %d", n)
 	}
 	return err
 }

@@ -292,16 +292,18 @@ func (m *mute) WriteMessage([][]byte) error { return m.err }
 
 func TestErrorsSayWhatHappened(t *testing.T) {
 	for want, err := range map[string]error{
-		"link closed by the peer: code 1001: bye":                    &transport.CloseError{Code: 1001, Reason: "bye", Remote: true},
-		"closing the link: code 1006: link lost: EOF":                &transport.CloseError{Code: 1006, Reason: "link lost", Err: io.EOF},
-		"stream reset (cancel)":                                      &transport.ResetError{Code: 1},
-		"stream reset by the peer (refused): too many":               &transport.ResetError{Code: 2, Reason: "too many", Remote: true},
-		"stream reset (limit)":                                       &transport.ResetError{Code: 3},
-		"stream reset (protocol)":                                    &transport.ResetError{Code: 4},
-		"stream reset (internal)":                                    &transport.ResetError{Code: 5},
-		"stream reset (code 261)":                                    &transport.ResetError{Code: 261},
-		"message of 5 bytes is over the peer's limit of 4":           &transport.LimitError{What: "message", Size: 5, Limit: 4},
-		"transport: session is draining, open the stream on another": transport.ErrDraining,
+		"closed by the peer with code 1001: bye":                         &transport.CloseError{Code: 1001, Reason: "bye", Remote: true},
+		"link lost: EOF":                                                 &transport.CloseError{Code: 1006, Reason: "link lost", Err: io.EOF},
+		"link lost":                                                      &transport.CloseError{Code: 1006},
+		"closed with code 1002: empty message":                           &transport.CloseError{Code: 1002, Reason: "empty message"},
+		"stream reset (cancel)":                                          &transport.ResetError{Code: 1},
+		"stream reset by the peer (refused): too many":                   &transport.ResetError{Code: 2, Reason: "too many", Remote: true},
+		"stream reset (limit)":                                           &transport.ResetError{Code: 3},
+		"stream reset (protocol)":                                        &transport.ResetError{Code: 4},
+		"stream reset (internal)":                                        &transport.ResetError{Code: 5},
+		"stream reset (code 261)":                                        &transport.ResetError{Code: 261},
+		"message of 5 bytes exceeds the peer's limit of 4":               &transport.LimitError{What: "message", Size: 5, Limit: 4},
+		"transport: session is draining: open the stream on another one": transport.ErrDraining,
 	} {
 		if got := err.Error(); got != want {
 			t.Errorf("got %q, want %q", got, want)

@@ -82,7 +82,7 @@ type LimitError struct {
 }
 
 func (e *LimitError) Error() string {
-	return fmt.Sprintf("%s of %d bytes is over the peer's limit of %d", e.What, e.Size, e.Limit)
+	return fmt.Sprintf("%s of %d bytes exceeds the peer's limit of %d", e.What, e.Size, e.Limit)
 }
 
 var (
@@ -90,7 +90,7 @@ var (
 	// peer has refused further ones (CanOpen), or this end has stopped opening
 	// streams or is about to close the session. The stream was not sent; a new
 	// session may serve it.
-	ErrDraining = errors.New("transport: session is draining, open the stream on another")
+	ErrDraining = errors.New("transport: session is draining: open the stream on another one")
 	// ErrStreamClosed is returned for a stream after its Close, and by Send
 	// after the end of the direction: CloseSend, or SendOptions.End.
 	ErrStreamClosed = errors.New("transport: stream closed at this end")
@@ -99,14 +99,14 @@ var (
 	ErrConcurrent = errors.New("transport: concurrent use of one direction of a stream")
 	// ErrPartialMessage is returned by Send and CloseSend after a Send that
 	// stopped in the middle of its message.
-	ErrPartialMessage = errors.New("transport: a message was left unfinished, the stream can only be reset")
+	ErrPartialMessage = errors.New("transport: a message is incomplete: reset the stream")
 	// ErrSessionUnknown is returned by Resume if the peer no longer has the
 	// session. It has ended.
 	ErrSessionUnknown = errors.New("transport: the peer does not know the session")
 
 	errDetached       = errors.New("transport: the link is lost")
-	errUnacknowledged = errors.New("transport: peer does not acknowledge what it receives")
-	errFlood          = errors.New("transport: peer provokes answers and does not read them")
+	errUnacknowledged = errors.New("transport: the peer does not keep up: it does not acknowledge what it receives")
+	errFlood          = errors.New("transport: the peer does not keep up: it does not read the responses to its frames")
 )
 
 // protocolError returns the end of a session whose rules the peer has broken.
@@ -126,5 +126,5 @@ func isReset(err error) bool {
 }
 
 func messageLimit(limit int) *ResetError {
-	return &ResetError{Code: ResetLimit, Reason: fmt.Sprintf("message over the limit of %d bytes", limit)}
+	return &ResetError{Code: ResetLimit, Reason: fmt.Sprintf("message exceeds the limit of %d bytes", limit)}
 }

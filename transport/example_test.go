@@ -103,7 +103,7 @@ func Example() {
 	// at the end: goodbye
 	// THREE
 	// at the end: goodbye
-	// link closed by the peer: code 1000: done
+	// closed by the peer with code 1000: done
 }
 
 // The same over a WebSocket.

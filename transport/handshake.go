@@ -11,7 +11,7 @@ import (
 // session from then on, or one that is resumed.
 func (a *attachment) handleHello(in *arrival, p []byte) error {
 	if a.helloReceived {
-		return errors.New("comes twice")
+		return errors.New("received twice")
 	}
 	hello, err := frame.ParseHello(p)
 	if err != nil {
@@ -23,7 +23,7 @@ func (a *attachment) handleHello(in *arrival, p []byte) error {
 	case a.resume != nil:
 		return a.resume.handleAnswer(a, &hello)
 	case hello.Answer != frame.NoAnswer:
-		return errors.New("answers a resumption that was not asked for")
+		return errors.New("answers a resumption that was not requested")
 	case s.side == Dialer:
 		return s.establish(a, &hello, frame.NoAnswer)
 	case hello.Session == nil:

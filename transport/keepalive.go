@@ -46,14 +46,14 @@ func (l *liveness) check(now time.Time, received, batch uint64) checkResult {
 	result := checkResult{next: l.interval / checksPerInterval, quiet: l.quiet > 0}
 	switch writing := now.Sub(l.writingSince); {
 	case l.batch != 0 && writing >= l.writeTimeout:
-		result.lost = &CloseError{Code: CloseAbnormal, Reason: fmt.Sprintf("peer does not read: a write is stuck for %v", writing)}
+		result.lost = &CloseError{Code: CloseAbnormal, Reason: fmt.Sprintf("the peer does not read: a write is not done after %v", writing)}
 	case l.quiet < checksPerInterval-1:
 	case l.pinged.IsZero():
 		l.pinged = now
 		result.ping = true
 		result.next = min(result.next, l.pongTimeout)
 	case now.Sub(l.pinged) >= l.pongTimeout:
-		result.lost = &CloseError{Code: CloseAbnormal, Reason: fmt.Sprintf("peer is silent: no answer to PING within %v", l.pongTimeout)}
+		result.lost = &CloseError{Code: CloseAbnormal, Reason: fmt.Sprintf("no PONG within %v", l.pongTimeout)}
 	default:
 		result.next = min(result.next, l.pongTimeout-now.Sub(l.pinged))
 	}

@@ -35,7 +35,7 @@ type peerLimits struct {
 // countPing counts a PING of the peer. The error ends the session.
 func (l *peerLimits) countPing(now time.Time, perSecond int) error {
 	if !l.pings.add(now, perSecond) {
-		return tooMany("PINGs are sent", perSecond)
+		return tooMany("PINGs", perSecond)
 	}
 	return nil
 }
@@ -49,7 +49,7 @@ func (l *peerLimits) countPing(now time.Time, perSecond int) error {
 // period's worth of work done each time.
 func (l *peerLimits) countAborted(now time.Time, perSecond int) (delay time.Duration, err error) {
 	if !l.abortedStreams.add(now, perSecond) {
-		return 0, tooMany("streams are opened in vain", perSecond)
+		return 0, tooMany("aborted streams", perSecond)
 	}
 	if l.abortedStreams.level <= float64(perSecond) {
 		return 0, nil
@@ -63,7 +63,7 @@ func (l *peerLimits) delayed(now time.Time) { l.abortedStreams.updated = now }
 
 // tooMany ends the session of a peer that does something too often.
 func tooMany(what string, perSecond int) error {
-	return &CloseError{Code: CloseRefusal + refusalExhausted, Reason: fmt.Sprintf("more than %d %s a second", perSecond, what)}
+	return &CloseError{Code: CloseRefusal + refusalExhausted, Reason: fmt.Sprintf("more than %d %s per second", perSecond, what)}
 }
 
 // countAborted counts a stream of the peer that was aborted by what the peer

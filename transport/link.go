@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 )
 
 // Side says which end of a link a session is.
@@ -143,16 +144,20 @@ func (e *CloseError) normalized() *CloseError {
 func (e *CloseError) Unwrap() error { return e.Err }
 
 func (e *CloseError) Error() string {
-	who := "closing the link"
-	if e.Remote {
-		who = "link closed by the peer"
+	var parts []string
+	switch {
+	case e.Remote:
+		parts = append(parts, fmt.Sprintf("closed by the peer with code %d", e.Code))
+	case e.Code != CloseAbnormal:
+		parts = append(parts, fmt.Sprintf("closed with code %d", e.Code))
+	case e.Reason == "" && e.Err == nil:
+		return "link lost"
 	}
-	text := fmt.Sprintf("%s: code %d", who, e.Code)
 	if e.Reason != "" {
-		text += ": " + e.Reason
+		parts = append(parts, e.Reason)
 	}
 	if e.Err != nil {
-		text += ": " + e.Err.Error()
+		parts = append(parts, e.Err.Error())
 	}
-	return text
+	return strings.Join(parts, ": ")
 }

@@ -66,7 +66,7 @@ func (s *Session) closeLostLink(a *attachment, err *CloseError) {
 }
 
 func (s *Session) resumeExpired() {
-	s.Evict(fmt.Sprintf("the session not resumed within %v", s.resumption.window))
+	s.Evict(fmt.Sprintf("not resumed within %v", s.resumption.window))
 }
 
 // Detached reports whether the session has lost its link and waits for another.
@@ -79,7 +79,7 @@ func (s *Session) Detached() bool {
 // Evict ends the session if it is detached, and reports whether it was. Its
 // streams fail like those of a session that was not resumed in time.
 func (s *Session) Evict(reason string) bool {
-	lost := &CloseError{Code: CloseAbnormal, Reason: "link lost, and " + reason}
+	lost := &CloseError{Code: CloseAbnormal, Reason: "session lost: " + reason}
 	return s.failIf(lost, s.detached.Load)
 }
 

@@ -128,9 +128,9 @@ func (a *attachment) handleTurn(in *arrival, b []byte) (used int, err error) {
 		case err != nil:
 			return used, protocolError(CloseProtocolError, "%v", err)
 		case in.begin >= maxBegin:
-			return used, protocolError(CloseProtocolError, "%v begins behind the first %d bytes of a message", h.Type, maxBatch)
+			return used, protocolError(CloseProtocolError, "%v begins after the first %d bytes of a message", h.Type, maxBatch)
 		case h.Length > uint64(limit):
-			return used, protocolError(CloseMessageTooBig, "%v of %d bytes, at most %d are accepted", h.Type, h.Length, limit)
+			return used, protocolError(CloseMessageTooBig, "%v of %d bytes exceeds the limit of %d", h.Type, h.Length, limit)
 		}
 		end := used + n + int(h.Length)
 		if end > len(b) {

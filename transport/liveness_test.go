@@ -33,7 +33,7 @@ func TestSilentLinkIsPingedAndThenLost(t *testing.T) {
 	if check(); r.ping || r.lost != nil || r.next != 500*time.Millisecond {
 		t.Fatalf("1 s after the PING: %+v", r)
 	}
-	if check(); r.lost == nil || !strings.Contains(r.lost.Reason, "silent") {
+	if check(); r.lost == nil || !strings.Contains(r.lost.Reason, "no PONG") {
 		t.Fatalf("1.5 s after the PING: %+v", r)
 	}
 	received++

@@ -25,7 +25,7 @@ func (s *Session) AsPredecessor() *Predecessor {
 
 // errReplaced is why a session ends if its dialer has started another in its
 // place. A link that it may still have is closed with errSuperseded.
-var errReplaced = &CloseError{Code: CloseAbnormal, Reason: "link lost, and the peer has begun a new session in place of this one"}
+var errReplaced = &CloseError{Code: CloseAbnormal, Reason: "session lost: the peer has started a new one"}
 
 // EndPredecessor ends the session that r names, and reports whether it has. The
 // session must be known, admit r's token, and belong to principal. Its streams

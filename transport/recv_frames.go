@@ -77,7 +77,7 @@ func (r *recvHalf) accept(flags frame.Flags, piece []byte, maxMessage int) error
 	case r.ended:
 		return &ResetError{Code: ResetProtocol, Reason: "DATA after END"}
 	case !r.window.receive(uint64(len(piece)) + frameCost):
-		return &ResetError{Code: ResetProtocol, Reason: "DATA beyond the credit"}
+		return &ResetError{Code: ResetProtocol, Reason: "DATA exceeds the window"}
 	}
 	if !r.arriving.partial {
 		r.header.settle(nil)

@@ -96,7 +96,7 @@ func (s *Session) prepareResume() error {
 	case err != nil:
 		return err
 	case !detached || s.side != Dialer:
-		return errors.New("transport: Resume: the session has not lost its link, or is not the dialer's")
+		return errors.New("transport: Resume: the session is not detached, or is not the dialer's")
 	}
 	old.loops.Wait()
 	return nil
@@ -108,7 +108,7 @@ func (r *resumeAttempt) handleAnswer(a *attachment, hello *frame.Hello) error {
 	s := a.s
 	switch hello.Answer {
 	case frame.NoAnswer:
-		return errors.New("does not answer the wish to resume")
+		return errors.New("does not answer the request to resume")
 	case frame.SessionUnknown:
 		return r.startSuccessor(a, hello)
 	}
@@ -192,11 +192,11 @@ func (s *Session) rewind(hello *frame.Hello) *CloseError {
 	case errors.As(s.Err(), &ended):
 		return ended
 	}
-	return protocolError(CloseProtocolError, "HELLO: %d frames received, which cannot be", hello.Received)
+	return protocolError(CloseProtocolError, "HELLO: invalid count of received frames: %d", hello.Received)
 }
 
 // errSuperseded is how the older of two links ends.
-var errSuperseded = &CloseError{Code: CloseRefusal + refusalAborted, Reason: "a newer link has taken the session over"}
+var errSuperseded = &CloseError{Code: CloseRefusal + refusalAborted, Reason: "a newer link has resumed the session"}
 
 // setLink makes a the session's link; mu is held.
 func (s *Session) setLink(a *attachment) {

@@ -87,7 +87,7 @@ func (k *Sessions) Shrink(n int) {
 	}
 	k.mu.Unlock()
 	for _, s := range evicted {
-		k.end(s, fmt.Sprintf("more than %d sessions wait to be resumed", n))
+		k.end(s, fmt.Sprintf("more than %d sessions are detached", n))
 	}
 }
 
@@ -136,7 +136,7 @@ func (k *Sessions) weigh(s *Session) (evicted []*Session) {
 // evictAll ends sessions that were too many.
 func (k *Sessions) evictAll(evicted []*Session) {
 	for _, s := range evicted {
-		k.end(s, fmt.Sprintf("more than %d sessions or %d bytes wait to be resumed", k.maxDetached(), k.maxBytes()))
+		k.end(s, fmt.Sprintf("more than %d sessions or %d bytes are detached", k.maxDetached(), k.maxBytes()))
 	}
 }
 

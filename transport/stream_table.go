@@ -119,9 +119,9 @@ func (t *streamTable) recordRemote(id uint64) error {
 func (t *streamTable) refusal(maxRemote int) *ResetError {
 	switch {
 	case t.remote >= maxRemote:
-		return &ResetError{Code: ResetRefused, Reason: fmt.Sprintf("more than %d streams at once", maxRemote)}
+		return &ResetError{Code: ResetRefused, Reason: fmt.Sprintf("too many streams: the limit is %d", maxRemote)}
 	case t.remoteUsed >= 2*maxRemote:
-		return &ResetError{Code: ResetRefused, Reason: "too many streams were abandoned that are still at work"}
+		return &ResetError{Code: ResetRefused, Reason: "too many ended streams are in use"}
 	}
 	return nil
 }

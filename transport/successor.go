@@ -24,7 +24,7 @@ func (r *resumeAttempt) startSuccessor(a *attachment, hello *frame.Hello) error 
 			return fresh, err
 		})
 	}
-	unknown := &CloseError{Code: CloseAbnormal, Reason: "link lost, and the peer does not know the session any more"}
+	unknown := &CloseError{Code: CloseAbnormal, Reason: "session lost: the peer does not know it"}
 	if fresh == nil {
 		r.finish(ErrSessionUnknown)
 		s.fail(unknown)

@@ -211,7 +211,7 @@ func (c *callInfo) settle() error {
 		}
 	}
 	if c.accepts && c.compress != "" && !slices.Contains(c.accept, c.compress) {
-		return refuse(fmt.Sprintf("AcceptCompressors(%q)", c.accept), fmt.Sprintf("answers are compressed as the request is, by %q", c.compress))
+		return refuse(fmt.Sprintf("AcceptCompressors(%q)", c.accept), fmt.Sprintf("responses are compressed as the request is, with %q", c.compress))
 	}
 	c.rpc = append(c.rpc, rpc.WithRawCodec(c.subtype))
 	if c.compress != "" {

@@ -69,11 +69,11 @@ func optionCases() map[string][]optionCase {
 		"FailFast":     {{options: list(grpc.FailFast(true))}}, //nolint:staticcheck // deprecated options are in use
 		"MaxCallRecvMsgSize": {
 			{options: list(grpc.MaxCallRecvMsgSize(16))},
-			{options: list(grpc.MaxCallRecvMsgSize(15)), code: codes.ResourceExhausted, says: "a message of 16 bytes is over the limit for receiving, 15"},
+			{options: list(grpc.MaxCallRecvMsgSize(15)), code: codes.ResourceExhausted, says: "a message of 16 bytes exceeds the receive limit of 15"},
 		},
 		"MaxCallSendMsgSize": {
 			{options: list(grpc.MaxCallSendMsgSize(16))},
-			{options: list(grpc.MaxCallSendMsgSize(15)), code: codes.ResourceExhausted, says: "a message of 16 bytes is over the limit for sending, 15"},
+			{options: list(grpc.MaxCallSendMsgSize(15)), code: codes.ResourceExhausted, says: "a message of 16 bytes exceeds the send limit of 15"},
 		},
 		"CallAuthority": {
 			{options: list(grpc.CallAuthority("elsewhere")), code: codes.InvalidArgument, says: `CallAuthority("elsewhere") cannot be honoured: the authority is`},
@@ -96,7 +96,7 @@ func optionCases() map[string][]optionCase {
 		"acceptCompressors": {
 			{options: list(experimental.AcceptCompressors())},
 			{options: list(experimental.AcceptCompressors(gzip.Name), grpc.UseCompressor(gzip.Name))},
-			{options: list(experimental.AcceptCompressors(), grpc.UseCompressor(gzip.Name)), code: codes.InvalidArgument, says: `answers are compressed as the request is, by "gzip"`},
+			{options: list(experimental.AcceptCompressors(), grpc.UseCompressor(gzip.Name)), code: codes.InvalidArgument, says: `responses are compressed as the request is, with "gzip"`},
 		},
 		"CallContentSubtype": {
 			{options: list(grpc.CallContentSubtype("JSON")), served: wantCodec("json")},

@@ -139,7 +139,7 @@ func (s *clientStream) SendMsg(msg any) error {
 	}
 	defer free()
 	if limit := s.info.maxSend; limit != nil && len(raw) > *limit {
-		return s.fail(status.Errorf(codes.ResourceExhausted, "a message of %d bytes is over the limit for sending, %d", len(raw), *limit))
+		return s.fail(status.Errorf(codes.ResourceExhausted, "a message of %d bytes exceeds the send limit of %d", len(raw), *limit))
 	}
 	switch err := s.stream.Send(&raw); {
 	case errors.Is(err, transport.ErrConcurrent):
@@ -160,7 +160,7 @@ func (s *clientStream) RecvMsg(msg any) error {
 	}
 	s.tellHeader()
 	if limit := s.info.maxRecv; limit != nil && len(raw) > *limit {
-		return s.fail(status.Errorf(codes.ResourceExhausted, "a message of %d bytes is over the limit for receiving, %d", len(raw), *limit))
+		return s.fail(status.Errorf(codes.ResourceExhausted, "a message of %d bytes exceeds the receive limit of %d", len(raw), *limit))
 	}
 	if err := decode(s.info.codec, raw, msg); err != nil {
 		return s.fail(err)

@@ -345,7 +345,7 @@ func TestCallsOfTheWrongKindFail(t *testing.T) {
 	if err := s.CloseSend(); err != nil {
 		t.Fatal(err)
 	}
-	wantError(t, s.RecvMsg(new(talkv1.SayResponse)), codes.Internal, "takes one message, none was sent")
+	wantError(t, s.RecvMsg(new(talkv1.SayResponse)), codes.Internal, "takes one message, received none")
 }
 
 func TestWithoutAServerCallsAreUnavailable(t *testing.T) {

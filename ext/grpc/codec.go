@@ -76,7 +76,7 @@ func (jsonCodec) Unmarshal(data mem.BufferSlice, msg any) error {
 }
 
 func notProto(msg any) error {
-	return status.Errorf(codes.Internal, "%T is no protobuf message", msg)
+	return status.Errorf(codes.Internal, "%T is not a protobuf message", msg)
 }
 
 // encode returns the encoded msg, which is valid until free is called. As in

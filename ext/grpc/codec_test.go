@@ -59,12 +59,12 @@ func TestMessagesThatAreNoProtobufMessagesNeedACodec(t *testing.T) {
 	cc := grpcparley.NewClientConn(talk(t, talker{}))
 	const say = "/talk.v1.TalkService/Say"
 	var res talkv1.SayResponse
-	for subtype, says := range map[string]string{"proto": "encode string as proto", "json": "string is no protobuf message", "shout": "string has no text"} {
+	for subtype, says := range map[string]string{"proto": "encode string as proto", "json": "string is not a protobuf message", "shout": "string has no text"} {
 		err := cc.Invoke(t.Context(), say, "text", &res, grpc.CallContentSubtype(subtype))
 		wantError(t, err, codes.Internal, says)
 	}
 	text := new(string)
-	for subtype, says := range map[string]string{"proto": "decode *string as proto", "json": "*string is no protobuf message", "shout": "*string has no text"} {
+	for subtype, says := range map[string]string{"proto": "decode *string as proto", "json": "*string is not a protobuf message", "shout": "*string has no text"} {
 		err := cc.Invoke(t.Context(), say, &talkv1.SayRequest{Text: "hello"}, text, grpc.CallContentSubtype(subtype))
 		wantError(t, err, codes.Internal, says)
 	}

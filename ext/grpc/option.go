@@ -92,7 +92,7 @@ func AllowMetadata(patterns ...string) ServerOption {
 	return serverOption(func(r *Registrar) {
 		for _, p := range patterns {
 			if !translate.Passes(strings.TrimSuffix(p, "*")) {
-				panic(fmt.Sprintf("grpcparley: AllowMetadata: %q is neither a key of metadata nor the beginning of one with * behind it", p))
+				panic(fmt.Sprintf("grpcparley: AllowMetadata: %q is neither a key of metadata nor a prefix of keys followed by *", p))
 			}
 			r.allow.Add(strings.ToLower(p))
 		}

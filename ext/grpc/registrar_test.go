@@ -108,14 +108,14 @@ func TestHealthOfGRPCIsServed(t *testing.T) {
 
 func TestMalformedOptionsPanic(t *testing.T) {
 	for says, option := range map[string]any{
-		"WithUnaryClientInterceptors: one is nil":  grpcparley.WithUnaryClientInterceptors(nil),
-		"WithStreamClientInterceptors: one is nil": grpcparley.WithStreamClientInterceptors(nil),
-		"WithUnaryServerInterceptors: one is nil":  grpcparley.WithUnaryServerInterceptors(nil),
-		"WithStreamServerInterceptors: one is nil": grpcparley.WithStreamServerInterceptors(nil),
-		"WithStatsHandler: it is nil":              grpcparley.WithStatsHandler(nil),
-		"WithLogger: no Logger":                    grpcparley.WithLogger(nil),
-		`AllowMetadata: "" is neither a key of metadata nor the beginning of one with * behind it`:    grpcparley.AllowMetadata("x-real-ip", ""),
-		`AllowMetadata: "x y" is neither a key of metadata nor the beginning of one with * behind it`: grpcparley.AllowMetadata("x y"),
+		"WithUnaryClientInterceptors: one is nil":                                              grpcparley.WithUnaryClientInterceptors(nil),
+		"WithStreamClientInterceptors: one is nil":                                             grpcparley.WithStreamClientInterceptors(nil),
+		"WithUnaryServerInterceptors: one is nil":                                              grpcparley.WithUnaryServerInterceptors(nil),
+		"WithStreamServerInterceptors: one is nil":                                             grpcparley.WithStreamServerInterceptors(nil),
+		"WithStatsHandler: it is nil":                                                          grpcparley.WithStatsHandler(nil),
+		"WithLogger: no Logger":                                                                grpcparley.WithLogger(nil),
+		`AllowMetadata: "" is neither a key of metadata nor a prefix of keys followed by *`:    grpcparley.AllowMetadata("x-real-ip", ""),
+		`AllowMetadata: "x y" is neither a key of metadata nor a prefix of keys followed by *`: grpcparley.AllowMetadata("x y"),
 	} {
 		if o, ok := option.(grpcparley.ServerOption); ok {
 			wantPanic(t, "grpcparley: "+says, func() { grpcparley.NewRegistrar(rpc.NewMux(), o) })
@@ -271,7 +271,7 @@ func TestWhatCannotTravelIsRefusedOrLogged(t *testing.T) {
 	if err := <-refused; err != nil {
 		t.Error(err)
 	}
-	wantError(t, <-refused, codes.FailedPrecondition, `header "late" comes too late`)
+	wantError(t, <-refused, codes.FailedPrecondition, `header "late" is set too late`)
 	if h, err := s.Header(); err != nil || wantNote(h) != nil {
 		t.Errorf("header %v, %v", h, err)
 	}

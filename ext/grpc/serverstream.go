@@ -112,7 +112,7 @@ func (s *serverStream) RecvMsg(msg any) error {
 	err := s.stream.Recv(&raw)
 	switch {
 	case errors.Is(err, io.EOF) && !s.got && !s.call.Method.ClientStreams:
-		return status.Errorf(codes.Internal, "%s takes one message, none was sent", s.method)
+		return status.Errorf(codes.Internal, "%s takes one message, received none", s.method)
 	case errors.Is(err, io.EOF):
 		return io.EOF
 	case err != nil:

@@ -27,12 +27,12 @@ func newConnectionInstruments(m metric.Meter) (*connectionInstruments, error) {
 		errs [9]error
 	)
 	in.duration, errs[0] = m.Float64Histogram("parley.connection.duration", metric.WithUnit("s"),
-		metric.WithDescription("From the greeting of a connection to its end."),
+		metric.WithDescription("Time from the HELLO of a connection to its end."),
 		metric.WithExplicitBucketBoundaries(1, 10, 60, 300, 1800, 3600, 6*3600, 24*3600))
 	in.losses, errs[1] = m.Int64Counter("parley.link.losses", metric.WithUnit("{link}"),
-		metric.WithDescription("Links that were lost, each of which may be resumed by another."))
+		metric.WithDescription("Links that were lost; the session may be resumed on another one."))
 	in.resumptions, errs[2] = m.Int64Counter("parley.link.resumptions", metric.WithUnit("{link}"),
-		metric.WithDescription("Links with which a connection has gone on."))
+		metric.WithDescription("Links that have resumed a session."))
 	in.count, errs[3] = m.Int64ObservableUpDownCounter("parley.connection.count", metric.WithUnit("{connection}"),
 		metric.WithDescription("Connections that are open."))
 	in.io, errs[4] = m.Int64ObservableCounter("parley.io", metric.WithUnit("By"),
@@ -40,7 +40,7 @@ func newConnectionInstruments(m metric.Meter) (*connectionInstruments, error) {
 	in.streams, errs[5] = m.Int64ObservableUpDownCounter("parley.stream.count", metric.WithUnit("{stream}"),
 		metric.WithDescription("Calls in flight."))
 	in.streamsWaiting, errs[6] = m.Int64ObservableUpDownCounter("parley.stream.waiting", metric.WithUnit("{stream}"),
-		metric.WithDescription("Calls that wait because the other end takes no more at once."))
+		metric.WithDescription("Calls that wait because the peer accepts no more at once."))
 	in.queue, errs[7] = m.Int64ObservableUpDownCounter("parley.queue.size", metric.WithUnit("By"),
 		metric.WithDescription("Bytes of frames that wait to be sent, or to be acknowledged."))
 	in.queueWaiting, errs[8] = m.Int64ObservableUpDownCounter("parley.queue.waiting", metric.WithUnit("{message}"),

@@ -44,7 +44,7 @@ type output struct {
 func (o *options) output(file *protogen.File) (output, error) {
 	name := string(file.GoPackageName) + o.packageSuffix
 	if !token.IsIdentifier(name) {
-		return output{}, fmt.Errorf("option package_suffix=%s: %q is no valid name for a Go package", o.packageSuffix, name)
+		return output{}, fmt.Errorf("option package_suffix=%s: %q is not a valid name of a Go package", o.packageSuffix, name)
 	}
 	prefix := file.GeneratedFilenamePrefix
 	if o.packageSuffix == "" {

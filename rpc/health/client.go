@@ -55,6 +55,6 @@ func (c *Client) Watch(ctx context.Context, service string, opts ...rpc.CallOpti
 				return
 			}
 		}
-		yield(Unknown, rpc.Errorf(rpc.CodeUnavailable, "the server has ended the watch"))
+		yield(Unknown, rpc.Errorf(rpc.CodeUnavailable, "the server ended the watch"))
 	}
 }

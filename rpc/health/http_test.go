@@ -21,7 +21,7 @@ func TestHTTPProbesAreToldTheStatus(t *testing.T) {
 		{"HEAD", "/healthz", http.StatusOK, "SERVING"}, // net/http drops the body
 		{"GET", "/healthz?service=" + users, http.StatusServiceUnavailable, "NOT_SERVING"},
 		{"GET", "/healthz?service=acme.Nobody", http.StatusNotFound, "SERVICE_UNKNOWN"},
-		{"POST", "/healthz", http.StatusMethodNotAllowed, "ask with GET"},
+		{"POST", "/healthz", http.StatusMethodNotAllowed, "use GET"},
 	} {
 		w := httptest.NewRecorder()
 		status.ServeHTTP(w, httptest.NewRequest(c.method, c.target, nil))

@@ -131,7 +131,7 @@ func (s *Server) list(context.Context, *healthv1.HealthListRequest) (*healthv1.H
 // which then gets the latest status.
 func (s *Server) watch(ctx context.Context, req *healthv1.HealthCheckRequest, out rpc.Sender[healthv1.HealthCheckResponse]) error {
 	if len(req.Service) > maxWatched {
-		return rpc.Errorf(rpc.CodeInvalidArgument, "a service's name of %d bytes cannot be watched, at most %d", len(req.Service), maxWatched)
+		return rpc.Errorf(rpc.CodeInvalidArgument, "a service name of %d bytes exceeds the limit of %d", len(req.Service), maxWatched)
 	}
 	last, draining := Status(-1), false
 	for {
@@ -143,7 +143,7 @@ func (s *Server) watch(ctx context.Context, req *healthv1.HealthCheckRequest, ou
 			last = status
 		}
 		if draining {
-			return rpc.Errorf(rpc.CodeUnavailable, "the connection goes away, watch on another one")
+			return rpc.Errorf(rpc.CodeUnavailable, "the connection is draining: watch on another one")
 		}
 		select {
 		case <-changed:

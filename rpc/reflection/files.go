@@ -68,7 +68,7 @@ func extensionNumbers(message string) (*reflectionv1.ExtensionNumberResponse, *r
 	if d, err := protoregistry.GlobalFiles.FindDescriptorByName(name); err != nil {
 		return nil, rpc.Errorf(rpc.CodeNotFound, "%.200q is not defined", message)
 	} else if _, ok := d.(protoreflect.MessageDescriptor); !ok {
-		return nil, rpc.Errorf(rpc.CodeNotFound, "%.200q is no message", message)
+		return nil, rpc.Errorf(rpc.CodeNotFound, "%.200q is not a message", message)
 	}
 	res := &reflectionv1.ExtensionNumberResponse{BaseTypeName: message}
 	protoregistry.GlobalTypes.RangeExtensionsByMessage(name, func(x protoreflect.ExtensionType) bool {

@@ -203,7 +203,7 @@ func TestLargeQuestionIsRefusedAndNotEchoed(t *testing.T) {
 			t.Fatal(err)
 		}
 		res, err := a.stream.Recv()
-		if !errors.Is(err, rpc.CodeInvalidArgument) || !strings.Contains(err.Error(), "at most 4096 are answered") || len(err.Error()) > 200 {
+		if !errors.Is(err, rpc.CodeInvalidArgument) || !strings.Contains(err.Error(), "exceeds the limit of 4096") || len(err.Error()) > 200 {
 			t.Errorf("%s: %v, %.200v", name, res, err)
 		}
 	}

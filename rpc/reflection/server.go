@@ -47,7 +47,7 @@ const maxQuestion = 4 << 10
 // checkSize rejects a question that is too large to be kept.
 func checkSize(q *question) error {
 	if n := proto.Size(q); n > maxQuestion {
-		return rpc.Errorf(rpc.CodeInvalidArgument, "a question of %d bytes, at most %d are answered: ask for one name at a time", n, maxQuestion)
+		return rpc.Errorf(rpc.CodeInvalidArgument, "a request of %d bytes exceeds the limit of %d: ask for one name at a time", n, maxQuestion)
 	}
 	return nil
 }

@@ -11,7 +11,7 @@ import (
 )
 
 // subscription is an endless stream, which is opened again when its server says
-// "come back".
+// "retry later".
 type subscription struct {
 	*caller
 	excuse excuse

@@ -115,7 +115,7 @@ func (e *End) take() (*reader, time.Duration, error) {
 	if limit := e.wire.cfg.ReadLimit; limit > 0 && len(p.data) > limit {
 		e.finish(&transport.CloseError{
 			Code:   transport.CloseMessageTooBig,
-			Reason: fmt.Sprintf("message over %d bytes", limit),
+			Reason: fmt.Sprintf("message exceeds the limit of %d bytes", limit),
 		})
 		return nil, 0, e.ended
 	}

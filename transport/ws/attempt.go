@@ -195,15 +195,15 @@ func (a *attempt) refused(resp *http.Response, err error) error {
 	var lost *lostError
 	switch {
 	case errors.Is(err, errNoCloseFrame):
-		return fmt.Errorf("the server closed the connection without an answer: %w", io.ErrUnexpectedEOF)
+		return fmt.Errorf("the server closed the connection without a response: %w", io.ErrUnexpectedEOF)
 	case errors.As(err, &lost):
-		return fmt.Errorf("no answer to the handshake: %w", lost.err)
+		return fmt.Errorf("no response to the handshake: %w", lost.err)
 	}
 	var network net.Error
 	if errors.As(err, &network) {
-		return fmt.Errorf("no answer to the handshake: %w", err)
+		return fmt.Errorf("no response to the handshake: %w", err)
 	}
-	return errors.New("what answered does not speak HTTP: " + printable(a.redacted(err.Error()), 200))
+	return errors.New("the server does not speak HTTP: " + printable(a.redacted(err.Error()), 200))
 }
 
 // redact removes the credentials that this dial sent as subprotocols from the
@@ -238,7 +238,7 @@ func (a *attempt) checkResponse(resp *http.Response) error {
 	case len(resp.Header.Values("Sec-WebSocket-Extensions")) > 0:
 		f.reason = "the server turned on a WebSocket extension that was not offered"
 	case len(chosen) == 0:
-		f.reason = "a WebSocket server, but it chose none of the subprotocols offered: " + list(f.OfferedSubprotocols)
+		f.reason = "the server does not speak " + list(f.OfferedSubprotocols) + ": it chose no subprotocol"
 	case len(chosen) == 1 && slices.Contains(f.OfferedSubprotocols, chosen[0]):
 		return nil
 	case slices.ContainsFunc(chosen, isBearer):

@@ -136,7 +136,7 @@ func (c *Conn) readFailed(err error) error {
 	case errors.Is(err, websocket.ErrReadLimit):
 		err = &transport.CloseError{
 			Code:   transport.CloseMessageTooBig,
-			Reason: fmt.Sprintf("message over %d bytes", c.readLimit),
+			Reason: fmt.Sprintf("message exceeds the limit of %d bytes", c.readLimit),
 		}
 	default:
 		// Every other error of gorilla is one of the framing.

@@ -44,7 +44,7 @@ func wantText(t testing.TB, err error, parts ...string) {
 	}
 }
 
-// respond starts an HTTP server that answers everything with f.
+// respond starts an HTTP server that handles all requests with f.
 func respond(t testing.TB, f http.HandlerFunc) string {
 	t.Helper()
 	srv := httptest.NewServer(f)
@@ -61,20 +61,20 @@ func TestDialSaysWhatTheServerAnsweredInstead(t *testing.T) {
 		text   []string
 		not    string
 	}{
-		{200, map[string]string{"Content-Type": "text/html"}, "<h1>Welcome</h1>", []string{"not a WebSocket endpoint (HTTP 200 OK)"}, "Welcome"},
-		{404, plain, "404 page not found", []string{"not a WebSocket endpoint (HTTP 404 Not Found): 404 page not found"}, ""},
-		{405, plain, "", []string{"not a WebSocket endpoint (HTTP 405"}, ""},
+		{200, map[string]string{"Content-Type": "text/html"}, "<h1>Welcome</h1>", []string{"not a WebSocket endpoint: check the URL (HTTP 200 OK)"}, "Welcome"},
+		{404, plain, "404 page not found", []string{"not a WebSocket endpoint: check the URL (HTTP 404 Not Found): 404 page not found"}, ""},
+		{405, plain, "", []string{"not a WebSocket endpoint: check the URL (HTTP 405"}, ""},
 		{301, map[string]string{"Location": "https://user:pw@other.test/rpc?token=secret"}, "",
-			[]string{"redirected (HTTP 301 Moved Permanently) to https://other.test/rpc: dial that instead"}, "secret"},
+			[]string{"redirected (HTTP 301 Moved Permanently) to https://other.test/rpc: dial that URL, redirects are not followed"}, "secret"},
 		{302, nil, "", []string{"to nowhere"}, ""},
 		{401, plain, "token expired", []string{"credentials (HTTP 401 Unauthorized): token expired"}, ""},
 		{403, plain, "not for you", []string{"refuses this client or its origin (HTTP 403 Forbidden): not for you"}, ""},
 		{400, plain, "bad\x1b[31m thing\nsecond line", []string{"refuses the handshake (HTTP 400 Bad Request): bad?[31m thing"}, "second"},
 		{429, plain, "", []string{"refuses the handshake (HTTP 429 Too Many Requests)"}, ""},
 		{426, map[string]string{"Sec-Websocket-Version": "14"}, "", []string{"another version of the WebSocket protocol: 14"}, ""},
-		{503, plain, "draining", []string{"cannot serve (HTTP 503 Service Unavailable): draining"}, ""},
+		{503, plain, "draining", []string{"cannot serve now (HTTP 503 Service Unavailable): draining"}, ""},
 		{400, map[string]string{"Parley-Versions": "parley.v3, parley.v2"}, "",
-			[]string{"no version in common: the server speaks parley.v3, parley.v2, this client offered parley.v1 (HTTP 400"}, ""},
+			[]string{"no common version: the server speaks parley.v3, parley.v2, this client parley.v1 (HTTP 400"}, ""},
 	}
 	for _, tt := range tests {
 		t.Run(fmt.Sprint(tt.status), func(t *testing.T) {
@@ -100,7 +100,7 @@ func TestDialSaysWhatTheServerAnsweredInstead(t *testing.T) {
 func TestVersionMismatchNamesBothSides(t *testing.T) {
 	url, _ := serve(t, &ws.Upgrader{Subprotocols: []string{"parley.v3", "parley.v2"}})
 	err := dialError(t, &ws.Dialer{Subprotocols: []string{"parley.v1", "parley.bearer.c2VjcmV0"}}, url)
-	wantText(t, err, "the server speaks parley.v3, parley.v2, this client offered parley.v1")
+	wantText(t, err, "the server speaks parley.v3, parley.v2, this client parley.v1")
 	if !slices.Equal(err.ServerSubprotocols, []string{"parley.v3", "parley.v2"}) || !slices.Equal(err.OfferedSubprotocols, []string{"parley.v1"}) {
 		t.Errorf("server %q, offered %q", err.ServerSubprotocols, err.OfferedSubprotocols)
 	}
@@ -127,7 +127,7 @@ func TestClientsPreferenceIsOffered(t *testing.T) {
 	}
 }
 
-// upgradeWith answers a handshake by hand; %s is the accept key.
+// upgradeWith answers a handshake with a text, in which %s is the accept key.
 func upgradeWith(t testing.TB, answer string) string {
 	t.Helper()
 	return rawListener(t, func(conn net.Conn) {
@@ -170,15 +170,15 @@ func rawListener(t testing.TB, f func(conn net.Conn)) string {
 func TestClientChecksTheUpgradeAgain(t *testing.T) {
 	const ok = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
 	tests := map[string]struct{ answer, text string }{
-		"no subprotocol":       {ok + "Sec-WebSocket-Accept: %s\r\n\r\n", "chose none of the subprotocols offered: parley.v1"},
+		"no subprotocol":       {ok + "Sec-WebSocket-Accept: %s\r\n\r\n", "does not speak parley.v1: it chose no subprotocol"},
 		"another subprotocol":  {ok + "Sec-WebSocket-Accept: %s\r\nSec-WebSocket-Protocol: chat\r\n\r\n", "the server chose the subprotocol chat, this client offered parley.v1"},
 		"two subprotocols":     {ok + "Sec-WebSocket-Accept: %s\r\nSec-WebSocket-Protocol: parley.v1\r\nSec-WebSocket-Protocol: chat\r\n\r\n", "chose the subprotocol parley.v1, chat"},
 		"the bearer token":     {ok + "Sec-WebSocket-Accept: %s\r\nSec-WebSocket-Protocol: parley.bearer.c2VjcmV0\r\n\r\n", "chose the credential"},
 		"an extension":         {ok + "Sec-WebSocket-Accept: %s\r\nSec-WebSocket-Protocol: parley.v1\r\nSec-WebSocket-Extensions: permessage-deflate; server_no_context_takeover; client_no_context_takeover\r\n\r\n", "extension that was not offered"},
 		"half an extension":    {ok + "Sec-WebSocket-Accept: %s\r\nSec-WebSocket-Protocol: parley.v1\r\nSec-WebSocket-Extensions: permessage-deflate\r\n\r\n", "HTTP 101"},
-		"wrong accept":         {ok + "Sec-WebSocket-Accept: " + rfcAccept + "\r\n\r\n", "no WebSocket server"},
-		"no upgrade header":    {"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: %s\r\n\r\n", "no WebSocket server"},
-		"no connection header": {"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: %s\r\n\r\n", "no WebSocket server"},
+		"wrong accept":         {ok + "Sec-WebSocket-Accept: " + rfcAccept + "\r\n\r\n", "not a WebSocket server"},
+		"no upgrade header":    {"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: %s\r\n\r\n", "not a WebSocket server"},
+		"no connection header": {"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: %s\r\n\r\n", "not a WebSocket server"},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -198,8 +198,8 @@ func TestClientChecksTheUpgradeAgain(t *testing.T) {
 func TestDialSaysWhenTheServerDoesNotSpeakHTTP(t *testing.T) {
 	tests := map[string]struct{ answer, text string }{
 		"ssh":       {"SSH-2.0-OpenSSH_9.9\r\n", "does not speak HTTP"},
-		"nothing":   {"", "closed the connection without an answer"},
-		"half":      {"HTTP/1.1 101 Swi", "closed the connection without an answer"},
+		"nothing":   {"", "closed the connection without a response"},
+		"half":      {"HTTP/1.1 101 Swi", "closed the connection without a response"},
 		"no end":    {"HTTP/1.1 200 OK\r\nX: " + strings.Repeat("x", 100<<10), "too large"},
 		"long line": {strings.Repeat("x", 2000) + "\r\n\r\n", "does not speak HTTP"},
 	}
@@ -250,7 +250,7 @@ func TestConnectionRefusedIsTold(t *testing.T) {
 	}
 }
 
-// silent is a server that accepts and says nothing.
+// silent is a server that accepts connections and sends nothing.
 func silent(t testing.TB) string {
 	t.Helper()
 	return rawListener(t, func(conn net.Conn) { _, _ = io.Copy(io.Discard, conn) })
@@ -279,7 +279,7 @@ func TestContextEndsTheDial(t *testing.T) {
 	}
 }
 
-// cancellingJar ends a dial's context when the server's answer has been read.
+// cancellingJar ends a dial's context when the server's response has been read.
 type cancellingJar struct{ cancel context.CancelFunc }
 
 func (j cancellingJar) SetCookies(*url.URL, []*http.Cookie) { j.cancel() }
@@ -337,7 +337,7 @@ func TestAnswerThatNeverEndsIsStillReported(t *testing.T) {
 		<-r.Context().Done()
 	})
 	err := dialError(t, &ws.Dialer{HandshakeTimeout: 100 * time.Millisecond}, url)
-	wantText(t, err, "not a WebSocket endpoint (HTTP 200 OK)")
+	wantText(t, err, "not a WebSocket endpoint: check the URL (HTTP 200 OK)")
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		t.Errorf("blames the time: %v", err)
 	}

@@ -133,7 +133,7 @@ func (d *Dialer) Dial(ctx context.Context, url string) (*Conn, error) {
 	case expired(ctx):
 		err = context.DeadlineExceeded
 	case expired(bounded):
-		err = fmt.Errorf("not done within %v: %w", timeout, os.ErrDeadlineExceeded)
+		err = fmt.Errorf("no connection within %v: %w", timeout, os.ErrDeadlineExceeded)
 	}
 	return nil, a.failed(stage, err)
 }

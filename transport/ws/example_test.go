@@ -49,5 +49,5 @@ func Example() {
 	<-done
 	// Output:
 	// hello, world <nil>
-	// link closed by the peer: code 1000: that was all
+	// closed by the peer with code 1000: that was all
 }

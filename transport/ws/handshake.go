@@ -120,14 +120,14 @@ func (e *HandshakeError) meaning() string {
 	status = strings.TrimSpace(status)
 	switch {
 	case e.Status == http.StatusSwitchingProtocols:
-		return "what answered is no WebSocket server: the headers of its answer (" + status + ") do not fit the handshake"
+		return "not a WebSocket server: the headers of its response (" + status + ") do not fit the handshake"
 	case e.ServerSubprotocols != nil:
-		return fmt.Sprintf("no version in common: the server speaks %s, this client offered %s (%s)",
+		return fmt.Sprintf("no common version: the server speaks %s, this client %s (%s)",
 			list(e.ServerSubprotocols), list(e.OfferedSubprotocols), status)
 	case e.Status/100 == 3:
-		return "redirected (" + status + ") to " + redirectTarget(e.Header) + ": dial that instead, redirects are not followed"
+		return "redirected (" + status + ") to " + redirectTarget(e.Header) + ": dial that URL, redirects are not followed"
 	case e.Status == http.StatusUnauthorized:
-		return "the server wants other credentials (" + status + ")"
+		return "the server requires valid credentials (" + status + ")"
 	case e.Status == http.StatusForbidden:
 		return "the server refuses this client or its origin (" + status + ")"
 	case e.Status == http.StatusUpgradeRequired && e.Header.Get("Sec-Websocket-Version") != "":
@@ -135,9 +135,9 @@ func (e *HandshakeError) meaning() string {
 			printable(e.Header.Get("Sec-Websocket-Version"), 40) + " (" + status + ")"
 	case e.Status/100 == 2, e.Status == http.StatusNotFound, e.Status == http.StatusMethodNotAllowed,
 		e.Status == http.StatusUpgradeRequired:
-		return "not a WebSocket endpoint (" + status + ")"
+		return "not a WebSocket endpoint: check the URL (" + status + ")"
 	case e.Status/100 == 5:
-		return "the server, or a proxy before it, cannot serve (" + status + ")"
+		return "the server or a proxy cannot serve now (" + status + ")"
 	}
 	return "the server refuses the handshake (" + status + ")"
 }

@@ -51,7 +51,7 @@ func splitPort(s string) (host, port string, err error) {
 		return s, "", nil
 	}
 	if port = s[end+i+1:]; port == "" {
-		return "", "", errors.New("no port behind the colon")
+		return "", "", errors.New("no port after the colon")
 	}
 	return s[:end+i], port, nil
 }

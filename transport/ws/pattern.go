@@ -52,7 +52,7 @@ func parsePattern(s string) (pattern, error) {
 		return pattern{}, errors.New(`"*" may only be the whole first label of the host, or the port`)
 	}
 	if strings.ContainsAny(rest, "/?#@") {
-		return pattern{}, errors.New("an origin ends behind the host and port, and has no user")
+		return pattern{}, errors.New("an origin ends after the host and port, and has no user")
 	}
 	o, err := parseOrigin(scheme + "://" + rest)
 	if err != nil {

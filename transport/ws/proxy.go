@@ -99,11 +99,11 @@ func (a *attempt) askProxy(conn net.Conn, via *proxyServer) error {
 	switch {
 	case err == nil:
 	case limited.N == 0:
-		return fmt.Errorf("no answer to CONNECT: %w", errBudget)
+		return fmt.Errorf("no response to CONNECT: %w", errBudget)
 	case errors.Is(err, io.ErrUnexpectedEOF):
-		return errors.New("closed the connection without an answer to CONNECT")
+		return errors.New("closed the connection without a response to CONNECT")
 	default:
-		return errors.New("no answer to CONNECT: " + printable(err.Error(), 200))
+		return errors.New("no response to CONNECT: " + printable(err.Error(), 200))
 	}
 	if resp.StatusCode/100 != 2 {
 		_ = conn.SetReadDeadline(time.Now().Add(time.Second)) // for a body without an end
@@ -112,7 +112,7 @@ func (a *attempt) askProxy(conn net.Conn, via *proxyServer) error {
 		return a.failure
 	}
 	if r.Buffered() > 0 {
-		return errors.New("sends data of its own behind its answer to CONNECT")
+		return errors.New("sent data after its response to CONNECT")
 	}
 	return nil
 }

@@ -21,7 +21,7 @@ import (
 
 func discardLog() *log.Logger { return log.New(io.Discard, "", 0) }
 
-// connectProxy is an HTTP proxy that makes tunnels, all of them to one address.
+// connectProxy is an HTTP proxy whose tunnels all lead to one address.
 type connectProxy struct {
 	to     string
 	reject http.HandlerFunc // instead of a tunnel, if set
@@ -91,7 +91,7 @@ func proxyURL(t testing.TB, raw, user string) func(*http.Request) (*url.URL, err
 func TestDialGoesThroughAProxy(t *testing.T) {
 	plain, plainAccepted := serve(t, &ws.Upgrader{})
 	secure, cfg, secureAccepted := serveTLS(t)
-	cfg.ServerName = "example.com" // of the certificate, and of no proxy
+	cfg.ServerName = "example.com" // of the certificate, not of the proxy
 	tests := map[string]struct {
 		to, url  string
 		accepted <-chan *ws.Conn
@@ -155,7 +155,7 @@ func TestProxyThatRefusesIsToldApartFromTheServer(t *testing.T) {
 				_, _ = io.WriteString(conn, answer)
 			}
 			if strings.Contains(answer, "endless") {
-				_, _ = io.Copy(io.Discard, conn) // until the client has enough
+				_, _ = io.Copy(io.Discard, conn) // until the client closes
 			}
 		}), "ws")
 	}
@@ -171,9 +171,9 @@ func TestProxyThatRefusesIsToldApartFromTheServer(t *testing.T) {
 		"wants credentials": {refusing.URL, 407, []string{"the proxy 127.0.0.1:", "does not connect to parley.invalid:80 (HTTP 407 Proxy Authentication Required): who are you?"}},
 		"no reason phrase":  {raw("HTTP/1.1 407\r\n\r\n"), 407, []string{"HTTP 407"}},
 		"not reachable":     {"http://" + closed.Addr().String(), 0, []string{"cannot reach the proxy", "connection refused"}},
-		"not HTTP":          {raw("220 smtp.test ESMTP\r\n"), 0, []string{"no answer to CONNECT"}},
-		"closes":            {raw(""), 0, []string{"closed the connection without an answer"}},
-		"talks too early":   {raw("HTTP/1.1 200 OK\r\n\r\nhello"), 0, []string{"data of its own"}},
+		"not HTTP":          {raw("220 smtp.test ESMTP\r\n"), 0, []string{"no response to CONNECT"}},
+		"closes":            {raw(""), 0, []string{"closed the connection without a response"}},
+		"talks too early":   {raw("HTTP/1.1 200 OK\r\n\r\nhello"), 0, []string{"sent data after its response to CONNECT"}},
 		"endless header":    {raw("HTTP/1.1 200 OK\r\nX: " + strings.Repeat("endless ", 16<<10)), 0, []string{"header too large"}},
 		"socks":             {"socks5://127.0.0.1:1080", 0, []string{`scheme "socks5"`}},
 		"no host":           {"http://:3128", 0, []string{"names no host"}},
@@ -192,7 +192,7 @@ func TestProxyThatRefusesIsToldApartFromTheServer(t *testing.T) {
 
 func TestContextEndsTheWaitForAProxy(t *testing.T) {
 	d := &ws.Dialer{Proxy: proxyURL(t, "http"+strings.TrimPrefix(silent(t), "ws"), ""), HandshakeTimeout: 50 * time.Millisecond}
-	wantText(t, dialError(t, d, "ws://parley.invalid"), "not done within 50ms")
+	wantText(t, dialError(t, d, "ws://parley.invalid"), "no connection within 50ms")
 }
 
 func TestProxyIsTakenFromTheEnvironmentByDefault(t *testing.T) {

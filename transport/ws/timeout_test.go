@@ -227,7 +227,7 @@ func TestHandshakeTimeoutBoundsTheDial(t *testing.T) {
 					if took := time.Since(began); took != want {
 						t.Errorf("it took %v, want %v", took, want)
 					}
-					wantText(t, err, "not done within "+want.String())
+					wantText(t, err, "no connection within "+want.String())
 					if err.Stage != stage || !errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, context.DeadlineExceeded) {
 						t.Errorf("stage %q: %v", err.Stage, err)
 					}
@@ -245,6 +245,6 @@ func TestDialWithAnExpiredContextFailsAtOnce(t *testing.T) {
 		if !errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, context.DeadlineExceeded) {
 			t.Fatal(err)
 		}
-		wantText(t, err, "not done within 1µs")
+		wantText(t, err, "no connection within 1µs")
 	}
 }

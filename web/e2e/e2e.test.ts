@@ -238,7 +238,7 @@ test("a bearer token is accepted, or rejected with a readable status", async () 
     };
     return [await ask("secret"), await ask("wrong")];
   });
-  expect(got).toEqual(["let in", "unauthenticated: closed with code 4016: the token is not the right one"]);
+  expect(got).toEqual(["let in", "unauthenticated: closed by the peer with code 4016: the token is not the right one"]);
 });
 
 test("a server of another version is named, and what is no Parley server", async () => {
@@ -258,8 +258,8 @@ test("a server of another version is named, and what is no Parley server", async
       [next.url, "/nothing-here"],
     );
     expect(got).toEqual([
-      "unimplemented: this client speaks parley.v1, the server parley.v2",
-      "unimplemented: there is no Parley endpoint: HTTP status 404",
+      "unimplemented: no common version: the server speaks parley.v2, this client parley.v1",
+      "unimplemented: not a WebSocket endpoint: HTTP status 404",
     ]);
   } finally {
     await next.stop();
@@ -307,7 +307,7 @@ test("a restarted server fails old calls and serves new ones", async () => {
     const { ping, flying } = globalThis.keep;
     return [await flying, (await ping.ping({ text: "hi" }, { waitForReady: true })).text];
   });
-  expect(got).toEqual(["unavailable: the session is lost: the server has forgotten it", "hi"]);
+  expect(got).toEqual(["unavailable: session lost: the peer does not know it", "hi"]);
 });
 
 test("a worker makes calls", async () => {

@@ -18,7 +18,7 @@ func (c rawCodec) Name() string { return string(c) }
 func (c rawCodec) Marshal(v any) (mem.BufferSlice, error) {
 	raw, ok := v.(*rpc.Raw)
 	if !ok {
-		return nil, fmt.Errorf("%T is no *rpc.Raw", v)
+		return nil, fmt.Errorf("%T is not a *rpc.Raw", v)
 	}
 	return mem.BufferSlice{mem.SliceBuffer(*raw)}, nil
 }
@@ -28,7 +28,7 @@ func (c rawCodec) Marshal(v any) (mem.BufferSlice, error) {
 func (c rawCodec) Unmarshal(data mem.BufferSlice, v any) error {
 	raw, ok := v.(*rpc.Raw)
 	if !ok {
-		return fmt.Errorf("%T is no *rpc.Raw", v)
+		return fmt.Errorf("%T is not a *rpc.Raw", v)
 	}
 	*raw = (*raw)[:0]
 	for _, b := range data {

@@ -48,7 +48,7 @@ func (r HeaderRules) Validate() error {
 	for field, patterns := range map[string][]string{"Allow": r.Allow, "Deny": r.Deny} {
 		for _, p := range patterns {
 			if !ValidPattern(p) {
-				return fmt.Errorf("HeaderRules.%s: %q is neither a key of metadata nor the beginning of one with * behind it", field, p)
+				return fmt.Errorf("HeaderRules.%s: %q is neither a key of metadata nor a prefix of keys followed by *", field, p)
 			}
 		}
 	}

@@ -71,7 +71,7 @@ func TestPluginErrorReachesTheCompilersUser(t *testing.T) {
 	if err == nil {
 		t.Fatal("the compiler reports success")
 	}
-	if want := `"kindsmy-rpc" is no valid name for a Go package`; !strings.Contains(stderr, want) {
+	if want := `"kindsmy-rpc" is not a valid name of a Go package`; !strings.Contains(stderr, want) {
 		t.Errorf("got %q, want an error that says %s", stderr, want)
 	}
 	if files := readTree(t, out); len(files) > 0 {

@@ -278,4 +278,4 @@ export class ClientCall<M extends DescMethod> implements Call<M> {
   }
 }
 
-export const alreadyEnded = () => new ParleyError("the call is over", Code.FailedPrecondition);
+export const alreadyEnded = () => new ParleyError("the call has ended", Code.FailedPrecondition);

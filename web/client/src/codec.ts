@@ -26,6 +26,6 @@ export function decode<D extends DescMessage>(codec: Codec, schema: D, { bytes, 
     if (mark) throw new Error("it is compressed, which was not negotiated");
     return codec.decode(schema, bytes);
   } catch (e) {
-    throw new ParleyError(`cannot decode a message: ${(e as Error).message}`, Code.Internal, { cause: e });
+    throw new ParleyError(`decode message: ${(e as Error).message}`, Code.Internal, { cause: e });
   }
 }

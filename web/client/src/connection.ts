@@ -71,7 +71,6 @@ export class Connection {
   #everReady = false;
   #listeners = new Set<(state: State) => void>();
   #closing = new AbortController();
-  #unwatch: () => void;
 
   constructor(urls: string | URL | readonly (string | URL)[], options: ConnectionOptions = {}) {
     this.urls = [urls].flat().map(String);
@@ -82,18 +81,19 @@ export class Connection {
     this.codec = this.withRegistry(options.codec ?? proto);
     this.defaultTimeoutMs = options.defaultTimeoutMs;
     this.retry = options.retry;
-    this.#unwatch = watchPage({
+    const events = {
       wake: () => this.#each((s) => s.wake()),
       hide: () => {
         this.hidden = true;
-        this.#each((s) => s.session.dropLink("the page is suspended"));
+        this.#each((s) => s.session.dropLink("page suspended"));
       },
       show: () => {
         this.hidden = false;
         this.#each((s) => s.start(0));
       },
-      unload: () => this.#end("the page was unloaded", (s, error) => s.session.goAway(error)),
-    });
+      unload: () => this.#end("page unloaded", (s, error) => s.session.goAway(error)),
+    };
+    watchPage(events, this.#closing.signal);
   }
 
   /** The first URL as given. */
@@ -141,14 +141,13 @@ export class Connection {
    * at most.
    */
   async close(): Promise<void> {
-    this.#end("the connection is closed", (s, error) => s.session.close(1000, error));
+    this.#end("connection closed", (s, error) => s.session.close(1000, error));
     await Promise.all([...this.#links].map((link) => link.done));
   }
 
   #end(why: string, end: (s: ClientSession, error: ParleyError) => void): void {
     if (this.#state === "closed") return;
     const error = new ParleyError(why, Code.Canceled);
-    this.#unwatch();
     this.#setState("closed", error);
     this.#closing.abort(error);
     this.#each((s) => end(s, error));
@@ -172,7 +171,7 @@ export class Connection {
   /** Creates the SubConns at the first use. It throws if a URL is invalid. */
   #createSubConns(): void {
     if (this.#resolved.length) return;
-    if (!this.urls.length) throw new ParleyError("no URL was given", Code.InvalidArgument);
+    if (!this.urls.length) throw new ParleyError("no URL given", Code.InvalidArgument);
     this.#resolved = this.urls.map(webSocketURL);
     const each = this.#options.balancer === "roundRobin" ? this.#resolved.map((url) => [url]) : [this.#resolved];
     this.#subconns = each.map((urls) => new SubConn(this, urls));
@@ -277,7 +276,7 @@ export class Connection {
     stream.end(
       encodeFields([
         [2, Code.Unimplemented],
-        [1, utf8("nothing is served here")],
+        [1, utf8("unknown service")],
       ]),
     );
   }
@@ -335,7 +334,7 @@ export class Connection {
       return await Promise.race([aborted, this.#options.credentials?.()]);
     } catch (e) {
       if (e instanceof ParleyError) throw e;
-      const text = ParleyError.from(e).rawMessage || "no reason was given";
+      const text = ParleyError.from(e).rawMessage || "no reason";
       throw new ParleyError(`no credentials: ${text}`, Code.Unavailable, { cause: e });
     }
   }

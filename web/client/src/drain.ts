@@ -40,7 +40,7 @@ export class Drain {
     if (g.lastStream > (this.goaway?.lastStream ?? NO_LAST_STREAM)) throw new RuleError("A6");
     this.goaway = g;
     this.#abort?.abort();
-    const error = new ParleyError(`the server goes away${g.reason && `: ${g.reason}`}`, toCode(g.status || Code.Unavailable));
+    const error = new ParleyError(`the peer sent GOAWAY${g.reason && `: ${g.reason}`}`, toCode(g.status || Code.Unavailable));
     if (g.status) this.cause = error;
     return error;
   }

@@ -54,19 +54,19 @@ export class ParleyError extends Error {
 /** Returns the text of a thrown value that is not an Error. */
 function textOf(reason: unknown): string {
   try {
-    return reason === undefined ? "no reason was given" : String(reason);
+    return reason === undefined ? "no reason" : String(reason);
   } catch {
-    return "no reason was given"; // an object without a prototype
+    return "no reason"; // an object without a prototype
   }
 }
 
 /** The error of a message or header that the peer would not accept. */
 export const tooLarge = (what: string, size: number, limit: number): ParleyError =>
-  new ParleyError(`a ${what} of ${size} bytes exceeds the peer's limit of ${limit}`, Code.ResourceExhausted);
+  new ParleyError(`${what} of ${size} bytes exceeds the peer's limit of ${limit}`, Code.ResourceExhausted);
 
 /** The error that callers get for a RESET (PROTOCOL.md, section 12.2). */
 export function resetError(code: number, reason: string): ParleyError {
   const codes = [Code.Canceled, Code.Unavailable, Code.ResourceExhausted];
   const status = code > 255 ? toCode(code - 256) : (codes[code - 1] ?? Code.Internal);
-  return new ParleyError(reason || `the peer reset the call with code ${code}`, status);
+  return new ParleyError(reason || `stream reset by the peer (code ${code})`, status);
 }

@@ -41,10 +41,10 @@ const codes: Record<number, Code> = {
 export function httpError(status: number, header: (name: string) => string): ParleyError {
   const versions = header("parley-versions");
   if (versions && !supportsVersion(versions)) {
-    return new ParleyError(`this client speaks ${SUBPROTOCOL}, the server ${versions}`, Code.Unimplemented);
+    return new ParleyError(`no common version: the server speaks ${versions}, this client ${SUBPROTOCOL}`, Code.Unimplemented);
   }
   const code = codes[status] ?? (status < 400 ? Code.Unimplemented : status < 500 ? Code.Unknown : Code.Unavailable);
-  const what = code === Code.Unimplemented ? "there is no Parley endpoint" : "the server refused the connection";
+  const what = code === Code.Unimplemented ? "not a WebSocket endpoint" : "the server refuses the handshake";
   const text = `${what}: HTTP status ${status}`;
   return status === 503 || status === 429
     ? new TemporaryRefusal(text, parseRetryAfter(header("retry-after")))
@@ -69,7 +69,7 @@ export async function diagnose(url: string, error: ParleyError, signal: AbortSig
       return new ParleyError(text, Code.PermissionDenied);
     }
     // One of several servers behind the URL may have refused the WebSocket, and another one has answered.
-    return new TemporaryRefusal(`${error.rawMessage}: the server answers, but it or a proxy refuses the WebSocket`);
+    return new TemporaryRefusal(`${error.rawMessage}: the server or a proxy refuses the WebSocket`);
   } catch {
     return error;
   } finally {

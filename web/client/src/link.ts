@@ -98,6 +98,7 @@ export interface DialOptions {
   /** The link starts a session. A draining server may refuse it, so that a proxy tries another server. */
   newSession: boolean;
   WebSocket: WebSocketConstructor;
+  /** Aborts the attempt. It does not abort once the attempt has ended. */
   signal: AbortSignal;
 }
 
@@ -108,29 +109,24 @@ export function dial({ url, token, newSession, WebSocket, signal }: DialOptions)
     if (token) protocols.push(`parley.bearer.${base64url(token)}`);
     if (newSession) protocols.push("parley.new");
     const socket: WebSocketLike & NodeWebSocket = new WebSocket(url, protocols);
-    const fail = (error: ParleyError) => {
-      signal.removeEventListener("abort", abort);
-      reject(error);
-    };
     const abort = () => {
       closeSocket(socket);
-      fail(signal.reason as ParleyError);
+      reject(signal.reason as ParleyError);
     };
     socket.binaryType = "arraybuffer";
     socket.addEventListener("open", () => {
-      signal.removeEventListener("abort", abort);
       if (socket.protocol === SUBPROTOCOL) return resolve(new WebSocketLink(socket));
       const error = new ParleyError(`the server does not speak ${SUBPROTOCOL}`, Code.Unimplemented);
       closeSocket(socket, 1002, error.rawMessage);
-      fail(error);
+      reject(error);
     });
     const lost = ({ message }: { message?: string }) => {
-      fail(new ParleyError(`could not connect${message ? `: ${message}` : ""}`, Code.Unavailable));
+      reject(new ParleyError(`could not connect${message ? `: ${message}` : ""}`, Code.Unavailable));
     };
     socket.addEventListener("error", lost);
     socket.addEventListener("close", lost); // some WebSockets report only one of the two
     socket.on?.("unexpected-response", (req, res) => {
-      fail(httpError(res.statusCode ?? 0, (name) => String(res.headers[name] ?? "")));
+      reject(httpError(res.statusCode ?? 0, (name) => String(res.headers[name] ?? "")));
       req.destroy();
     });
     if (signal.aborted) abort();

@@ -11,12 +11,11 @@ export interface PageEvents {
 }
 
 interface Target {
-  addEventListener?: (type: string, listener: (e: Event) => void) => void;
-  removeEventListener?: (type: string, listener: (e: Event) => void) => void;
+  addEventListener?: (type: string, listener: (e: Event) => void, options: { signal: AbortSignal }) => void;
 }
 
-/** Watches the page or worker, if there is one. It returns a function that stops watching. */
-export function watchPage(on: PageEvents): () => void {
+/** Watches the page or worker, if there is one, until the signal aborts. */
+export function watchPage(on: PageEvents, signal: AbortSignal): void {
   const scope = globalThis as Target & { document?: Document };
   const { document } = scope;
   const listeners: [Target | undefined, string, (e: Event) => void][] = [
@@ -25,8 +24,5 @@ export function watchPage(on: PageEvents): () => void {
     [scope, "pagehide", (e) => ((e as PageTransitionEvent).persisted ? on.hide() : on.unload())],
     [scope, "pageshow", (e) => (e as PageTransitionEvent).persisted && on.show()],
   ];
-  for (const [target, type, listener] of listeners) target?.addEventListener?.(type, listener);
-  return () => {
-    for (const [target, type, listener] of listeners) target?.removeEventListener?.(type, listener);
-  };
+  for (const [target, type, listener] of listeners) target?.addEventListener?.(type, listener, { signal });
 }

@@ -17,7 +17,7 @@ const MAX_SECONDS = 315_576_000_000; // the limit of a Duration
  */
 export function retryLater(ms = 0): ParleyError {
   const delay = Math.min(Math.max(ms, 0) || 0, MAX_SECONDS * 1000);
-  const error = new ParleyError(delay > 0 ? `retry in ${delay} ms` : "retry now", Code.Unavailable);
+  const error = new ParleyError(delay > 0 ? `retry in ${delay} ms` : "retry later", Code.Unavailable);
   const seconds = Math.floor(delay / 1000);
   const duration = create(DurationSchema, { seconds: BigInt(seconds), nanos: Math.round((delay - seconds * 1000) * 1e6) });
   const value = new BinaryWriter().tag(DELAY, BYTES).bytes(toBinary(DurationSchema, duration)).finish();

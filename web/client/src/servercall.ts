@@ -184,7 +184,7 @@ export class ServerCall implements CallStream, ServeContext {
     const last = !status && this.#response;
     if (last) void this.#stream.send(last, !end.length);
     if (!last || end.length) this.#stream.finish(end, status);
-    const reason = status ?? new ParleyError("the call is over", Code.Canceled);
+    const reason = status ?? new ParleyError("the call has ended", Code.Canceled);
     this.#stopWaiting(reason);
     this.#closeResponses();
     this.#abort.abort(reason);

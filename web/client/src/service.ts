@@ -85,7 +85,7 @@ export class Services {
   accept(stream: Stream, header: Uint8Array): void {
     // Methods that are still running count even if their call is over.
     if (this.#running >= 2 * this.#conn.settings.maxStreams) {
-      return stream.reset(REFUSED, new ParleyError("too many calls are in progress", Code.Unavailable));
+      return stream.reset(REFUSED, new ParleyError("too many ended streams are in use", Code.Unavailable));
     }
     try {
       const open = parseOpen(header);
@@ -104,13 +104,13 @@ export class Services {
   #find(open: OpenBlock): [Method, Codec] {
     const refusal = (text: string, code: Code = Code.Unimplemented) => new ParleyError(text, code);
     const name = (text: string) => cut(text, MAX_ECHOED);
-    if (open.alias) throw refusal(`unknown method_alias ${open.alias}`, Code.Internal);
+    if (open.alias) throw refusal(`unknown method alias ${open.alias}`, Code.Internal);
     const found = this.#methods.get(open.method);
-    if (!found) throw refusal(`${name(open.method)} is not served here`);
+    if (!found) throw refusal(`unknown method ${name(open.method)}`);
     const known = [this.#conn.codec, proto];
     const codec = known.find((c) => c.name === open.codec);
     if (!codec) throw refusal(`unknown codec ${name(open.codec)}: use one of ${known.map((c) => c.name)}`);
-    if (open.encoding) throw refusal(`unsupported compression ${name(open.encoding)}: send messages uncompressed`);
+    if (open.encoding) throw refusal(`unknown compression ${name(open.encoding)}: send uncompressed messages`);
     if (open.timeout === 0) throw deadlineExceeded();
     return [found, codec];
   }

@@ -54,7 +54,7 @@ export class Session {
   #writer = new Writer(
     () => (this.#awaitingHello && this.#resumption.requested ? undefined : this.#link),
     () => this.#next(),
-    () => this.dropLink("writing makes no progress"),
+    () => this.dropLink("the peer does not read"),
   );
 
   readonly #events: SessionEvents;
@@ -151,12 +151,12 @@ export class Session {
     const { status } = closeAction(code);
     // A server that ends a session sends GOAWAY first. Without that, a proxy has closed the link.
     const lost = code === LOST || ((code === 1001 || code === 1012) && !this.drain.goaway?.status);
-    const what = code === LOST ? "the link was lost" : `closed with code ${code}`;
+    const what = code === LOST ? "link lost" : `closed by the peer with code ${code}`;
     const { cause } = this.drain;
     const error = cause ?? new ParleyError(`${what}${reason && `: ${reason}`}`, status);
     const resumable = lost || (this.#resumption.requested && this.#awaitingHello && this.#events.mayReconnect(code));
     if (!this.#resumption.enabled || cause || !resumable) return this.#end(error, code);
-    const late = new ParleyError(`${error.rawMessage}: not resumed in time`, Code.Unavailable);
+    const late = new ParleyError(`session lost: not resumed in time: ${error.rawMessage}`, Code.Unavailable);
     this.#resumption.detach(this.#window, () => this.close(LOST, late));
     this.#events.detached(error, lost ? LOST : code);
   }
@@ -254,7 +254,7 @@ export class Session {
 
   /** The peer does not know the session: a new one starts on the same link. Pending streams move to it. */
   #forgetSession(): void {
-    this.#streams.failOpen(new ParleyError("the session is lost: the server has forgotten it", Code.Unavailable));
+    this.#streams.failOpen(new ParleyError("session lost: the peer does not know it", Code.Unavailable));
     this.#streams.reset();
     this.#resumption.attach();
     this.#resumption = new Resumption();
@@ -300,7 +300,7 @@ export class Session {
   #handleOpen(id: number, flags: number, header: Uint8Array, tooLong: boolean): void {
     this.#streams.checkRemote(id);
     if (this.#streams.remote >= this.settings.maxStreams) return this.sendReset(id, REFUSED, "too many streams");
-    if (tooLong) return this.sendReset(id, LIMIT, "the header is too large");
+    if (tooLong) return this.sendReset(id, LIMIT, "header exceeds the limit");
     const stream = new Stream(this);
     this.#streams.accept(stream, id);
     this.#events.stream(stream, header.slice());
@@ -357,7 +357,7 @@ export class Session {
     if (!this.drain.canClose || this.busy || !this.#link) return;
     this.#resumption.received.expedite(); // the peer waits for the acknowledgement
     this.drain.scheduleClose(() => {
-      if (!this.busy) this.goAway(new ParleyError("the session is not needed", Code.Canceled));
+      if (!this.busy) this.goAway(new ParleyError("session not needed", Code.Canceled));
     });
   }
 

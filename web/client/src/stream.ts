@@ -325,7 +325,7 @@ export class Stream {
   #closeIfOver(): void {
     // The acceptor reads no more once it has ended its direction.
     if (this.#sent && (this.#recvEnded || !this.makeHeader)) {
-      if (!this.#recvEnded) this.error = new ParleyError("the call is over", Code.Canceled);
+      if (!this.#recvEnded) this.error = new ParleyError("the call has ended", Code.Canceled);
       this.#close();
       this.#deliver();
     }

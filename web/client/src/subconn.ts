@@ -215,7 +215,7 @@ export class SubConn {
       // The server may have opened streams on it.
       this.#retired.add(next);
       next.session.stopOpening();
-    } else next?.session.close(1000, new ParleyError("the session is not needed", Code.Canceled));
+    } else next?.session.close(1000, new ParleyError("session not needed", Code.Canceled));
   }
 
   /** Lets a session finish its calls. */

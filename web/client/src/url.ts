@@ -3,14 +3,11 @@ import { ParleyError } from "./error.js";
 
 /** Resolves the URL of a server, which may be relative to the page. */
 export function webSocketURL(url: string): string {
-  const base = globalThis.location?.href;
-  const invalid = (cause?: unknown) => {
-    const where = base ? "" : ", and absolute where there is no page";
-    return new ParleyError(`the URL ${url} must be ws, wss, http or https${where}`, Code.InvalidArgument, { cause });
-  };
+  const invalid = (cause?: unknown) =>
+    new ParleyError(`invalid URL ${url}: use an absolute ws, wss, http or https URL`, Code.InvalidArgument, { cause });
   let u: URL;
   try {
-    u = new URL(url, base);
+    u = new URL(url, globalThis.location?.href);
   } catch (e) {
     throw invalid(e);
   }

@@ -131,7 +131,7 @@ describe("pickFirst", () => {
     await pass(29_999);
     expect(await client.ping()).toBe("b");
     await pass(1);
-    expect(await flying).toMatch(/^unavailable: the link was lost: not resumed in time/);
+    expect(await flying).toMatch(/^unavailable: session lost: not resumed in time/);
     network.take();
     await pass(60_000);
     expect(network.take()).toEqual([]);

@@ -167,7 +167,7 @@ for (const [how, refuse] of [
 test("a first link that is refused as UNAUTHENTICATED is not tried again by itself", async () => {
   server.handleHello = (peer) => peer.close(4016, "who are you");
   open(() => "wrong");
-  expect(await client.ping("", true)).toBe("unauthenticated: closed with code 4016: who are you");
+  expect(await client.ping("", true)).toBe("unauthenticated: closed by the peer with code 4016: who are you");
   await pass(3_600_000);
   expect(asked).toBe(1);
 });

@@ -107,7 +107,7 @@ describe("a server that gives notice", () => {
     server.peer.notice();
     await settle();
     server.peer.close();
-    expect(await flying).toBe("unavailable: the session is lost: the server has forgotten it");
+    expect(await flying).toBe("unavailable: session lost: the peer does not know it");
     await pass(60_000);
     expect(next.peers.map((p) => p.closed)).toEqual([undefined, 1000]);
     expect(client.take()).toEqual([]);
@@ -125,7 +125,7 @@ describe("a server that gives notice", () => {
     await settle();
     next.onHello = (peer) => peer.ping(2);
     server.peer.close();
-    expect(await flying).toBe("unavailable: the session is lost: the server has forgotten it");
+    expect(await flying).toBe("unavailable: session lost: the peer does not know it");
     const heir = next.peer;
     await pass(5000);
     expect([heir.goaways, heir.closed]).toEqual([[NOTICE], undefined]);

@@ -29,7 +29,7 @@ test("no error says undefined, whatever it is made of", () => {
   expect(new ParleyError(undefined as unknown as string).message).toBe("unknown");
   expect(new ParleyError("text", undefined).message).toBe("unknown: text");
   expect(new ParleyError("text", 99 as Code)).toMatchObject({ message: "unknown: text", code: Code.Unknown });
-  expect(ParleyError.from(undefined).message).toBe("unknown: no reason was given");
+  expect(ParleyError.from(undefined).message).toBe("unknown: no reason");
 });
 
 test("abort and timeout errors have their codes", () => {
@@ -39,7 +39,7 @@ test("abort and timeout errors have their codes", () => {
 
 test("retryLater says when to come back, as Go and gRPC do", () => {
   for (const [ms, text, wire] of [
-    [0, "retry now", "0a00"],
+    [0, "retry later", "0a00"],
     [1500, "retry in 1500 ms", "0a0808011080cab5ee01"],
     [60_000, "retry in 60000 ms", "0a02083c"],
   ] as const) {

@@ -190,7 +190,7 @@ test("streams over deploys", async () => {
   connection.serve(AgentService, {
     async *watch(_, { signal, draining }) {
       for (let number = 1; !signal.aborted; number++) {
-        if (draining.aborted) throw retryLater(); // "come back", at once
+        if (draining.aborted) throw retryLater(); // the caller retries at once
         yield { reading: { number, temperature: 20 } };
       }
     },

@@ -53,8 +53,8 @@ test("an unloaded page sends GOAWAY and does not connect again", async () => {
   await ping().ping({});
   happens("pagehide", { persisted: false });
   expect(conn.state).toBe("closed");
-  await expect(flying).rejects.toThrow("canceled: the page was unloaded");
-  await expect(ping().ping({})).rejects.toThrow("canceled: the page was unloaded");
+  await expect(flying).rejects.toThrow("canceled: page unloaded");
+  await expect(ping().ping({})).rejects.toThrow("canceled: page unloaded");
   await until("the server has no session of it", async () => (await server.open()) === 0);
   expect(tunnel.connections).toBe(1);
 });

@@ -78,7 +78,7 @@ describe("a session is over when its link is closed", () => {
       await settle();
       server.peer.close(code);
       await settle();
-      expect(await flying).toBe("unavailable: the server goes away: deploy");
+      expect(await flying).toBe("unavailable: the peer sent GOAWAY: deploy");
       expect(client.conn.state).toBe("failed");
     });
   }
@@ -218,7 +218,7 @@ describe("a client that is refused", () => {
   test("for long fails its calls, and waits at most a minute", async () => {
     network.answer(HOME, { status: 503, retryAfter: "3600" });
     const patient = client.ping("", true);
-    expect(await client.ping()).toBe("unavailable: the server refused the connection: HTTP status 503");
+    expect(await client.ping()).toBe("unavailable: the server refuses the handshake: HTTP status 503");
     network.serve(HOME, "next");
     network.take();
     await pass(60_999);
@@ -295,7 +295,7 @@ test("close ends an attempt in progress", async () => {
   const call = client.ping();
   await pass(1000);
   await client.conn.close();
-  expect(await call).toBe("canceled: the connection is closed");
+  expect(await call).toBe("canceled: connection closed");
   await pass(10_000);
   expect(server.peers).toEqual([]);
 });

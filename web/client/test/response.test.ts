@@ -211,7 +211,7 @@ describe("a RESET is the status of its call", () => {
       const { status } = await answered(kind, (peer, id) => peer.send(f.RESET, id, reason));
       expect(status).toMatchObject({ code: want, rawMessage: "because" });
       const without = await answered(kind, (peer, id) => peer.reset(id, code));
-      expect(without.status?.rawMessage).toBe(`the peer reset the call with code ${code}`);
+      expect(without.status?.rawMessage).toBe(`stream reset by the peer (code ${code})`);
     }
   });
 });

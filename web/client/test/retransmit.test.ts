@@ -127,7 +127,7 @@ describe("an unprocessed call is sent again on a new session", () => {
     for (const patient of [false, true]) {
       const call = client.ping("", patient);
       await pass(60_000);
-      expect(await call).toBe("unavailable: the server goes away: deploy");
+      expect(await call).toBe("unavailable: the peer sent GOAWAY: deploy");
       expect(server.peers.filter((p) => p.frames.includes("OPEN 1")).length).toBe(5);
       server.peers = [];
     }
@@ -188,7 +188,7 @@ test("a refused call is not sent again on the same session", async () => {
   const call = client.ping();
   await settle();
   server.peer.reset(1, REFUSED);
-  expect(await call).toBe("unavailable: the peer reset the call with code 2");
+  expect(await call).toBe("unavailable: stream reset by the peer (code 2)");
   expect(server.peer.frames.filter((f) => f.startsWith("OPEN"))).toEqual(["OPEN 1"]);
   expect(network.take()).toEqual([HOME]);
 });

@@ -57,7 +57,7 @@ describe("before the peer's HELLO", () => {
   test("the link is dropped after 10 s", async () => {
     await vi.advanceTimersByTimeAsync(10_000);
     expect(alone.wire).toMatchObject({ ended: true, closed: undefined });
-    expect(alone.events).toEqual(["over 1006 unavailable: the link was lost: no HELLO in time"]);
+    expect(alone.events).toEqual(["over 1006 unavailable: link lost: no HELLO in time"]);
   });
 });
 
@@ -70,7 +70,7 @@ describe("a lost link", () => {
     await alone.receive(concat([data(1, "A"), data(1, "B")]));
     alone.wire.takeFrames();
     alone.session.linkClosed(1006, "");
-    expect(alone.events.at(-1)).toBe("lost unavailable: the link was lost");
+    expect(alone.events.at(-1)).toBe("lost unavailable: link lost");
     void stream.send(new TextEncoder().encode("d"));
     const wire = new Wire();
     alone.session.attach(wire);
@@ -125,7 +125,7 @@ describe("a lost link", () => {
     const wire = new Wire();
     alone.session.attach(wire);
     await alone.receive(hello([14, 30_000], [1, new Uint8Array(16).fill(0xbb)], [3, token(9)], [20, 0]));
-    expect(old.error?.message).toBe("unavailable: the session is lost: the server has forgotten it");
+    expect(old.error?.message).toBe("unavailable: session lost: the peer does not know it");
     expect(waiting.id).toBe(1);
     expect(wire.takeFrames("HELLO")).toEqual(["OPEN 1 "]);
   });
@@ -156,7 +156,7 @@ describe("a lost link", () => {
   test("that ends with a code is not resumed", async () => {
     await alone.receive(greeting);
     alone.session.linkClosed(1011, "bug");
-    expect(alone.events.at(-1)).toBe("over 1011 internal: closed with code 1011: bug");
+    expect(alone.events.at(-1)).toBe("over 1011 internal: closed by the peer with code 1011: bug");
   });
 
   test("with a wrong count of what was received closes the new one with 1002", async () => {
@@ -275,7 +275,7 @@ describe("sending", () => {
       await vi.advanceTimersByTimeAsync(6000);
       await alone.receive(encodeFrame(10, 0, new Uint8Array(8))); // the peer is alive
     }
-    expect(alone.events.at(-1)).toBe("lost unavailable: the link was lost: writing makes no progress");
+    expect(alone.events.at(-1)).toBe("lost unavailable: link lost: the peer does not read");
   });
 
   test("control frames go first", async () => {
@@ -301,7 +301,7 @@ describe("silence", () => {
     expect(alone.wire.takeFrames()).toEqual(["PING 0000000000000000"]);
     expect(alone.events).toEqual(["ready"]);
     await vi.advanceTimersByTimeAsync(10_000);
-    expect(alone.events.at(-1)).toBe("lost unavailable: the link was lost: no PONG in time");
+    expect(alone.events.at(-1)).toBe("lost unavailable: link lost: no PONG in time");
   });
 
   test("is found sooner by a probe", async () => {
@@ -360,6 +360,6 @@ describe("a server that drains", () => {
     const reason: Field = [1, new TextEncoder().encode("too many")];
     await alone.receive(encodeFrame(11, 0, encodeFields([[2, 1], [4, 8], reason])));
     alone.session.linkClosed(4008, "");
-    expect(stream.error?.message).toBe("resource_exhausted: the server goes away: too many");
+    expect(stream.error?.message).toBe("resource_exhausted: the peer sent GOAWAY: too many");
   });
 });

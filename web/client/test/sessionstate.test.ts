@@ -100,7 +100,7 @@ describe("Drain", () => {
     expect(drain.receive(goaway(0)).code).toBe(Code.Unavailable);
     expect(drain.cause).toBeUndefined();
     expect(drain.receive(goaway(0, Code.ResourceExhausted))).toBe(drain.cause);
-    expect(drain.cause?.message).toBe("resource_exhausted: the server goes away: deploy");
+    expect(drain.cause?.message).toBe("resource_exhausted: the peer sent GOAWAY: deploy");
   });
 
   test("stops once, and a signal made afterwards is aborted", () => {

@@ -12,6 +12,6 @@ export function ParleyProvider(props: { connection: Connection; children?: React
 export function useConnection(given?: Connection): Connection {
   const provided = useContext(Context);
   const connection = given ?? provided;
-  if (!connection) throw new Error("there is no connection: a ParleyProvider has to be above this component, or one be given");
+  if (!connection) throw new Error("no connection: wrap the component in a ParleyProvider, or pass a connection");
   return connection;
 }

@@ -49,7 +49,7 @@ class Uplink<M extends DescMethodBiDiStreaming> {
   }
 
   send = async (message: MessageInitShape<M["input"]>): Promise<void> => {
-    if (!this.enabled) throw new ParleyError("there is no call: it is not enabled", Code.FailedPrecondition);
+    if (!this.enabled) throw new ParleyError("no call: the option enabled is false", Code.FailedPrecondition);
     await (this.#call ?? (await this.#first)).send(message);
   };
 

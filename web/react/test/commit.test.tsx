@@ -101,7 +101,7 @@ test("useBidi sends what a child's effect gives it before there is a call", asyn
 test("useBidi refuses to send while it is not enabled", async () => {
   const one = new FakeConnection();
   const { result } = renderHook(() => useBidi(cumSum, { connection: one.real, enabled: false }));
-  await expect(result.current.send({ number: 1n })).rejects.toThrow("failed_precondition: there is no call");
+  await expect(result.current.send({ number: 1n })).rejects.toThrow("failed_precondition: no call");
   result.current.end();
   expect(one.calls).toEqual([]);
 });

@@ -123,5 +123,5 @@ test("useConnectionState follows the connection", async () => {
 });
 
 test("a hook without a connection says what to do", () => {
-  expect(() => renderHook(() => useConnectionState())).toThrow("a ParleyProvider has to be above");
+  expect(() => renderHook(() => useConnectionState())).toThrow("wrap the component in a ParleyProvider");
 });

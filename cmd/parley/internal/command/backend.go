@@ -70,7 +70,7 @@ func (b *backends) open() (routes []proxy.Route, closeAll func(), err error) {
 
 func connectBackend(target string, opts []grpc.DialOption) (*grpc.ClientConn, error) {
 	if scheme, _, ok := strings.Cut(target, "://"); ok && resolver.Get(scheme) == nil {
-		return nil, usagef("--backend %s: nobody here can resolve names of %s: write dns:///host:port", target, scheme)
+		return nil, usagef("--backend %s: the scheme %s is unknown: write dns:///host:port", target, scheme)
 	}
 	conn, err := grpc.NewClient(target, opts...)
 	if err != nil {

@@ -172,7 +172,7 @@ func (a *answers) OnReceiveResponse(m protoiface.MessageV1) {
 		_, err = fmt.Fprintln(a.p.Out, text)
 	}
 	if err != nil && a.failed == nil {
-		a.failed = fmt.Errorf("an answer cannot be printed: %w", err)
+		a.failed = fmt.Errorf("a response cannot be printed: %w", err)
 	}
 }
 

@@ -232,23 +232,23 @@ func TestRequestsThatMakeNoSenseAreRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, c := range []struct{ method, data, says string }{
-		{"Ping", `{"text":`, "request 1 is no JSON: unexpected EOF"},
-		{"Ping", `{"text":x}`, "request 1 is no JSON: invalid character 'x'"},
-		{"Ping", `{"txt":"a"}`, "request 1 is no parley.ping.v1.PingRequest: message type parley.ping.v1.PingRequest has no known field named txt"},
+		{"Ping", `{"text":`, "request 1 is not JSON: unexpected EOF"},
+		{"Ping", `{"text":x}`, "request 1 is not JSON: invalid character 'x'"},
+		{"Ping", `{"txt":"a"}`, "request 1 is not a parley.ping.v1.PingRequest: message type parley.ping.v1.PingRequest has no known field named txt"},
 		{"Ping", `{}{}`, "more than 1 message"},
-		{"CumSum", `{} {"number":"x"}`, "request 2 is no parley.ping.v1.CumSumRequest"},
-		{"Sum", `{} [`, "request 2 is no JSON"},
+		{"CumSum", `{} {"number":"x"}`, "request 2 is not a parley.ping.v1.CumSumRequest"},
+		{"Sum", `{} [`, "request 2 is not JSON"},
 		{"Pong", `{}`, "the service parley.ping.v1.PingService has no method Pong, but Ping, CountUp, Sum, CumSum"},
 	} {
 		callPing(t, "", url, c.method, "-d", c.data).wantFailure(t, 2, c.says)
 	}
 	for says, args := range map[string][]string{
-		"the server does not tell what it serves (no reflection): name the definitions with --proto": {"call", url, "parley.ping.v1.PingService/Ping"},
+		"the server does not describe its services (no reflection): name the definitions with --proto": {"call", url, "parley.ping.v1.PingService/Ping"},
 		"(no reflection)": {"list", url},
 		"there is no other.Service: parley list " + other + " shows the services": {"call", other, "other.Service/Call"},
 		"there is no other.Thing: parley list ":                                   {"describe", other, "other.Thing"},
-		"grpc.testing.Payload is no service: ":                                    {"list", other, "grpc.testing.Payload"},
-		"--template: grpc.testing.TestService is no message":                      {"describe", other, "grpc.testing.TestService", "--template"},
+		"grpc.testing.Payload is not a service: ":                                 {"list", other, "grpc.testing.Payload"},
+		"--template: grpc.testing.TestService is not a message":                   {"describe", other, "grpc.testing.TestService", "--template"},
 		`"Ping" names no method: write pkg.Service/Method`:                        {"call", other, "Ping"},
 		"there is no a.B: the files define parley.ping.v1.PingService":            append([]string{"call", url, "a.B/C"}, pingProto...),
 		"broken.proto:2:9: syntax error":                                          {"list", "--proto", broken},

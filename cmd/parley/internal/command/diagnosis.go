@@ -69,9 +69,9 @@ func reasonOfNetwork(u *url.URL, h *ws.HandshakeError) string {
 	case errors.As(h, &dns):
 		return fmt.Sprintf("the name %s cannot be looked up: %v", u.Hostname(), dns)
 	case errors.Is(h, syscall.ECONNREFUSED):
-		return fmt.Sprintf("nobody listens at %s (connection refused): is the server running, and on that port?", u.Host)
+		return fmt.Sprintf("no server listens at %s (connection refused): check the port, and that the server is running", u.Host)
 	case errors.Is(h, syscall.EHOSTUNREACH), errors.Is(h, syscall.ENETUNREACH):
-		return fmt.Sprintf("there is no way to %s in the network: check the address", u.Host)
+		return fmt.Sprintf("there is no route to %s: check the address", u.Host)
 	case timedOut(h) || errors.As(h, &network) && network.Timeout():
 		return fmt.Sprintf("%s does not answer (timeout): the host is down, or a firewall drops what is sent to it", u.Host)
 	}
@@ -93,7 +93,7 @@ func reasonOfTLS(u *url.URL, h *ws.HandshakeError) string {
 	case errors.As(h, &plain):
 		return "the server does not speak TLS there: write ws:// instead of wss://, or ask for its port with TLS"
 	case errors.As(h, &authority):
-		return "nobody who is trusted here has signed the server's certificate (unknown authority): name the authority's certificate with --ca FILE"
+		return "the server's certificate is signed by an unknown authority: give the authority's certificate with --ca FILE"
 	case errors.As(h, &name):
 		return fmt.Sprintf("the server's certificate is not for the name %s but for %s: connect to that, or give it with --server-name",
 			name.Host, strings.Join(names(name.Certificate), ", "))
@@ -147,16 +147,16 @@ func reasonOfAnswer(u *url.URL, h *ws.HandshakeError) string {
 	case h.Status == 0 && timedOut(h):
 		return fmt.Sprintf("%s accepts connections but does not answer the handshake (timeout)", u.Host)
 	case h.Status == http.StatusSwitchingProtocols:
-		return "there is a WebSocket there, but not one of parley: " + said(h) + ": check the path"
+		return "the WebSocket server does not speak Parley: " + said(h) + ": check the path"
 	case h.Status == http.StatusBadRequest && len(h.ServerSubprotocols) > 0:
-		return fmt.Sprintf("the server speaks %s, this program %s: one of both is too old",
+		return fmt.Sprintf("the server speaks %s, this program %s: update the older one",
 			strings.Join(h.ServerSubprotocols, ", "), strings.Join(h.OfferedSubprotocols, ", "))
 	case h.Status/100 == 2:
 		return fmt.Sprintf("there is a web server, but no endpoint at the path %s (%s): check the path, often it is /rpc", path, status)
 	case h.Status == http.StatusNotFound, h.Status == http.StatusMethodNotAllowed, h.Status == http.StatusUpgradeRequired:
-		return fmt.Sprintf("there is nothing for WebSockets at the path %s (%s): check the path, often it is /rpc", path, status)
+		return fmt.Sprintf("there is no WebSocket endpoint at the path %s (%s): check the path, often it is /rpc", path, status)
 	case h.Status == http.StatusUnauthorized:
-		return fmt.Sprintf("the server wants to know who you are (%s): give a token with --bearer, or what else it asks for with --http-header", status)
+		return fmt.Sprintf("the server requires credentials (%s): give a token with --bearer, or what else it asks for with --http-header", status)
 	case h.Status == http.StatusForbidden:
 		return fmt.Sprintf("the server refuses this client (%s): other credentials (--bearer), "+
 			"or an Origin that it allows (--http-header 'Origin: https://...')", status)

@@ -182,7 +182,7 @@ func TestAGatewayTellsIfItIsHealthy(t *testing.T) {
 	if status, err := health.NewClient(dial(t, g.url)).Check(t.Context(), ""); err != nil || status != health.Serving {
 		t.Errorf("got %v, %v", status, err)
 	}
-	run(t, "ping", strings.TrimSuffix(g.url, "/ws")+"/rpc").wantFailure(t, 3, "there is nothing for WebSockets at the path /rpc (HTTP 404 Not Found)")
+	run(t, "ping", strings.TrimSuffix(g.url, "/ws")+"/rpc").wantFailure(t, 3, "there is no WebSocket endpoint at the path /rpc (HTTP 404 Not Found)")
 }
 
 // TestAGatewayLetsCallsEnd that are in flight when it is told to end.
@@ -303,22 +303,22 @@ func TestPagesReachAGatewayByItsNamesOnly(t *testing.T) {
 
 func TestGatewaysThatMakeNoSenseAreRefused(t *testing.T) {
 	for says, args := range map[string][]string{
-		"--backend is missing: say where calls go":                           {},
-		"nobody here can resolve names of zookeeper: write dns:///host:port": {"--backend", "zookeeper:///x"},
-		`there are two routes of "a"`:                                        {"--backend", "a=x:1", "--backend", "a=y:1"},
-		"--balancer best: it is round_robin or pick_first":                   {"--backend", "x:1", "--balancer", "best"},
-		"go with --backend-tls":                                              {"--backend", "x:1", "--backend-ca", "x"},
-		"--listen: ":                                                         {"--backend", "x:1", "--listen", "256.0.0.1:x"},
-		"--path rpc: it must begin with /":                                   {"--backend", "x:1", "--path", "rpc"},
-		"--cert, --key: ":                                                    {"--backend", "x:1", "--cert", "none.pem"},
-		"Parameters.MaxMessage is 12, must be from":                          {"--backend", "x:1", "--max-message", "12"},
-		"not-an-origin":                                                      {"--backend", "x:1", "--origin", "not-an-origin"},
-		"--trusted-proxy 10.0.0.1: write a network":                          {"--backend", "x:1", "--trusted-proxy", "10.0.0.1"},
-		"--forward te: gRPC has no such metadata":                            {"--backend", "x:1", "--forward", "te"},
-		"want a host without a port":                                         {"--backend", "x:1", "--host", "example.com:80"},
-		"--allow-metadata te: write a key of metadata":                       {"--backend", "x:1", "--allow-metadata", "te"},
-		"--deny-metadata x y: write a key of metadata":                       {"--backend", "x:1", "--deny-metadata", "x y"},
-		"must not be negative":                                               {"--backend", "x:1", "--max-connections", "-1"},
+		"--backend is missing: say where calls go":                {},
+		"the scheme zookeeper is unknown: write dns:///host:port": {"--backend", "zookeeper:///x"},
+		`there are two routes of "a"`:                             {"--backend", "a=x:1", "--backend", "a=y:1"},
+		"--balancer best: it is round_robin or pick_first":        {"--backend", "x:1", "--balancer", "best"},
+		"go with --backend-tls":                                   {"--backend", "x:1", "--backend-ca", "x"},
+		"--listen: ":                                              {"--backend", "x:1", "--listen", "256.0.0.1:x"},
+		"--path rpc: it must begin with /":                        {"--backend", "x:1", "--path", "rpc"},
+		"--cert, --key: ":                                         {"--backend", "x:1", "--cert", "none.pem"},
+		"Parameters.MaxMessage is 12, must be from":               {"--backend", "x:1", "--max-message", "12"},
+		"not-an-origin":                                           {"--backend", "x:1", "--origin", "not-an-origin"},
+		"--trusted-proxy 10.0.0.1: write a network":               {"--backend", "x:1", "--trusted-proxy", "10.0.0.1"},
+		"--forward te: gRPC has no such metadata":                 {"--backend", "x:1", "--forward", "te"},
+		"want a host without a port":                              {"--backend", "x:1", "--host", "example.com:80"},
+		"--allow-metadata te: write a key of metadata":            {"--backend", "x:1", "--allow-metadata", "te"},
+		"--deny-metadata x y: write a key of metadata":            {"--backend", "x:1", "--deny-metadata", "x y"},
+		"must not be negative":                                    {"--backend", "x:1", "--max-connections", "-1"},
 	} {
 		run(t, append([]string{"gateway"}, args...)...).wantFailure(t, 2, says)
 	}

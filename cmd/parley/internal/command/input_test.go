@@ -65,9 +65,9 @@ func TestRequestsAreReadHoweverTheyAreWritten(t *testing.T) {
 func TestRequestsThatCannotBeReadAreNamed(t *testing.T) {
 	url := pingEndpoint(t)
 	callPing(t, "", url, "Ping", "-d", "@/no/such/file").wantFailure(t, 2, "-d: open /no/such/file")
-	callPing(t, "", url, "Ping", "-d", "@"+t.TempDir()).wantFailure(t, 2, "request 1 is no JSON: ")
-	callPing(t, "", url, "Ping", "-d", "\xef\xbb{}").wantFailure(t, 2, "request 1 is no JSON: ")
-	callPing(t, "", url, "Ping", "-d", "\xff\xfe{").wantFailure(t, 2, "request 1 is no JSON: ")
+	callPing(t, "", url, "Ping", "-d", "@"+t.TempDir()).wantFailure(t, 2, "request 1 is not JSON: ")
+	callPing(t, "", url, "Ping", "-d", "\xef\xbb{}").wantFailure(t, 2, "request 1 is not JSON: ")
+	callPing(t, "", url, "Ping", "-d", "\xff\xfe{").wantFailure(t, 2, "request 1 is not JSON: ")
 	bench := append([]string{"bench", url, "parley.ping.v1.PingService/Ping", "-d", "@/no/such/file"}, pingProto...)
 	run(t, bench...).wantFailure(t, 2, "-d: open /no/such/file")
 }

@@ -169,7 +169,7 @@ func definition(from *schema, d desc.Descriptor) (string, error) {
 func filledIn(from *schema, d desc.Descriptor) (string, error) {
 	message, ok := d.(*desc.MessageDescriptor)
 	if !ok {
-		return "", usagef("--template: %s is no message", d.GetFullyQualifiedName())
+		return "", usagef("--template: %s is not a message", d.GetFullyQualifiedName())
 	}
 	format := grpcurl.NewJSONFormatter(true, grpcurl.AnyResolverFromDescriptorSourceWithFallback(from))
 	return format(grpcurl.MakeTemplate(message))

@@ -111,7 +111,7 @@ func (p *program) showMeasured(ctx context.Context, m measured) error {
 	case m.Failed > 0:
 		return failure{exitStatus, fmt.Errorf("%d of %d calls failed", m.Failed, m.Calls+m.Failed)}
 	case m.Calls == 0:
-		return failure{exitStatus, errors.New("no call had its status within the time: give more with --duration")}
+		return failure{exitStatus, errors.New("no call ended in time: raise --duration")}
 	}
 	return nil
 }

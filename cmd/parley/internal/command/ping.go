@@ -73,7 +73,7 @@ func (p *program) ping(ctx context.Context, t *target, url string, count int, in
 		rtt, err := conn.Ping(limit)
 		cancel()
 		if err != nil {
-			return failure{exitUnreachable, fmt.Errorf("no sign of life: %w", err)}
+			return failure{exitUnreachable, fmt.Errorf("no PONG: %w", err)}
 		}
 		ms := milliseconds(rtt)
 		p.sayf("%d: %.2f ms\n", i+1, ms)

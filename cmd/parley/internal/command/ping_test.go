@@ -80,13 +80,13 @@ func TestPingSaysWhyAnAnswerIsNone(t *testing.T) {
 		says    string
 	}{
 		{"200", answering(200), "there is a web server, but no endpoint at the path /some/path (HTTP 200 OK): check the path, often it is /rpc"},
-		{"404", answering(404), "there is nothing for WebSockets at the path /some/path (HTTP 404 Not Found): check the path"},
-		{"401", answering(401), "the server wants to know who you are (HTTP 401 Unauthorized): give a token with --bearer"},
+		{"404", answering(404), "there is no WebSocket endpoint at the path /some/path (HTTP 404 Not Found): check the path"},
+		{"401", answering(401), "the server requires credentials (HTTP 401 Unauthorized): give a token with --bearer"},
 		{"403", answering(403), "the server refuses this client (HTTP 403 Forbidden): other credentials (--bearer)"},
-		{"302", answering(302, "Location", "https://elsewhere.example/rpc"), "to https://elsewhere.example/rpc: dial that instead"},
-		{"503", answering(503), "cannot serve (HTTP 503 Service Unavailable)"},
-		{"another subprotocol", otherWebSocket(t), "there is a WebSocket there, but not one of parley: the server chose the subprotocol graphql-ws"},
-		{"another version", answering(400, "Parley-Versions", "parley.v7"), "the server speaks parley.v7, this program parley.v1: one of both is too old"},
+		{"302", answering(302, "Location", "https://elsewhere.example/rpc"), "to https://elsewhere.example/rpc: dial that URL"},
+		{"503", answering(503), "the server or a proxy cannot serve now (HTTP 503 Service Unavailable)"},
+		{"another subprotocol", otherWebSocket(t), "the WebSocket server does not speak Parley: the server chose the subprotocol graphql-ws"},
+		{"another version", answering(400, "Parley-Versions", "parley.v7"), "the server speaks parley.v7, this program parley.v1: update the older one"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			run(t, "ping", web(t, c.handler)+"/some/path").wantFailure(t, 3, c.says)
@@ -104,7 +104,7 @@ func TestPingDoesNotWaitForSignsOfLifeForEver(t *testing.T) {
 		defer conn.Close()
 		<-over
 	})
-	run(t, "ping", web(t, silent), "--connect-timeout", "500ms").wantFailure(t, 3, "no sign of life")
+	run(t, "ping", web(t, silent), "--connect-timeout", "500ms").wantFailure(t, 3, "no PONG")
 }
 
 func TestTheVersionSaysWhatIsSpoken(t *testing.T) {
@@ -125,7 +125,7 @@ func TestPingSaysWhatIsWrongWithTheNetwork(t *testing.T) {
 		t.Fatal(err)
 	}
 	gone.Close()
-	run(t, "ping", "ws://"+gone.Addr().String()+"/rpc").wantFailure(t, 3, "nobody listens at "+gone.Addr().String()+" (connection refused): is the server running, and on that port?")
+	run(t, "ping", "ws://"+gone.Addr().String()+"/rpc").wantFailure(t, 3, "no server listens at "+gone.Addr().String()+" (connection refused): check the port, and that the server is running")
 	// This is no name that a resolver would be asked for.
 	run(t, "ping", "ws://nowhere..invalid/rpc").wantFailure(t, 3, "there is no host nowhere..invalid (DNS): check its name")
 	run(t, "ping", "ws://"+silent+"/rpc", "--connect-timeout", "200ms").wantFailure(t, 3, silent+" accepts connections but does not answer the handshake (timeout)")
@@ -147,7 +147,7 @@ func TestPingSaysWhatIsWrongWithTLS(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	run(t, "ping", wss).wantFailure(t, 3, "(unknown authority): name the authority's certificate with --ca FILE")
+	run(t, "ping", wss).wantFailure(t, 3, "signed by an unknown authority: give the authority's certificate with --ca FILE")
 	run(t, "ping", wss, "--ca", ca, "--server-name", "other.test").wantFailure(t, 3, "the server's certificate is not for the name other.test but for example.com, *.example.com, 127.0.0.1, ::1")
 	run(t, "ping", "ws"+strings.TrimPrefix(wss, "wss")).wantFailure(t, 3, "the server speaks TLS there: write wss:// instead of ws://")
 	run(t, "ping", "wss"+strings.TrimPrefix(endpoint(t, rpc.NewServer()), "ws")).wantFailure(t, 3, "the server does not speak TLS there: write ws:// instead of wss://")
@@ -174,14 +174,14 @@ func TestCredentialsAreShownInTheHandshake(t *testing.T) {
 			t.Errorf("%s", r.err)
 		}
 	}
-	run(t, "ping", url, "--bearer", "other").wantFailure(t, 3, "the server wants to know who you are (HTTP 401 Unauthorized)")
+	run(t, "ping", url, "--bearer", "other").wantFailure(t, 3, "the server requires credentials (HTTP 401 Unauthorized)")
 	run(t, "ping", url, "--bearer", "@/no/such/file").wantFailure(t, 2, "--bearer: open /no/such/file")
 	run(t, "ping", url, "--http-header", "nonsense").wantFailure(t, 2, "write it as 'key: value'")
 }
 
 func TestCommandsThatMakeNoSenseAreRefused(t *testing.T) {
 	for says, args := range map[string][]string{
-		`"localhost:8080/rpc" is no URL: write ws://localhost:8080/rpc, or wss:// with TLS`: {"ping", "localhost:8080/rpc"},
+		`"localhost:8080/rpc" is not a URL: write ws://localhost:8080/rpc, or wss:// with TLS`: {"ping", "localhost:8080/rpc"},
 		`unknown command "pong"`:                          {"pong"},
 		"unknown flag: --loud: see parley ping --help":    {"ping", "ws://x", "--loud"},
 		"0 arguments instead of 1: write parley ping URL": {"ping"},

@@ -71,14 +71,14 @@ func (r *requests) next(ctx context.Context, m protoiface.MessageV1) error {
 		if errors.Is(r.end, io.EOF) {
 			return io.EOF
 		}
-		return r.fail("is no JSON: %w", r.end)
+		return r.fail("is not JSON: %w", r.end)
 	}
 	parser, _, err := grpcurl.RequestParserAndFormatter(grpcurl.FormatJSON, r.from, bytes.NewReader(value), grpcurl.FormatOptions{})
 	if err == nil {
 		err = parser.Next(m)
 	}
 	if err != nil {
-		return r.fail("is no %s: %w (parley describe shows its fields)", r.name, err)
+		return r.fail("is not a %s: %w (parley describe shows its fields)", r.name, err)
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()

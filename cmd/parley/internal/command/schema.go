@@ -167,7 +167,7 @@ func shortList(names []string) string {
 // failed returns the error for a server that does not return its definitions.
 func (s *schema) failed(err error) error {
 	if errors.Is(err, grpcurl.ErrReflectionNotSupported) {
-		return usagef("the server does not tell what it serves (no reflection): " +
+		return usagef("the server does not describe its services (no reflection): " +
 			"name the definitions with --proto FILE and -I FOLDER, or with --descriptor-set FILE")
 	}
 	if st, ok := status.FromError(err); ok {
@@ -184,7 +184,7 @@ func (s *schema) service(name string) (*desc.ServiceDescriptor, error) {
 	}
 	service, ok := d.(*desc.ServiceDescriptor)
 	if !ok {
-		return nil, usagef("%s is no service: %s", name, s.services())
+		return nil, usagef("%s is not a service: %s", name, s.services())
 	}
 	return service, nil
 }

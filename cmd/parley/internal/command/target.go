@@ -49,7 +49,7 @@ func (t *target) connect(ctx context.Context, url string, opts ...rpc.ClientOpti
 		return nil, nil, usagef("--connect-timeout %v: it must be positive", t.timeout)
 	}
 	if scheme, _, ok := strings.Cut(url, "://"); !ok || scheme == "" {
-		return nil, nil, usagef("%q is no URL: write ws://%s, or wss:// with TLS", url, url)
+		return nil, nil, usagef("%q is not a URL: write ws://%s, or wss:// with TLS", url, url)
 	}
 	client := rpc.NewClient(url, append(opts,
 		rpc.WithHTTPHeader(header), rpc.WithTLS(cfg), rpc.WithHandshakeTimeout(t.timeout))...)

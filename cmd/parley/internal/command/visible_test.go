@@ -94,7 +94,7 @@ func TestTerminalDoesNotObeyTheServer(t *testing.T) {
 		if strings.Contains(name, "JSON") {
 			for line := range strings.Lines(r.out + r.err) {
 				if !json.Valid([]byte(line)) {
-					t.Errorf("%s: %q is no JSON", name, line)
+					t.Errorf("%s: %q is not JSON", name, line)
 				}
 			}
 		}
@@ -124,7 +124,7 @@ func FuzzTerminalText(f *testing.F) {
 			command.Run(t.Context(), []string{"list", "-o", format, "--connect-timeout", "0s", "--", text}, command.Streams{In: strings.NewReader(""), Out: &out, Err: &err})
 			wantVisible(t, format, out.String()+err.String())
 			if format == "json" && !json.Valid(err.Bytes()) && out.Len() == 0 {
-				t.Errorf("%q is no JSON", &err)
+				t.Errorf("%q is not JSON", &err)
 			}
 		}
 	})

@@ -164,7 +164,7 @@ export const NoteService: GenService<{
   },
   /**
    * Subscribe sends notes without end, from the number of the request on. A server that drains ends it with a status
-   * that says "come back". The note before that status is marked as the last.
+   * that says "retry later". The note before that status is marked as the last.
    *
    * @generated from rpc deploy.v1.NoteService.Subscribe
    */

@@ -100,7 +100,7 @@ type NoteServiceClient interface {
 	Exchange(ctx context.Context, opts ...rpc.CallOption) (rpc.Duplex[deployv1.Note, deployv1.Note], error)
 
 	// Subscribe sends notes without end, from the number of the request on. A server that drains ends it with a status
-	// that says "come back". The note before that status is marked as the last.
+	// that says "retry later". The note before that status is marked as the last.
 	//
 	// The call lasts until the Receiver is read to its end or closed.
 	Subscribe(ctx context.Context, req *deployv1.Note, opts ...rpc.CallOption) (rpc.Receiver[deployv1.Note], error)
@@ -168,7 +168,7 @@ type NoteServiceServer interface {
 	Exchange(ctx context.Context, in rpc.Receiver[deployv1.Note], out rpc.Sender[deployv1.Note]) error
 
 	// Subscribe sends notes without end, from the number of the request on. A server that drains ends it with a status
-	// that says "come back". The note before that status is marked as the last.
+	// that says "retry later". The note before that status is marked as the last.
 	Subscribe(ctx context.Context, req *deployv1.Note, out rpc.Sender[deployv1.Note]) error
 }
 
