@@ -33,7 +33,7 @@ func ackFlood(ctx context.Context, addr string, n *tally) error {
 		msg := a.ask(nil)
 		if a.received.Load() >= unacknowledged {
 			msg = a.acknowledge(msg, n)
-			pause(ctx, time.Millisecond) // what counts is what each costs, not how many there are
+			pause(ctx, time.Millisecond) // the cost of each counts, not their number
 		}
 		if msg == nil {
 			pause(ctx, time.Millisecond)
@@ -57,7 +57,7 @@ type acknowledger struct {
 	spent, acked     uint64
 }
 
-// ask appends messages, as far as there is credit.
+// ask appends as many messages as the credit allows.
 func (a *acknowledger) ask(dst []byte) []byte {
 	for range batch {
 		if a.window.Load() < a.spent+frameCost {
@@ -69,7 +69,7 @@ func (a *acknowledger) ask(dst []byte) []byte {
 	return dst
 }
 
-// acknowledge appends ACKs, each of one frame more.
+// acknowledge appends ACKs, each of which acknowledges one more frame.
 func (a *acknowledger) acknowledge(dst []byte, n *tally) []byte {
 	for range batch {
 		if a.acked == a.received.Load() {
@@ -82,8 +82,8 @@ func (a *acknowledger) acknowledge(dst []byte, n *tally) []byte {
 	return dst
 }
 
-// countSequenced counts the frames that are to be acknowledged, and notes the
-// window of the only stream.
+// countSequenced counts the frames to acknowledge, and records the window of the
+// only stream.
 func countSequenced(link transport.Link, received, window *atomic.Uint64) error {
 	for {
 		msg, err := readMessage(link)

@@ -11,21 +11,22 @@ import (
 	"time"
 )
 
-// attackVariable makes this program the attackers: "name address".
+// attackVariable is the environment variable that makes this program the
+// attackers. Its value is "name address".
 const attackVariable = "PARLEY_ATTACK"
 
-// tally counts what attackers have done.
+// tally counts the attackers' actions.
 type tally struct {
 	conns atomic.Int64
 	units atomic.Int64
 	won   atomic.Int64          // times that they got what no client may get
 	said  atomic.Pointer[error] // the last error: how the server ends such a connection
 
-	stolen atomic.Pointer[secret] // what they know of the victim's session
+	stolen atomic.Pointer[secret] // what the attackers know of the victim's session
 }
 
-// attackAsTold attacks until in ends, and then reports what it has done. Lines
-// of in are stolen secrets.
+// attackAsTold attacks until in ends, and then prints its tally. Each line of in
+// is a stolen secret.
 func attackAsTold(what string, in io.Reader, out io.Writer) error {
 	if err := yield(); err != nil {
 		return err
@@ -38,7 +39,7 @@ func attackAsTold(what string, in io.Reader, out io.Writer) error {
 	var n tally
 	ctx, cancel := context.WithCancel(context.Background())
 	go func() {
-		defer cancel() // the parent wants it, or is gone
+		defer cancel() // the parent asks for it, or has ended
 		for lines := bufio.NewScanner(in); lines.Scan(); {
 			if s, err := parseSecret(lines.Text()); err == nil {
 				n.stolen.Store(s)
@@ -51,8 +52,8 @@ func attackAsTold(what string, in io.Reader, out io.Writer) error {
 	return nil
 }
 
-// attack runs all attackers until ctx ends. Many attackers do not arrive all at
-// once.
+// attack runs all attackers until ctx ends. Many attackers do not arrive at the
+// same moment.
 func (a attack) attack(ctx context.Context, addr string, n *tally) {
 	var all sync.WaitGroup
 	for i := range a.attackers {
@@ -69,7 +70,7 @@ func (a attack) attack(ctx context.Context, addr string, n *tally) {
 	all.Wait()
 }
 
-// deeds is a tally in a line that parent and child pass on.
+// deeds is a tally as one line, in which the child sends it to the parent.
 type deeds struct {
 	conns, units, won int64
 	said              string
@@ -85,7 +86,7 @@ func (n *tally) deeds() deeds {
 
 func (d deeds) String() string { return fmt.Sprintf("%d %d %d %s", d.conns, d.units, d.won, d.said) }
 
-// add adds what a child has said.
+// add adds the tally of a child.
 func (d *deeds) add(line string) error {
 	var more deeds
 	if _, err := fmt.Sscanf(line, "%d %d %d", &more.conns, &more.units, &more.won); err != nil {

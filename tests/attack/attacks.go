@@ -8,7 +8,7 @@ import (
 	"github.com/parley-rpc/parley/rpc"
 )
 
-// attack is a way to attack.
+// attack is one kind of attack.
 type attack struct {
 	name      string
 	attackers int
@@ -18,17 +18,17 @@ type attack struct {
 	// arrival is how long the attackers take to arrive, if longer than
 	// usualArrival.
 	arrival time.Duration
-	// most is how many bytes the attack may add to the server's memory, if not
+	// most is how many bytes the attack may add to the server's memory; 0:
 	// mostMemory.
 	most int64
-	// beside has another suffer than the client that makes calls, if not nil.
-	// Secrets that are stolen from it are told.
+	// beside, if non-nil, starts a bystander that the attack also affects. It
+	// sends the attackers the secrets stolen from it.
 	beside func(ctx context.Context, addr string, tell func(*secret)) bystander
-	// server is what the server has besides the defaults.
+	// server is the options of the server, besides the defaults.
 	server []rpc.ServerOption
 }
 
-// control is not an attack: the attackers compute, and do not connect.
+// control is no attack: the attackers compute, and do not connect.
 var control = attack{name: "control", attackers: 4, once: compute, unit: "sums"}
 
 func compute(ctx context.Context, _ string, n *tally) error {
@@ -47,7 +47,7 @@ var attacks = []attack{
 	{name: "slow-reader", attackers: 20, once: slowReader, unit: "streams that are not read"},
 	{name: "slow-handshake", attackers: 1000, once: slowHandshake, unit: "bytes of handshakes"},
 	{name: "half-open", attackers: 1000, once: halfOpen, unit: "handshakes that go no further"},
-	{name: "no-greeting", attackers: 1000, once: noGreeting, unit: "links without a HELLO"},
+	{name: "no-hello", attackers: 1000, once: noHello, unit: "links without a HELLO"},
 	{name: "idle-streams", attackers: 8, once: idleStreams, unit: "streams held open"},
 	{name: "claimed-credit", attackers: 16, once: claimedCredit, arrival: 3 * time.Second, unit: "streams with windows that have grown"},
 	{name: "header-bomb", attackers: 4, once: headerBomb, unit: "headers of 16 KiB"},
@@ -67,14 +67,14 @@ var attacks = []attack{
 	{name: "acknowledge", attackers: 2, once: ackFlood, unit: "ACKs"},
 }
 
-// The bounds of connections without a link are low where attackers are to reach
-// them in a turn.
+// The bounds of detached sessions are low enough for attackers to reach them in
+// one turn.
 var (
 	fewAway    = []rpc.ServerOption{rpc.WithResumption(rpc.Resumption{MaxDetached: 500})}
 	littleAway = []rpc.ServerOption{rpc.WithResumption(rpc.Resumption{MaxDetachedBytes: 64 << 20})}
 )
 
-// robbed is a victim.
+// robbed starts a victim.
 func robbed(ctx context.Context, addr string, tell func(*secret)) bystander {
 	return newVictim(ctx, addr, tell)
 }
@@ -87,10 +87,10 @@ func (a *attack) limit() int64 {
 	return a.most
 }
 
-// arriving is how long the attackers take to arrive.
+// arriving returns how long the attackers take to arrive.
 func (a *attack) arriving() time.Duration { return max(a.arrival, usualArrival) }
 
-// named returns the attack with a name.
+// named returns the attack of that name.
 func named(name string) (attack, bool) {
 	for _, a := range append(attacks, control) {
 		if a.name == name {

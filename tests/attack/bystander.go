@@ -12,10 +12,11 @@ import (
 	"github.com/parley-rpc/parley/transport"
 )
 
-// bystander behaves well beside an attack, from its beginning until it leaves.
+// bystander is a client that keeps the rules during an attack, until leave is
+// called.
 type bystander interface {
 	fmt.Stringer
-	// leave ends the bystander, and returns its failures.
+	// leave ends the bystander and returns its failures.
 	leave() error
 }
 
@@ -28,7 +29,7 @@ type newcomers struct {
 	all                sync.WaitGroup
 }
 
-// comeAndGo runs 30 newcomers that connect five times a second each.
+// comeAndGo runs 30 newcomers, each of which connects five times a second.
 func comeAndGo(ctx context.Context, addr string, _ func(*secret)) bystander {
 	const crowd, every = 30, 200 * time.Millisecond
 	n := new(newcomers)
@@ -50,7 +51,7 @@ func (n *newcomers) connect(ctx context.Context, addr, name string) {
 	switch {
 	case err == nil:
 		n.connected.Add(1)
-		_ = link.Close(transport.CloseAbnormal, "") // has nothing to lose
+		_ = link.Close(transport.CloseAbnormal, "") // no session depends on it
 	case ctx.Err() == nil:
 		n.refused.Add(1)
 		n.why.Store(&err)
@@ -70,8 +71,7 @@ func (n *newcomers) String() string {
 	return fmt.Sprintf("%d clients with credentials connected, %d were refused", n.connected.Load(), n.refused.Load())
 }
 
-// sleeper is a client whose link is lost for a second now and then, with a call
-// under way.
+// sleeper is a client whose link is lost for a second now and then, during a call.
 type sleeper struct {
 	slept atomic.Int64
 	end   context.CancelFunc
@@ -111,7 +111,7 @@ func (s *sleeper) live(ctx context.Context, addr string) error {
 		if err := askBack(ctx, st); err != nil {
 			return unlessOver(ctx, i, err)
 		}
-		_ = link.Close(transport.CloseAbnormal, "") // that is what happens to it
+		_ = link.Close(transport.CloseAbnormal, "") // this is the loss
 		<-lost
 		pause(ctx, time.Second)
 		if err := resume(ctx, sess, asSleeper); err != nil {
@@ -122,7 +122,7 @@ func (s *sleeper) live(ctx context.Context, addr string) error {
 	return nil
 }
 
-// askBack exchanges a message.
+// askBack sends a message and receives the response.
 func askBack(ctx context.Context, st *transport.Stream) error {
 	if err := st.Send(ctx, bytesMessage([]byte("awake")), transport.SendOptions{}); err != nil {
 		return err
@@ -140,8 +140,7 @@ func (s *sleeper) String() string {
 	return fmt.Sprintf("a client without a link came back %d times", s.slept.Load())
 }
 
-// resume makes links until one carries the session on, or the session has
-// ended.
+// resume makes links until one resumes the session, or the session has ended.
 func resume(ctx context.Context, s *transport.Session, dial func(context.Context) (transport.Link, error)) error {
 	for ctx.Err() == nil && s.Err() == nil {
 		link, err := dial(ctx)

@@ -28,7 +28,7 @@ func slowReader(ctx context.Context, addr string, n *tally) error {
 	return nil
 }
 
-// idleStreams opens as many streams as it may and leaves them.
+// idleStreams opens as many streams as the server allows, and leaves them idle.
 func idleStreams(ctx context.Context, addr string, n *tally) error {
 	f, err := meet(ctx, addr, generous, hears)
 	if err != nil {
@@ -40,7 +40,7 @@ func idleStreams(ctx context.Context, addr string, n *tally) error {
 	for id := uint64(1); id < 2*most; id += 2 {
 		buf = open(buf, id, take, nil)
 	}
-	pause(ctx, 100*time.Millisecond) // as many only once the server has said that it takes them
+	pause(ctx, 100*time.Millisecond) // the server's limit is known only after its HELLO
 	if err := f.link.WriteMessage([][]byte{buf}); err != nil {
 		return err
 	}
@@ -49,8 +49,8 @@ func idleStreams(ctx context.Context, addr string, n *tally) error {
 	return nil
 }
 
-// claimedCredit sends fast to calls that read fast, so that their windows take
-// what there is to grow, and then keeps them and sends no more.
+// claimedCredit sends fast to calls that read fast, so that their windows grow by
+// all that is allowed. It then keeps the calls and sends no more.
 func claimedCredit(ctx context.Context, addr string, n *tally) error {
 	s, err := session(ctx, addr)
 	if err != nil {
@@ -58,7 +58,7 @@ func claimedCredit(ctx context.Context, addr string, n *tally) error {
 	}
 	defer s.Close(transport.CloseAbnormal, "") //nolint:errcheck // nothing to lose
 	const (
-		streams = 4       // windows of 4 MiB: what a session may grow by
+		streams = 4       // windows of 4 MiB: all that a session may grow by
 		enough  = 8 << 20 // bytes until a window has grown that far
 	)
 	msg := make([]byte, 32<<10)

@@ -8,10 +8,11 @@ import (
 )
 
 const (
-	// worst is by how much the p99 of the client that behaves well may grow.
+	// worst is the highest ratio allowed for the p99 of the client that keeps the
+	// rules.
 	worst = 3
-	// busy is the p99 without attackers, of either kind of turn, from which on
-	// the machine has too much else to do: a ratio to that says nothing.
+	// busy is a p99 without attackers, of either kind of turn. From there on the
+	// machine has too much else to do: a ratio to that says nothing.
 	busy = 5 * time.Millisecond
 	// mostMemory is how many bytes an attack may add to the server's memory.
 	mostMemory = 256 << 20
@@ -22,9 +23,9 @@ type figures struct {
 	attack             attack
 	quiet, idle, under []time.Duration // p99s of the turns; idle: attackers that compute
 	arriving           []time.Duration // as under, of the first second
-	failed             error           // of the client that behaves well, or the victim
+	failed             error           // of the client that keeps the rules, or the victim
 	cpu                float64         // cores, while under attack
-	most, after        int64           // bytes of resident memory more than before
+	most, after        int64           // resident memory compared with before, in bytes
 	did                deeds
 	beside             string // what became of the bystander
 }
@@ -37,8 +38,8 @@ func median(d []time.Duration) time.Duration {
 	return (d[(len(d)-1)/2] + d[len(d)/2]) / 2
 }
 
-// ratio is by how much the p99 has grown; 0 if there is nothing to compare it
-// with.
+// ratio is the p99 under attack divided by the quiet one; 0 if there is nothing to
+// compare it with.
 func (f *figures) ratio() float64 {
 	if len(f.quiet) == 0 {
 		return 0
@@ -46,7 +47,7 @@ func (f *figures) ratio() float64 {
 	return float64(median(f.under)) / float64(median(f.quiet))
 }
 
-// heading is above the lines of figures.
+// heading is the heading of the lines of figures.
 var heading = fmt.Sprintf("%-14s %9s %9s %9s %9s %6s %10s %10s %10s  %s",
 	"attack", "p99 quiet", "p99 idle", "arriving", "p99 under", "ratio", "server CPU", "memory", "after", "what the attackers did")
 

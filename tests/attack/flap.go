@@ -6,30 +6,29 @@ import (
 	"github.com/parley-rpc/parley/internal/frame"
 )
 
-// mostKept is what sessions without a link may cost that have much to say: the
-// bound of what they keep is 256 MiB by default, to which come the sessions
-// themselves, and the garbage collector lets the heap grow to twice what is in
-// use.
+// mostKept bounds the memory of detached sessions with much to send. By default
+// they keep at most 256 MiB, and the sessions themselves come on top. The garbage
+// collector lets the heap grow to twice what is in use.
 const mostKept = 768 << 20
 
 // resumable asks the server to keep the session.
 var resumable = frame.Hello{MaxStreams: 1 << 20, InitialWindow: 1 << 40, MaxMessage: 1 << 30, ResumeWindow: 30_000}
 
-// flap makes a session, and cuts its link as soon as the server has sent HELLO:
+// flap makes a session and cuts its link as soon as the server has sent HELLO, so
 // the server keeps the session.
 func flap(ctx context.Context, addr string, n *tally) error {
-	return cutAfterGreeting(ctx, addr, "", n)
+	return cutAfterHello(ctx, addr, "", n)
 }
 
-// flapFull does the same to sessions whose calls go on to be answered.
+// flapFull does the same with sessions whose calls go on sending responses.
 func flapFull(ctx context.Context, addr string, n *tally) error {
 	call := open(nil, 1, pour, nil)
 	call = frame.Append(call, frame.Header{Type: frame.TypeData, Flags: frame.FlagEnd, Stream: 1}, nil)
-	return cutAfterGreeting(ctx, addr, "", n, call)
+	return cutAfterHello(ctx, addr, "", n, call)
 }
 
-// detach does the same as one principal, to sessions with handlers that wait
-// for messages of which a part has come.
+// detach does the same as one principal, with sessions whose handlers wait for the
+// rest of a message.
 func detach(ctx context.Context, addr string, n *tally) error {
 	const calls = 16
 	first := make([][]byte, calls)
@@ -38,12 +37,12 @@ func detach(ctx context.Context, addr string, n *tally) error {
 		first[i] = open(nil, id, take, nil)
 		first[i] = frame.Append(first[i], frame.Header{Type: frame.TypeData, Flags: frame.FlagMore, Stream: id}, zeroPiece)
 	}
-	return cutAfterGreeting(ctx, addr, "mallory", n, first...)
+	return cutAfterHello(ctx, addr, "mallory", n, first...)
 }
 
-// cutAfterGreeting sends HELLO as a user and messages, and cuts the link when
-// the server has sent HELLO.
-func cutAfterGreeting(ctx context.Context, addr, name string, n *tally, first ...[]byte) error {
+// cutAfterHello sends HELLO as a user, and messages. It cuts the link when the
+// server has sent HELLO.
+func cutAfterHello(ctx context.Context, addr, name string, n *tally, first ...[]byte) error {
 	link, err := dial(ctx, addr, name)
 	if err != nil {
 		return err

@@ -10,7 +10,7 @@ import (
 // batch is how many frames an attacker puts into a message.
 const batch = 64
 
-// open appends an OPEN frame for a method, with more fields of its header.
+// open appends an OPEN frame for a method, with further fields in its header.
 func open(dst []byte, stream uint64, m *rpc.Method, more []byte) []byte {
 	payload := append(frame.AppendBytesField(nil, 1, m.Path()), more...)
 	return frame.Append(dst, frame.Header{Type: frame.TypeOpen, Stream: stream}, payload)

@@ -14,7 +14,7 @@ import (
 	"github.com/parley-rpc/parley/transport/ws"
 )
 
-// slowHandshake sends a byte of a request now and then.
+// slowHandshake sends a request byte by byte, with pauses.
 func slowHandshake(ctx context.Context, addr string, n *tally) error {
 	conn, err := connect(ctx, addr)
 	if err != nil {
@@ -31,8 +31,8 @@ func slowHandshake(ctx context.Context, addr string, n *tally) error {
 	return nil
 }
 
-// halfOpen sends a part of a request, or nothing at all, and waits for the
-// server to lose its patience.
+// halfOpen sends a part of a request, or nothing, and waits until the server gives
+// up.
 func halfOpen(ctx context.Context, addr string, n *tally) error {
 	conn, err := connect(ctx, addr)
 	if err != nil {
@@ -40,7 +40,7 @@ func halfOpen(ctx context.Context, addr string, n *tally) error {
 	}
 	defer conn.Close() //nolint:errcheck // nothing to lose
 	const request = "GET " + rig.Path + " HTTP/1.1\r\nHost: half\r\nUpgrade: websocket\r\n"
-	if part := rand.IntN(2 * len(request)); part < len(request) { // half of them say nothing
+	if part := rand.IntN(2 * len(request)); part < len(request) { // half of the attackers send nothing
 		if _, err := io.WriteString(conn, request[:part]); err != nil {
 			return err
 		}
@@ -50,8 +50,8 @@ func halfOpen(ctx context.Context, addr string, n *tally) error {
 	return err
 }
 
-// noGreeting makes a link and sends nothing on it.
-func noGreeting(ctx context.Context, addr string, n *tally) error {
+// noHello makes a link and sends nothing on it.
+func noHello(ctx context.Context, addr string, n *tally) error {
 	link, err := dial(ctx, addr, "")
 	if err != nil {
 		return err
@@ -64,11 +64,11 @@ func noGreeting(ctx context.Context, addr string, n *tally) error {
 	return err
 }
 
-// flooded is where a flood of handshakes comes from: another address than the
-// clients that behave well have.
+// flooded is the address from which a flood of handshakes comes. The clients that
+// keep the rules have another one.
 var flooded = ws.Dialer{NetDial: (&net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 2)}}).DialContext}
 
-// floodHandshakes makes handshakes as fast as it can, with credentials that are
+// floodHandshakes makes handshakes as fast as it can, with invalid credentials or
 // none.
 func floodHandshakes(ctx context.Context, addr string, n *tally) error {
 	d := flooded
@@ -83,8 +83,8 @@ func floodHandshakes(ctx context.Context, addr string, n *tally) error {
 	return link.Close(transport.CloseAbnormal, "")
 }
 
-// hoardHeaders has one link after the other made with headers of nearly 1 MiB,
-// which is what HTTP allows, and keeps them.
+// hoardHeaders makes link after link with headers of nearly 1 MiB, the most that
+// HTTP allows, and keeps them.
 func hoardHeaders(ctx context.Context, addr string, n *tally) error {
 	d := ws.Dialer{Header: http.Header{"X-Hoard": {strings.Repeat("x", 900<<10)}}}
 	for ctx.Err() == nil {

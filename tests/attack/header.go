@@ -9,7 +9,7 @@ import (
 )
 
 // headerBomb opens calls whose headers are within the limit and full of the
-// smallest metadata.
+// smallest pairs of metadata.
 func headerBomb(ctx context.Context, addr string, n *tally) error {
 	return headers(ctx, addr, n, 16<<10)
 }
@@ -29,7 +29,7 @@ func headers(ctx context.Context, addr string, n *tally, size int) error {
 		key := fmt.Sprintf("%c%c", 'a'+i%26, 'a'+i/26%26)
 		metadata = frame.AppendBytesField(metadata, 9, "\x02"+key)
 	}
-	pause(ctx, 100*time.Millisecond) // the server has to say that it takes such headers
+	pause(ctx, 100*time.Millisecond) // the server's limit is known only after its HELLO
 	id, buf := uint64(1), []byte(nil)
 	return f.write(func() []byte {
 		buf = open(buf[:0], id, echo, metadata)

@@ -15,7 +15,7 @@ import (
 	"github.com/parley-rpc/parley/transport"
 )
 
-// secret is what one has to know to resume a session.
+// secret is what an attacker must know to resume a session.
 type secret struct{ id, token []byte }
 
 func (s *secret) String() string { return fmt.Sprintf("%x %x", s.id, s.token) }
@@ -29,14 +29,15 @@ func parseSecret(line string) (*secret, error) {
 	return &s, errors.Join(err, also)
 }
 
-// robber describes who asks for the victim's session, and with what.
+// robber describes an attacker that asks for the victim's session, and what it
+// knows.
 type robber struct {
 	name string
 	take func(s *secret)
 }
 
-// robbers know less and less of what they would have to: the token but not the
-// name, the token but for a bit, the id, nothing.
+// robbers know less and less of the secret: the token but not the name, the token
+// but for one bit, the id, nothing.
 var robbers = []robber{
 	{"mallory", func(*secret) {}},
 	{"", func(*secret) {}},
@@ -51,7 +52,7 @@ func random(n int) []byte {
 	return b
 }
 
-// hijack asks once for the victim's session.
+// hijack tries once to resume the victim's session.
 func hijack(ctx context.Context, addr string, n *tally) error {
 	stolen := n.stolen.Load()
 	if stolen == nil {
@@ -64,8 +65,8 @@ func hijack(ctx context.Context, addr string, n *tally) error {
 	return s.resume(ctx, addr, r.name, n)
 }
 
-// resume asks for a session, and counts whether the answer gives it away, or
-// tells that there is such a session.
+// resume asks for a session. It counts answers that resume it, or that reveal that
+// it exists.
 func (s *secret) resume(ctx context.Context, addr, name string, n *tally) error {
 	link, err := dial(ctx, addr, name)
 	if err != nil {
@@ -79,10 +80,10 @@ func (s *secret) resume(ctx context.Context, addr, name string, n *tally) error 
 	}
 	msg, err := readMessage(link)
 	if err != nil {
-		n.won.Add(1) // a refusal is another answer than that the session is unknown
+		n.won.Add(1) // a refusal differs from "session unknown", so it reveals something
 		return err
 	}
-	hello, err := greeting(msg)
+	hello, err := parseHello(msg)
 	if err != nil {
 		return err
 	}
@@ -101,8 +102,8 @@ func readMessage(link transport.Link) ([]byte, error) {
 	return io.ReadAll(r)
 }
 
-// greeting reads the HELLO with which a message begins.
-func greeting(msg []byte) (frame.Hello, error) {
+// parseHello reads the HELLO at the start of a message.
+func parseHello(msg []byte) (frame.Hello, error) {
 	h, n, err := frame.ParseHeader(msg)
 	switch {
 	case err != nil:

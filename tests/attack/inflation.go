@@ -16,7 +16,7 @@ import (
 	"github.com/parley-rpc/parley/transport"
 )
 
-// bomb is a compression that sends the same small thing whatever it is given.
+// bomb is a compressor that returns the same small bytes for any message.
 type bomb struct{ rpc.Compressor }
 
 func (bomb) Name() string { return rpc.CompressionGzip }
@@ -27,7 +27,7 @@ func (bomb) Compress(dst, _ []byte) ([]byte, error) { return append(dst, explosi
 var explosive = sync.OnceValue(func() []byte {
 	var b bytes.Buffer
 	w := gzip.NewWriter(&b)
-	_, _ = io.CopyN(w, zeros{}, 256<<20) // neither end fails
+	_, _ = io.CopyN(w, zeros{}, 256<<20) // neither the reader nor the writer fails
 	_ = w.Close()                        // as before
 	return b.Bytes()
 })
@@ -39,7 +39,7 @@ func (zeros) Read(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// almost is a message of nearly 4 MiB, which is what a message may have, in 4
+// almost is a message of nearly 4 MiB, the limit of a message, compressed to 4
 // KiB.
 var almost = sync.OnceValue(func() []byte {
 	var b bytes.Buffer
@@ -67,8 +67,8 @@ func inflate(ctx context.Context, addr string, n *tally) error {
 				if err != nil {
 					return
 				}
-				_ = st.Send(ctx, almost(), transport.SendOptions{Mark: true, End: true}) // Recv tells
-				_, _ = st.Recv(ctx, nil)                                                 // what it is does not matter
+				_ = st.Send(ctx, almost(), transport.SendOptions{Mark: true, End: true}) // Recv returns the error
+				_, _ = st.Recv(ctx, nil)                                                 // any result will do
 				_ = st.Close()                                                           // as before
 				n.units.Add(1)
 			}

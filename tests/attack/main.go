@@ -1,6 +1,6 @@
-// Command attack attacks a server in the ways that are known to hurt, one after
-// the other, and finds out what that costs the server, and what it does to a
-// client on another connection that behaves well.
+// Command attack attacks a server in all known ways, one after the other. It
+// measures what that costs the server, and how it affects a client on another
+// connection that keeps the rules.
 //
 //	go run ./tests/attack -seconds 9
 //
@@ -9,20 +9,20 @@
 // CPU. It needs Linux.
 //
 // The client makes a small call every 4 ms, whether or not the ones before have
-// been answered, so that a server that stops for a while is late for all calls
-// that come meanwhile. What counts is the p99 of how long they take, from a
-// second after the attackers have begun to arrive; for that second there is a
-// figure of its own ("arriving"). The p99 depends on what else the machine
-// does: by itself it changes by several times from one minute to the next. So
-// quiet and attack take turns, and each turn has a p99 of its own; the figures
-// are the medians of those, and the ratio is that of the medians. A spell of
-// noise thus spoils a turn or two, whichever kind they are, and an attack that
-// does harm does it in most of its turns. Where the ratio is too high, all turns
-// are taken again, twice at most, before it is judged. In between there are turns in which
-// the attackers only compute: where the client suffers as much from those ("p99
-// idle"), it is for want of CPU, not because of what the server is told.
+// been answered. So a server that stops for a while is late for all calls of that
+// time. What counts is the p99 of the calls' durations, from a second after the
+// attackers have begun to arrive. That second has a figure of its own
+// ("arriving"). The p99 depends on what else the machine does, and may change
+// several times over within a minute. So quiet and attack take turns. Each turn
+// has its own p99, the figures are the medians of the turns, and the ratio is
+// that of the medians. A spell of noise spoils a turn or two of either kind, but
+// an attack that does harm does it in most of its turns. If the ratio is too
+// high, all turns are taken again, twice at most, before it is judged. There are
+// also turns in which the attackers only compute. If the client suffers as much
+// from those ("p99 idle"), the reason is a lack of CPU, not what the attackers
+// send.
 //
-// With -short each attack has one turn, and the verdict is on memory and on
+// With -short each attack has one turn. The verdict is then on memory, and on
 // calls and clients that were refused: it holds on a busy machine too.
 package main
 
@@ -52,7 +52,7 @@ func main() {
 	}
 }
 
-// asChild plays the part of a child process, if this is one, and then ends it.
+// asChild runs the child's part and exits, if this is a child process.
 func asChild() error {
 	if addr := os.Getenv(serveVariable); addr != "" {
 		if err := serve(addr, os.Stdin, os.Stdout); err != nil {

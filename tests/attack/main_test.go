@@ -21,7 +21,8 @@ import (
 	"github.com/parley-rpc/parley/transport"
 )
 
-// What attacks do to others is for `make attack`: here other tests run beside.
+// `make attack` measures the effect on other clients. Here other tests run at the
+// same time.
 
 func TestMain(m *testing.M) {
 	if err := asChild(); err != nil {
@@ -31,7 +32,7 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-// startServer starts a server that ends with the test, as does the context.
+// startServer starts a server. The server and the context end with the test.
 func startServer(t *testing.T) (context.Context, string) {
 	t.Helper()
 	server, err := child.Start(serveVariable, "127.0.0.1:0")
@@ -108,7 +109,7 @@ func TestSessionIsNotHijackedAndItsCallLosesNothing(t *testing.T) {
 	}
 }
 
-// The victim's own secret is good: the attempts above do not fail for another
+// The victim's own secret works, so the attempts above do not fail for another
 // reason.
 func TestSecretThatIsNotStolenResumesItsSession(t *testing.T) {
 	ctx, addr := startServer(t)
@@ -121,7 +122,7 @@ func TestSecretThatIsNotStolenResumesItsSession(t *testing.T) {
 	if n.won.Load() != 1 {
 		t.Error("the session was not resumed")
 	}
-	_ = v.leave() // its session has been taken
+	_ = v.leave() // its session was resumed by the attacker above
 }
 
 func TestAttackersRunAtTheLowestPriority(t *testing.T) {
@@ -161,8 +162,7 @@ func TestBystandersSufferNothingWithoutAnAttack(t *testing.T) {
 	}
 }
 
-// The attack keeps the rules: it is not ended, and the server goes on to
-// answer.
+// The attack keeps the rules, so the server does not end it and goes on answering.
 func TestAcknowledgementsOneByOneAreTaken(t *testing.T) {
 	ctx, addr := startServer(t)
 	ctx, cancel := context.WithCancel(ctx)

@@ -12,19 +12,19 @@ import (
 )
 
 const (
-	// settling is how long the server has to get over attackers that have gone.
+	// settling is how long the server has to recover once the attackers have left.
 	settling = 500 * time.Millisecond
-	// warmUp is how long the server is called before anything is measured.
+	// warmUp is how long the client makes calls before anything is measured.
 	warmUp = 300 * time.Millisecond
-	// usualArrival is how long attackers take to arrive: to a server that is
-	// the load of so many new clients, whatever they are up to.
+	// usualArrival is how long attackers take to arrive. For a server this is
+	// the load of that many new clients, whatever they do later.
 	usualArrival = time.Second
 	// maxExtension is how many times the turns are taken again while their
-	// ratio is too high: two turns of three may meet a spell of noise.
+	// ratio is too high: noise may spoil two turns of three.
 	maxExtension = 2
 )
 
-// measurement is of one attack, on a server of its own.
+// measurement is the measurement of one attack, on a server of its own.
 type measurement struct {
 	attack attack
 	turns  int
@@ -32,14 +32,14 @@ type measurement struct {
 	short  bool // only the attack: no quiet turns to compare with, and no wait for what remains
 
 	server *child.Process
-	client *rpc.Client // behaves well
+	client *rpc.Client // keeps the rules
 	busy   child.Usage // of the server, while under attack: the sum
 	figures
 
 	mu        sync.Mutex
 	attackers *child.Process
 	stolen    string // the latest secret of the victim
-	stopped   bool   // the attackers, as the server has far too much memory
+	stopped   bool   // the attackers were stopped: the server used far too much memory
 }
 
 func (m *measurement) run(ctx context.Context) (_ *figures, err error) {
@@ -50,7 +50,7 @@ func (m *measurement) run(ctx context.Context) (_ *figures, err error) {
 	defer m.server.Kill()
 	m.client = rpc.NewClient("ws://" + m.server.Ready + rig.Path)
 	defer m.client.Close()                                  //nolint:errcheck // has nothing in flight
-	if _, err := probe(ctx, m.client, warmUp); err != nil { // makes what is made only once
+	if _, err := probe(ctx, m.client, warmUp); err != nil { // fills what is allocated once
 		return nil, err
 	}
 	before, err := m.server.Usage()
@@ -78,8 +78,8 @@ func (m *measurement) run(ctx context.Context) (_ *figures, err error) {
 	return &m.figures, err
 }
 
-// goesOn reports whether there are more turns after as many. Where the ratio is
-// too high, all turns are taken again before it is judged.
+// goesOn reports whether to take another turn. If the ratio is too high, all
+// turns are taken again before it is judged.
 func (m *measurement) goesOn(taken int) bool {
 	switch {
 	case m.stopped:
@@ -90,7 +90,7 @@ func (m *measurement) goesOn(taken int) bool {
 	return m.ratio() > worst && taken/m.turns <= maxExtension
 }
 
-// takeTurns is a turn of each kind.
+// takeTurns takes a turn of each kind.
 func (m *measurement) takeTurns(ctx context.Context, before child.Usage) error {
 	if !m.short {
 		if err := m.compare(ctx); err != nil {
@@ -116,7 +116,7 @@ func (m *measurement) compare(ctx context.Context) error {
 	return nil
 }
 
-// suffer takes the turn under attack.
+// suffer takes a turn under attack.
 func (m *measurement) suffer(ctx context.Context, before child.Usage) error {
 	at, err := m.server.Usage()
 	if err != nil {
@@ -136,7 +136,7 @@ func (m *measurement) suffer(ctx context.Context, before child.Usage) error {
 	m.figures.arriving = append(m.figures.arriving, arriving)
 	m.figures.under = append(m.figures.under, under)
 	if m.stopped {
-		return nil // they could not say what they did
+		return nil // the attackers could not report
 	}
 	if !m.short {
 		pause(ctx, settling)
@@ -144,7 +144,8 @@ func (m *measurement) suffer(ctx context.Context, before child.Usage) error {
 	return m.did.add(said)
 }
 
-// stopAttackers saves the machine from a server that takes all of its memory.
+// stopAttackers ends the attackers before the server takes all memory of the
+// machine.
 func (m *measurement) stopAttackers() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -154,8 +155,8 @@ func (m *measurement) stopAttackers() {
 	}
 }
 
-// under is a turn in which there is an attack. It returns the p99 while
-// attackers arrive, and the one afterwards.
+// under takes a turn with an attack. It returns the p99 while attackers arrive,
+// and the p99 afterwards.
 func (m *measurement) under(ctx context.Context, a attack, d time.Duration) (arriving, p99 time.Duration, said string, err error) {
 	attackers, err := child.Start(attackVariable, a.name+" "+m.server.Ready)
 	if err != nil {
@@ -170,7 +171,7 @@ func (m *measurement) under(ctx context.Context, a attack, d time.Duration) (arr
 	return arriving, p99, attackers.End(), nil
 }
 
-// meet has somebody hear of the victim's secrets from now on.
+// meet sends the victim's secrets to these attackers from now on.
 func (m *measurement) meet(attackers *child.Process) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -179,7 +180,7 @@ func (m *measurement) meet(attackers *child.Process) {
 	}
 }
 
-// tell gives the victim's secret away.
+// tell records a secret of the victim and sends it to the attackers.
 func (m *measurement) tell(s *secret) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -189,8 +190,8 @@ func (m *measurement) tell(s *secret) {
 	}
 }
 
-// watch returns the most memory that a process has had until ctx ended. It
-// calls stop once if that is more than too much.
+// watch returns the most memory that a process used until ctx ended. It calls
+// stop, once, if that exceeds tooMuch.
 func watch(ctx context.Context, p *child.Process, tooMuch int64, stop func()) (most int64) {
 	for ctx.Err() == nil {
 		if use, err := p.Usage(); err == nil {

@@ -10,8 +10,8 @@ import (
 )
 
 // yield gives this program the lowest priority. Linux keeps a priority for each
-// thread, and Go has several by now. So the program starts again, out of the
-// thread that has it.
+// thread, and the Go runtime has started several by now. So the thread with the
+// low priority executes the program again.
 func yield() error {
 	const lowest, lowestAsked = 19, 20 - 19 // the system call returns 20 - priority
 	runtime.LockOSThread()

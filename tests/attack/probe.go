@@ -12,12 +12,11 @@ import (
 	"github.com/parley-rpc/parley/rpc"
 )
 
-// rhythm is how often the client that behaves well makes a call.
+// rhythm is how often the client that keeps the rules makes a call.
 const rhythm = 4 * time.Millisecond
 
-// probe makes a small call in each beat of the rhythm for a while, whether or
-// not the one before has been answered, and returns the p99 of how long they
-// take.
+// probe makes a small call in each rhythm for a while, whether or not the one
+// before has been answered. It returns the p99 of their durations.
 func probe(ctx context.Context, client *rpc.Client, d time.Duration) (time.Duration, error) {
 	var calls sync.WaitGroup
 	took := make([]time.Duration, d/rhythm)

@@ -12,12 +12,13 @@ import (
 	"github.com/parley-rpc/parley/transport"
 )
 
-// fileContainingSymbol is the field of a ServerReflectionRequest that names
-// what is asked for.
+// fileContainingSymbol is the field of a ServerReflectionRequest with the name of
+// the symbol.
 const fileContainingSymbol protowire.Number = 4
 
-// askLong asks many streams of the server's reflection for a name of nearly 4
-// MiB, which grows to four times that where it is quoted, and takes no answer.
+// askLong asks the server's reflection, on many streams, for a name of nearly 4
+// MiB, and reads no response. Where the name is quoted it grows to four times
+// that.
 func askLong(ctx context.Context, addr string, n *tally) error {
 	s, err := session(ctx, addr)
 	if err != nil {

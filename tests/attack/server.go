@@ -19,8 +19,8 @@ import (
 	"github.com/parley-rpc/parley/transport/ws"
 )
 
-// serveVariable has this program be the server at the address that is its
-// value.
+// serveVariable is the environment variable that makes this program the server.
+// Its value is the address.
 const serveVariable = "PARLEY_ATTACK_SERVE"
 
 // The methods of the server.
@@ -45,7 +45,7 @@ func pourAll(_ context.Context, _ *wrapperspb.BytesValue, out rpc.Sender[wrapper
 	}
 }
 
-// takeAll waits for messages.
+// takeAll receives all messages.
 func takeAll(_ context.Context, in rpc.Receiver[wrapperspb.BytesValue]) (*wrapperspb.BytesValue, error) {
 	for _, err := range in.All() {
 		if err != nil {
@@ -55,7 +55,7 @@ func takeAll(_ context.Context, in rpc.Receiver[wrapperspb.BytesValue]) (*wrappe
 	return new(wrapperspb.BytesValue), nil
 }
 
-// giveAllBack answers each message with itself.
+// giveAllBack sends each message back.
 func giveAllBack(_ context.Context, in rpc.Receiver[wrapperspb.BytesValue], out rpc.Sender[wrapperspb.BytesValue]) error {
 	for m, err := range in.All() {
 		if err != nil {
@@ -71,7 +71,8 @@ func giveAllBack(_ context.Context, in rpc.Receiver[wrapperspb.BytesValue], out 
 // unknownUser is a user without valid credentials.
 const unknownUser = "nobody"
 
-// byName takes everybody's word for who he is. Who does not say is one of many.
+// byName trusts the name that a client gives. A client without a name is
+// anonymous.
 func byName(r *http.Request) (context.Context, error) {
 	name, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
 	switch {
@@ -83,11 +84,12 @@ func byName(r *http.Request) (context.Context, error) {
 	return rpc.WithPrincipal(r.Context(), name), nil
 }
 
-// handshakeTimeout is how long an HTTP request may take to arrive.
+// handshakeTimeout bounds how long an HTTP request may take to arrive.
 const handshakeTimeout = 2 * time.Second
 
-// serve is the server that is attacked: "address", or "address attack". All
-// limits are the defaults, but for what the attack says. It ends when in does.
+// serve runs the server that is attacked: "address", or "address attack". All
+// limits are the defaults, except those that the attack sets. It ends when in
+// does.
 func serve(what string, in io.Reader, out io.Writer) error {
 	addr, name, _ := strings.Cut(what, " ")
 	ln, err := net.Listen("tcp", addr)

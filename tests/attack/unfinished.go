@@ -7,18 +7,18 @@ import (
 	"github.com/parley-rpc/parley/transport"
 )
 
-// undone is a connection with messages that do not end.
+// undone is a connection with messages that lack their last byte.
 type undone struct {
 	link  transport.Link
 	count func()
 	sent  map[uint64]*progress // by stream
 }
 
-// progress is how far a message has come.
+// progress is how much of a message has been sent.
 type progress struct{ bytes, spent, credit uint64 }
 
 const (
-	// begun is how many messages a connection begins.
+	// begun is how many messages a connection starts.
 	begun = 256
 	// almostAll is all of a message but its last byte.
 	almostAll = 4<<20 - 1
@@ -75,14 +75,14 @@ func (u *undone) handle(h frame.Header, payload []byte) error {
 		}
 		return err
 	case frame.TypeReset, frame.TypeEnd:
-		delete(u.sent, h.Stream) // the server does not want it
+		delete(u.sent, h.Stream) // the server has reset it
 	}
 	return nil
 }
 
 var zeroPiece = make([]byte, pieceSize)
 
-// goOn sends as much of a message as there is credit for.
+// goOn sends as much of a message as the credit allows.
 func (u *undone) goOn(id uint64) error {
 	p := u.sent[id]
 	for p.bytes < almostAll && p.credit > p.spent+frameCost {

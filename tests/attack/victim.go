@@ -17,15 +17,15 @@ import (
 	"github.com/parley-rpc/parley/transport"
 )
 
-// victimName is who the victim is.
+// victimName is the victim's user name.
 const victimName = "victim"
 
-// cutsEvery is how often the victim's link is lost, in messages.
+// cutsEvery is after how many messages the victim's link is lost.
 const cutsEvery = 50
 
-// victim is a client whose session others would like to have. Its secrets are
-// told to them. It has a call on which it exchanges numbered messages, and its
-// link is lost now and then.
+// victim is a client whose session the attackers try to resume. They are sent its
+// secrets. It has a call on which it exchanges numbered messages, and its link is
+// lost now and then.
 type victim struct {
 	addr string
 	tell func(*secret)
@@ -37,7 +37,7 @@ type victim struct {
 	end       context.CancelFunc
 }
 
-// newVictim has a victim begin its call.
+// newVictim starts a victim with its call.
 func newVictim(ctx context.Context, addr string, tell func(*secret)) *victim {
 	v := &victim{addr: addr, tell: tell, ended: make(chan error, 1)}
 	ctx, v.end = context.WithCancel(ctx)
@@ -45,7 +45,7 @@ func newVictim(ctx context.Context, addr string, tell func(*secret)) *victim {
 	return v
 }
 
-// leave ends the call, and reports whether the victim has suffered.
+// leave ends the call, and returns an error if the attack has affected it.
 func (v *victim) leave() error {
 	v.end()
 	return <-v.ended
@@ -62,7 +62,7 @@ func (v *victim) live(ctx context.Context) error {
 	}
 	lost := make(chan struct{}, 1)
 	s, err := transport.NewSession(link, transport.Dialer, transport.Config{
-		OnDetached: func(*transport.Session, error) { lost <- struct{}{} }, // Resume takes it before the next
+		OnDetached: func(*transport.Session, error) { lost <- struct{}{} }, // Resume takes it before the next loss
 	})
 	if err != nil {
 		return err
@@ -70,17 +70,17 @@ func (v *victim) live(ctx context.Context) error {
 	back := make(chan struct{})
 	go func() {
 		defer close(back)
-		v.comeBack(ctx, s, lost)
+		v.resume(ctx, s, lost)
 	}()
-	err = v.talk(ctx, s)
-	_ = s.Close(transport.CloseNormal, "") // what counts is in err
+	err = v.exchange(ctx, s)
+	_ = s.Close(transport.CloseNormal, "") // err has the result
 	v.end()
 	<-back
 	return err
 }
 
-// comeBack makes new links for those that are lost.
-func (v *victim) comeBack(ctx context.Context, s *transport.Session, lost <-chan struct{}) {
+// resume makes a new link for each one that is lost.
+func (v *victim) resume(ctx context.Context, s *transport.Session, lost <-chan struct{}) {
 	for {
 		select {
 		case <-lost:
@@ -93,9 +93,9 @@ func (v *victim) comeBack(ctx context.Context, s *transport.Session, lost <-chan
 	}
 }
 
-// talk exchanges messages until ctx ends. It is an error if one is lost,
-// doubled, or not in its place.
-func (v *victim) talk(ctx context.Context, s *transport.Session) error {
+// exchange sends messages and receives them back until ctx ends. It fails if one
+// is lost, comes twice, or is out of order.
+func (v *victim) exchange(ctx context.Context, s *transport.Session) error {
 	st, err := s.Open(ctx, frame.AppendBytesField(nil, 1, talk.Path()))
 	if err != nil {
 		return err
@@ -111,7 +111,7 @@ func (v *victim) talk(ctx context.Context, s *transport.Session) error {
 			return unlessOver(ctx, i, err)
 		}
 		if i%cutsEvery == 0 {
-			_ = v.link.Load().Close(transport.CloseAbnormal, "") // the message is on its way, or not
+			_ = v.link.Load().Close(transport.CloseAbnormal, "") // the message may be on the wire, or not
 		}
 		m, err := st.Recv(ctx, buf[:0])
 		if err != nil {
@@ -136,7 +136,7 @@ func unlessOver(ctx context.Context, i uint64, err error) error {
 func bytesMessage(b []byte) []byte {
 	msg, err := proto.Marshal(wrapperspb.Bytes(b))
 	if err != nil {
-		panic(err) // cannot be: it is bytes
+		panic(err) // BytesValue always encodes
 	}
 	return msg
 }
@@ -151,7 +151,7 @@ func (v *victim) dial(ctx context.Context) (transport.Link, error) {
 	return l, nil
 }
 
-// spied is a link whose greeting is overheard.
+// spied is a link that reports the secrets in the server's HELLO.
 type spied struct {
 	transport.Link
 	tell  func(*secret)
@@ -167,7 +167,7 @@ func (l *spied) NextReader() (io.Reader, error) {
 		return nil, err
 	}
 	l.heard = true
-	hello, err := greeting(msg)
+	hello, err := parseHello(msg)
 	if err != nil || hello.Token == nil {
 		return nil, errors.Join(errors.New("the server does not offer to resume"), err)
 	}

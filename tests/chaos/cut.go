@@ -12,8 +12,8 @@ import (
 	"github.com/parley-rpc/parley/tests/internal/rig"
 )
 
-// callTimeout is when a call counts as hanging. Most take a second, those on a
-// link that has gone silent a little more.
+// callTimeout is when a call counts as hanging. Most calls take a second, those on
+// a silent link a little more.
 const callTimeout = 2 * time.Minute
 
 // cut breaks links under load and counts messages.
@@ -74,7 +74,7 @@ func (s settings) cut(ctx context.Context, out io.Writer) (err error) {
 // report prints the figures, and returns what is wrong with them.
 func report(out io.Writer, r *rig.Rig, bytes int64, took time.Duration) error {
 	t := r.Book.Totals()
-	fmt.Fprintf(out, "%d resumptions, %d sessions lost\n", r.Resumed(), r.Gaps())
+	fmt.Fprintf(out, "%d resumptions, %d sessions lost\n", r.Resumed(), r.SessionsLost())
 	fmt.Fprintf(out, "calls: %d unary, %d server-stream, %d client-stream, %d bidi, %d failed\n",
 		t.Calls[0], t.Calls[1], t.Calls[2], t.Calls[3], t.Failed)
 	fmt.Fprintf(out, "%d messages, %.1f MB over the network, %.1f s, %d damaged\n",
@@ -87,7 +87,7 @@ func report(out io.Writer, r *rig.Rig, bytes int64, took time.Duration) error {
 	if t.Failed > 0 {
 		bad = append(bad, fmt.Errorf("%d calls failed, the first: %w", t.Failed, errors.Join(r.Book.Failures()...)))
 	}
-	if n := r.Gaps(); n > 0 {
+	if n := r.SessionsLost(); n > 0 {
 		bad = append(bad, fmt.Errorf("%d sessions could not be resumed", n))
 	}
 	return errors.Join(bad...)

@@ -19,23 +19,24 @@ import (
 	"github.com/parley-rpc/parley/tests/internal/rig"
 )
 
-// serveVariable makes this program the server at the address in its value.
+// serveVariable is the environment variable that makes this program the server.
+// Its value is the address.
 const serveVariable = "PARLEY_CHAOS_SERVE"
 
 const (
-	// window is how long sessions are kept here. A call whose server does not
-	// come back ends when it is over.
+	// window is the resume window. A call whose server does not return ends with
+	// it.
 	window = 5 * time.Second
-	// slack is how much later a call may end than promised: for a client to
-	// notice that a link is lost, and for a machine that does other work too.
+	// slack is how much later than promised a call may end. The client must notice
+	// that its link is lost, and the machine may do other work too.
 	slack = 3 * time.Second
-	// comeback is how long after the start of a new server its clients may
-	// take: the longest delay between two attempts to connect, which grows
-	// while it is away.
-	comeback = 12 * time.Second
+	// reconnect is how long after the start of a new server its clients may take
+	// to connect. It is the longest delay between two attempts, which grows while
+	// there is no server.
+	reconnect = 12 * time.Second
 )
 
-// serve is the server that is killed. It ends when in does.
+// serve runs the server that is killed. It ends when in does.
 func serve(addr string, in io.Reader, out io.Writer) error {
 	ln, err := net.Listen("tcp", addr)
 	if err != nil {
@@ -58,7 +59,7 @@ func serve(addr string, in io.Reader, out io.Writer) error {
 	return srv.Close()
 }
 
-// never is a method that does not answer.
+// never is a method that does not respond.
 var never = &rpc.Method{Service: "parley.tests.v1.NeverService", Name: "Wait"}
 
 func waitFor(ctx context.Context, _ rpc.Stream) error {
@@ -70,24 +71,24 @@ func waitFor(ctx context.Context, _ rpc.Stream) error {
 type victim struct {
 	client *rpc.Client
 	seed   uint64
-	killed chan struct{} // closed when the server is gone
+	killed chan struct{} // closed when the server has ended
 	calls  sync.WaitGroup
 
 	mu       sync.Mutex
 	ends     []time.Time // of calls that have ended with UNAVAILABLE
-	answered []time.Time // by the server in its last moment, or, if it surely had not seen the call, by the next
+	answered []time.Time // by the server just before its end; or by the next one, if it certainly had not seen the call
 	fails    []error
 }
 
-// waiting and busy are how many calls of a victim wait for an answer that does
-// not come, and how many exchange messages.
+// waiting is how many calls of a victim wait for a response that does not come.
+// busy is how many exchange messages.
 const (
 	waiting = 20
 	busy    = 8
 )
 
-// begin makes calls that are in flight until the server is gone, and returns
-// when the server has them.
+// begin makes calls that are in flight until the server ends. It returns when the
+// server has them.
 func (v *victim) begin(ctx context.Context) error {
 	for range waiting {
 		s, err := v.client.Open(ctx, never)
@@ -161,16 +162,16 @@ func (s settings) kill(ctx context.Context, out io.Writer) error {
 		if err := v.begin(ctx); err != nil {
 			return fmt.Errorf("before kill %d: %w", n+1, err)
 		}
-		// Every other time no server runs until the session is over.
-		away := 500 * time.Millisecond
+		// Every other time no server runs until the session is lost.
+		down := 500 * time.Millisecond
 		if n%2 == 1 {
-			away = window + time.Second
+			down = window + time.Second
 		}
 		pause(ctx, 300*time.Millisecond)
 		pid, killed := server.PID(), time.Now()
 		server.Kill()
 		close(v.killed)
-		pause(ctx, away)
+		pause(ctx, down)
 		back := time.Now()
 		if server, err = child.Start(serveVariable, addr); err != nil {
 			return err
@@ -182,13 +183,13 @@ func (s settings) kill(ctx context.Context, out io.Writer) error {
 	return nil
 }
 
-// times are the end of a server and the start of the next.
+// times are when a server ended and the next one started.
 type times struct {
 	pid          int
 	killed, back time.Time
 }
 
-// judge waits for the calls in flight, and for the client to be back.
+// judge waits until the calls in flight have ended and the client has reconnected.
 func (v *victim) judge(ctx context.Context, out io.Writer, at times) error {
 	state := v.client.State()
 	for state != rpc.StateReady {
@@ -209,22 +210,22 @@ func (v *victim) judge(ctx context.Context, out io.Writer, at times) error {
 		return errors.New("calls in flight hang")
 	}
 	last, answered := latest(v.ends, at.killed), latest(v.answered, at.back)
-	fmt.Fprintf(out, "server %d killed, away for %.1f s: %d calls in flight ended with UNAVAILABLE, the last after %.1f s, %d were answered; the client was back after %.1f s\n",
+	fmt.Fprintf(out, "server %d killed, down for %.1f s: %d calls in flight ended with UNAVAILABLE, the last after %.1f s, %d were answered; the client had reconnected after %.1f s\n",
 		at.pid, at.back.Sub(at.killed).Seconds(), len(v.ends), last.Seconds(), len(v.answered), ready.Seconds())
 	bad := append([]error(nil), v.fails...)
 	if last > window+slack {
 		bad = append(bad, fmt.Errorf("a call ended %v after the server, later than %v", last, window+slack))
 	}
-	if answered > comeback {
-		bad = append(bad, fmt.Errorf("a call was answered %v after there was a server again, later than %v", answered, comeback))
+	if answered > reconnect {
+		bad = append(bad, fmt.Errorf("a call was answered %v after there was a server again, later than %v", answered, reconnect))
 	}
-	if ready > comeback {
-		bad = append(bad, fmt.Errorf("the client came back after %v, later than %v", ready, comeback))
+	if ready > reconnect {
+		bad = append(bad, fmt.Errorf("the client reconnected after %v, later than %v", ready, reconnect))
 	}
 	return errors.Join(bad...)
 }
 
-// latest returns how long after a moment the last of some others was.
+// latest returns how long after start the last of the times is.
 func latest(all []time.Time, since time.Time) (last time.Duration) {
 	for _, at := range all {
 		last = max(last, at.Sub(since))

@@ -14,7 +14,7 @@ import (
 	"github.com/parley-rpc/parley/tests/internal/rig"
 )
 
-// dialling is how many connections are being made at the same time.
+// dialling is how many connections are made at the same time.
 const dialling = 64
 
 // guest is a client with an open call.
@@ -23,18 +23,18 @@ type guest struct {
 	call   rpc.Stream
 }
 
-// guests are all of them.
+// guests are all clients.
 type guests struct {
-	away atomic.Int64 // links lost
+	linksLost atomic.Int64 // links lost
 
 	mu  sync.Mutex
 	all []guest
 }
 
-// come opens n connections, with a call on each.
-func (gs *guests) come(ctx context.Context, n int, addr string) error {
+// arrive opens n connections, with a call on each.
+func (gs *guests) arrive(ctx context.Context, n int, addr string) error {
 	return each(n, func(int) error {
-		c := rpc.NewClient("ws://"+addr+rig.Path, rpc.OnDetached(func(*rpc.Conn) { gs.away.Add(1) }))
+		c := rpc.NewClient("ws://"+addr+rig.Path, rpc.OnDetached(func(*rpc.Conn) { gs.linksLost.Add(1) }))
 		s, err := c.Open(ctx, echo)
 		gs.mu.Lock()
 		gs.all = append(gs.all, guest{c, s})
@@ -46,7 +46,7 @@ func (gs *guests) come(ctx context.Context, n int, addr string) error {
 	})
 }
 
-// ask has each call exchange a message.
+// ask exchanges a message on each call.
 func (gs *guests) ask() error {
 	return each(len(gs.all), func(i int) error { return ask(gs.all[i].call) })
 }

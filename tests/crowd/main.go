@@ -1,5 +1,5 @@
-// Command crowd opens many connections at once, each with one open call, and
-// checks after a while whether all are alive, and what they cost.
+// Command crowd opens many connections at once, each with one open call. After a
+// while it checks whether all are alive, and measures what they cost.
 //
 //	go run ./tests/crowd -conns 5000
 //
@@ -74,8 +74,8 @@ func (s settings) crowd(ctx context.Context, out io.Writer, server *child.Proces
 	}
 	began := time.Now()
 	var gs guests
-	defer func() { _ = gs.leave() }() // if something is wrong already
-	if err := gs.come(ctx, s.conns, server.Ready); err != nil {
+	defer func() { _ = gs.leave() }() // after an earlier error
+	if err := gs.arrive(ctx, s.conns, server.Ready); err != nil {
 		return err
 	}
 	took := time.Since(began)
@@ -88,7 +88,7 @@ func (s settings) crowd(ctx context.Context, out io.Writer, server *child.Proces
 	if err := gs.ask(); err != nil {
 		return fmt.Errorf("after %v: %w", s.hold, err)
 	}
-	fmt.Fprintf(out, "all alive after %v of silence; links lost: %d\n", s.hold, gs.away.Load())
+	fmt.Fprintf(out, "all alive after %v of silence; links lost: %d\n", s.hold, gs.linksLost.Load())
 	per := func(from, to int64) float64 { return float64(to-from) / 1024 / float64(s.conns) }
 	fmt.Fprintf(out, "resident memory: %.1f KiB per connection at the server, %.1f KiB at the clients\n",
 		per(before.server, after.server), per(before.clients, after.clients))
@@ -104,8 +104,8 @@ func (s settings) crowd(ctx context.Context, out io.Writer, server *child.Proces
 	switch {
 	case took > s.open:
 		return fmt.Errorf("opening took %v, longer than %v", took, s.open)
-	case gs.away.Load() > 0:
-		return fmt.Errorf("%d links were lost", gs.away.Load())
+	case gs.linksLost.Load() > 0:
+		return fmt.Errorf("%d links were lost", gs.linksLost.Load())
 	case left != 0:
 		return fmt.Errorf("the server has %d connections left", left)
 	}
@@ -130,9 +130,10 @@ func pause(ctx context.Context, d time.Duration) {
 	}
 }
 
-// once connects and makes a call, so that what is made only once is there.
+// once connects and makes a call, so that everything that is allocated once
+// exists.
 func once(ctx context.Context, addr string) error {
 	var gs guests
-	err := gs.come(ctx, 1, addr)
+	err := gs.arrive(ctx, 1, addr)
 	return errors.Join(err, gs.leave())
 }

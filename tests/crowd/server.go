@@ -17,10 +17,11 @@ import (
 	"github.com/parley-rpc/parley/tests/internal/rig"
 )
 
-// serveVariable makes this program the server at the address in its value.
+// serveVariable is the environment variable that makes this program the server.
+// Its value is the address.
 const serveVariable = "PARLEY_CROWD_SERVE"
 
-// echo returns each message, in one long call.
+// echo returns each message of one long call.
 var echo = &rpc.Method{Service: "parley.tests.v1.EchoService", Name: "Echo", ClientStreams: true, ServerStreams: true}
 
 func isEnd(err error) bool { return errors.Is(err, io.EOF) }
@@ -66,7 +67,7 @@ func serve(addr string, in io.Reader, out io.Writer) error {
 	return srv.Close()
 }
 
-// served asks the server for its number of connections, until it has none or a
+// served asks the server for its number of connections until that is 0, or a
 // timeout has passed.
 func served(ctx context.Context, addr string) (n int, err error) {
 	for began := time.Now(); time.Since(began) < 5*time.Second; pause(ctx, 50*time.Millisecond) {
@@ -75,7 +76,7 @@ func served(ctx context.Context, addr string) (n int, err error) {
 			return 0, err
 		}
 		text, err := io.ReadAll(res.Body)
-		_ = res.Body.Close() // has been read
+		_ = res.Body.Close() // it has been read
 		if err != nil {
 			return 0, err
 		}

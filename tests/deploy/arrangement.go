@@ -9,14 +9,14 @@ import (
 	"github.com/parley-rpc/parley/rpc"
 )
 
-// arrangement is the way in which clients reach the servers, and servers end.
+// arrangement is how clients reach the servers, and how servers end.
 type arrangement struct {
 	name     string
 	nginx    bool
 	balance  string // a directive of nginx
 	balancer rpc.Balancer
 	kill     bool
-	cut      bool // links are cut all the while
+	cut      bool // links are cut all the time
 }
 
 var arrangements = []arrangement{
@@ -95,11 +95,11 @@ func (s *settings) run(ctx context.Context, a *arrangement) (r *result, err erro
 // front is the address that clients connect to.
 type front struct {
 	urls  []string
-	begin func()       // called when clients are there
+	begin func()       // called when the clients are connected
 	stop  func() error // called at the end
 }
 
-// front starts what is in front of the servers, if there is something.
+// front starts what is in front of the servers, if anything.
 func (s *settings) front(ctx context.Context, a *arrangement, f *fleet) (*front, error) {
 	switch {
 	case a.nginx:
@@ -118,8 +118,8 @@ func (s *settings) front(ctx context.Context, a *arrangement, f *fleet) (*front,
 	return &front{urls(f.addrs...), func() {}, func() error { return nil }}, nil
 }
 
-// deploy restarts all servers, one after another, in each round. Where they
-// are killed it is one in each round.
+// deploy restarts all servers in each round, one after another. If servers are
+// killed, it is one in each round.
 func (s *settings) deploy(ctx context.Context, a *arrangement, f *fleet) (n int, err error) {
 	for round := range s.rounds {
 		for i := range servers {
@@ -130,7 +130,7 @@ func (s *settings) deploy(ctx context.Context, a *arrangement, f *fleet) (n int,
 				return n, context.Cause(ctx)
 			}
 			if a.kill {
-				err = f.kill(ctx, i, s.away)
+				err = f.kill(ctx, i, s.down)
 			} else {
 				err = f.restart(i)
 			}

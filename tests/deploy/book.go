@@ -6,17 +6,17 @@ import (
 	"time"
 )
 
-// Counts is what happened to calls and of their notes.
+// Counts is the results of calls and of their notes.
 type Counts struct {
 	Calls      int // that ended with OK
 	Failed     int
-	Safe       int // of those that failed: a second call would have done no harm
+	Safe       int // failed calls that may be repeated
 	Lost       int // notes
 	Duplicated int // notes, and calls that were served twice
 	Reordered  int // notes
 }
 
-// add adds the counts of others.
+// add adds other counts.
 func (c *Counts) add(o Counts) {
 	c.Calls += o.Calls
 	c.Failed += o.Failed
@@ -38,10 +38,10 @@ type Report struct {
 	Counts
 	Failures   map[string]int // how often each has happened
 	Served     []uint64       // ids of the calls that reached a handler
-	Handshakes []int64        // when they came, in milliseconds of Unix time
+	Handshakes []int64        // when they arrived, in milliseconds of Unix time
 	Refused    int            // handshakes that were answered with an HTTP status
-	Slow       []slow         // unary calls that ended with OK, but not soon
-	Without    int64          // the longest time that a client had no session which takes calls, in milliseconds
+	Slow       []slow         // slow unary calls that ended with OK
+	Without    int64          // the longest time in which a client had no session for new calls, in milliseconds
 }
 
 // slow is a call that took some time.
@@ -50,15 +50,15 @@ type slow struct {
 	Began, Took int64 // in milliseconds, of Unix time
 }
 
-// notSoon is when a call is slow, and mostSlow how many are kept of each
-// process.
+// notSoon is from when on a call is slow. mostSlow is how many slow calls are kept
+// of each process.
 const (
 	notSoon  = 20 * time.Millisecond
 	mostSlow = 100_000
 )
 
-// merge adds what another process has counted. A call that reached handlers in
-// two processes is a duplicate.
+// merge adds the counts of another process. A call that reached handlers in two
+// processes is a duplicate.
 func (r *Report) merge(o *Report) {
 	r.add(o.Counts)
 	for what, n := range o.Failures {
@@ -71,8 +71,8 @@ func (r *Report) merge(o *Report) {
 	r.Without = max(r.Without, o.Without)
 }
 
-// settle counts as duplicated the calls that were served more than once, and
-// forgets their ids.
+// settle counts the calls that were served more than once as duplicates, and drops
+// their ids.
 func (r *Report) settle() {
 	seen := make(map[uint64]struct{}, len(r.Served))
 	for _, id := range r.Served {
@@ -85,7 +85,7 @@ func (r *Report) settle() {
 	r.Served = nil
 }
 
-// mostFailures is how many failures are told apart.
+// mostFailures is how many different failures are counted separately.
 const mostFailures = 100
 
 func (r *Report) fail(what string, n int) {
@@ -123,7 +123,7 @@ func (b *book) done(c call, counts Counts, err error) {
 		}
 	default:
 		counts.Failed++
-		counts.Lost = 0 // what a failed call has not delivered is not lost: the caller knows
+		counts.Lost = 0 // messages of a failed call are not lost: the caller knows of the failure
 		if c.safe {
 			counts.Safe++
 		}
@@ -135,7 +135,7 @@ func (b *book) done(c call, counts Counts, err error) {
 	r.add(counts)
 }
 
-// without records a time that a client had no session which takes calls.
+// without records a time in which a client had no session for new calls.
 func (b *book) without(d time.Duration) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -37,13 +37,13 @@ type call struct {
 	kind  kind
 	who   string
 	began time.Time
-	safe  bool // the client makes it again if it fails
+	safe  bool // the client retries it if it fails
 }
 
 func (c *call) isUnary() bool { return c.kind == echo || c.kind == look }
 
-// excuse reports whether a call that was begun at a time and has failed was not
-// to be expected to do otherwise.
+// excuse reports whether the failure of a call was expected. begun is when the
+// call started.
 type excuse func(began time.Time, err error) bool
 
 // ids gives each call of a process an id. Processes have different highest
@@ -56,23 +56,23 @@ func newIDs(process int) *ids {
 	return i
 }
 
-// callTimeout is when a call has failed because it hangs.
+// callTimeout is when a call counts as hanging, which is a failure.
 const callTimeout = time.Minute
 
-// caller makes calls and records what comes of them.
+// caller makes calls and records their results.
 type caller struct {
 	conn  rpc.Caller
 	notes deployv1parley.NoteServiceClient
 	book  *book
 	ids   *ids
 	who   string
-	retry bool          // calls that do no harm are made again
-	pace  time.Duration // of unary calls; notes of a stream come twice as slowly
+	retry bool          // calls that may be repeated are retried
+	pace  time.Duration // between unary calls; between notes of a stream, twice that
 	count uint64        // notes of a stream
 }
 
-// call makes one call of a kind and records it, unless excuse takes its error.
-// Then it reports false.
+// call makes one call of a kind and records it. It does not, and reports false, if
+// excuse accepts its error.
 func (c *caller) call(ctx context.Context, k kind, excuse excuse) bool {
 	on := call{id: c.ids.last.Add(1), kind: k, who: c.who, began: time.Now(), safe: c.retry && k == look}
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
@@ -127,7 +127,7 @@ func (c *caller) upload(ctx context.Context, on call) (Counts, error) {
 	return told(res, c.count), nil
 }
 
-// told returns the peer's count of the notes that were sent.
+// told returns what became of the notes that were sent, from the peer's tally.
 func told(res *note, sent uint64) Counts {
 	t := res.GetTally()
 	return Counts{
@@ -160,7 +160,7 @@ func (c *caller) download(ctx context.Context, on call) (Counts, error) {
 	return got.close(c.count), err
 }
 
-// takeAll receives up to the end and returns the last note.
+// takeAll receives all notes and returns the last one.
 func (c *caller) takeAll(got *sequence, recv func() (*note, error)) (*note, error) {
 	var last *note
 	for {

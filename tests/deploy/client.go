@@ -28,7 +28,7 @@ type clients struct {
 	cancel context.CancelFunc
 }
 
-// retries has calls that do no harm repeated.
+// retries is the policy that repeats calls without side effects.
 var retries = rpc.RetryPolicy{
 	MaxAttempts:    8,
 	Codes:          []rpc.Code{rpc.CodeUnavailable},
@@ -37,7 +37,7 @@ var retries = rpc.RetryPolicy{
 	Budget:         rpc.RetryBudget{Tokens: 1000, Ratio: 1},
 }
 
-// connect connects clients and has them work.
+// connect connects the clients and starts their calls.
 func (s *settings) connect(ctx context.Context, a *arrangement, urls []string) (*clients, error) {
 	c := &clients{ids: newIDs(0), stop: make(chan struct{})}
 	c.ctx, c.cancel = context.WithCancel(context.WithoutCancel(ctx))
@@ -73,24 +73,24 @@ func (s *settings) connect(ctx context.Context, a *arrangement, urls []string) (
 	return c, nil
 }
 
-// turned rotates the URLs for each client, so that with PickFirst every server
-// has some.
+// turned rotates the URLs for each client, so that with PickFirst every server has
+// some clients.
 func turned(urls []string, n int) []string {
 	n %= len(urls)
 	return slices.Concat(urls[n:], urls[:n])
 }
 
-// jar returns the cookies of client n, as a page has given them to it.
+// jar returns the cookies of client n, as if a page had set them.
 func jar(urls []string, n int) http.CookieJar {
 	jar, _ := cookiejar.New(nil) // never fails
 	for _, u := range urls {
-		at, _ := url.Parse(strings.Replace(u, "ws", "http", 1)) // of an address that is well formed
+		at, _ := url.Parse(strings.Replace(u, "ws", "http", 1)) // the address is well formed
 		jar.SetCookies(at, []*http.Cookie{{Name: "sid", Value: fmt.Sprint("go-", n)}})
 	}
 	return jar
 }
 
-// watch measures the times that a client has no session which takes calls.
+// watch measures the times in which a client has no session for new calls.
 func (c *clients) watch(client *rpc.Client) {
 	ctx, cancel := context.WithCancel(c.ctx)
 	defer cancel()
@@ -101,7 +101,7 @@ func (c *clients) watch(client *rpc.Client) {
 		case <-ctx.Done():
 		}
 	}()
-	var since time.Time // zero: there is one
+	var since time.Time // zero: it has a session
 	for state := range client.States(ctx) {
 		switch {
 		case state != rpc.StateReady && since.IsZero():

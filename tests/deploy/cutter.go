@@ -38,7 +38,7 @@ func (c *cutter) urls() []string {
 	return urls(addrs...)
 }
 
-// begin has links cut from now on.
+// begin starts to cut links.
 func (c *cutter) begin() {
 	c.cutting.Go(func() {
 		for n := 0; ; n++ {

@@ -77,7 +77,7 @@ func TestStormIsTheMostWithinAWindow(t *testing.T) {
 	}
 }
 
-// bungle does something wrong with the fifth message that a handler sends.
+// bungle mishandles the fifth message that a handler sends.
 type bungle struct {
 	rpc.Stream
 	sent *atomic.Int64
@@ -97,7 +97,7 @@ func (b *bungle) Send(msg any) error {
 	return b.Stream.Send(msg)
 }
 
-// Each fault of a server is found by the calls that get its answers.
+// The calls that receive a faulty server's responses detect each fault.
 func TestFaultsOfAServerAreCounted(t *testing.T) {
 	for _, c := range []struct {
 		name string
@@ -151,7 +151,7 @@ func callWith(t *testing.T, k kind, fail func(*bungle, any) error) Counts {
 }
 
 func TestVerdictAllowsFailuresOnlyWhereServersAreKilled(t *testing.T) {
-	const away = 5 * time.Second
+	const down = 5 * time.Second
 	for _, c := range []struct {
 		name   string
 		kill   bool
@@ -170,7 +170,7 @@ func TestVerdictAllowsFailuresOnlyWhereServersAreKilled(t *testing.T) {
 		{"a client waited for the next server", true, Report{Counts: Counts{Calls: 1}, Without: 5000}, true},
 	} {
 		r := result{arrangement: &arrangement{kill: c.kill}, Report: c.report}
-		if err := r.verdict(away); (err != nil) != c.wrong {
+		if err := r.verdict(down); (err != nil) != c.wrong {
 			t.Errorf("%s: %v", c.name, err)
 		}
 	}

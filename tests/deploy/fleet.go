@@ -20,7 +20,7 @@ const servers = 3
 type fleet struct {
 	s     *settings
 	addrs []string
-	procs []*child.Process // nil: none at the moment
+	procs []*child.Process // nil: not running
 	last  int              // number of the last process
 	sum   Report           // of the processes that have ended
 	kills []kill
@@ -42,8 +42,8 @@ func (s *settings) start() (*fleet, error) {
 	return f, nil
 }
 
-// freeAddress finds a port that is free. It is not one of those that the kernel
-// gives to clients, as it must be free again while its server is restarted.
+// freeAddress finds a free port. The kernel must not give it to a client while its
+// server restarts, so it is outside the range of ephemeral ports.
 func freeAddress(r *rand.Rand) (string, error) {
 	for {
 		addr := fmt.Sprintf("127.0.0.1:%d", 10000+r.IntN(20000))
@@ -75,19 +75,19 @@ func (f *fleet) run(i int) error {
 	return err
 }
 
-// shut has server i shut down, and takes over its report.
+// shut shuts server i down and adds its report.
 func (f *fleet) shut(i int) error {
 	p := f.procs[i]
 	if p == nil {
 		return nil
 	}
 	f.procs[i] = nil
-	hung := time.AfterFunc(patience+30*time.Second, p.Abort)
+	hung := time.AfterFunc(drainTimeout+30*time.Second, p.Abort)
 	defer hung.Stop()
 	return f.sum.read(p.End(), fmt.Sprintf("server %d", i))
 }
 
-// read takes over the report that a process has printed.
+// read adds the report that a process has printed.
 func (r *Report) read(said, who string) error {
 	var o Report
 	if err := json.Unmarshal([]byte(said), &o); err != nil {
@@ -101,18 +101,18 @@ func (r *Report) read(said, who string) error {
 func (f *fleet) restart(i int) error { return errors.Join(f.shut(i), f.run(i)) }
 
 // kill kills server i, and starts another in its place after a while.
-func (f *fleet) kill(ctx context.Context, i int, away time.Duration) error {
+func (f *fleet) kill(ctx context.Context, i int, down time.Duration) error {
 	began := time.Now()
 	f.procs[i].Kill()
 	f.kills = append(f.kills, kill{began, time.Now()})
 	f.procs[i] = nil
-	if err := pause(ctx, away); err != nil {
+	if err := pause(ctx, down); err != nil {
 		return err
 	}
 	return f.run(i)
 }
 
-// rest has all servers end their own calls.
+// rest makes all servers end their calls to clients.
 func (f *fleet) rest() error {
 	for i, p := range f.procs {
 		if said, err := p.Ask("rest"); err != nil || said != "rests" {

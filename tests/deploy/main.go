@@ -4,8 +4,8 @@
 //	go run ./tests/deploy
 //
 // It exits with 0 only if no call failed and no message was lost, came twice or
-// out of order. It also kills servers: there, only calls that can be made again
-// must not fail. It needs nginx in the path, Node.js, and the packages of web/.
+// out of order. It also kills servers: there, only calls that may be repeated must
+// not fail. It needs nginx in the path, Node.js, and the packages of web/.
 package main
 
 import (
@@ -55,7 +55,7 @@ type settings struct {
 	count   uint64        // notes of a stream
 	spread  time.Duration // of a drain
 	pauses  time.Duration // between restarts
-	away    time.Duration // of a server that was killed
+	down    time.Duration // of a server that was killed
 	limit   time.Duration
 
 	rand    *rand.Rand
@@ -73,7 +73,7 @@ func parse(args []string, out io.Writer) (*settings, error) {
 	flags.IntVar(&s.conns, "conns", 3, "connections of each of these processes")
 	flags.Uint64Var(&s.seed, "seed", 0, "what is drawn from; 0 takes another each time")
 	flags.DurationVar(&s.spread, "spread", 2*time.Second, "time over which a server spreads its clients")
-	flags.DurationVar(&s.away, "away", 8*time.Second, "how long a server that was killed stays away")
+	flags.DurationVar(&s.down, "down", 8*time.Second, "how long a server that was killed stays down")
 	flags.DurationVar(&s.limit, "limit", 15*time.Minute, "time for all")
 	short := flags.Bool("short", false, "take about a minute: one round, fewer clients, a spread of 1 s")
 	only := flags.String("run", "", "run the arrangements whose names match this expression")
@@ -89,8 +89,8 @@ func parse(args []string, out io.Writer) (*settings, error) {
 	}
 	if *short {
 		s.rounds, s.clients, s.nodes, s.conns, s.count = 1, 10, 1, 3, 20
-		s.spread, s.pauses, s.away = 500*time.Millisecond, 500*time.Millisecond, 6*time.Second
-		if err := flags.Parse(args); err != nil { // the other flags have the last word
+		s.spread, s.pauses, s.down = 500*time.Millisecond, 500*time.Millisecond, 6*time.Second
+		if err := flags.Parse(args); err != nil { // other flags override it
 			return nil, err
 		}
 	}
@@ -148,7 +148,7 @@ func (s *settings) runAll(ctx context.Context, out io.Writer) error {
 		}
 		r.print(out)
 		results = append(results, r)
-		wrong = append(wrong, r.verdict(s.away))
+		wrong = append(wrong, r.verdict(s.down))
 	}
 	table(out, results)
 	return errors.Join(wrong...)

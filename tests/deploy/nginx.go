@@ -18,7 +18,7 @@ import (
 //go:embed nginx.conf
 var template string
 
-// nginx is a running nginx, with all its files in a folder of its own.
+// nginx is a running nginx with its own folder for all its files.
 type nginx struct {
 	dir  string
 	addr string

@@ -11,10 +11,11 @@ import (
 	"github.com/parley-rpc/parley/tests/internal/child"
 )
 
-// nodeVariable is what a process of Node.js is to do, in JSON.
+// nodeVariable is the environment variable with the nodeConfig of a Node.js
+// process, in JSON.
 const nodeVariable = "PARLEY_DEPLOY_CLIENT"
 
-// nodeConfig is what web/deploy is told.
+// nodeConfig is the configuration of web/deploy.
 type nodeConfig struct {
 	URLs     []string
 	Balancer string // as in the options of a connection
@@ -68,7 +69,7 @@ func (s *settings) spawn(a *arrangement, urls []string) (*nodes, error) {
 	return n, nil
 }
 
-// finish ends the processes and returns what they have counted.
+// finish ends the processes and returns their counts.
 func (n *nodes) finish() (*Report, error) {
 	sum := new(Report)
 	var errs []error
@@ -81,7 +82,7 @@ func (n *nodes) finish() (*Report, error) {
 	return sum, errors.Join(errs...)
 }
 
-// close ends the processes if finish has not.
+// close ends the processes if finish was not called.
 func (n *nodes) close() {
 	for _, p := range n.procs {
 		p.Kill()

@@ -3,14 +3,14 @@ package main
 // sequence counts the numbered notes of one direction of a call. The zero value
 // expects number 0.
 type sequence struct {
-	next       uint64              // the lowest number that is higher than all that came
-	missing    map[uint64]struct{} // lower numbers that have not come
+	next       uint64              // one more than the highest number received
+	missing    map[uint64]struct{} // lower numbers that were not received
 	received   int                 // different ones
 	duplicated int
 	reordered  int
 }
 
-// take counts a note with a number.
+// take counts the note with a number.
 func (s *sequence) take(number uint64) {
 	switch {
 	case number >= s.next:
@@ -25,10 +25,10 @@ func (s *sequence) take(number uint64) {
 	s.received++
 }
 
-// mostMissing bounds what a sequence remembers, should numbers be nonsense.
+// mostMissing bounds what a sequence remembers if the numbers are wrong.
 const mostMissing = 1 << 16
 
-// miss remembers the numbers that have not come, up to the end of a range.
+// miss records the numbers of a range as missing.
 func (s *sequence) miss(end uint64) {
 	for n := s.next; n < end && len(s.missing) < mostMissing; n++ {
 		if s.missing == nil {
@@ -38,15 +38,15 @@ func (s *sequence) miss(end uint64) {
 	}
 }
 
-// forgive forgets that a number is missing, and reports whether it was.
+// forgive removes a number from the missing ones, and reports whether it was
+// missing.
 func (s *sequence) forgive(number uint64) bool {
 	_, late := s.missing[number]
 	delete(s.missing, number)
 	return late
 }
 
-// close takes note that numbers below end were sent. It returns what came of
-// them.
+// close ends the sequence: numbers below end were sent. It returns the result.
 func (s *sequence) close(end uint64) Counts {
 	s.miss(end)
 	return Counts{Lost: len(s.missing), Duplicated: s.duplicated, Reordered: s.reordered}

@@ -19,10 +19,11 @@ import (
 	"github.com/parley-rpc/parley/transport"
 )
 
-// serveVariable has this program be a server, as its value says in JSON.
+// serveVariable is the environment variable that makes this program a server. Its
+// value is a serverConfig, in JSON.
 const serveVariable = "PARLEY_DEPLOY_SERVE"
 
-// serverConfig is what a server is told.
+// serverConfig is the configuration of a server.
 type serverConfig struct {
 	Addr    string
 	Process int // its number
@@ -31,8 +32,8 @@ type serverConfig struct {
 	Spread  time.Duration
 }
 
-// patience is how long a server that shuts down waits for its calls.
-const patience = 30 * time.Second
+// drainTimeout is how long a server that shuts down waits for its calls.
+const drainTimeout = 30 * time.Second
 
 // server is a server process. It calls its clients, with calls of all kinds.
 type server struct {
@@ -46,8 +47,9 @@ type server struct {
 	resting bool
 }
 
-// serve is a server process. It shuts down when in ends, and prints its report
-// then. A line of in has it end its own calls first, and say so by a line.
+// serve runs a server process. When in ends it shuts down and prints its report.
+// On a line of in it ends its calls to clients, and prints a line when that is
+// done.
 func serve(config string, in io.Reader, out io.Writer) error {
 	s := &server{stop: make(chan struct{})}
 	if err := json.Unmarshal([]byte(config), &s.cfg); err != nil {
@@ -78,7 +80,7 @@ func serve(config string, in io.Reader, out io.Writer) error {
 		s.rest()
 		fmt.Fprintln(out, "rests")
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.Background(), drainTimeout)
 	defer cancel()
 	err = errors.Join(srv.Shutdown(ctx), web.Shutdown(ctx))
 	s.rest()
@@ -88,7 +90,7 @@ func serve(config string, in io.Reader, out io.Writer) error {
 	return errors.Join(err, json.NewEncoder(out).Encode(s.book.close()))
 }
 
-// listen waits for a port that was in use until now.
+// listen listens on a port, and waits if it is still in use.
 func listen(addr string) (ln net.Listener, err error) {
 	for range 100 {
 		if ln, err = net.Listen("tcp", addr); err == nil {
@@ -99,7 +101,7 @@ func listen(addr string) (ln net.Listener, err error) {
 	return nil, err
 }
 
-// begin calls a client that has connected.
+// begin starts calls to a client that has connected.
 func (s *server) begin(c *rpc.Conn) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -119,11 +121,11 @@ func (s *server) rest() {
 	s.work.Wait()
 }
 
-// linger is how long a server goes on calling a client after it has announced
-// that it goes away: such calls work, too.
+// linger is how long a server goes on calling a client after it has sent GOAWAY.
+// Such calls succeed too.
 const linger = 500 * time.Millisecond
 
-// call makes calls to a client until the connection goes away.
+// call makes calls to a client until the connection drains.
 func (s *server) call(c *rpc.Conn) {
 	caller := caller{
 		conn:  c,
@@ -139,7 +141,7 @@ func (s *server) call(c *rpc.Conn) {
 	caller.work(context.Background(), e.stop, e.excuses)
 }
 
-// ending is the end of a connection that a server calls on.
+// ending records the end of a connection on which a server makes calls.
 type ending struct {
 	conn *rpc.Conn
 	stop chan struct{} // closed when no more calls are to be made
@@ -163,12 +165,11 @@ func (e *ending) watch(stop <-chan struct{}) {
 	}
 }
 
-// moment is how much earlier than its end was noticed a connection may have
-// ended.
+// moment is how long before its end was noticed a connection may have ended.
 const moment = 20 * time.Millisecond
 
-// excuses reports whether a call was not made at all, as its connection had
-// ended gracefully. As long as one has streams, those of the server work.
+// excuses reports whether a call was not made because its connection had ended
+// gracefully. While a connection has streams, calls of the server work.
 func (e *ending) excuses(began time.Time, err error) bool {
 	var closed *transport.CloseError
 	switch stats := e.conn.Stats(); {

@@ -12,7 +12,7 @@ import (
 
 type note = deployv1.Note
 
-// service is the NoteService of either end.
+// service is the NoteService of both ends.
 type service struct{ book *book }
 
 func (s service) Echo(_ context.Context, req *note) (*note, error) {
@@ -39,7 +39,7 @@ func (s service) Upload(_ context.Context, in rpc.Receiver[note]) (*note, error)
 	return &note{Tally: got.tally()}, nil
 }
 
-// tally is what the peer is told.
+// tally is the counts that are sent to the peer.
 func (s *sequence) tally() *deployv1.Tally {
 	return &deployv1.Tally{
 		Received:   uint64(s.received),
@@ -81,7 +81,7 @@ func (s service) Exchange(_ context.Context, in rpc.Receiver[note], out rpc.Send
 	}
 }
 
-// Subscribe ends when this end or the peer goes away.
+// Subscribe ends when the connection drains.
 func (s service) Subscribe(ctx context.Context, req *note, out rpc.Sender[note]) error {
 	s.book.served(req.Call)
 	for n := req.Number; ; n++ {
@@ -106,7 +106,7 @@ func (s service) Subscribe(ctx context.Context, req *note, out rpc.Sender[note])
 	}
 }
 
-// filling returns a payload; a few are large.
+// filling returns a payload; a few payloads are large.
 func filling(number uint64) []byte {
 	if number%8 == 7 {
 		return make([]byte, 20<<10)

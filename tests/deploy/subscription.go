@@ -16,10 +16,10 @@ type subscription struct {
 	*caller
 	excuse excuse
 	got    sequence
-	last   bool   // the note that came last is marked so
-	on     call   // of the stream that is open
-	before Counts // what was counted before it
-	err    error  // how it has ended, for it has
+	last   bool   // the latest note is marked as the last
+	on     call   // of the open stream
+	before Counts // the counts before that stream
+	err    error  // how it has ended
 }
 
 // subscribe follows an endless stream until stop is closed.
@@ -46,7 +46,7 @@ func (c *caller) subscribe(ctx context.Context, stop <-chan struct{}, excuse exc
 	s.settle(ctx)
 }
 
-// open opens the stream, after it has booked the one before.
+// open records the stream before and opens the next one.
 func (s *subscription) open(ctx context.Context, from uint64) (rpc.Receiver[note], error) {
 	if !s.settle(ctx) {
 		return rpc.Receiver[note]{}, rpc.Errorf(rpc.CodeAborted, "the connection has ended")
@@ -61,11 +61,11 @@ func (s *subscription) open(ctx context.Context, from uint64) (rpc.Receiver[note
 	return in, err
 }
 
-// errEnded is the end of a stream that has none.
+// errEnded is the error of an endless stream that has ended with OK.
 var errEnded = errors.New("the endless stream ended without a word")
 
-// settle records the stream that was open, if there was one. It reports false
-// if excuse takes its end.
+// settle records the stream that was open, if there was one. It reports false if
+// excuse accepts its error.
 func (s *subscription) settle(ctx context.Context) bool {
 	if s.on.id == 0 {
 		return true
@@ -88,7 +88,7 @@ func (s *subscription) settle(ctx context.Context) bool {
 	return true
 }
 
-// witness keeps the error with which a stream has ended.
+// witness records the error with which a stream has ended.
 type witness struct {
 	rpc.Caller
 	err *error

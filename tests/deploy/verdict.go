@@ -8,21 +8,22 @@ import (
 	"time"
 )
 
-// kill is the time at which a server was killed: it ran before, and not after.
+// kill is the time at which a server was killed: it ran before the first moment,
+// and not after the second.
 type kill struct{ from, to time.Time }
 
-// noticed is how long after a kill a busy client may not know of it.
+// noticed is how long after a kill a busy client may take to notice it.
 const noticed = time.Second
 
-// caught reports whether a call may have been under way when the server was
+// caught reports whether a call may have been in flight when the server was
 // killed.
 func (k kill) caught(c slow) bool {
 	return c.Began < k.to.Add(noticed).UnixMilli() && c.Began+c.Took > k.from.UnixMilli()
 }
 
-// waits returns the slowest unary call, and the slowest of those that were
-// under way when a server was killed. The latter wait until their session is
-// resumed or given up, and do not count as the former.
+// waits returns the slowest unary call, and the slowest one that was in flight
+// when a server was killed. The second kind waits until its session is resumed or
+// lost, and does not count for the first.
 func (r *result) waits() (slowest, inFlight slow) {
 	for _, c := range r.Slow {
 		most := &slowest
@@ -36,7 +37,7 @@ func (r *result) waits() (slowest, inFlight slow) {
 	return slowest, inFlight
 }
 
-// since forgets the handshakes before a time: those of clients that start.
+// since drops the handshakes before a time, which are those of starting clients.
 func (r *Report) since(t time.Time) {
 	kept := r.Handshakes[:0]
 	for _, at := range r.Handshakes {
@@ -47,10 +48,10 @@ func (r *Report) since(t time.Time) {
 	r.Handshakes = kept
 }
 
-// verdict returns what is wrong. Calls may fail when their server is killed,
-// but not those that could be made again, and no client may wait until that
-// server is back.
-func (r *result) verdict(away time.Duration) error {
+// verdict returns what is wrong. Calls may fail when their server is killed, but
+// not those that may be repeated. No client may wait until that server has
+// returned.
+func (r *result) verdict(down time.Duration) error {
 	slowest, _ := r.waits()
 	switch {
 	case !r.kill && !r.clean():
@@ -59,7 +60,7 @@ func (r *result) verdict(away time.Duration) error {
 		return fmt.Errorf("%s: %s", r.name, &r.Counts)
 	case r.kill && r.Safe > 0:
 		return fmt.Errorf("%s: %d calls failed that could be made again", r.name, r.Safe)
-	case r.kill && max(slowest.Took, r.Without) >= away.Milliseconds():
+	case r.kill && max(slowest.Took, r.Without) >= down.Milliseconds():
 		return fmt.Errorf("%s: clients waited until their server was back: %d ms without a session, %d ms for a call of a %s",
 			r.name, r.Without, slowest.Took, slowest.Who)
 	case r.Calls == 0:
@@ -81,10 +82,10 @@ func (r *result) print(out io.Writer) {
 	r.printFailures(out)
 }
 
-// shown is how many failures are printed.
+// shown is the number of failures to print.
 const shown = 20
 
-// printFailures prints the failures that have happened most often.
+// printFailures prints the most frequent failures.
 func (r *result) printFailures(out io.Writer) {
 	most := slices.SortedFunc(maps.Keys(r.Failures), func(a, b string) int { return r.Failures[b] - r.Failures[a] })
 	for _, what := range most[:min(len(most), shown)] {

@@ -6,7 +6,7 @@ import (
 	"net/http"
 )
 
-// watched is the answer to a handshake.
+// watched is the response to a handshake.
 type watched struct {
 	http.ResponseWriter
 	refused bool // with an HTTP status
@@ -17,7 +17,7 @@ func (w *watched) WriteHeader(status int) {
 	w.ResponseWriter.WriteHeader(status)
 }
 
-// Hijack is the way of a handshake that succeeds.
+// Hijack is called for a handshake that succeeds.
 func (w *watched) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	return http.NewResponseController(w.ResponseWriter).Hijack()
 }

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// work has a caller make calls of all kinds at once, until stop is closed, and
-// returns when they are over. A kind ends with an error that excuse takes.
+// work makes calls of all kinds at once until stop is closed, and returns when
+// they are over. A kind stops early at an error that excuse accepts.
 func (c *caller) work(ctx context.Context, stop <-chan struct{}, excuse excuse) {
 	var working sync.WaitGroup
 	for k := range kinds {
@@ -23,8 +23,8 @@ func (c *caller) work(ctx context.Context, stop <-chan struct{}, excuse excuse) 
 	working.Wait()
 }
 
-// steadily begins a call at each tick, whether or not those before are over:
-// some begin while others hang.
+// steadily starts a call at each tick, whether or not earlier ones are over. So
+// some start while others hang.
 func (c *caller) steadily(ctx context.Context, k kind, stop <-chan struct{}, excuse excuse) {
 	tick := time.NewTicker(10 * c.pace)
 	defer tick.Stop()
@@ -58,5 +58,5 @@ func (c *caller) repeat(ctx context.Context, k kind, stop <-chan struct{}, excus
 	}
 }
 
-// never takes no error.
+// never accepts no error.
 func never(time.Time, error) bool { return false }

@@ -46,7 +46,7 @@ var arrangements = []arrangement{
 	{"cut", "stubs of grpc on both ends; each of the first calls loses its link when it begins, when it is open, and after its first message each way", withCuts},
 }
 
-// register serves the cases' service.
+// register registers the cases' service.
 func register(srv *rpc.Server) error {
 	testgrpc.RegisterTestServiceServer(grpcparley.NewRegistrar(srv), server{interop.NewTestServer()})
 	return nil
@@ -64,7 +64,7 @@ func withServer(register func(*rpc.Server) error, use func(url string) error) er
 	return use("ws" + strings.TrimPrefix(web.URL, "http"))
 }
 
-// withStubs runs a case by stubs of grpc.
+// withStubs runs a case with grpc's stubs.
 func withStubs(ctx context.Context, url string, c testCase, opts ...grpcparley.ClientOption) error {
 	client := rpc.NewClient(url)
 	another := func(context.Context) (grpc.ClientConnInterface, func() error, error) {
@@ -143,9 +143,9 @@ func withCuts(ctx context.Context, c testCase) error {
 	})
 }
 
-// greeted returns the connection of a client once the server has sent HELLO.
-// From then on it can be resumed; before that, a cut for the call of another
-// client ends it.
+// greeted returns the connection of a client once the server has sent HELLO. From
+// then on the session can be resumed. A cut before that, for another client's
+// call, ends it.
 func greeted(ctx context.Context, client *rpc.Client) (*rpc.Conn, error) {
 	for {
 		conn, err := client.Connect(ctx)
@@ -158,20 +158,20 @@ func greeted(ctx context.Context, client *rpc.Client) (*rpc.Conn, error) {
 	}
 }
 
-// cutCalls is how many calls of a case lose their links. A client whose links
-// live for a moment only waits longer and longer before it makes the next.
+// cutCalls is how many calls of a case lose their links. A client whose links are
+// short-lived waits longer and longer before the next one.
 const cutCalls = 3
 
 // shears cut the link of each of the first calls: when it begins, when it is
 // open, and when its first message of each direction has passed.
 type shears struct {
-	stats.Handler // of connections, which are not reported
+	stats.Handler // its methods for connections are not called
 	links         *faulty.Proxy
 	cuts          atomic.Int32
 	calls         atomic.Int32
 }
 
-// snips is what has been cut for a call already.
+// snips is which cuts a call has already had.
 type snips struct{ sent, received atomic.Bool }
 
 type snipsKey struct{}

@@ -15,27 +15,27 @@ import (
 // testCase is one of gRPC's cases.
 type testCase struct {
 	name string
-	// stubs runs it as package interop has it. A fault ends the process.
+	// stubs runs the case of package interop. A fault ends the process.
 	stubs func(context.Context, channels[grpc.ClientConnInterface])
-	// native is the same with calls of package rpc.
+	// native runs the same case with calls of package rpc.
 	native func(context.Context, channels[rpc.Caller]) error
 }
 
-// channels are what a case makes its calls on.
+// channels are the connections of a case.
 type channels[C any] struct {
 	shared C
 	// another makes one more, with a connection of its own.
 	another func(context.Context) (c C, closeIt func() error, err error)
 }
 
-// byStubs makes a case of a function of package interop.
+// byStubs makes a case from a function of package interop.
 func byStubs(do func(context.Context, testgrpc.TestServiceClient, ...grpc.CallOption)) func(context.Context, channels[grpc.ClientConnInterface]) {
 	return func(ctx context.Context, c channels[grpc.ClientConnInterface]) {
 		do(ctx, testgrpc.NewTestServiceClient(c.shared))
 	}
 }
 
-// byCalls makes a case of calls on the shared channel.
+// byCalls makes a case from calls on the shared channel.
 func byCalls(do func(context.Context, rpc.Caller) error) func(context.Context, channels[rpc.Caller]) error {
 	return func(ctx context.Context, c channels[rpc.Caller]) error { return do(ctx, c.shared) }
 }
@@ -65,8 +65,8 @@ var cases = []testCase{
 	{"channel_soak", channelSoakByStubs, channelSoak},
 }
 
-// unimplementedMethodByStubs is what package interop has for a connection of
-// grpc's own only.
+// unimplementedMethodByStubs is a case that package interop has only for grpc's
+// own connections.
 func unimplementedMethodByStubs(ctx context.Context, c channels[grpc.ClientConnInterface]) {
 	err := c.shared.Invoke(ctx, "/grpc.testing.TestService/UnimplementedCall", nil, nil)
 	if status.Code(err) != codes.Unimplemented {

@@ -13,9 +13,8 @@ import (
 	"github.com/parley-rpc/parley/rpc"
 )
 
-// server extends package interop's server by what the cases of credentials and
-// balancers ask for: the identity of the caller, and the server that has
-// answered.
+// server extends package interop's server with what the cases of credentials and
+// balancers need: the identity of the caller, and the name of the server.
 type server struct{ testpb.TestServiceServer }
 
 func (s server) UnaryCall(ctx context.Context, in *testpb.SimpleRequest) (*testpb.SimpleResponse, error) {
@@ -46,7 +45,7 @@ func (t token) GetRequestMetadata(context.Context, ...string) (map[string]string
 
 func (t token) RequireTransportSecurity() bool { return t.secure }
 
-// wantUser checks whom a server has seen.
+// wantUser checks the user that a server has seen.
 func wantUser(res *testpb.SimpleResponse, err error, user string) error {
 	if err == nil && res.GetUsername() != user {
 		err = fmt.Errorf("the server has seen %q, want %q", res.GetUsername(), user)
@@ -55,7 +54,7 @@ func wantUser(res *testpb.SimpleResponse, err error, user string) error {
 }
 
 // perRPCCredsByStubs makes calls with credentials of their own, one after the
-// other over one connection. Those that ask for TLS do not go out without.
+// other over one connection. Credentials that require TLS are not sent without it.
 func perRPCCredsByStubs(ctx context.Context, c channels[grpc.ClientConnInterface]) {
 	client := testpb.NewTestServiceClient(c.shared)
 	for _, user := range []string{"Bearer alice", "Bearer bob"} {

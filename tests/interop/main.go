@@ -33,22 +33,22 @@ func exit(err error) {
 	os.Exit(0)
 }
 
-// variable names the case that a process of this program runs:
+// variable is the environment variable with the case that a process runs:
 // "arrangement/case".
 const variable = "PARLEY_INTEROP"
 
-// patience bounds a case. Those that wait for something take a second at most.
-const patience = 30 * time.Second
+// caseTimeout bounds a case. Cases that wait for something take a second at most.
+const caseTimeout = 30 * time.Second
 
-// result is what happened to a case in an arrangement.
+// result is the result of a case in an arrangement.
 type result struct {
 	err    error
 	output string
 	took   time.Duration
 }
 
-// run runs all cases in all arrangements and prints a table. Its error says
-// that some failed.
+// run runs all cases in all arrangements and prints a table. It returns an error
+// if some failed.
 func run(ctx context.Context, out io.Writer, cases []testCase) error {
 	results := make([][]result, len(cases))
 	turn := make(chan struct{}, runtime.GOMAXPROCS(0))
@@ -73,7 +73,7 @@ func spawn(ctx context.Context, which string) (r result) {
 	if err != nil {
 		return result{err: err}
 	}
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := context.WithTimeout(ctx, caseTimeout)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, program)
 	cmd.Env = append(os.Environ(), variable+"="+which, "GRPC_GO_LOG_SEVERITY_LEVEL=error")

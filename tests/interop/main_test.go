@@ -13,7 +13,7 @@ import (
 	"github.com/parley-rpc/parley/rpc"
 )
 
-// broken is a case that fails, in each of the ways that there are.
+// broken is a case that fails in all ways.
 var broken = testCase{
 	name: "broken",
 	stubs: func(context.Context, channels[grpc.ClientConnInterface]) {
@@ -31,8 +31,8 @@ var idle = testCase{
 	native: func(context.Context, channels[rpc.Caller]) error { return nil },
 }
 
-// The processes of the cases are this program again. The race detector would
-// have each of them wait for a second before it exits.
+// The processes of the cases run this program again. With the race detector, each
+// would wait for a second before it exits.
 func TestMain(m *testing.M) {
 	if which := os.Getenv(variable); which != "" {
 		exit(child(context.Background(), which, append(cases, broken, idle)))

@@ -39,7 +39,7 @@ const (
 
 func payload(size int) *testpb.Payload { return &testpb.Payload{Body: make([]byte, size)} }
 
-// ask is a request for one answer of a size.
+// ask is a request for one response of a size.
 func ask(request int, response int32) *testpb.StreamingOutputCallRequest {
 	return &testpb.StreamingOutputCallRequest{
 		ResponseParameters: []*testpb.ResponseParameters{{Size: response}},
@@ -47,12 +47,12 @@ func ask(request int, response int32) *testpb.StreamingOutputCallRequest {
 	}
 }
 
-// duplex begins a call of FullDuplexCall.
+// duplex starts a call of FullDuplexCall.
 func duplex(ctx context.Context, c rpc.Caller, opts ...rpc.CallOption) (rpc.Duplex[testpb.StreamingOutputCallRequest, testpb.StreamingOutputCallResponse], error) {
 	return rpc.CallBidi[testpb.StreamingOutputCallRequest, testpb.StreamingOutputCallResponse](ctx, c, fullDuplex, opts...)
 }
 
-// wantSize checks an answer.
+// wantSize checks the size of a response.
 func wantSize(p *testpb.Payload, size int32) error {
 	if p.GetType() != testpb.PayloadType_COMPRESSABLE || len(p.GetBody()) != int(size) {
 		return fmt.Errorf("got type %v and %d bytes, want %d", p.GetType(), len(p.GetBody()), size)
@@ -67,7 +67,7 @@ func wantCode(err error, code rpc.Code) error {
 	return nil
 }
 
-// wantEnd checks that all has been received and the status is OK.
+// wantEnd checks that no message is left and the status is OK.
 func wantEnd(err error) error {
 	if !errors.Is(err, io.EOF) {
 		return fmt.Errorf("want the end, got %w", err)

@@ -34,8 +34,7 @@ func (s spans) OnEnd(span sdktrace.ReadOnlySpan) {
 func (spans) Shutdown(context.Context) error   { return nil }
 func (spans) ForceFlush(context.Context) error { return nil }
 
-// What instruments programs with grpc instruments them with parley in its
-// place.
+// The instrumentation of grpc works the same with parley in its place.
 func TestInstrumentationOfGRPCTracesCallsAcrossBothEnds(t *testing.T) {
 	ended := spans{make(chan sdktrace.ReadOnlySpan, 2), make(chan sdktrace.ReadOnlySpan, 2)}
 	opts := []otelgrpc.Option{

@@ -12,11 +12,11 @@ import (
 	"github.com/parley-rpc/parley/rpc"
 )
 
-// The soak cases. Package interop has them for connections of grpc's own only,
-// and bounds the time of each call, which would say something of the machine:
-// here a call must succeed.
+// The soak cases. Package interop has them only for grpc's own connections, and
+// bounds the time of each call. That would measure the machine, so here a call
+// must only succeed.
 
-// soakWorkers make so many calls each, at once.
+// soakWorkers goroutines make soakCalls calls each.
 const (
 	soakWorkers = 4
 	soakCalls   = 10
@@ -27,8 +27,7 @@ func soakRequest() *testpb.SimpleRequest {
 	return &testpb.SimpleRequest{ResponseSize: largeResponse, Payload: payload(largeRequest)}
 }
 
-// soak makes the calls. Its error is that of the first that failed in each
-// worker.
+// soak makes the calls. It returns the first error of each worker.
 func soak(call func() error) error {
 	failed := make([]error, soakWorkers)
 	var all sync.WaitGroup
@@ -54,8 +53,8 @@ func soakByStubs(ctx context.Context, cc grpc.ClientConnInterface) error {
 	return wantSize(res.GetPayload(), largeResponse)
 }
 
-// soakAnew makes each call on a channel of its own.
-func soakAnew[C any](ctx context.Context, c channels[C], call func(context.Context, C) error) error {
+// soakChannels makes each call on a channel of its own.
+func soakChannels[C any](ctx context.Context, c channels[C], call func(context.Context, C) error) error {
 	return soak(func() error {
 		cc, closeIt, err := c.another(ctx)
 		if err != nil {
@@ -76,11 +75,11 @@ func rpcSoak(ctx context.Context, c channels[rpc.Caller]) error {
 }
 
 func channelSoakByStubs(ctx context.Context, c channels[grpc.ClientConnInterface]) {
-	if err := soakAnew(ctx, c, soakByStubs); err != nil {
+	if err := soakChannels(ctx, c, soakByStubs); err != nil {
 		exit(err)
 	}
 }
 
 func channelSoak(ctx context.Context, c channels[rpc.Caller]) error {
-	return soakAnew(ctx, c, largeUnary)
+	return soakChannels(ctx, c, largeUnary)
 }

@@ -17,14 +17,14 @@ import (
 //go:embed Caddyfile
 var caddyfile string
 
-// caddy is a Caddy at a path.
+// caddy is the Caddy at a path.
 type caddy struct{ path string }
 
 func (caddy) name() string    { return "Caddy" }
 func (caddy) tls() bool       { return false }
 func (caddy) silence() string { return "read_timeout" }
 
-// ready asks the administrator, which answers once all is there.
+// ready asks the admin endpoint, which responds once Caddy serves.
 func (caddy) ready(s site) error {
 	client := http.Client{Timeout: 5 * time.Second}
 	res, err := client.Get("http://" + s.admin + "/config/")

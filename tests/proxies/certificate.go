@@ -17,7 +17,7 @@ import (
 	"time"
 )
 
-// writeCertificate makes a certificate for a site, which it signs itself.
+// writeCertificate makes a self-signed certificate for a site.
 func writeCertificate(s site) error {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {

@@ -70,7 +70,7 @@ func (f *fleet) serve(addr string) (*server, error) {
 	s := &server{addr: ln.Addr().String(), done: make(chan struct{})}
 	opts := append([]rpc.ServerOption{
 		rpc.WithDrain(rpc.Drain{Spread: drainSpread}),
-		rpc.WithLogger(slog.New(slog.DiscardHandler)), // the books have what matters
+		rpc.WithLogger(slog.New(slog.DiscardHandler)), // the books record what matters
 		rpc.OnConnect(f.callBack),
 	}, f.opts...)
 	s.rpc = rpc.NewServer(opts...)
@@ -96,8 +96,7 @@ func (f *fleet) addresses() (all []string) {
 	return all
 }
 
-// replace shuts a server down, as a deploy does, and starts another in its
-// place.
+// replace shuts a server down, as a deploy does, and starts another in its place.
 func (f *fleet) replace(ctx context.Context, i int) error {
 	s := f.servers[i]
 	bounded, cancel := context.WithTimeout(ctx, callTimeout)
@@ -131,7 +130,7 @@ func (f *fleet) close() error {
 	return errors.Join(errs...)
 }
 
-// book returns the book of the load that a connection is for.
+// book returns the book of the load to which a connection belongs.
 func (f *fleet) book(header http.Header) *load.Book {
 	if header.Get(loadHeader) == largeLoad {
 		return f.large
@@ -139,7 +138,7 @@ func (f *fleet) book(header http.Header) *load.Book {
 	return f.small
 }
 
-// loadHeader says which load a connection is for.
+// loadHeader is the header that says to which load a connection belongs.
 const (
 	loadHeader = "X-Load"
 	largeLoad  = "large"
@@ -153,7 +152,7 @@ const (
 	callTimeout = time.Minute
 )
 
-// caller returns what makes calls.
+// caller returns a caller that makes calls.
 func (f *fleet) caller(c rpc.Caller, b *load.Book, from string) *load.Caller {
 	return &load.Caller{
 		Conn:    c,
@@ -165,15 +164,15 @@ func (f *fleet) caller(c rpc.Caller, b *load.Book, from string) *load.Caller {
 	}
 }
 
-// callBack makes calls of a server on a connection until that has ended. While
-// it drains there are pauses between them: only a connection without calls is
-// closed.
+// callBack makes calls of a server on a connection until that has ended. While the
+// connection drains it pauses between calls, because only a connection without
+// calls is closed.
 func (f *fleet) callBack(c *rpc.Conn) {
 	b := f.book(c.Peer().Header)
 	for range workers {
 		f.working.Go(func() {
 			caller := f.caller(c, b, "server")
-			caller.Gone = func() bool { return isOver(c) }
+			caller.Ended = func() bool { return isOver(c) }
 			for kind := load.Kind(0); c.Err() == nil && f.goesOn(); kind = (kind + 1) % 4 {
 				_ = caller.Call(context.Background(), kind) // the book has it
 				if isOver(c) {
@@ -194,7 +193,7 @@ func isOver(c *rpc.Conn) bool {
 	}
 }
 
-// goesOn reports, once the load has begun, whether calls are to be made.
+// goesOn waits until the load has started, and reports whether to make calls.
 func (f *fleet) goesOn() bool {
 	select {
 	case <-f.stop:

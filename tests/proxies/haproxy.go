@@ -16,7 +16,7 @@ import (
 //go:embed haproxy.cfg
 var haproxyCfg string
 
-// haproxy runs through TLS.
+// haproxy terminates TLS.
 type haproxy struct{}
 
 func (haproxy) name() string    { return "HAProxy" }

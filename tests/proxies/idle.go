@@ -16,7 +16,7 @@ import (
 	"github.com/parley-rpc/parley/transport"
 )
 
-// echo returns each message, in one long call.
+// echo returns each message of one long call.
 var echo = &rpc.Method{Service: "parley.tests.v1.EchoService", Name: "Echo", ClientStreams: true, ServerStreams: true}
 
 func giveBack(_ context.Context, s rpc.Stream) error {
@@ -34,8 +34,8 @@ func giveBack(_ context.Context, s rpc.Stream) error {
 	}
 }
 
-// idle is a proxy whose timeout is shorter or longer than the keepalive, and
-// calls that say nothing for a while.
+// idle is a row with a proxy whose timeout is shorter or longer than the
+// keepalive, and calls that are silent for a while.
 type idle struct {
 	keepalive time.Duration
 	timeout   time.Duration
@@ -46,11 +46,11 @@ var (
 	inTime  = idle{keepalive: 2 * time.Second, timeout: 6 * time.Second}
 )
 
-// silence is how long no call says anything.
+// silence is how long all calls are silent.
 const silence = 9 * time.Second
 
-// run is a row. Each of two calls has a small message or a large one on either
-// side of the silence.
+// run runs the row. Each of two calls has a small or a large message before and
+// after the silence.
 func (i idle) run(ctx context.Context, k kind) (r result, err error) {
 	cfg := rpc.WithTransport(transport.Parameters{Keepalive: i.keepalive})
 	f, err := newFleet(0, cfg)
@@ -63,13 +63,13 @@ func (i idle) run(ctx context.Context, k kind) (r result, err error) {
 		return r, err
 	}
 	defer func() { err = errors.Join(err, in.stop()) }()
-	var away atomic.Int64
-	client, err := in.client(cfg, rpc.OnDetached(func(*rpc.Conn) { away.Add(1) }))
+	var linksLost atomic.Int64
+	client, err := in.client(cfg, rpc.OnDetached(func(*rpc.Conn) { linksLost.Add(1) }))
 	if err != nil {
 		return r, err
 	}
 	defer client.Close() //nolint:errcheck // has nothing in flight
-	defer func() { r.lost = away.Load() }()
+	defer func() { r.lost = linksLost.Load() }()
 	if i.timeout < i.keepalive {
 		if _, err := f.watch.send(ctx, in, quiet); err != nil {
 			return r, err
@@ -92,10 +92,10 @@ func (i idle) run(ctx context.Context, k kind) (r result, err error) {
 	}
 	r.small, r.large = 1, 1
 	r.clientSees, r.serverSees = f.watch.client.String(), f.watch.server.String()
-	return r, i.judge(away.Load())
+	return r, i.judge(linksLost.Load())
 }
 
-// judge looks at how many links were lost.
+// judge checks how many links were lost.
 func (i idle) judge(lost int64) error {
 	switch cut := i.timeout < i.keepalive; {
 	case cut && lost == 0:
@@ -106,11 +106,11 @@ func (i idle) judge(lost int64) error {
 	return nil
 }
 
-// errNothing says that a row is worth nothing.
+// errNothing says that a row has tested nothing.
 var errNothing = errors.New("no link was lost, so nothing was shown")
 
-// say opens a call and exchanges a message. again does so on the same call, and
-// ends it.
+// say opens a call and exchanges a message. again does the latter on the same
+// call, and ends it.
 func say(ctx context.Context, c *rpc.Client, size int) (again func() error, err error) {
 	call, err := c.Open(ctx, echo)
 	if err != nil {

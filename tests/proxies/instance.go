@@ -18,13 +18,13 @@ import (
 type kind interface {
 	name() string
 	version() (string, error)
-	// tls reports whether its site is one of TLS.
+	// tls reports whether its site uses TLS.
 	tls() bool
 	// config returns the configuration for a site.
 	config(s site) (string, error)
-	// command returns a command that runs it in the foreground.
+	// command returns the command that runs it in the foreground.
 	command(s site) []string
-	// ready returns nil if a process serves that has just been started.
+	// ready returns nil once a process that was just started serves.
 	ready(s site) error
 	// upsets returns the events under load.
 	upsets() []upset
@@ -43,9 +43,9 @@ type upset struct {
 type site struct {
 	dir     string
 	addr    string // where it listens
-	admin   string // where its administrator does, if it has one
+	admin   string // where its admin endpoint listens, if it has one
 	servers []string
-	silence time.Duration // after which connections end; 0: as documented
+	silence time.Duration // after which connections end; 0: as in the docs
 }
 
 func (s site) file(name string) string { return filepath.Join(s.dir, name) }
@@ -81,8 +81,7 @@ func start(ctx context.Context, k kind, backends []string, silence time.Duration
 	return in, nil
 }
 
-// freeAddress finds a port that is free, and hopes that it stays so for a
-// moment.
+// freeAddress finds a free port. It should stay free for a moment.
 func freeAddress() (string, error) {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -91,8 +90,8 @@ func freeAddress() (string, error) {
 	return ln.Addr().String(), ln.Close()
 }
 
-// run starts another process of the proxy and waits until it serves. What was
-// running goes on.
+// run starts another process of the proxy and waits until it serves. Earlier
+// processes go on.
 func (in *instance) run(ctx context.Context, more ...string) error {
 	admin, err := freeAddress()
 	if err != nil {
@@ -145,7 +144,7 @@ func (in *instance) write() error {
 	return os.WriteFile(in.site.file("config"), []byte(text), 0o600)
 }
 
-// tell runs a command of the administrator.
+// tell runs an administrative command.
 func (in *instance) tell(command ...string) error {
 	out, err := program(in.site.dir, command).CombinedOutput()
 	if err != nil {
@@ -181,8 +180,8 @@ func pause(ctx context.Context, d time.Duration) {
 	}
 }
 
-// rewrite replaces what a documented configuration says of one site. from and
-// to alternate; each text must be there.
+// rewrite replaces texts of a configuration from the docs. from and to alternate;
+// each from must occur.
 func rewrite(text string, pairs ...string) (string, error) {
 	for i := 0; i < len(pairs); i += 2 {
 		if !strings.Contains(text, pairs[i]) {
@@ -195,8 +194,8 @@ func rewrite(text string, pairs ...string) (string, error) {
 // servers of a site.
 const servers = 3
 
-// ofServers returns pairs that replace the addresses of a documented
-// configuration.
+// ofServers returns pairs that replace the addresses of a configuration from the
+// docs.
 func ofServers(s site) (pairs []string) {
 	for i, addr := range s.servers {
 		pairs = append(pairs, fmt.Sprintf("10.0.0.%d:8080", i+1), addr)

@@ -65,7 +65,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	return s.table(ctx, out, choose(rows(kinds(*caddyPath)), *only))
 }
 
-// choose returns the rows whose proxy or happening has a text in it.
+// choose returns the rows whose proxy or event contains a text.
 func choose(all []row, text string) (chosen []row) {
 	for _, r := range all {
 		if strings.Contains(r.kind.name()+" "+r.what, text) {

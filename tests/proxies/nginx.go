@@ -15,7 +15,7 @@ import (
 //go:embed nginx.conf
 var nginxConf string
 
-// nginx runs through TLS.
+// nginx terminates TLS.
 type nginx struct{}
 
 func (nginx) name() string    { return "nginx" }
@@ -43,7 +43,8 @@ func (nginx) config(s site) (string, error) {
 	return rewrite(nginxConf, pairs...)
 }
 
-// temporary has nginx keep its files in a folder, as it may not run as root.
+// temporary returns directives that keep nginx's files in a folder, because nginx
+// may not run as root.
 func temporary(dir string) string {
 	var b strings.Builder
 	for _, what := range []string{"client_body", "proxy", "fastcgi", "uwsgi", "scgi"} {

@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// process is a running program, which writes to a file of its folder.
+// process is a running program that writes to a file of its folder.
 type process struct {
 	cmd  *exec.Cmd
 	log  string
@@ -32,13 +32,13 @@ func launch(dir string, command []string) (*process, error) {
 		return nil, err
 	}
 	go func() {
-		_ = p.cmd.Wait() // how it ended is no matter
+		_ = p.cmd.Wait() // any result will do
 		close(p.done)
 	}()
 	return p, nil
 }
 
-// program is a command that leaves its files in a folder.
+// program is a command that keeps its files in a folder.
 func program(dir string, command []string) *exec.Cmd {
 	cmd := exec.Command(command[0], command[1:]...)
 	cmd.Dir = dir
@@ -57,14 +57,14 @@ func (p *process) said() string {
 
 func (p *process) signal(s syscall.Signal) error { return p.cmd.Process.Signal(s) }
 
-// wait waits for the end, which a signal has asked for.
+// wait waits for the end after a signal.
 func (p *process) wait() error {
-	const patience = 20 * time.Second
+	const timeout = 20 * time.Second
 	select {
 	case <-p.done:
 		return nil
-	case <-time.After(patience):
-		return fmt.Errorf("%s did not end within %v", p.cmd.Path, patience)
+	case <-time.After(timeout):
+		return fmt.Errorf("%s did not end within %v", p.cmd.Path, timeout)
 	}
 }
 
@@ -75,7 +75,7 @@ func (p *process) end(s syscall.Signal) error {
 	}
 	err := p.wait()
 	if err != nil {
-		_ = p.cmd.Process.Kill() // fails if it is gone
+		_ = p.cmd.Process.Kill() // fails if it has ended
 	}
 	return err
 }

@@ -31,7 +31,7 @@ func kinds(caddyPath string) []kind {
 	return []kind{nginx{}, haproxy{}, caddy{path: caddyPath}}
 }
 
-// rows returns the table's.
+// rows returns the rows of the table.
 func rows(kinds []kind) (all []row) {
 	for _, k := range kinds {
 		for _, u := range k.upsets() {
@@ -53,11 +53,11 @@ func rows(kinds []kind) (all []row) {
 	return all
 }
 
-// between is how long the load goes on after each upset: longer than old
-// processes linger.
+// between is how long the load goes on after each upset. Old processes linger for
+// less.
 const between = linger + 1500*time.Millisecond
 
-// upset is a row in which something befalls the proxy.
+// upset is a row with an event at the proxy.
 func (s settings) upset(ctx context.Context, k kind, u upset) (result, error) {
 	return s.underLoad(ctx, k, func(t *traffic) error {
 		times := s.times
@@ -84,8 +84,8 @@ func (s settings) upset(ctx context.Context, k kind, u upset) (result, error) {
 	})
 }
 
-// deploy is a row in which the servers are replaced, and something else may
-// befall the proxy while each drains.
+// deploy is a row in which the servers are replaced. There may be an event at the
+// proxy while each server drains.
 func (s settings) deploy(ctx context.Context, k kind, meanwhile upset) (result, error) {
 	return s.underLoad(ctx, k, func(t *traffic) error {
 		t.idleMayGo = meanwhile.do != nil
@@ -102,7 +102,7 @@ func (s settings) deploy(ctx context.Context, k kind, meanwhile upset) (result, 
 			if err := errors.Join(t.replace(ctx, i), <-upsetting); err != nil {
 				return fmt.Errorf("server %d: %w", i+1, err)
 			}
-			pause(ctx, between) // the proxy has to find the next one well
+			pause(ctx, between) // the proxy needs time to find the next one healthy
 		}
 		if s.roll == servers && t.met.Load() < 2*clients {
 			return errors.New("connections have not moved, so nothing was shown")
@@ -112,8 +112,7 @@ func (s settings) deploy(ctx context.Context, k kind, meanwhile upset) (result, 
 	})
 }
 
-// underLoad has something happen while calls are made, and counts what came of
-// them.
+// underLoad runs an event while calls are made, and counts their results.
 func (s settings) underLoad(ctx context.Context, k kind, happen func(*traffic) error) (r result, err error) {
 	t, err := arrange(ctx, k, s.seed)
 	if err != nil {

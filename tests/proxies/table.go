@@ -10,19 +10,18 @@ import (
 	"sync"
 )
 
-// header of the table, which docs/deploy.md has too.
+// The header of the table, as in docs/deploy.md.
 const header = "| proxy | what happens | the client sees | the server sees | links lost | calls done: small, large messages | calls failed |\n" +
 	"|---|---|---|---|--:|--:|--:|"
 
-// outcome is a row that has run.
+// outcome is the outcome of a row.
 type outcome struct {
 	row
 	result
 	err error
 }
 
-// table runs rows, and prints them as Markdown. Its error is what went wrong in
-// all.
+// table runs rows and prints them as Markdown. It returns the errors of all rows.
 func (s settings) table(ctx context.Context, out io.Writer, rows []row) error {
 	versions := make(map[string]string)
 	for _, r := range rows {
@@ -56,8 +55,8 @@ func through(k kind) string {
 	return ""
 }
 
-// runAll returns for each row what waits for its outcome. Those of silence run
-// beside each other; they keep no machine busy.
+// runAll returns a function for each row that waits for its outcome. The silent
+// rows run at the same time, because they need little CPU.
 func (s settings) runAll(ctx context.Context, rows []row) (all []func() outcome) {
 	var silent sync.WaitGroup
 	for _, r := range rows {

@@ -16,28 +16,28 @@ import (
 	"github.com/parley-rpc/parley/tests/internal/rig"
 )
 
-// clients is how many connections there are under load. Every other one has
-// large messages, and every other two calls that fail fast.
+// clients is how many connections there are under load. Every second one has large
+// messages. Two of every four make calls that fail fast.
 const clients = 8
 
-// traffic is a proxy in front of servers, and the clients, which call them and
-// are called.
+// traffic is a proxy in front of servers, and clients. Servers and clients call
+// each other.
 type traffic struct {
 	*fleet
 	proxy   *instance
 	clients []*rpc.Client
 
-	met  atomic.Int64 // connections that were made
-	away atomic.Int64 // links that were lost
-	gaps atomic.Int64 // sessions that were lost
-	ends sights       // of connections, as the clients see it
+	met          atomic.Int64 // connections that were made
+	linksLost    atomic.Int64 // links that were lost
+	sessionsLost atomic.Int64 // sessions that were lost
+	ends         sights       // of connections, as the clients see it
 
-	// A session that has moved and lost its link has no call any more: its
-	// server may go before it is resumed.
+	// A session whose client has moved, and whose link was lost, has no calls. Its
+	// server may end before it is resumed.
 	idleMayGo bool
 }
 
-// arrange starts servers, a proxy and clients, which wait for begin.
+// arrange starts servers, a proxy and clients. The clients wait for begin.
 func arrange(ctx context.Context, k kind, seed uint64) (*traffic, error) {
 	f, err := newFleet(seed)
 	if err != nil {
@@ -66,7 +66,7 @@ func (t *traffic) connect(ctx context.Context, i int) error {
 	services := rpc.NewMux()
 	load.Register(services, t.small)
 	load.Register(services, t.large)
-	if i/4%2 == 1 { // the others send back only what resumes a session
+	if i/4%2 == 1 { // the others send only the cookies that resuming needs
 		jar, err := cookiejar.New(nil)
 		if err != nil {
 			return err
@@ -76,8 +76,8 @@ func (t *traffic) connect(ctx context.Context, i int) error {
 	c, err := t.proxy.client(append(opts, rpc.WithServices(services),
 		rpc.WithHTTPHeader(header),
 		rpc.OnConnect(func(*rpc.Conn) { t.met.Add(1) }),
-		rpc.OnDetached(func(*rpc.Conn) { t.away.Add(1) }),
-		rpc.OnSessionLost(func(*rpc.Conn, error) { t.gaps.Add(1) }),
+		rpc.OnDetached(func(*rpc.Conn) { t.linksLost.Add(1) }),
+		rpc.OnSessionLost(func(*rpc.Conn, error) { t.sessionsLost.Add(1) }),
 		rpc.OnDisconnect(func(_ *rpc.Conn, err error) { t.ends.add(ending(err)) }))...)
 	if err != nil {
 		return err
@@ -96,7 +96,7 @@ func (t *traffic) connect(ctx context.Context, i int) error {
 			caller.FailFast = i/2%2 == 1
 			ctx := context.Background()
 			for t.goesOn() {
-				if caller.Call(ctx, load.Kind(caller.Rand.IntN(4))) != nil { // the book has it
+				if caller.Call(ctx, load.Kind(caller.Rand.IntN(4))) != nil { // the book records it
 					pause(ctx, 50*time.Millisecond)
 				}
 			}
@@ -119,7 +119,8 @@ func (in *instance) client(opts ...rpc.ClientOption) (*rpc.Client, error) {
 	return rpc.NewClient(scheme+in.site.addr+rig.Path, opts...), nil
 }
 
-// begin starts the load, and returns when calls were answered at both ends.
+// begin starts the load. It returns when calls in both directions have been
+// answered.
 func (t *traffic) begin(ctx context.Context) error {
 	close(t.begun)
 	for done(t.small.Totals()) == 0 || done(t.large.Totals()) == 0 {
@@ -139,7 +140,7 @@ func done(t load.Totals) (n int) {
 	return n
 }
 
-// finish has no more calls made and waits for those under way.
+// finish stops making calls and waits for those in flight.
 func (t *traffic) finish() error {
 	close(t.stop)
 	over := make(chan struct{})
@@ -177,7 +178,7 @@ func (t *traffic) verdict() error {
 				n.Lost, n.Duplicated, n.Reordered, n.Damaged))
 		}
 	}
-	if n := t.gaps.Load(); n > 0 && !t.idleMayGo {
+	if n := t.sessionsLost.Load(); n > 0 && !t.idleMayGo {
 		bad = append(bad, fmt.Errorf("%d sessions were lost", n))
 	}
 	return errors.Join(bad...)

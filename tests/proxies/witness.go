@@ -22,9 +22,9 @@ import (
 	"github.com/parley-rpc/parley/transport"
 )
 
-// A witness is a bare WebSocket through the proxy. It sees what the library
-// does not tell: how its link is ended, at both ends. One is silent, the other
-// always in the middle of a frame, in both directions.
+// A witness is a bare WebSocket through the proxy. It observes what the library
+// does not report: how its link ends, at both ends. One witness is silent. The
+// other is always in the middle of a frame, in both directions.
 const (
 	witnessPath = "/rpc/witness"
 	busy        = "?busy"
@@ -55,13 +55,13 @@ func (s *sights) String() string {
 	return strings.Join(s.seen, ", ")
 }
 
-// witnesses are the ends of those of one proxy.
+// witnesses are the ends of the witnesses of one proxy.
 type witnesses struct {
 	client, server sights
 	running        sync.WaitGroup
 }
 
-// serve is the end at a server.
+// serve runs the server's end of a witness.
 func (w *witnesses) serve(rw http.ResponseWriter, r *http.Request) {
 	conn, buf, err := http.NewResponseController(rw).Hijack()
 	if err != nil {
@@ -82,7 +82,7 @@ const (
 	acceptKey  = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
 )
 
-// send sends a witness through a proxy, of a kind. stop ends it.
+// send opens a witness of a kind through a proxy. stop ends it.
 func (w *witnesses) send(ctx context.Context, in *instance, kind string) (stop func(), err error) {
 	trust, err := in.trust()
 	if err != nil {
@@ -143,7 +143,7 @@ func (w *witness) run(seen *sights, kind string) {
 	writing.Wait()
 }
 
-// write begins a frame that never ends.
+// write starts a frame that never ends.
 func (w *witness) write() {
 	header := []byte{0x82, 127, 0, 0, 0, 1, 0, 0, 0, 0}
 	if w.masks {
@@ -161,9 +161,9 @@ type head [2]byte
 
 func (h head) isClose() bool { return h[0]&0x0f == 8 }
 func (h head) masked() bool  { return h[1]&0x80 != 0 }
-func (h head) size() uint64  { return uint64(h[1] & 0x7f) } // or what says how long it is
+func (h head) size() uint64  { return uint64(h[1] & 0x7f) } // or which length field follows
 
-// read returns how the connection ends, and nothing if this end has ended it.
+// read returns how the connection ends, or nothing if this end has ended it.
 func (w *witness) read() string {
 	for {
 		var h head
@@ -187,7 +187,7 @@ func (w *witness) read() string {
 func (w *witness) closeCode(h head) string {
 	key := make([]byte, 4)
 	if h.masked() {
-		_, _ = io.ReadFull(w.in, key) // what is missing is zero
+		_, _ = io.ReadFull(w.in, key) // missing bytes are zero
 	}
 	payload := make([]byte, h.size())
 	_, _ = io.ReadFull(w.in, payload)
@@ -218,7 +218,7 @@ func (w *witness) size(h head) (size uint64, err error) {
 	return size, err
 }
 
-// skip reads size bytes. With an error it returns those that came last.
+// skip reads size bytes. With an error it returns the last ones.
 func (w *witness) skip(size uint64) (tail []byte, err error) {
 	buf := make([]byte, 4096)
 	for size > 0 {
@@ -233,7 +233,7 @@ func (w *witness) skip(size uint64) (tail []byte, err error) {
 	return nil, nil
 }
 
-// injected describes a close frame at the end of another frame's zeros.
+// injected describes a close frame at the end of the zeros of another frame.
 func (w *witness) injected(tail []byte) string {
 	rest := strings.TrimLeft(string(tail), "\x00")
 	if len(rest) < 4 || rest[0] != 0x88 {

@@ -8,11 +8,11 @@ import (
 	"testing"
 )
 
-// What a table says of the ends of links is worth something only if a witness
-// tells them apart.
+// The table's column about the ends of links is right only if a witness tells them
+// apart.
 func TestAWitnessTellsEndsApart(t *testing.T) {
 	const (
-		open     = "\x82\x7e\x01\x00" + "\x00\x00\x00" // 256 bytes, of which three come
+		open     = "\x82\x7e\x01\x00" + "\x00\x00\x00" // 256 bytes, of which three are sent
 		openMask = "\x82\xfe\x01\x00" + "\x00\x00\x00\x00" + "\x00\x00\x00"
 		close1   = "\x88\x02\x03\xe9"
 		closeKey = "\x88\x82\x01\x01\x01\x01\x02\xe8"

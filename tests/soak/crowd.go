@@ -23,7 +23,7 @@ func (s settings) crowd(ctx context.Context, r *rig.Rig, addr string) (came int6
 		draw := rand.New(rand.NewPCG(s.seed, uint64(i)))
 		clients.Go(func() {
 			for ctx.Err() == nil {
-				if failed := visit(ctx, r, addr, time.Duration(draw.Int64N(int64(longestLife)))); failed != nil {
+				if failed := runClient(ctx, r, addr, time.Duration(draw.Int64N(int64(longestLife)))); failed != nil {
 					mu.Lock()
 					err = errors.Join(err, failed)
 					mu.Unlock()
@@ -37,9 +37,9 @@ func (s settings) crowd(ctx context.Context, r *rig.Rig, addr string) (came int6
 	return count.Load(), err
 }
 
-// visit runs one client, which leaves while calls are in flight.
-func visit(ctx context.Context, r *rig.Rig, addr string, life time.Duration) error {
-	// What breaks before there is a session cannot be resumed.
+// runClient runs one client, which leaves while calls are in flight.
+func runClient(ctx context.Context, r *rig.Rig, addr string, life time.Duration) error {
+	// A link that breaks before there is a session cannot be resumed.
 	c, err := r.Client(ctx, addr)
 	if err != nil {
 		return nil //nolint:nilerr // the next tries again

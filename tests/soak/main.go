@@ -49,11 +49,10 @@ const (
 	callTimeout = time.Minute
 	// most is the maximum of bytes between two faults of a connection.
 	most = 1 << 20
-	// window is how long sessions are kept. A client that leaves while its link
-	// is lost cannot tell the server, which goes on with its calls for that
-	// long.
+	// window is the resume window. A client that leaves while its session is
+	// detached cannot tell the server, which goes on with its calls for that long.
 	window = 5 * time.Second
-	// forEver is more links than can be broken in the time.
+	// forEver is more links than can break within the time.
 	forEver = 1 << 30
 )
 
@@ -91,7 +90,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	return err
 }
 
-// soak runs the load, and returns a description of it.
+// soak runs the load and returns its description.
 func (s settings) soak(ctx context.Context, d time.Duration) (string, error) {
 	r, err := rig.New(rig.Config{
 		Seed:    s.seed,

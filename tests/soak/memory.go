@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// memory is what is in use.
+// memory is the memory in use.
 type memory struct {
 	goroutines int
 	heap       int64 // bytes, after garbage collection
@@ -19,16 +19,16 @@ func (m memory) String() string {
 	return fmt.Sprintf("%d goroutines, %d KiB of heap", m.goroutines, m.heap>>10)
 }
 
-// patience is how long goroutines may take to end that were told to.
-const patience = 10 * time.Second
+// settleTimeout bounds how long goroutines may take to end.
+const settleTimeout = 10 * time.Second
 
-// measure measures the memory when no more goroutines are left than wanted, or
-// after a timeout.
+// measure measures the memory once at most so many goroutines are left, or after a
+// timeout.
 func measure(ctx context.Context, wanted int) memory {
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
 	last, since := runtime.NumGoroutine(), time.Now()
-	for began := time.Now(); ctx.Err() == nil && time.Since(began) < patience; {
+	for began := time.Now(); ctx.Err() == nil && time.Since(began) < settleTimeout; {
 		<-tick.C
 		if n := runtime.NumGoroutine(); n != last {
 			last, since = n, time.Now()
@@ -37,7 +37,7 @@ func measure(ctx context.Context, wanted int) memory {
 			break
 		}
 	}
-	for range 3 { // what pools hold goes with the second
+	for range 3 { // the second collection frees what pools hold
 		runtime.GC()
 	}
 	var m runtime.MemStats
@@ -48,6 +48,6 @@ func measure(ctx context.Context, wanted int) memory {
 // stacks returns the stacks of the goroutines.
 func stacks() string {
 	var s strings.Builder
-	_ = pprof.Lookup("goroutine").WriteTo(&s, 1) // a builder takes all
+	_ = pprof.Lookup("goroutine").WriteTo(&s, 1) // a strings.Builder returns no error
 	return s.String()
 }

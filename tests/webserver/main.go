@@ -57,7 +57,7 @@ func run(args []string, in io.Reader, out io.Writer) error {
 	return s.close()
 }
 
-// authenticate lets in who has the token.
+// authenticate accepts clients that have the token.
 func authenticate(r *http.Request) (context.Context, error) {
 	if r.Header.Get("Authorization") != "Bearer secret" {
 		return nil, rpc.Errorf(rpc.CodeUnauthenticated, "the token is not the right one")

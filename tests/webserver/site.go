@@ -18,7 +18,7 @@ import (
 	"github.com/parley-rpc/parley/rpc"
 )
 
-// site is what is served.
+// site is the endpoints and pages of the server.
 type site struct {
 	origin string
 	files  string
@@ -72,7 +72,7 @@ func (s *site) handler() http.Handler {
 	return mux
 }
 
-// drain replaces the server by another.
+// drain replaces the server with another one.
 func (s *site) drain() {
 	s.mu.Lock()
 	old := s.current
@@ -81,7 +81,7 @@ func (s *site) drain() {
 	s.draining.Go(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 		defer cancel()
-		_ = old.Shutdown(ctx) // what it has not served in time is lost, as anywhere
+		_ = old.Shutdown(ctx) // calls that are not over in time fail, as on any server
 	})
 }
 
@@ -124,7 +124,7 @@ func echo(next rpc.Handler) rpc.Handler {
 	}
 }
 
-// hub calls the device that calls it.
+// hub calls the device that has called it.
 type hub struct {
 	agentv1parley.UnimplementedHubServiceServer
 }

@@ -32,8 +32,8 @@ type attacker struct {
 	work sync.WaitGroup // sends that may block for good
 }
 
-// dial begins a session that could be resumed. It takes as many bytes as the
-// server sends, while its link is read.
+// dial starts a session that can be resumed. While its link is read, it accepts as
+// many bytes as the server sends.
 func (a *attacker) dial() (*transport.Session, *deafLink, error) {
 	d := ws.Dialer{Header: http.Header{"X-Ballast": {strings.Repeat("x", a.set.limits.MaxHandshakeHeader-1<<10)}}}
 	conn, err := d.Dial(a.ctx, "ws://"+a.addr+rig.Path)
@@ -52,7 +52,7 @@ func (a *attacker) dial() (*transport.Session, *deafLink, error) {
 	return s, link, err
 }
 
-// deafLink is a link that is not read any more once it is deaf.
+// deafLink is a link that is no longer read once it is deaf.
 type deafLink struct {
 	transport.Link
 	ctx  context.Context
@@ -66,8 +66,8 @@ func (l *deafLink) NextReader() (io.Reader, error) {
 	return l.Link.NextReader()
 }
 
-// each opens as many calls of a method as the server takes, with headers of a
-// size, and gives each to send.
+// each opens as many calls of a method as the server allows, with headers of a
+// size, and calls send with each.
 func (a *attacker) each(m *rpc.Method, header []byte, send func(*transport.Stream) error) error {
 	s, _, err := a.dial()
 	if err != nil {
@@ -83,14 +83,14 @@ func (a *attacker) each(m *rpc.Method, header []byte, send func(*transport.Strea
 	return nil
 }
 
-// connect does no more.
+// connect only connects.
 func (a *attacker) connect() error {
 	_, _, err := a.dial()
 	return err
 }
 
-// beginLinkMessage begins a message of the link, with a large frame, and does
-// not end it.
+// beginLinkMessage starts a link message with a large frame and does not finish
+// it.
 func (a *attacker) beginLinkMessage() error {
 	var wire net.Conn
 	d := ws.Dialer{NetDial: func(ctx context.Context, network, addr string) (_ net.Conn, err error) {
@@ -108,18 +108,18 @@ func (a *attacker) beginLinkMessage() error {
 	// RFC 6455, section 5.2: a binary message of 64 KiB, masked with zeros.
 	begun := []byte{0x82, 0xff, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0}
 	begun = frame.Append(begun, frame.Header{Type: frame.TypeData, Stream: 1}, make([]byte, 60<<10))
-	_, err = wire.Write(begun[:len(begun)-1]) // the frame is not complete either
+	_, err = wire.Write(begun[:len(begun)-1]) // the frame is incomplete too
 	return err
 }
 
-// fillWindows sends what is not read.
+// fillWindows sends messages that are not read.
 func (a *attacker) fillWindows() error {
 	msg := make([]byte, 8<<10)
 	return a.each(hold, nil, func(st *transport.Stream) error { return a.pour(st, msg) })
 }
 
-// growWindows sends fast to handlers that read fast, and goes on when they read
-// no more.
+// growWindows sends fast to handlers that read fast, and goes on after they have
+// stopped reading.
 func (a *attacker) growWindows() error {
 	msg := bytesValue(32 << 10)
 	return a.each(sated, nil, func(st *transport.Stream) error { return a.pour(st, msg) })
@@ -142,14 +142,15 @@ func (a *attacker) sendHeaders() error {
 	return a.each(hold, metadata, func(*transport.Stream) error { return nil })
 }
 
-// sendMessages sends messages as large as may be on all calls at once, to
-// handlers that wait for them: at each moment, many are there in part.
+// sendMessages sends messages of the largest size on all calls at once, to
+// handlers that wait for them. At each moment, parts of many messages have
+// arrived.
 func (a *attacker) sendMessages() error {
 	msg := bytesValue(a.set.transport.MaxMessage - 16)
 	return a.each(drop, nil, func(st *transport.Stream) error { return a.pour(st, msg) })
 }
 
-// sendCompressed sends small messages that inflate to as much as is allowed.
+// sendCompressed sends small messages that inflate to the largest size.
 func (a *attacker) sendCompressed() error {
 	packed := compressed(a.set.transport.MaxMessage - 16)
 	header := frame.AppendBytesField(nil, 5, rpc.CompressionGzip)
@@ -162,7 +163,7 @@ func (a *attacker) sendCompressed() error {
 	})
 }
 
-// leaveAnswers asks for answers and does not read them.
+// leaveAnswers requests responses and does not read them.
 func (a *attacker) leaveAnswers() error {
 	s, link, err := a.dial()
 	if err != nil {
@@ -172,13 +173,14 @@ func (a *attacker) leaveAnswers() error {
 		if _, err := s.Open(a.ctx, frame.AppendBytesField(nil, 1, pour.Path())); err != nil {
 			return err
 		}
-		link.deaf.Store(true) // the first call has all slots open already
+		link.deaf.Store(true) // the first call has opened all streams already
 	}
 	return nil
 }
 
-// cutLinks fills windows, asks for answers, and cuts the link: the session is
-// kept. It does so three times, as the server keeps one for each connection.
+// cutLinks fills windows, requests responses, and cuts the link, so that the
+// session is detached. It does so three times, because the server keeps one such
+// session for each connection.
 func (a *attacker) cutLinks() error {
 	msg := make([]byte, 8<<10)
 	for range 3 {
@@ -231,7 +233,7 @@ func bytesValue(n int) []byte {
 func compressed(n int) []byte {
 	var b bytes.Buffer
 	w := gzip.NewWriter(&b)
-	_, _ = w.Write(bytesValue(n)) // a buffer takes everything
+	_, _ = w.Write(bytesValue(n)) // a bytes.Buffer returns no error
 	_ = w.Close()                 // as before
 	return b.Bytes()
 }

@@ -1,7 +1,7 @@
-// Command worstcase makes a server keep as much memory as its limits let it, in
-// each way that there is and in all at once, and holds what the process takes
-// against the bound that docs/limits.md derives from the settings. It fails
-// where that is exceeded.
+// Command worstcase makes a server keep as much memory as its limits allow, in
+// each known way and in all ways at once. It compares the memory of the process
+// with the bound that docs/limits.md derives from the settings, and fails if the
+// bound is exceeded.
 package main
 
 import (
@@ -33,7 +33,7 @@ func main() {
 	}
 }
 
-// run measures all rows, one by one and at once.
+// run measures all rows, one by one and together.
 func run(out io.Writer, connections int, hold time.Duration) error {
 	if connections < len(rows) {
 		return fmt.Errorf("-connections %d: there are %d attacks, each of which needs one", connections, len(rows))
@@ -47,8 +47,8 @@ func run(out io.Writer, connections int, hold time.Duration) error {
 	return errors.Join(append(failed, together.measure(out, &set, rows, hold))...)
 }
 
-// measure has connections attack a server in some ways, and writes a line of
-// the table.
+// measure runs attacks on all connections of a server, and writes a line of the
+// table.
 func (r row) measure(out io.Writer, set *settings, ways []row, hold time.Duration) error {
 	server, err := child.Start(serveVariable, strconv.Itoa(set.connections))
 	if err != nil {
@@ -81,8 +81,8 @@ func (r row) measure(out io.Writer, set *settings, ways []row, hold time.Duratio
 	return nil
 }
 
-// watch returns the most memory that the server took until all have attacked
-// for as long as they hold on.
+// watch returns the most memory that the server used until all attackers had held
+// on for long enough.
 func watch(server *child.Process, attacking <-chan error, attackers int, hold time.Duration) (most int64, err error) {
 	ticks := time.NewTicker(20 * time.Millisecond)
 	defer ticks.Stop()

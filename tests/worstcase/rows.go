@@ -1,13 +1,13 @@
 package main
 
-// row is a way to make a server keep memory: a line of the table.
+// row is one way to make a server keep memory, and a line of the table.
 type row struct {
 	name   string
 	bound  bound
 	attack func(*attacker) error
 }
 
-// rows are what docs/limits.md sums up.
+// rows are the terms of the sum in docs/limits.md.
 var rows = []row{
 	{"links with large headers", links, (*attacker).connect},
 	{"messages of links that have begun", sum(links, begun), (*attacker).beginLinkMessage},
@@ -20,7 +20,7 @@ var rows = []row{
 	{"sessions without a link", sum(links, begun, calls, unread, answers, away), (*attacker).cutLinks},
 }
 
-// together is all of them at once. A connection without a link is one of the
+// together is all rows at once. A detached session counts as one of the
 // connections.
 var together = row{
 	name:  "all at once",

@@ -19,8 +19,8 @@ import (
 	"github.com/parley-rpc/parley/tests/internal/rig"
 )
 
-// serveVariable has this program be the server, with settings for as many
-// connections.
+// serveVariable is the environment variable that makes this program the server.
+// Its value is the number of connections.
 const serveVariable = "PARLEY_WORSTCASE_SERVE"
 
 const service = "parley.tests.v1.WorstCaseService"
@@ -48,11 +48,11 @@ func dropAll(_ context.Context, s rpc.Stream) error {
 	}
 }
 
-// appetite is how many bytes sated reads: its window has grown by then as far
-// as it can.
+// appetite is how many bytes readThenHold reads. By then its window has grown as
+// far as it can.
 const appetite = 16 << 20
 
-// readThenHold reads fast, and then nothing more.
+// readThenHold reads fast, and then stops reading.
 func readThenHold(ctx context.Context, s rpc.Stream) error {
 	for read := 0; read < appetite; {
 		m := new(wrapperspb.BytesValue)
@@ -74,8 +74,8 @@ func pourAll(_ context.Context, s rpc.Stream) error {
 	}
 }
 
-// serve is the server that is attacked. It ends when in does, and collects its
-// garbage when it is told anything.
+// serve runs the server that is attacked. It ends when in does, and collects its
+// garbage at each line of in.
 func serve(connections string, in io.Reader, out io.Writer) error {
 	n, err := strconv.Atoi(connections)
 	if err != nil {

@@ -8,8 +8,8 @@ import (
 	"github.com/parley-rpc/parley/transport"
 )
 
-// settings are those of the server that is attacked: small ones, which a few
-// connections can reach.
+// settings are the limits of the server that is attacked. They are small enough
+// for a few connections to reach them.
 type settings struct {
 	connections int // at once, all of which attack
 	transport   transport.Parameters
@@ -39,15 +39,15 @@ func (s *settings) options() []rpc.ServerOption {
 // The costs that no setting names, in bytes (docs/limits.md, "The worst case").
 const (
 	perLink       = 24 << 10  // a link, its session and their goroutines
-	perBegun      = 80 << 10  // a message of a link that has begun
+	perBegun      = 80 << 10  // an incomplete link message
 	perCall       = 16 << 10  // a call, its handler's goroutine and what is allocated for it
-	perMessage    = 128 << 10 // a message of one frame that a call is at, inflated to what needs no budget
+	perMessage    = 128 << 10 // the current message of a call, of one frame, inflated to a size that needs no budget
 	perUnfinished = 1 << 20   // messages of several frames of a connection, beside the one that has the turn
-	perQueue      = 192 << 10 // beside WriteQueue: frames at the link, and those that go ahead
+	perQueue      = 192 << 10 // beside WriteQueue: frames at the link, and urgent ones
 	collector     = 2         // GOGC=100 lets the heap grow to twice of what is in use
 )
 
-// bound is how much resident memory a row of the table can take at this server.
+// bound is how much resident memory a row of the table can use at this server.
 type bound func(s *settings, connections int64) int64
 
 func links(s *settings, connections int64) int64 {
@@ -67,7 +67,8 @@ func headers(s *settings, connections int64) int64 {
 	return s.calls(connections) * 4 * int64(s.transport.MaxHeader)
 }
 
-// unread counts the buffers of messages, which are at least half full.
+// unread is the size of the buffers of unread messages, which are at least half
+// full.
 func unread(s *settings, connections int64) int64 {
 	return s.calls(connections) * 2 * int64(s.transport.InitialWindow)
 }
@@ -84,7 +85,7 @@ func answers(s *settings, connections int64) int64 {
 
 func away(s *settings, _ int64) int64 { return int64(s.resumption.MaxDetachedBytes) }
 
-// sum is the bound of what takes memory in several ways.
+// sum is the bound of several rows together.
 func sum(bounds ...bound) bound {
 	return func(s *settings, connections int64) (all int64) {
 		for _, b := range bounds {
@@ -94,5 +95,5 @@ func sum(bounds ...bound) bound {
 	}
 }
 
-// mebibytes writes a size for people.
+// mebibytes formats a size in MiB.
 func mebibytes(n int64) string { return fmt.Sprintf("%.1f MiB", float64(n)/(1<<20)) }

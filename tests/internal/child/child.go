@@ -21,9 +21,9 @@ type Process struct {
 	out *bufio.Reader
 }
 
-// Start runs this program again, with a variable of its environment set, and
-// waits for its first line. The child has to end when its standard input does,
-// so that it does not outlive a parent that was killed.
+// Start runs this program again with an environment variable set, and waits for
+// its first line. The child must end when its standard input does, so that it does
+// not outlive a parent that was killed.
 func Start(variable, value string) (*Process, error) {
 	program, err := os.Executable()
 	if err != nil {
@@ -32,7 +32,7 @@ func Start(variable, value string) (*Process, error) {
 	return Run(exec.Command(program), variable, value)
 }
 
-// Run is Start for another program.
+// Run is like Start, but runs another program.
 func Run(cmd *exec.Cmd, variable, value string) (*Process, error) {
 	cmd.Env = append(os.Environ(), variable+"="+value)
 	cmd.Stderr = os.Stderr
@@ -63,30 +63,29 @@ func (p *Process) PID() int { return p.cmd.Process.Pid }
 // Tell writes a line to its standard input.
 func (p *Process) Tell(line string) { _, _ = io.WriteString(p.in, line+"\n") } // fails if it is gone already
 
-// Ask writes a line to its standard input, and returns the line that it prints
-// then.
+// Ask writes a line to its standard input and returns the next line that it
+// prints.
 func (p *Process) Ask(line string) (string, error) {
 	p.Tell(line)
 	said, err := p.out.ReadString('\n')
 	return strings.TrimSpace(said), err
 }
 
-// End ends the process by the end of its standard input, and returns what it
-// prints then.
+// End closes the standard input, which ends the process, and returns what it
+// prints until its end.
 func (p *Process) End() string {
 	_ = p.in.Close()             // fails if it is gone already
 	said, _ := io.ReadAll(p.out) // up to its end
-	_ = p.cmd.Wait()             // what went wrong it has said
+	_ = p.cmd.Wait()             // it has printed what went wrong
 	return string(said)
 }
 
 // Abort kills the process, for another goroutine that waits in End.
 func (p *Process) Abort() { _ = p.cmd.Process.Kill() } // fails if it is gone already
 
-// Kill ends the process without a chance to take leave, and waits until it is
-// gone.
+// Kill kills the process and waits until it has ended.
 func (p *Process) Kill() {
 	_ = p.cmd.Process.Kill() // fails if it is gone already
-	_ = p.cmd.Wait()         // tells that it was killed
-	_ = p.in.Close()         // has been closed by Wait
+	_ = p.cmd.Wait()         // the error says that it was killed
+	_ = p.in.Close()         // Wait has closed it
 }

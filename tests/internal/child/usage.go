@@ -8,10 +8,10 @@ import (
 	"time"
 )
 
-// Usage is what a process uses.
+// Usage is the resources that a process uses.
 type Usage struct {
 	Resident int64         // bytes of memory
-	CPU      time.Duration // since it began
+	CPU      time.Duration // since its start
 }
 
 // Usage asks the kernel about the process.
@@ -27,7 +27,7 @@ func UsageOf(pid int) (Usage, error) {
 	if err != nil {
 		return Usage{}, err
 	}
-	_, rest, _ := bytes.Cut(stat, []byte(") ")) // behind the name, which may hold blanks
+	_, rest, _ := bytes.Cut(stat, []byte(") ")) // after the name, which may contain blanks
 	fields := bytes.Fields(rest)
 	if len(fields) < 22 {
 		return Usage{}, fmt.Errorf("stat of process %d: %q", pid, stat)

@@ -15,7 +15,7 @@ type conn struct {
 
 	mu    sync.Mutex
 	plan  *plan
-	ahead int64 // bytes to be forwarded in the plan's direction before it happens
+	ahead int64 // bytes to forward in the plan's direction before the fault
 	drops [2]bool
 	late  [2]time.Duration
 }
@@ -24,7 +24,7 @@ func newConn(p *Proxy, client, server *net.TCPConn) *conn {
 	return &conn{proxy: p, client: client, server: server, ended: make(chan struct{})}
 }
 
-// expect has a fault happen.
+// expect plans a fault.
 func (c *conn) expect(p plan) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -67,8 +67,8 @@ func (c *conn) pump(dst, src *net.TCPConn, d direction) {
 	}
 }
 
-// pass forwards data up to where a fault is due, lets it happen, and goes on
-// with the rest.
+// pass forwards data up to the next fault, makes it happen, and continues with the
+// rest.
 func (c *conn) pass(dst *net.TCPConn, data []byte, d direction) {
 	for {
 		part, due := c.take(data, d)
@@ -83,8 +83,8 @@ func (c *conn) pass(dst *net.TCPConn, data []byte, d direction) {
 	}
 }
 
-// take returns how much of data passes before the next fault, and that fault if
-// it is reached.
+// take returns how much of data passes before the next fault, and the fault if it
+// is reached.
 func (c *conn) take(data []byte, d direction) (part []byte, due *plan) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -116,7 +116,7 @@ func (c *conn) write(dst *net.TCPConn, data []byte, d direction) {
 	c.mu.Lock()
 	half := c.drops[0] || c.drops[1]
 	if half {
-		c.drops[d] = true // the sender is not told, as its packets get no answer
+		c.drops[d] = true // the sender does not learn of it: its packets get no answer
 	}
 	c.mu.Unlock()
 	if !half {
@@ -124,7 +124,7 @@ func (c *conn) write(dst *net.TCPConn, data []byte, d direction) {
 	}
 }
 
-// wait ends early with the connection.
+// wait waits for d, or until the connection ends.
 func (c *conn) wait(d time.Duration) {
 	if d == 0 {
 		return
@@ -137,7 +137,7 @@ func (c *conn) wait(d time.Duration) {
 	}
 }
 
-// strike has a fault happen, on the goroutine of its direction.
+// strike makes a fault happen. It runs on the goroutine of the fault's direction.
 func (c *conn) strike(p *plan) {
 	switch p.kind {
 	case Cut:

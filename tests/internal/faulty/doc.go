@@ -1,6 +1,6 @@
-// Package faulty is a TCP proxy that breaks the connections through it on
-// purpose: at any byte, in either direction, in every way that networks do,
-// apart from those that TCP itself mends. It reorders nothing.
+// Package faulty is a TCP proxy that breaks its connections on purpose: at any
+// byte, in either direction, in every way that networks do. What TCP itself
+// repairs is left out, and nothing is reordered.
 //
 // Locks: Proxy.mu before conn.mu. Neither is held while a socket is read or
 // written.

@@ -14,15 +14,14 @@ const (
 	// Reset ends both with RST, which may destroy on the way what was
 	// forwarded.
 	Reset
-	// HalfOpen drops one direction from that byte on, the end of the connection
-	// included. The other direction goes on.
+	// HalfOpen drops one direction from that byte on, including the end of the
+	// connection. The other direction continues.
 	HalfOpen
 	// BlackHole drops both directions.
 	BlackHole
-	// Stall has one direction stand still for a while; then it goes on.
+	// Stall stops one direction for a while.
 	Stall
-	// Delay has each read of one direction forwarded a little late from then
-	// on.
+	// Delay delays each read of one direction a little from then on.
 	Delay
 
 	kinds
@@ -47,19 +46,19 @@ const (
 type plan struct {
 	kind      Kind
 	direction direction
-	after     int64         // bytes of that direction from the time of the plan on
+	after     int64         // bytes of that direction, counted from when the plan was made
 	pause     time.Duration // of a stall or a delay
 }
 
-// The mix of kinds, in percent. Those that are not noticed at once are rarer:
+// The mix of kinds, in percent. Faults that are noticed late are rarer, because
 // each takes seconds.
 var mix = [kinds]int{Cut: 36, Reset: 26, HalfOpen: 8, BlackHole: 4, Stall: 10, Delay: 16}
 
-// greeting is about where the HTTP upgrade and the greetings of a session end.
-const greeting = 700
+// handshakeEnd is about where the HTTP upgrade and the HELLOs of a session end.
+const handshakeEnd = 700
 
-// draw makes a plan. A part of them concerns the handshake, and the others any
-// byte of the next most bytes, all orders of magnitude alike.
+// draw makes a random plan. Some plans concern the handshake. The others pick a
+// byte of the next most bytes, with all orders of magnitude equally likely.
 func draw(r *rand.Rand, most int64) plan {
 	p := plan{direction: direction(r.IntN(2))}
 	for n := r.IntN(100); n >= mix[p.kind]; p.kind++ {
@@ -67,9 +66,9 @@ func draw(r *rand.Rand, most int64) plan {
 	}
 	switch {
 	case r.IntN(5) == 0:
-		p.after = r.Int64N(greeting)
+		p.after = r.Int64N(handshakeEnd)
 	default:
-		p.after = greeting + r.Int64N(most>>r.IntN(8)+1)
+		p.after = handshakeEnd + r.Int64N(most>>r.IntN(8)+1)
 	}
 	switch p.kind {
 	case Stall:

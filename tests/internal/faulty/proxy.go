@@ -21,14 +21,14 @@ type Proxy struct {
 	mu     sync.Mutex
 	rand   *rand.Rand
 	conns  map[*conn]struct{}
-	left   int // faults to come that break a connection
+	left   int // faults that are still to break a connection
 	spent  chan struct{}
 	counts [kinds]int
 	closed bool
 }
 
-// Listen starts a proxy on a free port of the loopback interface. Until Arm it
-// breaks nothing. Faults come after most bytes of a direction, or earlier.
+// Listen starts a proxy on a free port of the loopback interface. It breaks
+// nothing before Arm. A fault happens within the next most bytes of a direction.
 func Listen(target string, seed uint64, most int64) (*Proxy, error) {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -45,11 +45,11 @@ func Listen(target string, seed uint64, most int64) (*Proxy, error) {
 	return p, nil
 }
 
-// Addr is where the proxy listens.
+// Addr returns the address of the proxy.
 func (p *Proxy) Addr() string { return p.ln.Addr().String() }
 
-// Arm has so many connections broken, those that are there first of all. The
-// channel is closed when that has been done; afterwards nothing is broken.
+// Arm makes the proxy break n connections, beginning with the open ones. The
+// channel is closed when all are broken; afterwards the proxy breaks nothing.
 func (p *Proxy) Arm(faults int) (spent <-chan struct{}) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -68,8 +68,8 @@ func (p *Proxy) planFor(c *conn) {
 	}
 }
 
-// happens records a fault, unless there have been enough, and plans what comes
-// after one that the connection survives.
+// happens records a fault, unless there were enough. It plans the next one for a
+// connection that survives this one.
 func (p *Proxy) happens(c *conn, k Kind) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -87,8 +87,8 @@ func (p *Proxy) happens(c *conn, k Kind) bool {
 	return true
 }
 
-// Cut ends all connections that there are at the moment, as a fault of that
-// kind does, and returns how many there were.
+// Cut ends all open connections as a fault of that kind does, and returns how many
+// there were.
 func (p *Proxy) Cut() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -99,7 +99,7 @@ func (p *Proxy) Cut() int {
 	return len(p.conns)
 }
 
-// Broken is how many connections were broken so far.
+// Broken returns how many connections were broken so far.
 func (p *Proxy) Broken() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -115,10 +115,10 @@ func (p *Proxy) broken() (n int) {
 	return n
 }
 
-// Bytes is how many bytes were forwarded, both directions together.
+// Bytes returns how many bytes were forwarded, in both directions together.
 func (p *Proxy) Bytes() int64 { return p.bytes.Load() }
 
-// Report says in one line what was broken.
+// Report describes in one line what was broken.
 func (p *Proxy) Report() string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -130,7 +130,7 @@ func (p *Proxy) Report() string {
 	return s.String()
 }
 
-// Close ends all connections and returns when no goroutine is left.
+// Close ends all connections and returns when all goroutines have ended.
 func (p *Proxy) Close() {
 	_ = p.ln.Close() // ends serve; there is nothing to lose
 	p.mu.Lock()
@@ -158,7 +158,7 @@ const dialTimeout = 5 * time.Second
 func (p *Proxy) forward(client net.Conn) {
 	server, err := net.DialTimeout("tcp", p.target, dialTimeout)
 	if err != nil {
-		_ = client.Close() // as a target does that refuses connections
+		_ = client.Close() // like a target that refuses connections
 		return
 	}
 	c := newConn(p, client.(*net.TCPConn), server.(*net.TCPConn))

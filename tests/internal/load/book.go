@@ -11,10 +11,9 @@ import (
 // Book counts the messages of calls whose two ends are in this process. Its
 // mutex comes before those of its entries.
 type Book struct {
-	// Strict counts a handler that runs for a call which is over as a
-	// duplicate, and a call that ends with its connection as failed if a
-	// handler had it. It is for loads in which no call is given up and no
-	// connection is cut off.
+	// Strict counts a handler that runs after its call is over as a duplicate. It
+	// counts a call that ends with its connection as failed, if a handler had it.
+	// It is for loads in which no call is canceled and no connection is cut off.
 	Strict bool
 
 	mix     mix
@@ -27,11 +26,11 @@ type Book struct {
 	errs   []error // the first failures
 }
 
-// Totals is what a Book has counted of calls that are over.
+// Totals is what a Book has counted for the calls that are over.
 type Totals struct {
 	Calls      [kinds]int // that ended with OK
 	GivenUp    int        // canceled, or past their deadline, on purpose
-	Orphaned   int        // that ended with their connection, where it may go
+	Orphaned   int        // that ended with their connection, which may end
 	Failed     int
 	Messages   int
 	Lost       int
@@ -43,22 +42,22 @@ type Totals struct {
 // NewBook returns an empty book of a load of mostly small messages.
 func NewBook() *Book { return newBook(small) }
 
-// NewLargeBook returns an empty book of a load of large messages. Its service
-// has another name: a server can serve both.
+// NewLargeBook returns an empty book of a load of large messages. Its service has
+// another name, so a server can serve both.
 func NewLargeBook() *Book { return newBook(large) }
 
 func newBook(m mix) *Book {
 	return &Book{mix: m, methods: methodsOf(m.service), calls: make(map[uint64]*entry)}
 }
 
-// Totals returns what was counted so far.
+// Totals returns the counts so far.
 func (b *Book) Totals() Totals {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.totals
 }
 
-// Failures returns the first errors of calls that failed.
+// Failures returns the first errors of failed calls.
 func (b *Book) Failures() []error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -140,12 +139,12 @@ const mostFailures = 10
 type outcome struct {
 	err      error
 	wanted   bool // this call was meant to end with an error
-	orphaned bool // its connection has gone, as was to be expected
+	orphaned bool // its connection has ended, as expected
 }
 
 // lane is one direction of a call.
 type lane struct {
-	sent       int // messages handed over
+	sent       int // messages passed to Send
 	got        int
 	seen       map[uint32]struct{}
 	highest    uint32
@@ -154,30 +153,30 @@ type lane struct {
 	damaged    int
 }
 
-// entry is what is known of a call at both of its ends.
+// entry is what both ends know of a call.
 type entry struct {
 	id   uint64
 	kind Kind
 	from string
 
 	mu    sync.Mutex
-	lanes [2]lane // answers, requests
+	lanes [2]lane // responses, requests
 }
 
-// describe says how far the call is; mu is held.
+// describe says how far the call has come. mu is held.
 func (e *entry) describe() string {
 	return fmt.Sprintf("call %d (%s by the %s; requests %d sent, %d received; answers %d sent, %d received)",
 		e.id, e.kind, e.from, e.lanes[request].sent, e.lanes[request].got, e.lanes[answer].sent, e.lanes[answer].got)
 }
 
-// sent counts a message that was handed over.
+// sent counts a message that was passed to Send.
 func (e *entry) sent(d direction) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.lanes[d].sent++
 }
 
-// received counts a message that came.
+// received counts a received message.
 func (e *entry) received(d direction, m message) {
 	e.mu.Lock()
 	defer e.mu.Unlock()

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// A count of zero means something only if what goes wrong is counted.
+// A count of zero means something only if faults are counted.
 func TestABookCountsWhatGoesWrong(t *testing.T) {
 	for _, c := range []struct {
 		name     string
@@ -54,8 +54,8 @@ func TestABookCountsDamageAndStrangers(t *testing.T) {
 	}
 }
 
-// A reverse call that a server begins as its connection goes has nowhere else
-// to go, but one that the client had was promised its end.
+// A server's call to a client that starts while its connection ends may fail. One
+// that the client already has must get its status.
 func TestAStrictBookForgivesOnlyCallsThatNobodyHad(t *testing.T) {
 	b := NewBook()
 	b.Strict = true

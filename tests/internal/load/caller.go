@@ -20,23 +20,23 @@ type Caller struct {
 
 	// Timeout bounds each call. One that takes longer has failed.
 	Timeout time.Duration
-	// FailFast has calls fail at once while there is no connection, which none
-	// should notice. Otherwise they wait for one.
+	// FailFast makes calls fail at once while there is no connection, which should
+	// not happen. Otherwise they wait for one.
 	FailFast bool
-	// GiveUp is the share of calls, in percent, that are canceled or run into a
-	// deadline after a random time.
+	// GiveUp is the percentage of calls that are canceled or reach a deadline
+	// after a random time.
 	GiveUp int
-	// Gone, if it is set, reports whether the connection has gone, and that it
-	// may. Calls that end with it have not failed.
-	Gone func() bool
-	// Pace is how long, at most, a sender of a stream rests between messages.
+	// Ended, if non-nil, reports whether the connection has ended as expected.
+	// Calls that end with it have not failed.
+	Ended func() bool
+	// Pace is the longest pause of a stream's sender between two messages.
 	Pace time.Duration
 }
 
-// Run makes calls until stop is closed, and finishes the one under way. It ends
+// Run makes calls until stop is closed, and finishes the current one. It ends
 // early with ctx and with the connection.
 func (c *Caller) Run(ctx context.Context, stop <-chan struct{}) {
-	for c.Gone == nil || !c.Gone() {
+	for c.Ended == nil || !c.Ended() {
 		select {
 		case <-stop:
 			return
@@ -71,7 +71,7 @@ func (c *Caller) Call(ctx context.Context, kind Kind) error {
 	c.Book.close(e, outcome{
 		err:      err,
 		wanted:   wanted && (code == rpc.CodeCanceled || code == rpc.CodeDeadlineExceeded),
-		orphaned: c.Gone != nil && (code == rpc.CodeCanceled || code == rpc.CodeUnavailable),
+		orphaned: c.Ended != nil && (code == rpc.CodeCanceled || code == rpc.CodeUnavailable),
 	})
 	return err
 }
@@ -89,7 +89,7 @@ func (c *Caller) dispatch(ctx context.Context, e *entry, opts []rpc.CallOption) 
 	}
 }
 
-// ask counts the request with a number, and makes it.
+// ask counts and makes the request with a number.
 func (c *Caller) ask(e *entry, number, answers int) *bytesValue {
 	e.sent(request)
 	m := message{direction: request, call: e.id, number: uint32(number), answers: uint32(answers)}
@@ -115,7 +115,7 @@ func (c *Caller) serverStream(ctx context.Context, e *entry, opts []rpc.CallOpti
 	return e.takeAnswers(in.Recv)
 }
 
-// takeAnswers receives up to the end.
+// takeAnswers receives all responses.
 func (e *entry) takeAnswers(recv func() (*bytesValue, error)) error {
 	for {
 		v, err := recv()

@@ -15,18 +15,18 @@ const (
 	request
 )
 
-// message is what a message of a load says:
+// message is a message of a load:
 //
 //	direction 1 | call 8 | number 4 | answers 4 | filling | CRC-32C 4
 type message struct {
 	direction direction
 	call      uint64
 	number    uint32 // from 0, within call and direction
-	answers   uint32 // how many the caller wants, where the kind of call leaves that open
+	answers   uint32 // how many responses the caller wants, for calls with a stream of them
 	whole     bool   // its checksum is right
 }
 
-// What a message has beside its filling, in bytes.
+// The size of a message without its filling, in bytes.
 const (
 	headSize = 17
 	sumSize  = 4

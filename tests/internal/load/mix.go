@@ -2,7 +2,7 @@ package load
 
 import "math/rand/v2"
 
-// mix draws what a load consists of.
+// mix draws the numbers and sizes of a load's messages.
 type mix struct {
 	service string
 	count   func(*rand.Rand) int // messages of one direction of a stream
@@ -17,8 +17,8 @@ const (
 	mostLarge  = 1 << 20
 )
 
-// small has mostly short streams, and messages of all orders of magnitude
-// alike; now and then one takes many frames.
+// small has mostly short streams. All orders of magnitude of message sizes are
+// equally likely; now and then a message takes many frames.
 var small = mix{
 	service: "parley.tests.v1.LoadService",
 	count:   func(r *rand.Rand) int { return 1 + r.IntN(128>>r.IntN(6)) },

@@ -1,5 +1,5 @@
-// Package load makes calls of all four kinds whose messages are numbered, and
-// counts at both ends what happened to them.
+// Package load makes calls of all four kinds with numbered messages, and counts at
+// both ends what happened to them.
 package load
 
 import (
@@ -57,7 +57,7 @@ func Register(r rpc.Registrar, b *Book) {
 	}})
 }
 
-// take counts a request and returns what it says.
+// take counts and parses a request.
 func (s server) take(v *bytesValue) (*entry, message) {
 	m := decode(v)
 	e := s.book.serve(m.call)
@@ -65,7 +65,7 @@ func (s server) take(v *bytesValue) (*entry, message) {
 	return e, m
 }
 
-// reply counts the answer with a number, and makes it.
+// reply counts and makes the response with a number.
 func (s server) reply(e *entry, number int) *bytesValue {
 	e.sent(answer)
 	m := message{direction: answer, call: e.id, number: uint32(number)}
@@ -105,7 +105,7 @@ func (s server) upload(_ context.Context, in rpc.Receiver[bytesValue]) (*bytesVa
 	return s.reply(e, 0), nil
 }
 
-// exchange answers at its own pace, not message by message.
+// exchange responds at its own pace, not message by message.
 func (s server) exchange(_ context.Context, in rpc.Receiver[bytesValue], out rpc.Sender[bytesValue]) error {
 	first, err := in.Recv()
 	if err != nil {

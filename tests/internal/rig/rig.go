@@ -1,5 +1,5 @@
-// Package rig puts a server and clients of the tests' load together, over real
-// sockets: both ends call each other.
+// Package rig connects a server and clients over real sockets. Both ends call each
+// other with the load of package load.
 package rig
 
 import (
@@ -17,7 +17,7 @@ import (
 	"github.com/parley-rpc/parley/transport"
 )
 
-// Config says what the load is.
+// Config describes the load.
 type Config struct {
 	Seed    uint64
 	Workers int // calls at once, of each end of each connection
@@ -25,11 +25,11 @@ type Config struct {
 	GiveUp  int // percent of calls
 	Pace    time.Duration
 	Window  time.Duration // for resumption; 0: the default
-	Leave   bool          // clients go while calls are in flight
+	Leave   bool          // clients leave while calls are in flight
 }
 
-// Rig is a server, which calls its clients, and the clients, which call it. The
-// endpoints notice a silent link as soon as may be set.
+// Rig is a server and its clients, which call each other. They notice a silent
+// link as soon as the settings allow.
 type Rig struct {
 	Book *load.Book
 	Addr string // of the server
@@ -47,10 +47,10 @@ type Rig struct {
 	stop   chan struct{} // closed by Finish
 
 	mu        sync.Mutex
-	finishing bool // no goroutine may start to work
+	finishing bool // no goroutine may start
 
-	resumed atomic.Int64 // as the clients see it
-	gaps    atomic.Int64 // sessions that could not be resumed
+	resumed      atomic.Int64 // as the clients see it
+	sessionsLost atomic.Int64 // sessions that were not resumed
 }
 
 // Path is where servers of the tests are mounted.
@@ -81,7 +81,7 @@ func New(cfg Config) (*Rig, error) {
 	return r, nil
 }
 
-// handshakeTimeout is short, as handshakes are broken too.
+// handshakeTimeout is short, because handshakes are broken too.
 const handshakeTimeout = 2 * time.Second
 
 // Transport notices a silent link within two seconds.
@@ -94,25 +94,25 @@ func Transport(window time.Duration) transport.Parameters {
 	}
 }
 
-// Quick is the options of a server that notices a silent link soon.
+// Quick returns the options of a server that notices a silent link soon.
 func Quick(window time.Duration) []rpc.ServerOption {
 	return []rpc.ServerOption{rpc.WithTransport(Transport(window)), rpc.WithHandshakeTimeout(handshakeTimeout)}
 }
 
-// QuickClient is the same of a client.
+// QuickClient returns the same options for a client.
 func QuickClient(window time.Duration) []rpc.ClientOption {
 	return []rpc.ClientOption{rpc.WithTransport(Transport(window)), rpc.WithHandshakeTimeout(handshakeTimeout)}
 }
 
-// Client connects to the server, or to what is in front of it, and works from
-// Begin on. It must be closed after Finish.
+// Client connects to the server, or to a proxy in front of it. It makes calls from
+// Begin on, and must be closed after Finish.
 func (r *Rig) Client(ctx context.Context, addr string) (*rpc.Client, error) {
 	services := rpc.NewMux()
 	load.Register(services, r.Book)
 	c := rpc.NewClient("ws://"+addr+Path, append(QuickClient(r.cfg.Window),
 		rpc.WithServices(services),
 		rpc.OnResumed(func(*rpc.Conn) { r.resumed.Add(1) }),
-		rpc.OnSessionLost(func(*rpc.Conn, error) { r.gaps.Add(1) }))...)
+		rpc.OnSessionLost(func(*rpc.Conn, error) { r.sessionsLost.Add(1) }))...)
 	conn, err := c.Connect(ctx)
 	if err != nil {
 		return nil, errors.Join(err, c.Close())
@@ -124,7 +124,7 @@ func (r *Rig) Client(ctx context.Context, addr string) (*rpc.Client, error) {
 	return c, nil
 }
 
-// work has calls made on a connection.
+// work makes calls on a connection.
 func (r *Rig) work(c rpc.Caller, from string, gone func() bool) {
 	if !r.cfg.Leave {
 		gone = nil
@@ -149,7 +149,7 @@ func (r *Rig) work(c rpc.Caller, from string, gone func() bool) {
 				Timeout: r.cfg.Timeout,
 				GiveUp:  r.cfg.GiveUp,
 				Pace:    r.cfg.Pace,
-				Gone:    gone,
+				Ended:   gone,
 			}
 			caller.Run(r.ctx, r.stop)
 		})
@@ -159,8 +159,8 @@ func (r *Rig) work(c rpc.Caller, from string, gone func() bool) {
 // Begin starts the load.
 func (r *Rig) Begin() { close(r.begun) }
 
-// Finish has no more calls made, and waits until those under way are over. When
-// ctx ends it cancels them; its error is that of ctx.
+// Finish stops making calls and waits until those in flight are over. When ctx
+// ends it cancels them and returns the error of ctx.
 func (r *Rig) Finish(ctx context.Context) error {
 	r.mu.Lock()
 	if !r.finishing {
@@ -183,16 +183,16 @@ func (r *Rig) Finish(ctx context.Context) error {
 	}
 }
 
-// Resumed is how many times a client's connection went on with another link.
+// Resumed returns how many times a client's session was resumed.
 func (r *Rig) Resumed() int64 { return r.resumed.Load() }
 
-// Gaps is how many connections of clients could not be resumed.
-func (r *Rig) Gaps() int64 { return r.gaps.Load() }
+// SessionsLost returns how many sessions of clients were lost.
+func (r *Rig) SessionsLost() int64 { return r.sessionsLost.Load() }
 
 // Close ends the server.
 func (r *Rig) Close() {
 	r.cancel()
-	_ = r.srv.Close() // its calls have been waited for
+	_ = r.srv.Close() // its calls are over
 	_ = r.web.Close() // there is nothing to lose
 	r.serving.Wait()
 }

@@ -12,18 +12,18 @@ import (
 	"github.com/parley-rpc/parley/transport/ws"
 )
 
-// generous lets the server send as much as it likes.
+// generous is a HELLO that lets the server send as much as it likes.
 var generous = frame.Hello{MaxStreams: 1 << 20, InitialWindow: 1 << 40, MaxMessage: 1 << 30}
 
-// foe is a connection that is driven by hand.
-type foe struct {
+// rawConn is a connection on which an attacker writes frames itself.
+type rawConn struct {
 	link *ws.Conn
 	mu   sync.Mutex
 	why  error // why the link has ended
 	over chan struct{}
 }
 
-// dial makes a link as a user, "" for an anonymous one.
+// dial makes a link as a user; "" is an anonymous one.
 func dial(ctx context.Context, addr, name string) (*ws.Conn, error) {
 	d := new(ws.Dialer)
 	if name != "" {
@@ -32,14 +32,14 @@ func dial(ctx context.Context, addr, name string) (*ws.Conn, error) {
 	return d.Dial(ctx, "ws://"+addr+rig.Path)
 }
 
-// meet connects and sends HELLO. It reads and drops what the server sends,
-// unless the foe is deaf.
-func meet(ctx context.Context, addr string, hello frame.Hello, deaf deafness) (*foe, error) {
+// meet connects and sends HELLO. It reads and drops what the server sends, unless
+// the connection is deaf.
+func meet(ctx context.Context, addr string, hello frame.Hello, deaf deafness) (*rawConn, error) {
 	link, err := dial(ctx, addr, "")
 	if err != nil {
 		return nil, err
 	}
-	f := &foe{link: link, over: make(chan struct{})}
+	f := &rawConn{link: link, over: make(chan struct{})}
 	context.AfterFunc(ctx, func() { _ = link.Close(1006, "") })
 	if deaf == hears {
 		go f.read()
@@ -47,7 +47,7 @@ func meet(ctx context.Context, addr string, hello frame.Hello, deaf deafness) (*
 	return f, link.WriteMessage([][]byte{hello.Append(nil)})
 }
 
-// deafness reports whether a foe reads.
+// deafness says whether a rawConn reads.
 type deafness int
 
 const (
@@ -55,7 +55,7 @@ const (
 	isDeaf
 )
 
-func (f *foe) read() {
+func (f *rawConn) read() {
 	defer close(f.over)
 	for {
 		r, err := f.link.NextReader()
@@ -72,16 +72,16 @@ func (f *foe) read() {
 }
 
 // end waits for the server to end the link, and returns why it did.
-func (f *foe) end() error {
+func (f *rawConn) end() error {
 	<-f.over
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.why
 }
 
-// write sends frames until that fails, and returns why the server ended the
+// write sends frames until a write fails, and returns why the server ended the
 // link.
-func (f *foe) write(next func() []byte, count func()) error {
+func (f *rawConn) write(next func() []byte, count func()) error {
 	defer f.link.Close(1006, "") //nolint:errcheck // nothing to lose
 	for {
 		if err := f.link.WriteMessage([][]byte{next()}); err != nil {
@@ -91,7 +91,7 @@ func (f *foe) write(next func() []byte, count func()) error {
 	}
 }
 
-// session begins an anonymous session.
+// session starts an anonymous session.
 func session(ctx context.Context, addr string) (*transport.Session, error) {
 	link, err := dial(ctx, addr, "")
 	if err != nil {
@@ -117,7 +117,7 @@ func eachFrame(msg []byte, f func(h frame.Header, payload []byte) error) error {
 		if err != nil {
 			return err
 		}
-		end := n + int(h.Length) // the server's frames are whole
+		end := n + int(h.Length) // the server sends whole frames
 		if err := f(h, msg[n:end]); err != nil {
 			return err
 		}
