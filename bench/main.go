@@ -37,7 +37,7 @@ func exit(who string, err error) {
 	os.Exit(0)
 }
 
-// child plays the part of a child process, if this is one.
+// child runs the child's part, if this is a child process.
 func child() (bool, error) {
 	var j drive.Job
 	isChild, err := proc.Job(&j)

@@ -19,8 +19,8 @@ import (
 	"github.com/parley-rpc/parley/bench/internal/target"
 )
 
-// The processes of a measurement are this program again. The race detector
-// would have each of them wait for a second before it exits.
+// The processes of a measurement run this program again. With the race detector,
+// each would wait for a second before it exits.
 func TestMain(m *testing.M) {
 	if isChild, err := child(); isChild {
 		exit("child", err)
@@ -31,7 +31,7 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-// bench runs the program with arguments, and returns what it prints.
+// bench runs the program with arguments, and returns its output.
 func bench(t *testing.T, args ...string) string {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)

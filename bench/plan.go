@@ -18,7 +18,7 @@ import (
 type plan struct {
 	workloads []*drive.Workload
 	targets   []drive.Target
-	all       bool // that there is: each workload has the targets and rounds that it is meant for
+	all       bool // run everything: each workload on its targets, in its rounds
 	rounds    int
 	measure   time.Duration
 	scale     float64
@@ -27,7 +27,7 @@ type plan struct {
 	from      string // a file, or ""
 	quick     bool
 	limit     time.Duration // of everything
-	command   string        // that does this again
+	command   string        // that repeats this run
 }
 
 const (
@@ -79,7 +79,7 @@ func parse(args []string, usage io.Writer) (*plan, error) {
 	return p, errors.Join(err1, err2)
 }
 
-// choose returns those of all whose name fits one of the patterns.
+// choose returns those names of all that match one of the patterns.
 func choose[T any](patterns string, all []T, name func(T) string) (chosen []T, err error) {
 	used := make(map[string]bool)
 	for _, one := range all {
@@ -105,11 +105,12 @@ func choose[T any](patterns string, all []T, name func(T) string) (chosen []T, e
 	return chosen, nil
 }
 
-// slowRounds is in how many rounds what is slow takes part, when there is all
-// the rest as well.
+// slowRounds is the number of rounds of slow workloads, when everything is
+// measured.
 const slowRounds = 3
 
-// wants tells if a workload is run on a target in a round, which counts from 0.
+// wants reports whether a workload runs on a target in a round. Rounds count from
+// 0.
 func (p *plan) wants(round int, w *drive.Workload, t drive.Target) bool {
 	a := t.About()
 	switch {

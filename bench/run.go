@@ -15,7 +15,7 @@ import (
 	"github.com/parley-rpc/parley/bench/internal/target"
 )
 
-// notes are what people have to say about the figures.
+// notes are the hand-written notes about the figures.
 //
 //go:embed notes.md
 var notes string
@@ -47,7 +47,7 @@ func run(ctx context.Context, args []string, out, log io.Writer) error {
 	return failed
 }
 
-// run measures all, and returns what has failed as well.
+// run measures everything. It also returns the errors.
 func (p *plan) run(ctx context.Context, log io.Writer) (*report.Report, error) {
 	r := &report.Report{
 		Machine: report.ThisMachine(),
@@ -124,7 +124,7 @@ func write(r *report.Report, folder string) error {
 	return os.WriteFile(filepath.Join(folder, "benchmarks.md"), []byte(r.Page(notes)), 0o644)
 }
 
-// printRatios prints by what parley differs from the reference.
+// printRatios prints the ratios of parley to the reference.
 func printRatios(out io.Writer, p *plan, r *report.Report) {
 	for _, w := range p.workloads {
 		if ratio, ok := r.Ratio(w.Name, "parley", target.Reference, w.Metrics[0].Name); ok {

@@ -1,4 +1,4 @@
-// Package examples has nothing of its own. Below it are programs to learn from:
+// Package examples is empty. Its folders are programs to learn from:
 //
 //   - ping: a service with one method of each of the four kinds, a server and
 //     a client
@@ -7,6 +7,5 @@
 //     delays no other; `make chat`
 //   - demo: all of that in one run, checked step by step; `make demo`
 //
-// Its tests keep README.md and docs/guide.md true: what they show is compiled
-// and run.
+// Its tests compile and run the code that README.md and docs/guide.md show.
 package examples

@@ -20,10 +20,10 @@ import (
 	"github.com/parley-rpc/parley/transport"
 )
 
-// These are what docs/guide.md shows; TestSnippetsAreRegionsOfPrograms
-// compares.
+// These are the snippets of docs/guide.md. TestSnippetsAreRegionsOfPrograms
+// compares them.
 
-// start serves srv over HTTP and returns the URL, and what ends it.
+// start serves srv over HTTP and returns the URL, and a function that ends it.
 func start(srv *rpc.Server) (url string, stop func()) {
 	web := httptest.NewServer(srv)
 	return "ws" + strings.TrimPrefix(web.URL, "http"), func() {
@@ -44,7 +44,7 @@ func withPing(ping pingv1parley.PingServiceServer) (pingv1parley.PingServiceClie
 	}
 }
 
-// librarian finds nothing, and says so in three ways.
+// librarian finds nothing, and reports that in three ways.
 type librarian struct {
 	pingv1parley.UnimplementedPingServiceServer
 	books map[string]string
@@ -100,7 +100,7 @@ func Example_deadline() {
 	// Output: too late
 }
 
-// registrar answers with metadata.
+// registrar responds with metadata.
 type registrar struct {
 	pingv1parley.UnimplementedPingServiceServer
 }
@@ -191,7 +191,7 @@ func Example_encodings() {
 	// Output: 5000 <nil>
 }
 
-// users are whom tokens belong to.
+// users are the owners of tokens.
 var users = map[string]string{"open sesame": "ada"}
 
 //snippet:authenticate
@@ -206,7 +206,7 @@ func authenticate(r *http.Request) (context.Context, error) {
 
 //snippet:end
 
-// greeter knows who calls.
+// greeter greets its caller by name.
 type greeter struct {
 	pingv1parley.UnimplementedPingServiceServer
 }
@@ -218,7 +218,7 @@ func (greeter) Ping(ctx context.Context, req *pingv1.PingRequest) (*pingv1.PingR
 	return &pingv1.PingResponse{Text: text}, nil
 }
 
-// vault is where a program gets its token from.
+// vault is the source of a program's token.
 type vault struct{}
 
 func (vault) token(context.Context) (string, error) { return "open sesame", nil }

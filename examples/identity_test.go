@@ -13,7 +13,7 @@ import (
 	"github.com/parley-rpc/parley/rpc"
 )
 
-// userOf is how a program authenticates the requests that it gets.
+// userOf stands for how a program authenticates its requests.
 func userOf(r *http.Request) string {
 	c, err := r.Cookie("login")
 	if err != nil {
@@ -47,7 +47,7 @@ func withUser(next http.Handler) http.Handler {
 
 //snippet:end
 
-// claims are what a token says.
+// claims are the contents of a token.
 type claims struct {
 	user    string
 	expires time.Time

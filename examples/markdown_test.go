@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// root is the repository's, seen from this package.
+// root is the repository's root, seen from this package.
 const root = ".."
 
 // documents are the documents whose code is tested.
@@ -75,9 +75,8 @@ func read(t *testing.T, path string) string {
 	return string(text)
 }
 
-// region returns the lines between //snippet:NAME and //snippet:end of a file,
-// without the indentation that they share and without what is there for the
-// linter alone.
+// region returns the lines between //snippet:NAME and //snippet:end of a file. It
+// removes their common indentation, and comments for the linter.
 func region(t *testing.T, path, name string) string {
 	t.Helper()
 	_, rest, ok := strings.Cut(read(t, path), "//snippet:"+name+"\n")

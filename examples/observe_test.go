@@ -12,8 +12,8 @@ import (
 	"github.com/parley-rpc/parley/rpc"
 )
 
-// These are what docs/observability.md shows; TestSnippetsAreRegionsOfPrograms
-// compares.
+// These are the snippets of docs/observability.md.
+// TestSnippetsAreRegionsOfPrograms compares them.
 
 //snippet:calls
 func logCalls(l *slog.Logger) rpc.Interceptor {
@@ -30,7 +30,7 @@ func logCalls(l *slog.Logger) rpc.Interceptor {
 
 //snippet:end
 
-// withoutTimes leaves out what differs each time.
+// withoutTimes removes what differs from run to run.
 func withoutTimes(_ []string, a slog.Attr) slog.Attr {
 	if a.Key == slog.TimeKey || a.Key == "took" || a.Key == "peer" {
 		return slog.Attr{}
@@ -38,7 +38,7 @@ func withoutTimes(_ []string, a slog.Attr) slog.Attr {
 	return a
 }
 
-// lines is a Writer of what is written line by line.
+// lines is a Writer that sends each line to a channel.
 type lines chan string
 
 func (l lines) Write(p []byte) (int, error) {

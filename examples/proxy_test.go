@@ -14,7 +14,8 @@ import (
 	"github.com/parley-rpc/parley/rpc"
 )
 
-// TestServersWorkBehindProxiesThatKeepTheHost does what the guide has nginx do.
+// TestServersWorkBehindProxiesThatKeepTheHost runs a proxy that does what the
+// guide configures nginx to do.
 func TestServersWorkBehindProxiesThatKeepTheHost(t *testing.T) {
 	srv := rpc.NewServer()
 	pingv1parley.RegisterPingServiceServer(srv, pinger.Service{})

@@ -71,11 +71,11 @@ func TestEveryBlockIsTested(t *testing.T) {
 	}
 }
 
-// TestShownCommands vouches for the commands that are not run here.
+// TestShownCommands checks the commands that are not run here.
 func TestShownCommands(t *testing.T) {
 	vouched := map[string]func(t *testing.T){
 		"git clone https://github.com/parley-rpc/parley": func(*testing.T) {}, // would test the network
-		// make release-check proves these.
+		// make release-check tests these.
 		"go get github.com/parley-rpc/parley@latest":                                    func(*testing.T) {},
 		"go get -tool github.com/parley-rpc/parley/codegen/protoc-gen-go-parley@latest": mainPackage("codegen/protoc-gen-go-parley"),
 		"go install github.com/parley-rpc/parley/cmd/parley@latest":                     mainPackage("cmd/parley"),
@@ -132,7 +132,7 @@ func mainPackage(folder string) func(*testing.T) {
 	}
 }
 
-// npmPackage checks what a folder of web/ is.
+// npmPackage checks the name of the npm package in a folder of web/.
 func npmPackage(folder, name string) func(*testing.T) {
 	return func(t *testing.T) {
 		if !strings.Contains(read(t, "web/"+folder+"/package.json"), `"name": "`+name+`"`) {
@@ -147,7 +147,7 @@ var (
 	noSlug  = regexp.MustCompile(`[^\p{L}\p{N} _-]`)
 )
 
-// hasAnchor reports whether a document has a heading of that anchor.
+// hasAnchor reports whether a document has a heading with that anchor.
 func hasAnchor(t *testing.T, document, anchor string) bool {
 	t.Helper()
 	for _, h := range heading.FindAllStringSubmatch(read(t, document), -1) {

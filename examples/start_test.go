@@ -16,11 +16,11 @@ import (
 	"time"
 )
 
-// addressInDocument is replaced by one that is free.
+// addressInDocument is replaced with a free one.
 const addressInDocument = "localhost:8080"
 
-// bufWithStubgen takes the place of buf, so that the test installs nothing from
-// npm: a shell function that generates with the plugins of the project.
+// bufWithStubgen replaces buf, so that the test installs nothing from npm. It is a
+// shell function that generates with the plugins of the project.
 const bufWithStubgen = `
 npx() {
 	test "$*" = "--yes @bufbuild/buf generate"
@@ -60,7 +60,7 @@ func (p *project) shell(t *testing.T, commands string) {
 	p.folder = strings.TrimSpace(string(folder))
 }
 
-// background starts a server and waits until it can be connected to.
+// background starts a server and waits until it accepts connections.
 func (p *project) background(t *testing.T, command string) {
 	t.Helper()
 	var out bytes.Buffer

@@ -45,11 +45,11 @@ func TestCallsAtOnceGetTheirOwnAnswers(t *testing.T) {
 		calls.Go(func() {
 			random := rand.New(rand.NewPCG(0, uint64(worker)))
 			for i := range 300 {
-				patience := time.Minute
+				timeout := time.Minute
 				if random.IntN(2) == 0 {
-					patience = time.Duration(random.IntN(2000)) * time.Microsecond
+					timeout = time.Duration(random.IntN(2000)) * time.Microsecond
 				}
-				if err := ownAnswer(ping, fmt.Sprint(worker, i), patience); err != nil {
+				if err := ownAnswer(ping, fmt.Sprint(worker, i), timeout); err != nil {
 					t.Error(err)
 				}
 			}
@@ -60,13 +60,13 @@ func TestCallsAtOnceGetTheirOwnAnswers(t *testing.T) {
 }
 
 // ownAnswer makes a call, which it may leave.
-func ownAnswer(ping pingv1parley.PingServiceClient, say string, patience time.Duration) error {
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+func ownAnswer(ping pingv1parley.PingServiceClient, say string, timeout time.Duration) error {
+	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()
 	var header rpc.Metadata
 	res, err := ping.Ping(ctx, &pingv1.PingRequest{Text: say}, rpc.ReadHeader(&header))
 	switch {
-	case errors.Is(err, rpc.CodeDeadlineExceeded) && patience < time.Minute,
+	case errors.Is(err, rpc.CodeDeadlineExceeded) && timeout < time.Minute,
 		errors.Is(err, rpc.CodeFailedPrecondition): // the straggler was sending the header when the answer came
 		return nil
 	case err != nil:

@@ -49,7 +49,7 @@ func TestSilentPeerIsAskedWithinTheKeepaliveAndLostSoonAfter(t *testing.T) {
 		{"the default", 0, 0, 0, 15 * time.Second, 25 * time.Second},
 		{"ours is shorter", 4 * time.Second, 0, 0, 4 * time.Second, 8 * time.Second},
 		{"the peer's is shorter", 20 * time.Second, 2 * time.Second, 0, 2 * time.Second, 4 * time.Second},
-		{"less patience", 4 * time.Second, 0, time.Second, 4 * time.Second, 5 * time.Second},
+		{"shorter pong timeout", 4 * time.Second, 0, time.Second, 4 * time.Second, 5 * time.Second},
 	} {
 		for _, silentSince := range []time.Duration{0, 700 * time.Millisecond, 61 * time.Second} {
 			t.Run(c.what+" silent since "+silentSince.String(), func(t *testing.T) {

@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// throwAwayTLS has a self-signed certificate, for a day: browsers must be
-// told to accept it.
+// throwAwayTLS returns a configuration with a self-signed certificate that is
+// valid for a day. Browsers must be told to accept it.
 func throwAwayTLS() (*tls.Config, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -31,7 +31,8 @@ func throwAwayTLS() (*tls.Config, error) {
 	}
 	return &tls.Config{
 		Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}},
-		// Without it, a server that serves without TLS first does no HTTP/2.
+		// Without it, a server that has served without TLS before does not offer
+		// HTTP/2.
 		NextProtos: []string{"h2", "http/1.1"},
 	}, nil
 }

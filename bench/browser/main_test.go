@@ -20,8 +20,8 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// start runs the program until the end of the test, and returns what it has
-// said.
+// start runs the program until the end of the test, and returns the line that it
+// has printed.
 func start(t *testing.T, args ...string) hello {
 	t.Helper()
 	inRead, inWrite := io.Pipe()
@@ -44,7 +44,7 @@ func start(t *testing.T, args ...string) hello {
 	return h
 }
 
-// browser is a client that speaks what protocols says, and trusts any
+// browser is an HTTP client that speaks these protocols and trusts any
 // certificate.
 func browser(t *testing.T, protocols *http.Protocols) *http.Client {
 	t.Helper()

@@ -1,6 +1,6 @@
-// Command chat is rooms, over the terminal and in the browser. Each member is
-// one call with messages both ways; what is typed goes out, what the others say
-// comes in. The server has the page in it, and calls it to show who is typing.
+// Command chat is a chat with rooms, in the terminal and in the browser. Each
+// member is one bidirectional call, which carries what the member types and what
+// the others say. The server serves the page, and calls it to show who is typing.
 //
 //	go run ./examples/chat server
 //	go run ./examples/chat join -room lobby -name ada
@@ -39,7 +39,7 @@ func main() {
 	}
 }
 
-// run does what args say until it is done or ctx ends.
+// run runs the command of args until it is done or ctx ends.
 func run(ctx context.Context, args []string, in io.Reader, out io.Writer) error {
 	flags := flag.NewFlagSet("chat", flag.ContinueOnError)
 	flags.SetOutput(out)
@@ -75,7 +75,7 @@ func run(ctx context.Context, args []string, in io.Reader, out io.Writer) error 
 	return fmt.Errorf("not understood: %q", args)
 }
 
-// join is in a room until there is no more input.
+// join stays in a room until the input ends.
 func join(ctx context.Context, chat chatv1parley.ChatServiceClient, enter *chatv1.Enter, in io.Reader, out io.Writer) error {
 	//snippet:join
 	call, err := chat.Join(ctx)
@@ -97,7 +97,7 @@ func join(ctx context.Context, chat chatv1parley.ChatServiceClient, enter *chatv
 	//snippet:end
 }
 
-// talk says what is typed.
+// talk sends what is typed.
 func talk(call rpc.Duplex[chatv1.JoinRequest, chatv1.JoinResponse], in io.Reader) {
 	lines := bufio.NewScanner(in)
 	for lines.Scan() {
@@ -109,8 +109,8 @@ func talk(call rpc.Duplex[chatv1.JoinRequest, chatv1.JoinResponse], in io.Reader
 	_ = call.CloseSend() // as above
 }
 
-// show prints what has happened in the room. The server has taken out what is
-// not printable.
+// show prints the events of the room. The server has removed what is not
+// printable.
 func show(ev *chatv1.JoinResponse, out io.Writer) {
 	if ev.Missed > 0 {
 		fmt.Fprintf(out, "* %d messages missed\n", ev.Missed)

@@ -14,8 +14,8 @@ import (
 	"go.uber.org/goleak"
 )
 
-// asProgram has the test's binary be the program itself, for tests that start
-// it as a process.
+// asProgram is the environment variable that makes the test's binary the program
+// itself, for tests that start it as a process.
 const asProgram = "PARLEY_TEST_AS_CHAT"
 
 func TestMain(m *testing.M) {
@@ -81,14 +81,14 @@ func (p *process) line(t *testing.T) string {
 	return strings.TrimSuffix(line, "\n")
 }
 
-// end waits until the process has ended, and returns what it has printed since.
+// end waits until the process has ended, and returns the rest of its output.
 func (p *process) end(t *testing.T, wantCode int) (out string) {
 	t.Helper()
 	rest, err := io.ReadAll(p.out)
 	if err != nil {
 		t.Fatal(err)
 	}
-	_ = p.cmd.Wait() // the code says it
+	_ = p.cmd.Wait() // the exit code has the result
 	if code := p.cmd.ProcessState.ExitCode(); code != wantCode {
 		t.Errorf("ended with code %d, want %d: %s%s", code, wantCode, rest, &p.errors)
 	}
@@ -137,7 +137,7 @@ func TestMembersOfARoomTalkOverTheirTerminals(t *testing.T) {
 	}
 }
 
-// A terminal that is stopped, as by Ctrl-S, does not take what is printed.
+// A terminal that is stopped, as by Ctrl-S, accepts no output.
 func TestStoppedTerminalHoldsUpNobody(t *testing.T) {
 	const lines = 500 // of 1000 bytes: more than the pipe, the windows and the queue hold
 	_, url := server(t)

@@ -11,7 +11,7 @@ import (
 	"github.com/parley-rpc/parley/rpc"
 )
 
-// reverse has the server watch this client.
+// reverse makes the server watch this client.
 func (d *demo) reverse(ctx context.Context) error {
 	d.sent("WatchAgent %q: what the server answers, it has to ask this client for", name)
 	readings, err := d.hub.WatchAgent(ctx, &agentv1.WatchAgentRequest{
@@ -44,12 +44,12 @@ type arrival struct {
 	err    error
 }
 
-// interleaved has two streams come in at once.
+// interleaved receives two streams at the same time.
 func (d *demo) interleaved(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx) // ends the other call if one fails
 	defer cancel()
 	const to = 5
-	arrivals := make(chan arrival, 2*(to+1)) // room for all
+	arrivals := make(chan arrival, 2*(to+1)) // capacity for all
 	var conns [2]*rpc.Conn
 	for i, call := range []string{"A", "B"} {
 		d.sent("%s: CountUp to %d", call, to)
@@ -83,8 +83,8 @@ func (d *demo) interleaved(ctx context.Context) error {
 	if err := expect("the connection of B", conns[1], conns[0]); err != nil {
 		return err
 	}
-	// Were one served after the other, the first would be over before the
-	// second begins.
+	// If they were served one after the other, the first would be over before the
+	// second starts.
 	got := order.String()
 	if strings.Index(got, "B") > strings.LastIndex(got, "A") || strings.Index(got, "A") > strings.LastIndex(got, "B") {
 		return errors.New("expected A and B to interleave, got the order " + got)
@@ -92,9 +92,9 @@ func (d *demo) interleaved(ctx context.Context) error {
 	return nil
 }
 
-// receive passes on what arrives, up to the end of the call and that included,
-// but no more than there is room for: it does not wait for the one that reads
-// arrivals.
+// receive sends what arrives to arrivals, up to and including the end of the call.
+// It does not wait for the reader of arrivals, so it sends no more than the
+// capacity.
 func receive(call string, numbers rpc.Receiver[pingv1.CountUpResponse], arrivals chan<- arrival) {
 	for range cap(arrivals) / 2 {
 		n, err := numbers.Recv()
@@ -105,7 +105,7 @@ func receive(call string, numbers rpc.Receiver[pingv1.CountUpResponse], arrivals
 	}
 }
 
-// oneConnection looks back.
+// oneConnection checks that all steps have used one connection.
 func (d *demo) oneConnection(context.Context) error {
 	if err := expect("the number of connections", d.connections.Load(), 1); err != nil {
 		return err

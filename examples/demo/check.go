@@ -32,7 +32,7 @@ func expectEnd(err error) error {
 	return nil
 }
 
-// status is how a call has ended, or not, in words.
+// status describes how a call has ended, if it has.
 func status(err error) string {
 	switch {
 	case err == nil:

@@ -16,10 +16,10 @@ import (
 // stepTimeout bounds one step. Most take milliseconds.
 const stepTimeout = 15 * time.Second
 
-// name is what this client calls itself when the server is to call it.
+// name is the name under which the server calls this client.
 const name = "demo"
 
-// demo is the client, which is a device of the hub too.
+// demo is the client, which is also a device of the hub.
 type demo struct {
 	transcript
 	ping pingv1parley.PingServiceClient
@@ -74,7 +74,7 @@ func (d *demo) take(ctx context.Context, s step) error {
 	return s.run(d, ctx)
 }
 
-// announce is an interceptor that tells of the calls which the server makes.
+// announce is an interceptor that prints the calls that the server makes.
 func (d *demo) announce(next rpc.Handler) rpc.Handler {
 	return func(ctx context.Context, s rpc.Stream) error {
 		d.served.Add(1)

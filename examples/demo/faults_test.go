@@ -54,7 +54,7 @@ func (f *faulty) CumSum(ctx context.Context, in rpc.Receiver[pingv1.CumSumReques
 	return f.cumSum(ctx, in, out)
 }
 
-// liar is a hub that makes the readings up.
+// liar is a hub that invents the readings.
 type liar struct {
 	agentv1parley.UnimplementedHubServiceServer
 }
@@ -86,14 +86,14 @@ func listen(t *testing.T, ping pingv1parley.PingServiceServer, other agentv1parl
 	return web.URL
 }
 
-// fault is a server that does not do what a step shows.
+// fault is a server that does not behave as a step expects.
 type fault struct {
 	step, want string
 	ping       faulty
 	hub        agentv1parley.HubServiceServer // nil: an honest one
 }
 
-// faults has one for each step that depends on the server.
+// faults has one fault for each step that depends on the server.
 func faults() []fault {
 	var oneByOne sync.Mutex
 	return []fault{

@@ -19,8 +19,8 @@ func TestInterruptedDemoTakesItsServerAlong(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_ = cmd.Wait() // the code says it
-	// Before that the server may log a handshake that came while it closed.
+	_ = cmd.Wait() // the exit code has the result
+	// Before that, the server may log a handshake that arrived while it closed.
 	if code := cmd.ProcessState.ExitCode(); code != 1 || !strings.HasSuffix("\n"+string(said), "\ndemo: interrupted\n") {
 		t.Errorf("exit code %d: %s", code, said)
 	}

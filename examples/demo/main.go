@@ -27,7 +27,7 @@ const usage = `usage: demo             starts a server, and a client of it
        demo client URL  only the client
 `
 
-// longest is how long the whole demo may take. It takes a second or two.
+// longest bounds the whole demo, which takes a second or two.
 const longest = time.Minute
 
 func main() {
@@ -40,7 +40,7 @@ func main() {
 	}
 }
 
-// run does what args say until it is done or ctx ends.
+// run runs the command of args until it is done or ctx ends.
 func run(ctx context.Context, args []string, in io.Reader, out io.Writer) error {
 	switch {
 	case len(args) == 0:
@@ -65,21 +65,21 @@ func both(ctx context.Context, out io.Writer) (err error) {
 	defer func() {
 		err = errors.Join(err, srv.end())
 		if errors.Is(ctx.Err(), context.Canceled) {
-			err = errors.New("interrupted") // and all else is a consequence
+			err = errors.New("interrupted") // all other errors follow from this
 		}
 	}()
 	fmt.Fprintf(out, "The server is process %d, at %s. The client is process %d.\n", srv.pid(), srv.url, os.Getpid())
 	return client(ctx, srv.url, out)
 }
 
-// server prints its URL and serves until in or ctx ends. As in belongs to the
-// process that has started it, it does not outlive that, however that ends.
+// server prints its URL and serves until in or ctx ends. in belongs to the process
+// that has started it, so it does not outlive that process.
 func server(ctx context.Context, in io.Reader, out io.Writer) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	go func() {
 		defer stop()
-		_, _ = io.Copy(io.Discard, in) // either way there is no more
+		_, _ = io.Copy(io.Discard, in) // with an error too, the input is over
 	}()
 	srv := hub.NewServer()
 	pingv1parley.RegisterPingServiceServer(srv, pinger.Service{})

@@ -16,15 +16,15 @@ import (
 	pingv1 "github.com/parley-rpc/parley/gen/parley/ping/v1"
 )
 
-// asProgram has the test's binary be the program itself. It is passed on to the
-// server that the program starts.
+// asProgram is the environment variable that makes the test's binary the program
+// itself. The server that the program starts inherits it.
 const asProgram = "PARLEY_TEST_AS_DEMO"
 
 func TestMain(m *testing.M) {
 	switch os.Getenv(asProgram) {
 	case "yes":
 		main()
-	case "mute": // ends without a word
+	case "mute": // ends without output
 	default:
 		goleak.VerifyTestMain(m)
 	}
@@ -60,7 +60,7 @@ func TestFailingStepIsExplainedAndExitsWithOne(t *testing.T) {
 	var out, errs bytes.Buffer
 	cmd := command(t, "client", listen(t, &faulty{ping: mumble}, nil))
 	cmd.Stdout, cmd.Stderr = &out, &errs
-	_ = cmd.Run() // the code says it
+	_ = cmd.Run() // the exit code has the result
 	if code := cmd.ProcessState.ExitCode(); code != 1 {
 		t.Errorf("exit code %d", code)
 	}
@@ -72,8 +72,8 @@ func TestFailingStepIsExplainedAndExitsWithOne(t *testing.T) {
 	}
 }
 
-// startDemo starts the demo and waits until its server runs. Standard error is
-// held open by both processes.
+// startDemo starts the demo and waits until its server runs. Both processes hold
+// standard error open.
 func startDemo(t *testing.T) (cmd *exec.Cmd, serverPid int, stderr io.Reader) {
 	t.Helper()
 	cmd = command(t)

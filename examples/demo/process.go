@@ -12,18 +12,18 @@ import (
 	"time"
 )
 
-// killAfter is how long the server may take to end when it is asked to.
+// killAfter is how long the server may take to end when asked to.
 const killAfter = 5 * time.Second
 
-// process is the server's.
+// process is the server's process.
 type process struct {
 	cmd *exec.Cmd
 	in  io.Closer // the server ends when it is closed
 	url string
 }
 
-// startServer runs this program as a server and waits until it can be connected
-// to. When ctx ends it is interrupted.
+// startServer runs this program as a server and waits until it accepts
+// connections. It interrupts the server when ctx ends.
 func startServer(ctx context.Context) (*process, error) {
 	program, err := os.Executable()
 	if err != nil {
@@ -54,9 +54,9 @@ func startServer(ctx context.Context) (*process, error) {
 
 func (p *process) pid() int { return p.cmd.Process.Pid }
 
-// end ends the server and waits until it is gone.
+// end ends the server and waits for its end.
 func (p *process) end() error {
-	_ = p.in.Close() // only fails if the server has gone already
+	_ = p.in.Close() // fails only if the server has ended already
 	kill := time.AfterFunc(killAfter, func() { _ = p.cmd.Process.Kill() })
 	defer kill.Stop()
 	if err := p.cmd.Wait(); err != nil {

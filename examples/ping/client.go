@@ -12,8 +12,8 @@ import (
 	"github.com/parley-rpc/parley/rpc"
 )
 
-// talk makes one call of each kind, and one that fails.
-func talk(ctx context.Context, ping pingv1parley.PingServiceClient, out io.Writer) error {
+// callAll makes one call of each kind, and one that fails.
+func callAll(ctx context.Context, ping pingv1parley.PingServiceClient, out io.Writer) error {
 	for _, call := range []func(context.Context, pingv1parley.PingServiceClient, io.Writer) error{
 		unary, serverStream, clientStream, bidi, failing,
 	} {
@@ -97,7 +97,7 @@ func bidi(ctx context.Context, ping pingv1parley.PingServiceClient, out io.Write
 	return nil
 }
 
-// failing looks at an error as a program does: its code, then its details.
+// failing handles an error as a program does: first its code, then its details.
 func failing(ctx context.Context, ping pingv1parley.PingServiceClient, out io.Writer) error {
 	_, err := ping.Ping(ctx, &pingv1.PingRequest{Text: "hello", FailCode: uint32(rpc.CodeNotFound)})
 	if !errors.Is(err, rpc.CodeNotFound) {

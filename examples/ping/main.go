@@ -36,7 +36,7 @@ func main() {
 	}
 }
 
-// run does what args say until it is done or ctx ends.
+// run runs the command of args until it is done or ctx ends.
 func run(ctx context.Context, args []string, out io.Writer) error {
 	flags := flag.NewFlagSet("ping", flag.ContinueOnError)
 	flags.SetOutput(out)
@@ -60,7 +60,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	case "client":
 		client := rpc.NewClient(*url)
 		defer client.Close() //nolint:errcheck // the program ends
-		return talk(ctx, pingv1parley.NewPingServiceClient(client), out)
+		return callAll(ctx, pingv1parley.NewPingServiceClient(client), out)
 	}
 	flags.Usage()
 	return fmt.Errorf("%q is no command", args[0])

@@ -1,5 +1,5 @@
-// Command reverse is a hub whose server calls its clients: devices dial out,
-// from behind any firewall, and the hub then calls services of theirs.
+// Command reverse is a hub whose server calls its clients. Devices dial the hub,
+// from behind any firewall, and the hub then calls their services.
 //
 //	go run ./examples/reverse hub
 //	go run ./examples/reverse agent -name kitchen
@@ -43,7 +43,7 @@ func main() {
 	}
 }
 
-// run does what args say until it is done or ctx ends.
+// run runs the command of args until it is done or ctx ends.
 func run(ctx context.Context, args []string, out io.Writer) error {
 	flags := flag.NewFlagSet("reverse", flag.ContinueOnError)
 	flags.SetOutput(out)
@@ -82,13 +82,13 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	return fmt.Errorf("not understood: %q", args)
 }
 
-// shown is what a device says, without what a terminal would obey.
+// shown returns a device's text with control characters escaped.
 func shown(text string) string {
 	quoted := strconv.Quote(text)
 	return quoted[1 : len(quoted)-1]
 }
 
-// list prints what each device says of itself.
+// list prints the description of each device.
 func list(ctx context.Context, hub agentv1parley.HubServiceClient, out io.Writer) error {
 	res, err := hub.ListAgents(ctx, &agentv1.ListAgentsRequest{})
 	if err != nil {

@@ -30,7 +30,7 @@ func exchange(t *testing.T, addr string, raw []byte) []byte {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	if err := conn.SetDeadline(time.Now().Add(patience)); err != nil {
+	if err := conn.SetDeadline(time.Now().Add(testTimeout)); err != nil {
 		t.Fatal(err)
 	}
 	_, _ = conn.Write(raw) // the server may have enough of it

@@ -23,8 +23,8 @@ const (
 	rfcAccept = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
 )
 
-// patience is how long a test waits for what is about to happen.
-const patience = 5 * time.Second
+// testTimeout is how long a test waits for what is about to happen.
+const testTimeout = 5 * time.Second
 
 // rawPeer is one end of a TCP connection that speaks WebSocket by hand.
 type rawPeer struct {
@@ -41,7 +41,7 @@ func rawDial(t testing.TB, url string) *rawPeer {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = conn.Close() })
-	if err := conn.SetDeadline(time.Now().Add(patience)); err != nil {
+	if err := conn.SetDeadline(time.Now().Add(testTimeout)); err != nil {
 		t.Fatal(err)
 	}
 	return &rawPeer{t: t, conn: conn, r: bufio.NewReader(conn), mask: true}
@@ -255,7 +255,7 @@ func rawServer(t testing.TB) (*ws.Conn, *rawPeer) {
 	client := dial(t, "ws://"+listener.Addr().String())
 	p := <-peers
 	t.Cleanup(func() { _ = p.conn.Close() })
-	if err := p.conn.SetDeadline(time.Now().Add(patience)); err != nil {
+	if err := p.conn.SetDeadline(time.Now().Add(testTimeout)); err != nil {
 		t.Fatal(err)
 	}
 	return client, p

@@ -23,8 +23,7 @@ func (a axis) at(v float64) float64 {
 	return a.from + (a.scale(v)-low)/(high-low)*(a.to-a.from)
 }
 
-// steps are round values from 0 up to one that is not below high, some five of
-// them.
+// steps returns about five round values, from 0 to one that is at least high.
 func steps(high float64) (ticks []float64) {
 	if high <= 0 {
 		return []float64{0, 1}
@@ -44,7 +43,7 @@ func steps(high float64) (ticks []float64) {
 	}
 }
 
-// powers are 1, 2 and 5 times powers of ten, around the values.
+// powers returns 1, 2 and 5 times powers of ten, around the values.
 func powers(values []float64) (ticks []float64) {
 	low, high := slices.Min(values), slices.Max(values)
 	for p := math.Floor(math.Log10(low)); ; p++ {
@@ -61,7 +60,7 @@ func powers(values []float64) (ticks []float64) {
 	}
 }
 
-// minimum and maximum are 0 for no values.
+// minimum and maximum return 0 for no values.
 func minimum(values []float64) float64 {
 	if len(values) == 0 {
 		return 0

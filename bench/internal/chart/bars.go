@@ -1,6 +1,6 @@
 package chart
 
-// Bars compares amounts, in groups.
+// Bars is a chart that compares amounts, in groups.
 type Bars struct {
 	Title  string
 	Series []string
@@ -8,11 +8,11 @@ type Bars struct {
 	Format func(float64) string
 }
 
-// BarGroup is amounts of the same thing.
+// BarGroup is a group of amounts that are compared with each other.
 type BarGroup struct {
 	Name   string
-	Values []float64 // of each series; 0 is none, and takes no room
-	Mark   float64   // what is aimed at, or 0
+	Values []float64 // of each series; 0 is none, and takes no space
+	Mark   float64   // the goal, or 0
 }
 
 const (
@@ -21,7 +21,7 @@ const (
 	groupHead = 30
 )
 
-// SVG draws it. Each group has a scale of its own.
+// SVG draws the chart. Each group has its own scale.
 func (b Bars) SVG() []byte {
 	height := 44.0 + margin
 	for _, g := range b.Groups {

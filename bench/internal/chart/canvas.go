@@ -1,5 +1,5 @@
-// Package chart draws charts as SVG: small ones, that can be read on light and
-// dark pages, and that are the same text for the same figures.
+// Package chart draws small charts as SVG. They can be read on light and dark
+// pages, and are the same text for the same figures.
 package chart
 
 import (
@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// style follows the reader's preference. A background of its own keeps a chart
-// readable on a page that does not.
+// style follows the reader's preference for light or dark. The chart has its own
+// background, so it is readable on a page that ignores the preference.
 const style = `<style>
 .ground{fill:#ffffff}.text{fill:#1f2328}.dim{fill:#59636e}
 .grid{stroke:#d1d9e0;stroke-width:1}.axis{stroke:#818b98;stroke-width:1.5}.mark{stroke:#1f2328;stroke-width:2}
@@ -25,10 +25,10 @@ const style = `<style>
 </style>
 `
 
-// colours is how many classes c0, c1 and so on there are.
+// colours is the number of the classes c0, c1 and so on.
 const colours = 7
 
-// canvas is an SVG that grows.
+// canvas is an SVG under construction.
 type canvas struct {
 	strings.Builder
 	height float64
@@ -39,8 +39,8 @@ const (
 	margin = 16
 )
 
-// newCanvas has the title, for eyes and for screen readers, and returns where
-// the rest may begin.
+// newCanvas returns a canvas with the title, for eyes and for screen readers, and
+// the position below it.
 func newCanvas(height float64, title string) (c *canvas, top float64) {
 	c = &canvas{height: height}
 	c.printf(`<svg xmlns="http://www.w3.org/2000/svg" width="%d" height="%s" viewBox="0 0 %d %s" role="img" `,
@@ -54,7 +54,7 @@ func newCanvas(height float64, title string) (c *canvas, top float64) {
 
 func (c *canvas) printf(format string, args ...any) { fmt.Fprintf(c, format, args...) }
 
-// px writes a coordinate: a tenth of a pixel is as much as can be seen.
+// px formats a coordinate. A tenth of a pixel is all that can be seen.
 func px(v float64) string { return strings.TrimSuffix(fmt.Sprintf("%.1f", v), ".0") }
 
 // anchor is which point of a text its position is.
@@ -74,7 +74,7 @@ func (c *canvas) line(class string, x1, y1, x2, y2 float64) {
 	c.printf(`<line class="%s" x1="%s" y1="%s" x2="%s" y2="%s"/>`+"\n", class, px(x1), px(y1), px(x2), px(y2))
 }
 
-// dot says what it stands for to a pointer that rests on it.
+// dot draws a point. Its title appears when a pointer rests on it.
 func (c *canvas) dot(colour int, x, y, radius float64, says string) {
 	c.printf(`<circle class="%s dot" cx="%s" cy="%s" r="%s"><title>%s</title></circle>`+"\n",
 		class(colour), px(x), px(y), px(radius), html.EscapeString(says))
@@ -88,7 +88,7 @@ type key struct {
 	name   string
 }
 
-// legend names the colours, in one row, and returns where the rest may begin.
+// legend names the colours in one row, and returns the position below it.
 func (c *canvas) legend(top float64, keys []key) float64 {
 	x := float64(margin)
 	for _, k := range keys {

@@ -5,24 +5,24 @@ import (
 	"math"
 )
 
-// Dots compares series in many respects by factors, on a logarithmic scale.
+// Dots is a chart that compares series in many respects, on a logarithmic scale.
 type Dots struct {
 	Title  string
 	Series []string // the first one stands out
 	XName  string
 	Rows   []DotRow
-	Format func(float64) string // of what was measured
-	Tick   func(float64) string // of what stands at the axis
+	Format func(float64) string // of a measured value
+	Tick   func(float64) string // of a label of the axis
 }
 
 // DotRow is one respect.
 type DotRow struct {
 	Name   string
 	Values []float64 // of each series; 0 is none
-	Mark   float64   // what is aimed at, or 0
+	Mark   float64   // the goal, or 0
 }
 
-// SVG draws it.
+// SVG draws the chart.
 func (d Dots) SVG() []byte {
 	const (
 		left, right = 120, width - margin - 10

@@ -6,25 +6,26 @@ import (
 	"strings"
 )
 
-// Lines shows how series change with something that grows by factors.
+// Lines is a chart that shows how series change with a quantity that grows by
+// factors.
 type Lines struct {
 	Title, XName, YName string
 	Series              []Line
-	Format              func(float64) string // of what was measured
-	Tick                func(float64) string // of what stands at the axes
+	Format              func(float64) string // of a measured value
+	Tick                func(float64) string // of a label of the axes
 }
 
 // Line is one series.
 type Line struct {
 	Name   string
-	Colour int // which series it is elsewhere
+	Colour int // the index of the series in other charts
 	Points []Point
 }
 
-// Point is a median with the least and the most.
+// Point is a median with the minimum and the maximum.
 type Point struct{ X, Y, Low, High float64 }
 
-// SVG draws it.
+// SVG draws the chart.
 func (l Lines) SVG() []byte {
 	const left, right, height = 76, width - margin - 20, 360
 	c, top := newCanvas(height, l.Title)

@@ -9,7 +9,7 @@ import (
 	"github.com/parley-rpc/parley/bench/internal/proc"
 )
 
-// Server is the server's process, as the client's sees it.
+// Server is the server's process, as the client's process sees it.
 type Server interface {
 	Addr() string
 	Look(depth proc.Depth) (proc.Usage, error)
@@ -17,7 +17,7 @@ type Server interface {
 	EndProfile() error
 }
 
-// Bench is what a workload runs on: the client's side of one measurement.
+// Bench is the client's side of one measurement, on which a workload runs.
 type Bench struct {
 	Job
 	Target  Target
@@ -48,9 +48,8 @@ func (b *Bench) withClient(ctx context.Context, f func(c Client) (Figures, error
 	return figures, errors.Join(err, c.Close())
 }
 
-// underLoad runs f while workers work, once they have warmed up. The ctx of f
-// ends when one of them fails, and its error is returned, were it that of its
-// end.
+// underLoad runs f while workers work, once they have warmed up. The ctx of f ends
+// when a worker fails, and underLoad returns the worker's error.
 func (b *Bench) underLoad(ctx context.Context, c Client, workers int, begin begin,
 	f func(ctx context.Context, crew *crew) (Figures, error),
 ) (figures Figures, err error) {
@@ -78,8 +77,8 @@ func (b *Bench) underLoad(ctx context.Context, c Client, workers int, begin begi
 // count scales a number of connections, streams or calls.
 func (b *Bench) count(n int) int { return max(1, int(float64(n)*b.Scale)) }
 
-// look looks at both processes. It is the same at the beginning of an interval
-// and at its end, so that what it takes does not matter.
+// look measures both processes. It costs the same at the beginning and at the end
+// of an interval, so its cost cancels out.
 func (b *Bench) look(depth proc.Depth) (sum proc.Usage, err error) {
 	server, err := b.Server.Look(depth)
 	if err != nil {
@@ -94,7 +93,7 @@ func (b *Bench) look(depth proc.Depth) (sum proc.Usage, err error) {
 	}, err
 }
 
-// profiled runs f, the measured part of a workload, with profiles of both
+// profiled runs f, the measured part of a workload. It takes profiles of both
 // processes if they are wanted.
 func (b *Bench) profiled(f func() (Figures, error)) (Figures, error) {
 	if b.Profile == "" {

@@ -65,7 +65,7 @@ func download(size int) begin {
 	}
 }
 
-// upload sends to a stream, and checks at the end what the server has received.
+// upload sends on a stream, and checks at the end what the server has received.
 func upload(size int) begin {
 	return func(ctx context.Context, c Client) (worker, error) {
 		stream, err := c.Upload(ctx)
@@ -94,7 +94,7 @@ func upload(size int) begin {
 	}
 }
 
-// talk sends a message and waits for its answer.
+// talk sends a message and waits for the response.
 func talk(size int) begin {
 	return func(ctx context.Context, c Client) (worker, error) {
 		stream, err := c.Talk(ctx)

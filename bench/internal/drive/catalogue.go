@@ -8,7 +8,7 @@ type kind interface {
 	run(ctx context.Context, b *Bench) (Figures, error)
 }
 
-// with makes a workload of a kind; the rest of it is given.
+// with returns w with this kind of measurement.
 func (w Workload) with(k kind) *Workload {
 	w.Metrics, w.Run = k.metrics(), k.run
 	if w.Calls == 0 {
@@ -17,7 +17,7 @@ func (w Workload) with(k kind) *Workload {
 	return &w
 }
 
-// reference is the target that the bars are about.
+// reference is the target to which the bars refer.
 const reference = "grpc-go"
 
 func against(target string, m Metric, limit float64) Bar {
@@ -30,7 +30,7 @@ func Workloads() []*Workload {
 	return append(rates(), costs()...)
 }
 
-// calls is a workload of small unary calls.
+// calls returns a workload of small unary calls.
 func calls(w Workload) *Workload {
 	return w.with(rate{workers: max(w.Calls, 1), begin: unary(smallSize), metric: CallRate, unit: 1, p50: w.Calls == 1})
 }

@@ -5,9 +5,9 @@ import (
 	"sync/atomic"
 )
 
-// counting is a listener that counts what its connections carry, in both
-// directions. It hides what else the connections can do, such as writing
-// several buffers at once, so it serves no workload that measures speed.
+// counting is a listener that counts the bytes of its connections, in both
+// directions. It hides other methods of the connections, such as writing several
+// buffers at once, so no workload that measures speed uses it.
 type counting struct {
 	net.Listener
 	bytes atomic.Int64

@@ -7,14 +7,13 @@ import (
 	"time"
 )
 
-// worker does the same step again and again. finish, which may be nil, ends
-// what it has begun and verifies it.
+// worker repeats a step. finish, which may be nil, ends and verifies the work.
 type worker struct {
 	step   func() error
 	finish func() error
 }
 
-// crew is workers that run at once.
+// crew is workers that run at the same time.
 type crew struct {
 	cancel    context.CancelCauseFunc // called with errors
 	running   sync.WaitGroup
@@ -27,7 +26,7 @@ type crew struct {
 type member struct {
 	worker
 	steps     atomic.Int64
-	latencies []time.Duration // of the steps while the crew was recording
+	latencies []time.Duration // of the steps, while the crew records
 	_         [64]byte
 }
 
@@ -55,7 +54,7 @@ func (c *crew) work(m *member) error {
 	return m.finish()
 }
 
-// do does one step, and records its latency if wanted.
+// do does one step, and records its latency if asked to.
 func (c *crew) do(m *member) error {
 	if !c.recording.Load() {
 		return m.step()
@@ -66,7 +65,7 @@ func (c *crew) do(m *member) error {
 	return err
 }
 
-// steps is how many steps all have done.
+// steps returns how many steps all workers have done.
 func (c *crew) steps() (n int64) {
 	for _, m := range c.members {
 		n += m.steps.Load()
@@ -74,7 +73,7 @@ func (c *crew) steps() (n int64) {
 	return n
 }
 
-// proceed lets the workers work for a time, and for at least one step more.
+// proceed lets the workers work for a time, and for at least one more step.
 func (c *crew) proceed(ctx context.Context, d time.Duration) error {
 	before := c.steps()
 	err := pause(ctx, d)
@@ -84,13 +83,13 @@ func (c *crew) proceed(ctx context.Context, d time.Duration) error {
 	return err
 }
 
-// stop lets the workers end their present step, and waits for them.
+// stop lets the workers finish their current step, and waits for them.
 func (c *crew) stop() {
 	c.stopped.Store(true)
 	c.running.Wait()
 }
 
-// latencies stops the crew and returns what it has recorded.
+// latencies stops the crew and returns the recorded latencies.
 func (c *crew) latencies() (all []time.Duration) {
 	c.stop()
 	for _, m := range c.members {

@@ -7,10 +7,10 @@ import (
 	"github.com/parley-rpc/parley/bench/internal/proc"
 )
 
-// crowded is a rate of calls while many streams are open beside them on the
-// same connection, idle. With as many the garbage collector runs seldom, and
-// long: it has run before, so that what is measured is not the end of the
-// opening, and the interval is longer than in other measurements.
+// crowded measures the rate of calls while many idle streams are open on the same
+// connection. With so many streams the garbage collector runs rarely, and for
+// long. So it runs before the interval, to leave out the garbage of the opening,
+// and the interval is longer than in other measurements.
 type crowded struct {
 	streams int
 	rate    rate
@@ -33,9 +33,9 @@ func (w crowded) run(ctx context.Context, b *Bench) (Figures, error) {
 	})
 }
 
-// rotating is a rate of calls, one at a time, each on the next one of many
-// connections. More calls at once would be coalesced where there are few
-// connections, and not where there are many.
+// rotating measures the rate of calls, one at a time, each on the next one of many
+// connections. Several calls at once would be coalesced with few connections, and
+// not with many.
 type rotating struct {
 	conns int
 }
@@ -45,7 +45,7 @@ func (rotating) metrics() []Metric { return []Metric{CPU, CallRate} }
 func (w rotating) run(ctx context.Context, b *Bench) (f Figures, err error) {
 	clients, err := dialMany(ctx, b, b.count(w.conns))
 	if err == nil {
-		_, err = b.look(proc.Memory) // collects what the dialling has left
+		_, err = b.look(proc.Memory) // collects the garbage of the dialling
 	}
 	if err == nil {
 		r := rate{workers: 1, metric: CallRate, unit: 1, begin: func(ctx context.Context, _ Client) (worker, error) {

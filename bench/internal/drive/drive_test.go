@@ -63,7 +63,7 @@ func TestFailedCallFailsTheMeasurement(t *testing.T) {
 				return nil, broken
 			}
 			if n > 1 {
-				<-ctx.Done() // the others end too, not by themselves
+				<-ctx.Done() // the others are canceled too
 			}
 			return &benchv1.EchoResponse{Payload: req.GetPayload()}, nil
 		}})
@@ -91,7 +91,7 @@ func TestUploadThatDoesNotArriveFailsTheMeasurement(t *testing.T) {
 	}
 }
 
-// growing is a server whose memory is what a test says.
+// growing is a server whose memory use is set by a test.
 type growing struct {
 	drive.Server
 	memory []proc.Usage
@@ -113,7 +113,7 @@ func TestMemoryIsWhatTheServerGrowsByForEachConnection(t *testing.T) {
 			return proc.Usage{Resident: resident << 20, Heap: heap << 20, Stacks: stacks << 20}
 		}
 		s := &growing{memory: []proc.Usage{
-			mib(10, 4, 1), mib(8, 3, 1), mib(8, 3, 1), // before: it still shrinks
+			mib(10, 4, 1), mib(8, 3, 1), mib(8, 3, 1), // before: memory still shrinks
 			mib(30, 20, 5), mib(28, 13, 5), mib(28, 13, 5), // after
 		}}
 		f, err := drive.Named("idle-conns").Run(t.Context(), &drive.Bench{

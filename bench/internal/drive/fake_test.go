@@ -14,7 +14,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// fake is a framework without a network, whose calls do what a test says.
+// fake is a framework without a network, whose calls a test defines.
 type fake struct {
 	echo  func(ctx context.Context, req *benchv1.EchoRequest) (*benchv1.EchoResponse, error)
 	count func(messages, bytes uint64) (*benchv1.UploadResponse, error)
@@ -64,7 +64,7 @@ func (u *fakeUpload) CloseAndRecv() (*benchv1.UploadResponse, error) {
 	return u.count(u.messages, u.bytes)
 }
 
-// after waits, in the time of a bubble of synctest.
+// after waits, in the time of a synctest bubble.
 func after(d time.Duration) { <-time.After(d) }
 
 // runFake runs a workload on a fake within this process.

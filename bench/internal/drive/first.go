@@ -7,7 +7,7 @@ import (
 	"github.com/parley-rpc/parley/bench/internal/stat"
 )
 
-// first is the time to the first response: the connection, the handshake, a
+// first measures the time to the first response: the connection, the handshake, a
 // call.
 type first struct {
 	warmup, times int

@@ -7,7 +7,7 @@ import (
 	"github.com/parley-rpc/parley/bench/internal/stat"
 )
 
-// headOfLine is by how much the p99 of small calls grows while an upload of
+// headOfLine measures by how much the p99 of small calls grows while an upload of
 // large messages saturates the same connection.
 type headOfLine struct{}
 
@@ -34,8 +34,8 @@ func (w headOfLine) run(ctx context.Context, b *Bench) (Figures, error) {
 	})
 }
 
-// p99 is that of small calls, one at a time, in microseconds. A p99 takes many
-// calls to be steady, so they are made for longer than in other measurements.
+// p99 returns the p99 of small calls, one at a time, in microseconds. A steady p99
+// needs many calls, so they are made for longer than in other measurements.
 func (headOfLine) p99(ctx context.Context, b *Bench, c Client) (float64, error) {
 	f, err := b.underLoad(ctx, c, 1, unary(smallSize), func(ctx context.Context, crew *crew) (Figures, error) {
 		crew.recording.Store(true)

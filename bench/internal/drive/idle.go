@@ -11,8 +11,8 @@ import (
 	"github.com/parley-rpc/parley/bench/internal/service"
 )
 
-// idleConns is the server's memory per connection that has made a call and is
-// idle.
+// idleConns measures the server's memory per connection that has made a call and
+// is idle.
 type idleConns struct {
 	conns int
 }
@@ -20,7 +20,7 @@ type idleConns struct {
 func (idleConns) metrics() []Metric { return []Metric{Resident, HeapStacks} }
 
 func (w idleConns) run(ctx context.Context, b *Bench) (Figures, error) {
-	return b.withClient(ctx, func(Client) (Figures, error) { // what is made only once is there
+	return b.withClient(ctx, func(Client) (Figures, error) { // everything that is allocated once exists
 		n := b.count(w.conns)
 		return memoryOf(ctx, b, n, func() (release func() error, err error) {
 			clients, err := dialMany(ctx, b, n)
@@ -29,8 +29,9 @@ func (w idleConns) run(ctx context.Context, b *Bench) (Figures, error) {
 	})
 }
 
-// idleStreams is the server's memory per idle bidirectional stream on which a
-// message was sent each way. All are on one connection, if the target can.
+// idleStreams measures the server's memory per idle bidirectional stream on which
+// a message was sent each way. All streams are on one connection, if the target
+// can do that.
 type idleStreams struct {
 	streams int
 }
@@ -46,8 +47,8 @@ func (w idleStreams) run(ctx context.Context, b *Bench) (Figures, error) {
 	})
 }
 
-// memoryOf returns what the server's memory grows by for each of n things that
-// open opens.
+// memoryOf returns by how much the server's memory grows for each of the n things
+// that open opens.
 func memoryOf(ctx context.Context, b *Bench, n int, open func() (release func() error, err error)) (Figures, error) {
 	before, err := settled(ctx, b)
 	if err != nil {
@@ -65,7 +66,7 @@ func memoryOf(ctx context.Context, b *Bench, n int, open func() (release func() 
 	}, errors.Join(err, release())
 }
 
-// settled looks at the server's memory when it does not shrink any more.
+// settled measures the server's memory once it no longer shrinks.
 func settled(ctx context.Context, b *Bench) (proc.Usage, error) {
 	const (
 		looks    = 6
@@ -89,7 +90,7 @@ func settled(ctx context.Context, b *Bench) (proc.Usage, error) {
 	return last, err
 }
 
-// atOnce is how many connections or streams are being opened at the same time.
+// atOnce is how many connections or streams are opened at the same time.
 const atOnce = 32
 
 // inParallel calls f with each of 0 to n-1, and returns all errors.
@@ -128,14 +129,14 @@ func dialMany(ctx context.Context, b *Bench, n int) ([]Client, error) {
 func closeAll(clients []Client) error {
 	return inParallel(len(clients), func(i int) error {
 		if clients[i] == nil {
-			return nil // was not made
+			return nil // it was not made
 		}
 		return clients[i].Close()
 	})
 }
 
-// openMany opens n streams, on each of which a message goes each way. release
-// ends them.
+// openMany opens n streams and sends a message each way on each. release ends
+// them.
 func openMany(ctx context.Context, c Client, n int) (release func() error, err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	req := &benchv1.TalkRequest{Payload: service.Payload(smallSize)}

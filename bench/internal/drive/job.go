@@ -20,8 +20,8 @@ type Job struct {
 	Serve    bool          // this is the server's process
 	Warmup   time.Duration // of load before the measured interval
 	Measure  time.Duration // the measured interval
-	// Scale multiplies the numbers of connections, streams and calls. 1 is what
-	// the workloads are about; tests and trials take less.
+	// Scale multiplies the numbers of connections, streams and calls. It is 1 in
+	// measurements, and less in tests and trials.
 	Scale float64
 	// Profile is where the profiles of both processes go, if not "":
 	// its files are PROFILE-client.cpu.pprof and so on.
@@ -125,8 +125,8 @@ func driveRemote(ctx context.Context, j Job, t Target, w *Workload) (f Figures, 
 	return f, errors.Join(err, child.End())
 }
 
-// RunHere runs a job within this process: for tests, since neither CPU time nor
-// memory mean anything then.
+// RunHere runs a job within this process. It is for tests: CPU time and memory
+// mean nothing then.
 func RunHere(ctx context.Context, j Job, t Target) (Figures, error) {
 	w := Named(j.Workload)
 	l, err := serve(t, w)

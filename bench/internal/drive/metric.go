@@ -3,7 +3,7 @@ package drive
 // Metric is one figure of a workload.
 type Metric struct {
 	Name   string // with its unit
-	Higher bool   // is better
+	Higher bool   // higher is better
 }
 
 // Figures are the results of one measurement, by the names of metrics.

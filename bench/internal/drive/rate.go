@@ -8,14 +8,14 @@ import (
 	"github.com/parley-rpc/parley/bench/internal/stat"
 )
 
-// rate is the number of steps per second of concurrent workers, and the CPU
-// time of both processes.
+// rate measures the steps per second of concurrent workers, and the CPU time of
+// both processes.
 type rate struct {
 	workers int
 	begin   begin
 	metric  Metric  // what a step counts as
 	unit    float64 // how much of the metric a step is
-	p50     bool    // say as well how long a step takes
+	p50     bool    // also report how long a step takes
 }
 
 func (r rate) metrics() []Metric {
@@ -29,14 +29,14 @@ func (r rate) run(ctx context.Context, b *Bench) (Figures, error) {
 	return b.withClient(ctx, func(c Client) (Figures, error) { return r.on(ctx, b, c) })
 }
 
-// on runs it with a client.
+// on runs the measurement with a client.
 func (r rate) on(ctx context.Context, b *Bench, c Client) (Figures, error) {
 	return b.underLoad(ctx, c, b.count(r.workers), r.begin, func(ctx context.Context, crew *crew) (Figures, error) {
 		return b.profiled(func() (Figures, error) { return r.measure(ctx, b, crew) })
 	})
 }
 
-// measure looks at a crew that works, over the measured interval.
+// measure measures a working crew over the measured interval.
 func (r rate) measure(ctx context.Context, b *Bench, crew *crew) (Figures, error) {
 	before, err := b.look(proc.Quick)
 	if err != nil {

@@ -15,7 +15,7 @@ type command struct {
 	Profiled bool       `json:",omitempty"` // ends it
 }
 
-// reply is the answer to a command, and the first line of a server's process.
+// reply is the response to a command, and the first line of a server's process.
 type reply struct {
 	Addr  string     `json:",omitempty"`
 	Usage proc.Usage `json:",omitzero"`

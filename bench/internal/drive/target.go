@@ -7,14 +7,14 @@ import (
 	benchv1 "github.com/parley-rpc/parley/bench/gen/bench/v1"
 )
 
-// Target is a framework that is measured. Both halves run with the framework's
-// defaults; README.md has the exceptions.
+// Target is a framework to measure. Both halves run with the framework's defaults;
+// README.md has the exceptions.
 type Target interface {
 	About() About
 	// Serve serves the benchmarks' service on ln until stop is called.
 	Serve(ln net.Listener, s Setup) (stop func(), err error)
-	// Dial returns a client of the server at addr. It may put off connecting
-	// until the first call.
+	// Dial returns a client of the server at addr. It may connect as late as at
+	// the first call.
 	Dial(ctx context.Context, addr string, s Setup) (Client, error)
 }
 
@@ -32,7 +32,7 @@ type Sharing int
 const (
 	// Multiplexed calls run at once over one connection.
 	Multiplexed Sharing = iota
-	// Pooled calls have a connection each while they last.
+	// Pooled calls each have a connection of their own while they last.
 	Pooled
 	// Alone is a connection that carries a single stream, with no pool: the
 	// target runs no workload that has more than one stream at once.

@@ -9,9 +9,9 @@ import (
 	"github.com/parley-rpc/parley/bench/internal/proc"
 )
 
-// wire is how many bytes the connection carries for a call beyond its two
-// messages, in both directions together, TCP and IP not counted. It needs a
-// server that counts.
+// wire measures how many bytes the connection carries for a call beyond its two
+// messages, in both directions together, without TCP and IP. It needs a server
+// that counts.
 type wire struct {
 	workers int
 }

@@ -20,14 +20,14 @@ type Workload struct {
 	// CountsWire has the server count what its connections carry, which slows
 	// it down.
 	CountsWire bool
-	// Calls is how many calls it has in flight at most.
+	// Calls is the highest number of calls in flight.
 	Calls int
-	// Shared says that it is about calls that share a connection.
+	// Shared means that the calls share a connection.
 	Shared bool
-	// Slow says that it takes long, and is measured in fewer rounds.
+	// Slow means that it takes long, and is measured in fewer rounds.
 	Slow bool
-	// Pair says that it is about parley and the reference: other targets run it
-	// only if they are asked for by name.
+	// Pair means that it compares parley and the reference. Other targets run it
+	// only if they are chosen by name.
 	Pair bool
 	// X is its place in a sweep.
 	X int
@@ -36,8 +36,8 @@ type Workload struct {
 // Bar is a result that parley must reach.
 type Bar struct {
 	Metric  Metric
-	Against string  // the target whose figure of the same round is 1, or "" for the figure itself
-	Limit   float64 // the least, or, of a metric that is better when it is lower, the most
+	Against string  // the target whose figure of the same round is 1; "": the figure itself
+	Limit   float64 // the minimum; for a metric where lower is better, the maximum
 }
 
 // Suits reports whether the workload is possible and meaningful on a target.
@@ -61,12 +61,12 @@ type Sweep struct {
 	XName     string
 	YName     string // the first metric of the workloads, in words
 	Workloads []*Workload
-	// Slack is by which share the first metric may be worse than with less
-	// load: noise.
+	// Slack is the share by which the first metric may be worse than with less
+	// load, because of noise.
 	Slack float64
 }
 
-// Named returns the workload of a name, be it of a sweep, or nil.
+// Named returns the workload of a name, including those of sweeps, or nil.
 func Named(name string) *Workload {
 	for _, w := range Everything() {
 		if w.Name == name {
@@ -76,7 +76,7 @@ func Named(name string) *Workload {
 	return nil
 }
 
-// Everything is the workloads and those of the sweeps.
+// Everything returns all workloads, including those of the sweeps.
 func Everything() []*Workload {
 	all := Workloads()
 	for _, s := range Sweeps() {

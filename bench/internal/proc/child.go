@@ -1,5 +1,5 @@
-// Package proc runs the halves of a measurement as child processes, and looks
-// at what a process uses.
+// Package proc runs the halves of a measurement as child processes, and measures
+// what a process uses.
 package proc
 
 import (
@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-// variable of the environment tells a child what it has to do.
+// variable is the environment variable with the job of a child.
 const variable = "PARLEY_BENCH_CHILD"
 
 // Job stores the job of this child process in job. It returns false if the
@@ -70,24 +70,24 @@ func (c *Child) Tell(what any) error { return writeLine(c.in, what) }
 // Hear returns the child's next line.
 func (c *Child) Hear(what any) error { return readLine(c.out, what) }
 
-// farewell is how long a child may take to end.
-const farewell = 5 * time.Second
+// endTimeout is how long a child may take to end.
+const endTimeout = 5 * time.Second
 
-// End ends the child's standard input and waits until it is gone. The error is
-// that of a child that failed, or had to be killed.
+// End closes the child's standard input and waits until the child has ended. It
+// returns an error if the child failed or had to be killed.
 func (c *Child) End() error {
 	_ = c.in.Close() // fails if it is gone already
-	timer := time.AfterFunc(farewell, func() { _ = c.cmd.Process.Kill() })
+	timer := time.AfterFunc(endTimeout, func() { _ = c.cmd.Process.Kill() })
 	defer timer.Stop()
 	_, _ = io.Copy(io.Discard, c.out) // up to its end; Wait must not come before
 	defer c.unwatch()
 	return c.cmd.Wait()
 }
 
-// Kill ends the child at once, and waits until it is gone.
+// Kill kills the child and waits until it has ended.
 func (c *Child) Kill() {
 	_ = c.cmd.Process.Kill() // fails if it is gone already
-	_ = c.End()              // tells that it was killed
+	_ = c.End()              // the error says that it was killed
 }
 
 // Orphaned returns when the parent has ended this child's standard input.

@@ -7,13 +7,13 @@ import (
 	"runtime/pprof"
 )
 
-// Profile is the CPU profile of this process that is being taken, if one is.
+// Profile is the CPU profile that this process takes, if any.
 type Profile struct {
 	base string
 	cpu  *os.File
 }
 
-// Begin begins to write BASE.cpu.pprof.
+// Begin starts to write BASE.cpu.pprof.
 func (p *Profile) Begin(base string) error {
 	if err := os.MkdirAll(filepath.Dir(base), 0o755); err != nil {
 		return err
@@ -29,8 +29,8 @@ func (p *Profile) Begin(base string) error {
 	return nil
 }
 
-// End ends it, and writes BASE.allocs.pprof, of everything that was allocated
-// since the process began.
+// End ends the profile. It also writes BASE.allocs.pprof, with all allocations
+// since the process started.
 func (p *Profile) End() (err error) {
 	pprof.StopCPUProfile()
 	if err := p.cpu.Close(); err != nil {

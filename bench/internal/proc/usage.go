@@ -24,7 +24,7 @@ type Usage struct {
 	Stacks    int64         // bytes
 }
 
-// Depth is how thoroughly a process is looked at.
+// Depth is how thoroughly a process is measured.
 type Depth string
 
 const (
@@ -37,7 +37,7 @@ const (
 	Memory Depth = "memory"
 )
 
-// Look looks at this process.
+// Look measures this process.
 func Look(depth Depth) (u Usage, err error) {
 	var r syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &r); err != nil {

@@ -100,13 +100,13 @@ func (r *Report) judgeSweep(s *drive.Sweep) verdict {
 	return v
 }
 
-// point is one of a sweep.
+// point is one point of a sweep.
 type point struct {
 	x int
 	stat.Summary
 }
 
-// points returns those of a target that were measured.
+// points returns the measured points of a target.
 func (r *Report) points(s *drive.Sweep, target string) (points []point) {
 	for _, w := range s.Workloads {
 		if sum, ok := r.Figure(w.Name, target, w.Metrics[0].Name); ok {

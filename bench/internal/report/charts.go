@@ -24,8 +24,8 @@ func (r *Report) names() (names []string) {
 	return names
 }
 
-// overview is by how much each target is better than the reference: what is
-// better when it is lower is turned round.
+// overview shows by how much each target is better than the reference. Metrics
+// where lower is better are inverted.
 func (r *Report) overview() chart.Dots {
 	d := chart.Dots{
 		Title:  "How many times better than " + reference + " (to the right), and the bar (|)",
@@ -52,7 +52,7 @@ func (r *Report) overview() chart.Dots {
 	return d
 }
 
-// mark is where the bar of a workload's first metric is in the overview, or 0.
+// mark returns the position of a workload's bar in the overview, or 0.
 func (r *Report) mark(w *drive.Workload) float64 {
 	metric := w.Metrics[0]
 	for _, b := range w.Bars {

@@ -16,8 +16,7 @@ type Machine struct {
 	Go     string
 }
 
-// ThisMachine describes the one that this runs on. What cannot be found out is
-// "".
+// ThisMachine describes the machine that this runs on. What is unknown is "".
 func ThisMachine() Machine {
 	return Machine{CPU: cpuModel(), Cores: runtime.NumCPU(), Kernel: kernel(), Go: runtime.Version()}
 }
@@ -36,7 +35,7 @@ func cpuModel() string {
 	return ""
 }
 
-// kernel is its version without what a distribution adds.
+// kernel returns the kernel's version without the distribution's suffix.
 func kernel() string {
 	release, err := os.ReadFile("/proc/sys/kernel/osrelease")
 	if err != nil {
@@ -49,7 +48,7 @@ func kernel() string {
 // ThisTree is the version of modules that are not released.
 const ThisTree = "as in this repository"
 
-// Version is that of a module which this program is linked with.
+// Version returns the version of a module that this program is linked with.
 func Version(module string) string {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {

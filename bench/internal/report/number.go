@@ -8,7 +8,8 @@ import (
 	"github.com/parley-rpc/parley/bench/internal/stat"
 )
 
-// number writes three digits or more: 0.0123, 1.23, 12.3, 123, 12,345.
+// number formats a number with three digits or more: 0.0123, 1.23, 12.3, 123,
+// 12,345.
 func number(v float64) string {
 	if v < 0 {
 		return "-" + number(-v)
@@ -32,16 +33,15 @@ func thousands(n int64) string {
 	return s
 }
 
-// spread writes a median with the least and the most of the rounds.
+// spread formats a median with the minimum and the maximum of the rounds.
 func spread(s stat.Summary) string {
 	return fmt.Sprintf("%s (%s .. %s)", number(s.Median), number(s.Min), number(s.Max))
 }
 
-// times writes a ratio.
+// times formats a ratio.
 func times(v float64) string { return number(v) + "x" }
 
-// plain writes no more digits than there are: of numbers that somebody has
-// chosen.
+// plain formats a chosen number with no more digits than it has.
 func plain(v float64) string {
 	if v == math.Trunc(v) {
 		return thousands(int64(v))

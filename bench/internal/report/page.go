@@ -7,7 +7,7 @@ import (
 	"github.com/parley-rpc/parley/bench/internal/drive"
 )
 
-// page is a Markdown text that grows.
+// page is a Markdown text under construction.
 type page struct{ strings.Builder }
 
 func (p *page) printf(format string, args ...any) { fmt.Fprintf(p, format, args...) }
@@ -15,7 +15,7 @@ func (p *page) printf(format string, args ...any) { fmt.Fprintf(p, format, args.
 // row writes a row of a table.
 func (p *page) row(cells ...string) { p.printf("| %s |\n", strings.Join(cells, " | ")) }
 
-// alignment is that of the columns of a table but the first.
+// alignment is the alignment of the columns of a table, except the first.
 type alignment string
 
 const (
@@ -29,9 +29,8 @@ func (p *page) head(rest alignment, cells ...string) {
 	p.printf("|---%s|\n", strings.Repeat(string(rest), len(cells)-1))
 }
 
-// Page is benchmarks.md. Charts are where Charts says, below the folder
-// benchmarks. The notes, which people write, are Markdown with headings of the
-// third level.
+// Page returns benchmarks.md. The charts of Charts are in the folder benchmarks.
+// The notes are written by hand, in Markdown with headings of the third level.
 func (r *Report) Page(notes string) string {
 	p := new(page)
 	r.writeIntroduction(p)
@@ -111,7 +110,7 @@ func (r *Report) writeOverview(p *page) {
 	p.printf("\n![Server memory](benchmarks/memory.svg)\n")
 }
 
-// ratioCell is a ratio to the reference, or a dash.
+// ratioCell formats a ratio to the reference, or a dash.
 func (r *Report) ratioCell(workload, target, metric string) string {
 	ratio, ok := r.Ratio(workload, target, reference, metric)
 	if !ok {
@@ -124,7 +123,7 @@ func (r *Report) ratioCell(workload, target, metric string) string {
 	return cell
 }
 
-// writeWorkload has all metrics of all targets.
+// writeWorkload writes all metrics of all targets.
 func (r *Report) writeWorkload(p *page, w *drive.Workload) {
 	var targets []string
 	for _, t := range r.Targets {
@@ -156,7 +155,7 @@ func (r *Report) writeWorkload(p *page, w *drive.Workload) {
 	r.writeErrors(p, w.Name)
 }
 
-// writeErrors tells what has failed.
+// writeErrors writes what has failed.
 func (r *Report) writeErrors(p *page, workload string) {
 	for _, res := range r.Results {
 		if res.Workload == workload && res.Error != "" {

@@ -1,5 +1,5 @@
-// Package report turns measurements into a page: tables, charts, and the bars
-// that are met.
+// Package report turns measurements into a page with tables, charts, and the
+// verdicts on the bars.
 package report
 
 import (
@@ -15,8 +15,7 @@ const (
 	reference = "grpc-go"
 )
 
-// Report is everything that was measured in one run, as it is kept in
-// results.json.
+// Report is all measurements of one run, as stored in results.json.
 type Report struct {
 	Machine Machine
 	Targets []Target
@@ -33,11 +32,11 @@ type Target struct {
 	Version string
 }
 
-// Result is what was measured of one workload on one target.
+// Result is the measurements of one workload on one target.
 type Result struct {
 	Workload string
 	Target   string
-	Rounds   []drive.Figures // null for one that has failed
+	Rounds   []drive.Figures // null for a failed one
 	Error    string          `json:",omitempty"` // of the last that has failed
 }
 
@@ -51,7 +50,7 @@ func Load(file string) (*Report, error) {
 	return r, json.Unmarshal(text, r)
 }
 
-// JSON is what Load reads.
+// JSON returns what Load reads.
 func (r *Report) JSON() ([]byte, error) {
 	text, err := json.MarshalIndent(r, "", "\t")
 	return append(text, '\n'), err
@@ -79,7 +78,7 @@ func (r *Report) find(workload, target string) *Result {
 	return nil
 }
 
-// Figure sums up a metric over the rounds. It is false if there is no round.
+// Figure summarizes a metric over the rounds. ok is false if there is no round.
 func (r *Report) Figure(workload, target, metric string) (stat.Summary, bool) {
 	var values []float64
 	if res := r.find(workload, target); res != nil {
@@ -92,8 +91,8 @@ func (r *Report) Figure(workload, target, metric string) (stat.Summary, bool) {
 	return stat.Summarize(values), len(values) > 0
 }
 
-// Ratio sums up, over the rounds that both have, what a target has of a metric
-// for each one that another has.
+// Ratio summarizes the ratio of a metric of two targets, over the rounds that both
+// have.
 func (r *Report) Ratio(workload, target, against, metric string) (stat.Summary, bool) {
 	mine, theirs := r.find(workload, target), r.find(workload, against)
 	if mine == nil || theirs == nil {

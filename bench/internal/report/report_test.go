@@ -13,8 +13,8 @@ import (
 
 var update = flag.Bool("update", false, "write the goldens instead of comparing with them")
 
-// made is a report of invented figures. Those of parley are better than
-// those of the others by a factor that depends on the workload.
+// made is a report of invented figures. Those of parley are better than the others
+// by a factor that depends on the workload.
 func made() *report.Report {
 	r := &report.Report{
 		Machine: report.Machine{CPU: "Example 9000", Cores: 2, Kernel: "Linux 6.1", Go: "go1.26.0"},
@@ -119,7 +119,7 @@ func TestRoundThatHasFailedHasNoRatio(t *testing.T) {
 	}
 }
 
-// sweepPage is the page of calls in flight that come to these rates.
+// sweepPage is the page of a sweep over calls in flight with these rates.
 func sweepPage(rates []float64) string {
 	r := &report.Report{Targets: []report.Target{{Name: "parley"}, {Name: "grpc-go"}}}
 	for i, w := range drive.Sweeps()[0].Workloads {

@@ -9,13 +9,13 @@ import (
 	benchv1 "github.com/parley-rpc/parley/bench/gen/bench/v1"
 )
 
-// Echo gives the payload back.
+// Echo returns the payload.
 func Echo(req *benchv1.EchoRequest) *benchv1.EchoResponse {
 	return &benchv1.EchoResponse{Payload: req.GetPayload()}
 }
 
-// Download sends messages of the size that is asked for until send fails, which
-// it does when the caller has left.
+// Download sends messages of the requested size until send fails. It fails once
+// the caller has ended the call.
 func Download(req *benchv1.DownloadRequest, send func(*benchv1.DownloadResponse) error) error {
 	res := &benchv1.DownloadResponse{Payload: Payload(int(req.GetSize()))}
 	for {
@@ -41,7 +41,7 @@ func Upload(recv func() (*benchv1.UploadRequest, error)) (*benchv1.UploadRespons
 	}
 }
 
-// Talk gives each payload back, up to io.EOF.
+// Talk returns each payload, up to io.EOF.
 func Talk(recv func() (*benchv1.TalkRequest, error), send func(*benchv1.TalkResponse) error) error {
 	for {
 		req, err := recv()

@@ -7,7 +7,7 @@ import (
 	"slices"
 )
 
-// Number is what can be summed up.
+// Number is a type that can be summarized.
 type Number interface {
 	~int | ~int64 | ~float64
 }
@@ -24,13 +24,13 @@ func Quantile[T Number](values []T, q float64) T {
 	return sorted[min(max(rank, 1), len(sorted))-1]
 }
 
-// Summary is what is reported of the rounds of a measurement.
+// Summary is the summary of the rounds of a measurement.
 type Summary struct {
 	Median, Min, Max float64
 }
 
-// Summarize returns zeros for no values. The median of an even number of values
-// is in the middle of the two in the middle.
+// Summarize returns zeros for no values. The median of an even number of values is
+// the mean of the two middle ones.
 func Summarize(values []float64) Summary {
 	n := len(values)
 	if n == 0 {

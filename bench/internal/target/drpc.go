@@ -73,7 +73,7 @@ type drpcClient struct {
 	pool *drpcpool.Pool[string, *drpcconn.Conn]
 
 	mu    sync.Mutex
-	conns []*drpcconn.Conn // also those that are not in the pool while calls have them
+	conns []*drpcconn.Conn // including those that calls have taken out of the pool
 }
 
 func (c *drpcClient) connect(ctx context.Context, addr string) (*drpcconn.Conn, error) {

@@ -21,11 +21,10 @@ import (
 
 type gorilla struct{}
 
-// Gorilla is WebSocket messages without any RPC: the floor. What is called is a
-// path, messages are payloads, and each stream has a connection to itself. As a
-// floor it has write buffers of 64 KiB, which are pooled; with the default ones
-// of 4 KiB its client sends large messages in as many frames, slower than the
-// frameworks.
+// Gorilla is WebSocket messages without any RPC, as the lower bound of the cost. A
+// method is a path, messages are payloads, and each stream has its own connection.
+// Its write buffers are pooled and have 64 KiB. With the default of 4 KiB its
+// client would send large messages in many frames, slower than the frameworks.
 func Gorilla() drive.Target { return gorilla{} }
 
 func (gorilla) About() drive.About {
@@ -68,10 +67,10 @@ func (s *gorillaServer) upgraded(handle func(c *gorillaConn, r *http.Request) er
 	return func(w http.ResponseWriter, r *http.Request) {
 		ws, err := s.upgrader.Upgrade(w, r, nil)
 		if err != nil {
-			return // has been answered
+			return // the response has been sent
 		}
 		s.serving.Go(func() {
-			_ = handle(&gorillaConn{ws: ws}, r) // the client finds out by the end of the connection
+			_ = handle(&gorillaConn{ws: ws}, r) // the client notices that the connection ends
 			_ = ws.Close()
 		})
 	}
@@ -122,7 +121,7 @@ type gorillaConn struct {
 	msg bytes.Buffer
 }
 
-// receive returns a message that is good until the next one.
+// receive returns a message that is valid until the next one.
 func (c *gorillaConn) receive() (kind int, msg []byte, err error) {
 	kind, r, err := c.ws.NextReader()
 	if err != nil {
@@ -143,8 +142,7 @@ func (gorilla) Dial(ctx context.Context, addr string, _ drive.Setup) (drive.Clie
 	return c, err
 }
 
-// gorillaPool is shared by clients, as the processes that make many of them
-// would.
+// gorillaPool is shared by all clients, as in a process with many clients.
 var gorillaPool = new(sync.Pool)
 
 type gorillaClient struct {

@@ -24,8 +24,8 @@ func (parley) About() drive.About {
 	return drive.About{Name: "parley", Module: "github.com/parley-rpc/parley"}
 }
 
-// parleyTransport is the zero value, which stands for the defaults, unless more
-// streams are wanted than those allow.
+// parleyTransport returns the zero value, which means the defaults, unless more
+// streams are needed than these allow.
 func parleyTransport(s drive.Setup) transport.Parameters {
 	return transport.Parameters{MaxStreams: s.Streams}
 }

@@ -1,11 +1,10 @@
-// Package target contains the frameworks that are measured, each in its own
-// file: a server half and a client half. To add one, write such a file and list
-// it in All.
+// Package target contains the frameworks to measure, each in its own file with a
+// server half and a client half. To add one, write such a file and list it in All.
 package target
 
 import "github.com/parley-rpc/parley/bench/internal/drive"
 
-// Reference is the name of the target that others are compared with.
+// Reference is the name of the target with which the others are compared.
 const Reference = "grpc-go"
 
 // All returns the targets, in the order in which they are measured.

@@ -16,7 +16,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// The driver checks every answer, and that it has as many as it has asked for.
+// The driver checks every response, and their number.
 func TestEveryTargetRunsEveryWorkloadThatSuitsIt(t *testing.T) {
 	for _, one := range target.All() {
 		for _, w := range drive.Everything() {

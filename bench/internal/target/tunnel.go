@@ -16,9 +16,8 @@ import (
 
 type tunnel struct{}
 
-// Tunnel is grpc-go with its defaults, of which each connection is a WebSocket
-// made to look like a net.Conn: a way to pass proxies that do not support
-// HTTP/2.
+// Tunnel is grpc-go with its defaults, but each connection is a WebSocket that
+// looks like a net.Conn. It is a way through proxies that do not support HTTP/2.
 func Tunnel() drive.Target { return tunnel{} }
 
 func (tunnel) About() drive.About {
@@ -38,8 +37,8 @@ func (tunnel) Serve(ln net.Listener, _ drive.Setup) (stop func(), err error) {
 	}, nil
 }
 
-// tunnelListener accepts the WebSockets that it is asked for as an HTTP
-// handler.
+// tunnelListener is an HTTP handler, and accepts the WebSockets that are dialed to
+// it.
 type tunnelListener struct {
 	upgrader websocket.Upgrader
 	addr     net.Addr
@@ -51,7 +50,7 @@ type tunnelListener struct {
 func (l *tunnelListener) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	ws, err := l.upgrader.Upgrade(w, r, nil)
 	if err != nil {
-		return // has been answered
+		return // the response has been sent
 	}
 	select {
 	case l.conns <- newTunnelConn(ws):
@@ -90,7 +89,7 @@ func (tunnel) Dial(_ context.Context, addr string, _ drive.Setup) (drive.Client,
 type tunnelConn struct {
 	net.Conn // below the WebSocket, for addresses and deadlines
 	ws       *websocket.Conn
-	rest     io.Reader // of the message that is being read, or nil
+	rest     io.Reader // of the current message, or nil
 	writing  sync.Mutex
 }
 

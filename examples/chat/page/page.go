@@ -11,12 +11,12 @@ import (
 //go:embed built
 var embedded embed.FS
 
-// policy lets the page have what its server serves, WebSockets included, and
-// nothing else: a script that got into a line would not run.
+// policy allows the page only what its server serves, including WebSockets. A
+// script that got into a line would not run.
 const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; " +
 	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
-// Handler serves the page and what it loads.
+// Handler serves the page and its files.
 func Handler() http.Handler {
 	files, err := fs.Sub(embedded, "built")
 	if err != nil {

@@ -40,7 +40,7 @@ func TestPageIsServedWithAllThatItNames(t *testing.T) {
 	}
 }
 
-// What the policy forbids must not be in the page, which would not work then.
+// The page would not work with anything that its policy forbids.
 func TestPageHasNoInlineCodeAndTheBrowserIsToldToRunNone(t *testing.T) {
 	html := get(t, "/")
 	policy := html.Header().Get("Content-Security-Policy")

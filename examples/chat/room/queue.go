@@ -7,13 +7,13 @@ import (
 )
 
 // queueLength is the maximum number of events that wait for a member. A slow
-// member loses the oldest: in a chat the newest are worth more, and a member
-// that wants to see all of them reads in time.
+// member loses the oldest ones. In a chat the newest are worth more, and a member
+// that wants all of them must read in time.
 const queueLength = 64
 
-// queue holds the events that a member has not been sent yet. To put one never
-// waits, so that a member cannot hold up its room, and it holds a bounded
-// number, so that it cannot fill the memory either.
+// queue holds the events that were not sent to a member yet. put never waits, so
+// no member can delay its room. The number of events is bounded, so no member can
+// fill the memory.
 type queue struct {
 	mu     sync.Mutex
 	change sync.Cond // an event was put, or the queue closed; uses mu
@@ -64,7 +64,7 @@ func (q *queue) take() (ev *chatv1.JoinResponse, ok bool) {
 	return ev, true
 }
 
-// close says that nothing more is put.
+// close ends the queue: no more events are put.
 func (q *queue) close() {
 	q.mu.Lock()
 	defer q.mu.Unlock()

@@ -7,7 +7,7 @@ import (
 	chatv1 "github.com/parley-rpc/parley/gen/parley/chat/v1"
 )
 
-// said is the event that somebody has said a number.
+// said is the event that a member has said a number.
 func said(n int) *chatv1.JoinResponse {
 	return &chatv1.JoinResponse{Event: &chatv1.JoinResponse_Said{Said: &chatv1.Said{Text: strconv.Itoa(n)}}}
 }
@@ -24,7 +24,7 @@ func TestFullQueuesDropTheOldestAndCountThem(t *testing.T) {
 		if !ok || ev.GetSaid().GetText() != strconv.Itoa(n) || ev.Missed != missed {
 			t.Fatalf("took %v, %t; want %d with %d missed", ev, ok, n, missed)
 		}
-		missed = 0 // has been told
+		missed = 0 // was reported
 	}
 	if ev, ok := q.take(); ok {
 		t.Errorf("took %v from an empty queue", ev)

@@ -12,13 +12,13 @@ import (
 
 const maxMembers = 100 // of one room
 
-// rooms are all rooms that somebody is in.
+// rooms are all rooms that have members.
 type rooms struct {
 	mu    sync.Mutex
 	rooms map[string]*room
 }
 
-// room is the members that hear each other.
+// room is the members that receive each other's lines.
 type room struct {
 	name    string
 	members map[string]*member
@@ -31,12 +31,12 @@ type member struct {
 	room  *room
 	queue *queue
 
-	typists     chan struct{} // has one item when others have begun or stopped to type
-	typingUntil time.Time     // zero while this one does not
+	typists     chan struct{} // has an item when other members have started or stopped typing
+	typingUntil time.Time     // zero while the member does not type
 	quiet       *time.Timer   // ends that; nil before the first time
 }
 
-// enter makes a member, and returns what it is told first.
+// enter adds a member, and returns its first event.
 func (rs *rooms) enter(roomName, name string) (*member, *chatv1.Entered, error) {
 	rs.mu.Lock()
 	defer rs.mu.Unlock()
@@ -52,13 +52,13 @@ func (rs *rooms) enter(roomName, name string) (*member, *chatv1.Entered, error) 
 	}
 	r.tell(&chatv1.JoinResponse{Event: &chatv1.JoinResponse_Came{Came: &chatv1.Came{Name: name}}})
 	m := &member{name: name, room: r, queue: newQueue(), typists: make(chan struct{}, 1)}
-	m.typists <- struct{}{} // somebody may be at it
+	m.typists <- struct{}{} // another member may be typing
 	r.members[name] = m
 	rs.rooms[roomName] = r
 	return m, &chatv1.Entered{Names: slices.Sorted(maps.Keys(r.members)), Said: r.said}, nil
 }
 
-// leave ends a membership. The member is told nothing more.
+// leave ends a membership. The member gets no more events.
 func (rs *rooms) leave(m *member) {
 	rs.mu.Lock()
 	defer rs.mu.Unlock()
@@ -71,7 +71,7 @@ func (rs *rooms) leave(m *member) {
 	m.room.tell(&chatv1.JoinResponse{Event: &chatv1.JoinResponse_Left{Left: &chatv1.Left{Name: m.name}}})
 }
 
-// say tells all members what one of them says.
+// say sends a line of one member to all members.
 func (rs *rooms) say(m *member, text string) {
 	rs.mu.Lock()
 	defer rs.mu.Unlock()
@@ -81,8 +81,9 @@ func (rs *rooms) say(m *member, text string) {
 	m.room.tell(&chatv1.JoinResponse{Event: &chatv1.JoinResponse_Said{Said: said}})
 }
 
-// tell puts an event into every queue. That the mutex of the rooms is held
-// makes the order the same for all; that no queue blocks keeps it short.
+// tell puts an event into every queue. The caller holds the mutex of the rooms, so
+// all members get the same order. No queue blocks, so the mutex is held only
+// briefly.
 func (r *room) tell(ev *chatv1.JoinResponse) {
 	for _, m := range r.members {
 		m.queue.put(ev)

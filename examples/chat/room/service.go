@@ -31,9 +31,8 @@ func NewService() *Service {
 	return &Service{rooms: rooms{rooms: make(map[string]*room)}}
 }
 
-// Join serves one member. What the member says is read by a goroutine of its
-// own, so that it can talk and listen at once, and another shows it who is
-// typing.
+// Join serves one member. One goroutine reads what the member says, so that it can
+// talk and listen at the same time. Another one shows it who is typing.
 func (s *Service) Join(ctx context.Context, in rpc.Receiver[chatv1.JoinRequest], out rpc.Sender[chatv1.JoinResponse]) error {
 	enter, err := first(in)
 	if err != nil {
@@ -86,7 +85,8 @@ func first(in rpc.Receiver[chatv1.JoinRequest]) (*chatv1.Enter, error) {
 	return enter, nil
 }
 
-// listen passes on what a member says until it has said all.
+// listen sends what a member says to the room, until the end of the member's
+// messages.
 func (s *Service) listen(m *member, in rpc.Receiver[chatv1.JoinRequest]) error {
 	for req, err := range in.All() {
 		if err != nil {
@@ -112,14 +112,14 @@ func (s *Service) listen(m *member, in rpc.Receiver[chatv1.JoinRequest]) error {
 	return nil
 }
 
-// joiners are what some scripts, and emoji, are put together with.
+// joiners are characters that combine others in some scripts and in emoji.
 const joiners = "\u200c\u200d"
 
-// printable leaves out what would command the terminals of the other members,
-// apart from what is let through.
-func printable(s, through string) string {
+// printable removes the characters that would control the terminals of the other
+// members, unless except contains them.
+func printable(s, except string) string {
 	return strings.Map(func(r rune) rune {
-		if unicode.IsPrint(r) || strings.ContainsRune(through, r) {
+		if unicode.IsPrint(r) || strings.ContainsRune(except, r) {
 			return r
 		}
 		return -1

@@ -33,7 +33,7 @@ func start(t *testing.T, s *Service) (url string) {
 	return web.URL
 }
 
-// open begins a call on a connection of its own.
+// open starts a call on a connection of its own.
 func open(t *testing.T, url string) call {
 	t.Helper()
 	client := rpc.NewClient(url)

@@ -10,11 +10,11 @@ import (
 )
 
 const (
-	typingHolds = 6 * time.Second        // a member that says no more of it has stopped
+	typingHolds = 6 * time.Second        // without a renewal, a member has stopped typing
 	showPause   = 250 * time.Millisecond // between two calls to one member
 )
 
-// types says that a member is typing.
+// types records that a member is typing.
 func (rs *rooms) types(m *member) {
 	rs.mu.Lock()
 	defer rs.mu.Unlock()
@@ -30,14 +30,14 @@ func (rs *rooms) types(m *member) {
 	}
 }
 
-// stops says that a member no longer is typing.
+// stops records that a member is no longer typing.
 func (rs *rooms) stops(m *member) {
 	rs.mu.Lock()
 	defer rs.mu.Unlock()
 	m.stopTyping()
 }
 
-// fallSilent ends what types has begun, unless it was said again meanwhile.
+// fallSilent ends what types has started, unless it was renewed meanwhile.
 func (rs *rooms) fallSilent(m *member) {
 	rs.mu.Lock()
 	defer rs.mu.Unlock()
@@ -61,12 +61,12 @@ func (r *room) typingChanged() {
 	for _, m := range r.members {
 		select {
 		case m.typists <- struct{}{}:
-		default: // is about to look
+		default: // the member is about to look
 		}
 	}
 }
 
-// typingBeside returns who is typing in a member's room, apart from that one.
+// typingBeside returns who is typing in a member's room, except the member itself.
 func (rs *rooms) typingBeside(m *member) []string {
 	rs.mu.Lock()
 	defer rs.mu.Unlock()
@@ -80,9 +80,9 @@ func (rs *rooms) typingBeside(m *member) []string {
 	return names
 }
 
-// showTyping calls a member whenever another begins or stops to type,
-// until ctx ends or the member fails. One call at a time, with what is true by
-// then: a member that does not answer costs no more than that.
+// showTyping calls a member whenever another one starts or stops typing, until ctx
+// ends or a call fails. It makes one call at a time, with the state at that time,
+// so a member that does not respond costs one call.
 func (rs *rooms) showTyping(ctx context.Context, m *member, page chatv1parley.MemberServiceClient) {
 	var shown []string
 	for {
@@ -93,7 +93,7 @@ func (rs *rooms) showTyping(ctx context.Context, m *member, page chatv1parley.Me
 		}
 		if names := rs.typingBeside(m); !slices.Equal(names, shown) {
 			if _, err := page.ShowTyping(ctx, &chatv1.ShowTypingRequest{Room: m.room.name, Names: names}); err != nil {
-				return // the member is told of lines all the same
+				return // the member still gets lines
 			}
 			shown = names
 		}

@@ -12,7 +12,7 @@ import (
 	"github.com/parley-rpc/parley/rpc"
 )
 
-// page is a member's end that shows who is typing.
+// page is a member's page that shows who is typing.
 type page chan []string
 
 func (p page) ShowTyping(ctx context.Context, req *chatv1.ShowTypingRequest) (*chatv1.ShowTypingResponse, error) {
@@ -24,7 +24,7 @@ func (p page) ShowTyping(ctx context.Context, req *chatv1.ShowTypingRequest) (*c
 	}
 }
 
-// client is a page that is called without a connection.
+// client calls a page without a connection.
 type client struct{ page }
 
 func (c client) ShowTyping(ctx context.Context, req *chatv1.ShowTypingRequest, _ ...rpc.CallOption) (*chatv1.ShowTypingResponse, error) {
@@ -59,7 +59,7 @@ func TestServerCallsMembersToShowWhoIsTyping(t *testing.T) {
 	recv(t, ada) // is there
 
 	bob := join(t, url, "lobby", "bob")
-	send(t, ada, typing(true)) // is not told of itself
+	send(t, ada, typing(true)) // it gets no event about itself
 	send(t, bob, typing(true))
 	shown.shows(t, "bob")
 	send(t, bob, say("hello"))
@@ -134,7 +134,7 @@ func TestWhoLeavesWhileTypingIsNotTyping(t *testing.T) {
 	})
 }
 
-// What has changed while a call was under way comes with the next one.
+// Changes during a call come with the next one.
 func TestSlowPageIsCalledOnceAtATime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		rs, ada, bob := pair(t)

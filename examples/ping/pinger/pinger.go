@@ -15,7 +15,7 @@ type Service struct {
 	pingv1parley.UnimplementedPingServiceServer // goes on compiling when the .proto gains a method
 }
 
-// Ping waits, and then answers or fails, as asked.
+// Ping waits, and then responds or fails, as the request asks.
 func (Service) Ping(ctx context.Context, req *pingv1.PingRequest) (*pingv1.PingResponse, error) {
 	if err := pause(ctx, req.DelayMs); err != nil {
 		return nil, err
@@ -32,7 +32,7 @@ func (Service) Ping(ctx context.Context, req *pingv1.PingRequest) (*pingv1.PingR
 	return &pingv1.PingResponse{Text: req.Text}, nil
 }
 
-// CountUp is the kind with one request and many answers.
+// CountUp is the kind with one request and many responses.
 func (Service) CountUp(ctx context.Context, req *pingv1.CountUpRequest, out rpc.Sender[pingv1.CountUpResponse]) error {
 	for n := uint64(1); n <= req.To; n++ {
 		if err := pause(ctx, req.DelayMs); err != nil {
@@ -45,12 +45,12 @@ func (Service) CountUp(ctx context.Context, req *pingv1.CountUpRequest, out rpc.
 	return nil
 }
 
-// Sum is the kind with many requests and one answer.
+// Sum is the kind with many requests and one response.
 func (Service) Sum(_ context.Context, in rpc.Receiver[pingv1.SumRequest]) (*pingv1.SumResponse, error) {
 	res := new(pingv1.SumResponse)
 	for req, err := range in.All() {
 		if err != nil {
-			return nil, err // the caller has left
+			return nil, err // the caller has ended the call
 		}
 		if res.Sum, err = add(res.Sum, req.Number); err != nil {
 			return nil, err
@@ -77,8 +77,8 @@ func (Service) CumSum(_ context.Context, in rpc.Receiver[pingv1.CumSumRequest], 
 	return nil
 }
 
-// pause waits, unless the call ends first: the caller has left, or its deadline
-// has passed.
+// pause waits, unless the call ends first: the caller has canceled it, or its
+// deadline has passed.
 func pause(ctx context.Context, ms uint32) error {
 	if ms == 0 {
 		return nil

@@ -1,5 +1,5 @@
-// Package device is the client's side of the reverse example: a device that
-// dials out, serves the calls that come back, and stays connected.
+// Package device is the client's side of the reverse example: a device that dials
+// the hub, serves the hub's calls, and stays connected.
 package device
 
 import (
@@ -21,7 +21,7 @@ type Device struct {
 	Started time.Time
 }
 
-// Describe tells what the device is.
+// Describe returns a description of the device.
 func (d *Device) Describe(context.Context, *agentv1.DescribeRequest) (*agentv1.DescribeResponse, error) {
 	return &agentv1.DescribeResponse{
 		Platform: runtime.GOOS + "/" + runtime.GOARCH,
@@ -29,7 +29,7 @@ func (d *Device) Describe(context.Context, *agentv1.DescribeRequest) (*agentv1.D
 	}, nil
 }
 
-// Watch sends readings until there are enough, or the caller cancels.
+// Watch sends the requested number of readings, or until the caller cancels.
 func (d *Device) Watch(ctx context.Context, req *agentv1.WatchRequest, out rpc.Sender[agentv1.WatchResponse]) error {
 	interval := time.Duration(req.IntervalMs) * time.Millisecond
 	if interval == 0 {
@@ -51,11 +51,10 @@ func (d *Device) Watch(ctx context.Context, req *agentv1.WatchRequest, out rpc.S
 	return nil
 }
 
-// temperature stands for a sensor.
+// temperature simulates a sensor.
 func temperature(n uint32) float64 { return math.Round(10*(20+5*math.Sin(float64(n)))) / 10 }
 
-// NewClient returns a client of the hub at url that serves the calls which the
-// hub makes.
+// NewClient returns a client of the hub at url that serves the hub's calls.
 func NewClient(url, name string, opts ...rpc.ClientOption) *rpc.Client {
 	opts = append(opts, rpc.WithHTTPHeader(http.Header{hub.NameHeader: {name}}))
 	//snippet:serve
@@ -66,9 +65,9 @@ func NewClient(url, name string, opts ...rpc.ClientOption) *rpc.Client {
 	return client
 }
 
-// Stay keeps a client connected until ctx ends, and tells report how it goes.
-// It returns an error that waiting does not mend: the hub refuses this device,
-// or is none.
+// Stay keeps a client connected until ctx ends, and calls report at each change.
+// It returns an error if waiting does not help: the hub refuses this device, or
+// the URL is not a hub's.
 func Stay(ctx context.Context, client *rpc.Client, report func(event string)) error {
 	//snippet:stay
 	for state := range client.States(ctx) {

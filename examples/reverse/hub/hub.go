@@ -1,5 +1,5 @@
-// Package hub is the server's side of the reverse example: it keeps the
-// connections of the devices that have dialled, and calls them when asked to.
+// Package hub is the server's side of the reverse example. It keeps the
+// connections of devices, and calls them on request.
 package hub
 
 import (
@@ -14,23 +14,22 @@ import (
 	"github.com/parley-rpc/parley/rpc"
 )
 
-// NameHeader is the header of the handshake in which a device says its name.
-// The example believes it; a real hub would take the name from a client
-// certificate or a token.
+// NameHeader is the header of the handshake with the device's name. The example
+// trusts it; a real hub would take the name from a client certificate or a token.
 const NameHeader = "Agent-Name"
 
 const (
-	describeTimeout = 5 * time.Second // a device that takes longer is listed as silent
-	patience        = 2 * time.Second // wait for a device that is reconnecting
+	describeTimeout  = 5 * time.Second // a device that takes longer is listed as silent
+	reconnectTimeout = 2 * time.Second // wait for a device that is reconnecting
 )
 
-// Hub is a HubServiceServer. It must be told of connections that come and go.
+// Hub is a HubServiceServer. NewServer tells it of connections that start and end.
 type Hub struct {
 	agentv1parley.UnimplementedHubServiceServer
 
 	mu      sync.Mutex
 	agents  map[string]*rpc.Conn
-	changed chan struct{} // closed when an agent comes; there is a new one then
+	changed chan struct{} // closed when an agent connects, and then replaced
 }
 
 // NewServer returns a server of a new Hub.
@@ -68,7 +67,7 @@ func (h *Hub) disconnected(conn *rpc.Conn, _ error) {
 
 //snippet:end
 
-// ListAgents asks all devices at once what they are.
+// ListAgents asks all devices at the same time for their descriptions.
 func (h *Hub) ListAgents(ctx context.Context, _ *agentv1.ListAgentsRequest) (*agentv1.ListAgentsResponse, error) {
 	h.mu.Lock()
 	conns := maps.Clone(h.agents)
@@ -96,8 +95,8 @@ func describe(ctx context.Context, conn *rpc.Conn, agent *agentv1.Agent) {
 	agent.Description = said
 }
 
-// WatchAgent passes the readings of a device on. When the one that watches
-// leaves, ctx ends, and with it the call of the device.
+// WatchAgent forwards the readings of a device. When the caller ends the call, ctx
+// ends, and with it the call to the device.
 func (h *Hub) WatchAgent(ctx context.Context, req *agentv1.WatchAgentRequest, out rpc.Sender[agentv1.WatchAgentResponse]) error {
 	conn, err := h.find(ctx, req.Name)
 	if err != nil {
@@ -120,10 +119,10 @@ func (h *Hub) WatchAgent(ctx context.Context, req *agentv1.WatchAgentRequest, ou
 	//snippet:end
 }
 
-// find returns the connection of a device, and waits a moment for one that is
-// not there.
+// find returns the connection of a device, and waits a moment if the device is not
+// connected.
 func (h *Hub) find(ctx context.Context, name string) (*rpc.Conn, error) {
-	late := time.After(patience)
+	late := time.After(reconnectTimeout)
 	for {
 		h.mu.Lock()
 		conn, changed := h.agents[name], h.changed

@@ -30,8 +30,7 @@ func start(t *testing.T) (url string) {
 	return web.URL
 }
 
-// dial connects a device that serves as agent does, or an operator if it is
-// nil.
+// dial connects a device that serves agent, or an operator if agent is nil.
 func dial(t *testing.T, url, name string, agent agentv1parley.AgentServiceServer) *rpc.Conn {
 	t.Helper()
 	var opts []rpc.ClientOption
@@ -48,7 +47,7 @@ func dial(t *testing.T, url, name string, agent agentv1parley.AgentServiceServer
 	return conn
 }
 
-// listener is a device that tells of its Watch calls.
+// listener is a device that reports its Watch calls.
 type listener struct {
 	agentv1parley.UnimplementedAgentServiceServer
 	asked chan *agentv1.WatchRequest
@@ -160,7 +159,7 @@ func TestNewConnectionOfADeviceReplacesTheOld(t *testing.T) {
 	}
 	first, second := newListener(), newListener()
 	old := dial(t, url, "oven", first)
-	watch(first) // so the hub knows it
+	watch(first) // now the hub knows the device
 	dial(t, url, "oven", second)
 	<-old.Done()
 	watch(second)
@@ -189,7 +188,7 @@ func TestUnknownDevicesAreNotFoundAfterAWhile(t *testing.T) {
 		if _, err := h.find(t.Context(), "oven"); !errors.Is(err, rpc.CodeNotFound) {
 			t.Errorf("got %v", err)
 		}
-		if waited := time.Since(begin); waited != patience {
+		if waited := time.Since(begin); waited != reconnectTimeout {
 			t.Errorf("waited for %v", waited)
 		}
 	})

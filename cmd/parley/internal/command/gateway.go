@@ -119,9 +119,9 @@ func (p *program) serve(ctx context.Context, g *gateway) error {
 
 	status.Shutdown()
 	log.Info("draining", "timeout", g.drain)
-	patience, cancel := context.WithTimeout(context.WithoutCancel(ctx), g.drain)
+	drainCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), g.drain)
 	defer cancel()
-	if err := errors.Join(srv.Shutdown(patience), web.Shutdown(patience)); err != nil {
+	if err := errors.Join(srv.Shutdown(drainCtx), web.Shutdown(drainCtx)); err != nil {
 		log.Warn("calls in flight were cut off", "error", err)
 		_ = web.Close() // what is left of it
 	}
