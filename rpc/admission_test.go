@@ -20,7 +20,7 @@ func wantRefusal(t *testing.T, err error, status int) {
 	}
 }
 
-// dialAgain dials until the server has noticed that a connection is gone.
+// dialAgain dials until the server has noticed that a connection has ended.
 func dialAgain(t *testing.T, url string, opts ...rpc.ClientOption) {
 	t.Helper()
 	for {
@@ -40,7 +40,7 @@ func TestOneConnectionTooManyIsRefusedAndTheOthersStay(t *testing.T) {
 	first, second := dial(t, url), dial(t, url)
 	_, err := rpc.Dial(t.Context(), url)
 	wantRefusal(t, err, http.StatusServiceUnavailable)
-	if code, _ := visitAsPage(t, url, "https://page.test", ""); code != 4014 {
+	if code, _ := dialAsPage(t, url, "https://page.test", ""); code != 4014 {
 		t.Errorf("close code %d", code)
 	}
 	for _, conn := range []*rpc.Conn{first, second} {

@@ -19,7 +19,7 @@ func TestTheSecondCallNamesTheAlias(t *testing.T) {
 			if round == 0 && (open.Method != m.Path() || open.Alias != 0) || round > 0 && (open.Method != "" || open.Alias != given[m]) {
 				t.Errorf("call %d of %s names %q, alias %d", round, m.Path(), open.Method, open.Alias)
 			}
-			// The alias counts though the call fails.
+			// The alias is valid although the call fails.
 			p.write(endFrame(id, block(uintField(2, 5), uintField(6, given[m]))))
 			got := <-call
 			wantError(t, got.err, rpc.CodeNotFound)
@@ -49,7 +49,7 @@ func TestAliasesBelongToTheirConnection(t *testing.T) {
 func TestAServerGivesEachMethodOneAlias(t *testing.T) {
 	srv := rpc.NewServer()
 	registerAll(srv, echo)
-	for range 2 { // to each connection the same
+	for range 2 { // the same on each connection
 		p := serveRaw(t, srv)
 		seen := make(map[uint64]*rpc.Method)
 		id := uint64(1)
@@ -77,8 +77,8 @@ func TestAServerGivesEachMethodOneAlias(t *testing.T) {
 	}
 }
 
-// TestAFailingHandlerGivesItsAliasToo and a method that does not exist has
-// none.
+// TestAFailingHandlerGivesItsAliasToo also checks that a method that does not
+// exist gets none.
 func TestAFailingHandlerGivesItsAliasToo(t *testing.T) {
 	srv := rpc.NewServer()
 	register(srv, bidi, failing(rpc.CodeNotFound))
@@ -95,9 +95,9 @@ func TestAFailingHandlerGivesItsAliasToo(t *testing.T) {
 	}
 }
 
-// TestAliasThatWasNotGivenOnTheConnectionIsRefused is about who tries numbers:
-// those of methods that there are get the same answer as others, also where
-// another connection was given them.
+// TestAliasThatWasNotGivenOnTheConnectionIsRefused tries numbers. The numbers of
+// existing methods get the same response as others, even if another connection was
+// given them.
 func TestAliasThatWasNotGivenOnTheConnectionIsRefused(t *testing.T) {
 	srv := rpc.NewServer()
 	registerAll(srv, echo)

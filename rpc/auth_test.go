@@ -24,7 +24,7 @@ import (
 
 type userKey struct{}
 
-// byToken lets in who has "Bearer <name>-token", as that name.
+// byToken accepts clients with "Bearer <name>-token", as that name.
 func byToken(r *http.Request) (context.Context, error) {
 	name, ok := strings.CutSuffix(strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer "), "-token")
 	switch {
@@ -42,7 +42,7 @@ func byToken(r *http.Request) (context.Context, error) {
 	return rpc.WithPrincipal(context.WithValue(r.Context(), userKey{}, strings.ToUpper(name)), name), nil
 }
 
-// whoami answers with what a handler knows of its caller.
+// whoami responds with what a handler knows of its caller.
 func whoami() rpc.Handler {
 	return rpc.UnaryHandler(func(ctx context.Context, _ *wrapperspb.StringValue) (*wrapperspb.StringValue, error) {
 		user, _ := ctx.Value(userKey{}).(string)
@@ -71,9 +71,8 @@ func TestHandlersSeeWhoHasAuthenticated(t *testing.T) {
 	}
 }
 
-// TestAuthenticationSeesEveryWayToShowCredentials has the hook tell what it
-// sees of those that come with the request. What comes with TLS is in
-// certificate_test.go.
+// TestAuthenticationSeesEveryWayToShowCredentials checks that the hook sees the
+// credentials of the request. Those of TLS are in certificate_test.go.
 func TestAuthenticationSeesEveryWayToShowCredentials(t *testing.T) {
 	type sight struct{ authorization, cookie, protocols, query string }
 	seen := make(chan sight, 1)
@@ -158,7 +157,7 @@ func TestRefusedCredentialsAreAnHTTPStatus(t *testing.T) {
 func TestRefusedCredentialsOfAPageAreACloseCode(t *testing.T) {
 	url, _ := serveUsers(t)
 	for token, want := range map[string]int{"": 4016, "banned-token": 4007, "db-token": 4002} {
-		if code, _ := visitAsPage(t, url, "https://page.test", "Bearer "+token); code != want {
+		if code, _ := dialAsPage(t, url, "https://page.test", "Bearer "+token); code != want {
 			t.Errorf("%q: close code %d, want %d", token, code, want)
 		}
 	}
@@ -166,14 +165,14 @@ func TestRefusedCredentialsOfAPageAreACloseCode(t *testing.T) {
 
 func TestPageOfAnotherOriginIsRefusedBeforeItIsAuthenticated(t *testing.T) {
 	url, _ := serveUsers(t)
-	if _, status := visitAsPage(t, url, "https://evil.test", "Bearer alice-token"); status != 403 {
+	if _, status := dialAsPage(t, url, "https://evil.test", "Bearer alice-token"); status != 403 {
 		t.Errorf("status %d", status)
 	}
 }
 
-// visitAsPage does the handshake of a script in a browser and returns the code
-// with which the link is closed, or the HTTP status with which it is refused.
-func visitAsPage(t *testing.T, url, origin, authorization string) (closeCode, status int) {
+// dialAsPage makes the handshake of a script in a browser. It returns the code
+// with which the link is closed, or the HTTP status of the refusal.
+func dialAsPage(t *testing.T, url, origin, authorization string) (closeCode, status int) {
 	t.Helper()
 	host := strings.TrimPrefix(url, "ws://")
 	conn, err := net.Dial("tcp", host)
@@ -203,7 +202,7 @@ func visitAsPage(t *testing.T, url, origin, authorization string) (closeCode, st
 	return int(binary.BigEndian.Uint16(head[2:])), resp.StatusCode
 }
 
-// resumptions counts how often a client is told that its connection is back.
+// resumptions counts how often a client's session is resumed.
 func resumptions(n chan<- struct{}) rpc.ClientOption {
 	return rpc.OnResumed(func(*rpc.Conn) { n <- struct{}{} })
 }

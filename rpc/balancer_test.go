@@ -15,7 +15,7 @@ const (
 	third  = "wss://third.example/rpc"
 )
 
-// named is a server that answers unary calls with its name.
+// named returns a server that responds to unary calls with its name.
 func named(name string) *rpc.Server {
 	srv := rpc.NewServer()
 	register(srv, unary, func(_ context.Context, s rpc.Stream) error {
@@ -70,7 +70,7 @@ func TestAServerThatDoesNotAnswerKeepsNoClientFromAnother(t *testing.T) {
 		if got := who(t, c, 1); got["three"] != 1 || time.Since(began) != time.Second {
 			t.Errorf("%v after %v", got, time.Since(began))
 		}
-		pass(2 * time.Hour) // the first dial ends, and nothing comes of it
+		pass(2 * time.Hour) // the first dial ends without a result
 		if got := who(t, c, 1); got["three"] != 1 || c.Connections() != 1 {
 			t.Errorf("%v, %d connections", got, c.Connections())
 		}

@@ -13,8 +13,8 @@ import (
 	"github.com/parley-rpc/parley/rpc"
 )
 
-// benchClient returns a client of a server, both in this process, on a real
-// socket, and both with the options.
+// benchClient returns a client of a server in this process, over a real socket.
+// Both have the options.
 func benchClient(b *testing.B, opts ...rpc.Option) pingv1parley.PingServiceClient {
 	b.Helper()
 	var server []rpc.ServerOption
@@ -40,8 +40,7 @@ func BenchmarkUnary(b *testing.B) {
 	}
 }
 
-// BenchmarkResumption measures the cost of keeping what may need to be sent
-// again.
+// BenchmarkResumption measures the cost of keeping frames for retransmission.
 func BenchmarkResumption(b *testing.B) {
 	b.Run("on", func(b *testing.B) { benchUnary(b, 64, benchClient(b)) })
 	b.Run("off", func(b *testing.B) { benchUnary(b, 64, benchClient(b, rpc.WithoutResumption())) })
@@ -104,7 +103,7 @@ func BenchmarkPingPong(b *testing.B) {
 	}
 }
 
-// BenchmarkLargeEcho sends a message of 1 MiB and gets it back.
+// BenchmarkLargeEcho sends a message of 1 MiB and receives it back.
 func BenchmarkLargeEcho(b *testing.B) {
 	ping := benchClient(b)
 	req := &pingv1.PingRequest{Text: strings.Repeat("x", 1<<20)}

@@ -2,8 +2,8 @@ package rpc
 
 import "testing"
 
-// TestSmallMessageIsNotGivenMemoryOfALargeOne: it might hold that for as long
-// as its handler runs, and nothing bounds by how many.
+// TestSmallMessageIsNotGivenMemoryOfALargeOne: a small message may hold its memory
+// for as long as its handler runs, and the number of such messages has no bound.
 func TestSmallMessageIsNotGivenMemoryOfALargeOne(t *testing.T) {
 	for size := smallBuffer + 1; size <= 2*largeBuffer; size *= 2 {
 		for range 8 {
@@ -12,7 +12,7 @@ func TestSmallMessageIsNotGivenMemoryOfALargeOne(t *testing.T) {
 				t.Errorf("a buffer of %d bytes for %d", cap(b.bytes), size)
 			}
 			b.put()
-			(&buffer{bytes: make([]byte, size)}).put() // not of a size that pools have
+			(&buffer{bytes: make([]byte, size)}).put() // the pools have no buffers of this size
 			var reserved buffer
 			reserved.reserve(size)
 			reserved.put()

@@ -76,7 +76,7 @@ func TestGeneratedCallsEndWithTheirStatus(t *testing.T) {
 			var quiet journal
 			p := newPair(t, []rpc.ServerOption{rpc.WithLogger(quiet.logger())}, nil, func(srv *rpc.Server) { registerAll(srv, c.handler) })
 			for _, m := range kinds {
-				for _, size := range []int{1, 1 << 20} { // the large one is still on its way when the early failure comes
+				for _, size := range []int{1, 1 << 20} { // the large one is still in transit when the call fails early
 					ctx, cancel := context.WithCancel(t.Context())
 					call := start(func() ([]string, error) { return nil, generated(ctx, p.client, m, text(strings.Repeat("x", size))) })
 					if c.code == rpc.CodeCanceled {
@@ -95,8 +95,8 @@ func TestGeneratedCallsEndWithTheirStatus(t *testing.T) {
 	}
 }
 
-// TestACallThatEndsWhileItIsOpened has contexts end around Open, with
-// interceptors and without.
+// TestACallThatEndsWhileItIsOpened ends contexts around Open, with interceptors
+// and without.
 func TestACallThatEndsWhileItIsOpened(t *testing.T) {
 	var r record
 	for _, options := range [][]rpc.ClientOption{nil, {rpc.WithCallInterceptors(r.recording("call"))}} {

@@ -13,7 +13,7 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// hexBytes is bytes that a vector writes in hex.
+// hexBytes is bytes that a vector contains in hex.
 type hexBytes []byte
 
 func (h *hexBytes) UnmarshalText(text []byte) (err error) {
@@ -51,7 +51,7 @@ func (v *blockVector) metadata() (m Metadata) {
 	return m
 }
 
-// blockCodec is how a block is read and written.
+// blockCodec parses and writes one kind of block.
 type blockCodec struct {
 	parse  func([]byte) (any, error)
 	append func(any) []byte
@@ -72,7 +72,7 @@ var blockCodecs = map[string]blockCodec{
 	},
 }
 
-// expected is what the block of a vector says.
+// expected returns the parsed block of a vector.
 func (v *blockVector) expected(t *testing.T) any {
 	c := &v.Call
 	switch v.Block {
@@ -135,8 +135,7 @@ func TestTheVectorsOfTheSpecification(t *testing.T) {
 	}
 }
 
-// sameBlock compares blocks; details are messages, which have an Equal of their
-// own.
+// sameBlock compares blocks. Details are messages, which need proto.Equal.
 func sameBlock(a, b any) bool {
 	x, isEnd := a.(endBlock)
 	y, _ := b.(endBlock)

@@ -13,11 +13,11 @@ import (
 	"github.com/parley-rpc/parley/transport"
 )
 
-// few is as few streams at once as can be, so that one that is not given back
-// is missed soon.
+// few is the lowest limit of streams, so that a stream that is not released is
+// noticed soon.
 var few = transport.Parameters{MaxStreams: 16}
 
-// cancellations are the ways of a caller to lose interest in a call.
+// cancellations are the ways in which a caller abandons a call.
 var cancellations = []struct {
 	name string
 	end  func(s rpc.Stream, cancel func())
@@ -25,7 +25,7 @@ var cancellations = []struct {
 }{
 	{"the context", func(s rpc.Stream, cancel func()) {
 		cancel()
-		_, _ = recvAll(s) // a unary call looks at its context there
+		_, _ = recvAll(s) // a unary call checks its context there
 	}, nil},
 	{"the context, without another word", func(_ rpc.Stream, cancel func()) { cancel() }, func(m *rpc.Method) bool { return m != unary }},
 	{"Close", func(s rpc.Stream, _ func()) { s.Close() }, nil},
@@ -42,8 +42,8 @@ var cancellations = []struct {
 	}, func(m *rpc.Method) bool { return m.ServerStreams }},
 }
 
-// answering says that it has begun, by its header, answers once, where many
-// answers may be, and waits for its end.
+// answering sends its header when it starts, then one response if there may be
+// many, and waits for the end of its context.
 func answering(ended chan<- error) rpc.Handler {
 	return func(ctx context.Context, s rpc.Stream) error {
 		_ = s.Call().SendHeader() // if this fails, so does the rest
@@ -78,7 +78,7 @@ func TestCancellationTravelsAndFreesTheStream(t *testing.T) {
 					if err != nil {
 						t.Fatalf("%s: %v", c.name, err)
 					}
-					if _, err := s.Call().ResponseHeader(); err != nil { // a call that is over as it arrives sends nothing
+					if _, err := s.Call().ResponseHeader(); err != nil { // a call that is over when it arrives sends nothing
 						t.Fatalf("%s: %v", c.name, err)
 					}
 					c.end(s, cancel)
@@ -118,8 +118,8 @@ func TestACanceledCallIsOver(t *testing.T) {
 	})
 }
 
-// TestHandlersAreToldWhenTheConnectionEnds has connections end while calls of
-// all kinds are served at both ends.
+// TestHandlersAreToldWhenTheConnectionEnds ends connections while both ends serve
+// calls of all kinds.
 func TestHandlersAreToldWhenTheConnectionEnds(t *testing.T) {
 	for _, c := range []struct {
 		name           string
@@ -168,7 +168,7 @@ func TestHandlersAreToldWhenTheConnectionEnds(t *testing.T) {
 	}
 }
 
-// TestACallThatWaitsForItsTurnMindsItsContext has more calls than may be open.
+// TestACallThatWaitsForItsTurnMindsItsContext makes more calls than may be open.
 func TestACallThatWaitsForItsTurnMindsItsContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ended := make(chan error, 100)
@@ -199,7 +199,7 @@ func TestACallThatWaitsForItsTurnMindsItsContext(t *testing.T) {
 		for _, s := range open {
 			s.Close()
 		}
-		got := <-waiting // it had its turn, and its time
+		got := <-waiting // it had its turn, and then its deadline passed
 		wantError(t, got.err, rpc.CodeDeadlineExceeded)
 	})
 }

@@ -66,14 +66,14 @@ func (a *authority) issue(c *x509.Certificate) tls.Certificate {
 	return tls.Certificate{Certificate: [][]byte{raw}, PrivateKey: key, Leaf: leaf}
 }
 
-// client is the TLS of somebody with a certificate of this authority, who
-// trusts servers of another.
+// client returns the TLS configuration of a client with a certificate of this
+// authority, which trusts servers of another one.
 func (a *authority) client(name string, servers *authority) rpc.ClientOption {
 	cert := a.issue(&x509.Certificate{Subject: pkix.Name{CommonName: name}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}})
 	return rpc.WithTLS(&tls.Config{RootCAs: servers.pool, Certificates: []tls.Certificate{cert}})
 }
 
-// byCertificate lets in who has a certificate, as its subject.
+// byCertificate accepts clients with a certificate, as its subject.
 func byCertificate(r *http.Request) (context.Context, error) {
 	if r.TLS == nil || len(r.TLS.PeerCertificates) == 0 {
 		return nil, rpc.Errorf(rpc.CodeUnauthenticated, "show a certificate")
@@ -124,7 +124,7 @@ func TestClientWithoutACertificateOfTheAuthorityIsRefused(t *testing.T) {
 	if !errors.As(err, &failed) || failed.Status != http.StatusUnauthorized || failed.Body != "show a certificate\n" {
 		t.Errorf("got %+v", failed)
 	}
-	_, err = rpc.Dial(t.Context(), url, newAuthority(t).client("alice", a)) // another authority's word
+	_, err = rpc.Dial(t.Context(), url, newAuthority(t).client("alice", a)) // signed by another authority
 	wantError(t, err, rpc.CodeUnavailable)
 }
 

@@ -130,7 +130,7 @@ func TestAClientReconnectsAfterAServerRestart(t *testing.T) {
 	if _, err := pingv1parley.NewPingServiceClient(client).Ping(t.Context(), &pingv1.PingRequest{}, rpc.WithWaitForReady()); err != nil {
 		t.Fatal(err)
 	}
-	wantError(t, ping(t.Context(), conn), rpc.CodeUnavailable) // the old one stays what it is
+	wantError(t, ping(t.Context(), conn), rpc.CodeUnavailable) // the old one stays failed
 }
 
 func TestAClientLeavesAConnectionThatDrains(t *testing.T) {
@@ -147,7 +147,7 @@ func TestAClientLeavesAConnectionThatDrains(t *testing.T) {
 	if err := (<-conns).Drain(); err != nil {
 		t.Fatal(err)
 	}
-	for err = nil; err == nil; { // until it has been told
+	for err = nil; err == nil; { // until the client has noticed
 		err = ping(t.Context(), conn)
 	}
 	wantError(t, err, rpc.CodeUnavailable)
@@ -157,7 +157,7 @@ func TestAClientLeavesAConnectionThatDrains(t *testing.T) {
 	if again, err := client.Connect(t.Context()); err != nil || again == conn {
 		t.Fatalf("the client keeps to its old connection: %v", err)
 	}
-	check() // what was begun on the old one goes on
+	check() // calls on the old one go on
 }
 
 func TestDialledConnectionDoesNotReconnect(t *testing.T) {
@@ -177,8 +177,8 @@ func TestDialledConnectionDoesNotReconnect(t *testing.T) {
 	}
 }
 
-// TestACallersContextEndsItsOwnWaitForTheConnection while another goes on to
-// wait.
+// TestACallersContextEndsItsOwnWaitForTheConnection checks that another caller
+// goes on waiting.
 func TestACallersContextEndsItsOwnWaitForTheConnection(t *testing.T) {
 	srv := newPinger(t)
 	arrived, goOn := make(chan struct{}, 1), make(chan struct{})
@@ -262,8 +262,8 @@ func TestAnEndedContextOfDialEndsTheDialAlone(t *testing.T) {
 	}
 }
 
-// TestWhyThereIsNoConnection is the table of section 3.5, and what comes before
-// there is an answer.
+// TestWhyThereIsNoConnection tests the table of section 3.5, and the errors before
+// there is a response.
 func TestWhyThereIsNoConnection(t *testing.T) {
 	answer := func(status int, header ...string) func(*testing.T) string {
 		return func(t *testing.T) string {
@@ -324,7 +324,7 @@ func TestWhyThereIsNoConnection(t *testing.T) {
 	}
 }
 
-// hangUp is a URL at which connections are closed without a word.
+// hangUp returns a URL whose server closes connections without a response.
 func hangUp(t *testing.T) string {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -15,7 +15,7 @@ import (
 	"github.com/parley-rpc/parley/rpc"
 )
 
-// plainCodec is for messages that are no protobuf: structs as Go's JSON.
+// plainCodec encodes messages that are not protobuf: structs as Go's JSON.
 type plainCodec struct{}
 
 func (plainCodec) Name() string { return "plain" }
@@ -196,7 +196,7 @@ func TestAMessageThatIsNotUTF8IsRefusedWhereItIsMade(t *testing.T) {
 	}
 }
 
-// flat is a compression that does nothing but count and cut.
+// flat is a compressor that only counts and cuts.
 type flat struct{}
 
 func (flat) Name() string { return "flat" }

@@ -17,7 +17,7 @@ import (
 	"github.com/parley-rpc/parley/transport"
 )
 
-// noise is bytes that gzip cannot make smaller.
+// noise returns bytes that gzip cannot compress.
 func noise(n int) []byte {
 	random := rand.New(rand.NewPCG(1, 2))
 	b := make([]byte, n)
@@ -42,8 +42,8 @@ func TestGzipGoesBothWays(t *testing.T) {
 	})
 }
 
-// marked reports whether the message that comes next on a stream is compressed,
-// and how many bytes it has.
+// marked reports whether the next message of a stream is compressed, and how many
+// bytes it has.
 func marked(p *raw, id uint64) (mark bool, size int) {
 	p.t.Helper()
 	for {
@@ -172,7 +172,7 @@ func TestAnInflatedMessageOverTheLimitIsNeverHeld(t *testing.T) {
 func TestAMessageThatInflatesToTheLimitIsTaken(t *testing.T) {
 	const limit = 100_000
 	p := newPair(t, []rpc.ServerOption{rpc.WithTransport(transport.Parameters{MaxMessage: limit})}, nil, func(srv *rpc.Server) { register(srv, bidi, echo) })
-	for n, code := range map[int]rpc.Code{limit - 4: rpc.CodeOK, limit - 3: rpc.CodeResourceExhausted} { // 4 bytes are the field's
+	for n, code := range map[int]rpc.Code{limit - 4: rpc.CodeOK, limit - 3: rpc.CodeResourceExhausted} { // the field has 4 bytes
 		_, err := converse(t.Context(), p.client, bidi, []string{strings.Repeat("x", n)}, rpc.WithCompression("gzip"))
 		wantCode(t, err, code)
 	}
@@ -181,7 +181,7 @@ func TestAMessageThatInflatesToTheLimitIsTaken(t *testing.T) {
 func TestACompressionOfItsOwn(t *testing.T) {
 	with := rpc.WithCompressor(flat{})
 	p := newPair(t, []rpc.ServerOption{with}, []rpc.ClientOption{with}, func(srv *rpc.Server) { registerAll(srv, echo) })
-	// What flat restores are zeros, which are a malformed message.
+	// flat inflates to zeros, which are a malformed message.
 	_, err := converse(t.Context(), p.client, upload, []string{strings.Repeat("x", 1000)}, rpc.WithCompression("flat"))
 	wantError(t, err, rpc.CodeInternal)
 	_, err = converse(t.Context(), p.client, bidi, []string{strings.Repeat("fail", 1000)}, rpc.WithCompression("flat"))
@@ -191,8 +191,8 @@ func TestACompressionOfItsOwn(t *testing.T) {
 	}
 }
 
-// TestCompressorsAreReused has many calls share the pools, with a message that
-// is broken among them.
+// TestCompressorsAreReused makes many calls that share the pools, one of them with
+// a malformed message.
 func TestCompressorsAreReused(t *testing.T) {
 	srv := rpc.NewServer()
 	register(srv, upload, echo)

@@ -29,7 +29,7 @@ func middleware(next http.Handler, user func() string, principal string) http.Ha
 
 func ada() string { return "ada" }
 
-// wantUser makes a call and expects what whoami answers.
+// wantUser makes a call and checks the response of whoami.
 func wantUser(t *testing.T, c rpc.Caller, want string) {
 	t.Helper()
 	if got, err := converse(t.Context(), c, unary, []string{""}); err != nil || got[0] != want {
@@ -85,7 +85,7 @@ func TestAHandlersContextOutlivesTheRequestOfItsHandshake(t *testing.T) {
 	conn := dial(t, "ws"+strings.TrimPrefix(web.URL, "http"))
 	cancel()
 	_ = web.Config.Close()
-	wantUser(t, conn, "ada ") // which says too that its context has not ended
+	wantUser(t, conn, "ada ") // this also shows that its context has not ended
 }
 
 func TestAResumedConnectionKeepsTheContextOfItsFirstHandshake(t *testing.T) {
@@ -107,8 +107,8 @@ func TestAResumedConnectionKeepsTheContextOfItsFirstHandshake(t *testing.T) {
 	}
 }
 
-// TestAPrincipalOfMiddlewareBindsTheConnection: what handlers are told of their
-// caller holds after a resumption too.
+// TestAPrincipalOfMiddlewareBindsTheConnection: what handlers know of their caller
+// is still true after a resumption.
 func TestAPrincipalOfMiddlewareBindsTheConnection(t *testing.T) {
 	srv := rpc.NewServer()
 	register(srv, unary, rpc.UnaryHandler(func(ctx context.Context, _ *wrapperspb.StringValue) (*wrapperspb.StringValue, error) {

@@ -12,7 +12,7 @@ import (
 	"github.com/parley-rpc/parley/rpc"
 )
 
-// One method of each kind, without generated code around them.
+// One method of each kind, without generated code.
 var (
 	unary    = &rpc.Method{Service: "test.Unary", Name: "Call"}
 	download = &rpc.Method{Service: "test.Download", Name: "Call", ServerStreams: true}
@@ -22,22 +22,22 @@ var (
 	kinds = []*rpc.Method{unary, download, upload, bidi}
 )
 
-// text is the message of all of them.
+// text returns the message type of all methods.
 func text(s string) *wrapperspb.StringValue { return wrapperspb.String(s) }
 
-// register has h serve a method.
+// register registers h for a method.
 func register(r rpc.Registrar, m *rpc.Method, h rpc.Handler) {
 	r.Register(&rpc.Service{Name: m.Service, Methods: []rpc.ServiceMethod{{Method: m, Handler: h}}})
 }
 
-// registerAll has h serve the methods of all kinds.
+// registerAll registers h for the methods of all kinds.
 func registerAll(r rpc.Registrar, h rpc.Handler) {
 	for _, m := range kinds {
 		register(r, m, h)
 	}
 }
 
-// echo gives back each message, or the last one where one is due.
+// echo returns each message, or the last one if the method has one response.
 func echo(_ context.Context, s rpc.Stream) error {
 	last := text("")
 	for {
@@ -60,13 +60,13 @@ func echo(_ context.Context, s rpc.Stream) error {
 	}
 }
 
-// failing is a handler that takes no message and ends with err.
+// failing returns a handler that receives no message and ends with err.
 func failing(err error) rpc.Handler {
 	return func(context.Context, rpc.Stream) error { return err }
 }
 
 // waiting is a handler that waits for the end of its context, and reports it on
-// the channel it is made of.
+// its channel.
 func waiting(started chan<- struct{}, ended chan<- error) rpc.Handler {
 	return func(ctx context.Context, _ rpc.Stream) error {
 		started <- struct{}{}
@@ -76,8 +76,8 @@ func waiting(started chan<- struct{}, ended chan<- error) rpc.Handler {
 	}
 }
 
-// talk makes a call of any kind: it sends the texts, or the first one where one
-// is due, and receives up to the end.
+// converse makes a call of any kind. It sends the texts, or the first one if the
+// method takes one request, and receives all responses.
 func converse(ctx context.Context, c rpc.Caller, m *rpc.Method, texts []string, opts ...rpc.CallOption) ([]string, error) {
 	s, err := c.Open(ctx, m, opts...)
 	if err != nil {
@@ -89,7 +89,7 @@ func converse(ctx context.Context, c rpc.Caller, m *rpc.Method, texts []string, 
 	}
 	for _, t := range texts {
 		if err := s.Send(text(t)); errors.Is(err, rpc.ErrFinished) {
-			break // the answer is there already
+			break // the response has arrived already
 		} else if err != nil {
 			return nil, fmt.Errorf("send: %w", err)
 		}
@@ -100,13 +100,13 @@ func converse(ctx context.Context, c rpc.Caller, m *rpc.Method, texts []string, 
 	return recvAll(s)
 }
 
-// outcome is what a call has brought.
+// outcome is the result of a call.
 type outcome struct {
 	texts []string
 	err   error
 }
 
-// start makes a call beside the test.
+// start makes a call on another goroutine.
 func start(call func() ([]string, error)) <-chan outcome {
 	done := make(chan outcome, 1)
 	go func() {
@@ -116,7 +116,7 @@ func start(call func() ([]string, error)) <-chan outcome {
 	return done
 }
 
-// recvAll receives up to the end.
+// recvAll receives all messages.
 func recvAll(s rpc.Stream) (texts []string, err error) {
 	for {
 		msg := new(wrapperspb.StringValue)

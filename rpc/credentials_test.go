@@ -14,7 +14,7 @@ import (
 	"github.com/parley-rpc/parley/transport"
 )
 
-// numbered gives credentials with a number that counts them.
+// numbered returns credentials with a number that counts them.
 func numbered(n *int) rpc.ClientOption {
 	return rpc.WithCredentials(func(context.Context) (http.Header, error) {
 		*n++
@@ -100,8 +100,8 @@ func TestCredentialsAreAskedForUntilTheHandshakesTimeIsUp(t *testing.T) {
 	})
 }
 
-// TestUnauthenticatedHasTheNextAttemptAskAgain cuts a call's link, and has the
-// server refuse the first credentials, or all, with which it is to be resumed.
+// TestUnauthenticatedHasTheNextAttemptAskAgain cuts a call's link. The server
+// refuses the first credentials, or all, that try to resume it.
 func TestUnauthenticatedHasTheNextAttemptAskAgain(t *testing.T) {
 	for _, good := range []bool{true, false} {
 		synctest.Test(t, func(t *testing.T) {

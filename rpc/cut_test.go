@@ -74,7 +74,7 @@ func (p *cutter) accept() {
 	}
 }
 
-// copy passes bytes on, and cuts the connection after limit of them.
+// copy forwards bytes, and cuts the connection after limit bytes.
 func (p *cutter) copy(to, from net.Conn, limit int64) {
 	var err error
 	if limit == 0 {
@@ -93,7 +93,7 @@ func (p *cutter) copy(to, from net.Conn, limit int64) {
 	}
 }
 
-// made tells how many cuts there were.
+// made returns how many cuts there were.
 func (p *cutter) made() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -109,8 +109,8 @@ func (p *cutter) cut() {
 	}
 }
 
-// listenKillably serves h at an address, and returns what kills it, connections
-// and all.
+// listenKillably serves h at an address, and returns a function that kills the
+// server and its connections.
 func listenKillably(t *testing.T, addr string, h http.Handler) (got string, kill func()) {
 	t.Helper()
 	l, err := net.Listen("tcp", addr)
@@ -139,9 +139,8 @@ func listenKillably(t *testing.T, addr string, h http.Handler) (got string, kill
 	return l.Addr().String(), kill
 }
 
-// TestCallsOfAllKindsSurviveCuts makes calls of all kinds side by side, the
-// server's to the client among them, while links break every few thousand
-// bytes.
+// TestCallsOfAllKindsSurviveCuts makes calls of all kinds in both directions at
+// the same time, while links break every few thousand bytes.
 func TestCallsOfAllKindsSurviveCuts(t *testing.T) {
 	var pushed sync.WaitGroup
 	srv := rpc.NewServer(rpc.OnConnect(func(c *rpc.Conn) {
@@ -153,7 +152,7 @@ func TestCallsOfAllKindsSurviveCuts(t *testing.T) {
 	links := 0
 	proxy := newCutter(t, addr, func() int64 {
 		if links++; links == 1 {
-			return 0 // until both ends have greeted there is nothing to resume
+			return 0 // until both ends have sent HELLO there is nothing to resume
 		}
 		return 1000 + rand.N[int64](5000)
 	})
@@ -174,7 +173,7 @@ func TestCallsOfAllKindsSurviveCuts(t *testing.T) {
 	pushed.Wait()
 }
 
-// checkEcho makes so many calls of each kind at once, and checks the answers.
+// checkEcho makes n calls of each kind at once, and checks the responses.
 func checkEcho(ctx context.Context, t *testing.T, c rpc.Caller, calls int) {
 	var group errgroup.Group
 	for i := range calls * len(kinds) {
@@ -199,8 +198,8 @@ func checkEcho(ctx context.Context, t *testing.T, c rpc.Caller, calls int) {
 	}
 }
 
-// TestKilledServerEndsItsCallsAndTheClientReconnects has the server vanish
-// without a word, and another start at its address that knows nothing.
+// TestKilledServerEndsItsCallsAndTheClientReconnects kills the server, and starts
+// another one at its address that knows no session.
 func TestKilledServerEndsItsCallsAndTheClientReconnects(t *testing.T) {
 	before := rpc.NewServer()
 	started := make(chan struct{}, len(kinds))
@@ -238,10 +237,9 @@ func TestKilledServerEndsItsCallsAndTheClientReconnects(t *testing.T) {
 	}
 }
 
-// TestCallsEndWhenTheirServerStaysDownBeyondTheResumeWindow makes no server
-// take the dead server's place. TestACallSurvivesAHandshakeThatWasCut has the
-// server take what is left of a handshake for a bad request, as that of
-// net/http does.
+// TestCallsEndWhenTheirServerStaysDownBeyondTheResumeWindow starts no server in
+// place of the dead one. In TestACallSurvivesAHandshakeThatWasCut the server takes
+// the rest of a handshake for a bad request, as net/http does.
 func TestACallSurvivesAHandshakeThatWasCut(t *testing.T) {
 	for name, tt := range map[string]struct {
 		refusal ws.HandshakeError
@@ -290,7 +288,7 @@ func TestCallsEndWhenTheirServerStaysDownBeyondTheResumeWindow(t *testing.T) {
 		c := n.client(home)
 		call := start(func() ([]string, error) { return converse(t.Context(), c, m, []string{"on"}) })
 		<-started
-		synctest.Wait() // until both ends have greeted there is nothing to resume
+		synctest.Wait() // until both ends have sent HELLO there is nothing to resume
 		begin := time.Now()
 		n.answer(home, nil)
 		n.cut()

@@ -13,7 +13,7 @@ import (
 	"github.com/parley-rpc/parley/rpc"
 )
 
-// inBubble runs a test of each kind where time is its own.
+// inBubble runs a test of each kind in a synctest bubble.
 func inBubble(t *testing.T, f func(*testing.T, *rpc.Method)) {
 	t.Helper()
 	for _, m := range kinds {
@@ -88,7 +88,7 @@ func TestDeadlinesExpireAtBothEnds(t *testing.T) {
 	})
 }
 
-// TestTheCalleeWatchesTheDeadlineByItself has a caller that does not.
+// TestTheCalleeWatchesTheDeadlineByItself has a caller that does not watch it.
 func TestTheCalleeWatchesTheDeadlineByItself(t *testing.T) {
 	inBubble(t, func(t *testing.T, m *rpc.Method) {
 		started, ended := make(chan struct{}, 1), make(chan error, 1)
@@ -107,7 +107,7 @@ func TestTheCalleeWatchesTheDeadlineByItself(t *testing.T) {
 	})
 }
 
-// TestTheCallerWatchesTheDeadlineByItself has a callee that never answers.
+// TestTheCallerWatchesTheDeadlineByItself has a callee that never responds.
 func TestTheCallerWatchesTheDeadlineByItself(t *testing.T) {
 	inBubble(t, func(t *testing.T, m *rpc.Method) {
 		client := rpc.NewClient("ws://in.memory")
@@ -223,7 +223,7 @@ func TestTheLongestTimeoutIsServed(t *testing.T) {
 	<-deadlines // there may be one, as long as it is not over
 }
 
-// TestADeadlineTravelsOn has a handler make a call of its own in its context.
+// TestADeadlineTravelsOn lets a handler make a call with its own context.
 func TestADeadlineTravelsOn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		deadlines := make(chan time.Time, 1)

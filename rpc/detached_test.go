@@ -10,23 +10,23 @@ import (
 	"github.com/parley-rpc/parley/rpc"
 )
 
-// loseRaw begins sessions from addresses and loses their links, one after the
+// loseRaw starts sessions from addresses and loses their links, one after the
 // other.
-func loseRaw(t *testing.T, srv *rpc.Server, addrs ...string) (greetings []frame.Hello) {
+func loseRaw(t *testing.T, srv *rpc.Server, addrs ...string) (hellos []frame.Hello) {
 	t.Helper()
 	for _, addr := range addrs {
-		p, greeting := shake(t, srv, handshakeFrom(addr), resumable)
+		p, serverHello := shake(t, srv, handshakeFrom(addr), resumable)
 		p.link.Cut()
 		pass(time.Millisecond)
-		greetings = append(greetings, greeting)
+		hellos = append(hellos, serverHello)
 	}
-	return greetings
+	return hellos
 }
 
 // wantAnswer asks to resume a session and checks the answer.
-func wantAnswer(t *testing.T, srv *rpc.Server, addr string, greeting frame.Hello, want frame.Answer) {
+func wantAnswer(t *testing.T, srv *rpc.Server, addr string, serverHello frame.Hello, want frame.Answer) {
 	t.Helper()
-	p, got := shake(t, srv, handshakeFrom(addr), wishOf(greeting))
+	p, got := shake(t, srv, handshakeFrom(addr), resumeHello(serverHello))
 	if got.Answer != want {
 		t.Errorf("from %s: answer %d, want %d", addr, got.Answer, want)
 	}
@@ -51,7 +51,7 @@ func TestDetachedConnectionsCountForTheirAddress(t *testing.T) {
 		wantAnswer(t, srv, "198.51.100.7:1", other, frame.SessionResumed)
 		_ = p.link.Close(1000, "")
 		synctest.Wait()
-		wantAnswer(t, srv, "192.0.2.1:1", mine[0], frame.SessionUnknown) // gone longest
+		wantAnswer(t, srv, "192.0.2.1:1", mine[0], frame.SessionUnknown) // detached longest
 	})
 }
 
@@ -92,7 +92,8 @@ func TestDetachedConnectionsMakeRoomWhereAllAreTooMany(t *testing.T) {
 	})
 }
 
-// TestOneAddressDoesNotPushOutTheSessionsOfOthers where no principal is named.
+// TestOneAddressDoesNotPushOutTheSessionsOfOthers is for sessions without a
+// principal.
 func TestOneAddressDoesNotPushOutTheSessionsOfOthers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		srv := rpc.NewServer(rpc.WithResumption(rpc.Resumption{MaxDetached: 5}))
@@ -105,7 +106,7 @@ func TestOneAddressDoesNotPushOutTheSessionsOfOthers(t *testing.T) {
 	})
 }
 
-// TestOnePrincipalDoesNotPushOutTheSessionsOfOthers though it has many
+// TestOnePrincipalDoesNotPushOutTheSessionsOfOthers has a principal with many
 // addresses.
 func TestOnePrincipalDoesNotPushOutTheSessionsOfOthers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -113,17 +114,17 @@ func TestOnePrincipalDoesNotPushOutTheSessionsOfOthers(t *testing.T) {
 		defer srv.Close()
 		lose := func(addr, principal string) frame.Hello {
 			r := handshakeFrom(addr)
-			p, greeting := shake(t, srv, r.WithContext(rpc.WithPrincipal(r.Context(), principal)), resumable)
+			p, serverHello := shake(t, srv, r.WithContext(rpc.WithPrincipal(r.Context(), principal)), resumable)
 			p.link.Cut()
 			pass(time.Millisecond)
-			return greeting
+			return serverHello
 		}
 		honest := lose("192.0.2.1:1", "alice")
 		for i := range 50 {
 			lose(fmt.Sprintf("192.0.2.%d:1", i+1), "mallory")
 		}
 		r := handshakeFrom("192.0.2.1:1")
-		p, got := shake(t, srv, r.WithContext(rpc.WithPrincipal(r.Context(), "alice")), wishOf(honest))
+		p, got := shake(t, srv, r.WithContext(rpc.WithPrincipal(r.Context(), "alice")), resumeHello(honest))
 		if got.Answer != frame.SessionResumed {
 			t.Errorf("answer %d", got.Answer)
 		}
@@ -131,18 +132,18 @@ func TestOnePrincipalDoesNotPushOutTheSessionsOfOthers(t *testing.T) {
 	})
 }
 
-// TestThousandsOfClientsBehindOneAddressAreResumedByDefault: a company behind
-// one router loses its uplink for a moment.
+// TestThousandsOfClientsBehindOneAddressAreResumedByDefault: a company behind one
+// router loses its uplink for a moment.
 func TestThousandsOfClientsBehindOneAddressAreResumedByDefault(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const clients = 3000
 		srv := rpc.NewServer()
 		defer srv.Close()
 		var raws []*raw
-		var greetings []frame.Hello
+		var hellos []frame.Hello
 		for i := range clients {
-			p, greeting := shake(t, srv, handshakeFrom(fmt.Sprint("192.0.2.1:", i+1)), resumable)
-			raws, greetings = append(raws, p), append(greetings, greeting)
+			p, serverHello := shake(t, srv, handshakeFrom(fmt.Sprint("192.0.2.1:", i+1)), resumable)
+			raws, hellos = append(raws, p), append(hellos, serverHello)
 		}
 		for _, p := range raws {
 			p.link.Cut()
@@ -151,8 +152,8 @@ func TestThousandsOfClientsBehindOneAddressAreResumedByDefault(t *testing.T) {
 		if n := srv.Connections(); n != clients {
 			t.Fatalf("%d connections of %d are left", n, clients)
 		}
-		for i, greeting := range greetings {
-			p, got := shake(t, srv, handshakeFrom(fmt.Sprint("192.0.2.1:", i+1)), wishOf(greeting))
+		for i, serverHello := range hellos {
+			p, got := shake(t, srv, handshakeFrom(fmt.Sprint("192.0.2.1:", i+1)), resumeHello(serverHello))
 			if got.Answer != frame.SessionResumed {
 				t.Fatalf("client %d: answer %d", i, got.Answer)
 			}

@@ -13,7 +13,7 @@ import (
 	"github.com/parley-rpc/parley/transport"
 )
 
-// holding has srv serve safe calls that end when release is closed.
+// holding makes srv serve safe calls that end when release is closed.
 func holding(srv *rpc.Server, release <-chan struct{}) {
 	register(srv, safe, rpc.UnaryHandler(func(ctx context.Context, in *wrapperspb.StringValue) (*wrapperspb.StringValue, error) {
 		select {
@@ -31,8 +31,8 @@ func silent(dialled) (transport.Link, error) {
 	return nil, rpc.Errorf(rpc.CodeUnavailable, "it has not answered for an hour")
 }
 
-// unreachable are the ways in which the server of a session without a link does
-// not answer, and how soon another one must be used.
+// unreachable are the ways in which the server of a detached session does not
+// answer, and how soon another server must be used.
 var unreachable = map[string]struct {
 	answer func(dialled) (transport.Link, error)
 	within time.Duration
@@ -57,7 +57,7 @@ func TestNewCallsMoveWhenTheServerOfALostLinkIsSilent(t *testing.T) {
 					f.answer(first, server.answer)
 					f.cut()
 					synctest.Wait()
-					if name == "round robin" { // the other line has lost its link too, and gets another
+					if name == "round robin" { // the other subConn has lost its link too, and gets another one
 						pass(100 * time.Millisecond)
 					}
 					began := time.Now()

@@ -41,7 +41,7 @@ func (m *memory) Accept() (net.Conn, error) {
 func (m *memory) Close() error   { m.once.Do(func() { close(m.done) }); return nil }
 func (m *memory) Addr() net.Addr { return &net.UnixAddr{Name: "memory", Net: "unix"} }
 
-// dial is what WithNetDial takes.
+// dial is a function for WithNetDial.
 func (m *memory) dial(ctx context.Context, _, _ string) (net.Conn, error) {
 	dialer, acceptor := net.Pipe()
 	select {
@@ -69,7 +69,7 @@ func serveOn(t *testing.T, l net.Listener, f func(*http.Request)) {
 	})
 }
 
-// wantEcho makes a call.
+// wantEcho makes a call and checks the response.
 func wantEcho(t *testing.T, c rpc.Caller) {
 	t.Helper()
 	if got, err := converse(t.Context(), c, unary, []string{"hello"}); err != nil || !slices.Equal(got, []string{"hello"}) {
@@ -77,7 +77,7 @@ func wantEcho(t *testing.T, c rpc.Caller) {
 	}
 }
 
-// newClient is NewClient of a client that is closed when the test ends.
+// newClient returns a client that is closed when the test ends.
 func newClient(t *testing.T, url string, opts ...rpc.ClientOption) *rpc.Client {
 	t.Helper()
 	c := rpc.NewClient(url, opts...)
@@ -367,8 +367,8 @@ func TestOptionsOfTheHandshakeAreNamedWhenTheyAreWrong(t *testing.T) {
 	}
 }
 
-// TestURLsAreLookedAtWhenTheyAreNeeded: a client of a URL that cannot be
-// dialled is made; its calls fail.
+// TestURLsAreLookedAtWhenTheyAreNeeded: NewClient accepts a URL that cannot be
+// dialled; the client's calls fail.
 func TestURLsAreLookedAtWhenTheyAreNeeded(t *testing.T) {
 	for _, url := range []string{"", "/rpc", "unix:///tmp/s", "ws://", "ws://%zz/", "ftp://server.test/", "ws://a:b@server.test/"} {
 		for _, opts := range [][]rpc.ClientOption{nil, {rpc.WithHandshakeRequest(func(*http.Request) error { return nil })}} {

@@ -64,7 +64,7 @@ func TestDrainingServerLetsInOnlyWhatMayResume(t *testing.T) {
 	if _, err := beginning.Dial(t.Context(), url); !errors.As(err, &refused) || refused.Status != http.StatusServiceUnavailable {
 		t.Errorf("what begins a session: %v, want HTTP 503", err)
 	}
-	resp, err := http.Get(web.URL) // as a page does that was not told the status
+	resp, err := http.Get(web.URL) // as a page does to find out the status
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -17,7 +17,7 @@ import (
 	"github.com/parley-rpc/parley/transport"
 )
 
-// patientHandler answers when finish is closed, or when its context ends.
+// patientHandler responds when finish is closed, or when its context ends.
 func patientHandler(finish <-chan struct{}, told chan<- error) rpc.Handler {
 	return rpc.UnaryHandler(func(ctx context.Context, in *wrapperspb.StringValue) (*wrapperspb.StringValue, error) {
 		select {
@@ -36,7 +36,7 @@ func patientHandler(finish <-chan struct{}, told chan<- error) rpc.Handler {
 	})
 }
 
-// wantGoAway expects GOAWAY and returns what it says.
+// wantGoAway expects a GOAWAY and returns it.
 func (p *raw) wantGoAway() frame.GoAway {
 	p.t.Helper()
 	info, err := frame.ParseGoAway(p.want(frame.TypeGoAway, 0).payload)
@@ -46,7 +46,7 @@ func (p *raw) wantGoAway() frame.GoAway {
 	return info
 }
 
-// wantNotice is wantGoAway for one that is only a notice.
+// wantNotice is like wantGoAway, for a notice.
 func (p *raw) wantNotice() frame.GoAway {
 	p.t.Helper()
 	info := p.wantGoAway()
@@ -56,12 +56,12 @@ func (p *raw) wantNotice() frame.GoAway {
 	return info
 }
 
-// notice is the frame of a server that is about to go away.
+// notice returns the GOAWAY of a server that starts to drain.
 func notice(delay time.Duration) []byte {
 	return (&frame.GoAway{LastStream: frame.MaxVarint, Delay: uint64(delay.Milliseconds()), Reason: "deploy"}).Append(nil)
 }
 
-// moved is the frame of a dialer that opens no more streams.
+// moved returns the GOAWAY of a dialer that opens no more streams.
 func moved() []byte { return notice(0) }
 
 // wantClose expects the end of the link.
@@ -71,8 +71,7 @@ func (p *raw) wantClose(code transport.CloseCode) {
 	p.wantCloseError(err, code)
 }
 
-// wantGone expects that the peer says that the connection ends now, and ends
-// it.
+// wantGone expects that the peer announces the end of the connection, and ends it.
 func (p *raw) wantGone(code transport.CloseCode) {
 	p.t.Helper()
 	if info := p.wantGoAway(); rpc.Code(info.Status) != rpc.CodeUnavailable {
@@ -81,7 +80,7 @@ func (p *raw) wantGone(code transport.CloseCode) {
 	p.wantClose(code)
 }
 
-// wantCloseError expects that err is the end of a link, with a code.
+// wantCloseError expects that err is a CloseError with a code.
 func (p *raw) wantCloseError(err error, code transport.CloseCode) {
 	p.t.Helper()
 	var closed *transport.CloseError
@@ -90,7 +89,7 @@ func (p *raw) wantCloseError(err error, code transport.CloseCode) {
 	}
 }
 
-// shutdown shuts a server down beside the test, within d.
+// shutdown shuts a server down on another goroutine, within d.
 func shutdown(srv *rpc.Server, d time.Duration) <-chan error {
 	done := make(chan error, 1)
 	go func() {
@@ -202,7 +201,7 @@ func TestServerThatRestartsSaysSo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		srv := rpc.NewServer(rpc.WithDrain(rpc.Drain{Restart: true}))
 		p := serveRaw(t, srv)
-		synctest.Wait() // it has greeted
+		synctest.Wait() // it has sent HELLO
 		done := shutdown(srv, time.Minute)
 		p.wantNotice()
 		p.wantGoAway()
@@ -224,7 +223,7 @@ func TestClientsAreToldOverTimeToReconnectAtOnce(t *testing.T) {
 			go func() {
 				start := <-began
 				if info := p.wantNotice(); info.Delay != 0 {
-					t.Errorf("told to come back in %d ms", info.Delay)
+					t.Errorf("told to retry in %d ms", info.Delay)
 				}
 				p.write(moved())
 				told <- time.Since(start)
@@ -388,7 +387,7 @@ func TestDrainingOutsideOfCallsNeverHappens(t *testing.T) {
 	}
 }
 
-// stayAlive has the raw peer give signs of life until it is told to stop.
+// stayAlive makes the raw peer send PINGs until stop is called.
 func (p *raw) stayAlive() (stop func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})

@@ -11,9 +11,9 @@ import (
 	"github.com/parley-rpc/parley/transport"
 )
 
-// TestResetBehindTheEndChangesNoAnswer has a server answer early and reset the
-// stream behind that, before the caller has received anything or sent all (rule
-// S18).
+// TestResetBehindTheEndChangesNoAnswer has a server that responds early and then
+// resets the stream, before the caller has received anything or sent everything
+// (rule S18).
 func TestResetBehindTheEndChangesNoAnswer(t *testing.T) {
 	failed := block(uintField(2, uint64(rpc.CodeFailedPrecondition)), bytesField(1, "not now"))
 	all := []string{"a", "b"}
@@ -52,7 +52,7 @@ func TestResetBehindTheEndChangesNoAnswer(t *testing.T) {
 	}
 }
 
-// wantEarlyEnd checks for a status, or for what stands for OK.
+// wantEarlyEnd checks for a status, or for OK.
 func wantEarlyEnd(t *testing.T, err error, code rpc.Code, ok error) {
 	t.Helper()
 	if code != rpc.CodeOK {

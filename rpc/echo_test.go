@@ -10,8 +10,8 @@ import (
 	"github.com/parley-rpc/parley/rpc"
 )
 
-// TestWhatACallerSendsIsNotEchoedAtLength: what is wrong with a name or a
-// message is said with its beginning.
+// TestWhatACallerSendsIsNotEchoedAtLength: an error about a name or a message
+// contains only its beginning.
 func TestWhatACallerSendsIsNotEchoedAtLength(t *testing.T) {
 	long := strings.Repeat("x", 5000)
 	url, srv := serve(t)

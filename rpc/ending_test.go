@@ -14,7 +14,7 @@ import (
 	"github.com/parley-rpc/parley/transport"
 )
 
-// resetStatus is the table of section 12.2: RESET codes and what calls report.
+// resetStatus is the table of section 12.2: RESET codes and the status of calls.
 func resetStatus() map[uint64]rpc.Code {
 	table := map[uint64]rpc.Code{
 		1: rpc.CodeCanceled, 2: rpc.CodeUnavailable, 3: rpc.CodeResourceExhausted, 4: rpc.CodeInternal, 5: rpc.CodeInternal,
@@ -125,7 +125,8 @@ func TestACloseCodeIsTheStatusOfAllCallsAtBothEnds(t *testing.T) {
 	}
 }
 
-// TestWhatHasArrivedIsReceivedThoughTheLinkIsLost before anybody has received.
+// TestWhatHasArrivedIsReceivedThoughTheLinkIsLost loses the link before the
+// application receives.
 func TestWhatHasArrivedIsReceivedThoughTheLinkIsLost(t *testing.T) {
 	for _, m := range []*rpc.Method{download, bidi} {
 		client := rpc.NewClient("ws://in.memory")
@@ -185,7 +186,7 @@ func TestAGoAwayWithoutAStatusLeavesTheCloseCode(t *testing.T) {
 	wantError(t, got.err, rpc.CodePermissionDenied)
 }
 
-// TestADrainFailsOnlyTheCallsThatAreNotServed has the peer announce the last
+// TestADrainFailsOnlyTheCallsThatAreNotServed has a peer that announces the last
 // stream that it serves.
 func TestADrainFailsOnlyTheCallsThatAreNotServed(t *testing.T) {
 	client := rpc.NewClient("ws://in.memory")

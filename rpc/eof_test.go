@@ -13,8 +13,8 @@ import (
 	"github.com/parley-rpc/parley/rpc"
 )
 
-// io.EOF tells an application that it has received all. These tests have
-// failures wrap it, which must not be taken for that.
+// io.EOF tells an application that it has received all messages. In these tests
+// failures wrap io.EOF, and must not be mistaken for that.
 
 // collected is what a handler has received, and how it ended.
 type collected struct {
@@ -79,7 +79,7 @@ func TestALostLinkIsNoCleanEndAtEitherEnd(t *testing.T) {
 }
 
 func TestAMessageThatDoesNotInflateIsNoCleanEndAtEitherEnd(t *testing.T) {
-	// gzip says io.EOF of a message without a byte.
+	// gzip returns io.EOF for a message without a byte.
 	out := make(chan collected, 1)
 	srv := rpc.NewServer()
 	register(srv, upload, collecting(out))

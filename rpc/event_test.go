@@ -22,7 +22,7 @@ import (
 	"github.com/parley-rpc/parley/transport/pipe"
 )
 
-// diary notes what an application is told of connections, in order.
+// diary records an application's events of connections, in order.
 type diary struct {
 	mu    sync.Mutex
 	lines []string
@@ -48,7 +48,7 @@ func (d *diary) options() []rpc.Option {
 	}
 }
 
-// wants waits for as many lines as it expects, all from the beginning.
+// wants waits for as many lines as it expects, counted from the start.
 func (d *diary) wants(t *testing.T, lines ...string) {
 	t.Helper()
 	for {
@@ -96,7 +96,7 @@ func serveWires(t *testing.T, h http.Handler) (url string, w *wires) {
 	return "ws" + strings.TrimPrefix(web.URL, "http"), w
 }
 
-// hijacked is told what happens to the connections of an HTTP server.
+// hijacked records the connections of an HTTP server that are hijacked.
 func (w *wires) hijacked(c net.Conn, s http.ConnState) {
 	if s != http.StateHijacked {
 		return
@@ -106,7 +106,7 @@ func (w *wires) hijacked(c net.Conn, s http.ConnState) {
 	w.conns = append(w.conns, c)
 }
 
-// cut breaks them all.
+// cut breaks all connections.
 func (w *wires) cut() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -160,28 +160,27 @@ func TestBothEndsSeeAConnectionDetachedAndResumed(t *testing.T) {
 	server.wants(t, "connected", "away", "back", "disconnected CANCELED")
 }
 
-// resumable is what a raw dialer says that would like its session to be
-// resumed.
+// resumable is the HELLO of a raw dialer whose session can be resumed.
 var resumable = frame.Hello{ResumeWindow: 30_000, MaxStreams: 1024, InitialWindow: 1 << 20, MaxMessage: 1 << 20}
 
-// serveResumable has srv serve a raw dialer whose session can be resumed, and
-// returns what the server has greeted it with.
+// serveResumable makes srv serve a raw dialer whose session can be resumed, and
+// returns the server's HELLO.
 func serveResumable(t *testing.T, srv *rpc.Server) (*raw, frame.Hello) {
 	t.Helper()
 	return linkRaw(t, srv, resumable)
 }
 
-// linkRaw is serveResumable for a HELLO of any kind.
+// linkRaw is like serveResumable, for any HELLO.
 func linkRaw(t *testing.T, srv *rpc.Server, hello frame.Hello) (*raw, frame.Hello) {
 	t.Helper()
-	return greetRaw(t, hello, func(l transport.Link) error {
+	return exchangeHello(t, hello, func(l transport.Link) error {
 		_, err := srv.StartLink(l)
 		return err
 	})
 }
 
-// greetRaw has start serve a raw dialer, and returns what it was greeted with.
-func greetRaw(t *testing.T, hello frame.Hello, start func(transport.Link) error) (*raw, frame.Hello) {
+// exchangeHello makes start serve a raw dialer, and returns the server's HELLO.
+func exchangeHello(t *testing.T, hello frame.Hello, start func(transport.Link) error) (*raw, frame.Hello) {
 	t.Helper()
 	d, a := pipe.New(pipe.Config{})
 	if err := start(a); err != nil {

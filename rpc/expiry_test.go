@@ -18,8 +18,8 @@ import (
 	"github.com/parley-rpc/parley/transport/ws"
 )
 
-// goodFor is an authenticator of credentials that are good for some time from
-// now, which is given in the header X-Good-For.
+// goodFor is an authenticator of credentials that are valid for the time in the
+// header X-Good-For.
 func goodFor(r *http.Request) (context.Context, error) {
 	d, err := time.ParseDuration(r.Header.Get("X-Good-For"))
 	if err != nil {
@@ -28,7 +28,7 @@ func goodFor(r *http.Request) (context.Context, error) {
 	return rpc.WithExpiry(rpc.WithPrincipal(r.Context(), "alice"), time.Now().Add(d)), nil
 }
 
-// good is the request of a handshake whose credentials are good for d.
+// good is the request of a handshake whose credentials are valid for d.
 func good(d time.Duration) *http.Request {
 	return handshakeFrom("192.0.2.1:1", "X-Good-For: "+d.String())
 }
@@ -67,10 +67,10 @@ func TestALinkWithFreshCredentialsExtendsTheConnection(t *testing.T) {
 		srv := rpc.NewServer(rpc.WithAuthentication(goodFor))
 		defer srv.Close()
 		began := time.Now()
-		p, greeting := shake(t, srv, good(10*time.Minute), resumable)
+		p, serverHello := shake(t, srv, good(10*time.Minute), resumable)
 		stop := p.stayAlive()
 		pass(9 * time.Minute)
-		next, answer := shake(t, srv, good(20*time.Minute), wishOf(greeting))
+		next, answer := shake(t, srv, good(20*time.Minute), resumeHello(serverHello))
 		stop()
 		if answer.Answer != frame.SessionResumed {
 			t.Fatalf("answer %d", answer.Answer)
@@ -88,19 +88,19 @@ func TestALinkWithFreshCredentialsExtendsTheConnection(t *testing.T) {
 	})
 }
 
-// TestCredentialsThatExpireWithoutALinkEndTheConnection: its handlers work for
-// a user who is not let in any more.
+// TestCredentialsThatExpireWithoutALinkEndTheConnection: otherwise handlers would
+// work for a user who is no longer authenticated.
 func TestCredentialsThatExpireWithoutALinkEndTheConnection(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		srv := rpc.NewServer(rpc.WithAuthentication(goodFor))
 		defer srv.Close()
-		p, greeting := shake(t, srv, good(10*time.Second), resumable)
+		p, serverHello := shake(t, srv, good(10*time.Second), resumable)
 		p.link.Cut()
 		pass(11 * time.Second)
 		if n := srv.Connections(); n != 0 {
 			t.Errorf("%d connections", n)
 		}
-		p, answer := shake(t, srv, good(time.Minute), wishOf(greeting))
+		p, answer := shake(t, srv, good(time.Minute), resumeHello(serverHello))
 		if answer.Answer != frame.SessionUnknown {
 			t.Errorf("answer %d", answer.Answer)
 		}
@@ -134,7 +134,7 @@ func TestTheZeroExpiryIsNever(t *testing.T) {
 	})
 }
 
-// TestAClientWhoseCredentialsExpireFailsNoCall: it is told in time, and moves.
+// TestAClientWhoseCredentialsExpireFailsNoCall: it gets notice in time, and moves.
 func TestAClientWhoseCredentialsExpireFailsNoCall(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := newNetwork(t)
@@ -165,8 +165,8 @@ func TestAClientWhoseCredentialsExpireFailsNoCall(t *testing.T) {
 	})
 }
 
-// TestCredentialsThatStayTheSameAreNotAskedForInALoop though each new
-// connection is about to expire as well.
+// TestCredentialsThatStayTheSameAreNotAskedForInALoop has credentials with which
+// each new connection is about to expire too.
 func TestCredentialsThatStayTheSameAreNotAskedForInALoop(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := newNetwork(t)

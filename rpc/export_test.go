@@ -9,14 +9,14 @@ import (
 	"github.com/parley-rpc/parley/transport"
 )
 
-// StartLink serves a link as if it had come by a WebSocket.
+// StartLink serves a link as if it were a WebSocket's.
 func (s *Server) StartLink(l transport.Link) (*Conn, error) {
 	c := new(Conn)
 	c.link.Store(&linkInfo{peer: Peer{Protocol: "test"}})
 	return c, s.startConn(c, l, transport.Acceptor)
 }
 
-// StartHandshake serves a link as if it had come by a WebSocket with the
+// StartHandshake serves a link as if it were that of a WebSocket with the
 // handshake r.
 func (s *Server) StartHandshake(l transport.Link, r *http.Request) error {
 	h := handshake{s: s}
@@ -33,8 +33,8 @@ func (s *Server) StartHandshake(l transport.Link, r *http.Request) error {
 	return h.start(l, Peer{Protocol: "test", Addr: addr, Header: r.Header})
 }
 
-// StartLink makes a link the connection that the client's calls use. It cannot
-// make another.
+// StartLink makes a link the connection of the client's calls. The client cannot
+// make another one.
 func (c *Client) StartLink(l transport.Link) (*Conn, error) {
 	c.DialWith(func(context.Context, string, http.Header) (transport.Link, error) {
 		return nil, Errorf(CodeUnavailable, "there is one link only")
@@ -49,7 +49,8 @@ func (c *Client) StartLink(l transport.Link) (*Conn, error) {
 	return conn, nil
 }
 
-// DialWith has the client make its links by a function, before the first call.
+// DialWith sets the function with which the client makes its links. It must be
+// called before the first call.
 func (c *Client) DialWith(f func(ctx context.Context, url string, header http.Header) (transport.Link, error)) {
 	c.dial = func(ctx context.Context, h dialRequest) (transport.Link, Peer, error) {
 		l, err := f(ctx, h.url, h.header)
@@ -57,7 +58,7 @@ func (c *Client) DialWith(f func(ctx context.Context, url string, header http.He
 	}
 }
 
-// OpenFields is what the header of a call says.
+// OpenFields is the fields of a call's header.
 type OpenFields struct {
 	Method     string
 	Alias      uint64
@@ -81,13 +82,13 @@ func ParseOpen(p []byte) (OpenFields, error) {
 	return f, err
 }
 
-// ParseHeader reads the header of an answer.
+// ParseHeader reads the header of a response.
 func ParseHeader(p []byte) (encoding string, m Metadata, err error) {
 	b, err := parseHeaderBlock(p)
 	return b.encoding, b.metadata, err
 }
 
-// EndFields is what the end of a call says.
+// EndFields is the fields of a call's end.
 type EndFields struct {
 	Code    Code
 	Status  *Error // nil: OK
@@ -105,7 +106,7 @@ func ParseEnd(p []byte) (EndFields, error) {
 	return f, err
 }
 
-// IdleWorkers tells how many of a server's goroutines wait for work.
+// IdleWorkers returns how many of a server's handler goroutines are idle.
 func (s *Server) IdleWorkers() int {
 	s.workers.mu.Lock()
 	defer s.workers.mu.Unlock()
@@ -115,34 +116,34 @@ func (s *Server) IdleWorkers() int {
 // Drain announces that this end serves no further calls on a connection.
 func (c *Conn) Drain() error { return c.sess.GoAway(transport.GoAway{Reason: "drain"}) }
 
-// MaxIdle is how many workers stay idle forever, and Surplus for how long
-// others do.
+// MaxIdle is how many idle workers are kept forever. Surplus is how long others
+// are kept.
 const (
 	MaxIdle = keptIdle
 	Surplus = surplusAfter
 )
 
-// Connections tells how many connections an endpoint has.
+// Connections returns how many connections an endpoint has.
 func (e *endpoint) Connections() int {
 	return e.conns.count()
 }
 
-// SocketAddress is where a request comes from.
+// SocketAddress returns the address of a request's peer.
 var SocketAddress = socketAddress
 
-// NewGzip returns the compression of that name.
+// NewGzip returns the gzip compressor.
 func NewGzip() Compressor { return newGzipCompressor() }
 
-// SameIdentity reports whether a handshake may resume the session that another
-// began, by the options of the server.
+// SameIdentity reports whether, with the server's options, a handshake may resume
+// the session that another one started.
 func (s *Server) SameIdentity(began, resuming *http.Request) bool {
 	return sameIdentity(s.binding.identity(began, Principal(began.Context())), s.binding.identity(resuming, Principal(resuming.Context())))
 }
 
-// IdentityLen is how many bytes the server keeps of who has made a handshake.
+// IdentityLen returns how many bytes the server keeps of a handshake's identity.
 func (s *Server) IdentityLen(r *http.Request) int { return len(s.binding.identity(r, "")) }
 
-// Generated code makes these views by the functions that open a call.
+// Generated code gets these views from the functions that open a call.
 
 func NewSender[T any](s Stream) Sender[T] { return Sender[T]{s} }
 

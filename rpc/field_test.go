@@ -21,13 +21,12 @@ func uintField(key, v uint64) []byte { return frame.AppendUintField(nil, key, v)
 
 func bytesField(key uint64, v string) []byte { return frame.AppendBytesField(nil, key, v) }
 
-// metadataField is a metadata field, whether its key and value are allowed or
-// not.
+// metadataField returns a metadata field, even if its key or value is not allowed.
 func metadataField(key, value string) []byte {
 	return frame.AppendBytesField(nil, 9, string(frame.AppendVarint(nil, uint64(len(key))))+key+value)
 }
 
-// block puts fields together.
+// block concatenates fields.
 func block(fields ...[]byte) (b []byte) {
 	for _, f := range fields {
 		b = append(b, f...)
@@ -35,7 +34,7 @@ func block(fields ...[]byte) (b []byte) {
 	return b
 }
 
-// encoded is a message as the default codec writes it.
+// encoded returns a message as the default codec writes it.
 func encoded(t *testing.T, s string) []byte {
 	t.Helper()
 	b, err := proto.Marshal(text(s))
@@ -45,7 +44,7 @@ func encoded(t *testing.T, s string) []byte {
 	return b
 }
 
-// gzipped is a message as it is compressed.
+// gzipped returns a compressed message.
 func gzipped(t *testing.T, b []byte) []byte {
 	t.Helper()
 	var out bytes.Buffer
@@ -59,7 +58,7 @@ func gzipped(t *testing.T, b []byte) []byte {
 	return out.Bytes()
 }
 
-// pairs are n pairs of metadata, as small as they can be.
+// pairs returns n pairs of metadata of the smallest size.
 func pairs(n int) []byte { return bytes.Repeat(metadataField("k", ""), n) }
 
 // tooManyPairs is one more than a block may have.

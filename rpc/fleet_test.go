@@ -13,14 +13,14 @@ import (
 	"github.com/parley-rpc/parley/rpc"
 )
 
-// fleet is two servers and the ways to reach them: as a client of a balancer,
-// which knows one URL, or by a URL of each.
+// fleet is two servers and the ways to reach them: through a balancer with one
+// URL, or by the URL of each.
 type fleet struct {
 	*network
 	a, b *rpc.Server
 }
 
-// arrangements are how the clients of a fleet find its servers.
+// arrangements are the ways in which the clients of a fleet find its servers.
 var arrangements = map[string]struct {
 	url  string
 	opts []rpc.ClientOption
@@ -40,13 +40,13 @@ func newFleet(t *testing.T, server ...rpc.ServerOption) *fleet {
 	return f
 }
 
-// leave has the balancer send new clients to b, and a refuse them.
+// leave makes the balancer send new clients to b, and a refuse them.
 func (f *fleet) leave() {
 	f.serve(home, f.b)
 	f.answer(first, refusing(f.t, "draining", 0))
 }
 
-// states collects the states of a client from now on. The test is to call stop.
+// states collects the states of a client from now on. The test must call stop.
 func states(c *rpc.Client) (stop func() []rpc.State) {
 	ctx, cancel := context.WithCancel(context.Background())
 	seen := make(chan []rpc.State, 1)
@@ -101,7 +101,7 @@ func startLoop(t *testing.T, pause time.Duration, c rpc.Caller, m *rpc.Method, o
 	return l
 }
 
-// end ends the loop and expects that no call of it has failed.
+// end ends the loop and expects that none of its calls has failed.
 func (l *loop) end(t *testing.T) {
 	t.Helper()
 	l.stop.Store(true)

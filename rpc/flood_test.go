@@ -36,15 +36,15 @@ func (b *busy) leave() {
 	b.now--
 }
 
-// counts returns how many handlers have run, and how many at once.
+// counts returns how many handlers have run, and the most that ran at once.
 func (b *busy) counts() (all, most int) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.all, b.most
 }
 
-// TestAFloodOfCallsThatAreResetAtOnceMeetsABound has handlers that do not mind
-// that they are canceled, and a call on the same connection that goes on.
+// TestAFloodOfCallsThatAreResetAtOnceMeetsABound has handlers that ignore their
+// cancellation, and a call on the same connection that goes on.
 func TestAFloodOfCallsThatAreResetAtOnceMeetsABound(t *testing.T) {
 	var handlers busy
 	goOn := make(chan struct{})
@@ -53,7 +53,7 @@ func TestAFloodOfCallsThatAreResetAtOnceMeetsABound(t *testing.T) {
 	register(srv, upload, func(context.Context, rpc.Stream) error {
 		handlers.enter()
 		defer handlers.leave()
-		<-goOn // whatever the context says
+		<-goOn // whatever the context's state
 		return nil
 	})
 	p := serveRaw(t, srv)
@@ -80,7 +80,7 @@ func TestAFloodOfCallsThatAreResetAtOnceMeetsABound(t *testing.T) {
 	open := methodField(upload)
 	for id := uint64(3); id <= 2*flood; id += 2 {
 		p.write(openFrame(id, open))
-		p.write(resetFrame(id, transport.ResetCancel, "")) // apart, so that there is something to reset
+		p.write(resetFrame(id, transport.ResetCancel, "")) // in another message, so that the stream exists
 		if id%1000 == 1 {
 			p.write(dataFrame(1, 0, encoded(t, "still here")))
 			<-echoes
@@ -92,7 +92,7 @@ func TestAFloodOfCallsThatAreResetAtOnceMeetsABound(t *testing.T) {
 		p.write(openFrame(id, methodField(unary)), endFrame(id, nil))
 		last = <-ends
 	}
-	if last != frame.TypeEnd { // the method does not exist, which it is told
+	if last != frame.TypeEnd { // the method does not exist, so the call gets a status
 		t.Errorf("behind the flood a call gets %v", last)
 	}
 	p.link.Cut()

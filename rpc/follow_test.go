@@ -16,8 +16,7 @@ import (
 	"github.com/parley-rpc/parley/rpc"
 )
 
-// feed is a server stream of the numbers above a cursor. serve is one call of
-// it.
+// feed is a server stream of the numbers above a cursor. serve serves one call.
 type feed struct {
 	calls atomic.Int64
 	serve func(ctx context.Context, call int64, after uint64, send func(uint64) error) error
@@ -33,7 +32,7 @@ func (f *feed) register(srv *rpc.Server) {
 	}))
 }
 
-// follow ranges over the feed behind a caller.
+// follow ranges over the feed of a caller.
 func follow(ctx context.Context, c rpc.Caller, opts ...rpc.FollowOption) func(func(*number, error) bool) {
 	return rpc.Follow(ctx, uint64(0),
 		func(ctx context.Context, after uint64) (rpc.Receiver[number], error) {
@@ -168,7 +167,7 @@ func TestFollowBacksOffUntilAMessageComes(t *testing.T) {
 			if i < 6 {
 				bound = time.Second << i
 			}
-			if i >= 199 { // a message came
+			if i >= 199 { // a message arrived
 				bound = time.Second << (i - 199)
 			}
 			if gap > bound {

@@ -10,8 +10,8 @@ import (
 	"github.com/parley-rpc/parley/transport/pipe"
 )
 
-// FuzzServeCall has a server serve calls whose header and message are arbitrary
-// bytes: each ends, and the connection goes on.
+// FuzzServeCall makes calls whose header and message are arbitrary bytes. Each
+// call ends, and the connection goes on.
 func FuzzServeCall(f *testing.F) {
 	gzip := bytesField(5, "gzip")
 	for _, m := range kinds {
@@ -40,7 +40,7 @@ func FuzzServeCall(f *testing.F) {
 	id := uint64(1)
 	f.Fuzz(func(t *testing.T, open, message []byte, mark bool) {
 		if len(open) > 32<<10 || len(message) > 32<<10 {
-			return // no frame
+			return // not a frame
 		}
 		p.t = t
 		defer func() { id += 2 }() // also if it fails: the connection goes on
@@ -56,7 +56,7 @@ func FuzzServeCall(f *testing.F) {
 	})
 }
 
-// wantOver expects the end of a stream whose header has so many bytes.
+// wantOver expects the end of a stream whose header has n bytes.
 func (p *raw) wantOver(id uint64, header int) {
 	p.t.Helper()
 	for {

@@ -18,8 +18,8 @@ func anyOf(t testing.TB, p []byte) *anypb.Any {
 	return d
 }
 
-// fuzzBlock has a fuzz target read blocks: none panics, and what is read can be
-// written and read again.
+// fuzzBlock parses blocks in a fuzz target: none panics, and what is parsed can be
+// written and parsed again.
 func fuzzBlock(f *testing.F, name string) {
 	file, err := os.ReadFile("../docs/spec/vectors/rpc.json")
 	if err != nil {
@@ -49,7 +49,7 @@ func fuzzBlock(f *testing.F, name string) {
 	})
 }
 
-// plain returns a block without what is the same said in other words.
+// plain returns a block in its canonical form.
 func plain(b any) any {
 	if o, ok := b.(openBlock); ok && o.codec == CodecProto {
 		o.codec = ""

@@ -15,15 +15,16 @@ import (
 	"github.com/parley-rpc/parley/transport/ws"
 )
 
-// TestFloodWithoutCredentialsRefusesNoClientThatHasSome: one host at many times
-// the rate of the server, with clients at the same address and elsewhere.
+// TestFloodWithoutCredentialsRefusesNoClientThatHasSome: one host floods the
+// server at many times its rate. Clients with credentials are at the same address
+// and elsewhere.
 func TestFloodWithoutCredentialsRefusesNoClientThatHasSome(t *testing.T) {
 	const rate = 100
 	url, _ := serve(t, rpc.WithAuthentication(byToken), rpc.WithLogger(slog.New(slog.DiscardHandler)), rpc.WithLimits(rpc.Limits{MaxHandshakesPerSecond: rate}))
 	ctx, cancel := context.WithCancel(t.Context())
 	var flooding sync.WaitGroup
 	refused := make(chan struct{})
-	for range 64 { // at once: more than the rate lets in within a second, at a fourth of a turn each
+	for range 64 { // at once: more than the rate allows within a second, at a fourth of a turn each
 		flooding.Go(func() {
 			for ctx.Err() == nil {
 				if _, err := rpc.Dial(ctx, url); err == nil {
@@ -40,7 +41,7 @@ func TestFloodWithoutCredentialsRefusesNoClientThatHasSome(t *testing.T) {
 		<-refused
 	}
 	flooded := make(chan struct{})
-	go func() { // they go on
+	go func() { // the flood goes on
 		defer close(flooded)
 		for {
 			select {

@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// flood has an address ask for turns for a time, at a rate, and returns how
-// many of them it got.
+// flood asks for turns from one address, for a time and at a rate, and returns how
+// many it got.
 func flood(t *handshakeQueue, s clientClass, addr string, perSecond int, d time.Duration) (asked, got int) {
 	var (
 		mu  sync.Mutex
@@ -30,7 +30,7 @@ func flood(t *handshakeQueue, s clientClass, addr string, perSecond int, d time.
 	return asked, got
 }
 
-// duringFlood runs f while an address asks for turns at twice their rate.
+// duringFlood runs f while one address asks for turns at twice the server's rate.
 func duringFlood(t *testing.T, s clientClass, perSecond int, f func(*handshakeQueue)) {
 	synctest.Test(t, func(*testing.T) {
 		turns := newHandshakeQueue(perSecond)
@@ -58,7 +58,7 @@ func TestHandshakesBeyondTheirRateTakeTurnsAndAreRefusedAtOnceWhereTheyWouldWait
 	synctest.Test(t, func(t *testing.T) {
 		turns := newHandshakeQueue(100)
 		asked, got := flood(turns, classCredentials, "192.0.2.1", 1000, 10*time.Second)
-		if got < 1000 || got > 1103 { // 100 a second, and those that wait at the end
+		if got < 1000 || got > 1103 { // 100 a second, and those that still wait at the end
 			t.Errorf("%d of %d were served in 10 s", got, asked)
 		}
 	})
@@ -81,7 +81,7 @@ func TestHandshakesBeyondTheirRateTakeTurnsAndAreRefusedAtOnceWhereTheyWouldWait
 	})
 }
 
-// TestFloodFromOneAddressCostsOthersNoHandshake: with the flood they have half
+// TestFloodFromOneAddressCostsOthersNoHandshake: the flood and the others get half
 // of the turns each.
 func TestFloodFromOneAddressCostsOthersNoHandshake(t *testing.T) {
 	for _, rate := range []int{100, 1000} {
@@ -99,7 +99,7 @@ func TestFloodFromOneAddressCostsOthersNoHandshake(t *testing.T) {
 	}
 }
 
-// TestFloodWithoutCredentialsCostsThoseWithSomeNoHandshake: at the same
+// TestFloodWithoutCredentialsCostsThoseWithSomeNoHandshake has both at the same
 // address.
 func TestFloodWithoutCredentialsCostsThoseWithSomeNoHandshake(t *testing.T) {
 	for s, better := range map[clientClass][]clientClass{classAnonymous: {classKnown, classCredentials}, classCredentials: {classKnown}} {
@@ -113,8 +113,7 @@ func TestFloodWithoutCredentialsCostsThoseWithSomeNoHandshake(t *testing.T) {
 	}
 }
 
-// TestNoClientClassStarvesAnother: new clients come in, however many come
-// back.
+// TestNoClientClassStarvesAnother: new clients connect, however many reconnect.
 func TestNoClientClassStarvesAnother(t *testing.T) {
 	duringFlood(t, classKnown, 1000, func(turns *handshakeQueue) {
 		if asked, got := flood(turns, classCredentials, "198.51.100.1", 150, time.Second); got != asked {
@@ -133,7 +132,7 @@ func TestThousandsOfClientsBehindOneAddressAllConnectAfterADeploy(t *testing.T) 
 		for i := range 5000 {
 			all.Go(func() {
 				for !turns.acquire(t.Context(), classCredentials, "192.0.2.1") {
-					<-time.After(time.Second + time.Duration(i)*time.Millisecond/5) // as Retry-After and backoff have it
+					<-time.After(time.Second + time.Duration(i)*time.Millisecond/5) // as with Retry-After and backoff
 				}
 			})
 		}

@@ -15,15 +15,15 @@ import (
 	"github.com/parley-rpc/parley/rpc"
 )
 
-// dialerVector is a case of docs/spec/vectors/handshake.json in which a dialer
-// is answered.
+// dialerVector is a case of docs/spec/vectors/handshake.json for a dialer.
 type dialerVector struct {
 	Name, Side, Selected, Versions, Outcome string
 	Status                                  int
 	Caller                                  rpc.Code
 }
 
-// answerOnce answers the first request, and reads on until the client has gone.
+// answerOnce answers the first request, and reads until the client has closed the
+// connection.
 func (v *dialerVector) answerOnce(listener net.Listener) error {
 	conn, err := listener.Accept()
 	if err != nil {

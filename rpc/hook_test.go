@@ -98,8 +98,8 @@ func TestHooksAreCalledInOrder(t *testing.T) {
 	}
 }
 
-// TestOnDisconnectWaitsForOnConnect has connections end before the first hook
-// has returned.
+// TestOnDisconnectWaitsForOnConnect ends connections before the first hook has
+// returned.
 func TestOnDisconnectWaitsForOnConnect(t *testing.T) {
 	var r record
 	done := make(chan error, 1)
@@ -155,7 +155,7 @@ func TestOnDisconnectTellsWhy(t *testing.T) {
 				rpc.OnDisconnect(func(_ *rpc.Conn, err error) { why <- err }),
 				rpc.WithoutResumption(),
 			}, nil, nil)
-			if _, err := p.clientConn.Ping(t.Context()); err != nil { // both ends have greeted
+			if _, err := p.clientConn.Ping(t.Context()); err != nil { // both ends have sent HELLO
 				t.Fatal(err)
 			}
 			c.end(p)
@@ -169,8 +169,8 @@ func TestOnDisconnectTellsWhy(t *testing.T) {
 	}
 }
 
-// TestHooksMayCloseWhatTheyAreAbout has hooks close connection, client and
-// server.
+// TestHooksMayCloseWhatTheyAreAbout has hooks that close the connection, the
+// client and the server.
 func TestHooksMayCloseWhatTheyAreAbout(t *testing.T) {
 	for name, hook := range map[string]func(*rpc.Conn, *rpc.Server, *rpc.Client){
 		"the connection": func(c *rpc.Conn, _ *rpc.Server, _ *rpc.Client) { c.Close() },
@@ -214,7 +214,7 @@ func TestALinkThatComesTooLateIsClosedWithoutAHook(t *testing.T) {
 	srv.Close()
 	client.Close()
 	for code, late := range map[transport.CloseCode]func(transport.Link) (*rpc.Conn, error){
-		transport.CloseGoingAway: srv.StartLink, // a client comes back
+		transport.CloseGoingAway: srv.StartLink, // a client reconnects
 		transport.CloseNormal:    client.StartLink,
 	} {
 		link, peer := pipe.New(pipe.Config{})

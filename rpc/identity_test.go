@@ -34,17 +34,17 @@ func handshakeFrom(addr string, headers ...string) *http.Request {
 	return r
 }
 
-// shake has srv serve a raw dialer whose handshake is r.
+// shake makes srv serve a raw dialer whose handshake is r.
 func shake(t *testing.T, srv *rpc.Server, r *http.Request, hello frame.Hello) (*raw, frame.Hello) {
 	t.Helper()
-	return greetRaw(t, hello, func(l transport.Link) error { return srv.StartHandshake(l, r) })
+	return exchangeHello(t, hello, func(l transport.Link) error { return srv.StartHandshake(l, r) })
 }
 
-// wishOf is the HELLO that asks for the first time to resume the session that a
-// server has greeted.
-func wishOf(greeting frame.Hello) frame.Hello {
+// resumeHello returns the first HELLO that asks to resume the session of a
+// server's HELLO.
+func resumeHello(serverHello frame.Hello) frame.Hello {
 	h := resumable
-	h.Session, h.Token, h.Attempt = greeting.Session, greeting.Token, 1
+	h.Session, h.Token, h.Attempt = serverHello.Session, serverHello.Token, 1
 	return h
 }
 
@@ -149,8 +149,8 @@ func TestWhatIsKeptOfAHandshakesIdentityIsBounded(t *testing.T) {
 	}
 }
 
-// users are middleware that goes by the Authorization header, or by a cookie,
-// and names no principal.
+// users is middleware that reads the Authorization header, or a cookie, and names
+// no principal.
 var users = map[string]struct {
 	user func(*http.Request) string
 	as   func(user string) http.Header
@@ -170,8 +170,8 @@ var users = map[string]struct {
 	},
 }
 
-// TestSecondUserCannotResumeTheFirstOnesSession though she has its token,
-// behind middleware that names no principal.
+// TestSecondUserCannotResumeTheFirstOnesSession has a second user who knows the
+// token, behind middleware that names no principal.
 func TestSecondUserCannotResumeTheFirstOnesSession(t *testing.T) {
 	for name, by := range users {
 		t.Run(name, func(t *testing.T) {
@@ -208,8 +208,8 @@ func TestSecondUserCannotResumeTheFirstOnesSession(t *testing.T) {
 	}
 }
 
-// TestCookieThatABalancerSetsDoesNotEndResumption: it comes with the first
-// answer, so the next handshake has it and the first one had not.
+// TestCookieThatABalancerSetsDoesNotEndResumption: the first response sets the
+// cookie, so the next handshake has it, but the first one had not.
 func TestCookieThatABalancerSetsDoesNotEndResumption(t *testing.T) {
 	srv := rpc.NewServer()
 	register(srv, unary, whoami())
@@ -234,7 +234,7 @@ func TestCookieThatABalancerSetsDoesNotEndResumption(t *testing.T) {
 	}
 }
 
-// TestRefreshedTokenOfTheSameUserResumes where middleware names the principal.
+// TestRefreshedTokenOfTheSameUserResumes has middleware that names the principal.
 func TestRefreshedTokenOfTheSameUserResumes(t *testing.T) {
 	srv := rpc.NewServer()
 	register(srv, unary, whoami())
@@ -262,16 +262,16 @@ func TestRefreshedTokenOfTheSameUserResumes(t *testing.T) {
 	}
 }
 
-// TestAnotherUsersHandshakeEndsNoSession of a server of the same process,
-// though it names the session with its token as one that was replaced.
+// TestAnotherUsersHandshakeEndsNoSession: not even in another server of the
+// process, although it names the session and its token as the one to replace.
 func TestAnotherUsersHandshakeEndsNoSession(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		srv, other := echoServer(), echoServer()
 		defer other.Close()
 		alice, mallory := handshakeFrom("192.0.2.1:1", "Cookie: user=alice"), handshakeFrom("192.0.2.1:2", "Cookie: user=mallory")
-		_, greeting := shake(t, srv, alice, resumable)
+		_, serverHello := shake(t, srv, alice, resumable)
 		replacing := resumable
-		replacing.Replaces, replacing.ReplacesToken = greeting.Session, greeting.Token
+		replacing.Replaces, replacing.ReplacesToken = serverHello.Session, serverHello.Token
 		for _, s := range []*rpc.Server{srv, other} {
 			p, _ := shake(t, s, mallory, replacing)
 			synctest.Wait()
@@ -290,7 +290,7 @@ func TestAnotherUsersHandshakeEndsNoSession(t *testing.T) {
 	})
 }
 
-// TestPeerIsThatOfTheLatestLink for calls, the log and the application.
+// TestPeerIsThatOfTheLatestLink checks calls, the log and the application.
 func TestPeerIsThatOfTheLatestLink(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log bytes.Buffer
@@ -307,12 +307,12 @@ func TestPeerIsThatOfTheLatestLink(t *testing.T) {
 			p.write(openFrame(id, block(methodField(unary))), dataFrame(id, frame.FlagEnd, encoded(t, "who?")))
 			return <-seen
 		}
-		p, greeting := shake(t, srv, handshakeFrom("192.0.2.1:1", "X-Device: home"), resumable)
+		p, serverHello := shake(t, srv, handshakeFrom("192.0.2.1:1", "X-Device: home"), resumable)
 		conn := <-conns
 		before := call(p, 1)
 		p.link.Cut()
 		synctest.Wait()
-		p, answer := shake(t, srv, handshakeFrom("198.51.100.7:2", "X-Device: train"), wishOf(greeting))
+		p, answer := shake(t, srv, handshakeFrom("198.51.100.7:2", "X-Device: train"), resumeHello(serverHello))
 		if answer.Answer != frame.SessionResumed {
 			t.Fatalf("answer %d", answer.Answer)
 		}

@@ -17,7 +17,7 @@ import (
 	"github.com/parley-rpc/parley/transport"
 )
 
-// slowCodec decodes nothing until it is told to. Its messages are bytes.
+// slowCodec decodes nothing before goOn. Its messages are bytes.
 type slowCodec struct {
 	decoding atomic.Int32
 	goOn     chan struct{}
@@ -57,23 +57,23 @@ func grown(before *runtime.MemStats) int64 {
 func heapNow() *runtime.MemStats {
 	m := new(runtime.MemStats)
 	runtime.GC()
-	runtime.GC() // what pools have kept
+	runtime.GC() // frees what pools have kept
 	runtime.ReadMemStats(m)
 	return m
 }
 
-// settle lets what is inflated come to its end: it pauses on the way.
+// settle waits until inflating has ended. Inflating pauses now and then.
 func settle() {
 	<-time.After(200 * time.Millisecond)
 	synctest.Wait()
 }
 
-// slack is what all else may take, in bytes.
+// slack is the memory of everything else, in bytes.
 const slack = 16 << 20
 
-// TestMessagesThatInflateHoldTheShareOfTheirConnection has a peer send 160
-// messages of 4 KiB that inflate to 4 MiB each. None is decoded, so that all of
-// them are there at once.
+// TestMessagesThatInflateHoldTheShareOfTheirConnection has a peer that sends 160
+// messages of 4 KiB, which inflate to 4 MiB each. None is decoded, so all are in
+// memory at once.
 func TestMessagesThatInflateHoldTheShareOfTheirConnection(t *testing.T) {
 	const calls, kept, share = 160, 12, 32 << 20
 	check := func(t *testing.T, codec *slowCodec, before *runtime.MemStats) {
@@ -116,7 +116,7 @@ func TestMessagesThatInflateHoldTheShareOfTheirConnection(t *testing.T) {
 				}
 				ended++
 			}
-			settle() // what the peer has reset may be inflated still
+			settle() // messages of reset streams may still be inflated
 		})
 	})
 	t.Run("at a client", func(t *testing.T) {
@@ -144,7 +144,7 @@ func TestMessagesThatInflateHoldTheShareOfTheirConnection(t *testing.T) {
 			}
 			check(t, codec, before)
 			cancel()
-			for range calls - share/transport.DefaultMaxMessage { // those that wait
+			for range calls - share/transport.DefaultMaxMessage { // the waiting ones
 				wantError(t, <-results, rpc.CodeCanceled)
 			}
 			close(codec.goOn)
@@ -152,8 +152,8 @@ func TestMessagesThatInflateHoldTheShareOfTheirConnection(t *testing.T) {
 	})
 }
 
-// TestMessagesThatInflateOnAllConnectionsHoldTheirBound: and a connection that
-// comes late has its turn before those that have many.
+// TestMessagesThatInflateOnAllConnectionsHoldTheirBound: and a late connection
+// gets its turn before those with many messages.
 func TestMessagesThatInflateOnAllConnectionsHoldTheirBound(t *testing.T) {
 	packed := bomb(t)
 	synctest.Test(t, func(t *testing.T) {
@@ -227,7 +227,7 @@ func TestWaitingToInflateEndsWithTheCall(t *testing.T) {
 		p.write(resetFrame(5, transport.ResetCancel, ""))
 		wantError(t, <-got, rpc.CodeCanceled)
 		p.write(openFrame(7, open), data(7))
-		codec.goOn <- struct{}{} // the first; what the others waited for is there for the last
+		codec.goOn <- struct{}{} // the first one; the last one gets the memory that the others waited for
 		if err := <-got; err != nil {
 			t.Fatal(err)
 		}
@@ -239,8 +239,7 @@ func TestWaitingToInflateEndsWithTheCall(t *testing.T) {
 	})
 }
 
-// TestMessageMayHaveAnySizeHoweverItIsPacked is about the guess of what it
-// inflates to.
+// TestMessageMayHaveAnySizeHoweverItIsPacked tests the guess of the inflated size.
 func TestMessageMayHaveAnySizeHoweverItIsPacked(t *testing.T) {
 	const limit = 1 << 20
 	srv := rpc.NewServer(rpc.WithTransport(transport.Parameters{MaxMessage: limit}))
@@ -272,8 +271,7 @@ func TestMessageMayHaveAnySizeHoweverItIsPacked(t *testing.T) {
 	}
 }
 
-// TestDecompressReturnsWhatWasPackedWithinTheLimit is about the memory that it
-// is given.
+// TestDecompressReturnsWhatWasPackedWithinTheLimit tests the memory that it gets.
 func TestDecompressReturnsWhatWasPackedWithinTheLimit(t *testing.T) {
 	gz := rpc.NewGzip()
 	for _, size := range []int{0, 1, 1000, 100_000} {

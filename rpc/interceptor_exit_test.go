@@ -15,7 +15,7 @@ import (
 	"github.com/parley-rpc/parley/rpc"
 )
 
-// counting is a stream that counts what passes it.
+// counting is a stream that counts its messages.
 type counting struct {
 	rpc.Stream
 	sent, received *atomic.Int32
@@ -67,7 +67,7 @@ func TestAnInterceptorsStreamHasSeenEveryMessageWhenTheCallEnds(t *testing.T) {
 	}
 }
 
-// TestInterceptorExitRunsOnceWhateverEndsTheCall has interceptors record the
+// TestInterceptorExitRunsOnceWhateverEndsTheCall has interceptors that record the
 // end of calls.
 func TestInterceptorExitRunsOnceWhateverEndsTheCall(t *testing.T) {
 	var r record
@@ -122,7 +122,7 @@ func TestInterceptorExitRunsOnceWhateverEndsTheCall(t *testing.T) {
 				<-started
 				c.end(p, s, cancel)
 				cancel()
-				for range 2 { // once it has ended, nothing happens any more
+				for range 2 { // nothing happens once the call has ended
 					if err := s.Recv(new(wrapperspb.StringValue)); rpc.CodeOf(err) != c.code {
 						t.Errorf("%s: Recv: %v", m.Service, err)
 					}
@@ -140,7 +140,7 @@ func TestInterceptorExitRunsOnceWhateverEndsTheCall(t *testing.T) {
 	}
 }
 
-// TestInterceptorExitRunsWhenAStreamsContextEnds without a use of the stream.
+// TestInterceptorExitRunsWhenAStreamsContextEnds does not use the stream.
 func TestInterceptorExitRunsWhenAStreamsContextEnds(t *testing.T) {
 	for _, m := range []*rpc.Method{download, upload, bidi} {
 		synctest.Test(t, func(t *testing.T) {
@@ -167,7 +167,7 @@ func TestInterceptorExitRunsWhenAStreamsContextEnds(t *testing.T) {
 	}
 }
 
-// TestInterceptorExitRunsOnceForConcurrentEnds while a Send and a Recv wait.
+// TestInterceptorExitRunsOnceForConcurrentEnds has a Send and a Recv that wait.
 func TestInterceptorExitRunsOnceForConcurrentEnds(t *testing.T) {
 	var r record
 	p := newPair(t, nil, []rpc.ClientOption{rpc.WithCallInterceptors(r.counter("call"))}, func(srv *rpc.Server) {
@@ -235,7 +235,7 @@ func TestAPanicOfACallsInterceptorIsTheApplications(t *testing.T) {
 		}); got != "behind" {
 			t.Fatalf("the call panicked with %v", got)
 		}
-		// The call does not look as if it had ended well.
+		// The call does not look as if it had ended with OK.
 		wantError(t, s.Recv(new(wrapperspb.StringValue)), rpc.CodeInternal)
 		s.Close()
 		where = ""

@@ -16,7 +16,7 @@ import (
 	"github.com/parley-rpc/parley/rpc"
 )
 
-// record is what has happened, in order.
+// record is the events, in order.
 type record struct {
 	mu     sync.Mutex
 	events []string
@@ -28,7 +28,7 @@ func (r *record) add(format string, args ...any) {
 	r.events = append(r.events, fmt.Sprintf(format, args...))
 }
 
-// take returns what has happened since it was asked last.
+// take returns the events since its last call.
 func (r *record) take() []string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -193,12 +193,12 @@ func TestAnInterceptorMayChangeTheStatus(t *testing.T) {
 				status = rpc.CodeNotFound
 				got, err := listenTo(t, p.client, m)
 				switch {
-				case m.ServerStreams || options.client != nil: // no message, which the raw stream may say
+				case m.ServerStreams || options.client != nil: // no message, as the raw stream may report
 					if err != nil || len(got) != 0 {
 						t.Errorf("%s: %q, %v", m.Service, got, err)
 					}
 				default:
-					wantError(t, err, rpc.CodeInternal) // OK needs an answer
+					wantError(t, err, rpc.CodeInternal) // OK needs a response
 				}
 
 				status = rpc.CodeDataLoss
@@ -226,7 +226,7 @@ func listenTo(t *testing.T, c rpc.Caller, m *rpc.Method) ([]string, error) {
 	return recvAll(s)
 }
 
-// fallback is a stream that has an answer of its own where the call has none.
+// fallback is a stream with a response of its own if the call has none.
 type fallback struct{ rpc.Stream }
 
 func (f fallback) Recv(msg any) error {
@@ -325,7 +325,7 @@ func TestNextMayBeCalledOnce(t *testing.T) {
 		}
 		wantError(t, second, rpc.CodeInternal)
 	})
-	p.client.Close() // now the call cannot be opened, neither time
+	p.client.Close() // now neither attempt can open the call
 	<-p.clientConn.Done()
 	_, err := p.clientConn.Open(t.Context(), unary)
 	wantError(t, err, rpc.CodeCanceled)
@@ -377,11 +377,11 @@ func TestInterceptorsSeeTheStatusThatStopsASend(t *testing.T) {
 	for _, m := range kinds {
 		want := rpc.CodePermissionDenied
 		if m == bidi {
-			want = rpc.CodeUnauthenticated // Recv tells what became of it, behind the messages
+			want = rpc.CodeUnauthenticated // Recv returns the status, after the messages
 		}
 		var trailer rpc.Metadata
 		call := start(func() ([]string, error) {
-			big := strings.Repeat("x", 1<<20-100) // over the credit that it has
+			big := strings.Repeat("x", 1<<20-100) // more than its credit
 			return converse(t.Context(), client, m, []string{big, big}, rpc.ReadTrailer(&trailer))
 		})
 		id := p.takeCall()

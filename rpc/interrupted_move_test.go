@@ -117,7 +117,7 @@ func TestANoticeThatArrivesWithAResumptionIsHeeded(t *testing.T) {
 		done := shutdown(f.a, time.Minute)
 		synctest.Wait()
 		f.serve(home, f.a)
-		pass(time.Second) // resumed, and told
+		pass(time.Second) // resumed, and notified
 		f.serve(home, f.b)
 		pass(10 * time.Second)
 		close(release)

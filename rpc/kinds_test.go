@@ -150,8 +150,8 @@ func TestBidiSendsAndReceivesAtTheSameTime(t *testing.T) {
 	}
 }
 
-// TestViewsAreWhatStreamsAre has the views that an application makes of a
-// stream by itself do what those of generated code do.
+// TestViewsAreWhatStreamsAre checks that an application's own views of a stream
+// behave like those of generated code.
 func TestViewsAreWhatStreamsAre(t *testing.T) {
 	p := newPair(t, nil, nil, func(srv *rpc.Server) { registerAll(srv, echo) })
 	type msg = wrapperspb.StringValue
@@ -232,7 +232,7 @@ func TestBothEndsCallAtOnceOnOneConnection(t *testing.T) {
 	}
 }
 
-// echoed is what echo answers to texts.
+// echoed returns the response of echo to texts.
 func echoed(m *rpc.Method, texts []string) []string {
 	if !m.ClientStreams {
 		texts = texts[:1]
@@ -261,8 +261,8 @@ func TestHandlersCallBackWithinACall(t *testing.T) {
 	}
 }
 
-// TestTheFirstCallMayBeAnsweredByACallBack has the handler use the connection
-// before the server knows that it has one: the call comes with the handshake.
+// TestTheFirstCallMayBeAnsweredByACallBack has a handler that calls the client
+// during the first call, which comes with the handshake.
 func TestTheFirstCallMayBeAnsweredByACallBack(t *testing.T) {
 	for range 200 {
 		services := rpc.NewMux()

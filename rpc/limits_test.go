@@ -15,19 +15,20 @@ import (
 	"github.com/parley-rpc/parley/transport/pipe"
 )
 
-// Each limit of docs/limits.md that a connection meets: one that goes over it
-// gets the stated status, and no other call notices.
+// Each limit of docs/limits.md for a connection: a call that exceeds it gets the
+// stated status, and other calls are not affected.
 
 const exhausted = transport.CloseRefusal + 8
 
-// tight are limits that are soon reached.
+// tight is limits that are reached soon.
 var tight = transport.Parameters{
 	MaxStreams: 16, MaxMessage: 64 << 10, MaxHeader: 4 << 10, MaxFrame: 16 << 10, InitialWindow: 16 << 10, MaxWindow: 16 << 10,
 	MaxResets: 100, MaxPings: 100,
 }
 
-// crowd is a server with tight limits and three parties: one that is about to
-// go over a limit, with a call that it keeps to, and a client of its own.
+// crowd is a server with tight limits and two clients. A raw one exceeds a limit,
+// and has another call that keeps to the limits. The other client keeps to them
+// too.
 type crowd struct {
 	*raw
 	srv   *rpc.Server
@@ -80,7 +81,7 @@ func TestCallOverALimitGetsItsStatusAndNoOtherNotices(t *testing.T) {
 			c.write(openFrame(3, block(methodField(bidi))))
 			for range 8 {
 				c.write(dataFrame(3, frame.FlagMore, piece))
-				synctest.Wait() // the handler takes the pieces
+				synctest.Wait() // the handler receives the pieces
 			}
 			c.write(dataFrame(3, 0, []byte("x")))
 			c.wantReset(3, transport.ResetLimit)
@@ -179,7 +180,7 @@ func TestConnectionOverALimitIsClosedAndNoOtherNotices(t *testing.T) {
 	}
 }
 
-// wantClosed reads up to the end of the link.
+// wantClosed reads until the end of the link, and checks it.
 func (c *crowd) wantClosed(code transport.CloseCode) {
 	c.t.Helper()
 	for {
@@ -218,7 +219,7 @@ func TestPeerThatDoesNotReadIsLostAfterTheWriteTimeout(t *testing.T) {
 		slow.write(openFrame(1, block(methodField(bidi))))
 		slow.link.Stall()
 		began := time.Now()
-		for range 4 { // it goes on talking, and does not take the answers
+		for range 4 { // it goes on sending, and does not read the responses
 			slow.write(dataFrame(1, 0, encoded(t, strings.Repeat("x", 3<<10))))
 			synctest.Wait()
 		}

@@ -26,7 +26,7 @@ func TestWebSocketMessageOverTheReadLimitClosesItsLinkAndNoOtherNotices(t *testi
 	url, _ := serve(t, rpc.WithReadLimit(limit))
 	other := dial(t, url)
 	for size, code := range map[uint64]transport.CloseCode{
-		limit:     transport.CloseProtocolError, // is read, and makes no sense
+		limit:     transport.CloseProtocolError, // is read, and is malformed
 		limit + 1: transport.CloseMessageTooBig, // by what is announced
 	} {
 		var socket net.Conn
@@ -44,7 +44,7 @@ func TestWebSocketMessageOverTheReadLimitClosesItsLinkAndNoOtherNotices(t *testi
 			t.Fatal(err)
 		}
 		head := binary.BigEndian.AppendUint64([]byte{0x82, 0x80 | 127}, size)         // a binary message
-		if _, err := socket.Write(append(head, make([]byte, 4+132)...)); err != nil { // a mask, and a first byte with what has to follow
+		if _, err := socket.Write(append(head, make([]byte, 4+132)...)); err != nil { // a mask, and the first byte with the bytes that must follow
 			t.Fatal(err)
 		}
 		var closed *transport.CloseError
@@ -78,8 +78,7 @@ func TestSilentConnectionIsLostAndNoOtherNotices(t *testing.T) {
 	})
 }
 
-// oneByOne is a listener of connections in memory, on which a write waits for a
-// read.
+// oneByOne is a listener of in-memory connections whose writes wait for a read.
 type oneByOne struct {
 	conns chan net.Conn
 	done  chan struct{}
@@ -123,7 +122,7 @@ func TestClientThatDoesNotTakeTheAnswerInTimeIsCutAndMakesRoom(t *testing.T) {
 		}
 		<-time.After(4*time.Second - 1)
 		synctest.Wait()
-		if err := client.SetDeadline(time.Time{}); err != nil { // works on a connection that is there
+		if err := client.SetDeadline(time.Time{}); err != nil { // works on an open connection
 			t.Errorf("cut after %v", time.Since(began))
 		}
 		<-time.After(1)

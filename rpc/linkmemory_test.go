@@ -13,9 +13,8 @@ import (
 	"github.com/parley-rpc/parley/transport/ws"
 )
 
-// beginLinkMessage makes a link whose client has begun a message of the
-// WebSocket, of 64 KiB, and sends no more. It returns when the server has read
-// what there is.
+// beginLinkMessage makes a link whose client sends the start of a WebSocket
+// message of 64 KiB. It returns when the server has read that.
 func beginLinkMessage(t *testing.T, url string) {
 	t.Helper()
 	var wire net.Conn
@@ -56,7 +55,7 @@ func beginLinkMessage(t *testing.T, url string) {
 func heapInUse() uint64 {
 	var m runtime.MemStats
 	runtime.GC()
-	runtime.GC() // what pools have held is gone after the second
+	runtime.GC() // the second collection frees what pools hold
 	runtime.ReadMemStats(&m)
 	return m.HeapAlloc
 }
@@ -64,12 +63,12 @@ func heapInUse() uint64 {
 func TestLinkWhoseMessageHasBegunHoldsAtMost104KiB(t *testing.T) {
 	const links = 64
 	url, _ := serve(t)
-	beginLinkMessage(t, url) // what all share is there
+	beginLinkMessage(t, url) // allocates what all connections share
 	before := heapInUse()
 	for range links {
 		beginLinkMessage(t, url)
 	}
-	each := (heapInUse() - before) / links // what the client's end holds included
+	each := (heapInUse() - before) / links // including the client's end
 	if each > 104<<10 || each < 64<<10 {
 		t.Errorf("%d bytes for each", each)
 	}

@@ -19,7 +19,7 @@ func (j *journal) debug() rpc.Option {
 	return rpc.WithLogger(slog.New(slog.NewJSONHandler(j, &slog.HandlerOptions{Level: slog.LevelDebug})))
 }
 
-// told returns level and message of what was logged.
+// told returns the levels and messages of the log.
 func (j *journal) told(t *testing.T) (told []string) {
 	t.Helper()
 	for _, line := range j.lines(t) {
@@ -122,7 +122,7 @@ func TestTheLogNamesPeerAndPrincipal(t *testing.T) {
 
 type tenantKey struct{}
 
-// A handler of slog may take what it adds out of the context.
+// A slog.Handler may add values of the context.
 func TestTheLogHasTheContextOfTheAuthentication(t *testing.T) {
 	tenants := make(chan any, 10)
 	logger := slog.New(contextual{slog.DiscardHandler, func(ctx context.Context) { tenants <- ctx.Value(tenantKey{}) }})
@@ -135,7 +135,7 @@ func TestTheLogHasTheContextOfTheAuthentication(t *testing.T) {
 	}
 }
 
-// contextual is a handler that looks at the context of each record.
+// contextual is a handler that reads the context of each record.
 type contextual struct {
 	slog.Handler
 	look func(context.Context)

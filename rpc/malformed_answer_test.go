@@ -13,7 +13,7 @@ import (
 	"github.com/parley-rpc/parley/transport"
 )
 
-// answerRow is an answer that a caller does not expect.
+// answerRow is a response that a caller does not expect.
 type answerRow struct {
 	row, name string
 	methods   []*rpc.Method
@@ -111,7 +111,8 @@ func TestAnAnswerThatIsNotExpectedEndsItsCallAlone(t *testing.T) {
 	}
 }
 
-// TestABadAnswerResetsAStreamThatIsOpen has the peer answer badly and go on.
+// TestABadAnswerResetsAStreamThatIsOpen has a peer that sends a bad response and
+// goes on.
 func TestABadAnswerResetsAStreamThatIsOpen(t *testing.T) {
 	one := encoded(t, "one")
 	for name, bad := range map[string]struct {
@@ -176,7 +177,7 @@ func TestTextOfThePeerIsMadeUTF8(t *testing.T) {
 	}
 }
 
-// TestReservedMetadataIsNotShown has an answer with keys of the protocol's own.
+// TestReservedMetadataIsNotShown has a response with the protocol's own keys.
 func TestReservedMetadataIsNotShown(t *testing.T) {
 	client := rpc.NewClient("ws://in.memory")
 	p := callRaw(t, client)

@@ -24,7 +24,7 @@ func TestAMalformedCallIsAnsweredAndTheConnectionLives(t *testing.T) {
 		row, name string
 		open      []byte
 		code      rpc.Code
-		says      string // what the message tells, in part
+		says      string // a part of the message
 	}{
 		{"R1", "key 0", bad(uintField(0, 0)), rpc.CodeInternal, ""},
 		{"R1", "a key twice", bad(uintField(4, 1), uintField(4, 1)), rpc.CodeInternal, "is repeated"},
@@ -97,7 +97,7 @@ func TestAMalformedCallIsAnsweredAndTheConnectionLives(t *testing.T) {
 type messageRow struct {
 	row, name string
 	method    *rpc.Method
-	open      []byte // fields beside the method
+	open      []byte // fields besides the method
 	frames    [][]byte
 	code      rpc.Code
 }
@@ -158,7 +158,7 @@ func TestAMessageThatIsNotExpectedEndsItsCallAlone(t *testing.T) {
 	}
 }
 
-// TestARequestIsSeenWhenItsEndHasCome and not before: section 11.4.
+// TestARequestIsSeenWhenItsEndHasCome, and not before: section 11.4.
 func TestARequestIsSeenWhenItsEndHasCome(t *testing.T) {
 	for _, m := range []*rpc.Method{unary, download} {
 		srv := rpc.NewServer()
@@ -176,7 +176,7 @@ func TestARequestIsSeenWhenItsEndHasCome(t *testing.T) {
 	}
 }
 
-// TestAHandlerCannotReceiveBehindTwoMessages of a call that takes one.
+// TestAHandlerCannotReceiveBehindTwoMessages is for a call that takes one message.
 func TestAHandlerCannotReceiveBehindTwoMessages(t *testing.T) {
 	srv := rpc.NewServer()
 	register(srv, unary, func(_ context.Context, s rpc.Stream) error {
@@ -191,8 +191,7 @@ func TestAHandlerCannotReceiveBehindTwoMessages(t *testing.T) {
 	p.wantStatus(1, rpc.CodeAborted)
 }
 
-// TestAHandlerThatEndsInsideAMessage cannot say so by END: R10 and section
-// 11.4.
+// TestAHandlerThatEndsInsideAMessage: it cannot send END. R10 and section 11.4.
 func TestAHandlerThatEndsInsideAMessageResetsTheStream(t *testing.T) {
 	for _, c := range []struct {
 		name string
@@ -208,7 +207,7 @@ func TestAHandlerThatEndsInsideAMessageResetsTheStream(t *testing.T) {
 				var log journal
 				srv := rpc.NewServer(rpc.WithLogger(log.logger()))
 				register(srv, bidi, func(_ context.Context, s rpc.Stream) error {
-					go func() { _ = s.Send(text(strings.Repeat("x", 100_000))) }() // there is less credit
+					go func() { _ = s.Send(text(strings.Repeat("x", 100_000))) }() // more than the credit
 					synctest.Wait()
 					return c.end()
 				})

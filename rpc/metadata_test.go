@@ -16,7 +16,7 @@ import (
 // raw bytes that only a key with -bin may have.
 const anyBytes = "\x00\x01\xff\n"
 
-// labelling sets header and trailer, and ends as h does.
+// labelling sets header and trailer, and then calls h.
 func labelling(t *testing.T, h rpc.Handler) rpc.Handler {
 	return func(ctx context.Context, s rpc.Stream) error {
 		call := rpc.FromContext(ctx)
@@ -128,7 +128,7 @@ func TestSendHeaderComesBeforeTheFirstMessage(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer s.Close()
-		header, err := s.Call().ResponseHeader() // the handler still waits
+		header, err := s.Call().ResponseHeader() // the handler is still waiting
 		if err != nil || header.Get("early") != "yes" || len(header) != 1 || read.Get("early") != "yes" {
 			t.Fatalf("%q, %q, %v", header, read, err)
 		}
@@ -314,7 +314,7 @@ func TestMetadataIgnoresCase(t *testing.T) {
 	}
 }
 
-// TestResponseHeaderAfterTheEnd asks for a header when the call is over.
+// TestResponseHeaderAfterTheEnd asks for the header of a call that is over.
 func TestResponseHeaderAfterTheEnd(t *testing.T) {
 	p := newPair(t, nil, nil, func(srv *rpc.Server) {
 		register(srv, download, echo)
@@ -336,8 +336,8 @@ func TestResponseHeaderAfterTheEnd(t *testing.T) {
 	}
 }
 
-// TestResponseHeaderTellsTheStatusOfACallThatEndsWithoutOne has calls end that
-// have no header yet.
+// TestResponseHeaderTellsTheStatusOfACallThatEndsWithoutOne ends calls that have
+// no header yet.
 func TestResponseHeaderTellsTheStatusOfACallThatEndsWithoutOne(t *testing.T) {
 	started := make(chan struct{}, 8)
 	p := newPair(t, nil, nil, func(srv *rpc.Server) {
@@ -393,8 +393,8 @@ func TestAMalformedHeaderThatIsWaitedForEndsTheCall(t *testing.T) {
 	p.wantCancel(id)
 }
 
-// TestWhatIsReadIsThereWhenTheStatusIs has the context of calls end while they
-// are received from: by then header and trailer are stored.
+// TestWhatIsReadIsThereWhenTheStatusIs ends the context of calls during Recv. When
+// the status is there, header and trailer are stored.
 func TestWhatIsReadIsThereWhenTheStatusIs(t *testing.T) {
 	p := newPair(t, nil, nil, func(srv *rpc.Server) { register(srv, bidi, labelling(t, echo)) })
 	for range 200 {

@@ -95,8 +95,8 @@ func TestIdleClientsReconnectEvenlyOverTheSpread(t *testing.T) {
 	})
 }
 
-// A client that makes calls connects to another server as soon as it is told.
-// So the server does not tell all at once.
+// A client that makes calls connects to another server as soon as it gets notice.
+// So the server does not send the notices to all at once.
 func TestBusyClientsReconnectEvenlyOverTheSpread(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const clients, spread = 100, 10 * time.Second
@@ -154,8 +154,8 @@ func TestNoCallFailsWhileConnectionsGrowOld(t *testing.T) {
 	}
 }
 
-// refusing is a server that answers handshakes with HTTP 503 and, unless it is
-// 0, with when to come back.
+// refusing is a server that answers handshakes with HTTP 503, and with Retry-After
+// unless that is 0.
 func refusing(t *testing.T, why string, comeBack time.Duration) func(dialled) (transport.Link, error) {
 	t.Helper()
 	refused := &ws.HandshakeError{Status: http.StatusServiceUnavailable, RetryAfter: comeBack, Body: why}
@@ -251,7 +251,7 @@ func TestReverseCallsGoOnOverTheOldSession(t *testing.T) {
 		}
 		_, err = converse(t.Context(), old, unary, []string{"late"})
 		wantError(t, err, rpc.CodeUnavailable)
-		synctest.Wait() // the hook runs beside
+		synctest.Wait() // the hook runs on another goroutine
 		if got := r.take(); !slices.Equal(got, []string{"old begins", "new begins", "old ends"}) {
 			t.Errorf("told %q", got)
 		}

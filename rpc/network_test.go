@@ -17,8 +17,8 @@ import (
 	"github.com/parley-rpc/parley/transport/pipe"
 )
 
-// network is servers in memory, by URL, to which clients in a bubble of
-// synctest connect. Who is not there refuses connections.
+// network is servers in memory, by URL, to which clients in a synctest bubble
+// connect. A URL without a server refuses connections.
 type network struct {
 	t *testing.T
 
@@ -67,14 +67,14 @@ func (n *network) client(url string, opts ...rpc.ClientOption) *rpc.Client {
 	return c
 }
 
-// answer has f make what a dial of url returns; nil: no server.
+// answer sets what a dial of url returns; nil: there is no server.
 func (n *network) answer(url string, f func(dialled) (transport.Link, error)) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.servers[url] = f
 }
 
-// refuse has the server at url refuse clients.
+// refuse makes the server at url refuse clients.
 func (n *network) refuse(url string, code rpc.Code) {
 	n.answer(url, func(dialled) (transport.Link, error) { return nil, rpc.Errorf(code, "go away") })
 }
@@ -100,8 +100,8 @@ func (n *network) serve(url string, srv *rpc.Server) {
 	})
 }
 
-// serveRaw puts a server at home that is worked by hand: each link is on the
-// channel, with the server's HELLO sent.
+// serveRaw puts a server at home for which the test writes frames. It sends each
+// link on the channel, after the server's HELLO.
 func (n *network) serveRaw() <-chan *raw {
 	links := make(chan *raw, 100)
 	n.answer(home, func(dialled) (transport.Link, error) {
@@ -114,8 +114,8 @@ func (n *network) serveRaw() <-chan *raw {
 	return links
 }
 
-// serveSessions puts a server at home that has sessions and no calls: each is
-// on the channel.
+// serveSessions puts a server at home that has sessions and no calls. It sends
+// each session on the channel.
 func (n *network) serveSessions() <-chan *transport.Session {
 	sessions := make(chan *transport.Session, 100)
 	n.answer(home, func(dialled) (transport.Link, error) {
@@ -150,7 +150,7 @@ func (n *network) attempts() []dialled {
 	return d
 }
 
-// wantAttempts waits for nothing and expects so many dials since the last time.
+// wantAttempts expects n dials since the last time. It does not wait.
 func (n *network) wantAttempts(want int) []dialled {
 	n.t.Helper()
 	got := n.attempts()
@@ -167,7 +167,8 @@ func echoServer() *rpc.Server {
 	return srv
 }
 
-// pass lets time pass in a bubble, and all happen that is due by then.
+// pass lets time pass in a bubble, and waits until everything that is due has
+// happened.
 func pass(d time.Duration) {
 	<-time.After(d)
 	synctest.Wait()

@@ -13,7 +13,7 @@ import (
 	"github.com/parley-rpc/parley/transport"
 )
 
-// wardens turn clients away in the ways that there are.
+// wardens turn clients away in all ways.
 func wardens(n *network) map[string]func(dialled) (transport.Link, error) {
 	link := func(end func(*raw)) func(dialled) (transport.Link, error) {
 		return func(dialled) (transport.Link, error) {
@@ -40,7 +40,7 @@ func TestAClientThatIsTurnedAwayGetsInSoonAndItsCallsDoNotFail(t *testing.T) {
 		n := newNetwork(t)
 		for name, warden := range wardens(n) {
 			if name == "1012 before HELLO" {
-				continue // a proxy may have done it, behind which the call was served
+				continue // a proxy may have done it after the call was served
 			}
 			for how, opts := range map[string][]rpc.ClientOption{"the same URL": nil, "another URL": {rpc.WithURLs(second)}} {
 				srv := echoServer()
@@ -150,7 +150,7 @@ func TestRetryAfterIsHonored(t *testing.T) {
 				t.Error(out.err)
 			}
 			if wait := n.wantAttempts(1)[0].at.Sub(began); wait < tt.least || wait > tt.most {
-				t.Errorf("told to come back in %v, the client came after %v", tt.says, wait)
+				t.Errorf("told to retry in %v, the client dialed after %v", tt.says, wait)
 			}
 		})
 	}

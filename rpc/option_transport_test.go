@@ -8,8 +8,8 @@ import (
 	"github.com/parley-rpc/parley/transport"
 )
 
-// TestWithTransportTakesAllParametersAndNoFunctions: what a session calls, and
-// whose it is, is the business of this package.
+// TestWithTransportTakesAllParametersAndNoFunctions: package rpc sets the
+// functions of a session, and its principal.
 func TestWithTransportTakesAllParametersAndNoFunctions(t *testing.T) {
 	var p transport.Parameters
 	fields := reflect.ValueOf(&p).Elem()
@@ -20,7 +20,7 @@ func TestWithTransportTakesAllParametersAndNoFunctions(t *testing.T) {
 		case reflect.String:
 			f.SetString("given")
 		default:
-			f.SetInt(7) // panics if it is a function
+			f.SetInt(7) // panics for a function
 		}
 	}
 	c := NewClient("ws://server.test", WithTransport(transport.Parameters{MaxStreams: 1}), WithTransport(p))

@@ -17,7 +17,7 @@ import (
 	"github.com/parley-rpc/parley/rpc"
 )
 
-// journal is a log that is kept.
+// journal is a log in memory.
 type journal struct {
 	mu  sync.Mutex
 	buf bytes.Buffer
@@ -31,7 +31,7 @@ func (j *journal) Write(p []byte) (int, error) {
 
 func (j *journal) logger() *slog.Logger { return slog.New(slog.NewJSONHandler(j, nil)) }
 
-// lines returns what was logged, with an entry for each attribute.
+// lines returns the log, with an entry for each attribute.
 func (j *journal) lines(t *testing.T) (lines []map[string]any) {
 	t.Helper()
 	j.mu.Lock()
@@ -88,7 +88,8 @@ func TestAPanicInAClientsHandlerIsLoggedThere(t *testing.T) {
 	}
 }
 
-// TestAPanicTakesThePlaceOfAnAnswer has handlers panic when they have answered.
+// TestAPanicTakesThePlaceOfAnAnswer has handlers that panic after they have
+// responded.
 func TestAPanicTakesThePlaceOfAnAnswer(t *testing.T) {
 	p := newPair(t, []rpc.ServerOption{rpc.WithLogger(slog.New(slog.DiscardHandler))}, nil, func(srv *rpc.Server) {
 		registerAll(srv, func(ctx context.Context, s rpc.Stream) error {
@@ -127,7 +128,7 @@ func TestAHandlerMayEndItsGoroutine(t *testing.T) {
 	})
 }
 
-// treacherous is an error that panics when it is looked at.
+// treacherous is an error whose methods panic.
 type treacherous struct{}
 
 func (treacherous) Error() string   { return "treacherous" }
@@ -172,7 +173,7 @@ func TestAPanicAnywhereAroundAHandlerCostsOnlyItsCall(t *testing.T) {
 	}
 }
 
-// badCodec panics where a message says so.
+// badCodec panics at certain messages.
 type badCodec struct{ rpc.Codec }
 
 func (badCodec) Name() string { return "bad" }

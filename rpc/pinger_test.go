@@ -88,7 +88,7 @@ func connect(t *testing.T, url string, opts ...rpc.ClientOption) pingv1parley.Pi
 	return pingv1parley.NewPingServiceClient(client)
 }
 
-// dial returns a connection of its own to a server at url.
+// dial returns a new connection to a server at url.
 func dial(t *testing.T, url string, opts ...rpc.ClientOption) *rpc.Conn {
 	t.Helper()
 	conn, err := rpc.Dial(t.Context(), url, opts...)

@@ -10,23 +10,24 @@ import (
 	"github.com/parley-rpc/parley/transport/pipe"
 )
 
-// raw is a peer that speaks frames by hand, to say what no real one would.
+// raw is a peer for which the test writes frames, including ones that no real peer
+// sends.
 type raw struct {
 	t    *testing.T
 	link *pipe.End
-	peer *pipe.End // the end of the one under test
+	peer *pipe.End // the end of the endpoint under test
 	rest []byte    // of the link message that is being read
 
-	answers bool // PINGs, while it reads
+	answers bool // answer PINGs while it reads
 }
 
-// rawFrame is a frame that a raw peer has got.
+// rawFrame is a frame that a raw peer has received.
 type rawFrame struct {
 	frame.Header
 	payload []byte
 }
 
-// serveRaw has srv serve a raw dialer, whose HELLO has been sent.
+// serveRaw makes srv serve a raw dialer that has sent HELLO.
 func serveRaw(t *testing.T, srv *rpc.Server) *raw {
 	t.Helper()
 	p := linkSilent(t, srv, pipe.Config{})
@@ -34,14 +35,14 @@ func serveRaw(t *testing.T, srv *rpc.Server) *raw {
 	return p
 }
 
-// newRawLink has srv serve a link on which nothing has been said yet.
+// newRawLink makes srv serve a link on which nothing was sent yet.
 func newRawLink(t *testing.T, srv *rpc.Server) (dialer, acceptor *pipe.End) {
 	t.Helper()
 	p := linkSilent(t, srv, pipe.Config{})
 	return p.link, p.peer
 }
 
-// linkSilent has srv serve a raw dialer that has said nothing yet.
+// linkSilent makes srv serve a raw dialer that has sent nothing yet.
 func linkSilent(t *testing.T, srv *rpc.Server, wire pipe.Config) *raw {
 	t.Helper()
 	dialer, acceptor := pipe.New(wire)
@@ -55,8 +56,7 @@ func linkSilent(t *testing.T, srv *rpc.Server, wire pipe.Config) *raw {
 	return &raw{t: t, link: dialer, peer: acceptor}
 }
 
-// callRaw has client make its calls to a raw acceptor, whose HELLO has been
-// sent.
+// callRaw makes client call a raw acceptor that has sent HELLO.
 func callRaw(t *testing.T, client *rpc.Client) *raw {
 	t.Helper()
 	dialer, acceptor := pipe.New(pipe.Config{})
@@ -85,7 +85,7 @@ func (p *raw) write(frames ...[]byte) {
 	}
 }
 
-// next returns the next frame that is about a call.
+// next returns the next frame of a call.
 func (p *raw) next() rawFrame {
 	p.t.Helper()
 	f, err := p.read()
@@ -95,7 +95,7 @@ func (p *raw) next() rawFrame {
 	return f
 }
 
-// read is next for a link that is expected to end.
+// read is like next, for a link that may end.
 func (p *raw) read() (rawFrame, error) {
 	for {
 		for len(p.rest) > 0 {
@@ -145,7 +145,7 @@ func (p *raw) skipTo(typ frame.Type, id uint64) rawFrame {
 	return f
 }
 
-// wantEnd returns what the END of a stream says, which has to come next.
+// wantEnd returns the contents of a stream's END, which must come next.
 func (p *raw) wantEnd(id uint64) rpc.EndFields {
 	p.t.Helper()
 	end, err := rpc.ParseEnd(p.want(frame.TypeEnd, id).payload)
@@ -155,7 +155,7 @@ func (p *raw) wantEnd(id uint64) rpc.EndFields {
 	return end
 }
 
-// wantStatus is wantEnd for the status alone.
+// wantStatus is like wantEnd, for the status alone.
 func (p *raw) wantStatus(id uint64, code rpc.Code) {
 	p.t.Helper()
 	if end := p.wantEnd(id); end.Code != code {
@@ -163,8 +163,7 @@ func (p *raw) wantStatus(id uint64, code rpc.Code) {
 	}
 }
 
-// wantCancel expects the RESET of a stream that is no longer used any
-// more.
+// wantCancel expects the RESET of a stream that is no longer used.
 func (p *raw) wantCancel(id uint64) {
 	p.t.Helper()
 	p.wantReset(id, transport.ResetCancel)
@@ -180,8 +179,8 @@ func (p *raw) wantReset(id uint64, code transport.ResetCode) {
 	}
 }
 
-// wantOpen returns what the next OPEN says, and its stream. What is left of
-// calls before it is skipped.
+// wantOpen returns the contents of the next OPEN, and its stream. It skips the
+// rest of earlier calls.
 func (p *raw) wantOpen() (uint64, rpc.OpenFields) {
 	p.t.Helper()
 	f := p.next()

@@ -12,8 +12,8 @@ import (
 	"github.com/parley-rpc/parley/transport"
 )
 
-// TestClientReconnectsAsTheCloseCodeSays goes through the last column of the
-// table of close codes.
+// TestClientReconnectsAsTheCloseCodeSays tests the last column of the table of
+// close codes.
 func TestClientReconnectsAsTheCloseCodeSays(t *testing.T) {
 	const never = -1
 	for code, within := range map[transport.CloseCode]time.Duration{
@@ -125,8 +125,7 @@ func TestRefusedClientStaysDisconnectedUntilTheNextCall(t *testing.T) {
 }
 
 // TestAServerThatIsGoneForNewCallsKeepsTheOldOnes has a server that gives no
-// notice: new calls wait for the next session, which is dialled at once for
-// them.
+// notice. New calls wait for the next session, which the client dials at once.
 func TestAServerThatIsGoneForNewCallsKeepsTheOldOnes(t *testing.T) {
 	const path = "wss://home.example:443/other"
 	for address, next := range map[string]string{
@@ -170,8 +169,8 @@ func TestAServerThatIsGoneForNewCallsKeepsTheOldOnes(t *testing.T) {
 			if out := <-call; out.err != nil || out.texts[0] != "old" {
 				t.Errorf("%q: the old call: %v", address, out)
 			}
-			p.wantNotice() // that it has moved
-			p.wantGoAway() // that it leaves
+			p.wantNotice() // it has moved
+			p.wantGoAway() // it leaves
 			var closed *transport.CloseError
 			if _, err := p.read(); !errors.As(err, &closed) || closed.Code != transport.CloseNormal {
 				t.Errorf("%q: the old link: %v", address, err)

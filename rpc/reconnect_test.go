@@ -11,8 +11,8 @@ import (
 	"github.com/parley-rpc/parley/rpc"
 )
 
-// front is a balancer on a real socket: it hands each handshake to the server
-// that is chosen at the moment.
+// front is a balancer on a real socket. It passes each handshake to the current
+// server.
 type front struct {
 	to   atomic.Pointer[rpc.Server]
 	came atomic.Int32 // handshakes
@@ -23,8 +23,8 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	f.to.Load().ServeHTTP(w, r)
 }
 
-// serveFront serves a, and returns what cuts all links. Both servers are closed
-// when the test ends.
+// serveFront serves a, and returns a function that cuts all links. Both servers
+// are closed when the test ends.
 func serveFront(t *testing.T, a, b *rpc.Server) (f *front, url string, cut func()) {
 	t.Helper()
 	f = new(front)
@@ -64,7 +64,7 @@ func TestAServerBehindABalancerLeavesWithoutAFailedCall(t *testing.T) {
 						over++
 					}
 				}
-				// Close ends the call that is under way.
+				// Close ends the call in flight.
 				if most := map[string]int{"Close": 1}[name]; failed > most {
 					t.Errorf("%d calls failed", failed)
 				}

@@ -7,8 +7,8 @@ import (
 	"github.com/parley-rpc/parley/rpc"
 )
 
-// TestRecvEndsWhenTheHandlerReturns: a goroutine that a handler has started and
-// not waited for does not wait for messages of a call that is over.
+// TestRecvEndsWhenTheHandlerReturns: a goroutine that outlives its handler does
+// not wait for messages of a call that is over.
 func TestRecvEndsWhenTheHandlerReturns(t *testing.T) {
 	ended := make(chan error, 1)
 	p := newPair(t, nil, nil, func(srv *rpc.Server) {
@@ -29,6 +29,6 @@ func TestRecvEndsWhenTheHandlerReturns(t *testing.T) {
 	defer s.Close()
 	wantError(t, s.Recv(new(rpc.Raw)), rpc.CodeAborted)
 	if err := <-ended; err == nil {
-		t.Error("a message was received that nobody has sent")
+		t.Error("a message was received that was not sent")
 	}
 }

@@ -27,7 +27,7 @@ func TestAServerThatDoesNotKnowTheSessionBeginsANewOneOnTheSameLink(t *testing.T
 		f.serve(home, f.b)
 		f.cut()
 		<-old.Done()
-		conn, err := c.Connect(t.Context()) // it is there before the old one ends
+		conn, err := c.Connect(t.Context()) // it is connected before the old one ends
 		if err != nil || conn == old {
 			t.Fatalf("the old connection is used: %v, %v", conn == old, err)
 		}
@@ -92,8 +92,8 @@ func TestSessionsThatAreLostAndUnknownAgainAndAgainAreNotDialledInALoop(t *testi
 	})
 }
 
-// ghosts are the ways in which a client comes back to b after it has lost a,
-// which still keeps its session.
+// ghosts are the ways in which a client reconnects to b after it has lost a, which
+// still keeps its session.
 var ghosts = map[string]func(*fleet){
 	"it asks to resume": func(f *fleet) { f.serve(home, f.b) },
 	"it has given up": func(f *fleet) {
@@ -119,8 +119,7 @@ func TestClientThatReconnectsElsewhereIsNoGhost(t *testing.T) {
 				f.answer(home, nil)
 				f.cut()
 				synctest.Wait()
-				// The server has its own idea of the time for which a session
-				// is kept.
+				// The server has its own limit for how long it keeps a session.
 				back(f)
 				pass(15 * time.Second)
 				began := time.Now()
@@ -164,7 +163,7 @@ func TestANewSessionNamesItsPredecessor(t *testing.T) {
 	})
 }
 
-// readHello reads the HELLO with which a dialer begins.
+// readHello reads the dialer's HELLO.
 func readHello(t *testing.T, l *pipe.End) frame.Hello {
 	r, err := l.NextReader()
 	if err != nil {

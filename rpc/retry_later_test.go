@@ -37,7 +37,7 @@ func TestARetryWaitsAsLongAsTheCalleeAsks(t *testing.T) {
 					t.Fatalf("%d calls, %v", len(at), err)
 				}
 				if after, ok := rpc.RetryAfter(err); err != nil && (!ok || after != c.asks) {
-					t.Errorf("the caller is not told when to come back: %v", err)
+					t.Errorf("the caller is not told when to retry: %v", err)
 				}
 				if err == nil && (at[1].Sub(at[0]) < c.asks || at[1].Sub(at[0]) > c.asks+time.Second) {
 					t.Errorf("again after %v", at[1].Sub(at[0]))
@@ -47,8 +47,7 @@ func TestARetryWaitsAsLongAsTheCalleeAsks(t *testing.T) {
 	}
 }
 
-// The delay that the callee asks for and the backoff must not add up to less
-// than none.
+// The sum of the callee's delay and the backoff must not overflow.
 func TestLongestDelayThatTheCalleeAsksForIsNoRetryAtOnce(t *testing.T) {
 	policy := rpc.RetryPolicy{
 		MaxAttempts: 3, Codes: []rpc.Code{rpc.CodeUnavailable},

@@ -15,7 +15,7 @@ import (
 	"github.com/parley-rpc/parley/transport"
 )
 
-// safe are methods that a policy may have tried again.
+// safe are methods that a policy may repeat.
 var (
 	safe         = &rpc.Method{Service: "test.Safe", Name: "Call", Idempotency: rpc.NoSideEffects}
 	safeDownload = &rpc.Method{Service: "test.SafeDownload", Name: "Call", ServerStreams: true, Idempotency: rpc.Idempotent}
@@ -55,7 +55,7 @@ func newFlaky(t *testing.T, failures int, policy rpc.RetryPolicy, opts ...rpc.Cl
 	return f
 }
 
-// often is a policy that others are made of.
+// often is a policy on which others are based.
 var often = rpc.RetryPolicy{
 	MaxAttempts: 4, Codes: []rpc.Code{rpc.CodeUnavailable}, InitialBackoff: time.Second, MaxBackoff: 10 * time.Second,
 }
@@ -195,7 +195,7 @@ func TestAMalformedPolicyIsToldByTheFirstCall(t *testing.T) {
 	}
 }
 
-// refusers are servers that have surely not seen the calls that they get.
+// refusers are servers that have certainly not seen their calls.
 var refusers = map[string]func(*raw, uint64){
 	"goes away": func(p *raw, _ uint64) { p.write((&frame.GoAway{Reason: "deploy"}).Append(nil)) },
 	"goes away, and says so twice": func(p *raw, id uint64) {
@@ -217,7 +217,7 @@ func TestAnUnprocessedCallIsRepeatedOnANewSession(t *testing.T) {
 			call := start(func() ([]string, error) { return converse(t.Context(), c, m, words) })
 			p := <-links
 			id, _ := p.wantOpen()
-			synctest.Wait() // all is sent
+			synctest.Wait() // everything is sent
 			n.serve(home, echoServer())
 			refuse(p, id)
 			if out := <-call; out.err != nil || !slices.Equal(out.texts, echoed(m, words)) {
@@ -305,7 +305,7 @@ func TestALargeMessageThatIsBeingSentIsRepeated(t *testing.T) {
 		n := newNetwork(t)
 		links := n.serveRaw()
 		c := n.client(home)
-		words := []string{strings.Repeat("x", 1<<20-100)} // more than a new stream may send, and than is kept
+		words := []string{strings.Repeat("x", 1<<20-100)} // more than a new stream may send, and than the retry buffer keeps
 		call := start(func() ([]string, error) { return converse(t.Context(), c, m, words) })
 		p := <-links
 		p.wantOpen()

@@ -70,8 +70,8 @@ func TestRetryAfterReadsForeignDetails(t *testing.T) {
 	}
 }
 
-// FuzzRetryInfo: whatever is read is a delay that can be waited for, and is
-// read again as it was written.
+// FuzzRetryInfo: every parsed delay is valid for a timer, and is parsed the same
+// after it was written again.
 func FuzzRetryInfo(f *testing.F) {
 	for _, delay := range []time.Duration{0, 1, time.Second, math.MaxInt64} {
 		f.Add(appendRetryInfo(nil, delay))
@@ -88,7 +88,8 @@ func FuzzRetryInfo(f *testing.F) {
 	})
 }
 
-// TestVectorSaysRetryLater holds RetryLater against the specification's bytes.
+// TestVectorSaysRetryLater compares RetryLater with the bytes of the
+// specification.
 func TestVectorSaysRetryLater(t *testing.T) {
 	file, err := os.ReadFile("../docs/spec/vectors/rpc.json")
 	if err != nil {

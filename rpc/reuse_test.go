@@ -14,8 +14,8 @@ import (
 	"github.com/parley-rpc/parley/rpc"
 )
 
-// straggler is a service whose handlers leave goroutines behind that go on
-// using their call.
+// straggler is a service whose handlers leave goroutines behind that go on using
+// their call.
 type straggler struct {
 	pinger
 	left sync.WaitGroup
@@ -34,8 +34,8 @@ func (p *straggler) Ping(ctx context.Context, req *pingv1.PingRequest) (*pingv1.
 	return p.pinger.Ping(ctx, req)
 }
 
-// TestCallsAtOnceGetTheirOwnAnswers has calls end in several ways at once,
-// whose memory is used again for others.
+// TestCallsAtOnceGetTheirOwnAnswers ends calls in several ways at once, while
+// their memory is reused for others.
 func TestCallsAtOnceGetTheirOwnAnswers(t *testing.T) {
 	var service straggler
 	p := newPair(t, nil, nil, func(srv *rpc.Server) { pingv1parley.RegisterPingServiceServer(srv, &service) })
@@ -59,7 +59,8 @@ func TestCallsAtOnceGetTheirOwnAnswers(t *testing.T) {
 	service.left.Wait()
 }
 
-// ownAnswer makes a call, which it may leave.
+// ownAnswer makes a call, which it may abandon, and checks that the response is
+// its own.
 func ownAnswer(ping pingv1parley.PingServiceClient, say string, timeout time.Duration) error {
 	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()
@@ -67,7 +68,7 @@ func ownAnswer(ping pingv1parley.PingServiceClient, say string, timeout time.Dur
 	res, err := ping.Ping(ctx, &pingv1.PingRequest{Text: say}, rpc.ReadHeader(&header))
 	switch {
 	case errors.Is(err, rpc.CodeDeadlineExceeded) && timeout < time.Minute,
-		errors.Is(err, rpc.CodeFailedPrecondition): // the straggler was sending the header when the answer came
+		errors.Is(err, rpc.CodeFailedPrecondition): // the straggler was sending the header when the response arrived
 		return nil
 	case err != nil:
 		return err

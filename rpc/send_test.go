@@ -103,7 +103,7 @@ func TestSendAfterAnOKReturnsErrFinished(t *testing.T) {
 	}
 }
 
-// TestWhatWasSentBeforeAStatusIsReceivedThoughASendHasMetIt on bidirectional
+// TestWhatWasSentBeforeAStatusIsReceivedThoughASendHasMetIt is for bidirectional
 // calls.
 func TestWhatWasSentBeforeAStatusIsReceivedThoughASendHasMetIt(t *testing.T) {
 	client := rpc.NewClient("ws://in.memory")
@@ -143,7 +143,7 @@ func TestNothingCanBeSentBehindCloseSend(t *testing.T) {
 			}
 			wantError(t, s.Send(text("b")), rpc.CodeFailedPrecondition)
 		}
-		if got, err := recvAll(s); err != nil || len(got) != 1 { // the call has not suffered
+		if got, err := recvAll(s); err != nil || len(got) != 1 { // the call is not affected
 			t.Fatalf("%q, %v", got, err)
 		}
 	})
@@ -207,7 +207,7 @@ func TestTwoAtOnceInOneDirectionAreRefused(t *testing.T) {
 		synctest.Wait() // credit is used up
 		wantError(t, up.Send(text("b")), rpc.CodeFailedPrecondition)
 
-		if err := s.Send(text("c")); err != nil { // the calls have not suffered
+		if err := s.Send(text("c")); err != nil { // the calls are not affected
 			t.Fatal(err)
 		}
 		if err := <-results; err != nil {
@@ -245,14 +245,14 @@ func TestSendKeepsNothingOfItsMessage(t *testing.T) {
 	}
 }
 
-// TestAHandlersEndOfAStream is what a handler may do with it.
+// TestAHandlersEndOfAStream tests what a handler may do with its end.
 func TestAHandlersEndOfAStream(t *testing.T) {
 	p := newPair(t, nil, nil, func(srv *rpc.Server) {
 		registerAll(srv, func(ctx context.Context, s rpc.Stream) error {
-			if err := s.CloseSend(); err != nil { // says nothing: it returns
+			if err := s.CloseSend(); err != nil { // does nothing: returning ends the stream
 				return err
 			}
-			defer s.Close() // neither
+			defer s.Close() // the same
 			msg := new(wrapperspb.StringValue)
 			if err := s.Recv(msg); err != nil {
 				return err

@@ -23,7 +23,7 @@ func TestCallsOfAllConnectionsAreBoundedAndNoneTakesAllOfThem(t *testing.T) {
 			return ctx.Err()
 		})
 		var peers []*raw
-		// Each gets no more than it leaves for others.
+		// No caller gets more than it leaves for the others.
 		for _, most := range []uint64{6, 3, 2, 1, 0} {
 			p := serveRaw(t, srv)
 			peers = append(peers, p)

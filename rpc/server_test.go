@@ -65,7 +65,7 @@ func TestCloseDoesNotWaitForHandlers(t *testing.T) {
 	p := newPair(t, nil, nil, func(srv *rpc.Server) {
 		register(srv, bidi, func(ctx context.Context, s rpc.Stream) error {
 			close(started)
-			<-goOn // whatever ctx says
+			<-goOn // whatever the state of ctx
 			done <- s.Send(text("too late"))
 			return nil
 		})
@@ -127,12 +127,12 @@ func TestAServiceIsRegisteredOnce(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			register(r, unary, echo)
 			wantPanic(t, unary.Service, func() { register(r, unary, echo) })
-			register(r, bidi, echo) // it goes on
+			register(r, bidi, echo) // the server goes on
 		})
 	}
 }
 
-// wantPanic expects f to panic with a text that says something.
+// wantPanic expects f to panic with a text that contains says.
 func wantPanic(t *testing.T, says string, f func()) {
 	t.Helper()
 	defer func() {
@@ -161,7 +161,7 @@ func TestServicesMayBeAddedWhileTheServerServes(t *testing.T) {
 	}
 }
 
-// badName is a codec and a compression whose name cannot travel.
+// badName is a codec and a compressor with an invalid name.
 type badName struct {
 	rpc.Codec
 	rpc.Compressor
@@ -169,7 +169,7 @@ type badName struct {
 
 func (badName) Name() string { return "no name" }
 
-// badOptions are those of either end.
+// badOptions are the invalid options of both ends.
 var badOptions = []struct {
 	says   string
 	option rpc.Option
@@ -254,7 +254,7 @@ func TestAServerIsAHandlerAmongOthers(t *testing.T) {
 
 func TestOptionsDoNotLeakBetweenServers(t *testing.T) {
 	var r record
-	shared := make([]rpc.ServerOption, 0, 8) // room in which an append could write
+	shared := make([]rpc.ServerOption, 0, 8) // capacity into which an append could write
 	shared = append(shared, rpc.WithLogger(slog.New(slog.DiscardHandler)), rpc.WithHandlerInterceptors(r.recording("shared")))
 	first := rpc.NewServer(append(shared, rpc.WithHandlerInterceptors(r.recording("first")), rpc.WithCodec(badCodec{}))...)
 	second := rpc.NewServer(append(shared, rpc.WithHandlerInterceptors(r.recording("second")))...)
@@ -281,7 +281,7 @@ func TestTLSIsShownToBothEnds(t *testing.T) {
 	states := make(chan *tls.ConnectionState, 1)
 	srv := newPinger(t, rpc.OnConnect(func(c *rpc.Conn) { states <- c.Peer().TLS }))
 	web := httptest.NewUnstartedServer(srv)
-	web.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, 0) // of the handshake that is to fail
+	web.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, 0) // about the handshake that must fail
 	web.StartTLS()
 	t.Cleanup(web.Close)
 	url := "wss" + strings.TrimPrefix(web.URL, "https")

@@ -51,9 +51,9 @@ func (s *sessionStep) message(t *testing.T) (msg []byte) {
 	return append(msg, behind...)
 }
 
-// fits reports whether a case holds for an endpoint that serves calls. What the
-// application does is left out: a call ends by itself where a bare stream does
-// not.
+// fits reports whether a case applies to an endpoint that serves calls. Cases with
+// actions of the application are left out, because a call ends by itself where a
+// bare stream does not.
 func (v *sessionVector) fits() bool {
 	for _, s := range v.Steps {
 		if s.Do != "" {
@@ -113,7 +113,7 @@ func (v *sessionVector) run(t *testing.T) {
 		p.write(frame.Append(nil, frame.Header{Type: frame.TypePing}, []byte("alive?!!")))
 	}
 	resets, pong := slices.Clone(v.Expect.Resets), false
-	for len(resets) > 0 || !pong { // PONG goes ahead of what waits
+	for len(resets) > 0 || !pong { // PONG overtakes queued frames
 		f := p.next()
 		switch {
 		case f.Type == frame.TypePong && hex.EncodeToString(f.payload) == alive:
@@ -144,7 +144,7 @@ func (v *sessionVector) wantClose(t *testing.T, p *raw, conn *rpc.Conn) {
 	wantError(t, conn.Err(), closeStatus()[v.Expect.Close])
 }
 
-// start starts the end under test.
+// start starts the endpoint under test.
 func (v *sessionVector) start(t *testing.T) (*raw, *rpc.Conn) {
 	t.Helper()
 	dialer, acceptor := pipe.New(pipe.Config{})

@@ -16,10 +16,10 @@ import (
 	"github.com/parley-rpc/parley/transport"
 )
 
-// small is the least limit of messages.
+// small is the lowest limit of messages.
 var small = rpc.WithTransport(transport.Parameters{MaxMessage: 64 << 10})
 
-// sized answers with as many bytes as the request asks for.
+// sized responds with as many bytes as the request asks for.
 func sized(_ context.Context, s rpc.Stream) error {
 	msg := new(wrapperspb.StringValue)
 	if err := s.Recv(msg); err != nil {
@@ -39,7 +39,7 @@ func sized(_ context.Context, s rpc.Stream) error {
 	return s.Send(text(strings.Repeat("x", n)))
 }
 
-// steady keeps a call going on a connection, to be told what happens to others.
+// steady keeps a call open on a connection, to check that it is not affected.
 func steady(t *testing.T, c rpc.Caller, method *rpc.Method) (check func()) {
 	t.Helper()
 	s, err := c.Open(t.Context(), method)

@@ -17,7 +17,7 @@ import (
 	"github.com/parley-rpc/parley/rpc"
 )
 
-// codes are all that a failing call may have.
+// codes are all codes of a failed call.
 func codes() (all []rpc.Code) {
 	for c := rpc.CodeCanceled; c <= rpc.CodeUnauthenticated; c++ {
 		all = append(all, c)
@@ -67,13 +67,12 @@ func wantDetails(t *testing.T, e *rpc.Error, texts ...string) {
 	}
 }
 
-// ownError is an error of an application; it may be a nil pointer, as by
-// mistake.
+// ownError is an application's error. It may be a nil pointer, by mistake.
 type ownError struct{ text string }
 
 func (e *ownError) Error() string { return "own: " + e.text }
 
-// translated is an error with words of its own around another.
+// translated is an error with its own text that wraps another one.
 type translated struct {
 	text  string
 	inner error
@@ -88,7 +87,7 @@ func TestWhatAHandlerReturnsBecomesTheStatus(t *testing.T) {
 		name    string
 		err     error
 		code    rpc.Code
-		message string // "": not looked at
+		message string // "": not checked
 	}{
 		{"a plain error", errors.New("plain"), rpc.CodeUnknown, "plain"},
 		{"a wrapped plain error", fmt.Errorf("while: %w", io.ErrUnexpectedEOF), rpc.CodeUnknown, "while: unexpected EOF"},
@@ -133,9 +132,8 @@ func TestWhatAHandlerReturnsBecomesTheStatus(t *testing.T) {
 	}
 }
 
-// statusOf makes a call and returns its status, which Recv has. What Send
-// returns where there may be messages to be received is the status before
-// interceptors.
+// statusOf makes a call and returns the status from Recv. If there may be messages
+// to receive, Send returns the status before the interceptors.
 func statusOf(t *testing.T, c rpc.Caller, m *rpc.Method) error {
 	t.Helper()
 	s, err := c.Open(t.Context(), m)
@@ -150,9 +148,8 @@ func statusOf(t *testing.T, c rpc.Caller, m *rpc.Method) error {
 	return err
 }
 
-// TestAWrappedErrorKeepsItsCodeAndDetails: what a handler has wrapped around
-// the error of another call, the caller reads; programs find what they would
-// without it.
+// TestAWrappedErrorKeepsItsCodeAndDetails: the caller gets the text that a handler
+// has wrapped around the error of another call, with the same code and details.
 func TestAWrappedErrorKeepsItsCodeAndDetails(t *testing.T) {
 	inner := rpc.Errorf(rpc.CodeNotFound, "no row 7").WithDetail(&pingv1.PingFailure{Text: "first"})
 	wrapped := fmt.Errorf("asking the shard eu-3: %w", inner)
@@ -256,14 +253,14 @@ func TestATrailerOverThePeersLimitIsShortened(t *testing.T) {
 	detail := &pingv1.PingFailure{Text: strings.Repeat("d", 5000)}
 	label := strings.Repeat("m", 5000)
 	long := strings.Repeat("ä", 5000)
-	crooked := strings.Repeat("a\xff", 5000) // grows when it is made UTF-8
+	crooked := strings.Repeat("a\xff", 5000) // grows when it is converted to UTF-8
 	for _, c := range []struct {
 		name            string
 		status          *rpc.Error // nil: OK
 		trailer         string
 		details, labels int // that are left
 		message         string
-		cut             bool // message is longer than what is left of it
+		cut             bool // message is cut
 	}{
 		{"details go first", rpc.Errorf(rpc.CodeAborted, "text").WithDetail(detail), "m", 0, 1, "text", false},
 		{"then the metadata", rpc.Errorf(rpc.CodeAborted, "text").WithDetail(detail), label, 0, 0, "text", false},

@@ -11,8 +11,8 @@ import (
 	"github.com/parley-rpc/parley/rpc"
 )
 
-// storm is a client whose servers are restarted, and whose links are cut, at
-// random moments.
+// storm is a client whose servers restart, and whose links are cut, at random
+// moments.
 type storm struct {
 	t *testing.T
 	*network
@@ -24,7 +24,7 @@ type storm struct {
 	behind map[string]*rpc.Server // the server that is at a URL, or will be
 }
 
-// restart replaces the server at a URL: another is there at once or after a
+// restart replaces the server at a URL. The new one starts at once or after a
 // while, and the old one shuts down.
 func (s *storm) restart(url string) {
 	s.turn.Lock()
@@ -49,8 +49,8 @@ func (s *storm) restart(url string) {
 	s.leaves = append(s.leaves, shutdown(old, time.Minute))
 }
 
-// TestNothingHangsInAStorm has servers drain and, in every other storm, links
-// break. Without broken links no call fails.
+// TestNothingHangsInAStorm drains servers and, in every other storm, breaks links.
+// Without broken links no call fails.
 func TestNothingHangsInAStorm(t *testing.T) {
 	for seed := range uint64(4) {
 		for name, at := range arrangements {
@@ -102,7 +102,7 @@ func TestNothingHangsInAStorm(t *testing.T) {
 	}
 }
 
-// rage does harm for half a minute: one of harms after the other, drawn by lot.
+// rage causes random faults, one after the other, for half a minute.
 func (s *storm) rage(harms []func()) {
 	for began := time.Now(); time.Since(began) < 30*time.Second; {
 		harms[s.rand.IntN(len(harms))]()

@@ -16,7 +16,7 @@ import (
 	"github.com/parley-rpc/parley/transport"
 )
 
-// relay passes each call on to another caller, message by message, as bytes.
+// relay forwards each call to another caller, message by message, as bytes.
 func relay(to rpc.Caller) rpc.Handler {
 	return func(ctx context.Context, s rpc.Stream) error {
 		out, err := to.Open(ctx, s.Call().Method, rpc.WithRawCodec(s.Call().CodecName()))
@@ -34,7 +34,7 @@ func relay(to rpc.Caller) rpc.Handler {
 	}
 }
 
-// passOn sends on all that is received.
+// passOn forwards all messages.
 func passOn(to, from rpc.Stream) error {
 	var msg rpc.Raw
 	for {
@@ -170,7 +170,7 @@ func TestAnUnknownMethodMayHaveAnUnknownCodec(t *testing.T) {
 	if err := s.Recv(&got); err != nil || string(got) != "...---... as morse" || s.Call().CodecName() != "morse" {
 		t.Fatalf("%q, %v", got, err)
 	}
-	// A method that is registered has messages of its own.
+	// A registered method has its own message types.
 	s, err = p.client.Open(t.Context(), unary, rpc.WithRawCodec("morse"))
 	if err != nil {
 		t.Fatal(err)

@@ -9,8 +9,8 @@ import (
 	"github.com/parley-rpc/parley/rpc"
 )
 
-// A client has gone to another server when its first one, which was killed, is
-// back and answers the link that was to resume a session with a new one.
+// A client has moved to another server. Its first server, which was killed, starts
+// again and answers the link that was to resume a session with a new one.
 func TestServerCallsOnASessionThatIsNotNeededAreFinished(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := kinds[0]
@@ -28,7 +28,7 @@ func TestServerCallsOnASessionThatIsNotNeededAreFinished(t *testing.T) {
 		if _, err := converse(t.Context(), client, m, []string{"hello"}); err != nil {
 			t.Fatal(err)
 		}
-		open, err := client.Open(t.Context(), kinds[3]) // has the client come back
+		open, err := client.Open(t.Context(), kinds[3]) // makes the client reconnect
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -60,7 +60,7 @@ func TestServerCallsOnASessionThatIsNotNeededAreFinished(t *testing.T) {
 				t.Errorf("the call of the server ended with: %v", err)
 			}
 		case <-time.After(time.Minute):
-			t.Fatal("the client did not come back")
+			t.Fatal("the client did not reconnect")
 		}
 		pass(2 * time.Second)
 		if len(gone) == 0 {

@@ -23,7 +23,7 @@ func TestNoAcknowledgementComesBehindAHigherOne(t *testing.T) {
 			}()
 		}
 		piece := strings.Repeat("x", 8<<10)
-		for range 2000 { // the reading goroutine acknowledges every 16 KiB
+		for range 2000 { // the reader goroutine acknowledges every 16 KiB
 			p.send(data(1, piece))
 		}
 		last, seen := uint64(0), 0

@@ -15,9 +15,9 @@ func TestAcksAreSentByBytesOrByTime(t *testing.T) {
 		{100, 1 << 20, ackLater},
 		{100, 1 << 20, ackNothing}, // the timer is armed
 		{ackBytes - 200, 1 << 20, ackNow},
-		{ackBytes - 1, 1 << 20, ackNothing}, // they are counted from 0 again
+		{ackBytes - 1, 1 << 20, ackNothing}, // the count has restarted at 0
 		{1, 1 << 20, ackNow},
-		{16 << 10, 64 << 10, ackNow}, // a quarter of what the peer keeps
+		{16 << 10, 64 << 10, ackNow}, // a quarter of the peer's replay limit
 	} {
 		if got := a.add(1, c.bytes, c.replayLimit); got != c.want {
 			t.Errorf("step %d: action %d, want %d", i, got, c.want)

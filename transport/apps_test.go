@@ -10,7 +10,7 @@ import (
 	"github.com/parley-rpc/parley/transport"
 )
 
-// What an application does, for tests that expect it to work.
+// Actions of an application, for tests that expect them to work.
 
 func mustOpen(t *testing.T, s *transport.Session) *transport.Stream {
 	t.Helper()

@@ -15,7 +15,8 @@ import (
 	"github.com/parley-rpc/parley/transport"
 )
 
-// sender sends a message of 8 pieces on each of its streams, as far as it has credit.
+// sender sends a message of 8 pieces on each of its streams, as far as the credit
+// allows.
 type sender struct {
 	p     *peer
 	limit map[uint64]int // credit, in bytes
@@ -27,8 +28,8 @@ const (
 	pieceCost    = 8 << 10 // of half
 )
 
-// upload has a peer open n streams, on each of which the application receives a message.
-// What Recv returns is sent to received.
+// upload makes a peer open n streams. The application receives a message on each,
+// and sends the result of Recv to received.
 func upload(t *testing.T, s *transport.Session, p *peer, n int, received chan<- error) *sender {
 	t.Helper()
 	u := &sender{p: p, limit: make(map[uint64]int), sent: make(map[uint64]int)}
@@ -76,7 +77,7 @@ func (u *sender) send(most int) {
 	}
 }
 
-// all returns how many bytes were sent, as credit counts them.
+// all returns how many bytes were sent, by the cost rule.
 func (u *sender) all() (sum int) {
 	for _, n := range u.sent {
 		sum += n * pieceCost
@@ -84,8 +85,8 @@ func (u *sender) all() (sum int) {
 	return sum
 }
 
-// tightMessages gives the peer small windows that do not grow, and two messages in pieces
-// at once.
+// tightMessages returns a configuration with small windows that do not grow, and
+// room for two messages in pieces.
 func tightMessages() transport.Config {
 	cfg := smallWindows(0)
 	cfg.MaxMessage, cfg.MaxReassembly = 64<<10, 128<<10
@@ -98,7 +99,7 @@ func TestUnfinishedMessagesHoldTheWindowsAndTheirBoundAndNoMore(t *testing.T) {
 		s, p := connectSession(t, transport.Acceptor, cfg, frame.Hello{})
 		received := make(chan error, cfg.MaxStreams)
 		u := upload(t, s, p, cfg.MaxStreams, received)
-		u.send(uploadPieces - 1) // none finishes
+		u.send(uploadPieces - 1) // no message is complete
 		if most := cfg.MaxBuffered + cfg.MaxReassembly + cfg.MaxMessage; u.all() > most {
 			t.Errorf("%d bytes of unfinished messages were taken, want at most %d", u.all(), most)
 		}
@@ -111,14 +112,14 @@ func TestUnfinishedMessagesHoldTheWindowsAndTheirBoundAndNoMore(t *testing.T) {
 				t.Error(err)
 			}
 		}
-		if left := s.Residue(); len(left) != 3 { // what belongs to streams that are open
+		if left := s.Residue(); len(left) != 3 { // what belongs to open streams
 			t.Errorf("what is left: %q", left)
 		}
 	})
 }
 
-// TestMessageHasTheTurnUntilItEndsHoweverThatIs has the message that has the turn end in
-// some way while another waits.
+// TestMessageHasTheTurnUntilItEndsHoweverThatIs ends the message that has the turn
+// in several ways, while another one waits.
 func TestMessageHasTheTurnUntilItEndsHoweverThatIs(t *testing.T) {
 	for how, end := range map[string]func(t *testing.T, u *sender, st *transport.Stream, id uint64){
 		"reset by the peer": func(_ *testing.T, u *sender, _ *transport.Stream, id uint64) { u.p.send(reset(id, 1)) },
@@ -134,7 +135,7 @@ func TestMessageHasTheTurnUntilItEndsHoweverThatIs(t *testing.T) {
 					streams := make([]*transport.Stream, 3)
 					ctx, cancel := context.WithCancel(t.Context())
 					results := make([]<-chan error, len(streams))
-					for i := range streams { // the first has all that there is, the second the turn
+					for i := range streams { // the first has the whole budget, the second the turn
 						id := uint64(2*i + 1)
 						p.send(open(id, ""), dataMore(id, half), dataMore(id, half))
 						streams[i] = mustAccept(t, s)
@@ -156,7 +157,7 @@ func TestMessageHasTheTurnUntilItEndsHoweverThatIs(t *testing.T) {
 							t.Fatal(err)
 						}
 						synctest.Wait()
-						p.wants() // it keeps what it has, and the turn
+						p.wants() // the message keeps its memory, and the turn
 					}
 					end(t, &sender{p: p}, streams[1], 3)
 					synctest.Wait()
@@ -170,15 +171,15 @@ func TestMessageHasTheTurnUntilItEndsHoweverThatIs(t *testing.T) {
 	}
 }
 
-// TestRecvThatGaveUpWhileItsMessageWaitedGetsAllOfIt is about the pieces that could not be
-// moved to the rest.
+// TestRecvThatGaveUpWhileItsMessageWaitedGetsAllOfIt tests the pieces that could
+// not be moved to the rest.
 func TestRecvThatGaveUpWhileItsMessageWaitedGetsAllOfIt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		cfg := tightMessages()
 		cfg.MaxReassembly = cfg.MaxMessage
 		s, p := connectSession(t, transport.Acceptor, cfg, frame.Hello{})
 		received := make(chan error, 2)
-		u := upload(t, s, p, 2, received) // one has all that there is, the other the turn
+		u := upload(t, s, p, 2, received) // one has the whole budget, the other the turn
 		u.send(2)
 		p.send(open(5, ""), dataMore(5, "begin "), dataMore(5, "middle "))
 		st := mustAccept(t, s)
@@ -223,7 +224,7 @@ func TestSessionThatUsesUpTheReassemblyBudgetStopsNoOther(t *testing.T) {
 				t.Error("an unfinished message was received")
 			}
 		}
-		again := upload(t, otherSession, otherPeer, 0, received) // all was given back
+		again := upload(t, otherSession, otherPeer, 0, received) // the whole budget was returned
 		again.send(uploadPieces)
 		if left := cfg.ReassemblyBudget.Left(); left != 256<<10 {
 			t.Errorf("%d bytes are left of the budget", left)
@@ -231,8 +232,9 @@ func TestSessionThatUsesUpTheReassemblyBudgetStopsNoOther(t *testing.T) {
 	})
 }
 
-// TestMessagesInPiecesAllArriveHoweverSmallTheBudget has sessions that share a budget, and
-// receivers that give up in the middle, come back, are slow, and keep what they have got.
+// TestMessagesInPiecesAllArriveHoweverSmallTheBudget has sessions that share a
+// budget. Receivers give up in the middle of a message, try again, are slow, and
+// keep messages.
 func TestMessagesInPiecesAllArriveHoweverSmallTheBudget(t *testing.T) {
 	for _, seed := range []uint64{1, 2, rand.Uint64()} {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
@@ -285,12 +287,12 @@ func sendSized(t *testing.T, d *transport.Session, rnd *rand.Rand) {
 			return
 		}
 	}
-	if _, err := st.Recv(t.Context(), nil); err == nil { // until the peer has all
+	if _, err := st.Recv(t.Context(), nil); err == nil { // until the peer has everything
 		t.Error("got an answer")
 	}
 }
 
-// heap is memory that is never used again.
+// heap is a BufferProvider whose memory is never reused.
 type heap struct{}
 
 func (heap) Grow(msg []byte, size int) []byte { return append(make([]byte, 0, size), msg...) }

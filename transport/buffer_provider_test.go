@@ -9,7 +9,7 @@ import (
 	"github.com/parley-rpc/parley/transport"
 )
 
-// countingProvider is memory that counts how often it is taken.
+// countingProvider is a BufferProvider that counts how often it is called.
 type countingProvider struct {
 	buf   [64]byte
 	taken int

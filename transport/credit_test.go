@@ -11,7 +11,8 @@ import (
 	"github.com/parley-rpc/parley/transport"
 )
 
-// cost is what DATA costs beyond its payload, in bytes (PROTOCOL.md, section 7).
+// cost is what a DATA frame costs beyond its payload, in bytes (PROTOCOL.md,
+// section 7).
 const cost = 32
 
 // smallWindows gives the peer the smallest window, and a budget of growth bytes.
@@ -26,7 +27,7 @@ func TestDataBeyondTheCreditResetsItsStream(t *testing.T) {
 	empty := data(1, "")
 	for _, c := range []struct {
 		what string
-		most []byte // uses the credit up
+		most []byte // uses up the credit
 		over []byte
 	}{
 		{"in one frame", data(1, strings.Repeat("x", 16<<10-cost)), data(1, "")},
@@ -67,7 +68,7 @@ func TestSenderSpendsTheCreditAndNoMore(t *testing.T) {
 			p.send(window(1, old))
 			p.wants()
 		}
-		p.send(window(1, limit+4096+cost-1)) // less than it may wait for
+		p.send(window(1, limit+4096+cost-1)) // less than the message needs
 		p.wants()
 		limit += 4096 + cost
 		p.send(window(1, limit))
@@ -106,8 +107,8 @@ func TestHelloOfThePeerRaisesTheCreditOfStreamsThatAreOpen(t *testing.T) {
 		})
 		p.wants("HELLO", `OPEN 1 ""`, "DATA 1 +more 16352 bytes")
 		stillWaits(t, sent)
-		greeting := frame.Hello{InitialWindow: 64 << 10}
-		p.send(greeting.Append(nil))
+		hello := frame.Hello{InitialWindow: 64 << 10}
+		p.send(hello.Append(nil))
 		p.wants("DATA 1 +more 16384 bytes", "DATA 1 +more 16384 bytes", "DATA 1 12320 bytes")
 		if err := <-sent; err != nil {
 			t.Fatal(err)
@@ -128,7 +129,7 @@ func TestMessageLargerThanTheWindowPassesInPieces(t *testing.T) {
 			}
 			return err
 		})
-		p.wants("WINDOW 1 32768") // 16 KiB are taken, 16 KiB may follow
+		p.wants("WINDOW 1 32768") // 16 KiB are consumed, 16 KiB may follow
 		stillWaits(t, received)
 		p.send(dataMore(1, half))
 		p.wants("WINDOW 1 40960")
@@ -153,7 +154,7 @@ func TestCreditComesWhenTheApplicationTakesAndOnlyThen(t *testing.T) {
 		p.wants("WINDOW 1 24576")
 		mustRecv(t, st)
 		mustRecv(t, st)
-		p.wants() // not even half of the window is used up
+		p.wants() // less than half of the window is used up
 	})
 }
 

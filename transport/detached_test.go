@@ -15,7 +15,7 @@ import (
 	"github.com/parley-rpc/parley/transport"
 )
 
-// loseAs makes a session of a principal whose link is lost.
+// loseAs makes a session of a principal and loses its link.
 func (h *acceptorHost) loseAs(principal string) *dialer {
 	h.t.Helper()
 	d, _ := h.dialAs(principal)
@@ -28,7 +28,7 @@ func TestOneOwnersSessionsDoNotEvictThoseOfOthers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newAcceptorHost(t)
 		h.sessions.MaxDetached = 3
-		alice := h.loseAs("alice") // is detached for longest
+		alice := h.loseAs("alice") // has been detached longest
 		var flood []*dialer
 		for range 10 {
 			flood = append(flood, h.loseAs("mallory"))
@@ -86,8 +86,8 @@ func TestOwnerCountsAheadOfThePrincipal(t *testing.T) {
 	})
 }
 
-// TestUnreadDataOfSessionsWithoutALinkIsBounded: it is memory like that of what is kept to
-// be sent.
+// TestUnreadDataOfSessionsWithoutALinkIsBounded: it uses memory like data that is
+// kept to be sent.
 func TestUnreadDataOfSessionsWithoutALinkIsBounded(t *testing.T) {
 	piece := string(make([]byte, 20_000))
 	for name, frames := range map[string]func(id uint64) [][]byte{
@@ -129,7 +129,7 @@ func TestUnreadDataOfSessionsWithoutALinkIsBounded(t *testing.T) {
 	}
 }
 
-// scripted is a link that brings what a test says, and whose writes may fail.
+// scripted is a link that delivers a test's messages, and whose writes may fail.
 type scripted struct {
 	in     chan []byte // closed: the link is lost
 	broken atomic.Bool
@@ -232,8 +232,9 @@ func TestShrinkEvictsAsTheBoundDoes(t *testing.T) {
 	})
 }
 
-// TestEvictionFollowsItsModel: sessions come, lose their links, come back and end, and it is
-// always the owner with most of them who loses the one detached for longest.
+// TestEvictionFollowsItsModel: sessions start, lose their links, are resumed and
+// end. The owner with the most detached sessions always loses the one that was
+// detached longest.
 func TestEvictionFollowsItsModel(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const most = 5
@@ -298,7 +299,7 @@ func TestEvictionFollowsItsModel(t *testing.T) {
 	})
 }
 
-// pausing has the comparison of principals of one link wait: its token has been looked at,
+// pausing delays the comparison of principals for one link: its token was checked,
 // and its turn has not come.
 func (h *acceptorHost) pausing(name string) (waits <-chan struct{}, goOn chan<- struct{}) {
 	reached, resume := make(chan struct{}), make(chan struct{})
@@ -313,7 +314,7 @@ func (h *acceptorHost) pausing(name string) (waits <-chan struct{}, goOn chan<- 
 	return reached, resume
 }
 
-// rotate resumes the session until the token that it began with is void.
+// rotate resumes the session until its first token is void.
 func (h *acceptorHost) rotate(d *dialer) *peer {
 	_, p := h.link("alice", d.resumeHello(d.token, 0, 1))
 	d.wantsResumed(p)

@@ -11,12 +11,12 @@ import (
 	"github.com/parley-rpc/parley/transport"
 )
 
-// drain has the session drain beside the test, without a notice.
+// drain drains the session on another goroutine, without a notice.
 func drain(t *testing.T, s *transport.Session) <-chan error {
 	return drainWith(t, s, 0)
 }
 
-// drainWith is drain with a notice for some time.
+// drainWith is like drain, with a notice for some time.
 func drainWith(t *testing.T, s *transport.Session, notice time.Duration) <-chan error {
 	return start(func() error { return s.Drain(t.Context(), transport.GoAway{Delay: 7}, notice) })
 }
@@ -55,7 +55,7 @@ func TestStreamsAreServedBetweenTheNoticeAndTheLastWord(t *testing.T) {
 		p.send(open(5, ""))
 		p.wants("RESET 5 refused")
 		stillWaits(t, drained)
-		p.send(frame.AppendAck(nil, 6)) // notice, 2 ENDs, RESET of 3, last word, RESET of 5
+		p.send(frame.AppendAck(nil, 6)) // notice, 2 ENDs, RESET of 3, final GOAWAY, RESET of 5
 		if err := <-drained; err != nil {
 			t.Error(err)
 		}
@@ -63,7 +63,7 @@ func TestStreamsAreServedBetweenTheNoticeAndTheLastWord(t *testing.T) {
 			t.Error("a session that is drained opens streams")
 		}
 		s.Close(transport.CloseGoingAway, "")
-		p.wants("GOAWAY 3") // it ends now
+		p.wants("GOAWAY 3") // the session ends now
 		p.wantsClose(transport.CloseGoingAway)
 	})
 }
@@ -104,7 +104,7 @@ func TestDrainingEndOpensStreamsUntilItIsAtRest(t *testing.T) {
 		mustCloseSend(t, st, "")
 		p.send(end(4, ""))
 		p.got()
-		stillWaits(t, drained) // what it has said is not acknowledged
+		stillWaits(t, drained) // its frames are not acknowledged
 		again := mustOpen(t, s)
 		p.wants(`OPEN 6 ""`)
 		p.send(frame.AppendAck(nil, 6))
@@ -147,7 +147,7 @@ func TestNoticeMovesADialerAndEndsNothing(t *testing.T) {
 		if _, err := s.Open(t.Context(), nil); !errors.Is(err, transport.ErrDraining) || s.CanOpen() {
 			t.Errorf("Open: %v, can open: %v", err, s.CanOpen())
 		}
-		p.send(open(2, ""), goAway(1)) // what crosses it is refused, and can be repeated
+		p.send(open(2, ""), goAway(1)) // a stream that crosses it is refused, and can be repeated
 		wantReset(t, recvErr(t, other), transport.ResetError{Code: transport.ResetRefused, Remote: true})
 		mustSend(t, mustAccept(t, s), "served")
 		mustSend(t, st, "goes on")
@@ -200,7 +200,7 @@ func TestOnlyADialerStopsOpening(t *testing.T) {
 	})
 }
 
-// startShutdown has a dialer's session end in good order beside the test.
+// startShutdown ends a dialer's session in good order, on another goroutine.
 func startShutdown(t *testing.T, s *transport.Session) <-chan error {
 	return start(func() error { return s.Shutdown(t.Context()) })
 }
@@ -216,7 +216,7 @@ func TestDialerLeavesTheCloseToAnAcceptorThatDrains(t *testing.T) {
 		p.send(goAway(1))
 		stillWaits(t, left)
 		mustCloseSend(t, st, "")
-		p.send(end(1, ""), open(2, "")) // a call of the acceptor that comes late
+		p.send(end(1, ""), open(2, "")) // a late call of the acceptor
 		inbound := mustAccept(t, s)
 		advance(5 * time.Second)
 		stillWaits(t, left)
@@ -285,7 +285,7 @@ func TestDialerLeavesAnAcceptorThatStaysAtOnceAndHarmsNoStream(t *testing.T) {
 		if err := <-left; err != nil {
 			t.Error(err)
 		}
-		p.wants("RESET 2 cancel", "GOAWAY 2") // what it has opened above that can be repeated elsewhere
+		p.wants("RESET 2 cancel", "GOAWAY 2") // streams above that can be repeated elsewhere
 		p.wantsClose(transport.CloseNormal)
 	})
 }
@@ -313,7 +313,7 @@ func TestDrainWaitsForStreamsThatAreOpenOrInUse(t *testing.T) {
 		stillWaits(t, drained)
 		p.wants("GOAWAY 1")
 		mustCloseSend(t, theirs, "")
-		stillWaits(t, drained) // it is over, but still in use
+		stillWaits(t, drained) // the stream is over, but still in use
 		theirs.Close()
 		stillWaits(t, drained)
 		p.send(end(2, ""))

@@ -166,7 +166,7 @@ func TestReasonWhyTheLinkEndedIsKept(t *testing.T) {
 		transport.CloseServiceRestart:     transport.CloseServiceRestart,
 		transport.CloseRefusal:            transport.CloseNormal, // 4000 is read as 1000
 		transport.CloseRefusal + 7:        transport.CloseRefusal + 7,
-		transport.CloseScripted + 2:       transport.CloseProtocolError, // a script's way to say it
+		transport.CloseScripted + 2:       transport.CloseProtocolError, // how a script sends it
 		transport.CloseScripted + 9:       transport.CloseMessageTooBig,
 		transport.CloseScripted + 16:      transport.CloseScripted + 16,
 		transport.CloseScripted:           transport.CloseScripted,

@@ -5,7 +5,7 @@ import "fmt"
 // AckTimeout acknowledges what has arrived, as the timer does.
 func (s *Session) AckTimeout() { s.ackTimeout() }
 
-// Knows reports whether a session of that id can be resumed.
+// Knows reports whether a session with that id can be resumed.
 func (k *Sessions) Knows(id []byte) bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()

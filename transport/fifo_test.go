@@ -6,9 +6,9 @@ import (
 	"testing"
 )
 
-// TestAcknowledgementsOneByOneMoveNothingThatIsKept is about a peer that acknowledges each
-// frame by itself while many are kept: if the others moved up each time, it would make this
-// end copy all of them for each 3 bytes that it sends.
+// TestAcknowledgementsOneByOneMoveNothingThatIsKept has a peer that acknowledges
+// each frame separately while many are kept. If the others moved each time, each 3
+// bytes of the peer would make this end copy all of them.
 func TestAcknowledgementsOneByOneMoveNothingThatIsKept(t *testing.T) {
 	const frames = 20_000
 	var r replay
@@ -16,7 +16,7 @@ func TestAcknowledgementsOneByOneMoveNothingThatIsKept(t *testing.T) {
 	for range frames {
 		r.keep([]segment{{c: c, frames: 1}})
 	}
-	c.uses++ // it stays
+	c.uses++ // the item stays
 	last := &r.kept.all()[frames-1]
 	for n := range uint64(frames) {
 		if !r.ack(n + 1) {
@@ -28,8 +28,8 @@ func TestAcknowledgementsOneByOneMoveNothingThatIsKept(t *testing.T) {
 	}
 }
 
-// TestQueueMovesEachItemOnceOnAverage has items put in and taken out in turns, with many
-// in between.
+// TestQueueMovesEachItemOnceOnAverage adds and removes items in turns, with many
+// in the queue.
 func TestQueueMovesEachItemOnceOnAverage(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(1, 2))
 	var q fifo[int]

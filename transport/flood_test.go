@@ -34,7 +34,7 @@ func TestStreamsOpenedAndResetAtOnceAreBoundedWhileTheyAreInUse(t *testing.T) {
 			}
 			refused++
 		}
-		if refused != flood-32 { // twice MaxStreams are at work
+		if refused != flood-32 { // handlers of twice MaxStreams are running
 			t.Errorf("%d of %d streams were refused", refused, flood)
 		}
 
@@ -46,7 +46,7 @@ func TestStreamsOpenedAndResetAtOnceAreBoundedWhileTheyAreInUse(t *testing.T) {
 		if _, err := s.Accept(ended(t)); !errors.Is(err, context.Canceled) {
 			t.Errorf("another stream is there: %v", err)
 		}
-		p.send(open(2*flood+1, "")) // all is forgotten: it is served
+		p.send(open(2*flood+1, "")) // everything was released, so it is served
 		p.wants()
 		mustAccept(t, s)
 	})
@@ -95,8 +95,9 @@ func TestPeerThatProvokesRefusalsAndDoesNotReadThemIsCutOff(t *testing.T) {
 	})
 }
 
-// sendAbortedStream sends 500 streams that are reset as they are opened, and one that lives.
-// Few of them are handed over: between their frames others may have had their turn.
+// sendAbortedStream sends 500 streams that are reset at once, and one that stays
+// open. Few of them reach the application: between their frames other goroutines
+// may have run.
 func (p *peer) sendAbortedStream() {
 	for id := uint64(1); id < 1000; id += 2 {
 		p.send(open(id, ""), data(id, "x"), reset(id, 1))
@@ -104,7 +105,7 @@ func (p *peer) sendAbortedStream() {
 	p.send(open(1001, "real"))
 }
 
-// fewStillborn is more than are handed over of 500.
+// fewStillborn is more than reach the application of 500.
 const fewStillborn = 10
 
 func TestOnStreamIsNotCalledForStreamsThatAreReset(t *testing.T) {
@@ -174,7 +175,7 @@ func TestStreamsThatOnStreamRefusesCountAsAborted(t *testing.T) {
 		if left := s.Residue(); len(left) > 0 {
 			t.Errorf("the session holds %v", left)
 		}
-		for i := range uint64(200) { // a little is allowed again by now
+		for i := range uint64(200) { // by now the bucket has drained a little
 			p.send(open(2*i+2001, ""))
 		}
 		advance(slowReading)
@@ -183,7 +184,7 @@ func TestStreamsThatOnStreamRefusesCountAsAborted(t *testing.T) {
 }
 
 func TestPeerThatProvokesResetsAndDoesNotReadThemIsCutOff(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) { // S8, again and again
+	synctest.Test(t, func(t *testing.T) { // S8, repeatedly
 		cfg := smallest
 		cfg.OnStream = func(st *transport.Stream, _ []byte) *transport.ResetError {
 			st.Close()
@@ -206,7 +207,7 @@ func TestPingsOfAPeerThatDoesNotReadCostNothing(t *testing.T) {
 		for i := range 50_000 {
 			p.send(ping(fmt.Sprintf("%08d", i)))
 			if i < 10 {
-				synctest.Wait() // until the writer is stuck
+				synctest.Wait() // until the writer blocks
 			}
 		}
 		synctest.Wait()
@@ -263,7 +264,7 @@ func TestSendToAPeerThatNeverReadsBlocksUntilItsContextEnds(t *testing.T) {
 		if !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("got %v", err)
 		}
-		// What is queued, and what the writer had taken before.
+		// What is queued, and what the writer has taken before.
 		if taken > 10_000+64<<10 {
 			t.Errorf("%d bytes were taken", taken)
 		}
@@ -309,7 +310,7 @@ func TestManyStreamsThatAreResetAtOnceAreNoFlood(t *testing.T) {
 		synctest.Wait()
 		p.got()
 		p.link.Stall()
-		for range 2 { // until the writer is stuck
+		for range 2 { // until the writer blocks
 			mustSend(t, streams[0], "")
 			synctest.Wait()
 		}

@@ -43,7 +43,7 @@ func goAway(last uint64) []byte {
 
 func hello() []byte { return new(frame.Hello).Append(nil) }
 
-// raw encodes any frame, also one that must not be.
+// raw encodes any frame, including invalid ones.
 func raw(t frame.Type, f frame.Flags, id uint64, payload string) []byte {
 	return frame.Append(nil, frame.Header{Type: t, Flags: f, Stream: id}, []byte(payload))
 }

@@ -11,16 +11,16 @@ import (
 	"github.com/parley-rpc/parley/transport"
 )
 
-// The first byte of a script says what the session is.
+// The first byte of a script describes the session.
 const (
-	scriptAcceptor = 1 << iota // else it is the dialer
+	scriptAcceptor = 1 << iota // otherwise it is the dialer
 	scriptGreeted              // the peer has sent its HELLO
-	scriptReads                // the application reads what comes and answers it
+	scriptReads                // the application receives messages and responds
 	scriptOpened               // the application has opened two streams
 )
 
-// script makes a script: the first byte, then the messages of the link, each
-// behind its length in two bytes.
+// script makes a script: the first byte, then the link messages, each after its
+// length in two bytes.
 func script(is byte, messages ...[]byte) []byte {
 	s := []byte{is}
 	for _, msg := range messages {
@@ -43,9 +43,9 @@ func cutScript(s []byte) (is byte, messages [][]byte) {
 	return is, messages
 }
 
-// FuzzSession feeds a session with messages from a peer that does what it likes
-// and then falls silent. Whatever they are, the session ends in a stated time,
-// everybody who waits for it is told, and what it sends is well formed.
+// FuzzSession sends arbitrary messages to a session, and then nothing. The session
+// ends within a bounded time, all waiting calls return, and what it sends is well
+// formed.
 func FuzzSession(f *testing.F) {
 	const all = scriptAcceptor | scriptGreeted | scriptReads | scriptOpened
 	f.Add(script(0))
@@ -105,7 +105,7 @@ func runScript(t *testing.T, text []byte) {
 	}
 }
 
-// echo sends a message and then each that comes, with the header of the peer.
+// echo sends a message and then each received one, with the header of the peer.
 func echo(ctx context.Context, st *transport.Stream, msg []byte) {
 	defer st.Close()
 	if st.SendHeader(ctx, st.OpenHeader()) == nil && msg == nil {

@@ -17,16 +17,16 @@ import (
 //	what 1 | attempt 1 | received 1 | length of the mask 1 | mask
 const requestHead = 4
 
-// The first byte of a request says what is wrong with it.
+// The first byte of a request describes its faults.
 const (
 	requestOfAnother = 1 << iota // the principal is another
-	requestOfUnknown             // there is none
+	requestOfUnknown             // the session does not exist
 	requestOldToken              // the token before the current one
 	requestMaskID                // the mask is on the session id,
 	requestMaskToken             // on the token
-	requestCut                   // bytes are missing at the end of what the mask is on
-	requestCountOff              // received is off by so many, not within what can be
-	requestProve                 // what is granted is acknowledged at once
+	requestCut                   // bytes are missing at the end of the masked value
+	requestCountOff              // received is wrong by this much
+	requestProve                 // a resumption is acknowledged at once
 )
 
 // request is an attempt to resume.
@@ -45,12 +45,12 @@ func parseRequests(s []byte) (requests []resumeRequest) {
 	return requests
 }
 
-// masked is a secret with what a request does to it.
+// masked returns a secret after a request's changes.
 func (w *resumeRequest) masked(secret []byte) []byte {
 	secret = bytes.Clone(secret)
 	for i, b := range w.mask {
 		if i == len(secret) && len(secret) < 2*frame.MaxSessionLen {
-			secret = append(secret, 0) // longer than it was
+			secret = append(secret, 0) // too long
 		}
 		if i < len(secret) {
 			secret[i] ^= b
@@ -62,36 +62,36 @@ func (w *resumeRequest) masked(secret []byte) []byte {
 	return secret
 }
 
-// resumingDialer is what the resumingDialer dialer of a session knows: the model of what must be
-// granted.
+// resumingDialer is what the dialer of a session knows: the model of which
+// requests must succeed.
 type resumingDialer struct {
 	*acceptorHost
 	*dialer
-	st       *transport.Stream
-	link     *peer
-	spare    []byte // the token before the current one, while that is not proven
-	old      []byte // the token before the current one
-	attempts uint64 // the highest that was granted
-	said     uint64 // messages of the acceptor
-	written  uint64 // those that have been on a link
-	acked    uint64
+	st        *transport.Stream
+	link      *peer
+	prevToken []byte // the token before the current one, while the latter is not confirmed
+	old       []byte // the token before the current one
+	attempts  uint64 // the highest granted one
+	said      uint64 // messages of the acceptor
+	written   uint64 // those that have been on a link
+	acked     uint64
 }
 
-// FuzzResumeToken asks an acceptor to resume a session that is away, in all kinds of
-// ways. Only the exact id and an honoured token, of the same principal and with a
-// newer attempt, resume it; everything else gets the answer that fits and leaves the
-// session as it was: in the end it goes on and has lost nothing.
+// FuzzResumeToken asks an acceptor to resume a detached session, in all kinds of
+// ways. Only the exact id and a valid token, of the same principal and with a
+// newer attempt, resume it. Everything else gets the right answer and does not
+// affect the session: in the end it is resumed and has lost nothing.
 func FuzzResumeToken(f *testing.F) {
 	f.Add([]byte{})
-	f.Add([]byte{requestProve, 0, 0, 0})                                                          // as it should be
-	f.Add([]byte{0, 0, 0, 0, requestOldToken, 0, 0, 0, requestOldToken, 0, 0, 0})                 // the spare one, and once it is void
+	f.Add([]byte{requestProve, 0, 0, 0})                                                          // a valid request
+	f.Add([]byte{0, 0, 0, 0, requestOldToken, 0, 0, 0, requestOldToken, 0, 0, 0})                 // the previous token, and again once it is void
 	f.Add([]byte{requestProve, 0, 1, 0, requestOldToken, 0, 0, 0})                                // a void one
 	f.Add([]byte{requestOfAnother, 0, 0, 0, requestOfUnknown, 0, 0, 0})                           // stolen
 	f.Add([]byte{requestMaskToken, 0, 0, 1, 1, requestMaskID, 0, 0, 1, 0x80, 1, 0, 0, 0})         // guessed
 	f.Add([]byte{requestMaskToken | requestCut, 0, 0, 1, 0, requestMaskID | requestCut, 0, 0, 1}) // too short
 	f.Add(append([]byte{requestMaskID, 0, 0, 49}, make([]byte, 49)...))                           // too long
 	f.Add([]byte{0, 5, 0, 0, 0, 0x80, 0, 0})                                                      // an attempt from before
-	f.Add([]byte{requestCountOff, 0, 1, 0, 0, 0, 0, 0})                                           // a count that cannot be
+	f.Add([]byte{requestCountOff, 0, 1, 0, 0, 0, 0, 0})                                           // an invalid count
 	f.Fuzz(func(t *testing.T, script []byte) {
 		synctest.Test(t, func(t *testing.T) { runRequests(t, parseRequests(script)) })
 	})
@@ -118,8 +118,8 @@ func runRequests(t *testing.T, requests []resumeRequest) {
 	}
 }
 
-// lose has the link lost, if it is there: behind a message that has been written, and
-// before one that has to wait.
+// lose loses the link, if there is one, between a written message and one that
+// must wait.
 func (r *resumingDialer) lose() {
 	if r.session.Detached() {
 		return
@@ -135,7 +135,7 @@ func (r *resumingDialer) lose() {
 	r.say()
 }
 
-// message is the acceptor's i-th.
+// message returns the acceptor's i-th message.
 func message(i uint64) string { return fmt.Sprint("message ", i) }
 
 func (r *resumingDialer) say() {
@@ -143,7 +143,7 @@ func (r *resumingDialer) say() {
 	mustSend(r.acceptorHost.t, r.st, message(r.said))
 }
 
-// ask makes a request, and checks that it gets what it deserves.
+// ask makes a request, and checks the answer.
 func (r *resumingDialer) ask(w resumeRequest) {
 	t := r.acceptorHost.t
 	principal := "alice"
@@ -157,7 +157,7 @@ func (r *resumingDialer) ask(w resumeRequest) {
 	if w.what&requestOldToken != 0 && r.old != nil {
 		token = r.old
 	}
-	honoured := bytes.Equal(token, r.token) || r.spare != nil && bytes.Equal(token, r.spare)
+	honoured := bytes.Equal(token, r.token) || r.prevToken != nil && bytes.Equal(token, r.prevToken)
 	presented, named := token, id
 	if w.what&requestMaskToken != 0 {
 		presented = w.masked(token)
@@ -168,7 +168,7 @@ func (r *resumingDialer) ask(w resumeRequest) {
 	exact := honoured && bytes.Equal(presented, token) && bytes.Equal(named, id) && principal == "alice"
 	attempt := r.attempts + 1 + uint64(w.attempt&0x7f)
 	if w.attempt&0x80 != 0 {
-		attempt = uint64(w.attempt & 0x7f) // small: from before, perhaps
+		attempt = uint64(w.attempt & 0x7f) // small, so it may be an old one
 	}
 	received := r.acked + min(uint64(w.received), r.written-r.acked)
 	if w.what&requestCountOff != 0 {
@@ -183,7 +183,7 @@ func (r *resumingDialer) ask(w resumeRequest) {
 		p.wantsClose(transport.CloseProtocolError)
 	case !exact:
 		r.dialer.wantsNewSession(p)
-		if bytes.Equal(p.greeting().Token, r.token) {
+		if bytes.Equal(p.peerHello().Token, r.token) {
 			t.Error("the token was given away")
 		}
 	case attempt <= r.attempts:
@@ -204,7 +204,8 @@ func (r *resumingDialer) ask(w resumeRequest) {
 	}
 }
 
-// granted checks that the session goes on, with all that has not arrived, on p.
+// granted checks that the session is resumed on p, with everything that has not
+// arrived.
 func (r *resumingDialer) granted(w resumeRequest, p *peer, token []byte, attempt, received uint64) {
 	next := r.wantsResumed(p)
 	want := []string{"HELLO resumed 1"}
@@ -215,10 +216,10 @@ func (r *resumingDialer) granted(w resumeRequest, p *peer, token []byte, attempt
 		r.acceptorHost.t.Errorf("got %q, want %q", got, want)
 	}
 	r.link, r.attempts, r.acked, r.written = p, attempt, received, r.said
-	r.spare, r.old, r.token = token, token, next
+	r.prevToken, r.old, r.token = token, token, next
 	if w.what&requestProve != 0 {
 		p.send(frame.AppendAck(nil, received))
 		synctest.Wait()
-		r.spare = nil
+		r.prevToken = nil
 	}
 }

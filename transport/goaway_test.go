@@ -45,7 +45,7 @@ func TestGoAwayOfThePeerEndsOpeningAndNoStream(t *testing.T) {
 		if !isClosed(s.Draining()) {
 			t.Error("not draining")
 		}
-		p.wants() // nothing has to be said about the second
+		p.wants() // the second needs no GOAWAY
 
 		mustSend(t, first, "question")
 		p.send(data(1, "answer"), end(1, ""))
@@ -130,7 +130,7 @@ func TestGoAwayOfThisEndRefusesLaterStreamsAndServesEarlierOnes(t *testing.T) {
 		}
 		mustSend(t, st, "answer")
 		p.wants(`DATA 7 "answer"`)
-		mustOpen(t, s) // it may still open some itself
+		mustOpen(t, s) // it may still open streams itself
 		p.wants(`OPEN 2 ""`)
 		if err := s.GoAway(transport.GoAway{}); !errors.Is(err, transport.ErrDraining) {
 			t.Errorf("GoAway again: %v", err)
@@ -138,7 +138,7 @@ func TestGoAwayOfThisEndRefusesLaterStreamsAndServesEarlierOnes(t *testing.T) {
 		if err := s.Announce(transport.GoAway{}); !errors.Is(err, transport.ErrDraining) {
 			t.Errorf("a notice behind the last word: %v", err)
 		}
-		p.send(goAway(0)) // and the peer as well
+		p.send(goAway(0)) // and so may the peer
 		p.wantsLife()
 		s.Close(transport.CloseGoingAway, "")
 		wantCode(t, s.GoAway(transport.GoAway{}), transport.CloseGoingAway)

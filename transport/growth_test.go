@@ -10,7 +10,7 @@ import (
 	"github.com/parley-rpc/parley/transport"
 )
 
-// takeHalf has the peer use half of the smallest window on stream id and the
+// takeHalf makes the peer use half of the smallest window on stream id, and the
 // application read it.
 func takeHalf(t *testing.T, p *peer, st *transport.Stream) {
 	t.Helper()
@@ -26,7 +26,7 @@ func TestWindowDoublesWhileTheReaderKeepsUpWithFastData(t *testing.T) {
 		p.send(open(1, ""))
 		st := mustAccept(t, s)
 		takeHalf(t, p, st)
-		p.wants("WINDOW 1 24576") // the pace is not known yet
+		p.wants("WINDOW 1 24576") // the rate is not known yet
 		takeHalf(t, p, st)
 		p.wants("WINDOW 1 49152") // 16 KiB consumed, a window of 32 KiB
 		takeHalf(t, p, st)

@@ -44,9 +44,9 @@ func connectBehindGate(t *testing.T, change func(*transport.Config)) (*transport
 		_ = s.Close(transport.CloseNormal, "")
 	})
 	go p.read()
-	greeting := generous
-	greeting.ResumeWindow, greeting.ReplayLimit = 30_000, 1<<20
-	p.send(greeting.Append(nil))
+	hello := generous
+	hello.ResumeWindow, hello.ReplayLimit = 30_000, 1<<20
+	p.send(hello.Append(nil))
 	p.wants("HELLO")
 	return s, p, g
 }

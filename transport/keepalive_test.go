@@ -15,8 +15,8 @@ import (
 	"github.com/parley-rpc/parley/transport/pipe"
 )
 
-// pinged tells when the session asks for a sign of life, and when it gives the
-// link up, counted from now on.
+// pinged returns when the session sends a PING, and when it gives up the link,
+// counted from now on.
 func pinged(t *testing.T, s *transport.Session, p *peer) (asked, lost time.Duration) {
 	t.Helper()
 	begin := time.Now()
@@ -42,7 +42,7 @@ func pinged(t *testing.T, s *transport.Session, p *peer) (asked, lost time.Durat
 func TestSilentPeerIsAskedWithinTheKeepaliveAndLostSoonAfter(t *testing.T) {
 	for _, c := range []struct {
 		what        string
-		own, peers  time.Duration // keepalives; 0: not said
+		own, peers  time.Duration // keepalives; 0: not sent
 		timeout     time.Duration
 		ask, giveUp time.Duration // at the latest
 	}{
@@ -138,7 +138,7 @@ func TestPeerBehindADeadRouterIsLost(t *testing.T) {
 }
 
 func TestPeerThatTakesNothingIsLost(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) { // L7: it never reads, though it talks
+	synctest.Test(t, func(t *testing.T) { // L7: the peer sends, but never reads
 		s, p := connectSessionOver(t, pipe.Config{Capacity: 1}, transport.Dialer, transport.Config{}, generous)
 		p.link.Stall()
 		st := mustOpen(t, s)
@@ -179,11 +179,11 @@ func TestPeerThatTakesSlowlyIsNotLost(t *testing.T) {
 	})
 }
 
-// slowLink is a link whose messages come byte by byte, until none comes any more.
+// slowLink is a link whose messages arrive byte by byte, until it falls silent.
 type slowLink struct {
 	*pipe.End
 	every time.Duration
-	most  int // bytes that come; those behind never do
+	most  int // bytes that arrive; later ones never do
 	gone  chan struct{}
 	once  sync.Once
 }
@@ -293,7 +293,7 @@ func TestOneAnswerToTheNewestOfManyPingsEndsThemAll(t *testing.T) {
 			waiting = append(waiting, start(func() error { _, err := s.Ping(t.Context()); return err }))
 		}
 		var asked []string
-		for len(asked) <= 100 { // until the session itself has asked last
+		for len(asked) <= 100 { // until the last PING is the session's own
 			advance(100 * time.Millisecond)
 			asked = append(asked, p.got()...)
 		}

@@ -53,7 +53,7 @@ func TestPeerThatResetsTooManyStreamsIsCutOff(t *testing.T) {
 		if err := s.Err(); err != nil {
 			t.Fatal(err)
 		}
-		for i := range uint64(200) { // a little is allowed again by now
+		for i := range uint64(200) { // by now the bucket has drained a little
 			p.send(open(2*i+2001, ""), reset(2*i+2001, 1))
 		}
 		advance(slowReading)
@@ -61,8 +61,9 @@ func TestPeerThatResetsTooManyStreamsIsCutOff(t *testing.T) {
 	})
 }
 
-// slowReading is more than it takes to read what is opened and aborted within one
-// period, whatever the limit: all but a second's worth at four times the limit.
+// slowReading is longer than the delays for all streams that are aborted within
+// one period, at any limit: all but a second's worth are read at four times the
+// limit.
 const slowReading = 2500 * time.Millisecond
 
 func TestPeerThatResetsManyStreamsIsReadMoreSlowly(t *testing.T) {
@@ -122,7 +123,7 @@ func TestResetsAfterTheEndAreNoFlood(t *testing.T) {
 		for i := range uint64(3000) {
 			p.send(open(2*i+1, ""))
 			synctest.Wait()
-			p.send(reset(2*i+1, 1)) // of a call that has ended at one end
+			p.send(reset(2*i+1, 1)) // of a call that one end has ended
 			synctest.Wait()
 		}
 		if err := s.Err(); err != nil {
@@ -147,11 +148,11 @@ func TestWindowsOfAllSessionsGrowOutOfOneBudget(t *testing.T) {
 		for range 3 {
 			takeHalf(t, q, second)
 		}
-		q.wants("WINDOW 1 24576", "WINDOW 1 32768", "WINDOW 1 40960") // it goes on as it is
+		q.wants("WINDOW 1 24576", "WINDOW 1 32768", "WINDOW 1 40960") // its window stays the same
 		first.Close()
 		for range 2 {
 			takeHalf(t, q, second)
 		}
-		q.wants("WINDOW 1 65536") // and grows when the first gives back
+		q.wants("WINDOW 1 65536") // and grows when the first one returns its share
 	})
 }

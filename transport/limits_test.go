@@ -12,7 +12,7 @@ import (
 	"github.com/parley-rpc/parley/transport"
 )
 
-// wantLimit checks that err says what is over which limit, in bytes.
+// wantLimit checks that err names what exceeds which limit, in bytes.
 func wantLimit(t *testing.T, err error, want transport.LimitError) {
 	t.Helper()
 	var got *transport.LimitError
@@ -140,8 +140,8 @@ func TestWhatIsSentBeforeThePeersHelloStaysWithinTheDefaults(t *testing.T) {
 		}
 		p.wants()
 
-		greeting := frame.Hello{MaxStreams: 18, MaxHeader: 5000}
-		p.send(greeting.Append(nil))
+		hello := frame.Hello{MaxStreams: 18, MaxHeader: 5000}
+		p.send(hello.Append(nil))
 		for _, opened := range []<-chan error{st, big} {
 			if err := <-opened; err != nil {
 				t.Fatal(err)
@@ -158,7 +158,7 @@ func openLater(t *testing.T, s *transport.Session) <-chan error {
 	return openWithLater(t, s, nil)
 }
 
-// openWithLater opens a stream beside the test.
+// openWithLater opens a stream on another goroutine.
 func openWithLater(t *testing.T, s *transport.Session, header []byte) <-chan error {
 	t.Helper()
 	return start(func() error {
@@ -178,8 +178,8 @@ func TestEarlyMessageThatOnlyThePeersHelloCanAllowWaitsForIt(t *testing.T) {
 				})
 				p.wants("HELLO", `OPEN 1 ""`)
 				stillWaits(t, sent)
-				greeting := frame.Hello{MaxMessage: limit, InitialWindow: 1 << 20}
-				p.send(greeting.Append(nil))
+				hello := frame.Hello{MaxMessage: limit, InitialWindow: 1 << 20}
+				p.send(hello.Append(nil))
 				if limit < 70_000 {
 					wantLimit(t, <-sent, transport.LimitError{What: "message", Size: 70_000, Limit: limit})
 					return

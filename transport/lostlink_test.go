@@ -12,8 +12,8 @@ import (
 	"github.com/parley-rpc/parley/transport/pipe"
 )
 
-// resumable starts a session with a stream, which can be resumed, and a peer that is
-// worked by hand.
+// resumable starts a session with a stream, which can be resumed, and a peer for
+// which the test writes frames.
 func resumable(t *testing.T, side transport.Side) (*transport.Session, *peer, *transport.Stream) {
 	t.Helper()
 	hello := frame.Hello{ResumeWindow: 30_000}
@@ -113,7 +113,7 @@ func TestEndThatGoesAwaySendsGoAwayBeforeItCloses(t *testing.T) {
 			p.wantsClose(code)
 		})
 	}
-	synctest.Test(t, func(t *testing.T) { // it says it once
+	synctest.Test(t, func(t *testing.T) { // it sends it once
 		s, p, _ := resumable(t, transport.Acceptor)
 		_ = s.GoAway(transport.GoAway{})
 		p.send(open(1, ""))
@@ -125,7 +125,7 @@ func TestEndThatGoesAwaySendsGoAwayBeforeItCloses(t *testing.T) {
 			t.Errorf("again: %v; can open: %v", err, s.CanOpen())
 		}
 		s.Close(transport.CloseGoingAway, "")
-		p.wants("GOAWAY 0") // not above what was said first
+		p.wants("GOAWAY 0") // not above the first one
 	})
 }
 
@@ -164,7 +164,8 @@ func TestBrokenFramingWithoutResumptionIsALossToo(t *testing.T) {
 	})
 }
 
-// resumableOver is resumable over a link of the test's own, without a stream.
+// resumableOver is like resumable, over a link of the test's own and without a
+// stream.
 func resumableOver(t *testing.T, side transport.Side, own, other *pipe.End) (*transport.Session, *peer) {
 	t.Helper()
 	hello := frame.Hello{ResumeWindow: 30_000}
@@ -186,7 +187,8 @@ func resumableOver(t *testing.T, side transport.Side, own, other *pipe.End) (*tr
 	return s, p
 }
 
-// What a proxy puts into the middle of a frame: it looks like a part of the message.
+// A close frame that a proxy puts into the middle of a frame. It looks like a part
+// of the message.
 
 func TestTailOfAnUnfinishedMessageIsNotActedOn(t *testing.T) {
 	const injected = "\x88\x02\x03\xe9" // a close frame with 1001
@@ -201,7 +203,7 @@ func TestTailOfAnUnfinishedMessageIsNotActedOn(t *testing.T) {
 				p.send(open(1, ""))
 				st := mustAccept(t, s)
 				genuine := append(data(1, strings.Repeat("a", 200)), data(1, strings.Repeat("b", 200))...)
-				whole := append(genuine, data(1, tail)...) // the tail takes the place of a message
+				whole := append(genuine, data(1, tail)...) // the tail replaces a message
 				unfinished := append(whole, data(1, "never comes")...)
 				p.link.CutAfterBytes(int64(len(whole)))
 				if err := p.link.WriteMessage([][]byte{unfinished}); err == nil {
@@ -223,7 +225,7 @@ func TestTailOfAnUnfinishedMessageIsNotActedOn(t *testing.T) {
 func TestInjectedCloseFrameIsNoMalformedFrame(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, p, _ := resumable(t, transport.Dialer)
-		whole := append(ping("alive?!!"), "\x88\x02\x03\xe9"...) // where a frame would begin, this is none
+		whole := append(ping("alive?!!"), "\x88\x02\x03\xe9"...) // a frame should begin here, and this is none
 		p.link.CutAfterBytes(int64(len(whole)))
 		if err := p.link.WriteMessage([][]byte{whole, ping("never...")}); err == nil {
 			t.Fatal("the link was not cut")

@@ -11,8 +11,8 @@ import (
 	"github.com/parley-rpc/parley/transport/pipe"
 )
 
-// fault is a message of the link that breaks a rule of the session. The rows are
-// those of section 14 of PROTOCOL.md.
+// fault is a link message that breaks a rule of the session. The rows are those of
+// section 14 of PROTOCOL.md.
 type fault struct {
 	row  string
 	what string
@@ -153,7 +153,7 @@ func TestMalformedHelloClosesTheLink(t *testing.T) {
 
 func TestAnswerToNoResumptionIsMalformed(t *testing.T) {
 	for _, row := range []struct {
-		side transport.Side // N6: a dialer answers; N7: an acceptor does, unasked
+		side transport.Side // N6: a dialer answers; N7: an acceptor does, without a request
 		row  string
 	}{{transport.Acceptor, "N6"}, {transport.Dialer, "N7"}} {
 		t.Run(row.row, func(t *testing.T) {
@@ -176,7 +176,7 @@ func TestPeerThatSendsNoHelloIsCutOff(t *testing.T) {
 		advance(1)
 		p.wantsClose(malformed)
 	})
-	synctest.Test(t, func(t *testing.T) { // N9: a dialer gives no code, and may try again
+	synctest.Test(t, func(t *testing.T) { // N9: a dialer sends no code, and may try again
 		s, p := startSession(t, transport.Dialer, transport.Config{})
 		advance(10 * time.Second)
 		p.wantsLoss()

@@ -20,10 +20,10 @@ import (
 
 var modelSeed = flag.Uint64("model.seed", 0, "run the model test with this seed only")
 
-// TestStreamsBehaveLikeTheirModel has two ends do random things to many streams
-// at once. The model: per stream and direction, what arrives is a beginning of
-// the list of messages that were sent, in order, once, each of them whole; all of
-// it if the direction ended properly.
+// TestStreamsBehaveLikeTheirModel makes two ends do random things to many streams
+// at once. The model: in each direction of a stream, the received messages are a
+// prefix of the sent ones, in order, once and whole. They are all of them if the
+// direction ended properly.
 func TestStreamsBehaveLikeTheirModel(t *testing.T) {
 	seeds := []uint64{1, 2, 3}
 	if *modelSeed != 0 {
@@ -43,7 +43,7 @@ const (
 	worldStreams = 40   // that each end opens at once
 )
 
-// world is two sessions and what is known about their streams.
+// world is two sessions and the state of their streams.
 type world struct {
 	t     *testing.T
 	seed  uint64
@@ -65,8 +65,8 @@ type way struct {
 // history is the model of one direction.
 type history struct {
 	mu     sync.Mutex
-	sent   int  // messages that were given to Send
-	closed bool // their end was sent properly
+	sent   int  // messages that were passed to Send
+	closed bool // the end was sent properly
 	got    int
 }
 
@@ -174,7 +174,7 @@ func (w *world) acceptStreams(s *transport.Session, side transport.Side) {
 }
 
 // use sends and receives on a stream until each direction has ended, or this end
-// has had enough of it.
+// abandons it.
 func (w *world) use(st *transport.Stream, side transport.Side, rnd *rand.Rand) {
 	reading := rand.New(rand.NewPCG(rnd.Uint64(), 0))
 	var both sync.WaitGroup
@@ -184,7 +184,7 @@ func (w *world) use(st *transport.Stream, side transport.Side, rnd *rand.Rand) {
 	st.Close()
 }
 
-// send does random things to the direction that this end sends.
+// send does random things to this end's sending direction.
 func (w *world) send(st *transport.Stream, h *history, rnd *rand.Rand) {
 	for range 1 + rnd.IntN(30) {
 		w.steps.Add(1)
@@ -231,7 +231,7 @@ func (w *world) sendOne(st *transport.Stream, h *history, rnd *rand.Rand) error 
 	switch {
 	case errors.Is(err, context.DeadlineExceeded):
 		h.mu.Lock()
-		h.sent-- // it will never arrive: the stream is given up, or nothing was sent
+		h.sent-- // it will never arrive: the stream was reset, or nothing was sent
 		h.mu.Unlock()
 		if rnd.IntN(2) == 0 {
 			st.Close()
@@ -244,7 +244,7 @@ func (w *world) sendOne(st *transport.Stream, h *history, rnd *rand.Rand) error 
 	return err
 }
 
-// end ends the direction by f.
+// end ends the direction with f.
 func (h *history) end(f func() error) error {
 	h.mu.Lock()
 	h.closed = true // before the peer can see it
@@ -252,8 +252,7 @@ func (h *history) end(f func() error) error {
 	return f()
 }
 
-// message returns the next message to send: its number, and bytes that follow
-// from it.
+// message returns the next message to send: its number, and bytes derived from it.
 func (h *history) message(rnd *rand.Rand) []byte {
 	h.mu.Lock()
 	number := h.sent
@@ -284,7 +283,7 @@ func fill(msg []byte, number uint32) []byte {
 	return msg
 }
 
-// receive does random things to the direction that this end receives.
+// receive does random things to this end's receiving direction.
 func (w *world) receive(st *transport.Stream, h *history, rnd *rand.Rand) {
 	var buf []byte
 	for {

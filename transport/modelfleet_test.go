@@ -16,15 +16,15 @@ import (
 	"github.com/parley-rpc/parley/transport/pipe"
 )
 
-// TestDrainsAndProxiesCostNoStream has a client make calls both ways over sessions that
-// are drained in two steps, and over links that break or are closed by a proxy. The
-// model: every call is served exactly once and to its end, whatever it takes; one that
-// is refused has not been seen.
+// TestDrainsAndProxiesCostNoStream makes calls both ways over sessions that are
+// drained in two steps, and over links that break or are closed by a proxy. The
+// model: every call is served exactly once and to its end, after any number of
+// attempts. A refused call was not seen.
 func TestDrainsAndProxiesCostNoStream(t *testing.T) { runFleets(t, 0) }
 
-// TestReplacedSessionsEndAtOnce is the same with links that lead to a server that does
-// not know the session, and with a client that gives sessions up. The model: only calls
-// on a session that was lost fail, and none is served twice; and no server keeps a
+// TestReplacedSessionsEndAtOnce does the same with links to a server that does not
+// know the session, and with a client that gives up sessions. The model: only
+// calls on a lost session fail, and none is served twice. No server keeps a
 // session that its client has lost.
 func TestReplacedSessionsEndAtOnce(t *testing.T) { runFleets(t, 3) }
 
@@ -51,9 +51,9 @@ const (
 type fleet struct {
 	t         *testing.T
 	ctx       context.Context
-	forgetful int // of 10 losses, those after which the session is not found again
+	forgetful int // of 10 losses, those after which the session is unknown
 	servers   [2]transport.Sessions
-	actors    group // of the client and of what breaks things
+	actors    group // of the client and of the faults
 	served    group
 
 	mu      sync.Mutex
@@ -61,7 +61,7 @@ type fleet struct {
 	current *transport.Session         // of the client
 	moving  bool                       // to another session
 	at      map[*transport.Session]int // the server of each of the client's
-	far     []*transport.Session       // at the servers, those of which the client knows
+	far     []*transport.Session       // at the servers, those that the client knows
 	began   []*transport.Session       // at the servers, all of them
 	links   []*pipe.End
 	seen    map[string]int // how often a call has reached an application
@@ -110,7 +110,7 @@ func (f *fleet) run() {
 	f.check()
 }
 
-// check looks at what is left when all calls are over.
+// check checks the state when all calls are over.
 func (f *fleet) check() {
 	advance(5 * time.Second) // less than sessions are kept
 	_ = f.near().Close(transport.CloseNormal, "")
@@ -137,7 +137,7 @@ func (f *fleet) near() *transport.Session {
 	return f.current
 }
 
-// farEnd returns a session at a server, where there is one.
+// farEnd returns a session at a server, if there is one.
 func (f *fleet) farEnd() *transport.Session {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -167,7 +167,7 @@ func (f *fleet) connect(server int) *pipe.End {
 	return d
 }
 
-// config is that of the client's sessions.
+// config returns the configuration of the client's sessions.
 func (f *fleet) config() transport.Config {
 	return transport.Config{
 		OnDetached: func(s *transport.Session, _ error) { f.actors.Go(func() { f.resumeSession(s) }) },
@@ -177,7 +177,7 @@ func (f *fleet) config() transport.Config {
 	}
 }
 
-// dial has the client begin a session in place of the current one.
+// dial starts a session in place of the client's current one.
 func (f *fleet) dial(replaces *transport.Predecessor) {
 	for {
 		server := f.random(2)
@@ -196,7 +196,7 @@ func (f *fleet) dial(replaces *transport.Predecessor) {
 	}
 }
 
-// use makes new calls on a session, and leaves the one before.
+// use makes new calls on a session, and leaves the previous one.
 func (f *fleet) use(s *transport.Session, server int) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -208,7 +208,7 @@ func (f *fleet) use(s *transport.Session, server int) {
 	}
 }
 
-// move has the client begin another session beside one that drains.
+// move starts another session while one drains.
 func (f *fleet) move(s *transport.Session) {
 	info, _ := s.PeerGoAway()
 	f.pause(time.Duration(info.Delay+1) * time.Millisecond)
@@ -225,7 +225,7 @@ func (f *fleet) move(s *transport.Session) {
 	}
 }
 
-// resumeSession has the client go on with a session whose link is lost.
+// resumeSession resumes a detached session of the client.
 func (f *fleet) resumeSession(s *transport.Session) {
 	for s.Err() == nil {
 		f.mu.Lock()
@@ -241,7 +241,7 @@ func (f *fleet) resumeSession(s *transport.Session) {
 		}
 		_, err := s.Resume(f.ctx, f.connect(server), func(start func(transport.Config) (*transport.Session, error)) {
 			if f.near() != s {
-				return // there is another in its place
+				return // another one has replaced it
 			}
 			fresh, err := start(f.config())
 			if err != nil {
@@ -258,7 +258,7 @@ func (f *fleet) resumeSession(s *transport.Session) {
 	}
 }
 
-// giveUp has the client begin a session in place of one that it has lost.
+// giveUp starts a session in place of one that the client gives up.
 func (f *fleet) giveUp(s *transport.Session) {
 	replaced := s.AsPredecessor()
 	_ = s.Close(transport.CloseNormal, "given up")
@@ -270,7 +270,7 @@ func (f *fleet) giveUp(s *transport.Session) {
 	}
 }
 
-// drainSessions has servers drain sessions now and then.
+// drainSessions drains sessions at the servers now and then.
 func (f *fleet) drainSessions() {
 	var draining sync.WaitGroup
 	defer draining.Wait()
@@ -309,7 +309,7 @@ func (f *fleet) breakLinks() {
 		case 2: // a proxy closes both of its ends
 			d.Fail(&transport.CloseError{Code: code, Remote: true})
 			a.Fail(&transport.CloseError{Code: code, Remote: true})
-		case 3: // and so clumsily that it makes no sense to the server
+		case 3: // and with broken framing toward the server
 			d.Fail(&transport.CloseError{Code: code, Remote: true})
 			a.Fail(&transport.FramingError{Reason: "not masked"})
 		}
@@ -320,13 +320,13 @@ func (f *fleet) breakLinks() {
 func (f *fleet) call(who string, session func() *transport.Session) {
 	for i := 0; !f.isOver(); i++ {
 		id := fmt.Sprint(who, " ", i)
-		for !f.try(id, session()) {
-			// A server's session is found by the client's streams, and when the time is
-			// over there are no more.
+		for !f.attempt(id, session()) {
+			// The client's streams lead to a server's session. When the time is
+			// over there are no more streams.
 			if f.isOver() && session() == nil {
 				return
 			}
-			<-time.After(time.Millisecond) // a proper client waits for a session
+			<-time.After(time.Millisecond) // a real client waits for a session
 		}
 		f.mu.Lock()
 		f.calls++
@@ -335,8 +335,8 @@ func (f *fleet) call(who string, session func() *transport.Session) {
 	}
 }
 
-// try makes a call on a session. It reports whether that is the end of it.
-func (f *fleet) try(id string, s *transport.Session) (done bool) {
+// attempt makes a call on a session. It reports whether the call is over.
+func (f *fleet) attempt(id string, s *transport.Session) (done bool) {
 	if s == nil || !s.CanOpen() {
 		return false
 	}
@@ -373,7 +373,7 @@ func (f *fleet) try(id string, s *transport.Session) (done bool) {
 	return true
 }
 
-// receive counts the messages that come up to the end.
+// receive counts the messages up to the end.
 func (f *fleet) receive(st *transport.Stream) (n int, err error) {
 	var buf []byte
 	for {
@@ -389,7 +389,7 @@ func (f *fleet) receive(st *transport.Stream) (n int, err error) {
 	}
 }
 
-// serve serves the streams of a session: every message comes back.
+// serve serves the streams of a session: it sends every message back.
 func (f *fleet) serve(s *transport.Session) {
 	for {
 		st, err := s.Accept(f.ctx)

@@ -12,11 +12,11 @@ import (
 	"github.com/parley-rpc/parley/transport/pipe"
 )
 
-// generous lets a session send what it likes.
+// generous is a HELLO that lets a session send what it likes.
 var generous = frame.Hello{MaxMessage: 8 << 20, MaxStreams: 1 << 20, InitialWindow: 8 << 20}
 
-// fillQueue starts a session whose writer is stuck: the peer reads nothing until its
-// link resumes. The first stream's OPEN is on the way.
+// fillQueue starts a session whose writer blocks: the peer reads nothing until its
+// link resumes. The first stream's OPEN is in transit.
 func fillQueue(t *testing.T, cfg transport.Config) (*transport.Session, *peer, *transport.Stream) {
 	t.Helper()
 	s, p := connectSessionOver(t, pipe.Config{Capacity: 1}, transport.Dialer, cfg, generous)
@@ -61,7 +61,7 @@ func TestCreditOvertakesData(t *testing.T) {
 		mustSend(t, first, "waits")
 		p.send(data(1, half))
 		mustRecv(t, first)
-		synctest.Wait() // credit may be given behind what is received
+		synctest.Wait() // credit may follow what is received
 		p.wantsNow("WINDOW 1 24576", `DATA 1 "waits"`)
 	})
 }
@@ -148,7 +148,7 @@ func TestWhatIsReadyGoesOutInOneMessageOfTheLink(t *testing.T) {
 		p.sizes = nil
 		p.mu.Unlock()
 		p.wantsNow(append(want, `OPEN 3 ""`, `END 3 ""`)...)
-		if len(p.sizes) != 3 { // the two that were on the way, and the rest
+		if len(p.sizes) != 3 { // the two that were in transit, and the rest
 			t.Errorf("the frames came in %d messages", len(p.sizes))
 		}
 	})
@@ -156,12 +156,12 @@ func TestWhatIsReadyGoesOutInOneMessageOfTheLink(t *testing.T) {
 
 func TestLargeMessageGoesOutInFullMessagesOfTheLink(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		greeting := generous
-		greeting.MaxFrame = 1 << 20
-		s, p := connectSession(t, transport.Dialer, transport.Config{Parameters: transport.Parameters{WriteQueue: 8 << 20}}, greeting)
+		hello := generous
+		hello.MaxFrame = 1 << 20
+		s, p := connectSession(t, transport.Dialer, transport.Config{Parameters: transport.Parameters{WriteQueue: 8 << 20}}, hello)
 		st := mustOpen(t, s)
 		p.got()
-		p.link.Stall() // so that all of it is ready
+		p.link.Stall() // so that everything is queued
 		mustSend(t, st, string(make([]byte, 4<<20)))
 		p.link.Resume()
 		p.got()
@@ -191,8 +191,8 @@ func TestNoMessageOfTheLinkExceedsItsBound(t *testing.T) {
 	})
 }
 
-// TestNoOpenOvertakesTheResetsThatMakeRoomForIt has so many RESETs wait that they take
-// several messages of the link. The peer must not count more streams than it allows.
+// TestNoOpenOvertakesTheResetsThatMakeRoomForIt queues so many RESETs that they
+// need several link messages. The peer must not count more streams than it allows.
 func TestNoOpenOvertakesTheResetsThatMakeRoomForIt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const most = 200

@@ -11,7 +11,7 @@ import (
 // noWriter is the writer of an outbox while there is no link.
 var noWriter *attachment
 
-// newTestOutbox returns an outbox that may write, of n bytes.
+// newTestOutbox returns an outbox of n bytes that may write.
 func newTestOutbox(n int) *outbox {
 	return newOutbox(&Config{Parameters: Parameters{WriteQueue: n, MaxStreams: 16}}, Dialer)
 }
@@ -127,8 +127,8 @@ func TestBatchStaysWithinABoundAndKeepsTheOrder(t *testing.T) {
 	}
 }
 
-// TestNothingFollowsAFrameThatFillsAMessageOfTheLink has a header that is larger than what
-// may precede a frame, and a small frame behind it (rule L9).
+// TestNothingFollowsAFrameThatFillsAMessageOfTheLink has a header that is larger
+// than what may precede a frame, and a small frame after it (rule L9).
 func TestNothingFollowsAFrameThatFillsAMessageOfTheLink(t *testing.T) {
 	o := newTestOutbox(1 << 20)
 	large := outgoing{Header: frame.Header{Type: frame.TypeOpen, Stream: 1}, payload: make([]byte, maxBatch)}
@@ -146,7 +146,7 @@ func TestNothingFollowsAFrameThatFillsAMessageOfTheLink(t *testing.T) {
 
 func TestAnswerToAPingIsWrittenWhileTheSessionEnds(t *testing.T) {
 	o := newTestOutbox(1000)
-	a := &attachment{writer: func() {}} // the test writes by itself
+	a := &attachment{writer: func() {}} // the test itself writes
 	o.attach(a, []byte("first"))
 	if _, err := o.yieldAndTake(a); err != nil {
 		t.Fatal(err)

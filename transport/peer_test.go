@@ -16,22 +16,22 @@ import (
 	"github.com/parley-rpc/parley/transport/pipe"
 )
 
-// peer is the far end of a session's link, worked by hand: a test says which
-// frames it sends and looks at those that it gets. It reads all the time, unless
-// its link is stalled.
+// peer is the peer of a session. The test writes its frames and checks those that
+// it receives. It reads all the time, unless its link is stalled.
 type peer struct {
 	t    *testing.T
 	link *pipe.End
 	side transport.Side // of the session that is tested
 
 	mu     sync.Mutex
-	hello  frame.Hello // the last one that came
-	frames []string    // what has come and was not looked at, in words
-	sizes  []int       // lengths in bytes of all messages of the link that came
+	hello  frame.Hello // the last one received
+	frames []string    // received and not checked yet, in words
+	sizes  []int       // lengths in bytes of all received link messages
 	err    error       // how the link ended
 }
 
-// startSession starts a session whose peer has said nothing yet. Both end with the test.
+// startSession starts a session whose peer has sent nothing yet. Both end with the
+// test.
 func startSession(t *testing.T, side transport.Side, cfg transport.Config) (*transport.Session, *peer) {
 	t.Helper()
 	return startSessionOver(t, pipe.Config{}, side, cfg)
@@ -51,7 +51,7 @@ func startSessionOver(t *testing.T, wire pipe.Config, side transport.Side, cfg t
 	return s, p
 }
 
-// connectSession starts a session whose peer has sent hello and has got its
+// connectSession starts a session whose peer has sent hello and has received its
 // HELLO.
 func connectSession(t *testing.T, side transport.Side, cfg transport.Config, hello frame.Hello) (*transport.Session, *peer) {
 	t.Helper()
@@ -107,8 +107,8 @@ func (p *peer) read() {
 	}
 }
 
-// inWords shows a frame: type, stream, flags, payload; of a HELLO only how it
-// answers the request to resume a session, if it does.
+// inWords formats a frame: type, stream, flags, payload. Of a HELLO it shows only
+// the answer to a request to resume, if any.
 func inWords(h frame.Header, payload []byte) string {
 	words := []string{h.Type.String()}
 	if h.Stream != 0 {
@@ -149,7 +149,7 @@ func inWords(h frame.Header, payload []byte) string {
 	return strings.Join(words, " ")
 }
 
-// send sends one message of the link, the frames put together.
+// send sends the frames as one link message.
 func (p *peer) send(frames ...[]byte) {
 	p.t.Helper()
 	if err := p.link.WriteMessage(frames); err != nil {
@@ -157,8 +157,8 @@ func (p *peer) send(frames ...[]byte) {
 	}
 }
 
-// got waits until everything has come to rest and returns the frames that have
-// come since the last call.
+// got waits until all goroutines are blocked, and returns the frames received
+// since the last call.
 func (p *peer) got() []string {
 	synctest.Wait()
 	p.mu.Lock()
@@ -168,16 +168,16 @@ func (p *peer) got() []string {
 	return frames
 }
 
-// greeting waits until everything has come to rest and returns the HELLO that has
-// come last.
-func (p *peer) greeting() frame.Hello {
+// peerHello waits until all goroutines are blocked, and returns the last received
+// HELLO.
+func (p *peer) peerHello() frame.Hello {
 	synctest.Wait()
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.hello
 }
 
-// wants checks that exactly these frames have come since got or wants.
+// wants checks that exactly these frames were received since got or wants.
 func (p *peer) wants(frames ...string) {
 	p.t.Helper()
 	if got := p.got(); !slices.Equal(got, frames) {
@@ -198,7 +198,7 @@ func (p *peer) wantsClose(code transport.CloseCode) {
 	}
 }
 
-// wantsLoss checks that the session has given the link up without a code.
+// wantsLoss checks that the session has given up the link without a code.
 func (p *peer) wantsLoss() {
 	p.t.Helper()
 	synctest.Wait()
@@ -209,7 +209,7 @@ func (p *peer) wantsLoss() {
 	}
 }
 
-// wantsLife checks that the session still answers, and that nothing else came.
+// wantsLife checks that the session still answers, and has sent nothing else.
 func (p *peer) wantsLife() {
 	p.t.Helper()
 	p.send(ping("alive?!!"))
@@ -222,14 +222,14 @@ func advance(d time.Duration) {
 	synctest.Wait()
 }
 
-// start runs f beside the test and delivers its error.
+// start runs f on another goroutine and sends its error on the channel.
 func start(f func() error) <-chan error {
 	done := make(chan error, 1)
 	go func() { done <- f() }()
 	return done
 }
 
-// stillWaits checks that what was started has not ended.
+// stillWaits checks that a started function has not ended.
 func stillWaits(t *testing.T, done <-chan error) {
 	t.Helper()
 	synctest.Wait()

@@ -26,7 +26,7 @@ func TestNewSessionEndsItsPredecessor(t *testing.T) {
 			var told []string
 			h := newAcceptorHost(t)
 			h.cfg.OnEnd = func(error) { told = append(told, "over") }
-			h.cfg.OnHello = func(*transport.Session) { told = append(told, "greeted") }
+			h.cfg.OnHello = func(*transport.Session) { told = append(told, "hello") }
 			d, st := h.dial()
 			if !attached {
 				d.link.Cut()
@@ -45,7 +45,7 @@ func TestNewSessionEndsItsPredecessor(t *testing.T) {
 				d.wantsClose(superseded)
 			}
 			p.wants("HELLO")
-			if want := []string{"greeted", "over", "greeted"}; !slices.Equal(told, want) {
+			if want := []string{"hello", "over", "hello"}; !slices.Equal(told, want) {
 				t.Errorf("told %q, want %q", told, want)
 			}
 			p.send(open(1, ""))
@@ -80,7 +80,7 @@ func TestOnlyTokenAndPrincipalOfASessionReplaceIt(t *testing.T) {
 			{"alice", unknown.replacing(d.token)},
 		} {
 			s, p := h.link(no.principal, no.first)
-			got := p.greeting()
+			got := p.peerHello()
 			if got.Answer != frame.NoAnswer || len(got.Token) != frame.TokenLen || s.Err() != nil {
 				t.Errorf("%s: answer %d, %v", no.principal, got.Answer, s.Err())
 			}
@@ -159,7 +159,7 @@ func TestSlowAttemptElsewhereDoesNotEndAResumedSession(t *testing.T) {
 		d.link.Cut()
 		synctest.Wait()
 		_, good := a.link("alice", d.resumeHello(d.token, 0, 2))
-		d.wantsResumed(good) // and its first token is still the spare one
+		d.wantsResumed(good) // and its first token is still the previous one
 		_, slow := b.link("alice", d.resumeHello(d.token, 0, 1))
 		d.wantsNewSession(slow)
 		slow.send(frame.AppendAck(nil, 0))
@@ -177,7 +177,7 @@ func TestLinkWhosePeerDoesNotKnowTheSessionCarriesANewOne(t *testing.T) {
 		cfg := transport.Config{
 			Parameters: transport.Parameters{MaxMessage: 77_777, Agent: "fresh"},
 			OnDetached: func(*transport.Session, error) {},
-			OnHello:    func(*transport.Session) { order = append(order, "greeted") },
+			OnHello:    func(*transport.Session) { order = append(order, "hello") },
 			OnStream: func(st *transport.Stream, _ []byte) *transport.ResetError {
 				order = append(order, "stream")
 				return nil
@@ -191,7 +191,7 @@ func TestLinkWhosePeerDoesNotKnowTheSessionCarriesANewOne(t *testing.T) {
 			ResumeWindow: 30_000, MaxStreams: 500, Answer: frame.SessionUnknown,
 			Session: bytes.Repeat([]byte{7}, 16), Token: bytes.Repeat([]byte{8}, 32),
 		}
-		acceptor.send(hello.Append(nil), open(2, "early")) // it may say more at once
+		acceptor.send(hello.Append(nil), open(2, "early")) // it may send more at once
 		var fresh *transport.Session
 		got, err := old.Resume(t.Context(), own, func(start func(transport.Config) (*transport.Session, error)) {
 			var err error
@@ -209,7 +209,7 @@ func TestLinkWhosePeerDoesNotKnowTheSessionCarriesANewOne(t *testing.T) {
 		t.Cleanup(func() { fresh.Close(transport.CloseNormal, "") })
 		synctest.Wait()
 		wantCode(t, old.Err(), transport.CloseAbnormal)
-		if want := []string{"next", "greeted", "old ended", "stream"}; !slices.Equal(order, want) {
+		if want := []string{"next", "hello", "old ended", "stream"}; !slices.Equal(order, want) {
 			t.Errorf("in the order %q, want %q", order, want)
 		}
 		acceptor.wants("HELLO", "ACK 0")
@@ -223,7 +223,7 @@ func TestLinkWhosePeerDoesNotKnowTheSessionCarriesANewOne(t *testing.T) {
 		}
 		mustSend(t, mustOpen(t, fresh), "first")
 		acceptor.wants(`OPEN 1 ""`, `DATA 1 "first"`)
-		acceptor.send(data(2, string(make([]byte, 10<<10)))) // within what the peer was told
+		acceptor.send(data(2, string(make([]byte, 10<<10)))) // within the announced window
 		acceptor.wantsLife()
 
 		acceptor.link.Cut() // it is resumed like any other
@@ -271,7 +271,7 @@ func TestNewSessionWithoutResumptionBeginsOnTheLinkToo(t *testing.T) {
 		own, other := pipe.New(pipe.Config{})
 		acceptor := &peer{t: t, link: other}
 		go acceptor.read()
-		hello := frame.Hello{Answer: frame.SessionUnknown} // of a server that resumes nothing
+		hello := frame.Hello{Answer: frame.SessionUnknown} // of a server that resumes no session
 		acceptor.send(hello.Append(nil))
 		fresh, err := old.Resume(t.Context(), own, func(start func(transport.Config) (*transport.Session, error)) {
 			_, _ = start(transport.Config{OnDetached: func(*transport.Session, error) {}})
@@ -297,7 +297,7 @@ func TestDialerNamesTheSessionThatItReplacesOnce(t *testing.T) {
 		named := &transport.Predecessor{Session: d.id, Token: d.token}
 		cfg := transport.Config{Predecessor: named, OnDetached: func(*transport.Session, error) {}}
 		s, p := startSession(t, transport.Dialer, cfg)
-		if got := p.greeting(); !bytes.Equal(got.Replaces, d.id) || !bytes.Equal(got.ReplacesToken, d.token) {
+		if got := p.peerHello(); !bytes.Equal(got.Replaces, d.id) || !bytes.Equal(got.ReplacesToken, d.token) {
 			t.Errorf("HELLO %+v", got)
 		}
 		hello := frame.Hello{ResumeWindow: 30_000, Session: make([]byte, 16), Token: make([]byte, 32)}
@@ -311,7 +311,7 @@ func TestDialerNamesTheSessionThatItReplacesOnce(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		_, err := s.Resume(ctx, own, nil)
-		if got := acceptor.greeting(); err == nil || got.Session == nil || got.Replaces != nil {
+		if got := acceptor.peerHello(); err == nil || got.Session == nil || got.Replaces != nil {
 			t.Errorf("%v; HELLO %+v", err, got)
 		}
 	})

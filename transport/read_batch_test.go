@@ -58,7 +58,7 @@ func TestLentMessageStaysUntilTheNextIsReceived(t *testing.T) {
 		if err != nil || memory.taken != 0 {
 			t.Fatalf("%v, memory taken %d times", err, memory.taken)
 		}
-		for range 10 { // what is read elsewhere takes buffers
+		for range 10 { // other readers take buffers
 			p.send(data(3, strings.Repeat("another", 10)))
 			synctest.Wait()
 			mustRecv(t, other)
@@ -84,12 +84,13 @@ func TestCreditIsAnnouncedForMessagesThatCameTogether(t *testing.T) {
 			mustRecv(t, st)
 		}
 		synctest.Wait()
-		// Half of the window has to be used up, and a quarter may not be booked yet.
+		// Half of the window must be used up, and a quarter may not be counted
+		// yet.
 		got := p.got()
 		if len(got) != 1 && len(got) != 2 {
 			t.Fatalf("announced %q", got)
 		}
-		for range 8 << 10 / each { // so much at least has been announced
+		for range 8 << 10 / each { // at least this much was announced
 			p.send(data(1, strings.Repeat("y", 100)))
 		}
 		synctest.Wait()
@@ -133,7 +134,7 @@ func TestSessionThatHasComeToRestHoldsNothingForStreams(t *testing.T) {
 		if d.PooledStreams() == 0 || a.PooledStreams() == 0 {
 			t.Fatal("no stream is kept to be used again")
 		}
-		advance(time.Second) // what came last is acknowledged
+		advance(time.Second) // the last frames are acknowledged
 		if d.PooledStreams() != 0 || a.PooledStreams() != 0 {
 			t.Errorf("%d and %d streams are kept", d.PooledStreams(), a.PooledStreams())
 		}

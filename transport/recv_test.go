@@ -59,7 +59,7 @@ func TestRecvWhoseContextEndsInsideAMessageLosesNothing(t *testing.T) {
 			}
 			cancel()
 			buf = buf[:cap(buf)]
-			clear(buf) // it is the caller's again
+			clear(buf) // it belongs to the caller again
 		}
 		p.send(data(1, "end"), data(1, "next"))
 		if got := mustRecv(t, st); got != string(want)+"end" {
@@ -312,7 +312,7 @@ func TestMessageSaysThatItIsTheLast(t *testing.T) {
 		}
 		p.send(open(3, ""))
 		st = mustAccept(t, s)
-		go func() { // what is waited for
+		go func() { // the awaited message
 			synctest.Wait()
 			p.send(dataEnd(3, "only"))
 		}()

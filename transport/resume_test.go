@@ -15,8 +15,8 @@ import (
 	"github.com/parley-rpc/parley/transport/pipe"
 )
 
-// mobileDialer is a pair of sessions whose dialer dials again whenever the link is
-// lost, over links that the test breaks.
+// mobileDialer is a pair of sessions over links that the test breaks. The dialer
+// dials again whenever the link is lost.
 type mobileDialer struct {
 	t        *testing.T
 	sessions transport.Sessions
@@ -25,7 +25,7 @@ type mobileDialer struct {
 	dialer   *transport.Session
 	loops    sync.WaitGroup
 
-	known []*transport.Session // at the acceptor, also those that only began a link
+	known []*transport.Session // at the acceptor, including those that only started a link
 
 	mu     sync.Mutex
 	link   *pipe.End            // the dialer's end of the newest link
@@ -44,7 +44,7 @@ func newMobileDialer(t *testing.T, breaks func(d, a *pipe.End)) *mobileDialer {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// There is nothing to resume before both have sent HELLO.
+	// There is nothing to resume before both ends have sent HELLO.
 	if _, err := m.dialer.PeerSettings(context.Background()); err != nil {
 		t.Fatal(err)
 	}
@@ -95,7 +95,7 @@ func (m *mobileDialer) cut() {
 	m.link.Cut()
 }
 
-// number is message i of a stream, of a size that depends on i.
+// number returns message i of a stream, with a size that depends on i.
 func number(i int) []byte {
 	return binary.BigEndian.AppendUint64(make([]byte, (i*7919)%5000), uint64(i))
 }
@@ -110,7 +110,7 @@ func sendNumbers(st *transport.Stream, n int) error {
 	return st.CloseSend(context.Background(), nil)
 }
 
-// recvNumbers checks that n numbered messages come, each once and in order.
+// recvNumbers checks that n numbered messages arrive, each once and in order.
 func recvNumbers(t *testing.T, st *transport.Stream, n int) {
 	t.Helper()
 	var buf []byte

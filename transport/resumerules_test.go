@@ -18,8 +18,8 @@ import (
 // superseded is the close code of a link that a newer one has replaced.
 const superseded = transport.CloseRefusal + 10
 
-// acceptorHost is an acceptor whose sessions can be resumed, for dialers that are
-// worked by hand.
+// acceptorHost is an acceptor whose sessions can be resumed, for dialers whose
+// frames the test writes.
 type acceptorHost struct {
 	t        *testing.T
 	sessions *transport.Sessions
@@ -40,13 +40,13 @@ type dialer struct {
 	token   []byte // T1
 }
 
-// resumeHello is the HELLO of a dialer that would like to resume.
+// resumeHello returns the HELLO of a dialer that asks to resume.
 func (d *dialer) resumeHello(token []byte, received, attempt uint64) []byte {
 	h := frame.Hello{ResumeWindow: 30_000, Session: d.id, Token: token, Received: received, Attempt: attempt}
 	return h.Append(nil)
 }
 
-// link makes a link for a principal, on which the dialer says first.
+// link makes a link for a principal, on which the dialer sends first.
 func (h *acceptorHost) link(principal string, first []byte) (*transport.Session, *peer) {
 	h.t.Helper()
 	cfg := h.cfg
@@ -62,14 +62,14 @@ func (h *acceptorHost) dial() (*dialer, *transport.Stream) {
 	return h.dialAs("alice")
 }
 
-// dialAs is begin for another principal.
+// dialAs is like dial, for another principal.
 func (h *acceptorHost) dialAs(principal string) (*dialer, *transport.Stream) {
 	h.t.Helper()
 	first := frame.Hello{ResumeWindow: 30_000}
 	s, p := h.link(principal, first.Append(nil))
 	p.send(open(1, ""))
 	st := mustAccept(h.t, s)
-	got := p.greeting()
+	got := p.peerHello()
 	p.got()
 	return &dialer{peer: p, session: s, id: got.Session, token: got.Token}, st
 }
@@ -78,18 +78,18 @@ func (h *acceptorHost) dialAs(principal string) (*dialer, *transport.Stream) {
 // next token.
 func (d *dialer) wantsResumed(p *peer) []byte {
 	d.t.Helper()
-	got := p.greeting()
+	got := p.peerHello()
 	if got.Answer != frame.SessionResumed || !bytes.Equal(got.Session, d.id) {
 		d.t.Fatalf("answer %d for session %x, want that %x is resumed", got.Answer, got.Session, d.id)
 	}
 	return got.Token
 }
 
-// wantsNewSession checks that the acceptor says no more than that the session is
+// wantsNewSession checks that the acceptor answers only that the session is
 // unknown.
 func (d *dialer) wantsNewSession(p *peer) {
 	d.t.Helper()
-	got := p.greeting()
+	got := p.peerHello()
 	if got.Answer != frame.SessionUnknown || bytes.Equal(got.Session, d.id) || len(got.Token) != frame.TokenLen {
 		d.t.Fatalf("answer %d, session %x; want an unknown session and a new one", got.Answer, got.Session)
 	}
@@ -128,7 +128,7 @@ func TestStolenTokenOfAnotherPrincipalGetsNothing(t *testing.T) {
 			_, p := h.link(thief, d.resumeHello(d.token, 0, uint64(attempt)+1))
 			d.wantsNewSession(p)
 		}
-		d.wantsStream(d.peer, st) // the session does not notice
+		d.wantsStream(d.peer, st) // the session is not affected
 		d.link.Cut()
 		_, p := h.link("alice", d.resumeHello(d.token, 1, 1))
 		d.wantsResumed(p)
@@ -170,7 +170,7 @@ func TestStaleAttemptIsRefusedAndDisturbsNothing(t *testing.T) {
 		d, st := h.dial()
 		_, newer := h.link("alice", d.resumeHello(d.token, 0, 2))
 		d.wantsResumed(newer)
-		for _, attempt := range []uint64{1, 2} { // slow to arrive, and a repetition
+		for _, attempt := range []uint64{1, 2} { // a late one, and a repeated one
 			_, stale := h.link("alice", d.resumeHello(d.token, 0, attempt))
 			stale.wantsClose(superseded)
 		}
@@ -185,7 +185,7 @@ func TestLostHelloOfTheDialerLeavesItsTokenGood(t *testing.T) {
 		h := newAcceptorHost(t)
 		d, st := h.dial()
 		d.link.Cut()
-		_, p := startSession(t, transport.Acceptor, h.cfg) // attempt 1 goes into a link that breaks
+		_, p := startSession(t, transport.Acceptor, h.cfg) // attempt 1 is on a link that breaks
 		p.link.Cut()
 		_, p = h.link("alice", d.resumeHello(d.token, 0, 2))
 		d.wantsResumed(p)
@@ -199,7 +199,7 @@ func TestSlowHelloIsRefusedByItsAttemptOrItsToken(t *testing.T) {
 		d, st := h.dial()
 		_, p := h.link("alice", d.resumeHello(d.token, 0, 2))
 		d.wantsResumed(p)
-		_, slow := h.link("alice", d.resumeHello(d.token, 0, 1)) // T1 is the spare one
+		_, slow := h.link("alice", d.resumeHello(d.token, 0, 1)) // T1 is the previous token
 		slow.wantsClose(superseded)
 		p.send(ping("proof..."))
 		synctest.Wait()
@@ -237,7 +237,7 @@ func TestLostProofOfTheDialerLeavesTheCurrentTokenGood(t *testing.T) {
 		_, p = h.link("alice", d.resumeHello(second, 0, 2))
 		d.wantsResumed(p)
 		_, thief := h.link("alice", d.resumeHello(d.token, 0, 3))
-		d.wantsNewSession(thief) // T1 is void, T2 the spare one
+		d.wantsNewSession(thief) // T1 is void, T2 the previous token
 		d.wantsStream(p, st)
 	})
 }
@@ -368,7 +368,7 @@ func TestLossThatOnlyTheNewLinkShowsIsToldToo(t *testing.T) {
 		h.cfg.OnDetached = func(*transport.Session, error) { told = append(told, "lost") }
 		h.cfg.OnResumed = func(*transport.Session) { told = append(told, "back") }
 		d, _ := h.dial()
-		_, p := h.link("alice", d.resumeHello(d.token, 0, 1)) // the older link is still there
+		_, p := h.link("alice", d.resumeHello(d.token, 0, 1)) // the older link still exists
 		next := d.wantsResumed(p)
 		p.link.Cut()
 		synctest.Wait()
@@ -419,7 +419,7 @@ func TestSessionThatIsClosedWhileItResumesFindsNoFaultWithItsPeer(t *testing.T) 
 		synctest.Wait()
 		p.link.Cut()
 		synctest.Wait()
-		hello.Answer = frame.SessionResumed // nothing received, which is possible
+		hello.Answer = frame.SessionResumed // nothing received, which is valid
 		link := &lateAnswer{answer: hello.Append(nil), closes: func() { s.Close(transport.CloseNormal, "") }}
 		if _, err := s.Resume(t.Context(), link, nil); err == nil {
 			t.Error("a closed session was resumed")

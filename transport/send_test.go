@@ -51,9 +51,9 @@ func TestPiecesAreAsLargeAsThePeersFramesAndSoThatTwoFillABuffer(t *testing.T) {
 		1 << 20: {"OPEN 1 \"\"", "DATA 1 +more 32704 bytes", "DATA 1 17296 bytes"},
 	} {
 		synctest.Test(t, func(t *testing.T) {
-			greeting := generous
-			greeting.MaxFrame = frameSize
-			s, p := connectSession(t, transport.Dialer, transport.Config{}, greeting)
+			hello := generous
+			hello.MaxFrame = frameSize
+			s, p := connectSession(t, transport.Dialer, transport.Config{}, hello)
 			mustSend(t, mustOpen(t, s), string(make([]byte, 50_000)))
 			p.wants(want...)
 		})
@@ -77,7 +77,7 @@ func TestConcurrentSendsAndReceivesAreRefused(t *testing.T) {
 		if err := recvErr(t, st); !errors.Is(err, transport.ErrConcurrent) {
 			t.Errorf("Recv: %v", err)
 		}
-		p.send(window(1, 1<<20), data(1, "x")) // those under way are none the worse
+		p.send(window(1, 1<<20), data(1, "x")) // other streams are not affected
 		if err := errors.Join(<-sent, <-received); err != nil {
 			t.Error(err)
 		}
@@ -161,13 +161,13 @@ func TestHeaderGoesBeforeMessagesAndOnce(t *testing.T) {
 		p.send(reset(7, 300))
 		synctest.Wait()
 		wantReset(t, fourth.SendHeader(t.Context(), nil), transport.ResetError{Code: 300, Remote: true})
-		closed(mustOpen(t, s)) // an opener has no header but that of Open
+		closed(mustOpen(t, s)) // an opener has no header except that of Open
 		p.wants(`HEADER 1 "head"`, `DATA 1 "x"`, `DATA 3 "y"`, `END 5 ""`, `OPEN 2 ""`)
 	})
 }
 
-// full starts a session whose peer has opened stream 2 and whose queue is full:
-// nothing finds room until the peer's link resumes.
+// full starts a session whose peer has opened stream 2 and whose queue is full.
+// Nothing fits until the peer's link resumes.
 func full(t *testing.T) (*peer, *transport.Stream) {
 	t.Helper()
 	s, p := connectSessionOver(t, pipe.Config{Capacity: 1}, transport.Dialer, transport.Config{Parameters: transport.Parameters{WriteQueue: 1}}, generous)

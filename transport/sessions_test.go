@@ -11,7 +11,8 @@ import (
 	"github.com/parley-rpc/parley/transport/pipe"
 )
 
-// lose makes sessions with a stream each whose links are lost, one after the other.
+// lose makes sessions with a stream each, and loses their links one after the
+// other.
 func (h *acceptorHost) lose(n int) (dialers []*dialer, streams []*transport.Stream) {
 	for range n {
 		d, st := h.dial()
@@ -63,8 +64,8 @@ func TestBytesThatGrowWithoutALinkAreBounded(t *testing.T) {
 			}
 		}
 		mustSend(t, st[2], string(make([]byte, 4000)))
-		wantCode(t, d[0].session.Err(), transport.CloseAbnormal) // gone longest
-		wantCode(t, d[1].session.Err(), transport.CloseAbnormal) // it took two
+		wantCode(t, d[0].session.Err(), transport.CloseAbnormal) // detached longest
+		wantCode(t, d[1].session.Err(), transport.CloseAbnormal) // it needed two
 		_, p := h.link("alice", d[2].resumeHello(d[2].token, 0, 1))
 		d[2].wantsResumed(p)
 		p.wants("HELLO resumed 1", "DATA 1 4000 bytes", "DATA 1 4000 bytes")
@@ -86,7 +87,7 @@ func TestSessionsThatHaveEndedAreForgotten(t *testing.T) {
 	})
 }
 
-// eager is a link that looks at the first message that is written to it.
+// eager is a link that inspects the first message written to it.
 type eager struct {
 	transport.Link
 	look func(message []byte)
@@ -100,7 +101,8 @@ func (l *eager) WriteMessage(parts [][]byte) error {
 	return l.Link.WriteMessage(parts)
 }
 
-// The link may be lost, and the dialer back, as soon as it has heard of the session.
+// The link may be lost, and the dialer may resume, as soon as it knows the
+// session.
 func TestASessionIsKnownWhenTheDialerHearsOfIt(t *testing.T) {
 	for range 100 {
 		var sessions transport.Sessions

@@ -64,7 +64,7 @@ func runSessionVectors(t *testing.T, file string) {
 	}
 }
 
-// vectorRun is one case of session.json at work.
+// vectorRun runs one case of session.json.
 type vectorRun struct {
 	t      *testing.T
 	cfg    transport.Config
@@ -142,14 +142,14 @@ func (r *vectorRun) can(err error) {
 	}
 }
 
-// noteFirst keeps the first HELLO of the end under test.
+// noteFirst records the first HELLO of the end under test.
 func (r *vectorRun) noteFirst() {
 	if r.first.Session == nil {
-		r.first = r.p.greeting()
+		r.first = r.p.peerHello()
 	}
 }
 
-// replace has the peer begin a new session in place of the first.
+// replace makes the peer start a new session in place of the first.
 func (r *vectorRun) replace(step *sessionStep) {
 	r.noteFirst()
 	h := frame.Hello{ResumeWindow: 30_000, Replaces: r.first.Session, ReplacesToken: r.first.Token}
@@ -169,9 +169,9 @@ func (r *vectorRun) redial() {
 	go func() { _, _ = r.s.Resume(r.t.Context(), own, nil) }()
 }
 
-// askToResume has the peer dial the acceptor under test again.
+// askToResume makes the peer dial the acceptor under test again.
 func (r *vectorRun) askToResume(step *sessionStep) {
-	last := r.p.greeting()
+	last := r.p.peerHello()
 	h := frame.Hello{ResumeWindow: 30_000, Session: last.Session, Token: last.Token, Received: step.Received, Attempt: step.Attempt}
 	if step.Token == "first" {
 		h.Session, h.Token = r.first.Session, r.first.Token
@@ -219,7 +219,7 @@ func (c *sessionVector) check(t *testing.T, p *peer) {
 	p.wantsLife()
 }
 
-// wanted returns the frames that the peer has to get, in words.
+// wanted returns the frames that the peer must receive, in words.
 func (c *sessionVector) wanted(t *testing.T) (want []string) {
 	for _, r := range c.Expect.Resets {
 		want = append(want, fmt.Sprintf("RESET %d %v", r.Stream, transport.ResetCode(r.Code)))
@@ -245,7 +245,7 @@ func (c *sessionVector) checkHello(t *testing.T, p *peer, frames []string) {
 	if !slices.ContainsFunc(frames, func(f string) bool { return strings.HasPrefix(f, "HELLO") }) {
 		t.Errorf("rule %s: no HELLO on the newest link", c.Rule)
 	}
-	got := p.greeting()
+	got := p.peerHello()
 	var resumed uint64
 	if got.Answer != frame.NoAnswer {
 		resumed = uint64(got.Answer - frame.SessionUnknown)

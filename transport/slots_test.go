@@ -55,7 +55,7 @@ func TestPlaceThatIsGrantedToAnOpenThatGivesUpIsNotLost(t *testing.T) {
 				return err
 			})
 			synctest.Wait()
-			var both sync.WaitGroup // at the same time: a place is granted, and the wait ends
+			var both sync.WaitGroup // at the same time a slot is granted and the wait ends
 			both.Go(func() { st.Close() })
 			both.Go(cancel)
 			both.Wait()
@@ -95,8 +95,8 @@ func TestAcceptingEndCountsAStreamAsEndedBeforeItsEndIsOnTheWay(t *testing.T) {
 	})
 }
 
-// An opener that keeps within the limit never meets a refusal: what closes a
-// stream at the accepting end counts there before the peer can know of it.
+// An opener that keeps the limit is never refused: the accepting end counts the
+// end of a stream before the peer can know of it.
 func TestOpenerWithinTheLimitIsNeverRefused(t *testing.T) {
 	handlers := map[string]func(*transport.Stream){
 		"that end": func(st *transport.Stream) {
@@ -137,7 +137,7 @@ func TestOpenerWithinTheLimitIsNeverRefused(t *testing.T) {
 	}
 }
 
-// once opens a stream and waits for its end. The error is a refusal.
+// once opens a stream and waits for its end. It returns a refusal as an error.
 func once(ctx context.Context, s *transport.Session) error {
 	st, err := s.Open(ctx, nil)
 	if err != nil {

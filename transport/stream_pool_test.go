@@ -14,7 +14,7 @@ import (
 	"github.com/parley-rpc/parley/transport"
 )
 
-// converse has a stream carry a message each way, with all that a stream can carry.
+// converse sends a message each way on a stream, with header and trailer.
 func converse(t *testing.T, d, a *transport.Session, say string) (out, in *transport.Stream) {
 	t.Helper()
 	ctx := context.Background()
@@ -77,7 +77,7 @@ func TestClosedStreamsAreNotReused(t *testing.T) {
 		out, in := converse(t, d, a, "one")
 		out.Close()
 		in.Close()
-		out.Free() // comes too late to do anything
+		out.Free() // is too late to have an effect
 		in.Free()
 		again, inAgain := converse(t, d, a, "two")
 		if again == out || inAgain == in {
@@ -91,7 +91,7 @@ func TestStreamThatThisEndAbandonsIsNotReusedAsALocalOne(t *testing.T) {
 		d, a := pair(t, transport.Config{}, transport.Config{})
 		out := mustOpen(t, d)
 		in := mustAccept(t, a)
-		out.Free() // the reading goroutine may be looking at it
+		out.Free() // the reader goroutine may be using it
 		synctest.Wait()
 		in.Free()
 		again := mustOpen(t, d)
@@ -120,8 +120,8 @@ func TestPooledStreamsAreReleasedWhereItIsQuiet(t *testing.T) {
 	})
 }
 
-// TestReusedStreamsKeepNothingOfTheirPast has calls of both ends end in all ways at once,
-// so that streams are used again while the ends of others arrive.
+// TestReusedStreamsKeepNothingOfTheirPast ends calls of both ends in all ways at
+// once, so that streams are reused while the ends of others arrive.
 func TestReusedStreamsKeepNothingOfTheirPast(t *testing.T) {
 	d, a := pair(t, transport.Config{}, transport.Config{})
 	var ends sync.WaitGroup
@@ -155,7 +155,7 @@ func TestReusedStreamsKeepNothingOfTheirPast(t *testing.T) {
 	ends.Wait()
 }
 
-// answerAndFree answers with what it gets, unless that is not what the header said.
+// answerAndFree sends the message back, if it matches the header.
 func answerAndFree(st *transport.Stream) {
 	defer st.Free()
 	ctx := context.Background()
@@ -165,7 +165,7 @@ func answerAndFree(st *transport.Stream) {
 	}
 }
 
-// callAndFree makes a call, which it abandons in one of three cases of four.
+// callAndFree makes a call, which it abandons in three of four ways.
 func callAndFree(s *transport.Session, say string, abandon int) error {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
@@ -197,8 +197,8 @@ func callAndFree(s *transport.Session, say string, abandon int) error {
 	return nil
 }
 
-// TestUnreadIsCountedWhileStreamsAreReused: the writing goroutine counts, when it is
-// the one that finds the link lost.
+// TestUnreadIsCountedWhileStreamsAreReused: the writer goroutine counts them if it
+// is the one that finds the link lost.
 func TestUnreadIsCountedWhileStreamsAreReused(t *testing.T) {
 	d, a := pair(t, transport.Config{}, transport.Config{})
 	var ends sync.WaitGroup

@@ -10,7 +10,7 @@ import (
 	"github.com/parley-rpc/parley/transport"
 )
 
-// breach is what a peer does that costs it one stream and nothing else. The rows
+// breach is a fault of a peer that costs it one stream and nothing else. The rows
 // are those of section 14 of PROTOCOL.md.
 type breach struct {
 	row  string
@@ -28,7 +28,7 @@ func concat(frames ...[]byte) (all []byte) {
 
 var marked = raw(frame.TypeData, frame.FlagMark, 1, "marked")
 
-// byOpener are breaches of a peer on the stream 1 that it has opened.
+// byOpener are faults of a peer on stream 1, which it has opened.
 var byOpener = []breach{
 	{"S5", "DATA after DATA with END", concat(dataEnd(1, "x"), data(1, "y")), transport.ResetProtocol},
 	{"S5", "DATA after END", concat(end(1, ""), data(1, "y")), transport.ResetProtocol},
@@ -42,7 +42,7 @@ var byOpener = []breach{
 	{"S13", "a message above max_message", pieces(1, 5, 16<<10), transport.ResetLimit},
 }
 
-// byAcceptor are breaches of a peer on the stream 1 that it has accepted.
+// byAcceptor are faults of a peer on stream 1, which it has accepted.
 var byAcceptor = []breach{
 	{"S5", "DATA after END", concat(end(1, "bye"), data(1, "y")), transport.ResetProtocol},
 	{"S6", "HEADER twice", concat(header(1, "a"), header(1, "b")), transport.ResetProtocol},
@@ -56,7 +56,7 @@ var byAcceptor = []breach{
 	{"S12", "END above max_header", end(1, strings.Repeat("x", 5000)), transport.ResetLimit},
 }
 
-// pieces are n pieces of size bytes of one message that goes on.
+// pieces returns n pieces of size bytes of one unfinished message.
 func pieces(id uint64, n, size int) (all []byte) {
 	for range n {
 		all = append(all, dataMore(id, strings.Repeat("x", size))...)

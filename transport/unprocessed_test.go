@@ -11,8 +11,8 @@ import (
 	"github.com/parley-rpc/parley/transport/pipe"
 )
 
-// TestStreamIsUnprocessedOnlyIfThePeersApplicationCannotKnowIt has a dialer open a
-// stream to an acceptor that is worked by hand.
+// TestStreamIsUnprocessedOnlyIfThePeersApplicationCannotKnowIt opens a stream to
+// an acceptor whose frames the test writes.
 func TestStreamIsUnprocessedOnlyIfThePeersApplicationCannotKnowIt(t *testing.T) {
 	hello := func(l *pipe.End) {
 		h := frame.Hello{MaxStreams: 16, InitialWindow: 1 << 16, MaxMessage: 1 << 16}
@@ -28,14 +28,14 @@ func TestStreamIsUnprocessedOnlyIfThePeersApplicationCannotKnowIt(t *testing.T) 
 		peer func(*pipe.End)
 		want bool
 	}{
-		"refused":                  {reset(transport.ResetRefused), true},
-		"canceled":                 {reset(transport.ResetCancel), false},
-		"beyond GOAWAY":            {func(l *pipe.End) { hello(l); _ = l.WriteMessage([][]byte{(&frame.GoAway{}).Append(nil)}) }, true},
-		"refused before HELLO":     {func(l *pipe.End) { _ = l.Close(4014, "") }, true},
-		"ended after HELLO":        {func(l *pipe.End) { hello(l); _ = l.Close(4014, "") }, false},
-		"closed before HELLO":      {func(l *pipe.End) { _ = l.Close(1001, "") }, false},
-		"link lost":                {func(l *pipe.End) { l.Cut() }, false},
-		"link lost after greeting": {func(l *pipe.End) { hello(l); l.Cut() }, false},
+		"refused":               {reset(transport.ResetRefused), true},
+		"canceled":              {reset(transport.ResetCancel), false},
+		"beyond GOAWAY":         {func(l *pipe.End) { hello(l); _ = l.WriteMessage([][]byte{(&frame.GoAway{}).Append(nil)}) }, true},
+		"refused before HELLO":  {func(l *pipe.End) { _ = l.Close(4014, "") }, true},
+		"ended after HELLO":     {func(l *pipe.End) { hello(l); _ = l.Close(4014, "") }, false},
+		"closed before HELLO":   {func(l *pipe.End) { _ = l.Close(1001, "") }, false},
+		"link lost":             {func(l *pipe.End) { l.Cut() }, false},
+		"link lost after HELLO": {func(l *pipe.End) { hello(l); l.Cut() }, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -71,7 +71,7 @@ func TestStreamOpenedWhileDetachedIsUnprocessedUntilItIsSent(t *testing.T) {
 		}
 		synctest.Wait()
 		m.mu.Lock()
-		m.breaks = func(d, _ *pipe.End) { d.Cut() } // no link is good any more
+		m.breaks = func(d, _ *pipe.End) { d.Cut() } // every link breaks from now on
 		m.mu.Unlock()
 		m.cut()
 		synctest.Wait()

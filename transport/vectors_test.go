@@ -47,7 +47,7 @@ func load[T any](t *testing.T, name string) []T {
 	return cases
 }
 
-// defaults makes a session that announces nothing beyond the protocol's defaults.
+// defaults makes a session that announces only the protocol's defaults.
 var defaults = transport.Config{
 	Parameters: transport.Parameters{
 		MaxStreams: int(frame.HelloDefaults.MaxStreams), MaxMessage: int(frame.HelloDefaults.MaxMessage),
@@ -62,7 +62,7 @@ func TestMalformedVectors(t *testing.T) {
 	for _, c := range load[malformedVector](t, "malformed.json") {
 		for _, side := range []transport.Side{transport.Dialer, transport.Acceptor} {
 			if c.From == side.String() {
-				continue // it comes from the other side
+				continue // the other side sends it
 			}
 			for _, before := range []string{"nothing", "stream 1 open", "stream 1 closed"} {
 				t.Run(c.Name+" at the "+side.String()+" with "+before, func(t *testing.T) {

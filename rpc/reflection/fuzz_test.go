@@ -9,8 +9,8 @@ import (
 	"github.com/parley-rpc/parley/rpc"
 )
 
-// FuzzQuestion has the server answer what a client may send: there is always an
-// answer or a refusal, and what it says is bounded.
+// FuzzQuestion sends arbitrary requests. The server always sends a response or a
+// refusal, of bounded size.
 func FuzzQuestion(f *testing.F) {
 	for _, q := range []*question{
 		{}, {Host: "here"},

@@ -28,13 +28,13 @@ type (
 	answer   = reflectionv1.ServerReflectionResponse // answer stores the answer to a question in res.
 )
 
-// asker asks a server questions on one stream.
+// asker sends requests to a server on one stream.
 type asker struct {
 	t      *testing.T
 	stream rpc.Duplex[question, answer]
 }
 
-// ask begins to ask a server that serves PingService.
+// ask opens a stream to a server that serves PingService.
 func ask(t *testing.T, service string) *asker {
 	t.Helper()
 	srv := rpc.NewServer()
@@ -55,7 +55,7 @@ func ask(t *testing.T, service string) *asker {
 	return &asker{t, s}
 }
 
-// one asks a question.
+// one sends a request and returns the response.
 func (a *asker) one(q *question) *answer {
 	a.t.Helper()
 	q.Host = "here"
@@ -72,7 +72,7 @@ func (a *asker) one(q *question) *answer {
 	return res
 }
 
-// files returns the paths of the files in an answer.
+// files returns the paths of the files in a response.
 func (a *asker) files(res *answer) (paths []string) {
 	a.t.Helper()
 	for _, encoded := range res.GetFileDescriptorResponse().GetFileDescriptorProto() {
@@ -136,7 +136,7 @@ func TestDefinitionsAreFoundByWhatTheyDefine(t *testing.T) {
 
 func TestAFileComesWithWhatItImportsOnce(t *testing.T) {
 	a := ask(t, reflection.ServiceName)
-	// The file that a definition is in comes each time, the others once.
+	// The file with the definition comes each time, the others once.
 	const api, types = "google/protobuf/api.proto", "google/protobuf/type.proto"
 	got := a.files(a.one(byPath(types)))
 	if want := []string{types, "google/protobuf/any.proto", "google/protobuf/source_context.proto"}; !slices.Equal(got, want) {
@@ -184,8 +184,8 @@ func TestWhatIsNotThereIsNotFound(t *testing.T) {
 	}
 }
 
-// TestLargeQuestionIsRefusedAndNotEchoed: what a question has would be kept
-// until the caller has taken the answer.
+// TestLargeQuestionIsRefusedAndNotEchoed: otherwise the request would be kept
+// until the caller has read the response.
 func TestLargeQuestionIsRefusedAndNotEchoed(t *testing.T) {
 	large := strings.Repeat("x", 1<<20)
 	unknown := &question{}
@@ -209,7 +209,8 @@ func TestLargeQuestionIsRefusedAndNotEchoed(t *testing.T) {
 	}
 }
 
-// TestUnknownNameIsNotEchoedAtLength: an error says the beginning of the name.
+// TestUnknownNameIsNotEchoedAtLength: an error contains only the beginning of the
+// name.
 func TestUnknownNameIsNotEchoedAtLength(t *testing.T) {
 	a := ask(t, reflection.ServiceName)
 	long := strings.Repeat("\x01", 3000)

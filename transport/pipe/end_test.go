@@ -56,7 +56,7 @@ func TestLaterMessagesDoNotDelayAWaitingReader(t *testing.T) {
 		write(t, d, "first")
 		got := result(func() error { read(t, a); return nil })
 		synctest.Wait()
-		write(t, d, "second") // wakes the reader too early: it has to wait again
+		write(t, d, "second") // wakes the reader too early: it must wait again
 		<-got
 		if took := time.Since(start); took != time.Second {
 			t.Errorf("took %v, want 1s", took)

@@ -37,7 +37,7 @@ func TestCutIsSeenByBothEndsAtOnceAndLosesWhatIsOnTheWay(t *testing.T) {
 		if err := a.Close(transport.CloseNormal, ""); err != nil {
 			t.Fatal(err)
 		}
-		wantLost(t, nextReader(d)) // a close that cannot travel
+		wantLost(t, nextReader(d)) // a close that cannot be delivered
 	})
 }
 
@@ -173,7 +173,7 @@ func TestDropSwallowsEverythingInSilence(t *testing.T) {
 		if err := <-blocked; err != nil {
 			t.Fatal(err)
 		}
-		if err := d.Close(transport.CloseNormal, "nobody hears"); err != nil {
+		if err := d.Close(transport.CloseNormal, "not delivered"); err != nil {
 			t.Fatal(err)
 		}
 		if got := read(t, a); got != "before" {

@@ -31,7 +31,7 @@ func read(t *testing.T, e *pipe.End) string {
 	return string(msg)
 }
 
-// result runs f beside the test and delivers its error.
+// result runs f on another goroutine and sends its error on the channel.
 func result(f func() error) <-chan error {
 	done := make(chan error, 1)
 	go func() { done <- f() }()

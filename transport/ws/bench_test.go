@@ -62,7 +62,7 @@ func BenchmarkWriteMessage(b *testing.B) {
 	}
 }
 
-// BenchmarkEcho has one message on its way at a time, there and back.
+// BenchmarkEcho sends one message at a time, there and back.
 func BenchmarkEcho(b *testing.B) {
 	for _, size := range benchSizes {
 		b.Run(fmt.Sprintf("size=%d", size), func(b *testing.B) {

@@ -14,7 +14,7 @@ import (
 	"github.com/parley-rpc/parley/transport/ws"
 )
 
-// upgradedTLS is upgraded over TLS.
+// upgradedTLS is like upgraded, over TLS.
 func upgradedTLS(t testing.TB) (*rawPeer, *ws.Conn) {
 	t.Helper()
 	url, cfg, accepted := serveTLS(t)
@@ -31,14 +31,14 @@ func upgradedTLS(t testing.TB) (*rawPeer, *ws.Conn) {
 	return p, accept(t, accepted)
 }
 
-// ends are a peer worked by hand and the Conn at its other end.
+// ends are a peer whose frames the test writes, and the Conn of its link.
 var ends = map[string]func(testing.TB) (*rawPeer, *ws.Conn){
 	"server":          func(t testing.TB) (*rawPeer, *ws.Conn) { return upgraded(t, &ws.Upgrader{}) },
 	"client":          func(t testing.TB) (*rawPeer, *ws.Conn) { c, p := rawServer(t); return p, c },
 	"server with TLS": upgradedTLS,
 }
 
-// cut is a frame of 300 bytes of which the last missing ones do not come.
+// cut is a frame of 300 bytes whose last bytes are missing.
 func (p *rawPeer) cut(missing int) string {
 	head := string([]byte{fin | opBinary, 126, 300 >> 8, 300 & 0xff})
 	if p.mask {
@@ -82,18 +82,18 @@ func TestMessageThatEndsLikeACloseFrameIsRead(t *testing.T) {
 	for end, connected := range ends {
 		t.Run(end, func(t *testing.T) {
 			p, c := connected(t)
-			// Its key changes nothing, so the end looks the same on the wire.
+			// Its masking key is zero, so the end looks the same on the wire.
 			for _, msg := range []string{
 				"x\x88", "x\x88\x02", "x\x88\x02\x03", "x\x88\x02\x03\xe9", "x\x88\x00", "x\x88\x82\x00\x00\x00\x00\x03\xe9",
 				"x\x88\x7d\x03\xe9", "\x88\x7d\x03\xe9" + strings.Repeat("r", 123), strings.Repeat("y", 5000) + "\x88\x02\x03\xe9",
 			} {
-				p.frame(fin|opBinary, msg) // and nothing behind it
+				p.frame(fin|opBinary, msg) // and nothing after it
 				got, err := readAll(c)
 				if err != nil || got != msg {
 					t.Errorf("%q: got %d bytes, %v", msg, len(got), err)
 				}
 				p.frame(fin|opBinary, msg+"\x88")
-				p.frame(fin|opBinary, "\x02\x03\xe9") // what could go on with it
+				p.frame(fin|opBinary, "\x02\x03\xe9") // what could continue it
 				for _, want := range []string{msg + "\x88", "\x02\x03\xe9"} {
 					if got, err := readAll(c); err != nil || got != want {
 						t.Errorf("%q: got %d bytes, %v", want, len(got), err)
@@ -110,7 +110,7 @@ func TestMessageThatEndsLikeACloseFrameIsRead(t *testing.T) {
 			if took := time.Since(began); took > 50*100*time.Millisecond {
 				t.Errorf("what only begins like a close frame is waited for: %v", took)
 			}
-			p.frame(fin|opClose, closePayload(1000, "\u0088\u0003")) // a proper one is no suspect
+			p.frame(fin|opClose, closePayload(1000, "\u0088\u0003")) // a genuine one is not suspicious
 			wantClose(t, nextReader(c), byPeer(transport.CloseNormal))
 		})
 	}

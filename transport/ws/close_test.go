@@ -17,8 +17,8 @@ import (
 // bound is how long Close may take.
 const bound = time.Second
 
-// timed runs Close and checks that it keeps its bound. The machine that runs the
-// test may be slow, so there is some slack.
+// timed runs Close and checks that it keeps its bound. The machine may be slow, so
+// there is some slack.
 func timed(t *testing.T, c *ws.Conn, code transport.CloseCode) error {
 	t.Helper()
 	start := time.Now()
@@ -202,7 +202,7 @@ func wantPrompt(t *testing.T, f func() time.Duration) {
 	t.Errorf("took %v", took)
 }
 
-// tellingConn tells when it is read.
+// tellingConn reports when it is read.
 type tellingConn struct {
 	net.Conn
 	reads chan struct{}
@@ -225,7 +225,7 @@ func TestCloseUnblocksAWaitingReaderAtOnce(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		accept(t, accepted) // and let it not react
+		accept(t, accepted) // and do not react
 		for len(reads) > 0 {
 			<-reads
 		}
@@ -271,7 +271,8 @@ func TestServerThatWasClosedDoesNotWaitForTheClient(t *testing.T) {
 }
 
 // fill writes until the peer's window is full and a write makes no progress. It
-// returns a channel that tells so, and one with the error that ends that write.
+// returns a channel that is closed then, and one with the error that ends that
+// write.
 func fill(c *ws.Conn) (blocked <-chan struct{}, ended <-chan error) {
 	stuck, done := make(chan struct{}), make(chan error, 1)
 	msg := [][]byte{make([]byte, 1<<20)}
@@ -309,7 +310,7 @@ func TestCloseIsBoundedWhenThePeerNeitherReadsNorCloses(t *testing.T) {
 	})
 }
 
-// timeless is a connection that knows no deadlines, as one of Dialer.NetDial may be.
+// timeless is a connection without deadlines, as Dialer.NetDial may return.
 type timeless struct{ net.Conn }
 
 func (timeless) SetDeadline(time.Time) error      { return nil }
@@ -337,8 +338,8 @@ func TestCloseIsBoundedOnAConnectionWithoutDeadlines(t *testing.T) {
 
 func TestCloseFrameArrivesThoughSomethingIsUnread(t *testing.T) {
 	both(t, func(t *testing.T, self, peer *ws.Conn) {
-		// What self does not read would make its kernel reset the connection, and
-		// forget what the peer has had no room for.
+		// Unread data would make the kernel reset the connection, and drop what
+		// the peer had no room for.
 		msg := strings.Repeat("x", 64<<10)
 		write(t, peer, msg)
 		for range 16 {
@@ -376,7 +377,7 @@ func TestPingIsAnswered(t *testing.T) {
 
 func TestPongOfThePeerIsIgnored(t *testing.T) {
 	p, server := upgraded(t, &ws.Upgrader{})
-	p.frame(fin|opPong, "nobody asked")
+	p.frame(fin|opPong, "unsolicited")
 	p.frame(fin|opBinary, "message")
 	if got := read(t, server); got != "message" {
 		t.Errorf("got %q", got)

@@ -207,7 +207,7 @@ func TestMaskedFrameOfAServerIsRefusedByTheClient(t *testing.T) {
 	wantBroken(t, nextReader(client))
 }
 
-// wantBroken checks that the framing is at fault, and returns what is wrong with it.
+// wantBroken checks that err is a framing error, and returns its reason.
 func wantBroken(t *testing.T, err error) (reason string) {
 	t.Helper()
 	var broken *transport.FramingError

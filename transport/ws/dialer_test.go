@@ -167,7 +167,7 @@ func TestNetDialMakesTheConnection(t *testing.T) {
 	}
 }
 
-// closingConn tells that it was closed.
+// closingConn reports that it was closed.
 type closingConn struct {
 	net.Conn
 	closed *atomic.Int32

@@ -56,7 +56,7 @@ func TestSecureOriginLetsNoPageInThatHasNoTLS(t *testing.T) {
 	}
 }
 
-// FuzzForwardedOrigin checks who is let in as a page of the server's own origin.
+// FuzzForwardedOrigin checks which pages count as the server's own origin.
 func FuzzForwardedOrigin(f *testing.F) {
 	for _, proto := range []string{"", "https", "wss", "https, http", "http,https", " WSS\t, x"} {
 		for _, forwarded := range []string{"", "proto=https", `for="a;b";proto="https"`, "proto=http, proto=https", `"`, `x="\`} {

@@ -21,7 +21,7 @@ import (
 	"github.com/parley-rpc/parley/transport/ws"
 )
 
-// exchange sends raw bytes to a server, ends its half of the connection and
+// exchange sends raw bytes to a server, ends its half of the connection, and
 // returns all that the server sends before it does the same.
 func exchange(t *testing.T, addr string, raw []byte) []byte {
 	t.Helper()
@@ -33,7 +33,7 @@ func exchange(t *testing.T, addr string, raw []byte) []byte {
 	if err := conn.SetDeadline(time.Now().Add(testTimeout)); err != nil {
 		t.Fatal(err)
 	}
-	_, _ = conn.Write(raw) // the server may have enough of it
+	_, _ = conn.Write(raw) // the server may stop reading
 	_ = conn.(*net.TCPConn).CloseWrite()
 	answer, err := io.ReadAll(conn)
 	if errors.Is(err, os.ErrDeadlineExceeded) {
@@ -42,8 +42,8 @@ func exchange(t *testing.T, addr string, raw []byte) []byte {
 	return answer
 }
 
-// FuzzHandshake sends raw bytes to a server. What it upgrades has to be a
-// handshake, and no answer tells a credential.
+// FuzzHandshake sends raw bytes to a server. The server upgrades only a handshake,
+// and no response contains a credential.
 func FuzzHandshake(f *testing.F) {
 	f.Add([]byte(handshakeRequest()))
 	for _, replacement := range []string{
@@ -98,10 +98,10 @@ func FuzzHandshake(f *testing.F) {
 	})
 }
 
-// scripted is the connection to a server that answers a handshake with an
-// upgrade, and then says the same whatever it hears.
+// scripted is the connection to a server that answers a handshake with an upgrade,
+// and then sends fixed bytes.
 type scripted struct {
-	net.Conn // nil: the rest of it is not used
+	net.Conn // nil: other methods are not used
 	mu       sync.Mutex
 	says     []byte
 	script   []byte
@@ -139,8 +139,9 @@ func (c *scripted) SetDeadline(time.Time) error      { return nil }
 func (c *scripted) SetReadDeadline(time.Time) error  { return nil }
 func (c *scripted) SetWriteDeadline(time.Time) error { return nil }
 
-// FuzzFrames has a server send raw bytes: reading ends with an error that says
-// what to do, and gives no more than there was and the read limit allows.
+// FuzzFrames has a server that sends raw bytes. Reading ends with an error with a
+// close code or the loss of the link, and returns no more than was sent and the
+// read limit allows.
 func FuzzFrames(f *testing.F) {
 	for _, seed := range []string{
 		"\x82\x00", "\x82\x01x", "\x02\x01x\x80\x01y", "\x02\x01x\x89\x00\x00\x01y\x80\x00", "\x81\x01x", "\x89\x00", "\x8a\x01x",

@@ -18,10 +18,11 @@ import (
 	"github.com/parley-rpc/parley/transport/ws"
 )
 
-// answering is the connection to a server that answers a handshake with a script, in
-// which acceptMark stands for the right Sec-WebSocket-Accept, and then hangs up.
+// answering is the connection to a server that answers a handshake with a script,
+// and then closes it. acceptMark in the script stands for the right
+// Sec-WebSocket-Accept.
 type answering struct {
-	net.Conn // nil: the rest of it is not used
+	net.Conn // nil: other methods are not used
 	mu       sync.Mutex
 	script   []byte
 	says     []byte
@@ -61,9 +62,9 @@ func (c *answering) SetDeadline(time.Time) error      { return nil }
 func (c *answering) SetReadDeadline(time.Time) error  { return nil }
 func (c *answering) SetWriteDeadline(time.Time) error { return nil }
 
-// FuzzAnswer has a server answer a handshake with raw bytes. A dial that succeeds has
-// agreed on what was offered; one that fails says why in a line that is fit for a log,
-// with no credential in it.
+// FuzzAnswer has a server that answers a handshake with raw bytes. A successful
+// dial has an offered subprotocol. A failed one returns an error of one line, fit
+// for a log and without a credential.
 func FuzzAnswer(f *testing.F) {
 	const ok = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: " + acceptMark + "\r\n"
 	for _, seed := range []string{
@@ -106,7 +107,7 @@ func FuzzAnswer(f *testing.F) {
 		if len(err.Error()) > 1000 || strings.ContainsAny(err.Error(), "\n\r\x1b") {
 			t.Errorf("%q\nis told as %q", script, err)
 		}
-		// What a server says by itself may look like the credential, also when quoted.
+		// A server's own text may look like the credential, also when quoted.
 		others := fmt.Sprintf("%s %[1]q", bytes.ReplaceAll(script, []byte("parley.bearer."+credential), nil))
 		if all := fmt.Sprintf("%v %+v", err, *failed); strings.Contains(all, credential) && !strings.Contains(others, credential) {
 			t.Errorf("%q\ngave away the credential: %s", script, all)

@@ -12,7 +12,7 @@ import (
 	"github.com/parley-rpc/parley/transport/ws"
 )
 
-// arriving is a request for a host that has come to a local address.
+// arriving returns a request for a host that was received on a local address.
 func arriving(local, host string) *http.Request {
 	addr := &net.TCPAddr{IP: net.ParseIP(local), Port: 8080}
 	r := httptest.NewRequest(http.MethodGet, "/", nil)
@@ -39,7 +39,7 @@ func TestReboundPageIsRefusedOverLoopback(t *testing.T) {
 		{"127.0.0.1", "[::1]:8080", true},
 		{"127.0.0.1", "[0:0:0:0:0:0:0:1]:8080", true},
 		{"::1", "[::ffff:127.0.0.1]:8080", true},
-		{"192.0.2.1", "evil.test:8080", true}, // only Hosts can tell
+		{"192.0.2.1", "evil.test:8080", true}, // only Hosts decides
 		{"192.0.2.1", "rpc.example.com", true},
 	} {
 		if got := originAllowed(&ws.Upgrader{}, arriving(c.local, c.host), "http://"+c.host); got != c.allowed {
@@ -48,8 +48,8 @@ func TestReboundPageIsRefusedOverLoopback(t *testing.T) {
 	}
 }
 
-// TestProxyOnTheSameMachineMayHaveAnyName has a page reach a server on loopback in each of
-// the ways that are no DNS rebinding.
+// TestProxyOnTheSameMachineMayHaveAnyName lets a page reach a server on loopback
+// in all ways that are not DNS rebinding.
 func TestProxyOnTheSameMachineMayHaveAnyName(t *testing.T) {
 	const page, host = "http://rpc.example.com", "rpc.example.com"
 	for _, name := range []string{"X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host", "X-Real-IP", "Forwarded", "Via"} {
@@ -114,13 +114,13 @@ func TestPagesReachAServerByItsHostsOnly(t *testing.T) {
 	}
 }
 
-// TestHostsDoNotConcernProgramsWithoutAPage: they send no Origin.
+// TestHostsDoNotConcernProgramsWithoutAPage: such programs send no Origin.
 func TestHostsDoNotConcernProgramsWithoutAPage(t *testing.T) {
 	r := arriving("127.0.0.1", "anything.test")
 	originAllowed(new(ws.Upgrader), r, "") // completes the request
 	r.Header.Del("Origin")
 	w := httptest.NewRecorder()
-	if _, _ = (&ws.Upgrader{Hosts: []string{"other.test"}}).Upgrade(w, r); w.Code != http.StatusBadRequest { // for want of a subprotocol
+	if _, _ = (&ws.Upgrader{Hosts: []string{"other.test"}}).Upgrade(w, r); w.Code != http.StatusBadRequest { // because of the missing subprotocol
 		t.Errorf("%d: %s", w.Code, w.Body)
 	}
 }

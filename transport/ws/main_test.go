@@ -16,8 +16,8 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// serve starts an HTTP server that upgrades with u and hands its connections
-// over. It returns the ws URL.
+// serve starts an HTTP server that upgrades with u and sends its connections on
+// the channel. It also returns the ws URL.
 func serve(t testing.TB, u *ws.Upgrader) (url string, accepted <-chan *ws.Conn) {
 	t.Helper()
 	conns := make(chan *ws.Conn, 64)
@@ -30,7 +30,7 @@ func serve(t testing.TB, u *ws.Upgrader) (url string, accepted <-chan *ws.Conn) 
 	return "ws" + strings.TrimPrefix(srv.URL, "http"), conns
 }
 
-// connect makes a connection with the defaults and returns its two ends.
+// connect makes a connection with the defaults and returns both ends.
 func connect(t testing.TB) (client, server *ws.Conn) {
 	t.Helper()
 	url, accepted := serve(t, &ws.Upgrader{})

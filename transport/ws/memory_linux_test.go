@@ -15,9 +15,9 @@ import (
 	"github.com/parley-rpc/parley/transport/ws"
 )
 
-// BenchmarkIdleConnection reports what an idle connection costs a server that
-// waits for its next message, in KiB: resident memory, and the part of it that
-// is heap and stack. The clients are bare sockets without memory of their own.
+// BenchmarkIdleConnection reports the memory of an idle connection at a server
+// that waits for its next message, in KiB: resident memory, and its part that is
+// heap and stack. The clients are bare sockets without memory of their own.
 func BenchmarkIdleConnection(b *testing.B) {
 	const conns = 4000
 	for range b.N {
@@ -41,7 +41,7 @@ func BenchmarkIdleConnection(b *testing.B) {
 				readers.Go(func() { _, _ = c.NextReader() })
 			}
 		}
-		connect(100) // what is allocated once
+		connect(100) // allocates what is allocated once
 		before := memory(b)
 		b.StartTimer()
 		connect(conns - 100)

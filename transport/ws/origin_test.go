@@ -11,8 +11,8 @@ import (
 	"github.com/parley-rpc/parley/transport/ws"
 )
 
-// originAllowed asks an Upgrader about a page. The request lacks a subprotocol,
-// which is looked at after the origin.
+// originAllowed reports whether an Upgrader allows a page. The request lacks a
+// subprotocol, which is checked after the origin.
 func originAllowed(u *ws.Upgrader, r *http.Request, origin string) bool {
 	for name, value := range map[string]string{
 		"Upgrade": "websocket", "Connection": "Upgrade", "Sec-WebSocket-Version": "13", "Sec-WebSocket-Key": rfcKey,
@@ -28,7 +28,7 @@ func originAllowed(u *ws.Upgrader, r *http.Request, origin string) bool {
 func TestOnlyPagesOfTheSameOriginMayConnectByDefault(t *testing.T) {
 	tests := []struct {
 		host, origin string
-		over         string // "": HTTP, "tls", "proxy": TLS ends at a proxy that says so
+		over         string // "": HTTP; "tls"; "proxy": a proxy ends TLS and announces it
 		allowed      bool
 	}{
 		{"example.com", "http://example.com", "", true},
@@ -191,7 +191,7 @@ func FuzzOriginPattern(f *testing.F) {
 			t.Fatalf("%q allows %q, which is no origin: %v", pattern, value, err)
 		}
 		if o.Hostname() == "server.invalid" {
-			return // the server's own
+			return // the server's own origin
 		}
 		scheme, host, _ := strings.Cut(strings.ToLower(pattern), "://")
 		port := ""

@@ -19,7 +19,7 @@ import (
 	"github.com/parley-rpc/parley/transport/ws"
 )
 
-// fromHost is a connection that comes from an address, and does nothing.
+// fromHost is a connection from an address that does nothing.
 type fromHost struct {
 	net.Conn
 	host   string
@@ -38,7 +38,7 @@ func (c *fromHost) Close() error {
 
 func (c *fromHost) String() string { return fmt.Sprintf("%s/%d", c.host, c.number) }
 
-// arrivals is a listener with connections that the test makes.
+// arrivals is a listener whose connections the test makes.
 type arrivals struct {
 	conns chan net.Conn
 	errs  chan error
@@ -70,7 +70,7 @@ func (a *arrivals) Close() error {
 
 func (*arrivals) Addr() net.Addr { return new(net.TCPAddr) }
 
-// arrive has n connections of a host arrive.
+// arrive makes n connections from a host.
 func (a *arrivals) arrive(host string, n int) []*fromHost {
 	conns := make([]*fromHost, n)
 	for i := range conns {
@@ -80,7 +80,7 @@ func (a *arrivals) arrive(host string, n int) []*fromHost {
 	return conns
 }
 
-// taken is a server that takes what a listener gives it, and does nothing.
+// taken is a server that accepts connections, and does nothing.
 type taken struct {
 	web   *http.Server
 	conns chan net.Conn
@@ -106,7 +106,7 @@ func take(ln *arrivals) *taken {
 	return s
 }
 
-// next returns the connections that have been taken.
+// next returns the accepted connections.
 func (s *taken) next() (names []string) {
 	synctest.Wait()
 	for {
@@ -119,7 +119,7 @@ func (s *taken) next() (names []string) {
 	}
 }
 
-// young is how many connections are served at once.
+// young is how many new connections are served at once.
 func young() int { return 2 * runtime.GOMAXPROCS(0) }
 
 func TestPacedConnectionsAreTakenFromEachHostInTurn(t *testing.T) {
@@ -229,7 +229,7 @@ func TestPacedListenerClosesWhatWasNotTaken(t *testing.T) {
 			default:
 			}
 		}
-		synctest.Wait() // the young are forgotten
+		synctest.Wait() // the new connections are forgotten
 		<-time.After(time.Second)
 	})
 }
@@ -246,8 +246,8 @@ func TestPaceCallsTheConnStateOfTheServer(t *testing.T) {
 	}
 }
 
-// Many clients connect at once, with TLS and without, beside connections that
-// say nothing.
+// Many clients connect at once, with TLS and without, along with silent
+// connections.
 func TestPacedServerUpgradesAllClientsOfACrowd(t *testing.T) {
 	for name, secure := range map[string]bool{"plain": false, "TLS": true} {
 		t.Run(name, func(t *testing.T) {

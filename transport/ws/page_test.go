@@ -8,12 +8,13 @@ import (
 	"github.com/parley-rpc/parley/transport/ws"
 )
 
-// TestPageLearnsThatItsOriginIsRefused has scripts of several origins ask why their
-// WebSocket was refused. Each may read the answer, and none is told more than that.
+// TestPageLearnsThatItsOriginIsRefused has scripts of several origins that ask why
+// their WebSocket was refused. Each may read the response, which contains nothing
+// else.
 func TestPageLearnsThatItsOriginIsRefused(t *testing.T) {
 	u := &ws.Upgrader{Origins: []string{"http://localhost:*"}}
 	for _, c := range []struct {
-		origin  string // "": not a page, or one of the same origin, which does not say
+		origin  string // "": not a page, or one of the same origin, which sends no Origin
 		status  int
 		readers string
 	}{
@@ -44,8 +45,8 @@ func TestPageLearnsThatItsOriginIsRefused(t *testing.T) {
 	}
 }
 
-// TestHandshakeOfARefusedOriginIsNotForScripts: what a page may read is the answer to its
-// question, not that to a handshake, which has cookies.
+// TestHandshakeOfARefusedOriginIsNotForScripts: a page may read the response to
+// its request, not that to a handshake, which has cookies.
 func TestHandshakeOfARefusedOriginIsNotForScripts(t *testing.T) {
 	r := httptest.NewRequest(http.MethodGet, "http://example.com/rpc", nil)
 	w := httptest.NewRecorder()
@@ -58,8 +59,8 @@ func TestHandshakeOfARefusedOriginIsNotForScripts(t *testing.T) {
 	}
 }
 
-// TestPageLearnsThatItsHostIsRefused: its question has no Origin, as the page takes itself
-// for one of the server's own.
+// TestPageLearnsThatItsHostIsRefused: its request has no Origin, because to the
+// browser it has the same origin.
 func TestPageLearnsThatItsHostIsRefused(t *testing.T) {
 	for host, status := range map[string]int{"evil.test": http.StatusForbidden, "localhost": http.StatusUpgradeRequired} {
 		r := arriving("127.0.0.1", host)

@@ -18,8 +18,8 @@ import (
 	"github.com/parley-rpc/parley/transport/ws"
 )
 
-// tampering is what a proxy does to the first connection: it puts something behind so many
-// bytes of one direction, and ends the connection.
+// tampering is what a proxy does to the first connection: it inserts bytes after
+// so many bytes of one direction, and ends the connection.
 type tampering struct {
 	up     bool // the direction is from the client
 	after  int
@@ -73,8 +73,8 @@ func (by *tampering) tamper(to, from net.Conn) {
 	_, _ = io.WriteString(to, by.inject)
 }
 
-// overProxy has a client send messages to a server that sends each back, over links that
-// are made again when they are lost, through a proxy.
+// overProxy makes a client send messages through a proxy to a server that sends
+// each back. A lost link is dialed again.
 func overProxy(t *testing.T, by *tampering) (losses int32) {
 	t.Helper()
 	var sessions transport.Sessions
@@ -128,7 +128,7 @@ func overProxy(t *testing.T, by *tampering) (losses int32) {
 	return lost.Load()
 }
 
-// sendBack sends what comes on the streams of a session back.
+// sendBack sends the messages on the streams of a session back.
 func sendBack(s *transport.Session) {
 	defer func() { _ = s.Close(transport.CloseNormal, "") }()
 	for {
@@ -148,7 +148,7 @@ func sendBack(s *transport.Session) {
 	}
 }
 
-// numbered is message i, of 8 to 9,000 bytes.
+// numbered returns message i, of 8 to 9,000 bytes.
 func numbered(i int) []byte {
 	msg := make([]byte, 8+(i*2999)%9000)
 	for k := range msg {

@@ -23,15 +23,16 @@ const (
 	rfcAccept = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
 )
 
-// testTimeout is how long a test waits for what is about to happen.
+// testTimeout is how long a test waits for an event.
 const testTimeout = 5 * time.Second
 
-// rawPeer is one end of a TCP connection that speaks WebSocket by hand.
+// rawPeer is one end of a TCP connection for which the test writes WebSocket
+// frames.
 type rawPeer struct {
 	t    testing.TB
 	conn net.Conn
 	r    *bufio.Reader
-	mask bool // as a client has to
+	mask bool // as a client must
 }
 
 func rawDial(t testing.TB, url string) *rawPeer {
@@ -63,9 +64,9 @@ func (p *rawPeer) response() *http.Response {
 	return resp
 }
 
-// handshakeRequest is a valid request, with replacements of whole lines: a
-// replacement begins with the name of the header, or "GET", that it replaces,
-// up to the colon or space. A replacement without a value takes the line out.
+// handshakeRequest returns a valid request with some lines replaced. A replacement
+// starts with the name of the header that it replaces, or "GET", up to the colon
+// or space. A replacement without a value removes the line.
 func handshakeRequest(replacements ...string) string {
 	lines := []string{
 		"GET /rpc HTTP/1.1",
@@ -97,7 +98,7 @@ func handshakeRequest(replacements ...string) string {
 	return strings.Join(kept, "\r\n") + "\r\n\r\n"
 }
 
-// upgraded is a raw client that has been upgraded, and the server's Conn.
+// upgraded returns a raw client that has been upgraded, and the server's Conn.
 func upgraded(t testing.TB, u *ws.Upgrader) (*rawPeer, *ws.Conn) {
 	t.Helper()
 	url, accepted := serve(t, u)
@@ -115,7 +116,7 @@ func (p *rawPeer) frame(head byte, payload string) {
 	p.frameOf(head, uint64(len(payload)), payload)
 }
 
-// frameOf sends a frame that announces n bytes, and payload behind that.
+// frameOf sends a frame that announces n bytes, and then payload.
 func (p *rawPeer) frameOf(head byte, n uint64, payload string) {
 	p.t.Helper()
 	masked := byte(0)
@@ -132,7 +133,7 @@ func (p *rawPeer) frameOf(head byte, n uint64, payload string) {
 		b = append(b, byte(n)|masked)
 	}
 	if p.mask {
-		b = append(b, 0, 0, 0, 0) // a key that changes nothing
+		b = append(b, 0, 0, 0, 0) // a key of zeros
 	}
 	p.send(string(append(b, payload...)))
 }
@@ -227,7 +228,7 @@ func closePayload(code uint16, reason string) string {
 	return string(binary.BigEndian.AppendUint16(nil, code)) + reason
 }
 
-// rawServer is a client and the raw server that it is connected to.
+// rawServer returns a client and the raw server that it is connected to.
 func rawServer(t testing.TB) (*ws.Conn, *rawPeer) {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -261,7 +262,7 @@ func rawServer(t testing.TB) (*ws.Conn, *rawPeer) {
 	return client, p
 }
 
-// acceptKey is the answer to a Sec-WebSocket-Key (RFC 6455, section 4.2.2).
+// acceptKey returns the answer to a Sec-WebSocket-Key (RFC 6455, section 4.2.2).
 func acceptKey(key string) string {
 	sum := sha1.Sum([]byte(key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"))
 	return base64.StdEncoding.EncodeToString(sum[:])

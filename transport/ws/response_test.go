@@ -13,7 +13,7 @@ import (
 	"github.com/parley-rpc/parley/transport/ws"
 )
 
-// answer is that of a server to the request of a vector.
+// answer returns a server's response to the request of a vector.
 func (v *handshakeVector) answer(r *http.Request) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "HTTP/1.1 %d %s\r\n", v.Status, http.StatusText(v.Status))
@@ -31,8 +31,8 @@ func (v *handshakeVector) answer(r *http.Request) string {
 	return b.String() + "\r\n"
 }
 
-// TestDialerTakesTheAnswersOfTheSpecification shows what a dialer makes of each
-// answer; package rpc shows what its caller sees.
+// TestDialerTakesTheAnswersOfTheSpecification tests the result of a dial for each
+// response; package rpc tests what the caller sees.
 func TestDialerTakesTheAnswersOfTheSpecification(t *testing.T) {
 	for _, v := range handshakeVectors(t, "dialer") {
 		t.Run(v.Name, func(t *testing.T) {
@@ -71,7 +71,7 @@ func TestDialerTakesTheAnswersOfTheSpecification(t *testing.T) {
 	}
 }
 
-// wantEnd checks with which code the dialer closes the link, if it is to.
+// wantEnd checks the code with which the dialer closes the link, if it must.
 func (v *handshakeVector) wantEnd(p *rawPeer) error {
 	if v.Code == 0 {
 		_, err := io.Copy(io.Discard, p.r)

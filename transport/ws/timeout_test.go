@@ -18,8 +18,8 @@ import (
 	"github.com/parley-rpc/parley/transport/ws"
 )
 
-// memoryListener accepts connections in memory, for a bubble of synctest. A write
-// waits for a read: such a connection has no room.
+// memoryListener accepts in-memory connections, for a synctest bubble. They have
+// no buffer, so a write waits for a read.
 type memoryListener struct {
 	conns chan net.Conn
 	done  chan struct{}
@@ -53,7 +53,8 @@ func (l *memoryListener) connect(context.Context, string, string) (net.Conn, err
 	}
 }
 
-// serveInMemory is serve in a bubble, with an HTTP server that has limits.
+// serveInMemory is like serve, in a bubble and with an HTTP server that has
+// limits.
 func serveInMemory(t *testing.T, web *http.Server, u *ws.Upgrader) (l *memoryListener, accepted <-chan *ws.Conn) {
 	t.Helper()
 	l = &memoryListener{conns: make(chan net.Conn), done: make(chan struct{})}
@@ -77,7 +78,7 @@ func serveInMemory(t *testing.T, web *http.Server, u *ws.Upgrader) (l *memoryLis
 	return l, conns
 }
 
-// bystander is a connection that is there before, and must not notice anything.
+// bystander is an earlier connection that must not be affected.
 type bystander struct{ client, server *ws.Conn }
 
 func (l *memoryListener) bystander(t *testing.T, accepted <-chan *ws.Conn) *bystander {
@@ -141,7 +142,7 @@ func TestRequestWithHeadersOverTheLimitIsRefusedAndNoOtherNotices(t *testing.T) 
 	synctest.Test(t, func(t *testing.T) {
 		l, accepted := serveInMemory(t, &http.Server{MaxHeaderBytes: 8 << 10}, &ws.Upgrader{})
 		other := l.bystander(t, accepted)
-		const slack = 4 << 10 // that net/http allows beyond its limit
+		const slack = 4 << 10 // net/http allows this beyond its limit
 		for size, status := range map[int]int{7 << 10: http.StatusSwitchingProtocols, 8<<10 + slack + 1: http.StatusRequestHeaderFieldsTooLarge} {
 			conn, err := l.connect(t.Context(), "", "")
 			if err != nil {
@@ -150,7 +151,7 @@ func TestRequestWithHeadersOverTheLimitIsRefusedAndNoOtherNotices(t *testing.T) 
 			defer conn.Close()
 			request := handshakeRequest("X-Filling: ")
 			request = strings.Replace(request, "X-Filling: ", "X-Filling: "+strings.Repeat("x", size-len(request)), 1)
-			go func() { _, _ = io.WriteString(conn, request) }() // the server need not take all of it
+			go func() { _, _ = io.WriteString(conn, request) }() // the server need not read all of it
 			resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
 			if err != nil || resp.StatusCode != status {
 				t.Errorf("%d bytes: %v, %v; want %d", size, resp, err, status)
@@ -194,7 +195,7 @@ func TestClientThatDoesNotTakeTheAnswerIsCutAndNoOtherNotices(t *testing.T) {
 	})
 }
 
-// neverAnswers is the connection to a server that reads and says nothing.
+// neverAnswers is the connection to a server that reads and sends nothing.
 func neverAnswers(t *testing.T) func(context.Context, string, string) (net.Conn, error) {
 	return func(context.Context, string, string) (net.Conn, error) {
 		client, server := net.Pipe()
@@ -237,7 +238,7 @@ func TestHandshakeTimeoutBoundsTheDial(t *testing.T) {
 	}
 }
 
-// The network may look at the clock before the context of the dial does.
+// The network may check the clock before the context of the dial does.
 func TestDialWithAnExpiredContextFailsAtOnce(t *testing.T) {
 	url := silent(t)
 	for range 200 {

@@ -232,7 +232,7 @@ func TestLongListOfSubprotocolsIsCutInTheAnswer(t *testing.T) {
 func TestHandlerCanSetACookieBeforeTheUpgrade(t *testing.T) {
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		http.SetCookie(w, &http.Cookie{Name: "session", Value: "42"})
-		w.Header().Set("Content-Length", "7") // of a body that there is not
+		w.Header().Set("Content-Length", "7") // of a body that does not exist
 		if c, err := new(ws.Upgrader).Upgrade(w, r); err == nil {
 			_ = c.Close(1000, "")
 		}
@@ -249,10 +249,10 @@ func TestHandlerCanSetACookieBeforeTheUpgrade(t *testing.T) {
 	}
 }
 
-// plainWriter is what a middleware makes of a ResponseWriter.
+// plainWriter is a middleware's ResponseWriter that hides the Hijacker.
 type plainWriter struct{ http.ResponseWriter }
 
-// honestWriter is one that does it right.
+// honestWriter is one that has Unwrap.
 type honestWriter struct{ http.ResponseWriter }
 
 func (w honestWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
@@ -286,7 +286,7 @@ func TestMiddlewareThatUnwrapsIsNoObstacle(t *testing.T) {
 	dial(t, "ws://"+srv.Listener.Addr().String())
 }
 
-// deadlineConn remembers the deadlines that are set.
+// deadlineConn records its deadlines.
 type deadlineConn struct {
 	net.Conn
 	mu          sync.Mutex
@@ -312,7 +312,7 @@ func (c *deadlineConn) SetDeadline(t time.Time) error {
 	return errors.Join(c.SetReadDeadline(t), c.SetWriteDeadline(t))
 }
 
-// deadlineListener accepts deadlineConns and hands them over.
+// deadlineListener accepts deadlineConns and sends them on the channel.
 type deadlineListener struct {
 	net.Listener
 	conns chan *deadlineConn
