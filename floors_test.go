@@ -22,7 +22,7 @@ const (
 	xsync    = "golang.org/x/sync"
 )
 
-// pkg is what the go command tells of a package.
+// pkg is the go command's description of a package.
 type pkg struct {
 	ImportPath   string
 	Standard     bool
@@ -63,7 +63,7 @@ func goCommand(t *testing.T, args ...string) []byte {
 	return out
 }
 
-// below tells if p is root or below it.
+// below reports whether p is root or below it.
 func below(p, root string) bool {
 	return p == root || strings.HasPrefix(p, root+"/")
 }
@@ -72,9 +72,10 @@ func belowAny(p string, roots ...string) bool {
 	return slices.ContainsFunc(roots, func(root string) bool { return below(p, root) })
 }
 
-// floors says what may be linked in with the packages of this module, apart from the standard library and packages of
-// the same entry. A package belongs to the first entry that its path, relative to the module, is at or below; one that
-// belongs to none is a fault, so that a new folder finds its floor.
+// floors says what the packages of this module may be linked with, apart from the
+// standard library and packages of the same entry. A package belongs to the first
+// entry that its path, relative to the module, is at or below. A package without
+// an entry is an error, so that a new folder gets one.
 var floors = []struct {
 	at   string
 	deps []string
@@ -94,7 +95,7 @@ var floors = []struct {
 	{"tests", []string{frame, hostkey, module + "/transport", module + "/rpc", module + "/gen", gorilla, protobuf, xsync}},
 }
 
-// TestImportsGoDownOnly fails also for a dependency of a dependency.
+// TestImportsGoDownOnly also fails for a dependency of a dependency.
 func TestImportsGoDownOnly(t *testing.T) {
 	standard := make(map[string]bool)
 	for _, p := range list(t, "-deps", "./...") {
@@ -122,8 +123,9 @@ func TestImportsGoDownOnly(t *testing.T) {
 	}
 }
 
-// An entry of floors allows what is below it, so transport alone would allow ws; and rpc is linked with gorilla, but
-// must not name it. These rules are about what files say.
+// An entry of floors allows what is below it, so transport alone would allow ws.
+// And rpc is linked with gorilla, but must not import it itself. These rules are
+// about the imports of files.
 func TestOnlyTheirNeighboursAreImported(t *testing.T) {
 	for _, p := range list(t, "./...") {
 		rel := strings.TrimPrefix(p.ImportPath, module+"/")
@@ -143,7 +145,8 @@ func TestOnlyTheirNeighboursAreImported(t *testing.T) {
 	}
 }
 
-// Importing grpc-go costs a user of rpc more than a hundred packages: it stays in modules of its own.
+// Importing grpc-go would add more than a hundred packages for a user of rpc, so
+// it is in other modules.
 func TestRootModuleDoesNotRequireGRPC(t *testing.T) {
 	modules := strings.Fields(string(goCommand(t, "list", "-m", "-f", "{{.Path}}", "all")))
 	if !slices.Contains(modules, module) {

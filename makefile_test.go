@@ -16,7 +16,7 @@ func TestMakeAlonePrintsTheTargets(t *testing.T) {
 		t.Fatal(err)
 	}
 	cmd := exec.Command("make")
-	cmd.Env = append(os.Environ(), "MAKEFLAGS=", "MAKELEVEL=") // a make that runs this test says nothing of how
+	cmd.Env = append(os.Environ(), "MAKEFLAGS=", "MAKELEVEL=") // the flags of a make that runs this test have no effect
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)

@@ -16,7 +16,7 @@ const (
 	maxFields = 30  // of a type
 )
 
-// trackedFiles returns the paths of what is committed.
+// trackedFiles returns the paths of the committed files.
 func trackedFiles(t *testing.T) []string {
 	t.Helper()
 	out, err := exec.Command("git", "ls-files").Output()
@@ -26,7 +26,7 @@ func trackedFiles(t *testing.T) []string {
 	return strings.Fields(string(out))
 }
 
-// written returns the source files that people write and that are no tests.
+// written returns the source files that are neither generated nor tests.
 func written(t *testing.T, ends ...string) (paths []string) {
 	t.Helper()
 	for _, path := range trackedFiles(t) {

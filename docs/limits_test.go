@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// A limit that no test goes over is a promise.
+// A limit that no test exceeds is only a promise.
 func TestEveryLimitNamesATestThatExists(t *testing.T) {
 	page, err := os.ReadFile("limits.md")
 	if err != nil {
@@ -20,7 +20,7 @@ func TestEveryLimitNamesATestThatExists(t *testing.T) {
 		cells := strings.Split(strings.Trim(strings.TrimSpace(line), "|"), "|")
 		last := strings.TrimSpace(cells[len(cells)-1])
 		if len(cells) != 5 || last == "test" || strings.Trim(last, "-") == "" && last != "" {
-			continue // no row of a table, or its head
+			continue // not a row of a table, or its head
 		}
 		rows++
 		names := name.FindAllString(last, -1)

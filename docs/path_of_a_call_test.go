@@ -13,8 +13,8 @@ import (
 
 const pathOfACall = "design/path-of-a-call.md"
 
-// TestThePathOfACallNamesWhatExists checks every name in the document: that it
-// is declared, and in a table also that the file of its row declares it.
+// TestThePathOfACallNamesWhatExists checks that every name in the document is
+// declared, and in a table that the file of its row declares it.
 func TestThePathOfACallNamesWhatExists(t *testing.T) {
 	text, err := os.ReadFile(pathOfACall)
 	if err != nil {

@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// A promise whose test has gone, or has another name now, is not shown by anything.
+// A promise whose test was removed or renamed is not tested.
 func TestTestsNamedByReliabilityExist(t *testing.T) {
 	page, err := os.ReadFile("reliability.md")
 	if err != nil {
@@ -27,13 +27,13 @@ func TestTestsNamedByReliabilityExist(t *testing.T) {
 	}
 }
 
-// allTests is the text of all tests of the repository in Go.
+// allTests returns the text of all Go tests of the repository.
 func allTests(t *testing.T) string { return textOf(t, "_test.go") }
 
-// webTests is the text of all tests of the repository in TypeScript.
+// webTests returns the text of all TypeScript tests of the repository.
 func webTests(t *testing.T) string { return textOf(t, ".test.ts") + textOf(t, ".test.tsx") }
 
-// textOf is the text of all files of the repository whose names end so.
+// textOf returns the text of all files of the repository with these endings.
 func textOf(t *testing.T, suffix string) string {
 	t.Helper()
 	var all strings.Builder

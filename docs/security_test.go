@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// What is promised against an attacker is tested.
+// Each promise against an attacker has a test.
 func TestEveryPromiseOfSecurityNamesATestThatExists(t *testing.T) {
 	page, err := os.ReadFile("security.md")
 	if err != nil {
@@ -20,7 +20,7 @@ func TestEveryPromiseOfSecurityNamesATestThatExists(t *testing.T) {
 	for line := range strings.Lines(table) {
 		cells := strings.Split(strings.Trim(strings.TrimSpace(line), "|"), "|")
 		if len(cells) != 2 || strings.TrimSpace(cells[1]) == "test" || strings.Trim(cells[1], "-") == "" {
-			continue // no row of the table, or its head
+			continue // not a row of the table, or its head
 		}
 		rows++
 		tests := named.FindAllStringSubmatch(cells[1], -1)

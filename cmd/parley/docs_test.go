@@ -30,14 +30,14 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // root is the repository's, where sessions are run.
 const root = "../.."
 
-// documents are the documents whose terminal sessions are run. They are links
-// in testdata: of files that change go test sees only those of its own module,
-// and takes an old result for granted otherwise.
+// documents are the documents whose terminal sessions are run. They are links in
+// testdata, because go test notices changes only of files of its own module, and
+// otherwise reuses an old result.
 //
-// A session is a fenced block behind the comment <!-- session -->: commands
-// behind "$ ", and what they print. What is behind "..." in a line is left
-// open, and so are the numbers where times are printed. <!-- session in the
-// background --> is one command that serves.
+// A session is a fenced block after the comment <!-- session -->: commands after
+// "$ ", and their output. The rest of a line after "..." may differ, and so may
+// numbers in lines with times. <!-- session in the background --> is one command
+// that serves.
 var documents = []string{"README.md", "cli.md", "gateway.md"}
 
 var session = regexp.MustCompile("(?m)^<!-- session( in the background)? -->\n```console\n((?:.*\n)*?)```$")
@@ -73,7 +73,7 @@ func TestSessionsGoAsTheyAreShown(t *testing.T) {
 	}
 }
 
-// TestMakeBuildsTheProgram that the sessions are run with.
+// TestMakeBuildsTheProgram builds the program for the sessions.
 func TestMakeBuildsTheProgram(t *testing.T) {
 	makefile, err := os.ReadFile(filepath.Join("testdata", "Makefile"))
 	if err != nil {
@@ -109,7 +109,7 @@ var (
 	filling = regexp.MustCompile(`[ #]+`)
 )
 
-// matches compares what was printed with what a document shows, line by line.
+// matches compares the output with what a document shows, line by line.
 func matches(out, shown string) bool {
 	got, want := strings.Split(out, "\n"), strings.Split(shown, "\n")
 	if len(got) != len(want) {
@@ -130,13 +130,13 @@ func matches(out, shown string) bool {
 	return true
 }
 
-// timeless is a line without its numbers and bars.
+// timeless returns a line without its numbers and bars.
 func timeless(line string) string {
 	return strings.TrimSpace(filling.ReplaceAllString(number.ReplaceAllString(line, "N"), " "))
 }
 
-// background runs a command that serves until the test ends, and waits until it
-// prints what is shown, or, where nothing is, listens.
+// background runs a command that serves until the test ends. It waits until the
+// command prints what is shown or, if nothing is shown, listens.
 func background(t *testing.T, session string) {
 	t.Helper()
 	line, want, _ := strings.Cut(strings.TrimPrefix(session, "$ "), "\n")
@@ -164,7 +164,7 @@ func background(t *testing.T, session string) {
 	listening(ctx, t, regexp.MustCompile(`127\.0\.0\.1:\d+`).FindString(line))
 }
 
-// listening waits until somebody listens at an address.
+// listening waits until a server listens at an address.
 func listening(ctx context.Context, t *testing.T, address string) {
 	t.Helper()
 	for {

@@ -44,7 +44,7 @@ var goAwayKeys = []setting{
 	{key: 6, name: "delay", most: largest},
 }
 
-// checkPayload holds a payload against the form that the transport knows.
+// checkPayload compares a payload with the form that the transport knows.
 func checkPayload(f frame) error {
 	ok := true
 	switch f.Type {
@@ -97,7 +97,7 @@ func checkHello(p []byte) error {
 	return nil
 }
 
-// checkSide holds a HELLO against what its sender may say (row N6).
+// checkSide checks that a HELLO has only what its sender may say (row N6).
 func checkSide(p []byte, from string) error {
 	v, err := readNamed(p, helloKeys)
 	switch {
@@ -135,8 +135,8 @@ func readNamed(p []byte, keys []setting) (map[string]any, error) {
 	return values, nil
 }
 
-// content returns what is bounded, the number or the length of the bytes, and the
-// value as the vectors write it.
+// content returns the bounded quantity, which is the number or the length of the
+// bytes, and the value as the vectors write it.
 func (f field) content(isText bool) (size uint64, value any) {
 	switch {
 	case f.Value != nil:
@@ -147,5 +147,6 @@ func (f field) content(isText bool) (size uint64, value any) {
 	return uint64(len(*f.Bytes)), fmt.Sprintf("%x", []byte(*f.Bytes))
 }
 
-// text is what a receiver makes of bytes that should be UTF-8 (section 2.3).
+// text returns the text that a receiver reads from bytes that should be UTF-8
+// (section 2.3).
 func text(b []byte) string { return strings.ToValidUTF8(string(b), "\uFFFD") }

@@ -7,8 +7,8 @@ import (
 	"strconv"
 )
 
-// This file reads the wire by the letter of PROTOCOL.md and shares no code with
-// the implementation, so that a vector is not wrong in the same way.
+// This file reads the wire by the letter of PROTOCOL.md. It shares no code with
+// the implementation, so the vectors cannot have the same faults.
 
 var (
 	errTruncated  = errors.New("truncated")
@@ -20,7 +20,7 @@ var (
 	errTooBig     = errors.New("frame over max_frame")
 )
 
-// varint reads a varint of section 2.1 off the front of b.
+// varint reads a varint of section 2.1 from the start of b.
 func varint(b []byte) (v uint64, rest []byte, err error) {
 	for i := range 8 {
 		if i == len(b) {
@@ -127,7 +127,7 @@ var kinds = [16]kind{
 	11: {name: "GOAWAY", session: true, sequenced: true},
 }
 
-// readMessage reads the frames of a link message, as section 4.3 orders it.
+// readMessage reads the frames of a link message, in the order of section 4.3.
 func readMessage(b []byte, maxFrame uint64) (frames []frame, err error) {
 	if len(b) == 0 {
 		return nil, fmt.Errorf("%w: empty link message", errFrame)

@@ -146,7 +146,7 @@ func rowsOfMalformedInput(t *testing.T) []string {
 			t.Errorf("row %s has the anchor %q", m[2], m[1])
 		}
 		if slices.Contains(rows, m[2]) {
-			t.Errorf("row %s comes twice", m[2])
+			t.Errorf("row %s is repeated", m[2])
 		}
 		rows = append(rows, m[2])
 	}
@@ -208,8 +208,8 @@ func TestExchangeIsConsistent(t *testing.T) {
 	}
 }
 
-// unwrap takes a short WebSocket frame apart: it is whole, and masked exactly if
-// the dialer sends it.
+// unwrap parses a short WebSocket frame. The frame must be whole, and masked
+// exactly if the dialer sends it.
 func unwrap(t *testing.T, c exchangeCase) (opcode byte, payload []byte) {
 	t.Helper()
 	b := c.WebSocket

@@ -11,8 +11,8 @@ var (
 	ruleLink   = regexp.MustCompile(`\[([A-Z][0-9]+)\]`)
 )
 
-// TestTablesOfStatesAreTheirVectors holds the tables of section 6.5 against
-// states.json: each cell is one case, and there is no other.
+// TestTablesOfStatesAreTheirVectors compares the tables of section 6.5 with
+// states.json: each cell is one case, and there are no other cases.
 func TestTablesOfStatesAreTheirVectors(t *testing.T) {
 	cases := make(map[string]sessionCase)
 	for _, c := range load[sessionCase](t, "states") {
@@ -45,7 +45,7 @@ func cellsOf(row string) []string {
 	return cells
 }
 
-// checkState holds a cell against its case.
+// checkState compares a cell with its case.
 func checkState(t *testing.T, name, cell string, c sessionCase) {
 	t.Helper()
 	if c.Expect == nil {

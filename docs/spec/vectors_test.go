@@ -14,7 +14,7 @@ import (
 	"testing"
 )
 
-// bin is a string of bytes that a vector writes as lower-case hex.
+// bin is bytes that a vector writes as lower-case hex.
 type bin []byte
 
 func (b *bin) UnmarshalJSON(p []byte) error {
@@ -54,7 +54,7 @@ type frame struct {
 	Skipped   bool           `json:"skipped"`
 }
 
-// named is what every case has.
+// named is the common members of all cases.
 type named struct {
 	Name string `json:"name"`
 	Rule string `json:"rule"`
@@ -203,7 +203,8 @@ type exchangeCase struct {
 	Reason    string  `json:"reason"`
 }
 
-// load reads a file of vectors whose cases have no member that Case has not.
+// load reads a file of vectors. Their cases must have no members besides those of
+// Case.
 func load[Case interface{ id() (name, rule string) }](t *testing.T, file string) []Case {
 	t.Helper()
 	data, err := os.ReadFile(filepath.Join("vectors", file+".json"))
@@ -227,7 +228,7 @@ func load[Case interface{ id() (name, rule string) }](t *testing.T, file string)
 
 var kebab = regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*$`)
 
-// check holds the cases of a file against what all files have in common.
+// check checks the cases of a file against the common rules of all files.
 func check[Case interface{ id() (name, rule string) }](t *testing.T, file string, rows []string) {
 	t.Helper()
 	seen := make(map[string]bool)

@@ -73,7 +73,7 @@ func TestFrameVectorsHaveEveryTypeAndFlag(t *testing.T) {
 	}
 }
 
-// checkFrames holds the frames of a valid link message against its bytes.
+// checkFrames compares the frames of a valid link message with its bytes.
 func checkFrames(t *testing.T, name string, message bin, want []frame, from string) {
 	t.Helper()
 	got, err := readMessage(message, 32768)
@@ -98,7 +98,7 @@ func checkFrames(t *testing.T, name string, message bin, want []frame, from stri
 	}
 }
 
-// checkDecoded holds what a vector says of a payload against the payload.
+// checkDecoded compares a vector's description of a payload with the payload.
 func checkDecoded(w frame) error {
 	d := frame{Type: w.Type, Flags: w.Flags, Stream: w.Stream, Payload: w.Payload, Sequenced: w.Sequenced, Head: w.Head, Skipped: w.Skipped}
 	var err error
@@ -174,8 +174,8 @@ func TestSessionVectorsReceiveWellFormedMessages(t *testing.T) {
 	}
 }
 
-// checkOpensCall holds the header of an OPEN that the peer sends against section 11.1: an
-// end that serves calls would refuse another one for what is wrong with the call.
+// checkOpensCall checks the header of the peer's OPEN against section 11.1. An end
+// that serves calls would refuse a malformed one because of the call.
 func checkOpensCall(f frame) error {
 	if f.Type != "OPEN" {
 		return nil
@@ -187,7 +187,7 @@ func checkOpensCall(f frame) error {
 	return err
 }
 
-// same compares two values as JSON, where numbers of any type are alike.
+// same compares two values as JSON, in which numbers of all types are equal.
 func same(a, b any) bool { return show(a) == show(b) }
 
 func show(v any) string {

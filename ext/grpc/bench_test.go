@@ -16,7 +16,7 @@ import (
 	"github.com/parley-rpc/parley/rpc"
 )
 
-// echoer answers and does nothing else.
+// echoer responds and does nothing else.
 type echoer struct {
 	talkv1.UnimplementedTalkServiceServer
 }
@@ -25,8 +25,9 @@ func (echoer) Say(_ context.Context, req *talkv1.SayRequest) (*talkv1.SayRespons
 	return &talkv1.SayResponse{Text: req.GetText()}, nil
 }
 
-// BenchmarkUnary makes small calls, 64 at once for each processor, both ends in
-// one process: what the adapters cost, beside parley's own stubs and grpc-go.
+// BenchmarkUnary makes small calls, 64 at once for each processor, with both ends
+// in one process. It measures the cost of the adapters, compared with parley's own
+// stubs and grpc-go.
 func BenchmarkUnary(b *testing.B) {
 	srv := rpc.NewServer()
 	talkv1.RegisterTalkServiceServer(grpcparley.NewRegistrar(srv), echoer{})

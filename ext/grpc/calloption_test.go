@@ -29,21 +29,19 @@ import (
 	"github.com/parley-rpc/parley/rpc"
 )
 
-// optionCase is what happens to a call with options. Its caller sends the
-// metadata "note: here", which comes back, and a message of 16 bytes, as comes
-// back too.
+// optionCase is a call with options and its expected result. Its caller sends the
+// metadata "note: here" and a message of 16 bytes. Both are sent back.
 type optionCase struct {
 	options []grpc.CallOption
 	code    codes.Code            // of the call
 	says    string                // the error, if there is one
-	served  func(*rpc.Call) error // what is wrong with the call where it is served
-	after   func() error          // what is wrong with what was filled in
+	served  func(*rpc.Call) error // checks the call in the handler
+	after   func() error          // checks what the options have filled in
 }
 
 const sixteenBytes = "hello, parley!" // and two before the text
 
-// optionCases has the cases of each function of grpc that makes an option of a
-// call.
+// optionCases has the cases of each of grpc's functions that return a call option.
 func optionCases() map[string][]optionCase {
 	var header, trailer metadata.MD
 	var from peer.Peer
@@ -134,7 +132,7 @@ func wantCodec(name string) func(*rpc.Call) error {
 	}
 }
 
-// bearer is credentials of single calls.
+// bearer is per-call credentials.
 type bearer struct {
 	token  string
 	secure bool
@@ -147,8 +145,8 @@ func (b *bearer) GetRequestMetadata(context.Context, ...string) (map[string]stri
 
 func (b *bearer) RequireTransportSecurity() bool { return b.secure }
 
-// watched is a talker that shows its calls. Of calls that were answered, the
-// last is the last one there.
+// watched is a talker that sends its calls to the test. Only the last successful
+// call stays in the channel.
 type watched struct {
 	talker
 	last *atomic.Pointer[rpc.Call]
@@ -168,7 +166,7 @@ func (w watched) Chat(s grpc.BidiStreamingServer[talkv1.ChatRequest, talkv1.Chat
 	return err
 }
 
-// optionRig makes calls with options, in either of the two ways that there are.
+// optionRig makes calls with options, in both ways.
 type optionRig struct {
 	stub talkv1.TalkServiceClient
 	last atomic.Pointer[rpc.Call]
@@ -243,8 +241,8 @@ func (r *optionRig) check(t *testing.T, c optionCase, call func(context.Context,
 	}
 }
 
-// grpcOptions returns the functions of grpc-go that make an option of a call,
-// those by which package experimental makes them included.
+// grpcOptions returns the functions of grpc-go that return a call option,
+// including those for package experimental.
 func grpcOptions(t *testing.T) (names []string) {
 	t.Helper()
 	out, err := exec.CommandContext(t.Context(), "go", "list", "-f", "{{.Dir}}", "google.golang.org/grpc").Output()
@@ -279,8 +277,8 @@ func grpcOptions(t *testing.T) (names []string) {
 	return names
 }
 
-// The document is a link: of files outside of the module go test would not see
-// that they have changed.
+// The document is a link, because go test does not notice changes of files outside
+// of the module.
 func TestTheDocumentSaysWhatBecomesOfEachOption(t *testing.T) {
 	document, err := os.ReadFile(filepath.Join("testdata", "grpc.md"))
 	if err != nil {
@@ -297,8 +295,7 @@ func TestTheDocumentSaysWhatBecomesOfEachOption(t *testing.T) {
 	}
 }
 
-// Applications build options around those of grpc, to tell their own
-// interceptors something.
+// Applications wrap grpc's options to pass values to their own interceptors.
 func TestAnOptionOfAnApplicationIsTheOneInsideOfIt(t *testing.T) {
 	type note struct{ grpc.EmptyCallOption }
 	type limit struct {

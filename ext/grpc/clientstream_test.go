@@ -22,7 +22,7 @@ import (
 	"github.com/parley-rpc/parley/rpc"
 )
 
-// chatter is a TalkService whose Chat and Say a test says.
+// chatter is a TalkService whose Chat and Say a test defines.
 type chatter struct {
 	talker
 	chat func(grpc.BidiStreamingServer[talkv1.ChatRequest, talkv1.ChatResponse]) error
@@ -39,7 +39,7 @@ func (c chatter) Say(ctx context.Context, req *talkv1.SayRequest) (*talkv1.SayRe
 
 type chatHandler = func(grpc.BidiStreamingServer[talkv1.ChatRequest, talkv1.ChatResponse]) error
 
-// chat begins a call of Chat, which h serves.
+// chat starts a call of Chat, which h serves.
 func chat(ctx context.Context, t *testing.T, h chatHandler, opts ...grpc.CallOption) grpc.BidiStreamingClient[talkv1.ChatRequest, talkv1.ChatResponse] {
 	t.Helper()
 	s, err := talkv1.NewTalkServiceClient(grpcparley.NewClientConn(talk(t, chatter{chat: h}))).Chat(ctx, opts...)
@@ -49,8 +49,8 @@ func chat(ctx context.Context, t *testing.T, h chatHandler, opts ...grpc.CallOpt
 	return s
 }
 
-// waitForTheEnd returns a handler that answers with a header, waits until its
-// context ends, and tells why it has.
+// waitForTheEnd returns a handler that sends a header, waits until its context
+// ends, and reports the cause.
 func waitForTheEnd(why chan<- error) chatHandler {
 	return func(s grpc.BidiStreamingServer[talkv1.ChatRequest, talkv1.ChatResponse]) error {
 		if err := s.SendHeader(nil); err != nil {
@@ -116,7 +116,7 @@ func TestHeaderIsThereBeforeTheFirstMessage(t *testing.T) {
 		if err := s.SendHeader(metadata.Pairs("note", "here")); err != nil {
 			return err
 		}
-		_, err := s.Recv() // it is not sent with a message, then
+		_, err := s.Recv() // so the header is not sent with a message
 		return err
 	})
 	h, err := s.Header()
@@ -197,7 +197,7 @@ func TestAHandlerWhoseCallerHasLeftIsToldSo(t *testing.T) {
 	wantCode(t, <-told, codes.Canceled)
 }
 
-// A mistake of the application, which does not end the call.
+// A mistake of the application. It does not end the call.
 func TestOfTwoThatReceiveAtOnceOneIsTold(t *testing.T) {
 	send := make(chan struct{})
 	s := chat(t.Context(), t, func(s grpc.BidiStreamingServer[talkv1.ChatRequest, talkv1.ChatResponse]) error {
@@ -239,7 +239,7 @@ func TestWaitForReadyWaitsForAServer(t *testing.T) {
 	}
 }
 
-// flaky fails each first call of a method.
+// flaky fails the first call of each method.
 type flaky struct {
 	talker
 	said, listened *atomic.Int32
@@ -259,7 +259,7 @@ func (f flaky) Listen(req *talkv1.ListenRequest, s grpc.ServerStreamingServer[ta
 	return f.talker.Listen(req, s)
 }
 
-// The .proto says that a second call does no harm.
+// The .proto says that the call may be repeated.
 func TestHarmlessMethodsAreTriedAgain(t *testing.T) {
 	f := flaky{said: new(atomic.Int32), listened: new(atomic.Int32)}
 	srv := rpc.NewServer()
@@ -312,7 +312,7 @@ func TestDeadlinesTravel(t *testing.T) {
 	_, err = stub.Say(short, &talkv1.SayRequest{Text: "wait"})
 	wantCode(t, err, codes.DeadlineExceeded)
 	wantCode(t, s.RecvMsg(new(talkv1.ChatResponse)), codes.DeadlineExceeded)
-	_, err = stub.Say(short, &talkv1.SayRequest{}) // which is over before it begins
+	_, err = stub.Say(short, &talkv1.SayRequest{}) // its deadline has passed already
 	wantCode(t, err, codes.DeadlineExceeded)
 }
 
@@ -333,7 +333,7 @@ func TestBadNamesAndKeysAreRefused(t *testing.T) {
 	wantError(t, err, codes.Unimplemented, "unknown service talk.v1.Nobody")
 }
 
-// A caller of another kind than the method has: neither end waits forever.
+// The caller uses another kind than the method's: neither end waits forever.
 func TestCallsOfTheWrongKindFail(t *testing.T) {
 	cc := grpcparley.NewClientConn(talk(t, talker{}))
 	err := cc.Invoke(t.Context(), "/talk.v1.TalkService/Listen", &talkv1.ListenRequest{Text: "a b"}, new(talkv1.ListenResponse))

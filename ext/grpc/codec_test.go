@@ -17,8 +17,8 @@ import (
 	"github.com/parley-rpc/parley/rpc"
 )
 
-// shout is a codec whose messages are no protobuf messages on the wire: texts
-// in upper case. It is one of the older and of the oldest interface at once.
+// shout is a codec whose messages on the wire are texts in upper case. It
+// implements both of grpc's older codec interfaces.
 type shout struct{}
 
 func (shout) Name() string { return "shout" }
@@ -42,7 +42,7 @@ func (shout) Unmarshal(data []byte, msg any) error {
 	return nil
 }
 
-// shoutV2 is shout, of the newer interface, whose messages come in pieces.
+// shoutV2 is shout with the newer interface, whose messages come in pieces.
 type shoutV2 struct{ shout }
 
 func (s shoutV2) Marshal(msg any) (mem.BufferSlice, error) {
@@ -73,8 +73,8 @@ func TestMessagesThatAreNoProtobufMessagesNeedACodec(t *testing.T) {
 	}
 }
 
-// As browsers do, to be read in their tools: grpc's registry has no such codec
-// here.
+// Browsers use JSON, which their developer tools can show. grpc's registry has no
+// such codec here.
 func TestStubsOfParleyReachServicesOfGRPCInJSON(t *testing.T) {
 	stub := talkv1parley.NewTalkServiceClient(talk(t, talker{}))
 	res, err := stub.Say(t.Context(), &talkv1.SayRequest{Text: "hello"}, rpc.WithCodecName(rpc.CodecJSON))

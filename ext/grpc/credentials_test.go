@@ -22,8 +22,8 @@ import (
 	"github.com/parley-rpc/parley/rpc"
 )
 
-// listenTLS starts a server with TLS, and returns its URL and how to trust it.
-// It takes any certificate of a client.
+// listenTLS starts a server with TLS, and returns its URL and a TLS configuration
+// that trusts it. The server accepts any client certificate.
 func listenTLS(t *testing.T, srv *rpc.Server) (url string, trust *tls.Config) {
 	t.Helper()
 	web := httptest.NewUnstartedServer(srv)
@@ -38,7 +38,7 @@ func listenTLS(t *testing.T, srv *rpc.Server) (url string, trust *tls.Config) {
 	return "wss" + strings.TrimPrefix(web.URL, "https"), &tls.Config{RootCAs: roots, ServerName: "example.com"}
 }
 
-// prudent is credentials that look at where they are to go, as oauth's do.
+// prudent is credentials that check the connection, as those of oauth do.
 type prudent struct{ audience chan string }
 
 func (p prudent) GetRequestMetadata(ctx context.Context, uri ...string) (map[string]string, error) {
@@ -91,8 +91,8 @@ func TestSecureCredentialsDoNotTravelWithoutTLS(t *testing.T) {
 	}
 	half := rpc.NewClient("wss://one.invalid", rpc.WithURLs("ws://two.invalid"))
 	defer half.Close()
-	type foreign struct{ rpc.Caller } // of which nothing is known
-	for _, caller := range []rpc.Caller{client, conn, half, foreign{client}} {
+	type unknownCaller struct{ rpc.Caller } // of which nothing is known
+	for _, caller := range []rpc.Caller{client, conn, half, unknownCaller{client}} {
 		stub := talkv1.NewTalkServiceClient(grpcparley.NewClientConn(caller, grpcparley.WithCallOptions(grpc.PerRPCCredentials(&bearer{secure: true}))))
 		_, err := stub.Say(t.Context(), new(talkv1.SayRequest))
 		wantError(t, err, codes.Unauthenticated, "require a secure connection")
@@ -110,7 +110,7 @@ func TestSecureCredentialsDoNotTravelWithoutTLS(t *testing.T) {
 	}
 }
 
-// slow is credentials that take longer than the call has time.
+// slow is credentials that take longer than the call's deadline.
 type slow struct{ bearer }
 
 func (slow) GetRequestMetadata(ctx context.Context, _ ...string) (map[string]string, error) {

@@ -14,9 +14,8 @@ import (
 	"github.com/parley-rpc/parley/rpc/health"
 )
 
-// This program links the health service of grpc-go and the one of rpc/health.
-// That it starts at all is a test: their messages must not be registered under
-// one name.
+// This program links the health service of grpc-go and that of rpc/health. It
+// starts only if their messages are registered under different names.
 
 func TestClientsOfGRPCUnderstandTheHealthOfParley(t *testing.T) {
 	srv, service := rpc.NewServer(), health.NewServer()

@@ -54,8 +54,8 @@ func TestClientInterceptorsRunInOrderAndMayChangeTheCall(t *testing.T) {
 	}
 }
 
-// An interceptor of the server finds what its like do: the method, the
-// metadata, and a call that it may refuse.
+// An interceptor of the server gets the method and the metadata, and may refuse
+// the call.
 func TestServerInterceptorsRunInOrderAndMayRefuseTheCall(t *testing.T) {
 	mark := func(name string) grpc.UnaryServerInterceptor {
 		return func(ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {

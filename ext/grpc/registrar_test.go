@@ -126,7 +126,7 @@ func TestMalformedOptionsPanic(t *testing.T) {
 	}
 }
 
-// wantPanic checks what f panics with.
+// wantPanic checks the panic of f.
 func wantPanic(t *testing.T, says string, f func()) {
 	t.Helper()
 	defer func() {
@@ -201,8 +201,7 @@ func TestAHandlerFindsWhoCalls(t *testing.T) {
 	}
 }
 
-// With client certificates a handler finds what is in them, as with grpc's own
-// credentials.
+// A handler can read client certificates, as with grpc's own credentials.
 func TestAHandlerFindsTheIdentityInACertificate(t *testing.T) {
 	const id = "spiffe://example.org/device/7"
 	seen := make(chan *peer.Peer, 1)
@@ -227,7 +226,7 @@ func TestAHandlerFindsTheIdentityInACertificate(t *testing.T) {
 	}
 }
 
-// certificate makes one that is signed by itself, for a client with these URIs.
+// certificate makes a self-signed certificate for a client with these URIs.
 func certificate(t *testing.T, names ...string) tls.Certificate {
 	t.Helper()
 	public, private, err := ed25519.GenerateKey(nil)
@@ -288,7 +287,7 @@ func TestACodecThatTheServerDoesNotKnowIsUnimplemented(t *testing.T) {
 	}
 	defer s.Close()
 	raw := rpc.Raw("...")
-	if err = s.Send(&raw); err == nil { // otherwise the status has come already
+	if err = s.Send(&raw); err == nil { // otherwise the status has arrived already
 		err = s.Recv(&raw)
 	}
 	if rpc.CodeOf(err) != rpc.CodeUnimplemented || !strings.Contains(err.Error(), `codec "morse" is not registered`) {
@@ -296,8 +295,8 @@ func TestACodecThatTheServerDoesNotKnowIsUnimplemented(t *testing.T) {
 	}
 }
 
-// TestHandlerIsNotToldByACallWhatProxiesSay: a proxy in front of the server
-// cannot see the metadata of a call, so it takes nothing out of it.
+// TestHandlerIsNotToldByACallWhatProxiesSay: a proxy in front of the server cannot
+// see a call's metadata, so it removes nothing from it.
 func TestHandlerIsNotToldByACallWhatProxiesSay(t *testing.T) {
 	says := []string{"x-forwarded-client-cert", "x_real_ip", "x-auth-request-user-bin", "x-forwarded-host", "x-tenant"}
 	for name, c := range map[string]struct {

@@ -47,13 +47,14 @@ func talk(t *testing.T, impl talkv1.TalkServiceServer, opts ...grpcparley.Server
 	return connect(t, listen(t, srv))
 }
 
-// talker is a TalkService in grpc's world. It repeats what it hears, with the
-// caller's metadata as its header and trailer, and fails if that asks for it.
+// talker is a TalkService with grpc's stubs. It repeats the texts, with the
+// caller's metadata as header and trailer, and fails if the metadata asks for it.
 type talker struct {
 	talkv1.UnimplementedTalkServiceServer
 }
 
-// answer is what metadata asks for: what comes back, and the status.
+// answer returns what the metadata asks for: the metadata to return, and the
+// status.
 func answer(md metadata.MD) (back metadata.MD, err error) {
 	back = metadata.MD{}
 	for _, key := range []string{"note", "note-bin"} {
@@ -148,7 +149,7 @@ func wantCode(t *testing.T, err error, code codes.Code) {
 	}
 }
 
-// wantError is wantCode, and checks the text of the error.
+// wantError is like wantCode, and also checks the text of the error.
 func wantError(t *testing.T, err error, code codes.Code, says string) {
 	t.Helper()
 	wantCode(t, err, code)

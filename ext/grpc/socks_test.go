@@ -18,8 +18,8 @@ import (
 	"github.com/parley-rpc/parley/rpc"
 )
 
-// TestAClientGoesThroughASOCKSProxy is here because package rpc does not depend
-// on golang.org/x/net, as gRPC does.
+// TestAClientGoesThroughASOCKSProxy is in this module because package rpc does not
+// depend on golang.org/x/net, and gRPC does.
 func TestAClientGoesThroughASOCKSProxy(t *testing.T) {
 	srv := rpc.NewServer()
 	pingv1parley.RegisterPingServiceServer(srv, echoPing{})
@@ -61,8 +61,8 @@ func (echoPing) Ping(_ context.Context, req *pingv1.PingRequest) (*pingv1.PingRe
 	return &pingv1.PingResponse{Text: req.Text}, nil
 }
 
-// serveSOCKS is a SOCKS5 proxy (RFC 1928) that leads to one server, whatever it
-// is asked for.
+// serveSOCKS is a SOCKS5 proxy (RFC 1928) that connects every request to one
+// server.
 func serveSOCKS(t *testing.T, server string) (addr string, asked <-chan string) {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -77,7 +77,7 @@ func serveSOCKS(t *testing.T, server string) (addr string, asked <-chan string) 
 			return
 		}
 		defer down.Close()
-		name, err := greetSOCKS(down)
+		name, err := negotiateSOCKS(down)
 		if err != nil {
 			t.Error(err)
 			return
@@ -96,8 +96,8 @@ func serveSOCKS(t *testing.T, server string) (addr string, asked <-chan string) 
 	return l.Addr().String(), names
 }
 
-// greetSOCKS reads what is asked for, by name, and grants it.
-func greetSOCKS(c net.Conn) (string, error) {
+// negotiateSOCKS reads a request for a host name, and accepts it.
+func negotiateSOCKS(c net.Conn) (string, error) {
 	head := make([]byte, 2)
 	if _, err := io.ReadFull(c, head); err != nil {
 		return "", err

@@ -18,9 +18,9 @@ import (
 	talkv1 "github.com/parley-rpc/parley/ext/grpc/internal/gen/talk/v1"
 )
 
-// recorder is a stats.Handler that keeps what it is told.
+// recorder is a stats.Handler that records its events.
 type recorder struct {
-	stats.Handler // of connections, which are not reported
+	stats.Handler // its methods for connections are not called
 	ended         chan struct{}
 
 	mu     sync.Mutex
@@ -32,7 +32,7 @@ func newRecorder() *recorder { return &recorder{ended: make(chan struct{}, 1)} }
 type taggedKey struct{}
 
 func (r *recorder) TagRPC(ctx context.Context, info *stats.RPCTagInfo) context.Context {
-	if md, ok := metadata.FromIncomingContext(ctx); ok { // a server finds what the client has put there
+	if md, ok := metadata.FromIncomingContext(ctx); ok { // a server gets what the client has added
 		r.note("traced %q", md.Get("trace"))
 		if _, ok := peer.FromContext(ctx); !ok {
 			r.note("no peer")
@@ -74,7 +74,7 @@ func (r *recorder) note(format string, args ...any) {
 	r.events = append(r.events, fmt.Sprintf(format, args...))
 }
 
-// want waits for the end of a call, and compares what was told of it.
+// want waits for the end of a call, and compares its events.
 func (r *recorder) want(t *testing.T, events ...string) {
 	t.Helper()
 	<-r.ended

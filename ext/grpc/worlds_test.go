@@ -22,7 +22,8 @@ import (
 	"github.com/parley-rpc/parley/rpc"
 )
 
-// outcome is all that a caller learns of a call, in words of neither world.
+// outcome is everything that a caller learns of a call, in types of neither grpc
+// nor parley.
 type outcome struct {
 	texts           []string
 	header, trailer map[string][]string
@@ -31,8 +32,7 @@ type outcome struct {
 	details         []*anypb.Any
 }
 
-// caller makes a call of the TalkService: sends texts, with metadata beside
-// them.
+// caller makes a call of the TalkService. It sends texts and metadata.
 type caller func(ctx context.Context, kind string, texts []string, md map[string][]string) outcome
 
 // grpcCaller calls by a stub of grpc.
@@ -131,7 +131,7 @@ func parleyCaller(client *rpc.Client) caller {
 
 type textual interface{ GetText() string }
 
-// one returns the text of the only answer.
+// one returns the text of the only response.
 func one[T textual](msg T, err error) ([]string, error) {
 	if err != nil {
 		return nil, err
@@ -139,7 +139,7 @@ func one[T textual](msg T, err error) ([]string, error) {
 	return []string{msg.GetText()}, nil
 }
 
-// drain receives to the end.
+// drain receives all responses.
 func drain[T textual](recv func() (T, error)) (texts []string, err error) {
 	for {
 		msg, err := recv()
@@ -153,12 +153,12 @@ func drain[T textual](recv func() (T, error)) (texts []string, err error) {
 	}
 }
 
-// parleyTalker is what talker is, in parley's world.
+// parleyTalker is like talker, with parley's stubs.
 type parleyTalker struct {
 	talkv1parley.UnimplementedTalkServiceServer
 }
 
-// parleyAnswer does what answer says of the caller's metadata.
+// parleyAnswer does what answer returns for the caller's metadata.
 func parleyAnswer(ctx context.Context) error {
 	call := rpc.FromContext(ctx)
 	back, failure := answer(metadata.MD(call.Header()))
@@ -214,8 +214,8 @@ func (parleyTalker) Chat(ctx context.Context, in rpc.Receiver[talkv1.ChatRequest
 	return failure
 }
 
-// Four clients and servers, four kinds, and all is the same: messages,
-// metadata, statuses, details.
+// Four pairs of client and server, four kinds of calls: messages, metadata,
+// statuses and details are the same.
 func TestStubsOfEitherWorldReachServicesOfEitherWorld(t *testing.T) {
 	servers := map[string]func(*rpc.Server){
 		"grpc": func(srv *rpc.Server) {

@@ -22,7 +22,7 @@ import (
 
 var system = attribute.String("rpc.system.name", "parley")
 
-// kinds make a call of each kind, with two messages where there may be several.
+// kinds make a call of each kind, with two messages in each stream.
 var kinds = map[*rpc.Method]func(context.Context, pingv1parley.PingServiceClient) error{
 	pingv1parley.PingServicePingMethod: func(ctx context.Context, ping pingv1parley.PingServiceClient) error {
 		_, err := ping.Ping(ctx, &pingv1.PingRequest{Text: "hello"})
@@ -203,7 +203,7 @@ func TestADeadlineIsSeenAtTheCallersEnd(t *testing.T) {
 		t.Fatal(err)
 	}
 	span := <-l.ended
-	for span.SpanKind() != trace.SpanKindClient { // there is none of the server if that has not seen the call
+	for span.SpanKind() != trace.SpanKindClient { // the server has none if it has not seen the call
 		span = <-l.ended
 	}
 	want(t, values(span), semconv.ErrorTypeKey.String("DEADLINE_EXCEEDED"))
@@ -281,7 +281,7 @@ func TestCallsThatAreFilteredOutLeaveNoTrace(t *testing.T) {
 	}
 }
 
-// A caller can make up any number of methods.
+// A caller can invent any number of methods.
 func TestNamesOfUnknownMethodsMakeNoTimeSeries(t *testing.T) {
 	l := newLab(t, setup{services: func(srv *rpc.Server) {
 		srv.HandleUnknown(func(context.Context, rpc.Stream) error { return rpc.CodeNotFound })

@@ -50,7 +50,7 @@ func TestConnectionsAndStreamsAreCountedAtBothEnds(t *testing.T) {
 				t.Errorf("%v: %s is %d", side, name, n)
 			}
 		}
-		for _, state := range []string{"unsent", "unacknowledged"} { // of which there may be some at any time
+		for _, state := range []string{"unsent", "unacknowledged"} { // these may exist at any time
 			l.sum("parley.queue.size", side, attribute.String("parley.queue.state", state))
 		}
 	}
@@ -62,12 +62,12 @@ func TestConnectionsAndStreamsAreCountedAtBothEnds(t *testing.T) {
 	}
 }
 
-// visitor is a client beside that of a lab, whose connection has begun.
+// visitor is another client of a lab's server, with a connection.
 type visitor struct {
 	*rpc.Client
 	detached, back chan struct{}
 	ended          chan error
-	goOn           func() // what follows OnDetached waits for it
+	goOn           func() // events after OnDetached wait for it
 }
 
 func (l *lab) visit() *visitor {

@@ -25,8 +25,8 @@ import (
 	"github.com/parley-rpc/parley/rpc"
 )
 
-// observe makes a Telemetry that writes what it sees to out, as JSON. What is
-// not written yet when the program ends, flush writes.
+// observe makes a Telemetry that writes spans and metrics to out, as JSON. flush
+// writes what is not written yet when the program ends.
 func observe(out io.Writer) (telemetry *otelparley.Telemetry, flush func(context.Context) error, err error) {
 	//snippet:observe
 	spans, err := stdouttrace.New(stdouttrace.WithWriter(out)) // or an exporter for your collector
@@ -49,8 +49,8 @@ func observe(out io.Writer) (telemetry *otelparley.Telemetry, flush func(context
 	return telemetry, flush, err
 }
 
-// A call is seen at both ends. In programs of your own these are two processes,
-// and out is os.Stdout, or the exporters are others.
+// A call is observed at both ends. In your own programs these are two processes,
+// and out is os.Stdout, or there are other exporters.
 func Example() {
 	out := new(bytes.Buffer)
 	telemetry, flush, err := observe(out)
@@ -86,7 +86,7 @@ func Example() {
 	// metric rpc.server.call.duration
 }
 
-// show prints what is the same every time of what the exporters have written.
+// show prints the part of the exporters' output that is the same every time.
 func show(written io.Reader) error {
 	for in := json.NewDecoder(written); ; {
 		var record struct {

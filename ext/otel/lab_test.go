@@ -22,20 +22,20 @@ import (
 	"github.com/parley-rpc/parley/rpc"
 )
 
-// lab is a server and a client that are observed.
+// lab is a server and a client with a Telemetry.
 type lab struct {
 	t         *testing.T
 	telemetry *otelparley.Telemetry
 	reader    *metric.ManualReader
 	ended     chan sdktrace.ReadOnlySpan
-	begun     chan *rpc.Conn // of either end, when they are observed
+	begun     chan *rpc.Conn // of either end, once they are observed
 	srv       *rpc.Server
 	client    *rpc.Client
 	ping      pingv1parley.PingServiceClient
 	listener  *listener
 }
 
-// OnEnd and the others make a SpanProcessor of it.
+// OnEnd and the next methods make it a SpanProcessor.
 func (l *lab) OnEnd(s sdktrace.ReadOnlySpan)                   { l.ended <- s }
 func (l *lab) OnStart(context.Context, sdktrace.ReadWriteSpan) {}
 func (l *lab) Shutdown(context.Context) error                  { return nil }
@@ -50,7 +50,7 @@ func (l *lab) scope(ctx context.Context, name string) context.Context {
 	return ctx
 }
 
-// setup is what a test wants otherwise.
+// setup is what a test changes.
 type setup struct {
 	options  []otelparley.Option
 	server   []rpc.ServerOption
@@ -72,8 +72,7 @@ func newLab(t *testing.T, s setup) *lab {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// Hooks are called in the order in which they are given: those of the
-	// telemetry first.
+	// Hooks are called in the order of the options: those of the telemetry first.
 	common := rpc.Options(rpc.WithLogger(slog.New(slog.DiscardHandler)), rpc.OnConnect(func(c *rpc.Conn) { l.begun <- c }))
 	l.srv = rpc.NewServer(append(s.server, l.telemetry.ServerOption(), common)...)
 	if s.services == nil {
@@ -97,7 +96,7 @@ func newLab(t *testing.T, s setup) *lab {
 	return l
 }
 
-// listener keeps its connections, to cut them.
+// listener keeps its connections, so that a test can cut them.
 type listener struct {
 	net.Listener
 	mu    sync.Mutex

@@ -49,7 +49,7 @@ func TestATraceGoesThroughServersAndBackToTheClient(t *testing.T) {
 	if got := <-tenants; got != "acme" {
 		t.Errorf("the baggage has tenant %q", got)
 	}
-	// They end from the inside out, the two ends of a call in any order.
+	// They end from the inside out, and the two ends of a call in any order.
 	parents := make(map[trace.SpanID]trace.SpanID)
 	kind := make(map[trace.SpanID]trace.SpanKind)
 	addressed := 0
@@ -92,7 +92,7 @@ func TestAPublicEndpointBeginsTracesOfItsOwn(t *testing.T) {
 	}
 }
 
-// A handler may pass the metadata of its caller on, the trace's among them.
+// A handler may forward the metadata of its caller, including that of the trace.
 func TestMetadataThatIsPassedOnDoesNotHideTheCaller(t *testing.T) {
 	l := newLab(t, setup{})
 	_, err := l.ping.Ping(t.Context(), new(pingv1.PingRequest),
@@ -106,7 +106,7 @@ func TestMetadataThatIsPassedOnDoesNotHideTheCaller(t *testing.T) {
 	}
 }
 
-// clumsy is a propagator of what metadata cannot carry.
+// clumsy is a propagator with keys and values that metadata cannot carry.
 type clumsy struct{ propagation.TextMapPropagator }
 
 func (clumsy) Inject(_ context.Context, c propagation.TextMapCarrier) { c.Set("Parley-Key", "\n") }

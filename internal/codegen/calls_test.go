@@ -50,8 +50,8 @@ func connect(t *testing.T, register func(rpc.Registrar)) *rpc.Client {
 
 func number(v int64) *kinds.Number { return &kinds.Number{Value: v} }
 
-// calculator serves one method of each kind, and leaves one of each kind to
-// the struct that it embeds.
+// calculator serves one method of each kind, and leaves one of each kind to the
+// struct that it embeds.
 type calculator struct {
 	kindsparley.UnimplementedCalculatorServer
 }
@@ -202,7 +202,7 @@ func TestUnimplementedMethodsSayWhichTheyAre(t *testing.T) {
 func TestMethodsWithClashingNamesReachTheirHandlers(t *testing.T) {
 	client := clashparley.NewUserClient(connect(t, func(r rpc.Registrar) {
 		clashparley.RegisterUserServer(r, clashparley.UnimplementedUserServer{})
-		// They are named like parts of User.
+		// They have the names of parts of User.
 		clashparley.RegisterNewUser_Server(r, clashparley.UnimplementedNewUser_Server{})
 		clashparley.RegisterRegisterUser_Server(r, clashparley.UnimplementedRegisterUser_Server{})
 		clashparley.RegisterUnimplementedUser_Server(r, clashparley.UnimplementedUnimplementedUser_Server{})

@@ -73,7 +73,7 @@ func TestGeneratedSentencesAreWrapped(t *testing.T) {
 	}
 }
 
-// A directive, as the Go tools read it: no blank after the slashes, or +build.
+// A directive as the Go tools read it: no blank after the slashes, or +build.
 var directive = regexp.MustCompile(`(?m)^//([a-z]|\s*\+build)`)
 
 func FuzzCarriedCommentStaysAComment(f *testing.F) {
@@ -142,7 +142,7 @@ func FuzzPathOfTheProtoStaysInComments(f *testing.F) {
 	})
 }
 
-// deprecated returns a file with a service, of which everything is deprecated.
+// deprecated returns a file with a service in which everything is deprecated.
 func deprecated(path string) *descriptorpb.FileDescriptorProto {
 	file := newFile("cart.proto", "Cart.Add")
 	file.Name = proto.String(path)

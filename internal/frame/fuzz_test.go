@@ -8,8 +8,8 @@ import (
 	"github.com/parley-rpc/parley/internal/frame"
 )
 
-// FuzzFrames reads arbitrary bytes as a message of the link: nothing panics, what
-// is accepted is encoded to the same bytes, and a prefix asks for more or fails
+// FuzzFrames reads arbitrary bytes as a link message. Nothing panics, accepted
+// frames are encoded to the same bytes, and a prefix needs more bytes or fails in
 // the same way.
 func FuzzFrames(f *testing.F) {
 	for _, seed := range []string{
@@ -67,7 +67,7 @@ func fuzzPayload(t *testing.T, h frame.Header, p []byte) {
 		}
 		return
 	case frame.TypeReset:
-		_, _, _ = frame.ParseReset(p) // repairs text, so it need not encode to the same
+		_, _, _ = frame.ParseReset(p) // it repairs text, so the encoding may differ
 		return
 	case frame.TypeWindow:
 		limit, err := frame.ParseWindow(p)

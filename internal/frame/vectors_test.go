@@ -186,8 +186,8 @@ func TestFrameVectors(t *testing.T) {
 	}
 }
 
-// checkFrame holds the frame at the start of b against its vector, and the
-// vector's encoding against b. It returns what follows.
+// checkFrame compares the frame at the start of b with its vector, and the
+// vector's encoding with b. It returns what follows.
 func checkFrame(t *testing.T, want frameVector, b []byte) []byte {
 	t.Helper()
 	h, n, err := frame.ParseHeader(b)
@@ -227,7 +227,7 @@ func flagNames(f frame.Flags) []string {
 	return names
 }
 
-// encode decodes the payload, holds it against the vector and encodes it again.
+// encode decodes the payload, compares it with the vector, and encodes it again.
 func encode(t *testing.T, h frame.Header, want frameVector, p []byte) []byte {
 	t.Helper()
 	var err error
@@ -319,7 +319,7 @@ func checkHello(t *testing.T, want frameVector, p []byte) error {
 	if got.Answer != answer || got.Agent != w.Agent || !bytes.Equal(got.Session, w.Session) || !bytes.Equal(got.Token, w.Token) {
 		t.Errorf("got %+v, want %+v", got, *w)
 	}
-	// What this package writes for it reads back the same.
+	// This package's own encoding is parsed to the same values.
 	h, n, err := frame.ParseHeader(got.Append(nil))
 	if err != nil {
 		return err
@@ -355,8 +355,8 @@ func TestMalformedVectorsAreRefused(t *testing.T) {
 	}
 }
 
-// refusal reads a message as a receiver does, and returns how many frames take
-// effect and the close code, or 0.
+// refusal reads a message as a receiver does. It returns how many frames take
+// effect, and the close code or 0.
 func refusal(b []byte, maxFrame uint64) (frames, code int) {
 	if len(b) == 0 {
 		return 0, 1002

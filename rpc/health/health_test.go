@@ -37,7 +37,7 @@ func serveService(t *testing.T, service *rpc.Service, opts ...rpc.ClientOption) 
 	return health.NewClient(caller), caller, srv
 }
 
-// watch begins to watch, until the test ends.
+// watch starts to watch, until the test ends.
 func watch(t *testing.T, client *health.Client, service string) (next func() (health.Status, error)) {
 	t.Helper()
 	pull, stop := iter.Pull2(client.Watch(t.Context(), service))
@@ -51,7 +51,7 @@ func watch(t *testing.T, client *health.Client, service string) (next func() (he
 	}
 }
 
-// want fails the test unless a watch goes on with these statuses.
+// want fails the test unless these are the next statuses of a watch.
 func want(t *testing.T, next func() (health.Status, error), statuses ...health.Status) {
 	t.Helper()
 	for _, want := range statuses {
@@ -83,7 +83,7 @@ func TestCheckOfAServiceWithoutStatusIsNotFound(t *testing.T) {
 	status := health.NewServer()
 	client, _, _ := serve(t, status)
 	status.Set(users, health.Serving)
-	status.Set(users, health.ServiceUnknown) // takes it away
+	status.Set(users, health.ServiceUnknown) // removes its status
 	if _, err := client.Check(t.Context(), users); !errors.Is(err, rpc.CodeNotFound) {
 		t.Errorf("Check: %v", err)
 	}
@@ -118,7 +118,7 @@ func TestWatchTellsTheStatusAndEachChange(t *testing.T) {
 		want(t, next, s)
 	}
 	status.Set(users, health.Serving) // no change
-	status.Set("", health.NotServing) // nor of this service
+	status.Set("", health.NotServing) // nor for this service
 	status.Set(users, health.NotServing)
 	want(t, next, health.NotServing)
 	want(t, other, health.NotServing)
@@ -144,7 +144,7 @@ func TestShutdownIsToldAndLasts(t *testing.T) {
 	want(t, unknown, health.NotServing)
 }
 
-// TestWatchersDoNotHoldUpShutdown has watchers that never leave by themselves.
+// TestWatchersDoNotHoldUpShutdown has watchers that never end by themselves.
 func TestWatchersDoNotHoldUpShutdown(t *testing.T) {
 	status := health.NewServer()
 	client, _, srv := serve(t, status)
@@ -166,8 +166,8 @@ func TestWatchersDoNotHoldUpShutdown(t *testing.T) {
 	}
 }
 
-// TestSlowWatcherDelaysNoOther has one that has room for few messages and reads
-// none while the status changes often.
+// TestSlowWatcherDelaysNoOther has a watcher with a small window, which reads
+// nothing while the status changes often.
 func TestSlowWatcherDelaysNoOther(t *testing.T) {
 	const changes = 4_000
 	status := health.NewServer()
@@ -235,7 +235,7 @@ func TestWatchThatCannotBeginIsAnError(t *testing.T) {
 	}
 }
 
-// A watch that ends is never in silence, whatever the server.
+// A watch always ends with a status, whatever the server does.
 func TestWatchThatEndsWithOKIsAnError(t *testing.T) {
 	client, _, _ := serveService(t, &rpc.Service{Name: health.ServiceName, Methods: []rpc.ServiceMethod{{
 		Method: &rpc.Method{Service: health.ServiceName, Name: "Watch", ServerStreams: true},

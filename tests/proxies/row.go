@@ -77,7 +77,7 @@ func (s settings) upset(ctx context.Context, k kind, u upset) (result, error) {
 			}
 			pause(ctx, between)
 		}
-		if t.away.Load() == 0 {
+		if t.linksLost.Load() == 0 {
 			return errNothing
 		}
 		return nil
@@ -128,7 +128,7 @@ func (s settings) underLoad(ctx context.Context, k kind, happen func(*traffic) e
 	return result{
 		clientSees: t.watch.client.String(),
 		serverSees: t.watch.server.String(),
-		lost:       t.away.Load(),
+		lost:       t.linksLost.Load(),
 		small:      done(small),
 		large:      done(large),
 		failed:     small.Failed + large.Failed,

@@ -37,8 +37,8 @@ func (c *cutter) cut() {
 	c.conns = nil
 }
 
-// TestACallToABackendSurvivesItsLink: the link between caller and proxy is lost
-// twice, and the backend sees one call, with each message once and in order.
+// TestACallToABackendSurvivesItsLink loses the link between caller and proxy
+// twice. The backend sees one call, with each message once and in order.
 func TestACallToABackendSurvivesItsLink(t *testing.T) {
 	address, _ := listen(t, &backend{duplex: echo})
 	p, err := proxy.New(proxy.Config{Routes: []proxy.Route{{Backend: connect(t, address)}}})

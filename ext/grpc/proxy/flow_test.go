@@ -14,9 +14,9 @@ import (
 	"github.com/parley-rpc/parley/rpc"
 )
 
-// Streams of flowTotal bytes in messages of flowSize. What is under way between
-// both ends is bounded by windows and buffers of both protocols: grpc-go's
-// windows here are static, and parley's grow up to 16 MiB.
+// Streams of flowTotal bytes in messages of flowSize. The windows and buffers of
+// both protocols bound what is in transit: here grpc-go's windows are static, and
+// parley's grow up to 16 MiB.
 const (
 	flowSize    = 64 << 10
 	flowTotal   = 32 << 20
@@ -32,9 +32,8 @@ func flowClient(t *testing.T, impl *backend) *rpc.Client {
 	return front(t, proxy.Config{Routes: []proxy.Route{{Backend: conn}}})
 }
 
-// TestASlowCallerSlowsItsBackendDown, and calls beside it do not wait: each
-// message is received only after a call of another method has gone to the
-// backend and back.
+// TestASlowCallerSlowsItsBackendDown, and other calls do not wait. The caller
+// receives each message only after a call of another method.
 func TestASlowCallerSlowsItsBackendDown(t *testing.T) {
 	var sent atomic.Int64
 	client := flowClient(t, &backend{
@@ -66,8 +65,8 @@ func TestASlowCallerSlowsItsBackendDown(t *testing.T) {
 	}
 }
 
-// TestASlowBackendSlowsItsCallerDown: it takes each message only after a call
-// of another method has come and gone.
+// TestASlowBackendSlowsItsCallerDown: the backend receives each message only after
+// it has served a call of another method.
 func TestASlowBackendSlowsItsCallerDown(t *testing.T) {
 	var sent atomic.Int64
 	var most, received int64

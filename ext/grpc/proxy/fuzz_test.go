@@ -9,10 +9,11 @@ import (
 	"google.golang.org/grpc/metadata"
 )
 
-// nothing is a backend that is not called.
+// nothing is a backend that is never called.
 type nothing struct{ grpc.ClientConnInterface }
 
-// spelled is the one spelling of all keys that some backend could take for key.
+// spelled returns the canonical spelling of all keys that a backend may take for
+// key.
 func spelled(key string) string {
 	key = strings.Map(func(r rune) rune {
 		if r == '_' || r == '.' {
@@ -29,9 +30,9 @@ func spelled(key string) string {
 	}
 }
 
-// FuzzHeaderRules checks what reaches a backend: nothing of a call that is the
-// handshake's, denied or a proxy's to say, in any spelling; nothing that is no
-// metadata; and the handshake's word where it has one.
+// FuzzHeaderRules checks what reaches a backend. A call cannot set keys that are
+// forwarded from the handshake, denied, or set by proxies, in any spelling.
+// Invalid metadata does not pass. Forwarded keys have the value of the handshake.
 func FuzzHeaderRules(f *testing.F) {
 	for _, key := range []string{
 		"x-user", "X_User", "x.user-bin", "x-forwarded-for", "X-REAL_IP", "x-real-ip-bin", "forwarded", "authorization", "te", "host", "x-a-b", "grüße", "", "-bin",

@@ -14,8 +14,8 @@ import (
 	"github.com/parley-rpc/parley/rpc"
 )
 
-// TestWhatIsNoMetadataDoesNotReachABackend, though the program has put it
-// there: grpc-go would fail the call.
+// TestWhatIsNoMetadataDoesNotReachABackend, even if the program has added it:
+// grpc-go would fail the call.
 func TestWhatIsNoMetadataDoesNotReachABackend(t *testing.T) {
 	got := make(chan metadata.MD, 1)
 	address, _ := listen(t, &backend{unary: func(ctx context.Context, _ *testgrpc.SimpleRequest) (*testgrpc.SimpleResponse, error) {
@@ -42,8 +42,8 @@ func TestWhatIsNoMetadataDoesNotReachABackend(t *testing.T) {
 	}
 }
 
-// serveHTTP2 has h answer as a backend whose headers no library for gRPC has
-// checked.
+// serveHTTP2 serves h as a backend whose headers are not checked by a gRPC
+// library.
 func serveHTTP2(t *testing.T, h http.HandlerFunc) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -59,7 +59,7 @@ func serveHTTP2(t *testing.T, h http.HandlerFunc) string {
 }
 
 // TestWhatIsNoMetadataDoesNotFailAnAnswer: a proxy before the backend may add
-// headers of its own, which callers cannot be sent.
+// headers that cannot be sent to callers.
 func TestWhatIsNoMetadataDoesNotFailAnAnswer(t *testing.T) {
 	address := serveHTTP2(t, func(w http.ResponseWriter, _ *http.Request) {
 		h := w.Header()

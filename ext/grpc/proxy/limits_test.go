@@ -37,7 +37,7 @@ func TestAMessageOverTheLimitFailsItsCall(t *testing.T) {
 	}
 }
 
-// TestACallersOwnLimitHoldsToo, if it is lower than what may pass here.
+// TestACallersOwnLimitHoldsToo if it is lower than the proxy's.
 func TestACallersOwnLimitHoldsToo(t *testing.T) {
 	address, _ := listen(t, &backend{unary: answer})
 	p, err := proxy.New(proxy.Config{Routes: []proxy.Route{{Backend: connect(t, address)}}})
@@ -74,7 +74,7 @@ func TestCompressedCallsPass(t *testing.T) {
 		seen <- md
 		return answer(ctx, req)
 	}})
-	// The backend answers as it is asked: in gzip.
+	// The backend compresses its response like the request: with gzip.
 	for _, conn := range []*grpc.ClientConn{connect(t, address), connect(t, address, grpc.WithDefaultCallOptions(grpc.UseCompressor("gzip")))} {
 		client := front(t, proxy.Config{Routes: []proxy.Route{{Backend: conn}}})
 		got, err := call(t.Context(), client, body, rpc.WithCompression(rpc.CompressionGzip))
@@ -87,7 +87,7 @@ func TestCompressedCallsPass(t *testing.T) {
 	}
 }
 
-// jsonCodec is a codec of a backend, which knows what parley calls "json".
+// jsonCodec is a backend's codec for what parley calls "json".
 type jsonCodec struct{}
 
 func (jsonCodec) Name() string                       { return "json" }
@@ -110,7 +110,7 @@ func TestTheNameOfACodecIsPassedOn(t *testing.T) {
 	if got := <-contentType; got != "application/grpc+json" {
 		t.Errorf("the backend got %s", got)
 	}
-	// A codec that is unknown on the way.
+	// A codec that the proxy does not know.
 	s := open(t, client, unary, rpc.WithRawCodec("made-up"))
 	raw := rpc.Raw(`{}`)
 	if err := s.Send(&raw); err != nil {

@@ -20,7 +20,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// What the backend's methods are given.
+// What the backend's methods get.
 type (
 	outputStream = grpc.ServerStreamingServer[testgrpc.StreamingOutputCallResponse]
 	inputStream  = grpc.ClientStreamingServer[testgrpc.StreamingInputCallRequest, testgrpc.StreamingInputCallResponse]
@@ -106,8 +106,8 @@ func connect(t *testing.T, target string, opts ...grpc.DialOption) *grpc.ClientC
 	return conn
 }
 
-// front starts a server of WebSockets with a proxy and returns a client of it.
-// Both have the options.
+// front starts a WebSocket server with a proxy and returns its client. Both have
+// the options.
 func front(t *testing.T, cfg proxy.Config, opts ...rpc.Option) *rpc.Client {
 	t.Helper()
 	p, err := proxy.New(cfg)
@@ -147,7 +147,7 @@ func through(t *testing.T, impl *backend) *rpc.Client {
 	return front(t, proxy.Config{Routes: []proxy.Route{{Backend: connect(t, address)}}})
 }
 
-// open begins a call.
+// open starts a call.
 func open(t *testing.T, c rpc.Caller, m *rpc.Method, opts ...rpc.CallOption) rpc.Stream {
 	t.Helper()
 	s, err := c.Open(t.Context(), m, opts...)
@@ -166,7 +166,7 @@ func send(t *testing.T, s rpc.Stream, body string) {
 	}
 }
 
-// receive receives the payload of a stream's answer.
+// receive receives the payload of a stream's response.
 func receive(t *testing.T, s rpc.Stream) string {
 	t.Helper()
 	msg := new(testgrpc.StreamingOutputCallResponse)
@@ -178,7 +178,7 @@ func receive(t *testing.T, s rpc.Stream) string {
 
 func payload(body string) *testgrpc.Payload { return &testgrpc.Payload{Body: []byte(body)} }
 
-// echo answers each request with its payload.
+// echo returns the payload of each request.
 func echo(s duplexStream) error {
 	for {
 		req, err := s.Recv()
@@ -194,18 +194,18 @@ func echo(s duplexStream) error {
 	}
 }
 
-// answer answers a request with its payload.
+// answer returns the payload of a request.
 func answer(_ context.Context, req *testgrpc.SimpleRequest) (*testgrpc.SimpleResponse, error) {
 	return &testgrpc.SimpleResponse{Payload: req.GetPayload()}, nil
 }
 
-// call makes a unary call and returns the payload of its answer.
+// call makes a unary call and returns the payload of its response.
 func call(ctx context.Context, c rpc.Caller, body string, opts ...rpc.CallOption) (string, error) {
 	res, err := rpc.CallUnary[testgrpc.SimpleRequest, testgrpc.SimpleResponse](ctx, c, unary, &testgrpc.SimpleRequest{Payload: payload(body)}, opts...)
 	return string(res.GetPayload().GetBody()), err
 }
 
-// wantError fails the test unless err has the code, and says what it has to.
+// wantError fails the test unless err has the code and contains the text.
 func wantError(t *testing.T, err error, code rpc.Code, says string) {
 	t.Helper()
 	if !errors.Is(err, code) || !strings.Contains(err.Error(), says) {

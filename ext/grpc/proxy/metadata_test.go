@@ -101,7 +101,7 @@ func TestTheProgramMayChangeWhatABackendIsTold(t *testing.T) {
 				return rpc.Errorf(rpc.CodePermissionDenied, "not you")
 			}
 			md.Set("x-caller", rpc.FromContext(ctx).Peer.Protocol)
-			md.Set("connection", "close") // does not pass from here either
+			md.Set("connection", "close") // does not pass from the backend either
 			return nil
 		},
 	})
@@ -113,7 +113,7 @@ func TestTheProgramMayChangeWhatABackendIsTold(t *testing.T) {
 }
 
 // TestCallCannotSayWhatAProxySays sends the handshake through a proxy that has
-// found who calls, and a call that says otherwise.
+// authenticated the caller, and a call with another name.
 func TestCallCannotSayWhatAProxySays(t *testing.T) {
 	got := make(chan metadata.MD, 1)
 	address, _ := listen(t, &backend{
@@ -166,8 +166,8 @@ func TestCallCannotSayWhatAProxySays(t *testing.T) {
 	}
 }
 
-// TestCookiesOfABackendAreNotForScripts: what is HttpOnly must not reach a page
-// as metadata.
+// TestCookiesOfABackendAreNotForScripts: HttpOnly cookies must not reach a page as
+// metadata.
 func TestCookiesOfABackendAreNotForScripts(t *testing.T) {
 	client := through(t, &backend{unary: func(ctx context.Context, _ *testgrpc.SimpleRequest) (*testgrpc.SimpleResponse, error) {
 		md := metadata.Pairs("set-cookie", "session=secret; HttpOnly", "kept", "yes")

@@ -54,8 +54,8 @@ func TestARouteOfAllTakesWhatIsLeft(t *testing.T) {
 	wantError(t, err, rpc.CodeUnknown, "backend default: ")
 }
 
-// TestWhatIsRegisteredIsServedHere, and the rest by the proxy: of a client,
-// too, that its server calls.
+// TestWhatIsRegisteredIsServedHere, and the rest by the proxy. The same holds for
+// a client that its server calls.
 func TestWhatIsRegisteredIsServedHere(t *testing.T) {
 	address, _ := listen(t, &backend{unary: answer})
 	p, err := proxy.New(proxy.Config{Routes: []proxy.Route{{Backend: connect(t, address)}}})
@@ -97,7 +97,7 @@ func TestConfigsThatMakeNoSenseAreRefused(t *testing.T) {
 	}
 }
 
-// TestCallsAreBalancedByGRPC over the servers that a name has.
+// TestCallsAreBalancedByGRPC over the servers of a name.
 func TestCallsAreBalancedByGRPC(t *testing.T) {
 	var served [2]atomic.Int64
 	var addresses []resolver.Address

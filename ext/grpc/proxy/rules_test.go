@@ -29,7 +29,7 @@ func TestWhatProxiesSayDoesNotPassFromACall(t *testing.T) {
 		"x-auth-request-user", "x-auth-request-groups", "remote-user", "x-remote-user", "x-amzn-oidc-identity", "x-amzn-mtls-clientcert",
 		"x-goog-iap-jwt-assertion", "x-goog-authenticated-user-email", "x-ms-client-principal", "x-ms-client-principal-id",
 		"x-consumer-username", "x-authentik-username", "tailscale-user-login", "x-appengine-user-email", "proxy-authorization",
-		// What a backend may take for one of these.
+		// Spellings that a backend may take for one of these.
 		"X-Forwarded-For", "x_forwarded_for", "x.forwarded.for", "x-real_ip", "x-real-ip-bin", "x_real_ip-bin-bin", "REMOTE_USER",
 	}
 	if got := left(HeaderRules{}, nil, said...); len(got) > 0 {

@@ -10,7 +10,8 @@ import (
 	"google.golang.org/protobuf/types/pluginpb"
 )
 
-// The stubs need the messages of protoc-gen-go: whatever that can read, this must.
+// The stubs need the messages of protoc-gen-go. So this plugin must be able to
+// read whatever that can.
 func TestPluginReadsWhateverProtocGenGoReads(t *testing.T) {
 	want, got := announced(t, messagesPlugin), announced(t, stubsPlugin)
 	if got.GetSupportedFeatures() != want.GetSupportedFeatures() {
@@ -22,7 +23,7 @@ func TestPluginReadsWhateverProtocGenGoReads(t *testing.T) {
 	}
 }
 
-// announced returns a plugin's answer to a request for nothing.
+// announced returns a plugin's response to an empty request.
 func announced(t *testing.T, plugin string) *pluginpb.CodeGeneratorResponse {
 	t.Helper()
 	request, err := proto.Marshal(new(pluginpb.CodeGeneratorRequest))

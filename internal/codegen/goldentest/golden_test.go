@@ -47,7 +47,7 @@ func TestGoldensAreWhatThePluginWrites(t *testing.T) {
 	compareTrees(t, readTree(t, out), readTree(t, goldenDir))
 }
 
-// One file at a time is how some build systems run plugins.
+// Some build systems run plugins for one file at a time.
 func TestStubsDoNotDependOnWhatElseIsGenerated(t *testing.T) {
 	goldens := readTree(t, goldenDir)
 	for _, name := range []string{"kinds/kinds.proto", "comments/crlf.proto", "cross/cross.proto", "deprecated/service.proto"} {

@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// stubs is a golden that stands for all of them: each has the handshake.
+// stubs is one of the goldens; all of them have the handshake.
 const stubs = "github.com/parley-rpc/parley/internal/codegen/testdata/gen/kinds/kindsparley"
 
 func TestStubsThatDoNotFitTheRuntimeDoNotCompile(t *testing.T) {
@@ -18,7 +18,7 @@ func TestStubsThatDoNotFitTheRuntimeDoNotCompile(t *testing.T) {
 		name     string
 		constant string // of package rpc
 		value    string
-		want     string // in what the compiler says
+		want     string // in the compiler's output
 	}{
 		{"stubs too old", "MinGenerated", "1000", "thisFileIsTooOldGenerateItAgain"},
 		{"runtime too old", "MaxGenerated", "0", "packageRPCIsTooOldUpdateParley"},
@@ -95,7 +95,7 @@ func write(t *testing.T, name string, content []byte) {
 	}
 }
 
-// build compiles the stubs and returns what the compiler says.
+// build compiles the stubs and returns the compiler's output.
 func build(t *testing.T, overlay string) (string, error) {
 	t.Helper()
 	cmd := exec.Command("go", "build", "-overlay", overlay, stubs)

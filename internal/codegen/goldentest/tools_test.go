@@ -43,7 +43,7 @@ func run(m *testing.M) int {
 	return m.Run()
 }
 
-// stubgen runs a plugin as protoc does, and returns what it says on standard error.
+// stubgen runs a plugin as protoc does, and returns its standard error.
 func stubgen(plugin, out, opt string, files ...string) (string, error) {
 	args := []string{"-I", protoDir, "--plugin", plugin + "=" + filepath.Join(bin, plugin), "--out", out, "--opt", opt}
 	cmd := exec.Command(filepath.Join(bin, "stubgen"), append(args, files...)...)
@@ -53,7 +53,7 @@ func stubgen(plugin, out, opt string, files ...string) (string, error) {
 	return stderr.String(), err
 }
 
-// mustStubgen is stubgen for what has to work.
+// mustStubgen is like stubgen, and fails the test if the plugin fails.
 func mustStubgen(t *testing.T, plugin, out, opt string, files ...string) {
 	t.Helper()
 	if stderr, err := stubgen(plugin, out, opt, files...); err != nil {

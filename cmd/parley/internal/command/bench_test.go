@@ -21,7 +21,7 @@ func benchPing(t *testing.T, url, method string, args ...string) result {
 	return run(t, append(append([]string{"bench", url, "parley.ping.v1.PingService/" + method}, pingProto...), args...)...)
 }
 
-// benched is what bench prints for scripts.
+// benched is the output of bench for scripts.
 type benched struct {
 	Method         string
 	Seconds        float64
@@ -97,14 +97,14 @@ func TestBenchCountsFailuresByTheirCodes(t *testing.T) {
 	}
 }
 
-// TestBenchEndsWhenItsTimeIsUp, and does not count calls that are cut off by
-// that.
+// TestBenchEndsWhenItsTimeIsUp checks too that bench does not count the calls that
+// this cuts off.
 func TestBenchEndsWhenItsTimeIsUp(t *testing.T) {
 	r := benchPing(t, pingEndpoint(t), "Ping", "--duration", "30ms", "-d", `{"delayMs":60000}`)
 	r.wantFailure(t, 1, "no call ended in time")
 }
 
-// lingering answers the first call only.
+// lingering responds to the first call only.
 type lingering struct {
 	pingv1parley.UnimplementedPingServiceServer
 	once chan struct{}

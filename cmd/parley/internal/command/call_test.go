@@ -26,7 +26,7 @@ import (
 	nativereflection "github.com/parley-rpc/parley/rpc/reflection"
 )
 
-// pingEndpoint serves PingService, and says nothing of it.
+// pingEndpoint serves PingService without reflection.
 func pingEndpoint(t *testing.T) string {
 	t.Helper()
 	srv := rpc.NewServer()
@@ -44,10 +44,10 @@ func reflecting(t *testing.T) string {
 	return endpoint(t, srv)
 }
 
-// pingProto has the definition of PingService read from its file.
+// pingProto is the flags that read the definition of PingService from its file.
 var pingProto = []string{"-I", "../../../../proto", "--proto", "parley/ping/v1/ping.proto"}
 
-// callPing calls a method of PingService, with in to read.
+// callPing calls a method of PingService, with in as standard input.
 func callPing(t *testing.T, in, url, method string, args ...string) result {
 	t.Helper()
 	return runWith(t.Context(), in, append(append([]string{"call", url, "parley.ping.v1.PingService/" + method}, pingProto...), args...)...)
@@ -77,7 +77,8 @@ func TestCallsOfAllKindsAreMade(t *testing.T) {
 	}
 }
 
-// TestAnswersArePrintedAsTheyCome while the call waits for what is typed next.
+// TestAnswersArePrintedAsTheyCome checks that responses are printed while the call
+// waits for more input.
 func TestAnswersArePrintedAsTheyCome(t *testing.T) {
 	url := pingEndpoint(t)
 	stdin, typed := io.Pipe()
@@ -105,8 +106,7 @@ func TestAnswersArePrintedAsTheyCome(t *testing.T) {
 	}
 }
 
-// TestACallThatEndsDoesNotWaitForTheKeyboard, however much could still be
-// typed.
+// TestACallThatEndsDoesNotWaitForTheKeyboard has an input that does not end.
 func TestACallThatEndsDoesNotWaitForTheKeyboard(t *testing.T) {
 	url := pingEndpoint(t)
 	stdin, typed := io.Pipe()
@@ -147,7 +147,7 @@ func TestAStatusIsPrintedWithItsDetails(t *testing.T) {
 		t.Errorf("%v: %s", err, r.err)
 	}
 	callPing(t, "", url, "Ping", "-d", `{"delayMs":60000}`, "--timeout", "20ms").wantFailure(t, 1, "DEADLINE_EXCEEDED: ")
-	// A client's stream that cannot be opened has a status, too.
+	// A client's stream that cannot be opened has a status too.
 	callPing(t, "", url, "Sum", "-d", `{}`, "-H", "parley-x: 1").wantFailure(t, 1, "INVALID_ARGUMENT: ")
 }
 

@@ -10,7 +10,7 @@ import (
 	"github.com/parley-rpc/parley/rpc"
 )
 
-// jwt is a token with a payload, and a signature that is not verified.
+// jwt returns a token with a payload, and a signature that is not verified.
 func jwt(payload string) string {
 	return "e30." + base64.RawURLEncoding.EncodeToString([]byte(payload)) + ".c2ln"
 }

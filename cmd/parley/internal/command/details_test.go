@@ -21,7 +21,7 @@ import (
 	nativereflection "github.com/parley-rpc/parley/rpc/reflection"
 )
 
-// detailed fails with details that are in no file of its service.
+// detailed fails with details that are not defined in a file of its service.
 type detailed struct {
 	pingv1parley.UnimplementedPingServiceServer
 }
@@ -40,7 +40,7 @@ func (detailed) Ping(context.Context, *pingv1.PingRequest) (*pingv1.PingResponse
 	return nil, err
 }
 
-// standardDetails is what is shown of them.
+// standardDetails is the expected output of the details.
 var standardDetails = []string{
 	`{"@type":"type.googleapis.com/google.rpc.ErrorInfo","domain":"example.com","metadata":{"a":"b"},"reason":"BROKE"}`,
 	`{"@type":"type.googleapis.com/google.rpc.BadRequest","fieldViolations":[{"description":"too short","field":"text"}]}`,
@@ -75,7 +75,7 @@ func TestStandardDetailsAreShownWhoeverDefinesTheService(t *testing.T) {
 	}
 }
 
-// sameJSON compares two values, whose members may come in any order.
+// sameJSON compares two JSON values. Members may be in any order.
 func sameJSON(t *testing.T, a, b string) bool {
 	t.Helper()
 	var x, y any
@@ -85,7 +85,8 @@ func sameJSON(t *testing.T, a, b string) bool {
 	return reflect.DeepEqual(x, y)
 }
 
-// TestAnAnyOfAStandardTypeIsReadAndShown in requests, answers and definitions.
+// TestAnAnyOfAStandardTypeIsReadAndShown tests requests, responses and
+// definitions.
 func TestAnAnyOfAStandardTypeIsReadAndShown(t *testing.T) {
 	folder := t.TempDir()
 	const file = `syntax = "proto3"; package t.v1; import "google/protobuf/any.proto";

@@ -11,8 +11,8 @@ import (
 	"github.com/parley-rpc/parley/rpc"
 )
 
-// TestHeadersThatAreNoMetadataAreLeftOut: HTTP lets clients send what gRPC has
-// no place for. It must neither fail their calls nor hide where they come from.
+// TestHeadersThatAreNoMetadataAreLeftOut: HTTP lets clients send what gRPC does
+// not allow. It must neither fail their calls nor hide their address.
 func TestHeadersThatAreNoMetadataAreLeftOut(t *testing.T) {
 	g := serve(t, "gateway", "--listen", "127.0.0.1:0", "--backend", listen(t, &tester{}),
 		"--forward", "cookie", "--forward", "X-User", "--forward", "x-trace-bin")
@@ -28,8 +28,8 @@ func TestHeadersThatAreNoMetadataAreLeftOut(t *testing.T) {
 	}
 }
 
-// TestHeaderThatIsNotForwardedIsLogged, once for many connections: clients
-// choose what they send.
+// TestHeaderThatIsNotForwardedIsLogged expects one line for many connections,
+// because clients choose what they send.
 func TestHeaderThatIsNotForwardedIsLogged(t *testing.T) {
 	g := serve(t, "gateway", "--listen", "127.0.0.1:0", "--backend", listen(t, &tester{}), "--forward", "x-user", "--forward", "cookie")
 	for _, header := range []http.Header{{"X-User": {"plain"}}, {"X-User": {"Zo\xc3\xab"}}, {"X-User": {"Zo\xc3\xab"}}} {
@@ -43,8 +43,8 @@ func TestHeaderThatIsNotForwardedIsLogged(t *testing.T) {
 	}
 }
 
-// TestCallCannotForgeWhatIsForwarded: the handshake came from a proxy that
-// knows who calls.
+// TestCallCannotForgeWhatIsForwarded: the handshake came from a proxy that knows
+// the caller.
 func TestCallCannotForgeWhatIsForwarded(t *testing.T) {
 	for name, c := range map[string]struct {
 		flags []string
@@ -73,8 +73,8 @@ func TestCallCannotForgeWhatIsForwarded(t *testing.T) {
 	}
 }
 
-// TestCallsAtOnceTellTheSameAddresses: the list that came with the handshake is
-// one for all calls, with room behind it.
+// TestCallsAtOnceTellTheSameAddresses: all calls share the list of the handshake,
+// which has spare capacity.
 func TestCallsAtOnceTellTheSameAddresses(t *testing.T) {
 	g := serve(t, "gateway", "--listen", "127.0.0.1:0", "--backend", listen(t, &tester{}))
 	client := dial(t, g.url, rpc.WithHTTPHeader(http.Header{"X-Forwarded-For": {"10.1.1.1", "10.2.2.2", "10.3.3.3"}}))
@@ -89,8 +89,8 @@ func TestCallsAtOnceTellTheSameAddresses(t *testing.T) {
 	all.Wait()
 }
 
-// TestLimitsByAddressAreThoseOfTheClientBehindATrustedProxy: without the flag
-// all clients of a proxy have one address, whatever they say.
+// TestLimitsByAddressAreThoseOfTheClientBehindATrustedProxy: without the flag all
+// clients of a proxy have its address, whatever they send.
 func TestLimitsByAddressAreThoseOfTheClientBehindATrustedProxy(t *testing.T) {
 	for _, trusted := range []bool{true, false} {
 		args := []string{"gateway", "--listen", "127.0.0.1:0", "--backend", listen(t, &tester{}), "--max-connections-per-address", "1"}

@@ -26,7 +26,7 @@ import (
 	"github.com/parley-rpc/parley/rpc/health"
 )
 
-// running is a command that goes on until it is ended.
+// running is a command that runs until it is interrupted.
 type running struct {
 	url  string // that it serves
 	stop context.CancelFunc
@@ -79,7 +79,7 @@ type tester struct {
 	testgrpc.UnimplementedTestServiceServer
 }
 
-// UnaryCall answers with what came as metadata under the key that it is sent.
+// UnaryCall returns the metadata of the key in the request.
 func (s *tester) UnaryCall(ctx context.Context, req *testgrpc.SimpleRequest) (*testgrpc.SimpleResponse, error) {
 	md, _ := metadata.FromIncomingContext(ctx)
 	said := strings.Join(md.Get(string(req.GetPayload().GetBody())), ",")
@@ -87,7 +87,7 @@ func (s *tester) UnaryCall(ctx context.Context, req *testgrpc.SimpleRequest) (*t
 	return &testgrpc.SimpleResponse{Payload: &testgrpc.Payload{Body: []byte(said)}}, err
 }
 
-// FullDuplexCall answers each request.
+// FullDuplexCall responds to each request.
 func (s *tester) FullDuplexCall(stream testgrpc.TestService_FullDuplexCallServer) error {
 	for {
 		req, err := stream.Recv()
@@ -136,7 +136,7 @@ func said(t *testing.T, c rpc.Caller, key string) (string, error) {
 	return saidWith(t.Context(), c, key)
 }
 
-// saidWith is said, with the metadata of ctx.
+// saidWith is like said, with the metadata of ctx.
 func saidWith(ctx context.Context, c rpc.Caller, key string) (string, error) {
 	res, err := testgrpc.NewTestServiceClient(grpcparley.NewClientConn(c)).UnaryCall(ctx,
 		&testgrpc.SimpleRequest{Payload: &testgrpc.Payload{Body: []byte(key)}})
@@ -185,7 +185,7 @@ func TestAGatewayTellsIfItIsHealthy(t *testing.T) {
 	run(t, "ping", strings.TrimSuffix(g.url, "/ws")+"/rpc").wantFailure(t, 3, "there is no WebSocket endpoint at the path /rpc (HTTP 404 Not Found)")
 }
 
-// TestAGatewayLetsCallsEnd that are in flight when it is told to end.
+// TestAGatewayLetsCallsEnd interrupts a gateway with calls in flight.
 func TestAGatewayLetsCallsEnd(t *testing.T) {
 	g := serve(t, "gateway", "--listen", "127.0.0.1:0", "--backend", listen(t, &tester{}))
 	client := dial(t, g.url)
@@ -278,8 +278,8 @@ func TestAGatewayRefusesOtherOriginsThanItsOwn(t *testing.T) {
 	}
 }
 
-// TestPagesReachAGatewayByItsNamesOnly has pages come whose site has the name
-// that the gateway is asked for, as after DNS rebinding.
+// TestPagesReachAGatewayByItsNamesOnly connects pages whose site has the name by
+// which they reach the gateway, as with DNS rebinding.
 func TestPagesReachAGatewayByItsNamesOnly(t *testing.T) {
 	for name, c := range map[string]struct {
 		flags []string

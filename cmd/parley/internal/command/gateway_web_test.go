@@ -8,7 +8,7 @@ import (
 	"github.com/parley-rpc/parley/rpc"
 )
 
-// TestIdleConnectionOfAGatewayEnds: net/http has no bound by itself.
+// TestIdleConnectionOfAGatewayEnds: net/http has no bound by default.
 func TestIdleConnectionOfAGatewayEnds(t *testing.T) {
 	g := gateway{path: "/rpc"}
 	srv := rpc.NewServer()

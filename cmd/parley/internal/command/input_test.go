@@ -72,8 +72,8 @@ func TestRequestsThatCannotBeReadAreNamed(t *testing.T) {
 	run(t, bench...).wantFailure(t, 2, "-d: open /no/such/file")
 }
 
-// TestWhatIsTypedIsSentAtOnce, also behind a mark and in UTF-16: no byte is
-// waited for that is not needed.
+// TestWhatIsTypedIsSentAtOnce, also after a byte order mark and in UTF-16: the
+// program waits for no byte that it does not need.
 func TestWhatIsTypedIsSentAtOnce(t *testing.T) {
 	url := pingEndpoint(t)
 	for name, encode := range encodings {

@@ -14,7 +14,7 @@ import (
 	"github.com/parley-rpc/parley/rpc"
 )
 
-// streamer is a tester that has methods of the other kinds too.
+// streamer is a tester with methods of the other kinds too.
 type streamer struct{ tester }
 
 func (*streamer) StreamingOutputCall(req *testgrpc.StreamingOutputCallRequest, s testgrpc.TestService_StreamingOutputCallServer) error {
@@ -40,8 +40,8 @@ func (*streamer) StreamingInputCall(s testgrpc.TestService_StreamingInputCallSer
 	}
 }
 
-// What grpcurl's code knows of the services it has from grpc's reflection,
-// which is registered as they are, and grpc's health beside them.
+// The command knows the services from grpc's reflection, which is registered like
+// them, as is grpc's health.
 func TestServicesOfGRPCAreCalledByWhatReflectionTells(t *testing.T) {
 	srv := rpc.NewServer()
 	registrar := grpcparley.NewRegistrar(srv)

@@ -17,27 +17,27 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// result is what a command has done.
+// result is the result of a command.
 type result struct {
 	exit     int
 	out, err string
 }
 
-// run runs the program with args, and nothing to read.
+// run runs the program with args and empty input.
 func run(t *testing.T, args ...string) result {
 	t.Helper()
 	return runWith(t.Context(), "", args...)
 }
 
-// runWith runs the program with args, and in to read.
+// runWith runs the program with args and the input in.
 func runWith(ctx context.Context, in string, args ...string) result {
 	var out, err bytes.Buffer
 	exit := command.Run(ctx, args, command.Streams{In: strings.NewReader(in), Out: &out, Err: &err})
 	return result{exit, out.String(), err.String()}
 }
 
-// want fails the test unless the command has succeeded: out is what it has
-// printed, with all numbers replaced by N.
+// want fails the test unless the command has succeeded and printed out, with all
+// numbers replaced by N.
 func (r result) want(t *testing.T, out string) {
 	t.Helper()
 	if r.exit != 0 || withoutNumbers(r.out) != out || r.err != "" {
@@ -46,7 +46,7 @@ func (r result) want(t *testing.T, out string) {
 }
 
 // wantFailure fails the test unless the command has failed with one line that
-// says something.
+// contains says.
 func (r result) wantFailure(t *testing.T, exit int, says string) {
 	t.Helper()
 	if r.exit != exit || !strings.HasPrefix(r.err, "parley: ") || strings.Count(r.err, "\n") != 1 || !strings.Contains(r.err, says) {
@@ -63,7 +63,7 @@ func withoutNumbers(s string) string {
 	return numbers.ReplaceAllString(urls.ReplaceAllString(s, "URL"), "N")
 }
 
-// web serves h and returns its address, as a WebSocket's.
+// web serves h and returns its WebSocket URL.
 func web(t *testing.T, h http.Handler) string {
 	t.Helper()
 	srv := httptest.NewServer(h)

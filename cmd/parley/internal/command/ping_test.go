@@ -55,7 +55,7 @@ func acceptKey(key string) string {
 	return base64.StdEncoding.EncodeToString(sum[:])
 }
 
-// upgrade answers a handshake and chooses a subprotocol, whatever was offered.
+// upgrade answers a handshake and selects a subprotocol, whatever was offered.
 func upgrade(t *testing.T, w http.ResponseWriter, r *http.Request, subprotocol string) net.Conn {
 	conn, _, err := http.NewResponseController(w).Hijack()
 	if err != nil {
@@ -64,7 +64,7 @@ func upgrade(t *testing.T, w http.ResponseWriter, r *http.Request, subprotocol s
 	}
 	_, _ = io.WriteString(conn, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"+
 		"Sec-WebSocket-Accept: "+acceptKey(r.Header.Get("Sec-WebSocket-Key"))+
-		"\r\nSec-WebSocket-Protocol: "+subprotocol+"\r\n\r\n") // fails if the client has gone
+		"\r\nSec-WebSocket-Protocol: "+subprotocol+"\r\n\r\n") // fails if the client has disconnected
 	return conn
 }
 
@@ -94,8 +94,8 @@ func TestPingSaysWhyAnAnswerIsNone(t *testing.T) {
 	}
 }
 
-// TestPingDoesNotWaitForSignsOfLifeForEver of what has answered the handshake
-// and says nothing then.
+// TestPingDoesNotWaitForSignsOfLifeForEver has a server that answers the handshake
+// and then sends nothing.
 func TestPingDoesNotWaitForSignsOfLifeForEver(t *testing.T) {
 	over := make(chan struct{})
 	t.Cleanup(func() { close(over) })
@@ -126,7 +126,7 @@ func TestPingSaysWhatIsWrongWithTheNetwork(t *testing.T) {
 	}
 	gone.Close()
 	run(t, "ping", "ws://"+gone.Addr().String()+"/rpc").wantFailure(t, 3, "no server listens at "+gone.Addr().String()+" (connection refused): check the port, and that the server is running")
-	// This is no name that a resolver would be asked for.
+	// The program asks no resolver for this name.
 	run(t, "ping", "ws://nowhere..invalid/rpc").wantFailure(t, 3, "there is no host nowhere..invalid (DNS): check its name")
 	run(t, "ping", "ws://"+silent+"/rpc", "--connect-timeout", "200ms").wantFailure(t, 3, silent+" accepts connections but does not answer the handshake (timeout)")
 	run(t, "ping", "wss://"+silent+"/rpc", "--connect-timeout", "200ms").wantFailure(t, 3, silent+" does not answer in TLS (timeout)")
@@ -135,7 +135,7 @@ func TestPingSaysWhatIsWrongWithTheNetwork(t *testing.T) {
 func TestPingSaysWhatIsWrongWithTLS(t *testing.T) {
 	srv := rpc.NewServer()
 	secure := httptest.NewUnstartedServer(srv)
-	secure.Config.ErrorLog = log.New(io.Discard, "", 0) // it complains of clients
+	secure.Config.ErrorLog = log.New(io.Discard, "", 0) // it logs errors of clients
 	secure.StartTLS()
 	t.Cleanup(func() {
 		srv.Close()

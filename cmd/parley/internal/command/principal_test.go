@@ -15,7 +15,7 @@ import (
 	"github.com/parley-rpc/parley/rpc"
 )
 
-// cable is the network of a client, which can be cut.
+// cable is a client's network, which can be cut.
 type cable struct {
 	mu    sync.Mutex
 	conns []net.Conn
@@ -40,13 +40,12 @@ func (c *cable) cut() {
 	c.conns = nil
 }
 
-// page is a client whose credentials may change, at a gateway that forwards
-// them.
+// page is a client with changing credentials, at a gateway that forwards them.
 type page struct {
 	*rpc.Client
 	cable  cable
 	header atomic.Value  // http.Header of the next handshake
-	back   chan struct{} // when it has resumed
+	back   chan struct{} // receives when it has resumed
 }
 
 func openPage(t *testing.T, header http.Header, flags ...string) *page {
@@ -61,8 +60,8 @@ func openPage(t *testing.T, header http.Header, flags ...string) *page {
 
 func bearer(token string) http.Header { return http.Header{"Authorization": {"Bearer " + token}} }
 
-// TestPageThatSwitchesAccountsDoesNotGoOnAsTheOldOne when its link breaks after
-// that.
+// TestPageThatSwitchesAccountsDoesNotGoOnAsTheOldOne breaks the link after the
+// switch.
 func TestPageThatSwitchesAccountsDoesNotGoOnAsTheOldOne(t *testing.T) {
 	for name, c := range map[string]struct {
 		flags      []string
@@ -80,7 +79,7 @@ func TestPageThatSwitchesAccountsDoesNotGoOnAsTheOldOne(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if _, err := said(t, p, c.key); err != nil { // before the first answer there is nothing to resume
+			if _, err := said(t, p, c.key); err != nil { // before the first response there is nothing to resume
 				t.Fatal(err)
 			}
 			p.header.Store(c.bob)
@@ -106,7 +105,7 @@ func token(user string, n int) string {
 }
 
 // TestRefreshedTokenResumesWhereTheGatewayNamesThePrincipal, and calls have the
-// new one.
+// new token.
 func TestRefreshedTokenResumesWhereTheGatewayNamesThePrincipal(t *testing.T) {
 	withUser := func(token string) http.Header {
 		h := bearer(token)

@@ -18,11 +18,11 @@ import (
 	nativereflection "github.com/parley-rpc/parley/rpc/reflection"
 )
 
-// hostile is text that has a terminal clear its screen, in three ways, set its
-// title and show text from right to left.
+// hostile is text that makes a terminal clear its screen, in three ways, set its
+// title, and show text from right to left.
 const hostile = "a\x1b[2J\u009b2J\x7f\x1b]0;owned\a\r\u202e\u2066z"
 
-// hostileServer answers, and names what it serves, with hostile text.
+// hostileServer uses hostile text in its responses and the names of its services.
 type hostileServer struct {
 	pingv1parley.UnimplementedPingServiceServer
 }
@@ -34,7 +34,7 @@ func (hostileServer) Ping(_ context.Context, req *pingv1.PingRequest) (*pingv1.P
 	return nil, rpc.Errorf(rpc.CodeNotFound, "%s", hostile).WithDetail(&anypb.Any{TypeUrl: "x/" + hostile})
 }
 
-// listing is a reflection that names services as it likes.
+// listing is a reflection service that returns any names.
 func listing(_ context.Context, in rpc.Receiver[reflectionv1.ServerReflectionRequest], out rpc.Sender[reflectionv1.ServerReflectionResponse]) error {
 	for req, err := range in.All() {
 		if err != nil {
@@ -62,7 +62,7 @@ func hostileEndpoint(t *testing.T) string {
 	return endpoint(t, srv)
 }
 
-// wantVisible fails the test if text has something that a terminal obeys.
+// wantVisible fails the test if text has a control sequence.
 func wantVisible(t *testing.T, name, text string) {
 	t.Helper()
 	if i := strings.IndexFunc(text, func(r rune) bool {
@@ -72,8 +72,8 @@ func wantVisible(t *testing.T, name, text string) {
 	}
 }
 
-// TestTerminalDoesNotObeyTheServer has a server put control characters into
-// everything that it says.
+// TestTerminalDoesNotObeyTheServer has a server that puts control characters into
+// everything that it sends.
 func TestTerminalDoesNotObeyTheServer(t *testing.T) {
 	url := hostileEndpoint(t)
 	ping := func(text string, args ...string) []string {
@@ -112,8 +112,8 @@ func TestTerminalDoesNotObeyTheServer(t *testing.T) {
 	}
 }
 
-// FuzzTerminalText has the program print what a user gave it, as a stand-in for
-// a server's texts: it comes back in the error.
+// FuzzTerminalText makes the program print a user's input in its error, in place
+// of a server's texts.
 func FuzzTerminalText(f *testing.F) {
 	for _, text := range []string{hostile, "\x9b2J", "plain", "Zoë", "\xff\xfe", "a\u2069", "日本", "\x00", "\ufffd"} {
 		f.Add(text)

@@ -24,7 +24,7 @@ func TestStatusesAreTheSameThereAndBack(t *testing.T) {
 		want := &spb.Status{Code: int32(code)}
 		if code != codes.OK {
 			want.Message = "as " + code.String()
-			// A detail whose type this program does not know stays what it is.
+			// A detail whose type this program does not know is not changed.
 			want.Details = []*anypb.Any{{TypeUrl: "type.googleapis.com/somebody.Else", Value: []byte{1, 2}}, {}}
 		}
 		got := translate.ToStatus(translate.FromStatus(status.FromProto(want))).Proto()
@@ -78,8 +78,8 @@ func TestErrorsThatAreNoStatusHaveACode(t *testing.T) {
 	}
 }
 
-// TestRetryLaterMeansTheSameInBothWorlds holds rpc.RetryLater and
-// rpc.RetryAfter against the message that gRPC has for it.
+// TestRetryLaterMeansTheSameInBothWorlds compares rpc.RetryLater and
+// rpc.RetryAfter with gRPC's message for it.
 func TestRetryLaterMeansTheSameInBothWorlds(t *testing.T) {
 	for _, after := range []time.Duration{0, 1500 * time.Millisecond} {
 		details := translate.ToStatus(rpc.RetryLater(after)).Details()
