@@ -11,7 +11,7 @@ import (
 	"github.com/parley-rpc/parley/bench/internal/proc"
 )
 
-func TestFailureOfAProcessIsTold(t *testing.T) {
+func TestFailureOfAProcessIsReported(t *testing.T) {
 	_, err := drive.Run(t.Context(), drive.Job{Target: "parley", Workload: "nothing"})
 	if err == nil {
 		t.Error("a workload that there is not was run")

@@ -222,7 +222,7 @@ func TestConnectionIsResumedByItsPrincipalWithOtherCredentials(t *testing.T) {
 	}
 }
 
-func TestConnectionOfNobodyIsNotResumed(t *testing.T) {
+func TestConnectionWithoutAnIdentityIsNotResumed(t *testing.T) {
 	url, wires := serveUsers(t)
 	gap := make(chan error, 1)
 	client := rpc.NewClient(url, authorization("anonymous-token"), rpc.OnSessionLost(func(_ *rpc.Conn, err error) { gap <- err }))

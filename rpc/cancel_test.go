@@ -118,9 +118,9 @@ func TestACanceledCallIsOver(t *testing.T) {
 	})
 }
 
-// TestHandlersAreToldWhenTheConnectionEnds ends connections while both ends serve
+// TestHandlersAreCanceledWhenTheConnectionEnds ends connections while both ends serve
 // calls of all kinds.
-func TestHandlersAreToldWhenTheConnectionEnds(t *testing.T) {
+func TestHandlersAreCanceledWhenTheConnectionEnds(t *testing.T) {
 	for _, c := range []struct {
 		name           string
 		end            func(p *pair)
@@ -168,8 +168,8 @@ func TestHandlersAreToldWhenTheConnectionEnds(t *testing.T) {
 	}
 }
 
-// TestACallThatWaitsForItsTurnMindsItsContext makes more calls than may be open.
-func TestACallThatWaitsForItsTurnMindsItsContext(t *testing.T) {
+// TestACallThatWaitsForItsTurnEndsWithItsContext makes more calls than may be open.
+func TestACallThatWaitsForItsTurnEndsWithItsContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ended := make(chan error, 100)
 		p := newPair(t, []rpc.ServerOption{rpc.WithTransport(few)}, nil, func(srv *rpc.Server) { register(srv, bidi, answering(ended)) })

@@ -100,7 +100,7 @@ func shutdown(srv *rpc.Server, d time.Duration) <-chan error {
 	return done
 }
 
-func TestShutdownTellsHandlersAndLetsTheirCallsFinish(t *testing.T) {
+func TestShutdownSignalsHandlersAndLetsTheirCallsFinish(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		finish, told := make(chan struct{}), make(chan error, 2)
 		p := newPair(t, nil, nil, func(srv *rpc.Server) { register(srv, unary, patientHandler(finish, told)) })
@@ -212,7 +212,7 @@ func TestServerThatRestartsSaysSo(t *testing.T) {
 	})
 }
 
-func TestClientsAreToldOverTimeToReconnectAtOnce(t *testing.T) {
+func TestNoticesAreSpreadOverTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const clients, spread = 200, 10 * time.Second
 		srv := rpc.NewServer(rpc.WithDrain(rpc.Drain{Spread: spread}))

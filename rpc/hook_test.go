@@ -135,7 +135,7 @@ func TestOnDisconnectWaitsForOnConnect(t *testing.T) {
 	}
 }
 
-func TestOnDisconnectTellsWhy(t *testing.T) {
+func TestOnDisconnectGetsTheReason(t *testing.T) {
 	for _, c := range []struct {
 		name string
 		end  func(p *pair)
@@ -232,7 +232,7 @@ func TestALinkThatComesTooLateIsClosedWithoutAHook(t *testing.T) {
 	}
 }
 
-func TestPingTellsARoundTrip(t *testing.T) {
+func TestPingMeasuresARoundTrip(t *testing.T) {
 	p := newPair(t, nil, nil, nil)
 	for _, c := range []*rpc.Conn{p.clientConn, p.serverConn} {
 		if rtt, err := c.Ping(t.Context()); err != nil || rtt < 0 {

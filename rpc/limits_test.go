@@ -191,7 +191,7 @@ func (c *crowd) wantClosed(code transport.CloseCode) {
 	}
 }
 
-func TestPeerThatDoesNotGreetInTimeIsClosed(t *testing.T) {
+func TestPeerWithoutHelloInTimeIsClosed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCrowd(t)
 		late := linkSilent(t, c.srv, pipe.Config{})

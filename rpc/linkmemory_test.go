@@ -60,7 +60,7 @@ func heapInUse() uint64 {
 	return m.HeapAlloc
 }
 
-func TestLinkWhoseMessageHasBegunHoldsAtMost104KiB(t *testing.T) {
+func TestLinkWithAnIncompleteMessageHoldsAtMost104KiB(t *testing.T) {
 	const links = 64
 	url, _ := serve(t)
 	beginLinkMessage(t, url) // allocates what all connections share

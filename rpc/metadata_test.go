@@ -249,7 +249,7 @@ func TestCallersCannotSetWhatIsTheHandlers(t *testing.T) {
 	}
 }
 
-func TestAHandlerWithAHeaderIsToldThatItsCallIsOver(t *testing.T) {
+func TestAHandlerWithAHeaderIsCanceledWhenItsCallIsOver(t *testing.T) {
 	begun, told := make(chan bool), make(chan error, 2)
 	p := newPair(t, nil, nil, func(srv *rpc.Server) {
 		register(srv, bidi, func(ctx context.Context, s rpc.Stream) error {
@@ -336,9 +336,9 @@ func TestResponseHeaderAfterTheEnd(t *testing.T) {
 	}
 }
 
-// TestResponseHeaderTellsTheStatusOfACallThatEndsWithoutOne ends calls that have
+// TestResponseHeaderReturnsTheStatusOfACallWithoutOne ends calls that have
 // no header yet.
-func TestResponseHeaderTellsTheStatusOfACallThatEndsWithoutOne(t *testing.T) {
+func TestResponseHeaderReturnsTheStatusOfACallWithoutOne(t *testing.T) {
 	started := make(chan struct{}, 8)
 	p := newPair(t, nil, nil, func(srv *rpc.Server) {
 		register(srv, bidi, waiting(started, make(chan error, 8)))

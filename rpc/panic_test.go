@@ -51,7 +51,7 @@ const secret = "the password is swordfish"
 
 func panicking(context.Context, rpc.Stream) error { panic(secret) }
 
-func TestAPanicIsLoggedAndTellsTheCallerNothing(t *testing.T) {
+func TestAPanicIsLoggedAndHiddenFromTheCaller(t *testing.T) {
 	var log journal
 	url, srv := serve(t, rpc.WithLogger(log.logger()))
 	registerAll(srv, panicking)

@@ -124,9 +124,9 @@ func TestRefusedClientStaysDisconnectedUntilTheNextCall(t *testing.T) {
 	}
 }
 
-// TestAServerThatIsGoneForNewCallsKeepsTheOldOnes has a server that gives no
+// TestAServerThatTakesNoNewCallsKeepsTheOldOnes has a server that gives no
 // notice. New calls wait for the next session, which the client dials at once.
-func TestAServerThatIsGoneForNewCallsKeepsTheOldOnes(t *testing.T) {
+func TestAServerThatTakesNoNewCallsKeepsTheOldOnes(t *testing.T) {
 	const path = "wss://home.example:443/other"
 	for address, next := range map[string]string{
 		"":                             home,

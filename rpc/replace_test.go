@@ -12,7 +12,7 @@ import (
 	"github.com/parley-rpc/parley/transport/pipe"
 )
 
-func TestAServerThatDoesNotKnowTheSessionBeginsANewOneOnTheSameLink(t *testing.T) {
+func TestAServerThatDoesNotKnowTheSessionStartsANewOneOnTheSameLink(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFleet(t)
 		d := newDiary()

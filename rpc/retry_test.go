@@ -175,7 +175,7 @@ func TestTheBudgetEndsRetriesUntilCallsSucceed(t *testing.T) {
 	})
 }
 
-func TestAMalformedPolicyIsToldByTheFirstCall(t *testing.T) {
+func TestAMalformedPolicyFailsTheFirstCall(t *testing.T) {
 	for field, change := range map[string]func(*rpc.RetryPolicy){
 		"MaxAttempts": func(p *rpc.RetryPolicy) { p.MaxAttempts = 1 },
 		"Codes":       func(p *rpc.RetryPolicy) { p.Codes = nil },
@@ -377,7 +377,7 @@ func TestACallThatWaitedForALinkIsRepeatedWhenTheSessionIsLost(t *testing.T) {
 	})
 }
 
-func TestACallThatIsRefusedBeforeTheGreetingIsRepeated(t *testing.T) {
+func TestACallThatIsRefusedBeforeHelloIsRepeated(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := newNetwork(t)
 		n.answer(home, func(dialled) (transport.Link, error) {

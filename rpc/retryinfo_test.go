@@ -53,7 +53,7 @@ func TestErrorsThatDoNotAskToRetryLater(t *testing.T) {
 	}
 }
 
-func TestRetryAfterReadsForeignDetails(t *testing.T) {
+func TestRetryAfterReadsDetailsOfOtherServers(t *testing.T) {
 	for name, c := range map[string]struct {
 		want    time.Duration
 		details []*anypb.Any

@@ -96,7 +96,7 @@ func (c closer) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	return http.NewResponseController(c.ResponseWriter).Hijack()
 }
 
-func TestHandshakeThatMeetsCloseIsToldToReconnect(t *testing.T) {
+func TestHandshakeDuringCloseIsAnsweredWithRetry(t *testing.T) {
 	var log journal
 	srv := newPinger(t, rpc.WithLogger(log.logger()))
 	served := make(chan struct{})

@@ -115,7 +115,7 @@ func TestUnknownMethodsHaveNoAlias(t *testing.T) {
 	}
 }
 
-func TestAPathWithoutServiceOrMethodIsServedByNobody(t *testing.T) {
+func TestAPathWithoutServiceOrMethodIsNotServed(t *testing.T) {
 	srv := rpc.NewServer()
 	srv.HandleUnknown(echo)
 	p := serveRaw(t, srv)
@@ -126,7 +126,7 @@ func TestAPathWithoutServiceOrMethodIsServedByNobody(t *testing.T) {
 	}
 }
 
-func TestUnknownMethodsAreUnimplementedWhenTheHandlerIsGone(t *testing.T) {
+func TestUnknownMethodsAreUnimplementedOnceTheHandlerIsRemoved(t *testing.T) {
 	p := newPair(t, nil, nil, func(srv *rpc.Server) { srv.HandleUnknown(echo) })
 	p.srv.HandleUnknown(nil)
 	_, err := converse(t.Context(), p.client, unary, []string{""})

@@ -7,7 +7,7 @@ import (
 	"github.com/parley-rpc/parley/rpc"
 )
 
-func TestAClientTellsItsAddresses(t *testing.T) {
+func TestAClientReturnsItsAddresses(t *testing.T) {
 	client := rpc.NewClient("ws://one.invalid/rpc", rpc.WithURLs("ws://two.invalid/rpc"))
 	defer client.Close()
 	want := []string{"ws://one.invalid/rpc", "ws://two.invalid/rpc"}

@@ -61,7 +61,7 @@ func TestGoAwaysOfThePeerOnlyLowerTheLastStream(t *testing.T) {
 	}
 }
 
-func TestDialerIsNotToldThatThePeerStoppedOpening(t *testing.T) {
+func TestDialerLearnsNothingOfThePeersOpening(t *testing.T) {
 	g := newGoAwayState(Dialer)
 	if err := g.receive(&GoAway{}); err != nil {
 		t.Fatal(err)

@@ -246,7 +246,7 @@ func TestPeerThatStopsInTheMiddleOfAFrameIsLost(t *testing.T) {
 	})
 }
 
-func TestSlowMessageOfTheLinkIsASignOfLife(t *testing.T) {
+func TestSlowLinkMessageKeepsTheLinkAlive(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) { // L8
 		s, p := connectSlowly(t, &slowLink{every: time.Second, most: 1 << 20})
 		p.send(hello())

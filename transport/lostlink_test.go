@@ -102,7 +102,7 @@ func TestOtherCloseCodesEndTheSession(t *testing.T) {
 	}
 }
 
-func TestEndThatGoesAwaySendsGoAwayBeforeItCloses(t *testing.T) {
+func TestEndThatDrainsSendsGoAwayBeforeItCloses(t *testing.T) {
 	for _, code := range []transport.CloseCode{1001, 1012} {
 		synctest.Test(t, func(t *testing.T) {
 			s, p, _ := resumable(t, transport.Acceptor)
@@ -129,7 +129,7 @@ func TestEndThatGoesAwaySendsGoAwayBeforeItCloses(t *testing.T) {
 	})
 }
 
-func TestBrokenFramingLosesTheLinkAndIsToldToThePeer(t *testing.T) {
+func TestBrokenFramingLosesTheLinkAndIsReportedToThePeer(t *testing.T) {
 	for _, side := range sides {
 		synctest.Test(t, func(t *testing.T) { // L4
 			own, other := pipe.New(pipe.Config{})

@@ -234,7 +234,7 @@ func TestLinkWhosePeerDoesNotKnowTheSessionCarriesANewOne(t *testing.T) {
 	})
 }
 
-func TestLinkOfAnUnknownSessionIsClosedIfNothingBegins(t *testing.T) {
+func TestLinkOfAnUnknownSessionIsClosedIfNothingStarts(t *testing.T) {
 	for name, next := range map[string]func(func(transport.Config) (*transport.Session, error)){
 		"nothing asked":  nil,
 		"nothing wanted": func(func(transport.Config) (*transport.Session, error)) {},
@@ -263,7 +263,7 @@ func TestLinkOfAnUnknownSessionIsClosedIfNothingBegins(t *testing.T) {
 	}
 }
 
-func TestNewSessionWithoutResumptionBeginsOnTheLinkToo(t *testing.T) {
+func TestNewSessionWithoutResumptionStartsOnTheLinkToo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		old, p, _ := resumable(t, transport.Dialer)
 		p.link.Cut()

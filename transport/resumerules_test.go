@@ -361,7 +361,7 @@ func TestFrameOverTheReplayLimitGoesAloneAndEndsNothing(t *testing.T) {
 	})
 }
 
-func TestLossThatOnlyTheNewLinkShowsIsToldToo(t *testing.T) {
+func TestLossThatOnlyTheNewLinkShowsIsReportedToo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newAcceptorHost(t)
 		var told []string

@@ -103,7 +103,7 @@ func (l *eager) WriteMessage(parts [][]byte) error {
 
 // The link may be lost, and the dialer may resume, as soon as it knows the
 // session.
-func TestASessionIsKnownWhenTheDialerHearsOfIt(t *testing.T) {
+func TestASessionIsKnownBeforeTheDialerKnowsIt(t *testing.T) {
 	for range 100 {
 		var sessions transport.Sessions
 		d, a := pipe.New(pipe.Config{})

@@ -138,7 +138,7 @@ func TestMembersOfARoomTalkOverTheirTerminals(t *testing.T) {
 }
 
 // A terminal that is stopped, as by Ctrl-S, accepts no output.
-func TestStoppedTerminalHoldsUpNobody(t *testing.T) {
+func TestStoppedTerminalDelaysNoOtherMember(t *testing.T) {
 	const lines = 500 // of 1000 bytes: more than the pipe, the windows and the queue hold
 	_, url := server(t)
 	ada := start(t, "join", "-url", url, "-name", "ada")
@@ -179,7 +179,7 @@ func TestStoppedTerminalHoldsUpNobody(t *testing.T) {
 	}
 }
 
-func TestMembersAreToldWhyTheCallEnded(t *testing.T) {
+func TestMembersLearnWhyTheCallEnded(t *testing.T) {
 	srv, url := server(t)
 	ada := start(t, "join", "-url", url, "-name", "ada")
 	ada.see(t, "* here: ada")

@@ -62,7 +62,7 @@ func waitForTheEnd(why chan<- error) chatHandler {
 	}
 }
 
-func TestSendAfterTheEndIsEOFAndRecvTellsTheStatus(t *testing.T) {
+func TestSendAfterTheEndIsEOFAndRecvReturnsTheStatus(t *testing.T) {
 	s := chat(t.Context(), t, func(s grpc.BidiStreamingServer[talkv1.ChatRequest, talkv1.ChatResponse]) error {
 		return errors.Join(s.Send(&talkv1.ChatResponse{Text: "first"}), status.Error(codes.Aborted, "enough"))
 	})
@@ -163,7 +163,7 @@ func TestHeaderOfACallThatCouldNotBeAnsweredIsNil(t *testing.T) {
 }
 
 // The application does not touch the stream again, and yet the call ends.
-func TestCancelEndsACallThatNobodyTouches(t *testing.T) {
+func TestCancelEndsAnUnusedCall(t *testing.T) {
 	finished, served := make(chan error, 1), make(chan error, 1)
 	ctx, cancel := context.WithCancel(t.Context())
 	s := chat(ctx, t, waitForTheEnd(served), grpc.OnFinish(func(err error) { finished <- err }))
@@ -177,7 +177,7 @@ func TestCancelEndsACallThatNobodyTouches(t *testing.T) {
 	}
 }
 
-func TestAHandlerWhoseCallerHasLeftIsToldSo(t *testing.T) {
+func TestAHandlerWhoseCallerHasLeftIsCanceled(t *testing.T) {
 	told := make(chan error, 2)
 	ctx, cancel := context.WithCancel(t.Context())
 	s := chat(ctx, t, func(s grpc.BidiStreamingServer[talkv1.ChatRequest, talkv1.ChatResponse]) error {
@@ -198,7 +198,7 @@ func TestAHandlerWhoseCallerHasLeftIsToldSo(t *testing.T) {
 }
 
 // A mistake of the application. It does not end the call.
-func TestOfTwoThatReceiveAtOnceOneIsTold(t *testing.T) {
+func TestOneOfTwoConcurrentRecvsFails(t *testing.T) {
 	send := make(chan struct{})
 	s := chat(t.Context(), t, func(s grpc.BidiStreamingServer[talkv1.ChatRequest, talkv1.ChatResponse]) error {
 		<-send

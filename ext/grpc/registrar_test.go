@@ -35,7 +35,7 @@ import (
 	"github.com/parley-rpc/parley/rpc"
 )
 
-func TestReflectionTellsWhatIsRegistered(t *testing.T) {
+func TestReflectionListsWhatIsRegistered(t *testing.T) {
 	srv := rpc.NewServer()
 	registrar := grpcparley.NewRegistrar(srv)
 	talkv1.RegisterTalkServiceServer(registrar, talker{})
@@ -295,9 +295,9 @@ func TestACodecThatTheServerDoesNotKnowIsUnimplemented(t *testing.T) {
 	}
 }
 
-// TestHandlerIsNotToldByACallWhatProxiesSay: a proxy in front of the server cannot
+// TestHandlerGetsNothingThatProxiesSetFromACall: a proxy in front of the server cannot
 // see a call's metadata, so it removes nothing from it.
-func TestHandlerIsNotToldByACallWhatProxiesSay(t *testing.T) {
+func TestHandlerGetsNothingThatProxiesSetFromACall(t *testing.T) {
 	says := []string{"x-forwarded-client-cert", "x_real_ip", "x-auth-request-user-bin", "x-forwarded-host", "x-tenant"}
 	for name, c := range map[string]struct {
 		opts []grpcparley.ServerOption

@@ -86,7 +86,7 @@ func (r *recorder) want(t *testing.T, events ...string) {
 	r.events = nil
 }
 
-func TestStatsHandlersAreToldOfEachCallAtBothEnds(t *testing.T) {
+func TestStatsHandlersSeeEachCallAtBothEnds(t *testing.T) {
 	client, server := newRecorder(), newRecorder()
 	cc := grpcparley.NewClientConn(talk(t, talker{}, grpcparley.WithStatsHandler(server)), grpcparley.WithStatsHandler(client))
 	stub := talkv1.NewTalkServiceClient(cc)
@@ -125,7 +125,7 @@ func TestStatsHandlersAreToldOfEachCallAtBothEnds(t *testing.T) {
 	server.want(t, `traced ["7"]`, `in header ["n"]`, "begin true true", "in payload 3", `out header ["n"]`, "out payload 3", "in payload 4", "out payload 4", `out trailer ["n"]`, "end OK false")
 }
 
-func TestACallThatCouldNotBeginIsToldOfToo(t *testing.T) {
+func TestACallThatCouldNotStartIsReportedToo(t *testing.T) {
 	client := newRecorder()
 	stub := talkv1.NewTalkServiceClient(grpcparley.NewClientConn(connect(t, "ws://127.0.0.1:1/rpc"), grpcparley.WithStatsHandler(client)))
 	_, err := stub.Say(t.Context(), &talkv1.SayRequest{})

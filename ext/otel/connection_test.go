@@ -126,7 +126,7 @@ func TestLinksThatAreLostAndResumedAreCounted(t *testing.T) {
 	}
 }
 
-func TestWhyAConnectionHasEndedIsToldUnlessItWasClosed(t *testing.T) {
+func TestReasonOfAnEndIsReportedUnlessClosed(t *testing.T) {
 	l := newLab(t, setup{})
 	v := l.visit()
 	_ = l.srv.Close()

@@ -78,7 +78,7 @@ func TestATraceGoesThroughServersAndBackToTheClient(t *testing.T) {
 	}
 }
 
-func TestAPublicEndpointBeginsTracesOfItsOwn(t *testing.T) {
+func TestAPublicEndpointStartsItsOwnTraces(t *testing.T) {
 	l := newLab(t, setup{options: []otelparley.Option{otelparley.WithPublicEndpoint()}})
 	if _, err := l.ping.Ping(t.Context(), new(pingv1.PingRequest)); err != nil {
 		t.Fatal(err)

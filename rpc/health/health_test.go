@@ -107,7 +107,7 @@ func TestListOfMoreThanAHundredServicesIsRefused(t *testing.T) {
 	}
 }
 
-func TestWatchTellsTheStatusAndEachChange(t *testing.T) {
+func TestWatchReturnsTheStatusAndEachChange(t *testing.T) {
 	status := health.NewServer()
 	client, _, _ := serve(t, status)
 	next, other := watch(t, client, users), watch(t, client, "")
@@ -124,7 +124,7 @@ func TestWatchTellsTheStatusAndEachChange(t *testing.T) {
 	want(t, other, health.NotServing)
 }
 
-func TestShutdownIsToldAndLasts(t *testing.T) {
+func TestShutdownIsReportedAndLasts(t *testing.T) {
 	status := health.NewServer()
 	client, _, _ := serve(t, status)
 	status.Set(users, health.Serving)

@@ -9,7 +9,7 @@ import (
 	"github.com/parley-rpc/parley/rpc/health"
 )
 
-func TestHTTPProbesAreToldTheStatus(t *testing.T) {
+func TestHTTPProbesGetTheStatus(t *testing.T) {
 	status := health.NewServer()
 	status.Set(users, health.NotServing)
 	for _, c := range []struct {

@@ -223,7 +223,7 @@ func TestUnknownNameIsNotEchoedAtLength(t *testing.T) {
 	}
 }
 
-func TestAMuxTellsItsServicesToo(t *testing.T) {
+func TestAMuxListsItsServicesToo(t *testing.T) {
 	mux := rpc.NewMux()
 	reflection.Register(mux)
 	if got := mux.Services(); !slices.Equal(got, []string{reflection.ServiceName, reflection.AlphaServiceName}) {

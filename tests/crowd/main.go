@@ -73,9 +73,9 @@ func (s settings) crowd(ctx context.Context, out io.Writer, server *child.Proces
 		return err
 	}
 	began := time.Now()
-	var gs guests
-	defer func() { _ = gs.leave() }() // after an earlier error
-	if err := gs.arrive(ctx, s.conns, server.Ready); err != nil {
+	var cs clients
+	defer func() { _ = cs.leave() }() // after an earlier error
+	if err := cs.arrive(ctx, s.conns, server.Ready); err != nil {
 		return err
 	}
 	took := time.Since(began)
@@ -85,15 +85,15 @@ func (s settings) crowd(ctx context.Context, out io.Writer, server *child.Proces
 	if err != nil {
 		return err
 	}
-	if err := gs.ask(); err != nil {
+	if err := cs.ask(); err != nil {
 		return fmt.Errorf("after %v: %w", s.hold, err)
 	}
-	fmt.Fprintf(out, "all alive after %v of silence; links lost: %d\n", s.hold, gs.linksLost.Load())
+	fmt.Fprintf(out, "all alive after %v of silence; links lost: %d\n", s.hold, cs.linksLost.Load())
 	per := func(from, to int64) float64 { return float64(to-from) / 1024 / float64(s.conns) }
 	fmt.Fprintf(out, "resident memory: %.1f KiB per connection at the server, %.1f KiB at the clients\n",
 		per(before.server, after.server), per(before.clients, after.clients))
 	closing := time.Now()
-	if err := gs.leave(); err != nil {
+	if err := cs.leave(); err != nil {
 		return fmt.Errorf("not closed cleanly: %w", err)
 	}
 	left, err := served(ctx, server.Ready)
@@ -104,8 +104,8 @@ func (s settings) crowd(ctx context.Context, out io.Writer, server *child.Proces
 	switch {
 	case took > s.open:
 		return fmt.Errorf("opening took %v, longer than %v", took, s.open)
-	case gs.linksLost.Load() > 0:
-		return fmt.Errorf("%d links were lost", gs.linksLost.Load())
+	case cs.linksLost.Load() > 0:
+		return fmt.Errorf("%d links were lost", cs.linksLost.Load())
 	case left != 0:
 		return fmt.Errorf("the server has %d connections left", left)
 	}
@@ -133,7 +133,7 @@ func pause(ctx context.Context, d time.Duration) {
 // once connects and makes a call, so that everything that is allocated once
 // exists.
 func once(ctx context.Context, addr string) error {
-	var gs guests
-	err := gs.arrive(ctx, 1, addr)
-	return errors.Join(err, gs.leave())
+	var cs clients
+	err := cs.arrive(ctx, 1, addr)
+	return errors.Join(err, cs.leave())
 }

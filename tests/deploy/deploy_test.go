@@ -176,7 +176,7 @@ func TestVerdictAllowsFailuresOnlyWhereServersAreKilled(t *testing.T) {
 	}
 }
 
-func TestCallsInFlightAtAKillAreToldApart(t *testing.T) {
+func TestCallsInFlightAtAKillAreSeparated(t *testing.T) {
 	at := time.UnixMilli(100_000)
 	r := result{kills: []kill{{at, at.Add(100 * time.Millisecond)}}}
 	r.Slow = []slow{

@@ -36,7 +36,7 @@ func TestWhatIsTakenFromTheAPIIsFound(t *testing.T) {
 	}
 }
 
-func TestChangesThatBreakAreToldInTheChangelog(t *testing.T) {
+func TestChangesThatBreakAreInTheChangelog(t *testing.T) {
 	changes := []string{"p: Call: changed from func() to func(string)", "p: Hang: removed"}
 	sections := func(text string) []section {
 		return parseChangelog("## [Unreleased]\n\n" + text + "\n\n## [0.1.0] - 2026-11-26\n\n### Breaking\n\n- `Hang`.\n")

@@ -72,7 +72,7 @@ func TestCommandLineThatIsNotUnderstoodChangesNothing(t *testing.T) {
 	}
 }
 
-func TestFailedCommandTellsWhatItPrinted(t *testing.T) {
+func TestErrorOfACommandHasItsOutput(t *testing.T) {
 	_, err := command{dir: t.TempDir()}.output(context.Background(), "git", "rev-parse", "--show-toplevel")
 	if err == nil || !strings.Contains(err.Error(), "not a git repository") {
 		t.Errorf("got %v", err)

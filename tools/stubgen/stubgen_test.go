@@ -277,7 +277,7 @@ func TestImportFoldersAreSearchedInOrder(t *testing.T) {
 	wantError(t, err, "one/x.proto is hidden by "+filepath.Join(two, "x.proto"))
 }
 
-func TestFaultsInSourcesAreToldWithTheirPlace(t *testing.T) {
+func TestFaultsInSourcesAreReportedWithTheirPlace(t *testing.T) {
 	for name, c := range map[string]struct{ text, want string }{
 		"syntax":  {"syntax = \"proto3\";\nmessage {}\n", "a.proto:2:9: syntax error"},
 		"type":    {"syntax = \"proto3\";\nmessage A { B b = 1; }\n", "a.proto:2:13: field A.b: unknown type B"},
@@ -291,7 +291,7 @@ func TestFaultsInSourcesAreToldWithTheirPlace(t *testing.T) {
 	}
 }
 
-func TestEveryFaultInSourcesIsTold(t *testing.T) {
+func TestEveryFaultInSourcesIsReported(t *testing.T) {
 	f := newFixture(t, map[string]string{"a.proto": "syntax = \"proto3\";\nmessage A { B b = 1; C c = 2; }\n"})
 	err := f.run(f.fake, "a.proto")
 	if err == nil || strings.Count(err.Error(), "\n") != 1 || !strings.Contains(err.Error(), "unknown type C") {

@@ -123,7 +123,7 @@ func TestCloseReasonIsCutBetweenRunes(t *testing.T) {
 	}
 }
 
-func TestFirstCloseDecidesWhatThePeerIsTold(t *testing.T) {
+func TestFirstCloseDecidesWhatThePeerReceives(t *testing.T) {
 	both(t, func(t *testing.T, self, peer *ws.Conn) {
 		var closing sync.WaitGroup
 		closing.Go(func() { _ = self.Close(transport.CloseServiceRestart, "first") })

@@ -109,7 +109,7 @@ func TestVersionMismatchNamesBothSides(t *testing.T) {
 	}
 }
 
-func TestRefusedOriginIsTold(t *testing.T) {
+func TestRefusalOfAnOriginIsExplained(t *testing.T) {
 	url, _ := serve(t, &ws.Upgrader{})
 	err := dialError(t, &ws.Dialer{Header: http.Header{"origin": {"https://evil.test"}}}, url)
 	wantText(t, err, "HTTP 403", `Pages of the origin "https://evil.test" may not connect`)
@@ -234,7 +234,7 @@ func TestBodyInTheErrorIsBoundedAndWithoutOwnCredentials(t *testing.T) {
 	}
 }
 
-func TestConnectionRefusedIsTold(t *testing.T) {
+func TestConnectionRefusedIsReported(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

@@ -17,7 +17,7 @@ import (
 	"github.com/parley-rpc/parley/transport/ws"
 )
 
-func TestUnusableURLIsToldBeforeAnythingIsSent(t *testing.T) {
+func TestUnusableURLFailsBeforeAnythingIsSent(t *testing.T) {
 	d := &ws.Dialer{NetDial: func(context.Context, string, string) (net.Conn, error) {
 		t.Error("dialled")
 		return nil, errors.New("dialled")
@@ -47,7 +47,7 @@ func TestUnusableURLIsToldBeforeAnythingIsSent(t *testing.T) {
 	}
 }
 
-func TestHeaderThatCannotTravelIsToldBeforeAnythingIsSent(t *testing.T) {
+func TestInvalidHeaderFailsBeforeAnythingIsSent(t *testing.T) {
 	for want, h := range map[string]http.Header{
 		`Header: "a b" cannot be the name of a header`:                      {"a b": {"x"}},
 		`Header: "" cannot be the name of a header`:                         {"": {"x"}},

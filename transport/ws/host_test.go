@@ -75,7 +75,7 @@ func TestProxyOnTheSameMachineMayHaveAnyName(t *testing.T) {
 	}
 }
 
-func TestRefusedHostIsToldWhatToSet(t *testing.T) {
+func TestRefusalOfAHostSaysWhatToSet(t *testing.T) {
 	for _, u := range []*ws.Upgrader{{}, {Hosts: []string{"other.test"}}} {
 		w := httptest.NewRecorder()
 		r := arriving("127.0.0.1", "rpc.example.com")

@@ -150,7 +150,7 @@ func TestCloseOverTLSIsBoundedWhenNothingCanBeWritten(t *testing.T) {
 	}
 }
 
-func TestTLSFailureIsToldWithItsReason(t *testing.T) {
+func TestTLSFailureIsReportedWithItsReason(t *testing.T) {
 	url, cfg, _ := serveTLS(t)
 	plain, _ := serve(t, &ws.Upgrader{})
 	other := cfg.Clone()
@@ -183,7 +183,7 @@ func TestTLSFailureIsToldWithItsReason(t *testing.T) {
 	}
 }
 
-func TestPlainDialToATLSPortIsToldSo(t *testing.T) {
+func TestPlainDialToATLSPortIsExplained(t *testing.T) {
 	url, _, _ := serveTLS(t)
 	err := dialError(t, &ws.Dialer{}, "ws"+strings.TrimPrefix(url, "wss"))
 	wantText(t, err, "HTTP 400", "HTTPS server")

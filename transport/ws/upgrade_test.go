@@ -122,7 +122,7 @@ func TestUpgradeReturnsWhatItAnswered(t *testing.T) {
 	}
 }
 
-func TestHTTP2RequestIsToldToUseHTTP1(t *testing.T) {
+func TestHTTP2RequestIsAskedToUseHTTP1(t *testing.T) {
 	srv := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if _, err := new(ws.Upgrader).Upgrade(w, r); err == nil {
 			t.Error("upgraded")

@@ -41,7 +41,7 @@ func TestPageIsServedWithAllThatItNames(t *testing.T) {
 }
 
 // The page would not work with anything that its policy forbids.
-func TestPageHasNoInlineCodeAndTheBrowserIsToldToRunNone(t *testing.T) {
+func TestPageHasNoInlineCodeAndForbidsIt(t *testing.T) {
 	html := get(t, "/")
 	policy := html.Header().Get("Content-Security-Policy")
 	if !strings.Contains(policy, "default-src 'none'") || strings.Contains(policy, "unsafe") {

@@ -80,7 +80,7 @@ func recv(t *testing.T, c call) *chatv1.JoinResponse {
 	return ev
 }
 
-func TestSlowMemberHoldsUpNobodyAndLearnsWhatItMissed(t *testing.T) {
+func TestSlowMemberDelaysNoOtherAndLearnsWhatItMissed(t *testing.T) {
 	const lines = 1000
 	url := start(t, NewService())
 	talker := join(t, url, "lobby", "talker")
@@ -167,7 +167,7 @@ func TestRoomsDoNotHearEachOther(t *testing.T) {
 	}
 }
 
-func TestLeavingIsToldAndEmptyRoomsAreForgotten(t *testing.T) {
+func TestLeavingIsAnnouncedAndEmptyRoomsAreRemoved(t *testing.T) {
 	service := NewService()
 	url := start(t, service)
 	ada := join(t, url, "lobby", "ada")
@@ -240,7 +240,7 @@ func TestMembersWhoBreakTheRulesAreRefused(t *testing.T) {
 	}
 }
 
-func TestFullRoomsLetNobodyIn(t *testing.T) {
+func TestFullRoomsAdmitNoMember(t *testing.T) {
 	rs := rooms{rooms: make(map[string]*room)}
 	for n := range maxMembers {
 		if _, _, err := rs.enter("lobby", strconv.Itoa(n)); err != nil {

@@ -74,7 +74,7 @@ func TestServerCallsMembersToShowWhoIsTyping(t *testing.T) {
 	shown.shows(t)
 }
 
-func TestMemberThatPromisesToShowTypingAndDoesNotHearsLines(t *testing.T) {
+func TestMemberThatDoesNotShowTypingStillGetsLines(t *testing.T) {
 	url := start(t, NewService())
 	ada := open(t, url)
 	hello := enter("lobby", "ada")

@@ -89,7 +89,7 @@ func TestMetadataThatCannotTravelFailsTheCall(t *testing.T) {
 	wantError(t, open(t, client, duplex).Recv(new(rpc.Raw)), rpc.CodeInternal, "its trailer cannot be passed on")
 }
 
-func TestTheProgramMayChangeWhatABackendIsTold(t *testing.T) {
+func TestTheProgramMayChangeWhatABackendReceives(t *testing.T) {
 	address, _ := listen(t, &backend{unary: func(ctx context.Context, _ *testgrpc.SimpleRequest) (*testgrpc.SimpleResponse, error) {
 		md, _ := metadata.FromIncomingContext(ctx)
 		return &testgrpc.SimpleResponse{Payload: payload(strings.Join(md["x-caller"], ","))}, nil

@@ -56,7 +56,7 @@ func TestABookCountsDamageAndStrangers(t *testing.T) {
 
 // A server's call to a client that starts while its connection ends may fail. One
 // that the client already has must get its status.
-func TestAStrictBookForgivesOnlyCallsThatNobodyHad(t *testing.T) {
+func TestAStrictBookForgivesOnlyCallsWithoutAHandler(t *testing.T) {
 	b := NewBook()
 	b.Strict = true
 	for _, had := range []bool{false, true} {

@@ -43,7 +43,7 @@ func (r result) benched(t *testing.T) (b benched) {
 	return b
 }
 
-func TestBenchMakesAsManyCallsAsItIsTold(t *testing.T) {
+func TestBenchMakesAsManyCallsAsAsked(t *testing.T) {
 	url := pingEndpoint(t)
 	for method, data := range map[string]string{
 		"Ping": `{"text":"a"}`, "CountUp": `{"to":5}`, "Sum": `{"number":1} {"number":2}`, "CumSum": `{"number":1} {"number":2}`,

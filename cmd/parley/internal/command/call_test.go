@@ -159,7 +159,7 @@ func TestHeadersAndTrailersAreShownOnRequest(t *testing.T) {
 	}
 }
 
-func TestReflectionTellsWhatAServerServes(t *testing.T) {
+func TestReflectionListsWhatAServerServes(t *testing.T) {
 	url := reflecting(t)
 	run(t, "list", url).want(t, "grpc.reflection.vN.ServerReflection\ngrpc.reflection.vNalpha.ServerReflection\ngrpc.testing.TestService\n")
 	run(t, "list", url, "grpc.testing.TestService").want(t, strings.Join([]string{

@@ -49,7 +49,7 @@ var standardDetails = []string{
 	`{"@type":"type.googleapis.com/nobody.Knows","@error":"nobody.Knows is not recognized; see @value for raw binary message data","@value":"CgJoaQ=="}`,
 }
 
-func TestStandardDetailsAreShownWhoeverDefinesTheService(t *testing.T) {
+func TestStandardDetailsAreShownForAnyService(t *testing.T) {
 	srv := rpc.NewServer()
 	pingv1parley.RegisterPingServiceServer(srv, detailed{})
 	nativereflection.Register(srv)

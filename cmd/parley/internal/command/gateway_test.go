@@ -174,7 +174,7 @@ func healthz(t *testing.T, url string) (code int) {
 	return res.StatusCode
 }
 
-func TestAGatewayTellsIfItIsHealthy(t *testing.T) {
+func TestAGatewayReportsItsHealth(t *testing.T) {
 	g := serve(t, "gateway", "--listen", "127.0.0.1:0", "--path", "/ws", "--backend", "127.0.0.1:1")
 	if code := healthz(t, g.url); code != http.StatusOK {
 		t.Errorf("/healthz answers %d", code)

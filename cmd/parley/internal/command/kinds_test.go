@@ -42,7 +42,7 @@ func (*streamer) StreamingInputCall(s testgrpc.TestService_StreamingInputCallSer
 
 // The command knows the services from grpc's reflection, which is registered like
 // them, as is grpc's health.
-func TestServicesOfGRPCAreCalledByWhatReflectionTells(t *testing.T) {
+func TestServicesOfGRPCAreCalledThroughReflection(t *testing.T) {
 	srv := rpc.NewServer()
 	registrar := grpcparley.NewRegistrar(srv)
 	testgrpc.RegisterTestServiceServer(registrar, new(streamer))

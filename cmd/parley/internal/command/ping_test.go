@@ -20,7 +20,7 @@ import (
 	"github.com/parley-rpc/parley/rpc"
 )
 
-func TestPingTellsHowLongASignOfLifeTakes(t *testing.T) {
+func TestPingPrintsRoundTripTimes(t *testing.T) {
 	url := endpoint(t, rpc.NewServer())
 	run(t, "ping", url, "-n", "2", "--interval", "1ms").want(t,
 		"connected to URL (N.N:N) in N ms: parley.vN, no TLS\nN: N ms\nN: N ms\nmin N ms, avg N ms, max N ms\n")
@@ -94,9 +94,9 @@ func TestPingSaysWhyAnAnswerIsNone(t *testing.T) {
 	}
 }
 
-// TestPingDoesNotWaitForSignsOfLifeForEver has a server that answers the handshake
+// TestPingDoesNotWaitForPongForever has a server that answers the handshake
 // and then sends nothing.
-func TestPingDoesNotWaitForSignsOfLifeForEver(t *testing.T) {
+func TestPingDoesNotWaitForPongForever(t *testing.T) {
 	over := make(chan struct{})
 	t.Cleanup(func() { close(over) })
 	silent := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

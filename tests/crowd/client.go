@@ -17,28 +17,28 @@ import (
 // dialling is how many connections are made at the same time.
 const dialling = 64
 
-// guest is a client with an open call.
-type guest struct {
+// client is an rpc.Client with an open call.
+type client struct {
 	client *rpc.Client
 	call   rpc.Stream
 }
 
-// guests are all clients.
-type guests struct {
-	linksLost atomic.Int64 // links lost
+// clients are all clients of this process.
+type clients struct {
+	linksLost atomic.Int64
 
 	mu  sync.Mutex
-	all []guest
+	all []client
 }
 
 // arrive opens n connections, with a call on each.
-func (gs *guests) arrive(ctx context.Context, n int, addr string) error {
+func (cs *clients) arrive(ctx context.Context, n int, addr string) error {
 	return each(n, func(int) error {
-		c := rpc.NewClient("ws://"+addr+rig.Path, rpc.OnDetached(func(*rpc.Conn) { gs.linksLost.Add(1) }))
+		c := rpc.NewClient("ws://"+addr+rig.Path, rpc.OnDetached(func(*rpc.Conn) { cs.linksLost.Add(1) }))
 		s, err := c.Open(ctx, echo)
-		gs.mu.Lock()
-		gs.all = append(gs.all, guest{c, s})
-		gs.mu.Unlock()
+		cs.mu.Lock()
+		cs.all = append(cs.all, client{c, s})
+		cs.mu.Unlock()
 		if err != nil {
 			return err
 		}
@@ -47,14 +47,14 @@ func (gs *guests) arrive(ctx context.Context, n int, addr string) error {
 }
 
 // ask exchanges a message on each call.
-func (gs *guests) ask() error {
-	return each(len(gs.all), func(i int) error { return ask(gs.all[i].call) })
+func (cs *clients) ask() error {
+	return each(len(cs.all), func(i int) error { return ask(cs.all[i].call) })
 }
 
 // leave ends all calls and connections.
-func (gs *guests) leave() error {
-	all := gs.all
-	gs.all = nil
+func (cs *clients) leave() error {
+	all := cs.all
+	cs.all = nil
 	return each(len(all), func(i int) error {
 		g := all[i]
 		if g.call == nil {
