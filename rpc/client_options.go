@@ -82,7 +82,9 @@ func WithCredentials(f func(ctx context.Context) (http.Header, error)) ClientOpt
 func WithNetDial(f func(ctx context.Context, network, addr string) (net.Conn, error)) ClientOption {
 	return clientOption(func(c *Client) {
 		c.dialing.net = f
-		c.dialing.given("WithNetDial", f != nil)
+		if f == nil {
+			c.dialing.addMissing("WithNetDial")
+		}
 	})
 }
 
@@ -98,7 +100,9 @@ func WithNetDial(f func(ctx context.Context, network, addr string) (net.Conn, er
 func WithProxy(f func(*http.Request) (*url.URL, error)) ClientOption {
 	return clientOption(func(c *Client) {
 		c.dialing.proxy = f
-		c.dialing.given("WithProxy", f != nil)
+		if f == nil {
+			c.dialing.addMissing("WithProxy")
+		}
 	})
 }
 
@@ -112,7 +116,9 @@ func WithProxy(f func(*http.Request) (*url.URL, error)) ClientOption {
 func WithCookieJar(jar http.CookieJar) ClientOption {
 	return clientOption(func(c *Client) {
 		c.dialing.jar = jar
-		c.dialing.given("WithCookieJar", jar != nil)
+		if jar == nil {
+			c.dialing.addMissing("WithCookieJar")
+		}
 	})
 }
 
@@ -128,7 +134,9 @@ func WithCookieJar(jar http.CookieJar) ClientOption {
 func WithHandshakeRequest(f func(r *http.Request) error) ClientOption {
 	return clientOption(func(c *Client) {
 		c.dialing.requests = append(c.dialing.requests, f)
-		c.dialing.given("WithHandshakeRequest", f != nil)
+		if f == nil {
+			c.dialing.addMissing("WithHandshakeRequest")
+		}
 	})
 }
 
@@ -141,9 +149,5 @@ type dialing struct {
 	missing  []string // options that were given nil
 }
 
-// given records that an option was given nil unless usable.
-func (d *dialing) given(option string, usable bool) { //nolint:revive // a fact that is booked, not a way to go
-	if !usable {
-		d.missing = append(d.missing, option)
-	}
-}
+// addMissing records that an option was given nil.
+func (d *dialing) addMissing(option string) { d.missing = append(d.missing, option) }
