@@ -4,7 +4,7 @@
 //   - rpc: servers, clients, the four kinds of call, status codes, metadata, interceptors
 //   - rpc/health: gRPC's health service, for servers and clients
 //   - transport: sessions and streams of messages over any message connection, useful without rpc
-//   - transport/ws: the connection that is a WebSocket, for dialling and for upgrading an HTTP request
+//   - transport/ws: the connection that is a WebSocket, for dialing and for upgrading an HTTP request
 //   - transport/pipe: a connection within one process, for tests
 //   - codegen/protoc-gen-go-parley: the plugin that turns services in .proto files into Go, under buf or protoc
 //

@@ -53,7 +53,7 @@ func list(t *testing.T, args ...string) []pkg {
 func goCommand(t *testing.T, args ...string) []byte {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), "go", args...)
-	cmd.Env = append(os.Environ(), "GOWORK=off") // the module as its users get it, without its neighbours
+	cmd.Env = append(os.Environ(), "GOWORK=off") // the module as its users get it, without its neighbors
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()

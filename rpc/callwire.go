@@ -88,7 +88,7 @@ func parseOpenBlock(p []byte) (b openBlock, err error) {
 		return nil
 	})
 	if err == nil && named == (b.alias != 0) {
-		err = errors.New("it names no method, or two")
+		err = errors.New("it must name exactly one method")
 	}
 	return b, err
 }

@@ -121,12 +121,12 @@ func dialStatus(err error) Code {
 }
 
 // handshakeHeader returns the header of a handshake with a URL.
-func (c *Client) handshakeHeader(dialled string) (http.Header, error) {
+func (c *Client) handshakeHeader(dialed string) (http.Header, error) {
 	header, err := c.authorized()
 	if err != nil || len(c.dialing.requests) == 0 {
 		return header, err
 	}
-	u, err := url.Parse(dialled)
+	u, err := url.Parse(dialed)
 	if err != nil {
 		return header, nil // the dial reports the error
 	}

@@ -160,7 +160,7 @@ func TestAClientLeavesAConnectionThatDrains(t *testing.T) {
 	check() // calls on the old one go on
 }
 
-func TestDialledConnectionDoesNotReconnect(t *testing.T) {
+func TestDialedConnectionDoesNotReconnect(t *testing.T) {
 	count := &counted{Handler: newPinger(t)}
 	url := listen(t, count)
 	conn := dial(t, url)

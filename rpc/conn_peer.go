@@ -42,8 +42,8 @@ func (c *Conn) setLink(s *transport.Session) {
 }
 
 // hostOf returns the host of a dialed URL, with the port if it has one.
-func hostOf(dialled string) string {
-	u, err := url.Parse(dialled)
+func hostOf(dialed string) string {
+	u, err := url.Parse(dialed)
 	if err != nil {
 		return ""
 	}

@@ -114,7 +114,7 @@ func TestUnauthenticatedHasTheNextAttemptAskAgain(t *testing.T) {
 				t.Fatal(err)
 			}
 			pass(time.Second)
-			n.answer(home, func(d dialled) (transport.Link, error) {
+			n.answer(home, func(d dialed) (transport.Link, error) {
 				if good && d.header.Get("Authorization") == "Bearer 3" {
 					l, a := n.link()
 					_, err := srv.StartLink(a)

@@ -263,7 +263,7 @@ func TestACallSurvivesAHandshakeThatWasCut(t *testing.T) {
 				if _, err := recvOne(s); err != nil {
 					t.Fatal(err)
 				}
-				n.answer(home, func(dialled) (transport.Link, error) {
+				n.answer(home, func(dialed) (transport.Link, error) {
 					n.serve(home, srv)
 					return nil, rpc.Errorf(rpc.CodeInternal, "%w", &tt.refusal)
 				})

@@ -26,7 +26,7 @@ func holding(srv *rpc.Server, release <-chan struct{}) {
 }
 
 // silent never answers a dial.
-func silent(dialled) (transport.Link, error) {
+func silent(dialed) (transport.Link, error) {
 	<-time.After(time.Hour)
 	return nil, rpc.Errorf(rpc.CodeUnavailable, "it has not answered for an hour")
 }
@@ -34,7 +34,7 @@ func silent(dialled) (transport.Link, error) {
 // unreachable are the ways in which the server of a detached session does not
 // answer, and how soon another server must be used.
 var unreachable = map[string]struct {
-	answer func(dialled) (transport.Link, error)
+	answer func(dialed) (transport.Link, error)
 	within time.Duration
 }{
 	"refuses connections": {nil, 100 * time.Millisecond},
@@ -156,7 +156,7 @@ func TestASessionThatIsResumedAtOnceStaysTheOne(t *testing.T) {
 		}
 		for _, d := range f.attempts() {
 			if d.url != first {
-				t.Errorf("dialled %s", d.url)
+				t.Errorf("dialed %s", d.url)
 			}
 		}
 	})

@@ -101,7 +101,7 @@ func TestAClientDialsAUnixSocket(t *testing.T) {
 	}))
 	wantEcho(t, c)
 	if host.Load() != "unix/rpc" || addr.Load() != "tcp unix:80" {
-		t.Errorf("dialled %v, asked for %v", addr.Load(), host.Load())
+		t.Errorf("dialed %v, asked for %v", addr.Load(), host.Load())
 	}
 	conn, err := c.Connect(t.Context())
 	if err != nil || conn.Peer().Addr.Network() != "unix" {
@@ -181,18 +181,18 @@ func TestAProxyIsReachedByTheDialerOfOnesOwn(t *testing.T) {
 	url, _ := serve(t)
 	_, host, _ := strings.Cut(url, "://")
 	proxy, asked := tunnels(t, host)
-	var dialled atomic.Value
+	var dialed atomic.Value
 	c := newClient(t, "ws://server.test/rpc",
 		rpc.WithProxy(http.ProxyURL(&neturl.URL{Scheme: "http", Host: "proxy.test"})),
 		rpc.WithNetDial(func(ctx context.Context, network, addr string) (net.Conn, error) {
-			dialled.Store(addr)
+			dialed.Store(addr)
 			return new(net.Dialer).DialContext(ctx, network, proxy.Host)
 		}))
 	if _, err := c.Connect(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if dialled.Load() != "proxy.test:80" || asked.Load() != "CONNECT server.test:80" {
-		t.Errorf("dialled %v, asked for %v", dialled.Load(), asked.Load())
+	if dialed.Load() != "proxy.test:80" || asked.Load() != "CONNECT server.test:80" {
+		t.Errorf("dialed %v, asked for %v", dialed.Load(), asked.Load())
 	}
 }
 
@@ -368,7 +368,7 @@ func TestOptionsOfTheHandshakeAreNamedWhenTheyAreWrong(t *testing.T) {
 }
 
 // TestURLsAreLookedAtWhenTheyAreNeeded: NewClient accepts a URL that cannot be
-// dialled; the client's calls fail.
+// dialed; the client's calls fail.
 func TestURLsAreLookedAtWhenTheyAreNeeded(t *testing.T) {
 	for _, url := range []string{"", "/rpc", "unix:///tmp/s", "ws://", "ws://%zz/", "ftp://server.test/", "ws://a:b@server.test/"} {
 		for _, opts := range [][]rpc.ClientOption{nil, {rpc.WithHandshakeRequest(func(*http.Request) error { return nil })}} {

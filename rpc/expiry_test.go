@@ -142,7 +142,7 @@ func TestAClientWhoseCredentialsExpireFailsNoCall(t *testing.T) {
 		registerAll(srv, echo)
 		t.Cleanup(func() { _ = srv.Close() })
 		var dials atomic.Int32
-		n.answer(home, func(d dialled) (transport.Link, error) {
+		n.answer(home, func(d dialed) (transport.Link, error) {
 			dials.Add(1)
 			dialer, acceptor := n.link()
 			r := good(0)
@@ -177,7 +177,7 @@ func TestCredentialsThatStayTheSameAreNotAskedForInALoop(t *testing.T) {
 		registerAll(srv, echo)
 		t.Cleanup(func() { _ = srv.Close() })
 		var dials atomic.Int32
-		n.answer(home, func(dialled) (transport.Link, error) {
+		n.answer(home, func(dialed) (transport.Link, error) {
 			dials.Add(1)
 			dialer, acceptor := n.link()
 			if err := srv.StartHandshake(acceptor, handshakeFrom("192.0.2.1:1")); err != nil {

@@ -267,7 +267,7 @@ func TestPeerIsTheRemoteEnd(t *testing.T) {
 	for range 2 {
 		p := <-peers
 		if p.Host != strings.TrimPrefix(url, "ws://") || p.Host != conn.Peer().Host {
-			t.Errorf("the server says that it was dialled as %q, the client as %q", p.Host, conn.Peer().Host)
+			t.Errorf("the server says that it was dialed as %q, the client as %q", p.Host, conn.Peer().Host)
 		}
 		if p.Protocol != "parley.v1" || p.Header.Get("User-Agent") != "test/1" || p.TLS != nil ||
 			p.Addr.String() != conn.Peer().LocalAddr.String() || p.LocalAddr.String() != conn.Peer().Addr.String() {

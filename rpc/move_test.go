@@ -156,10 +156,10 @@ func TestNoCallFailsWhileConnectionsGrowOld(t *testing.T) {
 
 // refusing is a server that answers handshakes with HTTP 503, and with Retry-After
 // unless that is 0.
-func refusing(t *testing.T, why string, comeBack time.Duration) func(dialled) (transport.Link, error) {
+func refusing(t *testing.T, why string, comeBack time.Duration) func(dialed) (transport.Link, error) {
 	t.Helper()
 	refused := &ws.HandshakeError{Status: http.StatusServiceUnavailable, RetryAfter: comeBack, Body: why}
-	return func(dialled) (transport.Link, error) {
+	return func(dialed) (transport.Link, error) {
 		return nil, rpc.Errorf(rpc.CodeUnavailable, "%w", refused)
 	}
 }
@@ -326,7 +326,7 @@ func TestASuccessorThatNeverComesLeavesCallsOnTheOldSession(t *testing.T) {
 	})
 }
 
-func TestADialledConnectionHasNoSuccessor(t *testing.T) {
+func TestADialedConnectionHasNoSuccessor(t *testing.T) {
 	finish, told := make(chan struct{}), make(chan error, 2)
 	srv := rpc.NewServer(rpc.WithDrain(rpc.Drain{Spread: -1}))
 	register(srv, unary, patientHandler(finish, told))

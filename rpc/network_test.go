@@ -25,13 +25,13 @@ type network struct {
 	takes time.Duration // to connect
 
 	mu      sync.Mutex
-	servers map[string]func(dialled) (transport.Link, error)
-	dials   []dialled
+	servers map[string]func(dialed) (transport.Link, error)
+	dials   []dialed
 	links   []*pipe.End // the dialers' ends
 }
 
-// dialled is an attempt to connect.
-type dialled struct {
+// dialed is an attempt to connect.
+type dialed struct {
 	url    string
 	header http.Header
 	at     time.Time
@@ -41,14 +41,14 @@ type dialled struct {
 const home = "wss://home.example/rpc"
 
 func newNetwork(t *testing.T) *network {
-	return &network{t: t, servers: make(map[string]func(dialled) (transport.Link, error))}
+	return &network{t: t, servers: make(map[string]func(dialed) (transport.Link, error))}
 }
 
 // client returns a client of the network, which is closed when the test ends.
 func (n *network) client(url string, opts ...rpc.ClientOption) *rpc.Client {
 	c := rpc.NewClient(url, opts...)
 	c.DialWith(func(ctx context.Context, url string, header http.Header) (transport.Link, error) {
-		d := dialled{url, header, time.Now()}
+		d := dialed{url, header, time.Now()}
 		n.mu.Lock()
 		n.dials = append(n.dials, d)
 		server := n.servers[url]
@@ -68,7 +68,7 @@ func (n *network) client(url string, opts ...rpc.ClientOption) *rpc.Client {
 }
 
 // answer sets what a dial of url returns; nil: there is no server.
-func (n *network) answer(url string, f func(dialled) (transport.Link, error)) {
+func (n *network) answer(url string, f func(dialed) (transport.Link, error)) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.servers[url] = f
@@ -76,7 +76,7 @@ func (n *network) answer(url string, f func(dialled) (transport.Link, error)) {
 
 // refuse makes the server at url refuse clients.
 func (n *network) refuse(url string, code rpc.Code) {
-	n.answer(url, func(dialled) (transport.Link, error) { return nil, rpc.Errorf(code, "go away") })
+	n.answer(url, func(dialed) (transport.Link, error) { return nil, rpc.Errorf(code, "go away") })
 }
 
 // link makes a link and returns its acceptor's end.
@@ -91,7 +91,7 @@ func (n *network) link() (dialer, acceptor *pipe.End) {
 // serve puts a server at url, which is closed when the test ends.
 func (n *network) serve(url string, srv *rpc.Server) {
 	n.t.Cleanup(func() { _ = srv.Close() })
-	n.answer(url, func(dialled) (transport.Link, error) {
+	n.answer(url, func(dialed) (transport.Link, error) {
 		d, a := n.link()
 		if _, err := srv.StartLink(a); err != nil {
 			return nil, rpc.Errorf(rpc.CodeUnavailable, "closed: %w", err)
@@ -104,7 +104,7 @@ func (n *network) serve(url string, srv *rpc.Server) {
 // link on the channel, after the server's HELLO.
 func (n *network) serveRaw() <-chan *raw {
 	links := make(chan *raw, 100)
-	n.answer(home, func(dialled) (transport.Link, error) {
+	n.answer(home, func(dialed) (transport.Link, error) {
 		d, a := n.link()
 		p := &raw{t: n.t, link: a, answers: true}
 		p.hello()
@@ -118,7 +118,7 @@ func (n *network) serveRaw() <-chan *raw {
 // each session on the channel.
 func (n *network) serveSessions() <-chan *transport.Session {
 	sessions := make(chan *transport.Session, 100)
-	n.answer(home, func(dialled) (transport.Link, error) {
+	n.answer(home, func(dialed) (transport.Link, error) {
 		d, a := n.link()
 		s, err := transport.NewSession(a, transport.Acceptor, transport.Config{})
 		if err != nil {
@@ -142,7 +142,7 @@ func (n *network) cut() {
 }
 
 // attempts returns the dials since the last time.
-func (n *network) attempts() []dialled {
+func (n *network) attempts() []dialed {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	d := n.dials
@@ -151,11 +151,11 @@ func (n *network) attempts() []dialled {
 }
 
 // wantAttempts expects n dials since the last time. It does not wait.
-func (n *network) wantAttempts(want int) []dialled {
+func (n *network) wantAttempts(want int) []dialed {
 	n.t.Helper()
 	got := n.attempts()
 	if len(got) != want {
-		n.t.Fatalf("dialled %d times, want %d", len(got), want)
+		n.t.Fatalf("dialed %d times, want %d", len(got), want)
 	}
 	return got
 }

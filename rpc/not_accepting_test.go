@@ -14,16 +14,16 @@ import (
 )
 
 // wardens turn clients away in all ways.
-func wardens(n *network) map[string]func(dialled) (transport.Link, error) {
-	link := func(end func(*raw)) func(dialled) (transport.Link, error) {
-		return func(dialled) (transport.Link, error) {
+func wardens(n *network) map[string]func(dialed) (transport.Link, error) {
+	link := func(end func(*raw)) func(dialed) (transport.Link, error) {
+		return func(dialed) (transport.Link, error) {
 			d, a := n.link()
 			go end(&raw{t: n.t, link: a})
 			return d, nil
 		}
 	}
 	refused := (&frame.GoAway{Status: uint64(rpc.CodeUnavailable), Reason: "no new sessions"}).Append(nil)
-	return map[string]func(dialled) (transport.Link, error){
+	return map[string]func(dialed) (transport.Link, error){
 		"HTTP 503":          refusing(n.t, "draining", 0),
 		"4014 before HELLO": link(func(p *raw) { _ = p.link.Close(4014, "overloaded") }),
 		"1012 before HELLO": link(func(p *raw) { _ = p.link.Close(transport.CloseServiceRestart, "") }),
@@ -45,7 +45,7 @@ func TestAClientThatIsTurnedAwayGetsInSoonAndItsCallsDoNotFail(t *testing.T) {
 			for how, opts := range map[string][]rpc.ClientOption{"the same URL": nil, "another URL": {rpc.WithURLs(second)}} {
 				srv := echoServer()
 				times := 0
-				n.answer(home, func(d dialled) (transport.Link, error) {
+				n.answer(home, func(d dialed) (transport.Link, error) {
 					if times++; times == 3 && opts == nil {
 						n.serve(home, srv)
 					}
@@ -85,7 +85,7 @@ func TestASuccessorThatIsTurnedAwayIsTriedAgain(t *testing.T) {
 			seen := states(c)
 			calls := startLoop(t, 10*time.Millisecond, c, unary)
 			times := 0
-			n.answer(home, func(d dialled) (transport.Link, error) {
+			n.answer(home, func(d dialed) (transport.Link, error) {
 				if times++; times == 3 {
 					n.serve(home, young)
 				}
@@ -105,7 +105,7 @@ func TestASuccessorThatIsTurnedAwayIsTriedAgain(t *testing.T) {
 	})
 }
 
-func TestAServerThatAlwaysTurnsAwayIsNotDialledInALoop(t *testing.T) {
+func TestAServerThatAlwaysTurnsAwayIsNotDialedInALoop(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := newNetwork(t)
 		for name, warden := range wardens(n) {

@@ -83,10 +83,10 @@ func TestAttemptsAreMadeAtRandomAndNeverMoreThanTenSecondsApart(t *testing.T) {
 	})
 }
 
-func TestAServerThatEndsEachSessionAtOnceIsNotDialledInALoop(t *testing.T) {
+func TestAServerThatEndsEachSessionAtOnceIsNotDialedInALoop(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := newNetwork(t)
-		n.answer(home, func(dialled) (transport.Link, error) {
+		n.answer(home, func(dialed) (transport.Link, error) {
 			d, a := n.link()
 			p := &raw{t: t, link: a}
 			p.hello()
@@ -162,7 +162,7 @@ func TestAServerThatTakesNoNewCallsKeepsTheOldOnes(t *testing.T) {
 			}
 			d := n.wantAttempts(1)[0]
 			if d.url != next || d.at.Sub(begin) != time.Second {
-				t.Errorf("%q: dialled %s after %v", address, d.url, d.at.Sub(begin))
+				t.Errorf("%q: dialed %s after %v", address, d.url, d.at.Sub(begin))
 			}
 			pass(5 * time.Second)
 			p.write(dataFrame(id, 0, []byte("\x0a\x03old")), endFrame(id, nil))
@@ -200,7 +200,7 @@ func TestAGoAwayWithAStatusIsFollowedByTheCodeThatCounts(t *testing.T) {
 	})
 }
 
-func TestADialledConnectionThatHasEndedStaysEnded(t *testing.T) {
+func TestADialedConnectionThatHasEndedStaysEnded(t *testing.T) {
 	url, srv := serve(t)
 	conn := dial(t, url)
 	_ = srv.Close()

@@ -68,10 +68,10 @@ func TestCallsThatWereNotSentGoToTheNewSession(t *testing.T) {
 	})
 }
 
-func TestSessionsThatAreLostAndUnknownAgainAndAgainAreNotDialledInALoop(t *testing.T) {
+func TestSessionsThatAreLostAndUnknownAgainAndAgainAreNotDialedInALoop(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := newNetwork(t)
-		n.answer(home, func(dialled) (transport.Link, error) {
+		n.answer(home, func(dialed) (transport.Link, error) {
 			srv := echoServer()
 			t.Cleanup(func() { _ = srv.Close() })
 			d, a := n.link()
@@ -147,7 +147,7 @@ func TestANewSessionNamesItsPredecessor(t *testing.T) {
 		n.cut()
 		pass(6 * time.Second)
 		hellos := make(chan frame.Hello, 10)
-		n.answer(home, func(dialled) (transport.Link, error) {
+		n.answer(home, func(dialed) (transport.Link, error) {
 			d, a := pipe.New(pipe.Config{})
 			go func() {
 				hellos <- readHello(t, a)

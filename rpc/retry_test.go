@@ -335,7 +335,7 @@ func TestARefusalIsNotRepeatedOnTheSameSession(t *testing.T) {
 func TestRepetitionsAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n, opened := newNetwork(t), 0
-		n.answer(home, func(dialled) (transport.Link, error) {
+		n.answer(home, func(dialed) (transport.Link, error) {
 			d, a := n.link()
 			p := &raw{t: t, link: a, answers: true}
 			p.hello()
@@ -380,7 +380,7 @@ func TestACallThatWaitedForALinkIsRepeatedWhenTheSessionIsLost(t *testing.T) {
 func TestACallThatIsRefusedBeforeHelloIsRepeated(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := newNetwork(t)
-		n.answer(home, func(dialled) (transport.Link, error) {
+		n.answer(home, func(dialed) (transport.Link, error) {
 			d, a := n.link()
 			p := &raw{t: t, link: a}
 			n.serve(home, echoServer())

@@ -178,8 +178,8 @@ func (c *Conn) onGoAway(*transport.Session) {
 // acceptable returns the address that a server has named if it is on the dialed
 // server, because credentials must not be sent elsewhere (PROTOCOL.md, section
 // "Address").
-func acceptable(dialled, address string) string {
-	from, err := url.Parse(dialled)
+func acceptable(dialed, address string) string {
+	from, err := url.Parse(dialed)
 	to, toErr := url.Parse(address)
 	if err != nil || toErr != nil || from.Scheme != to.Scheme || to.User != nil ||
 		from.Hostname() != to.Hostname() || port(from) != port(to) {

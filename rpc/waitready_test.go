@@ -16,7 +16,7 @@ import (
 func TestACallFailsFastWithTheAttemptThatIsUnderWay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := newNetwork(t)
-		n.answer(home, func(dialled) (transport.Link, error) {
+		n.answer(home, func(dialed) (transport.Link, error) {
 			<-time.After(3 * time.Second)
 			return nil, rpc.Errorf(rpc.CodeUnavailable, "no route")
 		})

@@ -157,7 +157,7 @@ func (r *resumingDialer) ask(w resumeRequest) {
 	if w.what&requestOldToken != 0 && r.old != nil {
 		token = r.old
 	}
-	honoured := bytes.Equal(token, r.token) || r.prevToken != nil && bytes.Equal(token, r.prevToken)
+	honored := bytes.Equal(token, r.token) || r.prevToken != nil && bytes.Equal(token, r.prevToken)
 	presented, named := token, id
 	if w.what&requestMaskToken != 0 {
 		presented = w.masked(token)
@@ -165,7 +165,7 @@ func (r *resumingDialer) ask(w resumeRequest) {
 	if w.what&requestMaskID != 0 {
 		named = w.masked(id)
 	}
-	exact := honoured && bytes.Equal(presented, token) && bytes.Equal(named, id) && principal == "alice"
+	exact := honored && bytes.Equal(presented, token) && bytes.Equal(named, id) && principal == "alice"
 	attempt := r.attempts + 1 + uint64(w.attempt&0x7f)
 	if w.attempt&0x80 != 0 {
 		attempt = uint64(w.attempt & 0x7f) // small, so it may be an old one

@@ -41,7 +41,7 @@ var steps = []step{
 	{"A client stream: many messages there, one back.", (*demo).clientStream},
 	{"A bidirectional stream: each message is answered before the next one is sent.", (*demo).bidi},
 	{"A deadline of 200 ms expires while the server takes its time.", (*demo).deadline},
-	{"A call that would go on for years is cancelled after three messages.", (*demo).canceled},
+	{"A call that would go on for years is canceled after three messages.", (*demo).canceled},
 	{"An error comes with a code, a message and a detail that is itself a message.", (*demo).failure},
 	{"A reverse call: the server calls this client, on the connection that the client has made.", (*demo).reverse},
 	{"Two calls at once: their messages interleave on the connection.", (*demo).interleaved},

@@ -60,7 +60,7 @@ func (p *program) line(t *testing.T, want string) string {
 	return strings.TrimSpace(rest)
 }
 
-func TestHubCallsTheDevicesThatHaveDialledIt(t *testing.T) {
+func TestHubCallsTheDevicesThatHaveDialedIt(t *testing.T) {
 	hub := start(t, "hub", "-addr", "127.0.0.1:0")
 	defer hub.end(t)
 	url := hub.line(t, "serving ")

@@ -115,9 +115,9 @@ func (c *callInfo) apply(o grpc.CallOption) error {
 	return nil
 }
 
-// refuse returns the error for an option that is not honoured.
+// refuse returns the error for an option that is not honored.
 func refuse(option, why string) error {
-	return status.Errorf(codes.InvalidArgument, "grpcparley: the call option %s cannot be honoured: %s", option, why)
+	return status.Errorf(codes.InvalidArgument, "grpcparley: the call option %s cannot be honored: %s", option, why)
 }
 
 // addTo records what is to be filled in.

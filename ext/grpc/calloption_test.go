@@ -74,7 +74,7 @@ func optionCases() map[string][]optionCase {
 			{options: list(grpc.MaxCallSendMsgSize(15)), code: codes.ResourceExhausted, says: "a message of 16 bytes exceeds the send limit of 15"},
 		},
 		"CallAuthority": {
-			{options: list(grpc.CallAuthority("elsewhere")), code: codes.InvalidArgument, says: `CallAuthority("elsewhere") cannot be honoured: the authority is`},
+			{options: list(grpc.CallAuthority("elsewhere")), code: codes.InvalidArgument, says: `CallAuthority("elsewhere") cannot be honored: the authority is`},
 		},
 		"PerRPCCredentials": {
 			{options: list(grpc.PerRPCCredentials(&bearer{token: "x"})), served: func(c *rpc.Call) error {
@@ -109,7 +109,7 @@ func optionCases() map[string][]optionCase {
 		"CallCustomCodec": {{options: list(grpc.CallCustomCodec(shout{})), served: wantCodec("shout")}}, //nolint:staticcheck // as FailFast
 		"MaxRetryRPCBufferSize": {
 			{options: list(grpc.MaxRetryRPCBufferSize(256 << 10))},
-			{options: list(grpc.MaxRetryRPCBufferSize(1000)), code: codes.InvalidArgument, says: "MaxRetryRPCBufferSize(1000) cannot be honoured: the bound is 262144 bytes"},
+			{options: list(grpc.MaxRetryRPCBufferSize(1000)), code: codes.InvalidArgument, says: "MaxRetryRPCBufferSize(1000) cannot be honored: the bound is 262144 bytes"},
 		},
 	}
 }

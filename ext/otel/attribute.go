@@ -22,9 +22,9 @@ func statusName(c rpc.Code) string {
 // address returns the host of the callee, "" if it is not known.
 type address func(*rpc.Call) string
 
-// dialled returns the address of a dialed peer: the host of the URL. A Client
+// dialed returns the address of a dialed peer: the host of the URL. A Client
 // knows it when the call is open.
-func dialled(c *rpc.Call) string {
+func dialed(c *rpc.Call) string {
 	if c.Peer == nil {
 		return ""
 	}

@@ -63,12 +63,12 @@ func (t *Telemetry) Close() error { return t.registration.Unregister() }
 // directions, and connections.
 func (t *Telemetry) ServerOption() rpc.ServerOption {
 	return rpc.Options(t.server.option(),
-		rpc.WithHandlerInterceptors(t.callee.observer(dialled)), rpc.WithCallInterceptors(t.caller.observer(nowhere)))
+		rpc.WithHandlerInterceptors(t.callee.observer(dialed)), rpc.WithCallInterceptors(t.caller.observer(nowhere)))
 }
 
 // ClientOption returns the option for a client: it observes calls in both
 // directions, and connections.
 func (t *Telemetry) ClientOption() rpc.ClientOption {
 	return rpc.Options(t.client.option(),
-		rpc.WithCallInterceptors(t.caller.observer(dialled)), rpc.WithHandlerInterceptors(t.callee.observer(nowhere)))
+		rpc.WithCallInterceptors(t.caller.observer(dialed)), rpc.WithHandlerInterceptors(t.callee.observer(nowhere)))
 }

@@ -14,8 +14,8 @@ import (
 	"github.com/parley-rpc/parley/tests/internal/rig"
 )
 
-// dialling is how many connections are made at the same time.
-const dialling = 64
+// dialing is how many connections are made at the same time.
+const dialing = 64
 
 // client is an rpc.Client with an open call.
 type client struct {
@@ -74,7 +74,7 @@ func each(n int, f func(int) error) error {
 	var mu sync.Mutex
 	var first error
 	var workers sync.WaitGroup
-	for range min(n, dialling) {
+	for range min(n, dialing) {
 		workers.Go(func() {
 			for i := next.Add(1) - 1; i < int64(n); i = next.Add(1) - 1 {
 				if err := f(int(i)); err != nil {

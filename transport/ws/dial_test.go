@@ -279,11 +279,11 @@ func TestContextEndsTheDial(t *testing.T) {
 	}
 }
 
-// cancellingJar ends a dial's context when the server's response has been read.
-type cancellingJar struct{ cancel context.CancelFunc }
+// cancelingJar ends a dial's context when the server's response has been read.
+type cancelingJar struct{ cancel context.CancelFunc }
 
-func (j cancellingJar) SetCookies(*url.URL, []*http.Cookie) { j.cancel() }
-func (j cancellingJar) Cookies(*url.URL) []*http.Cookie     { return nil }
+func (j cancelingJar) SetCookies(*url.URL, []*http.Cookie) { j.cancel() }
+func (j cancelingJar) Cookies(*url.URL) []*http.Cookie     { return nil }
 
 func TestContextThatEndsWithTheAnswerStillEndsTheDial(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
@@ -294,7 +294,7 @@ func TestContextThatEndsWithTheAnswerStillEndsTheDial(t *testing.T) {
 			server <- c
 		}
 	})
-	_, err := (&ws.Dialer{Jar: cancellingJar{cancel}}).Dial(ctx, url)
+	_, err := (&ws.Dialer{Jar: cancelingJar{cancel}}).Dial(ctx, url)
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
 	}

@@ -19,8 +19,8 @@ import (
 
 func TestUnusableURLFailsBeforeAnythingIsSent(t *testing.T) {
 	d := &ws.Dialer{NetDial: func(context.Context, string, string) (net.Conn, error) {
-		t.Error("dialled")
-		return nil, errors.New("dialled")
+		t.Error("dialed")
+		return nil, errors.New("dialed")
 	}}
 	for url, text := range map[string]string{
 		"ftp://example.com/":                    `scheme "ftp": want ws or wss`,

@@ -12,7 +12,7 @@ import (
 
 // Service is a pingv1parley.PingServiceServer.
 type Service struct {
-	pingv1parley.UnimplementedPingServiceServer // goes on compiling when the .proto gains a method
+	pingv1parley.UnimplementedPingServiceServer // still compiles when the .proto gains a method
 }
 
 // Ping waits, and then responds or fails, as the request asks.

@@ -26,7 +26,7 @@ const NUMBER = Number.MAX_SAFE_INTEGER;
 let alone: SessionHarness;
 afterEach(() => alone?.end());
 
-const greet = (...fields: Field[]) => alone.receive(f.encodeFrame(f.HELLO, 0, encodeFields(fields)));
+const sendHello = (...fields: Field[]) => alone.receive(f.encodeFrame(f.HELLO, 0, encodeFields(fields)));
 const data = (id: number, bytes: number[], more = 0) => f.encodeFrame(f.DATA | more, id, Uint8Array.from(bytes));
 
 /** How many bytes of memory are in use, garbage not included. */
@@ -60,7 +60,7 @@ describe("refusals", () => {
 
   test("that the server does not read are bounded, and the session is closed with 4008", async () => {
     alone = new SessionHarness();
-    await greet();
+    await sendHello();
     alone.wire.bufferedAmount = 1 << 20;
     const most = ((64 << 10) + 64 * 16) / 9; // bytes, of which each takes 9 at least
     expect(await refuse(2 * most)).toBeLessThan(most);
@@ -70,7 +70,7 @@ describe("refusals", () => {
 
   test("that it reads are as many as it likes", async () => {
     alone = new SessionHarness();
-    await greet();
+    await sendHello();
     expect(await refuse(20_000)).toBe(20_000);
     expect(alone.wire.closed).toBeUndefined();
     expect(alone.wire.takeFrames().filter((t) => t.startsWith("RESET")).length).toBe(20_000 - 16);
@@ -78,7 +78,7 @@ describe("refusals", () => {
 
   test("do not count what this end has given up by itself", async () => {
     alone = new SessionHarness();
-    await greet([8, 20_000]);
+    await sendHello([8, 20_000]);
     const streams = Array.from({ length: 20_000 }, () => alone.session.open(() => new Uint8Array()));
     await settle();
     alone.wire.bufferedAmount = 1 << 20;
@@ -91,7 +91,7 @@ describe("refusals", () => {
 describe("a message", () => {
   test("in pieces of one byte costs little more than its bytes", async () => {
     alone = new SessionHarness({ maxMessage: 1 << 20, initialWindow: 1 << 26 });
-    await greet();
+    await sendHello();
     const stream = alone.session.open(() => new Uint8Array());
     await settle();
     const size = 100_000;
@@ -104,7 +104,7 @@ describe("a message", () => {
 
   test("in pieces of all sizes arrives as it was sent", async () => {
     alone = new SessionHarness({ maxMessage: 1 << 22, initialWindow: 1 << 26 });
-    await greet();
+    await sendHello();
     const stream = alone.session.open(() => new Uint8Array());
     await settle();
     const sizes = Array.from({ length: 400 }, (_, i) => 1 + ((i * i * 31) % (i % 7 ? 50 : 5000)));
@@ -117,7 +117,7 @@ describe("a message", () => {
 describe("work is linear", () => {
   test("in messages that are not read", async () => {
     alone = new SessionHarness({ initialWindow: 1 << 26 });
-    await greet();
+    await sendHello();
     const stream = alone.session.open(() => new Uint8Array());
     await settle();
     await flood(data(1, []), 300_000);
@@ -150,7 +150,7 @@ describe("texts of the server", () => {
 
   test("that name what is not here are echoed in part", async () => {
     alone = new SessionHarness();
-    await greet();
+    await sendHello();
     const services = new Services({ settings: alone.session.settings, codec: proto } as unknown as Connection);
     services.add(PingService, { ping: () => ({}) });
     const [ours, long] = [utf8(`${PingService.typeName}/Ping`), utf8("x".repeat(3000))];
@@ -191,7 +191,7 @@ describe("a time that the server gives", () => {
 
   test("to resume in does not lose the session at once", async () => {
     alone = new SessionHarness({ resumeWindow: NUMBER });
-    await greet([14, NUMBER], [1, new Uint8Array(16)], [3, new Uint8Array(32)]);
+    await sendHello([14, NUMBER], [1, new Uint8Array(16)], [3, new Uint8Array(32)]);
     alone.session.linkClosed(LOST, "");
     await vi.advanceTimersByTimeAsync(60_000);
     expect(alone.session.detached).toBe(true);

@@ -4,7 +4,7 @@ import { delayAfter } from "../src/backoff.js";
 import { closeAction, LOST, standardCode } from "../src/closecode.js";
 import { codeName } from "../src/code.js";
 
-/** The table of PROTOCOL.md, section 12.3: code, callers see, the client comes back. */
+/** The table of PROTOCOL.md, section 12.3: code, callers see, the client reconnects. */
 const table = readFileSync(new URL("../../../docs/spec/PROTOCOL.md", import.meta.url), "utf8")
   .split("### 12.3 Close codes")[1]!
   .split("- Scripts in a browser")[0]!
@@ -25,7 +25,7 @@ const words: Record<string, string> = {
 const reconnectOf = (back: string) => words[back] ?? (back.startsWith("no") ? "never" : "backoff");
 
 for (const { code, see, back } of table.filter((row) => /^\d+$/.test(row.code))) {
-  test(`after ${code} callers see ${see}, and the client comes back: ${back}`, () => {
+  test(`after ${code} callers see ${see}, and the client reconnects: ${back}`, () => {
     const { status, reconnect: got } = closeAction(standardCode(Number(code)));
     expect(codeName(status).toUpperCase()).toBe(see.replace(/,.*/, ""));
     expect(got).toBe(reconnectOf(back));

@@ -37,7 +37,7 @@ test("abort and timeout errors have their codes", () => {
   expect(ParleyError.from(new DOMException("left", "AbortError"), Code.Internal).code).toBe(Code.Canceled);
 });
 
-test("retryLater says when to come back, as Go and gRPC do", () => {
+test("retryLater says when to retry, as Go and gRPC do", () => {
   for (const [ms, text, wire] of [
     [0, "retry later", "0a00"],
     [1500, "retry in 1500 ms", "0a0808011080cab5ee01"],

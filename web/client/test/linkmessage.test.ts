@@ -12,14 +12,14 @@ let alone: SessionHarness;
 afterEach(() => alone?.end());
 
 /** Greets with settings by their keys. */
-const greet = (...fields: [key: number, value: number][]) => alone.receive(encodeFrame(HELLO, 0, encodeFields(fields)));
+const sendHello = (...fields: [key: number, value: number][]) => alone.receive(encodeFrame(HELLO, 0, encodeFields(fields)));
 
 const open = () => alone.session.open(() => new Uint8Array());
 
 test("no OPEN overtakes the RESETs that make room for it", async () => {
   const most = 2000;
   alone = new SessionHarness();
-  await greet([8, most]);
+  await sendHello([8, most]);
   const streams = Array.from({ length: most }, open);
   await settle();
   for (const s of streams) s.reset(LIMIT, new ParleyError("x".repeat(1000), Code.ResourceExhausted));

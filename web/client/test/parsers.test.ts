@@ -311,7 +311,7 @@ describe("what ends things", () => {
     );
   });
 
-  test("says when to come back, within bounds", () => {
+  test("says when to retry, within bounds", () => {
     const details = fc.array(fc.tuple(fc.constantFrom("x/google.rpc.RetryInfo", "x"), fc.uint8Array({ maxLength: 24 })));
     fc.assert(
       fc.property(details, fc.double(), (all, ms) => {

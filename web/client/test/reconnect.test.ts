@@ -153,8 +153,8 @@ describe("a session that is lost", () => {
 describe("a client that is refused", () => {
   const ways: [string, (s: TestServer) => void][] = [
     ["by 4014", (s) => void (s.handleHello = (peer) => peer.close(4014, "overloaded"))],
-    ["by 1012 before the greeting", (s) => void (s.handleHello = (peer) => peer.close(1012))],
-    ["by 1013 before the greeting", (s) => void (s.handleHello = (peer) => peer.close(1013))],
+    ["by 1012 before HELLO", (s) => void (s.handleHello = (peer) => peer.close(1012))],
+    ["by 1013 before HELLO", (s) => void (s.handleHello = (peer) => peer.close(1013))],
     [
       "by GOAWAY with UNAVAILABLE",
       (s) => {

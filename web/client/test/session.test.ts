@@ -12,7 +12,7 @@ const token = (n: number) => new Uint8Array(32).fill(n);
 
 const hello = (...fields: Field[]) => encodeFrame(1, 0, encodeFields(fields));
 /** The acceptor's HELLO where resumption is in force. */
-const greeting = hello([14, 30_000], [1, session], [3, token(1)]);
+const serverHello = hello([14, 30_000], [1, session], [3, token(1)]);
 const granted = (received: number) => hello([14, 30_000], [1, session], [3, token(2)], [18, received], [20, 1]);
 const data = (id: number, text: string, flags = 0) => encodeFrame(4 | flags, id, new TextEncoder().encode(text));
 const open = () => new Uint8Array();
@@ -63,7 +63,7 @@ describe("before the peer's HELLO", () => {
 
 describe("a lost link", () => {
   test("is resumed: only missed frames are sent again, in order", async () => {
-    await alone.receive(greeting);
+    await alone.receive(serverHello);
     const stream = alone.session.open(open);
     for (const message of ["a", "b", "c"]) void stream.send(new TextEncoder().encode(message));
     await settle();
@@ -96,7 +96,7 @@ describe("a lost link", () => {
   });
 
   test("is resumed again with the latest token and a higher attempt", async () => {
-    await alone.receive(greeting);
+    await alone.receive(serverHello);
     for (const attempt of [1, 2]) {
       alone.session.linkClosed(1006, "");
       const wire = new Wire();
@@ -107,7 +107,7 @@ describe("a lost link", () => {
   });
 
   test("keeps the old token while the answer to the new one is missing", async () => {
-    await alone.receive(greeting);
+    await alone.receive(serverHello);
     alone.session.linkClosed(1006, "");
     alone.session.attach(new Wire());
     alone.session.linkClosed(1006, "");
@@ -117,7 +117,7 @@ describe("a lost link", () => {
   });
 
   test("whose session is unknown moves pending calls to a new one", async () => {
-    await alone.receive(greeting);
+    await alone.receive(serverHello);
     const old = alone.session.open(open);
     await settle();
     alone.session.linkClosed(1006, "");
@@ -131,7 +131,7 @@ describe("a lost link", () => {
   });
 
   test("that is not resumed in time fails open calls", async () => {
-    await alone.receive(greeting);
+    await alone.receive(serverHello);
     const stream = alone.session.open(open);
     await settle();
     alone.session.linkClosed(1006, "");
@@ -142,7 +142,7 @@ describe("a lost link", () => {
   });
 
   test("does not stop resets, which follow", async () => {
-    await alone.receive(greeting);
+    await alone.receive(serverHello);
     const stream = alone.session.open(open);
     await settle();
     alone.session.linkClosed(1006, "");
@@ -154,13 +154,13 @@ describe("a lost link", () => {
   });
 
   test("that ends with a code is not resumed", async () => {
-    await alone.receive(greeting);
+    await alone.receive(serverHello);
     alone.session.linkClosed(1011, "bug");
     expect(alone.events.at(-1)).toBe("over 1011 internal: closed by the peer with code 1011: bug");
   });
 
   test("with a wrong count of what was received closes the new one with 1002", async () => {
-    await alone.receive(greeting);
+    await alone.receive(serverHello);
     alone.session.linkClosed(1006, "");
     const wire = new Wire();
     alone.session.attach(wire);
@@ -171,7 +171,7 @@ describe("a lost link", () => {
 
 describe("what was received", () => {
   test("is acknowledged within a second", async () => {
-    await alone.receive(greeting);
+    await alone.receive(serverHello);
     alone.session.open(open);
     await settle();
     alone.wire.takeFrames();
@@ -184,7 +184,7 @@ describe("what was received", () => {
   });
 
   test("is acknowledged with what is sent anyway", async () => {
-    await alone.receive(greeting);
+    await alone.receive(serverHello);
     alone.session.open(open);
     await settle();
     await alone.receive(data(1, "x"));
@@ -195,7 +195,7 @@ describe("what was received", () => {
   });
 
   test("is acknowledged at once after a quarter of the peer's replay_limit", async () => {
-    await alone.receive(greeting);
+    await alone.receive(serverHello);
     for (const _ of [1, 2]) alone.session.open(open);
     await settle();
     alone.wire.takeFrames();
@@ -268,7 +268,7 @@ describe("sending", () => {
   });
 
   test("without progress for 30 s drops the link", async () => {
-    await alone.receive(greeting);
+    await alone.receive(serverHello);
     alone.wire.bufferedAmount = 1 << 20;
     alone.session.open(open);
     for (let s = 0; s < 6; s++) {
@@ -292,7 +292,7 @@ describe("sending", () => {
 
 describe("silence", () => {
   test("causes a PING after the keepalive and a lost link 10 s later", async () => {
-    await alone.receive(greeting);
+    await alone.receive(serverHello);
     alone.wire.takeFrames();
     await vi.advanceTimersByTimeAsync(25_000);
     expect(alone.wire.takeFrames()).toEqual(["PING 0000000000000000"]);
@@ -305,7 +305,7 @@ describe("silence", () => {
   });
 
   test("is found sooner by a probe", async () => {
-    await alone.receive(greeting);
+    await alone.receive(serverHello);
     alone.session.probe(3000);
     await settle();
     expect(alone.wire.takeFrames("HELLO")).toEqual(["PING 0000000000000000"]);
@@ -338,7 +338,7 @@ describe("a server that drains", () => {
   });
 
   test("with only a notice still accepts streams", async () => {
-    await alone.receive(greeting);
+    await alone.receive(serverHello);
     await alone.receive(encodeFrame(11, 0, encodeFields([[2, 2 ** 53 - 1]])));
     alone.session.open(open).end();
     await settle();
@@ -354,7 +354,7 @@ describe("a server that drains", () => {
   });
 
   test("with a status ends its calls with status and reason", async () => {
-    await alone.receive(greeting);
+    await alone.receive(serverHello);
     const stream = alone.session.open(open);
     await settle();
     const reason: Field = [1, new TextEncoder().encode("too many")];

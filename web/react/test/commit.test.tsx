@@ -140,7 +140,7 @@ test("keep may change while messages arrive", async () => {
   rerender({ keep: 1 });
   expect(messages()).toEqual([4]);
   rerender({ keep: 3 });
-  expect(messages()).toEqual([4]); // what was dropped does not come back
+  expect(messages()).toEqual([4]); // what was dropped does not reappear
   await act(async () => one.calls[0]?.answer(...[5, 6, 7].map(number)));
   expect(messages()).toEqual([5, 6, 7]);
   rerender({ keep: 0 });

@@ -90,7 +90,7 @@ const (
 
 func (b *backends) options() ([]grpc.DialOption, error) {
 	if b.balancer != "round_robin" && b.balancer != "pick_first" {
-		return nil, usagef("--balancer %s: it is round_robin or pick_first", b.balancer)
+		return nil, usagef("--balancer %s: use round_robin or pick_first", b.balancer)
 	}
 	creds := insecure.NewCredentials()
 	switch {

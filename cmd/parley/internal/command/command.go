@@ -57,7 +57,7 @@ func Run(ctx context.Context, args []string, std Streams) int {
 	root.PersistentFlags().StringVarP(&p.output, "output", "o", "text", "output format: text, or json for scripts")
 	root.PersistentPreRunE = func(*cobra.Command, []string) error {
 		if p.output != "text" && p.output != "json" {
-			return usagef("-o %s: it is text or json", p.output)
+			return usagef("-o %s: use text or json", p.output)
 		}
 		return nil
 	}

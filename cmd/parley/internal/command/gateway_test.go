@@ -306,7 +306,7 @@ func TestGatewaysThatMakeNoSenseAreRefused(t *testing.T) {
 		"--backend is missing: say where calls go":                {},
 		"the scheme zookeeper is unknown: write dns:///host:port": {"--backend", "zookeeper:///x"},
 		`there are two routes of "a"`:                             {"--backend", "a=x:1", "--backend", "a=y:1"},
-		"--balancer best: it is round_robin or pick_first":        {"--backend", "x:1", "--balancer", "best"},
+		"--balancer best: use round_robin or pick_first":          {"--backend", "x:1", "--balancer", "best"},
 		"go with --backend-tls":                                   {"--backend", "x:1", "--backend-ca", "x"},
 		"--listen: ":                                              {"--backend", "x:1", "--listen", "256.0.0.1:x"},
 		"--path rpc: it must begin with /":                        {"--backend", "x:1", "--path", "rpc"},

@@ -185,7 +185,7 @@ func TestCommandsThatMakeNoSenseAreRefused(t *testing.T) {
 		`unknown command "pong"`:                          {"pong"},
 		"unknown flag: --loud: see parley ping --help":    {"ping", "ws://x", "--loud"},
 		"0 arguments instead of 1: write parley ping URL": {"ping"},
-		"-o yaml: it is text or json":                     {"ping", "ws://x", "-o", "yaml"},
+		"-o yaml: use text or json":                       {"ping", "ws://x", "-o", "yaml"},
 		"--cert and --key go together":                    {"ping", "ws://x", "--cert", "x"},
 		"there is no certificate (PEM) in main_test.go":   {"ping", "wss://x", "--ca", "main_test.go"},
 		"-n must be at least 1":                           {"ping", "ws://x", "-n", "0"},
