@@ -8,13 +8,13 @@ import (
 
 func (f *file) clientInterface(s *protogen.Service, names *serviceNames) {
 	var doc comment
-	doc.sayf("%s calls %s. %s makes one.", names.client, s.Desc.FullName(), names.newClient)
+	doc.sayf("%s is a client of %s. %s returns one.", names.client, s.Desc.FullName(), names.newClient)
 	doc.carry(s.Comments.Leading)
 	doc.carry(s.Comments.Trailing)
 	if len(s.Methods) > 0 {
-		doc.sayf("A method's ctx bounds its call, streams to their end included, but never the connection: " +
-			"its deadline travels to the server, and canceling it abandons the call. Options hold for one call. " +
-			"Errors carry a status: rpc.CodeOf returns its code, and errors.As with an *rpc.Error all of it.")
+		doc.sayf("A method's ctx bounds its call, including the end of its streams, but never the connection. " +
+			"Its deadline is sent to the server, and canceling it cancels the call. Options apply to one call. " +
+			"Errors carry a status: rpc.CodeOf returns its code, and errors.As with an *rpc.Error returns all of it.")
 	}
 	doc.deprecate(f.serviceDeprecation(s))
 	f.AnnotateSymbol(names.client, protogen.Annotation{Location: s.Location})

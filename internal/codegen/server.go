@@ -9,14 +9,14 @@ import (
 
 func (f *file) serverInterface(s *protogen.Service, names *serviceNames) {
 	var doc comment
-	doc.sayf("%s is what a server of %s implements. %s puts it to work.", names.server, s.Desc.FullName(), names.register)
+	doc.sayf("%s is implemented by servers of %s. %s registers one.", names.server, s.Desc.FullName(), names.register)
 	doc.carry(s.Comments.Leading)
 	doc.carry(s.Comments.Trailing)
 	if len(s.Methods) > 0 {
-		doc.sayf("Methods are called concurrently. A method's ctx ends when the caller gives up, when the deadline passes, " +
-			"and when the connection is lost; rpc.FromContext gives the call, with its metadata and its connection. " +
-			"The call ends when the method returns. An error of rpc.Errorf reaches the caller with its code and details; " +
-			"one without a code arrives as rpc.CodeUnknown.")
+		doc.sayf("Methods are called concurrently. A method's ctx ends when the caller cancels the call, when the deadline passes, " +
+			"or when the connection ends. rpc.FromContext returns the call, with its metadata and its connection. " +
+			"The call ends when the method returns. An error of rpc.Errorf reaches the caller with its code and details. " +
+			"Any other error arrives as rpc.CodeUnknown.")
 	}
 	doc.deprecate(f.serviceDeprecation(s))
 	f.AnnotateSymbol(names.server, protogen.Annotation{Location: s.Location})
@@ -47,7 +47,7 @@ func (f *file) serverInterface(s *protogen.Service, names *serviceNames) {
 
 func (f *file) register(s *protogen.Service, names *serviceNames) {
 	var doc comment
-	doc.sayf("%s makes impl serve %s on r: an *rpc.Server, or an *rpc.Mux for calls that come back to a client.", names.register, s.Desc.FullName())
+	doc.sayf("%s registers impl as %s with r: an *rpc.Server, or an *rpc.Mux for calls to a client.", names.register, s.Desc.FullName())
 	doc.deprecate(f.serviceDeprecation(s))
 	f.P(doc.String())
 	f.P("func ", names.register, "(r rpc.Registrar, impl ", names.server, ") {")
@@ -75,8 +75,8 @@ var handlers = map[kind]string{
 
 func (f *file) unimplemented(s *protogen.Service, names *serviceNames) {
 	var doc comment
-	doc.sayf("%s answers every call with rpc.CodeUnimplemented. "+
-		"A server that embeds it goes on compiling when methods are added to the .proto. "+
+	doc.sayf("%s fails every call with rpc.CodeUnimplemented. "+
+		"A server that embeds it still compiles when methods are added to the .proto. "+
 		"Embed it by value: a nil pointer would panic when it is called.", names.unimplemented)
 	doc.deprecate(f.serviceDeprecation(s))
 	f.P(doc.String())

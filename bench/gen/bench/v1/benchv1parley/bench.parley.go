@@ -56,15 +56,16 @@ var (
 	}
 )
 
-// BenchServiceClient calls bench.v1.BenchService. NewBenchServiceClient makes
-// one.
+// BenchServiceClient is a client of bench.v1.BenchService.
+// NewBenchServiceClient returns one.
 //
 // BenchService gives back what it gets, sends what it is asked for, and counts what it is sent.
 //
-// A method's ctx bounds its call, streams to their end included, but never
-// the connection: its deadline travels to the server, and canceling it
-// abandons the call. Options hold for one call. Errors carry a status:
-// rpc.CodeOf returns its code, and errors.As with an *rpc.Error all of it.
+// A method's ctx bounds its call, including the end of its streams, but never
+// the connection. Its deadline is sent to the server, and canceling it
+// cancels the call. Options apply to one call. Errors carry a status:
+// rpc.CodeOf returns its code, and errors.As with an *rpc.Error returns all
+// of it.
 type BenchServiceClient interface {
 	// Echo gives the payload back.
 	Echo(ctx context.Context, req *benchv1.EchoRequest, opts ...rpc.CallOption) (*benchv1.EchoResponse, error)
@@ -111,16 +112,16 @@ func (c benchServiceClient) Talk(ctx context.Context, opts ...rpc.CallOption) (r
 	return rpc.CallBidi[benchv1.TalkRequest, benchv1.TalkResponse](ctx, c.caller, BenchServiceTalkMethod, opts...)
 }
 
-// BenchServiceServer is what a server of bench.v1.BenchService implements.
-// RegisterBenchServiceServer puts it to work.
+// BenchServiceServer is implemented by servers of bench.v1.BenchService.
+// RegisterBenchServiceServer registers one.
 //
 // BenchService gives back what it gets, sends what it is asked for, and counts what it is sent.
 //
-// Methods are called concurrently. A method's ctx ends when the caller gives
-// up, when the deadline passes, and when the connection is lost;
-// rpc.FromContext gives the call, with its metadata and its connection. The
+// Methods are called concurrently. A method's ctx ends when the caller
+// cancels the call, when the deadline passes, or when the connection ends.
+// rpc.FromContext returns the call, with its metadata and its connection. The
 // call ends when the method returns. An error of rpc.Errorf reaches the
-// caller with its code and details; one without a code arrives as
+// caller with its code and details. Any other error arrives as
 // rpc.CodeUnknown.
 type BenchServiceServer interface {
 	// Echo gives the payload back.
@@ -136,8 +137,8 @@ type BenchServiceServer interface {
 	Talk(ctx context.Context, in rpc.Receiver[benchv1.TalkRequest], out rpc.Sender[benchv1.TalkResponse]) error
 }
 
-// RegisterBenchServiceServer makes impl serve bench.v1.BenchService on r: an
-// *rpc.Server, or an *rpc.Mux for calls that come back to a client.
+// RegisterBenchServiceServer registers impl as bench.v1.BenchService with r:
+// an *rpc.Server, or an *rpc.Mux for calls to a client.
 func RegisterBenchServiceServer(r rpc.Registrar, impl BenchServiceServer) {
 	r.Register(&rpc.Service{
 		Name: BenchServiceName,
@@ -150,10 +151,10 @@ func RegisterBenchServiceServer(r rpc.Registrar, impl BenchServiceServer) {
 	})
 }
 
-// UnimplementedBenchServiceServer answers every call with
-// rpc.CodeUnimplemented. A server that embeds it goes on compiling when
-// methods are added to the .proto. Embed it by value: a nil pointer would
-// panic when it is called.
+// UnimplementedBenchServiceServer fails every call with
+// rpc.CodeUnimplemented. A server that embeds it still compiles when methods
+// are added to the .proto. Embed it by value: a nil pointer would panic when
+// it is called.
 type UnimplementedBenchServiceServer struct{}
 
 func (UnimplementedBenchServiceServer) Echo(ctx context.Context, req *benchv1.EchoRequest) (*benchv1.EchoResponse, error) {

@@ -45,16 +45,17 @@ var (
 	}
 )
 
-// AgentServiceClient calls parley.agent.v1.AgentService.
-// NewAgentServiceClient makes one.
+// AgentServiceClient is a client of parley.agent.v1.AgentService.
+// NewAgentServiceClient returns one.
 //
 // AgentService is served by a device. The hub calls it over the connection that the device has dialed, so the device
 // needs no address of its own.
 //
-// A method's ctx bounds its call, streams to their end included, but never
-// the connection: its deadline travels to the server, and canceling it
-// abandons the call. Options hold for one call. Errors carry a status:
-// rpc.CodeOf returns its code, and errors.As with an *rpc.Error all of it.
+// A method's ctx bounds its call, including the end of its streams, but never
+// the connection. Its deadline is sent to the server, and canceling it
+// cancels the call. Options apply to one call. Errors carry a status:
+// rpc.CodeOf returns its code, and errors.As with an *rpc.Error returns all
+// of it.
 type AgentServiceClient interface {
 	// Describe returns what the device is.
 	Describe(ctx context.Context, req *agentv1.DescribeRequest, opts ...rpc.CallOption) (*agentv1.DescribeResponse, error)
@@ -84,17 +85,17 @@ func (c agentServiceClient) Watch(ctx context.Context, req *agentv1.WatchRequest
 	return rpc.CallServerStream[agentv1.WatchRequest, agentv1.WatchResponse](ctx, c.caller, AgentServiceWatchMethod, req, opts...)
 }
 
-// AgentServiceServer is what a server of parley.agent.v1.AgentService
-// implements. RegisterAgentServiceServer puts it to work.
+// AgentServiceServer is implemented by servers of
+// parley.agent.v1.AgentService. RegisterAgentServiceServer registers one.
 //
 // AgentService is served by a device. The hub calls it over the connection that the device has dialed, so the device
 // needs no address of its own.
 //
-// Methods are called concurrently. A method's ctx ends when the caller gives
-// up, when the deadline passes, and when the connection is lost;
-// rpc.FromContext gives the call, with its metadata and its connection. The
+// Methods are called concurrently. A method's ctx ends when the caller
+// cancels the call, when the deadline passes, or when the connection ends.
+// rpc.FromContext returns the call, with its metadata and its connection. The
 // call ends when the method returns. An error of rpc.Errorf reaches the
-// caller with its code and details; one without a code arrives as
+// caller with its code and details. Any other error arrives as
 // rpc.CodeUnknown.
 type AgentServiceServer interface {
 	// Describe returns what the device is.
@@ -105,8 +106,8 @@ type AgentServiceServer interface {
 	Watch(ctx context.Context, req *agentv1.WatchRequest, out rpc.Sender[agentv1.WatchResponse]) error
 }
 
-// RegisterAgentServiceServer makes impl serve parley.agent.v1.AgentService on
-// r: an *rpc.Server, or an *rpc.Mux for calls that come back to a client.
+// RegisterAgentServiceServer registers impl as parley.agent.v1.AgentService
+// with r: an *rpc.Server, or an *rpc.Mux for calls to a client.
 func RegisterAgentServiceServer(r rpc.Registrar, impl AgentServiceServer) {
 	r.Register(&rpc.Service{
 		Name: AgentServiceName,
@@ -117,10 +118,10 @@ func RegisterAgentServiceServer(r rpc.Registrar, impl AgentServiceServer) {
 	})
 }
 
-// UnimplementedAgentServiceServer answers every call with
-// rpc.CodeUnimplemented. A server that embeds it goes on compiling when
-// methods are added to the .proto. Embed it by value: a nil pointer would
-// panic when it is called.
+// UnimplementedAgentServiceServer fails every call with
+// rpc.CodeUnimplemented. A server that embeds it still compiles when methods
+// are added to the .proto. Embed it by value: a nil pointer would panic when
+// it is called.
 type UnimplementedAgentServiceServer struct{}
 
 func (UnimplementedAgentServiceServer) Describe(ctx context.Context, req *agentv1.DescribeRequest) (*agentv1.DescribeResponse, error) {
@@ -151,15 +152,16 @@ var (
 	}
 )
 
-// HubServiceClient calls parley.agent.v1.HubService. NewHubServiceClient
-// makes one.
+// HubServiceClient is a client of parley.agent.v1.HubService.
+// NewHubServiceClient returns one.
 //
 // HubService is served by the hub, for the operators of the devices. It answers by calling devices.
 //
-// A method's ctx bounds its call, streams to their end included, but never
-// the connection: its deadline travels to the server, and canceling it
-// abandons the call. Options hold for one call. Errors carry a status:
-// rpc.CodeOf returns its code, and errors.As with an *rpc.Error all of it.
+// A method's ctx bounds its call, including the end of its streams, but never
+// the connection. Its deadline is sent to the server, and canceling it
+// cancels the call. Options apply to one call. Errors carry a status:
+// rpc.CodeOf returns its code, and errors.As with an *rpc.Error returns all
+// of it.
 type HubServiceClient interface {
 	// ListAgents asks every connected device what it is.
 	ListAgents(ctx context.Context, req *agentv1.ListAgentsRequest, opts ...rpc.CallOption) (*agentv1.ListAgentsResponse, error)
@@ -189,16 +191,16 @@ func (c hubServiceClient) WatchAgent(ctx context.Context, req *agentv1.WatchAgen
 	return rpc.CallServerStream[agentv1.WatchAgentRequest, agentv1.WatchAgentResponse](ctx, c.caller, HubServiceWatchAgentMethod, req, opts...)
 }
 
-// HubServiceServer is what a server of parley.agent.v1.HubService implements.
-// RegisterHubServiceServer puts it to work.
+// HubServiceServer is implemented by servers of parley.agent.v1.HubService.
+// RegisterHubServiceServer registers one.
 //
 // HubService is served by the hub, for the operators of the devices. It answers by calling devices.
 //
-// Methods are called concurrently. A method's ctx ends when the caller gives
-// up, when the deadline passes, and when the connection is lost;
-// rpc.FromContext gives the call, with its metadata and its connection. The
+// Methods are called concurrently. A method's ctx ends when the caller
+// cancels the call, when the deadline passes, or when the connection ends.
+// rpc.FromContext returns the call, with its metadata and its connection. The
 // call ends when the method returns. An error of rpc.Errorf reaches the
-// caller with its code and details; one without a code arrives as
+// caller with its code and details. Any other error arrives as
 // rpc.CodeUnknown.
 type HubServiceServer interface {
 	// ListAgents asks every connected device what it is.
@@ -209,8 +211,8 @@ type HubServiceServer interface {
 	WatchAgent(ctx context.Context, req *agentv1.WatchAgentRequest, out rpc.Sender[agentv1.WatchAgentResponse]) error
 }
 
-// RegisterHubServiceServer makes impl serve parley.agent.v1.HubService on r:
-// an *rpc.Server, or an *rpc.Mux for calls that come back to a client.
+// RegisterHubServiceServer registers impl as parley.agent.v1.HubService with
+// r: an *rpc.Server, or an *rpc.Mux for calls to a client.
 func RegisterHubServiceServer(r rpc.Registrar, impl HubServiceServer) {
 	r.Register(&rpc.Service{
 		Name: HubServiceName,
@@ -221,10 +223,9 @@ func RegisterHubServiceServer(r rpc.Registrar, impl HubServiceServer) {
 	})
 }
 
-// UnimplementedHubServiceServer answers every call with
-// rpc.CodeUnimplemented. A server that embeds it goes on compiling when
-// methods are added to the .proto. Embed it by value: a nil pointer would
-// panic when it is called.
+// UnimplementedHubServiceServer fails every call with rpc.CodeUnimplemented.
+// A server that embeds it still compiles when methods are added to the
+// .proto. Embed it by value: a nil pointer would panic when it is called.
 type UnimplementedHubServiceServer struct{}
 
 func (UnimplementedHubServiceServer) ListAgents(ctx context.Context, req *agentv1.ListAgentsRequest) (*agentv1.ListAgentsResponse, error) {

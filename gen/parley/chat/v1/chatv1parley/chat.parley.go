@@ -39,15 +39,16 @@ var (
 	}
 )
 
-// ChatServiceClient calls parley.chat.v1.ChatService. NewChatServiceClient
-// makes one.
+// ChatServiceClient is a client of parley.chat.v1.ChatService.
+// NewChatServiceClient returns one.
 //
 // ChatService has rooms. A room exists while it has members; it stores no lines.
 //
-// A method's ctx bounds its call, streams to their end included, but never
-// the connection: its deadline travels to the server, and canceling it
-// abandons the call. Options hold for one call. Errors carry a status:
-// rpc.CodeOf returns its code, and errors.As with an *rpc.Error all of it.
+// A method's ctx bounds its call, including the end of its streams, but never
+// the connection. Its deadline is sent to the server, and canceling it
+// cancels the call. Options apply to one call. Errors carry a status:
+// rpc.CodeOf returns its code, and errors.As with an *rpc.Error returns all
+// of it.
 type ChatServiceClient interface {
 	// Join makes the caller a member of a room until either side ends the call.
 	//
@@ -73,16 +74,16 @@ func (c chatServiceClient) Join(ctx context.Context, opts ...rpc.CallOption) (rp
 	return rpc.CallBidi[chatv1.JoinRequest, chatv1.JoinResponse](ctx, c.caller, ChatServiceJoinMethod, opts...)
 }
 
-// ChatServiceServer is what a server of parley.chat.v1.ChatService
-// implements. RegisterChatServiceServer puts it to work.
+// ChatServiceServer is implemented by servers of parley.chat.v1.ChatService.
+// RegisterChatServiceServer registers one.
 //
 // ChatService has rooms. A room exists while it has members; it stores no lines.
 //
-// Methods are called concurrently. A method's ctx ends when the caller gives
-// up, when the deadline passes, and when the connection is lost;
-// rpc.FromContext gives the call, with its metadata and its connection. The
+// Methods are called concurrently. A method's ctx ends when the caller
+// cancels the call, when the deadline passes, or when the connection ends.
+// rpc.FromContext returns the call, with its metadata and its connection. The
 // call ends when the method returns. An error of rpc.Errorf reaches the
-// caller with its code and details; one without a code arrives as
+// caller with its code and details. Any other error arrives as
 // rpc.CodeUnknown.
 type ChatServiceServer interface {
 	// Join makes the caller a member of a room until either side ends the call.
@@ -93,8 +94,8 @@ type ChatServiceServer interface {
 	Join(ctx context.Context, in rpc.Receiver[chatv1.JoinRequest], out rpc.Sender[chatv1.JoinResponse]) error
 }
 
-// RegisterChatServiceServer makes impl serve parley.chat.v1.ChatService on r:
-// an *rpc.Server, or an *rpc.Mux for calls that come back to a client.
+// RegisterChatServiceServer registers impl as parley.chat.v1.ChatService with
+// r: an *rpc.Server, or an *rpc.Mux for calls to a client.
 func RegisterChatServiceServer(r rpc.Registrar, impl ChatServiceServer) {
 	r.Register(&rpc.Service{
 		Name: ChatServiceName,
@@ -104,10 +105,9 @@ func RegisterChatServiceServer(r rpc.Registrar, impl ChatServiceServer) {
 	})
 }
 
-// UnimplementedChatServiceServer answers every call with
-// rpc.CodeUnimplemented. A server that embeds it goes on compiling when
-// methods are added to the .proto. Embed it by value: a nil pointer would
-// panic when it is called.
+// UnimplementedChatServiceServer fails every call with rpc.CodeUnimplemented.
+// A server that embeds it still compiles when methods are added to the
+// .proto. Embed it by value: a nil pointer would panic when it is called.
 type UnimplementedChatServiceServer struct{}
 
 func (UnimplementedChatServiceServer) Join(ctx context.Context, in rpc.Receiver[chatv1.JoinRequest], out rpc.Sender[chatv1.JoinResponse]) error {
@@ -128,16 +128,17 @@ var (
 	}
 )
 
-// MemberServiceClient calls parley.chat.v1.MemberService.
-// NewMemberServiceClient makes one.
+// MemberServiceClient is a client of parley.chat.v1.MemberService.
+// NewMemberServiceClient returns one.
 //
 // MemberService is served by members that show more than lines. The server calls it over the connection that the member
 // has dialed.
 //
-// A method's ctx bounds its call, streams to their end included, but never
-// the connection: its deadline travels to the server, and canceling it
-// abandons the call. Options hold for one call. Errors carry a status:
-// rpc.CodeOf returns its code, and errors.As with an *rpc.Error all of it.
+// A method's ctx bounds its call, including the end of its streams, but never
+// the connection. Its deadline is sent to the server, and canceling it
+// cancels the call. Options apply to one call. Errors carry a status:
+// rpc.CodeOf returns its code, and errors.As with an *rpc.Error returns all
+// of it.
 type MemberServiceClient interface {
 	// ShowTyping shows a member who else is typing. The server makes one such call at a time for each member of a room,
 	// and at most a few a second: the next call has what has changed meanwhile.
@@ -158,17 +159,17 @@ func (c memberServiceClient) ShowTyping(ctx context.Context, req *chatv1.ShowTyp
 	return rpc.CallUnary[chatv1.ShowTypingRequest, chatv1.ShowTypingResponse](ctx, c.caller, MemberServiceShowTypingMethod, req, opts...)
 }
 
-// MemberServiceServer is what a server of parley.chat.v1.MemberService
-// implements. RegisterMemberServiceServer puts it to work.
+// MemberServiceServer is implemented by servers of
+// parley.chat.v1.MemberService. RegisterMemberServiceServer registers one.
 //
 // MemberService is served by members that show more than lines. The server calls it over the connection that the member
 // has dialed.
 //
-// Methods are called concurrently. A method's ctx ends when the caller gives
-// up, when the deadline passes, and when the connection is lost;
-// rpc.FromContext gives the call, with its metadata and its connection. The
+// Methods are called concurrently. A method's ctx ends when the caller
+// cancels the call, when the deadline passes, or when the connection ends.
+// rpc.FromContext returns the call, with its metadata and its connection. The
 // call ends when the method returns. An error of rpc.Errorf reaches the
-// caller with its code and details; one without a code arrives as
+// caller with its code and details. Any other error arrives as
 // rpc.CodeUnknown.
 type MemberServiceServer interface {
 	// ShowTyping shows a member who else is typing. The server makes one such call at a time for each member of a room,
@@ -176,8 +177,8 @@ type MemberServiceServer interface {
 	ShowTyping(ctx context.Context, req *chatv1.ShowTypingRequest) (*chatv1.ShowTypingResponse, error)
 }
 
-// RegisterMemberServiceServer makes impl serve parley.chat.v1.MemberService
-// on r: an *rpc.Server, or an *rpc.Mux for calls that come back to a client.
+// RegisterMemberServiceServer registers impl as parley.chat.v1.MemberService
+// with r: an *rpc.Server, or an *rpc.Mux for calls to a client.
 func RegisterMemberServiceServer(r rpc.Registrar, impl MemberServiceServer) {
 	r.Register(&rpc.Service{
 		Name: MemberServiceName,
@@ -187,10 +188,10 @@ func RegisterMemberServiceServer(r rpc.Registrar, impl MemberServiceServer) {
 	})
 }
 
-// UnimplementedMemberServiceServer answers every call with
-// rpc.CodeUnimplemented. A server that embeds it goes on compiling when
-// methods are added to the .proto. Embed it by value: a nil pointer would
-// panic when it is called.
+// UnimplementedMemberServiceServer fails every call with
+// rpc.CodeUnimplemented. A server that embeds it still compiles when methods
+// are added to the .proto. Embed it by value: a nil pointer would panic when
+// it is called.
 type UnimplementedMemberServiceServer struct{}
 
 func (UnimplementedMemberServiceServer) ShowTyping(ctx context.Context, req *chatv1.ShowTypingRequest) (*chatv1.ShowTypingResponse, error) {

@@ -58,15 +58,16 @@ var (
 	}
 )
 
-// PingServiceClient calls parley.ping.v1.PingService. NewPingServiceClient
-// makes one.
+// PingServiceClient is a client of parley.ping.v1.PingService.
+// NewPingServiceClient returns one.
 //
 // PingService answers, counts and adds up. It keeps nothing between calls.
 //
-// A method's ctx bounds its call, streams to their end included, but never
-// the connection: its deadline travels to the server, and canceling it
-// abandons the call. Options hold for one call. Errors carry a status:
-// rpc.CodeOf returns its code, and errors.As with an *rpc.Error all of it.
+// A method's ctx bounds its call, including the end of its streams, but never
+// the connection. Its deadline is sent to the server, and canceling it
+// cancels the call. Options apply to one call. Errors carry a status:
+// rpc.CodeOf returns its code, and errors.As with an *rpc.Error returns all
+// of it.
 type PingServiceClient interface {
 	// Ping returns the text, after a delay if the request has one, or fails with the requested code.
 	Ping(ctx context.Context, req *pingv1.PingRequest, opts ...rpc.CallOption) (*pingv1.PingResponse, error)
@@ -113,16 +114,16 @@ func (c pingServiceClient) CumSum(ctx context.Context, opts ...rpc.CallOption) (
 	return rpc.CallBidi[pingv1.CumSumRequest, pingv1.CumSumResponse](ctx, c.caller, PingServiceCumSumMethod, opts...)
 }
 
-// PingServiceServer is what a server of parley.ping.v1.PingService
-// implements. RegisterPingServiceServer puts it to work.
+// PingServiceServer is implemented by servers of parley.ping.v1.PingService.
+// RegisterPingServiceServer registers one.
 //
 // PingService answers, counts and adds up. It keeps nothing between calls.
 //
-// Methods are called concurrently. A method's ctx ends when the caller gives
-// up, when the deadline passes, and when the connection is lost;
-// rpc.FromContext gives the call, with its metadata and its connection. The
+// Methods are called concurrently. A method's ctx ends when the caller
+// cancels the call, when the deadline passes, or when the connection ends.
+// rpc.FromContext returns the call, with its metadata and its connection. The
 // call ends when the method returns. An error of rpc.Errorf reaches the
-// caller with its code and details; one without a code arrives as
+// caller with its code and details. Any other error arrives as
 // rpc.CodeUnknown.
 type PingServiceServer interface {
 	// Ping returns the text, after a delay if the request has one, or fails with the requested code.
@@ -138,8 +139,8 @@ type PingServiceServer interface {
 	CumSum(ctx context.Context, in rpc.Receiver[pingv1.CumSumRequest], out rpc.Sender[pingv1.CumSumResponse]) error
 }
 
-// RegisterPingServiceServer makes impl serve parley.ping.v1.PingService on r:
-// an *rpc.Server, or an *rpc.Mux for calls that come back to a client.
+// RegisterPingServiceServer registers impl as parley.ping.v1.PingService with
+// r: an *rpc.Server, or an *rpc.Mux for calls to a client.
 func RegisterPingServiceServer(r rpc.Registrar, impl PingServiceServer) {
 	r.Register(&rpc.Service{
 		Name: PingServiceName,
@@ -152,10 +153,9 @@ func RegisterPingServiceServer(r rpc.Registrar, impl PingServiceServer) {
 	})
 }
 
-// UnimplementedPingServiceServer answers every call with
-// rpc.CodeUnimplemented. A server that embeds it goes on compiling when
-// methods are added to the .proto. Embed it by value: a nil pointer would
-// panic when it is called.
+// UnimplementedPingServiceServer fails every call with rpc.CodeUnimplemented.
+// A server that embeds it still compiles when methods are added to the
+// .proto. Embed it by value: a nil pointer would panic when it is called.
 type UnimplementedPingServiceServer struct{}
 
 func (UnimplementedPingServiceServer) Ping(ctx context.Context, req *pingv1.PingRequest) (*pingv1.PingResponse, error) {

@@ -32,12 +32,13 @@ var (
 	}
 )
 
-// Echo_Client calls samepkg.Echo. NewEcho_Client makes one.
+// Echo_Client is a client of samepkg.Echo. NewEcho_Client returns one.
 //
-// A method's ctx bounds its call, streams to their end included, but never
-// the connection: its deadline travels to the server, and canceling it
-// abandons the call. Options hold for one call. Errors carry a status:
-// rpc.CodeOf returns its code, and errors.As with an *rpc.Error all of it.
+// A method's ctx bounds its call, including the end of its streams, but never
+// the connection. Its deadline is sent to the server, and canceling it
+// cancels the call. Options apply to one call. Errors carry a status:
+// rpc.CodeOf returns its code, and errors.As with an *rpc.Error returns all
+// of it.
 type Echo_Client interface {
 	// Say calls samepkg.Echo/Say.
 	Say(ctx context.Context, req *EchoClient, opts ...rpc.CallOption) (*EchoClient, error)
@@ -57,22 +58,22 @@ func (c echo_Client) Say(ctx context.Context, req *EchoClient, opts ...rpc.CallO
 	return rpc.CallUnary[EchoClient, EchoClient](ctx, c.caller, Echo_SayMethod, req, opts...)
 }
 
-// Echo_Server is what a server of samepkg.Echo implements.
-// RegisterEcho_Server puts it to work.
+// Echo_Server is implemented by servers of samepkg.Echo. RegisterEcho_Server
+// registers one.
 //
-// Methods are called concurrently. A method's ctx ends when the caller gives
-// up, when the deadline passes, and when the connection is lost;
-// rpc.FromContext gives the call, with its metadata and its connection. The
+// Methods are called concurrently. A method's ctx ends when the caller
+// cancels the call, when the deadline passes, or when the connection ends.
+// rpc.FromContext returns the call, with its metadata and its connection. The
 // call ends when the method returns. An error of rpc.Errorf reaches the
-// caller with its code and details; one without a code arrives as
+// caller with its code and details. Any other error arrives as
 // rpc.CodeUnknown.
 type Echo_Server interface {
 	// Say handles samepkg.Echo/Say.
 	Say(ctx context.Context, req *EchoClient) (*EchoClient, error)
 }
 
-// RegisterEcho_Server makes impl serve samepkg.Echo on r: an *rpc.Server, or
-// an *rpc.Mux for calls that come back to a client.
+// RegisterEcho_Server registers impl as samepkg.Echo with r: an *rpc.Server,
+// or an *rpc.Mux for calls to a client.
 func RegisterEcho_Server(r rpc.Registrar, impl Echo_Server) {
 	r.Register(&rpc.Service{
 		Name: Echo_Name,
@@ -82,9 +83,9 @@ func RegisterEcho_Server(r rpc.Registrar, impl Echo_Server) {
 	})
 }
 
-// UnimplementedEcho_Server answers every call with rpc.CodeUnimplemented. A
-// server that embeds it goes on compiling when methods are added to the
-// .proto. Embed it by value: a nil pointer would panic when it is called.
+// UnimplementedEcho_Server fails every call with rpc.CodeUnimplemented. A
+// server that embeds it still compiles when methods are added to the .proto.
+// Embed it by value: a nil pointer would panic when it is called.
 type UnimplementedEcho_Server struct{}
 
 func (UnimplementedEcho_Server) Say(ctx context.Context, req *EchoClient) (*EchoClient, error) {
@@ -105,12 +106,13 @@ var (
 	}
 )
 
-// PlainClient calls samepkg.Plain. NewPlainClient makes one.
+// PlainClient is a client of samepkg.Plain. NewPlainClient returns one.
 //
-// A method's ctx bounds its call, streams to their end included, but never
-// the connection: its deadline travels to the server, and canceling it
-// abandons the call. Options hold for one call. Errors carry a status:
-// rpc.CodeOf returns its code, and errors.As with an *rpc.Error all of it.
+// A method's ctx bounds its call, including the end of its streams, but never
+// the connection. Its deadline is sent to the server, and canceling it
+// cancels the call. Options apply to one call. Errors carry a status:
+// rpc.CodeOf returns its code, and errors.As with an *rpc.Error returns all
+// of it.
 type PlainClient interface {
 	// Say calls samepkg.Plain/Say.
 	//
@@ -132,22 +134,22 @@ func (c plainClient) Say(ctx context.Context, opts ...rpc.CallOption) (rpc.Duple
 	return rpc.CallBidi[Context, Sender](ctx, c.caller, PlainSayMethod, opts...)
 }
 
-// PlainServer is what a server of samepkg.Plain implements.
-// RegisterPlainServer puts it to work.
+// PlainServer is implemented by servers of samepkg.Plain. RegisterPlainServer
+// registers one.
 //
-// Methods are called concurrently. A method's ctx ends when the caller gives
-// up, when the deadline passes, and when the connection is lost;
-// rpc.FromContext gives the call, with its metadata and its connection. The
+// Methods are called concurrently. A method's ctx ends when the caller
+// cancels the call, when the deadline passes, or when the connection ends.
+// rpc.FromContext returns the call, with its metadata and its connection. The
 // call ends when the method returns. An error of rpc.Errorf reaches the
-// caller with its code and details; one without a code arrives as
+// caller with its code and details. Any other error arrives as
 // rpc.CodeUnknown.
 type PlainServer interface {
 	// Say handles samepkg.Plain/Say.
 	Say(ctx context.Context, in rpc.Receiver[Context], out rpc.Sender[Sender]) error
 }
 
-// RegisterPlainServer makes impl serve samepkg.Plain on r: an *rpc.Server, or
-// an *rpc.Mux for calls that come back to a client.
+// RegisterPlainServer registers impl as samepkg.Plain with r: an *rpc.Server,
+// or an *rpc.Mux for calls to a client.
 func RegisterPlainServer(r rpc.Registrar, impl PlainServer) {
 	r.Register(&rpc.Service{
 		Name: PlainName,
@@ -157,9 +159,9 @@ func RegisterPlainServer(r rpc.Registrar, impl PlainServer) {
 	})
 }
 
-// UnimplementedPlainServer answers every call with rpc.CodeUnimplemented. A
-// server that embeds it goes on compiling when methods are added to the
-// .proto. Embed it by value: a nil pointer would panic when it is called.
+// UnimplementedPlainServer fails every call with rpc.CodeUnimplemented. A
+// server that embeds it still compiles when methods are added to the .proto.
+// Embed it by value: a nil pointer would panic when it is called.
 type UnimplementedPlainServer struct{}
 
 func (UnimplementedPlainServer) Say(ctx context.Context, in rpc.Receiver[Context], out rpc.Sender[Sender]) error {
@@ -178,15 +180,16 @@ var (
 	}
 )
 
-// EchoClient__Client calls samepkg.EchoClient_. NewEchoClient__Client makes
-// one.
+// EchoClient__Client is a client of samepkg.EchoClient_.
+// NewEchoClient__Client returns one.
 //
 // EchoClient_ would declare EchoClient_Name, which is a field's wrapper.
 //
-// A method's ctx bounds its call, streams to their end included, but never
-// the connection: its deadline travels to the server, and canceling it
-// abandons the call. Options hold for one call. Errors carry a status:
-// rpc.CodeOf returns its code, and errors.As with an *rpc.Error all of it.
+// A method's ctx bounds its call, including the end of its streams, but never
+// the connection. Its deadline is sent to the server, and canceling it
+// cancels the call. Options apply to one call. Errors carry a status:
+// rpc.CodeOf returns its code, and errors.As with an *rpc.Error returns all
+// of it.
 type EchoClient__Client interface {
 	// Say calls samepkg.EchoClient_/Say.
 	Say(ctx context.Context, req *Context, opts ...rpc.CallOption) (*Sender, error)
@@ -206,24 +209,24 @@ func (c echoClient__Client) Say(ctx context.Context, req *Context, opts ...rpc.C
 	return rpc.CallUnary[Context, Sender](ctx, c.caller, EchoClient__SayMethod, req, opts...)
 }
 
-// EchoClient__Server is what a server of samepkg.EchoClient_ implements.
-// RegisterEchoClient__Server puts it to work.
+// EchoClient__Server is implemented by servers of samepkg.EchoClient_.
+// RegisterEchoClient__Server registers one.
 //
 // EchoClient_ would declare EchoClient_Name, which is a field's wrapper.
 //
-// Methods are called concurrently. A method's ctx ends when the caller gives
-// up, when the deadline passes, and when the connection is lost;
-// rpc.FromContext gives the call, with its metadata and its connection. The
+// Methods are called concurrently. A method's ctx ends when the caller
+// cancels the call, when the deadline passes, or when the connection ends.
+// rpc.FromContext returns the call, with its metadata and its connection. The
 // call ends when the method returns. An error of rpc.Errorf reaches the
-// caller with its code and details; one without a code arrives as
+// caller with its code and details. Any other error arrives as
 // rpc.CodeUnknown.
 type EchoClient__Server interface {
 	// Say handles samepkg.EchoClient_/Say.
 	Say(ctx context.Context, req *Context) (*Sender, error)
 }
 
-// RegisterEchoClient__Server makes impl serve samepkg.EchoClient_ on r: an
-// *rpc.Server, or an *rpc.Mux for calls that come back to a client.
+// RegisterEchoClient__Server registers impl as samepkg.EchoClient_ with r: an
+// *rpc.Server, or an *rpc.Mux for calls to a client.
 func RegisterEchoClient__Server(r rpc.Registrar, impl EchoClient__Server) {
 	r.Register(&rpc.Service{
 		Name: EchoClient__Name,
@@ -233,10 +236,10 @@ func RegisterEchoClient__Server(r rpc.Registrar, impl EchoClient__Server) {
 	})
 }
 
-// UnimplementedEchoClient__Server answers every call with
-// rpc.CodeUnimplemented. A server that embeds it goes on compiling when
-// methods are added to the .proto. Embed it by value: a nil pointer would
-// panic when it is called.
+// UnimplementedEchoClient__Server fails every call with
+// rpc.CodeUnimplemented. A server that embeds it still compiles when methods
+// are added to the .proto. Embed it by value: a nil pointer would panic when
+// it is called.
 type UnimplementedEchoClient__Server struct{}
 
 func (UnimplementedEchoClient__Server) Say(ctx context.Context, req *Context) (*Sender, error) {

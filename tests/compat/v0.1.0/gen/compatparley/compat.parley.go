@@ -65,15 +65,16 @@ var (
 	}
 )
 
-// CompatServiceClient calls parley.compat.v0_1_0.CompatService.
-// NewCompatServiceClient makes one.
+// CompatServiceClient is a client of parley.compat.v0_1_0.CompatService.
+// NewCompatServiceClient returns one.
 //
 // CompatService has a method of each kind.
 //
-// A method's ctx bounds its call, streams to their end included, but never
-// the connection: its deadline travels to the server, and canceling it
-// abandons the call. Options hold for one call. Errors carry a status:
-// rpc.CodeOf returns its code, and errors.As with an *rpc.Error all of it.
+// A method's ctx bounds its call, including the end of its streams, but never
+// the connection. Its deadline is sent to the server, and canceling it
+// cancels the call. Options apply to one call. Errors carry a status:
+// rpc.CodeOf returns its code, and errors.As with an *rpc.Error returns all
+// of it.
 type CompatServiceClient interface {
 	// Echo returns its request.
 	Echo(ctx context.Context, req *compat.CompatMessage, opts ...rpc.CallOption) (*compat.CompatMessage, error)
@@ -129,16 +130,17 @@ func (c compatServiceClient) Old(ctx context.Context, req *compat.CompatMessage,
 	return rpc.CallUnary[compat.CompatMessage, compat.CompatMessage](ctx, c.caller, CompatServiceOldMethod, req, opts...)
 }
 
-// CompatServiceServer is what a server of parley.compat.v0_1_0.CompatService
-// implements. RegisterCompatServiceServer puts it to work.
+// CompatServiceServer is implemented by servers of
+// parley.compat.v0_1_0.CompatService. RegisterCompatServiceServer registers
+// one.
 //
 // CompatService has a method of each kind.
 //
-// Methods are called concurrently. A method's ctx ends when the caller gives
-// up, when the deadline passes, and when the connection is lost;
-// rpc.FromContext gives the call, with its metadata and its connection. The
+// Methods are called concurrently. A method's ctx ends when the caller
+// cancels the call, when the deadline passes, or when the connection ends.
+// rpc.FromContext returns the call, with its metadata and its connection. The
 // call ends when the method returns. An error of rpc.Errorf reaches the
-// caller with its code and details; one without a code arrives as
+// caller with its code and details. Any other error arrives as
 // rpc.CodeUnknown.
 type CompatServiceServer interface {
 	// Echo returns its request.
@@ -159,9 +161,9 @@ type CompatServiceServer interface {
 	Old(ctx context.Context, req *compat.CompatMessage) (*compat.CompatMessage, error)
 }
 
-// RegisterCompatServiceServer makes impl serve
-// parley.compat.v0_1_0.CompatService on r: an *rpc.Server, or an *rpc.Mux for
-// calls that come back to a client.
+// RegisterCompatServiceServer registers impl as
+// parley.compat.v0_1_0.CompatService with r: an *rpc.Server, or an *rpc.Mux
+// for calls to a client.
 func RegisterCompatServiceServer(r rpc.Registrar, impl CompatServiceServer) {
 	r.Register(&rpc.Service{
 		Name: CompatServiceName,
@@ -175,10 +177,10 @@ func RegisterCompatServiceServer(r rpc.Registrar, impl CompatServiceServer) {
 	})
 }
 
-// UnimplementedCompatServiceServer answers every call with
-// rpc.CodeUnimplemented. A server that embeds it goes on compiling when
-// methods are added to the .proto. Embed it by value: a nil pointer would
-// panic when it is called.
+// UnimplementedCompatServiceServer fails every call with
+// rpc.CodeUnimplemented. A server that embeds it still compiles when methods
+// are added to the .proto. Embed it by value: a nil pointer would panic when
+// it is called.
 type UnimplementedCompatServiceServer struct{}
 
 func (UnimplementedCompatServiceServer) Echo(ctx context.Context, req *compat.CompatMessage) (*compat.CompatMessage, error) {

@@ -35,14 +35,15 @@ var (
 	}
 )
 
-// NewUser_Client calls clash.NewUser. NewNewUser_Client makes one.
+// NewUser_Client is a client of clash.NewUser. NewNewUser_Client returns one.
 //
 // NewUser, RegisterUser and UnimplementedUser would declare what User declares.
 //
-// A method's ctx bounds its call, streams to their end included, but never
-// the connection: its deadline travels to the server, and canceling it
-// abandons the call. Options hold for one call. Errors carry a status:
-// rpc.CodeOf returns its code, and errors.As with an *rpc.Error all of it.
+// A method's ctx bounds its call, including the end of its streams, but never
+// the connection. Its deadline is sent to the server, and canceling it
+// cancels the call. Options apply to one call. Errors carry a status:
+// rpc.CodeOf returns its code, and errors.As with an *rpc.Error returns all
+// of it.
 type NewUser_Client interface {
 	// Get calls clash.NewUser/Get.
 	Get(ctx context.Context, req *clash.Item, opts ...rpc.CallOption) (*clash.Item, error)
@@ -62,24 +63,24 @@ func (c newUser_Client) Get(ctx context.Context, req *clash.Item, opts ...rpc.Ca
 	return rpc.CallUnary[clash.Item, clash.Item](ctx, c.caller, NewUser_GetMethod, req, opts...)
 }
 
-// NewUser_Server is what a server of clash.NewUser implements.
-// RegisterNewUser_Server puts it to work.
+// NewUser_Server is implemented by servers of clash.NewUser.
+// RegisterNewUser_Server registers one.
 //
 // NewUser, RegisterUser and UnimplementedUser would declare what User declares.
 //
-// Methods are called concurrently. A method's ctx ends when the caller gives
-// up, when the deadline passes, and when the connection is lost;
-// rpc.FromContext gives the call, with its metadata and its connection. The
+// Methods are called concurrently. A method's ctx ends when the caller
+// cancels the call, when the deadline passes, or when the connection ends.
+// rpc.FromContext returns the call, with its metadata and its connection. The
 // call ends when the method returns. An error of rpc.Errorf reaches the
-// caller with its code and details; one without a code arrives as
+// caller with its code and details. Any other error arrives as
 // rpc.CodeUnknown.
 type NewUser_Server interface {
 	// Get handles clash.NewUser/Get.
 	Get(ctx context.Context, req *clash.Item) (*clash.Item, error)
 }
 
-// RegisterNewUser_Server makes impl serve clash.NewUser on r: an *rpc.Server,
-// or an *rpc.Mux for calls that come back to a client.
+// RegisterNewUser_Server registers impl as clash.NewUser with r: an
+// *rpc.Server, or an *rpc.Mux for calls to a client.
 func RegisterNewUser_Server(r rpc.Registrar, impl NewUser_Server) {
 	r.Register(&rpc.Service{
 		Name: NewUser_Name,
@@ -89,9 +90,9 @@ func RegisterNewUser_Server(r rpc.Registrar, impl NewUser_Server) {
 	})
 }
 
-// UnimplementedNewUser_Server answers every call with rpc.CodeUnimplemented.
-// A server that embeds it goes on compiling when methods are added to the
-// .proto. Embed it by value: a nil pointer would panic when it is called.
+// UnimplementedNewUser_Server fails every call with rpc.CodeUnimplemented. A
+// server that embeds it still compiles when methods are added to the .proto.
+// Embed it by value: a nil pointer would panic when it is called.
 type UnimplementedNewUser_Server struct{}
 
 func (UnimplementedNewUser_Server) Get(ctx context.Context, req *clash.Item) (*clash.Item, error) {
@@ -110,13 +111,14 @@ var (
 	}
 )
 
-// RegisterUser_Client calls clash.RegisterUser. NewRegisterUser_Client makes
-// one.
+// RegisterUser_Client is a client of clash.RegisterUser.
+// NewRegisterUser_Client returns one.
 //
-// A method's ctx bounds its call, streams to their end included, but never
-// the connection: its deadline travels to the server, and canceling it
-// abandons the call. Options hold for one call. Errors carry a status:
-// rpc.CodeOf returns its code, and errors.As with an *rpc.Error all of it.
+// A method's ctx bounds its call, including the end of its streams, but never
+// the connection. Its deadline is sent to the server, and canceling it
+// cancels the call. Options apply to one call. Errors carry a status:
+// rpc.CodeOf returns its code, and errors.As with an *rpc.Error returns all
+// of it.
 type RegisterUser_Client interface {
 	// Get calls clash.RegisterUser/Get.
 	Get(ctx context.Context, req *clash.Item, opts ...rpc.CallOption) (*clash.Item, error)
@@ -136,22 +138,22 @@ func (c registerUser_Client) Get(ctx context.Context, req *clash.Item, opts ...r
 	return rpc.CallUnary[clash.Item, clash.Item](ctx, c.caller, RegisterUser_GetMethod, req, opts...)
 }
 
-// RegisterUser_Server is what a server of clash.RegisterUser implements.
-// RegisterRegisterUser_Server puts it to work.
+// RegisterUser_Server is implemented by servers of clash.RegisterUser.
+// RegisterRegisterUser_Server registers one.
 //
-// Methods are called concurrently. A method's ctx ends when the caller gives
-// up, when the deadline passes, and when the connection is lost;
-// rpc.FromContext gives the call, with its metadata and its connection. The
+// Methods are called concurrently. A method's ctx ends when the caller
+// cancels the call, when the deadline passes, or when the connection ends.
+// rpc.FromContext returns the call, with its metadata and its connection. The
 // call ends when the method returns. An error of rpc.Errorf reaches the
-// caller with its code and details; one without a code arrives as
+// caller with its code and details. Any other error arrives as
 // rpc.CodeUnknown.
 type RegisterUser_Server interface {
 	// Get handles clash.RegisterUser/Get.
 	Get(ctx context.Context, req *clash.Item) (*clash.Item, error)
 }
 
-// RegisterRegisterUser_Server makes impl serve clash.RegisterUser on r: an
-// *rpc.Server, or an *rpc.Mux for calls that come back to a client.
+// RegisterRegisterUser_Server registers impl as clash.RegisterUser with r: an
+// *rpc.Server, or an *rpc.Mux for calls to a client.
 func RegisterRegisterUser_Server(r rpc.Registrar, impl RegisterUser_Server) {
 	r.Register(&rpc.Service{
 		Name: RegisterUser_Name,
@@ -161,10 +163,10 @@ func RegisterRegisterUser_Server(r rpc.Registrar, impl RegisterUser_Server) {
 	})
 }
 
-// UnimplementedRegisterUser_Server answers every call with
-// rpc.CodeUnimplemented. A server that embeds it goes on compiling when
-// methods are added to the .proto. Embed it by value: a nil pointer would
-// panic when it is called.
+// UnimplementedRegisterUser_Server fails every call with
+// rpc.CodeUnimplemented. A server that embeds it still compiles when methods
+// are added to the .proto. Embed it by value: a nil pointer would panic when
+// it is called.
 type UnimplementedRegisterUser_Server struct{}
 
 func (UnimplementedRegisterUser_Server) Get(ctx context.Context, req *clash.Item) (*clash.Item, error) {
@@ -183,13 +185,14 @@ var (
 	}
 )
 
-// UnimplementedUser_Client calls clash.UnimplementedUser.
-// NewUnimplementedUser_Client makes one.
+// UnimplementedUser_Client is a client of clash.UnimplementedUser.
+// NewUnimplementedUser_Client returns one.
 //
-// A method's ctx bounds its call, streams to their end included, but never
-// the connection: its deadline travels to the server, and canceling it
-// abandons the call. Options hold for one call. Errors carry a status:
-// rpc.CodeOf returns its code, and errors.As with an *rpc.Error all of it.
+// A method's ctx bounds its call, including the end of its streams, but never
+// the connection. Its deadline is sent to the server, and canceling it
+// cancels the call. Options apply to one call. Errors carry a status:
+// rpc.CodeOf returns its code, and errors.As with an *rpc.Error returns all
+// of it.
 type UnimplementedUser_Client interface {
 	// Get calls clash.UnimplementedUser/Get.
 	Get(ctx context.Context, req *clash.Item, opts ...rpc.CallOption) (*clash.Item, error)
@@ -209,22 +212,22 @@ func (c unimplementedUser_Client) Get(ctx context.Context, req *clash.Item, opts
 	return rpc.CallUnary[clash.Item, clash.Item](ctx, c.caller, UnimplementedUser_GetMethod, req, opts...)
 }
 
-// UnimplementedUser_Server is what a server of clash.UnimplementedUser
-// implements. RegisterUnimplementedUser_Server puts it to work.
+// UnimplementedUser_Server is implemented by servers of
+// clash.UnimplementedUser. RegisterUnimplementedUser_Server registers one.
 //
-// Methods are called concurrently. A method's ctx ends when the caller gives
-// up, when the deadline passes, and when the connection is lost;
-// rpc.FromContext gives the call, with its metadata and its connection. The
+// Methods are called concurrently. A method's ctx ends when the caller
+// cancels the call, when the deadline passes, or when the connection ends.
+// rpc.FromContext returns the call, with its metadata and its connection. The
 // call ends when the method returns. An error of rpc.Errorf reaches the
-// caller with its code and details; one without a code arrives as
+// caller with its code and details. Any other error arrives as
 // rpc.CodeUnknown.
 type UnimplementedUser_Server interface {
 	// Get handles clash.UnimplementedUser/Get.
 	Get(ctx context.Context, req *clash.Item) (*clash.Item, error)
 }
 
-// RegisterUnimplementedUser_Server makes impl serve clash.UnimplementedUser
-// on r: an *rpc.Server, or an *rpc.Mux for calls that come back to a client.
+// RegisterUnimplementedUser_Server registers impl as clash.UnimplementedUser
+// with r: an *rpc.Server, or an *rpc.Mux for calls to a client.
 func RegisterUnimplementedUser_Server(r rpc.Registrar, impl UnimplementedUser_Server) {
 	r.Register(&rpc.Service{
 		Name: UnimplementedUser_Name,
@@ -234,10 +237,10 @@ func RegisterUnimplementedUser_Server(r rpc.Registrar, impl UnimplementedUser_Se
 	})
 }
 
-// UnimplementedUnimplementedUser_Server answers every call with
-// rpc.CodeUnimplemented. A server that embeds it goes on compiling when
-// methods are added to the .proto. Embed it by value: a nil pointer would
-// panic when it is called.
+// UnimplementedUnimplementedUser_Server fails every call with
+// rpc.CodeUnimplemented. A server that embeds it still compiles when methods
+// are added to the .proto. Embed it by value: a nil pointer would panic when
+// it is called.
 type UnimplementedUnimplementedUser_Server struct{}
 
 func (UnimplementedUnimplementedUser_Server) Get(ctx context.Context, req *clash.Item) (*clash.Item, error) {
@@ -256,14 +259,16 @@ var (
 	}
 )
 
-// UserGroupClient calls clash.UserGroup. NewUserGroupClient makes one.
+// UserGroupClient is a client of clash.UserGroup. NewUserGroupClient returns
+// one.
 //
 // UserGroup.List and User.GroupList would be described by one variable.
 //
-// A method's ctx bounds its call, streams to their end included, but never
-// the connection: its deadline travels to the server, and canceling it
-// abandons the call. Options hold for one call. Errors carry a status:
-// rpc.CodeOf returns its code, and errors.As with an *rpc.Error all of it.
+// A method's ctx bounds its call, including the end of its streams, but never
+// the connection. Its deadline is sent to the server, and canceling it
+// cancels the call. Options apply to one call. Errors carry a status:
+// rpc.CodeOf returns its code, and errors.As with an *rpc.Error returns all
+// of it.
 type UserGroupClient interface {
 	// List calls clash.UserGroup/List.
 	List(ctx context.Context, req *clash.Item, opts ...rpc.CallOption) (*clash.Item, error)
@@ -283,24 +288,24 @@ func (c userGroupClient) List(ctx context.Context, req *clash.Item, opts ...rpc.
 	return rpc.CallUnary[clash.Item, clash.Item](ctx, c.caller, UserGroup_ListMethod, req, opts...)
 }
 
-// UserGroupServer is what a server of clash.UserGroup implements.
-// RegisterUserGroupServer puts it to work.
+// UserGroupServer is implemented by servers of clash.UserGroup.
+// RegisterUserGroupServer registers one.
 //
 // UserGroup.List and User.GroupList would be described by one variable.
 //
-// Methods are called concurrently. A method's ctx ends when the caller gives
-// up, when the deadline passes, and when the connection is lost;
-// rpc.FromContext gives the call, with its metadata and its connection. The
+// Methods are called concurrently. A method's ctx ends when the caller
+// cancels the call, when the deadline passes, or when the connection ends.
+// rpc.FromContext returns the call, with its metadata and its connection. The
 // call ends when the method returns. An error of rpc.Errorf reaches the
-// caller with its code and details; one without a code arrives as
+// caller with its code and details. Any other error arrives as
 // rpc.CodeUnknown.
 type UserGroupServer interface {
 	// List handles clash.UserGroup/List.
 	List(ctx context.Context, req *clash.Item) (*clash.Item, error)
 }
 
-// RegisterUserGroupServer makes impl serve clash.UserGroup on r: an
-// *rpc.Server, or an *rpc.Mux for calls that come back to a client.
+// RegisterUserGroupServer registers impl as clash.UserGroup with r: an
+// *rpc.Server, or an *rpc.Mux for calls to a client.
 func RegisterUserGroupServer(r rpc.Registrar, impl UserGroupServer) {
 	r.Register(&rpc.Service{
 		Name: UserGroupName,
@@ -310,9 +315,9 @@ func RegisterUserGroupServer(r rpc.Registrar, impl UserGroupServer) {
 	})
 }
 
-// UnimplementedUserGroupServer answers every call with rpc.CodeUnimplemented.
-// A server that embeds it goes on compiling when methods are added to the
-// .proto. Embed it by value: a nil pointer would panic when it is called.
+// UnimplementedUserGroupServer fails every call with rpc.CodeUnimplemented. A
+// server that embeds it still compiles when methods are added to the .proto.
+// Embed it by value: a nil pointer would panic when it is called.
 type UnimplementedUserGroupServer struct{}
 
 func (UnimplementedUserGroupServer) List(ctx context.Context, req *clash.Item) (*clash.Item, error) {
@@ -351,14 +356,15 @@ var (
 	}
 )
 
-// UserClient calls clash.User. NewUserClient makes one.
+// UserClient is a client of clash.User. NewUserClient returns one.
 //
 // User has methods that are the same in Go.
 //
-// A method's ctx bounds its call, streams to their end included, but never
-// the connection: its deadline travels to the server, and canceling it
-// abandons the call. Options hold for one call. Errors carry a status:
-// rpc.CodeOf returns its code, and errors.As with an *rpc.Error all of it.
+// A method's ctx bounds its call, including the end of its streams, but never
+// the connection. Its deadline is sent to the server, and canceling it
+// cancels the call. Options apply to one call. Errors carry a status:
+// rpc.CodeOf returns its code, and errors.As with an *rpc.Error returns all
+// of it.
 type UserClient interface {
 	// get_item is written with an underscore.
 	//
@@ -415,16 +421,16 @@ func (c userClient) GroupList(ctx context.Context, req *clash.Item, opts ...rpc.
 	return rpc.CallUnary[clash.Item, clash.Item](ctx, c.caller, UserGroupListMethod, req, opts...)
 }
 
-// UserServer is what a server of clash.User implements. RegisterUserServer
-// puts it to work.
+// UserServer is implemented by servers of clash.User. RegisterUserServer
+// registers one.
 //
 // User has methods that are the same in Go.
 //
-// Methods are called concurrently. A method's ctx ends when the caller gives
-// up, when the deadline passes, and when the connection is lost;
-// rpc.FromContext gives the call, with its metadata and its connection. The
+// Methods are called concurrently. A method's ctx ends when the caller
+// cancels the call, when the deadline passes, or when the connection ends.
+// rpc.FromContext returns the call, with its metadata and its connection. The
 // call ends when the method returns. An error of rpc.Errorf reaches the
-// caller with its code and details; one without a code arrives as
+// caller with its code and details. Any other error arrives as
 // rpc.CodeUnknown.
 type UserServer interface {
 	// get_item is written with an underscore.
@@ -452,8 +458,8 @@ type UserServer interface {
 	GroupList(ctx context.Context, req *clash.Item) (*clash.Item, error)
 }
 
-// RegisterUserServer makes impl serve clash.User on r: an *rpc.Server, or an
-// *rpc.Mux for calls that come back to a client.
+// RegisterUserServer registers impl as clash.User with r: an *rpc.Server, or
+// an *rpc.Mux for calls to a client.
 func RegisterUserServer(r rpc.Registrar, impl UserServer) {
 	r.Register(&rpc.Service{
 		Name: UserName,
@@ -467,9 +473,9 @@ func RegisterUserServer(r rpc.Registrar, impl UserServer) {
 	})
 }
 
-// UnimplementedUserServer answers every call with rpc.CodeUnimplemented. A
-// server that embeds it goes on compiling when methods are added to the
-// .proto. Embed it by value: a nil pointer would panic when it is called.
+// UnimplementedUserServer fails every call with rpc.CodeUnimplemented. A
+// server that embeds it still compiles when methods are added to the .proto.
+// Embed it by value: a nil pointer would panic when it is called.
 type UnimplementedUserServer struct{}
 
 func (UnimplementedUserServer) Get_item_(ctx context.Context, req *clash.Item) (*clash.Item, error) {
@@ -504,14 +510,16 @@ var (
 	}
 )
 
-// UserGroup_Client calls clash.user_group. NewUserGroup_Client makes one.
+// UserGroup_Client is a client of clash.user_group. NewUserGroup_Client
+// returns one.
 //
 // user_group would be UserGroup.
 //
-// A method's ctx bounds its call, streams to their end included, but never
-// the connection: its deadline travels to the server, and canceling it
-// abandons the call. Options hold for one call. Errors carry a status:
-// rpc.CodeOf returns its code, and errors.As with an *rpc.Error all of it.
+// A method's ctx bounds its call, including the end of its streams, but never
+// the connection. Its deadline is sent to the server, and canceling it
+// cancels the call. Options apply to one call. Errors carry a status:
+// rpc.CodeOf returns its code, and errors.As with an *rpc.Error returns all
+// of it.
 type UserGroup_Client interface {
 	// List calls clash.user_group/List.
 	List(ctx context.Context, req *clash.Item, opts ...rpc.CallOption) (*clash.Item, error)
@@ -531,24 +539,24 @@ func (c userGroup_Client) List(ctx context.Context, req *clash.Item, opts ...rpc
 	return rpc.CallUnary[clash.Item, clash.Item](ctx, c.caller, UserGroup__ListMethod, req, opts...)
 }
 
-// UserGroup_Server is what a server of clash.user_group implements.
-// RegisterUserGroup_Server puts it to work.
+// UserGroup_Server is implemented by servers of clash.user_group.
+// RegisterUserGroup_Server registers one.
 //
 // user_group would be UserGroup.
 //
-// Methods are called concurrently. A method's ctx ends when the caller gives
-// up, when the deadline passes, and when the connection is lost;
-// rpc.FromContext gives the call, with its metadata and its connection. The
+// Methods are called concurrently. A method's ctx ends when the caller
+// cancels the call, when the deadline passes, or when the connection ends.
+// rpc.FromContext returns the call, with its metadata and its connection. The
 // call ends when the method returns. An error of rpc.Errorf reaches the
-// caller with its code and details; one without a code arrives as
+// caller with its code and details. Any other error arrives as
 // rpc.CodeUnknown.
 type UserGroup_Server interface {
 	// List handles clash.user_group/List.
 	List(ctx context.Context, req *clash.Item) (*clash.Item, error)
 }
 
-// RegisterUserGroup_Server makes impl serve clash.user_group on r: an
-// *rpc.Server, or an *rpc.Mux for calls that come back to a client.
+// RegisterUserGroup_Server registers impl as clash.user_group with r: an
+// *rpc.Server, or an *rpc.Mux for calls to a client.
 func RegisterUserGroup_Server(r rpc.Registrar, impl UserGroup_Server) {
 	r.Register(&rpc.Service{
 		Name: UserGroup_Name,
@@ -558,10 +566,9 @@ func RegisterUserGroup_Server(r rpc.Registrar, impl UserGroup_Server) {
 	})
 }
 
-// UnimplementedUserGroup_Server answers every call with
-// rpc.CodeUnimplemented. A server that embeds it goes on compiling when
-// methods are added to the .proto. Embed it by value: a nil pointer would
-// panic when it is called.
+// UnimplementedUserGroup_Server fails every call with rpc.CodeUnimplemented.
+// A server that embeds it still compiles when methods are added to the
+// .proto. Embed it by value: a nil pointer would panic when it is called.
 type UnimplementedUserGroup_Server struct{}
 
 func (UnimplementedUserGroup_Server) List(ctx context.Context, req *clash.Item) (*clash.Item, error) {
@@ -580,14 +587,16 @@ var (
 	}
 )
 
-// UserClientClient calls clash.UserClient. NewUserClientClient makes one.
+// UserClientClient is a client of clash.UserClient. NewUserClientClient
+// returns one.
 //
 // UserClient declares UserClientClient, and clashes with nothing.
 //
-// A method's ctx bounds its call, streams to their end included, but never
-// the connection: its deadline travels to the server, and canceling it
-// abandons the call. Options hold for one call. Errors carry a status:
-// rpc.CodeOf returns its code, and errors.As with an *rpc.Error all of it.
+// A method's ctx bounds its call, including the end of its streams, but never
+// the connection. Its deadline is sent to the server, and canceling it
+// cancels the call. Options apply to one call. Errors carry a status:
+// rpc.CodeOf returns its code, and errors.As with an *rpc.Error returns all
+// of it.
 type UserClientClient interface {
 	// Name calls clash.UserClient/Name.
 	Name(ctx context.Context, req *clash.Item, opts ...rpc.CallOption) (*clash.Item, error)
@@ -607,24 +616,24 @@ func (c userClientClient) Name(ctx context.Context, req *clash.Item, opts ...rpc
 	return rpc.CallUnary[clash.Item, clash.Item](ctx, c.caller, UserClientNameMethod, req, opts...)
 }
 
-// UserClientServer is what a server of clash.UserClient implements.
-// RegisterUserClientServer puts it to work.
+// UserClientServer is implemented by servers of clash.UserClient.
+// RegisterUserClientServer registers one.
 //
 // UserClient declares UserClientClient, and clashes with nothing.
 //
-// Methods are called concurrently. A method's ctx ends when the caller gives
-// up, when the deadline passes, and when the connection is lost;
-// rpc.FromContext gives the call, with its metadata and its connection. The
+// Methods are called concurrently. A method's ctx ends when the caller
+// cancels the call, when the deadline passes, or when the connection ends.
+// rpc.FromContext returns the call, with its metadata and its connection. The
 // call ends when the method returns. An error of rpc.Errorf reaches the
-// caller with its code and details; one without a code arrives as
+// caller with its code and details. Any other error arrives as
 // rpc.CodeUnknown.
 type UserClientServer interface {
 	// Name handles clash.UserClient/Name.
 	Name(ctx context.Context, req *clash.Item) (*clash.Item, error)
 }
 
-// RegisterUserClientServer makes impl serve clash.UserClient on r: an
-// *rpc.Server, or an *rpc.Mux for calls that come back to a client.
+// RegisterUserClientServer registers impl as clash.UserClient with r: an
+// *rpc.Server, or an *rpc.Mux for calls to a client.
 func RegisterUserClientServer(r rpc.Registrar, impl UserClientServer) {
 	r.Register(&rpc.Service{
 		Name: UserClientName,
@@ -634,10 +643,9 @@ func RegisterUserClientServer(r rpc.Registrar, impl UserClientServer) {
 	})
 }
 
-// UnimplementedUserClientServer answers every call with
-// rpc.CodeUnimplemented. A server that embeds it goes on compiling when
-// methods are added to the .proto. Embed it by value: a nil pointer would
-// panic when it is called.
+// UnimplementedUserClientServer fails every call with rpc.CodeUnimplemented.
+// A server that embeds it still compiles when methods are added to the
+// .proto. Embed it by value: a nil pointer would panic when it is called.
 type UnimplementedUserClientServer struct{}
 
 func (UnimplementedUserClientServer) Name(ctx context.Context, req *clash.Item) (*clash.Item, error) {

@@ -73,17 +73,18 @@ var (
 	}
 )
 
-// WriterClient calls comments.Writer. NewWriterClient makes one.
+// WriterClient is a client of comments.Writer. NewWriterClient returns one.
 //
 // Writer is commented before,
 // in two lines.
 //
 // and after.
 //
-// A method's ctx bounds its call, streams to their end included, but never
-// the connection: its deadline travels to the server, and canceling it
-// abandons the call. Options hold for one call. Errors carry a status:
-// rpc.CodeOf returns its code, and errors.As with an *rpc.Error all of it.
+// A method's ctx bounds its call, including the end of its streams, but never
+// the connection. Its deadline is sent to the server, and canceling it
+// cancels the call. Options apply to one call. Errors carry a status:
+// rpc.CodeOf returns its code, and errors.As with an *rpc.Error returns all
+// of it.
 type WriterClient interface {
 	// Detached at the top of the service.
 
@@ -139,19 +140,19 @@ func (c writerClient) Silent(ctx context.Context, req *comments.Words, opts ...r
 	return rpc.CallUnary[comments.Words, comments.Words](ctx, c.caller, WriterSilentMethod, req, opts...)
 }
 
-// WriterServer is what a server of comments.Writer implements.
-// RegisterWriterServer puts it to work.
+// WriterServer is implemented by servers of comments.Writer.
+// RegisterWriterServer registers one.
 //
 // Writer is commented before,
 // in two lines.
 //
 // and after.
 //
-// Methods are called concurrently. A method's ctx ends when the caller gives
-// up, when the deadline passes, and when the connection is lost;
-// rpc.FromContext gives the call, with its metadata and its connection. The
+// Methods are called concurrently. A method's ctx ends when the caller
+// cancels the call, when the deadline passes, or when the connection ends.
+// rpc.FromContext returns the call, with its metadata and its connection. The
 // call ends when the method returns. An error of rpc.Errorf reaches the
-// caller with its code and details; one without a code arrives as
+// caller with its code and details. Any other error arrives as
 // rpc.CodeUnknown.
 type WriterServer interface {
 	// Detached at the top of the service.
@@ -178,8 +179,8 @@ type WriterServer interface {
 	Silent(ctx context.Context, req *comments.Words) (*comments.Words, error)
 }
 
-// RegisterWriterServer makes impl serve comments.Writer on r: an *rpc.Server,
-// or an *rpc.Mux for calls that come back to a client.
+// RegisterWriterServer registers impl as comments.Writer with r: an
+// *rpc.Server, or an *rpc.Mux for calls to a client.
 func RegisterWriterServer(r rpc.Registrar, impl WriterServer) {
 	r.Register(&rpc.Service{
 		Name: WriterName,
@@ -192,9 +193,9 @@ func RegisterWriterServer(r rpc.Registrar, impl WriterServer) {
 	})
 }
 
-// UnimplementedWriterServer answers every call with rpc.CodeUnimplemented. A
-// server that embeds it goes on compiling when methods are added to the
-// .proto. Embed it by value: a nil pointer would panic when it is called.
+// UnimplementedWriterServer fails every call with rpc.CodeUnimplemented. A
+// server that embeds it still compiles when methods are added to the .proto.
+// Embed it by value: a nil pointer would panic when it is called.
 type UnimplementedWriterServer struct{}
 
 func (UnimplementedWriterServer) Write(ctx context.Context, req *comments.Words) (*comments.Words, error) {

@@ -35,15 +35,16 @@ var (
 	}
 )
 
-// TypistClient calls comments.Typist. NewTypistClient makes one.
+// TypistClient is a client of comments.Typist. NewTypistClient returns one.
 //
 // Typist was saved on Windows,
 // with carriage returns.
 //
-// A method's ctx bounds its call, streams to their end included, but never
-// the connection: its deadline travels to the server, and canceling it
-// abandons the call. Options hold for one call. Errors carry a status:
-// rpc.CodeOf returns its code, and errors.As with an *rpc.Error all of it.
+// A method's ctx bounds its call, including the end of its streams, but never
+// the connection. Its deadline is sent to the server, and canceling it
+// cancels the call. Options apply to one call. Errors carry a status:
+// rpc.CodeOf returns its code, and errors.As with an *rpc.Error returns all
+// of it.
 type TypistClient interface {
 	// Type types. Größe, 日本.
 	Type(ctx context.Context, req *comments.Words, opts ...rpc.CallOption) (*comments.Words, error)
@@ -63,25 +64,25 @@ func (c typistClient) Type(ctx context.Context, req *comments.Words, opts ...rpc
 	return rpc.CallUnary[comments.Words, comments.Words](ctx, c.caller, TypistTypeMethod, req, opts...)
 }
 
-// TypistServer is what a server of comments.Typist implements.
-// RegisterTypistServer puts it to work.
+// TypistServer is implemented by servers of comments.Typist.
+// RegisterTypistServer registers one.
 //
 // Typist was saved on Windows,
 // with carriage returns.
 //
-// Methods are called concurrently. A method's ctx ends when the caller gives
-// up, when the deadline passes, and when the connection is lost;
-// rpc.FromContext gives the call, with its metadata and its connection. The
+// Methods are called concurrently. A method's ctx ends when the caller
+// cancels the call, when the deadline passes, or when the connection ends.
+// rpc.FromContext returns the call, with its metadata and its connection. The
 // call ends when the method returns. An error of rpc.Errorf reaches the
-// caller with its code and details; one without a code arrives as
+// caller with its code and details. Any other error arrives as
 // rpc.CodeUnknown.
 type TypistServer interface {
 	// Type types. Größe, 日本.
 	Type(ctx context.Context, req *comments.Words) (*comments.Words, error)
 }
 
-// RegisterTypistServer makes impl serve comments.Typist on r: an *rpc.Server,
-// or an *rpc.Mux for calls that come back to a client.
+// RegisterTypistServer registers impl as comments.Typist with r: an
+// *rpc.Server, or an *rpc.Mux for calls to a client.
 func RegisterTypistServer(r rpc.Registrar, impl TypistServer) {
 	r.Register(&rpc.Service{
 		Name: TypistName,
@@ -91,9 +92,9 @@ func RegisterTypistServer(r rpc.Registrar, impl TypistServer) {
 	})
 }
 
-// UnimplementedTypistServer answers every call with rpc.CodeUnimplemented. A
-// server that embeds it goes on compiling when methods are added to the
-// .proto. Embed it by value: a nil pointer would panic when it is called.
+// UnimplementedTypistServer fails every call with rpc.CodeUnimplemented. A
+// server that embeds it still compiles when methods are added to the .proto.
+// Embed it by value: a nil pointer would panic when it is called.
 type UnimplementedTypistServer struct{}
 
 func (UnimplementedTypistServer) Type(ctx context.Context, req *comments.Words) (*comments.Words, error) {

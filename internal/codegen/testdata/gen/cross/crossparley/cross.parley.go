@@ -45,14 +45,16 @@ var (
 	}
 )
 
-// TravelerClient calls cross.Traveler. NewTravelerClient makes one.
+// TravelerClient is a client of cross.Traveler. NewTravelerClient returns
+// one.
 //
 // Traveler has no message of its own package.
 //
-// A method's ctx bounds its call, streams to their end included, but never
-// the connection: its deadline travels to the server, and canceling it
-// abandons the call. Options hold for one call. Errors carry a status:
-// rpc.CodeOf returns its code, and errors.As with an *rpc.Error all of it.
+// A method's ctx bounds its call, including the end of its streams, but never
+// the connection. Its deadline is sent to the server, and canceling it
+// cancels the call. Options apply to one call. Errors carry a status:
+// rpc.CodeOf returns its code, and errors.As with an *rpc.Error returns all
+// of it.
 type TravelerClient interface {
 	// Go calls cross.Traveler/Go.
 	Go(ctx context.Context, req *v1.Left, opts ...rpc.CallOption) (*bv1.Right, error)
@@ -81,16 +83,16 @@ func (c travelerClient) Carry(ctx context.Context, opts ...rpc.CallOption) (rpc.
 	return rpc.CallClientStream[crossreq.Thing, emptypb.Empty](ctx, c.caller, TravelerCarryMethod, opts...)
 }
 
-// TravelerServer is what a server of cross.Traveler implements.
-// RegisterTravelerServer puts it to work.
+// TravelerServer is implemented by servers of cross.Traveler.
+// RegisterTravelerServer registers one.
 //
 // Traveler has no message of its own package.
 //
-// Methods are called concurrently. A method's ctx ends when the caller gives
-// up, when the deadline passes, and when the connection is lost;
-// rpc.FromContext gives the call, with its metadata and its connection. The
+// Methods are called concurrently. A method's ctx ends when the caller
+// cancels the call, when the deadline passes, or when the connection ends.
+// rpc.FromContext returns the call, with its metadata and its connection. The
 // call ends when the method returns. An error of rpc.Errorf reaches the
-// caller with its code and details; one without a code arrives as
+// caller with its code and details. Any other error arrives as
 // rpc.CodeUnknown.
 type TravelerServer interface {
 	// Go handles cross.Traveler/Go.
@@ -100,8 +102,8 @@ type TravelerServer interface {
 	Carry(ctx context.Context, in rpc.Receiver[crossreq.Thing]) (*emptypb.Empty, error)
 }
 
-// RegisterTravelerServer makes impl serve cross.Traveler on r: an
-// *rpc.Server, or an *rpc.Mux for calls that come back to a client.
+// RegisterTravelerServer registers impl as cross.Traveler with r: an
+// *rpc.Server, or an *rpc.Mux for calls to a client.
 func RegisterTravelerServer(r rpc.Registrar, impl TravelerServer) {
 	r.Register(&rpc.Service{
 		Name: TravelerName,
@@ -112,9 +114,9 @@ func RegisterTravelerServer(r rpc.Registrar, impl TravelerServer) {
 	})
 }
 
-// UnimplementedTravelerServer answers every call with rpc.CodeUnimplemented.
-// A server that embeds it goes on compiling when methods are added to the
-// .proto. Embed it by value: a nil pointer would panic when it is called.
+// UnimplementedTravelerServer fails every call with rpc.CodeUnimplemented. A
+// server that embeds it still compiles when methods are added to the .proto.
+// Embed it by value: a nil pointer would panic when it is called.
 type UnimplementedTravelerServer struct{}
 
 func (UnimplementedTravelerServer) Go(ctx context.Context, req *v1.Left) (*bv1.Right, error) {

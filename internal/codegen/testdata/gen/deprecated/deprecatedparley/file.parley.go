@@ -39,14 +39,16 @@ var (
 	}
 )
 
-// OldFileClient calls deprecated.OldFile. NewOldFileClient makes one.
+// OldFileClient is a client of deprecated.OldFile. NewOldFileClient returns
+// one.
 //
 // OldFile is deprecated with its file.
 //
-// A method's ctx bounds its call, streams to their end included, but never
-// the connection: its deadline travels to the server, and canceling it
-// abandons the call. Options hold for one call. Errors carry a status:
-// rpc.CodeOf returns its code, and errors.As with an *rpc.Error all of it.
+// A method's ctx bounds its call, including the end of its streams, but never
+// the connection. Its deadline is sent to the server, and canceling it
+// cancels the call. Options apply to one call. Errors carry a status:
+// rpc.CodeOf returns its code, and errors.As with an *rpc.Error returns all
+// of it.
 //
 // Deprecated: the file deprecated/file.proto is deprecated.
 type OldFileClient interface {
@@ -70,16 +72,16 @@ func (c oldFileClient) Do(ctx context.Context, req *deprecated.Nothing, opts ...
 	return rpc.CallUnary[deprecated.Nothing, deprecated.Nothing](ctx, c.caller, OldFileDoMethod, req, opts...)
 }
 
-// OldFileServer is what a server of deprecated.OldFile implements.
-// RegisterOldFileServer puts it to work.
+// OldFileServer is implemented by servers of deprecated.OldFile.
+// RegisterOldFileServer registers one.
 //
 // OldFile is deprecated with its file.
 //
-// Methods are called concurrently. A method's ctx ends when the caller gives
-// up, when the deadline passes, and when the connection is lost;
-// rpc.FromContext gives the call, with its metadata and its connection. The
+// Methods are called concurrently. A method's ctx ends when the caller
+// cancels the call, when the deadline passes, or when the connection ends.
+// rpc.FromContext returns the call, with its metadata and its connection. The
 // call ends when the method returns. An error of rpc.Errorf reaches the
-// caller with its code and details; one without a code arrives as
+// caller with its code and details. Any other error arrives as
 // rpc.CodeUnknown.
 //
 // Deprecated: the file deprecated/file.proto is deprecated.
@@ -88,8 +90,8 @@ type OldFileServer interface {
 	Do(ctx context.Context, req *deprecated.Nothing) (*deprecated.Nothing, error)
 }
 
-// RegisterOldFileServer makes impl serve deprecated.OldFile on r: an
-// *rpc.Server, or an *rpc.Mux for calls that come back to a client.
+// RegisterOldFileServer registers impl as deprecated.OldFile with r: an
+// *rpc.Server, or an *rpc.Mux for calls to a client.
 //
 // Deprecated: the file deprecated/file.proto is deprecated.
 func RegisterOldFileServer(r rpc.Registrar, impl OldFileServer) {
@@ -101,9 +103,9 @@ func RegisterOldFileServer(r rpc.Registrar, impl OldFileServer) {
 	})
 }
 
-// UnimplementedOldFileServer answers every call with rpc.CodeUnimplemented. A
-// server that embeds it goes on compiling when methods are added to the
-// .proto. Embed it by value: a nil pointer would panic when it is called.
+// UnimplementedOldFileServer fails every call with rpc.CodeUnimplemented. A
+// server that embeds it still compiles when methods are added to the .proto.
+// Embed it by value: a nil pointer would panic when it is called.
 //
 // Deprecated: the file deprecated/file.proto is deprecated.
 type UnimplementedOldFileServer struct{}

@@ -37,15 +37,16 @@ var (
 	}
 )
 
-// OldServiceClient calls deprecated.OldService. NewOldServiceClient makes
-// one.
+// OldServiceClient is a client of deprecated.OldService. NewOldServiceClient
+// returns one.
 //
 // OldService is deprecated as a whole.
 //
-// A method's ctx bounds its call, streams to their end included, but never
-// the connection: its deadline travels to the server, and canceling it
-// abandons the call. Options hold for one call. Errors carry a status:
-// rpc.CodeOf returns its code, and errors.As with an *rpc.Error all of it.
+// A method's ctx bounds its call, including the end of its streams, but never
+// the connection. Its deadline is sent to the server, and canceling it
+// cancels the call. Options apply to one call. Errors carry a status:
+// rpc.CodeOf returns its code, and errors.As with an *rpc.Error returns all
+// of it.
 //
 // Deprecated: deprecated/service.proto marks OldService as deprecated.
 type OldServiceClient interface {
@@ -69,16 +70,16 @@ func (c oldServiceClient) Do(ctx context.Context, req *deprecated.Nothing, opts 
 	return rpc.CallUnary[deprecated.Nothing, deprecated.Nothing](ctx, c.caller, OldServiceDoMethod, req, opts...)
 }
 
-// OldServiceServer is what a server of deprecated.OldService implements.
-// RegisterOldServiceServer puts it to work.
+// OldServiceServer is implemented by servers of deprecated.OldService.
+// RegisterOldServiceServer registers one.
 //
 // OldService is deprecated as a whole.
 //
-// Methods are called concurrently. A method's ctx ends when the caller gives
-// up, when the deadline passes, and when the connection is lost;
-// rpc.FromContext gives the call, with its metadata and its connection. The
+// Methods are called concurrently. A method's ctx ends when the caller
+// cancels the call, when the deadline passes, or when the connection ends.
+// rpc.FromContext returns the call, with its metadata and its connection. The
 // call ends when the method returns. An error of rpc.Errorf reaches the
-// caller with its code and details; one without a code arrives as
+// caller with its code and details. Any other error arrives as
 // rpc.CodeUnknown.
 //
 // Deprecated: deprecated/service.proto marks OldService as deprecated.
@@ -87,8 +88,8 @@ type OldServiceServer interface {
 	Do(ctx context.Context, req *deprecated.Nothing) (*deprecated.Nothing, error)
 }
 
-// RegisterOldServiceServer makes impl serve deprecated.OldService on r: an
-// *rpc.Server, or an *rpc.Mux for calls that come back to a client.
+// RegisterOldServiceServer registers impl as deprecated.OldService with r: an
+// *rpc.Server, or an *rpc.Mux for calls to a client.
 //
 // Deprecated: deprecated/service.proto marks OldService as deprecated.
 func RegisterOldServiceServer(r rpc.Registrar, impl OldServiceServer) {
@@ -100,10 +101,9 @@ func RegisterOldServiceServer(r rpc.Registrar, impl OldServiceServer) {
 	})
 }
 
-// UnimplementedOldServiceServer answers every call with
-// rpc.CodeUnimplemented. A server that embeds it goes on compiling when
-// methods are added to the .proto. Embed it by value: a nil pointer would
-// panic when it is called.
+// UnimplementedOldServiceServer fails every call with rpc.CodeUnimplemented.
+// A server that embeds it still compiles when methods are added to the
+// .proto. Embed it by value: a nil pointer would panic when it is called.
 //
 // Deprecated: deprecated/service.proto marks OldService as deprecated.
 type UnimplementedOldServiceServer struct{}
@@ -146,14 +146,16 @@ var (
 	}
 )
 
-// CurrentClient calls deprecated.Current. NewCurrentClient makes one.
+// CurrentClient is a client of deprecated.Current. NewCurrentClient returns
+// one.
 //
 // Current has methods that are deprecated.
 //
-// A method's ctx bounds its call, streams to their end included, but never
-// the connection: its deadline travels to the server, and canceling it
-// abandons the call. Options hold for one call. Errors carry a status:
-// rpc.CodeOf returns its code, and errors.As with an *rpc.Error all of it.
+// A method's ctx bounds its call, including the end of its streams, but never
+// the connection. Its deadline is sent to the server, and canceling it
+// cancels the call. Options apply to one call. Errors carry a status:
+// rpc.CodeOf returns its code, and errors.As with an *rpc.Error returns all
+// of it.
 type CurrentClient interface {
 	// DoBetter is what to call.
 	DoBetter(ctx context.Context, req *deprecated.Nothing, opts ...rpc.CallOption) (*deprecated.Nothing, error)
@@ -202,16 +204,16 @@ func (c currentClient) Undo(ctx context.Context, req *deprecated.Nothing, opts .
 	return rpc.CallServerStream[deprecated.Nothing, deprecated.Nothing](ctx, c.caller, CurrentUndoMethod, req, opts...)
 }
 
-// CurrentServer is what a server of deprecated.Current implements.
-// RegisterCurrentServer puts it to work.
+// CurrentServer is implemented by servers of deprecated.Current.
+// RegisterCurrentServer registers one.
 //
 // Current has methods that are deprecated.
 //
-// Methods are called concurrently. A method's ctx ends when the caller gives
-// up, when the deadline passes, and when the connection is lost;
-// rpc.FromContext gives the call, with its metadata and its connection. The
+// Methods are called concurrently. A method's ctx ends when the caller
+// cancels the call, when the deadline passes, or when the connection ends.
+// rpc.FromContext returns the call, with its metadata and its connection. The
 // call ends when the method returns. An error of rpc.Errorf reaches the
-// caller with its code and details; one without a code arrives as
+// caller with its code and details. Any other error arrives as
 // rpc.CodeUnknown.
 type CurrentServer interface {
 	// DoBetter is what to call.
@@ -233,8 +235,8 @@ type CurrentServer interface {
 	Undo(ctx context.Context, req *deprecated.Nothing, out rpc.Sender[deprecated.Nothing]) error
 }
 
-// RegisterCurrentServer makes impl serve deprecated.Current on r: an
-// *rpc.Server, or an *rpc.Mux for calls that come back to a client.
+// RegisterCurrentServer registers impl as deprecated.Current with r: an
+// *rpc.Server, or an *rpc.Mux for calls to a client.
 func RegisterCurrentServer(r rpc.Registrar, impl CurrentServer) {
 	r.Register(&rpc.Service{
 		Name: CurrentName,
@@ -247,9 +249,9 @@ func RegisterCurrentServer(r rpc.Registrar, impl CurrentServer) {
 	})
 }
 
-// UnimplementedCurrentServer answers every call with rpc.CodeUnimplemented. A
-// server that embeds it goes on compiling when methods are added to the
-// .proto. Embed it by value: a nil pointer would panic when it is called.
+// UnimplementedCurrentServer fails every call with rpc.CodeUnimplemented. A
+// server that embeds it still compiles when methods are added to the .proto.
+// Embed it by value: a nil pointer would panic when it is called.
 type UnimplementedCurrentServer struct{}
 
 func (UnimplementedCurrentServer) DoBetter(ctx context.Context, req *deprecated.Nothing) (*deprecated.Nothing, error) {

@@ -35,14 +35,15 @@ var (
 	}
 )
 
-// EchoClient calls edition.Echo. NewEchoClient makes one.
+// EchoClient is a client of edition.Echo. NewEchoClient returns one.
 //
 // Echo is a service of edition 2023.
 //
-// A method's ctx bounds its call, streams to their end included, but never
-// the connection: its deadline travels to the server, and canceling it
-// abandons the call. Options hold for one call. Errors carry a status:
-// rpc.CodeOf returns its code, and errors.As with an *rpc.Error all of it.
+// A method's ctx bounds its call, including the end of its streams, but never
+// the connection. Its deadline is sent to the server, and canceling it
+// cancels the call. Options apply to one call. Errors carry a status:
+// rpc.CodeOf returns its code, and errors.As with an *rpc.Error returns all
+// of it.
 type EchoClient interface {
 	// Say calls edition.Echo/Say.
 	Say(ctx context.Context, req *edition.Line, opts ...rpc.CallOption) (*edition.Line, error)
@@ -62,24 +63,24 @@ func (c echoClient) Say(ctx context.Context, req *edition.Line, opts ...rpc.Call
 	return rpc.CallUnary[edition.Line, edition.Line](ctx, c.caller, EchoSayMethod, req, opts...)
 }
 
-// EchoServer is what a server of edition.Echo implements. RegisterEchoServer
-// puts it to work.
+// EchoServer is implemented by servers of edition.Echo. RegisterEchoServer
+// registers one.
 //
 // Echo is a service of edition 2023.
 //
-// Methods are called concurrently. A method's ctx ends when the caller gives
-// up, when the deadline passes, and when the connection is lost;
-// rpc.FromContext gives the call, with its metadata and its connection. The
+// Methods are called concurrently. A method's ctx ends when the caller
+// cancels the call, when the deadline passes, or when the connection ends.
+// rpc.FromContext returns the call, with its metadata and its connection. The
 // call ends when the method returns. An error of rpc.Errorf reaches the
-// caller with its code and details; one without a code arrives as
+// caller with its code and details. Any other error arrives as
 // rpc.CodeUnknown.
 type EchoServer interface {
 	// Say handles edition.Echo/Say.
 	Say(ctx context.Context, req *edition.Line) (*edition.Line, error)
 }
 
-// RegisterEchoServer makes impl serve edition.Echo on r: an *rpc.Server, or
-// an *rpc.Mux for calls that come back to a client.
+// RegisterEchoServer registers impl as edition.Echo with r: an *rpc.Server,
+// or an *rpc.Mux for calls to a client.
 func RegisterEchoServer(r rpc.Registrar, impl EchoServer) {
 	r.Register(&rpc.Service{
 		Name: EchoName,
@@ -89,9 +90,9 @@ func RegisterEchoServer(r rpc.Registrar, impl EchoServer) {
 	})
 }
 
-// UnimplementedEchoServer answers every call with rpc.CodeUnimplemented. A
-// server that embeds it goes on compiling when methods are added to the
-// .proto. Embed it by value: a nil pointer would panic when it is called.
+// UnimplementedEchoServer fails every call with rpc.CodeUnimplemented. A
+// server that embeds it still compiles when methods are added to the .proto.
+// Embed it by value: a nil pointer would panic when it is called.
 type UnimplementedEchoServer struct{}
 
 func (UnimplementedEchoServer) Say(ctx context.Context, req *edition.Line) (*edition.Line, error) {

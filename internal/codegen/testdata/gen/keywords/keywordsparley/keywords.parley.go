@@ -122,14 +122,15 @@ var (
 	}
 )
 
-// WordsClient calls keywords.Words. NewWordsClient makes one.
+// WordsClient is a client of keywords.Words. NewWordsClient returns one.
 //
 // Methods named like keywords of Go, predeclared identifiers and methods of rpc.
 //
-// A method's ctx bounds its call, streams to their end included, but never
-// the connection: its deadline travels to the server, and canceling it
-// abandons the call. Options hold for one call. Errors carry a status:
-// rpc.CodeOf returns its code, and errors.As with an *rpc.Error all of it.
+// A method's ctx bounds its call, including the end of its streams, but never
+// the connection. Its deadline is sent to the server, and canceling it
+// cancels the call. Options apply to one call. Errors carry a status:
+// rpc.CodeOf returns its code, and errors.As with an *rpc.Error returns all
+// of it.
 type WordsClient interface {
 	// Func calls keywords.Words/func.
 	Func(ctx context.Context, req *keywords.Context, opts ...rpc.CallOption) (*keywords.Sender, error)
@@ -271,16 +272,16 @@ func (c wordsClient) Main(ctx context.Context, req *keywords.Context, opts ...rp
 	return rpc.CallUnary[keywords.Context, keywords.Context](ctx, c.caller, WordsMainMethod, req, opts...)
 }
 
-// WordsServer is what a server of keywords.Words implements.
-// RegisterWordsServer puts it to work.
+// WordsServer is implemented by servers of keywords.Words.
+// RegisterWordsServer registers one.
 //
 // Methods named like keywords of Go, predeclared identifiers and methods of rpc.
 //
-// Methods are called concurrently. A method's ctx ends when the caller gives
-// up, when the deadline passes, and when the connection is lost;
-// rpc.FromContext gives the call, with its metadata and its connection. The
+// Methods are called concurrently. A method's ctx ends when the caller
+// cancels the call, when the deadline passes, or when the connection ends.
+// rpc.FromContext returns the call, with its metadata and its connection. The
 // call ends when the method returns. An error of rpc.Errorf reaches the
-// caller with its code and details; one without a code arrives as
+// caller with its code and details. Any other error arrives as
 // rpc.CodeUnknown.
 type WordsServer interface {
 	// Func handles keywords.Words/func.
@@ -335,8 +336,8 @@ type WordsServer interface {
 	Main(ctx context.Context, req *keywords.Context) (*keywords.Context, error)
 }
 
-// RegisterWordsServer makes impl serve keywords.Words on r: an *rpc.Server,
-// or an *rpc.Mux for calls that come back to a client.
+// RegisterWordsServer registers impl as keywords.Words with r: an
+// *rpc.Server, or an *rpc.Mux for calls to a client.
 func RegisterWordsServer(r rpc.Registrar, impl WordsServer) {
 	r.Register(&rpc.Service{
 		Name: WordsName,
@@ -362,9 +363,9 @@ func RegisterWordsServer(r rpc.Registrar, impl WordsServer) {
 	})
 }
 
-// UnimplementedWordsServer answers every call with rpc.CodeUnimplemented. A
-// server that embeds it goes on compiling when methods are added to the
-// .proto. Embed it by value: a nil pointer would panic when it is called.
+// UnimplementedWordsServer fails every call with rpc.CodeUnimplemented. A
+// server that embeds it still compiles when methods are added to the .proto.
+// Embed it by value: a nil pointer would panic when it is called.
 type UnimplementedWordsServer struct{}
 
 func (UnimplementedWordsServer) Func(ctx context.Context, req *keywords.Context) (*keywords.Sender, error) {
@@ -447,14 +448,15 @@ var (
 	}
 )
 
-// TypeClient calls keywords.type. NewTypeClient makes one.
+// TypeClient is a client of keywords.type. NewTypeClient returns one.
 //
 // Services named like what generated code mentions.
 //
-// A method's ctx bounds its call, streams to their end included, but never
-// the connection: its deadline travels to the server, and canceling it
-// abandons the call. Options hold for one call. Errors carry a status:
-// rpc.CodeOf returns its code, and errors.As with an *rpc.Error all of it.
+// A method's ctx bounds its call, including the end of its streams, but never
+// the connection. Its deadline is sent to the server, and canceling it
+// cancels the call. Options apply to one call. Errors carry a status:
+// rpc.CodeOf returns its code, and errors.As with an *rpc.Error returns all
+// of it.
 type TypeClient interface {
 	// Get calls keywords.type/Get.
 	Get(ctx context.Context, req *keywords.Context, opts ...rpc.CallOption) (*keywords.Context, error)
@@ -474,24 +476,24 @@ func (c typeClient) Get(ctx context.Context, req *keywords.Context, opts ...rpc.
 	return rpc.CallUnary[keywords.Context, keywords.Context](ctx, c.caller, TypeGetMethod, req, opts...)
 }
 
-// TypeServer is what a server of keywords.type implements. RegisterTypeServer
-// puts it to work.
+// TypeServer is implemented by servers of keywords.type. RegisterTypeServer
+// registers one.
 //
 // Services named like what generated code mentions.
 //
-// Methods are called concurrently. A method's ctx ends when the caller gives
-// up, when the deadline passes, and when the connection is lost;
-// rpc.FromContext gives the call, with its metadata and its connection. The
+// Methods are called concurrently. A method's ctx ends when the caller
+// cancels the call, when the deadline passes, or when the connection ends.
+// rpc.FromContext returns the call, with its metadata and its connection. The
 // call ends when the method returns. An error of rpc.Errorf reaches the
-// caller with its code and details; one without a code arrives as
+// caller with its code and details. Any other error arrives as
 // rpc.CodeUnknown.
 type TypeServer interface {
 	// Get handles keywords.type/Get.
 	Get(ctx context.Context, req *keywords.Context) (*keywords.Context, error)
 }
 
-// RegisterTypeServer makes impl serve keywords.type on r: an *rpc.Server, or
-// an *rpc.Mux for calls that come back to a client.
+// RegisterTypeServer registers impl as keywords.type with r: an *rpc.Server,
+// or an *rpc.Mux for calls to a client.
 func RegisterTypeServer(r rpc.Registrar, impl TypeServer) {
 	r.Register(&rpc.Service{
 		Name: TypeName,
@@ -501,9 +503,9 @@ func RegisterTypeServer(r rpc.Registrar, impl TypeServer) {
 	})
 }
 
-// UnimplementedTypeServer answers every call with rpc.CodeUnimplemented. A
-// server that embeds it goes on compiling when methods are added to the
-// .proto. Embed it by value: a nil pointer would panic when it is called.
+// UnimplementedTypeServer fails every call with rpc.CodeUnimplemented. A
+// server that embeds it still compiles when methods are added to the .proto.
+// Embed it by value: a nil pointer would panic when it is called.
 type UnimplementedTypeServer struct{}
 
 func (UnimplementedTypeServer) Get(ctx context.Context, req *keywords.Context) (*keywords.Context, error) {
@@ -522,12 +524,13 @@ var (
 	}
 )
 
-// ClientClient calls keywords.Client. NewClientClient makes one.
+// ClientClient is a client of keywords.Client. NewClientClient returns one.
 //
-// A method's ctx bounds its call, streams to their end included, but never
-// the connection: its deadline travels to the server, and canceling it
-// abandons the call. Options hold for one call. Errors carry a status:
-// rpc.CodeOf returns its code, and errors.As with an *rpc.Error all of it.
+// A method's ctx bounds its call, including the end of its streams, but never
+// the connection. Its deadline is sent to the server, and canceling it
+// cancels the call. Options apply to one call. Errors carry a status:
+// rpc.CodeOf returns its code, and errors.As with an *rpc.Error returns all
+// of it.
 type ClientClient interface {
 	// Get calls keywords.Client/Get.
 	Get(ctx context.Context, req *keywords.Context, opts ...rpc.CallOption) (*keywords.Context, error)
@@ -547,22 +550,22 @@ func (c clientClient) Get(ctx context.Context, req *keywords.Context, opts ...rp
 	return rpc.CallUnary[keywords.Context, keywords.Context](ctx, c.caller, ClientGetMethod, req, opts...)
 }
 
-// ClientServer is what a server of keywords.Client implements.
-// RegisterClientServer puts it to work.
+// ClientServer is implemented by servers of keywords.Client.
+// RegisterClientServer registers one.
 //
-// Methods are called concurrently. A method's ctx ends when the caller gives
-// up, when the deadline passes, and when the connection is lost;
-// rpc.FromContext gives the call, with its metadata and its connection. The
+// Methods are called concurrently. A method's ctx ends when the caller
+// cancels the call, when the deadline passes, or when the connection ends.
+// rpc.FromContext returns the call, with its metadata and its connection. The
 // call ends when the method returns. An error of rpc.Errorf reaches the
-// caller with its code and details; one without a code arrives as
+// caller with its code and details. Any other error arrives as
 // rpc.CodeUnknown.
 type ClientServer interface {
 	// Get handles keywords.Client/Get.
 	Get(ctx context.Context, req *keywords.Context) (*keywords.Context, error)
 }
 
-// RegisterClientServer makes impl serve keywords.Client on r: an *rpc.Server,
-// or an *rpc.Mux for calls that come back to a client.
+// RegisterClientServer registers impl as keywords.Client with r: an
+// *rpc.Server, or an *rpc.Mux for calls to a client.
 func RegisterClientServer(r rpc.Registrar, impl ClientServer) {
 	r.Register(&rpc.Service{
 		Name: ClientName,
@@ -572,9 +575,9 @@ func RegisterClientServer(r rpc.Registrar, impl ClientServer) {
 	})
 }
 
-// UnimplementedClientServer answers every call with rpc.CodeUnimplemented. A
-// server that embeds it goes on compiling when methods are added to the
-// .proto. Embed it by value: a nil pointer would panic when it is called.
+// UnimplementedClientServer fails every call with rpc.CodeUnimplemented. A
+// server that embeds it still compiles when methods are added to the .proto.
+// Embed it by value: a nil pointer would panic when it is called.
 type UnimplementedClientServer struct{}
 
 func (UnimplementedClientServer) Get(ctx context.Context, req *keywords.Context) (*keywords.Context, error) {
@@ -593,12 +596,13 @@ var (
 	}
 )
 
-// ServerClient calls keywords.Server. NewServerClient makes one.
+// ServerClient is a client of keywords.Server. NewServerClient returns one.
 //
-// A method's ctx bounds its call, streams to their end included, but never
-// the connection: its deadline travels to the server, and canceling it
-// abandons the call. Options hold for one call. Errors carry a status:
-// rpc.CodeOf returns its code, and errors.As with an *rpc.Error all of it.
+// A method's ctx bounds its call, including the end of its streams, but never
+// the connection. Its deadline is sent to the server, and canceling it
+// cancels the call. Options apply to one call. Errors carry a status:
+// rpc.CodeOf returns its code, and errors.As with an *rpc.Error returns all
+// of it.
 type ServerClient interface {
 	// Get calls keywords.Server/Get.
 	Get(ctx context.Context, req *keywords.Context, opts ...rpc.CallOption) (*keywords.Context, error)
@@ -618,22 +622,22 @@ func (c serverClient) Get(ctx context.Context, req *keywords.Context, opts ...rp
 	return rpc.CallUnary[keywords.Context, keywords.Context](ctx, c.caller, ServerGetMethod, req, opts...)
 }
 
-// ServerServer is what a server of keywords.Server implements.
-// RegisterServerServer puts it to work.
+// ServerServer is implemented by servers of keywords.Server.
+// RegisterServerServer registers one.
 //
-// Methods are called concurrently. A method's ctx ends when the caller gives
-// up, when the deadline passes, and when the connection is lost;
-// rpc.FromContext gives the call, with its metadata and its connection. The
+// Methods are called concurrently. A method's ctx ends when the caller
+// cancels the call, when the deadline passes, or when the connection ends.
+// rpc.FromContext returns the call, with its metadata and its connection. The
 // call ends when the method returns. An error of rpc.Errorf reaches the
-// caller with its code and details; one without a code arrives as
+// caller with its code and details. Any other error arrives as
 // rpc.CodeUnknown.
 type ServerServer interface {
 	// Get handles keywords.Server/Get.
 	Get(ctx context.Context, req *keywords.Context) (*keywords.Context, error)
 }
 
-// RegisterServerServer makes impl serve keywords.Server on r: an *rpc.Server,
-// or an *rpc.Mux for calls that come back to a client.
+// RegisterServerServer registers impl as keywords.Server with r: an
+// *rpc.Server, or an *rpc.Mux for calls to a client.
 func RegisterServerServer(r rpc.Registrar, impl ServerServer) {
 	r.Register(&rpc.Service{
 		Name: ServerName,
@@ -643,9 +647,9 @@ func RegisterServerServer(r rpc.Registrar, impl ServerServer) {
 	})
 }
 
-// UnimplementedServerServer answers every call with rpc.CodeUnimplemented. A
-// server that embeds it goes on compiling when methods are added to the
-// .proto. Embed it by value: a nil pointer would panic when it is called.
+// UnimplementedServerServer fails every call with rpc.CodeUnimplemented. A
+// server that embeds it still compiles when methods are added to the .proto.
+// Embed it by value: a nil pointer would panic when it is called.
 type UnimplementedServerServer struct{}
 
 func (UnimplementedServerServer) Get(ctx context.Context, req *keywords.Context) (*keywords.Context, error) {
@@ -664,12 +668,13 @@ var (
 	}
 )
 
-// Rpc_Client calls keywords.rpc_. NewRpc_Client makes one.
+// Rpc_Client is a client of keywords.rpc_. NewRpc_Client returns one.
 //
-// A method's ctx bounds its call, streams to their end included, but never
-// the connection: its deadline travels to the server, and canceling it
-// abandons the call. Options hold for one call. Errors carry a status:
-// rpc.CodeOf returns its code, and errors.As with an *rpc.Error all of it.
+// A method's ctx bounds its call, including the end of its streams, but never
+// the connection. Its deadline is sent to the server, and canceling it
+// cancels the call. Options apply to one call. Errors carry a status:
+// rpc.CodeOf returns its code, and errors.As with an *rpc.Error returns all
+// of it.
 type Rpc_Client interface {
 	// Get calls keywords.rpc_/Get.
 	Get(ctx context.Context, req *keywords.Rpc, opts ...rpc.CallOption) (*keywords.Rpc, error)
@@ -689,22 +694,22 @@ func (c rpc_Client) Get(ctx context.Context, req *keywords.Rpc, opts ...rpc.Call
 	return rpc.CallUnary[keywords.Rpc, keywords.Rpc](ctx, c.caller, Rpc_GetMethod, req, opts...)
 }
 
-// Rpc_Server is what a server of keywords.rpc_ implements. RegisterRpc_Server
-// puts it to work.
+// Rpc_Server is implemented by servers of keywords.rpc_. RegisterRpc_Server
+// registers one.
 //
-// Methods are called concurrently. A method's ctx ends when the caller gives
-// up, when the deadline passes, and when the connection is lost;
-// rpc.FromContext gives the call, with its metadata and its connection. The
+// Methods are called concurrently. A method's ctx ends when the caller
+// cancels the call, when the deadline passes, or when the connection ends.
+// rpc.FromContext returns the call, with its metadata and its connection. The
 // call ends when the method returns. An error of rpc.Errorf reaches the
-// caller with its code and details; one without a code arrives as
+// caller with its code and details. Any other error arrives as
 // rpc.CodeUnknown.
 type Rpc_Server interface {
 	// Get handles keywords.rpc_/Get.
 	Get(ctx context.Context, req *keywords.Rpc) (*keywords.Rpc, error)
 }
 
-// RegisterRpc_Server makes impl serve keywords.rpc_ on r: an *rpc.Server, or
-// an *rpc.Mux for calls that come back to a client.
+// RegisterRpc_Server registers impl as keywords.rpc_ with r: an *rpc.Server,
+// or an *rpc.Mux for calls to a client.
 func RegisterRpc_Server(r rpc.Registrar, impl Rpc_Server) {
 	r.Register(&rpc.Service{
 		Name: Rpc_Name,
@@ -714,9 +719,9 @@ func RegisterRpc_Server(r rpc.Registrar, impl Rpc_Server) {
 	})
 }
 
-// UnimplementedRpc_Server answers every call with rpc.CodeUnimplemented. A
-// server that embeds it goes on compiling when methods are added to the
-// .proto. Embed it by value: a nil pointer would panic when it is called.
+// UnimplementedRpc_Server fails every call with rpc.CodeUnimplemented. A
+// server that embeds it still compiles when methods are added to the .proto.
+// Embed it by value: a nil pointer would panic when it is called.
 type UnimplementedRpc_Server struct{}
 
 func (UnimplementedRpc_Server) Get(ctx context.Context, req *keywords.Rpc) (*keywords.Rpc, error) {

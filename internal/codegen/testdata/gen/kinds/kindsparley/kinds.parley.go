@@ -82,14 +82,16 @@ var (
 	}
 )
 
-// CalculatorClient calls kinds.Calculator. NewCalculatorClient makes one.
+// CalculatorClient is a client of kinds.Calculator. NewCalculatorClient
+// returns one.
 //
 // Calculator has one method of each kind.
 //
-// A method's ctx bounds its call, streams to their end included, but never
-// the connection: its deadline travels to the server, and canceling it
-// abandons the call. Options hold for one call. Errors carry a status:
-// rpc.CodeOf returns its code, and errors.As with an *rpc.Error all of it.
+// A method's ctx bounds its call, including the end of its streams, but never
+// the connection. Its deadline is sent to the server, and canceling it
+// cancels the call. Options apply to one call. Errors carry a status:
+// rpc.CodeOf returns its code, and errors.As with an *rpc.Error returns all
+// of it.
 type CalculatorClient interface {
 	// Square returns the square of a number.
 	Square(ctx context.Context, req *kinds.Number, opts ...rpc.CallOption) (*kinds.Number, error)
@@ -170,16 +172,16 @@ func (c calculatorClient) Products(ctx context.Context, opts ...rpc.CallOption) 
 	return rpc.CallBidi[kinds.Number, kinds.Number](ctx, c.caller, CalculatorProductsMethod, opts...)
 }
 
-// CalculatorServer is what a server of kinds.Calculator implements.
-// RegisterCalculatorServer puts it to work.
+// CalculatorServer is implemented by servers of kinds.Calculator.
+// RegisterCalculatorServer registers one.
 //
 // Calculator has one method of each kind.
 //
-// Methods are called concurrently. A method's ctx ends when the caller gives
-// up, when the deadline passes, and when the connection is lost;
-// rpc.FromContext gives the call, with its metadata and its connection. The
+// Methods are called concurrently. A method's ctx ends when the caller
+// cancels the call, when the deadline passes, or when the connection ends.
+// rpc.FromContext returns the call, with its metadata and its connection. The
 // call ends when the method returns. An error of rpc.Errorf reaches the
-// caller with its code and details; one without a code arrives as
+// caller with its code and details. Any other error arrives as
 // rpc.CodeUnknown.
 type CalculatorServer interface {
 	// Square returns the square of a number.
@@ -207,8 +209,8 @@ type CalculatorServer interface {
 	Products(ctx context.Context, in rpc.Receiver[kinds.Number], out rpc.Sender[kinds.Number]) error
 }
 
-// RegisterCalculatorServer makes impl serve kinds.Calculator on r: an
-// *rpc.Server, or an *rpc.Mux for calls that come back to a client.
+// RegisterCalculatorServer registers impl as kinds.Calculator with r: an
+// *rpc.Server, or an *rpc.Mux for calls to a client.
 func RegisterCalculatorServer(r rpc.Registrar, impl CalculatorServer) {
 	r.Register(&rpc.Service{
 		Name: CalculatorName,
@@ -225,10 +227,9 @@ func RegisterCalculatorServer(r rpc.Registrar, impl CalculatorServer) {
 	})
 }
 
-// UnimplementedCalculatorServer answers every call with
-// rpc.CodeUnimplemented. A server that embeds it goes on compiling when
-// methods are added to the .proto. Embed it by value: a nil pointer would
-// panic when it is called.
+// UnimplementedCalculatorServer fails every call with rpc.CodeUnimplemented.
+// A server that embeds it still compiles when methods are added to the
+// .proto. Embed it by value: a nil pointer would panic when it is called.
 type UnimplementedCalculatorServer struct{}
 
 func (UnimplementedCalculatorServer) Square(ctx context.Context, req *kinds.Number) (*kinds.Number, error) {

@@ -35,14 +35,15 @@ var (
 	}
 )
 
-// SearchClient calls legacy.Search. NewSearchClient makes one.
+// SearchClient is a client of legacy.Search. NewSearchClient returns one.
 //
 // Search is a service of proto2; its answer is a nested message.
 //
-// A method's ctx bounds its call, streams to their end included, but never
-// the connection: its deadline travels to the server, and canceling it
-// abandons the call. Options hold for one call. Errors carry a status:
-// rpc.CodeOf returns its code, and errors.As with an *rpc.Error all of it.
+// A method's ctx bounds its call, including the end of its streams, but never
+// the connection. Its deadline is sent to the server, and canceling it
+// cancels the call. Options apply to one call. Errors carry a status:
+// rpc.CodeOf returns its code, and errors.As with an *rpc.Error returns all
+// of it.
 type SearchClient interface {
 	// Find calls legacy.Search/Find.
 	Find(ctx context.Context, req *oldpb.Query, opts ...rpc.CallOption) (*oldpb.Query_Nested, error)
@@ -62,24 +63,24 @@ func (c searchClient) Find(ctx context.Context, req *oldpb.Query, opts ...rpc.Ca
 	return rpc.CallUnary[oldpb.Query, oldpb.Query_Nested](ctx, c.caller, SearchFindMethod, req, opts...)
 }
 
-// SearchServer is what a server of legacy.Search implements.
-// RegisterSearchServer puts it to work.
+// SearchServer is implemented by servers of legacy.Search.
+// RegisterSearchServer registers one.
 //
 // Search is a service of proto2; its answer is a nested message.
 //
-// Methods are called concurrently. A method's ctx ends when the caller gives
-// up, when the deadline passes, and when the connection is lost;
-// rpc.FromContext gives the call, with its metadata and its connection. The
+// Methods are called concurrently. A method's ctx ends when the caller
+// cancels the call, when the deadline passes, or when the connection ends.
+// rpc.FromContext returns the call, with its metadata and its connection. The
 // call ends when the method returns. An error of rpc.Errorf reaches the
-// caller with its code and details; one without a code arrives as
+// caller with its code and details. Any other error arrives as
 // rpc.CodeUnknown.
 type SearchServer interface {
 	// Find handles legacy.Search/Find.
 	Find(ctx context.Context, req *oldpb.Query) (*oldpb.Query_Nested, error)
 }
 
-// RegisterSearchServer makes impl serve legacy.Search on r: an *rpc.Server,
-// or an *rpc.Mux for calls that come back to a client.
+// RegisterSearchServer registers impl as legacy.Search with r: an
+// *rpc.Server, or an *rpc.Mux for calls to a client.
 func RegisterSearchServer(r rpc.Registrar, impl SearchServer) {
 	r.Register(&rpc.Service{
 		Name: SearchName,
@@ -89,9 +90,9 @@ func RegisterSearchServer(r rpc.Registrar, impl SearchServer) {
 	})
 }
 
-// UnimplementedSearchServer answers every call with rpc.CodeUnimplemented. A
-// server that embeds it goes on compiling when methods are added to the
-// .proto. Embed it by value: a nil pointer would panic when it is called.
+// UnimplementedSearchServer fails every call with rpc.CodeUnimplemented. A
+// server that embeds it still compiles when methods are added to the .proto.
+// Embed it by value: a nil pointer would panic when it is called.
 type UnimplementedSearchServer struct{}
 
 func (UnimplementedSearchServer) Find(ctx context.Context, req *oldpb.Query) (*oldpb.Query_Nested, error) {

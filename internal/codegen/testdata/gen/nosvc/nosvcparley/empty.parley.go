@@ -24,7 +24,7 @@ func _() {
 // EmptyName is the full name of the service Empty.
 const EmptyName = "nosvc.Empty"
 
-// EmptyClient calls nosvc.Empty. NewEmptyClient makes one.
+// EmptyClient is a client of nosvc.Empty. NewEmptyClient returns one.
 //
 // Empty has no methods yet.
 type EmptyClient interface{}
@@ -39,21 +39,21 @@ type emptyClient struct {
 	caller rpc.Caller
 }
 
-// EmptyServer is what a server of nosvc.Empty implements. RegisterEmptyServer
-// puts it to work.
+// EmptyServer is implemented by servers of nosvc.Empty. RegisterEmptyServer
+// registers one.
 //
 // Empty has no methods yet.
 type EmptyServer interface{}
 
-// RegisterEmptyServer makes impl serve nosvc.Empty on r: an *rpc.Server, or
-// an *rpc.Mux for calls that come back to a client.
+// RegisterEmptyServer registers impl as nosvc.Empty with r: an *rpc.Server,
+// or an *rpc.Mux for calls to a client.
 func RegisterEmptyServer(r rpc.Registrar, impl EmptyServer) {
 	r.Register(&rpc.Service{
 		Name: EmptyName,
 	})
 }
 
-// UnimplementedEmptyServer answers every call with rpc.CodeUnimplemented. A
-// server that embeds it goes on compiling when methods are added to the
-// .proto. Embed it by value: a nil pointer would panic when it is called.
+// UnimplementedEmptyServer fails every call with rpc.CodeUnimplemented. A
+// server that embeds it still compiles when methods are added to the .proto.
+// Embed it by value: a nil pointer would panic when it is called.
 type UnimplementedEmptyServer struct{}

@@ -37,14 +37,15 @@ var (
 	}
 )
 
-// PingClient calls several.Ping. NewPingClient makes one.
+// PingClient is a client of several.Ping. NewPingClient returns one.
 //
 // Ping throws the ball.
 //
-// A method's ctx bounds its call, streams to their end included, but never
-// the connection: its deadline travels to the server, and canceling it
-// abandons the call. Options hold for one call. Errors carry a status:
-// rpc.CodeOf returns its code, and errors.As with an *rpc.Error all of it.
+// A method's ctx bounds its call, including the end of its streams, but never
+// the connection. Its deadline is sent to the server, and canceling it
+// cancels the call. Options apply to one call. Errors carry a status:
+// rpc.CodeOf returns its code, and errors.As with an *rpc.Error returns all
+// of it.
 type PingClient interface {
 	// Throw calls several.Ping/Throw.
 	Throw(ctx context.Context, req *several.Ball, opts ...rpc.CallOption) (*several.Ball, error)
@@ -64,24 +65,24 @@ func (c pingClient) Throw(ctx context.Context, req *several.Ball, opts ...rpc.Ca
 	return rpc.CallUnary[several.Ball, several.Ball](ctx, c.caller, PingThrowMethod, req, opts...)
 }
 
-// PingServer is what a server of several.Ping implements. RegisterPingServer
-// puts it to work.
+// PingServer is implemented by servers of several.Ping. RegisterPingServer
+// registers one.
 //
 // Ping throws the ball.
 //
-// Methods are called concurrently. A method's ctx ends when the caller gives
-// up, when the deadline passes, and when the connection is lost;
-// rpc.FromContext gives the call, with its metadata and its connection. The
+// Methods are called concurrently. A method's ctx ends when the caller
+// cancels the call, when the deadline passes, or when the connection ends.
+// rpc.FromContext returns the call, with its metadata and its connection. The
 // call ends when the method returns. An error of rpc.Errorf reaches the
-// caller with its code and details; one without a code arrives as
+// caller with its code and details. Any other error arrives as
 // rpc.CodeUnknown.
 type PingServer interface {
 	// Throw handles several.Ping/Throw.
 	Throw(ctx context.Context, req *several.Ball) (*several.Ball, error)
 }
 
-// RegisterPingServer makes impl serve several.Ping on r: an *rpc.Server, or
-// an *rpc.Mux for calls that come back to a client.
+// RegisterPingServer registers impl as several.Ping with r: an *rpc.Server,
+// or an *rpc.Mux for calls to a client.
 func RegisterPingServer(r rpc.Registrar, impl PingServer) {
 	r.Register(&rpc.Service{
 		Name: PingName,
@@ -91,9 +92,9 @@ func RegisterPingServer(r rpc.Registrar, impl PingServer) {
 	})
 }
 
-// UnimplementedPingServer answers every call with rpc.CodeUnimplemented. A
-// server that embeds it goes on compiling when methods are added to the
-// .proto. Embed it by value: a nil pointer would panic when it is called.
+// UnimplementedPingServer fails every call with rpc.CodeUnimplemented. A
+// server that embeds it still compiles when methods are added to the .proto.
+// Embed it by value: a nil pointer would panic when it is called.
 type UnimplementedPingServer struct{}
 
 func (UnimplementedPingServer) Throw(ctx context.Context, req *several.Ball) (*several.Ball, error) {
@@ -112,14 +113,15 @@ var (
 	}
 )
 
-// PongClient calls several.Pong. NewPongClient makes one.
+// PongClient is a client of several.Pong. NewPongClient returns one.
 //
 // Pong throws it back.
 //
-// A method's ctx bounds its call, streams to their end included, but never
-// the connection: its deadline travels to the server, and canceling it
-// abandons the call. Options hold for one call. Errors carry a status:
-// rpc.CodeOf returns its code, and errors.As with an *rpc.Error all of it.
+// A method's ctx bounds its call, including the end of its streams, but never
+// the connection. Its deadline is sent to the server, and canceling it
+// cancels the call. Options apply to one call. Errors carry a status:
+// rpc.CodeOf returns its code, and errors.As with an *rpc.Error returns all
+// of it.
 type PongClient interface {
 	// Throw calls several.Pong/Throw.
 	Throw(ctx context.Context, req *several.Ball, opts ...rpc.CallOption) (*several.Ball, error)
@@ -139,24 +141,24 @@ func (c pongClient) Throw(ctx context.Context, req *several.Ball, opts ...rpc.Ca
 	return rpc.CallUnary[several.Ball, several.Ball](ctx, c.caller, PongThrowMethod, req, opts...)
 }
 
-// PongServer is what a server of several.Pong implements. RegisterPongServer
-// puts it to work.
+// PongServer is implemented by servers of several.Pong. RegisterPongServer
+// registers one.
 //
 // Pong throws it back.
 //
-// Methods are called concurrently. A method's ctx ends when the caller gives
-// up, when the deadline passes, and when the connection is lost;
-// rpc.FromContext gives the call, with its metadata and its connection. The
+// Methods are called concurrently. A method's ctx ends when the caller
+// cancels the call, when the deadline passes, or when the connection ends.
+// rpc.FromContext returns the call, with its metadata and its connection. The
 // call ends when the method returns. An error of rpc.Errorf reaches the
-// caller with its code and details; one without a code arrives as
+// caller with its code and details. Any other error arrives as
 // rpc.CodeUnknown.
 type PongServer interface {
 	// Throw handles several.Pong/Throw.
 	Throw(ctx context.Context, req *several.Ball) (*several.Ball, error)
 }
 
-// RegisterPongServer makes impl serve several.Pong on r: an *rpc.Server, or
-// an *rpc.Mux for calls that come back to a client.
+// RegisterPongServer registers impl as several.Pong with r: an *rpc.Server,
+// or an *rpc.Mux for calls to a client.
 func RegisterPongServer(r rpc.Registrar, impl PongServer) {
 	r.Register(&rpc.Service{
 		Name: PongName,
@@ -166,9 +168,9 @@ func RegisterPongServer(r rpc.Registrar, impl PongServer) {
 	})
 }
 
-// UnimplementedPongServer answers every call with rpc.CodeUnimplemented. A
-// server that embeds it goes on compiling when methods are added to the
-// .proto. Embed it by value: a nil pointer would panic when it is called.
+// UnimplementedPongServer fails every call with rpc.CodeUnimplemented. A
+// server that embeds it still compiles when methods are added to the .proto.
+// Embed it by value: a nil pointer would panic when it is called.
 type UnimplementedPongServer struct{}
 
 func (UnimplementedPongServer) Throw(ctx context.Context, req *several.Ball) (*several.Ball, error) {

@@ -36,14 +36,15 @@ var (
 	}
 )
 
-// RefereeClient calls several.Referee. NewRefereeClient makes one.
+// RefereeClient is a client of several.Referee. NewRefereeClient returns one.
 //
 // Referee watches.
 //
-// A method's ctx bounds its call, streams to their end included, but never
-// the connection: its deadline travels to the server, and canceling it
-// abandons the call. Options hold for one call. Errors carry a status:
-// rpc.CodeOf returns its code, and errors.As with an *rpc.Error all of it.
+// A method's ctx bounds its call, including the end of its streams, but never
+// the connection. Its deadline is sent to the server, and canceling it
+// cancels the call. Options apply to one call. Errors carry a status:
+// rpc.CodeOf returns its code, and errors.As with an *rpc.Error returns all
+// of it.
 type RefereeClient interface {
 	// Watch calls several.Referee/Watch.
 	//
@@ -65,24 +66,24 @@ func (c refereeClient) Watch(ctx context.Context, opts ...rpc.CallOption) (rpc.U
 	return rpc.CallClientStream[several.Ball, several.Ball](ctx, c.caller, RefereeWatchMethod, opts...)
 }
 
-// RefereeServer is what a server of several.Referee implements.
-// RegisterRefereeServer puts it to work.
+// RefereeServer is implemented by servers of several.Referee.
+// RegisterRefereeServer registers one.
 //
 // Referee watches.
 //
-// Methods are called concurrently. A method's ctx ends when the caller gives
-// up, when the deadline passes, and when the connection is lost;
-// rpc.FromContext gives the call, with its metadata and its connection. The
+// Methods are called concurrently. A method's ctx ends when the caller
+// cancels the call, when the deadline passes, or when the connection ends.
+// rpc.FromContext returns the call, with its metadata and its connection. The
 // call ends when the method returns. An error of rpc.Errorf reaches the
-// caller with its code and details; one without a code arrives as
+// caller with its code and details. Any other error arrives as
 // rpc.CodeUnknown.
 type RefereeServer interface {
 	// Watch handles several.Referee/Watch.
 	Watch(ctx context.Context, in rpc.Receiver[several.Ball]) (*several.Ball, error)
 }
 
-// RegisterRefereeServer makes impl serve several.Referee on r: an
-// *rpc.Server, or an *rpc.Mux for calls that come back to a client.
+// RegisterRefereeServer registers impl as several.Referee with r: an
+// *rpc.Server, or an *rpc.Mux for calls to a client.
 func RegisterRefereeServer(r rpc.Registrar, impl RefereeServer) {
 	r.Register(&rpc.Service{
 		Name: RefereeName,
@@ -92,9 +93,9 @@ func RegisterRefereeServer(r rpc.Registrar, impl RefereeServer) {
 	})
 }
 
-// UnimplementedRefereeServer answers every call with rpc.CodeUnimplemented. A
-// server that embeds it goes on compiling when methods are added to the
-// .proto. Embed it by value: a nil pointer would panic when it is called.
+// UnimplementedRefereeServer fails every call with rpc.CodeUnimplemented. A
+// server that embeds it still compiles when methods are added to the .proto.
+// Embed it by value: a nil pointer would panic when it is called.
 type UnimplementedRefereeServer struct{}
 
 func (UnimplementedRefereeServer) Watch(ctx context.Context, in rpc.Receiver[several.Ball]) (*several.Ball, error) {
@@ -113,14 +114,16 @@ var (
 	}
 )
 
-// NewPing_Client calls several.NewPing. NewNewPing_Client makes one.
+// NewPing_Client is a client of several.NewPing. NewNewPing_Client returns
+// one.
 //
 // NewPing would declare what Ping declares, in the other file.
 //
-// A method's ctx bounds its call, streams to their end included, but never
-// the connection: its deadline travels to the server, and canceling it
-// abandons the call. Options hold for one call. Errors carry a status:
-// rpc.CodeOf returns its code, and errors.As with an *rpc.Error all of it.
+// A method's ctx bounds its call, including the end of its streams, but never
+// the connection. Its deadline is sent to the server, and canceling it
+// cancels the call. Options apply to one call. Errors carry a status:
+// rpc.CodeOf returns its code, and errors.As with an *rpc.Error returns all
+// of it.
 type NewPing_Client interface {
 	// Throw calls several.NewPing/Throw.
 	Throw(ctx context.Context, req *several.Ball, opts ...rpc.CallOption) (*several.Ball, error)
@@ -140,24 +143,24 @@ func (c newPing_Client) Throw(ctx context.Context, req *several.Ball, opts ...rp
 	return rpc.CallUnary[several.Ball, several.Ball](ctx, c.caller, NewPing_ThrowMethod, req, opts...)
 }
 
-// NewPing_Server is what a server of several.NewPing implements.
-// RegisterNewPing_Server puts it to work.
+// NewPing_Server is implemented by servers of several.NewPing.
+// RegisterNewPing_Server registers one.
 //
 // NewPing would declare what Ping declares, in the other file.
 //
-// Methods are called concurrently. A method's ctx ends when the caller gives
-// up, when the deadline passes, and when the connection is lost;
-// rpc.FromContext gives the call, with its metadata and its connection. The
+// Methods are called concurrently. A method's ctx ends when the caller
+// cancels the call, when the deadline passes, or when the connection ends.
+// rpc.FromContext returns the call, with its metadata and its connection. The
 // call ends when the method returns. An error of rpc.Errorf reaches the
-// caller with its code and details; one without a code arrives as
+// caller with its code and details. Any other error arrives as
 // rpc.CodeUnknown.
 type NewPing_Server interface {
 	// Throw handles several.NewPing/Throw.
 	Throw(ctx context.Context, req *several.Ball) (*several.Ball, error)
 }
 
-// RegisterNewPing_Server makes impl serve several.NewPing on r: an
-// *rpc.Server, or an *rpc.Mux for calls that come back to a client.
+// RegisterNewPing_Server registers impl as several.NewPing with r: an
+// *rpc.Server, or an *rpc.Mux for calls to a client.
 func RegisterNewPing_Server(r rpc.Registrar, impl NewPing_Server) {
 	r.Register(&rpc.Service{
 		Name: NewPing_Name,
@@ -167,9 +170,9 @@ func RegisterNewPing_Server(r rpc.Registrar, impl NewPing_Server) {
 	})
 }
 
-// UnimplementedNewPing_Server answers every call with rpc.CodeUnimplemented.
-// A server that embeds it goes on compiling when methods are added to the
-// .proto. Embed it by value: a nil pointer would panic when it is called.
+// UnimplementedNewPing_Server fails every call with rpc.CodeUnimplemented. A
+// server that embeds it still compiles when methods are added to the .proto.
+// Embed it by value: a nil pointer would panic when it is called.
 type UnimplementedNewPing_Server struct{}
 
 func (UnimplementedNewPing_Server) Throw(ctx context.Context, req *several.Ball) (*several.Ball, error) {

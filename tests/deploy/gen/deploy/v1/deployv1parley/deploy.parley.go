@@ -68,15 +68,16 @@ var (
 	}
 )
 
-// NoteServiceClient calls deploy.v1.NoteService. NewNoteServiceClient makes
-// one.
+// NoteServiceClient is a client of deploy.v1.NoteService.
+// NewNoteServiceClient returns one.
 //
 // NoteService answers numbered notes. Each end counts the notes that it receives.
 //
-// A method's ctx bounds its call, streams to their end included, but never
-// the connection: its deadline travels to the server, and canceling it
-// abandons the call. Options hold for one call. Errors carry a status:
-// rpc.CodeOf returns its code, and errors.As with an *rpc.Error all of it.
+// A method's ctx bounds its call, including the end of its streams, but never
+// the connection. Its deadline is sent to the server, and canceling it
+// cancels the call. Options apply to one call. Errors carry a status:
+// rpc.CodeOf returns its code, and errors.As with an *rpc.Error returns all
+// of it.
 type NoteServiceClient interface {
 	// Echo answers one note. A client may not repeat it unless the server surely has not seen it.
 	Echo(ctx context.Context, req *deployv1.Note, opts ...rpc.CallOption) (*deployv1.Note, error)
@@ -140,16 +141,16 @@ func (c noteServiceClient) Subscribe(ctx context.Context, req *deployv1.Note, op
 	return rpc.CallServerStream[deployv1.Note, deployv1.Note](ctx, c.caller, NoteServiceSubscribeMethod, req, opts...)
 }
 
-// NoteServiceServer is what a server of deploy.v1.NoteService implements.
-// RegisterNoteServiceServer puts it to work.
+// NoteServiceServer is implemented by servers of deploy.v1.NoteService.
+// RegisterNoteServiceServer registers one.
 //
 // NoteService answers numbered notes. Each end counts the notes that it receives.
 //
-// Methods are called concurrently. A method's ctx ends when the caller gives
-// up, when the deadline passes, and when the connection is lost;
-// rpc.FromContext gives the call, with its metadata and its connection. The
+// Methods are called concurrently. A method's ctx ends when the caller
+// cancels the call, when the deadline passes, or when the connection ends.
+// rpc.FromContext returns the call, with its metadata and its connection. The
 // call ends when the method returns. An error of rpc.Errorf reaches the
-// caller with its code and details; one without a code arrives as
+// caller with its code and details. Any other error arrives as
 // rpc.CodeUnknown.
 type NoteServiceServer interface {
 	// Echo answers one note. A client may not repeat it unless the server surely has not seen it.
@@ -172,8 +173,8 @@ type NoteServiceServer interface {
 	Subscribe(ctx context.Context, req *deployv1.Note, out rpc.Sender[deployv1.Note]) error
 }
 
-// RegisterNoteServiceServer makes impl serve deploy.v1.NoteService on r: an
-// *rpc.Server, or an *rpc.Mux for calls that come back to a client.
+// RegisterNoteServiceServer registers impl as deploy.v1.NoteService with r:
+// an *rpc.Server, or an *rpc.Mux for calls to a client.
 func RegisterNoteServiceServer(r rpc.Registrar, impl NoteServiceServer) {
 	r.Register(&rpc.Service{
 		Name: NoteServiceName,
@@ -188,10 +189,9 @@ func RegisterNoteServiceServer(r rpc.Registrar, impl NoteServiceServer) {
 	})
 }
 
-// UnimplementedNoteServiceServer answers every call with
-// rpc.CodeUnimplemented. A server that embeds it goes on compiling when
-// methods are added to the .proto. Embed it by value: a nil pointer would
-// panic when it is called.
+// UnimplementedNoteServiceServer fails every call with rpc.CodeUnimplemented.
+// A server that embeds it still compiles when methods are added to the
+// .proto. Embed it by value: a nil pointer would panic when it is called.
 type UnimplementedNoteServiceServer struct{}
 
 func (UnimplementedNoteServiceServer) Echo(ctx context.Context, req *deployv1.Note) (*deployv1.Note, error) {

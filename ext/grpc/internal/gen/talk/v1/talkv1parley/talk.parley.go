@@ -58,15 +58,16 @@ var (
 	}
 )
 
-// TalkServiceClient calls talk.v1.TalkService. NewTalkServiceClient makes
-// one.
+// TalkServiceClient is a client of talk.v1.TalkService. NewTalkServiceClient
+// returns one.
 //
 // TalkService passes texts.
 //
-// A method's ctx bounds its call, streams to their end included, but never
-// the connection: its deadline travels to the server, and canceling it
-// abandons the call. Options hold for one call. Errors carry a status:
-// rpc.CodeOf returns its code, and errors.As with an *rpc.Error all of it.
+// A method's ctx bounds its call, including the end of its streams, but never
+// the connection. Its deadline is sent to the server, and canceling it
+// cancels the call. Options apply to one call. Errors carry a status:
+// rpc.CodeOf returns its code, and errors.As with an *rpc.Error returns all
+// of it.
 type TalkServiceClient interface {
 	// Say answers a text with a text.
 	Say(ctx context.Context, req *talkv1.SayRequest, opts ...rpc.CallOption) (*talkv1.SayResponse, error)
@@ -113,16 +114,16 @@ func (c talkServiceClient) Chat(ctx context.Context, opts ...rpc.CallOption) (rp
 	return rpc.CallBidi[talkv1.ChatRequest, talkv1.ChatResponse](ctx, c.caller, TalkServiceChatMethod, opts...)
 }
 
-// TalkServiceServer is what a server of talk.v1.TalkService implements.
-// RegisterTalkServiceServer puts it to work.
+// TalkServiceServer is implemented by servers of talk.v1.TalkService.
+// RegisterTalkServiceServer registers one.
 //
 // TalkService passes texts.
 //
-// Methods are called concurrently. A method's ctx ends when the caller gives
-// up, when the deadline passes, and when the connection is lost;
-// rpc.FromContext gives the call, with its metadata and its connection. The
+// Methods are called concurrently. A method's ctx ends when the caller
+// cancels the call, when the deadline passes, or when the connection ends.
+// rpc.FromContext returns the call, with its metadata and its connection. The
 // call ends when the method returns. An error of rpc.Errorf reaches the
-// caller with its code and details; one without a code arrives as
+// caller with its code and details. Any other error arrives as
 // rpc.CodeUnknown.
 type TalkServiceServer interface {
 	// Say answers a text with a text.
@@ -138,8 +139,8 @@ type TalkServiceServer interface {
 	Chat(ctx context.Context, in rpc.Receiver[talkv1.ChatRequest], out rpc.Sender[talkv1.ChatResponse]) error
 }
 
-// RegisterTalkServiceServer makes impl serve talk.v1.TalkService on r: an
-// *rpc.Server, or an *rpc.Mux for calls that come back to a client.
+// RegisterTalkServiceServer registers impl as talk.v1.TalkService with r: an
+// *rpc.Server, or an *rpc.Mux for calls to a client.
 func RegisterTalkServiceServer(r rpc.Registrar, impl TalkServiceServer) {
 	r.Register(&rpc.Service{
 		Name: TalkServiceName,
@@ -152,10 +153,9 @@ func RegisterTalkServiceServer(r rpc.Registrar, impl TalkServiceServer) {
 	})
 }
 
-// UnimplementedTalkServiceServer answers every call with
-// rpc.CodeUnimplemented. A server that embeds it goes on compiling when
-// methods are added to the .proto. Embed it by value: a nil pointer would
-// panic when it is called.
+// UnimplementedTalkServiceServer fails every call with rpc.CodeUnimplemented.
+// A server that embeds it still compiles when methods are added to the
+// .proto. Embed it by value: a nil pointer would panic when it is called.
 type UnimplementedTalkServiceServer struct{}
 
 func (UnimplementedTalkServiceServer) Say(ctx context.Context, req *talkv1.SayRequest) (*talkv1.SayResponse, error) {
