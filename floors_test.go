@@ -72,10 +72,10 @@ func belowAny(p string, roots ...string) bool {
 	return slices.ContainsFunc(roots, func(root string) bool { return below(p, root) })
 }
 
-// floors says what the packages of this module may be linked with, apart from the
-// standard library and packages of the same entry. A package belongs to the first
-// entry that its path, relative to the module, is at or below. A package without
-// an entry is an error, so that a new folder gets one.
+// floors says what the packages of this module may be linked with, apart from
+// the standard library and packages of the same entry. A package belongs to the
+// first entry that its path, relative to the module, is at or below. A package
+// without an entry is an error, so that a new folder gets one.
 var floors = []struct {
 	at   string
 	deps []string
@@ -123,9 +123,9 @@ func TestImportsGoDownOnly(t *testing.T) {
 	}
 }
 
-// An entry of floors allows what is below it, so transport alone would allow ws.
-// And rpc is linked with gorilla, but must not import it itself. These rules are
-// about the imports of files.
+// An entry of floors allows what is below it, so transport alone would allow
+// ws. And rpc is linked with gorilla, but must not import it itself. These
+// rules are about the imports of files.
 func TestOnlyTheirNeighboursAreImported(t *testing.T) {
 	for _, p := range list(t, "./...") {
 		rel := strings.TrimPrefix(p.ImportPath, module+"/")
@@ -145,8 +145,8 @@ func TestOnlyTheirNeighboursAreImported(t *testing.T) {
 	}
 }
 
-// Importing grpc-go would add more than a hundred packages for a user of rpc, so
-// it is in other modules.
+// Importing grpc-go would add more than a hundred packages for a user of rpc,
+// so it is in other modules.
 func TestRootModuleDoesNotRequireGRPC(t *testing.T) {
 	modules := strings.Fields(string(goCommand(t, "list", "-m", "-f", "{{.Path}}", "all")))
 	if !slices.Contains(modules, module) {

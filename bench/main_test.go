@@ -19,8 +19,8 @@ import (
 	"github.com/parley-rpc/parley/bench/internal/target"
 )
 
-// The processes of a measurement run this program again. With the race detector,
-// each would wait for a second before it exits.
+// The processes of a measurement run this program again. With the race
+// detector, each would wait for a second before it exits.
 func TestMain(m *testing.M) {
 	if isChild, err := child(); isChild {
 		exit("child", err)

@@ -109,8 +109,8 @@ func choose[T any](patterns string, all []T, name func(T) string) (chosen []T, e
 // measured.
 const slowRounds = 3
 
-// wants reports whether a workload runs on a target in a round. Rounds count from
-// 0.
+// wants reports whether a workload runs on a target in a round. Rounds count
+// from 0.
 func (p *plan) wants(round int, w *drive.Workload, t drive.Target) bool {
 	a := t.About()
 	switch {

@@ -75,8 +75,8 @@ func read(t *testing.T, path string) string {
 	return string(text)
 }
 
-// region returns the lines between //snippet:NAME and //snippet:end of a file. It
-// removes their common indentation, and comments for the linter.
+// region returns the lines between //snippet:NAME and //snippet:end of a file.
+// It removes their common indentation, and comments for the linter.
 func region(t *testing.T, path, name string) string {
 	t.Helper()
 	_, rest, ok := strings.Cut(read(t, path), "//snippet:"+name+"\n")

@@ -19,8 +19,8 @@ import (
 // addressInDocument is replaced with a free one.
 const addressInDocument = "localhost:8080"
 
-// bufWithStubgen replaces buf, so that the test installs nothing from npm. It is a
-// shell function that generates with the plugins of the project.
+// bufWithStubgen replaces buf, so that the test installs nothing from npm. It
+// is a shell function that generates with the plugins of the project.
 const bufWithStubgen = `
 npx() {
 	test "$*" = "--yes @bufbuild/buf generate"

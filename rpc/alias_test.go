@@ -95,9 +95,9 @@ func TestAFailingHandlerGivesItsAliasToo(t *testing.T) {
 	}
 }
 
-// TestAliasThatWasNotGivenOnTheConnectionIsRefused tries numbers. The numbers of
-// existing methods get the same response as others, even if another connection was
-// given them.
+// TestAliasThatWasNotGivenOnTheConnectionIsRefused tries numbers. The numbers
+// of existing methods get the same response as others, even if another
+// connection was given them.
 func TestAliasThatWasNotGivenOnTheConnectionIsRefused(t *testing.T) {
 	srv := rpc.NewServer()
 	registerAll(srv, echo)

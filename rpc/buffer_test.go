@@ -2,8 +2,9 @@ package rpc
 
 import "testing"
 
-// TestSmallMessageIsNotGivenMemoryOfALargeOne: a small message may hold its memory
-// for as long as its handler runs, and the number of such messages has no bound.
+// TestSmallMessageIsNotGivenMemoryOfALargeOne: a small message may hold its
+// memory for as long as its handler runs, and the number of such messages has
+// no bound.
 func TestSmallMessageIsNotGivenMemoryOfALargeOne(t *testing.T) {
 	for size := smallBuffer + 1; size <= 2*largeBuffer; size *= 2 {
 		for range 8 {

@@ -12,8 +12,8 @@ import (
 	"github.com/parley-rpc/parley/rpc"
 )
 
-// inCall runs f in a handler, and returns when it has ended. The caller closes the
-// call once f has called leave.
+// inCall runs f in a handler, and returns when it has ended. The caller closes
+// the call once f has called leave.
 func inCall(t *testing.T, f func(ctx context.Context, leave func()), opts ...rpc.CallOption) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {

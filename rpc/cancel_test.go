@@ -118,8 +118,8 @@ func TestACanceledCallIsOver(t *testing.T) {
 	})
 }
 
-// TestHandlersAreCanceledWhenTheConnectionEnds ends connections while both ends serve
-// calls of all kinds.
+// TestHandlersAreCanceledWhenTheConnectionEnds ends connections while both ends
+// serve calls of all kinds.
 func TestHandlersAreCanceledWhenTheConnectionEnds(t *testing.T) {
 	for _, c := range []struct {
 		name           string
@@ -168,7 +168,8 @@ func TestHandlersAreCanceledWhenTheConnectionEnds(t *testing.T) {
 	}
 }
 
-// TestACallThatWaitsForItsTurnEndsWithItsContext makes more calls than may be open.
+// TestACallThatWaitsForItsTurnEndsWithItsContext makes more calls than may be
+// open.
 func TestACallThatWaitsForItsTurnEndsWithItsContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ended := make(chan error, 100)

@@ -262,8 +262,8 @@ func TestAnEndedContextOfDialEndsTheDialAlone(t *testing.T) {
 	}
 }
 
-// TestWhyThereIsNoConnection tests the table of section 3.5, and the errors before
-// there is a response.
+// TestWhyThereIsNoConnection tests the table of section 3.5, and the errors
+// before there is a response.
 func TestWhyThereIsNoConnection(t *testing.T) {
 	answer := func(status int, header ...string) func(*testing.T) string {
 		return func(t *testing.T) string {

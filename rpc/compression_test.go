@@ -42,8 +42,8 @@ func TestGzipGoesBothWays(t *testing.T) {
 	})
 }
 
-// marked reports whether the next message of a stream is compressed, and how many
-// bytes it has.
+// marked reports whether the next message of a stream is compressed, and how
+// many bytes it has.
 func marked(p *raw, id uint64) (mark bool, size int) {
 	p.t.Helper()
 	for {
@@ -191,8 +191,8 @@ func TestACompressionOfItsOwn(t *testing.T) {
 	}
 }
 
-// TestCompressorsAreReused makes many calls that share the pools, one of them with
-// a malformed message.
+// TestCompressorsAreReused makes many calls that share the pools, one of them
+// with a malformed message.
 func TestCompressorsAreReused(t *testing.T) {
 	srv := rpc.NewServer()
 	register(srv, upload, echo)

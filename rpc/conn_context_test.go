@@ -107,8 +107,8 @@ func TestAResumedConnectionKeepsTheContextOfItsFirstHandshake(t *testing.T) {
 	}
 }
 
-// TestAPrincipalOfMiddlewareBindsTheConnection: what handlers know of their caller
-// is still true after a resumption.
+// TestAPrincipalOfMiddlewareBindsTheConnection: what handlers know of their
+// caller is still true after a resumption.
 func TestAPrincipalOfMiddlewareBindsTheConnection(t *testing.T) {
 	srv := rpc.NewServer()
 	register(srv, unary, rpc.UnaryHandler(func(ctx context.Context, _ *wrapperspb.StringValue) (*wrapperspb.StringValue, error) {

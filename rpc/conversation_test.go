@@ -76,8 +76,8 @@ func waiting(started chan<- struct{}, ended chan<- error) rpc.Handler {
 	}
 }
 
-// converse makes a call of any kind. It sends the texts, or the first one if the
-// method takes one request, and receives all responses.
+// converse makes a call of any kind. It sends the texts, or the first one if
+// the method takes one request, and receives all responses.
 func converse(ctx context.Context, c rpc.Caller, m *rpc.Method, texts []string, opts ...rpc.CallOption) ([]string, error) {
 	s, err := c.Open(ctx, m, opts...)
 	if err != nil {

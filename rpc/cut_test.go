@@ -198,8 +198,8 @@ func checkEcho(ctx context.Context, t *testing.T, c rpc.Caller, calls int) {
 	}
 }
 
-// TestKilledServerEndsItsCallsAndTheClientReconnects kills the server, and starts
-// another one at its address that knows no session.
+// TestKilledServerEndsItsCallsAndTheClientReconnects kills the server, and
+// starts another one at its address that knows no session.
 func TestKilledServerEndsItsCallsAndTheClientReconnects(t *testing.T) {
 	before := rpc.NewServer()
 	started := make(chan struct{}, len(kinds))
@@ -238,8 +238,8 @@ func TestKilledServerEndsItsCallsAndTheClientReconnects(t *testing.T) {
 }
 
 // TestCallsEndWhenTheirServerStaysDownBeyondTheResumeWindow starts no server in
-// place of the dead one. In TestACallSurvivesAHandshakeThatWasCut the server takes
-// the rest of a handshake for a bad request, as net/http does.
+// place of the dead one. In TestACallSurvivesAHandshakeThatWasCut the server
+// takes the rest of a handshake for a bad request, as net/http does.
 func TestACallSurvivesAHandshakeThatWasCut(t *testing.T) {
 	for name, tt := range map[string]struct {
 		refusal ws.HandshakeError

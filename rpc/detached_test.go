@@ -132,8 +132,8 @@ func TestOnePrincipalDoesNotPushOutTheSessionsOfOthers(t *testing.T) {
 	})
 }
 
-// TestThousandsOfClientsBehindOneAddressAreResumedByDefault: a company behind one
-// router loses its uplink for a moment.
+// TestThousandsOfClientsBehindOneAddressAreResumedByDefault: a company behind
+// one router loses its uplink for a moment.
 func TestThousandsOfClientsBehindOneAddressAreResumedByDefault(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const clients = 3000

@@ -71,7 +71,8 @@ func (p *raw) wantClose(code transport.CloseCode) {
 	p.wantCloseError(err, code)
 }
 
-// wantGone expects that the peer announces the end of the connection, and ends it.
+// wantGone expects that the peer announces the end of the connection, and ends
+// it.
 func (p *raw) wantGone(code transport.CloseCode) {
 	p.t.Helper()
 	if info := p.wantGoAway(); rpc.Code(info.Status) != rpc.CodeUnavailable {

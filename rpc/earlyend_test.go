@@ -11,9 +11,9 @@ import (
 	"github.com/parley-rpc/parley/transport"
 )
 
-// TestResetBehindTheEndChangesNoAnswer has a server that responds early and then
-// resets the stream, before the caller has received anything or sent everything
-// (rule S18).
+// TestResetBehindTheEndChangesNoAnswer has a server that responds early and
+// then resets the stream, before the caller has received anything or sent
+// everything (rule S18).
 func TestResetBehindTheEndChangesNoAnswer(t *testing.T) {
 	failed := block(uintField(2, uint64(rpc.CodeFailedPrecondition)), bytesField(1, "not now"))
 	all := []string{"a", "b"}

@@ -14,7 +14,8 @@ import (
 	"github.com/parley-rpc/parley/transport"
 )
 
-// resetStatus is the table of section 12.2: RESET codes and the status of calls.
+// resetStatus is the table of section 12.2: RESET codes and the status of
+// calls.
 func resetStatus() map[uint64]rpc.Code {
 	table := map[uint64]rpc.Code{
 		1: rpc.CodeCanceled, 2: rpc.CodeUnavailable, 3: rpc.CodeResourceExhausted, 4: rpc.CodeInternal, 5: rpc.CodeInternal,
@@ -186,8 +187,8 @@ func TestAGoAwayWithoutAStatusLeavesTheCloseCode(t *testing.T) {
 	wantError(t, got.err, rpc.CodePermissionDenied)
 }
 
-// TestADrainFailsOnlyTheCallsThatAreNotServed has a peer that announces the last
-// stream that it serves.
+// TestADrainFailsOnlyTheCallsThatAreNotServed has a peer that announces the
+// last stream that it serves.
 func TestADrainFailsOnlyTheCallsThatAreNotServed(t *testing.T) {
 	client := rpc.NewClient("ws://in.memory")
 	p := callRaw(t, client)

@@ -88,8 +88,8 @@ func TestALinkWithFreshCredentialsExtendsTheConnection(t *testing.T) {
 	})
 }
 
-// TestCredentialsThatExpireWithoutALinkEndTheConnection: otherwise handlers would
-// work for a user who is no longer authenticated.
+// TestCredentialsThatExpireWithoutALinkEndTheConnection: otherwise handlers
+// would work for a user who is no longer authenticated.
 func TestCredentialsThatExpireWithoutALinkEndTheConnection(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		srv := rpc.NewServer(rpc.WithAuthentication(goodFor))
@@ -134,7 +134,8 @@ func TestTheZeroExpiryIsNever(t *testing.T) {
 	})
 }
 
-// TestAClientWhoseCredentialsExpireFailsNoCall: it gets notice in time, and moves.
+// TestAClientWhoseCredentialsExpireFailsNoCall: it gets notice in time, and
+// moves.
 func TestAClientWhoseCredentialsExpireFailsNoCall(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := newNetwork(t)
@@ -165,8 +166,8 @@ func TestAClientWhoseCredentialsExpireFailsNoCall(t *testing.T) {
 	})
 }
 
-// TestCredentialsThatStayTheSameAreNotAskedForInALoop has credentials with which
-// each new connection is about to expire too.
+// TestCredentialsThatStayTheSameAreNotAskedForInALoop has credentials with
+// which each new connection is about to expire too.
 func TestCredentialsThatStayTheSameAreNotAskedForInALoop(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := newNetwork(t)

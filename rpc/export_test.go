@@ -33,8 +33,8 @@ func (s *Server) StartHandshake(l transport.Link, r *http.Request) error {
 	return h.start(l, Peer{Protocol: "test", Addr: addr, Header: r.Header})
 }
 
-// StartLink makes a link the connection of the client's calls. The client cannot
-// make another one.
+// StartLink makes a link the connection of the client's calls. The client
+// cannot make another one.
 func (c *Client) StartLink(l transport.Link) (*Conn, error) {
 	c.DialWith(func(context.Context, string, http.Header) (transport.Link, error) {
 		return nil, Errorf(CodeUnavailable, "there is one link only")
@@ -134,13 +134,14 @@ var SocketAddress = socketAddress
 // NewGzip returns the gzip compressor.
 func NewGzip() Compressor { return newGzipCompressor() }
 
-// SameIdentity reports whether, with the server's options, a handshake may resume
-// the session that another one started.
+// SameIdentity reports whether, with the server's options, a handshake may
+// resume the session that another one started.
 func (s *Server) SameIdentity(began, resuming *http.Request) bool {
 	return sameIdentity(s.binding.identity(began, Principal(began.Context())), s.binding.identity(resuming, Principal(resuming.Context())))
 }
 
-// IdentityLen returns how many bytes the server keeps of a handshake's identity.
+// IdentityLen returns how many bytes the server keeps of a handshake's
+// identity.
 func (s *Server) IdentityLen(r *http.Request) int { return len(s.binding.identity(r, "")) }
 
 // Generated code gets these views from the functions that open a call.

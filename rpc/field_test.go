@@ -21,7 +21,8 @@ func uintField(key, v uint64) []byte { return frame.AppendUintField(nil, key, v)
 
 func bytesField(key uint64, v string) []byte { return frame.AppendBytesField(nil, key, v) }
 
-// metadataField returns a metadata field, even if its key or value is not allowed.
+// metadataField returns a metadata field, even if its key or value is not
+// allowed.
 func metadataField(key, value string) []byte {
 	return frame.AppendBytesField(nil, 9, string(frame.AppendVarint(nil, uint64(len(key))))+key+value)
 }

@@ -18,8 +18,8 @@ func anyOf(t testing.TB, p []byte) *anypb.Any {
 	return d
 }
 
-// fuzzBlock parses blocks in a fuzz target: none panics, and what is parsed can be
-// written and parsed again.
+// fuzzBlock parses blocks in a fuzz target: none panics, and what is parsed can
+// be written and parsed again.
 func fuzzBlock(f *testing.F, name string) {
 	file, err := os.ReadFile("../docs/spec/vectors/rpc.json")
 	if err != nil {

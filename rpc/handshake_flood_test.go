@@ -16,8 +16,8 @@ import (
 )
 
 // TestFloodWithoutCredentialsRefusesNoClientThatHasSome: one host floods the
-// server at many times its rate. Clients with credentials are at the same address
-// and elsewhere.
+// server at many times its rate. Clients with credentials are at the same
+// address and elsewhere.
 func TestFloodWithoutCredentialsRefusesNoClientThatHasSome(t *testing.T) {
 	const rate = 100
 	url, _ := serve(t, rpc.WithAuthentication(byToken), rpc.WithLogger(slog.New(slog.DiscardHandler)), rpc.WithLimits(rpc.Limits{MaxHandshakesPerSecond: rate}))

@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// flood asks for turns from one address, for a time and at a rate, and returns how
-// many it got.
+// flood asks for turns from one address, for a time and at a rate, and returns
+// how many it got.
 func flood(t *handshakeQueue, s clientClass, addr string, perSecond int, d time.Duration) (asked, got int) {
 	var (
 		mu  sync.Mutex
@@ -30,7 +30,8 @@ func flood(t *handshakeQueue, s clientClass, addr string, perSecond int, d time.
 	return asked, got
 }
 
-// duringFlood runs f while one address asks for turns at twice the server's rate.
+// duringFlood runs f while one address asks for turns at twice the server's
+// rate.
 func duringFlood(t *testing.T, s clientClass, perSecond int, f func(*handshakeQueue)) {
 	synctest.Test(t, func(*testing.T) {
 		turns := newHandshakeQueue(perSecond)
@@ -81,8 +82,8 @@ func TestHandshakesBeyondTheirRateTakeTurnsAndAreRefusedAtOnceWhereTheyWouldWait
 	})
 }
 
-// TestFloodFromOneAddressCostsOthersNoHandshake: the flood and the others get half
-// of the turns each.
+// TestFloodFromOneAddressCostsOthersNoHandshake: the flood and the others get
+// half of the turns each.
 func TestFloodFromOneAddressCostsOthersNoHandshake(t *testing.T) {
 	for _, rate := range []int{100, 1000} {
 		duringFlood(t, classCredentials, rate, func(turns *handshakeQueue) {

@@ -22,8 +22,8 @@ type dialerVector struct {
 	Caller                                  rpc.Code
 }
 
-// answerOnce answers the first request, and reads until the client has closed the
-// connection.
+// answerOnce answers the first request, and reads until the client has closed
+// the connection.
 func (v *dialerVector) answerOnce(listener net.Listener) error {
 	conn, err := listener.Accept()
 	if err != nil {

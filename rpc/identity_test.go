@@ -149,8 +149,8 @@ func TestWhatIsKeptOfAHandshakesIdentityIsBounded(t *testing.T) {
 	}
 }
 
-// users is middleware that reads the Authorization header, or a cookie, and names
-// no principal.
+// users is middleware that reads the Authorization header, or a cookie, and
+// names no principal.
 var users = map[string]struct {
 	user func(*http.Request) string
 	as   func(user string) http.Header
@@ -234,7 +234,8 @@ func TestCookieThatABalancerSetsDoesNotEndResumption(t *testing.T) {
 	}
 }
 
-// TestRefreshedTokenOfTheSameUserResumes has middleware that names the principal.
+// TestRefreshedTokenOfTheSameUserResumes has middleware that names the
+// principal.
 func TestRefreshedTokenOfTheSameUserResumes(t *testing.T) {
 	srv := rpc.NewServer()
 	register(srv, unary, whoami())

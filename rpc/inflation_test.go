@@ -71,9 +71,9 @@ func settle() {
 // slack is the memory of everything else, in bytes.
 const slack = 16 << 20
 
-// TestMessagesThatInflateHoldTheShareOfTheirConnection has a peer that sends 160
-// messages of 4 KiB, which inflate to 4 MiB each. None is decoded, so all are in
-// memory at once.
+// TestMessagesThatInflateHoldTheShareOfTheirConnection has a peer that sends
+// 160 messages of 4 KiB, which inflate to 4 MiB each. None is decoded, so all
+// are in memory at once.
 func TestMessagesThatInflateHoldTheShareOfTheirConnection(t *testing.T) {
 	const calls, kept, share = 160, 12, 32 << 20
 	check := func(t *testing.T, codec *slowCodec, before *runtime.MemStats) {
@@ -239,7 +239,8 @@ func TestWaitingToInflateEndsWithTheCall(t *testing.T) {
 	})
 }
 
-// TestMessageMayHaveAnySizeHoweverItIsPacked tests the guess of the inflated size.
+// TestMessageMayHaveAnySizeHoweverItIsPacked tests the guess of the inflated
+// size.
 func TestMessageMayHaveAnySizeHoweverItIsPacked(t *testing.T) {
 	const limit = 1 << 20
 	srv := rpc.NewServer(rpc.WithTransport(transport.Parameters{MaxMessage: limit}))
@@ -271,7 +272,8 @@ func TestMessageMayHaveAnySizeHoweverItIsPacked(t *testing.T) {
 	}
 }
 
-// TestDecompressReturnsWhatWasPackedWithinTheLimit tests the memory that it gets.
+// TestDecompressReturnsWhatWasPackedWithinTheLimit tests the memory that it
+// gets.
 func TestDecompressReturnsWhatWasPackedWithinTheLimit(t *testing.T) {
 	gz := rpc.NewGzip()
 	for _, size := range []int{0, 1, 1000, 100_000} {

@@ -67,8 +67,8 @@ func TestAnInterceptorsStreamHasSeenEveryMessageWhenTheCallEnds(t *testing.T) {
 	}
 }
 
-// TestInterceptorExitRunsOnceWhateverEndsTheCall has interceptors that record the
-// end of calls.
+// TestInterceptorExitRunsOnceWhateverEndsTheCall has interceptors that record
+// the end of calls.
 func TestInterceptorExitRunsOnceWhateverEndsTheCall(t *testing.T) {
 	var r record
 	started := make(chan struct{}, 1)

@@ -15,8 +15,8 @@ import (
 	"github.com/parley-rpc/parley/transport/pipe"
 )
 
-// Each limit of docs/limits.md for a connection: a call that exceeds it gets the
-// stated status, and other calls are not affected.
+// Each limit of docs/limits.md for a connection: a call that exceeds it gets
+// the stated status, and other calls are not affected.
 
 const exhausted = transport.CloseRefusal + 8
 
@@ -26,9 +26,9 @@ var tight = transport.Parameters{
 	MaxResets: 100, MaxPings: 100,
 }
 
-// crowd is a server with tight limits and two clients. A raw one exceeds a limit,
-// and has another call that keeps to the limits. The other client keeps to them
-// too.
+// crowd is a server with tight limits and two clients. A raw one exceeds a
+// limit, and has another call that keeps to the limits. The other client keeps
+// to them too.
 type crowd struct {
 	*raw
 	srv   *rpc.Server

@@ -111,8 +111,8 @@ func TestAnAnswerThatIsNotExpectedEndsItsCallAlone(t *testing.T) {
 	}
 }
 
-// TestABadAnswerResetsAStreamThatIsOpen has a peer that sends a bad response and
-// goes on.
+// TestABadAnswerResetsAStreamThatIsOpen has a peer that sends a bad response
+// and goes on.
 func TestABadAnswerResetsAStreamThatIsOpen(t *testing.T) {
 	one := encoded(t, "one")
 	for name, bad := range map[string]struct {

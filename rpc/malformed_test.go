@@ -176,7 +176,8 @@ func TestARequestIsSeenWhenItsEndHasCome(t *testing.T) {
 	}
 }
 
-// TestAHandlerCannotReceiveBehindTwoMessages is for a call that takes one message.
+// TestAHandlerCannotReceiveBehindTwoMessages is for a call that takes one
+// message.
 func TestAHandlerCannotReceiveBehindTwoMessages(t *testing.T) {
 	srv := rpc.NewServer()
 	register(srv, unary, func(_ context.Context, s rpc.Stream) error {

@@ -393,8 +393,8 @@ func TestAMalformedHeaderThatIsWaitedForEndsTheCall(t *testing.T) {
 	p.wantCancel(id)
 }
 
-// TestWhatIsReadIsThereWhenTheStatusIs ends the context of calls during Recv. When
-// the status is there, header and trailer are stored.
+// TestWhatIsReadIsThereWhenTheStatusIs ends the context of calls during Recv.
+// When the status is there, header and trailer are stored.
 func TestWhatIsReadIsThereWhenTheStatusIs(t *testing.T) {
 	p := newPair(t, nil, nil, func(srv *rpc.Server) { register(srv, bidi, labelling(t, echo)) })
 	for range 200 {

@@ -95,8 +95,8 @@ func TestIdleClientsReconnectEvenlyOverTheSpread(t *testing.T) {
 	})
 }
 
-// A client that makes calls connects to another server as soon as it gets notice.
-// So the server does not send the notices to all at once.
+// A client that makes calls connects to another server as soon as it gets
+// notice. So the server does not send the notices to all at once.
 func TestBusyClientsReconnectEvenlyOverTheSpread(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const clients, spread = 100, 10 * time.Second
@@ -154,8 +154,8 @@ func TestNoCallFailsWhileConnectionsGrowOld(t *testing.T) {
 	}
 }
 
-// refusing is a server that answers handshakes with HTTP 503, and with Retry-After
-// unless that is 0.
+// refusing is a server that answers handshakes with HTTP 503, and with
+// Retry-After unless that is 0.
 func refusing(t *testing.T, why string, comeBack time.Duration) func(dialed) (transport.Link, error) {
 	t.Helper()
 	refused := &ws.HandshakeError{Status: http.StatusServiceUnavailable, RetryAfter: comeBack, Body: why}

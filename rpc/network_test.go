@@ -100,8 +100,8 @@ func (n *network) serve(url string, srv *rpc.Server) {
 	})
 }
 
-// serveRaw puts a server at home for which the test writes frames. It sends each
-// link on the channel, after the server's HELLO.
+// serveRaw puts a server at home for which the test writes frames. It sends
+// each link on the channel, after the server's HELLO.
 func (n *network) serveRaw() <-chan *raw {
 	links := make(chan *raw, 100)
 	n.answer(home, func(dialed) (transport.Link, error) {

@@ -10,8 +10,8 @@ import (
 	"github.com/parley-rpc/parley/transport/pipe"
 )
 
-// raw is a peer for which the test writes frames, including ones that no real peer
-// sends.
+// raw is a peer for which the test writes frames, including ones that no real
+// peer sends.
 type raw struct {
 	t    *testing.T
 	link *pipe.End

@@ -92,8 +92,8 @@ func TestSessionsThatAreLostAndUnknownAgainAndAgainAreNotDialedInALoop(t *testin
 	})
 }
 
-// ghosts are the ways in which a client reconnects to b after it has lost a, which
-// still keeps its session.
+// ghosts are the ways in which a client reconnects to b after it has lost a,
+// which still keeps its session.
 var ghosts = map[string]func(*fleet){
 	"it asks to resume": func(f *fleet) { f.serve(home, f.b) },
 	"it has given up": func(f *fleet) {

@@ -70,8 +70,8 @@ func TestRetryAfterReadsDetailsOfOtherServers(t *testing.T) {
 	}
 }
 
-// FuzzRetryInfo: every parsed delay is valid for a timer, and is parsed the same
-// after it was written again.
+// FuzzRetryInfo: every parsed delay is valid for a timer, and is parsed the
+// same after it was written again.
 func FuzzRetryInfo(f *testing.F) {
 	for _, delay := range []time.Duration{0, 1, time.Second, math.MaxInt64} {
 		f.Add(appendRetryInfo(nil, delay))

@@ -14,8 +14,8 @@ import (
 	"github.com/parley-rpc/parley/rpc"
 )
 
-// straggler is a service whose handlers leave goroutines behind that go on using
-// their call.
+// straggler is a service whose handlers leave goroutines behind that go on
+// using their call.
 type straggler struct {
 	pinger
 	left sync.WaitGroup

@@ -103,8 +103,8 @@ func TestSendAfterAnOKReturnsErrFinished(t *testing.T) {
 	}
 }
 
-// TestWhatWasSentBeforeAStatusIsReceivedThoughASendHasMetIt is for bidirectional
-// calls.
+// TestWhatWasSentBeforeAStatusIsReceivedThoughASendHasMetIt is for
+// bidirectional calls.
 func TestWhatWasSentBeforeAStatusIsReceivedThoughASendHasMetIt(t *testing.T) {
 	client := rpc.NewClient("ws://in.memory")
 	p := callRaw(t, client)

@@ -51,9 +51,9 @@ func (s *sessionStep) message(t *testing.T) (msg []byte) {
 	return append(msg, behind...)
 }
 
-// fits reports whether a case applies to an endpoint that serves calls. Cases with
-// actions of the application are left out, because a call ends by itself where a
-// bare stream does not.
+// fits reports whether a case applies to an endpoint that serves calls. Cases
+// with actions of the application are left out, because a call ends by itself
+// where a bare stream does not.
 func (v *sessionVector) fits() bool {
 	for _, s := range v.Steps {
 		if s.Do != "" {

@@ -132,8 +132,8 @@ func TestWhatAHandlerReturnsBecomesTheStatus(t *testing.T) {
 	}
 }
 
-// statusOf makes a call and returns the status from Recv. If there may be messages
-// to receive, Send returns the status before the interceptors.
+// statusOf makes a call and returns the status from Recv. If there may be
+// messages to receive, Send returns the status before the interceptors.
 func statusOf(t *testing.T, c rpc.Caller, m *rpc.Method) error {
 	t.Helper()
 	s, err := c.Open(t.Context(), m)
@@ -148,8 +148,9 @@ func statusOf(t *testing.T, c rpc.Caller, m *rpc.Method) error {
 	return err
 }
 
-// TestAWrappedErrorKeepsItsCodeAndDetails: the caller gets the text that a handler
-// has wrapped around the error of another call, with the same code and details.
+// TestAWrappedErrorKeepsItsCodeAndDetails: the caller gets the text that a
+// handler has wrapped around the error of another call, with the same code and
+// details.
 func TestAWrappedErrorKeepsItsCodeAndDetails(t *testing.T) {
 	inner := rpc.Errorf(rpc.CodeNotFound, "no row 7").WithDetail(&pingv1.PingFailure{Text: "first"})
 	wrapped := fmt.Errorf("asking the shard eu-3: %w", inner)

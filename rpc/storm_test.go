@@ -49,8 +49,8 @@ func (s *storm) restart(url string) {
 	s.leaves = append(s.leaves, shutdown(old, time.Minute))
 }
 
-// TestNothingHangsInAStorm drains servers and, in every other storm, breaks links.
-// Without broken links no call fails.
+// TestNothingHangsInAStorm drains servers and, in every other storm, breaks
+// links. Without broken links no call fails.
 func TestNothingHangsInAStorm(t *testing.T) {
 	for seed := range uint64(4) {
 		for name, at := range arrangements {

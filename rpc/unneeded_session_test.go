@@ -9,8 +9,9 @@ import (
 	"github.com/parley-rpc/parley/rpc"
 )
 
-// A client has moved to another server. Its first server, which was killed, starts
-// again and answers the link that was to resume a session with a new one.
+// A client has moved to another server. Its first server, which was killed,
+// starts again and answers the link that was to resume a session with a new
+// one.
 func TestServerCallsOnASessionThatIsNotNeededAreFinished(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := kinds[0]

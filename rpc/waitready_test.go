@@ -38,7 +38,8 @@ func TestACallFailsAtOnceWhileTheNextAttemptIsDelayed(t *testing.T) {
 		n := newNetwork(t)
 		c := n.client(home)
 		_, _ = c.Connect(t.Context())
-		// The delay is random. After some attempts it is long enough to be seen.
+		// The delay is random. After some attempts it is long enough to be
+		// seen.
 		for range 50 {
 			for state := c.State(); state != rpc.StateTransientFailure; {
 				state, _ = c.WaitForState(t.Context(), state)

@@ -15,8 +15,8 @@ import (
 	"github.com/parley-rpc/parley/transport"
 )
 
-// sender sends a message of 8 pieces on each of its streams, as far as the credit
-// allows.
+// sender sends a message of 8 pieces on each of its streams, as far as the
+// credit allows.
 type sender struct {
 	p     *peer
 	limit map[uint64]int // credit, in bytes
@@ -28,8 +28,8 @@ const (
 	pieceCost    = 8 << 10 // of half
 )
 
-// upload makes a peer open n streams. The application receives a message on each,
-// and sends the result of Recv to received.
+// upload makes a peer open n streams. The application receives a message on
+// each, and sends the result of Recv to received.
 func upload(t *testing.T, s *transport.Session, p *peer, n int, received chan<- error) *sender {
 	t.Helper()
 	u := &sender{p: p, limit: make(map[uint64]int), sent: make(map[uint64]int)}
@@ -85,8 +85,8 @@ func (u *sender) all() (sum int) {
 	return sum
 }
 
-// tightMessages returns a configuration with small windows that do not grow, and
-// room for two messages in pieces.
+// tightMessages returns a configuration with small windows that do not grow,
+// and room for two messages in pieces.
 func tightMessages() transport.Config {
 	cfg := smallWindows(0)
 	cfg.MaxMessage, cfg.MaxReassembly = 64<<10, 128<<10
@@ -118,8 +118,8 @@ func TestUnfinishedMessagesHoldTheWindowsAndTheirBoundAndNoMore(t *testing.T) {
 	})
 }
 
-// TestMessageHasTheTurnUntilItEndsHoweverThatIs ends the message that has the turn
-// in several ways, while another one waits.
+// TestMessageHasTheTurnUntilItEndsHoweverThatIs ends the message that has the
+// turn in several ways, while another one waits.
 func TestMessageHasTheTurnUntilItEndsHoweverThatIs(t *testing.T) {
 	for how, end := range map[string]func(t *testing.T, u *sender, st *transport.Stream, id uint64){
 		"reset by the peer": func(_ *testing.T, u *sender, _ *transport.Stream, id uint64) { u.p.send(reset(id, 1)) },
@@ -171,8 +171,8 @@ func TestMessageHasTheTurnUntilItEndsHoweverThatIs(t *testing.T) {
 	}
 }
 
-// TestRecvThatGaveUpWhileItsMessageWaitedGetsAllOfIt tests the pieces that could
-// not be moved to the rest.
+// TestRecvThatGaveUpWhileItsMessageWaitedGetsAllOfIt tests the pieces that
+// could not be moved to the rest.
 func TestRecvThatGaveUpWhileItsMessageWaitedGetsAllOfIt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		cfg := tightMessages()
@@ -233,8 +233,8 @@ func TestSessionThatUsesUpTheReassemblyBudgetStopsNoOther(t *testing.T) {
 }
 
 // TestMessagesInPiecesAllArriveHoweverSmallTheBudget has sessions that share a
-// budget. Receivers give up in the middle of a message, try again, are slow, and
-// keep messages.
+// budget. Receivers give up in the middle of a message, try again, are slow,
+// and keep messages.
 func TestMessagesInPiecesAllArriveHoweverSmallTheBudget(t *testing.T) {
 	for _, seed := range []uint64{1, 2, rand.Uint64()} {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {

@@ -57,7 +57,8 @@ func answer(st *transport.Stream) {
 	}
 }
 
-// exchange opens a stream, sends a message, and receives the response and the end.
+// exchange opens a stream, sends a message, and receives the response and the
+// end.
 func exchange(ctx context.Context, s *transport.Session, msg []byte) error {
 	st, err := s.Open(ctx, nil)
 	if err != nil {
@@ -77,8 +78,8 @@ func exchange(ctx context.Context, s *transport.Session, msg []byte) error {
 	return nil
 }
 
-// BenchmarkExchange opens a stream for each message of 100 bytes and waits for the
-// response.
+// BenchmarkExchange opens a stream for each message of 100 bytes and waits for
+// the response.
 func BenchmarkExchange(b *testing.B) {
 	for _, inflight := range []int{1, 64} {
 		b.Run(fmt.Sprintf("inflight=%d", inflight), func(b *testing.B) {

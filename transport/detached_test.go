@@ -86,8 +86,8 @@ func TestOwnerCountsAheadOfThePrincipal(t *testing.T) {
 	})
 }
 
-// TestUnreadDataOfSessionsWithoutALinkIsBounded: it uses memory like data that is
-// kept to be sent.
+// TestUnreadDataOfSessionsWithoutALinkIsBounded: it uses memory like data that
+// is kept to be sent.
 func TestUnreadDataOfSessionsWithoutALinkIsBounded(t *testing.T) {
 	piece := string(make([]byte, 20_000))
 	for name, frames := range map[string]func(id uint64) [][]byte{
@@ -129,7 +129,8 @@ func TestUnreadDataOfSessionsWithoutALinkIsBounded(t *testing.T) {
 	}
 }
 
-// scripted is a link that delivers a test's messages, and whose writes may fail.
+// scripted is a link that delivers a test's messages, and whose writes may
+// fail.
 type scripted struct {
 	in     chan []byte // closed: the link is lost
 	broken atomic.Bool
@@ -232,9 +233,9 @@ func TestShrinkEvictsAsTheBoundDoes(t *testing.T) {
 	})
 }
 
-// TestEvictionFollowsItsModel: sessions start, lose their links, are resumed and
-// end. The owner with the most detached sessions always loses the one that was
-// detached longest.
+// TestEvictionFollowsItsModel: sessions start, lose their links, are resumed
+// and end. The owner with the most detached sessions always loses the one that
+// was detached longest.
 func TestEvictionFollowsItsModel(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const most = 5
@@ -299,8 +300,8 @@ func TestEvictionFollowsItsModel(t *testing.T) {
 	})
 }
 
-// pausing delays the comparison of principals for one link: its token was checked,
-// and its turn has not come.
+// pausing delays the comparison of principals for one link: its token was
+// checked, and its turn has not come.
 func (h *acceptorHost) pausing(name string) (waits <-chan struct{}, goOn chan<- struct{}) {
 	reached, resume := make(chan struct{}), make(chan struct{})
 	h.cfg.SamePrincipal = func(began, resuming string) bool {

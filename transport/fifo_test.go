@@ -6,9 +6,9 @@ import (
 	"testing"
 )
 
-// TestAcknowledgementsOneByOneMoveNothingThatIsKept has a peer that acknowledges
-// each frame separately while many are kept. If the others moved each time, each 3
-// bytes of the peer would make this end copy all of them.
+// TestAcknowledgementsOneByOneMoveNothingThatIsKept has a peer that
+// acknowledges each frame separately while many are kept. If the others moved
+// each time, each 3 bytes of the peer would make this end copy all of them.
 func TestAcknowledgementsOneByOneMoveNothingThatIsKept(t *testing.T) {
 	const frames = 20_000
 	var r replay
@@ -28,8 +28,8 @@ func TestAcknowledgementsOneByOneMoveNothingThatIsKept(t *testing.T) {
 	}
 }
 
-// TestQueueMovesEachItemOnceOnAverage adds and removes items in turns, with many
-// in the queue.
+// TestQueueMovesEachItemOnceOnAverage adds and removes items in turns, with
+// many in the queue.
 func TestQueueMovesEachItemOnceOnAverage(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(1, 2))
 	var q fifo[int]

@@ -95,9 +95,9 @@ func TestPeerThatProvokesRefusalsAndDoesNotReadThemIsCutOff(t *testing.T) {
 	})
 }
 
-// sendAbortedStream sends 500 streams that are reset at once, and one that stays
-// open. Few of them reach the application: between their frames other goroutines
-// may have run.
+// sendAbortedStream sends 500 streams that are reset at once, and one that
+// stays open. Few of them reach the application: between their frames other
+// goroutines may have run.
 func (p *peer) sendAbortedStream() {
 	for id := uint64(1); id < 1000; id += 2 {
 		p.send(open(id, ""), data(id, "x"), reset(id, 1))

@@ -43,9 +43,9 @@ func cutScript(s []byte) (is byte, messages [][]byte) {
 	return is, messages
 }
 
-// FuzzSession sends arbitrary messages to a session, and then nothing. The session
-// ends within a bounded time, all waiting calls return, and what it sends is well
-// formed.
+// FuzzSession sends arbitrary messages to a session, and then nothing. The
+// session ends within a bounded time, all waiting calls return, and what it
+// sends is well formed.
 func FuzzSession(f *testing.F) {
 	const all = scriptAcceptor | scriptGreeted | scriptReads | scriptOpened
 	f.Add(script(0))

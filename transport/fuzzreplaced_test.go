@@ -9,9 +9,9 @@ import (
 	"github.com/parley-rpc/parley/transport"
 )
 
-// FuzzReplaced starts sessions that name another one, in all kinds of ways. Only
-// the exact id and token, of the same principal, end it. Everything else gets the
-// same answer, or is malformed, and does not affect it.
+// FuzzReplaced starts sessions that name another one, in all kinds of ways.
+// Only the exact id and token, of the same principal, end it. Everything else
+// gets the same answer, or is malformed, and does not affect it.
 func FuzzReplaced(f *testing.F) {
 	f.Add([]byte{0, 0, 0, 0})
 	f.Add([]byte{requestOfAnother, 0, 0, 0, requestOfUnknown, 0, 0, 0, 0, 0, 0, 0})

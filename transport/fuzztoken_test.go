@@ -77,10 +77,10 @@ type resumingDialer struct {
 	acked     uint64
 }
 
-// FuzzResumeToken asks an acceptor to resume a detached session, in all kinds of
-// ways. Only the exact id and a valid token, of the same principal and with a
-// newer attempt, resume it. Everything else gets the right answer and does not
-// affect the session: in the end it is resumed and has lost nothing.
+// FuzzResumeToken asks an acceptor to resume a detached session, in all kinds
+// of ways. Only the exact id and a valid token, of the same principal and with
+// a newer attempt, resume it. Everything else gets the right answer and does
+// not affect the session: in the end it is resumed and has lost nothing.
 func FuzzResumeToken(f *testing.F) {
 	f.Add([]byte{})
 	f.Add([]byte{requestProve, 0, 0, 0})                                                          // a valid request

@@ -2,8 +2,8 @@ package transport_test
 
 import "sync"
 
-// group counts goroutines. Unlike with a sync.WaitGroup, they may start while Wait
-// is about to return.
+// group counts goroutines. Unlike with a sync.WaitGroup, they may start while
+// Wait is about to return.
 type group struct {
 	mu   sync.Mutex
 	n    int

@@ -12,8 +12,8 @@ import (
 	"github.com/parley-rpc/parley/transport/pipe"
 )
 
-// resumable starts a session with a stream, which can be resumed, and a peer for
-// which the test writes frames.
+// resumable starts a session with a stream, which can be resumed, and a peer
+// for which the test writes frames.
 func resumable(t *testing.T, side transport.Side) (*transport.Session, *peer, *transport.Stream) {
 	t.Helper()
 	hello := frame.Hello{ResumeWindow: 30_000}
@@ -187,8 +187,8 @@ func resumableOver(t *testing.T, side transport.Side, own, other *pipe.End) (*tr
 	return s, p
 }
 
-// A close frame that a proxy puts into the middle of a frame. It looks like a part
-// of the message.
+// A close frame that a proxy puts into the middle of a frame. It looks like a
+// part of the message.
 
 func TestTailOfAnUnfinishedMessageIsNotActedOn(t *testing.T) {
 	const injected = "\x88\x02\x03\xe9" // a close frame with 1001

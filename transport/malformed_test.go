@@ -11,8 +11,8 @@ import (
 	"github.com/parley-rpc/parley/transport/pipe"
 )
 
-// fault is a link message that breaks a rule of the session. The rows are those of
-// section 14 of PROTOCOL.md.
+// fault is a link message that breaks a rule of the session. The rows are those
+// of section 14 of PROTOCOL.md.
 type fault struct {
 	row  string
 	what string

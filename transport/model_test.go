@@ -20,10 +20,10 @@ import (
 
 var modelSeed = flag.Uint64("model.seed", 0, "run the model test with this seed only")
 
-// TestStreamsBehaveLikeTheirModel makes two ends do random things to many streams
-// at once. The model: in each direction of a stream, the received messages are a
-// prefix of the sent ones, in order, once and whole. They are all of them if the
-// direction ended properly.
+// TestStreamsBehaveLikeTheirModel makes two ends do random things to many
+// streams at once. The model: in each direction of a stream, the received
+// messages are a prefix of the sent ones, in order, once and whole. They are
+// all of them if the direction ended properly.
 func TestStreamsBehaveLikeTheirModel(t *testing.T) {
 	seeds := []uint64{1, 2, 3}
 	if *modelSeed != 0 {
@@ -252,7 +252,8 @@ func (h *history) end(f func() error) error {
 	return f()
 }
 
-// message returns the next message to send: its number, and bytes derived from it.
+// message returns the next message to send: its number, and bytes derived from
+// it.
 func (h *history) message(rnd *rand.Rand) []byte {
 	h.mu.Lock()
 	number := h.sent

@@ -22,10 +22,10 @@ import (
 // attempts. A refused call was not seen.
 func TestDrainsAndProxiesCostNoStream(t *testing.T) { runFleets(t, 0) }
 
-// TestReplacedSessionsEndAtOnce does the same with links to a server that does not
-// know the session, and with a client that gives up sessions. The model: only
-// calls on a lost session fail, and none is served twice. No server keeps a
-// session that its client has lost.
+// TestReplacedSessionsEndAtOnce does the same with links to a server that does
+// not know the session, and with a client that gives up sessions. The model:
+// only calls on a lost session fail, and none is served twice. No server keeps
+// a session that its client has lost.
 func TestReplacedSessionsEndAtOnce(t *testing.T) { runFleets(t, 3) }
 
 func runFleets(t *testing.T, forgetful int) {

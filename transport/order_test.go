@@ -15,8 +15,8 @@ import (
 // generous is a HELLO that lets a session send what it likes.
 var generous = frame.Hello{MaxMessage: 8 << 20, MaxStreams: 1 << 20, InitialWindow: 8 << 20}
 
-// fillQueue starts a session whose writer blocks: the peer reads nothing until its
-// link resumes. The first stream's OPEN is in transit.
+// fillQueue starts a session whose writer blocks: the peer reads nothing until
+// its link resumes. The first stream's OPEN is in transit.
 func fillQueue(t *testing.T, cfg transport.Config) (*transport.Session, *peer, *transport.Stream) {
 	t.Helper()
 	s, p := connectSessionOver(t, pipe.Config{Capacity: 1}, transport.Dialer, cfg, generous)
@@ -192,7 +192,8 @@ func TestNoMessageOfTheLinkExceedsItsBound(t *testing.T) {
 }
 
 // TestNoOpenOvertakesTheResetsThatMakeRoomForIt queues so many RESETs that they
-// need several link messages. The peer must not count more streams than it allows.
+// need several link messages. The peer must not count more streams than it
+// allows.
 func TestNoOpenOvertakesTheResetsThatMakeRoomForIt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const most = 200

@@ -127,8 +127,8 @@ func TestBatchStaysWithinABoundAndKeepsTheOrder(t *testing.T) {
 	}
 }
 
-// TestNothingFollowsAFrameThatFillsAMessageOfTheLink has a header that is larger
-// than what may precede a frame, and a small frame after it (rule L9).
+// TestNothingFollowsAFrameThatFillsAMessageOfTheLink has a header that is
+// larger than what may precede a frame, and a small frame after it (rule L9).
 func TestNothingFollowsAFrameThatFillsAMessageOfTheLink(t *testing.T) {
 	o := newTestOutbox(1 << 20)
 	large := outgoing{Header: frame.Header{Type: frame.TypeOpen, Stream: 1}, payload: make([]byte, maxBatch)}

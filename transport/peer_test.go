@@ -16,8 +16,8 @@ import (
 	"github.com/parley-rpc/parley/transport/pipe"
 )
 
-// peer is the peer of a session. The test writes its frames and checks those that
-// it receives. It reads all the time, unless its link is stalled.
+// peer is the peer of a session. The test writes its frames and checks those
+// that it receives. It reads all the time, unless its link is stalled.
 type peer struct {
 	t    *testing.T
 	link *pipe.End
@@ -30,8 +30,8 @@ type peer struct {
 	err    error       // how the link ended
 }
 
-// startSession starts a session whose peer has sent nothing yet. Both end with the
-// test.
+// startSession starts a session whose peer has sent nothing yet. Both end with
+// the test.
 func startSession(t *testing.T, side transport.Side, cfg transport.Config) (*transport.Session, *peer) {
 	t.Helper()
 	return startSessionOver(t, pipe.Config{}, side, cfg)
@@ -51,8 +51,8 @@ func startSessionOver(t *testing.T, wire pipe.Config, side transport.Side, cfg t
 	return s, p
 }
 
-// connectSession starts a session whose peer has sent hello and has received its
-// HELLO.
+// connectSession starts a session whose peer has sent hello and has received
+// its HELLO.
 func connectSession(t *testing.T, side transport.Side, cfg transport.Config, hello frame.Hello) (*transport.Session, *peer) {
 	t.Helper()
 	return connectSessionOver(t, pipe.Config{}, side, cfg, hello)
@@ -107,8 +107,8 @@ func (p *peer) read() {
 	}
 }
 
-// inWords formats a frame: type, stream, flags, payload. Of a HELLO it shows only
-// the answer to a request to resume, if any.
+// inWords formats a frame: type, stream, flags, payload. Of a HELLO it shows
+// only the answer to a request to resume, if any.
 func inWords(h frame.Header, payload []byte) string {
 	words := []string{h.Type.String()}
 	if h.Stream != 0 {
@@ -168,8 +168,8 @@ func (p *peer) got() []string {
 	return frames
 }
 
-// peerHello waits until all goroutines are blocked, and returns the last received
-// HELLO.
+// peerHello waits until all goroutines are blocked, and returns the last
+// received HELLO.
 func (p *peer) peerHello() frame.Hello {
 	synctest.Wait()
 	p.mu.Lock()

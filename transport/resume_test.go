@@ -15,8 +15,8 @@ import (
 	"github.com/parley-rpc/parley/transport/pipe"
 )
 
-// mobileDialer is a pair of sessions over links that the test breaks. The dialer
-// dials again whenever the link is lost.
+// mobileDialer is a pair of sessions over links that the test breaks. The
+// dialer dials again whenever the link is lost.
 type mobileDialer struct {
 	t        *testing.T
 	sessions transport.Sessions

@@ -120,8 +120,8 @@ func TestPooledStreamsAreReleasedWhereItIsQuiet(t *testing.T) {
 	})
 }
 
-// TestReusedStreamsKeepNothingOfTheirPast ends calls of both ends in all ways at
-// once, so that streams are reused while the ends of others arrive.
+// TestReusedStreamsKeepNothingOfTheirPast ends calls of both ends in all ways
+// at once, so that streams are reused while the ends of others arrive.
 func TestReusedStreamsKeepNothingOfTheirPast(t *testing.T) {
 	d, a := pair(t, transport.Config{}, transport.Config{})
 	var ends sync.WaitGroup
@@ -197,8 +197,8 @@ func callAndFree(s *transport.Session, say string, abandon int) error {
 	return nil
 }
 
-// TestUnreadIsCountedWhileStreamsAreReused: the writer goroutine counts them if it
-// is the one that finds the link lost.
+// TestUnreadIsCountedWhileStreamsAreReused: the writer goroutine counts them if
+// it is the one that finds the link lost.
 func TestUnreadIsCountedWhileStreamsAreReused(t *testing.T) {
 	d, a := pair(t, transport.Config{}, transport.Config{})
 	var ends sync.WaitGroup

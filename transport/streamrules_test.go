@@ -10,8 +10,8 @@ import (
 	"github.com/parley-rpc/parley/transport"
 )
 
-// breach is a fault of a peer that costs it one stream and nothing else. The rows
-// are those of section 14 of PROTOCOL.md.
+// breach is a fault of a peer that costs it one stream and nothing else. The
+// rows are those of section 14 of PROTOCOL.md.
 type breach struct {
 	row  string
 	what string

@@ -11,8 +11,8 @@ import (
 	"github.com/parley-rpc/parley/transport/pipe"
 )
 
-// TestStreamIsUnprocessedOnlyIfThePeersApplicationCannotKnowIt opens a stream to
-// an acceptor whose frames the test writes.
+// TestStreamIsUnprocessedOnlyIfThePeersApplicationCannotKnowIt opens a stream
+// to an acceptor whose frames the test writes.
 func TestStreamIsUnprocessedOnlyIfThePeersApplicationCannotKnowIt(t *testing.T) {
 	hello := func(l *pipe.End) {
 		h := frame.Hello{MaxStreams: 16, InitialWindow: 1 << 16, MaxMessage: 1 << 16}

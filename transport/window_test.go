@@ -8,8 +8,8 @@ import (
 	"github.com/parley-rpc/parley/internal/frame"
 )
 
-// A sender and a receiver, each with its own window, never wait for each other and
-// never exceed a limit, for all sizes of pieces and windows.
+// A sender and a receiver, each with its own window, never wait for each other
+// and never exceed a limit, for all sizes of pieces and windows.
 func TestWindowsNeverWaitForEachOther(t *testing.T) {
 	for seed := range uint64(200) {
 		rnd := rand.New(rand.NewPCG(seed, 0))

@@ -31,8 +31,8 @@ func throwAwayTLS() (*tls.Config, error) {
 	}
 	return &tls.Config{
 		Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}},
-		// Without it, a server that has served without TLS before does not offer
-		// HTTP/2.
+		// Without it, a server that has served without TLS before does not
+		// offer HTTP/2.
 		NextProtos: []string{"h2", "http/1.1"},
 	}, nil
 }

@@ -1,8 +1,8 @@
-// Command browser is the server that pages are measured against: the benchmarks'
-// service by parley and by connect-go, on the same two addresses, one without TLS
-// and one with it. It prints the addresses in a line of JSON, and ends when its
-// standard input does. web/speed makes the measurements; see the README.md beside
-// this file.
+// Command browser is the server that pages are measured against: the
+// benchmarks' service by parley and by connect-go, on the same two addresses,
+// one without TLS and one with it. It prints the addresses in a line of JSON,
+// and ends when its standard input does. web/speed makes the measurements; see
+// the README.md beside this file.
 package main
 
 import (

@@ -20,8 +20,8 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// start runs the program until the end of the test, and returns the line that it
-// has printed.
+// start runs the program until the end of the test, and returns the line that
+// it has printed.
 func start(t *testing.T, args ...string) hello {
 	t.Helper()
 	inRead, inWrite := io.Pipe()

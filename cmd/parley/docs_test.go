@@ -30,14 +30,14 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // root is the repository's, where sessions are run.
 const root = "../.."
 
-// documents are the documents whose terminal sessions are run. They are links in
-// testdata, because go test notices changes only of files of its own module, and
-// otherwise reuses an old result.
+// documents are the documents whose terminal sessions are run. They are links
+// in testdata, because go test notices changes only of files of its own module,
+// and otherwise reuses an old result.
 //
-// A session is a fenced block after the comment <!-- session -->: commands after
-// "$ ", and their output. The rest of a line after "..." may differ, and so may
-// numbers in lines with times. <!-- session in the background --> is one command
-// that serves.
+// A session is a fenced block after the comment <!-- session -->: commands
+// after "$ ", and their output. The rest of a line after "..." may differ, and
+// so may numbers in lines with times. <!-- session in the background --> is one
+// command that serves.
 var documents = []string{"README.md", "cli.md", "gateway.md"}
 
 var session = regexp.MustCompile("(?m)^<!-- session( in the background)? -->\n```console\n((?:.*\n)*?)```$")

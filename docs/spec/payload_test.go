@@ -135,8 +135,8 @@ func readNamed(p []byte, keys []setting) (map[string]any, error) {
 	return values, nil
 }
 
-// content returns the bounded quantity, which is the number or the length of the
-// bytes, and the value as the vectors write it.
+// content returns the bounded quantity, which is the number or the length of
+// the bytes, and the value as the vectors write it.
 func (f field) content(isText bool) (size uint64, value any) {
 	switch {
 	case f.Value != nil:

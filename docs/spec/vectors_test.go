@@ -203,8 +203,8 @@ type exchangeCase struct {
 	Reason    string  `json:"reason"`
 }
 
-// load reads a file of vectors. Their cases must have no members besides those of
-// Case.
+// load reads a file of vectors. Their cases must have no members besides those
+// of Case.
 func load[Case interface{ id() (name, rule string) }](t *testing.T, file string) []Case {
 	t.Helper()
 	data, err := os.ReadFile(filepath.Join("vectors", file+".json"))

@@ -174,8 +174,8 @@ func TestSessionVectorsReceiveWellFormedMessages(t *testing.T) {
 	}
 }
 
-// checkOpensCall checks the header of the peer's OPEN against section 11.1. An end
-// that serves calls would refuse a malformed one because of the call.
+// checkOpensCall checks the header of the peer's OPEN against section 11.1. An
+// end that serves calls would refuse a malformed one because of the call.
 func checkOpensCall(f frame) error {
 	if f.Type != "OPEN" {
 		return nil

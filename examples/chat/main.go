@@ -1,6 +1,7 @@
 // Command chat is a chat with rooms, in the terminal and in the browser. Each
-// member is one bidirectional call, which carries what the member types and what
-// the others say. The server serves the page, and calls it to show who is typing.
+// member is one bidirectional call, which carries what the member types and
+// what the others say. The server serves the page, and calls it to show who is
+// typing.
 //
 //	go run ./examples/chat server
 //	go run ./examples/chat join -room lobby -name ada

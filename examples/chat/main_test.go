@@ -14,8 +14,8 @@ import (
 	"go.uber.org/goleak"
 )
 
-// asProgram is the environment variable that makes the test's binary the program
-// itself, for tests that start it as a process.
+// asProgram is the environment variable that makes the test's binary the
+// program itself, for tests that start it as a process.
 const asProgram = "PARLEY_TEST_AS_CHAT"
 
 func TestMain(m *testing.M) {

@@ -83,8 +83,8 @@ func (d *demo) interleaved(ctx context.Context) error {
 	if err := expect("the connection of B", conns[1], conns[0]); err != nil {
 		return err
 	}
-	// If they were served one after the other, the first would be over before the
-	// second starts.
+	// If they were served one after the other, the first would be over before
+	// the second starts.
 	got := order.String()
 	if strings.Index(got, "B") > strings.LastIndex(got, "A") || strings.Index(got, "A") > strings.LastIndex(got, "B") {
 		return errors.New("expected A and B to interleave, got the order " + got)
@@ -92,9 +92,9 @@ func (d *demo) interleaved(ctx context.Context) error {
 	return nil
 }
 
-// receive sends what arrives to arrivals, up to and including the end of the call.
-// It does not wait for the reader of arrivals, so it sends no more than the
-// capacity.
+// receive sends what arrives to arrivals, up to and including the end of the
+// call. It does not wait for the reader of arrivals, so it sends no more than
+// the capacity.
 func receive(call string, numbers rpc.Receiver[pingv1.CountUpResponse], arrivals chan<- arrival) {
 	for range cap(arrivals) / 2 {
 		n, err := numbers.Recv()

@@ -72,8 +72,8 @@ func both(ctx context.Context, out io.Writer) (err error) {
 	return client(ctx, srv.url, out)
 }
 
-// server prints its URL and serves until in or ctx ends. in belongs to the process
-// that has started it, so it does not outlive that process.
+// server prints its URL and serves until in or ctx ends. in belongs to the
+// process that has started it, so it does not outlive that process.
 func server(ctx context.Context, in io.Reader, out io.Writer) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()

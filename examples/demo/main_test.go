@@ -16,8 +16,8 @@ import (
 	pingv1 "github.com/parley-rpc/parley/gen/parley/ping/v1"
 )
 
-// asProgram is the environment variable that makes the test's binary the program
-// itself. The server that the program starts inherits it.
+// asProgram is the environment variable that makes the test's binary the
+// program itself. The server that the program starts inherits it.
 const asProgram = "PARLEY_TEST_AS_DEMO"
 
 func TestMain(m *testing.M) {
@@ -72,8 +72,8 @@ func TestFailingStepIsExplainedAndExitsWithOne(t *testing.T) {
 	}
 }
 
-// startDemo starts the demo and waits until its server runs. Both processes hold
-// standard error open.
+// startDemo starts the demo and waits until its server runs. Both processes
+// hold standard error open.
 func startDemo(t *testing.T) (cmd *exec.Cmd, serverPid int, stderr io.Reader) {
 	t.Helper()
 	cmd = command(t)

@@ -1,5 +1,5 @@
-// Command reverse is a hub whose server calls its clients. Devices dial the hub,
-// from behind any firewall, and the hub then calls their services.
+// Command reverse is a hub whose server calls its clients. Devices dial the
+// hub, from behind any firewall, and the hub then calls their services.
 //
 //	go run ./examples/reverse hub
 //	go run ./examples/reverse agent -name kitchen

@@ -25,9 +25,9 @@ func (echoer) Say(_ context.Context, req *talkv1.SayRequest) (*talkv1.SayRespons
 	return &talkv1.SayResponse{Text: req.GetText()}, nil
 }
 
-// BenchmarkUnary makes small calls, 64 at once for each processor, with both ends
-// in one process. It measures the cost of the adapters, compared with parley's own
-// stubs and grpc-go.
+// BenchmarkUnary makes small calls, 64 at once for each processor, with both
+// ends in one process. It measures the cost of the adapters, compared with
+// parley's own stubs and grpc-go.
 func BenchmarkUnary(b *testing.B) {
 	srv := rpc.NewServer()
 	talkv1.RegisterTalkServiceServer(grpcparley.NewRegistrar(srv), echoer{})

@@ -29,8 +29,8 @@ import (
 	"github.com/parley-rpc/parley/rpc"
 )
 
-// optionCase is a call with options and its expected result. Its caller sends the
-// metadata "note: here" and a message of 16 bytes. Both are sent back.
+// optionCase is a call with options and its expected result. Its caller sends
+// the metadata "note: here" and a message of 16 bytes. Both are sent back.
 type optionCase struct {
 	options []grpc.CallOption
 	code    codes.Code            // of the call
@@ -41,7 +41,8 @@ type optionCase struct {
 
 const sixteenBytes = "hello, parley!" // and two before the text
 
-// optionCases has the cases of each of grpc's functions that return a call option.
+// optionCases has the cases of each of grpc's functions that return a call
+// option.
 func optionCases() map[string][]optionCase {
 	var header, trailer metadata.MD
 	var from peer.Peer
@@ -145,8 +146,8 @@ func (b *bearer) GetRequestMetadata(context.Context, ...string) (map[string]stri
 
 func (b *bearer) RequireTransportSecurity() bool { return b.secure }
 
-// watched is a talker that sends its calls to the test. Only the last successful
-// call stays in the channel.
+// watched is a talker that sends its calls to the test. Only the last
+// successful call stays in the channel.
 type watched struct {
 	talker
 	last *atomic.Pointer[rpc.Call]
@@ -277,8 +278,8 @@ func grpcOptions(t *testing.T) (names []string) {
 	return names
 }
 
-// The document is a link, because go test does not notice changes of files outside
-// of the module.
+// The document is a link, because go test does not notice changes of files
+// outside of the module.
 func TestTheDocumentSaysWhatBecomesOfEachOption(t *testing.T) {
 	document, err := os.ReadFile(filepath.Join("testdata", "grpc.md"))
 	if err != nil {

@@ -73,8 +73,8 @@ func TestMessagesThatAreNoProtobufMessagesNeedACodec(t *testing.T) {
 	}
 }
 
-// Browsers use JSON, which their developer tools can show. grpc's registry has no
-// such codec here.
+// Browsers use JSON, which their developer tools can show. grpc's registry has
+// no such codec here.
 func TestStubsOfParleyReachServicesOfGRPCInJSON(t *testing.T) {
 	stub := talkv1parley.NewTalkServiceClient(talk(t, talker{}))
 	res, err := stub.Say(t.Context(), &talkv1.SayRequest{Text: "hello"}, rpc.WithCodecName(rpc.CodecJSON))

@@ -22,8 +22,8 @@ import (
 	"github.com/parley-rpc/parley/rpc"
 )
 
-// listenTLS starts a server with TLS, and returns its URL and a TLS configuration
-// that trusts it. The server accepts any client certificate.
+// listenTLS starts a server with TLS, and returns its URL and a TLS
+// configuration that trusts it. The server accepts any client certificate.
 func listenTLS(t *testing.T, srv *rpc.Server) (url string, trust *tls.Config) {
 	t.Helper()
 	web := httptest.NewUnstartedServer(srv)

@@ -295,8 +295,8 @@ func TestACodecThatTheServerDoesNotKnowIsUnimplemented(t *testing.T) {
 	}
 }
 
-// TestHandlerGetsNothingThatProxiesSetFromACall: a proxy in front of the server cannot
-// see a call's metadata, so it removes nothing from it.
+// TestHandlerGetsNothingThatProxiesSetFromACall: a proxy in front of the server
+// cannot see a call's metadata, so it removes nothing from it.
 func TestHandlerGetsNothingThatProxiesSetFromACall(t *testing.T) {
 	says := []string{"x-forwarded-client-cert", "x_real_ip", "x-auth-request-user-bin", "x-forwarded-host", "x-tenant"}
 	for name, c := range map[string]struct {

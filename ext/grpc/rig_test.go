@@ -48,7 +48,8 @@ func talk(t *testing.T, impl talkv1.TalkServiceServer, opts ...grpcparley.Server
 }
 
 // talker is a TalkService with grpc's stubs. It repeats the texts, with the
-// caller's metadata as header and trailer, and fails if the metadata asks for it.
+// caller's metadata as header and trailer, and fails if the metadata asks for
+// it.
 type talker struct {
 	talkv1.UnimplementedTalkServiceServer
 }

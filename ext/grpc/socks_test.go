@@ -18,8 +18,8 @@ import (
 	"github.com/parley-rpc/parley/rpc"
 )
 
-// TestAClientGoesThroughASOCKSProxy is in this module because package rpc does not
-// depend on golang.org/x/net, and gRPC does.
+// TestAClientGoesThroughASOCKSProxy is in this module because package rpc does
+// not depend on golang.org/x/net, and gRPC does.
 func TestAClientGoesThroughASOCKSProxy(t *testing.T) {
 	srv := rpc.NewServer()
 	pingv1parley.RegisterPingServiceServer(srv, echoPing{})

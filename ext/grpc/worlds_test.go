@@ -22,8 +22,8 @@ import (
 	"github.com/parley-rpc/parley/rpc"
 )
 
-// outcome is everything that a caller learns of a call, in types of neither grpc
-// nor parley.
+// outcome is everything that a caller learns of a call, in types of neither
+// grpc nor parley.
 type outcome struct {
 	texts           []string
 	header, trailer map[string][]string

@@ -15,8 +15,8 @@ import (
 	"github.com/parley-rpc/parley/rpc"
 )
 
-// BenchmarkUnary makes calls one after another: without a Telemetry, with one that
-// measures, and with one that also makes spans and discards them.
+// BenchmarkUnary makes calls one after another: without a Telemetry, with one
+// that measures, and with one that also makes spans and discards them.
 func BenchmarkUnary(b *testing.B) {
 	meters := otelparley.WithMeterProvider(metric.NewMeterProvider(metric.WithReader(metric.NewManualReader())))
 	tracers := otelparley.WithTracerProvider(sdktrace.NewTracerProvider())

@@ -25,8 +25,8 @@ import (
 	"github.com/parley-rpc/parley/rpc"
 )
 
-// observe makes a Telemetry that writes spans and metrics to out, as JSON. flush
-// writes what is not written yet when the program ends.
+// observe makes a Telemetry that writes spans and metrics to out, as JSON.
+// flush writes what is not written yet when the program ends.
 func observe(out io.Writer) (telemetry *otelparley.Telemetry, flush func(context.Context) error, err error) {
 	//snippet:observe
 	spans, err := stdouttrace.New(stdouttrace.WithWriter(out)) // or an exporter for your collector
@@ -49,8 +49,8 @@ func observe(out io.Writer) (telemetry *otelparley.Telemetry, flush func(context
 	return telemetry, flush, err
 }
 
-// A call is observed at both ends. In your own programs these are two processes,
-// and out is os.Stdout, or there are other exporters.
+// A call is observed at both ends. In your own programs these are two
+// processes, and out is os.Stdout, or there are other exporters.
 func Example() {
 	out := new(bytes.Buffer)
 	telemetry, flush, err := observe(out)

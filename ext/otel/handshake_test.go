@@ -13,8 +13,8 @@ import (
 )
 
 // TestTheSpanOfTheHandshakeIsLinkedNotTheParent: HTTP middleware that traces
-// leaves its span in the context of the request, from which handlers' contexts are
-// derived.
+// leaves its span in the context of the request, from which handlers' contexts
+// are derived.
 func TestTheSpanOfTheHandshakeIsLinkedNotTheParent(t *testing.T) {
 	var l *lab
 	var handshake trace.SpanContext

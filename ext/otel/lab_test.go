@@ -72,7 +72,8 @@ func newLab(t *testing.T, s setup) *lab {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// Hooks are called in the order of the options: those of the telemetry first.
+	// Hooks are called in the order of the options: those of the telemetry
+	// first.
 	common := rpc.Options(rpc.WithLogger(slog.New(slog.DiscardHandler)), rpc.OnConnect(func(c *rpc.Conn) { l.begun <- c }))
 	l.srv = rpc.NewServer(append(s.server, l.telemetry.ServerOption(), common)...)
 	if s.services == nil {

@@ -92,7 +92,8 @@ func TestAPublicEndpointStartsItsOwnTraces(t *testing.T) {
 	}
 }
 
-// A handler may forward the metadata of its caller, including that of the trace.
+// A handler may forward the metadata of its caller, including that of the
+// trace.
 func TestMetadataThatIsPassedOnDoesNotHideTheCaller(t *testing.T) {
 	l := newLab(t, setup{})
 	_, err := l.ping.Ping(t.Context(), new(pingv1.PingRequest),

@@ -33,7 +33,8 @@ func TestRegisteredServicesAreThoseOfTheProto(t *testing.T) {
 	nosvcparley.RegisterEmptyServer(&services, nosvcparley.UnimplementedEmptyServer{})
 
 	for _, service := range services {
-		// It is found only if the stubs link the package that registers the file.
+		// It is found only if the stubs link the package that registers the
+		// file.
 		descriptor, err := protoregistry.GlobalFiles.FindDescriptorByName(protoreflect.FullName(service.Name))
 		if err != nil {
 			t.Errorf("%s: %v", service.Name, err)

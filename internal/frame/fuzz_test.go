@@ -9,8 +9,8 @@ import (
 )
 
 // FuzzFrames reads arbitrary bytes as a link message. Nothing panics, accepted
-// frames are encoded to the same bytes, and a prefix needs more bytes or fails in
-// the same way.
+// frames are encoded to the same bytes, and a prefix needs more bytes or fails
+// in the same way.
 func FuzzFrames(f *testing.F) {
 	for _, seed := range []string{
 		"010000", "010008050674696e792f31", "010038" + "0eb0ea010710a0a1a2a3a4a5a6a7a8a9aaabacadaeaf0920000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f", "0201260131", "1401040a026869", "2403036162",

@@ -227,7 +227,8 @@ func flagNames(f frame.Flags) []string {
 	return names
 }
 
-// encode decodes the payload, compares it with the vector, and encodes it again.
+// encode decodes the payload, compares it with the vector, and encodes it
+// again.
 func encode(t *testing.T, h frame.Header, want frameVector, p []byte) []byte {
 	t.Helper()
 	var err error

@@ -9,8 +9,8 @@ import (
 	"github.com/parley-rpc/parley/rpc"
 )
 
-// FuzzQuestion sends arbitrary requests. The server always sends a response or a
-// refusal, of bounded size.
+// FuzzQuestion sends arbitrary requests. The server always sends a response or
+// a refusal, of bounded size.
 func FuzzQuestion(f *testing.F) {
 	for _, q := range []*question{
 		{}, {Host: "here"},

@@ -209,8 +209,8 @@ func TestLargeQuestionIsRefusedAndNotEchoed(t *testing.T) {
 	}
 }
 
-// TestUnknownNameIsNotEchoedAtLength: an error contains only the beginning of the
-// name.
+// TestUnknownNameIsNotEchoedAtLength: an error contains only the beginning of
+// the name.
 func TestUnknownNameIsNotEchoedAtLength(t *testing.T) {
 	a := ask(t, reflection.ServiceName)
 	long := strings.Repeat("\x01", 3000)

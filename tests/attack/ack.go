@@ -82,8 +82,8 @@ func (a *acknowledger) acknowledge(dst []byte, n *tally) []byte {
 	return dst
 }
 
-// countSequenced counts the frames to acknowledge, and records the window of the
-// only stream.
+// countSequenced counts the frames to acknowledge, and records the window of
+// the only stream.
 func countSequenced(link transport.Link, received, window *atomic.Uint64) error {
 	for {
 		msg, err := readMessage(link)

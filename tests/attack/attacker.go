@@ -25,8 +25,8 @@ type tally struct {
 	stolen atomic.Pointer[secret] // what the attackers know of the victim's session
 }
 
-// attackAsTold attacks until in ends, and then prints its tally. Each line of in
-// is a stolen secret.
+// attackAsTold attacks until in ends, and then prints its tally. Each line of
+// in is a stolen secret.
 func attackAsTold(what string, in io.Reader, out io.Writer) error {
 	if err := yield(); err != nil {
 		return err

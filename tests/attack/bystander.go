@@ -71,7 +71,8 @@ func (n *newcomers) String() string {
 	return fmt.Sprintf("%d clients with credentials connected, %d were refused", n.connected.Load(), n.refused.Load())
 }
 
-// sleeper is a client whose link is lost for a second now and then, during a call.
+// sleeper is a client whose link is lost for a second now and then, during a
+// call.
 type sleeper struct {
 	slept atomic.Int64
 	end   context.CancelFunc

@@ -49,8 +49,8 @@ func idleStreams(ctx context.Context, addr string, n *tally) error {
 	return nil
 }
 
-// claimedCredit sends fast to calls that read fast, so that their windows grow by
-// all that is allowed. It then keeps the calls and sends no more.
+// claimedCredit sends fast to calls that read fast, so that their windows grow
+// by all that is allowed. It then keeps the calls and sends no more.
 func claimedCredit(ctx context.Context, addr string, n *tally) error {
 	s, err := session(ctx, addr)
 	if err != nil {

@@ -8,11 +8,11 @@ import (
 )
 
 const (
-	// worst is the highest ratio allowed for the p99 of the client that keeps the
-	// rules.
+	// worst is the highest ratio allowed for the p99 of the client that keeps
+	// the rules.
 	worst = 3
-	// busy is a p99 without attackers, of either kind of turn. From there on the
-	// machine has too much else to do: a ratio to that says nothing.
+	// busy is a p99 without attackers, of either kind of turn. From there on
+	// the machine has too much else to do: a ratio to that says nothing.
 	busy = 5 * time.Millisecond
 	// mostMemory is how many bytes an attack may add to the server's memory.
 	mostMemory = 256 << 20
@@ -38,8 +38,8 @@ func median(d []time.Duration) time.Duration {
 	return (d[(len(d)-1)/2] + d[len(d)/2]) / 2
 }
 
-// ratio is the p99 under attack divided by the quiet one; 0 if there is nothing to
-// compare it with.
+// ratio is the p99 under attack divided by the quiet one; 0 if there is nothing
+// to compare it with.
 func (f *figures) ratio() float64 {
 	if len(f.quiet) == 0 {
 		return 0

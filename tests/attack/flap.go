@@ -7,15 +7,15 @@ import (
 )
 
 // mostKept bounds the memory of detached sessions with much to send. By default
-// they keep at most 256 MiB, and the sessions themselves come on top. The garbage
-// collector lets the heap grow to twice what is in use.
+// they keep at most 256 MiB, and the sessions themselves come on top. The
+// garbage collector lets the heap grow to twice what is in use.
 const mostKept = 768 << 20
 
 // resumable asks the server to keep the session.
 var resumable = frame.Hello{MaxStreams: 1 << 20, InitialWindow: 1 << 40, MaxMessage: 1 << 30, ResumeWindow: 30_000}
 
-// flap makes a session and cuts its link as soon as the server has sent HELLO, so
-// the server keeps the session.
+// flap makes a session and cuts its link as soon as the server has sent HELLO,
+// so the server keeps the session.
 func flap(ctx context.Context, addr string, n *tally) error {
 	return cutAfterHello(ctx, addr, "", n)
 }
@@ -27,8 +27,8 @@ func flapFull(ctx context.Context, addr string, n *tally) error {
 	return cutAfterHello(ctx, addr, "", n, call)
 }
 
-// detach does the same as one principal, with sessions whose handlers wait for the
-// rest of a message.
+// detach does the same as one principal, with sessions whose handlers wait for
+// the rest of a message.
 func detach(ctx context.Context, addr string, n *tally) error {
 	const calls = 16
 	first := make([][]byte, calls)

@@ -31,8 +31,8 @@ func slowHandshake(ctx context.Context, addr string, n *tally) error {
 	return nil
 }
 
-// halfOpen sends a part of a request, or nothing, and waits until the server gives
-// up.
+// halfOpen sends a part of a request, or nothing, and waits until the server
+// gives up.
 func halfOpen(ctx context.Context, addr string, n *tally) error {
 	conn, err := connect(ctx, addr)
 	if err != nil {
@@ -64,12 +64,12 @@ func noHello(ctx context.Context, addr string, n *tally) error {
 	return err
 }
 
-// flooded is the address from which a flood of handshakes comes. The clients that
-// keep the rules have another one.
+// flooded is the address from which a flood of handshakes comes. The clients
+// that keep the rules have another one.
 var flooded = ws.Dialer{NetDial: (&net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 2)}}).DialContext}
 
-// floodHandshakes makes handshakes as fast as it can, with invalid credentials or
-// none.
+// floodHandshakes makes handshakes as fast as it can, with invalid credentials
+// or none.
 func floodHandshakes(ctx context.Context, addr string, n *tally) error {
 	d := flooded
 	if rand.IntN(2) == 0 {
@@ -83,8 +83,8 @@ func floodHandshakes(ctx context.Context, addr string, n *tally) error {
 	return link.Close(transport.CloseAbnormal, "")
 }
 
-// hoardHeaders makes link after link with headers of nearly 1 MiB, the most that
-// HTTP allows, and keeps them.
+// hoardHeaders makes link after link with headers of nearly 1 MiB, the most
+// that HTTP allows, and keeps them.
 func hoardHeaders(ctx context.Context, addr string, n *tally) error {
 	d := ws.Dialer{Header: http.Header{"X-Hoard": {strings.Repeat("x", 900<<10)}}}
 	for ctx.Err() == nil {

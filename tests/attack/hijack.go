@@ -36,8 +36,8 @@ type robber struct {
 	take func(s *secret)
 }
 
-// robbers know less and less of the secret: the token but not the name, the token
-// but for one bit, the id, nothing.
+// robbers know less and less of the secret: the token but not the name, the
+// token but for one bit, the id, nothing.
 var robbers = []robber{
 	{"mallory", func(*secret) {}},
 	{"", func(*secret) {}},
@@ -65,8 +65,8 @@ func hijack(ctx context.Context, addr string, n *tally) error {
 	return s.resume(ctx, addr, r.name, n)
 }
 
-// resume asks for a session. It counts answers that resume it, or that reveal that
-// it exists.
+// resume asks for a session. It counts answers that resume it, or that reveal
+// that it exists.
 func (s *secret) resume(ctx context.Context, addr, name string, n *tally) error {
 	link, err := dial(ctx, addr, name)
 	if err != nil {

@@ -12,8 +12,8 @@ import (
 	"github.com/parley-rpc/parley/transport"
 )
 
-// wraps are sequences of stream ids whose last one is invalid: above the maximum,
-// started again, or lower than the one before.
+// wraps are sequences of stream ids whose last one is invalid: above the
+// maximum, started again, or lower than the one before.
 var wraps = [][]uint64{
 	{frame.MaxVarint, frame.MaxVarint + 2},
 	{frame.MaxVarint - 2, frame.MaxVarint, 1},
@@ -32,8 +32,8 @@ func openAt(dst []byte, id uint64) []byte {
 	return append(frame.AppendVarint(dst, uint64(len(payload))), payload...)
 }
 
-// wrappedIDs opens streams with invalid ids. The server must end each such session
-// at once.
+// wrappedIDs opens streams with invalid ids. The server must end each such
+// session at once.
 func wrappedIDs(ctx context.Context, addr string, n *tally) error {
 	return wrapped(ctx, addr, wraps[rand.IntN(len(wraps))], n)
 }

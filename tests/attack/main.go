@@ -9,18 +9,18 @@
 // CPU. It needs Linux.
 //
 // The client makes a small call every 4 ms, whether or not the ones before have
-// been answered. So a server that stops for a while is late for all calls of that
-// time. What counts is the p99 of the calls' durations, from a second after the
-// attackers have begun to arrive. That second has a figure of its own
+// been answered. So a server that stops for a while is late for all calls of
+// that time. What counts is the p99 of the calls' durations, from a second
+// after the attackers have begun to arrive. That second has a figure of its own
 // ("arriving"). The p99 depends on what else the machine does, and may change
 // several times over within a minute. So quiet and attack take turns. Each turn
 // has its own p99, the figures are the medians of the turns, and the ratio is
-// that of the medians. A spell of noise spoils a turn or two of either kind, but
-// an attack that does harm does it in most of its turns. If the ratio is too
-// high, all turns are taken again, twice at most, before it is judged. There are
-// also turns in which the attackers only compute. If the client suffers as much
-// from those ("p99 idle"), the reason is a lack of CPU, not what the attackers
-// send.
+// that of the medians. A spell of noise spoils a turn or two of either kind,
+// but an attack that does harm does it in most of its turns. If the ratio is
+// too high, all turns are taken again, twice at most, before it is judged.
+// There are also turns in which the attackers only compute. If the client
+// suffers as much from those ("p99 idle"), the reason is a lack of CPU, not
+// what the attackers send.
 //
 // With -short each attack has one turn. The verdict is then on memory, and on
 // calls and clients that were refused: it holds on a busy machine too.

@@ -21,8 +21,8 @@ import (
 	"github.com/parley-rpc/parley/transport"
 )
 
-// `make attack` measures the effect on other clients. Here other tests run at the
-// same time.
+// `make attack` measures the effect on other clients. Here other tests run at
+// the same time.
 
 func TestMain(m *testing.M) {
 	if err := asChild(); err != nil {
@@ -162,7 +162,8 @@ func TestBystandersSufferNothingWithoutAnAttack(t *testing.T) {
 	}
 }
 
-// The attack keeps the rules, so the server does not end it and goes on answering.
+// The attack keeps the rules, so the server does not end it and goes on
+// answering.
 func TestAcknowledgementsOneByOneAreTaken(t *testing.T) {
 	ctx, addr := startServer(t)
 	ctx, cancel := context.WithCancel(ctx)

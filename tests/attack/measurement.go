@@ -12,7 +12,8 @@ import (
 )
 
 const (
-	// settling is how long the server has to recover once the attackers have left.
+	// settling is how long the server has to recover once the attackers have
+	// left.
 	settling = 500 * time.Millisecond
 	// warmUp is how long the client makes calls before anything is measured.
 	warmUp = 300 * time.Millisecond

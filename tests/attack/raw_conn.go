@@ -32,8 +32,8 @@ func dial(ctx context.Context, addr, name string) (*ws.Conn, error) {
 	return d.Dial(ctx, "ws://"+addr+rig.Path)
 }
 
-// meet connects and sends HELLO. It reads and drops what the server sends, unless
-// the connection is deaf.
+// meet connects and sends HELLO. It reads and drops what the server sends,
+// unless the connection is deaf.
 func meet(ctx context.Context, addr string, hello frame.Hello, deaf deafness) (*rawConn, error) {
 	link, err := dial(ctx, addr, "")
 	if err != nil {

@@ -12,8 +12,8 @@ import (
 	"github.com/parley-rpc/parley/transport"
 )
 
-// fileContainingSymbol is the field of a ServerReflectionRequest with the name of
-// the symbol.
+// fileContainingSymbol is the field of a ServerReflectionRequest with the name
+// of the symbol.
 const fileContainingSymbol protowire.Number = 4
 
 // askLong asks the server's reflection, on many streams, for a name of nearly 4

@@ -23,9 +23,9 @@ const victimName = "victim"
 // cutsEvery is after how many messages the victim's link is lost.
 const cutsEvery = 50
 
-// victim is a client whose session the attackers try to resume. They are sent its
-// secrets. It has a call on which it exchanges numbered messages, and its link is
-// lost now and then.
+// victim is a client whose session the attackers try to resume. They are sent
+// its secrets. It has a call on which it exchanges numbered messages, and its
+// link is lost now and then.
 type victim struct {
 	addr string
 	tell func(*secret)
@@ -93,8 +93,8 @@ func (v *victim) resume(ctx context.Context, s *transport.Session, lost <-chan s
 	}
 }
 
-// exchange sends messages and receives them back until ctx ends. It fails if one
-// is lost, comes twice, or is out of order.
+// exchange sends messages and receives them back until ctx ends. It fails if
+// one is lost, comes twice, or is out of order.
 func (v *victim) exchange(ctx context.Context, s *transport.Session) error {
 	st, err := s.Open(ctx, frame.AppendBytesField(nil, 1, talk.Path()))
 	if err != nil {

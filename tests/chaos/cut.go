@@ -12,8 +12,8 @@ import (
 	"github.com/parley-rpc/parley/tests/internal/rig"
 )
 
-// callTimeout is when a call counts as hanging. Most calls take a second, those on
-// a silent link a little more.
+// callTimeout is when a call counts as hanging. Most calls take a second, those
+// on a silent link a little more.
 const callTimeout = 2 * time.Minute
 
 // cut breaks links under load and counts messages.

@@ -24,15 +24,15 @@ import (
 const serveVariable = "PARLEY_CHAOS_SERVE"
 
 const (
-	// window is the resume window. A call whose server does not return ends with
-	// it.
+	// window is the resume window. A call whose server does not return ends
+	// with it.
 	window = 5 * time.Second
-	// slack is how much later than promised a call may end. The client must notice
-	// that its link is lost, and the machine may do other work too.
+	// slack is how much later than promised a call may end. The client must
+	// notice that its link is lost, and the machine may do other work too.
 	slack = 3 * time.Second
-	// reconnect is how long after the start of a new server its clients may take
-	// to connect. It is the longest delay between two attempts, which grows while
-	// there is no server.
+	// reconnect is how long after the start of a new server its clients may
+	// take to connect. It is the longest delay between two attempts, which
+	// grows while there is no server.
 	reconnect = 12 * time.Second
 )
 
@@ -87,8 +87,8 @@ const (
 	busy    = 8
 )
 
-// begin makes calls that are in flight until the server ends. It returns when the
-// server has them.
+// begin makes calls that are in flight until the server ends. It returns when
+// the server has them.
 func (v *victim) begin(ctx context.Context) error {
 	for range waiting {
 		s, err := v.client.Open(ctx, never)
@@ -189,7 +189,8 @@ type times struct {
 	killed, back time.Time
 }
 
-// judge waits until the calls in flight have ended and the client has reconnected.
+// judge waits until the calls in flight have ended and the client has
+// reconnected.
 func (v *victim) judge(ctx context.Context, out io.Writer, at times) error {
 	state := v.client.State()
 	for state != rpc.StateReady {

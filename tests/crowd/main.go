@@ -1,5 +1,5 @@
-// Command crowd opens many connections at once, each with one open call. After a
-// while it checks whether all are alive, and measures what they cost.
+// Command crowd opens many connections at once, each with one open call. After
+// a while it checks whether all are alive, and measures what they cost.
 //
 //	go run ./tests/crowd -conns 5000
 //

@@ -50,8 +50,8 @@ type slow struct {
 	Began, Took int64 // in milliseconds, of Unix time
 }
 
-// notSoon is from when on a call is slow. mostSlow is how many slow calls are kept
-// of each process.
+// notSoon is from when on a call is slow. mostSlow is how many slow calls are
+// kept of each process.
 const (
 	notSoon  = 20 * time.Millisecond
 	mostSlow = 100_000
@@ -71,8 +71,8 @@ func (r *Report) merge(o *Report) {
 	r.Without = max(r.Without, o.Without)
 }
 
-// settle counts the calls that were served more than once as duplicates, and drops
-// their ids.
+// settle counts the calls that were served more than once as duplicates, and
+// drops their ids.
 func (r *Report) settle() {
 	seen := make(map[uint64]struct{}, len(r.Served))
 	for _, id := range r.Served {

@@ -71,8 +71,8 @@ type caller struct {
 	count uint64        // notes of a stream
 }
 
-// call makes one call of a kind and records it. It does not, and reports false, if
-// excuse accepts its error.
+// call makes one call of a kind and records it. It does not, and reports false,
+// if excuse accepts its error.
 func (c *caller) call(ctx context.Context, k kind, excuse excuse) bool {
 	on := call{id: c.ids.last.Add(1), kind: k, who: c.who, began: time.Now(), safe: c.retry && k == look}
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)

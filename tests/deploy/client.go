@@ -73,8 +73,8 @@ func (s *settings) connect(ctx context.Context, a *arrangement, urls []string) (
 	return c, nil
 }
 
-// turned rotates the URLs for each client, so that with PickFirst every server has
-// some clients.
+// turned rotates the URLs for each client, so that with PickFirst every server
+// has some clients.
 func turned(urls []string, n int) []string {
 	n %= len(urls)
 	return slices.Concat(urls[n:], urls[:n])

@@ -42,8 +42,8 @@ func (s *settings) start() (*fleet, error) {
 	return f, nil
 }
 
-// freeAddress finds a free port. The kernel must not give it to a client while its
-// server restarts, so it is outside the range of ephemeral ports.
+// freeAddress finds a free port. The kernel must not give it to a client while
+// its server restarts, so it is outside the range of ephemeral ports.
 func freeAddress(r *rand.Rand) (string, error) {
 	for {
 		addr := fmt.Sprintf("127.0.0.1:%d", 10000+r.IntN(20000))

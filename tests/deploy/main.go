@@ -4,8 +4,8 @@
 //	go run ./tests/deploy
 //
 // It exits with 0 only if no call failed and no message was lost, came twice or
-// out of order. It also kills servers: there, only calls that may be repeated must
-// not fail. It needs nginx in the path, Node.js, and the packages of web/.
+// out of order. It also kills servers: there, only calls that may be repeated
+// must not fail. It needs nginx in the path, Node.js, and the packages of web/.
 package main
 
 import (

@@ -19,8 +19,8 @@ import (
 	"github.com/parley-rpc/parley/transport"
 )
 
-// serveVariable is the environment variable that makes this program a server. Its
-// value is a serverConfig, in JSON.
+// serveVariable is the environment variable that makes this program a server.
+// Its value is a serverConfig, in JSON.
 const serveVariable = "PARLEY_DEPLOY_SERVE"
 
 // serverConfig is the configuration of a server.
@@ -47,9 +47,9 @@ type server struct {
 	resting bool
 }
 
-// serve runs a server process. When in ends it shuts down and prints its report.
-// On a line of in it ends its calls to clients, and prints a line when that is
-// done.
+// serve runs a server process. When in ends it shuts down and prints its
+// report. On a line of in it ends its calls to clients, and prints a line when
+// that is done.
 func serve(config string, in io.Reader, out io.Writer) error {
 	s := &server{stop: make(chan struct{})}
 	if err := json.Unmarshal([]byte(config), &s.cfg); err != nil {
@@ -121,8 +121,8 @@ func (s *server) rest() {
 	s.work.Wait()
 }
 
-// linger is how long a server goes on calling a client after it has sent GOAWAY.
-// Such calls succeed too.
+// linger is how long a server goes on calling a client after it has sent
+// GOAWAY. Such calls succeed too.
 const linger = 500 * time.Millisecond
 
 // call makes calls to a client until the connection drains.

@@ -64,8 +64,8 @@ func (s *subscription) open(ctx context.Context, from uint64) (rpc.Receiver[note
 // errEnded is the error of an endless stream that has ended with OK.
 var errEnded = errors.New("the endless stream ended without a word")
 
-// settle records the stream that was open, if there was one. It reports false if
-// excuse accepts its error.
+// settle records the stream that was open, if there was one. It reports false
+// if excuse accepts its error.
 func (s *subscription) settle(ctx context.Context) bool {
 	if s.on.id == 0 {
 		return true

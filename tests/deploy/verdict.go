@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// kill is the time at which a server was killed: it ran before the first moment,
-// and not after the second.
+// kill is the time at which a server was killed: it ran before the first
+// moment, and not after the second.
 type kill struct{ from, to time.Time }
 
 // noticed is how long after a kill a busy client may take to notice it.
@@ -22,8 +22,8 @@ func (k kill) caught(c slow) bool {
 }
 
 // waits returns the slowest unary call, and the slowest one that was in flight
-// when a server was killed. The second kind waits until its session is resumed or
-// lost, and does not count for the first.
+// when a server was killed. The second kind waits until its session is resumed
+// or lost, and does not count for the first.
 func (r *result) waits() (slowest, inFlight slow) {
 	for _, c := range r.Slow {
 		most := &slowest
@@ -37,7 +37,8 @@ func (r *result) waits() (slowest, inFlight slow) {
 	return slowest, inFlight
 }
 
-// since drops the handshakes before a time, which are those of starting clients.
+// since drops the handshakes before a time, which are those of starting
+// clients.
 func (r *Report) since(t time.Time) {
 	kept := r.Handshakes[:0]
 	for _, at := range r.Handshakes {
@@ -48,8 +49,8 @@ func (r *Report) since(t time.Time) {
 	r.Handshakes = kept
 }
 
-// verdict returns what is wrong. Calls may fail when their server is killed, but
-// not those that may be repeated. No client may wait until that server has
+// verdict returns what is wrong. Calls may fail when their server is killed,
+// but not those that may be repeated. No client may wait until that server has
 // returned.
 func (r *result) verdict(down time.Duration) error {
 	slowest, _ := r.waits()

@@ -143,9 +143,9 @@ func withCuts(ctx context.Context, c testCase) error {
 	})
 }
 
-// greeted returns the connection of a client once the server has sent HELLO. From
-// then on the session can be resumed. A cut before that, for another client's
-// call, ends it.
+// greeted returns the connection of a client once the server has sent HELLO.
+// From then on the session can be resumed. A cut before that, for another
+// client's call, ends it.
 func greeted(ctx context.Context, client *rpc.Client) (*rpc.Conn, error) {
 	for {
 		conn, err := client.Connect(ctx)
@@ -158,8 +158,8 @@ func greeted(ctx context.Context, client *rpc.Client) (*rpc.Conn, error) {
 	}
 }
 
-// cutCalls is how many calls of a case lose their links. A client whose links are
-// short-lived waits longer and longer before the next one.
+// cutCalls is how many calls of a case lose their links. A client whose links
+// are short-lived waits longer and longer before the next one.
 const cutCalls = 3
 
 // shears cut the link of each of the first calls: when it begins, when it is

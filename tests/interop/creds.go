@@ -13,8 +13,8 @@ import (
 	"github.com/parley-rpc/parley/rpc"
 )
 
-// server extends package interop's server with what the cases of credentials and
-// balancers need: the identity of the caller, and the name of the server.
+// server extends package interop's server with what the cases of credentials
+// and balancers need: the identity of the caller, and the name of the server.
 type server struct{ testpb.TestServiceServer }
 
 func (s server) UnaryCall(ctx context.Context, in *testpb.SimpleRequest) (*testpb.SimpleResponse, error) {
@@ -54,7 +54,8 @@ func wantUser(res *testpb.SimpleResponse, err error, user string) error {
 }
 
 // perRPCCredsByStubs makes calls with credentials of their own, one after the
-// other over one connection. Credentials that require TLS are not sent without it.
+// other over one connection. Credentials that require TLS are not sent without
+// it.
 func perRPCCredsByStubs(ctx context.Context, c channels[grpc.ClientConnInterface]) {
 	client := testpb.NewTestServiceClient(c.shared)
 	for _, user := range []string{"Bearer alice", "Bearer bob"} {

@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// TestDocumentSaysOfEveryCaseWhatBecomesOfIt looks for the cases in the source of
-// grpc-go. Each is run unchanged, or named in docs/grpc.md.
+// TestDocumentSaysOfEveryCaseWhatBecomesOfIt looks for the cases in the source
+// of grpc-go. Each is run unchanged, or named in docs/grpc.md.
 func TestDocumentSaysOfEveryCaseWhatBecomesOfIt(t *testing.T) {
 	dir, err := exec.Command("go", "list", "-f", "{{.Dir}}", "google.golang.org/grpc/interop").Output()
 	if err != nil {

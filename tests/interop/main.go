@@ -37,7 +37,8 @@ func exit(err error) {
 // "arrangement/case".
 const variable = "PARLEY_INTEROP"
 
-// caseTimeout bounds a case. Cases that wait for something take a second at most.
+// caseTimeout bounds a case. Cases that wait for something take a second at
+// most.
 const caseTimeout = 30 * time.Second
 
 // result is the result of a case in an arrangement.
@@ -47,8 +48,8 @@ type result struct {
 	took   time.Duration
 }
 
-// run runs all cases in all arrangements and prints a table. It returns an error
-// if some failed.
+// run runs all cases in all arrangements and prints a table. It returns an
+// error if some failed.
 func run(ctx context.Context, out io.Writer, cases []testCase) error {
 	results := make([][]result, len(cases))
 	turn := make(chan struct{}, runtime.GOMAXPROCS(0))

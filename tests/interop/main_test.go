@@ -31,8 +31,8 @@ var idle = testCase{
 	native: func(context.Context, channels[rpc.Caller]) error { return nil },
 }
 
-// The processes of the cases run this program again. With the race detector, each
-// would wait for a second before it exits.
+// The processes of the cases run this program again. With the race detector,
+// each would wait for a second before it exits.
 func TestMain(m *testing.M) {
 	if which := os.Getenv(variable); which != "" {
 		exit(child(context.Background(), which, append(cases, broken, idle)))

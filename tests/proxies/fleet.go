@@ -96,7 +96,8 @@ func (f *fleet) addresses() (all []string) {
 	return all
 }
 
-// replace shuts a server down, as a deploy does, and starts another in its place.
+// replace shuts a server down, as a deploy does, and starts another in its
+// place.
 func (f *fleet) replace(ctx context.Context, i int) error {
 	s := f.servers[i]
 	bounded, cancel := context.WithTimeout(ctx, callTimeout)
@@ -164,9 +165,9 @@ func (f *fleet) caller(c rpc.Caller, b *load.Book, from string) *load.Caller {
 	}
 }
 
-// callBack makes calls of a server on a connection until that has ended. While the
-// connection drains it pauses between calls, because only a connection without
-// calls is closed.
+// callBack makes calls of a server on a connection until that has ended. While
+// the connection drains it pauses between calls, because only a connection
+// without calls is closed.
 func (f *fleet) callBack(c *rpc.Conn) {
 	b := f.book(c.Peer().Header)
 	for range workers {

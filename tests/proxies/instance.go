@@ -180,8 +180,8 @@ func pause(ctx context.Context, d time.Duration) {
 	}
 }
 
-// rewrite replaces texts of a configuration from the docs. from and to alternate;
-// each from must occur.
+// rewrite replaces texts of a configuration from the docs. from and to
+// alternate; each from must occur.
 func rewrite(text string, pairs ...string) (string, error) {
 	for i := 0; i < len(pairs); i += 2 {
 		if !strings.Contains(text, pairs[i]) {
@@ -194,8 +194,8 @@ func rewrite(text string, pairs ...string) (string, error) {
 // servers of a site.
 const servers = 3
 
-// ofServers returns pairs that replace the addresses of a configuration from the
-// docs.
+// ofServers returns pairs that replace the addresses of a configuration from
+// the docs.
 func ofServers(s site) (pairs []string) {
 	for i, addr := range s.servers {
 		pairs = append(pairs, fmt.Sprintf("10.0.0.%d:8080", i+1), addr)

@@ -43,8 +43,8 @@ func (nginx) config(s site) (string, error) {
 	return rewrite(nginxConf, pairs...)
 }
 
-// temporary returns directives that keep nginx's files in a folder, because nginx
-// may not run as root.
+// temporary returns directives that keep nginx's files in a folder, because
+// nginx may not run as root.
 func temporary(dir string) string {
 	var b strings.Builder
 	for _, what := range []string{"client_body", "proxy", "fastcgi", "uwsgi", "scgi"} {

@@ -53,8 +53,8 @@ func rows(kinds []kind) (all []row) {
 	return all
 }
 
-// between is how long the load goes on after each upset. Old processes linger for
-// less.
+// between is how long the load goes on after each upset. Old processes linger
+// for less.
 const between = linger + 1500*time.Millisecond
 
 // upset is a row with an event at the proxy.
@@ -84,8 +84,8 @@ func (s settings) upset(ctx context.Context, k kind, u upset) (result, error) {
 	})
 }
 
-// deploy is a row in which the servers are replaced. There may be an event at the
-// proxy while each server drains.
+// deploy is a row in which the servers are replaced. There may be an event at
+// the proxy while each server drains.
 func (s settings) deploy(ctx context.Context, k kind, meanwhile upset) (result, error) {
 	return s.underLoad(ctx, k, func(t *traffic) error {
 		t.idleMayGo = meanwhile.do != nil

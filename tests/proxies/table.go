@@ -21,7 +21,8 @@ type outcome struct {
 	err error
 }
 
-// table runs rows and prints them as Markdown. It returns the errors of all rows.
+// table runs rows and prints them as Markdown. It returns the errors of all
+// rows.
 func (s settings) table(ctx context.Context, out io.Writer, rows []row) error {
 	versions := make(map[string]string)
 	for _, r := range rows {

@@ -16,8 +16,8 @@ import (
 	"github.com/parley-rpc/parley/tests/internal/rig"
 )
 
-// clients is how many connections there are under load. Every second one has large
-// messages. Two of every four make calls that fail fast.
+// clients is how many connections there are under load. Every second one has
+// large messages. Two of every four make calls that fail fast.
 const clients = 8
 
 // traffic is a proxy in front of servers, and clients. Servers and clients call
@@ -32,8 +32,8 @@ type traffic struct {
 	sessionsLost atomic.Int64 // sessions that were lost
 	ends         sights       // of connections, as the clients see it
 
-	// A session whose client has moved, and whose link was lost, has no calls. Its
-	// server may end before it is resumed.
+	// A session whose client has moved, and whose link was lost, has no calls.
+	// Its server may end before it is resumed.
 	idleMayGo bool
 }
 

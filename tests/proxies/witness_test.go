@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// The table's column about the ends of links is right only if a witness tells them
-// apart.
+// The table's column about the ends of links is right only if a witness tells
+// them apart.
 func TestAWitnessTellsEndsApart(t *testing.T) {
 	const (
 		open     = "\x82\x7e\x01\x00" + "\x00\x00\x00" // 256 bytes, of which three are sent

@@ -50,7 +50,8 @@ const (
 	// most is the maximum of bytes between two faults of a connection.
 	most = 1 << 20
 	// window is the resume window. A client that leaves while its session is
-	// detached cannot tell the server, which goes on with its calls for that long.
+	// detached cannot tell the server, which goes on with its calls for that
+	// long.
 	window = 5 * time.Second
 	// forEver is more links than can break within the time.
 	forEver = 1 << 30

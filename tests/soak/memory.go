@@ -22,8 +22,8 @@ func (m memory) String() string {
 // settleTimeout bounds how long goroutines may take to end.
 const settleTimeout = 10 * time.Second
 
-// measure measures the memory once at most so many goroutines are left, or after a
-// timeout.
+// measure measures the memory once at most so many goroutines are left, or
+// after a timeout.
 func measure(ctx context.Context, wanted int) memory {
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()

@@ -32,8 +32,8 @@ type attacker struct {
 	work sync.WaitGroup // sends that may block for good
 }
 
-// dial starts a session that can be resumed. While its link is read, it accepts as
-// many bytes as the server sends.
+// dial starts a session that can be resumed. While its link is read, it accepts
+// as many bytes as the server sends.
 func (a *attacker) dial() (*transport.Session, *deafLink, error) {
 	d := ws.Dialer{Header: http.Header{"X-Ballast": {strings.Repeat("x", a.set.limits.MaxHandshakeHeader-1<<10)}}}
 	conn, err := d.Dial(a.ctx, "ws://"+a.addr+rig.Path)
@@ -118,8 +118,8 @@ func (a *attacker) fillWindows() error {
 	return a.each(hold, nil, func(st *transport.Stream) error { return a.pour(st, msg) })
 }
 
-// growWindows sends fast to handlers that read fast, and goes on after they have
-// stopped reading.
+// growWindows sends fast to handlers that read fast, and goes on after they
+// have stopped reading.
 func (a *attacker) growWindows() error {
 	msg := bytesValue(32 << 10)
 	return a.each(sated, nil, func(st *transport.Stream) error { return a.pour(st, msg) })
@@ -179,8 +179,8 @@ func (a *attacker) leaveAnswers() error {
 }
 
 // cutLinks fills windows, requests responses, and cuts the link, so that the
-// session is detached. It does so three times, because the server keeps one such
-// session for each connection.
+// session is detached. It does so three times, because the server keeps one
+// such session for each connection.
 func (a *attacker) cutLinks() error {
 	msg := make([]byte, 8<<10)
 	for range 3 {

@@ -1,7 +1,7 @@
 // Command worstcase makes a server keep as much memory as its limits allow, in
 // each known way and in all ways at once. It compares the memory of the process
-// with the bound that docs/limits.md derives from the settings, and fails if the
-// bound is exceeded.
+// with the bound that docs/limits.md derives from the settings, and fails if
+// the bound is exceeded.
 package main
 
 import (
@@ -81,8 +81,8 @@ func (r row) measure(out io.Writer, set *settings, ways []row, hold time.Duratio
 	return nil
 }
 
-// watch returns the most memory that the server used until all attackers had held
-// on for long enough.
+// watch returns the most memory that the server used until all attackers had
+// held on for long enough.
 func watch(server *child.Process, attacking <-chan error, attackers int, hold time.Duration) (most int64, err error) {
 	ticks := time.NewTicker(20 * time.Millisecond)
 	defer ticks.Stop()

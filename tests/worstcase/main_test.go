@@ -17,8 +17,8 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-// TestServerThatTakesMoreThanItsBoundFails: each attack works, and the memory that
-// it makes the server use is compared with the bound.
+// TestServerThatTakesMoreThanItsBoundFails: each attack works, and the memory
+// that it makes the server use is compared with the bound.
 func TestServerThatTakesMoreThanItsBoundFails(t *testing.T) {
 	set := newSettings(2)
 	for _, r := range rows {

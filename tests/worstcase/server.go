@@ -48,8 +48,8 @@ func dropAll(_ context.Context, s rpc.Stream) error {
 	}
 }
 
-// appetite is how many bytes readThenHold reads. By then its window has grown as
-// far as it can.
+// appetite is how many bytes readThenHold reads. By then its window has grown
+// as far as it can.
 const appetite = 16 << 20
 
 // readThenHold reads fast, and then stops reading.
@@ -74,8 +74,8 @@ func pourAll(_ context.Context, s rpc.Stream) error {
 	}
 }
 
-// serve runs the server that is attacked. It ends when in does, and collects its
-// garbage at each line of in.
+// serve runs the server that is attacked. It ends when in does, and collects
+// its garbage at each line of in.
 func serve(connections string, in io.Reader, out io.Writer) error {
 	n, err := strconv.Atoi(connections)
 	if err != nil {

@@ -17,8 +17,8 @@ import (
 // bound is how long Close may take.
 const bound = time.Second
 
-// timed runs Close and checks that it keeps its bound. The machine may be slow, so
-// there is some slack.
+// timed runs Close and checks that it keeps its bound. The machine may be slow,
+// so there is some slack.
 func timed(t *testing.T, c *ws.Conn, code transport.CloseCode) error {
 	t.Helper()
 	start := time.Now()

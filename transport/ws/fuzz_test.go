@@ -42,8 +42,8 @@ func exchange(t *testing.T, addr string, raw []byte) []byte {
 	return answer
 }
 
-// FuzzHandshake sends raw bytes to a server. The server upgrades only a handshake,
-// and no response contains a credential.
+// FuzzHandshake sends raw bytes to a server. The server upgrades only a
+// handshake, and no response contains a credential.
 func FuzzHandshake(f *testing.F) {
 	f.Add([]byte(handshakeRequest()))
 	for _, replacement := range []string{
@@ -98,8 +98,8 @@ func FuzzHandshake(f *testing.F) {
 	})
 }
 
-// scripted is the connection to a server that answers a handshake with an upgrade,
-// and then sends fixed bytes.
+// scripted is the connection to a server that answers a handshake with an
+// upgrade, and then sends fixed bytes.
 type scripted struct {
 	net.Conn // nil: other methods are not used
 	mu       sync.Mutex
@@ -139,9 +139,9 @@ func (c *scripted) SetDeadline(time.Time) error      { return nil }
 func (c *scripted) SetReadDeadline(time.Time) error  { return nil }
 func (c *scripted) SetWriteDeadline(time.Time) error { return nil }
 
-// FuzzFrames has a server that sends raw bytes. Reading ends with an error with a
-// close code or the loss of the link, and returns no more than was sent and the
-// read limit allows.
+// FuzzFrames has a server that sends raw bytes. Reading ends with an error with
+// a close code or the loss of the link, and returns no more than was sent and
+// the read limit allows.
 func FuzzFrames(f *testing.F) {
 	for _, seed := range []string{
 		"\x82\x00", "\x82\x01x", "\x02\x01x\x80\x01y", "\x02\x01x\x89\x00\x00\x01y\x80\x00", "\x81\x01x", "\x89\x00", "\x8a\x01x",

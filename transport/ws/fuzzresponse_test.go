@@ -18,8 +18,8 @@ import (
 	"github.com/parley-rpc/parley/transport/ws"
 )
 
-// answering is the connection to a server that answers a handshake with a script,
-// and then closes it. acceptMark in the script stands for the right
+// answering is the connection to a server that answers a handshake with a
+// script, and then closes it. acceptMark in the script stands for the right
 // Sec-WebSocket-Accept.
 type answering struct {
 	net.Conn // nil: other methods are not used
@@ -63,8 +63,8 @@ func (c *answering) SetReadDeadline(time.Time) error  { return nil }
 func (c *answering) SetWriteDeadline(time.Time) error { return nil }
 
 // FuzzAnswer has a server that answers a handshake with raw bytes. A successful
-// dial has an offered subprotocol. A failed one returns an error of one line, fit
-// for a log and without a credential.
+// dial has an offered subprotocol. A failed one returns an error of one line,
+// fit for a log and without a credential.
 func FuzzAnswer(f *testing.F) {
 	const ok = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: " + acceptMark + "\r\n"
 	for _, seed := range []string{

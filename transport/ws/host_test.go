@@ -48,8 +48,8 @@ func TestReboundPageIsRefusedOverLoopback(t *testing.T) {
 	}
 }
 
-// TestProxyOnTheSameMachineMayHaveAnyName lets a page reach a server on loopback
-// in all ways that are not DNS rebinding.
+// TestProxyOnTheSameMachineMayHaveAnyName lets a page reach a server on
+// loopback in all ways that are not DNS rebinding.
 func TestProxyOnTheSameMachineMayHaveAnyName(t *testing.T) {
 	const page, host = "http://rpc.example.com", "rpc.example.com"
 	for _, name := range []string{"X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host", "X-Real-IP", "Forwarded", "Via"} {

@@ -16,8 +16,8 @@ import (
 )
 
 // BenchmarkIdleConnection reports the memory of an idle connection at a server
-// that waits for its next message, in KiB: resident memory, and its part that is
-// heap and stack. The clients are bare sockets without memory of their own.
+// that waits for its next message, in KiB: resident memory, and its part that
+// is heap and stack. The clients are bare sockets without memory of their own.
 func BenchmarkIdleConnection(b *testing.B) {
 	const conns = 4000
 	for range b.N {

@@ -8,9 +8,9 @@ import (
 	"github.com/parley-rpc/parley/transport/ws"
 )
 
-// TestPageLearnsThatItsOriginIsRefused has scripts of several origins that ask why
-// their WebSocket was refused. Each may read the response, which contains nothing
-// else.
+// TestPageLearnsThatItsOriginIsRefused has scripts of several origins that ask
+// why their WebSocket was refused. Each may read the response, which contains
+// nothing else.
 func TestPageLearnsThatItsOriginIsRefused(t *testing.T) {
 	u := &ws.Upgrader{Origins: []string{"http://localhost:*"}}
 	for _, c := range []struct {

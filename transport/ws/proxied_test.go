@@ -18,8 +18,8 @@ import (
 	"github.com/parley-rpc/parley/transport/ws"
 )
 
-// tampering is what a proxy does to the first connection: it inserts bytes after
-// so many bytes of one direction, and ends the connection.
+// tampering is what a proxy does to the first connection: it inserts bytes
+// after so many bytes of one direction, and ends the connection.
 type tampering struct {
 	up     bool // the direction is from the client
 	after  int

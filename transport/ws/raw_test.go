@@ -64,9 +64,9 @@ func (p *rawPeer) response() *http.Response {
 	return resp
 }
 
-// handshakeRequest returns a valid request with some lines replaced. A replacement
-// starts with the name of the header that it replaces, or "GET", up to the colon
-// or space. A replacement without a value removes the line.
+// handshakeRequest returns a valid request with some lines replaced. A
+// replacement starts with the name of the header that it replaces, or "GET", up
+// to the colon or space. A replacement without a value removes the line.
 func handshakeRequest(replacements ...string) string {
 	lines := []string{
 		"GET /rpc HTTP/1.1",
@@ -262,7 +262,8 @@ func rawServer(t testing.TB) (*ws.Conn, *rawPeer) {
 	return client, p
 }
 
-// acceptKey returns the answer to a Sec-WebSocket-Key (RFC 6455, section 4.2.2).
+// acceptKey returns the answer to a Sec-WebSocket-Key (RFC 6455, section
+// 4.2.2).
 func acceptKey(key string) string {
 	sum := sha1.Sum([]byte(key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"))
 	return base64.StdEncoding.EncodeToString(sum[:])

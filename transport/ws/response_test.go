@@ -31,8 +31,8 @@ func (v *handshakeVector) answer(r *http.Request) string {
 	return b.String() + "\r\n"
 }
 
-// TestDialerTakesTheAnswersOfTheSpecification tests the result of a dial for each
-// response; package rpc tests what the caller sees.
+// TestDialerTakesTheAnswersOfTheSpecification tests the result of a dial for
+// each response; package rpc tests what the caller sees.
 func TestDialerTakesTheAnswersOfTheSpecification(t *testing.T) {
 	for _, v := range handshakeVectors(t, "dialer") {
 		t.Run(v.Name, func(t *testing.T) {

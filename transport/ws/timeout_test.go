@@ -18,8 +18,8 @@ import (
 	"github.com/parley-rpc/parley/transport/ws"
 )
 
-// memoryListener accepts in-memory connections, for a synctest bubble. They have
-// no buffer, so a write waits for a read.
+// memoryListener accepts in-memory connections, for a synctest bubble. They
+// have no buffer, so a write waits for a read.
 type memoryListener struct {
 	conns chan net.Conn
 	done  chan struct{}

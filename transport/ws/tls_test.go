@@ -17,8 +17,8 @@ import (
 	"github.com/parley-rpc/parley/transport/ws"
 )
 
-// serveTLS is like serve, over TLS and with HTTP/2, which is a server's default.
-// It also returns a client's TLS configuration.
+// serveTLS is like serve, over TLS and with HTTP/2, which is a server's
+// default. It also returns a client's TLS configuration.
 func serveTLS(t testing.TB) (url string, cfg *tls.Config, accepted <-chan *ws.Conn) {
 	t.Helper()
 	conns := make(chan *ws.Conn, 4)

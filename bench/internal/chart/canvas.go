@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// style follows the reader's preference for light or dark. The chart has its own
-// background, so it is readable on a page that ignores the preference.
+// style follows the reader's preference for light or dark. The chart has its
+// own background, so it is readable on a page that ignores the preference.
 const style = `<style>
 .ground{fill:#ffffff}.text{fill:#1f2328}.dim{fill:#59636e}
 .grid{stroke:#d1d9e0;stroke-width:1}.axis{stroke:#818b98;stroke-width:1.5}.mark{stroke:#1f2328;stroke-width:2}
@@ -39,8 +39,8 @@ const (
 	margin = 16
 )
 
-// newCanvas returns a canvas with the title, for eyes and for screen readers, and
-// the position below it.
+// newCanvas returns a canvas with the title, for eyes and for screen readers,
+// and the position below it.
 func newCanvas(height float64, title string) (c *canvas, top float64) {
 	c = &canvas{height: height}
 	c.printf(`<svg xmlns="http://www.w3.org/2000/svg" width="%d" height="%s" viewBox="0 0 %d %s" role="img" `,

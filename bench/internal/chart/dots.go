@@ -5,7 +5,8 @@ import (
 	"math"
 )
 
-// Dots is a chart that compares series in many respects, on a logarithmic scale.
+// Dots is a chart that compares series in many respects, on a logarithmic
+// scale.
 type Dots struct {
 	Title  string
 	Series []string // the first one stands out

@@ -6,8 +6,8 @@ import (
 	"github.com/parley-rpc/parley/bench/internal/proc"
 )
 
-// allocations measures what both processes allocate for a call, with one call at a
-// time.
+// allocations measures what both processes allocate for a call, with one call
+// at a time.
 type allocations struct {
 	warmup, calls int
 }

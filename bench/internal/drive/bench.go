@@ -48,8 +48,8 @@ func (b *Bench) withClient(ctx context.Context, f func(c Client) (Figures, error
 	return figures, errors.Join(err, c.Close())
 }
 
-// underLoad runs f while workers work, once they have warmed up. The ctx of f ends
-// when a worker fails, and underLoad returns the worker's error.
+// underLoad runs f while workers work, once they have warmed up. The ctx of f
+// ends when a worker fails, and underLoad returns the worker's error.
 func (b *Bench) underLoad(ctx context.Context, c Client, workers int, begin begin,
 	f func(ctx context.Context, crew *crew) (Figures, error),
 ) (figures Figures, err error) {
@@ -77,8 +77,8 @@ func (b *Bench) underLoad(ctx context.Context, c Client, workers int, begin begi
 // count scales a number of connections, streams or calls.
 func (b *Bench) count(n int) int { return max(1, int(float64(n)*b.Scale)) }
 
-// look measures both processes. It costs the same at the beginning and at the end
-// of an interval, so its cost cancels out.
+// look measures both processes. It costs the same at the beginning and at the
+// end of an interval, so its cost cancels out.
 func (b *Bench) look(depth proc.Depth) (sum proc.Usage, err error) {
 	server, err := b.Server.Look(depth)
 	if err != nil {

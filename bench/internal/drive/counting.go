@@ -6,8 +6,8 @@ import (
 )
 
 // counting is a listener that counts the bytes of its connections, in both
-// directions. It hides other methods of the connections, such as writing several
-// buffers at once, so no workload that measures speed uses it.
+// directions. It hides other methods of the connections, such as writing
+// several buffers at once, so no workload that measures speed uses it.
 type counting struct {
 	net.Listener
 	bytes atomic.Int64

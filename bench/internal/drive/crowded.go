@@ -7,10 +7,10 @@ import (
 	"github.com/parley-rpc/parley/bench/internal/proc"
 )
 
-// crowded measures the rate of calls while many idle streams are open on the same
-// connection. With so many streams the garbage collector runs rarely, and for
-// long. So it runs before the interval, to leave out the garbage of the opening,
-// and the interval is longer than in other measurements.
+// crowded measures the rate of calls while many idle streams are open on the
+// same connection. With so many streams the garbage collector runs rarely, and
+// for long. So it runs before the interval, to leave out the garbage of the
+// opening, and the interval is longer than in other measurements.
 type crowded struct {
 	streams int
 	rate    rate
@@ -33,9 +33,9 @@ func (w crowded) run(ctx context.Context, b *Bench) (Figures, error) {
 	})
 }
 
-// rotating measures the rate of calls, one at a time, each on the next one of many
-// connections. Several calls at once would be coalesced with few connections, and
-// not with many.
+// rotating measures the rate of calls, one at a time, each on the next one of
+// many connections. Several calls at once would be coalesced with few
+// connections, and not with many.
 type rotating struct {
 	conns int
 }

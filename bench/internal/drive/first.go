@@ -7,8 +7,8 @@ import (
 	"github.com/parley-rpc/parley/bench/internal/stat"
 )
 
-// first measures the time to the first response: the connection, the handshake, a
-// call.
+// first measures the time to the first response: the connection, the handshake,
+// a call.
 type first struct {
 	warmup, times int
 }

@@ -7,8 +7,8 @@ import (
 	"github.com/parley-rpc/parley/bench/internal/stat"
 )
 
-// headOfLine measures by how much the p99 of small calls grows while an upload of
-// large messages saturates the same connection.
+// headOfLine measures by how much the p99 of small calls grows while an upload
+// of large messages saturates the same connection.
 type headOfLine struct{}
 
 func (headOfLine) metrics() []Metric { return []Metric{Growth, P99, QuietP99, ByteRate} }
@@ -34,8 +34,8 @@ func (w headOfLine) run(ctx context.Context, b *Bench) (Figures, error) {
 	})
 }
 
-// p99 returns the p99 of small calls, one at a time, in microseconds. A steady p99
-// needs many calls, so they are made for longer than in other measurements.
+// p99 returns the p99 of small calls, one at a time, in microseconds. A steady
+// p99 needs many calls, so they are made for longer than in other measurements.
 func (headOfLine) p99(ctx context.Context, b *Bench, c Client) (float64, error) {
 	f, err := b.underLoad(ctx, c, 1, unary(smallSize), func(ctx context.Context, crew *crew) (Figures, error) {
 		crew.recording.Store(true)

@@ -11,8 +11,8 @@ import (
 	"github.com/parley-rpc/parley/bench/internal/service"
 )
 
-// idleConns measures the server's memory per connection that has made a call and
-// is idle.
+// idleConns measures the server's memory per connection that has made a call
+// and is idle.
 type idleConns struct {
 	conns int
 }
@@ -29,9 +29,9 @@ func (w idleConns) run(ctx context.Context, b *Bench) (Figures, error) {
 	})
 }
 
-// idleStreams measures the server's memory per idle bidirectional stream on which
-// a message was sent each way. All streams are on one connection, if the target
-// can do that.
+// idleStreams measures the server's memory per idle bidirectional stream on
+// which a message was sent each way. All streams are on one connection, if the
+// target can do that.
 type idleStreams struct {
 	streams int
 }
@@ -47,8 +47,8 @@ func (w idleStreams) run(ctx context.Context, b *Bench) (Figures, error) {
 	})
 }
 
-// memoryOf returns by how much the server's memory grows for each of the n things
-// that open opens.
+// memoryOf returns by how much the server's memory grows for each of the n
+// things that open opens.
 func memoryOf(ctx context.Context, b *Bench, n int, open func() (release func() error, err error)) (Figures, error) {
 	before, err := settled(ctx, b)
 	if err != nil {

@@ -20,8 +20,8 @@ type Job struct {
 	Serve    bool          // this is the server's process
 	Warmup   time.Duration // of load before the measured interval
 	Measure  time.Duration // the measured interval
-	// Scale multiplies the numbers of connections, streams and calls. It is 1 in
-	// measurements, and less in tests and trials.
+	// Scale multiplies the numbers of connections, streams and calls. It is 1
+	// in measurements, and less in tests and trials.
 	Scale float64
 	// Profile is where the profiles of both processes go, if not "":
 	// its files are PROFILE-client.cpu.pprof and so on.

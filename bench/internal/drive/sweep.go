@@ -33,8 +33,8 @@ func openStreams() *Sweep {
 	}
 	for _, n := range []int{1, 10, 100, 1000, 10_000, most} {
 		w := Workload{Name: fmt.Sprintf("open-streams-%d", n), X: n, Calls: n, Slow: true, Pair: true, Shared: true,
-			// The limit is the same at all points, so that it does not affect the
-			// figures.
+			// The limit is the same at all points, so that it does not affect
+			// the figures.
 			Setup: Setup{Streams: most + beside}}
 		s.Workloads = append(s.Workloads, w.with(crowded{
 			streams: n,

@@ -7,8 +7,8 @@ import (
 	benchv1 "github.com/parley-rpc/parley/bench/gen/bench/v1"
 )
 
-// Target is a framework to measure. Both halves run with the framework's defaults;
-// README.md has the exceptions.
+// Target is a framework to measure. Both halves run with the framework's
+// defaults; README.md has the exceptions.
 type Target interface {
 	About() About
 	// Serve serves the benchmarks' service on ln until stop is called.

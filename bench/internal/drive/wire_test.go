@@ -58,7 +58,8 @@ func TestWireIsWhatBothDirectionsCarryBeyondTheMessages(t *testing.T) {
 	}
 	const encoded = 100 + 2 // bytes of a message: a tag and a length before the payload
 	want := float64(request + response - 2*encoded)
-	// A call in flight at the beginning or the end of the interval counts in part.
+	// A call in flight at the beginning or the end of the interval counts in
+	// part.
 	if got := f[drive.Overhead.Name]; got < want-10 || got > want+10 {
 		t.Errorf("%v bytes, want %v", got, want)
 	}

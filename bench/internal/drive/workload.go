@@ -26,8 +26,8 @@ type Workload struct {
 	Shared bool
 	// Slow means that it takes long, and is measured in fewer rounds.
 	Slow bool
-	// Pair means that it compares parley and the reference. Other targets run it
-	// only if they are chosen by name.
+	// Pair means that it compares parley and the reference. Other targets run
+	// it only if they are chosen by name.
 	Pair bool
 	// X is its place in a sweep.
 	X int

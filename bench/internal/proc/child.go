@@ -1,5 +1,5 @@
-// Package proc runs the halves of a measurement as child processes, and measures
-// what a process uses.
+// Package proc runs the halves of a measurement as child processes, and
+// measures what a process uses.
 package proc
 
 import (

@@ -29,8 +29,9 @@ func (p *page) head(rest alignment, cells ...string) {
 	p.printf("|---%s|\n", strings.Repeat(string(rest), len(cells)-1))
 }
 
-// Page returns benchmarks.md. The charts of Charts are in the folder benchmarks.
-// The notes are written by hand, in Markdown with headings of the third level.
+// Page returns benchmarks.md. The charts of Charts are in the folder
+// benchmarks. The notes are written by hand, in Markdown with headings of the
+// third level.
 func (r *Report) Page(notes string) string {
 	p := new(page)
 	r.writeIntroduction(p)

@@ -91,8 +91,8 @@ func (r *Report) Figure(workload, target, metric string) (stat.Summary, bool) {
 	return stat.Summarize(values), len(values) > 0
 }
 
-// Ratio summarizes the ratio of a metric of two targets, over the rounds that both
-// have.
+// Ratio summarizes the ratio of a metric of two targets, over the rounds that
+// both have.
 func (r *Report) Ratio(workload, target, against, metric string) (stat.Summary, bool) {
 	mine, theirs := r.find(workload, target), r.find(workload, against)
 	if mine == nil || theirs == nil {

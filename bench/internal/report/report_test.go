@@ -13,8 +13,8 @@ import (
 
 var update = flag.Bool("update", false, "write the goldens instead of comparing with them")
 
-// made is a report of invented figures. Those of parley are better than the others
-// by a factor that depends on the workload.
+// made is a report of invented figures. Those of parley are better than the
+// others by a factor that depends on the workload.
 func made() *report.Report {
 	r := &report.Report{
 		Machine: report.Machine{CPU: "Example 9000", Cores: 2, Kernel: "Linux 6.1", Go: "go1.26.0"},

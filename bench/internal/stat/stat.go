@@ -29,8 +29,8 @@ type Summary struct {
 	Median, Min, Max float64
 }
 
-// Summarize returns zeros for no values. The median of an even number of values is
-// the mean of the two middle ones.
+// Summarize returns zeros for no values. The median of an even number of values
+// is the mean of the two middle ones.
 func Summarize(values []float64) Summary {
 	n := len(values)
 	if n == 0 {

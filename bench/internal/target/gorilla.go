@@ -21,10 +21,11 @@ import (
 
 type gorilla struct{}
 
-// Gorilla is WebSocket messages without any RPC, as the lower bound of the cost. A
-// method is a path, messages are payloads, and each stream has its own connection.
-// Its write buffers are pooled and have 64 KiB. With the default of 4 KiB its
-// client would send large messages in many frames, slower than the frameworks.
+// Gorilla is WebSocket messages without any RPC, as the lower bound of the
+// cost. A method is a path, messages are payloads, and each stream has its own
+// connection. Its write buffers are pooled and have 64 KiB. With the default of
+// 4 KiB its client would send large messages in many frames, slower than the
+// frameworks.
 func Gorilla() drive.Target { return gorilla{} }
 
 func (gorilla) About() drive.About {

@@ -1,5 +1,6 @@
-// Package target contains the frameworks to measure, each in its own file with a
-// server half and a client half. To add one, write such a file and list it in All.
+// Package target contains the frameworks to measure, each in its own file with
+// a server half and a client half. To add one, write such a file and list it in
+// All.
 package target
 
 import "github.com/parley-rpc/parley/bench/internal/drive"

@@ -17,7 +17,8 @@ import (
 type tunnel struct{}
 
 // Tunnel is grpc-go with its defaults, but each connection is a WebSocket that
-// looks like a net.Conn. It is a way through proxies that do not support HTTP/2.
+// looks like a net.Conn. It is a way through proxies that do not support
+// HTTP/2.
 func Tunnel() drive.Target { return tunnel{} }
 
 func (tunnel) About() drive.About {
@@ -37,8 +38,8 @@ func (tunnel) Serve(ln net.Listener, _ drive.Setup) (stop func(), err error) {
 	}, nil
 }
 
-// tunnelListener is an HTTP handler, and accepts the WebSockets that are dialed to
-// it.
+// tunnelListener is an HTTP handler, and accepts the WebSockets that are dialed
+// to it.
 type tunnelListener struct {
 	upgrader websocket.Upgrader
 	addr     net.Addr

@@ -6,9 +6,9 @@ import (
 	"github.com/parley-rpc/parley/bench/internal/drive"
 )
 
-// Web serves what pages call. parley is at /rpc. connect-go is at the paths of its
-// methods, with the protocols of Connect and gRPC-Web. All other paths belong to
-// the site. The function ends parley's calls and connections.
+// Web serves what pages call. parley is at /rpc. connect-go is at the paths of
+// its methods, with the protocols of Connect and gRPC-Web. All other paths
+// belong to the site. The function ends parley's calls and connections.
 func Web(site http.Handler) (h http.Handler, stop func()) {
 	srv := parleyServer(drive.Setup{})
 	mux := http.NewServeMux()

@@ -7,13 +7,13 @@ import (
 )
 
 // queueLength is the maximum number of events that wait for a member. A slow
-// member loses the oldest ones. In a chat the newest are worth more, and a member
-// that wants all of them must read in time.
+// member loses the oldest ones. In a chat the newest are worth more, and a
+// member that wants all of them must read in time.
 const queueLength = 64
 
-// queue holds the events that were not sent to a member yet. put never waits, so
-// no member can delay its room. The number of events is bounded, so no member can
-// fill the memory.
+// queue holds the events that were not sent to a member yet. put never waits,
+// so no member can delay its room. The number of events is bounded, so no
+// member can fill the memory.
 type queue struct {
 	mu     sync.Mutex
 	change sync.Cond // an event was put, or the queue closed; uses mu

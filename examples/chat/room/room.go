@@ -81,8 +81,8 @@ func (rs *rooms) say(m *member, text string) {
 	m.room.tell(&chatv1.JoinResponse{Event: &chatv1.JoinResponse_Said{Said: said}})
 }
 
-// tell puts an event into every queue. The caller holds the mutex of the rooms, so
-// all members get the same order. No queue blocks, so the mutex is held only
+// tell puts an event into every queue. The caller holds the mutex of the rooms,
+// so all members get the same order. No queue blocks, so the mutex is held only
 // briefly.
 func (r *room) tell(ev *chatv1.JoinResponse) {
 	for _, m := range r.members {

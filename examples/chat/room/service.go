@@ -31,8 +31,8 @@ func NewService() *Service {
 	return &Service{rooms: rooms{rooms: make(map[string]*room)}}
 }
 
-// Join serves one member. One goroutine reads what the member says, so that it can
-// talk and listen at the same time. Another one shows it who is typing.
+// Join serves one member. One goroutine reads what the member says, so that it
+// can talk and listen at the same time. Another one shows it who is typing.
 func (s *Service) Join(ctx context.Context, in rpc.Receiver[chatv1.JoinRequest], out rpc.Sender[chatv1.JoinResponse]) error {
 	enter, err := first(in)
 	if err != nil {
@@ -115,8 +115,8 @@ func (s *Service) listen(m *member, in rpc.Receiver[chatv1.JoinRequest]) error {
 // joiners are characters that combine others in some scripts and in emoji.
 const joiners = "\u200c\u200d"
 
-// printable removes the characters that would control the terminals of the other
-// members, unless except contains them.
+// printable removes the characters that would control the terminals of the
+// other members, unless except contains them.
 func printable(s, except string) string {
 	return strings.Map(func(r rune) rune {
 		if unicode.IsPrint(r) || strings.ContainsRune(except, r) {

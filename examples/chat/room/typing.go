@@ -66,7 +66,8 @@ func (r *room) typingChanged() {
 	}
 }
 
-// typingBeside returns who is typing in a member's room, except the member itself.
+// typingBeside returns who is typing in a member's room, except the member
+// itself.
 func (rs *rooms) typingBeside(m *member) []string {
 	rs.mu.Lock()
 	defer rs.mu.Unlock()
@@ -80,9 +81,9 @@ func (rs *rooms) typingBeside(m *member) []string {
 	return names
 }
 
-// showTyping calls a member whenever another one starts or stops typing, until ctx
-// ends or a call fails. It makes one call at a time, with the state at that time,
-// so a member that does not respond costs one call.
+// showTyping calls a member whenever another one starts or stops typing, until
+// ctx ends or a call fails. It makes one call at a time, with the state at that
+// time, so a member that does not respond costs one call.
 func (rs *rooms) showTyping(ctx context.Context, m *member, page chatv1parley.MemberServiceClient) {
 	var shown []string
 	for {

@@ -15,8 +15,8 @@ import (
 // Path is where the examples mount their servers.
 const Path = "/rpc"
 
-// Until serves srv and site on a TCP address until ctx ends, and then closes all
-// connections. It calls ready with the URL for clients as soon as they can
+// Until serves srv and site on a TCP address until ctx ends, and then closes
+// all connections. It calls ready with the URL for clients as soon as they can
 // connect.
 func Until(ctx context.Context, addr string, srv *rpc.Server, site http.Handler, ready func(url string)) error {
 	//snippet:until

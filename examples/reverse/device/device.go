@@ -1,5 +1,5 @@
-// Package device is the client's side of the reverse example: a device that dials
-// the hub, serves the hub's calls, and stays connected.
+// Package device is the client's side of the reverse example: a device that
+// dials the hub, serves the hub's calls, and stays connected.
 package device
 
 import (
@@ -65,9 +65,9 @@ func NewClient(url, name string, opts ...rpc.ClientOption) *rpc.Client {
 	return client
 }
 
-// Stay keeps a client connected until ctx ends, and calls report at each change.
-// It returns an error if waiting does not help: the hub refuses this device, or
-// the URL is not a hub's.
+// Stay keeps a client connected until ctx ends, and calls report at each
+// change. It returns an error if waiting does not help: the hub refuses this
+// device, or the URL is not a hub's.
 func Stay(ctx context.Context, client *rpc.Client, report func(event string)) error {
 	//snippet:stay
 	for state := range client.States(ctx) {

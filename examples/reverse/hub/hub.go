@@ -15,7 +15,8 @@ import (
 )
 
 // NameHeader is the header of the handshake with the device's name. The example
-// trusts it; a real hub would take the name from a client certificate or a token.
+// trusts it; a real hub would take the name from a client certificate or a
+// token.
 const NameHeader = "Agent-Name"
 
 const (
@@ -23,7 +24,8 @@ const (
 	reconnectTimeout = 2 * time.Second // wait for a device that is reconnecting
 )
 
-// Hub is a HubServiceServer. NewServer tells it of connections that start and end.
+// Hub is a HubServiceServer. NewServer tells it of connections that start and
+// end.
 type Hub struct {
 	agentv1parley.UnimplementedHubServiceServer
 
@@ -95,8 +97,8 @@ func describe(ctx context.Context, conn *rpc.Conn, agent *agentv1.Agent) {
 	agent.Description = said
 }
 
-// WatchAgent forwards the readings of a device. When the caller ends the call, ctx
-// ends, and with it the call to the device.
+// WatchAgent forwards the readings of a device. When the caller ends the call,
+// ctx ends, and with it the call to the device.
 func (h *Hub) WatchAgent(ctx context.Context, req *agentv1.WatchAgentRequest, out rpc.Sender[agentv1.WatchAgentResponse]) error {
 	conn, err := h.find(ctx, req.Name)
 	if err != nil {
@@ -119,8 +121,8 @@ func (h *Hub) WatchAgent(ctx context.Context, req *agentv1.WatchAgentRequest, ou
 	//snippet:end
 }
 
-// find returns the connection of a device, and waits a moment if the device is not
-// connected.
+// find returns the connection of a device, and waits a moment if the device is
+// not connected.
 func (h *Hub) find(ctx context.Context, name string) (*rpc.Conn, error) {
 	late := time.After(reconnectTimeout)
 	for {

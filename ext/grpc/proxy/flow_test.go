@@ -14,9 +14,9 @@ import (
 	"github.com/parley-rpc/parley/rpc"
 )
 
-// Streams of flowTotal bytes in messages of flowSize. The windows and buffers of
-// both protocols bound what is in transit: here grpc-go's windows are static, and
-// parley's grow up to 16 MiB.
+// Streams of flowTotal bytes in messages of flowSize. The windows and buffers
+// of both protocols bound what is in transit: here grpc-go's windows are
+// static, and parley's grow up to 16 MiB.
 const (
 	flowSize    = 64 << 10
 	flowTotal   = 32 << 20
@@ -65,8 +65,8 @@ func TestASlowCallerSlowsItsBackendDown(t *testing.T) {
 	}
 }
 
-// TestASlowBackendSlowsItsCallerDown: the backend receives each message only after
-// it has served a call of another method.
+// TestASlowBackendSlowsItsCallerDown: the backend receives each message only
+// after it has served a call of another method.
 func TestASlowBackendSlowsItsCallerDown(t *testing.T) {
 	var sent atomic.Int64
 	var most, received int64

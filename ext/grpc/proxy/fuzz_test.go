@@ -12,8 +12,8 @@ import (
 // nothing is a backend that is never called.
 type nothing struct{ grpc.ClientConnInterface }
 
-// spelled returns the canonical spelling of all keys that a backend may take for
-// key.
+// spelled returns the canonical spelling of all keys that a backend may take
+// for key.
 func spelled(key string) string {
 	key = strings.Map(func(r rune) rune {
 		if r == '_' || r == '.' {
@@ -30,9 +30,10 @@ func spelled(key string) string {
 	}
 }
 
-// FuzzHeaderRules checks what reaches a backend. A call cannot set keys that are
-// forwarded from the handshake, denied, or set by proxies, in any spelling.
-// Invalid metadata does not pass. Forwarded keys have the value of the handshake.
+// FuzzHeaderRules checks what reaches a backend. A call cannot set keys that
+// are forwarded from the handshake, denied, or set by proxies, in any spelling.
+// Invalid metadata does not pass. Forwarded keys have the value of the
+// handshake.
 func FuzzHeaderRules(f *testing.F) {
 	for _, key := range []string{
 		"x-user", "X_User", "x.user-bin", "x-forwarded-for", "X-REAL_IP", "x-real-ip-bin", "forwarded", "authorization", "te", "host", "x-a-b", "grüße", "", "-bin",

@@ -106,8 +106,8 @@ func connect(t *testing.T, target string, opts ...grpc.DialOption) *grpc.ClientC
 	return conn
 }
 
-// front starts a WebSocket server with a proxy and returns its client. Both have
-// the options.
+// front starts a WebSocket server with a proxy and returns its client. Both
+// have the options.
 func front(t *testing.T, cfg proxy.Config, opts ...rpc.Option) *rpc.Client {
 	t.Helper()
 	p, err := proxy.New(cfg)

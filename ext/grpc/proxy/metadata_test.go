@@ -166,8 +166,8 @@ func TestCallCannotSayWhatAProxySays(t *testing.T) {
 	}
 }
 
-// TestCookiesOfABackendAreNotForScripts: HttpOnly cookies must not reach a page as
-// metadata.
+// TestCookiesOfABackendAreNotForScripts: HttpOnly cookies must not reach a page
+// as metadata.
 func TestCookiesOfABackendAreNotForScripts(t *testing.T) {
 	client := through(t, &backend{unary: func(ctx context.Context, _ *testgrpc.SimpleRequest) (*testgrpc.SimpleResponse, error) {
 		md := metadata.Pairs("set-cookie", "session=secret; HttpOnly", "kept", "yes")

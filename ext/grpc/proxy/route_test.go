@@ -54,8 +54,8 @@ func TestARouteOfAllTakesWhatIsLeft(t *testing.T) {
 	wantError(t, err, rpc.CodeUnknown, "backend default: ")
 }
 
-// TestWhatIsRegisteredIsServedHere, and the rest by the proxy. The same holds for
-// a client that its server calls.
+// TestWhatIsRegisteredIsServedHere, and the rest by the proxy. The same holds
+// for a client that its server calls.
 func TestWhatIsRegisteredIsServedHere(t *testing.T) {
 	address, _ := listen(t, &backend{unary: answer})
 	p, err := proxy.New(proxy.Config{Routes: []proxy.Route{{Backend: connect(t, address)}}})

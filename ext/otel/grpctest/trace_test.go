@@ -58,8 +58,8 @@ func one(t *testing.T, spans *tracetest.SpanRecorder) sdktrace.ReadOnlySpan {
 	return all[0]
 }
 
-// wantOneTrace checks that the server's span is a child of the client's, and that
-// both have the same name.
+// wantOneTrace checks that the server's span is a child of the client's, and
+// that both have the same name.
 func wantOneTrace(t *testing.T, client, server sdktrace.ReadOnlySpan) {
 	t.Helper()
 	if server.Parent().SpanID() != client.SpanContext().SpanID() {

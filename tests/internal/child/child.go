@@ -22,8 +22,8 @@ type Process struct {
 }
 
 // Start runs this program again with an environment variable set, and waits for
-// its first line. The child must end when its standard input does, so that it does
-// not outlive a parent that was killed.
+// its first line. The child must end when its standard input does, so that it
+// does not outlive a parent that was killed.
 func Start(variable, value string) (*Process, error) {
 	program, err := os.Executable()
 	if err != nil {

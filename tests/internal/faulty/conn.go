@@ -67,8 +67,8 @@ func (c *conn) pump(dst, src *net.TCPConn, d direction) {
 	}
 }
 
-// pass forwards data up to the next fault, makes it happen, and continues with the
-// rest.
+// pass forwards data up to the next fault, makes it happen, and continues with
+// the rest.
 func (c *conn) pass(dst *net.TCPConn, data []byte, d direction) {
 	for {
 		part, due := c.take(data, d)
@@ -83,8 +83,8 @@ func (c *conn) pass(dst *net.TCPConn, data []byte, d direction) {
 	}
 }
 
-// take returns how much of data passes before the next fault, and the fault if it
-// is reached.
+// take returns how much of data passes before the next fault, and the fault if
+// it is reached.
 func (c *conn) take(data []byte, d direction) (part []byte, due *plan) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -137,7 +137,8 @@ func (c *conn) wait(d time.Duration) {
 	}
 }
 
-// strike makes a fault happen. It runs on the goroutine of the fault's direction.
+// strike makes a fault happen. It runs on the goroutine of the fault's
+// direction.
 func (c *conn) strike(p *plan) {
 	switch p.kind {
 	case Cut:

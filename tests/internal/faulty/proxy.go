@@ -28,7 +28,8 @@ type Proxy struct {
 }
 
 // Listen starts a proxy on a free port of the loopback interface. It breaks
-// nothing before Arm. A fault happens within the next most bytes of a direction.
+// nothing before Arm. A fault happens within the next most bytes of a
+// direction.
 func Listen(target string, seed uint64, most int64) (*Proxy, error) {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -68,8 +69,8 @@ func (p *Proxy) planFor(c *conn) {
 	}
 }
 
-// happens records a fault, unless there were enough. It plans the next one for a
-// connection that survives this one.
+// happens records a fault, unless there were enough. It plans the next one for
+// a connection that survives this one.
 func (p *Proxy) happens(c *conn, k Kind) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -87,8 +88,8 @@ func (p *Proxy) happens(c *conn, k Kind) bool {
 	return true
 }
 
-// Cut ends all open connections as a fault of that kind does, and returns how many
-// there were.
+// Cut ends all open connections as a fault of that kind does, and returns how
+// many there were.
 func (p *Proxy) Cut() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -11,9 +11,10 @@ import (
 // Book counts the messages of calls whose two ends are in this process. Its
 // mutex comes before those of its entries.
 type Book struct {
-	// Strict counts a handler that runs after its call is over as a duplicate. It
-	// counts a call that ends with its connection as failed, if a handler had it.
-	// It is for loads in which no call is canceled and no connection is cut off.
+	// Strict counts a handler that runs after its call is over as a duplicate.
+	// It counts a call that ends with its connection as failed, if a handler
+	// had it. It is for loads in which no call is canceled and no connection is
+	// cut off.
 	Strict bool
 
 	mix     mix
@@ -42,8 +43,8 @@ type Totals struct {
 // NewBook returns an empty book of a load of mostly small messages.
 func NewBook() *Book { return newBook(small) }
 
-// NewLargeBook returns an empty book of a load of large messages. Its service has
-// another name, so a server can serve both.
+// NewLargeBook returns an empty book of a load of large messages. Its service
+// has another name, so a server can serve both.
 func NewLargeBook() *Book { return newBook(large) }
 
 func newBook(m mix) *Book {

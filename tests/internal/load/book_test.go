@@ -54,8 +54,8 @@ func TestABookCountsDamageAndStrangers(t *testing.T) {
 	}
 }
 
-// A server's call to a client that starts while its connection ends may fail. One
-// that the client already has must get its status.
+// A server's call to a client that starts while its connection ends may fail.
+// One that the client already has must get its status.
 func TestAStrictBookForgivesOnlyCallsWithoutAHandler(t *testing.T) {
 	b := NewBook()
 	b.Strict = true

@@ -20,8 +20,8 @@ type Caller struct {
 
 	// Timeout bounds each call. One that takes longer has failed.
 	Timeout time.Duration
-	// FailFast makes calls fail at once while there is no connection, which should
-	// not happen. Otherwise they wait for one.
+	// FailFast makes calls fail at once while there is no connection, which
+	// should not happen. Otherwise they wait for one.
 	FailFast bool
 	// GiveUp is the percentage of calls that are canceled or reach a deadline
 	// after a random time.

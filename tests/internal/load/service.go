@@ -1,5 +1,5 @@
-// Package load makes calls of all four kinds with numbered messages, and counts at
-// both ends what happened to them.
+// Package load makes calls of all four kinds with numbered messages, and counts
+// at both ends what happened to them.
 package load
 
 import (

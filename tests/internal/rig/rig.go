@@ -1,5 +1,5 @@
-// Package rig connects a server and clients over real sockets. Both ends call each
-// other with the load of package load.
+// Package rig connects a server and clients over real sockets. Both ends call
+// each other with the load of package load.
 package rig
 
 import (
@@ -104,8 +104,8 @@ func QuickClient(window time.Duration) []rpc.ClientOption {
 	return []rpc.ClientOption{rpc.WithTransport(Transport(window)), rpc.WithHandshakeTimeout(handshakeTimeout)}
 }
 
-// Client connects to the server, or to a proxy in front of it. It makes calls from
-// Begin on, and must be closed after Finish.
+// Client connects to the server, or to a proxy in front of it. It makes calls
+// from Begin on, and must be closed after Finish.
 func (r *Rig) Client(ctx context.Context, addr string) (*rpc.Client, error) {
 	services := rpc.NewMux()
 	load.Register(services, r.Book)

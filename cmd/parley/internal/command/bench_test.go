@@ -97,8 +97,8 @@ func TestBenchCountsFailuresByTheirCodes(t *testing.T) {
 	}
 }
 
-// TestBenchEndsWhenItsTimeIsUp checks too that bench does not count the calls that
-// this cuts off.
+// TestBenchEndsWhenItsTimeIsUp checks too that bench does not count the calls
+// that this cuts off.
 func TestBenchEndsWhenItsTimeIsUp(t *testing.T) {
 	r := benchPing(t, pingEndpoint(t), "Ping", "--duration", "30ms", "-d", `{"delayMs":60000}`)
 	r.wantFailure(t, 1, "no call ended in time")

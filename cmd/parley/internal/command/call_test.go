@@ -77,8 +77,8 @@ func TestCallsOfAllKindsAreMade(t *testing.T) {
 	}
 }
 
-// TestAnswersArePrintedAsTheyCome checks that responses are printed while the call
-// waits for more input.
+// TestAnswersArePrintedAsTheyCome checks that responses are printed while the
+// call waits for more input.
 func TestAnswersArePrintedAsTheyCome(t *testing.T) {
 	url := pingEndpoint(t)
 	stdin, typed := io.Pipe()

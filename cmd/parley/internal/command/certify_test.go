@@ -14,8 +14,8 @@ import (
 	"time"
 )
 
-// certify writes NAME.pem, a self-signed certificate for the host NAME.test, and
-// NAME.key.
+// certify writes NAME.pem, a self-signed certificate for the host NAME.test,
+// and NAME.key.
 func certify(t *testing.T, folder, name string) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)

@@ -43,8 +43,8 @@ func TestHeaderThatIsNotForwardedIsLogged(t *testing.T) {
 	}
 }
 
-// TestCallCannotForgeWhatIsForwarded: the handshake came from a proxy that knows
-// the caller.
+// TestCallCannotForgeWhatIsForwarded: the handshake came from a proxy that
+// knows the caller.
 func TestCallCannotForgeWhatIsForwarded(t *testing.T) {
 	for name, c := range map[string]struct {
 		flags []string
@@ -73,8 +73,8 @@ func TestCallCannotForgeWhatIsForwarded(t *testing.T) {
 	}
 }
 
-// TestCallsAtOnceTellTheSameAddresses: all calls share the list of the handshake,
-// which has spare capacity.
+// TestCallsAtOnceTellTheSameAddresses: all calls share the list of the
+// handshake, which has spare capacity.
 func TestCallsAtOnceTellTheSameAddresses(t *testing.T) {
 	g := serve(t, "gateway", "--listen", "127.0.0.1:0", "--backend", listen(t, &tester{}))
 	client := dial(t, g.url, rpc.WithHTTPHeader(http.Header{"X-Forwarded-For": {"10.1.1.1", "10.2.2.2", "10.3.3.3"}}))
@@ -89,8 +89,8 @@ func TestCallsAtOnceTellTheSameAddresses(t *testing.T) {
 	all.Wait()
 }
 
-// TestLimitsByAddressAreThoseOfTheClientBehindATrustedProxy: without the flag all
-// clients of a proxy have its address, whatever they send.
+// TestLimitsByAddressAreThoseOfTheClientBehindATrustedProxy: without the flag
+// all clients of a proxy have its address, whatever they send.
 func TestLimitsByAddressAreThoseOfTheClientBehindATrustedProxy(t *testing.T) {
 	for _, trusted := range []bool{true, false} {
 		args := []string{"gateway", "--listen", "127.0.0.1:0", "--backend", listen(t, &tester{}), "--max-connections-per-address", "1"}

@@ -278,8 +278,8 @@ func TestAGatewayRefusesOtherOriginsThanItsOwn(t *testing.T) {
 	}
 }
 
-// TestPagesReachAGatewayByItsNamesOnly connects pages whose site has the name by
-// which they reach the gateway, as with DNS rebinding.
+// TestPagesReachAGatewayByItsNamesOnly connects pages whose site has the name
+// by which they reach the gateway, as with DNS rebinding.
 func TestPagesReachAGatewayByItsNamesOnly(t *testing.T) {
 	for name, c := range map[string]struct {
 		flags []string

@@ -40,8 +40,8 @@ func (*streamer) StreamingInputCall(s testgrpc.TestService_StreamingInputCallSer
 	}
 }
 
-// The command knows the services from grpc's reflection, which is registered like
-// them, as is grpc's health.
+// The command knows the services from grpc's reflection, which is registered
+// like them, as is grpc's health.
 func TestServicesOfGRPCAreCalledThroughReflection(t *testing.T) {
 	srv := rpc.NewServer()
 	registrar := grpcparley.NewRegistrar(srv)

@@ -36,8 +36,8 @@ func runWith(ctx context.Context, in string, args ...string) result {
 	return result{exit, out.String(), err.String()}
 }
 
-// want fails the test unless the command has succeeded and printed out, with all
-// numbers replaced by N.
+// want fails the test unless the command has succeeded and printed out, with
+// all numbers replaced by N.
 func (r result) want(t *testing.T, out string) {
 	t.Helper()
 	if r.exit != 0 || withoutNumbers(r.out) != out || r.err != "" {

@@ -18,11 +18,12 @@ import (
 	nativereflection "github.com/parley-rpc/parley/rpc/reflection"
 )
 
-// hostile is text that makes a terminal clear its screen, in three ways, set its
-// title, and show text from right to left.
+// hostile is text that makes a terminal clear its screen, in three ways, set
+// its title, and show text from right to left.
 const hostile = "a\x1b[2J\u009b2J\x7f\x1b]0;owned\a\r\u202e\u2066z"
 
-// hostileServer uses hostile text in its responses and the names of its services.
+// hostileServer uses hostile text in its responses and the names of its
+// services.
 type hostileServer struct {
 	pingv1parley.UnimplementedPingServiceServer
 }
@@ -72,8 +73,8 @@ func wantVisible(t *testing.T, name, text string) {
 	}
 }
 
-// TestTerminalDoesNotObeyTheServer has a server that puts control characters into
-// everything that it sends.
+// TestTerminalDoesNotObeyTheServer has a server that puts control characters
+// into everything that it sends.
 func TestTerminalDoesNotObeyTheServer(t *testing.T) {
 	url := hostileEndpoint(t)
 	ping := func(text string, args ...string) []string {
@@ -112,8 +113,8 @@ func TestTerminalDoesNotObeyTheServer(t *testing.T) {
 	}
 }
 
-// FuzzTerminalText makes the program print a user's input in its error, in place
-// of a server's texts.
+// FuzzTerminalText makes the program print a user's input in its error, in
+// place of a server's texts.
 func FuzzTerminalText(f *testing.F) {
 	for _, text := range []string{hostile, "\x9b2J", "plain", "Zoë", "\xff\xfe", "a\u2069", "日本", "\x00", "\ufffd"} {
 		f.Add(text)
