@@ -26,9 +26,9 @@ func promised(importPath string) bool {
 	return true
 }
 
-// checkAPI compares the exported API with that of the last release. What was
-// there and is gone or differs must be told in CHANGELOG.md, by its name, in a
-// section Breaking; from v1.0.0 on it is always an error.
+// checkAPI compares the exported API with that of the last release.
+// CHANGELOG.md must name what was removed or changed, in a section Breaking.
+// From v1.0.0 on such a change is always an error.
 func (r *repository) checkAPI(ctx context.Context) error {
 	last, err := r.lastTag(ctx)
 	if err != nil {
@@ -61,7 +61,7 @@ func (r *repository) checkAPI(ctx context.Context) error {
 	return nil
 }
 
-// checkFrozen reports whether the code that releases generated is as it was.
+// checkFrozen reports an error if the generated code of a release has changed.
 func (r *repository) checkFrozen(ctx context.Context, last string) error {
 	differs, err := r.git(ctx, "diff", "--name-status", last, "--", compatFolder)
 	if err != nil {

@@ -18,7 +18,7 @@ import (
 	"golang.org/x/mod/zip"
 )
 
-// archived is a file of a module, as package zip wants it.
+// archived is a file of a module, as package zip needs it.
 type archived struct {
 	name    string
 	info    fs.FileInfo

@@ -38,7 +38,7 @@ func (c *checker) testRelease(ctx context.Context) error {
 	return nil
 }
 
-// installPrograms installs the commands, and asks them which version they are.
+// installPrograms installs the commands, and checks their versions.
 func (c *checker) installPrograms(ctx context.Context) error {
 	for _, program := range []string{"cmd/parley", "codegen/protoc-gen-go-parley"} {
 		if _, err := c.goIn(ctx, c.temporary, "install", modulePath(program)+"@"+c.version); err != nil {
@@ -68,7 +68,8 @@ import (
 func main() {}
 `
 
-// getModules has a new module require what is published, and compiles it.
+// getModules makes a new module that requires what is published, and compiles
+// it.
 func (c *checker) getModules(ctx context.Context) error {
 	dir := filepath.Join(c.temporary, "user")
 	if err := os.Mkdir(dir, 0o755); err != nil {

@@ -94,7 +94,7 @@ func (c *checker) peers() ([]string, error) {
 	return wanted, nil
 }
 
-// packed is what npm pack --json tells of a package.
+// packed is npm pack --json's description of a package.
 type packed struct {
 	Filename string
 	Version  string

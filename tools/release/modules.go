@@ -71,7 +71,7 @@ func publishedFolder(importPath string) (folder string, ok bool) {
 	return folder, ok && slices.Contains(published, folder)
 }
 
-// setRequirements has a go.mod require the modules of the repository in a
+// setRequirements makes a go.mod require the modules of the repository in a
 // version.
 func (r *repository) setRequirements(folder, version string) error {
 	file, err := r.goMod(folder)

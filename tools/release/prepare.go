@@ -50,8 +50,8 @@ func (r *repository) prepare(ctx context.Context, version string) error {
 	return nil
 }
 
-// generate generates what the version stands in: stubs, the plugin's goldens, the
-// page of the chat.
+// generate generates the files that contain the version: stubs, the plugin's
+// goldens, the page of the chat.
 func (r *repository) generate(ctx context.Context) error {
 	r.say("make generate")
 	if _, err := (command{dir: r.dir}).output(ctx, "make", "generate"); err != nil {
