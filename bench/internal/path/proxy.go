@@ -94,33 +94,35 @@ func (x *Proxy) accept() {
 	}
 }
 
-// carry connects to the server and carries both directions until they have
-// ended. The server learns of the connection half a round trip after the
-// client.
+// carry carries both directions until they have ended. It connects to the
+// server half a round trip after the client has connected, when the client's
+// first bytes may arrive.
 func (x *Proxy) carry(c *conn) {
-	delay := time.NewTimer(x.path.RoundTrip / 2)
-	defer delay.Stop()
-	select {
-	case <-delay.C:
-	case <-c.done:
+	up, down := x.newPump(x.up, c), x.newPump(x.down, c)
+	up.from, down.to = c.client, c.client
+	var running sync.WaitGroup
+	defer running.Wait()
+	running.Go(up.read)
+	if !up.sleep(up.delay) {
 		return
 	}
 	dialer := net.Dialer{Control: control(x.path.Down)}
 	server, err := dialer.DialContext(x.ctx, "tcp", x.to)
-	if err != nil || !c.connected(server) {
+	if err != nil {
+		c.sever()
 		return
 	}
-	var running sync.WaitGroup
-	for _, p := range []*pump{
-		{direction: x.up, from: c.client, to: server},
-		{direction: x.down, from: server, to: c.client},
-	} {
-		p.start, p.done, p.sever = x.start, c.done, c.sever
-		p.queue = newDelayQueue(p.inFlight(p.delay))
-		running.Go(p.read)
-		running.Go(p.write)
+	if !c.connected(server) {
+		return
 	}
-	running.Wait()
+	up.to, down.from = server, server
+	running.Go(up.write)
+	running.Go(down.read)
+	running.Go(down.write)
+}
+
+func (x *Proxy) newPump(d *direction, c *conn) *pump {
+	return &pump{direction: d, start: x.start, done: c.done, sever: c.sever, queue: newDelayQueue(d.inFlight(d.delay))}
 }
 
 // conn is a connection of a client and, once there is one, that to the server.

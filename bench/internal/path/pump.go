@@ -178,13 +178,15 @@ func (p *pump) deliver(batch []segment, buffers net.Buffers) (ended bool) {
 	return false
 }
 
-// sleep waits, unless the connection is severed.
-func (p *pump) sleep(d time.Duration) {
+// sleep waits. It returns false if the connection has been severed.
+func (p *pump) sleep(d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
 	case <-timer.C:
+		return true
 	case <-p.done:
+		return false
 	}
 }
 

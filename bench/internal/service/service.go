@@ -5,6 +5,7 @@ package service
 import (
 	"errors"
 	"io"
+	"sync/atomic"
 
 	benchv1 "github.com/parley-rpc/parley/bench/gen/bench/v1"
 )
@@ -25,6 +26,13 @@ func Download(req *benchv1.DownloadRequest, send func(*benchv1.DownloadResponse)
 	}
 }
 
+// received is the payload bytes of all uploads so far.
+var received atomic.Int64
+
+// Received returns how many payload bytes all uploads to this process have
+// brought so far.
+func Received() int64 { return received.Load() }
+
 // Upload counts what is received up to io.EOF.
 func Upload(recv func() (*benchv1.UploadRequest, error)) (*benchv1.UploadResponse, error) {
 	res := new(benchv1.UploadResponse)
@@ -38,6 +46,7 @@ func Upload(recv func() (*benchv1.UploadRequest, error)) (*benchv1.UploadRespons
 		}
 		res.Messages++
 		res.Bytes += uint64(len(req.GetPayload()))
+		received.Add(int64(len(req.GetPayload())))
 	}
 }
 

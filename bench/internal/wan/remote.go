@@ -1,0 +1,138 @@
+package wan
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+
+	"github.com/parley-rpc/parley/bench/internal/drive"
+	"github.com/parley-rpc/parley/bench/internal/path"
+	"github.com/parley-rpc/parley/bench/internal/proc"
+	"github.com/parley-rpc/parley/bench/internal/service"
+)
+
+// command is what the client's process asks of another.
+type command string
+
+const (
+	askReceived command = "received" // of a server
+	askCounts   command = "counts"   // of a path
+	doCut       command = "cut"      // a path
+)
+
+// reply is the answer to a command, and the first line of a process.
+type reply struct {
+	Addr     string      `json:",omitempty"`
+	Received int64       `json:",omitempty"` // payload bytes of uploads
+	Counts   path.Counts `json:",omitzero"`
+}
+
+// remote is a server and a path in processes of their own.
+type remote struct {
+	server, path *proc.Child
+	listens      string
+}
+
+func startRemote(ctx context.Context, j Job) (*remote, error) {
+	j.Role = Server
+	server, addr, err := startOne(ctx, j)
+	if err != nil {
+		return nil, err
+	}
+	j.Role, j.Server = Path, addr
+	between, addr, err := startOne(ctx, j)
+	if err != nil {
+		server.Kill()
+		return nil, err
+	}
+	return &remote{server: server, path: between, listens: addr}, nil
+}
+
+// startOne starts a process that says where it listens.
+func startOne(ctx context.Context, j Job) (*proc.Child, string, error) {
+	child, err := proc.Start(ctx, j)
+	if err != nil {
+		return nil, "", err
+	}
+	var hello reply
+	if err := child.Hear(&hello); err != nil {
+		child.Kill()
+		return nil, "", fmt.Errorf("%s: %w", j.Role, err)
+	}
+	return child, hello.Addr, nil
+}
+
+func (r *remote) end() error { return errors.Join(r.path.End(), r.server.End()) }
+
+func (r *remote) addr() string { return r.listens }
+
+func (r *remote) received() (int64, error) {
+	answer, err := ask(r.server, askReceived)
+	return answer.Received, err
+}
+
+func (r *remote) counts() (path.Counts, error) {
+	answer, err := ask(r.path, askCounts)
+	return answer.Counts, err
+}
+
+func (r *remote) cut() error {
+	_, err := ask(r.path, doCut)
+	return err
+}
+
+func ask(c *proc.Child, what command) (answer reply, err error) {
+	if err := c.Tell(what); err != nil {
+		return answer, err
+	}
+	return answer, c.Hear(&answer)
+}
+
+// answer reports where this process listens, and answers commands until its
+// standard input ends.
+func answer(addr string, do func(command) reply) error {
+	if err := proc.Report(reply{Addr: addr}); err != nil {
+		return err
+	}
+	for commands := json.NewDecoder(os.Stdin); ; {
+		var c command
+		err := commands.Decode(&c)
+		if errors.Is(err, io.EOF) {
+			return nil // the process ends, and with it what it serves
+		}
+		if err != nil {
+			return err
+		}
+		if err := proc.Report(do(c)); err != nil {
+			return err
+		}
+	}
+}
+
+func serveChild(t drive.Target) error {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	if _, err := t.Serve(ln, drive.Setup{}); err != nil {
+		return err
+	}
+	return answer(ln.Addr().String(), func(command) reply { return reply{Received: service.Received()} })
+}
+
+func pathChild(j Job) error {
+	x, err := path.Listen(j.Path, j.Server)
+	if err != nil {
+		return err
+	}
+	return answer(x.Addr(), func(c command) reply {
+		if c == doCut {
+			x.Cut()
+		}
+		return reply{Counts: x.Counts()}
+	})
+}
