@@ -12,7 +12,6 @@ import (
 	"syscall"
 
 	"github.com/parley-rpc/parley/bench/internal/proc"
-	"github.com/parley-rpc/parley/bench/internal/target"
 	"github.com/parley-rpc/parley/bench/internal/wan"
 )
 
@@ -44,9 +43,5 @@ func child() (bool, error) {
 	if !isChild || err != nil {
 		return isChild, err
 	}
-	t := target.Named(j.Target)
-	if t == nil {
-		return true, fmt.Errorf("no target is named %q", j.Target)
-	}
-	return true, wan.Child(j, t)
+	return true, wan.Child(j)
 }

@@ -2,139 +2,177 @@ package main
 
 import (
 	"context"
+	_ "embed" // the notes
 	"errors"
-	"flag"
 	"fmt"
 	"io"
-	gopath "path"
-	"strings"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
 	"text/tabwriter"
 	"time"
 
-	"github.com/parley-rpc/parley/bench/internal/drive"
 	"github.com/parley-rpc/parley/bench/internal/path"
 	"github.com/parley-rpc/parley/bench/internal/report"
-	"github.com/parley-rpc/parley/bench/internal/target"
 	"github.com/parley-rpc/parley/bench/internal/wan"
 )
 
-// plan is what is measured.
-type plan struct {
-	paths     []path.Path
-	targets   []drive.Target
-	workloads []*wan.Workload
-	rounds    int
-	measure   time.Duration
-}
-
-func parse(args []string, usage io.Writer) (*plan, error) {
-	p := new(plan)
-	flags := flag.NewFlagSet("wan", flag.ContinueOnError)
-	flags.SetOutput(usage)
-	paths := flags.String("paths", "*", "over which paths: names or patterns, separated by commas; of "+names(wan.Paths(), path.Path.String))
-	targets := flags.String("targets", "parley,grpc-go,connect-go,drpc", "which frameworks to measure, likewise")
-	workloads := flags.String("workloads", "*", "which workloads, likewise; of "+names(wan.Workloads(), workloadName))
-	flags.IntVar(&p.rounds, "rounds", 1, "how often each is measured")
-	flags.DurationVar(&p.measure, "for", 2*time.Second, "the measured interval")
-	if err := flags.Parse(args); err != nil {
-		return nil, err
-	}
-	var err1, err2, err3 error
-	p.paths, err1 = choose(*paths, wan.Paths(), path.Path.String)
-	p.targets, err2 = choose(*targets, target.All(), targetName)
-	p.workloads, err3 = choose(*workloads, wan.Workloads(), workloadName)
-	return p, errors.Join(err1, err2, err3)
-}
-
-func workloadName(w *wan.Workload) string { return w.Name }
-func targetName(t drive.Target) string    { return t.About().Name }
-
-func names[T any](all []T, name func(T) string) string {
-	var list []string
-	for _, one := range all {
-		list = append(list, name(one))
-	}
-	return strings.Join(list, ", ")
-}
-
-// choose returns those of all whose name fits one of the patterns.
-func choose[T any](patterns string, all []T, name func(T) string) (chosen []T, err error) {
-	used := make(map[string]bool)
-	for _, one := range all {
-		fits := false
-		for p := range strings.SplitSeq(patterns, ",") {
-			ok, err := gopath.Match(p, name(one))
-			if err != nil {
-				return nil, fmt.Errorf("%q: %w", p, err)
-			}
-			if ok {
-				used[p], fits = true, true
-			}
-		}
-		if fits {
-			chosen = append(chosen, one)
-		}
-	}
-	for p := range strings.SplitSeq(patterns, ",") {
-		if !used[p] {
-			return nil, fmt.Errorf("nothing is named %q; there is %s", p, names(all, name))
-		}
-	}
-	return chosen, nil
-}
+// notes are what people have to say about the figures.
+//
+//go:embed notes.md
+var notes string
 
 func run(ctx context.Context, args []string, out, log io.Writer) error {
 	p, err := parse(args, log)
 	if err != nil {
 		return err
 	}
-	r := new(report.Report)
-	var failed []error
-	for round := range p.rounds {
-		for _, at := range p.paths {
-			for _, t := range p.targets {
-				if ctx.Err() != nil {
-					continue
-				}
-				failed = append(failed, p.one(ctx, log, r, round, at, t))
+	if p.from != "" {
+		r, err := report.LoadWAN(p.from)
+		if err != nil {
+			return err
+		}
+		return write(r, p.out)
+	}
+	m := &measuring{plan: p, log: log, report: newReport(p)}
+	m.rounds(ctx)
+	failed := errors.Join(m.failed...)
+	switch {
+	case ctx.Err() != nil:
+		return errors.Join(ctx.Err(), failed)
+	case p.out != "":
+		return errors.Join(write(m.report, p.out), failed)
+	}
+	printTables(out, p, m.report)
+	return failed
+}
+
+func newReport(p *plan) *report.WAN {
+	r := &report.WAN{Report: report.Report{
+		Machine: report.ThisMachine(),
+		Command: p.command,
+		Seconds: p.measure.Seconds(),
+	}}
+	for _, t := range p.targets {
+		about := report.Target{Name: t.Name}
+		if t.TypeScript() {
+			about.Module = t.Library + " in " + t.Runtime
+		} else {
+			about.Module = t.Framework.About().Module
+			about.Version = report.Version(about.Module)
+		}
+		r.Targets = append(r.Targets, about)
+	}
+	return r
+}
+
+// measuring is a run of a plan.
+type measuring struct {
+	*plan
+	log io.Writer
+
+	mu     sync.Mutex
+	report *report.WAN
+	failed []error
+}
+
+// rounds measures everything in interleaved rounds. Paths that carry little are
+// measured at the same time.
+func (m *measuring) rounds(ctx context.Context) {
+	began, last := time.Now(), time.Duration(0)
+	for round := 1; round <= m.plan.rounds; round++ {
+		before := time.Since(began)
+		if m.limit > 0 && round > 1 && before+last > m.limit {
+			fmt.Fprintf(m.log, "no time for more than %d rounds\n", round-1)
+			return
+		}
+		var beside sync.WaitGroup
+		for i, at := range m.paths {
+			if light(at) {
+				beside.Go(func() { m.path(ctx, round, at, 2*i) })
 			}
 		}
+		beside.Wait()
+		for _, at := range m.paths {
+			if !light(at) {
+				m.path(ctx, round, at, 0)
+			}
+		}
+		m.report.Rounds = round
+		last = time.Since(began) - before
 	}
-	p.print(out, r)
-	return errors.Join(append(failed, ctx.Err())...)
 }
 
-// one measures a target over a path.
-func (p *plan) one(ctx context.Context, log io.Writer, r *report.Report, round int, at path.Path, t drive.Target) error {
-	j := wan.Job{Target: targetName(t), Path: at, For: p.measure}
-	for _, w := range p.workloads {
-		j.Workloads = append(j.Workloads, w.Name)
+// path measures all targets over a path, from the one at first on: those over
+// paths at the same time are not all at the same one.
+func (m *measuring) path(ctx context.Context, round int, at path.Path, first int) {
+	first %= len(m.targets)
+	for _, t := range slices.Concat(m.targets[first:], m.targets[:first]) {
+		j := wan.Job{Target: t.Name, Path: at, For: m.measure, Scripts: m.scripts}
+		for _, w := range m.workloads {
+			if t.Can(w) {
+				j.Workloads = append(j.Workloads, w.Name)
+			}
+		}
+		if len(j.Workloads) == 0 || ctx.Err() != nil {
+			continue
+		}
+		congestion, err := wan.Run(ctx, j, func(res wan.Result) { m.add(round, j, res) })
+		m.mu.Lock()
+		m.report.Congestion = congestion
+		m.failed = append(m.failed, err)
+		m.mu.Unlock()
 	}
-	var failed []error
-	err := wan.Run(ctx, j, func(res wan.Result) {
-		var err error
-		if res.Error != "" {
-			err = fmt.Errorf("%s on %s over %s: %s", res.Workload, j.Target, at, res.Error)
-			failed = append(failed, err)
-		}
-		r.Add(at.String()+"/"+res.Workload, j.Target, res.Figures, err)
-		fmt.Fprintf(log, "round %d  %-16s  %-10s  %-10s", round+1, at, j.Target, res.Workload)
-		for _, m := range wan.Named(res.Workload).Metrics {
-			fmt.Fprintf(log, "  %.4g %s", res.Figures[m.Name], m.Name)
-		}
-		fmt.Fprintln(log, " ", res.Error)
-	})
-	return errors.Join(append(failed, err)...)
 }
 
-// print prints the medians, a table for each path.
-func (p *plan) print(out io.Writer, r *report.Report) {
+// add adds a result.
+func (m *measuring) add(round int, j wan.Job, res wan.Result) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var err error
+	if res.Error != "" {
+		err = fmt.Errorf("%s on %s over %s: %s", res.Workload, j.Target, j.Path, res.Error)
+		m.failed = append(m.failed, err)
+	}
+	m.report.AddOver(j.Path, res.Workload, j.Target, res.Figures, err)
+	fmt.Fprintf(m.log, "round %d  %-16s  %-20s  %-10s", round, j.Path, j.Target, res.Workload)
+	for _, metric := range wan.Named(res.Workload).Metrics {
+		if v, ok := res.Figures[metric.Name]; ok {
+			fmt.Fprintf(m.log, "  %.4g %s", v, metric.Name)
+		}
+	}
+	fmt.Fprintln(m.log, " ", res.Error)
+}
+
+// write writes the page, the charts and the raw figures to a folder.
+func write(r *report.WAN, folder string) error {
+	raw, err := r.JSON()
+	if err != nil {
+		return err
+	}
+	files := r.Charts()
+	files["wan.json"] = raw
+	below := filepath.Join(folder, "benchmarks")
+	if err := os.MkdirAll(below, 0o755); err != nil {
+		return err
+	}
+	for name, content := range files {
+		if err := os.WriteFile(filepath.Join(below, name), content, 0o644); err != nil {
+			return err
+		}
+	}
+	return os.WriteFile(filepath.Join(folder, "benchmarks-wan.md"), []byte(r.Page(notes)), 0o644)
+}
+
+// printTables prints the medians, a table for each path.
+func printTables(out io.Writer, p *plan, r *report.WAN) {
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	defer table.Flush()
 	for _, at := range p.paths {
 		fmt.Fprintf(table, "%s\t", at)
 		for _, t := range p.targets {
-			fmt.Fprintf(table, "\t%s", targetName(t))
+			fmt.Fprintf(table, "\t%s", t.Name)
 		}
 		fmt.Fprintln(table)
 		for _, w := range p.workloads {
@@ -142,7 +180,7 @@ func (p *plan) print(out io.Writer, r *report.Report) {
 				fmt.Fprintf(table, "%s\t%s", w.Name, m.Name)
 				for _, t := range p.targets {
 					cell := "-"
-					if s, ok := r.Figure(at.String()+"/"+w.Name, targetName(t), m.Name); ok {
+					if s, ok := r.Over(at, w.Name, t.Name, m.Name); ok {
 						cell = fmt.Sprintf("%.4g", s.Median)
 					}
 					fmt.Fprintf(table, "\t%s", cell)

@@ -101,7 +101,11 @@ func (x *Proxy) carry(c *conn) {
 	up, down := x.newPump(x.up, c), x.newPump(x.down, c)
 	up.from, down.to = c.client, c.client
 	var running sync.WaitGroup
-	defer running.Wait()
+	defer func() {
+		running.Wait()
+		up.settle()
+		down.settle()
+	}()
 	running.Go(up.read)
 	if !up.sleep(up.delay) {
 		return

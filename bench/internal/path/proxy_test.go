@@ -62,6 +62,23 @@ func dial(t *testing.T, x *path.Proxy) net.Conn {
 	return c
 }
 
+// classic selects the congestion control that all Linux machines have. Others
+// take more memory for what waits to be sent.
+func classic(t *testing.T, c net.Conn) {
+	t.Helper()
+	raw, err := c.(*net.TCPConn).SyscallConn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var failed error
+	err = raw.Control(func(fd uintptr) {
+		failed = syscall.SetsockoptString(int(fd), syscall.IPPROTO_TCP, syscall.TCP_CONGESTION, "reno")
+	})
+	if err := errors.Join(err, failed); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func echo(c net.Conn) { _, _ = io.Copy(c, c) }
 
 // flood sends until it cannot.
@@ -132,6 +149,7 @@ func TestFullQueueStopsTheSender(t *testing.T) {
 	p := path.Path{RoundTrip: 100 * time.Millisecond, Up: 50 * path.Megabit, Down: 50 * path.Megabit}
 	x := through(t, p, func(c net.Conn) { _, _ = io.Copy(io.Discard, c) })
 	c := dial(t, x)
+	classic(t, c)
 	_ = c.SetWriteDeadline(time.Now().Add(time.Second))
 	var written int64
 	buf := make([]byte, 64<<10)

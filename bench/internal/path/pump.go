@@ -12,15 +12,17 @@ import (
 type Count struct {
 	Entered   int64 // bytes that were read from senders
 	Delivered int64 // bytes that were written to receivers
+	Lost      int64 // bytes that were on their way when their connection was reset
 }
 
 // counter is a Count that grows.
 type counter struct {
-	entered, delivered atomic.Int64
+	entered, delivered, lost atomic.Int64
 }
 
+// count reads delivered before entered: no more is delivered than has entered.
 func (c *counter) count() Count {
-	return Count{Delivered: c.delivered.Load(), Entered: c.entered.Load()}
+	return Count{Lost: c.lost.Load(), Delivered: c.delivered.Load(), Entered: c.entered.Load()}
 }
 
 // direction is one of the two of a proxy, for all of its connections.
@@ -38,6 +40,8 @@ type pump struct {
 	queue    *delayQueue
 	done     <-chan struct{} // closed when the connection has been severed
 	sever    func()          // ends the connection, both directions, with a reset
+
+	in, out int64 // bytes so far, for read and for write
 }
 
 func (p *pump) now() time.Duration { return time.Since(p.start) }
@@ -59,6 +63,7 @@ func (p *pump) read() {
 		departs, room := p.admit(p.now(), n)
 		s := segment{data: slab[used : used+n : used+n], due: departs + p.delay}
 		p.entered.Add(int64(n))
+		p.in += int64(n)
 		used += n
 		if used+chunk > slabSize {
 			s.slab, slab = slab, nil
@@ -156,6 +161,7 @@ func (p *pump) deliver(batch []segment, buffers net.Buffers) (ended bool) {
 	}
 	n, err := buffers.WriteTo(p.to)
 	p.delivered.Add(n)
+	p.out += n
 	if err != nil {
 		p.sleep(p.delay) // the sender learns it after half a round trip
 		p.sever()
@@ -177,6 +183,9 @@ func (p *pump) deliver(batch []segment, buffers net.Buffers) (ended bool) {
 	}
 	return false
 }
+
+// settle counts what was lost, when read and write have returned.
+func (p *pump) settle() { p.lost.Add(p.in - p.out) }
 
 // sleep waits. It returns false if the connection has been severed.
 func (p *pump) sleep(d time.Duration) bool {

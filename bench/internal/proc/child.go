@@ -38,6 +38,20 @@ type Child struct {
 // Start starts a child. It is killed when ctx ends, and must end when its
 // standard input does, so that it does not outlive a killed parent.
 func Start(ctx context.Context, job any) (*Child, error) {
+	return start(ctx, job, func(*exec.Cmd) {})
+}
+
+// StartApart is Start in a network namespace of the child's own, where the
+// system has them and allows it. The child must call SetUpNetwork.
+func StartApart(ctx context.Context, job any) (*Child, error) {
+	child, err := start(ctx, job, isolate)
+	if err != nil {
+		return Start(ctx, job)
+	}
+	return child, nil
+}
+
+func start(ctx context.Context, job any, adjust func(*exec.Cmd)) (*Child, error) {
 	program, err := os.Executable()
 	if err != nil {
 		return nil, err
@@ -49,6 +63,7 @@ func Start(ctx context.Context, job any) (*Child, error) {
 	cmd := exec.Command(program)
 	cmd.Env = append(os.Environ(), variable+"="+string(text))
 	cmd.Stderr = os.Stderr
+	adjust(cmd)
 	in, err := cmd.StdinPipe()
 	if err != nil {
 		return nil, err

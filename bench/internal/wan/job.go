@@ -20,6 +20,7 @@ type Job struct {
 	Workloads []string
 	For       time.Duration // the measured interval
 	Server    string        // the address, for the path's process
+	Scripts   string        // the folder of the built programs in TypeScript
 }
 
 // Role is the part of a process.
@@ -40,42 +41,57 @@ type Result struct {
 	Error    string
 }
 
+// finished is the last line of a client's process, when the other processes
+// have ended.
+type finished struct {
+	Congestion string // control of the TCP connections
+}
+
 // limit is how long a workload may take in the worst case.
 const limit = 40 * time.Second
 
-// Run runs a job in processes of its own, and calls report with each result.
-func Run(ctx context.Context, j Job, report func(Result)) error {
+// Run runs a job in processes of its own, and calls report with each result. It
+// returns the congestion control of their TCP connections if it is known.
+func Run(ctx context.Context, j Job, report func(Result)) (congestion string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, time.Duration(len(j.Workloads))*limit+limit)
 	defer cancel()
 	j.Role = Client
-	child, err := proc.Start(ctx, j)
+	child, err := proc.StartApart(ctx, j)
 	if err != nil {
-		return err
+		return "", err
 	}
 	for range j.Workloads {
 		var res Result
 		if err := child.Hear(&res); err != nil {
 			child.Kill()
-			return errors.Join(fmt.Errorf("%s over %s: %w", j.Target, j.Path, err), context.Cause(ctx))
+			return "", errors.Join(fmt.Errorf("%s over %s: %w", j.Target, j.Path, err), context.Cause(ctx))
 		}
 		report(res)
 	}
-	var end Result
+	var end finished
 	if err := child.Hear(&end); err != nil {
 		child.Kill()
-		return fmt.Errorf("%s over %s: %w", j.Target, j.Path, err)
+		return "", fmt.Errorf("%s over %s: %w", j.Target, j.Path, err)
 	}
-	return child.End()
+	return end.Congestion, child.End()
 }
 
 // Child does the job of this process until the end of its standard input.
-func Child(j Job, t drive.Target) error {
+func Child(j Job) error {
+	t := targetNamed(j.Target)
+	if t == nil {
+		return fmt.Errorf("wan: no target is named %q", j.Target)
+	}
 	switch j.Role {
 	case Server:
-		return serveChild(t)
+		return serveChild(j, t)
 	case Path:
 		return pathChild(j)
 	case Client:
+	}
+	congestion, err := proc.SetUpNetwork()
+	if err != nil {
+		return err
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
@@ -88,21 +104,22 @@ func Child(j Job, t drive.Target) error {
 		return err
 	}
 	b := &bench{Job: j, target: t, far: r}
-	for _, name := range j.Workloads {
-		if err := proc.Report(b.result(ctx, name)); err != nil {
-			return errors.Join(err, r.end())
-		}
+	report := func(res Result) error { return proc.Report(res) }
+	if t.TypeScript() {
+		err = b.script(ctx, report)
+	} else {
+		err = b.all(ctx, report)
 	}
-	if err := r.end(); err != nil {
+	if err := errors.Join(err, r.end()); err != nil {
 		return err
 	}
-	return proc.Report(Result{}) // the other processes have ended
+	return proc.Report(finished{Congestion: congestion})
 }
 
 // bench is what a workload runs on.
 type bench struct {
 	Job
-	target drive.Target
+	target *Target
 	far    far
 }
 
@@ -115,11 +132,21 @@ type far interface {
 }
 
 func (b *bench) dial(ctx context.Context) (drive.Client, error) {
-	c, err := b.target.Dial(ctx, b.far.addr(), drive.Setup{})
+	c, err := b.target.Framework.Dial(ctx, b.far.addr(), drive.Setup{})
 	if err != nil {
 		return nil, fmt.Errorf("dial: %w", err)
 	}
 	return c, nil
+}
+
+// all runs the workloads, and calls report with each result.
+func (b *bench) all(ctx context.Context, report func(Result) error) error {
+	for _, name := range b.Workloads {
+		if err := report(b.result(ctx, name)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // result runs a workload.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"os"
 
 	"github.com/parley-rpc/parley/bench/internal/drive"
@@ -27,7 +28,7 @@ const (
 // reply is the answer to a command, and the first line of a process.
 type reply struct {
 	Addr     string      `json:",omitempty"`
-	Received int64       `json:",omitempty"` // payload bytes of uploads
+	Received int64       // payload bytes of uploads
 	Counts   path.Counts `json:",omitzero"`
 }
 
@@ -113,12 +114,14 @@ func answer(addr string, do func(command) reply) error {
 	}
 }
 
-func serveChild(t drive.Target) error {
+func serveChild(j Job, t *Target) error {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return err
 	}
-	if _, err := t.Serve(ln, drive.Setup{}); err != nil {
+	if t.TypeScript() {
+		go func() { _ = http.Serve(ln, serveWeb(j.Scripts)) }() // until the process ends
+	} else if _, err := t.Framework.Serve(ln, drive.Setup{}); err != nil {
 		return err
 	}
 	return answer(ln.Addr().String(), func(command) reply { return reply{Received: service.Received()} })

@@ -135,6 +135,7 @@ type flow struct {
 	bytes atomic.Int64
 	mib   chan time.Duration // when the first MiB was there
 	mib16 chan time.Duration
+	heard func(time.Time) // called with each message, if not nil
 }
 
 func newFlow(began time.Time) *flow {
@@ -183,6 +184,9 @@ func (f *flow) add() {
 		f.mib <- time.Since(f.began)
 	case 16 * mebibyte:
 		f.mib16 <- time.Since(f.began)
+	}
+	if f.heard != nil {
+		f.heard(time.Now())
 	}
 }
 

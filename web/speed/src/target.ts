@@ -12,7 +12,7 @@ interface Payload {
 export interface BenchClient {
   echo(request: Payload): Promise<Payload>;
   download(request: { size: number }, options: { signal: AbortSignal }): AsyncIterable<Payload>;
-  upload(requests: AsyncIterable<Payload>): Promise<{ messages: bigint; bytes: bigint }>;
+  upload(requests: AsyncIterable<Payload>, options?: { signal: AbortSignal }): Promise<{ messages: bigint; bytes: bigint }>;
   talk(requests: AsyncIterable<Payload>): AsyncIterable<Payload>;
 }
 

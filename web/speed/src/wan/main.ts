@@ -1,0 +1,59 @@
+import { once } from "node:events";
+import { createInterface } from "node:readline";
+import { WebSocket } from "ws";
+import { Chromium, type Tab } from "../chromium.js";
+import { measure } from "./measure.js";
+import type { Answer, Line, Order } from "./order.js";
+import { type Far, far } from "./transfer.js";
+
+/** Measures what the argument orders. The program of bench/wan starts it, and talks with it in lines of JSON. */
+const order = JSON.parse(process.argv[2] ?? "{}") as Order;
+const input = createInterface({ input: process.stdin });
+const say = (line: Line) => process.stdout.write(`${JSON.stringify(line)}\n`);
+
+async function received(): Promise<number> {
+  const answer = once(input, "line");
+  say({ Ask: "received" });
+  const [line] = (await answer) as [string];
+  return (JSON.parse(line) as Answer).Received;
+}
+
+try {
+  if (order.runtime === "node") await all(async () => far(order.url, WebSocket));
+  else await inChromium();
+} catch (e) {
+  console.error(`wan: ${(e as Error).message}`);
+  process.exitCode = 1;
+}
+input.close();
+process.stdin.destroy();
+
+/** Measures all workloads, each with functions of its own. */
+async function all(open: () => Promise<Far>): Promise<void> {
+  for (const workload of order.workloads) {
+    try {
+      say({ Workload: workload, Figures: await measure(order, workload, await open(), received) });
+    } catch (e) {
+      say({ Workload: workload, Error: String(e) });
+    }
+  }
+}
+
+async function inChromium(): Promise<void> {
+  const browser = await Chromium.start();
+  try {
+    await all(async () => {
+      const tab = await browser.open(`${order.url}/`); // with connections of its own
+      await tab.evaluate("import('/page.js')");
+      return inPage(tab);
+    });
+  } finally {
+    await browser.close();
+  }
+}
+
+/** Returns the functions of a page. */
+function inPage(tab: Tab): Far {
+  const call = (name: string) => (...args: unknown[]) => tab.evaluate(`far.${name}(${args.map((a) => JSON.stringify(a)).join()})`);
+  return new Proxy({} as Far, { get: (_, name) => (name === "then" ? undefined : call(String(name))) });
+}

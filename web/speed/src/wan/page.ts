@@ -1,0 +1,3 @@
+import { far } from "./transfer.js";
+
+Object.assign(globalThis, { far: far(location.origin) });
