@@ -46,7 +46,7 @@ $(SITE): site/package-lock.json
 
 PROTOS = $(sort $(patsubst proto/%, %, $(shell find proto -name '*.proto')))
 
-.PHONY: help parley demo chat test lint generate check fuzz chaos soak deploy proxies e2e crowd attack interop site site-test picture bench bench-quick bench-browser bench-micro clean plugins
+.PHONY: help parley demo chat test lint generate check fuzz chaos soak deploy proxies e2e crowd attack interop site site-test picture bench bench-quick bench-browser bench-wan bench-micro clean plugins
 .PHONY: check-generated check-tidy check-format check-proto check-text check-words check-web chromium
 .PHONY: tidy release release-check check-systems check-releases check-api
 
@@ -144,6 +144,12 @@ bench: ## measure parley beside its peers, at most 15 minutes; writes docs/bench
 
 bench-browser: $(NPM) chromium ## measure parley in Chromium beside connect-web, at most 5 minutes; writes docs/benchmarks-browser.md
 	cd web && npm run --silent speed -- --out $(CURDIR)/docs
+
+bench-wan: $(NPM) chromium ## measure parley beside its peers over paths with a round trip and a rate, at most 12 minutes; writes docs/benchmarks-wan.md; SHORT=1 takes half a minute, and writes nothing
+	@mkdir -p .out
+	cd web && npm run --silent wan
+	cd bench && go build -o $(CURDIR)/.out/bench-wan ./wan && $(CURDIR)/.out/bench-wan -scripts $(CURDIR)/web/speed/dist/wan \
+		$(if $(SHORT),-paths 30ms-1gbit -for 200ms,-rounds 3 -for 1.5s -limit 12m -out $(CURDIR)/docs)
 
 bench-quick: ## print the ratio to grpc-go of a few workloads, in at most 50 s
 	@mkdir -p .out

@@ -81,6 +81,17 @@ func TestPageCanBeWrittenAgainFromTheRawFigures(t *testing.T) {
 	}
 }
 
+func TestPageOfTheDocumentsIsThatOfItsRawFigures(t *testing.T) {
+	docs := filepath.Join("..", "..", "docs")
+	r, err := report.LoadWAN(filepath.Join(docs, "benchmarks", "wan.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if read(t, docs, "benchmarks-wan.md") != r.Page(notes) {
+		t.Error("go run ./wan -from ../docs/benchmarks/wan.json -out ../docs")
+	}
+}
+
 func read(t *testing.T, path ...string) string {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join(path...))

@@ -57,7 +57,7 @@ func newReport(p *plan) *report.WAN {
 	for _, t := range p.targets {
 		about := report.Target{Name: t.Name}
 		if t.TypeScript() {
-			about.Module = t.Library + " in " + t.Runtime
+			about.Module = t.Library
 		} else {
 			about.Module = t.Framework.About().Module
 			about.Version = report.Version(about.Module)
@@ -135,6 +135,9 @@ func (m *measuring) add(round int, j wan.Job, res wan.Result) {
 		err = fmt.Errorf("%s on %s over %s: %s", res.Workload, j.Target, j.Path, res.Error)
 		m.failed = append(m.failed, err)
 	}
+	if res.Version != "" {
+		m.setVersion(j.Target, res.Version)
+	}
 	m.report.AddOver(j.Path, res.Workload, j.Target, res.Figures, err)
 	fmt.Fprintf(m.log, "round %d  %-16s  %-20s  %-10s", round, j.Path, j.Target, res.Workload)
 	for _, metric := range wan.Named(res.Workload).Metrics {
@@ -143,6 +146,15 @@ func (m *measuring) add(round int, j wan.Job, res wan.Result) {
 		}
 	}
 	fmt.Fprintln(m.log, " ", res.Error)
+}
+
+// setVersion sets that of a target in TypeScript.
+func (m *measuring) setVersion(target, version string) {
+	for i := range m.report.Targets {
+		if t := &m.report.Targets[i]; t.Name == target {
+			t.Version = version
+		}
+	}
 }
 
 // write writes the page, the charts and the raw figures to a folder.

@@ -39,6 +39,7 @@ type Result struct {
 	Workload string
 	Figures  drive.Figures
 	Error    string
+	Version  string // of a library in TypeScript, and of what it runs in
 }
 
 // finished is the last line of a client's process, when the other processes

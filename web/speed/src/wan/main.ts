@@ -1,4 +1,5 @@
 import { once } from "node:events";
+import { readFile } from "node:fs/promises";
 import { createInterface } from "node:readline";
 import { WebSocket } from "ws";
 import { Chromium, type Tab } from "../chromium.js";
@@ -19,7 +20,7 @@ async function received(): Promise<number> {
 }
 
 try {
-  if (order.runtime === "node") await all(async () => far(order.url, WebSocket));
+  if (order.runtime === "node") await all(`Node.js ${process.versions.node}`, async () => far(order.url, WebSocket));
   else await inChromium();
 } catch (e) {
   console.error(`wan: ${(e as Error).message}`);
@@ -29,20 +30,29 @@ input.close();
 process.stdin.destroy();
 
 /** Measures all workloads, each with functions of its own. */
-async function all(open: () => Promise<Far>): Promise<void> {
+async function all(runtime: string, open: () => Promise<Far>): Promise<void> {
+  const about = { Version: `${await version()} in ${runtime}`.trim() };
   for (const workload of order.workloads) {
     try {
-      say({ Workload: workload, Figures: await measure(order, workload, await open(), received) });
+      say({ ...about, Workload: workload, Figures: await measure(order, workload, await open(), received) });
     } catch (e) {
-      say({ Workload: workload, Error: String(e) });
+      say({ ...about, Workload: workload, Error: String(e) });
     }
   }
+}
+
+/** Returns the version of the library, or of this tree. */
+async function version(): Promise<string> {
+  if (order.target === "parley") return "as in this repository,";
+  const manifest = new URL("../../../package.json", import.meta.url); // from speed/dist/wan
+  const { devDependencies: packages } = JSON.parse(await readFile(manifest, "utf8"));
+  return packages[`@connectrpc/${order.target}`];
 }
 
 async function inChromium(): Promise<void> {
   const browser = await Chromium.start();
   try {
-    await all(async () => {
+    await all(`Chromium ${await browser.version()}`, async () => {
       const tab = await browser.open(`${order.url}/`); // with connections of its own
       await tab.evaluate("import('/page.js')");
       return inPage(tab);
