@@ -145,11 +145,11 @@ bench: ## measure parley beside its peers, at most 15 minutes; writes docs/bench
 bench-browser: $(NPM) chromium ## measure parley in Chromium beside connect-web, at most 5 minutes; writes docs/benchmarks-browser.md
 	cd web && npm run --silent speed -- --out $(CURDIR)/docs
 
-bench-wan: $(NPM) chromium ## measure parley beside its peers over paths with a round trip and a rate, at most 12 minutes; writes docs/benchmarks-wan.md; SHORT=1 takes half a minute, and writes nothing
+bench-wan: $(NPM) chromium ## measure parley beside its peers over paths with a round trip and a rate, at most 12 minutes; writes docs/benchmarks-wan.md; SHORT=1 takes a minute, and writes nothing
 	@mkdir -p .out
 	cd web && npm run --silent wan
 	cd bench && go build -o $(CURDIR)/.out/bench-wan ./wan && $(CURDIR)/.out/bench-wan -scripts $(CURDIR)/web/speed/dist/wan \
-		$(if $(SHORT),-paths 30ms-1gbit -for 200ms,-rounds 3 -for 1.5s -limit 12m -out $(CURDIR)/docs)
+		$(if $(SHORT),-paths 30ms-1gbit -for 200ms,-rounds 3 -for 1.2s -limit 12m -out $(CURDIR)/docs)
 
 bench-quick: ## print the ratio to grpc-go of a few workloads, in at most 50 s
 	@mkdir -p .out

@@ -44,8 +44,7 @@ func run(ctx context.Context, args []string, out, log io.Writer) error {
 	case p.out != "":
 		return errors.Join(write(m.report, p.out), failed)
 	}
-	printTables(out, p, m.report)
-	return failed
+	return errors.Join(printTables(out, p, m.report), failed)
 }
 
 func newReport(p *plan) *report.WAN {
@@ -178,9 +177,8 @@ func write(r *report.WAN, folder string) error {
 }
 
 // printTables prints the medians, a table for each path.
-func printTables(out io.Writer, p *plan, r *report.WAN) {
+func printTables(out io.Writer, p *plan, r *report.WAN) error {
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	defer table.Flush()
 	for _, at := range p.paths {
 		fmt.Fprintf(table, "%s\t", at)
 		for _, t := range p.targets {
@@ -202,4 +200,5 @@ func printTables(out io.Writer, p *plan, r *report.WAN) {
 		}
 		fmt.Fprintln(table)
 	}
+	return table.Flush()
 }

@@ -41,15 +41,10 @@ func Start(ctx context.Context, job any) (*Child, error) {
 	return start(ctx, job, func(*exec.Cmd) {})
 }
 
-// StartApart is Start in a network namespace of the child's own, where the
-// system has them and allows it. The child must call SetUpNetwork.
-func StartApart(ctx context.Context, job any) (*Child, error) {
-	child, err := start(ctx, job, isolate)
-	if err != nil {
-		return Start(ctx, job)
-	}
-	return child, nil
-}
+// StartApart is Start in a network namespace of the child's own, which fails
+// where the system has none or does not allow it. The child must call
+// SetUpNetwork, which may fail for the same reason.
+func StartApart(ctx context.Context, job any) (*Child, error) { return start(ctx, job, isolate) }
 
 func start(ctx context.Context, job any, adjust func(*exec.Cmd)) (*Child, error) {
 	program, err := os.Executable()

@@ -29,18 +29,15 @@ func (r *WAN) Charts() map[string][]byte {
 // wanCharts returns charts over the round trip: for Go, and for TypeScript.
 func (r *WAN) wanCharts() (all []wanChart) {
 	for _, w := range []string{"download", "upload"} {
-		for _, typeScript := range []bool{false, true} {
-			file, language := "wan-"+w, "Go"
-			if typeScript {
-				file, language = file+"-typescript", "TypeScript"
-			}
+		for _, group := range r.languages() {
+			file := "wan-" + w + group.file
 			all = append(all,
-				wanChart{file + ".svg", r.byRoundTrip(w, typeScript, wan.ByteRate, chart.Lines{
-					Title: "How much of the link the " + w + " of one stream fills, " + language,
+				wanChart{file + ".svg", r.byRoundTrip(w, group.targets, wan.ByteRate, chart.Lines{
+					Title: "How much of the link the " + w + " of one stream fills, " + group.name,
 					YName: "percent of the link's rate (more is better)",
 				})},
-				wanChart{file + "-calls.svg", r.byRoundTrip(w, typeScript, wan.P50, chart.Lines{
-					Title: "Small calls beside the " + w + ", " + language,
+				wanChart{file + "-calls.svg", r.byRoundTrip(w, group.targets, wan.P50, chart.Lines{
+					Title: "Small calls beside the " + w + ", " + group.name,
 					YName: "median, in ms (less is better)",
 				})},
 			)
@@ -49,18 +46,31 @@ func (r *WAN) wanCharts() (all []wanChart) {
 	return all
 }
 
-// byRoundTrip fills in the series of a chart, of the paths that have a rate.
-func (r *WAN) byRoundTrip(workload string, typeScript bool, m drive.Metric, l chart.Lines) chart.Lines {
-	l.XName, l.Format, l.Tick = "round trip in ms, logarithmic", number, plain
-	colour := 0
+// language is targets that are in the same charts.
+type language struct {
+	name, file string
+	targets    []string
+}
+
+func (r *WAN) languages() []language {
+	all := []language{{name: "Go"}, {name: "TypeScript", file: "-typescript"}}
 	for _, t := range r.Targets {
-		if strings.Contains(t.Name, "/") != typeScript {
-			continue
+		i := 0
+		if strings.Contains(t.Name, "/") { // RUNTIME/LIBRARY
+			i = 1
 		}
-		line := chart.Line{Name: t.Name, Colour: colour}
-		colour++
+		all[i].targets = append(all[i].targets, t.Name)
+	}
+	return all
+}
+
+// byRoundTrip fills in the series of a chart, of the paths that have a rate.
+func (r *WAN) byRoundTrip(workload string, targets []string, m drive.Metric, l chart.Lines) chart.Lines {
+	l.XName, l.Format, l.Tick = "round trip in ms, logarithmic", number, plain
+	for i, target := range targets {
+		line := chart.Line{Name: target, Colour: i}
 		for _, at := range wan.Paths() {
-			if p, ok := r.chartPoint(at, workload, t.Name, m); ok && at.Down > 0 {
+			if p, ok := r.chartPoint(at, workload, target, m); ok && at.Down > 0 {
 				line.Points = append(line.Points, p)
 			}
 		}

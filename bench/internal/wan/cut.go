@@ -22,11 +22,7 @@ func cutLink(ctx context.Context, b *bench) (f drive.Figures, err error) {
 	down := newFlow(time.Now())
 	down.heard = s.end
 	var running sync.WaitGroup
-	running.Go(func() {
-		if err := down.run(ctx, c, false); err != nil && ctx.Err() == nil {
-			cancel(err)
-		}
-	})
+	running.Go(func() { cancel(down.download(ctx, c)) }) // it has no end, but that of ctx
 	f, err = measureCut(ctx, b, down, s)
 	if cause := context.Cause(ctx); cause != nil {
 		err = cause

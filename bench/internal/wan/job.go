@@ -42,11 +42,14 @@ type Result struct {
 	Version  string // of a library in TypeScript, and of what it runs in
 }
 
-// finished is the last line of a client's process, when the other processes
-// have ended.
-type finished struct {
+// greeting is the first line of a client's process.
+type greeting struct {
 	Congestion string // control of the TCP connections
+	Error      string
 }
+
+// finished is its last line, when the other processes have ended.
+type finished struct{}
 
 // limit is how long a workload may take in the worst case.
 const limit = 40 * time.Second
@@ -57,24 +60,48 @@ func Run(ctx context.Context, j Job, report func(Result)) (congestion string, er
 	ctx, cancel := context.WithTimeout(ctx, time.Duration(len(j.Workloads))*limit+limit)
 	defer cancel()
 	j.Role = Client
-	child, err := proc.StartApart(ctx, j)
+	child, congestion, err := startClient(ctx, j)
 	if err != nil {
 		return "", err
 	}
+	hear := func(what any) error {
+		err := child.Hear(what)
+		if err != nil {
+			child.Kill()
+			err = errors.Join(fmt.Errorf("%s over %s: %w", j.Target, j.Path, err), context.Cause(ctx))
+		}
+		return err
+	}
 	for range j.Workloads {
 		var res Result
-		if err := child.Hear(&res); err != nil {
-			child.Kill()
-			return "", errors.Join(fmt.Errorf("%s over %s: %w", j.Target, j.Path, err), context.Cause(ctx))
+		if err := hear(&res); err != nil {
+			return "", err
 		}
 		report(res)
 	}
-	var end finished
-	if err := child.Hear(&end); err != nil {
-		child.Kill()
-		return "", fmt.Errorf("%s over %s: %w", j.Target, j.Path, err)
+	if err := hear(new(finished)); err != nil {
+		return "", err
 	}
-	return end.Congestion, child.End()
+	return congestion, child.End()
+}
+
+// startClient starts a client's process in a network namespace of its own if
+// the system allows that.
+func startClient(ctx context.Context, j Job) (child *proc.Child, congestion string, err error) {
+	for _, start := range []func(context.Context, any) (*proc.Child, error){proc.StartApart, proc.Start} {
+		if child, err = start(ctx, j); err != nil {
+			continue
+		}
+		var hello greeting
+		if err = child.Hear(&hello); err == nil && hello.Error != "" {
+			err = errors.New(hello.Error)
+		}
+		if err == nil {
+			return child, hello.Congestion, nil
+		}
+		child.Kill()
+	}
+	return nil, "", err
 }
 
 // Child does the job of this process until the end of its standard input.
@@ -92,6 +119,9 @@ func Child(j Job) error {
 	}
 	congestion, err := proc.SetUpNetwork()
 	if err != nil {
+		return proc.Report(greeting{Error: err.Error()})
+	}
+	if err := proc.Report(greeting{Congestion: congestion}); err != nil {
 		return err
 	}
 	ctx, cancel := context.WithCancel(context.Background())
@@ -114,7 +144,7 @@ func Child(j Job) error {
 	if err := errors.Join(err, r.end()); err != nil {
 		return err
 	}
-	return proc.Report(finished{Congestion: congestion})
+	return proc.Report(finished{})
 }
 
 // bench is what a workload runs on.
@@ -124,7 +154,7 @@ type bench struct {
 	far    far
 }
 
-// far is the other end, and the path to it.
+// far is the server's process, and the path to it.
 type far interface {
 	addr() string // of the path
 	received() (int64, error)

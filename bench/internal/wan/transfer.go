@@ -39,11 +39,11 @@ func (t transfer) run(ctx context.Context, b *bench) (f drive.Figures, err error
 	var running sync.WaitGroup
 	for i := range flows {
 		flows[i] = newFlow(began)
-		running.Go(func() {
-			if err := flows[i].run(ctx, c, t.up); err != nil && ctx.Err() == nil {
-				cancel(err)
-			}
-		})
+		carry := flows[i].download
+		if t.up {
+			carry = flows[i].upload
+		}
+		running.Go(func() { cancel(carry(ctx, c)) }) // it has no end, but that of ctx
 	}
 	f, err = t.measure(ctx, b, c, flows)
 	if cause := context.Cause(ctx); cause != nil {
@@ -142,11 +142,8 @@ func newFlow(began time.Time) *flow {
 	return &flow{began: began, mib: make(chan time.Duration, 1), mib16: make(chan time.Duration, 1)}
 }
 
-// run carries messages until ctx ends.
-func (f *flow) run(ctx context.Context, c drive.Client, up bool) error {
-	if up {
-		return f.upload(ctx, c)
-	}
+// download receives messages until ctx ends.
+func (f *flow) download(ctx context.Context, c drive.Client) error {
 	stream, err := c.Download(ctx, &benchv1.DownloadRequest{Size: messageSize})
 	if err != nil {
 		return err
@@ -163,6 +160,7 @@ func (f *flow) run(ctx context.Context, c drive.Client, up bool) error {
 	}
 }
 
+// upload sends messages until ctx ends.
 func (f *flow) upload(ctx context.Context, c drive.Client) error {
 	stream, err := c.Upload(ctx)
 	if err != nil {

@@ -12,6 +12,8 @@ const order = JSON.parse(process.argv[2] ?? "{}") as Order;
 const input = createInterface({ input: process.stdin });
 const say = (line: Line) => process.stdout.write(`${JSON.stringify(line)}\n`);
 
+process.stdin.on("end", () => process.exit(1)); // the other program has ended
+
 async function received(): Promise<number> {
   const answer = once(input, "line");
   say({ Ask: "received" });
@@ -64,6 +66,9 @@ async function inChromium(): Promise<void> {
 
 /** Returns the functions of a page. */
 function inPage(tab: Tab): Far {
-  const call = (name: string) => (...args: unknown[]) => tab.evaluate(`far.${name}(${args.map((a) => JSON.stringify(a)).join()})`);
+  const call =
+    (name: string) =>
+    (...args: unknown[]) =>
+      tab.evaluate(`far.${name}(${args.map((a) => JSON.stringify(a)).join()})`);
   return new Proxy({} as Far, { get: (_, name) => (name === "then" ? undefined : call(String(name))) });
 }

@@ -13,9 +13,7 @@ export interface Order {
 }
 
 /** A line of this program's output: a question, or what was measured. */
-export type Line =
-  | { Ask: "received" }
-  | { Version: string; Workload: string; Figures?: Record<string, number>; Error?: string };
+export type Line = { Ask: "received" } | { Version: string; Workload: string; Figures?: Record<string, number>; Error?: string };
 
 /** A line of its input. */
 export interface Answer {
