@@ -78,7 +78,7 @@ func (t transfer) measure(ctx context.Context, b *bench, c drive.Client, flows [
 		}
 		f[P50.Name] = millis(stat.Quantile(took, 0.5))
 		f[P99.Name] = millis(stat.Quantile(took, 0.99))
-	} else if err := pause(ctx, b.For); err != nil {
+	} else if err := pause(ctx, t.interval(b)); err != nil {
 		return nil, err
 	}
 	after, err := t.progress(b, flows)
@@ -90,6 +90,20 @@ func (t transfer) measure(ctx context.Context, b *bench, c drive.Client, flows [
 		shares(f, before.each, after.each)
 	}
 	return f, nil
+}
+
+// interval is the measured interval of several streams. It is long enough for
+// some messages of each, so that shares can be compared.
+func (t transfer) interval(b *bench) time.Duration {
+	const messages = 8
+	rate := b.Path.Down
+	if t.up {
+		rate = b.Path.Up
+	}
+	if rate == 0 {
+		return b.For
+	}
+	return max(b.For, time.Duration(float64(t.streams*messages*messageSize)/float64(rate)*float64(time.Second)))
 }
 
 // progress is how far streams have come.

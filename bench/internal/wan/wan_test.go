@@ -18,7 +18,7 @@ func run(t *testing.T, target *wan.Target, workload string) drive.Figures {
 	t.Helper()
 	j := wan.Job{
 		Path: path.Path{RoundTrip: 6 * time.Millisecond, Up: 800 * path.Megabit, Down: 800 * path.Megabit},
-		For:  100 * time.Millisecond,
+		For:  300 * time.Millisecond,
 	}
 	res, err := wan.RunHere(t.Context(), j, workload, target)
 	if err != nil || res.Error != "" {
