@@ -56,7 +56,7 @@ func TestPageCanBeWrittenAgainFromTheRawFigures(t *testing.T) {
 	measure(t, "-paths", "30ms-1gbit,20ms-*", "-targets", "parley,grpc-go", "-workloads", "first,upload,cut", "-rounds", "2",
 		"-for", "50ms", "-limit", "1ns", "-out", dir)
 	page := read(t, dir, "benchmarks-wan.md")
-	for _, want := range []string{"## 30 ms, 1 Gbit/s", "## 20 ms, 50 Mbit/s", "## Goals", "| rounds | 1, of 0.05"} {
+	for _, want := range []string{"## 30 ms, 1 Gbit/s", "## 20 ms, 50 Mbit/s", "## Goals", "| rounds | 1, with intervals of 0.05"} {
 		if !strings.Contains(page, want) {
 			t.Errorf("the page has no %q", want)
 		}

@@ -76,38 +76,81 @@ type measuring struct {
 	failed []error
 }
 
-// rounds measures everything in interleaved rounds. Paths that carry little are
-// measured at the same time.
+// stage is targets that are measured together in a round.
+type stage struct {
+	targets []*wan.Target
+	rounds  int  // that it takes part in, at most
+	alone   bool // one measurement at a time, on all paths
+
+	took time.Duration // in the last round
+}
+
+// typeScriptRounds is in how many rounds TypeScript takes part: what it
+// takes to start programs and browsers leaves no time for more.
+const typeScriptRounds = 2
+
+// stages returns those of a plan. A browser that starts takes the processor
+// from everything else, so browsers are alone.
+func (p *plan) stages() []*stage {
+	framework := &stage{rounds: p.rounds}
+	script := &stage{rounds: typeScriptRounds}
+	browser := &stage{rounds: typeScriptRounds, alone: true}
+	for _, t := range p.targets {
+		s := framework
+		switch {
+		case t.Browser():
+			s = browser
+		case t.TypeScript():
+			s = script
+		}
+		s.targets = append(s.targets, t)
+	}
+	return []*stage{framework, script, browser}
+}
+
+// rounds measures everything in interleaved rounds.
 func (m *measuring) rounds(ctx context.Context) {
-	began, last := time.Now(), time.Duration(0)
+	stages := m.stages()
+	began := time.Now()
 	for round := 1; round <= m.plan.rounds; round++ {
-		before := time.Since(began)
-		if m.limit > 0 && round > 1 && before+last > m.limit {
-			fmt.Fprintf(m.log, "no time for more than %d rounds\n", round-1)
-			return
-		}
-		var beside sync.WaitGroup
-		for i, at := range m.paths {
-			if light(at) {
-				beside.Go(func() { m.path(ctx, round, at, 2*i) })
+		for _, s := range stages {
+			before := time.Since(began)
+			switch {
+			case len(s.targets) == 0 || round > s.rounds:
+				continue
+			case m.limit > 0 && round > 1 && before+s.took > m.limit:
+				fmt.Fprintf(m.log, "no time for %s in round %d\n", names(s.targets, targetName), round)
+				continue
 			}
+			m.stage(ctx, round, s)
+			s.took = time.Since(began) - before
+			m.report.Rounds = round
 		}
-		beside.Wait()
-		for _, at := range m.paths {
-			if !light(at) {
-				m.path(ctx, round, at, 0)
-			}
-		}
-		m.report.Rounds = round
-		last = time.Since(began) - before
 	}
 }
 
-// path measures all targets over a path, from the one at first on: those over
+// stage measures targets over all paths. Paths that carry little are measured
+// at the same time.
+func (m *measuring) stage(ctx context.Context, round int, s *stage) {
+	var beside sync.WaitGroup
+	for i, at := range m.paths {
+		if light(at) && !s.alone {
+			beside.Go(func() { m.path(ctx, round, at, s.targets, i) })
+		}
+	}
+	beside.Wait()
+	for _, at := range m.paths {
+		if !light(at) || s.alone {
+			m.path(ctx, round, at, s.targets, 0)
+		}
+	}
+}
+
+// path measures targets over a path, from the one at first on: those over
 // paths at the same time are not all at the same one.
-func (m *measuring) path(ctx context.Context, round int, at path.Path, first int) {
-	first %= len(m.targets)
-	for _, t := range slices.Concat(m.targets[first:], m.targets[:first]) {
+func (m *measuring) path(ctx context.Context, round int, at path.Path, targets []*wan.Target, first int) {
+	first %= len(targets)
+	for _, t := range slices.Concat(targets[first:], targets[:first]) {
 		j := wan.Job{Target: t.Name, Path: at, For: m.measure, Scripts: m.scripts}
 		for _, w := range m.workloads {
 			if t.Can(w) {

@@ -31,9 +31,9 @@ func (r *WAN) writeIntroduction(p *page) {
 <!-- Written by make bench-wan. Explanations are in bench/wan/notes.md. -->
 
 Parley beside other RPC frameworks over paths with a round trip and a rate. A proxy on the loopback interface delays each
-direction by half the round trip, sends at the rate, and has a queue of %d ms before it.
-[bench/README.md](../bench/README.md#across-a-distance) says how exact it is, what it is not, and how each figure is measured.
-All frameworks run with their defaults. The rounds are interleaved.
+direction by half the round trip, sends at the rate, and has a queue of %d ms before it. All frameworks run with their
+defaults. The rounds are interleaved. [bench/README.md](../bench/README.md#across-a-distance) says how exact the proxy
+is, what it leaves out, and how each figure is measured.
 
 `, path.DefaultQueue.Milliseconds())
 	p.head(left, "measured on", "")
@@ -46,7 +46,7 @@ All frameworks run with their defaults. The rounds are interleaved.
 	for _, t := range r.Targets {
 		p.row(t.Name, strings.TrimSuffix(t.Module+", "+t.Version, ", "))
 	}
-	p.row("rounds", fmt.Sprintf("%d, of %s s each", r.Rounds, number(r.Seconds)))
+	p.row("rounds", fmt.Sprintf("%d, with intervals of %s s; at most 2 of TypeScript", r.Rounds, number(r.Seconds)))
 	p.row("command", "`"+r.Command+"`")
 	p.row("raw figures", "[wan.json](benchmarks/wan.json)")
 }
@@ -89,12 +89,11 @@ func (r *WAN) writePath(p *page, at path.Path) {
 	if !r.has(at) {
 		return
 	}
-	p.printf("\n## %s\n\n", pathTitle(at))
+	p.printf("\n## %s\n", pathTitle(at))
 	if at.Up > 0 {
-		p.printf("The link carries %s MB/s up and %s MB/s down. ", number(float64(at.Up)/1e6), number(float64(at.Down)/1e6))
+		p.printf("\nThe link carries %s MB/s up and %s MB/s down.\n", number(float64(at.Up)/1e6), number(float64(at.Down)/1e6))
 	}
-	p.printf("Medians. Small calls are beside the transfer, on the same connection if the framework can.\n\n")
-	r.writeColumns(p, at, []column{
+	r.writeColumns(p, at, "Medians. Small calls are beside the transfer, on the same connection if the framework can.", []column{
 		{"first call, ms", "first", wan.FirstCall},
 		{"first MiB, ms", "download", wan.FirstMiB},
 		{"first 16 MiB, ms", "download", wan.First16MiB},
@@ -105,8 +104,7 @@ func (r *WAN) writePath(p *page, at path.Path) {
 		{"small calls beside it, p50 ms", "upload", wan.P50},
 		{"p99 ms", "upload", wan.P99},
 	})
-	p.printf("\n%d streams at once. A share of 1 is an equal one.\n\n", wan.Streams)
-	r.writeColumns(p, at, []column{
+	r.writeColumns(p, at, fmt.Sprintf("%d streams at once. A share of 1 is an equal one.", wan.Streams), []column{
 		{"download, MB/s", "download-8", wan.ByteRate},
 		{"least share", "download-8", wan.LeastShare},
 		{"most share", "download-8", wan.MostShare},
@@ -131,13 +129,14 @@ func (r *WAN) has(at path.Path) bool {
 	return false
 }
 
-// writeColumns writes a row for each target that has one of the figures.
-func (r *WAN) writeColumns(p *page, at path.Path, columns []column) {
+// writeColumns writes a table with a row for each target that has one of the
+// figures, and no table if there is none.
+func (r *WAN) writeColumns(p *page, at path.Path, about string, columns []column) {
 	titles := []string{""}
 	for _, c := range columns {
 		titles = append(titles, c.title)
 	}
-	p.head(right, titles...)
+	rows := new(page)
 	for _, t := range r.Targets {
 		cells, measured := []string{t.Name}, false
 		for _, c := range columns {
@@ -150,44 +149,56 @@ func (r *WAN) writeColumns(p *page, at path.Path, columns []column) {
 			}
 		}
 		if measured {
-			p.row(cells...)
+			rows.row(cells...)
 		}
+	}
+	if rows.Len() > 0 {
+		p.printf("\n%s\n\n", about)
+		p.head(right, titles...)
+		p.WriteString(rows.String())
 	}
 }
 
 // writeCuts has what happened when links were reset.
 func (r *WAN) writeCuts(p *page) {
-	p.printf("\n## A link is reset\n\n")
-	p.printf("In the middle of a download of parley. The session resumes on a new link. Medians, minimum and maximum.\n\n")
-	p.head(right, "path", "data again after, ms", "round trips", "sent twice, MiB")
+	rows := new(page)
 	for _, at := range wan.Paths() {
 		again, ok := r.Over(at, "cut", subject, wan.Resumed.Name)
 		if !ok {
 			continue
 		}
 		twice, _ := r.Over(at, "cut", subject, wan.SentTwice.Name)
-		p.row(pathTitle(at), spread(again), number(again.Median/float64(at.RoundTrip.Milliseconds())), spread(twice))
+		rows.row(pathTitle(at), spread(again), number(again.Median/float64(at.RoundTrip.Milliseconds())), spread(twice))
 	}
+	if rows.Len() == 0 {
+		return
+	}
+	p.printf("\n## A link is reset\n\n")
+	p.printf("In the middle of a download of parley. The session resumes on a new link. Medians, minimum and maximum.\n\n")
+	p.head(right, "path", "data again after, ms", "round trips", "sent twice, MiB")
+	p.WriteString(rows.String())
 }
 
 // writeGoals compares what parley has to reach with what it did.
 func (r *WAN) writeGoals(p *page) {
-	body := new(page)
-	reached, judged := 0, 0
+	rows := new(page)
+	reached, judged, all := 0, 0, 0
 	for _, at := range wan.Paths() {
 		for _, g := range wan.Goals(at) {
+			all++
 			v := r.judgeGoal(g)
-			if v.result != notMeasured {
-				judged++
+			if v.result == notMeasured {
+				continue
 			}
+			judged++
 			if v.result == met {
 				reached++
 			}
-			body.row(pathTitle(at), g.Target, v.workload, v.bar, v.measured, v.result)
+			rows.row(pathTitle(at), g.Target, v.workload, v.bar, v.measured, v.result)
 		}
 	}
-	p.printf("\n## Goals\n\n%d of %d goals that were measured are met. ", reached, judged)
+	p.printf("\n## Goals\n\nOf %d goals, %d were measured, and %d are met.\n", all, judged, reached)
 	p.printf("A number of round trips may be exceeded by %d ms, for what both ends compute.\n\n", wan.Slack.Milliseconds())
 	p.head(left, "path", "target", "workload", "goal", "measured", "")
-	p.WriteString(body.String())
+	p.WriteString(rows.String())
 }

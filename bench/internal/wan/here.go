@@ -10,9 +10,13 @@ import (
 )
 
 // local is a server and a path in this process.
-type local struct{ *path.Proxy }
+type local struct {
+	*path.Proxy
+	server string
+}
 
 func (l local) addr() string                 { return l.Addr() }
+func (l local) near() string                 { return l.server }
 func (l local) received() (int64, error)     { return service.Received(), nil }
 func (l local) counts() (path.Counts, error) { return l.Counts(), nil }
 
@@ -36,7 +40,7 @@ func RunHere(ctx context.Context, j Job, workload string, t *Target) (Result, er
 	if err != nil {
 		return Result{}, err
 	}
-	b := &bench{Job: j, target: t, far: local{x}}
+	b := &bench{Job: j, target: t, far: local{Proxy: x, server: ln.Addr().String()}}
 	res := b.result(ctx, workload)
 	return res, x.Close()
 }

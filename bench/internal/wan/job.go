@@ -157,6 +157,7 @@ type bench struct {
 // far is the server's process, and the path to it.
 type far interface {
 	addr() string // of the path
+	near() string // of the server
 	received() (int64, error)
 	counts() (path.Counts, error)
 	cut() error

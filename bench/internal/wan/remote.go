@@ -35,22 +35,21 @@ type reply struct {
 // remote is a server and a path in processes of their own.
 type remote struct {
 	server, path *proc.Child
-	listens      string
+	addrs        struct{ server, path string }
 }
 
-func startRemote(ctx context.Context, j Job) (*remote, error) {
+func startRemote(ctx context.Context, j Job) (r *remote, err error) {
+	r = new(remote)
 	j.Role = Server
-	server, addr, err := startOne(ctx, j)
-	if err != nil {
+	if r.server, r.addrs.server, err = startOne(ctx, j); err != nil {
 		return nil, err
 	}
-	j.Role, j.Server = Path, addr
-	between, addr, err := startOne(ctx, j)
-	if err != nil {
-		server.Kill()
+	j.Role, j.Server = Path, r.addrs.server
+	if r.path, r.addrs.path, err = startOne(ctx, j); err != nil {
+		r.server.Kill()
 		return nil, err
 	}
-	return &remote{server: server, path: between, listens: addr}, nil
+	return r, nil
 }
 
 // startOne starts a process that says where it listens.
@@ -69,7 +68,8 @@ func startOne(ctx context.Context, j Job) (*proc.Child, string, error) {
 
 func (r *remote) end() error { return errors.Join(r.path.End(), r.server.End()) }
 
-func (r *remote) addr() string { return r.listens }
+func (r *remote) addr() string { return r.addrs.path }
+func (r *remote) near() string { return r.addrs.server }
 
 func (r *remote) received() (int64, error) {
 	answer, err := ask(r.server, askReceived)

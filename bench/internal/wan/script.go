@@ -21,6 +21,7 @@ type order struct {
 	Runtime     string   `json:"runtime"`
 	Target      string   `json:"target"`
 	URL         string   `json:"url"`
+	Near        string   `json:"near"`
 	RoundTripMs float64  `json:"roundTripMs"`
 	WarmupMs    float64  `json:"warmupMs"`
 	MeasureMs   float64  `json:"measureMs"`
@@ -55,7 +56,7 @@ func (b *bench) script(ctx context.Context, report func(Result) error) error {
 
 func (b *bench) runScript(ctx context.Context, workloads []string, report func(Result) error) (err error) {
 	argument, err := json.Marshal(order{
-		Runtime: b.target.Runtime, Target: b.target.Library, URL: "http://" + b.far.addr(),
+		Runtime: b.target.Runtime, Target: b.target.Library, URL: "http://" + b.far.addr(), Near: "http://" + b.far.near(),
 		RoundTripMs: millis(b.Path.RoundTrip), WarmupMs: millis(b.warmup()), MeasureMs: millis(b.For),
 		MarkLimitMs: millis(markLimit), Workloads: workloads,
 	})

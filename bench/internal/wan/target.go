@@ -49,6 +49,9 @@ func targetNamed(name string) *Target {
 // TypeScript reports whether the target needs Node.js or Chromium.
 func (t *Target) TypeScript() bool { return t.Framework == nil }
 
+// Browser reports whether the target needs Chromium.
+func (t *Target) Browser() bool { return t.Runtime == chromium }
+
 // Can reports whether a workload is possible and meaningful on the target.
 // Several streams and cuts are measured in Go. Requests of fetch are no
 // streams.

@@ -46,7 +46,7 @@ export class Chromium {
       });
   }
 
-  static async start(program = process.env.CHROMIUM ?? "/usr/bin/chromium"): Promise<Chromium> {
+  static async start(program = process.env.CHROMIUM ?? "/usr/bin/chromium", ...more: string[]): Promise<Chromium> {
     const folder = await mkdtemp(join(tmpdir(), "speed-"));
     const args = [
       "--headless",
@@ -64,6 +64,7 @@ export class Chromium {
       "--ignore-certificate-errors",
       "--remote-debugging-pipe",
       `--user-data-dir=${folder}`,
+      ...more,
     ];
     const child = spawn(program, args, { stdio: ["ignore", "ignore", "pipe", "pipe", "pipe"] });
     return new Chromium(child, folder);

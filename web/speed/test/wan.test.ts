@@ -16,6 +16,7 @@ const order = (target: string): Order => ({
   runtime: "node",
   target,
   url: server.hello.Plain,
+  near: server.hello.Plain,
   roundTripMs: 0,
   warmupMs: 50,
   measureMs: 100,
@@ -35,6 +36,10 @@ test.for(["parley", "connect-web"])("%s downloads, with small calls beside it", 
   expect(Object.keys(figures)).toEqual(["first MiB ms", "first 16 MiB ms", "MB/s", "small call p50 ms", "small call p99 ms"]);
   for (const [name, value] of Object.entries(figures)) expect(value, name).toBeGreaterThan(0);
   expect(figures["first 16 MiB ms"]).toBeGreaterThan(figures["first MiB ms"]!);
+});
+
+test.for(["parley", "connect-web"])("%s is prepared for what counts", async (target) => {
+  await far("http://127.0.0.1:1", WebSocket).prepare(target, server.hello.Plain);
 });
 
 test("the rate of an upload is what the server has received", async () => {

@@ -3,7 +3,10 @@ export interface Order {
   /** In a page, or in this process. */
   runtime: "chromium" | "node";
   target: string;
+  /** The server at the end of the path. */
   url: string;
+  /** The server without a path. */
+  near: string;
   roundTripMs: number;
   warmupMs: number;
   measureMs: number;

@@ -5,6 +5,7 @@ import { pattern } from "../workload.js";
 const MESSAGE = 64 * 1024;
 const SMALL = 100;
 const MIB = 1024 * 1024;
+const PREPARE_MS = 150;
 
 /** What was measured in an interval. */
 export interface Interval {
@@ -101,6 +102,8 @@ async function echo(client: BenchClient): Promise<void> {
 
 /** The functions that the driver calls, in a page or in its own process. */
 export interface Far {
+  /** Makes calls and a short download to an origin, so that the code is compiled when it counts. */
+  prepare(target: string, origin: string): Promise<void>;
   /** Returns the time until the first response on a new connection, in milliseconds. */
   first(target: string): Promise<number>;
   start(target: string, up: boolean): Promise<void>;
@@ -117,6 +120,15 @@ export function far(origin: string, WebSocket?: WebSocketConstructor): Far {
     return transfer;
   };
   return {
+    async prepare(target, near) {
+      for (const up of [false, true]) {
+        const library = named(targets, target);
+        if (up && !library.sends) continue;
+        const short = new Transfer(library, up, near, WebSocket);
+        await short.measure(PREPARE_MS, 2);
+        await short.stop();
+      }
+    },
     async first(target) {
       const began = performance.now();
       const { client, close } = named(targets, target).dial(origin, WebSocket);
