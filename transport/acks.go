@@ -12,6 +12,13 @@ import (
 // specification allows 1 s.
 const ackDelay = 500 * time.Millisecond
 
+// ackSoon is how long they may stay unacknowledged once they are soonBytes: the
+// peer estimates the path from acknowledgements.
+const (
+	ackSoon   = 5 * time.Millisecond
+	soonBytes = 8 << 10
+)
+
 // ackBytes is how many bytes may arrive unacknowledged if the peer keeps more
 // than four times as many. A small number keeps the peer's memory small and
 // warm.
@@ -20,9 +27,9 @@ const ackBytes = 64 << 10
 // acks counts the sequenced frames that have arrived and decides when to
 // acknowledge them (PROTOCOL.md, section "ACK").
 type acks struct {
-	received   atomic.Uint64 // sequenced frames
-	unacked    int           // bytes of frames not acknowledged; of the reader goroutine
-	timerArmed atomic.Bool
+	received atomic.Uint64 // sequenced frames
+	unacked  int           // bytes of frames not acknowledged; of the reader goroutine
+	armed    atomic.Int32  // the ackAction for which the timer runs; 0: it does not run
 
 	mu      sync.Mutex
 	sent    uint64 // the number in the last ACK
@@ -35,8 +42,9 @@ type ackAction int
 
 const (
 	ackNothing ackAction = iota
+	ackLater             // call arm: within ackDelay
+	ackSooner            // call arm: within ackSoon
 	ackNow               // call send
-	ackLater             // call arm
 )
 
 // add counts frames that have arrived. replayLimit is how many bytes the peer
@@ -48,7 +56,11 @@ func (a *acks) add(frames uint64, bytes int, replayLimit uint64) ackAction {
 	case uint64(a.unacked) >= min(replayLimit/4, ackBytes):
 		a.unacked = 0
 		return ackNow
-	case a.timerArmed.CompareAndSwap(false, true):
+	case a.unacked >= soonBytes:
+		if a.armed.Swap(int32(ackSooner)) != int32(ackSooner) {
+			return ackSooner
+		}
+	case a.armed.CompareAndSwap(0, int32(ackLater)):
 		return ackLater
 	}
 	return ackNothing
@@ -70,26 +82,30 @@ func (a *acks) send(out *outbox) error {
 }
 
 // arm starts the timer; newTimer makes it if there is none.
-func (a *acks) arm(newTimer func() *time.Timer) {
+func (a *acks) arm(action ackAction, newTimer func(time.Duration) *time.Timer) {
+	delay := ackDelay
+	if action == ackSooner {
+		delay = ackSoon
+	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	switch {
 	case a.stopped:
 	case a.timer == nil:
-		a.timer = newTimer()
+		a.timer = newTimer(delay)
 	default:
-		a.timer.Reset(ackDelay)
+		a.timer.Reset(delay)
 	}
 }
 
 // fired says that the timer has fired.
-func (a *acks) fired() { a.timerArmed.Store(false) }
+func (a *acks) fired() { a.armed.Store(0) }
 
 // releaseIdle frees the timer unless it runs.
 func (a *acks) releaseIdle() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if !a.timerArmed.Load() {
+	if a.armed.Load() == 0 {
 		a.timer = nil
 	}
 }
@@ -116,11 +132,11 @@ func (d dispatcher) countReceived(in *arrival) {
 		d.s.acks.received.Add(frames)
 		return
 	}
-	switch d.s.acks.add(frames, bytes, d.s.settings().ReplayLimit) {
+	switch action := d.s.acks.add(frames, bytes, d.s.settings().ReplayLimit); action {
 	case ackNow:
 		d.s.acknowledge()
-	case ackLater:
-		d.s.acks.arm(func() *time.Timer { return time.AfterFunc(ackDelay, d.s.ackTimeout) })
+	case ackLater, ackSooner:
+		d.s.acks.arm(action, func(delay time.Duration) *time.Timer { return time.AfterFunc(delay, d.s.ackTimeout) })
 	}
 }
 

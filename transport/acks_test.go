@@ -14,7 +14,10 @@ func TestAcksAreSentByBytesOrByTime(t *testing.T) {
 	}{
 		{100, 1 << 20, ackLater},
 		{100, 1 << 20, ackNothing}, // the timer is armed
-		{ackBytes - 200, 1 << 20, ackNow},
+		{soonBytes - 201, 1 << 20, ackNothing},
+		{soonBytes, 1 << 20, ackSooner},     // the timer is to fire earlier
+		{ackBytes / 2, 1 << 20, ackNothing}, // it is armed for that
+		{ackBytes / 2, 1 << 20, ackNow},
 		{ackBytes - 1, 1 << 20, ackNothing}, // the count has restarted at 0
 		{1, 1 << 20, ackNow},
 		{16 << 10, 64 << 10, ackNow}, // a quarter of the peer's replay limit
@@ -27,7 +30,7 @@ func TestAcksAreSentByBytesOrByTime(t *testing.T) {
 	if got := a.add(1, 1, 1<<20); got != ackLater {
 		t.Errorf("after the timer has fired: action %d", got)
 	}
-	if got := a.received.Load(); got != 7 {
+	if got := a.received.Load(); got != 10 {
 		t.Errorf("%d frames are counted", got)
 	}
 }
@@ -50,14 +53,14 @@ func TestNumberIsAcknowledgedOnce(t *testing.T) {
 func TestStoppedAcksArmNoTimer(t *testing.T) {
 	var a acks
 	made := 0
-	newTimer := func() *time.Timer { made++; return time.NewTimer(time.Hour) }
-	a.arm(newTimer)
-	a.arm(newTimer)
+	newTimer := func(time.Duration) *time.Timer { made++; return time.NewTimer(time.Hour) }
+	a.arm(ackLater, newTimer)
+	a.arm(ackLater, newTimer)
 	a.releaseIdle()
-	a.arm(newTimer)
+	a.arm(ackLater, newTimer)
 	a.stop()
 	a.releaseIdle()
-	a.arm(newTimer)
+	a.arm(ackLater, newTimer)
 	if made != 2 {
 		t.Errorf("%d timers", made)
 	}

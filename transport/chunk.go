@@ -73,6 +73,13 @@ func (q *chunkQueue) grow(n int) *chunk {
 	return c
 }
 
+// append adds an encoded frame.
+func (q *chunkQueue) append(f []byte) {
+	c := q.grow(len(f))
+	c.buf = append(c.buf, f...)
+	c.frames++
+}
+
 // front returns the first chunk, or nil if the queue is empty.
 func (q *chunkQueue) front() *chunk {
 	if chunks := q.chunks.all(); len(chunks) > 0 {

@@ -175,7 +175,7 @@ func TestUnreadStreamDoesNotStallOthers(t *testing.T) {
 		d, a := pair(t, transport.Config{}, transport.Config{})
 		deaf, other := mustOpen(t, d), mustOpen(t, d)
 		stuck := start(func() error {
-			return deaf.Send(t.Context(), make([]byte, 1<<20), transport.SendOptions{})
+			return deaf.Send(t.Context(), make([]byte, 4<<20), transport.SendOptions{})
 		})
 		stillWaits(t, stuck)
 		lively := start(func() error {
@@ -194,7 +194,7 @@ func TestUnreadStreamDoesNotStallOthers(t *testing.T) {
 			t.Fatal(err)
 		}
 		stillWaits(t, stuck)
-		if got := len(mustRecv(t, unread)); got != 1<<20 {
+		if got := len(mustRecv(t, unread)); got != 4<<20 {
 			t.Errorf("got %d bytes", got)
 		}
 		if err := <-stuck; err != nil {

@@ -37,8 +37,11 @@ func (s *Session) Residue() (left []string) {
 	}
 	s.out.mu.Lock()
 	defer s.out.mu.Unlock()
-	if o := s.out; o.data.queued != 0 || o.urgent.bytes != 0 || !o.data.empty() || !o.data.waiting.empty() {
+	if o := s.out; o.data.queued != 0 || o.urgent.bytes != 0 || !o.data.empty() || o.data.waits() {
 		left = append(left, fmt.Sprintf("%d and %d bytes to write", o.data.queued, o.urgent.bytes))
+	}
+	if extra := s.out.replay.room.extra; extra != 0 {
+		left = append(left, fmt.Sprintf("%d bytes of the budget for replay", extra))
 	}
 	return left
 }

@@ -68,6 +68,9 @@ func (s *Session) establish(a *attachment, hello *frame.Hello, answer frame.Answ
 		}
 		a.startWriting(s, s.helloFrame(answer))
 	}
+	if s.side == Dialer {
+		s.roundTrip.answered(time.Now())
+	}
 	close(s.peer.arrived)
 	s.startKeepalive(a)
 	if s.cfg.OnHello != nil {

@@ -123,21 +123,22 @@ func (o *openCall) openStream(ctx context.Context) error {
 		mode = o.s.writeMode()
 	}
 	o.setStreamID(frames)
-	p, err := o.s.out.put(mode, frames...)
+	var t turn
+	p, err := o.s.out.put(mode, &t, frames...)
 	if p.wait != nil {
 		if err := o.waitOpen(ctx, p.wait); err != nil {
 			o.s.out.giveUp(p.wait)
 			return err
 		}
 		o.setStreamID(frames) // other streams may have been opened meanwhile
-		p.pos, err = o.s.out.putGranted(p.wait, frames...)
+		p.pos, err = o.s.out.putGranted(p.wait, &t, frames...)
 	}
 	if err != nil {
 		return err
 	}
 	st := o.s.initStream(o.s.streams.pool.getLocal(), o.s.streams.nextID)
 	o.s.streams.insert(st)
-	st.opened, st.send.pos = p.pos, p.pos
+	st.opened, st.send.pos, st.send.turn = p.pos, p.pos, t
 	if o.sends {
 		st.send.begun = true
 		st.send.window.spend(len(o.msg))

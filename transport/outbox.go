@@ -30,7 +30,7 @@ func newOutbox(cfg *Config, side Side) *outbox {
 		// Every urgent frame answers something that the peer has done or
 		// belongs to a stream: a bound that is generous for both.
 		urgent: urgentQueue{limit: 64<<10 + 64*cfg.MaxStreams},
-		replay: replay{limit: cfg.ReplayLimit, enabled: cfg.resumes(side)},
+		replay: newReplay(cfg, cfg.resumes(side)),
 	}
 }
 
@@ -46,26 +46,32 @@ func (f *outgoing) completes() bool {
 	return f.Type == frame.TypeEnd || f.Type == frame.TypeData && f.Flags&frame.FlagMore == 0
 }
 
+// ends reports whether the frame is the last of a direction.
+func (f *outgoing) ends() bool {
+	return f.Type == frame.TypeEnd || f.Type == frame.TypeData && f.Flags&frame.FlagEnd != 0
+}
+
 // putResult is what has become of frames that were to be queued.
 type putResult struct {
-	pos    uint64      // in the outbox, after them
+	pos    position    // in the outbox, after them
 	wait   *waiter     // non-nil: there is no room yet. putGranted or giveUp must follow
 	inline *attachment // non-nil: the caller must write the frames, by writeInline
 }
 
 // put queues frames of a stream, all or none.
-func (o *outbox) put(mode writeMode, frames ...outgoing) (putResult, error) {
+func (o *outbox) put(mode writeMode, t *turn, frames ...outgoing) (putResult, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.err != nil {
 		return putResult{}, o.err
 	}
 	size := sizeOf(frames)
-	if !o.data.waiting.empty() || !o.fits(size) {
-		return putResult{wait: o.data.waiting.add(size)}, nil
+	l := o.data.laneFor(t, size, frames)
+	if w := o.awaitRoom(l, t, size); w != nil {
+		return putResult{wait: w}, nil
 	}
 	o.replay.noteSize(size)
-	pos := o.data.append(frames)
+	pos := o.data.append(l, t, frames)
 	if mode == inline && o.mayWriteInline() {
 		o.writer.writing = true
 		return putResult{pos: pos, inline: o.writer}, nil
@@ -74,8 +80,24 @@ func (o *outbox) put(mode writeMode, frames ...outgoing) (putResult, error) {
 	return putResult{pos: pos}, nil
 }
 
+// awaitRoom returns nil if there is room in a lane, and otherwise the place in
+// the queue of those that wait for it; mu is held.
+func (o *outbox) awaitRoom(l *lane, t *turn, size int) *waiter {
+	if l == &o.data.light {
+		if !o.data.lightWaiting.empty() || !o.fits(size, o.lightReserve()) {
+			return o.data.lightWaiting.add(size)
+		}
+		return nil
+	}
+	if o.data.waits() || !o.fits(size, 0) {
+		return o.data.heavyWaiting.add(t, size)
+	}
+	o.data.heavyWaiting.pass(t, size)
+	return nil
+}
+
 // putGranted queues frames for which room was granted.
-func (o *outbox) putGranted(w *waiter, frames ...outgoing) (pos uint64, err error) {
+func (o *outbox) putGranted(w *waiter, t *turn, frames ...outgoing) (pos position, err error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.err != nil {
@@ -84,32 +106,58 @@ func (o *outbox) putGranted(w *waiter, frames ...outgoing) (pos uint64, err erro
 	o.data.queued -= w.size
 	o.replay.noteSize(w.size)
 	defer o.wake()
-	return o.data.append(frames), nil
+	l := &o.data.heavy
+	if !w.heavy {
+		l = o.data.laneFor(t, w.size, frames)
+	}
+	return o.data.append(l, t, frames), nil
 }
 
 // giveUp ends the wait for room.
 func (o *outbox) giveUp(w *waiter) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if o.data.waiting.leave(w) {
+	leave := o.data.lightWaiting.leave
+	if w.heavy {
+		leave = o.data.heavyWaiting.leave
+	}
+	if granted := leave(w); granted {
 		o.data.queued -= w.size
 	}
 	o.grantRoom()
 }
 
-// fits reports whether there is room for frames of streams.
-func (o *outbox) fits(size int) bool {
-	return o.data.fits(size) && o.replay.fits(o.data.queued, size)
+// maxLightReserve bounds lightReserve, in bytes.
+const maxLightReserve = 32 << 10
+
+// lightReserve returns how many bytes are left for light frames when heavy ones
+// have used up the room: in the queue, and in flight.
+func (o *outbox) lightReserve() int { return min(maxLightReserve, o.data.limit/2) }
+
+// fits reports whether there is room for frames of streams, with reserve more
+// bytes of it than usual.
+func (o *outbox) fits(size, reserve int) bool {
+	return o.data.fits(size-reserve) && o.replay.fits(o.data.queued, size-reserve)
 }
 
+// grantRoom gives room to those that wait for it, first to light frames; mu is
+// held.
 func (o *outbox) grantRoom() {
-	o.data.waiting.grant(func(size int) bool {
-		ok := o.fits(size)
-		if ok {
-			o.data.queued += size
-		}
-		return ok
-	})
+	if !o.data.waits() {
+		return
+	}
+	o.data.lightWaiting.grant(func(size int) bool { return o.takeRoom(size, o.lightReserve()) })
+	if o.data.lightWaiting.empty() {
+		o.data.heavyWaiting.grant(func(size int) bool { return o.takeRoom(size, 0) })
+	}
+}
+
+func (o *outbox) takeRoom(size, reserve int) bool {
+	ok := o.fits(size, reserve)
+	if ok {
+		o.data.queued += size
+	}
+	return ok
 }
 
 // putLinkControl queues a whole frame that is not sequenced, ahead of all
@@ -118,6 +166,27 @@ func (o *outbox) putLinkControl(f []byte) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return o.putUrgent(&o.urgent.linkControl, f)
+}
+
+// putWindowLate queues a WINDOW frame for a stream of which the peer may not
+// have seen the OPEN, which ends at a position: ahead of data, but not ahead of
+// that, which may have to be sent again.
+func (o *outbox) putWindowLate(opened position, f []byte) error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.data.isTaken(opened) && len(o.replay.pending) == 0 {
+		return o.putUrgent(&o.urgent.linkControl, f)
+	}
+	switch {
+	case o.err != nil:
+		return o.err
+	case !o.urgent.fits(len(f)):
+		return errFlood
+	}
+	o.data.await(opened)
+	o.urgent.late.append(f)
+	o.urgent.lateBytes += len(f)
+	return nil // the writer is awake for OPEN
 }
 
 // putPriority queues a whole sequenced frame ahead of all data.
@@ -217,14 +286,14 @@ func (o *outbox) ack(n uint64) bool {
 	if !o.replay.enabled {
 		return true
 	}
-	ok := o.replay.ack(n)
+	ok := o.replay.ackNow(n)
 	o.noteAcked()
 	return ok
 }
 
 // noteAcked uses the room that acknowledged frames have left; mu is held.
 func (o *outbox) noteAcked() {
-	o.data.frames.popTaken()
+	o.data.popTaken()
 	o.urgent.priority.popTaken()
 	o.grantRoom()
 	o.noteSettled()
@@ -239,7 +308,8 @@ func (o *outbox) close(err error) {
 		o.err = err
 		o.draining = true
 	}
-	o.data.waiting.dismiss()
+	o.data.lightWaiting.dismiss()
+	o.data.heavyWaiting.dismiss()
 	o.wake()
 }
 
@@ -258,7 +328,7 @@ func (o *outbox) discard() {
 
 // empty reports whether nothing waits to be taken; mu is held.
 func (o *outbox) empty() bool {
-	return o.data.empty() && o.urgent.empty() && len(o.replay.pending) == 0
+	return o.data.empty() && o.urgent.empty() && o.urgent.lateBytes == 0 && len(o.replay.pending) == 0
 }
 
 // isSettled reports whether all frames that were queued are written and, if
@@ -296,7 +366,7 @@ func (o *outbox) noteSettled() {
 // neverSent reports whether the frame that ends at a position is not sent any
 // more, as the session ends with cause. A writer that runs may still send it,
 // unless the peer has closed the link and so handles nothing that arrives now.
-func (o *outbox) neverSent(pos uint64, cause error) bool {
+func (o *outbox) neverSent(pos position, cause error) bool {
 	if cause == nil {
 		return false
 	}
@@ -306,7 +376,7 @@ func (o *outbox) neverSent(pos uint64, cause error) bool {
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	return pos > o.data.taken && (o.writer == nil || closed.Remote)
+	return !o.data.isTaken(pos) && (o.writer == nil || closed.Remote)
 }
 
 // writingBatch returns the number of the batch that is being written, 0 if

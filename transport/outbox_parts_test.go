@@ -8,7 +8,7 @@ import (
 )
 
 func TestReplayRetransmitsWhatThePeerHasNot(t *testing.T) {
-	r := replay{enabled: true, limit: 1000}
+	r := replay{enabled: true, room: replayRoom{own: 1000}}
 	c := newChunk(512)
 	var frames [][]byte
 	for i := range byte(4) {
@@ -17,7 +17,7 @@ func TestReplayRetransmitsWhatThePeerHasNot(t *testing.T) {
 		c.buf = append(c.buf, f...)
 	}
 	n := len(frames[0])
-	r.sentNow([]segment{{c: c, bytes: c.buf[:2*n], frames: 2}, {c: c, bytes: c.buf[2*n:], frames: 2}})
+	r.sentNow([]segment{{c: c, bytes: c.buf[:2*n], frames: 2}, {c: c, bytes: c.buf[2*n:], frames: 2}}, true)
 	if r.rewind(5) || !r.rewind(1) || r.rewind(0) {
 		t.Fatal("the peer can have received 1 to 4 frames, and no fewer later")
 	}
@@ -35,7 +35,7 @@ func TestReplayRetransmitsWhatThePeerHasNot(t *testing.T) {
 }
 
 func TestReplayBoundsWhatIsQueued(t *testing.T) {
-	r := replay{enabled: true, limit: 100, size: 60}
+	r := replay{enabled: true, room: replayRoom{own: 100}, size: 60}
 	if !r.fits(0, 40) || r.fits(1, 40) {
 		t.Error("60 of 100 bytes are kept: 40 more must fit, and 41 not")
 	}
@@ -84,15 +84,18 @@ func TestDataQueueCountsItsBytes(t *testing.T) {
 	if !q.fits(1000) {
 		t.Error("a large frame must fit alone")
 	}
-	pos := q.append([]outgoing{data(1, make([]byte, 50))})
-	q.appendFrame([]byte("encoded"))
-	if q.queued != int(pos)+7 || q.waitingBytes() != q.queued || q.fits(100) {
-		t.Errorf("%d bytes after position %d", q.queued, pos)
+	pos := q.append(&q.heavy, new(turn), []outgoing{data(1, make([]byte, 50))})
+	q.appendFrame(&q.light, []byte("encoded"))
+	if l, offset := q.laneOf(pos); l != &q.heavy || q.queued != int(offset)+7 || q.waitingBytes() != q.queued || q.fits(100) {
+		t.Errorf("%d bytes after offset %d", q.queued, offset)
+	}
+	if q.isTaken(pos) {
+		t.Error("a frame counts as taken that waits")
 	}
 	var b batch
-	q.took(b.take(&q.frames))
+	q.take(&b)
 	b.done()
-	if !q.empty() || q.queued != 0 {
+	if !q.empty() || q.queued != 0 || !q.isTaken(pos) {
 		t.Errorf("%d bytes are left", q.queued)
 	}
 }

@@ -9,8 +9,8 @@ import (
 // resetFrame is a RESET to be queued.
 type resetFrame struct {
 	stream uint64
-	local  bool   // this end has opened the stream
-	after  uint64 // the position of what must be sent first
+	local  bool     // this end has opened the stream
+	after  position // of what must be sent first
 	code   ResetCode
 	reason string
 }
@@ -26,7 +26,7 @@ func (o *outbox) putReset(r resetFrame) error {
 		r.reason = ""
 	}
 	f := frame.AppendReset(make([]byte, 0, frame.MaxHeaderLen+16+len(r.reason)), r.stream, uint64(r.code), r.reason)
-	if r.after <= o.data.taken {
+	if o.data.isTaken(r.after) {
 		// The number of local streams is bounded, that of the peer's is not.
 		if err := o.putUrgent(&o.urgent.priority, f); !r.local || !errors.Is(err, errFlood) {
 			return err
@@ -35,7 +35,8 @@ func (o *outbox) putReset(r resetFrame) error {
 	if o.err != nil {
 		return o.err
 	}
-	o.data.appendFrame(f)
+	l, _ := o.data.laneOf(r.after)
+	o.data.appendFrame(l, f)
 	o.wake()
 	return nil
 }

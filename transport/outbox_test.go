@@ -24,7 +24,7 @@ func TestWhatIsBeingWrittenIsNotFreedWhenTheQueueIsDropped(t *testing.T) {
 	for range 50 { // pools forget things at random under the race detector
 		o := newTestOutbox(1 << 20)
 		msg := bytes.Repeat([]byte("mine"), 1000)
-		if _, err := o.put(viaWriter, data(1, msg)); err != nil {
+		if _, err := o.put(viaWriter, new(turn), data(1, msg)); err != nil {
 			t.Fatal(err)
 		}
 		if err := o.putLinkControl(bytes.Repeat([]byte{0x09}, 400)); err != nil {
@@ -57,7 +57,7 @@ func TestRoomIsCountedExactly(t *testing.T) {
 	o := newTestOutbox(1000)
 	put := func(n int) *waiter {
 		t.Helper()
-		p, err := o.put(viaWriter, data(1, make([]byte, n)))
+		p, err := o.put(viaWriter, new(turn), data(1, make([]byte, n)))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -81,17 +81,17 @@ func TestRoomIsCountedExactly(t *testing.T) {
 		t.Errorf("granted %v %v %v", first.granted, second.granted, third.granted)
 	}
 	o.giveUp(third) // it had its share
-	if _, err := o.putGranted(first, data(1, nil)); err != nil {
+	if _, err := o.putGranted(first, new(turn), data(1, nil)); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := o.yieldAndTake(noWriter); err != nil {
 		t.Fatal(err)
 	}
-	if o.data.queued != 0 || o.data.enqueued != o.data.taken {
-		t.Errorf("%d bytes are said to wait, %d do", o.data.queued, o.data.enqueued-o.data.taken)
+	if o.data.queued != 0 || o.data.waitingBytes() != 0 {
+		t.Errorf("%d bytes are said to wait, %d do", o.data.queued, o.data.waitingBytes())
 	}
 	o.close(errors.New("ended"))
-	if _, err := o.put(viaWriter, data(1, nil)); err == nil {
+	if _, err := o.put(viaWriter, new(turn), data(1, nil)); err == nil {
 		t.Error("a closed queue takes more")
 	}
 }
@@ -99,9 +99,10 @@ func TestRoomIsCountedExactly(t *testing.T) {
 func TestBatchStaysWithinABoundAndKeepsTheOrder(t *testing.T) {
 	o := newTestOutbox(1 << 20)
 	var want []byte
+	var t1 turn
 	for i := range 40 {
 		f := data(uint64(i+1), bytes.Repeat([]byte{byte(i)}, 1000*i))
-		if p, err := o.put(viaWriter, f); p.wait != nil || err != nil {
+		if p, err := o.put(viaWriter, &t1, f); p.wait != nil || err != nil {
 			t.Fatal(p.wait, err)
 		}
 		want = frame.Append(want, f.Header, f.payload)
@@ -122,8 +123,8 @@ func TestBatchStaysWithinABoundAndKeepsTheOrder(t *testing.T) {
 	if !bytes.Equal(got, want) {
 		t.Error("what was written is not what was queued")
 	}
-	if o.data.frames.chunks.len() != 0 {
-		t.Errorf("%d buffers are kept", o.data.frames.chunks.len())
+	if n := o.data.light.frames.chunks.len() + o.data.heavy.frames.chunks.len(); n != 0 {
+		t.Errorf("%d buffers are kept", n)
 	}
 }
 
@@ -132,10 +133,11 @@ func TestBatchStaysWithinABoundAndKeepsTheOrder(t *testing.T) {
 func TestNothingFollowsAFrameThatFillsAMessageOfTheLink(t *testing.T) {
 	o := newTestOutbox(1 << 20)
 	large := outgoing{Header: frame.Header{Type: frame.TypeOpen, Stream: 1}, payload: make([]byte, maxBatch)}
-	if _, err := o.put(viaWriter, large); err != nil {
+	p, err := o.put(viaWriter, new(turn), large)
+	if err != nil {
 		t.Fatal(err)
 	}
-	if err := o.putReset(resetFrame{stream: 1, local: true, after: o.data.enqueued, code: ResetCancel}); err != nil {
+	if err := o.putReset(resetFrame{stream: 1, local: true, after: p.pos, code: ResetCancel}); err != nil {
 		t.Fatal(err)
 	}
 	parts, err := o.yieldAndTake(noWriter)

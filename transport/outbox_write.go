@@ -65,9 +65,12 @@ func (o *outbox) fillBatch() {
 	first := len(o.batch.segments)
 	o.urgent.bytes -= o.batch.take(&o.urgent.priority)
 	if o.urgent.bytes == 0 { // an OPEN must not overtake the RESETs that have made room for it
-		o.data.took(o.batch.take(&o.data.frames))
+		o.data.take(&o.batch)
 	}
-	o.replay.sentNow(o.batch.segments[first:])
+	o.replay.sentNow(o.batch.segments[first:], !o.data.waits() && o.data.empty())
+	if o.data.awaitedTaken() {
+		o.urgent.lateBytes -= o.batch.take(&o.urgent.late)
+	}
 }
 
 // written says that the batch of the last take is no longer in use.
@@ -77,6 +80,7 @@ func (o *outbox) written() {
 	o.batch.done()
 	o.urgent.linkControl.popTaken()
 	o.urgent.priority.popTaken()
-	o.data.frames.popTaken()
+	o.urgent.late.popTaken()
+	o.data.popTaken()
 	o.noteSettled()
 }

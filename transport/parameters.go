@@ -30,12 +30,12 @@ type Parameters struct {
 	// KiB.
 	InitialWindow int
 	// MaxWindow is how far the window of a stream grows while its reader keeps
-	// up, in bytes. Default 4 MiB.
+	// up, in bytes. Default 32 MiB.
 	MaxWindow int
 	// MaxBuffered bounds the unread bytes of the streams that the peer has
 	// opened. InitialWindow is reserved for each of MaxStreams streams. All
 	// windows, those of streams that this end opens as well, grow out of the
-	// rest. Default 16 MiB more than what is reserved. The package
+	// rest. Default 64 MiB more than what is reserved. The package
 	// documentation lists what else a session holds.
 	MaxBuffered int
 	// WindowBudget, if set, bounds the growth of windows over several sessions
@@ -83,9 +83,18 @@ type Parameters struct {
 	// Sessions.
 	ResumeWindow time.Duration
 	// ReplayLimit is how many bytes of frames that the peer has not
-	// acknowledged are kept, to be sent again on the next link. When they are
-	// that many, Send blocks. Default 1 MiB, at least 64 KiB.
+	// acknowledged a session may keep in any case, to be sent again on the next
+	// link. As many are in flight at first. Then Send blocks when as many are
+	// in flight as the path holds: rate times round trip. Default 1 MiB, at
+	// least 64 KiB.
 	ReplayLimit int
+	// MaxReplay is how many of these bytes a session keeps at most where the
+	// path holds more than ReplayLimit. Default 32 MiB, or ReplayLimit if that
+	// is more; ReplayLimit at least.
+	MaxReplay int
+	// ReplayBudget, if set, bounds what several sessions together keep beyond
+	// the ReplayLimit of each.
+	ReplayBudget *Budget
 	// Agent tells the peer which software this is. Default "parley-go".
 	Agent string
 }
@@ -94,7 +103,8 @@ type Parameters struct {
 const DefaultMaxMessage = 4 << 20
 
 const (
-	defaultGrowth = 16 << 20 // bytes by which all windows of a session may grow
+	defaultGrowth = 64 << 20 // bytes by which all windows of a session may grow
+	defaultReplay = 32 << 20 // bytes that a session keeps at most to be sent again
 
 	defaultReassembly = 32 << 20 // bytes of messages of several frames
 	privateReassembly = 1 << 20  // bytes of them that each session has for itself
@@ -125,7 +135,7 @@ func (p Parameters) withDefaults() (Parameters, error) {
 		{"MaxFrame", &p.MaxFrame, 32 << 10, int(d.MaxFrame), maxFrameLimit},
 		{"MaxHeader", &p.MaxHeader, 16 << 10, int(d.MaxHeader), maxFrameLimit},
 		{"InitialWindow", &p.InitialWindow, 64 << 10, int(d.InitialWindow), maxSetting},
-		{"MaxWindow", &p.MaxWindow, 4 << 20, int(d.InitialWindow), maxSetting},
+		{"MaxWindow", &p.MaxWindow, 32 << 20, int(d.InitialWindow), maxSetting},
 		{"MaxResets", &p.MaxResets, 1000, 100, maxSetting},
 		{"MaxPings", &p.MaxPings, 100, 100, maxSetting},
 		{"WriteQueue", &p.WriteQueue, 128 << 10, 1, maxSetting},
@@ -145,6 +155,9 @@ func (p Parameters) withDefaults() (Parameters, error) {
 	if p.MaxReassembly == 0 {
 		p.MaxReassembly = max(defaultReassembly, p.MaxMessage)
 	}
+	if p.MaxReplay == 0 {
+		p.MaxReplay = max(defaultReplay, p.ReplayLimit)
+	}
 	reserved := p.MaxStreams * p.InitialWindow
 	if p.MaxBuffered == 0 {
 		p.MaxBuffered = reserved + defaultGrowth
@@ -154,6 +167,8 @@ func (p Parameters) withDefaults() (Parameters, error) {
 		return p, fmt.Errorf("transport: Parameters.MaxHeader is %d, must not exceed MaxFrame, %d", p.MaxHeader, p.MaxFrame)
 	case p.MaxReassembly < p.MaxMessage || p.MaxReassembly > maxSetting:
 		return p, fmt.Errorf("transport: Parameters.MaxReassembly is %d, must be from MaxMessage, %d, to %d", p.MaxReassembly, p.MaxMessage, maxSetting)
+	case p.MaxReplay < p.ReplayLimit || p.MaxReplay > maxSetting:
+		return p, fmt.Errorf("transport: Parameters.MaxReplay is %d, must be from ReplayLimit, %d, to %d", p.MaxReplay, p.ReplayLimit, maxSetting)
 	case p.MaxBuffered < reserved:
 		return p, fmt.Errorf("transport: Parameters.MaxBuffered is %d, must be at least MaxStreams times InitialWindow, %d", p.MaxBuffered, reserved)
 	}

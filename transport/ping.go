@@ -13,6 +13,9 @@ import (
 type pings struct {
 	last    uint64
 	waiting map[uint64]chan struct{}
+
+	timed   uint64    // the number of a PING that measures the round trip; 0: none
+	timedAt time.Time // when it was sent
 }
 
 // next returns the payload of a new PING: its number.
@@ -31,6 +34,18 @@ func (p *pings) wait() (number uint64, answered <-chan struct{}) {
 	ch := make(chan struct{})
 	p.waiting[p.last] = ch
 	return p.last, ch
+}
+
+// time has the newest PING measure the round trip.
+func (p *pings) time(now time.Time) { p.timed, p.timedAt = p.last, now }
+
+// sample returns the round trip that an answer shows, or 0.
+func (p *pings) sample(opaque [frame.PingLen]byte, now time.Time) (roundTrip time.Duration) {
+	if p.timed == 0 || binary.BigEndian.Uint64(opaque[:]) < p.timed {
+		return 0
+	}
+	p.timed = 0
+	return now.Sub(p.timedAt)
 }
 
 // answer ends the wait for a PING and for those before it: of several PINGs,
@@ -116,6 +131,12 @@ func (d dispatcher) handlePong(p []byte) error {
 	}
 	d.s.mu.Lock()
 	defer d.s.mu.Unlock()
+	if d.s.pings.timed != 0 {
+		now := time.Now()
+		if sample := d.s.pings.sample(opaque, now); sample > 0 {
+			d.s.roundTrip.add(now, sample)
+		}
+	}
 	d.s.pings.answer(opaque)
 	return nil
 }

@@ -111,6 +111,28 @@ func awaitOr(ctx context.Context, notify <-chan struct{}) error {
 	}
 }
 
+// GrowWindow gives the peer 2 MiB of credit at once, or MaxWindow if that is
+// less, for a stream that is going to carry much. It does so while few windows
+// are large: as long as that leaves three quarters of what all windows of the
+// session may grow by. Without it, a window begins to grow when a message comes
+// in several frames, or when half of it is used up.
+func (st *Stream) GrowWindow() {
+	st.recv.mu.Lock()
+	limit := st.recv.widen(st.s)
+	st.recv.mu.Unlock()
+	st.announceLate(limit)
+}
+
+// announceLate is announce for a stream of which the peer may not have seen the
+// OPEN.
+func (st *Stream) announceLate(limit uint64) {
+	if limit == 0 {
+		return
+	}
+	var buf [frame.MaxHeaderLen + 8]byte
+	st.s.queued(st.s.out.putWindowLate(st.opened, frame.AppendWindow(buf[:0], st.id, limit)))
+}
+
 // announce sends the peer the limit of the stream's window, unless limit is 0.
 func (st *Stream) announce(limit uint64) {
 	if limit == 0 {
@@ -118,6 +140,9 @@ func (st *Stream) announce(limit uint64) {
 	}
 	var buf [frame.MaxHeaderLen + 8]byte
 	st.s.queued(st.s.out.putLinkControl(frame.AppendWindow(buf[:0], st.id, limit)))
+	if limit >= largeLimit {
+		st.s.refreshRoundTrip()
+	}
 }
 
 // RecvHeader waits for the accepting end's header. It returns nil without an

@@ -57,6 +57,9 @@ func (st *Stream) handleData(flags frame.Flags, piece []byte) error {
 		r.msg.direct = r.msg.direct && r.msg.complete // later pieces must not overtake this one
 		r.inbox.put(flags, piece)
 	}
+	if flags&frame.FlagMore != 0 && len(piece) >= smallPiece && r.window.grown == 0 { // much is to come
+		limit = max(limit, r.widen(st.s))
+	}
 	end := flags&frame.FlagEnd != 0
 	if end {
 		r.end(nil)

@@ -104,7 +104,16 @@ func (r *recvHalf) consume(s *Session, cost uint64) (limit uint64) {
 	if !r.window.needsUpdate(cost) || r.ended || r.err != nil {
 		return 0
 	}
-	return r.window.update(time.Now(), uint64(s.cfg.MaxWindow), &s.windows)
+	return r.window.update(time.Now(), s.roundTrip.value(), uint64(s.cfg.MaxWindow), &s.windows)
+}
+
+// widen enlarges the window of a stream that is going to carry much, and
+// returns the limit to announce, or 0.
+func (r *recvHalf) widen(s *Session) (limit uint64) {
+	if r.ended || r.err != nil {
+		return 0
+	}
+	return r.window.widen(time.Now(), uint64(s.cfg.MaxWindow), &s.windows)
 }
 
 // over returns the reason why no message follows, if there is one.
@@ -123,7 +132,7 @@ func (r *recvHalf) over() error {
 func (r *recvHalf) announced() uint64 {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.ended || r.err != nil || r.window.consumed == 0 {
+	if r.ended || r.err != nil || !r.window.moved() {
 		return 0
 	}
 	return r.window.limit

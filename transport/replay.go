@@ -2,6 +2,7 @@ package transport
 
 import (
 	"slices"
+	"time"
 
 	"github.com/parley-rpc/parley/internal/frame"
 )
@@ -12,8 +13,9 @@ import (
 // outbox's mu guards it.
 type replay struct {
 	enabled bool // false: frames are counted and not kept
-	limit   int  // bytes that may be kept
-	largest int  // bytes of the largest put, which may be more than limit
+	room    replayRoom
+	largest int // bytes of the largest put, which may be more than there is room
+	path    path
 
 	kept    fifo[segment]
 	size    int       // bytes in kept
@@ -23,31 +25,55 @@ type replay struct {
 	pending []segment // of those in kept, the ones not sent on this link yet
 }
 
+func newReplay(cfg *Config, enabled bool) replay {
+	return replay{
+		enabled: enabled,
+		room:    replayRoom{own: cfg.ReplayLimit, shared: cfg.ReplayBudget},
+		path:    path{initial: 2 * cfg.ReplayLimit, most: cfg.MaxReplay},
+	}
+}
+
 // fits reports whether size more bytes may be queued, while queued bytes wait
-// to be sent. Frames larger than the limit fit alone.
+// to be sent: the path takes them, and there is room to keep them. Frames
+// larger than the limit fit alone.
 func (r *replay) fits(queued, size int) bool {
 	held := queued + r.size
-	return held == 0 || !r.enabled || held+size <= r.limit
+	if held == 0 || !r.enabled {
+		return true
+	}
+	held += size
+	return held <= min(minLimit, r.room.own) || held <= r.path.limit() && r.room.reserve(held)
 }
 
 // fitsUrgent reports whether so many bytes of urgent frames may wait.
 func (r *replay) fitsUrgent(bytes int) bool {
-	return !r.enabled || r.size+bytes <= 2*r.limit+r.largest
+	return !r.enabled || r.size+bytes <= 2*r.room.size()+r.largest
 }
 
 // noteSize records that frames of size bytes are queued at once.
 func (r *replay) noteSize(size int) { r.largest = max(r.largest, size) }
 
 // sentNow records segments that are about to be sent for the first time.
-func (r *replay) sentNow(segments []segment) {
+// limited says that the application has no more to send.
+func (r *replay) sentNow(segments []segment, limited bool) {
 	if r.enabled {
+		before := r.size
 		r.keep(segments)
+		switch n := r.size - before; {
+		case n == 0:
+		case r.path.wantsMark(n):
+			r.path.sendMarked(time.Now(), n, limited)
+		default:
+			r.path.send(n)
+		}
 		return
 	}
 	for _, s := range segments {
 		r.sent += s.frames
 	}
 	r.before, r.acked = r.sent, r.sent
+	r.path.restart(0)
+	r.room.giveBack(0)
 }
 
 // keep keeps segments.
@@ -58,6 +84,20 @@ func (r *replay) keep(segments []segment) {
 		r.size += len(s.bytes)
 		r.sent += s.frames
 	}
+}
+
+// ackNow is ack, and learns about the path.
+func (r *replay) ackNow(n uint64) bool {
+	before := r.size
+	ok := r.ack(n)
+	switch acked := before - r.size; {
+	case acked == 0:
+	case r.path.hasMarks():
+		r.path.ackMarked(time.Now(), acked)
+	default:
+		r.path.ack(acked)
+	}
+	return ok
 }
 
 // ack drops the frames up to number n. It reports whether n is possible: not
@@ -73,6 +113,7 @@ func (r *replay) ack(n uint64) bool {
 		r.size -= len(s.bytes)
 		s.c.release()
 	}
+	r.room.giveBack(r.size)
 	return true
 }
 
@@ -82,6 +123,7 @@ func (r *replay) rewind(n uint64) bool {
 	if !r.ack(n) {
 		return false
 	}
+	r.path.restart(r.size)
 	r.dropPending()
 	r.pending = r.unacked()
 	for _, s := range r.pending {
@@ -138,4 +180,6 @@ func (r *replay) clear() {
 	}
 	r.kept, r.size = fifo[segment]{}, 0
 	r.before, r.acked = r.sent, r.sent
+	r.path.restart(0)
+	r.room.giveBack(0)
 }

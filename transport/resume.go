@@ -213,7 +213,7 @@ func (s *Session) continueOn(a *attachment, first []byte) {
 	streams := s.streams.all()
 	s.mu.Unlock()
 	for _, st := range streams {
-		st.announce(st.recv.announced())
+		st.announceLate(st.recv.announced())
 	}
 	a.startWriting(s, first)
 	s.startKeepalive(a)

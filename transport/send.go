@@ -152,19 +152,19 @@ func (st *Stream) queueLast(ctx context.Context, h frame.Header, payload []byte)
 
 // queueFrame queues a frame. It waits for room until ctx ends or the direction
 // fails.
-func (st *Stream) queueFrame(ctx context.Context, h frame.Header, payload []byte) (pos uint64, err error) {
+func (st *Stream) queueFrame(ctx context.Context, h frame.Header, payload []byte) (pos position, err error) {
 	f := outgoing{Header: h, payload: payload}
 	mode := viaWriter
 	if f.completes() {
 		mode = st.s.writeMode()
 	}
-	p, err := st.s.out.put(mode, f)
+	p, err := st.s.out.put(mode, &st.send.turn, f)
 	if err == nil && p.wait != nil {
 		if err := st.send.await(ctx, p.wait.ready); err != nil {
 			st.s.out.giveUp(p.wait)
 			return 0, err
 		}
-		p.pos, err = st.s.out.putGranted(p.wait, f)
+		p.pos, err = st.s.out.putGranted(p.wait, &st.send.turn, f)
 	}
 	if err != nil {
 		return 0, st.s.failure(err)

@@ -14,7 +14,8 @@ type sendHalf struct {
 	first   bool          // the Send in progress is the first one
 	ended   bool          // this end has ended the direction
 	partial bool          // it stops inside a message
-	pos     uint64        // in the outbox, of the last frame that a RESET must not overtake
+	turn    turn          // of the outbox; guarded by its mu
+	pos     position      // in the outbox, of the last frame that a RESET must not overtake
 	err     error         // why nothing more can be sent
 	notify  chan struct{} // wakes the sender: there is more credit, or err
 }
@@ -202,13 +203,13 @@ func (h *sendHalf) setPartial() {
 	h.partial = true
 }
 
-func (h *sendHalf) setPosition(pos uint64) {
+func (h *sendHalf) setPosition(pos position) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.pos = pos
 }
 
-func (h *sendHalf) position() uint64 {
+func (h *sendHalf) position() position {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return h.pos

@@ -26,14 +26,17 @@ func TestMarkAndEndTravelWithTheMessage(t *testing.T) {
 			{st, 1, transport.SendOptions{Mark: true}},
 			{st, 20_000, transport.SendOptions{Mark: true}},
 			{st, 20_000, transport.SendOptions{End: true}},
-			{other, 0, transport.SendOptions{Mark: true, End: true}},
 		} {
 			if err := m.st.Send(t.Context(), make([]byte, m.size), m.opts); err != nil {
 				t.Fatal(err)
 			}
 		}
 		p.wants(`DATA 1 ""`, `DATA 1 +mark "\x00"`, "DATA 1 +more +mark 16384 bytes", "DATA 1 +mark 3616 bytes",
-			"DATA 1 +more 16384 bytes", "DATA 1 +end 3616 bytes", `DATA 3 +end +mark ""`)
+			"DATA 1 +more 16384 bytes", "DATA 1 +end 3616 bytes")
+		if err := other.Send(t.Context(), nil, transport.SendOptions{Mark: true, End: true}); err != nil {
+			t.Fatal(err)
+		}
+		p.wants(`DATA 3 +end +mark ""`)
 		for _, st := range []*transport.Stream{st, other} {
 			if err := st.Send(t.Context(), nil, transport.SendOptions{}); !errors.Is(err, transport.ErrStreamClosed) {
 				t.Errorf("Send after the end: %v", err)

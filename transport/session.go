@@ -20,6 +20,7 @@ type Session struct {
 	assembly  assembly
 	peer      peerSettings
 	acks      acks
+	roundTrip roundTrip
 	limits    peerLimits
 	accepting acceptQueue // guarded by mu
 
@@ -52,6 +53,7 @@ func NewSession(link Link, side Side, cfg Config) (*Session, error) {
 	a := &attachment{link: link}
 	s := newSession(cfg, side, a)
 	a.s = s
+	s.roundTrip.begin(time.Now())
 	s.mu.Lock() // the timer may fire at once
 	s.timer = time.AfterFunc(cfg.HelloTimeout, s.helloTimeout)
 	s.mu.Unlock()
@@ -74,8 +76,7 @@ func newSession(cfg Config, side Side, a *attachment) *Session {
 	if cfg.OnStream == nil {
 		s.accepting.wake = make(chan struct{}, 1)
 	}
-	s.windows.shared = cfg.WindowBudget
-	s.windows.left.Store(int64(cfg.MaxBuffered - cfg.MaxStreams*cfg.InitialWindow))
+	s.windows.init(cfg.MaxBuffered-cfg.MaxStreams*cfg.InitialWindow, cfg.WindowBudget)
 	s.assembly.limit, s.assembly.private = uint64(cfg.MaxReassembly), uint64(min(cfg.MaxMessage, privateReassembly))
 	s.assembly.shared = cfg.ReassemblyBudget
 	s.peer.init()

@@ -25,7 +25,7 @@ func (s *Session) Stats() Stats {
 	o := s.out
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	stats.SentBytes, stats.BlockedSends = o.batch.total, o.data.waiting.len()
+	stats.SentBytes, stats.BlockedSends = o.batch.total, o.data.waiters()
 	stats.QueuedBytes = o.data.waitingBytes() + o.urgent.bytes
 	stats.UnacknowledgedBytes = o.replay.size
 	return stats

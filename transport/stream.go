@@ -15,9 +15,9 @@ import (
 type Stream struct {
 	s      *Session
 	id     uint64
-	opener bool   // this end opened the stream
-	header []byte // of the OPEN frame, at the end that accepted it
-	opened uint64 // the position of OPEN in the outbox, at the end that opened it
+	opener bool     // this end opened the stream
+	header []byte   // of the OPEN frame, at the end that accepted it
+	opened position // the position of OPEN in the outbox, at the end that opened it
 
 	send sendHalf
 	recv recvHalf

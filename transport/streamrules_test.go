@@ -65,7 +65,7 @@ func pieces(id uint64, n, size int) (all []byte) {
 }
 
 // smallest is a configuration with limits that are easy to exceed.
-var smallest = transport.Config{Parameters: transport.Parameters{MaxStreams: 16, MaxMessage: 64 << 10, MaxHeader: 4 << 10, MaxFrame: 16 << 10, InitialWindow: 128 << 10}}
+var smallest = transport.Config{Parameters: transport.Parameters{MaxStreams: 16, MaxMessage: 64 << 10, MaxHeader: 4 << 10, MaxFrame: 16 << 10, InitialWindow: 128 << 10, MaxWindow: 128 << 10}}
 
 func TestBreachByTheOpenerCostsOnlyItsStream(t *testing.T) {
 	for _, b := range byOpener {

@@ -9,18 +9,18 @@ type urgentQueue struct {
 	linkControl chunkQueue // not sequenced: they mean something on this link only
 	priority    chunkQueue // sequenced: RESET, GOAWAY
 	bytes       int        // in both, not taken
+	late        chunkQueue // WINDOWs of streams whose OPEN was not taken, not sequenced
+	lateBytes   int        // in late, not taken
 	pong        [frame.PingLen]byte
 	hasPong     bool // pong waits to be sent
 }
 
 // fits reports whether there is room for n bytes.
-func (q *urgentQueue) fits(n int) bool { return q.bytes+n <= q.limit }
+func (q *urgentQueue) fits(n int) bool { return q.bytes+q.lateBytes+n <= q.limit }
 
 // append adds a frame to one of the two queues, whether there is room or not.
 func (q *urgentQueue) append(to *chunkQueue, f []byte) {
-	c := to.grow(len(f))
-	c.buf = append(c.buf, f...)
-	c.frames++
+	to.append(f)
 	q.bytes += len(f)
 }
 
@@ -50,12 +50,14 @@ func (q *urgentQueue) dropLinkControl() {
 		q.bytes -= len(c.buf) - c.taken
 	}
 	q.linkControl.clear()
-	q.hasPong = false
+	q.late.clear()
+	q.hasPong, q.lateBytes = false, 0
 }
 
 // clear drops everything.
 func (q *urgentQueue) clear() {
 	q.linkControl.clear()
 	q.priority.clear()
-	q.bytes, q.hasPong = 0, false
+	q.late.clear()
+	q.bytes, q.lateBytes, q.hasPong = 0, 0, false
 }

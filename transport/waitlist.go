@@ -12,7 +12,13 @@ type waiter struct {
 	ready   chan struct{} // closed when size is granted, or no share can come
 	size    int
 	granted bool
-	place   *list.Element // nil once out of the queue
+	place   *list.Element // in a waitlist; nil once out of it
+
+	// In a fairQueue.
+	heavy  bool
+	start  uint64
+	number uint64
+	index  int // -1 once out of it
 }
 
 func (l *waitlist) len() int    { return l.queue.Len() }

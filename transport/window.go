@@ -10,10 +10,34 @@ import (
 // control").
 const frameCost = 32
 
+const (
+	// firstWindow is the window in bytes, of a stream that carries much, as
+	// soon as this is known.
+	firstWindow = 2 << 20
+	// largeWindow is the window in bytes from which on a quarter that is used
+	// up is announced, not half: so three quarters are always left.
+	largeWindow = 1 << 20
+	// fastWindow is the window below which a window of at least
+	// fastWindow/16 grows fourfold, not twofold: sixteen times in two round
+	// trips.
+	fastWindow = 4 << 20
+)
+
 // growWithin is the time within which half a window must be used up for the
-// window to grow. A window thus grows until it covers a round trip of twice
-// that time.
+// window to grow, while the round trip is not known.
 const growWithin = 250 * time.Millisecond
+
+// leastGrowWithin is that time where the round trip is short.
+const leastGrowWithin = 4 * time.Millisecond
+
+// growthTime is that time where the round trip is known. A window that lasts
+// for less than four round trips may be what holds up the sender.
+func growthTime(roundTrip time.Duration) time.Duration {
+	if roundTrip == 0 {
+		return growWithin
+	}
+	return max(2*roundTrip, leastGrowWithin)
+}
 
 // Budget bounds a number of bytes over several sessions
 // (Parameters.WindowBudget, Parameters.ReassemblyBudget). Several goroutines
@@ -45,8 +69,18 @@ func (b *Budget) give(n uint64) { b.left.Add(int64(n)) }
 // windowBudget bounds by how many bytes the windows of a session may grow.
 type windowBudget struct {
 	Budget
+	total  int64   // bytes
 	shared *Budget // with other sessions; nil: none
 }
+
+func (b *windowBudget) init(bytes int, shared *Budget) {
+	b.total, b.shared = int64(bytes), shared
+	b.left.Store(b.total)
+}
+
+// plenty reports whether more than three quarters are left: few windows have
+// grown.
+func (b *windowBudget) plenty(n uint64) bool { return b.left.Load()-int64(n) >= b.total/4*3 }
 
 // take takes n bytes, if both the session and all sessions have that many left.
 func (b *windowBudget) take(n uint64) bool {
@@ -93,26 +127,63 @@ func (w *recvWindow) receive(cost uint64) bool {
 }
 
 // needsUpdate counts what the application has read and reports whether the peer
-// needs a new limit: half of the window is used up.
+// needs a new limit: enough of the window is used up.
 func (w *recvWindow) needsUpdate(cost uint64) bool {
 	w.consumed += cost
-	return w.limit-w.consumed <= w.size/2
+	return w.limit-w.consumed <= w.size-w.size/w.updates()
 }
 
-// update moves the limit, and doubles the window if the application keeps up,
+// updates returns how many limits are announced for each window of bytes.
+func (w *recvWindow) updates() uint64 {
+	if w.size >= largeWindow {
+		return 4
+	}
+	return 2
+}
+
+// update moves the limit, and enlarges the window if the application keeps up,
 // the data flows fast, and the budget allows it. It returns the limit to
 // announce.
-func (w *recvWindow) update(now time.Time, most uint64, b *windowBudget) uint64 {
+func (w *recvWindow) update(now time.Time, roundTrip time.Duration, most uint64, b *windowBudget) uint64 {
 	keepsUp := w.received == w.consumed
-	fast := now.Sub(w.updated) < growWithin
-	if more := min(w.size, most-w.size); keepsUp && fast && more > 0 && b.take(more) {
-		w.size += more
-		w.grown += more
+	fast := now.Sub(w.updated) < growthTime(roundTrip)*2/time.Duration(w.updates())
+	if keepsUp && fast {
+		more := w.size
+		if w.size >= fastWindow/16 && w.size < fastWindow {
+			more = 3 * w.size
+		}
+		w.grow(min(more, most-w.size), b)
 	}
 	w.updated = now
 	w.limit = w.consumed + w.size
 	return w.limit
 }
+
+// widen makes the window of a stream that is going to carry much a large one at
+// once, while the windows of few streams are large. It returns the limit to
+// announce, or 0.
+func (w *recvWindow) widen(now time.Time, most uint64, b *windowBudget) uint64 {
+	size := min(firstWindow, most)
+	if w.grown > 0 || w.size >= size || !b.plenty(size-w.size) || !w.grow(size-w.size, b) {
+		return 0
+	}
+	w.updated = now
+	w.limit = w.consumed + w.size
+	return w.limit
+}
+
+// grow enlarges the window by more bytes if the budget allows it.
+func (w *recvWindow) grow(more uint64, b *windowBudget) bool {
+	if more == 0 || !b.take(more) {
+		return false
+	}
+	w.size += more
+	w.grown += more
+	return true
+}
+
+// moved reports whether the limit is another one than at the beginning.
+func (w *recvWindow) moved() bool { return w.consumed > 0 || w.grown > 0 }
 
 // giveBack returns what the window has taken from the budget.
 func (w *recvWindow) giveBack(b *windowBudget) {

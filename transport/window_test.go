@@ -34,7 +34,7 @@ func TestWindowsNeverWaitForEachOther(t *testing.T) {
 				n -= size
 				now = now.Add(time.Duration(rnd.IntN(int(growWithin))))
 				if in.needsUpdate(uint64(size) + frameCost) {
-					if limit := in.update(now, 1<<16, &b); !out.raise(limit) {
+					if limit := in.update(now, 0, 1<<16, &b); !out.raise(limit) {
 						t.Fatalf("seed %d: the limit went back to %d", seed, limit)
 					}
 				}
