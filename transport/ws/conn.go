@@ -37,6 +37,10 @@ type Conn struct {
 
 var _ transport.Link = (*Conn)(nil)
 
+// maxUnsent is how many bytes the kernel may hold that it has not sent, where
+// that can be bounded: two messages of the transport.
+const maxUnsent = 128 << 10
+
 // open makes c ready for use on ws, whose connection is c.in.wrap().
 func (c *Conn) open(ws *websocket.Conn, readLimit int64) {
 	c.ws = ws
@@ -44,6 +48,7 @@ func (c *Conn) open(ws *websocket.Conn, readLimit int64) {
 	c.readLimit = readLimit
 	c.pong.write = ws.WriteControl
 	c.in.detectInjectedClose()
+	boundUnsent(c.in.conn)
 	ws.SetReadLimit(readLimit)
 	ws.SetPingHandler(c.pong.answer)
 	ws.SetCloseHandler(func(code int, _ string) error {
