@@ -96,5 +96,8 @@ func (s *clientStream) openAttempt(ctx context.Context, a *attempt, first *messa
 		a.unsent = errors.Is(err, transport.ErrDraining) || errors.As(err, &closed)
 		return false, a.conn.failure(err)
 	}
+	if s.call.Method.ServerStreams {
+		a.st.GrowWindow() // it is likely to carry much
+	}
 	return sent, nil
 }

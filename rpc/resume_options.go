@@ -14,10 +14,15 @@ type Resumption struct {
 	// applies if it is shorter. After that its calls fail with CodeUnavailable.
 	// Default 30 s.
 	Window time.Duration
-	// ReplayLimit is how many bytes a connection keeps that the peer has not
-	// acknowledged. When it is reached, Send blocks. Default 1 MiB, at least 64
-	// KiB.
+	// ReplayLimit is how many bytes a connection may keep in any case that the
+	// peer has not acknowledged. Send blocks when as many are in flight as the
+	// network path holds. Default 1 MiB, at least 64 KiB.
 	ReplayLimit int
+	// MaxReplay is how many of these bytes a connection keeps at most where the
+	// path holds more than ReplayLimit, at a server out of
+	// Limits.MaxReplayMemory. Default 32 MiB, or ReplayLimit if that is more;
+	// at least ReplayLimit.
+	MaxReplay int
 	// MaxDetached is how many detached connections a server keeps. Beyond it,
 	// the oldest one ends of the principal, or of the address if there is none,
 	// that has most of them. Default 10,000.
@@ -43,7 +48,7 @@ func WithoutResumption() Option {
 }
 
 func (r *Resumption) validate() error {
-	for name, v := range map[string]int{"ReplayLimit": r.ReplayLimit, "MaxDetached": r.MaxDetached, "MaxDetachedBytes": r.MaxDetachedBytes} {
+	for name, v := range map[string]int{"ReplayLimit": r.ReplayLimit, "MaxReplay": r.MaxReplay, "MaxDetached": r.MaxDetached, "MaxDetachedBytes": r.MaxDetachedBytes} {
 		if v < 0 {
 			return fmt.Errorf("Resumption.%s is negative: %d", name, v)
 		}
@@ -58,6 +63,9 @@ func (r *Resumption) apply(p *transport.Parameters) {
 	}
 	if r.ReplayLimit != 0 {
 		p.ReplayLimit = r.ReplayLimit
+	}
+	if r.MaxReplay != 0 {
+		p.MaxReplay = r.MaxReplay
 	}
 }
 

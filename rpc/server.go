@@ -51,6 +51,9 @@ func NewServer(opts ...ServerOption) *Server {
 	if s.transport.WindowBudget == nil {
 		s.transport.WindowBudget = transport.NewBudget(s.limits.MaxWindowMemory)
 	}
+	if s.transport.ReplayBudget == nil {
+		s.transport.ReplayBudget = transport.NewBudget(s.limits.MaxReplayMemory)
+	}
 	return s
 }
 

@@ -39,6 +39,11 @@ type Limits struct {
 	// beyond the initial ones, together: memory for data that has arrived and
 	// was not read. Default 1 GiB.
 	MaxWindowMemory int64
+	// MaxReplayMemory is how many bytes all connections may keep together, to
+	// send them again after a lost link, beyond the Resumption.ReplayLimit of
+	// each. A connection to a distant client that takes much keeps as much as
+	// its path holds. Default 1 GiB.
+	MaxReplayMemory int64
 	// MaxMessageMemory is the memory in bytes for messages that are reassembled
 	// from several frames or inflated, until they are decoded, on all
 	// connections: half of it for each. Beyond it messages and their senders
@@ -65,6 +70,7 @@ func (l *Limits) withDefaults() error {
 		{"MaxHandshakesPerSecond", int64(l.MaxHandshakesPerSecond)},
 		{"MaxHandshakeHeader", int64(l.MaxHandshakeHeader)},
 		{"MaxWindowMemory", l.MaxWindowMemory},
+		{"MaxReplayMemory", l.MaxReplayMemory},
 		{"MaxMessageMemory", l.MaxMessageMemory},
 		{"MaxCalls", int64(l.MaxCalls)},
 	} {
@@ -86,6 +92,9 @@ func (l *Limits) withDefaults() error {
 	}
 	if l.MaxWindowMemory == 0 {
 		l.MaxWindowMemory = 1 << 30
+	}
+	if l.MaxReplayMemory == 0 {
+		l.MaxReplayMemory = 1 << 30
 	}
 	if l.MaxMessageMemory == 0 {
 		l.MaxMessageMemory = defaultMessageMemory

@@ -139,7 +139,7 @@ func TestMembersOfARoomTalkOverTheirTerminals(t *testing.T) {
 
 // A terminal that is stopped, as by Ctrl-S, accepts no output.
 func TestStoppedTerminalDelaysNoOtherMember(t *testing.T) {
-	const lines = 500 // of 1000 bytes: more than the pipe, the windows and the queue hold
+	const lines = 1500 // of 4,000 bytes: more than the pipe, the windows and the queue hold
 	_, url := server(t)
 	ada := start(t, "join", "-url", url, "-name", "ada")
 	ada.see(t, "* here: ada")
@@ -150,7 +150,7 @@ func TestStoppedTerminalDelaysNoOtherMember(t *testing.T) {
 	ada.see(t, "* slow came", "* bob came")
 
 	for n := range lines {
-		text := fmt.Sprintf("%0999d", n)
+		text := fmt.Sprintf("%03999d", n)
 		ada.say(t, text)
 		ada.see(t, "ada: "+text)
 		bob.see(t, "ada: "+text)
@@ -169,7 +169,7 @@ func TestStoppedTerminalDelaysNoOtherMember(t *testing.T) {
 			missed += n
 			continue
 		}
-		if want := fmt.Sprintf("ada: %0999d", got+missed); line != want {
+		if want := fmt.Sprintf("ada: %03999d", got+missed); line != want {
 			t.Fatalf("saw %q, want %q", line, want)
 		}
 		got++

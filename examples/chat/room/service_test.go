@@ -81,7 +81,7 @@ func recv(t *testing.T, c call) *chatv1.JoinResponse {
 }
 
 func TestSlowMemberDelaysNoOtherAndLearnsWhatItMissed(t *testing.T) {
-	const lines = 1000
+	const lines = 1500
 	url := start(t, NewService())
 	talker := join(t, url, "lobby", "talker")
 	fast := join(t, url, "lobby", "fast")
@@ -90,7 +90,7 @@ func TestSlowMemberDelaysNoOtherAndLearnsWhatItMissed(t *testing.T) {
 	recv(t, talker) // slow came
 	recv(t, fast)   // slow came
 
-	padding := strings.Repeat(".", 1000)
+	padding := strings.Repeat(".", 4000)
 	for n := range lines { // one at a time, so that only slow is ever behind
 		text := strconv.Itoa(n) + padding
 		send(t, talker, say(text))
