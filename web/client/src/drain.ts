@@ -1,11 +1,9 @@
 import { Code, toCode } from "./code.js";
 import { ParleyError } from "./error.js";
 import { type Goaway, isNotice, NO_LAST_STREAM } from "./goaway.js";
+import { IDLE_CLOSE_TIMEOUT } from "./limits.js";
 import { Timer } from "./timer.js";
 import { RuleError } from "./varint.js";
-
-/** How long an idle session leaves the close to the peer, in milliseconds. */
-const CLOSE_TIMEOUT = 1_000;
 
 /** The drain of a session: what both ends have announced, and the close that follows (PROTOCOL.md, section 10). */
 export class Drain {
@@ -55,7 +53,7 @@ export class Drain {
 
   /** Calls close after a delay, in which the peer may close the session itself. */
   scheduleClose(close: () => void): void {
-    this.#closeTimer.start(CLOSE_TIMEOUT, close);
+    this.#closeTimer.start(IDLE_CLOSE_TIMEOUT, close);
   }
 
   /** Cancels the scheduled close. */

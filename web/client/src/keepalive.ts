@@ -1,14 +1,14 @@
+import { HELLO_TIMEOUT, PONG_TIMEOUT } from "./limits.js";
+import { RoundTrip } from "./roundtrip.js";
 import { Timer } from "./timer.js";
 
-const HELLO_TIMEOUT = 10_000;
-const PONG_TIMEOUT = 10_000;
-
-/** Detects a dead link (PROTOCOL.md, section 9). */
+/** Detects a dead link (PROTOCOL.md, section 9), and measures the round trip of a link that is alive. */
 export class Keepalive {
   #lastReceived = 0;
   #awaitingPong = false;
   #interval = 0; // 0: the peer's HELLO has not arrived
   #timer = new Timer();
+  #roundTrip = new RoundTrip();
   /** Called at the next PONG. */
   #onAlive: (() => void) | undefined;
 
@@ -20,16 +20,22 @@ export class Keepalive {
     this.#lost = lost;
   }
 
+  /** The round trip, in milliseconds. */
+  get roundTrip(): number {
+    return this.#roundTrip.estimate;
+  }
+
   /** Starts on a new link, where the peer's HELLO must arrive in time. */
   start(): void {
     this.#interval = 0;
-    this.touch();
+    this.#roundTrip.start(this.touch());
     this.#watch(HELLO_TIMEOUT);
   }
 
   /** The peer's HELLO has arrived. From now on a silent link gets a PING at each interval, in milliseconds. */
   helloReceived(interval: number): void {
     this.#interval = interval;
+    this.#roundTrip.end(this.#lastReceived);
     this.#watch(interval);
   }
 
@@ -52,8 +58,14 @@ export class Keepalive {
 
   /** Handles a PONG. */
   pong(): void {
+    this.#roundTrip.end(this.#lastReceived);
     this.#onAlive?.();
     this.#onAlive = undefined;
+  }
+
+  /** Measures the round trip by a PING, if the latest measurement is old. */
+  measure(): void {
+    if (this.#roundTrip.begin(Date.now())) this.#ping();
   }
 
   stop(): void {

@@ -1,13 +1,12 @@
 import type { Control, Emit } from "./control.js";
 import { tooLarge } from "./error.js";
 import * as f from "./frame.js";
+import { BATCH } from "./limits.js";
 import type { Resumption } from "./resumption.js";
 import type { Session } from "./session.js";
 import type { Stream } from "./stream.js";
 import type { StreamTable } from "./streamtable.js";
 import { concat } from "./varint.js";
-
-const BATCH = f.MAX_FRAME_START / 2;
 
 /**
  * Packs what is ready into a link message: control frames first, then the streams in turn. It returns undefined if nothing is
@@ -31,15 +30,19 @@ export function packLinkMessage(
     size += start.length + payload.length;
     if (f.isSequenced(head & 0x0f) && (enabled || !session.established)) sequenced.push([from, size]);
   };
-  const full = () => size >= BATCH || replay.bytes + size >= session.settings.replayLimit;
-  control.emit(emit, () => size >= BATCH);
+  const full = () => batched() || replay.bytes + size >= session.settings.replayLimit;
+  const batched = () => size >= BATCH;
+  control.emitProbes(emit);
+  for (let frame: Uint8Array | undefined; !batched() && (frame = replay.next()); size += frame.length) parts.push(frame);
+  control.emit(emit, batched);
   if (session.canOpen) for (const s of pending) if (full() || !emitOpen(session, streams, s, emit)) break;
+  control.emitWindows(emit, batched); // behind the OPEN of their stream
   for (const s of ready) {
     if (full()) break;
     ready.delete(s);
     if (s.emit(emit)) ready.add(s);
   }
-  const owed = size ? received.owed : received.due(session.peer.replayLimit, Date.now());
+  const owed = size ? received.owed : received.due(Date.now());
   if (enabled && owed && size < f.MAX_FRAME_START) parts.push(resumption.ackFrame());
   if (!parts.length) return undefined;
   const message = concat(parts);

@@ -9,7 +9,12 @@ export class Queue<T> {
   }
 
   get first(): T | undefined {
-    return this.#items[this.#head];
+    return this.at(0);
+  }
+
+  /** Returns the item with this index, from 0. */
+  at(i: number): T | undefined {
+    return this.#items[this.#head + i];
   }
 
   push(item: T): void {
@@ -25,10 +30,5 @@ export class Queue<T> {
       this.#head = 0;
     }
     return item;
-  }
-
-  /** Returns the items in order. */
-  all(): T[] {
-    return this.#items.slice(this.#head) as T[];
   }
 }

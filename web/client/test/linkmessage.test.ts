@@ -2,8 +2,7 @@ import { afterEach, expect, test } from "vitest";
 import { Code } from "../src/code.js";
 import { ParleyError } from "../src/error.js";
 import { encodeFields } from "../src/fields.js";
-import { encodeFrame, HELLO } from "../src/frame.js";
-import { LIMIT } from "../src/stream.js";
+import { encodeFrame, HELLO, LIMIT } from "../src/frame.js";
 import { SessionHarness, settle } from "./harness.js";
 
 // PROTOCOL.md, sections 4.1 and 6.3. The wire of the tests throws where a frame begins too late in a link message.
