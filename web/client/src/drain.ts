@@ -1,8 +1,6 @@
 import { Code, toCode } from "./code.js";
 import { ParleyError } from "./error.js";
 import { type Goaway, isNotice, NO_LAST_STREAM } from "./goaway.js";
-import { IDLE_CLOSE_TIMEOUT } from "./limits.js";
-import { Timer } from "./timer.js";
 import { RuleError } from "./varint.js";
 
 /** The drain of a session: what both ends have announced, and the close that follows (PROTOCOL.md, section 10). */
@@ -14,7 +12,6 @@ export class Drain {
   /** Whether this end has announced that it opens no more streams. */
   stopped = false;
   #abort: AbortController | undefined;
-  #closeTimer = new Timer();
 
   /** Reports whether this end may open streams. */
   get canOpen(): boolean {
@@ -49,15 +46,5 @@ export class Drain {
     this.stopped = true;
     this.#abort?.abort();
     return true;
-  }
-
-  /** Calls close after a delay, in which the peer may close the session itself. */
-  scheduleClose(close: () => void): void {
-    this.#closeTimer.start(IDLE_CLOSE_TIMEOUT, close);
-  }
-
-  /** Cancels the scheduled close. */
-  cancelClose(): void {
-    this.#closeTimer.stop();
   }
 }

@@ -1,5 +1,5 @@
 import { HELLO_TIMEOUT, PONG_TIMEOUT } from "./limits.js";
-import { RoundTrip } from "./roundtrip.js";
+import type { RoundTrip } from "./roundtrip.js";
 import { Timer } from "./timer.js";
 
 /** Detects a dead link (PROTOCOL.md, section 9), and measures the round trip of a link that is alive. */
@@ -8,21 +8,17 @@ export class Keepalive {
   #awaitingPong = false;
   #interval = 0; // 0: the peer's HELLO has not arrived
   #timer = new Timer();
-  #roundTrip = new RoundTrip();
   /** Called at the next PONG. */
   #onAlive: (() => void) | undefined;
 
+  readonly #roundTrip: RoundTrip;
   readonly #ping: () => void;
   readonly #lost: (why: string) => void;
 
-  constructor(ping: () => void, lost: (why: string) => void) {
+  constructor(roundTrip: RoundTrip, ping: () => void, lost: (why: string) => void) {
+    this.#roundTrip = roundTrip;
     this.#ping = ping;
     this.#lost = lost;
-  }
-
-  /** The round trip, in milliseconds. */
-  get roundTrip(): number {
-    return this.#roundTrip.estimate;
   }
 
   /** Starts on a new link, where the peer's HELLO must arrive in time. */
@@ -61,11 +57,6 @@ export class Keepalive {
     this.#roundTrip.end(this.#lastReceived);
     this.#onAlive?.();
     this.#onAlive = undefined;
-  }
-
-  /** Measures the round trip by a PING, if the latest measurement is old. */
-  measure(): void {
-    if (this.#roundTrip.begin(Date.now())) this.#ping();
   }
 
   stop(): void {

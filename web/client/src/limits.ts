@@ -51,8 +51,10 @@ export const SMALL_PIECE = 1024;
 
 /** A link message with so many bytes is full. */
 export const BATCH = 32 << 10;
+/** Small frames of streams that have no larger ones waiting go first. */
+export const MAX_LIGHT_FRAME = 4 << 10;
 /** Nothing is written while so many bytes wait in the WebSocket, which is checked at this interval. */
-export const HIGH_WATER = 256 << 10;
+export const HIGH_WATER = 128 << 10;
 export const POLL_INTERVAL = 4;
 export const WRITE_TIMEOUT = 30_000;
 

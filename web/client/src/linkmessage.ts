@@ -9,8 +9,9 @@ import type { StreamTable } from "./streamtable.js";
 import { concat } from "./varint.js";
 
 /**
- * Packs what is ready into a link message: control frames first, then the streams in turn. It returns undefined if nothing is
- * ready.
+ * Packs what is ready into a link message. Control frames come first, then streams that have only small frames to send, which
+ * leave half of the message to others. Each of those has its turn until a message is full, so that they share the link by
+ * bytes. It returns undefined if nothing is ready.
  */
 export function packLinkMessage(
   session: Session,
@@ -37,10 +38,16 @@ export function packLinkMessage(
   control.emit(emit, batched);
   if (session.canOpen) for (const s of pending) if (full() || !emitOpen(session, streams, s, emit)) break;
   control.emitWindows(emit, batched); // behind the OPEN of their stream
-  for (const s of ready) {
-    if (full()) break;
-    ready.delete(s);
-    if (s.emit(emit)) ready.add(s);
+  for (const heavy of [false, true]) {
+    for (const s of ready) {
+      if (full() || (!heavy && size >= BATCH / 2)) break;
+      if (s.heavy !== heavy) continue;
+      ready.delete(s);
+      while (s.emit(emit)) {
+        ready.add(s); // behind the others
+        if (full()) break;
+      }
+    }
   }
   const owed = size ? received.owed : received.due(Date.now());
   if (enabled && owed && size < f.MAX_FRAME_START) parts.push(resumption.ackFrame());

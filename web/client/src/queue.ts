@@ -8,10 +8,6 @@ export class Queue<T> {
     return this.#items.length - this.#head;
   }
 
-  get first(): T | undefined {
-    return this.at(0);
-  }
-
   /** Returns the item with this index, from 0. */
   at(i: number): T | undefined {
     return this.#items[this.#head + i];
@@ -23,7 +19,7 @@ export class Queue<T> {
 
   shift(): T | undefined {
     if (!this.length) return undefined;
-    const item = this.first;
+    const item = this.at(0);
     this.#items[this.#head++] = undefined;
     if (this.#head > 31 && this.#head * 2 >= this.#items.length) {
       this.#items = this.#items.slice(this.#head);

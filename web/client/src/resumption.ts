@@ -46,9 +46,10 @@ export class Resumption {
   /** Handles a HELLO that starts a session. Without a window the session cannot be resumed. */
   start(h: Hello, window: number): void {
     if (window && !h.token) throw new RuleError("N7");
-    this.#id = window ? h.session : undefined;
-    this.#token = window ? h.token : undefined;
-    if (!window) this.replay = new Replay();
+    if (window) {
+      this.#id = h.session;
+      this.#token = h.token;
+    } else this.replay = new Replay();
   }
 
   /** Handles a HELLO that resumes the session. */

@@ -8,11 +8,13 @@ import * as f from "./frame.js";
 import { encodeGoaway, type Goaway, NO_LAST_STREAM, parseGoaway } from "./goaway.js";
 import { encodeHello, type Hello, parseHello, protocolDefaults, type SessionRef, type Settings } from "./hello.js";
 import { Keepalive } from "./keepalive.js";
-import { MAX_RESET_BYTES } from "./limits.js";
+import { IDLE_CLOSE_TIMEOUT, MAX_RESET_BYTES } from "./limits.js";
 import { packLinkMessage } from "./linkmessage.js";
 import { Resumption } from "./resumption.js";
+import { RoundTrip } from "./roundtrip.js";
 import { Stream } from "./stream.js";
 import { StreamTable } from "./streamtable.js";
+import { Timer } from "./timer.js";
 import { concat, cut, Reader, RuleError, utf8 } from "./varint.js";
 import { type Budget, WINDOW_BUDGET } from "./window.js";
 import { Writer } from "./writer.js";
@@ -37,7 +39,10 @@ export class Session {
   #streams = new StreamTable();
   #resumption = new Resumption();
   #control = new Control();
+  #idleTimer = new Timer();
+  readonly roundTrip = new RoundTrip();
   #keepalive = new Keepalive(
+    this.roundTrip,
     () => {
       this.#control.ping();
       this.#schedule();
@@ -78,11 +83,6 @@ export class Session {
   /** Reports whether any stream is open or pending. */
   get busy(): boolean {
     return this.#streams.size > 0;
-  }
-
-  /** The round trip of the link, in milliseconds. */
-  get roundTrip(): number {
-    return this.#keepalive.roundTrip;
   }
 
   get #window(): number {
@@ -182,7 +182,7 @@ export class Session {
     this.#keepalive.stop();
     this.#writer.stop();
     this.#resumption.received.stop();
-    this.drain.cancelClose();
+    this.#idleTimer.stop();
   }
 
   // Inbound.
@@ -317,7 +317,7 @@ export class Session {
   /** Sends a WINDOW frame. */
   sendWindow(stream: Stream, limit: number): void {
     this.#control.window(stream.id, limit);
-    this.#keepalive.measure();
+    if (this.roundTrip.begin(Date.now())) this.#control.ping();
     this.#schedule();
   }
 
@@ -356,7 +356,7 @@ export class Session {
   #closeIfIdle(): void {
     if (!this.drain.canClose || this.busy || !this.#link) return;
     this.#resumption.received.expedite(); // the peer waits for the acknowledgement
-    this.drain.scheduleClose(() => {
+    this.#idleTimer.start(IDLE_CLOSE_TIMEOUT, () => {
       if (!this.busy) this.goAway(new ParleyError("session not needed", Code.Canceled));
     });
   }

@@ -1,7 +1,7 @@
 import { Code } from "./code.js";
 import { ParleyError, resetError, tooLarge } from "./error.js";
 import * as f from "./frame.js";
-import { SMALL_PIECE } from "./limits.js";
+import { MAX_LIGHT_FRAME, SMALL_PIECE } from "./limits.js";
 import { Queue } from "./queue.js";
 import type { Session } from "./session.js";
 import { concat, RuleError } from "./varint.js";
@@ -56,6 +56,8 @@ export class Stream {
   #out = new Queue<Outgoing>();
   #send = new SendWindow(0);
   #sendEnded = false;
+  /** Whether what is queued has a large frame. */
+  heavy = false;
 
   #window: RecvWindow;
   #headerDecided = false;
@@ -110,7 +112,7 @@ export class Stream {
 
   /** Ends this direction. With an error, it drops what is queued. */
   finish(trailer: Uint8Array, error: ParleyError | undefined): void {
-    if (error && this.#out.first?.at) return this.reset(f.APPLICATION + error.code, error); // a message is partly sent
+    if (error && this.#out.at(0)?.at) return this.reset(f.APPLICATION + error.code, error); // a message is partly sent
     if (error) {
       for (let n = this.#out.length; n; n--) {
         const o = this.#out.shift()!;
@@ -129,6 +131,7 @@ export class Stream {
   #queue(type: number, bytes: Uint8Array, end: boolean): Promise<void> {
     if (this.error || this.#sendEnded) return Promise.resolve();
     this.#sendEnded = end;
+    this.heavy ||= bytes.length > MAX_LIGHT_FRAME;
     return new Promise((sent) => {
       this.#out.push({ type, bytes, at: 0, end, sent });
       this.session.markReady(this);
@@ -152,7 +155,7 @@ export class Stream {
 
   /** Passes the next frame to emit. It returns false if there is none, or if it has to wait. */
   emit(emit: (head: number, id: number, payload: Uint8Array) => void): boolean {
-    const next = this.#out.first;
+    const next = this.#out.at(0);
     const { peer, established } = this.session;
     if (!next) return false;
     const limit = next.type === f.DATA ? peer.maxMessage : peer.maxHeader;
@@ -175,7 +178,8 @@ export class Stream {
       next.sent();
       this.#closeIfOver();
     }
-    return this.#out.length > 0;
+    if (this.#out.length) return true;
+    return (this.heavy = false);
   }
 
   /** Handles a WINDOW frame, or the initial window of a HELLO. */
@@ -287,7 +291,7 @@ export class Stream {
     }
     if (!consumed || this.#recvEnded || this.error) return;
     const { budget, roundTrip } = this.session;
-    this.#sendWindow(this.#window.consume(consumed, budget, Date.now(), roundTrip));
+    this.#sendWindow(this.#window.consume(consumed, budget, Date.now(), roundTrip.estimate));
   }
 
   /** The limit that was sent to the peer, or 0 if that is the initial one or nothing more can arrive. */

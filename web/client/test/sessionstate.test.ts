@@ -143,29 +143,18 @@ describe("Drain", () => {
     expect([drain.stop(), drain.stop()]).toEqual([true, false]);
     expect(drain.signal.aborted).toBe(true);
   });
-
-  test("schedules one close, which can be canceled", () => {
-    const drain = new Drain();
-    const close = vi.fn();
-    drain.scheduleClose(close);
-    drain.scheduleClose(close);
-    vi.advanceTimersByTime(1000);
-    expect(close).toHaveBeenCalledTimes(1);
-    drain.scheduleClose(close);
-    drain.cancelClose();
-    vi.advanceTimersByTime(1000);
-    expect(close).toHaveBeenCalledTimes(1);
-  });
 });
 
 describe("Keepalive", () => {
   const watch = () => {
     const seen: string[] = [];
+    const roundTrip = new RoundTrip();
     const keepalive = new Keepalive(
+      roundTrip,
       () => seen.push("ping"),
       (why) => seen.push(why),
     );
-    return { seen, keepalive };
+    return { seen, keepalive, roundTrip };
   };
 
   test("loses a link without a HELLO", () => {
@@ -206,25 +195,21 @@ describe("Keepalive", () => {
     expect(seen.at(-1)).toBe("ping");
   });
 
-  test("measures the round trip by the HELLOs, and by a PING when that is long ago", () => {
-    const { seen, keepalive } = watch();
+  test("measures the round trip by the HELLOs, and by a PONG that was asked for", () => {
+    const { keepalive, roundTrip } = watch();
     keepalive.start();
     vi.advanceTimersByTime(80);
     keepalive.touch();
     keepalive.helloReceived(25_000);
-    expect(keepalive.roundTrip).toBe(80);
-    vi.advanceTimersByTime(9_919);
-    keepalive.measure();
-    expect(seen).toEqual([]);
-    vi.advanceTimersByTime(1);
-    keepalive.measure();
-    keepalive.measure();
-    expect(seen).toEqual(["ping"]);
+    expect(roundTrip.estimate).toBe(80);
+    keepalive.pong(); // nobody has asked
+    expect(roundTrip.estimate).toBe(80);
+    vi.advanceTimersByTime(9_920);
+    expect(roundTrip.begin(Date.now())).toBe(true);
     vi.advanceTimersByTime(30);
     keepalive.touch();
     keepalive.pong();
-    keepalive.pong(); // nobody has asked
-    expect(keepalive.roundTrip).toBe(30);
+    expect(roundTrip.estimate).toBe(30);
     keepalive.stop();
   });
 });
