@@ -7,18 +7,17 @@ import { type Codec, decode } from "./codec.js";
 import type { Connection } from "./connection.js";
 import { ParleyError } from "./error.js";
 import type { Field } from "./fields.js";
+import { CANCEL } from "./frametype.js";
+import { MAX_RETRANSMITS } from "./limits.js";
 import { fromHeaders, type Pair, pairsToHeaders, ruleCode, toHeaders } from "./metadata.js";
-import { isUpload, methodPath } from "./method.js";
+import { isDownload, isUpload, methodPath } from "./method.js";
 import { create } from "./protobuf.js";
 import { ResponseHeader } from "./responseheader.js";
 import { RetryBuffer } from "./retrybuffer.js";
 import { RetryWait } from "./retrywait.js";
 import type { Session } from "./session.js";
-import { CANCEL, type Stream } from "./stream.js";
+import type { Stream } from "./stream.js";
 import { MAX_TIMEOUT } from "./timer.js";
-
-/** How many times a call that the server has not processed is sent again. */
-const MAX_RETRANSMITS = 4;
 
 /** A call on a connection, without interceptors. */
 export class ClientCall<M extends DescMethod> implements Call<M> {
@@ -170,6 +169,7 @@ export class ClientCall<M extends DescMethod> implements Call<M> {
       );
       if (!stream) return false;
       this.#stream = stream;
+      if (isDownload(this.method)) stream.widen();
       const guard = (f: () => void) => stream === this.#stream && this.#guard(f);
       stream.onHeader = (block, ended) => guard(() => this.#handleHeader(block, ended));
       stream.onTrailer = (block) => guard(() => this.#handleEnd(block, stream, path));

@@ -5,18 +5,11 @@ import { ParleyError } from "./error.js";
 import type { SessionEvents } from "./events.js";
 import type { Goaway } from "./goaway.js";
 import { TemporaryRefusal } from "./handshake.js";
+import { SHORT_LINK, WAKE_TIMEOUT } from "./limits.js";
 import { Session } from "./session.js";
 import type { Stream } from "./stream.js";
 import type { SubConn } from "./subconn.js";
 import { Timer } from "./timer.js";
-
-/** How long the peer has to answer a probe, in milliseconds. */
-const WAKE_TIMEOUT = 5_000;
-/**
- * A shorter link counts as a flap, in milliseconds. The first two flaps in a row are replaced at once, later ones after a
- * delay.
- */
-const SHORT_LINK = 250;
 
 /** A session of a connection. It dials the links of the session. */
 export class ClientSession implements SessionEvents {

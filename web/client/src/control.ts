@@ -44,12 +44,17 @@ export class Control {
     this.#windows.delete(id);
   }
 
-  /** Emits until the message is full. The rest must wait: an OPEN must not overtake the RESET that has made room for it. */
-  emit(emit: Emit, full: () => boolean): void {
+  /** Emits PONG and PING, ahead of all else. */
+  emitProbes(emit: Emit): void {
     if (this.#pong) emit(f.PONG, 0, this.#pong);
     if (this.#ping) emit(f.PING, 0, new Uint8Array(8));
     this.#pong = undefined;
     this.#ping = false;
+  }
+
+  /** Emits until the message is full. The rest must wait: an OPEN must not overtake the RESET that has made room for it. */
+  emit(emit: Emit, full: () => boolean): void {
+    if (full()) return;
     if (this.#goaway) emit(f.GOAWAY, 0, this.#goaway);
     this.#goaway = undefined;
     let n = 0;
@@ -60,6 +65,10 @@ export class Control {
       n++;
     }
     this.#resets.splice(0, n);
+  }
+
+  /** Emits WINDOW frames until the message is full. */
+  emitWindows(emit: Emit, full: () => boolean): void {
     for (const [id, limit] of this.#windows) {
       if (full()) break;
       this.#windows.delete(id);

@@ -1,11 +1,7 @@
 import { Code, toCode } from "./code.js";
 import { ParleyError } from "./error.js";
 import { type Goaway, isNotice, NO_LAST_STREAM } from "./goaway.js";
-import { Timer } from "./timer.js";
 import { RuleError } from "./varint.js";
-
-/** How long an idle session leaves the close to the peer, in milliseconds. */
-const CLOSE_TIMEOUT = 1_000;
 
 /** The drain of a session: what both ends have announced, and the close that follows (PROTOCOL.md, section 10). */
 export class Drain {
@@ -16,7 +12,6 @@ export class Drain {
   /** Whether this end has announced that it opens no more streams. */
   stopped = false;
   #abort: AbortController | undefined;
-  #closeTimer = new Timer();
 
   /** Reports whether this end may open streams. */
   get canOpen(): boolean {
@@ -51,15 +46,5 @@ export class Drain {
     this.stopped = true;
     this.#abort?.abort();
     return true;
-  }
-
-  /** Calls close after a delay, in which the peer may close the session itself. */
-  scheduleClose(close: () => void): void {
-    this.#closeTimer.start(CLOSE_TIMEOUT, close);
-  }
-
-  /** Cancels the scheduled close. */
-  cancelClose(): void {
-    this.#closeTimer.stop();
   }
 }

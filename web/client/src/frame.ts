@@ -1,28 +1,7 @@
+import { DATA, FLAG_END, FLAG_MARK, FLAG_MORE, GOAWAY, IGNORABLE, OPEN, RESET, WINDOW } from "./frametype.js";
 import { concat, fromUTF8, putVarint, Reader, RuleError } from "./varint.js";
 
-// Frame types (PROTOCOL.md, section 4.2).
-export const HELLO = 1;
-export const OPEN = 2;
-export const HEADER = 3;
-export const DATA = 4;
-export const END = 5;
-export const RESET = 6;
-export const WINDOW = 7;
-export const ACK = 8;
-export const PING = 9;
-export const PONG = 10;
-export const GOAWAY = 11;
-
-export const FLAG_END = 0x10;
-export const FLAG_MORE = 0x20;
-export const FLAG_MARK = 0x40;
-const IGNORABLE = 0x80;
-
-/** A frame must start within so many bytes of a link message. Version 0.1 may start one 16 bytes later. */
-export const MAX_FRAME_START = 65_536;
-
-/** The most bytes of a link message beyond the receiver's max_frame: the last frame may start so late. */
-export const MAX_OVERHEAD = MAX_FRAME_START + 16;
+export * from "./frametype.js";
 
 export interface Frame {
   type: number;
@@ -86,10 +65,4 @@ export function readReset(payload: Uint8Array): [code: number, reason: string] {
   if (!code) throw new RuleError("F11");
   if (payload.length - r.at > 1024) throw new RuleError("F12");
   return [code, fromUTF8(payload.subarray(r.at))];
-}
-
-/** Parses the payload of a WINDOW or RESET frame. */
-export function readStreamControl({ type, payload }: Frame): { limit?: number; reset?: [code: number, reason: string] } {
-  if (type === WINDOW) return { limit: readNumber(payload) };
-  return type === RESET ? { reset: readReset(payload) } : {};
 }

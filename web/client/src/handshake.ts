@@ -1,11 +1,10 @@
 import { MAX_LONG_DELAY } from "./backoff.js";
 import { Code } from "./code.js";
 import { ParleyError } from "./error.js";
+import { DIAGNOSE_TIMEOUT } from "./limits.js";
 
 /** The WebSocket subprotocol of this protocol version. */
 export const SUBPROTOCOL = "parley.v1";
-
-const DIAGNOSE_TIMEOUT = 3000;
 
 const supportsVersion = (versions: string) => versions.split(",").some((v) => v.trim() === SUBPROTOCOL);
 
@@ -75,6 +74,5 @@ export async function diagnose(url: string, error: ParleyError, signal: AbortSig
   } finally {
     clearTimeout(timer);
     stop(); // the rest of the response is not needed
-    signal.removeEventListener("abort", stop);
   }
 }

@@ -1,9 +1,8 @@
+import { HELLO_TIMEOUT, PONG_TIMEOUT } from "./limits.js";
+import type { RoundTrip } from "./roundtrip.js";
 import { Timer } from "./timer.js";
 
-const HELLO_TIMEOUT = 10_000;
-const PONG_TIMEOUT = 10_000;
-
-/** Detects a dead link (PROTOCOL.md, section 9). */
+/** Detects a dead link (PROTOCOL.md, section 9), and measures the round trip of a link that is alive. */
 export class Keepalive {
   #lastReceived = 0;
   #awaitingPong = false;
@@ -12,10 +11,12 @@ export class Keepalive {
   /** Called at the next PONG. */
   #onAlive: (() => void) | undefined;
 
+  readonly #roundTrip: RoundTrip;
   readonly #ping: () => void;
   readonly #lost: (why: string) => void;
 
-  constructor(ping: () => void, lost: (why: string) => void) {
+  constructor(roundTrip: RoundTrip, ping: () => void, lost: (why: string) => void) {
+    this.#roundTrip = roundTrip;
     this.#ping = ping;
     this.#lost = lost;
   }
@@ -23,13 +24,14 @@ export class Keepalive {
   /** Starts on a new link, where the peer's HELLO must arrive in time. */
   start(): void {
     this.#interval = 0;
-    this.touch();
+    this.#roundTrip.start(this.touch());
     this.#watch(HELLO_TIMEOUT);
   }
 
   /** The peer's HELLO has arrived. From now on a silent link gets a PING at each interval, in milliseconds. */
   helloReceived(interval: number): void {
     this.#interval = interval;
+    this.#roundTrip.end(this.#lastReceived);
     this.#watch(interval);
   }
 
@@ -52,6 +54,7 @@ export class Keepalive {
 
   /** Handles a PONG. */
   pong(): void {
+    this.#roundTrip.end(this.#lastReceived);
     this.#onAlive?.();
     this.#onAlive = undefined;
   }

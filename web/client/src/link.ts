@@ -3,6 +3,7 @@ import { Code } from "./code.js";
 import { ParleyError } from "./error.js";
 import type { Link } from "./events.js";
 import { httpError, SUBPROTOCOL } from "./handshake.js";
+import { CLOSE_TIMEOUT } from "./limits.js";
 import { base64Encode } from "./protobuf.js";
 import { Timer } from "./timer.js";
 import { cut, utf8 } from "./varint.js";
@@ -28,9 +29,6 @@ interface NodeWebSocket {
     f: (req: { destroy(): void }, res: { statusCode?: number; headers: Record<string, unknown> }) => void,
   ): void;
 }
-
-/** The longest wait for the peer's close frame, in milliseconds. */
-const CLOSE_TIMEOUT = 1000;
 
 /** An open WebSocket that speaks Parley. */
 export class WebSocketLink implements Link {
@@ -102,7 +100,10 @@ export interface DialOptions {
   signal: AbortSignal;
 }
 
-/** Opens a WebSocket. It fails with a ParleyError. Unless its code is UNAVAILABLE, another attempt does not help. */
+/**
+ * Opens a WebSocket. It fails with a ParleyError. Unless its code is UNAVAILABLE, another attempt does not help. The signal is
+ * that of this attempt: it is not aborted later.
+ */
 export function dial({ url, token, newSession, WebSocket, signal }: DialOptions): Promise<WebSocketLink> {
   return new Promise((resolve, reject) => {
     const protocols = [SUBPROTOCOL];

@@ -1,17 +1,17 @@
 import type { Control, Emit } from "./control.js";
 import { tooLarge } from "./error.js";
 import * as f from "./frame.js";
+import { BATCH } from "./limits.js";
 import type { Resumption } from "./resumption.js";
 import type { Session } from "./session.js";
 import type { Stream } from "./stream.js";
 import type { StreamTable } from "./streamtable.js";
 import { concat } from "./varint.js";
 
-const BATCH = f.MAX_FRAME_START / 2;
-
 /**
- * Packs what is ready into a link message: control frames first, then the streams in turn. It returns undefined if nothing is
- * ready.
+ * Packs what is ready into a link message. Control frames come first, then streams that have only small frames to send, which
+ * leave half of the message to others. Each of those has its turn until a message is full, so that they share the link by
+ * bytes. It returns undefined if nothing is ready.
  */
 export function packLinkMessage(
   session: Session,
@@ -31,15 +31,25 @@ export function packLinkMessage(
     size += start.length + payload.length;
     if (f.isSequenced(head & 0x0f) && (enabled || !session.established)) sequenced.push([from, size]);
   };
-  const full = () => size >= BATCH || replay.bytes + size >= session.settings.replayLimit;
-  control.emit(emit, () => size >= BATCH);
+  const full = () => batched() || replay.bytes + size >= session.settings.replayLimit;
+  const batched = () => size >= BATCH;
+  control.emitProbes(emit);
+  for (let frame: Uint8Array | undefined; !batched() && (frame = replay.next()); size += frame.length) parts.push(frame);
+  control.emit(emit, batched);
   if (session.canOpen) for (const s of pending) if (full() || !emitOpen(session, streams, s, emit)) break;
-  for (const s of ready) {
-    if (full()) break;
-    ready.delete(s);
-    if (s.emit(emit)) ready.add(s);
+  control.emitWindows(emit, batched); // behind the OPEN of their stream
+  for (const heavy of [false, true]) {
+    for (const s of ready) {
+      if (full() || (!heavy && size >= BATCH / 2)) break;
+      if (s.heavy !== heavy) continue;
+      ready.delete(s);
+      while (s.emit(emit)) {
+        ready.add(s); // behind the others
+        if (full()) break;
+      }
+    }
   }
-  const owed = size ? received.owed : received.due(session.peer.replayLimit, Date.now());
+  const owed = size ? received.owed : received.due(Date.now());
   if (enabled && owed && size < f.MAX_FRAME_START) parts.push(resumption.ackFrame());
   if (!parts.length) return undefined;
   const message = concat(parts);

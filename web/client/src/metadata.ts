@@ -1,11 +1,10 @@
 import { Code } from "./code.js";
 import { ParleyError } from "./error.js";
 import type { Field } from "./fields.js";
+import { METADATA } from "./frametype.js";
+import { MAX_PAIRS } from "./limits.js";
 import { base64Decode, base64Encode } from "./protobuf.js";
 import { concat, fromUTF8, putBytes, Reader, RuleError, utf8 } from "./varint.js";
-
-const METADATA = 9;
-const MAX_PAIRS = 256;
 
 const isKey = (key: string): boolean => /^[a-z0-9_.-]+$/.test(key);
 const isReserved = (key: string): boolean => key.startsWith("parley-");

@@ -8,8 +8,9 @@ export class Queue<T> {
     return this.#items.length - this.#head;
   }
 
-  get first(): T | undefined {
-    return this.#items[this.#head];
+  /** Returns the item with this index, from 0. */
+  at(i: number): T | undefined {
+    return this.#items[this.#head + i];
   }
 
   push(item: T): void {
@@ -18,17 +19,12 @@ export class Queue<T> {
 
   shift(): T | undefined {
     if (!this.length) return undefined;
-    const item = this.first;
+    const item = this.at(0);
     this.#items[this.#head++] = undefined;
     if (this.#head > 31 && this.#head * 2 >= this.#items.length) {
       this.#items = this.#items.slice(this.#head);
       this.#head = 0;
     }
     return item;
-  }
-
-  /** Returns the items in order. */
-  all(): T[] {
-    return this.#items.slice(this.#head) as T[];
   }
 }

@@ -3,9 +3,7 @@ import type { Hello, Resume, SessionRef } from "./hello.js";
 import { Received } from "./received.js";
 import { Replay } from "./replay.js";
 import { Timer } from "./timer.js";
-import { concat, RuleError } from "./varint.js";
-
-const BATCH = f.MAX_FRAME_START / 2;
+import { RuleError } from "./varint.js";
 
 /** The state that lets a session resume on another link (PROTOCOL.md, section 8). */
 export class Resumption {
@@ -48,35 +46,21 @@ export class Resumption {
   /** Handles a HELLO that starts a session. Without a window the session cannot be resumed. */
   start(h: Hello, window: number): void {
     if (window && !h.token) throw new RuleError("N7");
-    this.#id = window ? h.session : undefined;
-    this.#token = window ? h.token : undefined;
-    if (!window) this.replay = new Replay();
+    if (window) {
+      this.#id = h.session;
+      this.#token = h.token;
+    } else this.replay = new Replay();
   }
 
   /** Handles a HELLO that resumes the session. */
   resume(h: Hello): void {
     if (`${h.session}` !== `${this.#id}`) throw new RuleError("N7");
-    if (!this.replay.ack(h.received)) throw new RuleError("A8");
+    if (!this.replay.rewind(h.received)) throw new RuleError("A8");
     this.#token = h.token;
   }
 
   /** Returns an ACK frame for everything that has arrived. */
   ackFrame(): Uint8Array<ArrayBuffer> {
     return f.encodeFrame(f.ACK, 0, f.encodeNumber(this.received.ack()));
-  }
-
-  /** Returns the link messages that follow HELLO: an ACK, the frames that the peer has missed, and the windows (section 8.4). */
-  *missed(windows: Uint8Array[]): Iterable<Uint8Array<ArrayBuffer>> {
-    const frames = [this.ackFrame(), ...this.replay.frames.all(), ...windows];
-    let parts: Uint8Array[] = [];
-    let size = 0;
-    for (const frame of frames) {
-      parts.push(frame);
-      size += frame.length;
-      if (size < BATCH && frame !== frames.at(-1)) continue;
-      yield concat(parts);
-      parts = [];
-      size = 0;
-    }
   }
 }

@@ -48,6 +48,7 @@ export class ServerCall implements CallStream, ServeContext {
     onError: (error: unknown, method: DescMethod) => void,
   ) {
     this.#stream = stream;
+    if (isUpload(method)) stream.widen();
     this.#codec = codec;
     this.#onError = onError;
     this.requestHeaders = pairsToHeaders(open.pairs);

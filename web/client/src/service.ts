@@ -12,12 +12,13 @@ import { Code } from "./code.js";
 import { type Codec, proto } from "./codec.js";
 import type { Connection } from "./connection.js";
 import { ParleyError } from "./error.js";
+import { LIMIT, REFUSED } from "./frametype.js";
 import type { CallInfo, Interceptor } from "./interceptor.js";
 import { ruleCode } from "./metadata.js";
 import { methodPath } from "./method.js";
 import { deadlineExceeded, ServerCall } from "./servercall.js";
 import { encodeEnd, type OpenBlock, parseOpen } from "./serverwire.js";
-import { LIMIT, REFUSED, type Stream } from "./stream.js";
+import type { Stream } from "./stream.js";
 import { cut } from "./varint.js";
 
 /** The most bytes of an unknown name that an error repeats. */

@@ -8,20 +8,16 @@ import * as f from "./frame.js";
 import { encodeGoaway, type Goaway, NO_LAST_STREAM, parseGoaway } from "./goaway.js";
 import { encodeHello, type Hello, parseHello, protocolDefaults, type SessionRef, type Settings } from "./hello.js";
 import { Keepalive } from "./keepalive.js";
+import { IDLE_CLOSE_TIMEOUT, MAX_RESET_BYTES } from "./limits.js";
 import { packLinkMessage } from "./linkmessage.js";
 import { Resumption } from "./resumption.js";
-import { CANCEL, LIMIT, REFUSED, Stream } from "./stream.js";
+import { RoundTrip } from "./roundtrip.js";
+import { Stream } from "./stream.js";
 import { StreamTable } from "./streamtable.js";
+import { Timer } from "./timer.js";
 import { concat, cut, Reader, RuleError, utf8 } from "./varint.js";
-import type { Budget } from "./window.js";
+import { type Budget, WINDOW_BUDGET } from "./window.js";
 import { Writer } from "./writer.js";
-
-/**
- * The most bytes of RESET frames for the peer's streams that may wait to be sent, besides 64 for each stream that the peer may
- * open.
- */
-const MAX_RESET_BYTES = 64 << 10;
-const WINDOW_BUDGET = 8 << 20;
 
 /** The dialer's side of a session: streams that survive the link they use (PROTOCOL.md, sections 5 to 10). */
 export class Session {
@@ -31,7 +27,7 @@ export class Session {
   /** The aliases that the peer has assigned to methods (PROTOCOL.md, section 11.3). */
   aliases = new Map<string, number>();
   readonly drain = new Drain();
-  budget: Budget = { left: WINDOW_BUDGET };
+  readonly budget: Budget = { left: WINDOW_BUDGET };
   error: ParleyError | undefined;
   /** The lost session that this one replaces. */
   replaces: SessionRef | undefined;
@@ -43,7 +39,10 @@ export class Session {
   #streams = new StreamTable();
   #resumption = new Resumption();
   #control = new Control();
+  #idleTimer = new Timer();
+  readonly roundTrip = new RoundTrip();
   #keepalive = new Keepalive(
+    this.roundTrip,
     () => {
       this.#control.ping();
       this.#schedule();
@@ -183,7 +182,7 @@ export class Session {
     this.#keepalive.stop();
     this.#writer.stop();
     this.#resumption.received.stop();
-    this.drain.cancelClose();
+    this.#idleTimer.stop();
   }
 
   // Inbound.
@@ -215,9 +214,9 @@ export class Session {
       if (frame.type === f.HELLO) this.#handleHello(frame.payload);
       else if (frame.id) this.#handleStreamFrame(frame);
       else this.#handleSessionFrame(frame);
-      if (f.isSequenced(frame.type)) this.#resumption.received.add(r.at - start, now);
+      if (f.isSequenced(frame.type)) this.#resumption.received.add(r.at - start, now, this.peer.replayLimit);
     }
-    if (this.#resumption.enabled && this.#link) this.#resumption.received.schedule(this.#writer.flush);
+    if (this.#resumption.enabled && this.#link) this.#resumption.received.schedule(this.#writer.flush, now);
     this.#closeIfIdle();
   }
 
@@ -232,8 +231,11 @@ export class Session {
     this.established = true;
     this.#resumption.attach();
     this.#keepalive.helloReceived(Math.min(this.settings.keepalive, this.peer.keepalive));
-    if (h.resumed) this.#resend();
-    for (const s of this.#streams.open()) s.raiseLimit(this.peer.initialWindow);
+    if (h.resumed) this.#link?.send(this.#resumption.ackFrame()); // what the peer has missed follows
+    for (const s of this.#streams.open()) {
+      if (s.credit) this.#control.window(s.id, s.credit);
+      s.raiseLimit(this.peer.initialWindow);
+    }
     this.#events.ready(!!h.resumed);
   }
 
@@ -243,13 +245,6 @@ export class Session {
     if (this.error) return;
     this.peer = h.settings;
     this.#resumption.start(h, this.#window);
-  }
-
-  /** Sends what the peer has missed again (PROTOCOL.md, section 8.4). */
-  #resend(): void {
-    const announced = this.#streams.open().filter((s) => s.credit);
-    const windows = announced.map((s) => f.encodeFrame(f.WINDOW, s.id, f.encodeNumber(s.credit)));
-    for (const message of this.#resumption.missed(windows)) this.#link?.send(message);
   }
 
   /** The peer does not know the session: a new one starts on the same link. Pending streams move to it. */
@@ -290,17 +285,21 @@ export class Session {
     const { maxHeader } = this.settings;
     if (type === f.OPEN) return this.#handleOpen(id, flags, payload, payload.length > maxHeader);
     if (!this.#streams.wasOpened(id)) throw new RuleError("S3");
-    const { limit, reset } = f.readStreamControl(frame); // malformed control frames are errors even if the stream is closed
     const stream = this.#streams.get(id);
-    if (reset) stream?.handleReset(...reset);
-    else if (limit !== undefined) stream?.raiseLimit(limit);
-    else stream?.handleFrame(frame, maxHeader);
+    // A malformed RESET or WINDOW is an error even if the stream is closed.
+    if (type === f.RESET) {
+      const reset = f.readReset(payload);
+      stream?.handleReset(...reset);
+    } else if (type === f.WINDOW) {
+      const limit = f.readNumber(payload);
+      stream?.raiseLimit(limit);
+    } else stream?.handleFrame(frame, maxHeader);
   }
 
   #handleOpen(id: number, flags: number, header: Uint8Array, tooLong: boolean): void {
     this.#streams.checkRemote(id);
-    if (this.#streams.remote >= this.settings.maxStreams) return this.sendReset(id, REFUSED, "too many streams");
-    if (tooLong) return this.sendReset(id, LIMIT, "header exceeds the limit");
+    if (this.#streams.remote >= this.settings.maxStreams) return this.sendReset(id, f.REFUSED, "too many streams");
+    if (tooLong) return this.sendReset(id, f.LIMIT, "header exceeds the limit");
     const stream = new Stream(this);
     this.#streams.accept(stream, id);
     this.#events.stream(stream, header.slice());
@@ -318,13 +317,14 @@ export class Session {
   /** Sends a WINDOW frame. */
   sendWindow(stream: Stream, limit: number): void {
     this.#control.window(stream.id, limit);
+    if (this.roundTrip.begin(Date.now())) this.#control.ping();
     this.#schedule();
   }
 
   sendReset(id: number, code: number, reason: string): void {
     const control = this.#control;
     const limit = MAX_RESET_BYTES + 64 * this.settings.maxStreams;
-    const text = code === CANCEL || control.peerResetBytes > limit / 2 ? "" : cut(reason, 1024);
+    const text = code === f.CANCEL || control.peerResetBytes > limit / 2 ? "" : cut(reason, 1024);
     control.reset(id, concat([f.encodeNumber(code), utf8(text)]));
     if (control.peerResetBytes > limit) this.#closeSlowPeer();
     this.#schedule();
@@ -356,7 +356,7 @@ export class Session {
   #closeIfIdle(): void {
     if (!this.drain.canClose || this.busy || !this.#link) return;
     this.#resumption.received.expedite(); // the peer waits for the acknowledgement
-    this.drain.scheduleClose(() => {
+    this.#idleTimer.start(IDLE_CLOSE_TIMEOUT, () => {
       if (!this.busy) this.goAway(new ParleyError("session not needed", Code.Canceled));
     });
   }

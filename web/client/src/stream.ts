@@ -1,20 +1,11 @@
 import { Code } from "./code.js";
 import { ParleyError, resetError, tooLarge } from "./error.js";
 import * as f from "./frame.js";
+import { MAX_LIGHT_FRAME, SMALL_PIECE } from "./limits.js";
 import { Queue } from "./queue.js";
 import type { Session } from "./session.js";
 import { concat, RuleError } from "./varint.js";
 import { FRAME_COST, RecvWindow, SendWindow } from "./window.js";
-
-// RESET codes (PROTOCOL.md, section 12.2).
-export const CANCEL = 1;
-export const REFUSED = 2;
-export const LIMIT = 3;
-export const PROTOCOL = 4;
-const APPLICATION = 256;
-
-/** Pieces of a message up to this size are merged, in bytes. */
-const SMALL = 1024;
 
 /** A received message. */
 export interface Message {
@@ -65,10 +56,13 @@ export class Stream {
   #out = new Queue<Outgoing>();
   #send = new SendWindow(0);
   #sendEnded = false;
+  /** Whether what is queued has a large frame. */
+  heavy = false;
 
   #window: RecvWindow;
   #headerDecided = false;
   #recvEnded = false;
+  #wide = false;
   #pieces: Uint8Array[] = [];
   #size = 0;
   #mark = false;
@@ -93,6 +87,17 @@ export class Stream {
   start(id: number): void {
     this.id = id;
     this.raiseLimit(this.session.peer.initialWindow);
+    if (this.#wide) this.widen();
+  }
+
+  /** Lets the peer send much at once: it is expected to. Before the stream is open, this takes effect with OPEN. */
+  widen(): void {
+    this.#wide = true;
+    if (this.id) this.#sendWindow(this.#window.widen(this.session.budget));
+  }
+
+  #sendWindow(limit: number): void {
+    if (limit) this.session.sendWindow(this, limit);
   }
 
   /** Sends the response header. It must precede all messages. */
@@ -107,7 +112,7 @@ export class Stream {
 
   /** Ends this direction. With an error, it drops what is queued. */
   finish(trailer: Uint8Array, error: ParleyError | undefined): void {
-    if (error && this.#out.first?.at) return this.reset(APPLICATION + error.code, error); // a message is partly sent
+    if (error && this.#out.at(0)?.at) return this.reset(f.APPLICATION + error.code, error); // a message is partly sent
     if (error) {
       for (let n = this.#out.length; n; n--) {
         const o = this.#out.shift()!;
@@ -126,6 +131,7 @@ export class Stream {
   #queue(type: number, bytes: Uint8Array, end: boolean): Promise<void> {
     if (this.error || this.#sendEnded) return Promise.resolve();
     this.#sendEnded = end;
+    this.heavy ||= bytes.length > MAX_LIGHT_FRAME;
     return new Promise((sent) => {
       this.#out.push({ type, bytes, at: 0, end, sent });
       this.session.markReady(this);
@@ -149,12 +155,12 @@ export class Stream {
 
   /** Passes the next frame to emit. It returns false if there is none, or if it has to wait. */
   emit(emit: (head: number, id: number, payload: Uint8Array) => void): boolean {
-    const next = this.#out.first;
+    const next = this.#out.at(0);
     const { peer, established } = this.session;
     if (!next) return false;
     const limit = next.type === f.DATA ? peer.maxMessage : peer.maxHeader;
     if (next.bytes.length > limit) {
-      if (established) this.reset(CANCEL, tooLarge(next.type === f.DATA ? "message" : "header", next.bytes.length, limit));
+      if (established) this.reset(f.CANCEL, tooLarge(next.type === f.DATA ? "message" : "header", next.bytes.length, limit));
       return false;
     }
     let head = next.type;
@@ -172,7 +178,8 @@ export class Stream {
       next.sent();
       this.#closeIfOver();
     }
-    return this.#out.length > 0;
+    if (this.#out.length) return true;
+    return (this.heavy = false);
   }
 
   /** Handles a WINDOW frame, or the initial window of a HELLO. */
@@ -183,30 +190,32 @@ export class Stream {
 
   /** Handles a HEADER, DATA or END frame. A violation resets the stream. */
   handleFrame({ type, flags, payload }: f.Frame, maxHeader: number): void {
-    let fault: [code: number, rule: string] | undefined;
+    let fault: string | undefined;
     if (type === f.DATA) fault = this.handleData(flags, payload);
-    else if (payload.length > maxHeader) fault = [LIMIT, "S12"];
+    else if (payload.length > maxHeader) fault = "S12";
     else fault = type === f.END ? this.handleEnd(payload) : this.handleHeader(payload);
     if (!fault) return;
-    const status = fault[0] === LIMIT ? Code.ResourceExhausted : Code.Internal;
-    this.reset(fault[0], new ParleyError(new RuleError(fault[1]).message, status));
+    const overLimit = fault === "S12" || fault === "S13";
+    const error = new ParleyError(new RuleError(fault).message, overLimit ? Code.ResourceExhausted : Code.Internal);
+    this.reset(overLimit ? f.LIMIT : f.PROTOCOL, error);
   }
 
   /** Handles a DATA frame. It returns the rule that the frame breaks, if any. */
-  handleData(flags: number, payload: Uint8Array): [code: number, rule: string] | undefined {
+  handleData(flags: number, payload: Uint8Array): string | undefined {
     const cost = payload.length + FRAME_COST;
     const mark = (flags & f.FLAG_MARK) !== 0;
-    if (this.#recvEnded) return [PROTOCOL, "S5"];
-    if (!this.#window.receive(cost)) return [PROTOCOL, "W1"];
-    if (this.#arriving && mark !== this.#mark) return [PROTOCOL, "S11"];
-    if ((this.#size += payload.length) > this.session.settings.maxMessage) return [LIMIT, "S13"];
+    if (this.#recvEnded) return "S5";
+    if (!this.#window.receive(cost, Date.now())) return "W1";
+    if (this.#arriving && mark !== this.#mark) return "S11";
+    if ((this.#size += payload.length) > this.session.settings.maxMessage) return "S13";
     this.#decideHeader();
     this.#mark = mark;
     this.#addPiece(payload);
     this.#cost += cost;
     this.#arriving = (flags & f.FLAG_MORE) !== 0;
     if (flags & f.FLAG_END) this.#recvEnded = true;
-    if (!this.#arriving) {
+    if (this.#arriving) this.widen();
+    else {
       this.hasMessage = true;
       const bytes = this.#pieces.length === 1 ? this.#pieces[0]! : concat(this.#pieces);
       this.#inbox.push({ bytes, mark, cost: this.#cost });
@@ -223,12 +232,12 @@ export class Stream {
     // A piece retains its whole link message. Copy it unless it makes up a quarter of that.
     all.push(piece.length * 4 < piece.buffer.byteLength ? piece.slice() : piece);
     // Each piece costs about 200 bytes more. Merge small ones of similar size so that few remain.
-    while (all.length > 1 && all.at(-2)!.length <= Math.min(SMALL, all.at(-1)!.length)) all.push(concat(all.splice(-2)));
+    while (all.length > 1 && all.at(-2)!.length <= Math.min(SMALL_PIECE, all.at(-1)!.length)) all.push(concat(all.splice(-2)));
   }
 
   /** Handles an END frame. */
-  handleEnd(block: Uint8Array): [code: number, rule: string] | undefined {
-    if (this.#recvEnded || this.#arriving) return [PROTOCOL, this.#arriving ? "S10" : "S7"];
+  handleEnd(block: Uint8Array): string | undefined {
+    if (this.#recvEnded || this.#arriving) return this.#arriving ? "S10" : "S7";
     this.#recvEnded = true;
     this.#decideHeader(undefined, true);
     this.#endRecv(block.slice());
@@ -236,9 +245,9 @@ export class Stream {
   }
 
   /** Handles a HEADER frame. */
-  handleHeader(block: Uint8Array): [code: number, rule: string] | undefined {
-    if (!this.makeHeader) return [PROTOCOL, "S8"];
-    if (this.#headerDecided) return [PROTOCOL, "S6"];
+  handleHeader(block: Uint8Array): string | undefined {
+    if (!this.makeHeader) return "S8";
+    if (this.#headerDecided) return "S6";
     this.#decideHeader(block.slice());
     return undefined;
   }
@@ -281,8 +290,8 @@ export class Stream {
       }
     }
     if (!consumed || this.#recvEnded || this.error) return;
-    const limit = this.#window.consume(consumed, this.session.budget, Date.now());
-    if (limit) this.session.sendWindow(this, limit);
+    const { budget, roundTrip } = this.session;
+    this.#sendWindow(this.#window.consume(consumed, budget, Date.now(), roundTrip.estimate));
   }
 
   /** The limit that was sent to the peer, or 0 if that is the initial one or nothing more can arrive. */
@@ -293,7 +302,7 @@ export class Stream {
   /** Handles a RESET frame. Messages that were not delivered are dropped. */
   handleReset(code: number, reason: string): void {
     this.#dropUnread();
-    this.fail(resetError(code, reason), code === REFUSED);
+    this.fail(resetError(code, reason), code === f.REFUSED);
   }
 
   /** Resets the stream and tells the peer. If the peer has ended its direction, what arrived can still be read. */

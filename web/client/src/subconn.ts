@@ -7,18 +7,8 @@ import { ParleyError } from "./error.js";
 import { type Goaway, isNotice } from "./goaway.js";
 import { TemporaryRefusal } from "./handshake.js";
 import type { SessionRef } from "./hello.js";
+import { FAILOVER_DELAY, MAX_REFUSAL_WAIT, MAX_REFUSALS, MIN_SESSION_AGE } from "./limits.js";
 import type { Session } from "./session.js";
-
-/**
- * How many refusals in a row are retried before they count as a failure, and how long those retries may wait in all, in
- * milliseconds.
- */
-const MAX_REFUSALS = 4;
-const MAX_REFUSAL_WAIT = 2_500;
-/** A session that drains sooner counts as a failure, in milliseconds. */
-const MIN_SESSION_AGE = 1_000;
-/** How long a server has to resume a session before new calls try another server, in milliseconds. */
-const FAILOVER_DELAY = 1_000;
 
 /**
  * A connection to one server, or to the first of several that answers. It connects when a call needs it, and reconnects when

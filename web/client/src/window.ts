@@ -7,9 +7,13 @@ const MIN_PIECE = 4096;
 /** The largest piece, whatever the peer accepts: other streams send between two of them. */
 const MAX_PIECE = 32 << 10;
 
-/** A window may grow if half of it is consumed within this time, in milliseconds. */
-const GROW_WITHIN = 250;
-const MAX_WINDOW = 1 << 20;
+/** What the windows of a session may grow by in all, in bytes. */
+export const WINDOW_BUDGET = 32 << 20;
+export const MAX_WINDOW = 16 << 20;
+/** The window of a stream that carries much, before its rate is known. It may leave half of the budget to streams that grow. */
+const WIDE_WINDOW = 1 << 20;
+/** A window grows if half of it is consumed within two round trips, or within this time in milliseconds. */
+const GROW_WITHIN = 20;
 
 /** The number of bytes by which the windows of a session may still grow. */
 export interface Budget {
@@ -23,6 +27,7 @@ export class RecvWindow {
   #received = 0;
   #consumed = 0;
   #grown = 0;
+  /** When the limit was moved last, or the first frame arrived. */
   #updated = 0;
 
   #size: number;
@@ -33,22 +38,32 @@ export class RecvWindow {
   }
 
   /** Records what has arrived. It reports whether the credit covers it. */
-  receive(cost: number): boolean {
+  receive(cost: number, now: number): boolean {
+    this.#updated ||= now;
     this.#received += cost;
     return this.#received <= this.limit;
   }
 
   /** Records what the application has read. It returns the limit to send to the peer, or 0 if the peer has enough credit. */
-  consume(cost: number, budget: Budget, now: number): number {
+  consume(cost: number, budget: Budget, now: number, roundTrip: number): number {
     this.#consumed += cost;
     if (this.limit - this.#consumed > this.#size / 2) return 0;
-    const more = Math.min(this.#size, MAX_WINDOW - this.#size, budget.left);
-    if (more > 0 && this.#received === this.#consumed && now - this.#updated < GROW_WITHIN) {
-      this.#size += more;
-      this.#grown += more;
-      budget.left -= more;
-    }
+    const keepsUp = this.#received - this.#consumed < this.#size / 4;
+    const fast = now - this.#updated < Math.max(2 * roundTrip, GROW_WITHIN);
     this.#updated = now;
+    return this.#grow(keepsUp && fast ? Math.min(this.#size, MAX_WINDOW - this.#size, budget.left) : 0, budget);
+  }
+
+  /** Grows to a window for much data. It returns the limit to send to the peer, or 0 if that has not changed. */
+  widen(budget: Budget): number {
+    const more = Math.min(WIDE_WINDOW - this.#size, budget.left - WINDOW_BUDGET / 2);
+    return more > 0 ? this.#grow(more, budget) : 0;
+  }
+
+  #grow(more: number, budget: Budget): number {
+    this.#size += more;
+    this.#grown += more;
+    budget.left -= more;
     return (this.limit = this.#consumed + this.#size);
   }
 

@@ -1,10 +1,6 @@
 import type { Link } from "./events.js";
+import { HIGH_WATER, POLL_INTERVAL, WRITE_TIMEOUT } from "./limits.js";
 import { Timer } from "./timer.js";
-
-/** Nothing is written while so many bytes wait in the WebSocket. */
-const HIGH_WATER = 256 << 10;
-const POLL = 4;
-const WRITE_TIMEOUT = 30_000;
 
 /** Writes link messages as fast as the WebSocket sends them. */
 export class Writer {
@@ -66,6 +62,6 @@ export class Writer {
     if (!this.#buffered || buffered < this.#buffered) this.#progress = now;
     this.#buffered = buffered;
     if (now - this.#progress > WRITE_TIMEOUT) return this.#stalled();
-    this.#polling.start(POLL, this.flush);
+    this.#polling.start(POLL_INTERVAL, this.flush);
   }
 }

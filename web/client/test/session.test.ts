@@ -251,6 +251,95 @@ describe("credit", () => {
   });
 });
 
+describe("a stream that is expected to carry much", () => {
+  const MIB = "808040";
+  const windows = () => alone.wire.takeFrames().filter((f) => /^(OPEN|WINDOW|DATA|PING)/.test(f));
+
+  test("has a window of 1 MiB, right behind its OPEN in the same link message", async () => {
+    await alone.receive(hello());
+    alone.wire.takeFrames();
+    const messages = vi.spyOn(alone.wire, "send");
+    const stream = alone.session.open(open);
+    stream.widen();
+    void stream.send(Uint8Array.of(7));
+    await settle();
+    expect(windows()).toEqual(["OPEN 1 ", `WINDOW 1 ${MIB}`, "DATA 1 07"]);
+    expect(messages).toHaveBeenCalledTimes(1);
+  });
+
+  test("has it at once if the peer has opened it", async () => {
+    await alone.receive(hello());
+    await alone.receive(encodeFrame(2, 2, new Uint8Array()));
+    alone.opened[0]!.widen();
+    await settle();
+    expect(windows()).toEqual([`WINDOW 2 ${MIB}`]);
+  });
+
+  test("has it at the first piece of a message of several frames, and others have it not", async () => {
+    await alone.receive(hello());
+    void alone.session.open(open).next();
+    await settle();
+    alone.wire.takeFrames();
+    await alone.receive(data(1, "x".repeat(7000)));
+    expect(windows()).toEqual([]);
+    await alone.receive(data(1, "x", 0x20));
+    expect(windows()).toEqual(["WINDOW 1 f8b640"]); // 1 MiB beyond what was read
+    await alone.receive(data(1, "x", 0x20));
+    expect(windows()).toEqual([]);
+  });
+
+  test("has it again on the next link, behind what is sent again", async () => {
+    await alone.receive(serverHello);
+    const stream = alone.session.open(open);
+    stream.widen();
+    await settle();
+    alone.session.linkClosed(1006, "");
+    const wire = new Wire();
+    alone.session.attach(wire);
+    await alone.receive(granted(0));
+    expect(wire.takeFrames("HELLO")).toEqual(["ACK 00", "OPEN 1 ", `WINDOW 1 ${MIB}`]);
+  });
+
+  test("measures the round trip when its window moves, at most once in 10 s", async () => {
+    await alone.receive(serverHello);
+    const stream = alone.session.open(open);
+    const take = async () => {
+      for (const _ of [1, 2]) {
+        void stream.next();
+        await alone.receive(data(1, "x".repeat(14_000)));
+      }
+      return windows().map((f) => f.split(" ")[0]);
+    };
+    await settle();
+    expect(await take()).not.toContain("PING");
+    await vi.advanceTimersByTimeAsync(10_000);
+    expect(await take()).toEqual(["PING", "WINDOW"]);
+    await alone.receive(encodeFrame(10, 0, new Uint8Array(8)));
+    expect(await take()).not.toContain("PING");
+  });
+});
+
+describe("what was missed", () => {
+  test("is sent again as fast as the WebSocket takes it, behind a PONG", async () => {
+    await alone.receive(hello([14, 30_000], [1, session], [3, token(1)], [10, 1 << 20], [4, 1 << 20]));
+    const stream = alone.session.open(open);
+    void stream.send(new Uint8Array(60_000));
+    await settle();
+    alone.session.linkClosed(1006, "");
+    const wire = new Wire();
+    alone.session.attach(wire);
+    wire.bufferedAmount = 1 << 20;
+    await alone.receive(granted(0));
+    alone.session.stopOpening(); // its GOAWAY is counted, so it follows
+    await alone.receive(encodeFrame(9, 0, new Uint8Array(8)));
+    expect(wire.takeFrames("HELLO")).toEqual(["ACK 00"]);
+    wire.bufferedAmount = 0;
+    await vi.advanceTimersByTimeAsync(10);
+    const names = wire.takeFrames().map((f) => f.split(" ")[0]);
+    expect(names).toEqual(["PONG", "OPEN", "DATA", "DATA", "DATA", "DATA", "GOAWAY"]);
+  });
+});
+
 describe("sending", () => {
   test("waits for the WebSocket and goes on by itself", async () => {
     await alone.receive(hello());

@@ -9,6 +9,7 @@ import { protocolDefaults } from "../src/hello.js";
 import { Keepalive } from "../src/keepalive.js";
 import { Received } from "../src/received.js";
 import { Resumption } from "../src/resumption.js";
+import { RoundTrip } from "../src/roundtrip.js";
 import type { Stream } from "../src/stream.js";
 import { StreamTable } from "../src/streamtable.js";
 import { Timer } from "../src/timer.js";
@@ -38,40 +39,74 @@ describe("Timer", () => {
 });
 
 describe("Received", () => {
+  const MIB = 1 << 20;
+
   test("owes an acknowledgement by age or by size", () => {
     const received = new Received();
-    expect(received.due(400, 0)).toBe(false);
-    received.add(10, 1000);
-    expect([received.due(400, 1499), received.due(400, 1500)]).toEqual([false, true]);
+    expect(received.due(0)).toBe(false);
+    received.add(10, 1000, 400);
+    expect([received.due(1499), received.due(1500)]).toEqual([false, true]);
     expect(received.ack()).toBe(1);
     expect(received.owed).toBe(false);
-    received.add(99, 2000);
-    expect(received.due(400, 2000)).toBe(false);
-    received.add(1, 2000);
-    expect(received.due(400, 2000)).toBe(true);
+    received.add(99, 2000, 400);
+    expect(received.due(2000)).toBe(false);
+    received.add(1, 2000, 400);
+    expect(received.due(2000)).toBe(true);
+  });
+
+  test("owes one at once for 64 KiB, soon for 8 KiB, and late for small calls", () => {
+    const received = new Received();
+    received.add(8191, 1000, MIB);
+    expect([received.due(1499), received.due(1500)]).toEqual([false, true]);
+    received.add(1, 1200, MIB);
+    expect([received.due(1204), received.due(1205)]).toEqual([false, true]);
+    received.add(50_000, 1202, MIB);
+    expect([received.due(1204), received.due(1205)]).toEqual([false, true]);
+    received.add(8000, 1203, MIB);
+    expect(received.due(1203)).toBe(true);
+    received.ack();
+    received.add(1, 1203, MIB);
+    expect([received.due(1702), received.due(1703)]).toEqual([false, true]);
   });
 
   test("schedules one flush, which an earlier acknowledgement cancels", () => {
     const received = new Received();
     const flush = vi.fn();
-    received.schedule(flush);
+    received.schedule(flush, 0);
     expect(vi.getTimerCount()).toBe(0);
-    received.add(1, 0);
-    received.schedule(flush);
-    received.schedule(flush);
-    vi.advanceTimersByTime(500);
+    received.add(1, 0, MIB);
+    received.schedule(flush, 0);
+    received.schedule(flush, 0);
+    vi.advanceTimersByTime(499);
+    expect(flush).toHaveBeenCalledTimes(0);
+    vi.advanceTimersByTime(1);
     expect(flush).toHaveBeenCalledTimes(1);
-    received.schedule(flush);
+    expect(received.due(0)).toBe(true); // even if the timer was early
+    received.ack();
+    received.add(1, 500, MIB);
+    received.schedule(flush, 500);
     received.ack();
     vi.advanceTimersByTime(500);
     expect(flush).toHaveBeenCalledTimes(1);
   });
 
+  test("flushes sooner once more has arrived", () => {
+    const received = new Received();
+    const flush = vi.fn();
+    received.add(1, 0, MIB);
+    received.schedule(flush, 0);
+    received.add(9000, 100, MIB);
+    received.schedule(flush, 100);
+    vi.advanceTimersByTime(5);
+    expect(flush).toHaveBeenCalledTimes(1);
+    received.ack();
+  });
+
   test("is due at once when expedited", () => {
     const received = new Received();
-    received.add(1, Date.now());
+    received.add(1, Date.now(), MIB);
     received.expedite();
-    expect(received.due(65_536, Date.now())).toBe(true);
+    expect(received.due(Date.now())).toBe(true);
   });
 });
 
@@ -108,29 +143,18 @@ describe("Drain", () => {
     expect([drain.stop(), drain.stop()]).toEqual([true, false]);
     expect(drain.signal.aborted).toBe(true);
   });
-
-  test("schedules one close, which can be canceled", () => {
-    const drain = new Drain();
-    const close = vi.fn();
-    drain.scheduleClose(close);
-    drain.scheduleClose(close);
-    vi.advanceTimersByTime(1000);
-    expect(close).toHaveBeenCalledTimes(1);
-    drain.scheduleClose(close);
-    drain.cancelClose();
-    vi.advanceTimersByTime(1000);
-    expect(close).toHaveBeenCalledTimes(1);
-  });
 });
 
 describe("Keepalive", () => {
   const watch = () => {
     const seen: string[] = [];
+    const roundTrip = new RoundTrip();
     const keepalive = new Keepalive(
+      roundTrip,
       () => seen.push("ping"),
       (why) => seen.push(why),
     );
-    return { seen, keepalive };
+    return { seen, keepalive, roundTrip };
   };
 
   test("loses a link without a HELLO", () => {
@@ -170,6 +194,46 @@ describe("Keepalive", () => {
     keepalive.pong();
     expect(seen.at(-1)).toBe("ping");
   });
+
+  test("measures the round trip by the HELLOs, and by a PONG that was asked for", () => {
+    const { keepalive, roundTrip } = watch();
+    keepalive.start();
+    vi.advanceTimersByTime(80);
+    keepalive.touch();
+    keepalive.helloReceived(25_000);
+    expect(roundTrip.estimate).toBe(80);
+    keepalive.pong(); // nobody has asked
+    expect(roundTrip.estimate).toBe(80);
+    vi.advanceTimersByTime(9_920);
+    expect(roundTrip.begin(Date.now())).toBe(true);
+    vi.advanceTimersByTime(30);
+    keepalive.touch();
+    keepalive.pong();
+    expect(roundTrip.estimate).toBe(30);
+    keepalive.stop();
+  });
+});
+
+describe("RoundTrip", () => {
+  test("is the smaller one of the last two measurements of a link", () => {
+    const roundTrip = new RoundTrip();
+    const measure = (at: number, ms: number) => {
+      expect(roundTrip.begin(at)).toBe(true);
+      expect(roundTrip.begin(at + 20_000)).toBe(false); // it has begun
+      roundTrip.end(at + ms);
+      expect(roundTrip.begin(at + 9_999)).toBe(false); // it is young
+      return roundTrip.estimate;
+    };
+    roundTrip.start(0);
+    roundTrip.end(100);
+    expect(roundTrip.estimate).toBe(100);
+    expect([measure(10_000, 150), measure(20_000, 130), measure(30_000, 140)]).toEqual([100, 130, 130]);
+    roundTrip.end(30_001); // nobody has asked
+    expect(roundTrip.estimate).toBe(130);
+    roundTrip.start(40_000);
+    roundTrip.end(40_300);
+    expect(roundTrip.estimate).toBe(300); // of the new link
+  });
 });
 
 describe("Resumption", () => {
@@ -186,7 +250,7 @@ describe("Resumption", () => {
     expect(resumption.request()).toBeUndefined();
     expect([resumption.enabled, resumption.requested]).toEqual([false, false]);
     resumption.start(hello, 30_000);
-    resumption.received.add(1, 0);
+    resumption.received.add(1, 0, 65_536);
     expect(resumption.request()).toMatchObject({ received: 1, attempt: 1 });
     expect(resumption.request()).toMatchObject({ received: 1, attempt: 2 });
     expect([resumption.enabled, resumption.requested]).toEqual([true, true]);
@@ -219,13 +283,27 @@ describe("Resumption", () => {
     expect(expire).toHaveBeenCalledTimes(1);
   });
 
-  test("sends an ACK, what was missed and the windows, in link messages", () => {
+  test("sends what was missed again, in order", () => {
     const resumption = new Resumption();
+    const { replay } = resumption;
     resumption.start(hello, 30_000);
-    resumption.replay.push(new Uint8Array(40_000));
-    resumption.replay.push(new Uint8Array(40_000));
-    const messages = [...resumption.missed([new Uint8Array(3)])];
-    expect(messages.map((m) => m.length)).toEqual([40_004, 40_000, 3]);
+    const frames = [1, 2, 3, 4].map((n) => new Uint8Array(n));
+    const missed = () => {
+      const all: number[] = [];
+      for (let f = replay.next(); f; f = replay.next()) all.push(f.length);
+      return all;
+    };
+    for (const f of frames) replay.push(f);
+    expect(missed()).toEqual([]);
+    resumption.resume({ ...hello, received: 1, resumed: 1 });
+    expect(replay.next()).toBe(frames[1]);
+    replay.ack(2); // of what was sent again
+    expect(missed()).toEqual([3, 4]);
+    expect([missed(), replay.bytes]).toEqual([[], 7]);
+    resumption.resume({ ...hello, received: 2, resumed: 1 });
+    replay.ack(3); // of what was not: a peer that lies does not stop the rest
+    expect(missed()).toEqual([4]);
+    expect(() => resumption.resume({ ...hello, received: 5, resumed: 1 })).toThrow("rule A8");
   });
 });
 
