@@ -8,8 +8,8 @@ const MIN_PIECE = 4096;
 const MAX_PIECE = 32 << 10;
 
 /** What the windows of a session may grow by in all, in bytes. */
-export const WINDOW_BUDGET = 32 << 20;
-export const MAX_WINDOW = 16 << 20;
+export const WINDOW_BUDGET = 64 << 20;
+export const MAX_WINDOW = 32 << 20;
 /** The window of a stream that carries much, before its rate is known. It may leave half of the budget to streams that grow. */
 const WIDE_WINDOW = 1 << 20;
 /** A window grows if half of it is consumed within two round trips, or within this time in milliseconds. */
