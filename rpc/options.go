@@ -92,11 +92,12 @@ func WithCallInterceptors(interceptors ...Interceptor) Option {
 // streams, windows, keepalive. It replaces an earlier WithTransport as a whole:
 // fields that are zero have their defaults.
 //
-// WithResumption and WithoutResumption take precedence over ResumeWindow and
-// ReplayLimit, in any order of the options. At a server, a WindowBudget here
-// takes precedence over Limits.MaxWindowMemory. A ReassemblyBudget takes the
-// place of one half of Limits.MaxMessageMemory; inflated messages have the
-// other half.
+// WithResumption and WithoutResumption take precedence over ResumeWindow,
+// ReplayLimit and MaxReplay, in any order of the options. At a server, a
+// WindowBudget here takes precedence over Limits.MaxWindowMemory, and a
+// ReplayBudget over Limits.MaxReplayMemory. A ReassemblyBudget takes the place
+// of one half of Limits.MaxMessageMemory; inflated messages have the other
+// half.
 func WithTransport(p transport.Parameters) Option {
 	return endpointOption(func(e *endpoint) { e.transport = p })
 }

@@ -90,7 +90,7 @@
 //	MaxReassembly + MaxMessage                        messages of several frames that are put together
 //	(2*MaxStreams + O) * 64 KiB                       messages of one frame that are being received
 //	(4*MaxStreams + 2*O) * MaxHeader                  headers and trailers
-//	WriteQueue + 64 KiB                               frames that wait, and those at the link
+//	WriteQueue + 96 KiB                               frames that wait, and those at the link
 //	64 KiB + 64*(MaxStreams + O)                      urgent frames
 //	65 KiB                                            the message of the link that is arriving
 //	600 KiB                                           streams that are kept for reuse
@@ -98,6 +98,12 @@
 // Parameters.ReassemblyBudget bounds, for several sessions together, what the
 // second line has beyond MaxMessage + 1 MiB for each. The buffer that the
 // caller passes to Recv does not count.
+//
+// A session that can be resumed also keeps the frames that the peer has not
+// acknowledged: ReplayLimit bytes in any case, as much as the network path
+// holds beyond that, and MaxReplay at most. Parameters.ReplayBudget bounds, for
+// several sessions together, what they keep beyond the ReplayLimit of each.
+// RESET and GOAWAY are still queued then: up to twice as much, and one frame.
 //
 // The first line counts MaxStreams twice, once in MaxBuffered: a stream that
 // has ended on the wire may still be in use, and as many as that are admitted
