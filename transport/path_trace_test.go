@@ -96,6 +96,6 @@ func (m *pathModel) record(b *bytes.Buffer, since time.Duration) {
 	p := m.path
 	name := [...]string{phaseStartUp: "start-up", phaseDrain: "drain", phaseCruise: "cruise", phaseDip: "dip"}[p.phase]
 	fmt.Fprintf(b, "%6d  %-8s  %4.0f  %10.0f  %5d  %9d  %5d\n", since.Milliseconds(), name,
-		p.rate.value()/megabit, p.roundTrip.least.Seconds()*1000, p.limit()>>10, (p.sent-p.acked)>>10,
+		p.rate.most/megabit, p.roundTrip.least.Seconds()*1000, p.limit()>>10, (p.sent-p.acked)>>10,
 		max(0, m.free.Sub(m.now)).Milliseconds())
 }
