@@ -9,6 +9,7 @@ import (
 
 	"github.com/parley-rpc/parley/rpc"
 	"github.com/parley-rpc/parley/tests/internal/faulty"
+	"github.com/parley-rpc/parley/tests/internal/load"
 	"github.com/parley-rpc/parley/tests/internal/rig"
 )
 
@@ -16,28 +17,52 @@ import (
 // on a silent link a little more.
 const callTimeout = 2 * time.Minute
 
-// cut breaks links under load and counts messages.
-func (s settings) cut(ctx context.Context, out io.Writer) (err error) {
-	if s.cuts == 0 {
-		return nil
+// network is where links are cut.
+type network struct {
+	name    string
+	delay   time.Duration // from one end to the other
+	most    int64         // bytes between two faults of a connection, at most
+	clients int
+	book    *load.Book
+}
+
+// networks returns a near network with mostly small messages, and a far one
+// that holds many bytes when a link is cut.
+func (s settings) networks() (near, far network) {
+	near = network{name: "near", most: s.most, clients: s.clients, book: load.NewBook()}
+	far = network{name: "far", delay: 25 * time.Millisecond, most: 64 * s.most, clients: (s.clients + 1) / 2, book: load.NewBulkBook()}
+	return near, far
+}
+
+// cut breaks links under load and counts messages: half of them on each network.
+func (s settings) cut(ctx context.Context, out io.Writer) error {
+	near, far := s.networks()
+	return errors.Join(s.cutOn(ctx, out, near, s.cuts-s.cuts/2), s.cutOn(ctx, out, far, s.cuts/2))
+}
+
+func (s settings) cutOn(ctx context.Context, out io.Writer, n network, cuts int) (err error) {
+	if cuts == 0 || ctx.Err() != nil {
+		return context.Cause(ctx)
 	}
+	fmt.Fprintf(out, "%s network, a round trip of %v:\n", n.name, 2*n.delay)
 	r, err := rig.New(rig.Config{
 		Seed:    s.seed,
 		Workers: s.workers,
 		Timeout: callTimeout,
 		Pace:    5 * time.Millisecond,
+		Book:    n.book,
 	})
 	if err != nil {
 		return err
 	}
 	defer r.Close()
 	r.Book.Strict = true
-	proxy, err := faulty.Listen(r.Addr, s.seed, s.most)
+	proxy, err := faulty.ListenFar(r.Addr, s.seed, n.most, n.delay)
 	if err != nil {
 		return err
 	}
 	defer proxy.Close()
-	for range s.clients {
+	for range n.clients {
 		c, err := r.Client(ctx, proxy.Addr())
 		if err != nil {
 			return err
@@ -47,7 +72,7 @@ func (s settings) cut(ctx context.Context, out io.Writer) (err error) {
 
 	began := time.Now()
 	r.Begin()
-	spent := proxy.Arm(s.cuts)
+	spent := proxy.Arm(cuts)
 	tick := time.NewTicker(10 * time.Second)
 	defer tick.Stop()
 	for waiting := true; waiting; {
@@ -56,7 +81,7 @@ func (s settings) cut(ctx context.Context, out io.Writer) (err error) {
 			waiting = false
 		case <-tick.C:
 			fmt.Fprintf(out, "%3.0f s: %d of %d links broken, %d messages\n",
-				time.Since(began).Seconds(), proxy.Broken(), s.cuts, r.Book.Totals().Messages)
+				time.Since(began).Seconds(), proxy.Broken(), cuts, r.Book.Totals().Messages)
 		case <-ctx.Done():
 			waiting = false
 			err = context.Cause(ctx)
@@ -68,6 +93,12 @@ func (s settings) cut(ctx context.Context, out io.Writer) (err error) {
 		err = errors.Join(err, fmt.Errorf("calls did not end: %q", r.Book.Pending()))
 	}
 	fmt.Fprintln(out, proxy.Report())
+	if lost := proxy.Losses(); n.delay > 0 {
+		fmt.Fprintf(out, "%.1f MB were on the way when a link broke, at most; more than 1 MiB at %d links\n", float64(lost.Most)/1e6, lost.Large)
+		if lost.Large == 0 {
+			err = errors.Join(err, errors.New("no link broke with more than 1 MiB on the way"))
+		}
+	}
 	return errors.Join(err, report(out, r, proxy.Bytes(), time.Since(began)))
 }
 

@@ -3,6 +3,7 @@ package faulty
 import (
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -10,7 +11,8 @@ import (
 type conn struct {
 	proxy          *Proxy
 	client, server *net.TCPConn
-	ended          chan struct{} // closed by close
+	ended          chan struct{}   // closed by close
+	onTheWay       [2]atomic.Int64 // bytes in a wire
 	once           sync.Once
 
 	mu    sync.Mutex
@@ -51,19 +53,27 @@ func (c *conn) close() {
 
 // pump forwards one direction.
 func (c *conn) pump(dst, src *net.TCPConn, d direction) {
-	buf := make([]byte, 16<<10)
-	for {
-		n, err := src.Read(buf)
-		c.pass(dst, buf[:n], d)
-		if err != nil {
-			break
-		}
+	if c.proxy.delay > 0 {
+		c.pumpLate(dst, src, d)
+	} else {
+		c.pumpNow(dst, src, d)
 	}
 	c.mu.Lock()
 	dropped := c.drops[d]
 	c.mu.Unlock()
 	if !dropped {
 		_ = dst.CloseWrite() // fails if the other side is gone
+	}
+}
+
+func (c *conn) pumpNow(dst, src *net.TCPConn, d direction) {
+	buf := make([]byte, readSize)
+	for {
+		n, err := src.Read(buf)
+		c.pass(dst, buf[:n], d)
+		if err != nil {
+			return
+		}
 	}
 }
 
@@ -126,7 +136,7 @@ func (c *conn) write(dst *net.TCPConn, data []byte, d direction) {
 
 // wait waits for d, or until the connection ends.
 func (c *conn) wait(d time.Duration) {
-	if d == 0 {
+	if d <= 0 {
 		return
 	}
 	timer := time.NewTimer(d)

@@ -47,6 +47,10 @@ func NewBook() *Book { return newBook(small) }
 // has another name, so a server can serve both.
 func NewLargeBook() *Book { return newBook(large) }
 
+// NewBulkBook returns an empty book of a load of small and large messages. Its
+// service has another name too.
+func NewBulkBook() *Book { return newBook(bulk) }
+
 func newBook(m mix) *Book {
 	return &Book{mix: m, methods: methodsOf(m.service), calls: make(map[uint64]*entry)}
 }

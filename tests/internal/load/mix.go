@@ -30,6 +30,18 @@ var small = mix{
 	},
 }
 
+// bulk has small messages and large ones on the same streams.
+var bulk = mix{
+	service: "parley.tests.v1.BulkLoadService",
+	count:   small.count,
+	size: func(r *rand.Rand) int {
+		if r.IntN(2) == 0 {
+			return large.size(r)
+		}
+		return small.size(r)
+	},
+}
+
 // large has messages that all take many frames.
 var large = mix{
 	service: "parley.tests.v1.LargeLoadService",

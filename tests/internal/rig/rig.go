@@ -26,6 +26,7 @@ type Config struct {
 	Pace    time.Duration
 	Window  time.Duration // for resumption; 0: the default
 	Leave   bool          // clients leave while calls are in flight
+	Book    *load.Book    // of the load; nil: a book of mostly small messages
 }
 
 // Rig is a server and its clients, which call each other. They notice a silent
@@ -63,11 +64,14 @@ func New(cfg Config) (*Rig, error) {
 		return nil, err
 	}
 	r := &Rig{
-		Book:  load.NewBook(),
+		Book:  cfg.Book,
 		Addr:  ln.Addr().String(),
 		cfg:   cfg,
 		begun: make(chan struct{}),
 		stop:  make(chan struct{}),
+	}
+	if r.Book == nil {
+		r.Book = load.NewBook()
 	}
 	r.ctx, r.cancel = context.WithCancel(context.Background())
 	r.srv = rpc.NewServer(append(Quick(cfg.Window), rpc.OnConnect(func(c *rpc.Conn) {
