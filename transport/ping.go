@@ -95,9 +95,11 @@ func (s *Session) sendPing() {
 }
 
 // resendPing sends a PING on a new link if a Ping waits: its own PING may be
-// lost with the old link. One answer ends all waits.
+// lost with the old link. One answer ends all waits. None measures the round
+// trip over both links.
 func (s *Session) resendPing() {
 	s.mu.Lock()
+	s.pings.timed = 0 // its PING is lost too
 	waiting := len(s.pings.waiting) > 0
 	s.mu.Unlock()
 	if waiting {

@@ -42,14 +42,20 @@ func growthTime(roundTrip time.Duration) time.Duration {
 // Budget bounds a number of bytes over several sessions
 // (Parameters.WindowBudget, Parameters.ReassemblyBudget). Several goroutines
 // may use it at once.
-type Budget struct{ left atomic.Int64 }
+type Budget struct {
+	left  atomic.Int64
+	total int64
+}
 
 // NewBudget returns a budget of a number of bytes.
 func NewBudget(bytes int64) *Budget {
-	b := new(Budget)
+	b := &Budget{total: bytes}
 	b.left.Store(bytes)
 	return b
 }
+
+// plenty reports whether three quarters are left when n bytes are taken.
+func (b *Budget) plenty(n uint64) bool { return b.left.Load()-int64(n) >= b.total/4*3 }
 
 // take takes n bytes, if that many are left.
 func (b *Budget) take(n uint64) bool {
@@ -69,7 +75,6 @@ func (b *Budget) give(n uint64) { b.left.Add(int64(n)) }
 // windowBudget bounds by how many bytes the windows of a session may grow.
 type windowBudget struct {
 	Budget
-	total  int64   // bytes
 	shared *Budget // with other sessions; nil: none
 }
 
@@ -78,9 +83,11 @@ func (b *windowBudget) init(bytes int, shared *Budget) {
 	b.left.Store(b.total)
 }
 
-// plenty reports whether more than three quarters are left: few windows have
-// grown.
-func (b *windowBudget) plenty(n uint64) bool { return b.left.Load()-int64(n) >= b.total/4*3 }
+// plenty reports whether three quarters are left when n bytes are taken, of
+// this session and of all: few windows have grown.
+func (b *windowBudget) plenty(n uint64) bool {
+	return b.Budget.plenty(n) && (b.shared == nil || b.shared.plenty(n))
+}
 
 // take takes n bytes, if both the session and all sessions have that many left.
 func (b *windowBudget) take(n uint64) bool {
