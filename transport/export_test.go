@@ -1,6 +1,9 @@
 package transport
 
-import "fmt"
+import (
+	"fmt"
+	"time"
+)
 
 // AckTimeout acknowledges what has arrived, as the timer does.
 func (s *Session) AckTimeout() { s.ackTimeout() }
@@ -61,3 +64,6 @@ func (b *Budget) Left() int64 { return b.left.Load() }
 
 // Unread returns how many bytes a session holds that have arrived and were not received.
 func (s *Session) Unread() int { return s.unread() }
+
+// RoundTrip returns the round trip that windows grow by, 0 if it is not known.
+func (s *Session) RoundTrip() time.Duration { return s.roundTrip.value() }

@@ -32,6 +32,7 @@ type path struct {
 
 	roundTrip minRoundTrip
 	dip       dipState
+	lateAcks  int // in a row, for which all waited
 }
 
 // phase is what the path does to learn more.
@@ -95,6 +96,13 @@ const (
 	minLimit = 64 << 10
 	// dipEvery is how long the shortest round trip counts.
 	dipEvery = 10 * time.Second
+	// lateAck is how late an acknowledgement is that was not sent because
+	// enough has arrived, but because the peer's timer has fired. Peers of
+	// version 0.1 have one of 500 ms.
+	lateAck = 250 * time.Millisecond
+	// maxLateAcks is how many of them in a row show that what is in flight is
+	// too little for the peer to acknowledge it at once.
+	maxLateAcks = 3
 	// minDip is how long a dip lasts at least, and minDipPause how long there
 	// is none after it.
 	minDip, minDipPause = 20 * time.Millisecond, time.Second
@@ -139,11 +147,33 @@ func (p *path) ackMarked(now time.Time, n int) {
 		last = p.marks.pop()
 	}
 	if last.end > 0 {
+		p.noteLate(now, last, 2*n >= p.limit())
 		p.learn(now, last)
 	}
 	if p.marks.len() == 0 {
 		p.marks = fifo[mark]{} // a session at rest holds none
 	}
+}
+
+// noteLate counts acknowledgements of a mark that come late although nothing
+// else is in flight. most says that they are for most of what may be.
+func (p *path) noteLate(now time.Time, m mark, most bool) {
+	switch {
+	case p.lateAcks >= maxLateAcks || m.limited:
+	case most && p.sent == p.acked && now.Sub(m.at) >= p.roundTrip.least+lateAck:
+		p.lateAcks++
+	default:
+		p.lateAcks = 0
+	}
+}
+
+// held returns how many bytes the peer does not acknowledge at once: a
+// quarter of replay_limit, if it has shown that it waits for so many.
+func (p *path) held() int {
+	if p.lateAcks < maxLateAcks {
+		return 0
+	}
+	return p.initial / 8
 }
 
 // learn takes the acknowledgement of a mark into account.
@@ -226,7 +256,7 @@ func (p *path) advance(now time.Time) {
 	inFlight := p.sent - p.acked
 	switch p.phase {
 	case phaseDrain:
-		if inFlight <= uint64(p.holds()) {
+		if inFlight <= uint64(p.holds()+p.held()) {
 			p.phase = phaseCruise
 		}
 	case phaseCruise:
@@ -266,7 +296,7 @@ func (p *path) limit() int {
 	case phaseDip:
 		limit = float64(p.dip.limit)
 	}
-	return int(min(max(limit, minLimit), float64(p.most)))
+	return min(int(max(limit, minLimit))+p.held(), p.most)
 }
 
 // maxRate is the highest rate of the last rounds, in bytes a second.

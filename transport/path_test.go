@@ -11,8 +11,10 @@ import (
 // more to send and a receiver that acknowledges as this package does.
 type pathModel struct {
 	roundTrip time.Duration
-	rate      float64 // bytes a second
-	piece     int     // bytes of a message of the link
+	rate      float64       // bytes a second
+	piece     int           // bytes of a message of the link
+	ackBytes  int           // that the receiver acknowledges at once
+	ackDelay  time.Duration // after which it acknowledges fewer
 
 	path   *path
 	now    time.Time
@@ -45,7 +47,7 @@ func (h *eventHeap) Pop() any {
 
 func newPathModel(roundTrip time.Duration, rate float64) *pathModel {
 	return &pathModel{
-		roundTrip: roundTrip, rate: rate, piece: 32 << 10,
+		roundTrip: roundTrip, rate: rate, piece: 32 << 10, ackBytes: ackBytes, ackDelay: ackSoon,
 		path: &path{initial: 1 << 20, most: 32 << 20},
 		now:  time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC),
 	}
@@ -94,11 +96,11 @@ func (m *pathModel) arrive(n int) {
 	m.received += n
 	m.unacked += n
 	switch {
-	case m.unacked >= ackBytes:
+	case m.unacked >= m.ackBytes:
 		m.acknowledge()
 	case !m.ackDue:
 		m.ackDue = true
-		m.after(ackSoon, func() { m.ackDue = false; m.acknowledge() })
+		m.after(m.ackDelay, func() { m.ackDue = false; m.acknowledge() })
 	}
 }
 
@@ -202,5 +204,23 @@ func TestRoundTripThatChangesIsFollowed(t *testing.T) {
 	m.run(2 * dipEvery) // the queue that takes the place of the longer path stays until then
 	if queued := m.queued(5 * time.Second); queued > 25*time.Millisecond {
 		t.Errorf("a queue of %v on the shorter path", queued)
+	}
+}
+
+// A peer of version 0.1 acknowledges after a quarter of replay_limit or half a
+// second.
+func TestPathIsFilledToAPeerThatAcknowledgesRarely(t *testing.T) {
+	for _, c := range modelPaths {
+		t.Run(c.name, func(t *testing.T) {
+			m := newPathModel(c.roundTrip, c.rate)
+			m.ackBytes, m.ackDelay = 256<<10, ackDelay
+			m.run(30 * time.Second)
+			fixed := min(1, float64(1<<20)/(c.roundTrip.Seconds()*c.rate)) // as it was with 1 MiB in flight
+			share := m.share(30 * time.Second)
+			t.Logf("%.2f of the link, before %.2f; limit %d KiB, queue %v", share, fixed, m.path.limit()>>10, m.queued(30*time.Second))
+			if share < 0.8*fixed {
+				t.Errorf("%.3f of the link is used, want %.3f", share, 0.8*fixed)
+			}
+		})
 	}
 }
