@@ -86,29 +86,33 @@ func (a *acknowledger) acknowledge(dst []byte, n *tally) []byte {
 // the only stream.
 func countSequenced(link transport.Link, received, window *atomic.Uint64) error {
 	for {
-		msg, err := readMessage(link)
-		if err != nil {
-			return err
-		}
-		err = eachFrame(msg, func(h frame.Header, payload []byte) (err error) {
-			var limit uint64
-			switch {
-			case h.Type.Sequenced():
-				received.Add(1)
-			case h.Type == frame.TypeWindow:
-				if limit, err = frame.ParseWindow(payload); err == nil {
-					window.Store(limit)
-				}
-			case h.Type == frame.TypeHello:
-				var hello frame.Hello
-				if hello, err = frame.ParseHello(payload); err == nil {
-					window.Store(hello.InitialWindow)
-				}
-			}
-			return err
-		})
-		if err != nil {
+		if err := countMessage(link, received, window); err != nil {
 			return err
 		}
 	}
+}
+
+// countMessage does so for a message of the link.
+func countMessage(link transport.Link, received, window *atomic.Uint64) error {
+	msg, err := readMessage(link)
+	if err != nil {
+		return err
+	}
+	return eachFrame(msg, func(h frame.Header, payload []byte) (err error) {
+		var limit uint64
+		switch {
+		case h.Type.Sequenced():
+			received.Add(1)
+		case h.Type == frame.TypeWindow:
+			if limit, err = frame.ParseWindow(payload); err == nil {
+				window.Store(limit)
+			}
+		case h.Type == frame.TypeHello:
+			var hello frame.Hello
+			if hello, err = frame.ParseHello(payload); err == nil {
+				window.Store(hello.InitialWindow)
+			}
+		}
+		return err
+	})
 }

@@ -65,6 +65,8 @@ var attacks = []attack{
 	{name: "hoarded-header", attackers: 4, once: hoardHeaders, unit: "connections with headers of 900 KiB", most: 96 << 20},
 	{name: "reflection", attackers: 1, once: askLong, unit: "questions of 4 MiB"},
 	{name: "acknowledge", attackers: 2, once: ackFlood, unit: "ACKs"},
+	{name: "never-acknowledge", attackers: 4, once: neverAcknowledge, unit: "sessions that acknowledge nothing", most: mostUnacknowledged, server: littleReplay},
+	{name: "acknowledge-and-hold", attackers: 4, once: acknowledgeAndHold, unit: "sessions that acknowledge much and then nothing", most: mostUnacknowledged, server: littleReplay},
 }
 
 // The bounds of detached sessions are low enough for attackers to reach them in
@@ -73,6 +75,17 @@ var (
 	fewAway    = []rpc.ServerOption{rpc.WithResumption(rpc.Resumption{MaxDetached: 500})}
 	littleAway = []rpc.ServerOption{rpc.WithResumption(rpc.Resumption{MaxDetachedBytes: 64 << 20})}
 )
+
+// littleReplay has all connections keep 64 MiB beyond 256 KiB for each.
+var littleReplay = []rpc.ServerOption{
+	rpc.WithResumption(rpc.Resumption{ReplayLimit: 256 << 10, MaxReplay: 32 << 20}),
+	rpc.WithLimits(rpc.Limits{MaxReplayMemory: 64 << 20}),
+}
+
+// mostUnacknowledged bounds the memory of 128 sessions whose peers acknowledge
+// nothing. The garbage collector lets the heap grow to twice what is in use:
+// 64 MiB for all, and 512 KiB for each.
+const mostUnacknowledged = 256 << 20
 
 // robbed starts a victim.
 func robbed(ctx context.Context, addr string, tell func(*secret)) bystander {

@@ -19,18 +19,17 @@ const callTimeout = 2 * time.Minute
 
 // network is where links are cut.
 type network struct {
-	name    string
-	delay   time.Duration // from one end to the other
-	most    int64         // bytes between two faults of a connection, at most
-	clients int
-	book    *load.Book
+	name  string
+	delay time.Duration // from one end to the other
+	most  int64         // bytes between two faults of a connection, at most
+	book  *load.Book
 }
 
 // networks returns a near network with mostly small messages, and a far one
 // that holds many bytes when a link is cut.
 func (s settings) networks() (near, far network) {
-	near = network{name: "near", most: s.most, clients: s.clients, book: load.NewBook()}
-	far = network{name: "far", delay: 25 * time.Millisecond, most: 64 * s.most, clients: (s.clients + 1) / 2, book: load.NewBulkBook()}
+	near = network{name: "near", most: s.most, book: load.NewBook()}
+	far = network{name: "far", delay: 25 * time.Millisecond, most: 32 * s.most, book: load.NewBulkBook()}
 	return near, far
 }
 
@@ -62,7 +61,7 @@ func (s settings) cutOn(ctx context.Context, out io.Writer, n network, cuts int)
 		return err
 	}
 	defer proxy.Close()
-	for range n.clients {
+	for range s.clients {
 		c, err := r.Client(ctx, proxy.Addr())
 		if err != nil {
 			return err

@@ -26,9 +26,9 @@ func newSettings(connections int) settings {
 		},
 		limits: rpc.Limits{
 			MaxConnections: connections, MaxHandshakesPerSecond: 10_000, MaxHandshakeHeader: 16 << 10,
-			MaxWindowMemory: 32 << 20, MaxMessageMemory: 64 << 20, MaxCalls: 4000,
+			MaxWindowMemory: 32 << 20, MaxReplayMemory: 16 << 20, MaxMessageMemory: 64 << 20, MaxCalls: 4000,
 		},
-		resumption: rpc.Resumption{ReplayLimit: 256 << 10, MaxDetached: connections, MaxDetachedBytes: 32 << 20},
+		resumption: rpc.Resumption{ReplayLimit: 256 << 10, MaxReplay: 4 << 20, MaxDetached: connections, MaxDetachedBytes: 32 << 20},
 	}
 }
 
@@ -80,7 +80,7 @@ func messages(s *settings, connections int64) int64 {
 }
 
 func answers(s *settings, connections int64) int64 {
-	return connections * int64(perQueue+s.transport.WriteQueue+2*s.resumption.ReplayLimit)
+	return connections*int64(perQueue+s.transport.WriteQueue+2*s.resumption.ReplayLimit) + 2*s.limits.MaxReplayMemory
 }
 
 func away(s *settings, _ int64) int64 { return int64(s.resumption.MaxDetachedBytes) }
