@@ -66,7 +66,7 @@ var attacks = []attack{
 	{name: "reflection", attackers: 1, once: askLong, unit: "questions of 4 MiB"},
 	{name: "acknowledge", attackers: 2, once: ackFlood, unit: "ACKs"},
 	{name: "never-acknowledge", attackers: 4, once: neverAcknowledge, unit: "sessions that acknowledge nothing", most: mostUnacknowledged, server: littleReplay},
-	{name: "acknowledge-and-hold", attackers: 4, once: acknowledgeAndHold, unit: "sessions that acknowledge much and then nothing", most: mostUnacknowledged, server: littleReplay},
+	{name: "acknowledge-and-hold", attackers: 4, once: acknowledgeAndHold, arrival: 3 * time.Second, unit: "sessions that acknowledge much and then nothing", most: mostUnacknowledged, server: littleReplay},
 }
 
 // The bounds of detached sessions are low enough for attackers to reach them in
