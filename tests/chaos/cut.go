@@ -17,6 +17,9 @@ import (
 // on a silent link a little more.
 const callTimeout = 2 * time.Minute
 
+// manyCuts is so many that some of them are in the middle of much data.
+const manyCuts = 100
+
 // network is where links are cut.
 type network struct {
 	name  string
@@ -94,7 +97,7 @@ func (s settings) cutOn(ctx context.Context, out io.Writer, n network, cuts int)
 	fmt.Fprintln(out, proxy.Report())
 	if lost := proxy.Losses(); n.delay > 0 {
 		fmt.Fprintf(out, "%.1f MB were on the way when a link broke, at most; more than 1 MiB at %d links\n", float64(lost.Most)/1e6, lost.Large)
-		if lost.Large == 0 {
+		if lost.Large == 0 && cuts >= manyCuts {
 			err = errors.Join(err, errors.New("no link broke with more than 1 MiB on the way"))
 		}
 	}
