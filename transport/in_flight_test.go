@@ -42,7 +42,10 @@ func sendBulk(t *testing.T, st *transport.Stream) {
 			}
 		}
 	})
-	t.Cleanup(func() { cancel(); <-done })
+	t.Cleanup(func() {
+		cancel()
+		_ = <-done // the context has ended
+	})
 	synctest.Wait()
 }
 
