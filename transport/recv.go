@@ -123,23 +123,22 @@ func (st *Stream) GrowWindow() {
 	st.announceLate(limit)
 }
 
+// announce sends the peer the limit of the stream's window, unless limit is 0.
+func (st *Stream) announce(limit uint64) { st.sendWindow(limit, st.s.out.putLinkControl) }
+
 // announceLate is announce for a stream of which the peer may not have seen the
 // OPEN.
 func (st *Stream) announceLate(limit uint64) {
-	if limit == 0 {
-		return
-	}
-	var buf [frame.MaxHeaderLen + 8]byte
-	st.s.queued(st.s.out.putWindowLate(st.opened, frame.AppendWindow(buf[:0], st.id, limit)))
+	st.sendWindow(limit, func(f []byte) error { return st.s.out.putWindowLate(st.opened, f) })
 }
 
-// announce sends the peer the limit of the stream's window, unless limit is 0.
-func (st *Stream) announce(limit uint64) {
+// sendWindow queues a WINDOW frame by put, unless limit is 0. While much
+// arrives, the round trip is measured now and then.
+func (st *Stream) sendWindow(limit uint64, put func(f []byte) error) {
 	if limit == 0 {
 		return
 	}
-	var buf [frame.MaxHeaderLen + 8]byte
-	st.s.queued(st.s.out.putLinkControl(frame.AppendWindow(buf[:0], st.id, limit)))
+	st.s.queued(put(frame.AppendWindow(nil, st.id, limit)))
 	if limit >= largeLimit {
 		st.s.refreshRoundTrip()
 	}

@@ -43,7 +43,7 @@ const (
 	perCall       = 16 << 10  // a call, its handler's goroutine and what is allocated for it
 	perMessage    = 128 << 10 // the current message of a call, of one frame, inflated to a size that needs no budget
 	perUnfinished = 1 << 20   // messages of several frames of a connection, beside the one that has the turn
-	perQueue      = 192 << 10 // beside WriteQueue: frames at the link, and urgent ones
+	perQueue      = 224 << 10 // beside WriteQueue: frames at the link, and urgent ones
 	collector     = 2         // GOGC=100 lets the heap grow to twice of what is in use
 )
 
