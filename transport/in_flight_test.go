@@ -44,7 +44,7 @@ func sendBulk(t *testing.T, st *transport.Stream) {
 	})
 	t.Cleanup(func() {
 		cancel()
-		_ = <-done // the context has ended
+		<-done // the context has ended
 	})
 	synctest.Wait()
 }

@@ -34,7 +34,7 @@ func hoard(ctx context.Context, addr string, n *tally, treat func(context.Contex
 	}
 	err := <-ended
 	for range hoarding - 1 {
-		_ = <-ended // the first says it all
+		<-ended // the first says it all
 	}
 	return err
 }
