@@ -202,7 +202,7 @@ describe("Keepalive", () => {
     keepalive.touch();
     keepalive.helloReceived(25_000);
     expect(roundTrip.estimate).toBe(80);
-    keepalive.pong(); // nobody has asked
+    keepalive.pong(); // no caller has asked
     expect(roundTrip.estimate).toBe(80);
     vi.advanceTimersByTime(9_920);
     expect(roundTrip.begin(Date.now())).toBe(true);
@@ -228,7 +228,7 @@ describe("RoundTrip", () => {
     roundTrip.end(100);
     expect(roundTrip.estimate).toBe(100);
     expect([measure(10_000, 150), measure(20_000, 130), measure(30_000, 140)]).toEqual([100, 130, 130]);
-    roundTrip.end(30_001); // nobody has asked
+    roundTrip.end(30_001); // no caller has asked
     expect(roundTrip.estimate).toBe(130);
     roundTrip.start(40_000);
     roundTrip.end(40_300);
