@@ -137,6 +137,15 @@ func (m *pathModel) share(d time.Duration) float64 {
 
 const megabit = 1e6 / 8
 
+// observed is how long a path is watched: long enough for dips, and shorter
+// where that takes millions of messages.
+func observed(rate float64) time.Duration {
+	if rate > 100*megabit {
+		return 2 * time.Second
+	}
+	return 3 * dipEvery
+}
+
 var modelPaths = []struct {
 	name      string
 	roundTrip time.Duration
@@ -156,11 +165,11 @@ func TestPathIsFilledAndItsQueueStaysShort(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			m := newPathModel(c.roundTrip, c.rate)
 			m.run(3*time.Second + 20*c.roundTrip) // start-up and drain
-			if share := m.share(30 * time.Second); share < 0.96 {
+			if share := m.share(observed(c.rate)); share < 0.96 {
 				t.Errorf("%.3f of the link is used, want 0.96", share)
 			}
 			piece := time.Duration(float64(m.piece) / c.rate * float64(time.Second))
-			if queued, most := m.queued(30*time.Second), c.roundTrip/8+slack+2*piece; queued > most {
+			if queued, most := m.queued(observed(c.rate)), c.roundTrip/8+slack+2*piece; queued > most {
 				t.Errorf("%v in the bottleneck's queue, want %v at most", queued, most)
 			}
 			t.Logf("limit %d KiB, holds %d KiB", m.path.limit()>>10, m.path.holds()>>10)
@@ -214,10 +223,10 @@ func TestPathIsFilledToAPeerThatAcknowledgesRarely(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			m := newPathModel(c.roundTrip, c.rate)
 			m.ackBytes, m.ackDelay = 256<<10, ackDelay
-			m.run(30 * time.Second)
+			m.run(observed(c.rate))
 			fixed := min(1, float64(1<<20)/(c.roundTrip.Seconds()*c.rate)) // as it was with 1 MiB in flight
-			share := m.share(30 * time.Second)
-			t.Logf("%.2f of the link, before %.2f; limit %d KiB, queue %v", share, fixed, m.path.limit()>>10, m.queued(30*time.Second))
+			share := m.share(observed(c.rate))
+			t.Logf("%.2f of the link, before %.2f; limit %d KiB, queue %v", share, fixed, m.path.limit()>>10, m.queued(observed(c.rate)))
 			if share < 0.8*fixed {
 				t.Errorf("%.3f of the link is used, want %.3f", share, 0.8*fixed)
 			}
