@@ -25,18 +25,20 @@ func acknowledgeAndHold(ctx context.Context, addr string, n *tally) error {
 }
 
 // hoard holds sessions of which each has a call that sends without end. It
-// treats each link in a way of its own, and then reads it
-// without an acknowledgement.
+// treats each link in a way of its own, and then reads it without an
+// acknowledgement.
 func hoard(ctx context.Context, addr string, n *tally, treat func(context.Context, transport.Link) error) error {
 	ended := make(chan error, hoarding)
 	for range hoarding {
 		go func() { ended <- hoardOne(ctx, addr, n, treat) }()
 	}
-	err := <-ended
-	for range hoarding - 1 {
-		<-ended // the first says it all
+	var first error // it says it all
+	for range hoarding {
+		if err := <-ended; first == nil {
+			first = err
+		}
 	}
-	return err
+	return first
 }
 
 func hoardOne(ctx context.Context, addr string, n *tally, treat func(context.Context, transport.Link) error) error {
