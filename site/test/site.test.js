@@ -112,7 +112,7 @@ test("the search finds a page and opens it", { timeout: 60_000 }, async () => {
   const errors = [];
   const page = await open(context, "/guide.html", errors);
   await page.keyboard.press("/");
-  await page.locator("#localsearch-input").fill("replay_limit");
+  await page.locator("#localsearch-input").fill("last_stream");
   await page.locator(".VPLocalSearchBox .result").first().waitFor();
   await page.keyboard.press("Enter");
   await page.waitForURL(/\/spec\/protocol\.html/);
