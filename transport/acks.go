@@ -51,6 +51,9 @@ const (
 // keeps. Only the reader goroutine calls it.
 func (a *acks) add(frames uint64, bytes int, replayLimit uint64) ackAction {
 	a.received.Add(frames)
+	if a.armed.Load() == 0 { // the timer has fired: what came before is acknowledged
+		a.unacked = 0
+	}
 	a.unacked += bytes
 	switch {
 	case uint64(a.unacked) >= min(replayLimit/4, ackBytes):

@@ -65,3 +65,14 @@ func TestStoppedAcksArmNoTimer(t *testing.T) {
 		t.Errorf("%d timers", made)
 	}
 }
+
+func TestFramesThatTheTimerHasAcknowledgedDoNotHastenTheNext(t *testing.T) {
+	var a acks
+	if got := a.add(1, soonBytes, 1<<20); got != ackSooner {
+		t.Fatalf("action %d", got)
+	}
+	a.fired()
+	if got := a.add(1, 100, 1<<20); got != ackLater {
+		t.Errorf("a small frame after the timer has fired: action %d, want %d", got, ackLater)
+	}
+}

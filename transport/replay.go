@@ -72,8 +72,6 @@ func (r *replay) sentNow(segments []segment, limited bool) {
 		r.sent += s.frames
 	}
 	r.before, r.acked = r.sent, r.sent
-	r.path.restart(0)
-	r.room.giveBack(0)
 }
 
 // keep keeps segments.
