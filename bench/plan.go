@@ -5,12 +5,12 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"path"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/parley-rpc/parley/bench/internal/drive"
+	"github.com/parley-rpc/parley/bench/internal/pick"
 	"github.com/parley-rpc/parley/bench/internal/target"
 )
 
@@ -74,35 +74,9 @@ func parse(args []string, usage io.Writer) (*plan, error) {
 	p.measure = time.Duration(*seconds * float64(time.Second))
 	p.all = *targets == everything && *workloads == everything
 	var err1, err2 error
-	p.workloads, err1 = choose(*workloads, drive.Everything(), func(w *drive.Workload) string { return w.Name })
-	p.targets, err2 = choose(*targets, target.All(), func(t drive.Target) string { return t.About().Name })
+	p.workloads, err1 = pick.Named(*workloads, drive.Everything(), func(w *drive.Workload) string { return w.Name })
+	p.targets, err2 = pick.Named(*targets, target.All(), func(t drive.Target) string { return t.About().Name })
 	return p, errors.Join(err1, err2)
-}
-
-// choose returns those names of all that match one of the patterns.
-func choose[T any](patterns string, all []T, name func(T) string) (chosen []T, err error) {
-	used := make(map[string]bool)
-	for _, one := range all {
-		fits := false
-		for p := range strings.SplitSeq(patterns, ",") {
-			ok, err := path.Match(p, name(one))
-			if err != nil {
-				return nil, fmt.Errorf("%q: %w", p, err)
-			}
-			if ok {
-				used[p], fits = true, true
-			}
-		}
-		if fits {
-			chosen = append(chosen, one)
-		}
-	}
-	for p := range strings.SplitSeq(patterns, ",") {
-		if !used[p] {
-			return nil, fmt.Errorf("nothing is named %q", p)
-		}
-	}
-	return chosen, nil
 }
 
 // slowRounds is the number of rounds of slow workloads, when everything is

@@ -14,6 +14,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/parley-rpc/parley/bench/internal/path"
+	"github.com/parley-rpc/parley/bench/internal/pick"
 	"github.com/parley-rpc/parley/bench/internal/report"
 	"github.com/parley-rpc/parley/bench/internal/wan"
 )
@@ -122,7 +123,7 @@ func TestPatternsSelectTargetsInTypeScriptToo(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := names(p.targets, targetName); got != want {
+		if got := pick.Names(p.targets, targetName); got != want {
 			t.Errorf("%s selects %s", pattern, got)
 		}
 	}
@@ -135,7 +136,7 @@ func TestFastPathsAreMeasuredAlone(t *testing.T) {
 			alone = append(alone, p)
 		}
 	}
-	if got := names(alone, path.Path.String); got != "30ms-1gbit, 100ms-unlimited" {
+	if got := pick.Names(alone, path.Path.String); got != "30ms-1gbit, 100ms-unlimited" {
 		t.Errorf("these are measured alone: %s", got)
 	}
 }

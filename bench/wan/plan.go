@@ -5,11 +5,10 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	gopath "path"
-	"strings"
 	"time"
 
 	"github.com/parley-rpc/parley/bench/internal/path"
+	"github.com/parley-rpc/parley/bench/internal/pick"
 	"github.com/parley-rpc/parley/bench/internal/wan"
 )
 
@@ -33,9 +32,9 @@ func parse(args []string, usage io.Writer) (*plan, error) {
 	p := new(plan)
 	flags := flag.NewFlagSet("wan", flag.ContinueOnError)
 	flags.SetOutput(usage)
-	paths := flags.String("paths", everything, "measure over these: names or patterns, separated by commas; there is "+names(wan.Paths(), path.Path.String))
-	targets := flags.String("targets", everything, "measure these, likewise; there is "+names(wan.Targets(), targetName))
-	workloads := flags.String("workloads", everything, "run these, likewise; there is "+names(wan.Workloads(), workloadName))
+	paths := flags.String("paths", everything, "measure over these: names or patterns, separated by commas; there is "+pick.Names(wan.Paths(), path.Path.String))
+	targets := flags.String("targets", everything, "measure these, likewise; there is "+pick.Names(wan.Targets(), targetName))
+	workloads := flags.String("workloads", everything, "run these, likewise; there is "+pick.Names(wan.Workloads(), workloadName))
 	flags.IntVar(&p.rounds, "rounds", 1, "how often each is measured")
 	flags.DurationVar(&p.measure, "for", 2*time.Second, "the measured interval")
 	flags.DurationVar(&p.limit, "limit", 0, "begin no round that would probably end later than this; the first is always run")
@@ -47,9 +46,9 @@ func parse(args []string, usage io.Writer) (*plan, error) {
 	}
 	p.command = command(flags)
 	var err1, err2, err3 error
-	p.paths, err1 = choose(*paths, wan.Paths(), path.Path.String)
-	p.targets, err2 = choose(*targets, available(p.scripts), targetName)
-	p.workloads, err3 = choose(*workloads, wan.Workloads(), workloadName)
+	p.paths, err1 = pick.Named(*paths, wan.Paths(), path.Path.String)
+	p.targets, err2 = pick.Named(*targets, available(p.scripts), targetName)
+	p.workloads, err3 = pick.Named(*workloads, wan.Workloads(), workloadName)
 	return p, errors.Join(err1, err2, err3)
 }
 
@@ -84,43 +83,6 @@ func available(scripts string) (some []*wan.Target) {
 
 func workloadName(w *wan.Workload) string { return w.Name }
 func targetName(t *wan.Target) string     { return t.Name }
-
-func names[T any](all []T, name func(T) string) string {
-	list := make([]string, len(all))
-	for i, one := range all {
-		list[i] = name(one)
-	}
-	return strings.Join(list, ", ")
-}
-
-// choose returns those of all whose name fits one of the patterns, in which a
-// star may also stand for a slash.
-func choose[T any](patterns string, all []T, name func(T) string) (chosen []T, err error) {
-	used := make(map[string]bool)
-	for _, one := range all {
-		fits := false
-		for p := range strings.SplitSeq(patterns, ",") {
-			ok, err := gopath.Match(flat(p), flat(name(one)))
-			if err != nil {
-				return nil, fmt.Errorf("%q: %w", p, err)
-			}
-			if ok {
-				used[p], fits = true, true
-			}
-		}
-		if fits {
-			chosen = append(chosen, one)
-		}
-	}
-	for p := range strings.SplitSeq(patterns, ",") {
-		if !used[p] {
-			return nil, fmt.Errorf("nothing is named %q: there is %s", p, names(all, name))
-		}
-	}
-	return chosen, nil
-}
-
-func flat(name string) string { return strings.ReplaceAll(name, "/", " ") }
 
 // light reports whether a path carries so little that it can be measured beside
 // others.

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/parley-rpc/parley/bench/internal/path"
+	"github.com/parley-rpc/parley/bench/internal/pick"
 	"github.com/parley-rpc/parley/bench/internal/report"
 	"github.com/parley-rpc/parley/bench/internal/wan"
 )
@@ -119,7 +120,7 @@ func (m *measuring) rounds(ctx context.Context) {
 			case len(s.targets) == 0 || round > s.rounds:
 				continue
 			case m.limit > 0 && round > 1 && before+s.took > m.limit:
-				fmt.Fprintf(m.log, "no time for %s in round %d\n", names(s.targets, targetName), round)
+				fmt.Fprintf(m.log, "no time for %s in round %d\n", pick.Names(s.targets, targetName), round)
 				continue
 			}
 			m.stage(ctx, round, s)

@@ -64,7 +64,7 @@ func (b *Bench) underLoad(ctx context.Context, c Client, workers int, begin begi
 		crew.members = append(crew.members, &member{worker: w})
 	}
 	crew.start()
-	if err = pause(ctx, b.Warmup); err == nil {
+	if err = Pause(ctx, b.Warmup); err == nil {
 		figures, err = f(ctx, crew)
 	}
 	crew.stop()
@@ -109,8 +109,8 @@ func (b *Bench) profiled(f func() (Figures, error)) (Figures, error) {
 	return figures, errors.Join(err, b.profile.End(), b.Server.EndProfile())
 }
 
-// pause waits, unless ctx ends first.
-func pause(ctx context.Context, d time.Duration) error {
+// Pause waits, unless ctx ends first.
+func Pause(ctx context.Context, d time.Duration) error {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {

@@ -76,9 +76,9 @@ func (c *crew) steps() (n int64) {
 // proceed lets the workers work for a time, and for at least one more step.
 func (c *crew) proceed(ctx context.Context, d time.Duration) error {
 	before := c.steps()
-	err := pause(ctx, d)
+	err := Pause(ctx, d)
 	for err == nil && c.steps() == before {
-		err = pause(ctx, time.Millisecond)
+		err = Pause(ctx, time.Millisecond)
 	}
 	return err
 }

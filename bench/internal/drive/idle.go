@@ -77,7 +77,7 @@ func settled(ctx context.Context, b *Bench) (proc.Usage, error) {
 		if err != nil {
 			break
 		}
-		if err = pause(ctx, interval); err != nil {
+		if err = Pause(ctx, interval); err != nil {
 			break
 		}
 		now, failed := b.Server.Look(proc.Memory)

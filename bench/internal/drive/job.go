@@ -2,11 +2,8 @@ package drive
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"os"
 	"time"
 
 	"github.com/parley-rpc/parley/bench/internal/proc"
@@ -93,19 +90,7 @@ func serveChild(t Target, w *Workload) error {
 	if err := proc.Report(reply{Addr: l.Addr()}); err != nil {
 		return err
 	}
-	for commands := json.NewDecoder(os.Stdin); ; {
-		var c command
-		err := commands.Decode(&c)
-		if errors.Is(err, io.EOF) {
-			return nil // the process ends, and with it what it serves
-		}
-		if err != nil {
-			return err
-		}
-		if err := proc.Report(l.do(c)); err != nil {
-			return err
-		}
-	}
+	return proc.Answer(l.do)
 }
 
 // driveRemote starts the server's process and runs the workload against it.

@@ -106,6 +106,24 @@ func Orphaned() { _, _ = io.Copy(io.Discard, os.Stdin) }
 // Report sends the parent a line.
 func Report(what any) error { return writeLine(os.Stdout, what) }
 
+// Answer answers the parent's commands with do until standard input ends: then
+// the process ends, and with it what it serves.
+func Answer[C, R any](do func(C) R) error {
+	for commands := json.NewDecoder(os.Stdin); ; {
+		var c C
+		err := commands.Decode(&c)
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if err := Report(do(c)); err != nil {
+			return err
+		}
+	}
+}
+
 func writeLine(w io.Writer, what any) error {
 	line, err := json.Marshal(what)
 	if err != nil {

@@ -34,7 +34,7 @@ func cutLink(ctx context.Context, b *bench) (f drive.Figures, err error) {
 }
 
 func measureCut(ctx context.Context, b *bench, down *flow, s *silence) (drive.Figures, error) {
-	if err := pause(ctx, b.warmup()); err != nil {
+	if err := drive.Pause(ctx, b.warmup()); err != nil {
 		return nil, err
 	}
 	before, err := b.received(down)
@@ -46,7 +46,7 @@ func measureCut(ctx context.Context, b *bench, down *flow, s *silence) (drive.Fi
 	if err := b.far.cut(); err != nil {
 		return nil, err
 	}
-	if err := pause(ctx, max(b.For, 10*b.Path.RoundTrip)); err != nil {
+	if err := drive.Pause(ctx, max(b.For, 10*b.Path.RoundTrip)); err != nil {
 		return nil, err
 	}
 	after, err := b.received(down)

@@ -2,13 +2,10 @@ package wan
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
-	"os"
 
 	"github.com/parley-rpc/parley/bench/internal/drive"
 	"github.com/parley-rpc/parley/bench/internal/path"
@@ -99,19 +96,7 @@ func answer(addr string, do func(command) reply) error {
 	if err := proc.Report(reply{Addr: addr}); err != nil {
 		return err
 	}
-	for commands := json.NewDecoder(os.Stdin); ; {
-		var c command
-		err := commands.Decode(&c)
-		if errors.Is(err, io.EOF) {
-			return nil // the process ends, and with it what it serves
-		}
-		if err != nil {
-			return err
-		}
-		if err := proc.Report(do(c)); err != nil {
-			return err
-		}
-	}
+	return proc.Answer(do)
 }
 
 func serveChild(j Job, t *Target) error {

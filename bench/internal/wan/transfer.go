@@ -63,7 +63,7 @@ func (t transfer) measure(ctx context.Context, b *bench, c drive.Client, flows [
 			return nil, err
 		}
 	}
-	if err := pause(ctx, b.warmup()-time.Since(flows[0].began)); err != nil {
+	if err := drive.Pause(ctx, b.warmup()-time.Since(flows[0].began)); err != nil {
 		return nil, err
 	}
 	before, err := t.progress(b, flows)
@@ -78,7 +78,7 @@ func (t transfer) measure(ctx context.Context, b *bench, c drive.Client, flows [
 		}
 		f[P50.Name] = millis(stat.Quantile(took, 0.5))
 		f[P99.Name] = millis(stat.Quantile(took, 0.99))
-	} else if err := pause(ctx, t.interval(b)); err != nil {
+	} else if err := drive.Pause(ctx, t.interval(b)); err != nil {
 		return nil, err
 	}
 	after, err := t.progress(b, flows)
@@ -221,16 +221,4 @@ func (f *flow) marks(ctx context.Context, limit time.Duration, figures drive.Fig
 		}
 	}
 	return nil
-}
-
-// pause waits, unless ctx ends first.
-func pause(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
 }
