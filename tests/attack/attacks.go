@@ -28,8 +28,9 @@ type attack struct {
 	server []rpc.ServerOption
 }
 
-// control is no attack: the attackers compute, and do not connect.
-var control = attack{name: "control", attackers: 4, once: compute, unit: "sums"}
+// control is no attack: the attackers compute, and do not connect. So they are
+// there at once.
+var control = attack{name: "control", attackers: 4, once: compute, unit: "sums", arrival: 100 * time.Millisecond}
 
 func compute(ctx context.Context, _ string, n *tally) error {
 	buf := make([]byte, 1<<20)
@@ -101,7 +102,12 @@ func (a *attack) limit() int64 {
 }
 
 // arriving returns how long the attackers take to arrive.
-func (a *attack) arriving() time.Duration { return max(a.arrival, usualArrival) }
+func (a *attack) arriving() time.Duration {
+	if a.arrival == 0 {
+		return usualArrival
+	}
+	return a.arrival
+}
 
 // named returns the attack of that name.
 func named(name string) (attack, bool) {

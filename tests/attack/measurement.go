@@ -107,7 +107,7 @@ func (m *measurement) compare(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	_, idle, _, err := m.under(ctx, control, m.turn/2)
+	_, idle, _, err := m.under(ctx, control, m.turn/3)
 	if err != nil {
 		return err
 	}
