@@ -51,9 +51,18 @@ func (c *conn) close() {
 	})
 }
 
+func (c *conn) hasEnded() bool {
+	select {
+	case <-c.ended:
+		return true
+	default:
+		return false
+	}
+}
+
 // pump forwards one direction.
 func (c *conn) pump(dst, src *net.TCPConn, d direction) {
-	if c.proxy.delay > 0 {
+	if c.proxy.path.Delay > 0 {
 		c.pumpLate(dst, src, d)
 	} else {
 		c.pumpNow(dst, src, d)

@@ -51,6 +51,10 @@ func NewLargeBook() *Book { return newBook(large) }
 // service has another name too.
 func NewBulkBook() *Book { return newBook(bulk) }
 
+// NewFullBook returns an empty book of a load of long streams of large
+// messages. Its service has another name too.
+func NewFullBook() *Book { return newBook(full) }
+
 func newBook(m mix) *Book {
 	return &Book{mix: m, methods: methodsOf(m.service), calls: make(map[uint64]*entry)}
 }
