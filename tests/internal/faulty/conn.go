@@ -156,6 +156,13 @@ func (c *conn) wait(d time.Duration) {
 	}
 }
 
+// speedUp ends the delays of earlier faults.
+func (c *conn) speedUp() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	clear(c.late[:])
+}
+
 // strike makes a fault happen. It runs on the goroutine of the fault's
 // direction.
 func (c *conn) strike(p *plan) {

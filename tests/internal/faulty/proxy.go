@@ -60,7 +60,8 @@ func ListenFar(target string, seed uint64, most int64, path Path) (*Proxy, error
 func (p *Proxy) Addr() string { return p.ln.Addr().String() }
 
 // Arm makes the proxy break n connections, beginning with the open ones. The
-// channel is closed when all are broken; afterwards the proxy breaks nothing.
+// channel is closed when all are broken; afterwards the proxy breaks nothing,
+// and slows down nothing.
 func (p *Proxy) Arm(faults int) (spent <-chan struct{}) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -95,6 +96,9 @@ func (p *Proxy) happens(c *conn, k Kind) bool {
 	p.losses = append(p.losses, max(c.onTheWay[down].Load(), c.onTheWay[up].Load()))
 	if p.left--; p.left == 0 {
 		close(p.spent)
+		for other := range p.conns {
+			other.speedUp()
+		}
 	}
 	return true
 }
