@@ -36,7 +36,7 @@ const farDelay = 25 * time.Millisecond
 
 const (
 	// fullRate is the rate of a full network, in bytes a second. It takes more
-	// than half a second to carry what a session has in flight, so most links
+	// than half a second to carry what a session has in flight, so many links
 	// are full when they break.
 	fullRate = 50 << 20
 	// fullReplay is the ReplayLimit in a full network, in bytes. A session has
@@ -45,6 +45,9 @@ const (
 	// fullWindow is the InitialWindow there, in bytes: a few streams fill a
 	// link at once.
 	fullWindow = 16 << 20
+	// fullMessage is for how many of the bytes between two faults a stream has
+	// a message there, at most.
+	fullMessage = 2 << 10
 	// fullShare is how many of the connections a full network has, as a
 	// fraction. Each takes 128 MiB.
 	fullShare = 4
@@ -72,7 +75,7 @@ func (s settings) networks() []network {
 			cuts:    far,
 			clients: max(s.clients/fullShare, 1),
 			most:    32 * s.most,
-			book:    load.NewFullBook(),
+			book:    load.NewFullBook(int(max(s.most/fullMessage, 1))),
 			options: []rpc.Option{rpc.WithTransport(fullTransport())},
 			large:   24 << 20,
 		},

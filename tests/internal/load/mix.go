@@ -42,17 +42,19 @@ var bulk = mix{
 	},
 }
 
-// full has streams that carry 25 MB on average, of large messages and some
-// small ones: enough to fill a path.
-var full = mix{
-	service: "parley.tests.v1.FullLoadService",
-	count:   func(r *rand.Rand) int { return 1 + r.IntN(256) },
-	size: func(r *rand.Rand) int {
-		if r.IntN(4) == 0 {
-			return small.size(r)
-		}
-		return large.size(r)
-	},
+// full returns a mix of large messages and some small ones, with up to so many
+// in a stream. Of 256, a stream carries 25 MB on average: enough to fill a path.
+func full(most int) mix {
+	return mix{
+		service: "parley.tests.v1.FullLoadService",
+		count:   func(r *rand.Rand) int { return 1 + r.IntN(most) },
+		size: func(r *rand.Rand) int {
+			if r.IntN(4) == 0 {
+				return small.size(r)
+			}
+			return large.size(r)
+		},
+	}
 }
 
 // large has messages that all take many frames.
