@@ -43,3 +43,22 @@ func TestNoAcknowledgementComesBehindAHigherOne(t *testing.T) {
 		}
 	})
 }
+
+// A peer may acknowledge what it has not read: this end has only begun to write
+// it.
+func TestFrameMayBeAcknowledgedWhileItIsWritten(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, p, g := connectBehindGate(t, nil)
+		st := mustOpen(t, s)
+		p.wants(`OPEN 2 ""`)
+		first, second := strings.Repeat("1", 30), strings.Repeat("2", 30)
+		g.shut <- struct{}{}
+		mustSend(t, st, first)
+		synctest.Wait()
+		p.send(frame.AppendAck(nil, 2))
+		synctest.Wait()
+		mustSend(t, st, second) // uses the memory of the first if that is free
+		<-g.shut
+		p.wants(fmt.Sprintf("DATA 2 %q", first), fmt.Sprintf("DATA 2 %q", second))
+	})
+}

@@ -68,6 +68,8 @@ var attacks = []attack{
 	{name: "acknowledge", attackers: 2, once: ackFlood, unit: "ACKs"},
 	{name: "never-acknowledge", attackers: 4, once: neverAcknowledge, unit: "sessions that acknowledge nothing", most: mostUnacknowledged, server: littleReplay},
 	{name: "acknowledge-and-hold", attackers: 4, once: acknowledgeAndHold, arrival: 3 * time.Second, unit: "sessions that acknowledge much and then nothing", most: mostUnacknowledged, server: littleReplay},
+	{name: "acknowledge-slowly", attackers: 4, once: acknowledgeSlowly, arrival: 3 * time.Second, unit: "sessions that acknowledge much and then read slowly", most: mostUnacknowledged, server: littleReplay},
+	{name: "acknowledge-unread", attackers: 4, once: acknowledgeUnread, unit: "sessions that acknowledge what was not sent", most: mostUnacknowledged, server: littleReplay},
 }
 
 // The bounds of detached sessions are low enough for attackers to reach them in

@@ -6,7 +6,9 @@ import (
 	"time"
 
 	"github.com/parley-rpc/parley/internal/frame"
+	"github.com/parley-rpc/parley/tests/internal/rig"
 	"github.com/parley-rpc/parley/transport"
+	"github.com/parley-rpc/parley/transport/ws"
 )
 
 // hoarding is how many sessions an attacker holds at once.
@@ -15,24 +17,36 @@ const hoarding = 32
 // neverAcknowledge makes the server send as much as it keeps for a peer that
 // has given credit for all of it, and acknowledges none of it.
 func neverAcknowledge(ctx context.Context, addr string, n *tally) error {
-	return hoard(ctx, addr, n, func(context.Context, transport.Link) error { return nil })
+	return hoard(func() error {
+		return download(ctx, addr, new(ws.Dialer), func(link transport.Link) error {
+			n.units.Add(1)
+			return readOn(link)
+		})
+	})
 }
 
 // acknowledgeAndHold makes the server believe in a path that holds MaxReplay.
 // In the end nothing is acknowledged.
 func acknowledgeAndHold(ctx context.Context, addr string, n *tally) error {
-	return hoard(ctx, addr, n, growInFlight)
+	return hoard(func() error {
+		return download(ctx, addr, new(ws.Dialer), func(link transport.Link) error {
+			var received, window atomic.Uint64
+			if err := growInFlight(ctx, link, &received, &window); err != nil {
+				return err
+			}
+			n.units.Add(1)
+			return readOn(link)
+		})
+	})
 }
 
-// hoard holds sessions of which each has a call that sends without end. It
-// treats each link in a way of its own, and then reads it without an
-// acknowledgement.
-func hoard(ctx context.Context, addr string, n *tally, treat func(context.Context, transport.Link) error) error {
+// hoard holds as many sessions as an attacker does, and returns the first
+// error: it says it all.
+func hoard(hold func() error) (first error) {
 	ended := make(chan error, hoarding)
 	for range hoarding {
-		go func() { ended <- hoardOne(ctx, addr, n, treat) }()
+		go func() { ended <- hold() }()
 	}
-	var first error // it says it all
 	for range hoarding {
 		if err := <-ended; first == nil {
 			first = err
@@ -41,8 +55,10 @@ func hoard(ctx context.Context, addr string, n *tally, treat func(context.Contex
 	return first
 }
 
-func hoardOne(ctx context.Context, addr string, n *tally, treat func(context.Context, transport.Link) error) error {
-	link, err := dial(ctx, addr, "")
+// download calls f with the link of a session that has a call which sends
+// without end, and credit for all of it.
+func download(ctx context.Context, addr string, d *ws.Dialer, f func(transport.Link) error) error {
+	link, err := d.Dial(ctx, "ws://"+addr+rig.Path)
 	if err != nil {
 		return err
 	}
@@ -54,11 +70,7 @@ func hoardOne(ctx context.Context, addr string, n *tally, treat func(context.Con
 	if err := link.WriteMessage([][]byte{resumable.Append(nil), call}); err != nil {
 		return err
 	}
-	if err := treat(ctx, link); err != nil {
-		return err
-	}
-	n.units.Add(1)
-	return readOn(link)
+	return f(link)
 }
 
 // readOn reads a link and answers its PINGs, so that the server does not end it.
@@ -89,8 +101,7 @@ const (
 
 // growInFlight acknowledges all that has arrived at the end of each round, so
 // that the rate and the round trip of the path seem to be high.
-func growInFlight(ctx context.Context, link transport.Link) error {
-	var received, window atomic.Uint64
+func growInFlight(ctx context.Context, link transport.Link, received, window *atomic.Uint64) error {
 	rounds, end := context.WithTimeout(ctx, longPath*longRounds)
 	defer end()
 	acknowledged := make(chan struct{})
@@ -105,7 +116,7 @@ func growInFlight(ctx context.Context, link transport.Link) error {
 	}()
 	defer func() { <-acknowledged }()
 	for rounds.Err() == nil {
-		if err := countMessage(link, &received, &window); err != nil {
+		if err := countMessage(link, received, window); err != nil {
 			return err
 		}
 	}

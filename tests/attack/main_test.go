@@ -181,6 +181,16 @@ func TestAcknowledgementsOneByOneAreTaken(t *testing.T) {
 	}
 }
 
+// What a peer may acknowledge is bounded by what was sent, whether it has read
+// that or not.
+func TestAcknowledgementsOfWhatWasNotSentAreRefused(t *testing.T) {
+	ctx, addr := startServer(t)
+	var n tally
+	if err := acknowledgeUnread(ctx, addr, &n); n.units.Load() != hoarding || n.won.Load() != 0 {
+		t.Errorf("%d of %d sessions ended: %v", n.units.Load(), hoarding, err)
+	}
+}
+
 func TestAttackersOfAServerWithFarTooMuchMemoryAreStopped(t *testing.T) {
 	attackers, err := child.Start(attackVariable, control.name+" nowhere")
 	if err != nil {

@@ -58,12 +58,15 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	flags.IntVar(&s.workers, "workers", 3, "calls at once, of each end of each connection")
 	flags.Int64Var(&s.most, "most", 512<<10, "most bytes between two faults of a connection")
 	flags.Uint64Var(&s.seed, "seed", 0, "what is drawn from; 0 takes another each time")
-	flags.DurationVar(&s.limit, "limit", 15*time.Minute, "time for all")
+	flags.DurationVar(&s.limit, "limit", 0, "time for all; 0: 15 minutes, and 100 ms for each link to break")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
 	if s.seed == 0 {
 		s.seed = rand.Uint64()
+	}
+	if s.limit == 0 {
+		s.limit = 15*time.Minute + time.Duration(s.cuts)*100*time.Millisecond
 	}
 	fmt.Fprintf(out, "seed %d\n", s.seed)
 	ctx, cancel := context.WithTimeoutCause(ctx, s.limit, errors.New("the time is up"))

@@ -51,9 +51,18 @@ func (c *conn) close() {
 	})
 }
 
+func (c *conn) hasEnded() bool {
+	select {
+	case <-c.ended:
+		return true
+	default:
+		return false
+	}
+}
+
 // pump forwards one direction.
 func (c *conn) pump(dst, src *net.TCPConn, d direction) {
-	if c.proxy.delay > 0 {
+	if c.proxy.path.Delay > 0 {
 		c.pumpLate(dst, src, d)
 	} else {
 		c.pumpNow(dst, src, d)
@@ -145,6 +154,13 @@ func (c *conn) wait(d time.Duration) {
 	case <-timer.C:
 	case <-c.ended:
 	}
+}
+
+// speedUp ends the delays of earlier faults.
+func (c *conn) speedUp() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	clear(c.late[:])
 }
 
 // strike makes a fault happen. It runs on the goroutine of the fault's

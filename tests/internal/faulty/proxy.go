@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -15,7 +16,7 @@ type Proxy struct {
 	target string
 	ln     net.Listener
 	most   int64 // bytes before a fault
-	delay  time.Duration
+	path   Path
 	bytes  atomic.Int64
 	wg     sync.WaitGroup
 
@@ -25,29 +26,20 @@ type Proxy struct {
 	left   int // faults that are still to break a connection
 	spent  chan struct{}
 	counts [kinds]int
-	losses Losses
+	losses []int64
 	closed bool
 }
-
-// Losses is what was on the way when connections broke.
-type Losses struct {
-	Most  int64 // bytes, of one direction
-	Large int   // connections that broke with more than LargeLoss in a direction
-}
-
-// LargeLoss is a number of bytes that only a path with a delay holds.
-const LargeLoss = 1 << 20
 
 // Listen starts a proxy on a free port of the loopback interface. It breaks
 // nothing before Arm. A fault happens within the next most bytes of a
 // direction.
 func Listen(target string, seed uint64, most int64) (*Proxy, error) {
-	return ListenFar(target, seed, most, 0)
+	return ListenFar(target, seed, most, Path{})
 }
 
-// ListenFar is like Listen, and each byte takes a time from one end to the
-// other. What is on the way when a connection breaks is lost.
-func ListenFar(target string, seed uint64, most int64, delay time.Duration) (*Proxy, error) {
+// ListenFar is like Listen, with a path between the two ends. If it has a
+// delay, what is on the way when a connection breaks is lost.
+func ListenFar(target string, seed uint64, most int64, path Path) (*Proxy, error) {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, err
@@ -56,7 +48,7 @@ func ListenFar(target string, seed uint64, most int64, delay time.Duration) (*Pr
 		target: target,
 		ln:     ln,
 		most:   most,
-		delay:  delay,
+		path:   path,
 		rand:   rand.New(rand.NewPCG(seed, 1)),
 		conns:  make(map[*conn]struct{}),
 	}
@@ -68,7 +60,8 @@ func ListenFar(target string, seed uint64, most int64, delay time.Duration) (*Pr
 func (p *Proxy) Addr() string { return p.ln.Addr().String() }
 
 // Arm makes the proxy break n connections, beginning with the open ones. The
-// channel is closed when all are broken; afterwards the proxy breaks nothing.
+// channel is closed when all are broken; afterwards the proxy breaks nothing,
+// and slows down nothing.
 func (p *Proxy) Arm(faults int) (spent <-chan struct{}) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -100,13 +93,12 @@ func (p *Proxy) happens(c *conn, k Kind) bool {
 		p.planFor(c)
 		return true
 	}
-	lost := max(c.onTheWay[down].Load(), c.onTheWay[up].Load())
-	p.losses.Most = max(p.losses.Most, lost)
-	if lost > LargeLoss {
-		p.losses.Large++
-	}
+	p.losses = append(p.losses, max(c.onTheWay[down].Load(), c.onTheWay[up].Load()))
 	if p.left--; p.left == 0 {
 		close(p.spent)
+		for other := range p.conns {
+			other.speedUp()
+		}
 	}
 	return true
 }
@@ -139,11 +131,12 @@ func (p *Proxy) broken() (n int) {
 	return n
 }
 
-// Losses returns what was on the way when connections broke.
-func (p *Proxy) Losses() Losses {
+// Losses returns, for each connection that broke, how many bytes were on the
+// way then, in the direction in which that were more.
+func (p *Proxy) Losses() []int64 {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.losses
+	return slices.Clone(p.losses)
 }
 
 // Bytes returns how many bytes were forwarded, in both directions together.

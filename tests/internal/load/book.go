@@ -51,6 +51,10 @@ func NewLargeBook() *Book { return newBook(large) }
 // service has another name too.
 func NewBulkBook() *Book { return newBook(bulk) }
 
+// NewFullBook returns an empty book of a load of streams of up to so many
+// messages, which are mostly large. Its service has another name too.
+func NewFullBook(most int) *Book { return newBook(full(most)) }
+
 func newBook(m mix) *Book {
 	return &Book{mix: m, methods: methodsOf(m.service), calls: make(map[uint64]*entry)}
 }

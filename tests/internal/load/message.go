@@ -39,16 +39,24 @@ func (m message) encode(size int) *wrapperspb.BytesValue {
 	binary.BigEndian.PutUint64(b[1:], m.call)
 	binary.BigEndian.PutUint32(b[9:], m.number)
 	binary.BigEndian.PutUint32(b[13:], m.answers)
-	filling := b[headSize : size-sumSize]
-	x := m.call<<20 + uint64(m.number) + uint64(m.direction)<<63 | 1
-	for i := range filling {
+	fill(b[headSize:size-sumSize], m.call<<20+uint64(m.number)+uint64(m.direction)<<63|1)
+	binary.BigEndian.PutUint32(b[size-sumSize:], crc32.Checksum(b[:size-sumSize], table))
+	return wrapperspb.Bytes(b)
+}
+
+// fill fills b with random bytes that depend on x, which is not 0.
+func fill(b []byte, x uint64) {
+	for len(b) > 0 {
 		x ^= x << 13
 		x ^= x >> 7
 		x ^= x << 17
-		filling[i] = byte(x)
+		if len(b) < 8 {
+			b[0], b = byte(x), b[1:]
+			continue
+		}
+		binary.LittleEndian.PutUint64(b, x)
+		b = b[8:]
 	}
-	binary.BigEndian.PutUint32(b[size-sumSize:], crc32.Checksum(b[:size-sumSize], table))
-	return wrapperspb.Bytes(b)
 }
 
 // decode reads a message.

@@ -42,6 +42,21 @@ var bulk = mix{
 	},
 }
 
+// full returns a mix of large messages and some small ones, with up to so many
+// in a stream. Of 256, a stream carries 25 MB on average: enough to fill a path.
+func full(most int) mix {
+	return mix{
+		service: "parley.tests.v1.FullLoadService",
+		count:   func(r *rand.Rand) int { return 1 + r.IntN(most) },
+		size: func(r *rand.Rand) int {
+			if r.IntN(4) == 0 {
+				return small.size(r)
+			}
+			return large.size(r)
+		},
+	}
+}
+
 // large has messages that all take many frames.
 var large = mix{
 	service: "parley.tests.v1.LargeLoadService",

@@ -27,6 +27,7 @@ type Config struct {
 	Window  time.Duration // for resumption; 0: the default
 	Leave   bool          // clients leave while calls are in flight
 	Book    *load.Book    // of the load; nil: a book of mostly small messages
+	Options []rpc.Option  // of both ends, besides those of Quick
 }
 
 // Rig is a server and its clients, which call each other. They notice a silent
@@ -52,6 +53,7 @@ type Rig struct {
 
 	resumed      atomic.Int64 // as the clients see it
 	sessionsLost atomic.Int64 // sessions that were not resumed
+	mostUnacked  atomic.Int64 // bytes that a session had not seen acknowledged when its link was lost
 }
 
 // Path is where servers of the tests are mounted.
@@ -74,9 +76,13 @@ func New(cfg Config) (*Rig, error) {
 		r.Book = load.NewBook()
 	}
 	r.ctx, r.cancel = context.WithCancel(context.Background())
-	r.srv = rpc.NewServer(append(Quick(cfg.Window), rpc.OnConnect(func(c *rpc.Conn) {
+	options := append(Quick(cfg.Window), rpc.OnConnect(func(c *rpc.Conn) {
 		r.work(c, "server", func() bool { return c.Err() != nil })
-	}))...)
+	}))
+	for _, o := range cfg.Options {
+		options = append(options, o)
+	}
+	r.srv = rpc.NewServer(append(options, rpc.OnDetached(r.noteDetached))...)
 	load.Register(r.srv, r.Book)
 	mux := http.NewServeMux()
 	mux.Handle(Path, r.srv)
@@ -113,10 +119,15 @@ func QuickClient(window time.Duration) []rpc.ClientOption {
 func (r *Rig) Client(ctx context.Context, addr string) (*rpc.Client, error) {
 	services := rpc.NewMux()
 	load.Register(services, r.Book)
-	c := rpc.NewClient("ws://"+addr+Path, append(QuickClient(r.cfg.Window),
+	options := append(QuickClient(r.cfg.Window),
 		rpc.WithServices(services),
+		rpc.OnDetached(r.noteDetached),
 		rpc.OnResumed(func(*rpc.Conn) { r.resumed.Add(1) }),
-		rpc.OnSessionLost(func(*rpc.Conn, error) { r.sessionsLost.Add(1) }))...)
+		rpc.OnSessionLost(func(*rpc.Conn, error) { r.sessionsLost.Add(1) }))
+	for _, o := range r.cfg.Options {
+		options = append(options, o)
+	}
+	c := rpc.NewClient("ws://"+addr+Path, options...)
 	conn, err := c.Connect(ctx)
 	if err != nil {
 		return nil, errors.Join(err, c.Close())
@@ -192,6 +203,18 @@ func (r *Rig) Resumed() int64 { return r.resumed.Load() }
 
 // SessionsLost returns how many sessions of clients were lost.
 func (r *Rig) SessionsLost() int64 { return r.sessionsLost.Load() }
+
+// MostUnacknowledged returns how many bytes a session of either end had sent
+// that were not acknowledged when its link was lost, at most.
+func (r *Rig) MostUnacknowledged() int64 { return r.mostUnacked.Load() }
+
+// noteDetached looks at what a connection has in flight whose link is lost.
+func (r *Rig) noteDetached(c *rpc.Conn) {
+	n := int64(c.Stats().UnacknowledgedBytes)
+	for most := r.mostUnacked.Load(); n > most && !r.mostUnacked.CompareAndSwap(most, n); {
+		most = r.mostUnacked.Load()
+	}
+}
 
 // Close ends the server.
 func (r *Rig) Close() {
