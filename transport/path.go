@@ -96,7 +96,7 @@ const (
 	// crowdedSlack takes the place of maxSlack while small messages are sent
 	// beside large ones, where the path holds little. crowdedFor is how many
 	// bytes are sent before the last small message no longer counts.
-	crowdedSlack = 160 << 10
+	crowdedSlack = 128 << 10
 	crowdedFor   = 64 << 20
 	// minLimit is the lowest limit, in bytes: two frames.
 	minLimit = 64 << 10
