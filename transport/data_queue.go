@@ -154,6 +154,13 @@ func (q *dataQueue) take(b *batch) {
 	q.queued -= light + heavy
 }
 
+// overtakes reports whether frames for a lane are a small message that goes ahead
+// of large ones of other streams.
+func (q *dataQueue) overtakes(l *lane, t *turn, frames []outgoing) bool {
+	return l == &q.light && (!q.heavy.empty() || q.heavyWaiting.len() > 0) &&
+		t.heavyEnd == 0 && frames[len(frames)-1].completes()
+}
+
 func (q *dataQueue) empty() bool { return q.light.empty() && q.heavy.empty() }
 
 // waits reports whether a goroutine waits for room.

@@ -50,6 +50,32 @@ func TestSmallFramesGoAheadOfLargeOnesOfOtherStreams(t *testing.T) {
 	}
 }
 
+func TestOnlySmallMessagesOfOtherStreamsCountAsBesideLargeOnes(t *testing.T) {
+	small := []outgoing{data(3, make([]byte, 100))}
+	open := outgoing{Header: frame.Header{Type: frame.TypeOpen, Stream: 3}}
+	q := &dataQueue{limit: 1 << 20}
+	var bulk turn
+	if q.overtakes(&q.light, new(turn), small) {
+		t.Error("there is no large frame")
+	}
+	queue(q, &bulk, dataOf(1), 20<<10)
+	for _, c := range []struct {
+		name   string
+		turn   *turn
+		frames []outgoing
+		want   bool
+	}{
+		{"message", new(turn), small, true},
+		{"call", new(turn), append([]outgoing{open}, small...), true},
+		{"open, which a large message may follow", new(turn), []outgoing{open}, false},
+		{"rest of a large message", &bulk, small, false},
+	} {
+		if got := q.overtakes(&q.light, c.turn, c.frames); got != c.want {
+			t.Errorf("%s: %v, want %v", c.name, got, c.want)
+		}
+	}
+}
+
 func TestFramesOfAStreamStayInOrder(t *testing.T) {
 	q := &dataQueue{limit: 1 << 20}
 	var bulk turn

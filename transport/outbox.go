@@ -67,6 +67,9 @@ func (o *outbox) put(mode writeMode, t *turn, frames ...outgoing) (putResult, er
 	}
 	size := sizeOf(frames)
 	l := o.data.laneFor(t, size, frames)
+	if o.data.overtakes(l, t, frames) {
+		o.replay.path.noteSmall()
+	}
 	if w := o.awaitRoom(l, t, size); w != nil {
 		return putResult{wait: w}, nil
 	}
@@ -324,11 +327,6 @@ func (o *outbox) discard() {
 	o.data.clear()
 	o.urgent.clear()
 	o.wake()
-}
-
-// empty reports whether nothing waits to be taken; mu is held.
-func (o *outbox) empty() bool {
-	return o.data.empty() && o.urgent.empty() && o.urgent.lateBytes == 0 && len(o.replay.pending) == 0
 }
 
 // isSettled reports whether all frames that were queued are written and, if

@@ -28,6 +28,11 @@ func (o *outbox) stopIfEmpty(a *attachment) bool {
 	return stop
 }
 
+// empty reports whether nothing waits to be taken; mu is held.
+func (o *outbox) empty() bool {
+	return o.data.empty() && o.urgent.empty() && o.urgent.lateBytes == 0 && len(o.replay.pending) == 0
+}
+
 // maxInlineUnacked is how many bytes the peer may not have acknowledged for a
 // write to be inline: the kernel takes as many without blocking.
 const maxInlineUnacked = 64 << 10

@@ -22,6 +22,7 @@ type path struct {
 	sentAt  time.Time // of the last mark that was acknowledged
 	marks   fifo[mark]
 	marked  uint64 // bytes sent up to the last mark
+	crowded uint64 // bytes sent up to which small messages count as sent beside large ones
 
 	rate     maxRate
 	roundEnd uint64        // bytes acknowledged with which the next round begins
@@ -92,6 +93,11 @@ const (
 	// maxSlack bounds that, in bytes. It is also what may be in flight where
 	// both ends are on one machine.
 	maxSlack = 1 << 20
+	// crowdedSlack takes the place of maxSlack while small messages are sent
+	// beside large ones, where the path holds little. crowdedFor is how many
+	// bytes are sent before the last small message no longer counts.
+	crowdedSlack = 128 << 10
+	crowdedFor   = 64 << 20
 	// minLimit is the lowest limit, in bytes: two frames.
 	minLimit = 64 << 10
 	// dipEvery is how long the shortest round trip counts.
@@ -284,7 +290,7 @@ func (p *path) limit() int {
 		return min(p.initial, p.most)
 	}
 	holds := float64(p.holds())
-	late := min(rate*slack.Seconds(), maxSlack)
+	late := min(rate*slack.Seconds(), p.mostSlack(holds))
 	var limit float64
 	switch p.phase {
 	case phaseStartUp:
@@ -297,6 +303,18 @@ func (p *path) limit() int {
 		limit = float64(p.dip.limit)
 	}
 	return min(int(max(limit, minLimit))+p.held(), p.most)
+}
+
+// noteSmall says that a small message is sent while large ones wait.
+func (p *path) noteSmall() { p.crowded = p.sent + crowdedFor }
+
+// mostSlack returns how many bytes may be in flight at most beyond what the path
+// holds. A small message waits for all of them, where they are much more.
+func (p *path) mostSlack(holds float64) float64 {
+	if p.sent >= p.crowded {
+		return maxSlack
+	}
+	return min(maxSlack, max(crowdedSlack, holds))
 }
 
 // maxRate is the highest rate of the last rounds, in bytes a second.

@@ -216,6 +216,31 @@ func TestRoundTripThatChangesIsFollowed(t *testing.T) {
 	}
 }
 
+func TestSmallMessagesLowerTheLimitOfAShortPath(t *testing.T) {
+	m := newPathModel(100*time.Microsecond, 1e9)
+	m.run(time.Second)
+	p := m.path
+	alone := p.limit()
+	p.noteSmall()
+	if beside := p.limit(); alone < maxSlack || beside > 4*crowdedSlack || beside < crowdedSlack {
+		t.Errorf("the limit is %d, beside small messages %d", alone, beside)
+	}
+	if p.send(crowdedFor); p.limit() != alone {
+		t.Error("the limit stays low long after the last small message")
+	}
+}
+
+func TestSmallMessagesDoNotLowerTheLimitOfALongPath(t *testing.T) {
+	for _, c := range modelPaths {
+		m := newPathModel(c.roundTrip, c.rate)
+		m.run(3*time.Second + 20*c.roundTrip)
+		alone := m.path.limit()
+		if m.path.noteSmall(); m.path.limit() != alone {
+			t.Errorf("%s: the limit is %d, beside small messages %d", c.name, alone, m.path.limit())
+		}
+	}
+}
+
 // A peer of version 0.1 acknowledges after a quarter of replay_limit or half a
 // second.
 func TestPathIsFilledToAPeerThatAcknowledgesRarely(t *testing.T) {
