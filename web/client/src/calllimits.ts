@@ -1,5 +1,5 @@
-import { Code } from "./code.js";
 import { ParleyError } from "./error.js";
+import * as Code from "./statuscodes.js";
 import { MAX_TIMEOUT, type TimerId } from "./timer.js";
 
 /** The time limits of a call: its deadline and its idle timeout. */

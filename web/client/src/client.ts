@@ -9,10 +9,10 @@ import type {
   MessageShape,
 } from "@bufbuild/protobuf";
 import type { Call, CallOptions } from "./call.js";
-import { Code } from "./code.js";
 import type { Connection } from "./connection.js";
 import { ParleyError } from "./error.js";
 import { isDownload, isUpload } from "./method.js";
+import * as Code from "./statuscodes.js";
 
 /** The messages of a client stream. */
 export type Requests<T> = AsyncIterable<T> | Iterable<T>;

@@ -2,7 +2,6 @@ import type { DescMethod, MessageInitShape, MessageShape } from "@bufbuild/proto
 import type { Call, CallOptions } from "./call.js";
 import { CallLimits } from "./calllimits.js";
 import { encodeOpen, endError, parseEnd, parseHeader } from "./callwire.js";
-import { Code } from "./code.js";
 import { type Codec, decode } from "./codec.js";
 import type { Connection } from "./connection.js";
 import { ParleyError } from "./error.js";
@@ -16,6 +15,7 @@ import { ResponseHeader } from "./responseheader.js";
 import { RetryBuffer } from "./retrybuffer.js";
 import { RetryWait } from "./retrywait.js";
 import type { Session } from "./session.js";
+import * as Code from "./statuscodes.js";
 import type { Stream } from "./stream.js";
 import { MAX_TIMEOUT } from "./timer.js";
 

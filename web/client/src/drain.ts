@@ -1,6 +1,7 @@
-import { Code, toCode } from "./code.js";
+import { toCode } from "./code.js";
 import { ParleyError } from "./error.js";
 import { type Goaway, isNotice, NO_LAST_STREAM } from "./goaway.js";
+import * as Code from "./statuscodes.js";
 import { RuleError } from "./varint.js";
 
 /** The drain of a session: what both ends have announced, and the close that follows (PROTOCOL.md, section 10). */

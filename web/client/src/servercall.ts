@@ -1,5 +1,4 @@
 import type { DescMethod, Message } from "@bufbuild/protobuf";
-import { Code } from "./code.js";
 import { type Codec, decode } from "./codec.js";
 import type { Connection } from "./connection.js";
 import { ParleyError, tooLarge } from "./error.js";
@@ -10,6 +9,7 @@ import { isDownload, isUpload } from "./method.js";
 import { create } from "./protobuf.js";
 import { encodeEnd, metadataFields, type OpenBlock, statusError } from "./serverwire.js";
 import type { Method, ServeContext } from "./service.js";
+import * as Code from "./statuscodes.js";
 import type { Stream } from "./stream.js";
 import { MAX_TIMEOUT, type TimerId } from "./timer.js";
 

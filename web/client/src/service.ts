@@ -8,7 +8,7 @@ import type {
   MessageInitShape,
   MessageShape,
 } from "@bufbuild/protobuf";
-import { Code } from "./code.js";
+import type { Code as StatusCode } from "./code.js";
 import { type Codec, proto } from "./codec.js";
 import type { Connection } from "./connection.js";
 import { ParleyError } from "./error.js";
@@ -18,6 +18,7 @@ import { ruleCode } from "./metadata.js";
 import { methodPath } from "./method.js";
 import { deadlineExceeded, ServerCall } from "./servercall.js";
 import { encodeEnd, type OpenBlock, parseOpen } from "./serverwire.js";
+import * as Code from "./statuscodes.js";
 import type { Stream } from "./stream.js";
 import { cut } from "./varint.js";
 
@@ -103,7 +104,7 @@ export class Services {
   }
 
   #find(open: OpenBlock): [Method, Codec] {
-    const refusal = (text: string, code: Code = Code.Unimplemented) => new ParleyError(text, code);
+    const refusal = (text: string, code: StatusCode = Code.Unimplemented) => new ParleyError(text, code);
     const name = (text: string) => cut(text, MAX_ECHOED);
     if (open.alias) throw refusal(`unknown method alias ${open.alias}`, Code.Internal);
     const found = this.#methods.get(open.method);

@@ -1,5 +1,4 @@
 import { closeAction, LOST } from "./closecode.js";
-import { Code } from "./code.js";
 import { Control } from "./control.js";
 import { Drain } from "./drain.js";
 import { ParleyError } from "./error.js";
@@ -12,6 +11,7 @@ import { IDLE_CLOSE_TIMEOUT, MAX_RESET_BYTES } from "./limits.js";
 import { packLinkMessage } from "./linkmessage.js";
 import { Resumption } from "./resumption.js";
 import { RoundTrip } from "./roundtrip.js";
+import * as Code from "./statuscodes.js";
 import { Stream } from "./stream.js";
 import { StreamTable } from "./streamtable.js";
 import { Timer } from "./timer.js";

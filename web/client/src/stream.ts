@@ -1,9 +1,9 @@
-import { Code } from "./code.js";
 import { ParleyError, resetError, tooLarge } from "./error.js";
 import * as f from "./frame.js";
 import { MAX_LIGHT_FRAME, SMALL_PIECE } from "./limits.js";
 import { Queue } from "./queue.js";
 import type { Session } from "./session.js";
+import * as Code from "./statuscodes.js";
 import { concat, RuleError } from "./varint.js";
 import { FRAME_COST, RecvWindow, SendWindow } from "./window.js";
 

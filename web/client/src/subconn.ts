@@ -1,7 +1,6 @@
 import { MAX_LONG_DELAY, STABLE_AFTER } from "./backoff.js";
 import { ClientSession } from "./clientsession.js";
 import { closeAction, LOST, type Reconnect } from "./closecode.js";
-import { Code } from "./code.js";
 import type { Connection, State } from "./connection.js";
 import { ParleyError } from "./error.js";
 import { type Goaway, isNotice } from "./goaway.js";
@@ -9,6 +8,7 @@ import { TemporaryRefusal } from "./handshake.js";
 import type { SessionRef } from "./hello.js";
 import { FAILOVER_DELAY, MAX_REFUSAL_WAIT, MAX_REFUSALS, MIN_SESSION_AGE } from "./limits.js";
 import type { Session } from "./session.js";
+import * as Code from "./statuscodes.js";
 
 /**
  * A connection to one server, or to the first of several that answers. It connects when a call needs it, and reconnects when
