@@ -13,10 +13,10 @@ import { Timer } from "./timer.js";
 
 /** A session of a connection. It dials the links of the session. */
 export class ClientSession implements SessionEvents {
-  readonly session: Session;
+  declare readonly session: Session;
   state: State = "connecting";
   /** Why there is no link. */
-  error: ParleyError | undefined;
+  declare error: ParleyError | undefined;
   /** The URL of the latest link. */
   url = "";
   /** The delay before the first dial, in milliseconds. */

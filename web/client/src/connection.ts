@@ -45,17 +45,17 @@ const ranks: readonly State[] = ["idle", "failed", "connecting", "resuming", "re
  */
 export class Connection {
   /** The URLs as given. */
-  readonly urls: readonly string[];
-  readonly settings: Settings;
+  declare readonly urls: readonly string[];
+  declare readonly settings: Settings;
   /** The default codec of calls. */
-  readonly codec: Codec;
+  declare readonly codec: Codec;
   /**
    * The timeout of calls that set none.
    * @internal
    */
-  readonly defaultTimeoutMs: number | undefined;
+  declare readonly defaultTimeoutMs: number | undefined;
   /** @internal */
-  readonly retry: Retries | undefined;
+  declare readonly retry: Retries | undefined;
   /**
    * Whether the browser has suspended the page. Nothing is dialed then.
    * @internal

@@ -11,11 +11,11 @@ export class ParleyError extends Error {
   details: Any[] = [];
 
   /** The trailers of a failed call. */
-  trailer: Headers | undefined;
+  declare trailer: Headers | undefined;
 
   /** The message without the name of the code. */
-  readonly rawMessage: string;
-  readonly code: StatusCode;
+  declare readonly rawMessage: string;
+  declare readonly code: StatusCode;
 
   constructor(rawMessage: string, code: StatusCode = Code.Unknown, options?: ErrorOptions) {
     const known = toCode(code);

@@ -11,12 +11,12 @@ const supportsVersion = (versions: string) => versions.split(",").some((v) => v.
 
 /** The error of a server or proxy that does not serve this client now. Another one may, or the same one soon. */
 export class TemporaryRefusal extends ParleyError {
-  constructor(
-    message: string,
-    /** How long to wait, in milliseconds: at most MAX_LONG_DELAY. */
-    readonly retryAfter = 0,
-  ) {
+  /** How long to wait, in milliseconds: at most MAX_LONG_DELAY. */
+  declare readonly retryAfter: number;
+
+  constructor(message: string, retryAfter = 0) {
     super(message, Code.Unavailable);
+    this.retryAfter = retryAfter;
   }
 }
 

@@ -17,6 +17,7 @@ import type { CallInfo, Interceptor } from "./interceptor.js";
 import { ruleCode } from "./metadata.js";
 import { methodPath } from "./method.js";
 import { deadlineExceeded, ServerCall } from "./servercall.js";
+import { finish } from "./serverstream.js";
 import { encodeEnd, type OpenBlock, parseOpen } from "./serverwire.js";
 import * as Code from "./statuscodes.js";
 import type { Stream } from "./stream.js";
@@ -99,7 +100,7 @@ export class Services {
     } catch (e) {
       const error = ParleyError.from(e, ruleCode(e));
       if (ruleCode(e) === Code.ResourceExhausted) stream.reset(LIMIT, error);
-      else stream.finish(encodeEnd(error, [], stream.session.peer.maxHeader), error);
+      else finish(stream, encodeEnd(error, [], stream.session.peer.maxHeader), error);
     }
   }
 

@@ -1,7 +1,7 @@
 // What a session is composed of, each part by itself.
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { Code } from "../src/code.js";
-import { Drain } from "../src/drain.js";
+import { Drain, drainSignal } from "../src/drain.js";
 import { ParleyError } from "../src/error.js";
 import type { Goaway } from "../src/goaway.js";
 import { NO_LAST_STREAM } from "../src/goaway.js";
@@ -115,7 +115,7 @@ describe("Drain", () => {
 
   test("a notice of the peer aborts the signal and leaves opening allowed", () => {
     const drain = new Drain();
-    const { signal } = drain;
+    const signal = drainSignal(drain);
     drain.receive(goaway(NO_LAST_STREAM));
     expect([signal.aborted, drain.canOpen, drain.canClose]).toEqual([true, true, false]);
     drain.stop();
@@ -141,7 +141,7 @@ describe("Drain", () => {
   test("stops once, and a signal made afterwards is aborted", () => {
     const drain = new Drain();
     expect([drain.stop(), drain.stop()]).toEqual([true, false]);
-    expect(drain.signal.aborted).toBe(true);
+    expect(drainSignal(drain).aborted).toBe(true);
   });
 });
 
