@@ -1,13 +1,12 @@
-import { Code } from "./code.js";
 import { ParleyError } from "./error.js";
-import { MAX_TIMEOUT, type TimerId } from "./timer.js";
+import * as Code from "./statuscodes.js";
+import { Timer } from "./timer.js";
 
 /** The time limits of a call: its deadline and its idle timeout. */
 export class CallLimits {
   #deadline = Infinity;
-  #timer: TimerId | undefined;
   #lastMessage = Date.now();
-  #idle: TimerId | undefined;
+  #timers = [new Timer(), new Timer()] as const;
 
   /** Calls fail when a limit is exceeded; fail ends the call. */
   readonly #fail: (error: ParleyError) => void;
@@ -18,24 +17,21 @@ export class CallLimits {
 
   /** Starts the given limits, in milliseconds. */
   start(timeoutMs: number | undefined, idleTimeoutMs: number | undefined): void {
-    if (timeoutMs !== undefined) this.#startDeadline(timeoutMs);
-    if (idleTimeoutMs !== undefined) this.#watchIdle(idleTimeoutMs);
+    const [deadline, idle] = this.#timers;
+    if (timeoutMs !== undefined) {
+      this.#deadline = this.#lastMessage + timeoutMs;
+      this.#watch(deadline, () => this.left, `no response within ${timeoutMs} ms`);
+    }
+    if (idleTimeoutMs !== undefined) {
+      this.#watch(idle, () => this.#lastMessage + idleTimeoutMs - Date.now(), `idle: no message for ${idleTimeoutMs} ms`);
+    }
   }
 
-  /** Starts the deadline. A longer one than MAX_TIMEOUT is ignored. */
-  #startDeadline(ms: number): void {
-    if (ms > MAX_TIMEOUT) return;
-    const expire = () => this.#fail(new ParleyError(`no response within ${ms} ms`, Code.DeadlineExceeded));
-    this.#deadline = Date.now() + ms;
-    if (ms > 0) this.#timer = setTimeout(expire, ms);
-    else expire();
-  }
-
-  #watchIdle(ms: number): void {
-    const left = this.#lastMessage + ms - Date.now();
-    if (left > MAX_TIMEOUT) return;
-    if (left > 0) this.#idle = setTimeout(() => this.#watchIdle(ms), left);
-    else this.#fail(new ParleyError(`idle: no message for ${ms} ms`, Code.DeadlineExceeded));
+  /** Ends the call with an error when no time is left. */
+  #watch(timer: Timer, left: () => number, error: string): void {
+    const ms = left();
+    if (ms > 0) timer.start(ms, () => this.#watch(timer, left, error));
+    else this.#fail(new ParleyError(error, Code.DeadlineExceeded));
   }
 
   /** Milliseconds until the deadline; Infinity: no deadline. */
@@ -49,7 +45,6 @@ export class CallLimits {
   }
 
   stop(): void {
-    clearTimeout(this.#timer);
-    clearTimeout(this.#idle);
+    for (const timer of this.#timers) timer.stop();
   }
 }

@@ -9,10 +9,10 @@ import type {
   MessageShape,
 } from "@bufbuild/protobuf";
 import type { Call, CallOptions } from "./call.js";
-import { Code } from "./code.js";
 import type { Connection } from "./connection.js";
 import { ParleyError } from "./error.js";
 import { isDownload, isUpload } from "./method.js";
+import * as Code from "./statuscodes.js";
 
 /** The messages of a client stream. */
 export type Requests<T> = AsyncIterable<T> | Iterable<T>;
@@ -54,13 +54,11 @@ export function createClient<S extends DescService>(service: S, conn: Pick<Conne
 /** Returns the response of a call that has exactly one. */
 export async function singleResponse<M extends DescMethod>(call: Call<M>): Promise<MessageShape<M["output"]>> {
   const response = await call.next();
-  const violation = (what: string) => new ParleyError(`${call.method.name} returned ${what}`, Code.Internal);
-  if (!response) throw violation("OK without a message");
-  if (await call.next()) {
-    call.cancel(violation("more than one message"));
-    throw violation("more than one message");
-  }
-  return response;
+  if (response && !(await call.next())) return response;
+  const what = response ? "more than one message" : "OK without a message";
+  const error = new ParleyError(`${call.method.name} returned ${what}`, Code.Internal);
+  call.cancel(error);
+  throw error;
 }
 
 /** Sends the messages of a client stream until the call is over. */

@@ -2,7 +2,6 @@ import type { DescMethod, MessageInitShape, MessageShape } from "@bufbuild/proto
 import type { Call, CallOptions } from "./call.js";
 import { CallLimits } from "./calllimits.js";
 import { encodeOpen, endError, parseEnd, parseHeader } from "./callwire.js";
-import { Code } from "./code.js";
 import { type Codec, decode } from "./codec.js";
 import type { Connection } from "./connection.js";
 import { ParleyError } from "./error.js";
@@ -16,12 +15,14 @@ import { ResponseHeader } from "./responseheader.js";
 import { RetryBuffer } from "./retrybuffer.js";
 import { RetryWait } from "./retrywait.js";
 import type { Session } from "./session.js";
+import * as Code from "./statuscodes.js";
 import type { Stream } from "./stream.js";
 import { MAX_TIMEOUT } from "./timer.js";
 
 /** A call on a connection, without interceptors. */
 export class ClientCall<M extends DescMethod> implements Call<M> {
-  readonly done: Promise<void>;
+  declare readonly method: M;
+  declare readonly done: Promise<void>;
   #resolveDone!: () => void;
   #over = false;
   #error: ParleyError | undefined;
@@ -42,12 +43,13 @@ export class ClientCall<M extends DescMethod> implements Call<M> {
 
   constructor(
     conn: Connection,
-    readonly method: M,
+    method: M,
     options: CallOptions = {},
     /** Whether the caller calls start later. */
     later = false,
   ) {
     this.#conn = conn;
+    this.method = method;
     this.#options = options;
     this.done = new Promise((resolve) => {
       this.#resolveDone = resolve;
@@ -148,11 +150,7 @@ export class ClientCall<M extends DescMethod> implements Call<M> {
     this.#finish(ParleyError.from(reason));
   }
 
-  #abort = () => {
-    const reason = this.#options.signal?.reason;
-    const error = ParleyError.from(reason, Code.Canceled);
-    this.#finish(error === reason ? error : new ParleyError(error.rawMessage, error.code, { cause: reason }));
-  };
+  #abort = () => this.#finish(ParleyError.from(this.#options.signal?.reason, Code.Canceled));
 
   /** Opens a stream on a session other than the one that has refused the call. It reports whether there is such a session. */
   #startAttempt(refused?: Session): boolean {

@@ -1,5 +1,4 @@
 import { closeAction } from "./closecode.js";
-import { Code } from "./code.js";
 import type { Connection, State } from "./connection.js";
 import { ParleyError } from "./error.js";
 import type { SessionEvents } from "./events.js";
@@ -7,16 +6,17 @@ import type { Goaway } from "./goaway.js";
 import { TemporaryRefusal } from "./handshake.js";
 import { SHORT_LINK, WAKE_TIMEOUT } from "./limits.js";
 import { Session } from "./session.js";
+import * as Code from "./statuscodes.js";
 import type { Stream } from "./stream.js";
 import type { SubConn } from "./subconn.js";
 import { Timer } from "./timer.js";
 
 /** A session of a connection. It dials the links of the session. */
 export class ClientSession implements SessionEvents {
-  readonly session: Session;
+  declare readonly session: Session;
   state: State = "connecting";
   /** Why there is no link. */
-  error: ParleyError | undefined;
+  declare error: ParleyError | undefined;
   /** The URL of the latest link. */
   url = "";
   /** The delay before the first dial, in milliseconds. */

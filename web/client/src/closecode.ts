@@ -1,14 +1,15 @@
-import { Code, toCode } from "./code.js";
+import { type Code as StatusCode, toCode } from "./code.js";
+import * as Code from "./statuscodes.js";
 
 /** When a client reconnects after the end of a link or session (PROTOCOL.md, section 12.3). */
 export type Reconnect = "never" | "now" | "jittered" | "backoff" | "overload";
 
 export interface CloseAction {
-  status: Code;
+  status: StatusCode;
   reconnect: Reconnect;
 }
 
-const known: Record<number, readonly [Code, Reconnect?]> = {
+const known: Record<number, readonly [StatusCode, Reconnect?]> = {
   1000: [Code.Canceled, "never"],
   1001: [Code.Unavailable, "now"],
   1002: [Code.Internal],

@@ -1,21 +1,23 @@
+import * as codes from "./statuscodes.js";
+
 /** The status codes of gRPC (PROTOCOL.md, section 11.7). */
 export const Code = {
-  Canceled: 1,
-  Unknown: 2,
-  InvalidArgument: 3,
-  DeadlineExceeded: 4,
-  NotFound: 5,
-  AlreadyExists: 6,
-  PermissionDenied: 7,
-  ResourceExhausted: 8,
-  FailedPrecondition: 9,
-  Aborted: 10,
-  OutOfRange: 11,
-  Unimplemented: 12,
-  Internal: 13,
-  Unavailable: 14,
-  DataLoss: 15,
-  Unauthenticated: 16,
+  Canceled: codes.Canceled,
+  Unknown: codes.Unknown,
+  InvalidArgument: codes.InvalidArgument,
+  DeadlineExceeded: codes.DeadlineExceeded,
+  NotFound: codes.NotFound,
+  AlreadyExists: codes.AlreadyExists,
+  PermissionDenied: codes.PermissionDenied,
+  ResourceExhausted: codes.ResourceExhausted,
+  FailedPrecondition: codes.FailedPrecondition,
+  Aborted: codes.Aborted,
+  OutOfRange: codes.OutOfRange,
+  Unimplemented: codes.Unimplemented,
+  Internal: codes.Internal,
+  Unavailable: codes.Unavailable,
+  DataLoss: codes.DataLoss,
+  Unauthenticated: codes.Unauthenticated,
 } as const;
 export type Code = (typeof Code)[keyof typeof Code];
 

@@ -1,7 +1,7 @@
 import type { DescMessage, MessageShape, Registry } from "@bufbuild/protobuf";
-import { Code } from "./code.js";
 import { ParleyError } from "./error.js";
 import { fromBinary, toBinary } from "./protobuf.js";
+import * as Code from "./statuscodes.js";
 import type { Message } from "./stream.js";
 
 /** Encodes and decodes messages. Both ends must know its name. */

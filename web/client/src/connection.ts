@@ -4,7 +4,6 @@ import type { Call, CallOptions } from "./call.js";
 import { ClientCall } from "./clientcall.js";
 import type { ClientSession } from "./clientsession.js";
 import type { Reconnect } from "./closecode.js";
-import { Code } from "./code.js";
 import { type Codec, proto } from "./codec.js";
 import { ParleyError } from "./error.js";
 import { encodeFields } from "./fields.js";
@@ -15,6 +14,7 @@ import type { ConnectionOptions } from "./options.js";
 import { watchPage } from "./page.js";
 import type { Retries } from "./retry.js";
 import type { Session } from "./session.js";
+import * as Code from "./statuscodes.js";
 import type { Stream } from "./stream.js";
 import { SubConn } from "./subconn.js";
 import { Timer } from "./timer.js";
@@ -45,17 +45,17 @@ const ranks: readonly State[] = ["idle", "failed", "connecting", "resuming", "re
  */
 export class Connection {
   /** The URLs as given. */
-  readonly urls: readonly string[];
-  readonly settings: Settings;
+  declare readonly urls: readonly string[];
+  declare readonly settings: Settings;
   /** The default codec of calls. */
-  readonly codec: Codec;
+  declare readonly codec: Codec;
   /**
    * The timeout of calls that set none.
    * @internal
    */
-  readonly defaultTimeoutMs: number | undefined;
+  declare readonly defaultTimeoutMs: number | undefined;
   /** @internal */
-  readonly retry: Retries | undefined;
+  declare readonly retry: Retries | undefined;
   /**
    * Whether the browser has suspended the page. Nothing is dialed then.
    * @internal

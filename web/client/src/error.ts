@@ -1,6 +1,7 @@
 import type { DescMessage, MessageInitShape, MessageShape } from "@bufbuild/protobuf";
-import { Code, codeName, toCode } from "./code.js";
+import { codeName, type Code as StatusCode, toCode } from "./code.js";
 import { type Any, AnySchema, create, fromBinary, toBinary } from "./protobuf.js";
+import * as Code from "./statuscodes.js";
 
 /** The error of a call or a connection. */
 export class ParleyError extends Error {
@@ -10,13 +11,13 @@ export class ParleyError extends Error {
   details: Any[] = [];
 
   /** The trailers of a failed call. */
-  trailer: Headers | undefined;
+  declare trailer: Headers | undefined;
 
   /** The message without the name of the code. */
-  readonly rawMessage: string;
-  readonly code: Code;
+  declare readonly rawMessage: string;
+  declare readonly code: StatusCode;
 
-  constructor(rawMessage: string, code: Code = Code.Unknown, options?: ErrorOptions) {
+  constructor(rawMessage: string, code: StatusCode = Code.Unknown, options?: ErrorOptions) {
     const known = toCode(code);
     super(rawMessage ? `${codeName(known)}: ${rawMessage}` : codeName(known), options);
     this.rawMessage = rawMessage ?? "";
@@ -42,7 +43,7 @@ export class ParleyError extends Error {
   }
 
   /** Converts what was thrown to a ParleyError: unchanged if it is one, otherwise with a suitable code. */
-  static from(reason: unknown, code: Code = Code.Unknown): ParleyError {
+  static from(reason: unknown, code: StatusCode = Code.Unknown): ParleyError {
     if (reason instanceof ParleyError) return reason;
     const { name, message } = (reason ?? {}) as { name?: unknown; message?: unknown };
     if (name === "TimeoutError") code = Code.DeadlineExceeded;
@@ -66,7 +67,7 @@ export const tooLarge = (what: string, size: number, limit: number): ParleyError
 
 /** The error that callers get for a RESET (PROTOCOL.md, section 12.2). */
 export function resetError(code: number, reason: string): ParleyError {
-  const codes = [Code.Canceled, Code.Unavailable, Code.ResourceExhausted];
+  const codes: StatusCode[] = [Code.Canceled, Code.Unavailable, Code.ResourceExhausted];
   const status = code > 255 ? toCode(code - 256) : (codes[code - 1] ?? Code.Internal);
   return new ParleyError(reason || `stream reset by the peer (code ${code})`, status);
 }

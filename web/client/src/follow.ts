@@ -1,8 +1,9 @@
 import { fullJitter, type Jitter } from "./backoff.js";
 import { Responses } from "./client.js";
-import { Code } from "./code.js";
+import type { Code as StatusCode } from "./code.js";
 import { ParleyError } from "./error.js";
 import { retryAfter } from "./retryinfo.js";
+import * as Code from "./statuscodes.js";
 import { MAX_TIMEOUT, type TimerId } from "./timer.js";
 
 /** The options of `follow`. T is a message, and C a cursor: it says where the next call starts. */
@@ -16,7 +17,7 @@ export interface FollowOptions<T, C> {
   /** Ends the loop with CANCELED. */
   signal?: AbortSignal | undefined;
   /** Additional codes that are temporary: a call that ends with one is made again. UNAVAILABLE is always temporary. */
-  codes?: readonly Code[] | undefined;
+  codes?: readonly StatusCode[] | undefined;
   /** What OK means: the end of the loop (the default), or that more may come later. */
   complete?: "end" | "reopen" | undefined;
   /**

@@ -1,5 +1,5 @@
 import { encodeFields, lookup, parseFields } from "./fields.js";
-import { fromUTF8, RuleError } from "./varint.js";
+import { fromUTF8, MAX_VALUE, RuleError } from "./varint.js";
 
 /** The peer is draining (PROTOCOL.md, section 10). */
 export interface Goaway {
@@ -15,7 +15,7 @@ export interface Goaway {
 }
 
 /** Above the id of any stream: the GOAWAY is only a notice. */
-export const NO_LAST_STREAM = Number.MAX_SAFE_INTEGER;
+export const NO_LAST_STREAM = MAX_VALUE;
 
 /** Reports whether the peer still accepts streams for a while. */
 export const isNotice = (g: Goaway): boolean => g.lastStream === NO_LAST_STREAM && !g.status;

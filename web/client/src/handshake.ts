@@ -1,7 +1,8 @@
 import { MAX_LONG_DELAY } from "./backoff.js";
-import { Code } from "./code.js";
+import type { Code as StatusCode } from "./code.js";
 import { ParleyError } from "./error.js";
 import { DIAGNOSE_TIMEOUT } from "./limits.js";
+import * as Code from "./statuscodes.js";
 
 /** The WebSocket subprotocol of this protocol version. */
 export const SUBPROTOCOL = "parley.v1";
@@ -10,12 +11,12 @@ const supportsVersion = (versions: string) => versions.split(",").some((v) => v.
 
 /** The error of a server or proxy that does not serve this client now. Another one may, or the same one soon. */
 export class TemporaryRefusal extends ParleyError {
-  constructor(
-    message: string,
-    /** How long to wait, in milliseconds: at most MAX_LONG_DELAY. */
-    readonly retryAfter = 0,
-  ) {
+  /** How long to wait, in milliseconds: at most MAX_LONG_DELAY. */
+  declare readonly retryAfter: number;
+
+  constructor(message: string, retryAfter = 0) {
     super(message, Code.Unavailable);
+    this.retryAfter = retryAfter;
   }
 }
 
@@ -25,7 +26,7 @@ function parseRetryAfter(value: string): number {
   return ms > 0 ? Math.min(ms, MAX_LONG_DELAY) : 0;
 }
 
-const codes: Record<number, Code> = {
+const codes: Record<number, StatusCode> = {
   400: Code.Internal,
   401: Code.Unauthenticated,
   403: Code.PermissionDenied,

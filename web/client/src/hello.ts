@@ -1,5 +1,5 @@
 import { encodeFields, type Field, lookup, parseFields } from "./fields.js";
-import { RuleError, utf8 } from "./varint.js";
+import { MAX_VALUE as MAX, RuleError, utf8 } from "./varint.js";
 
 /** What an end announces in HELLO (PROTOCOL.md, section 5.1). Sizes are in bytes, times in milliseconds. */
 export interface Settings {
@@ -12,8 +12,6 @@ export interface Settings {
   resumeWindow: number;
   replayLimit: number;
 }
-
-const MAX = Number.MAX_SAFE_INTEGER;
 
 // Name, key, protocol default, minimum, maximum, default of this client.
 const table: readonly (readonly [keyof Settings, number, number, number, number, number])[] = [

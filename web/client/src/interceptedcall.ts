@@ -1,13 +1,13 @@
 import type { DescMethod, Message, MessageInitShape, MessageShape } from "@bufbuild/protobuf";
 import type { Call, CallOptions } from "./call.js";
 import { alreadyEnded, ClientCall } from "./clientcall.js";
-import { Code } from "./code.js";
 import type { Connection } from "./connection.js";
 import { ParleyError } from "./error.js";
 import { type CallStream, chain, type Handler, type Interceptor } from "./interceptor.js";
 import { toHeaders } from "./metadata.js";
 import { create } from "./protobuf.js";
 import { statusError } from "./serverwire.js";
+import * as Code from "./statuscodes.js";
 
 /**
  * A call with interceptors. The application uses the stream that the interceptors pass on. Their code after next runs once:

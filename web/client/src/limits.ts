@@ -58,6 +58,11 @@ export const HIGH_WATER = 128 << 10;
 export const POLL_INTERVAL = 4;
 export const WRITE_TIMEOUT = 30_000;
 
+// The path.
+
+/** The lowest limit of what is in flight. Peers acknowledge so much at once. */
+export const MIN_IN_FLIGHT = 64 << 10;
+
 // Calls.
 
 /** The most pairs of metadata in a block. */

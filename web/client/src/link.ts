@@ -1,10 +1,10 @@
 import { LOST, standardCode } from "./closecode.js";
-import { Code } from "./code.js";
 import { ParleyError } from "./error.js";
 import type { Link } from "./events.js";
 import { httpError, SUBPROTOCOL } from "./handshake.js";
 import { CLOSE_TIMEOUT } from "./limits.js";
 import { base64Encode } from "./protobuf.js";
+import * as Code from "./statuscodes.js";
 import { Timer } from "./timer.js";
 import { cut, utf8 } from "./varint.js";
 

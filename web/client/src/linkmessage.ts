@@ -31,10 +31,11 @@ export function packLinkMessage(
     size += start.length + payload.length;
     if (f.isSequenced(head & 0x0f) && (enabled || !session.established)) sequenced.push([from, size]);
   };
-  const full = () => batched() || replay.bytes + size >= session.settings.replayLimit;
+  const full = () => batched() || replay.bytes + size >= replay.path.limit;
   const batched = () => size >= BATCH;
+  const now = Date.now();
   control.emitProbes(emit);
-  for (let frame: Uint8Array | undefined; !batched() && (frame = replay.next()); size += frame.length) parts.push(frame);
+  for (let frame: Uint8Array | undefined; !batched() && (frame = replay.next(now)); size += frame.length) parts.push(frame);
   control.emit(emit, batched);
   if (session.canOpen) for (const s of pending) if (full() || !emitOpen(session, streams, s, emit)) break;
   control.emitWindows(emit, batched); // behind the OPEN of their stream
@@ -49,12 +50,12 @@ export function packLinkMessage(
       }
     }
   }
-  const owed = size ? received.owed : received.due(Date.now());
+  const owed = size ? received.owed : received.due(now);
   if (enabled && owed && size < f.MAX_FRAME_START) parts.push(resumption.ackFrame());
   if (!parts.length) return undefined;
   const message = concat(parts);
   // The replay buffer refers to the message, so frames are copied only once.
-  for (const [from, to] of sequenced) replay.push(message.subarray(from, to));
+  for (const [from, to] of sequenced) replay.push(message.subarray(from, to), now);
   return message;
 }
 

@@ -1,9 +1,10 @@
-import { Code } from "./code.js";
+import type { Code as StatusCode } from "./code.js";
 import { ParleyError } from "./error.js";
 import type { Field } from "./fields.js";
 import { METADATA } from "./frametype.js";
 import { MAX_PAIRS } from "./limits.js";
 import { base64Decode, base64Encode } from "./protobuf.js";
+import * as Code from "./statuscodes.js";
 import { concat, fromUTF8, putBytes, Reader, RuleError, utf8 } from "./varint.js";
 
 const isKey = (key: string): boolean => /^[a-z0-9_.-]+$/.test(key);
@@ -52,7 +53,7 @@ export function fromHeaders(headers: Headers): Field[] {
 }
 
 /** Returns the status code for a block that breaks a rule. */
-export const ruleCode = (e: unknown): Code =>
+export const ruleCode = (e: unknown): StatusCode =>
   e instanceof RuleError && e.rule === "R20" ? Code.ResourceExhausted : Code.Internal;
 
 /** A key and a value on the wire. */

@@ -4,9 +4,7 @@ import type { DescMethod } from "@bufbuild/protobuf";
 export const methodPath = (method: DescMethod): string => `${method.parent.typeName}/${method.name}`;
 
 /** Reports whether the client sends a stream. */
-export const isUpload = ({ methodKind }: DescMethod): boolean =>
-  methodKind === "client_streaming" || methodKind === "bidi_streaming";
+export const isUpload = ({ methodKind }: DescMethod): boolean => /client|bidi/.test(methodKind);
 
 /** Reports whether the server sends a stream. */
-export const isDownload = ({ methodKind }: DescMethod): boolean =>
-  methodKind === "server_streaming" || methodKind === "bidi_streaming";
+export const isDownload = ({ methodKind }: DescMethod): boolean => /server|bidi/.test(methodKind);

@@ -7,14 +7,19 @@ import { RuleError } from "./varint.js";
 
 /** The state that lets a session resume on another link (PROTOCOL.md, section 8). */
 export class Resumption {
-  replay = new Replay();
+  declare replay: Replay;
   received = new Received();
   /** Whether the HELLO on the current link asked to resume the session. */
   requested = false;
   #id: Uint8Array | undefined;
   #token: Uint8Array | undefined;
   #attempt = 0;
-  #expiry = new Timer();
+  /** Runs while the session is detached. */
+  readonly expiry = new Timer();
+
+  constructor(replayLimit: number) {
+    this.replay = new Replay(replayLimit);
+  }
 
   /** Reports whether the session survives the loss of its link. */
   get enabled(): boolean {
@@ -33,23 +38,13 @@ export class Resumption {
     return this.#token && { session: this.#id as Uint8Array, token: this.#token };
   }
 
-  /** Starts the time in which a detached session must be resumed, in milliseconds. It calls expire when that has passed. */
-  detach(ms: number, expire: () => void): void {
-    this.#expiry.start(ms, expire);
-  }
-
-  /** Stops that time: the session has a link again, or has ended. */
-  attach(): void {
-    this.#expiry.stop();
-  }
-
   /** Handles a HELLO that starts a session. Without a window the session cannot be resumed. */
   start(h: Hello, window: number): void {
     if (window && !h.token) throw new RuleError("N7");
     if (window) {
       this.#id = h.session;
       this.#token = h.token;
-    } else this.replay = new Replay();
+    } else this.replay = new Replay(this.replay.limit);
   }
 
   /** Handles a HELLO that resumes the session. */

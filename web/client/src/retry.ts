@@ -1,6 +1,7 @@
-import { Code } from "./code.js";
+import type { Code as StatusCode } from "./code.js";
 import { ParleyError } from "./error.js";
 import { retryAfter } from "./retryinfo.js";
+import * as Code from "./statuscodes.js";
 
 /**
  * Selects the failed calls that are retried. They are unary or server-streaming, have no response message yet, and do no harm
@@ -16,7 +17,7 @@ export interface RetryPolicy {
   /** Including the first one; at least 2. */
   maxAttempts: number;
   /** The codes that are retried. */
-  codes: readonly Code[];
+  codes: readonly StatusCode[];
   /** The longest delay before the second attempt, in milliseconds. */
   initialBackoffMs: number;
   /** The longest delay before any attempt. */

@@ -1,8 +1,8 @@
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import { DurationSchema } from "@bufbuild/protobuf/wkt";
-import { Code } from "./code.js";
 import { ParleyError } from "./error.js";
 import { AnySchema, create, fromBinary, toBinary } from "./protobuf.js";
+import * as Code from "./statuscodes.js";
 import { concat } from "./varint.js";
 
 /** The message google.rpc.RetryInfo, encoded and decoded by hand: field 1 is the delay, a google.protobuf.Duration. */

@@ -1,15 +1,17 @@
 import type { DescMethod, Message } from "@bufbuild/protobuf";
-import { Code } from "./code.js";
 import { type Codec, decode } from "./codec.js";
 import type { Connection } from "./connection.js";
+import { drainSignal } from "./drain.js";
 import { ParleyError, tooLarge } from "./error.js";
 import { encodeFields, type Field } from "./fields.js";
 import { type CallStream, chain, type Interceptor } from "./interceptor.js";
 import { pairsToHeaders } from "./metadata.js";
 import { isDownload, isUpload } from "./method.js";
 import { create } from "./protobuf.js";
+import { finish, sendHeader } from "./serverstream.js";
 import { encodeEnd, metadataFields, type OpenBlock, statusError } from "./serverwire.js";
 import type { Method, ServeContext } from "./service.js";
+import * as Code from "./statuscodes.js";
 import type { Stream } from "./stream.js";
 import { MAX_TIMEOUT, type TimerId } from "./timer.js";
 
@@ -63,7 +65,7 @@ export class ServerCall implements CallStream, ServeContext {
   }
 
   get draining(): AbortSignal {
-    return this.#stream.session.drain.signal;
+    return drainSignal(this.#stream.session.drain);
   }
 
   timeoutMs(): number | undefined {
@@ -89,7 +91,7 @@ export class ServerCall implements CallStream, ServeContext {
     const { maxHeader } = this.#stream.session.peer;
     if (block.length > maxHeader) throw tooLarge("header", block.length, maxHeader);
     this.#headersSent = true;
-    if (block.length) this.#stream.sendHeader(block);
+    if (block.length) sendHeader(this.#stream, block);
   }
 
   async send(message: Message): Promise<void> {
@@ -184,7 +186,7 @@ export class ServerCall implements CallStream, ServeContext {
     const end = encodeEnd(status, trailer, this.#stream.session.peer.maxHeader);
     const last = !status && this.#response;
     if (last) void this.#stream.send(last, !end.length);
-    if (!last || end.length) this.#stream.finish(end, status);
+    if (!last || end.length) finish(this.#stream, end, status);
     const reason = status ?? new ParleyError("the call has ended", Code.Canceled);
     this.#stopWaiting(reason);
     this.#closeResponses();

@@ -1,8 +1,8 @@
-import { Code } from "./code.js";
 import { ParleyError } from "./error.js";
 import { encodeFields, type Field, lookup, parseFields } from "./fields.js";
 import { fromHeaders, type Pair, readPairs } from "./metadata.js";
 import { AnySchema, toBinary } from "./protobuf.js";
+import * as Code from "./statuscodes.js";
 import { cut, fromUTF8, RuleError, utf8 } from "./varint.js";
 
 // The blocks of calls that this end serves.

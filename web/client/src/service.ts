@@ -8,7 +8,7 @@ import type {
   MessageInitShape,
   MessageShape,
 } from "@bufbuild/protobuf";
-import { Code } from "./code.js";
+import type { Code as StatusCode } from "./code.js";
 import { type Codec, proto } from "./codec.js";
 import type { Connection } from "./connection.js";
 import { ParleyError } from "./error.js";
@@ -17,7 +17,9 @@ import type { CallInfo, Interceptor } from "./interceptor.js";
 import { ruleCode } from "./metadata.js";
 import { methodPath } from "./method.js";
 import { deadlineExceeded, ServerCall } from "./servercall.js";
+import { finish } from "./serverstream.js";
 import { encodeEnd, type OpenBlock, parseOpen } from "./serverwire.js";
+import * as Code from "./statuscodes.js";
 import type { Stream } from "./stream.js";
 import { cut } from "./varint.js";
 
@@ -98,12 +100,12 @@ export class Services {
     } catch (e) {
       const error = ParleyError.from(e, ruleCode(e));
       if (ruleCode(e) === Code.ResourceExhausted) stream.reset(LIMIT, error);
-      else stream.finish(encodeEnd(error, [], stream.session.peer.maxHeader), error);
+      else finish(stream, encodeEnd(error, [], stream.session.peer.maxHeader), error);
     }
   }
 
   #find(open: OpenBlock): [Method, Codec] {
-    const refusal = (text: string, code: Code = Code.Unimplemented) => new ParleyError(text, code);
+    const refusal = (text: string, code: StatusCode = Code.Unimplemented) => new ParleyError(text, code);
     const name = (text: string) => cut(text, MAX_ECHOED);
     if (open.alias) throw refusal(`unknown method alias ${open.alias}`, Code.Internal);
     const found = this.#methods.get(open.method);

@@ -1,5 +1,4 @@
 import { closeAction, LOST } from "./closecode.js";
-import { Code } from "./code.js";
 import { Control } from "./control.js";
 import { Drain } from "./drain.js";
 import { ParleyError } from "./error.js";
@@ -12,6 +11,7 @@ import { IDLE_CLOSE_TIMEOUT, MAX_RESET_BYTES } from "./limits.js";
 import { packLinkMessage } from "./linkmessage.js";
 import { Resumption } from "./resumption.js";
 import { RoundTrip } from "./roundtrip.js";
+import * as Code from "./statuscodes.js";
 import { Stream } from "./stream.js";
 import { StreamTable } from "./streamtable.js";
 import { Timer } from "./timer.js";
@@ -28,16 +28,16 @@ export class Session {
   aliases = new Map<string, number>();
   readonly drain = new Drain();
   readonly budget: Budget = { left: WINDOW_BUDGET };
-  error: ParleyError | undefined;
+  declare error: ParleyError | undefined;
   /** The lost session that this one replaces. */
-  replaces: SessionRef | undefined;
+  declare replaces: SessionRef | undefined;
   /** Identifies this session if it ended while detached. */
-  lostRef: SessionRef | undefined;
+  declare lostRef: SessionRef | undefined;
   #link: Link | undefined;
   #awaitingHello = false; // on the current link
 
   #streams = new StreamTable();
-  #resumption = new Resumption();
+  #resumption: Resumption;
   #control = new Control();
   #idleTimer = new Timer();
   readonly roundTrip = new RoundTrip();
@@ -56,13 +56,13 @@ export class Session {
     () => this.dropLink("the peer does not read"),
   );
 
+  declare readonly settings: Settings;
   readonly #events: SessionEvents;
 
-  constructor(
-    readonly settings: Settings,
-    events: SessionEvents,
-  ) {
+  constructor(settings: Settings, events: SessionEvents) {
+    this.settings = settings;
     this.#events = events;
+    this.#resumption = new Resumption(settings.replayLimit);
   }
 
   /** Reports whether the session is detached: its link is lost, and it may be resumed. */
@@ -156,7 +156,7 @@ export class Session {
     const resumable = lost || (this.#resumption.requested && this.#awaitingHello && this.#events.mayReconnect(code));
     if (!this.#resumption.enabled || cause || !resumable) return this.#end(error, code);
     const late = new ParleyError(`session lost: not resumed in time: ${error.rawMessage}`, Code.Unavailable);
-    this.#resumption.detach(this.#window, () => this.close(LOST, late));
+    this.#resumption.expiry.start(this.#window, () => this.close(LOST, late));
     this.#events.detached(error, lost ? LOST : code);
   }
 
@@ -165,7 +165,7 @@ export class Session {
     this.error = error;
     this.#link = undefined;
     this.#stopTimers();
-    this.#resumption.attach();
+    this.#resumption.expiry.stop();
     this.#events.ended(error, code); // first, so that a retried call finds another session
     // The peer did not process streams that were sent before its HELLO on a link that it refused (section 3.4).
     const last = code > 4000 && code < 4100 && !this.established ? 0 : (this.drain.goaway?.lastStream ?? NO_LAST_STREAM);
@@ -213,7 +213,7 @@ export class Session {
       if (!frame) continue;
       if (frame.type === f.HELLO) this.#handleHello(frame.payload);
       else if (frame.id) this.#handleStreamFrame(frame);
-      else this.#handleSessionFrame(frame);
+      else this.#handleSessionFrame(frame, now);
       if (f.isSequenced(frame.type)) this.#resumption.received.add(r.at - start, now, this.peer.replayLimit);
     }
     if (this.#resumption.enabled && this.#link) this.#resumption.received.schedule(this.#writer.flush, now);
@@ -229,7 +229,7 @@ export class Session {
     if (this.error) return;
     this.#awaitingHello = false;
     this.established = true;
-    this.#resumption.attach();
+    this.#resumption.expiry.stop();
     this.#keepalive.helloReceived(Math.min(this.settings.keepalive, this.peer.keepalive));
     if (h.resumed) this.#link?.send(this.#resumption.ackFrame()); // what the peer has missed follows
     for (const s of this.#streams.open()) {
@@ -251,8 +251,8 @@ export class Session {
   #forgetSession(): void {
     this.#streams.failOpen(new ParleyError("session lost: the peer does not know it", Code.Unavailable));
     this.#streams.reset();
-    this.#resumption.attach();
-    this.#resumption = new Resumption();
+    this.#resumption.expiry.stop();
+    this.#resumption = new Resumption(this.settings.replayLimit);
     this.#control = new Control();
     this.aliases.clear();
     this.drain.goaway = undefined;
@@ -262,11 +262,11 @@ export class Session {
     this.#closeIfIdle();
   }
 
-  #handleSessionFrame({ type, payload }: f.Frame): void {
+  #handleSessionFrame({ type, payload }: f.Frame, now: number): void {
     if (type === f.ACK) {
       const n = f.readNumber(payload);
       const { replay, enabled } = this.#resumption;
-      if (enabled && !replay.ack(n)) throw new RuleError(n < replay.acked ? "A1" : "A2");
+      if (enabled && !replay.ack(n, now)) throw new RuleError(n < replay.acked ? "A1" : "A2");
     } else if (type === f.GOAWAY) this.#handleGoaway(parseGoaway(payload));
     else if (payload.length !== 8) throw new RuleError("F10");
     else if (type === f.PING) this.#control.pong(payload);
@@ -367,7 +367,8 @@ export class Session {
 
   #next(): Uint8Array<ArrayBuffer> | undefined {
     const message = packLinkMessage(this, this.#streams, this.#control, this.#resumption);
-    const limit = 2 * this.settings.replayLimit + this.peer.maxFrame;
+    // At most what the path's limit can be, one frame beyond it, and resets.
+    const limit = 18 * this.settings.replayLimit + this.peer.maxFrame;
     if (this.#resumption.replay.bytes <= limit) return message;
     this.#closeSlowPeer();
     return undefined;

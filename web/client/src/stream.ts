@@ -1,9 +1,9 @@
-import { Code } from "./code.js";
 import { ParleyError, resetError, tooLarge } from "./error.js";
 import * as f from "./frame.js";
 import { MAX_LIGHT_FRAME, SMALL_PIECE } from "./limits.js";
 import { Queue } from "./queue.js";
 import type { Session } from "./session.js";
+import * as Code from "./statuscodes.js";
 import { concat, RuleError } from "./varint.js";
 import { FRAME_COST, RecvWindow, SendWindow } from "./window.js";
 
@@ -44,17 +44,18 @@ export class Stream {
    * The callbacks are called at most once each: onHeader with the peer's header, or without one at the first message or the
    * end; onTrailer with the peer's trailer; onFail when the stream fails.
    */
-  onHeader?: (block: Uint8Array | undefined, ended: boolean) => void;
-  onTrailer?: (block: Uint8Array) => void;
-  onFail?: (error: ParleyError, unprocessed: boolean) => void;
+  declare onHeader?: (block: Uint8Array | undefined, ended: boolean) => void;
+  declare onTrailer?: (block: Uint8Array) => void;
+  declare onFail?: (error: ParleyError, unprocessed: boolean) => void;
 
   /** Why the stream failed. */
-  error: ParleyError | undefined;
+  declare error: ParleyError | undefined;
   /** Whether a message has arrived. */
   hasMessage = false;
 
-  #out = new Queue<Outgoing>();
-  #send = new SendWindow(0);
+  /** What is queued. */
+  readonly out = new Queue<Outgoing>();
+  #send = new SendWindow();
   #sendEnded = false;
   /** Whether what is queued has a large frame. */
   heavy = false;
@@ -72,14 +73,17 @@ export class Stream {
   #inbox = new Queue<Unread>();
   #waiters = new Queue<Waiter>();
 
-  constructor(
-    /** A pending stream may move to another session. */
-    public session: Session,
-    /** Makes the header of OPEN. It is undefined if the peer has opened the stream. */
-    readonly makeHeader?: (session: Session) => Uint8Array,
-    /** Whether the stream stays pending after a failed attempt to connect. */
-    readonly waitForReady = false,
-  ) {
+  /** A pending stream may move to another session. */
+  declare session: Session;
+  /** Makes the header of OPEN. It is undefined if the peer has opened the stream. */
+  declare readonly makeHeader: ((session: Session) => Uint8Array) | undefined;
+  /** Whether the stream stays pending after a failed attempt to connect. */
+  declare readonly waitForReady: boolean;
+
+  constructor(session: Session, makeHeader?: (session: Session) => Uint8Array, waitForReady = false) {
+    this.session = session;
+    this.makeHeader = makeHeader;
+    this.waitForReady = waitForReady;
     this.#window = new RecvWindow(session.settings.initialWindow);
   }
 
@@ -100,47 +104,30 @@ export class Stream {
     if (limit) this.session.sendWindow(this, limit);
   }
 
-  /** Sends the response header. It must precede all messages. */
-  sendHeader(block: Uint8Array): void {
-    void this.#queue(f.HEADER, block, false);
-  }
-
   /** Sends a message. The promise is fulfilled when the WebSocket has taken it, which slows the writer to the reader's speed. */
   send(bytes: Uint8Array, end = false): Promise<void> {
-    return this.#queue(f.DATA, bytes, end);
-  }
-
-  /** Ends this direction. With an error, it drops what is queued. */
-  finish(trailer: Uint8Array, error: ParleyError | undefined): void {
-    if (error && this.#out.at(0)?.at) return this.reset(f.APPLICATION + error.code, error); // a message is partly sent
-    if (error) {
-      for (let n = this.#out.length; n; n--) {
-        const o = this.#out.shift()!;
-        if (o.type === f.HEADER) this.#out.push(o);
-        else o.sent();
-      }
-    }
-    this.end(trailer);
+    return this.queue(f.DATA, bytes, end);
   }
 
   /** Ends this direction after what is queued. */
   end(trailer: Uint8Array = new Uint8Array()): void {
-    void this.#queue(f.END, trailer, true);
+    void this.queue(f.END, trailer, true);
   }
 
-  #queue(type: number, bytes: Uint8Array, end: boolean): Promise<void> {
+  /** Queues a message, or a block. It is for this class and serverstream.ts. */
+  queue(type: number, bytes: Uint8Array, end: boolean): Promise<void> {
     if (this.error || this.#sendEnded) return Promise.resolve();
     this.#sendEnded = end;
     this.heavy ||= bytes.length > MAX_LIGHT_FRAME;
     return new Promise((sent) => {
-      this.#out.push({ type, bytes, at: 0, end, sent });
+      this.out.push({ type, bytes, at: 0, end, sent });
       this.session.markReady(this);
     });
   }
 
   /** Reports whether this direction has ended and all of it was sent. */
   get #sent(): boolean {
-    return this.#sendEnded && !this.#out.length;
+    return this.#sendEnded && !this.out.length;
   }
 
   /** Reports whether the stream has failed, or both directions have ended. */
@@ -155,7 +142,7 @@ export class Stream {
 
   /** Passes the next frame to emit. It returns false if there is none, or if it has to wait. */
   emit(emit: (head: number, id: number, payload: Uint8Array) => void): boolean {
-    const next = this.#out.at(0);
+    const next = this.out.at(0);
     const { peer, established } = this.session;
     if (!next) return false;
     const limit = next.type === f.DATA ? peer.maxMessage : peer.maxHeader;
@@ -174,18 +161,18 @@ export class Stream {
     }
     emit(head, this.id, payload);
     if (!(head & f.FLAG_MORE)) {
-      this.#out.shift();
+      this.out.shift();
       next.sent();
       this.#closeIfOver();
     }
-    if (this.#out.length) return true;
+    if (this.out.length) return true;
     return (this.heavy = false);
   }
 
   /** Handles a WINDOW frame, or the initial window of a HELLO. */
   raiseLimit(limit: number): void {
     this.#send.raise(limit);
-    if (this.#out.length) this.session.markReady(this);
+    if (this.out.length) this.session.markReady(this);
   }
 
   /** Handles a HEADER, DATA or END frame. A violation resets the stream. */
@@ -341,7 +328,7 @@ export class Stream {
   }
 
   #close(): void {
-    while (this.#out.length) this.#out.shift()!.sent();
+    while (this.out.length) this.out.shift()!.sent();
     this.#window.close(this.session.budget);
     this.session.remove(this);
   }

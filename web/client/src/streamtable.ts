@@ -1,6 +1,6 @@
-import { Code } from "./code.js";
 import type { ParleyError } from "./error.js";
 import { NO_LAST_STREAM } from "./goaway.js";
+import * as Code from "./statuscodes.js";
 import type { Stream } from "./stream.js";
 import { RuleError } from "./varint.js";
 

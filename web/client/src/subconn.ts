@@ -1,7 +1,6 @@
 import { MAX_LONG_DELAY, STABLE_AFTER } from "./backoff.js";
 import { ClientSession } from "./clientsession.js";
 import { closeAction, LOST, type Reconnect } from "./closecode.js";
-import { Code } from "./code.js";
 import type { Connection, State } from "./connection.js";
 import { ParleyError } from "./error.js";
 import { type Goaway, isNotice } from "./goaway.js";
@@ -9,6 +8,7 @@ import { TemporaryRefusal } from "./handshake.js";
 import type { SessionRef } from "./hello.js";
 import { FAILOVER_DELAY, MAX_REFUSAL_WAIT, MAX_REFUSALS, MIN_SESSION_AGE } from "./limits.js";
 import type { Session } from "./session.js";
+import * as Code from "./statuscodes.js";
 
 /**
  * A connection to one server, or to the first of several that answers. It connects when a call needs it, and reconnects when
@@ -93,17 +93,16 @@ export class SubConn {
   candidates(s: ClientSession): { urls: string[]; wait: number } {
     const detachedUrl = s === this.#next && this.#current?.session.detached ? this.#current.url : "";
     const free = this.#conn.available(this.#urls).filter((url) => url !== detachedUrl);
-    const now = Date.now();
-    const urls = free.filter((url) => this.#pause(url, now) <= 0);
+    const urls = free.filter((url) => this.#pause([url]) <= 0);
     if (this.#redirect) urls.unshift(this.#redirect);
     this.#redirect = "";
-    const wait = urls.length || !free.length ? 0 : Math.min(...free.map((url) => this.#pause(url, now)));
+    const wait = urls.length || !free.length ? 0 : this.#pause(free);
     return { urls, wait };
   }
 
-  /** Returns how long to wait before the URL is dialed again. */
-  #pause(url: string, now: number): number {
-    return (this.#notBefore.get(url) ?? 0) - now;
+  /** Returns how long to wait before one of the URLs is dialed again. */
+  #pause(urls: readonly string[]): number {
+    return Math.min(...urls.map((url) => this.#notBefore.get(url) ?? 0)) - Date.now();
   }
 
   /** Records the error of an attempt. Only a TemporaryRefusal delays the next dial of the URL. */
@@ -118,8 +117,7 @@ export class SubConn {
   /** Returns the delay before a refused attempt is retried as if nothing had failed, or undefined if it counts as a failure. */
   #refusalDelay(error: ParleyError): number | undefined {
     if (!(error instanceof TemporaryRefusal)) return undefined;
-    const now = Date.now();
-    const wait = Math.max(0, Math.min(...this.#conn.available(this.#urls).map((url) => this.#pause(url, now))));
+    const wait = Math.max(0, this.#pause(this.#conn.available(this.#urls)));
     this.#refusalWait += wait;
     return this.#refusals++ < MAX_REFUSALS && this.#refusalWait <= MAX_REFUSAL_WAIT ? wait : undefined;
   }

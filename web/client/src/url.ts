@@ -1,5 +1,5 @@
-import { Code } from "./code.js";
 import { ParleyError } from "./error.js";
+import * as Code from "./statuscodes.js";
 
 /** Resolves the URL of a server, which may be relative to the page. */
 export function webSocketURL(url: string): string {

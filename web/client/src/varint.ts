@@ -1,17 +1,26 @@
 /** The error of a peer that breaks a rule of PROTOCOL.md, section 14, with the close code for the link. */
 export class RuleError extends Error {
-  constructor(
-    readonly rule: string,
-    readonly code = 1002,
-  ) {
+  declare readonly rule: string;
+  declare readonly code: number;
+
+  constructor(rule: string, code = 1002) {
     super(`the peer broke rule ${rule} of the protocol`);
+    this.rule = rule;
+    this.code = code;
   }
 }
+
+/** The largest value of a varint. */
+export const MAX_VALUE = Number.MAX_SAFE_INTEGER;
 
 /** Reads varints and bytes (PROTOCOL.md, section 2.1). It throws a RuleError if they are malformed. */
 export class Reader {
   at = 0;
-  constructor(readonly bytes: Uint8Array) {}
+  declare readonly bytes: Uint8Array;
+
+  constructor(bytes: Uint8Array) {
+    this.bytes = bytes;
+  }
 
   get done(): boolean {
     return this.at >= this.bytes.length;

@@ -23,7 +23,7 @@ export interface Budget {
 /** The credit that the receiver of a stream has granted. Offsets count the cost since the stream was opened. */
 export class RecvWindow {
   /** The limit that was sent to the peer. */
-  limit: number;
+  declare limit: number;
   #received = 0;
   #consumed = 0;
   #grown = 0;
@@ -78,11 +78,7 @@ export class RecvWindow {
 export class SendWindow {
   #spent = 0;
 
-  #limit: number;
-
-  constructor(limit: number) {
-    this.#limit = limit;
-  }
+  #limit = 0;
 
   raise(limit: number): void {
     this.#limit = Math.max(this.#limit, limit);

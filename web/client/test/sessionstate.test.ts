@@ -1,7 +1,7 @@
 // What a session is composed of, each part by itself.
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { Code } from "../src/code.js";
-import { Drain } from "../src/drain.js";
+import { Drain, drainSignal } from "../src/drain.js";
 import { ParleyError } from "../src/error.js";
 import type { Goaway } from "../src/goaway.js";
 import { NO_LAST_STREAM } from "../src/goaway.js";
@@ -115,7 +115,7 @@ describe("Drain", () => {
 
   test("a notice of the peer aborts the signal and leaves opening allowed", () => {
     const drain = new Drain();
-    const { signal } = drain;
+    const signal = drainSignal(drain);
     drain.receive(goaway(NO_LAST_STREAM));
     expect([signal.aborted, drain.canOpen, drain.canClose]).toEqual([true, true, false]);
     drain.stop();
@@ -141,7 +141,7 @@ describe("Drain", () => {
   test("stops once, and a signal made afterwards is aborted", () => {
     const drain = new Drain();
     expect([drain.stop(), drain.stop()]).toEqual([true, false]);
-    expect(drain.signal.aborted).toBe(true);
+    expect(drainSignal(drain).aborted).toBe(true);
   });
 });
 
@@ -246,7 +246,7 @@ describe("Resumption", () => {
   };
 
   test("asks for nothing until a session is named, then counts its attempts", () => {
-    const resumption = new Resumption();
+    const resumption = new Resumption(65_536);
     expect(resumption.request()).toBeUndefined();
     expect([resumption.enabled, resumption.requested]).toEqual([false, false]);
     resumption.start(hello, 30_000);
@@ -258,50 +258,50 @@ describe("Resumption", () => {
   });
 
   test("is off where either end wants no window", () => {
-    const resumption = new Resumption();
+    const resumption = new Resumption(65_536);
     resumption.start(hello, 0);
     expect([resumption.enabled, resumption.ref]).toEqual([false, undefined]);
   });
 
   test("refuses another session, and a count beyond what was sent", () => {
-    const resumption = new Resumption();
+    const resumption = new Resumption(65_536);
     resumption.start(hello, 30_000);
     expect(() => resumption.resume({ ...hello, session: new Uint8Array(17) })).toThrow("rule N7");
     expect(() => resumption.resume({ ...hello, received: 1 })).toThrow("rule A8");
   });
 
   test("expires while detached, unless a link comes first", () => {
-    const resumption = new Resumption();
+    const resumption = new Resumption(65_536);
     const expire = vi.fn();
-    resumption.detach(1000, expire);
-    resumption.attach();
+    resumption.expiry.start(1000, expire);
+    resumption.expiry.stop();
     vi.advanceTimersByTime(1000);
     expect(expire).not.toHaveBeenCalled();
-    resumption.detach(1000, expire);
-    resumption.detach(5000, expire);
+    resumption.expiry.start(1000, expire);
+    resumption.expiry.start(5000, expire);
     vi.advanceTimersByTime(1000);
     expect(expire).toHaveBeenCalledTimes(1);
   });
 
   test("sends what was missed again, in order", () => {
-    const resumption = new Resumption();
+    const resumption = new Resumption(65_536);
     const { replay } = resumption;
     resumption.start(hello, 30_000);
     const frames = [1, 2, 3, 4].map((n) => new Uint8Array(n));
     const missed = () => {
       const all: number[] = [];
-      for (let f = replay.next(); f; f = replay.next()) all.push(f.length);
+      for (let f = replay.next(0); f; f = replay.next(0)) all.push(f.length);
       return all;
     };
-    for (const f of frames) replay.push(f);
+    for (const f of frames) replay.push(f, 0);
     expect(missed()).toEqual([]);
     resumption.resume({ ...hello, received: 1, resumed: 1 });
-    expect(replay.next()).toBe(frames[1]);
-    replay.ack(2); // of what was sent again
+    expect(replay.next(0)).toBe(frames[1]);
+    replay.ack(2, 0); // of what was sent again
     expect(missed()).toEqual([3, 4]);
     expect([missed(), replay.bytes]).toEqual([[], 7]);
     resumption.resume({ ...hello, received: 2, resumed: 1 });
-    replay.ack(3); // of what was not: a peer that lies does not stop the rest
+    replay.ack(3, 0); // of what was not: a peer that lies does not stop the rest
     expect(missed()).toEqual([4]);
     expect(() => resumption.resume({ ...hello, received: 5, resumed: 1 })).toThrow("rule A8");
   });

@@ -80,7 +80,8 @@ test("a stream that carries much has 1 MiB at once, until half of the budget is 
 });
 
 test("a writer splits a message, but not into tiny fragments", () => {
-  const w = new SendWindow(16_384);
+  const w = new SendWindow();
+  w.raise(16_384);
   expect(w.spend(20_000, 8192)).toBe(8192);
   expect(w.spend(11_808, 65_536)).toBe(16_384 - 8192 - 2 * FRAME_COST);
   expect(w.spend(3680, 65_536)).toBe(-1);
