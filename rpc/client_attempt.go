@@ -109,7 +109,7 @@ func (s *clientStream) openAttempt(ctx context.Context, a *attempt, first *messa
 	switch {
 	case first == nil:
 		a.st, err = a.conn.sess.Open(ctx, b.bytes)
-	case s.call.Method.ServerStreams || a.conn.e.streamsOnly:
+	case s.call.Method.ServerStreams:
 		a.st, sent, err = a.conn.sess.OpenSend(ctx, b.bytes, first.bytes, first.options())
 	default:
 		a.x, a.st, sent, err = a.conn.sess.OpenExchange(ctx, b.bytes, first.bytes, first.mark)

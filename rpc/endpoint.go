@@ -31,7 +31,7 @@ type endpoint struct {
 	inflight         inflightCalls
 	inflation        inflation
 	single           bool          // made by Dial: there is one connection and no successor
-	streamsOnly      bool          // in tests: calls use no exchanges
+	streamsOnly      bool          // in tests: calls of the peer are streams from the beginning
 	ids              atomic.Uint64 // of connections
 
 	sessions transport.Sessions // at a server: sessions that may be resumed
