@@ -41,14 +41,11 @@ func asProtocolError(t frame.Type, err error) error {
 }
 
 func (d dispatcher) handleFrame(in *arrival, h frame.Header, p []byte) error {
-	switch {
-	case d.isAnswer(h, p):
+	if d.isAnswer(h, p) {
 		in.answers = append(in.answers, answer{Header: h, payload: p})
 		return nil
-	case d.holds(in, h, p):
-		return nil
 	}
-	if err := d.handleHeld(in, h); err != nil {
+	if held, err := d.hold(in, h, p); held || err != nil {
 		return err
 	}
 	if err := d.handleAnswers(in); err != nil {

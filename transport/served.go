@@ -30,7 +30,7 @@ type Request interface {
 }
 
 // Respond sends the only message of the response, which ends the stream. If it
-// reports false, the Stream must send it.
+// reports false, the Stream must send it, or says why that cannot be.
 func (sv *Served) Respond(msg []byte, mark bool) bool {
 	s := sv.s
 	if len(msg) > maxExchanged || !fitsFirst(len(msg), s.settings()) {
@@ -57,7 +57,7 @@ func (sv *Served) put(f outgoing) (a *attachment, ok bool) {
 	s := sv.s
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if sv.st != nil {
+	if sv.over || sv.st != nil {
 		return nil, false
 	}
 	var t turn

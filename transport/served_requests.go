@@ -19,31 +19,34 @@ type heldOpen struct {
 	payload      []byte
 }
 
-// holds reports whether a frame is kept until the next one has come, or until
-// the end of the turn: an OPEN, or the only message behind it.
-func (d dispatcher) holds(in *arrival, h frame.Header, p []byte) bool {
-	if d.s.cfg.NewRequest == nil {
-		return false
-	}
-	switch open := in.open; {
-	case open.Type == 0 && h.Type == frame.TypeOpen && h.Flags == 0:
+// hold reports whether a frame is kept until the next one has come, or until the
+// end of the turn: an OPEN, or the only message behind it. If what was kept must
+// be handled before the frame, as it concerns the same streams, that becomes
+// Streams.
+func (d dispatcher) hold(in *arrival, h frame.Header, p []byte) (held bool, err error) {
+	switch {
+	case d.s.cfg.NewRequest == nil:
+		return false, nil
+	case h.Type == frame.TypeOpen && h.Flags == 0:
+		if in.open.Type != 0 {
+			err = d.handleHeld(in)
+		}
 		in.open = heldOpen{Header: h, payload: p}
-		return true
-	case open.Type != 0 && h.Stream == open.Stream && d.isOnly(h, p):
-		in.requests = append(in.requests, request{Header: h, header: open.payload, payload: p})
+		return true, err
+	case in.open.Type != 0 && h.Stream == in.open.Stream && d.isOnly(h, p):
+		in.requests = append(in.requests, request{Header: h, header: in.open.payload, payload: p})
 		in.open = heldOpen{}
-		return true
+		return true, nil
 	}
-	return false
+	later := len(in.requests) > 0 && h.Stream >= in.requests[0].Stream && !d.s.isLocal(h.Stream)
+	if in.open.Type != 0 || later {
+		err = d.handleHeld(in)
+	}
+	return false, err
 }
 
-// handleHeld makes Streams of what was held if the next frame needs that: it
-// concerns one of them, or opens another stream.
-func (d dispatcher) handleHeld(in *arrival, next frame.Header) error {
-	concerns := len(in.requests) > 0 && next.Stream >= in.requests[0].Stream && !d.s.isLocal(next.Stream)
-	if in.open.Type == 0 && !concerns {
-		return nil
-	}
+// handleHeld makes Streams of what was held.
+func (d dispatcher) handleHeld(in *arrival) error {
 	requests := in.requests
 	in.requests = requests[:0]
 	for i := range requests {
