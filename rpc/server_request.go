@@ -23,8 +23,17 @@ const (
 	requestAborted
 )
 
-// newRequest makes the memory for a request. It runs on the reader goroutine.
-func (c *Conn) newRequest() transport.Request { return c.newServerStream() }
+// newRequest makes the memory for a request, in one allocation. It runs on the
+// reader goroutine.
+func (c *Conn) newRequest() transport.Request {
+	var call struct {
+		s       serverStream
+		request servedRequest
+	}
+	call.s.request = &call.request
+	call.s.init(c)
+	return &call.s
+}
 
 // Served implements transport.Request.
 func (s *serverStream) Served() *transport.Served { return &s.request.Served }
@@ -47,7 +56,7 @@ func (s *serverStream) Abort(error) {
 // watchAbort ends the context when the call is abandoned.
 func (s *serverStream) watchAbort() {
 	switch {
-	case s.st != nil:
+	case s.request == nil:
 		s.st.OnAbort(func(error) { s.ctx.end() })
 	case s.request.state.Or(requestStarted)&requestAborted != 0:
 		s.ctx.end()
@@ -56,15 +65,15 @@ func (s *serverStream) watchAbort() {
 
 // stream returns the stream of the call. A request becomes one.
 func (s *serverStream) stream() *transport.Stream {
-	if s.st != nil {
-		return s.st
+	if s.request != nil {
+		return s.request.Stream()
 	}
-	return s.request.Stream()
+	return s.st
 }
 
 // recvMessage receives a message. Its bytes are valid until dropMessage.
 func (s *serverStream) recvMessage() (transport.Message, error) {
-	if s.st == nil && s.request.received.CompareAndSwap(false, true) {
+	if s.request != nil && s.request.received.CompareAndSwap(false, true) {
 		return transport.Message{Bytes: s.recvBuf.bytes, Mark: s.request.mark, Last: true}, nil
 	}
 	return s.recvBuf.recv(s.waitCtx(), s.stream())
@@ -72,7 +81,7 @@ func (s *serverStream) recvMessage() (transport.Message, error) {
 
 // dropMessage ends the use of the message.
 func (s *serverStream) dropMessage() {
-	if s.st == nil {
+	if s.request != nil {
 		s.recvBuf.release()
 		return
 	}

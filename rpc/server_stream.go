@@ -17,10 +17,10 @@ type serverStream struct {
 	coder        coder
 	recvBuf      recvBuffer
 	st           *transport.Stream // nil: it is request
-	request      servedRequest
-	alias        uint64 // to be given to the caller; 0: none
-	received     bool   // the only message of a call that takes one
-	unregistered bool   // the method is not registered
+	request      *servedRequest    // nil: it is st
+	alias        uint64            // to be given to the caller; 0: none
+	received     bool              // the only message of a call that takes one
+	unregistered bool              // the method is not registered
 
 	private bool // the application cannot reach the stream
 
@@ -36,15 +36,14 @@ type serverStream struct {
 // onStream accepts a call of the peer. It runs on the reader goroutine, and so
 // does the parsing of the header: its cost slows down only this connection.
 func (c *Conn) onStream(st *transport.Stream, header []byte) *transport.ResetError {
-	s := c.newServerStream()
-	s.st = st
+	s := &serverStream{st: st}
+	s.init(c)
 	return s.start(header)
 }
 
-func (c *Conn) newServerStream() *serverStream {
-	s := &serverStream{call: Call{Conn: c, Peer: c.Peer()}}
-	s.call.callee = s
-	return s
+// init makes s a call on a connection.
+func (s *serverStream) init(c *Conn) {
+	s.call.Conn, s.call.Peer, s.call.callee = c, c.Peer(), s
 }
 
 // start parses the header of the call and hands the call to a worker.
@@ -123,7 +122,7 @@ func (s *serverStream) work() {
 func (s *serverStream) release() {
 	s.call.Conn.e.inflight.release(&s.call.Conn.inflight)
 	switch {
-	case s.request.responded:
+	case s.request != nil && s.request.responded:
 	case s.private && !s.call.isShared():
 		s.stream().Free()
 	default:
@@ -279,7 +278,7 @@ func (s *serverStream) sendResponse(end *endBlock) (done bool, err error) {
 		return false, err
 	}
 	done = end.alias == 0 && len(end.metadata) == 0
-	if done && s.st == nil && s.request.Respond(s.response.bytes, s.responseMark) {
+	if done && s.request != nil && s.request.Respond(s.response.bytes, s.responseMark) {
 		s.request.responded = true
 		return true, nil
 	}
