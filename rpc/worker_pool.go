@@ -61,11 +61,14 @@ func (w *workerPool) startNext() {
 
 // work runs jobs until the pool does not keep the goroutine.
 func (w *workerPool) work() {
-	wake := make(chan struct{}, 1)
+	var wake chan struct{} // not needed while the first job runs, which may be long
 	for {
 		w.mu.Lock()
 		w.starting = false
 		w.runQueued()
+		if wake == nil {
+			wake = make(chan struct{}, 1)
+		}
 		kept := w.offer(wake)
 		w.mu.Unlock()
 		if !kept {
