@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	pingv1 "github.com/parley-rpc/parley/gen/parley/ping/v1"
 	"github.com/parley-rpc/parley/gen/parley/ping/v1/pingv1parley"
@@ -14,13 +15,18 @@ import (
 )
 
 // benchClient returns a client of a server in this process, over a real socket.
-// Both have the options.
-func benchClient(b *testing.B, opts ...rpc.Option) pingv1parley.PingServiceClient {
+// Each has the options that are its own.
+func benchClient(b *testing.B, opts ...any) pingv1parley.PingServiceClient {
 	b.Helper()
 	var server []rpc.ServerOption
 	var client []rpc.ClientOption
 	for _, o := range opts {
-		server, client = append(server, o), append(client, o)
+		if o, ok := o.(rpc.ServerOption); ok {
+			server = append(server, o)
+		}
+		if o, ok := o.(rpc.ClientOption); ok {
+			client = append(client, o)
+		}
 	}
 	srv := rpc.NewServer(server...)
 	pingv1parley.RegisterPingServiceServer(srv, pinger{})
@@ -40,6 +46,18 @@ func BenchmarkUnary(b *testing.B) {
 	}
 }
 
+// BenchmarkEquipped is BenchmarkUnary with a deadline, two pairs of metadata,
+// and an interceptor at each end.
+func BenchmarkEquipped(b *testing.B) {
+	passing := around(func(ctx context.Context, s rpc.Stream, next rpc.Handler) error { return next(ctx, s) })
+	for _, inFlight := range []int{64, 1000} {
+		b.Run(fmt.Sprintf("inflight=%d", inFlight), func(b *testing.B) {
+			ping := benchClient(b, rpc.WithCallInterceptors(passing), rpc.WithHandlerInterceptors(passing))
+			benchCalls(b, inFlight, ping, rpc.WithTimeout(time.Minute), rpc.WithMetadata("tenant", "acme"), rpc.WithMetadata("request-id", "0123456789"))
+		})
+	}
+}
+
 // BenchmarkResumption measures the cost of keeping frames for retransmission.
 func BenchmarkResumption(b *testing.B) {
 	b.Run("on", func(b *testing.B) { benchUnary(b, 64, benchClient(b)) })
@@ -49,6 +67,11 @@ func BenchmarkResumption(b *testing.B) {
 // benchUnary keeps a number of unary calls in flight.
 func benchUnary(b *testing.B, inFlight int, ping pingv1parley.PingServiceClient) {
 	b.Helper()
+	benchCalls(b, inFlight, ping)
+}
+
+func benchCalls(b *testing.B, inFlight int, ping pingv1parley.PingServiceClient, opts ...rpc.CallOption) {
+	b.Helper()
 	req := &pingv1.PingRequest{Text: strings.Repeat("x", 100)}
 	b.ReportAllocs()
 	var left atomic.Int64
@@ -57,7 +80,7 @@ func benchUnary(b *testing.B, inFlight int, ping pingv1parley.PingServiceClient)
 	for range inFlight {
 		go func() {
 			for left.Add(-1) >= 0 {
-				if _, err := ping.Ping(b.Context(), req); err != nil {
+				if _, err := ping.Ping(b.Context(), req, opts...); err != nil {
 					done <- err
 					return
 				}

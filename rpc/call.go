@@ -91,7 +91,7 @@ func (c *Call) SendHeader() error {
 	if sent {
 		return nil
 	}
-	return c.streamError(c.callee.st.SendHeader(c.ctx, header.append(nil)))
+	return c.streamError(c.callee.stream().SendHeader(c.ctx, header.append(nil)))
 }
 
 // shareHeader is takeHeader for a goroutine that may outlive the handler.
@@ -128,7 +128,7 @@ func (c *Call) sendHeaderIfAny() error {
 	if sent || header.encoding == "" && len(header.metadata) == 0 {
 		return nil
 	}
-	return c.streamError(c.callee.st.SendHeader(c.ctx, header.append(nil)))
+	return c.streamError(c.callee.stream().SendHeader(c.ctx, header.append(nil)))
 }
 
 // takeHeader returns the response header, and whether it was sent before.

@@ -23,30 +23,37 @@ func UnaryHandler[Req, Res any](f func(context.Context, *Req) (*Res, error)) Han
 
 // CallUnary makes a unary call.
 func CallUnary[Req, Res any](ctx context.Context, c Caller, m *Method, req *Req, opts ...CallOption) (*Res, error) {
+	if own, ok := c.(ownCaller); ok {
+		res := new(Res)
+		if err := own.callUnary(ctx, m, req, res, opts); err != nil {
+			return nil, err
+		}
+		return res, nil
+	}
 	s, err := openSend(ctx, c, m, req, opts)
 	if err != nil {
 		return nil, err
 	}
-	if own, ok := s.(*clientStream); ok {
-		own.keepPrivate()
-		defer own.free()
-	} else {
-		defer s.Close()
-	}
+	defer s.Close()
 	return recvResponse[Res](s)
 }
 
 // recvResponse receives the message of a call with a single response.
 func recvResponse[Res any](s Stream) (*Res, error) {
 	res := new(Res)
-	err := recvNew(s, res)
-	switch {
-	case errors.Is(err, io.EOF):
-		return nil, Errorf(CodeInternal, "%s has no response, or it was received before", s.Call().Method.Path())
-	case err != nil:
+	if err := responseError(s.Call().Method, recvNew(s, res)); err != nil {
 		return nil, err
 	}
 	return res, nil
+}
+
+// responseError returns the error of a call with a single response from that of
+// its Recv.
+func responseError(m *Method, err error) error {
+	if errors.Is(err, io.EOF) {
+		return Errorf(CodeInternal, "%s has no response, or it was received before", m.Path())
+	}
+	return err
 }
 
 // recvOnly receives the message of a call with a single request.
@@ -85,6 +92,7 @@ func openSend(ctx context.Context, c Caller, m *Method, only any, opts []CallOpt
 
 // ownCaller is a Caller of this package.
 type ownCaller interface {
+	callUnary(ctx context.Context, m *Method, req, res any, opts []CallOption) error
 	openSend(ctx context.Context, m *Method, only any, opts []CallOption) (Stream, error)
 }
 

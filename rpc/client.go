@@ -109,6 +109,15 @@ func (c *Client) openSend(ctx context.Context, m *Method, only any, opts []CallO
 	return s.startSend(ctx, &c.endpoint, only)
 }
 
+// callUnary makes a unary call. res is fresh from new.
+func (c *Client) callUnary(ctx context.Context, m *Method, req, res any, opts []CallOption) error {
+	s, err := c.newStream(m, opts)
+	if err != nil {
+		return err
+	}
+	return s.callUnary(ctx, &c.endpoint, req, res)
+}
+
 func (c *Client) newStream(m *Method, opts []CallOption) (*clientStream, error) {
 	if c.optionErr != nil {
 		return nil, c.optionErr

@@ -8,28 +8,48 @@ import (
 	"github.com/parley-rpc/parley/transport"
 )
 
-// attempt is one attempt at a call: a stream on a connection.
+// attempt is one attempt at a call: a stream on a connection, or an exchange.
 type attempt struct {
-	conn   *Conn             // nil: there was none
-	st     *transport.Stream // nil: it could not be opened
-	unsent bool              // it could not be opened for a reason that another connection may not have
+	conn   *Conn               // nil: there was none
+	st     *transport.Stream   // nil: it could not be opened, or is an exchange
+	x      *transport.Exchange // nil: it could not be opened, or is a stream
+	unsent bool                // it could not be opened for a reason that another connection may not have
+}
+
+// isOpen reports whether the attempt could be opened.
+func (a *attempt) isOpen() bool { return a.st != nil || a.x != nil }
+
+// stream returns the stream of an attempt. An exchange becomes one.
+func (a *attempt) stream() *transport.Stream {
+	if a.x != nil {
+		return a.x.Stream()
+	}
+	return a.st
 }
 
 // close ends the use of the attempt.
 func (a *attempt) close() {
+	if a.x != nil {
+		a.x.Close()
+		return
+	}
 	_ = a.st.Close()
 }
 
 // free is close for an attempt that no other goroutine uses.
 func (a *attempt) free() {
-	a.st.Free()
-	a.st = nil // it may be in use by another call
+	if a.x != nil {
+		a.x.Free()
+	} else {
+		a.st.Free()
+	}
+	a.st, a.x = nil, nil // they may be in use by another call
 }
 
 // unprocessed reports whether the failed attempt certainly did not reach the
 // peer's application.
 func (a *attempt) unprocessed() bool {
-	return a.unsent || a.st != nil && a.st.Unprocessed()
+	return a.unsent || a.isOpen() && a.stream().Unprocessed()
 }
 
 // firstAttempt opens the call and, if only is non-nil, sends it.
@@ -86,10 +106,13 @@ func (s *clientStream) openAttempt(ctx context.Context, a *attempt, first *messa
 	b := getBuffer()
 	defer b.put()
 	b.bytes = block.append(b.bytes)
-	if first != nil {
-		a.st, sent, err = a.conn.sess.OpenSend(ctx, b.bytes, first.bytes, first.options())
-	} else {
+	switch {
+	case first == nil:
 		a.st, err = a.conn.sess.Open(ctx, b.bytes)
+	case s.call.Method.ServerStreams:
+		a.st, sent, err = a.conn.sess.OpenSend(ctx, b.bytes, first.bytes, first.options())
+	default:
+		a.x, a.st, sent, err = a.conn.sess.OpenExchange(ctx, b.bytes, first.bytes, first.mark)
 	}
 	if err != nil {
 		var closed *transport.CloseError

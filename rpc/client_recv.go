@@ -29,7 +29,13 @@ func (s *clientStream) receive(msg any, how decodeFunc) error {
 // recv receives a message on an attempt. It reports whether to go on with
 // another attempt.
 func (s *clientStream) recv(a *attempt, msg any, how decodeFunc) (again bool, err error) {
-	m, err := s.recvBuf.recv(s.ctx, a.st)
+	if a.x != nil {
+		if m, ok := a.x.Recv(s.ctx); ok {
+			return false, s.recvAnswer(a, m, msg, how)
+		}
+	}
+	st := a.stream()
+	m, err := s.recvBuf.recv(s.ctx, st)
 	if err != nil {
 		return s.recvEnd(a, err)
 	}
@@ -37,7 +43,7 @@ func (s *clientStream) recv(a *attempt, msg any, how decodeFunc) (again bool, er
 	if err = s.beforeMessage(a, m); err == nil {
 		err = s.coder.decode(s.ctx, a.conn, m, msg, how)
 	}
-	s.recvBuf.drop(a.st)
+	s.recvBuf.drop(st)
 	switch {
 	case err != nil:
 		return false, s.endRecv(err)
@@ -47,16 +53,32 @@ func (s *clientStream) recv(a *attempt, msg any, how decodeFunc) (again bool, er
 	return false, s.recvOnly(a, m)
 }
 
+// recvAnswer takes the answer of an exchange: the only message, without a
+// header, which says that the status is OK and that there is no trailer.
+func (s *clientStream) recvAnswer(a *attempt, m transport.Message, msg any, how decodeFunc) error {
+	s.countMessage()
+	err := s.beforeMessage(a, m)
+	if err == nil {
+		err = s.coder.decode(s.ctx, a.conn, m, msg, how)
+	}
+	if err = s.endRecv(err); !isEnd(err) {
+		return err
+	}
+	return nil
+}
+
 // beforeMessage reads the header before the first message, and prepares to
 // inflate a marked message.
 func (s *clientStream) beforeMessage(a *attempt, m transport.Message) error {
 	if !s.received.Load() && !s.received.Swap(true) {
 		s.state.commit()
-		if s.private && !m.HasHeader {
-			return nil // the application cannot ask for it
-		}
-		if err := s.pollHeader(a); err != nil {
-			return err
+		switch {
+		case m.HasHeader:
+			if err := s.pollHeader(a); err != nil {
+				return err
+			}
+		case !s.private: // otherwise the application cannot ask for it
+			return s.acceptHeader(nil)
 		}
 	}
 	if m.Mark && s.call.responseEncoding() != "" {
@@ -70,8 +92,9 @@ func (s *clientStream) beforeMessage(a *attempt, m transport.Message) error {
 func (s *clientStream) recvOnly(a *attempt, only transport.Message) error {
 	err := io.EOF
 	if !only.Last {
-		if _, err = s.recvBuf.recv(s.ctx, a.st); err == nil {
-			s.recvBuf.drop(a.st)
+		st := a.stream()
+		if _, err = s.recvBuf.recv(s.ctx, st); err == nil {
+			s.recvBuf.drop(st)
 			return s.endRecv(Errorf(CodeInternal, "%s returned more than one message", s.call.Method.Path()))
 		}
 	}

@@ -12,7 +12,7 @@ var noWait = func() context.Context {
 // pollHeader takes the response header if it has arrived. It must not be called
 // before the first message or the end has arrived.
 func (s *clientStream) pollHeader(a *attempt) error {
-	p, err := a.st.RecvHeader(noWait)
+	p, err := a.stream().RecvHeader(noWait)
 	if err != nil {
 		return nil //nolint:nilerr // the stream has failed, and Recv returns the error
 	}
@@ -42,7 +42,7 @@ func (s *clientStream) waitHeader() error {
 		} else if err != nil {
 			return s.call.headerOr(s.state.result())
 		}
-		p, err := a.st.RecvHeader(s.ctx)
+		p, err := a.stream().RecvHeader(s.ctx)
 		if err == nil {
 			s.state.commit()
 			if err = s.acceptHeader(p); err == nil {
@@ -61,7 +61,7 @@ func (s *clientStream) waitHeader() error {
 
 // acceptTrailer takes the response trailer and returns the status in it.
 func (s *clientStream) acceptTrailer(a *attempt) error {
-	trailer, _ := a.st.Trailer()
+	trailer, _ := a.stream().Trailer()
 	end, err := parseEndBlock(trailer)
 	if err != nil {
 		return blockError("status from the peer", err)

@@ -59,12 +59,12 @@ func (s *clientStream) retry(a *attempt, status error) (bool, error) {
 			err = s.replay(ctx, next)
 		}
 		switch {
-		case next.st != nil && s.state.isCurrent(next):
+		case next.isOpen() && s.state.isCurrent(next):
 			if old != nil {
 				old.close()
 			}
 			return true, nil // if it has failed already, the next operation finds out
-		case next.st != nil:
+		case next.isOpen():
 			next.close()
 		}
 		if s.state.isFinished() {
@@ -127,10 +127,10 @@ func (s *clientStream) replay(ctx context.Context, a *attempt) error {
 		case err != nil:
 			return err
 		case m != nil:
-			err = a.st.Send(ctx, m.bytes, m.options())
+			err = a.stream().Send(ctx, m.bytes, m.options())
 			s.state.releaseBuffered()
 		case ended && s.call.Method.ClientStreams:
-			err = a.st.CloseSend(ctx, nil)
+			err = a.stream().CloseSend(ctx, nil)
 		}
 		if err != nil {
 			return s.replayError(a, err)
@@ -145,7 +145,7 @@ func (s *clientStream) replay(ctx context.Context, a *attempt) error {
 // peer needs no further message, and the attempt becomes the current one.
 // Otherwise replayError returns the status.
 func (s *clientStream) replayError(a *attempt, err error) error {
-	if _, ended := a.st.Trailer(); !ended {
+	if _, ended := a.stream().Trailer(); !ended {
 		return s.failure(a, err)
 	}
 	if status := s.acceptTrailer(a); status != nil {

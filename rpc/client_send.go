@@ -34,7 +34,7 @@ func (s *clientStream) encode(m *message, msg any) (err error) {
 // one.
 func (s *clientStream) transmit(m *message) error {
 	a := s.state.buffered(m)
-	err := a.st.Send(s.ctx, m.bytes, m.options())
+	err := a.stream().Send(s.ctx, m.bytes, m.options())
 	s.state.releaseMessage(m, err)
 	if err == nil {
 		s.countMessage()
@@ -51,7 +51,7 @@ func (s *clientStream) CloseSend() error {
 		return nil // the message ended the direction
 	}
 	a := s.state.bufferEnd()
-	err := a.st.CloseSend(s.ctx, nil)
+	err := a.stream().CloseSend(s.ctx, nil)
 	if _, over := s.state.active("CloseSend"); errors.Is(err, transport.ErrStreamClosed) && over == nil {
 		return nil // it was closed before
 	}
@@ -71,7 +71,7 @@ func (s *clientStream) sendResult(a *attempt, err error) error {
 	if errors.Is(err, transport.ErrConcurrent) || s.state.isCurrent(a) && errors.Is(err, transport.ErrStreamClosed) {
 		return Errorf(CodeFailedPrecondition, "%w", err)
 	}
-	if _, ended := a.st.Trailer(); !ended {
+	if _, ended := a.stream().Trailer(); !ended {
 		again, status := s.retry(a, s.failure(a, err))
 		if again {
 			return nil

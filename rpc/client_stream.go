@@ -97,14 +97,19 @@ func (s *clientStream) startSend(ctx context.Context, e *endpoint, only any) (St
 		}
 		return outer, err
 	}
-	m := message{end: true}
-	if err := s.encode(&m, only); err != nil {
-		return nil, err
-	}
-	if err := s.open(ctx, &m); err != nil {
+	if err := s.openOnly(ctx, only); err != nil {
 		return nil, err
 	}
 	return s, nil
+}
+
+// openOnly opens the call together with its only message.
+func (s *clientStream) openOnly(ctx context.Context, only any) error {
+	m := message{end: true}
+	if err := s.encode(&m, only); err != nil {
+		return err
+	}
+	return s.open(ctx, &m)
 }
 
 // open opens the call and, if only is non-nil, sends it. Until then,
@@ -149,7 +154,7 @@ func (s *clientStream) Close() error {
 	}
 	var status error
 	if a := s.state.attempt(); a != nil {
-		if _, ended := a.st.Trailer(); ended {
+		if _, ended := a.stream().Trailer(); ended {
 			status = s.acceptTrailer(a)
 		}
 	}

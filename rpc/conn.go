@@ -66,6 +66,15 @@ func (c *Conn) openSend(ctx context.Context, m *Method, only any, opts []CallOpt
 	return s.startSend(ctx, c.e, only)
 }
 
+// callUnary makes a unary call. res is fresh from new.
+func (c *Conn) callUnary(ctx context.Context, m *Method, req, res any, opts []CallOption) error {
+	s, err := newClientStream(c.e, c, m, opts)
+	if err != nil {
+		return err
+	}
+	return s.callUnary(ctx, c.e, req, res)
+}
+
 // Peer returns the peer as described by the handshake of the latest link. A
 // link that resumes the connection may come from another address and with other
 // headers. The returned value does not change.

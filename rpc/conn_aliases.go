@@ -17,6 +17,13 @@ type methodAliases struct {
 type learnedAliases struct {
 	mu      sync.Mutex // serializes learn
 	current atomic.Pointer[map[methodName]uint64]
+	last    atomic.Pointer[learnedAlias] // the last one: many connections have one method
+}
+
+// learnedAlias is the alias of one method.
+type learnedAlias struct {
+	method *Method
+	alias  uint64
 }
 
 type methodName struct{ service, name string }
@@ -27,6 +34,9 @@ const maxAliases = 4096
 
 // of returns the method's alias, or 0.
 func (a *learnedAliases) of(m *Method) uint64 {
+	if last := a.last.Load(); last != nil && last.method == m {
+		return last.alias
+	}
 	known := a.current.Load()
 	if known == nil {
 		return 0
@@ -46,6 +56,7 @@ func (a *learnedAliases) learn(m *Method, alias uint64) {
 	}
 	next[methodName{m.Service, m.Name}] = alias
 	a.current.Store(&next)
+	a.last.Store(&learnedAlias{m, alias})
 }
 
 // givenAliases are the aliases that this end has given on a connection, one bit

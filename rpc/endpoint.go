@@ -31,6 +31,7 @@ type endpoint struct {
 	inflight         inflightCalls
 	inflation        inflation
 	single           bool          // made by Dial: there is one connection and no successor
+	streamsOnly      bool          // in tests: calls of the peer are streams from the beginning
 	ids              atomic.Uint64 // of connections
 
 	sessions transport.Sessions // at a server: sessions that may be resumed
@@ -70,6 +71,9 @@ func (e *endpoint) prepare(c *Conn) transport.Config {
 	c.e, c.id, c.started = e, e.ids.Add(1), make(chan struct{})
 	cfg := transport.Config{Parameters: e.parameters()}
 	cfg.OnStream = c.onStream
+	if !e.streamsOnly {
+		cfg.NewRequest = c.newRequest
+	}
 	cfg.OnHello = c.onHello
 	cfg.OnEnd = c.onEnd
 	cfg.OnResumed = c.onResumed

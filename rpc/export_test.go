@@ -113,6 +113,10 @@ func (s *Server) IdleWorkers() int {
 	return len(s.workers.idle)
 }
 
+// StreamsOnly makes an endpoint serve calls on streams from the beginning. It
+// must be called before the first connection.
+func (e *endpoint) StreamsOnly() { e.streamsOnly = true }
+
 // Drain announces that this end serves no further calls on a connection.
 func (c *Conn) Drain() error { return c.sess.GoAway(transport.GoAway{Reason: "drain"}) }
 

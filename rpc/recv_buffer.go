@@ -36,9 +36,17 @@ func (a *recvBuffer) recv(ctx context.Context, st *transport.Stream) (transport.
 
 // drop ends the use of the message, which st has received.
 func (a *recvBuffer) drop(st *transport.Stream) {
-	if a.buffer != nil {
-		a.put()
-		a.buffer = nil
+	if a.release() {
 		st.ReleaseMessage()
 	}
+}
+
+// release returns the memory of the message, if there is one.
+func (a *recvBuffer) release() bool {
+	if a.buffer == nil {
+		return false
+	}
+	a.put()
+	a.buffer = nil
+	return true
 }

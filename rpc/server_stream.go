@@ -16,10 +16,11 @@ type serverStream struct {
 	ctx          callContext
 	coder        coder
 	recvBuf      recvBuffer
-	st           *transport.Stream
-	alias        uint64 // to be given to the caller; 0: none
-	received     bool   // the only message of a call that takes one
-	unregistered bool   // the method is not registered
+	st           *transport.Stream // nil: it is request
+	request      *servedRequest    // nil: it is st
+	alias        uint64            // to be given to the caller; 0: none
+	received     bool              // the only message of a call that takes one
+	unregistered bool              // the method is not registered
 
 	private bool // the application cannot reach the stream
 
@@ -35,8 +36,19 @@ type serverStream struct {
 // onStream accepts a call of the peer. It runs on the reader goroutine, and so
 // does the parsing of the header: its cost slows down only this connection.
 func (c *Conn) onStream(st *transport.Stream, header []byte) *transport.ResetError {
-	s := &serverStream{st: st, call: Call{Conn: c, Peer: c.Peer()}}
-	s.call.callee = s
+	s := &serverStream{st: st}
+	s.init(c)
+	return s.start(header)
+}
+
+// init makes s a call on a connection.
+func (s *serverStream) init(c *Conn) {
+	s.call.Conn, s.call.Peer, s.call.callee = c, c.Peer(), s
+}
+
+// start parses the header of the call and hands the call to a worker.
+func (s *serverStream) start(header []byte) *transport.ResetError {
+	c := s.call.Conn
 	s.refusal = s.accept(c.e, header)
 	if errors.Is(s.refusal, errPairs) {
 		return &transport.ResetError{Code: transport.ResetLimit, Reason: s.refusal.Error()}
@@ -102,18 +114,20 @@ func (s *serverStream) work() {
 	s.ctx.start(&s.call)
 	defer s.ctx.end()
 	s.call.ctx = &s.ctx
-	s.st.OnAbort(func(error) { s.ctx.end() })
+	s.watchAbort()
 	s.finish(s.runHandler(&s.ctx, s.handler))
 }
 
 // release ends the use of the stream.
 func (s *serverStream) release() {
 	s.call.Conn.e.inflight.release(&s.call.Conn.inflight)
-	if s.private && !s.call.isShared() {
-		s.st.Free()
-		return
+	switch {
+	case s.request != nil && s.request.responded:
+	case s.private && !s.call.isShared():
+		s.stream().Free()
+	default:
+		_ = s.stream().Close() // never fails
 	}
-	_ = s.st.Close() // never fails
 }
 
 // keepPrivate records that the handler does not pass on the stream.
@@ -154,17 +168,17 @@ func (s *serverStream) Recv(msg any) error { return s.receive(msg, (*coder).unma
 
 // receive is Recv with a decoder.
 func (s *serverStream) receive(msg any, how decodeFunc) error {
-	m, err := s.recvBuf.recv(s.waitCtx(), s.st)
+	m, err := s.recvMessage()
 	if err != nil {
 		return s.call.streamError(err)
 	}
 	if !s.call.Method.ClientStreams && s.received {
-		s.recvBuf.drop(s.st)
+		s.dropMessage()
 		return s.tooMany()
 	}
 	s.received = true
 	err = s.coder.decode(&s.ctx, s.call.Conn, m, msg, how)
-	s.recvBuf.drop(s.st)
+	s.dropMessage()
 	if err != nil || s.call.Method.ClientStreams {
 		return notEOF(err)
 	}
@@ -172,8 +186,8 @@ func (s *serverStream) receive(msg any, how decodeFunc) error {
 	if m.Last {
 		return nil
 	}
-	if _, err = s.recvBuf.recv(s.waitCtx(), s.st); err == nil {
-		s.recvBuf.drop(s.st)
+	if _, err = s.recvMessage(); err == nil {
+		s.dropMessage()
 		return s.tooMany()
 	}
 	if err := s.call.streamError(err); !isEnd(err) {
@@ -217,7 +231,7 @@ func (s *serverStream) Send(msg any) error {
 	if err := s.call.sendHeaderIfAny(); err != nil {
 		return err
 	}
-	if err := s.st.Send(s.waitCtx(), b.bytes, transport.SendOptions{Mark: mark}); err != nil {
+	if err := s.stream().Send(s.waitCtx(), b.bytes, transport.SendOptions{Mark: mark}); err != nil {
 		return s.call.streamError(err)
 	}
 	return nil
@@ -264,7 +278,11 @@ func (s *serverStream) sendResponse(end *endBlock) (done bool, err error) {
 		return false, err
 	}
 	done = end.alias == 0 && len(end.metadata) == 0
-	if err := s.st.Send(s.waitCtx(), s.response.bytes, transport.SendOptions{Mark: s.responseMark, End: done}); err != nil {
+	if done && s.request != nil && s.request.Respond(s.response.bytes, s.responseMark) {
+		s.request.responded = true
+		return true, nil
+	}
+	if err := s.stream().Send(s.waitCtx(), s.response.bytes, transport.SendOptions{Mark: s.responseMark, End: done}); err != nil {
 		return false, s.call.streamError(err)
 	}
 	return done, nil
@@ -275,7 +293,7 @@ func (s *serverStream) sendResponse(end *endBlock) (done bool, err error) {
 // the call or the connection has ended.
 func (s *serverStream) sendEnd(end *endBlock) {
 	for {
-		err := s.st.CloseSend(context.Background(), end.append(nil))
+		err := s.stream().CloseSend(context.Background(), end.append(nil))
 		var limit *transport.LimitError
 		switch {
 		case errors.As(err, &limit) && end.shorten(int(limit.Limit)):
@@ -285,7 +303,7 @@ func (s *serverStream) sendEnd(end *endBlock) {
 			if status == nil {
 				status = Errorf(CodeInternal, "the handler of %s returned with an incomplete message", s.call.Method.Path())
 			}
-			s.st.Reset(transport.ResetApplication+transport.ResetCode(status.code), status.message)
+			s.stream().Reset(transport.ResetApplication+transport.ResetCode(status.code), status.message)
 		}
 		return
 	}

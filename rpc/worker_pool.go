@@ -5,25 +5,24 @@ import (
 	"time"
 )
 
-// workerPool runs handlers, each on a goroutine of its own, and reuses the
-// goroutines with the stacks they have grown. With 64 small calls in flight
-// that saves a sixth of the CPU time (docs/design/rpc.md).
+// workerPool runs jobs, such as handlers, each on a goroutine of its own, and
+// reuses the goroutines with the stacks they have grown. With 64 small calls in
+// flight that saves a sixth of the CPU time (docs/design/rpc.md).
+//
+// Goroutines take jobs from one queue. One at a time is about to do so, and
+// starts the next before it runs its own job: a burst of jobs wakes no more
+// goroutines than the processors can run, as one that has finished a short job
+// takes the next. No job waits for another to end.
 type workerPool struct {
-	mu      sync.Mutex
-	idle    []chan job  // newest last, so that few stay in use
-	minIdle int         // the fewest idle goroutines since the timer was started
-	timer   *time.Timer // ends surplus goroutines; nil: never started
-	timing  bool        // timer runs
-	closed  bool
+	mu       sync.Mutex
+	queue    jobQueue
+	starting bool            // a goroutine is about to take a job
+	idle     []chan struct{} // of goroutines; newest last, so that few stay in use
+	minIdle  int             // the fewest idle goroutines since the timer was started
+	timer    *time.Timer     // ends surplus goroutines; nil: never started
+	timing   bool            // timer runs
+	closed   bool
 }
-
-// job is the work of a worker.
-type job interface{ work() }
-
-// jobFunc is a function as a job.
-type jobFunc func()
-
-func (f jobFunc) work() { f() }
 
 const (
 	keptIdle     = 128         // idle goroutines that are kept for any time
@@ -34,45 +33,72 @@ const (
 // run runs j on a goroutine of its own and does not wait for it.
 func (w *workerPool) run(j job) {
 	w.mu.Lock()
-	if n := len(w.idle); n > 0 {
-		next := w.idle[n-1]
-		w.idle = w.idle[:n-1]
-		w.minIdle = min(w.minIdle, n-1)
-		w.mu.Unlock()
-		next <- j
-		return
-	}
-	w.mu.Unlock()
-	go w.work(j)
+	defer w.mu.Unlock()
+	w.queue.push(j)
+	w.startNext()
 }
 
 // runFunc is run for a function.
 func (w *workerPool) runFunc(f func()) { w.run(jobFunc(f)) }
 
-// work runs j and then the jobs it is given, until the pool does not keep it.
-func (w *workerPool) work(j job) {
-	var next chan job
-	for j != nil {
-		j.work()
-		if next == nil {
-			next = make(chan job, 1)
+// startNext starts a goroutine for the first job of the queue, unless one is
+// about to take it; mu is held.
+func (w *workerPool) startNext() {
+	if w.starting || w.queue.empty() {
+		return
+	}
+	w.starting = true
+	n := len(w.idle)
+	if n == 0 {
+		go w.work()
+		return
+	}
+	next := w.idle[n-1]
+	w.idle = w.idle[:n-1]
+	w.minIdle = min(w.minIdle, n-1)
+	next <- struct{}{}
+}
+
+// work runs jobs until the pool does not keep the goroutine.
+func (w *workerPool) work() {
+	var wake chan struct{} // not needed while the first job runs, which may be long
+	for {
+		w.mu.Lock()
+		w.starting = false
+		w.runQueued()
+		if wake == nil {
+			wake = make(chan struct{}, 1)
 		}
-		if !w.offer(next) {
+		kept := w.offer(wake)
+		w.mu.Unlock()
+		if !kept {
 			return
 		}
-		j = <-next
+		if _, ok := <-wake; !ok {
+			return
+		}
+	}
+}
+
+// runQueued runs jobs until the queue is empty. mu is held, but not while a job
+// runs.
+func (w *workerPool) runQueued() {
+	for !w.queue.empty() {
+		j := w.queue.pop()
+		w.startNext()
+		w.mu.Unlock()
+		j.work()
+		w.mu.Lock()
 	}
 }
 
 // offer adds a goroutine to the idle ones. It reports false if the goroutine is
-// to end.
-func (w *workerPool) offer(next chan job) bool {
-	w.mu.Lock()
-	defer w.mu.Unlock()
+// to end. mu is held.
+func (w *workerPool) offer(wake chan struct{}) bool {
 	if w.closed || len(w.idle) >= maxIdle {
 		return false
 	}
-	w.idle = append(w.idle, next)
+	w.idle = append(w.idle, wake)
 	if len(w.idle) > keptIdle && !w.timing {
 		w.watchSurplus()
 	}

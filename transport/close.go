@@ -78,7 +78,7 @@ func (s *Session) endIf(err *CloseError, holds func() bool) bool {
 	s.err = err
 	s.stopTimer()
 	s.streams.stopOpening()
-	streams := s.streams.all()
+	streams := s.allStreams()
 	s.mu.Unlock()
 
 	s.acks.stop()

@@ -52,6 +52,10 @@ type Config struct {
 	// not block, nor close the session. If it returns an error, the stream is
 	// reset with that error, and counts for MaxResets.
 	OnStream func(st *Stream, header []byte) *ResetError
+	// NewRequest, if set, is called for a stream that the peer opens together
+	// with one small message, the only one: the session calls Start of the
+	// Request that it returns instead of OnStream. It must not block.
+	NewRequest func() Request
 	// Go, if set, runs f on another goroutine, as the go statement does. A
 	// goroutine that has run such a function before has a stack of the right
 	// size. A session writes on it whenever it has something to write. Go must

@@ -41,6 +41,16 @@ func asProtocolError(t frame.Type, err error) error {
 }
 
 func (d dispatcher) handleFrame(in *arrival, h frame.Header, p []byte) error {
+	if d.isAnswer(h, p) {
+		in.answers = append(in.answers, answer{Header: h, payload: p})
+		return nil
+	}
+	if held, err := d.hold(in, h, p); held || err != nil {
+		return err
+	}
+	if err := d.handleAnswers(in); err != nil {
+		return err
+	}
 	switch h.Type {
 	case frame.TypeOpen:
 		return d.handleOpen(in, h, p)
@@ -62,17 +72,14 @@ func (d dispatcher) handleFrame(in *arrival, h frame.Header, p []byte) error {
 // handleOpen adds a stream that the peer opens, or refuses it.
 func (d dispatcher) handleOpen(in *arrival, h frame.Header, header []byte) error {
 	d.s.mu.Lock()
-	if err := d.s.streams.recordRemote(h.Stream); err != nil {
+	refused, err := d.admitStream(h.Stream, len(header))
+	if err != nil {
 		d.s.mu.Unlock()
 		return err
 	}
-	if refusal := d.refusal(len(header)); refusal != nil {
-		crossed := d.s.goAway.finalSent || d.s.err != nil // with this end's GOAWAY or close
+	if refused.reset != nil {
 		d.s.mu.Unlock()
-		if err := d.s.out.putReset(resetFrame{stream: h.Stream, code: refusal.Code, reason: refusal.Reason}); err != nil || crossed {
-			return err
-		}
-		return d.countAborted()
+		return d.refuse(h.Stream, refused)
 	}
 	st := d.s.initStream(d.s.streams.pool.getRemote(), h.Stream)
 	d.s.streams.insertRemote(st)
@@ -86,6 +93,32 @@ func (d dispatcher) handleOpen(in *arrival, h frame.Header, header []byte) error
 	}
 	in.streams = append(in.streams, st)
 	return nil
+}
+
+// refusal is why a new stream of the peer is refused.
+type refusal struct {
+	reset   *ResetError // nil: it is not
+	crossed bool        // with this end's GOAWAY or close: the peer could not know
+}
+
+// admitStream records a new stream of the peer, and returns whether it is
+// refused. The error means that its id is not valid. mu is held.
+func (d dispatcher) admitStream(id uint64, headerLen int) (r refusal, err error) {
+	if err := d.s.streams.recordRemote(id); err != nil {
+		return r, err
+	}
+	if r.reset = d.refusal(headerLen); r.reset != nil {
+		r.crossed = d.s.goAway.finalSent || d.s.err != nil
+	}
+	return r, nil
+}
+
+// refuse refuses a stream of the peer.
+func (d dispatcher) refuse(id uint64, r refusal) error {
+	if err := d.s.out.putReset(resetFrame{stream: id, code: r.reset.Code, reason: r.reset.Reason}); err != nil || r.crossed {
+		return err
+	}
+	return d.countAborted()
 }
 
 // refusal returns why a new stream of the peer is refused, nil if it is not; mu
@@ -106,7 +139,7 @@ func (d dispatcher) refusal(headerLen int) *ResetError {
 // handleStreamFrame handles a frame of an existing stream.
 func (d dispatcher) handleStreamFrame(h frame.Header, p []byte) error {
 	d.s.mu.Lock()
-	st, err := d.s.streams.find(h.Stream)
+	st, err := d.s.findStream(h.Stream)
 	d.s.mu.Unlock()
 	if err != nil {
 		return err

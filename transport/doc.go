@@ -47,8 +47,8 @@
 // A session has a reader goroutine, and a writer goroutine while there is
 // something to write (Config.Go). They end with the session, and Close waits
 // for them. The reader never waits for the application or for the writer.
-// OnStream, OnEnd and the function registered by OnAbort may run on it. A timer
-// supervises HELLO and the keepalive.
+// OnStream, NewRequest, a Request's methods, OnEnd and the function registered
+// by OnAbort may run on it. A timer supervises HELLO and the keepalive.
 //
 // On the only stream of a session whose messages alternate, the caller of Send
 // writes its message to the link itself, as long as the peer has acknowledged
@@ -92,7 +92,7 @@
 //	(4*MaxStreams + 2*O) * MaxHeader                  headers and trailers
 //	WriteQueue + 96 KiB                               frames that wait, and those at the link
 //	64 KiB + 64*(MaxStreams + O)                      urgent frames
-//	65 KiB                                            the message of the link that is arriving
+//	96 KiB                                            the message of the link that is arriving, and a list of its frames
 //	600 KiB                                           streams that are kept for reuse
 //
 // Parameters.ReassemblyBudget bounds, for several sessions together, what the

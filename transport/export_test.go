@@ -24,7 +24,7 @@ func (s *Session) Residue() (left []string) {
 		what string
 		n    int
 	}{
-		{"streams in the table", len(s.streams.byID)},
+		{"streams in the table", int(s.streams.live.Load())},
 		{"slots of local streams", s.streams.local},
 		{"slots of the peer's streams", s.streams.remote},
 		{"streams of the peer in use", s.streams.remoteUsed},

@@ -152,5 +152,8 @@ func (d dispatcher) receiveGoAway(info *GoAway) (unserved []*Stream, err error) 
 		return nil, err
 	}
 	d.s.streams.stopOpening()
+	for _, x := range d.s.streams.exchanges.above(info.LastStream) {
+		d.s.makeStream(x)
+	}
 	return d.s.streams.localAbove(info.LastStream), nil
 }

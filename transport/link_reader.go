@@ -14,7 +14,14 @@ import (
 const readBufferSize = maxFrameLimit + 1<<10
 
 // readBuffers is shared by all sessions: an idle session holds none.
-var readBuffers = sync.Pool{New: func() any { return new([readBufferSize]byte) }}
+var readBuffers = sync.Pool{New: func() any { return new(readBuffer) }}
+
+// readBuffer is the memory in which a message of the link is read.
+type readBuffer struct {
+	bytes    [readBufferSize]byte
+	answers  []answer  // in bytes
+	requests []request // in bytes
+}
 
 // maxInjected is how many bytes at the end of an unfinished message are not
 // handled yet. A proxy that ends a link may put a close frame into the middle
@@ -40,6 +47,9 @@ const (
 // arrival is what one read has brought.
 type arrival struct {
 	streams   []*Stream // that were opened; they are delivered once their first messages are there
+	answers   []answer  // that are handled together, before the next other frame
+	open      heldOpen  // the last frame, if it is an OPEN that may be part of a request
+	requests  []request // that are delivered together, when the turn ends
 	last      bool      // no frame may follow in the message
 	sequenced uint64    // frames
 	bytes     int       // of sequenced frames
@@ -62,9 +72,11 @@ func (a *attachment) read() {
 
 // readMessage handles the frames of one message of the link, as they arrive.
 func (a *attachment) readMessage(r io.Reader) error {
-	buf := readBuffers.Get().(*[readBufferSize]byte)
-	defer readBuffers.Put(buf)
-	in := arrival{streams: a.opened[:0:len(a.opened)]}
+	b := readBuffers.Get().(*readBuffer)
+	defer readBuffers.Put(b)
+	buf := b.bytes[:]
+	in := arrival{streams: a.opened[:0:len(a.opened)], answers: b.answers[:0], requests: b.requests[:0]}
+	defer func() { b.answers, b.requests = in.answers[:0], in.requests[:0] }()
 	have, empty := 0, true
 	for {
 		n, err := r.Read(buf[have:])
@@ -92,7 +104,7 @@ func (a *attachment) readMessage(r io.Reader) error {
 			return nil
 		}
 		if used > 0 {
-			have = copy(buf[:], buf[used:have])
+			have = copy(buf, buf[used:have])
 		}
 	}
 }
@@ -104,8 +116,7 @@ func (a *attachment) handleFrames(in *arrival, b []byte) (used int, err error) {
 		n, err := a.handleTurn(in, b[used:])
 		used += n
 		d := dispatcher{a.s} // after handleTurn, which may change a.s
-		d.countReceived(in)
-		if deliverErr := d.deliverStreams(in); err == nil {
+		if deliverErr := d.endTurn(in); err == nil {
 			err = deliverErr
 		}
 		if err != nil || a.turnCost < maxTurnCost {
@@ -148,4 +159,23 @@ func (a *attachment) handleTurn(in *arrival, b []byte) (used int, err error) {
 		used = end
 	}
 	return used, nil
+}
+
+// endTurn hands to the application what a turn has brought.
+func (d dispatcher) endTurn(in *arrival) error {
+	err := d.handleAnswers(in)
+	d.countReceived(in)
+	if err != nil {
+		return err
+	}
+	if err = d.deliverStreams(in); err != nil {
+		return err
+	}
+	if err = d.deliverRequests(in); err != nil {
+		return err
+	}
+	if err = d.handleHeldOpen(in); err != nil {
+		return err
+	}
+	return d.deliverStreams(in)
 }

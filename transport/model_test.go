@@ -45,12 +45,13 @@ const (
 
 // world is two sessions and the state of their streams.
 type world struct {
-	t     *testing.T
-	seed  uint64
-	ends  [2]*transport.Session
-	steps atomic.Int64
-	busy  atomic.Int64 // actors that use a stream, or may open one
-	over  atomic.Bool  // no more streams are opened
+	t         *testing.T
+	seed      uint64
+	ends      [2]*transport.Session
+	steps     atomic.Int64
+	exchanges atomic.Int64 // messages of exchanges that arrived
+	busy      atomic.Int64 // actors that use a stream, or may open one
+	over      atomic.Bool  // no more streams are opened
 
 	mu   sync.Mutex
 	ways map[way]*history
@@ -81,6 +82,7 @@ func newWorld(t *testing.T, seed uint64) *world {
 				InitialWindow: 16<<10 + rnd.IntN(1<<16), WriteQueue: 1 + rnd.IntN(1<<17),
 			},
 		}
+		cfg.NewRequest = func() transport.Request { return &worldRequest{w: w} }
 		s, err := transport.NewSession(link, transport.Side(side), cfg)
 		if err != nil {
 			t.Fatal(err)
@@ -94,6 +96,7 @@ func (w *world) run() {
 	for side, s := range w.ends {
 		for i := range worldStreams {
 			w.start(func() { w.openStreams(s, transport.Side(side), uint64(i)) })
+			w.start(func() { w.exchangeMessages(s, transport.Side(side), uint64(i)) })
 		}
 		go w.acceptStreams(s, transport.Side(side))
 	}
@@ -120,8 +123,8 @@ func (w *world) run() {
 		messages += h.got
 	}
 	w.t.Logf("%d steps, %d directions, %d messages", w.steps.Load(), len(w.ways), messages)
-	if messages < worldSteps/10 {
-		w.t.Errorf("only %d messages arrived", messages)
+	if messages < worldSteps/10 || w.exchanges.Load() < worldSteps/20 {
+		w.t.Errorf("only %d messages arrived, and %d of exchanges", messages, w.exchanges.Load())
 	}
 }
 
@@ -169,7 +172,16 @@ func (w *world) acceptStreams(s *transport.Session, side transport.Side) {
 		if err != nil {
 			return
 		}
-		w.start(func() { w.use(st, side, rand.New(rand.NewPCG(w.seed, st.ID()<<8))) })
+		w.start(func() {
+			rnd := rand.New(rand.NewPCG(w.seed, st.ID()<<8))
+			if string(st.OpenHeader()) == exchangeHeader {
+				w.receiveExchanged(st)
+				w.respond(st, rnd)
+				_ = st.Close()
+				return
+			}
+			w.use(st, side, rnd)
+		})
 	}
 }
 

@@ -25,22 +25,34 @@ func (s *Session) OpenSend(ctx context.Context, header, msg []byte, opts SendOpt
 	return o.st, o.sends, err
 }
 
+// OpenExchange is OpenSend of the only message of this end, for a stream on
+// which the peer is likely to answer with one small message. It returns an
+// exchange if the message is small, and a stream otherwise.
+func (s *Session) OpenExchange(ctx context.Context, header, msg []byte, mark bool) (x *Exchange, st *Stream, sent bool, err error) {
+	o := openCall{s: s, header: header, msg: msg, opts: SendOptions{Mark: mark, End: true}, sends: true}
+	o.exchanges = len(msg) <= maxExchanged
+	err = o.open(ctx)
+	return o.x, o.st, o.sends, err
+}
+
 // openCall is a stream that is being opened.
 type openCall struct {
-	s      *Session
-	header []byte
-	msg    []byte // to be sent with the header, if sends
-	opts   SendOptions
-	sends  bool
+	s         *Session
+	header    []byte
+	msg       []byte // to be sent with the header, if sends
+	opts      SendOptions
+	sends     bool
+	exchanges bool // an exchange is enough
 
-	st     *Stream
+	st     *Stream     // nil: it is x
+	x      *Exchange   // nil: it is st
 	inline *attachment // as in putResult
 }
 
-// fits reports whether the peer's settings allow to send the message with the
-// header.
-func (o *openCall) fits(peer *frame.Hello) bool {
-	size := uint64(len(o.msg))
+// fitsFirst reports whether the peer's settings allow to send a message of n
+// bytes in one frame, as the first on a stream.
+func fitsFirst(n int, peer *frame.Hello) bool {
+	size := uint64(n)
 	return size <= min(maxPiece, peer.MaxFrame, peer.MaxMessage) && size+frameCost <= peer.InitialWindow
 }
 
@@ -65,7 +77,7 @@ func (o *openCall) openInSlot(ctx context.Context) error {
 	if err := o.reserveSlot(ctx); err != nil {
 		return err
 	}
-	o.sends = o.sends && o.fits(o.s.settings())
+	o.sends = o.sends && fitsFirst(len(o.msg), o.s.settings())
 	err := o.openStream(ctx)
 	if err != nil {
 		o.s.streams.releaseSlot(o.s.settings().MaxStreams)
@@ -136,9 +148,21 @@ func (o *openCall) openStream(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	o.inline = p.inline
+	if o.exchanges && o.sends {
+		o.x = o.s.openExchange(o.s.streams.nextID, p.pos, len(o.msg))
+	} else {
+		o.insertStream(p.pos, t)
+	}
+	o.s.streams.nextID += 2
+	return nil
+}
+
+// insertStream makes the stream whose frames are queued; mu is held.
+func (o *openCall) insertStream(pos position, t turn) {
 	st := o.s.initStream(o.s.streams.pool.getLocal(), o.s.streams.nextID)
 	o.s.streams.insert(st)
-	st.opened, st.send.pos, st.send.turn = p.pos, p.pos, t
+	st.opened, st.send.pos, st.send.turn = pos, pos, t
 	if o.sends {
 		st.send.begun = true
 		st.send.window.spend(len(o.msg))
@@ -147,9 +171,7 @@ func (o *openCall) openStream(ctx context.Context) error {
 		st.send.ended = true
 		st.open.Store(1)
 	}
-	o.s.streams.nextID += 2
-	o.st, o.inline = st, p.inline
-	return nil
+	o.st = st
 }
 
 // setStreamID makes frames those of the next stream that this end opens; mu is

@@ -31,6 +31,7 @@ type Session struct {
 	done         chan struct{}  // closed when the session has ended
 	resuming     sync.Mutex     // the turn of a link to take the session over; see the package documentation
 	closingLinks sync.WaitGroup // lost links that are being closed
+	exchangePool sync.Pool      // of *Exchange; a channel of one belongs to the session's testing/synctest bubble
 
 	mu         sync.Mutex
 	link       *attachment // in use, or the last one
@@ -127,6 +128,32 @@ func (s *Session) initStream(st *Stream, id uint64) *Stream {
 	st.recv.window = newRecvWindow(uint64(s.cfg.InitialWindow))
 	st.open.Store(2)
 	return st
+}
+
+// isLocal reports whether the id is one of the streams that this end opens.
+func (s *Session) isLocal(id uint64) bool { return (id%2 == 1) == (s.side == Dialer) }
+
+// findStream returns the stream of an id, or nil if it has ended; mu is held.
+func (s *Session) findStream(id uint64) (*Stream, error) {
+	if x := s.streams.exchanges.find(id); x != nil {
+		return s.makeStream(x), nil
+	}
+	if sv := s.streams.served.find(id); sv != nil {
+		return s.makeServedStream(sv), nil
+	}
+	return s.streams.find(id)
+}
+
+// allStreams returns all streams, and makes those that are not made yet; mu is
+// held.
+func (s *Session) allStreams() []*Stream {
+	for _, x := range s.streams.exchanges.above(0) {
+		s.makeStream(x)
+	}
+	for _, sv := range s.streams.served.above(0) {
+		s.makeServedStream(sv)
+	}
+	return s.streams.all()
 }
 
 // removeStream removes a stream from the table that has ended in both

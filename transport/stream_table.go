@@ -13,6 +13,8 @@ import (
 // the slots that they take. The session's mu guards it, except for the atomics.
 type streamTable struct {
 	byID       map[uint64]*Stream // may be nil while it is empty
+	exchanges  idRing[Exchange]   // streams of this end that are not made yet
+	served     idRing[Served]     // streams of the peer that are not made yet
 	pool       streamPool
 	nextID     uint64        // of the next stream that this end opens
 	lastRemote uint64        // the highest id that the peer has opened
@@ -22,7 +24,7 @@ type streamTable struct {
 	slotQueue  waitlist      // for a slot to open a stream in
 	idle       chan struct{} // closed when isIdle is true; nil while nothing waits for that
 
-	live    atomic.Int32 // streams in the table
+	live    atomic.Int32 // streams in the table, with those that are not made yet
 	stopped atomic.Bool  // this end opens no more streams; set with mu held
 }
 
@@ -40,6 +42,61 @@ func (t *streamTable) insert(st *Stream) {
 	}
 	t.byID[st.id] = st
 	t.live.Add(1)
+}
+
+// insertExchange adds an exchange. No other has its place.
+func (t *streamTable) insertExchange(x *Exchange) {
+	t.exchanges.add(x.id, x)
+	t.live.Add(1)
+}
+
+// replaceExchange puts the Stream that was made in the place of its exchange.
+func (t *streamTable) replaceExchange(x *Exchange) {
+	t.exchanges.remove(x.id)
+	t.live.Add(-1)
+	t.insert(x.st)
+}
+
+// endExchange removes the exchange of an id, which the peer has answered, and
+// returns it, or nil if there is none. maxLocal is how many streams the peer
+// accepts.
+func (t *streamTable) endExchange(id, maxLocal uint64) *Exchange {
+	x := t.exchanges.find(id)
+	if x == nil {
+		return nil
+	}
+	t.exchanges.remove(id)
+	t.live.Add(-1)
+	t.noteIdle()
+	t.releaseSlot(maxLocal)
+	x.answered = true
+	return x
+}
+
+// insertServed adds a stream that the peer has opened and counts it. No other
+// that is not made has its place.
+func (t *streamTable) insertServed(sv *Served) {
+	t.served.add(sv.id, sv)
+	t.live.Add(1)
+	t.remote++
+	t.remoteUsed++
+}
+
+// replaceServed puts the Stream that was made in the place of what it was.
+func (t *streamTable) replaceServed(sv *Served) {
+	t.served.remove(sv.id)
+	t.live.Add(-1)
+	t.insert(sv.st)
+}
+
+// endServed removes a stream of the peer to which this end has responded, and
+// which it uses no more.
+func (t *streamTable) endServed(sv *Served) {
+	t.served.remove(sv.id)
+	t.live.Add(-1)
+	t.remote--
+	t.remoteUsed--
+	t.noteIdle()
 }
 
 // insertRemote adds a stream that the peer has opened and counts it. Only the
@@ -164,7 +221,7 @@ func (t *streamTable) grantSlots(maxLocal uint64) {
 }
 
 // isIdle reports whether no stream is open, nor used by this end.
-func (t *streamTable) isIdle() bool { return len(t.byID) == 0 && t.remoteUsed == 0 }
+func (t *streamTable) isIdle() bool { return t.live.Load() == 0 && t.remoteUsed == 0 }
 
 // whenIdle returns a channel that is closed as soon as isIdle is true.
 func (t *streamTable) whenIdle() <-chan struct{} {
@@ -208,9 +265,10 @@ func (t *streamTable) unread() (bytes int) {
 // releaseIdle frees the memory that is not needed while there are no streams,
 // and reports whether that is so.
 func (t *streamTable) releaseIdle() bool {
-	if len(t.byID) > 0 {
+	if t.live.Load() > 0 {
 		return false
 	}
 	t.byID, t.pool = nil, streamPool{}
+	t.exchanges, t.served = idRing[Exchange]{}, idRing[Served]{}
 	return true
 }

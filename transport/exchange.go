@@ -1,0 +1,138 @@
+package transport
+
+import (
+	"context"
+	"sync/atomic"
+)
+
+// Exchange is a stream that this end has opened together with its only message,
+// before the memory of a Stream is needed for it: most small calls are answered
+// by one small message, and nothing else happens on their streams.
+//
+// At anything else the session makes the Stream, with its mu held, and the rules
+// of streams apply from there on: when a header, a trailer, a part of a message
+// or a RESET arrives, when the stream is abandoned at this end, and when the
+// session ends. So each rule has one place.
+type Exchange struct {
+	s      *Session
+	id     uint64
+	opened position // of the end of its frames in the outbox
+	sent   int      // bytes of the message
+
+	wake     chan struct{} // receives one value, when answered or st is set
+	answer   []byte        // valid once wake has received a value and answered is set
+	mark     bool          // of the answer
+	received atomic.Bool   // Recv has returned the answer
+	waited   atomic.Bool   // Recv was called
+
+	// Set with the session's mu held, before wake receives its value.
+	answered bool    // the peer has ended the stream, with the answer
+	st       *Stream // nil: it is not made
+}
+
+// maxExchanged is the size in bytes of the largest message of an exchange. A
+// larger one is in memory that is pooled by size.
+const maxExchanged = maxLight - 512
+
+// maxKeptAnswer is the capacity in bytes of the largest answer whose memory is
+// kept with an exchange in the pool.
+const maxKeptAnswer = 512
+
+// Recv waits for the answer and returns it. It is valid until Free. If ok is
+// false, what has happened needs the Stream: the caller goes on with that. Only
+// the first Recv can return the answer.
+func (x *Exchange) Recv(ctx context.Context) (m Message, ok bool) {
+	if !x.waited.CompareAndSwap(false, true) {
+		return Message{}, false
+	}
+	if awaitOr(ctx, x.wake) != nil {
+		x.Stream() // unless the answer is about to arrive
+		<-x.wake
+	}
+	if !x.answered {
+		return Message{}, false
+	}
+	x.received.Store(true)
+	return Message{Bytes: x.answer, Mark: x.mark, Last: true}, true
+}
+
+// Stream returns the Stream, and makes it if it is not made. After the answer it
+// is a stream that has ended in both directions.
+func (x *Exchange) Stream() *Stream {
+	x.s.mu.Lock()
+	defer x.s.mu.Unlock()
+	return x.s.makeStream(x)
+}
+
+// Close is Stream.Close.
+func (x *Exchange) Close() {
+	if !x.received.Load() {
+		_ = x.Stream().Close() // never fails
+	}
+}
+
+// Free is Stream.Free. The caller promises that no goroutine uses the exchange
+// or its answer any more.
+func (x *Exchange) Free() {
+	if !x.received.Load() {
+		x.Stream().Free()
+		return
+	}
+	s := x.s
+	x.renew()
+	s.exchangePool.Put(x)
+}
+
+// renew resets the exchange to a new one, except for its channel and a small
+// memory for the answer.
+func (x *Exchange) renew() {
+	answer := x.answer[:0]
+	if cap(answer) > maxKeptAnswer {
+		answer = nil
+	}
+	*x = Exchange{wake: x.wake, answer: answer}
+}
+
+// openExchange makes the exchange of a stream whose only message is queued; mu
+// is held.
+func (s *Session) openExchange(id uint64, opened position, sent int) *Exchange {
+	if old := s.streams.exchanges.occupant(id); old != nil {
+		s.makeStream(old)
+	}
+	x, _ := s.exchangePool.Get().(*Exchange)
+	if x == nil {
+		x = &Exchange{wake: make(chan struct{}, 1)}
+	}
+	x.s, x.id, x.opened, x.sent = s, id, opened, sent
+	s.streams.insertExchange(x)
+	return x
+}
+
+// makeStream returns the Stream of an exchange; mu is held.
+func (s *Session) makeStream(x *Exchange) *Stream {
+	if x.st != nil {
+		return x.st
+	}
+	st := s.initStream(s.streams.pool.getLocal(), x.id)
+	st.opened, st.send.pos = x.opened, x.opened
+	st.send.begun, st.send.ended = true, true
+	st.send.window.spend(x.sent)
+	x.st = st
+	if x.answered {
+		st.open.Store(0)
+		st.recv.end(nil)
+		st.removed, st.endedByPeer = true, true
+		return st
+	}
+	st.open.Store(1)
+	s.streams.replaceExchange(x)
+	x.wake <- struct{}{}
+	return st
+}
+
+// deliver takes the answer over from the reader goroutine and wakes the Recv.
+func (x *Exchange) deliver(answer []byte, mark bool) {
+	x.answer = append(x.answer, answer...)
+	x.mark = mark
+	x.wake <- struct{}{}
+}
