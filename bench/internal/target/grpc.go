@@ -2,6 +2,7 @@ package target
 
 import (
 	"context"
+	"io"
 	"net"
 	"sync"
 
@@ -75,7 +76,7 @@ func dialGRPC(addr string, opts ...grpc.DialOption) (drive.Client, error) {
 }
 
 type grpcClient struct {
-	conn *grpc.ClientConn
+	conn io.Closer
 	stub benchv1.BenchServiceClient
 }
 

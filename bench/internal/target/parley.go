@@ -31,7 +31,10 @@ func parleyTransport(s drive.Setup) transport.Parameters {
 }
 
 func (parley) Serve(ln net.Listener, s drive.Setup) (stop func(), err error) {
-	srv := parleyServer(s)
+	return serveParley(ln, parleyServer(s)), nil
+}
+
+func serveParley(ln net.Listener, srv *rpc.Server) (stop func()) {
 	web := &http.Server{Handler: srv}
 	var serving sync.WaitGroup
 	serving.Go(func() { _ = web.Serve(ln) }) // ends with Close
@@ -39,7 +42,7 @@ func (parley) Serve(ln net.Listener, s drive.Setup) (stop func(), err error) {
 		_ = srv.Close()
 		_ = web.Close()
 		serving.Wait()
-	}, nil
+	}
 }
 
 func parleyServer(s drive.Setup) *rpc.Server {
