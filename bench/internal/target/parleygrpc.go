@@ -19,7 +19,8 @@ func (parleyGRPC) About() drive.About {
 	return drive.About{
 		Name:   "parley-grpc",
 		Module: "github.com/parley-rpc/parley/ext/grpc",
-		Lacks:  []string{"idle-conns", "first"}, // the stubs matter little
+		// What is on the wire and in memory is as with parley.
+		Lacks: []string{"idle-conns", "idle-streams", "first", "wire", "wire-64"},
 	}
 }
 
