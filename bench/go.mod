@@ -3,7 +3,10 @@ module github.com/parley-rpc/parley/bench
 
 go 1.26.0
 
-replace github.com/parley-rpc/parley => ../
+replace (
+	github.com/parley-rpc/parley => ../
+	github.com/parley-rpc/parley/ext/grpc => ../ext/grpc
+)
 
 require (
 	connectrpc.com/connect/v2 v2.0.2
@@ -11,6 +14,7 @@ require (
 	github.com/containerd/ttrpc v1.2.10
 	github.com/gorilla/websocket v1.5.3
 	github.com/parley-rpc/parley v0.1.0
+	github.com/parley-rpc/parley/ext/grpc v0.1.0
 	go.uber.org/goleak v1.3.0
 	google.golang.org/grpc v1.85.0
 	google.golang.org/protobuf v1.36.12

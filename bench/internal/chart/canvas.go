@@ -15,18 +15,20 @@ const style = `<style>
 .grid{stroke:#d1d9e0;stroke-width:1}.axis{stroke:#818b98;stroke-width:1.5}.mark{stroke:#1f2328;stroke-width:2}
 .c0{fill:#0969da;stroke:#0969da}.c1{fill:#6e7781;stroke:#6e7781}.c2{fill:#e08a00;stroke:#e08a00}
 .c3{fill:#1a9e6b;stroke:#1a9e6b}.c4{fill:#c2559c;stroke:#c2559c}.c5{fill:#cf3f1d;stroke:#cf3f1d}.c6{fill:#7a5bd0;stroke:#7a5bd0}
+.c7{fill:#1198a8;stroke:#1198a8}.c8{fill:#7d8a12;stroke:#7d8a12}.c9{fill:#8a5a2b;stroke:#8a5a2b}
 .dot{stroke:#ffffff;stroke-width:1}.line{fill:none;stroke-width:2}.bar{stroke:none}.spread{stroke-width:1.5}
 @media (prefers-color-scheme:dark){
 .ground{fill:#0d1117}.text{fill:#f0f6fc}.dim{fill:#9198a1}
 .grid{stroke:#2f353d}.axis{stroke:#656c76}.mark{stroke:#f0f6fc}
 .c0{fill:#4493f8;stroke:#4493f8}.c1{fill:#9aa4af;stroke:#9aa4af}.c2{fill:#f0a93a;stroke:#f0a93a}
 .c3{fill:#3fb98a;stroke:#3fb98a}.c4{fill:#e084bd;stroke:#e084bd}.c5{fill:#f4775a;stroke:#f4775a}.c6{fill:#a48cf0;stroke:#a48cf0}
+.c7{fill:#3fc0d0;stroke:#3fc0d0}.c8{fill:#b3c242;stroke:#b3c242}.c9{fill:#c4925f;stroke:#c4925f}
 .dot{stroke:#0d1117}.line{fill:none}.bar{stroke:none}}
 </style>
 `
 
 // colours is the number of the classes c0, c1 and so on.
-const colours = 7
+const colours = 10
 
 // canvas is an SVG under construction.
 type canvas struct {
@@ -88,15 +90,34 @@ type key struct {
 	name   string
 }
 
-// legend names the colours in one row, and returns the position below it.
+// width returns how much of a row of the legend the entry takes, by an estimate
+// of the width of letters.
+func (k key) width() float64 { return 17 + 7*float64(len(k.name)) + 18 }
+
+const (
+	legendRow = 20
+	legendGap = 8 // below it
+)
+
+// legendHeight returns the height of a legend.
+func legendHeight(keys []key) float64 {
+	return new(canvas).legend(0, keys)
+}
+
+// legend names the colours, in as many rows as that needs, and returns the
+// position below it.
 func (c *canvas) legend(top float64, keys []key) float64 {
 	x := float64(margin)
 	for _, k := range keys {
+		if x > margin && x+k.width() > width {
+			x = margin
+			top += legendRow
+		}
 		c.printf(`<rect class="%s bar" x="%s" y="%s" width="12" height="12" rx="3"/>`+"\n", class(k.colour), px(x), px(top))
 		c.text("text", x+17, top+10.5, start, k.name)
-		x += 17 + 7*float64(len(k.name)) + 18
+		x += k.width()
 	}
-	return top + 28
+	return top + legendRow + legendGap
 }
 
 // done returns the SVG.

@@ -29,11 +29,11 @@ func (d Dots) SVG() []byte {
 		left, right = 120, width - margin - 10
 		row         = 26
 	)
-	c, top := newCanvas(44+28+float64(len(d.Rows))*row+54, d.Title)
 	var keys []key
 	for i, name := range d.Series {
 		keys = append(keys, key{i, name})
 	}
+	c, top := newCanvas(44+legendHeight(keys)+float64(len(d.Rows))*row+54, d.Title)
 	top = c.legend(top, keys)
 	bottom := top + float64(len(d.Rows))*row
 	var values []float64

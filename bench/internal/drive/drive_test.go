@@ -151,6 +151,9 @@ func TestWorkloadsAreForTargetsThatTheyMeanSomethingFor(t *testing.T) {
 		{"idle-streams", alone, false},
 		{"idle-conns", alone, true},
 		{"open-streams-10", pooled, false},
+		{"beside-streams", pooled, false},
+		{"unary-64-options", multiplexed, false},
+		{"unary-64-options", drive.About{Options: true}, true},
 	} {
 		if got := drive.Named(c.workload).Suits(c.about); got != c.want {
 			t.Errorf("%s suits %+v: %v", c.workload, c.about, got)
@@ -172,6 +175,9 @@ func TestEveryBarIsAboutAMetricThatIsMeasured(t *testing.T) {
 		for _, b := range w.Bars {
 			if !has[b.Metric] {
 				t.Errorf("the bar of %s is about %s", w.Name, b.Metric.Name)
+			}
+			if b.Workload != "" && (drive.Named(b.Workload) == nil || b.Against == "") {
+				t.Errorf("the bar of %s is about %q of %q", w.Name, b.Workload, b.Against)
 			}
 		}
 	}

@@ -7,11 +7,19 @@ import (
 	"github.com/parley-rpc/parley/bench/internal/stat"
 )
 
-// headOfLine measures by how much the p99 of small calls grows while an upload
-// of large messages saturates the same connection.
-type headOfLine struct{}
+// headOfLine measures by how much the p99 of small calls grows while load
+// saturates the same connection.
+type headOfLine struct {
+	load   rate
+	growth bool // it is compared by the growth rather than by the p99
+}
 
-func (headOfLine) metrics() []Metric { return []Metric{Growth, P99, QuietP99, ByteRate} }
+func (w headOfLine) metrics() []Metric {
+	if w.growth {
+		return []Metric{Growth, P99, QuietP99, w.load.metric}
+	}
+	return []Metric{P99, Growth, QuietP99, w.load.metric}
+}
 
 func (w headOfLine) run(ctx context.Context, b *Bench) (Figures, error) {
 	return b.withClient(ctx, func(c Client) (Figures, error) {
@@ -19,15 +27,15 @@ func (w headOfLine) run(ctx context.Context, b *Bench) (Figures, error) {
 		if err != nil {
 			return nil, err
 		}
-		return b.underLoad(ctx, c, 1, upload(largeSize), func(ctx context.Context, uploading *crew) (Figures, error) {
+		return b.underLoad(ctx, c, b.count(w.load.workers), w.load.begin, func(ctx context.Context, loading *crew) (Figures, error) {
 			return b.profiled(func() (Figures, error) {
-				sent, began := uploading.steps(), time.Now()
+				done, began := loading.steps(), time.Now()
 				busy, err := w.p99(ctx, b, c)
 				return Figures{
-					Growth.Name:   busy / quiet,
-					P99.Name:      busy,
-					QuietP99.Name: quiet,
-					ByteRate.Name: float64(uploading.steps()-sent) * largeSize / 1e6 / time.Since(began).Seconds(),
+					Growth.Name:        busy / quiet,
+					P99.Name:           busy,
+					QuietP99.Name:      quiet,
+					w.load.metric.Name: float64(loading.steps()-done) * w.load.unit / time.Since(began).Seconds(),
 				}, err
 			})
 		})

@@ -24,6 +24,8 @@ type About struct {
 	Module string   // whose version is reported
 	Shares Sharing  // among calls in flight
 	Lacks  []string // workloads that it cannot run, or that say nothing about it
+	// Options means that Serve and Dial heed Setup.Options.
+	Options bool
 }
 
 // Sharing says how calls in flight share connections.
@@ -44,6 +46,9 @@ type Setup struct {
 	// Streams is how many calls one connection has to carry at once; 0 is the
 	// framework's default.
 	Streams int
+	// Options means that unary calls have a deadline and two pairs of metadata,
+	// and an interceptor at each end. That of the server checks them.
+	Options bool
 }
 
 // Client makes calls over one connection, or a pool.

@@ -33,17 +33,19 @@ type Workload struct {
 	X int
 }
 
-// Bar is a result that parley must reach.
+// Bar is a result that must be reached.
 type Bar struct {
-	Metric  Metric
-	Against string  // the target whose figure of the same round is 1; "": the figure itself
-	Limit   float64 // the minimum; for a metric where lower is better, the maximum
+	Metric   Metric
+	Target   string  // which must reach it; "": parley
+	Against  string  // the target whose figure of the same round is 1; "": the figure itself
+	Workload string  // of that figure; "": the same
+	Limit    float64 // the minimum; for a metric where lower is better, the maximum
 }
 
 // Suits reports whether the workload is possible and meaningful on a target.
 func (w *Workload) Suits(a About) bool {
 	switch {
-	case slices.Contains(a.Lacks, w.Name):
+	case slices.Contains(a.Lacks, w.Name), w.Setup.Options && !a.Options:
 		return false
 	case a.Shares == Alone:
 		return w.Calls == 1 && !w.Shared

@@ -40,20 +40,23 @@ func (r *Report) judge(w *drive.Workload, b drive.Bar) verdict {
 		workload: fmt.Sprintf("%s: %s", w.Title, b.Metric.Name),
 		bar:      sign + " " + plain(b.Limit),
 	}
+	who := b.Target
+	if who == "" {
+		who = subject
+	} else {
+		v.workload += " of " + who
+	}
 	var (
 		s    stat.Summary
 		ok   bool
 		unit string
 	)
 	if b.Against == "" {
-		s, ok = r.Figure(w.Name, subject, b.Metric.Name)
+		s, ok = r.Figure(w.Name, who, b.Metric.Name)
 	} else {
-		s, ok = r.Ratio(w.Name, subject, b.Against, b.Metric.Name)
-		v.bar += "x"
+		s, ok = r.barRatio(w, who, b)
+		v.bar += "x" + base(who, b)
 		unit = "x"
-		if b.Against != reference {
-			v.bar += " of " + b.Against
-		}
 	}
 	if !ok {
 		v.result = notMeasured
@@ -65,6 +68,28 @@ func (r *Report) judge(w *drive.Workload, b drive.Bar) verdict {
 		v.result = met
 	}
 	return v
+}
+
+// barRatio summarizes the ratio that a bar is about.
+func (r *Report) barRatio(w *drive.Workload, who string, b drive.Bar) (stat.Summary, bool) {
+	other := w.Name
+	if b.Workload != "" {
+		other = b.Workload
+	}
+	return ratio(r.find(w.Name, who), r.find(other, b.Against), b.Metric.Name)
+}
+
+// base names what a bar refers to, beyond what the page says of all bars.
+func base(who string, b drive.Bar) string {
+	switch {
+	case b.Workload != "" && b.Against == who:
+		return " of " + b.Workload
+	case b.Workload != "":
+		return " of " + b.Workload + " of " + b.Against
+	case b.Against != reference:
+		return " of " + b.Against
+	}
+	return ""
 }
 
 // judgeSweep compares each point with the best one of smaller loads if the

@@ -57,7 +57,7 @@ func (r *Report) mark(w *drive.Workload) float64 {
 	metric := w.Metrics[0]
 	for _, b := range w.Bars {
 		limit := b.Limit
-		if b.Metric != metric {
+		if b.Metric != metric || b.Target != "" || b.Workload != "" {
 			continue
 		}
 		if b.Against != reference {

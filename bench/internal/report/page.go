@@ -54,7 +54,8 @@ func (r *Report) writeIntroduction(p *page) {
 
 <!-- Written by make bench. Explanations are in bench/notes.md. -->
 
-Parley beside other RPC frameworks, and beside bare WebSocket messages without any RPC (gorilla) as the floor. All have the
+Parley beside other RPC frameworks, and beside two floors without RPC: bare WebSocket messages (gorilla), and frames with
+Protocol Buffers messages that share a WebSocket (frames). parley-grpc is parley with the stubs of grpc-go. All have the
 same service, the same payloads and the same driver, over the loopback interface without TLS. All run with their defaults,
 parley with resumption; [bench/README.md](../bench/README.md) lists the exceptions, and how each figure is measured. Client
 and server are new processes for each measurement. The rounds are interleaved: absolute figures move with the machine, and

@@ -94,7 +94,11 @@ func (r *Report) Figure(workload, target, metric string) (stat.Summary, bool) {
 // Ratio summarizes the ratio of a metric of two targets, over the rounds that
 // both have.
 func (r *Report) Ratio(workload, target, against, metric string) (stat.Summary, bool) {
-	mine, theirs := r.find(workload, target), r.find(workload, against)
+	return ratio(r.find(workload, target), r.find(workload, against), metric)
+}
+
+// ratio is Ratio of two results, which may be nil.
+func ratio(mine, theirs *Result, metric string) (stat.Summary, bool) {
 	if mine == nil || theirs == nil {
 		return stat.Summary{}, false
 	}

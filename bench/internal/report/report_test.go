@@ -149,3 +149,40 @@ func TestSweepThatFallsMissesItsBar(t *testing.T) {
 		}
 	}
 }
+
+// barRow returns the row of the page whose first cell is this.
+func barRow(t *testing.T, r *report.Report, cell string) string {
+	t.Helper()
+	for line := range strings.Lines(r.Page("")) {
+		if rest, ok := strings.CutPrefix(line, "| "+cell+" | "); ok {
+			return strings.TrimSpace(rest)
+		}
+	}
+	t.Fatalf("no row is about %q", cell)
+	return ""
+}
+
+func TestBarMayReferToAnotherWorkload(t *testing.T) {
+	r := &report.Report{Targets: []report.Target{{Name: "parley"}, {Name: "grpc-go"}}}
+	for _, v := range []struct{ plain, options float64 }{{100, 80}, {200, 140}, {100, 90}} {
+		r.Add("unary-64", "parley", drive.Figures{drive.CallRate.Name: v.plain}, nil)
+		r.Add("unary-64-options", "parley", drive.Figures{drive.CallRate.Name: v.options}, nil)
+	}
+	w := drive.Named("unary-64-options")
+	want := "≥ 0.75x of unary-64 | 0.80x (0.70 .. 0.90) | met |"
+	if got := barRow(t, r, w.Title+": calls/s"); got != want {
+		t.Errorf("the row is %q, want %q", got, want)
+	}
+}
+
+func TestBarMayBeForAnotherTarget(t *testing.T) {
+	r := &report.Report{Targets: []report.Target{{Name: "parley"}, {Name: "grpc-go"}}}
+	r.Add("unary-64", "parley", drive.Figures{drive.CallRate.Name: 90}, nil)
+	r.Add("unary-64", "parley-grpc", drive.Figures{drive.CallRate.Name: 20}, nil)
+	r.Add("unary-64", "grpc-go", drive.Figures{drive.CallRate.Name: 10}, nil)
+	w := drive.Named("unary-64")
+	want := "≥ 2.5x | 2.00x (2.00 .. 2.00) | **missed** |"
+	if got := barRow(t, r, w.Title+": calls/s of parley-grpc"); got != want {
+		t.Errorf("the row is %q, want %q", got, want)
+	}
+}

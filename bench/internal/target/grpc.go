@@ -2,11 +2,14 @@ package target
 
 import (
 	"context"
+	"io"
 	"net"
+	"strings"
 	"sync"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/metadata"
 
 	benchv1 "github.com/parley-rpc/parley/bench/gen/bench/v1"
 	"github.com/parley-rpc/parley/bench/internal/drive"
@@ -19,15 +22,35 @@ type grpcGo struct{}
 func GRPC() drive.Target { return grpcGo{} }
 
 func (grpcGo) About() drive.About {
-	return drive.About{Name: "grpc-go", Module: "google.golang.org/grpc"}
+	return drive.About{Name: "grpc-go", Module: "google.golang.org/grpc", Options: true}
 }
 
-func (grpcGo) Serve(ln net.Listener, _ drive.Setup) (stop func(), err error) {
+func (grpcGo) Serve(ln net.Listener, s drive.Setup) (stop func(), err error) {
+	if s.Options {
+		return serveGRPC(ln, grpc.UnaryInterceptor(grpcCheck)), nil
+	}
 	return serveGRPC(ln), nil
 }
 
-func serveGRPC(ln net.Listener) (stop func()) {
-	srv := grpc.NewServer()
+// grpcCheck checks the options of calls.
+func grpcCheck(ctx context.Context, req any, _ *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
+	md, _ := metadata.FromIncomingContext(ctx)
+	err := checkOptions(ctx, func(key string) string { return strings.Join(md[key], "") })
+	if err != nil {
+		return nil, err
+	}
+	return handler(ctx, req)
+}
+
+// grpcMetadata is an interceptor that adds the metadata: grpc-go has no call option
+// for that.
+func grpcMetadata(ctx context.Context, method string, req, res any, cc *grpc.ClientConn, invoke grpc.UnaryInvoker, opts ...grpc.CallOption) error {
+	ctx = metadata.AppendToOutgoingContext(ctx, tenantKey, metadataValue, requestKey, metadataValue)
+	return invoke(ctx, method, req, res, cc, opts...)
+}
+
+func serveGRPC(ln net.Listener, opts ...grpc.ServerOption) (stop func()) {
+	srv := grpc.NewServer(opts...)
 	benchv1.RegisterBenchServiceServer(srv, grpcService{})
 	var serving sync.WaitGroup
 	serving.Go(func() { _ = srv.Serve(ln) }) // ends with Stop
@@ -61,8 +84,12 @@ func (grpcService) Talk(both grpc.BidiStreamingServer[benchv1.TalkRequest, bench
 	return service.Talk(both.Recv, both.Send)
 }
 
-func (grpcGo) Dial(_ context.Context, addr string, _ drive.Setup) (drive.Client, error) {
-	return dialGRPC(addr)
+func (grpcGo) Dial(_ context.Context, addr string, s drive.Setup) (drive.Client, error) {
+	if !s.Options {
+		return dialGRPC(addr)
+	}
+	c, err := dialGRPC(addr, grpc.WithUnaryInterceptor(grpcMetadata))
+	return deadlineClient{c}, err
 }
 
 func dialGRPC(addr string, opts ...grpc.DialOption) (drive.Client, error) {
@@ -75,7 +102,7 @@ func dialGRPC(addr string, opts ...grpc.DialOption) (drive.Client, error) {
 }
 
 type grpcClient struct {
-	conn *grpc.ClientConn
+	conn io.Closer
 	stub benchv1.BenchServiceClient
 }
 

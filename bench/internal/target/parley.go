@@ -21,7 +21,7 @@ type parley struct{}
 func Parley() drive.Target { return parley{} }
 
 func (parley) About() drive.About {
-	return drive.About{Name: "parley", Module: "github.com/parley-rpc/parley"}
+	return drive.About{Name: "parley", Module: "github.com/parley-rpc/parley", Options: true}
 }
 
 // parleyTransport returns the zero value, which means the defaults, unless more
@@ -31,7 +31,10 @@ func parleyTransport(s drive.Setup) transport.Parameters {
 }
 
 func (parley) Serve(ln net.Listener, s drive.Setup) (stop func(), err error) {
-	srv := parleyServer(s)
+	return serveParley(ln, parleyServer(s)), nil
+}
+
+func serveParley(ln net.Listener, srv *rpc.Server) (stop func()) {
 	web := &http.Server{Handler: srv}
 	var serving sync.WaitGroup
 	serving.Go(func() { _ = web.Serve(ln) }) // ends with Close
@@ -39,13 +42,32 @@ func (parley) Serve(ln net.Listener, s drive.Setup) (stop func(), err error) {
 		_ = srv.Close()
 		_ = web.Close()
 		serving.Wait()
-	}, nil
+	}
 }
 
 func parleyServer(s drive.Setup) *rpc.Server {
-	srv := rpc.NewServer(rpc.WithTransport(parleyTransport(s)))
+	opts := []rpc.ServerOption{rpc.WithTransport(parleyTransport(s))}
+	if s.Options {
+		opts = append(opts, rpc.WithHandlerInterceptors(parleyCheck))
+	}
+	srv := rpc.NewServer(opts...)
 	benchv1parley.RegisterBenchServiceServer(srv, parleyService{})
 	return srv
+}
+
+// parleyCheck checks the options of calls.
+func parleyCheck(next rpc.Handler) rpc.Handler {
+	return func(ctx context.Context, s rpc.Stream) error {
+		if err := checkOptions(ctx, rpc.FromContext(ctx).Header().Get); err != nil {
+			return err
+		}
+		return next(ctx, s)
+	}
+}
+
+// parleyPass is an interceptor that does nothing.
+func parleyPass(next rpc.Handler) rpc.Handler {
+	return func(ctx context.Context, s rpc.Stream) error { return next(ctx, s) }
 }
 
 type parleyService struct{}
@@ -67,17 +89,27 @@ func (parleyService) Talk(_ context.Context, in rpc.Receiver[benchv1.TalkRequest
 }
 
 func (parley) Dial(_ context.Context, addr string, s drive.Setup) (drive.Client, error) {
-	c := rpc.NewClient("ws://"+addr+"/", rpc.WithTransport(parleyTransport(s)))
-	return &parleyClient{client: c, stub: benchv1parley.NewBenchServiceClient(c)}, nil
+	opts := []rpc.ClientOption{rpc.WithTransport(parleyTransport(s))}
+	if s.Options {
+		opts = append(opts, rpc.WithCallInterceptors(parleyPass))
+	}
+	c := rpc.NewClient("ws://"+addr+"/", opts...)
+	client := &parleyClient{client: c, stub: benchv1parley.NewBenchServiceClient(c)}
+	if !s.Options {
+		return client, nil
+	}
+	client.opts = []rpc.CallOption{rpc.WithMetadata(tenantKey, metadataValue), rpc.WithMetadata(requestKey, metadataValue)}
+	return deadlineClient{client}, nil
 }
 
 type parleyClient struct {
 	client *rpc.Client
 	stub   benchv1parley.BenchServiceClient
+	opts   []rpc.CallOption // of unary calls
 }
 
 func (c *parleyClient) Echo(ctx context.Context, req *benchv1.EchoRequest) (*benchv1.EchoResponse, error) {
-	return c.stub.Echo(ctx, req)
+	return c.stub.Echo(ctx, req, c.opts...)
 }
 
 func (c *parleyClient) Download(ctx context.Context, req *benchv1.DownloadRequest) (drive.Download, error) {

@@ -10,7 +10,7 @@ const Reference = "grpc-go"
 
 // All returns the targets, in the order in which they are measured.
 func All() []drive.Target {
-	return []drive.Target{Parley(), GRPC(), Connect(), DRPC(), TTRPC(), Tunnel(), Gorilla()}
+	return []drive.Target{Parley(), GRPC(), Connect(), DRPC(), TTRPC(), Tunnel(), ParleyGRPC(), Frames(), Gorilla()}
 }
 
 // Named returns the target of a name, or nil.
