@@ -21,7 +21,7 @@ type frames struct{}
 // Frames is frames with Protocol Buffers messages over one WebSocket, as the
 // lower bound of what multiplexed calls cost. Frames are batched, and the
 // server's reader answers unary calls itself. There are no statuses, deadlines,
-// metadata, flow control or resumption. A stream whose messages nobody receives
+// metadata, flow control or resumption. A stream whose messages are not received
 // delays the whole connection, and what arrives for it is not bounded.
 func Frames() drive.Target { return frames{} }
 

@@ -72,9 +72,9 @@ func receive[M proto.Message](s *framesStream) (m M, err error) {
 const framesPatience = time.Millisecond
 
 // framesInbox is the messages of a stream that have arrived. It is bounded while
-// they are received: the connection's reader waits when it is full. If nobody
-// receives, the reader goes on after framesPatience, since a receiver of another
-// stream may wait for what is next.
+// they are received: the connection's reader waits when it is full. If they are
+// not received, the reader goes on after framesPatience, since a receiver of
+// another stream may wait for what is next.
 type framesInbox struct {
 	empty func() proto.Message // returns a message to decode into
 
@@ -103,7 +103,7 @@ func (i *framesInbox) decode(body []byte) error {
 		i.wait()
 	}
 	if i.err != nil {
-		return nil // nobody receives it
+		return nil // the stream has ended
 	}
 	i.size += len(body)
 	i.messages = append(i.messages, m)
@@ -113,8 +113,7 @@ func (i *framesInbox) decode(body []byte) error {
 	return nil
 }
 
-// wait waits for room, or until nobody has received for a while. The caller
-// holds mu.
+// wait waits for room, but only for framesPatience. The caller holds mu.
 func (i *framesInbox) wait() {
 	timer := time.AfterFunc(framesPatience, func() {
 		i.mu.Lock()
