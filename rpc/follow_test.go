@@ -207,6 +207,7 @@ func TestFollowEndsWithItsContext(t *testing.T) {
 			return err
 		}
 		<-ctx.Done()
+		time.Sleep(time.Second) // the caller's deadline ends the call, not this status, which would come at the same time
 		return ctx.Err()
 	}
 	fail := func(context.Context, int64, uint64, func(uint64) error) error { return rpc.RetryLater(time.Hour) }
@@ -227,6 +228,7 @@ func TestFollowEndsWithItsContext(t *testing.T) {
 				}
 				_, err = collect(ctx, p.client)
 				wantError(t, err, rpc.CodeDeadlineExceeded)
+				time.Sleep(2 * time.Second) // handlers have returned
 			})
 		})
 	}
