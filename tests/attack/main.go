@@ -4,9 +4,9 @@
 //
 //	go run ./tests/attack -seconds 9
 //
-// Server and attackers are processes of their own. The attackers run at the
-// lowest priority, since on their own machines they would not take the server's
-// CPU. It needs Linux.
+// Server and attackers are processes of their own. The attackers run only on
+// processors that nothing else wants, since on their own machines they would
+// not take the server's CPU. It needs Linux.
 //
 // The client makes a small call every 4 ms, whether or not the ones before have
 // been answered. So a server that stops for a while is late for all calls of

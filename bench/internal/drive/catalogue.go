@@ -80,7 +80,7 @@ func costs() []*Workload {
 			Bars: []Bar{against("", Resident, 12.6), against("", HeapStacks, 12)}}.
 			with(idleConns{conns: conns}),
 		Workload{Name: "idle-streams", Title: "server memory per open idle bidi stream, 10,000 of them", Slow: true, Calls: streams,
-			Setup: Setup{Streams: streams + 1}, Bars: []Bar{against("", Resident, 6), against("", HeapStacks, 6)}}.
+			Setup: Setup{Streams: streams + 1}, Bars: []Bar{against("", Resident, 6), against("", HeapStacks, 4)}}.
 			with(idleStreams{streams: streams}),
 		Workload{Name: "allocs", Title: "allocations per unary call, both ends together",
 			Bars: []Bar{against("", Allocs, 16)}}.
