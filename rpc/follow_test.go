@@ -202,33 +202,37 @@ func TestFollowEndsWithAStatusThatDoesNotPass(t *testing.T) {
 }
 
 func TestFollowEndsWithItsContext(t *testing.T) {
-	stay := func(ctx context.Context, _ int64, after uint64, send func(uint64) error) error {
-		if err := send(after + 1); err != nil {
+	// over is closed once the caller has its error: the callee's deadline is at
+	// the same time, and its status could be first.
+	stay := func(over <-chan struct{}, send func(uint64) error) error {
+		if err := send(1); err != nil {
 			return err
 		}
-		<-ctx.Done()
-		time.Sleep(time.Second) // the caller's deadline ends the call, not this status, which would come at the same time
-		return ctx.Err()
+		<-over
+		return rpc.CodeDeadlineExceeded
 	}
-	fail := func(context.Context, int64, uint64, func(uint64) error) error { return rpc.RetryLater(time.Hour) }
-	for name, serve := range map[string]func(context.Context, int64, uint64, func(uint64) error) error{
+	fail := func(<-chan struct{}, func(uint64) error) error { return rpc.RetryLater(time.Hour) }
+	for name, serve := range map[string]func(<-chan struct{}, func(uint64) error) error{
 		"while it receives": stay, "while it waits": fail,
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				f := &feed{serve: serve}
+				over := make(chan struct{})
+				f := &feed{serve: func(_ context.Context, _ int64, _ uint64, send func(uint64) error) error {
+					return serve(over, send)
+				}}
 				p := newPair(t, nil, nil, f.register)
 				ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 				defer cancel()
 				begun := time.Now()
 				_, err := collect(ctx, p.client)
+				close(over)
 				wantError(t, err, rpc.CodeDeadlineExceeded)
 				if !errors.Is(err, context.DeadlineExceeded) || time.Since(begun) != time.Minute {
 					t.Errorf("%v after %v", err, time.Since(begun))
 				}
 				_, err = collect(ctx, p.client)
 				wantError(t, err, rpc.CodeDeadlineExceeded)
-				time.Sleep(2 * time.Second) // handlers have returned
 			})
 		})
 	}
