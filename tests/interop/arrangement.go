@@ -98,7 +98,8 @@ func throughProxy(ctx context.Context, c testCase) error {
 	}, func(url string) error { return withStubs(ctx, url, c) })
 	err = errors.Join(err, conn.Close())
 	backend.Stop()
-	if stopped := <-served; !errors.Is(stopped, grpc.ErrServerStopped) { // it was not serving yet: the case canceled its call at once
+	// A case that cancels its call at once may be over before the server serves.
+	if stopped := <-served; !errors.Is(stopped, grpc.ErrServerStopped) {
 		err = errors.Join(err, stopped)
 	}
 	return err

@@ -62,6 +62,8 @@ export const WRITE_TIMEOUT = 30_000;
 
 /** The lowest limit of what is in flight. Peers acknowledge so much at once. */
 export const MIN_IN_FLIGHT = 64 << 10;
+/** The highest limit, as a multiple of the one on a new link. */
+export const MAX_GROWTH = 16;
 
 // Calls.
 

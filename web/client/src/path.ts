@@ -1,4 +1,4 @@
-import { MIN_IN_FLIGHT } from "./limits.js";
+import { MAX_GROWTH, MIN_IN_FLIGHT } from "./limits.js";
 
 /**
  * Limits how many bytes are in flight: sent, and not acknowledged. More than the path holds only waits in a queue, ahead of every
@@ -13,7 +13,7 @@ export class Path {
   /** When this round began, and the last dip; 0: there was none, this is start-up. */
   #began = 0;
   #dipped = 0;
-  /** The rate inDip the dip; 0: there is none. */
+  /** The rate before the dip; 0: there is none now. */
   #rate = 0;
   readonly #max: number;
   /** How many bytes may be in flight. */
@@ -21,12 +21,12 @@ export class Path {
 
   constructor(limit: number) {
     this.limit = limit;
-    this.#max = 16 * limit;
+    this.#max = MAX_GROWTH * limit;
   }
 
   /**
-   * Learns from an ACK, which has left some bytes in flight. The last frame that it covers was sent at sentAt, with so many bytes
-   * in flight.
+   * Learns from an ACK. The last frame that it covers was sent at sentAt; inFlight bytes were then in flight. It has acknowledged
+   * so many bytes, and left so many in flight.
    */
   ack(now: number, sentAt: number, inFlight: number, acked: number, left: number): void {
     const roundTrip = Math.max(now - sentAt, 1);

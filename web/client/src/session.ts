@@ -7,7 +7,7 @@ import * as f from "./frame.js";
 import { encodeGoaway, type Goaway, NO_LAST_STREAM, parseGoaway } from "./goaway.js";
 import { encodeHello, type Hello, parseHello, protocolDefaults, type SessionRef, type Settings } from "./hello.js";
 import { Keepalive } from "./keepalive.js";
-import { IDLE_CLOSE_TIMEOUT, MAX_RESET_BYTES } from "./limits.js";
+import { IDLE_CLOSE_TIMEOUT, MAX_GROWTH, MAX_RESET_BYTES } from "./limits.js";
 import { packLinkMessage } from "./linkmessage.js";
 import { Resumption } from "./resumption.js";
 import { RoundTrip } from "./roundtrip.js";
@@ -368,7 +368,7 @@ export class Session {
   #next(): Uint8Array<ArrayBuffer> | undefined {
     const message = packLinkMessage(this, this.#streams, this.#control, this.#resumption);
     // At most what the path's limit can be, one frame beyond it, and resets.
-    const limit = 18 * this.settings.replayLimit + this.peer.maxFrame;
+    const limit = (MAX_GROWTH + 2) * this.settings.replayLimit + this.peer.maxFrame;
     if (this.#resumption.replay.bytes <= limit) return message;
     this.#closeSlowPeer();
     return undefined;
