@@ -259,9 +259,7 @@ func TestMessagesInPiecesAllArriveHoweverSmallTheBudget(t *testing.T) {
 				}
 				all.Wait()
 				for _, a := range ends {
-					if left := a.Residue(); len(left) > 0 {
-						t.Errorf("left: %q", left)
-					}
+					wantNothingLeft(t, a)
 				}
 				if left := cfg.ReassemblyBudget.Left(); left != budget {
 					t.Errorf("%d bytes of %d are left of the budget", left, budget)

@@ -43,9 +43,7 @@ func TestCloseIsBoundedWhenThePeerTakesNothing(t *testing.T) {
 			t.Errorf("Close took %v", took)
 		}
 		first.Close()
-		if left := s.Residue(); len(left) > 0 {
-			t.Errorf("the session holds %v", left)
-		}
+		wantNothingLeft(t, s)
 	})
 }
 

@@ -38,9 +38,7 @@ func TestExchangesAreAnswered(t *testing.T) {
 			}
 			x.Free()
 		}
-		if left := s.Residue(); len(left) > 0 {
-			t.Errorf("the session holds %v", left)
-		}
+		wantNothingLeft(t, s)
 	})
 }
 
@@ -103,9 +101,7 @@ func TestAnythingButTheAnswerMakesAStream(t *testing.T) {
 					t.Errorf("got %s, want %s", got, c.want)
 				}
 				x.Close()
-				if left := s.Residue(); len(left) > 0 {
-					t.Errorf("the session holds %v", left)
-				}
+				wantNothingLeft(t, s)
 			})
 		})
 	}
@@ -186,9 +182,7 @@ func TestAnExchangeThatLastsMakesWayForOthers(t *testing.T) {
 			t.Error(got)
 		}
 		first.Free()
-		if left := s.Residue(); len(left) > 0 {
-			t.Errorf("the session holds %v", left)
-		}
+		wantNothingLeft(t, s)
 	})
 }
 

@@ -71,9 +71,7 @@ func TestStreamsResetAsTheyOpenLeaveNothing(t *testing.T) {
 		if accepted != 10_000 {
 			t.Errorf("%d streams were accepted", accepted)
 		}
-		if left := s.Residue(); len(left) > 0 {
-			t.Errorf("the session holds %v", left)
-		}
+		wantNothingLeft(t, s)
 		if err := s.Err(); err != nil {
 			t.Error(err)
 		}
@@ -123,9 +121,7 @@ func TestOnStreamIsNotCalledForStreamsThatAreReset(t *testing.T) {
 		if n := len(seen); n == 0 || n > fewStillborn || seen[n-1] != "real" {
 			t.Errorf("%d streams were handed over, the last with %q", n, seen[max(n-1, 0):])
 		}
-		if left := s.Residue(); len(left) > 0 {
-			t.Errorf("the session holds %v", left)
-		}
+		wantNothingLeft(t, s)
 	})
 }
 
@@ -146,9 +142,7 @@ func TestAcceptReturnsNoStreamsThatAreReset(t *testing.T) {
 		if header != "real" {
 			t.Errorf("%d streams were handed over, and the one that lives was not", fewStillborn)
 		}
-		if left := s.Residue(); len(left) > 0 {
-			t.Errorf("the session holds %v", left)
-		}
+		wantNothingLeft(t, s)
 	})
 }
 
@@ -172,9 +166,7 @@ func TestStreamsThatOnStreamRefusesCountAsAborted(t *testing.T) {
 		if err := s.Err(); err != nil {
 			t.Fatal(err)
 		}
-		if left := s.Residue(); len(left) > 0 {
-			t.Errorf("the session holds %v", left)
-		}
+		wantNothingLeft(t, s)
 		for i := range uint64(200) { // by now the bucket has drained a little
 			p.send(open(2*i+2001, ""))
 		}

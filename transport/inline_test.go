@@ -196,8 +196,6 @@ func TestOpenSendSpendsCreditAndTakesPartInTheEndOfItsStream(t *testing.T) {
 		synctest.Wait()
 		st.Free()
 		whole.Free()
-		if left := s.Residue(); len(left) > 0 {
-			t.Errorf("the session holds %v", left)
-		}
+		wantNothingLeft(t, s)
 	})
 }

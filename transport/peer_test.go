@@ -222,6 +222,17 @@ func advance(d time.Duration) {
 	synctest.Wait()
 }
 
+// wantNothingLeft fails the test if the session still holds something for streams
+// once all goroutines of the bubble wait: a stream leaves the table a moment after
+// its reader has seen the end.
+func wantNothingLeft(t *testing.T, s *transport.Session) {
+	t.Helper()
+	synctest.Wait()
+	if left := s.Residue(); len(left) > 0 {
+		t.Errorf("the session holds %v", left)
+	}
+}
+
 // start runs f on another goroutine and sends its error on the channel.
 func start(f func() error) <-chan error {
 	done := make(chan error, 1)

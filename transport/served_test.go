@@ -140,9 +140,7 @@ func TestAnythingButTheResponseMakesAStreamOfARequest(t *testing.T) {
 				}
 				p.wants(c.want...)
 				r.started[0].memory.Stream().Close()
-				if left := s.Residue(); len(left) > 0 {
-					t.Errorf("the session holds %v", left)
-				}
+				wantNothingLeft(t, s)
 			})
 		})
 	}
@@ -161,9 +159,7 @@ func TestTheEndOfTheSessionAbortsRequests(t *testing.T) {
 			}
 			req.memory.Stream().Close()
 		}
-		if left := s.Residue(); len(left) > 0 {
-			t.Errorf("the session holds %v", left)
-		}
+		wantNothingLeft(t, s)
 	})
 }
 
@@ -185,9 +181,7 @@ func TestRequestsThatAreResetAtOnceAreNotStarted(t *testing.T) {
 			}
 		}
 		p.wants(`DATA 1001 +end ""`)
-		if left := s.Residue(); len(left) > 0 {
-			t.Errorf("the session holds %v", left)
-		}
+		wantNothingLeft(t, s)
 	})
 }
 

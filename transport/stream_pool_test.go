@@ -63,10 +63,8 @@ func TestFreedStreamsAreReusedAsNew(t *testing.T) {
 		}
 		again.Free()
 		inAgain.Free()
-		for name, s := range map[string]*transport.Session{"dialer": d, "acceptor": a} {
-			if left := s.Residue(); len(left) > 0 {
-				t.Errorf("the %s holds %v", name, left)
-			}
+		for _, s := range []*transport.Session{d, a} {
+			wantNothingLeft(t, s)
 		}
 	})
 }
