@@ -5,10 +5,13 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/parley-rpc/parley/tests/internal/child"
 )
 
 // attackVariable is the environment variable that makes this program the
@@ -25,12 +28,18 @@ type tally struct {
 	stolen atomic.Pointer[secret] // what the attackers know of the victim's session
 }
 
+// startAttackers starts the attackers as a child process.
+func startAttackers(a attack, addr string) (*child.Process, error) {
+	program, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	return child.Run(ofAttackers(program), attackVariable, a.name+" "+addr)
+}
+
 // attackAsTold attacks until in ends, and then prints its tally. Each line of
 // in is a stolen secret.
 func attackAsTold(what string, in io.Reader, out io.Writer) error {
-	if err := yield(); err != nil {
-		return err
-	}
 	name, addr, _ := strings.Cut(what, " ")
 	a, ok := named(name)
 	if !ok {

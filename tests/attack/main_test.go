@@ -124,18 +124,31 @@ func TestSecretThatIsNotStolenResumesItsSession(t *testing.T) {
 	_ = v.leave() // its session was resumed by the attacker above
 }
 
-func TestAttackersRunOnlyOnProcessorsThatNothingElseWants(t *testing.T) {
-	attackers, err := child.Start(attackVariable, control.name+" nowhere")
+func TestAttackersHaveProcessorsOfTheirOwn(t *testing.T) {
+	all, err := processors()
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer attackers.Kill()
-	threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", attackers.PID()))
-	if err != nil || len(threads) < 2 {
-		t.Fatalf("threads %v, %v", threads, err)
+	own := all[len(all)-1]
+	t.Setenv(attackersVariable, own)
+	for _, thread := range threadsOfAttackers(t) {
+		status, err := os.ReadFile(thread + "/status")
+		if errors.Is(err, os.ErrNotExist) {
+			continue // it has ended
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !bytes.Contains(status, []byte("\nCpus_allowed_list:\t"+own+"\n")) {
+			t.Errorf("%s: not on processor %s alone", thread, own)
+		}
 	}
-	for _, thread := range threads {
-		stat, err := os.ReadFile(thread)
+}
+
+func TestAttackersLeaveTheOnlyProcessorToAnythingElse(t *testing.T) {
+	t.Setenv(attackersVariable, "")
+	for _, thread := range threadsOfAttackers(t) {
+		stat, err := os.ReadFile(thread + "/stat")
 		if errors.Is(err, os.ErrNotExist) {
 			continue // it has ended
 		}
@@ -147,6 +160,22 @@ func TestAttackersRunOnlyOnProcessorsThatNothingElseWants(t *testing.T) {
 			t.Errorf("%s: policy %s", thread, policy)
 		}
 	}
+}
+
+// threadsOfAttackers starts attackers, until the test ends, and returns the
+// folders of their threads in /proc.
+func threadsOfAttackers(t *testing.T) []string {
+	t.Helper()
+	attackers, err := startAttackers(control, "nowhere")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(attackers.Kill)
+	threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*", attackers.PID()))
+	if err != nil || len(threads) < 2 {
+		t.Fatalf("threads %v, %v", threads, err)
+	}
+	return threads
 }
 
 func TestBystandersSufferNothingWithoutAnAttack(t *testing.T) {
@@ -191,7 +220,7 @@ func TestAcknowledgementsOfWhatWasNotSentAreRefused(t *testing.T) {
 }
 
 func TestAttackersOfAServerWithFarTooMuchMemoryAreStopped(t *testing.T) {
-	attackers, err := child.Start(attackVariable, control.name+" nowhere")
+	attackers, err := startAttackers(control, "nowhere")
 	if err != nil {
 		t.Fatal(err)
 	}

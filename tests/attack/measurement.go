@@ -159,7 +159,7 @@ func (m *measurement) stopAttackers() {
 // under takes a turn with an attack. It returns the p99 while attackers arrive,
 // and the p99 afterwards.
 func (m *measurement) under(ctx context.Context, a attack, d time.Duration) (arriving, p99 time.Duration, said string, err error) {
-	attackers, err := child.Start(attackVariable, a.name+" "+m.server.Ready)
+	attackers, err := startAttackers(a, m.server.Ready)
 	if err != nil {
 		return 0, 0, "", err
 	}
