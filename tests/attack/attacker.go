@@ -34,7 +34,7 @@ func startAttackers(a attack, addr string) (*child.Process, error) {
 	if err != nil {
 		return nil, err
 	}
-	return child.Run(ofAttackers(program), attackVariable, a.name+" "+addr)
+	return child.Run(behind(program), attackVariable, a.name+" "+addr)
 }
 
 // attackAsTold attacks until in ends, and then prints its tally. Each line of

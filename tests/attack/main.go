@@ -4,10 +4,10 @@
 //
 //	go run ./tests/attack -seconds 9
 //
-// Server and attackers are processes of their own. The attackers have half of the
-// processors, and server and clients the other half, since on their own machines
-// they would not take the server's CPU. Where there is only one processor, the
-// attackers run while nothing else wants it. It needs Linux.
+// Server and attackers are processes of their own. The attackers run only on
+// processors that nothing else wants, since on their own machines they would not
+// take the server's CPU: they have idle priority, and server and clients have
+// real-time priority. It needs Linux, and root for the latter.
 //
 // The client makes a small call every 4 ms, whether or not the ones before have
 // been answered. So a server that stops for a while is late for all calls of
@@ -44,7 +44,7 @@ func main() {
 		fmt.Fprintln(os.Stderr, "attack: child:", err)
 		os.Exit(1)
 	}
-	if err := keepApart(); err != nil {
+	if err := goAhead(); err != nil {
 		fmt.Fprintln(os.Stderr, "attack:", err)
 		os.Exit(1)
 	}

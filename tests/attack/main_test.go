@@ -1,11 +1,13 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -23,10 +25,17 @@ import (
 // `make attack` measures the effect on other clients. Here other tests run at
 // the same time.
 
+// runVariable is the environment variable that makes the tests the command.
+const runVariable = "PARLEY_ATTACK_RUN"
+
 func TestMain(m *testing.M) {
 	if err := asChild(); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
+	}
+	if os.Getenv(runVariable) != "" {
+		main()
+		os.Exit(0)
 	}
 	goleak.VerifyTestMain(m)
 }
@@ -124,31 +133,59 @@ func TestSecretThatIsNotStolenResumesItsSession(t *testing.T) {
 	_ = v.leave() // its session was resumed by the attacker above
 }
 
-func TestAttackersHaveProcessorsOfTheirOwn(t *testing.T) {
-	all, err := processors()
+func TestAttackersRunOnlyOnProcessorsThatNothingElseWants(t *testing.T) {
+	attackers, err := startAttackers(control, "nowhere")
 	if err != nil {
 		t.Fatal(err)
 	}
-	own := all[len(all)-1]
-	t.Setenv(attackersVariable, own)
-	for _, thread := range threadsOfAttackers(t) {
-		status, err := os.ReadFile(thread + "/status")
-		if errors.Is(err, os.ErrNotExist) {
-			continue // it has ended
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		if !bytes.Contains(status, []byte("\nCpus_allowed_list:\t"+own+"\n")) {
-			t.Errorf("%s: not on processor %s alone", thread, own)
+	defer attackers.Kill()
+	for _, policy := range policies(t, attackers.PID()) {
+		if policy != "5" { // SCHED_IDLE; sched(7)
+			t.Errorf("a thread has policy %s", policy)
 		}
 	}
 }
 
-func TestAttackersLeaveTheOnlyProcessorToAnythingElse(t *testing.T) {
-	t.Setenv(attackersVariable, "")
-	for _, thread := range threadsOfAttackers(t) {
-		stat, err := os.ReadFile(thread + "/stat")
+// TestServerAndClientsHaveRealTimePriority needs the right to have it.
+func TestServerAndClientsHaveRealTimePriority(t *testing.T) {
+	program, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(program, "-only", "half-open", "-turns", "1", "-seconds", "100")
+	cmd.Env = append(os.Environ(), runVariable+"=yes")
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer cmd.Wait()         //nolint:errcheck // it is killed
+	defer cmd.Process.Kill() //nolint:errcheck // it runs
+	if _, err := bufio.NewReader(out).ReadString('\n'); err != nil {
+		t.Fatal(err)
+	}
+	want := "2" // SCHED_RR
+	if exec.Command("chrt", "--rr", "1", "true").Run() != nil {
+		want = "0" // SCHED_OTHER: this user may not have more
+	}
+	for _, policy := range policies(t, cmd.Process.Pid) {
+		if policy != want {
+			t.Errorf("a thread has policy %s, want %s", policy, want)
+		}
+	}
+}
+
+// policies returns the scheduling policies of a process's threads.
+func policies(t *testing.T, pid int) (all []string) {
+	t.Helper()
+	threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", pid))
+	if err != nil || len(threads) < 2 {
+		t.Fatalf("threads %v, %v", threads, err)
+	}
+	for _, thread := range threads {
+		stat, err := os.ReadFile(thread)
 		if errors.Is(err, os.ErrNotExist) {
 			continue // it has ended
 		}
@@ -156,26 +193,9 @@ func TestAttackersLeaveTheOnlyProcessorToAnythingElse(t *testing.T) {
 			t.Fatal(err)
 		}
 		_, rest, _ := bytes.Cut(stat, []byte(") "))
-		if policy := string(bytes.Fields(rest)[38]); policy != "5" { // SCHED_IDLE; proc(5)
-			t.Errorf("%s: policy %s", thread, policy)
-		}
+		all = append(all, string(bytes.Fields(rest)[38])) // proc(5)
 	}
-}
-
-// threadsOfAttackers starts attackers, until the test ends, and returns the
-// folders of their threads in /proc.
-func threadsOfAttackers(t *testing.T) []string {
-	t.Helper()
-	attackers, err := startAttackers(control, "nowhere")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(attackers.Kill)
-	threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*", attackers.PID()))
-	if err != nil || len(threads) < 2 {
-		t.Fatalf("threads %v, %v", threads, err)
-	}
-	return threads
+	return all
 }
 
 func TestBystandersSufferNothingWithoutAnAttack(t *testing.T) {
