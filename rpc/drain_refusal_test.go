@@ -20,11 +20,8 @@ import (
 func TestDrainingServerLetsInOnlyWhatMayResume(t *testing.T) {
 	finish, told, away := make(chan struct{}), make(chan error, 2), make(chan struct{})
 	srv := rpc.NewServer(rpc.WithDrain(rpc.Drain{Spread: -1}), rpc.OnDetached(func(*rpc.Conn) { close(away) }))
-	arrived, patient := make(chan struct{}), patientHandler(finish, told)
-	register(srv, unary, func(ctx context.Context, s rpc.Stream) error {
-		close(arrived)
-		return patient(ctx, s)
-	})
+	arrived := make(chan struct{})
+	register(srv, unary, arrivingHandler(arrived, finish, told))
 	web := httptest.NewServer(srv)
 	defer web.Close()
 	url := "ws" + strings.TrimPrefix(web.URL, "http")

@@ -19,7 +19,16 @@ import (
 
 // patientHandler responds when finish is closed, or when its context ends.
 func patientHandler(finish <-chan struct{}, told chan<- error) rpc.Handler {
+	return arrivingHandler(nil, finish, told)
+}
+
+// arrivingHandler is a patientHandler that closes arrived when it has the
+// request: a link that is lost before may take the request along.
+func arrivingHandler(arrived chan<- struct{}, finish <-chan struct{}, told chan<- error) rpc.Handler {
 	return rpc.UnaryHandler(func(ctx context.Context, in *wrapperspb.StringValue) (*wrapperspb.StringValue, error) {
+		if arrived != nil {
+			close(arrived)
+		}
 		select {
 		case <-rpc.Draining(ctx):
 			told <- ctx.Err()
@@ -276,11 +285,8 @@ func TestDrainDoesNotSpreadBeyondHalfOfItsTime(t *testing.T) {
 func TestHandshakesAreRefusedWhileTheServerDrains(t *testing.T) {
 	finish, told := make(chan struct{}), make(chan error, 2)
 	srv := rpc.NewServer(rpc.WithDrain(rpc.Drain{Spread: -1}))
-	arrived, patient := make(chan struct{}), patientHandler(finish, told)
-	register(srv, unary, func(ctx context.Context, s rpc.Stream) error {
-		close(arrived)
-		return patient(ctx, s)
-	})
+	arrived := make(chan struct{})
+	register(srv, unary, arrivingHandler(arrived, finish, told))
 	web := httptest.NewServer(srv)
 	defer web.Close()
 	url := "ws" + strings.TrimPrefix(web.URL, "http")

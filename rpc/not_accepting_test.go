@@ -172,11 +172,8 @@ func TestRetryAfterOfOneServerKeepsNoClientFromAnother(t *testing.T) {
 func TestRetryAfterOfAServerThatDrainsIsUnderstood(t *testing.T) {
 	finish, told := make(chan struct{}), make(chan error, 2)
 	srv := rpc.NewServer(rpc.WithDrain(rpc.Drain{Spread: -1}))
-	arrived, patient := make(chan struct{}), patientHandler(finish, told)
-	register(srv, unary, func(ctx context.Context, s rpc.Stream) error {
-		close(arrived)
-		return patient(ctx, s)
-	})
+	arrived := make(chan struct{})
+	register(srv, unary, arrivingHandler(arrived, finish, told))
 	times := make(chan time.Time, 100)
 	url := serveHTTP(t, srv, func(*http.Request) { times <- time.Now() })
 	c := rpc.NewClient(url)
