@@ -26,7 +26,7 @@ type outbox struct {
 
 func newOutbox(cfg *Config, side Side) *outbox {
 	return &outbox{
-		data: dataQueue{limit: cfg.WriteQueue},
+		data: newDataQueue(cfg.WriteQueue, cfg.ReplayLimit),
 		// Every urgent frame answers something that the peer has done or
 		// belongs to a stream: a bound that is generous for both.
 		urgent: urgentQueue{limit: 64<<10 + 64*cfg.MaxStreams},

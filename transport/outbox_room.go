@@ -3,17 +3,30 @@ package transport
 // awaitRoom returns nil if there is room in a lane, and otherwise the place in
 // the queue of those that wait for it; mu is held.
 func (o *outbox) awaitRoom(l *lane, t *turn, size int) *waiter {
-	if l == &o.data.light {
-		if !o.data.lightWaiting.empty() || !o.fits(size, o.lightReserve()) {
-			return o.data.lightWaiting.add(size)
+	q := &o.data
+	if l == &q.light {
+		q.heavyWaiting.charge(t, size)
+		if !q.lightWaiting.empty() || !o.fits(size, o.lightReserve()) {
+			return q.lightWaiting.add(size)
 		}
 		return nil
 	}
-	if o.data.waits() || !o.fits(size, 0) {
-		return o.data.heavyWaiting.add(t, size)
+	switch {
+	case !q.lightWaiting.empty() || !o.fits(size, 0):
+	case q.heavyWaiting.len() == 0:
+		q.heavyWaiting.pass(t, size)
+		return nil
+	case q.spendQuantum(t, size):
+		return nil
 	}
-	o.data.heavyWaiting.pass(t, size)
-	return nil
+	q.endQuantum(t)
+	t.busy = true
+	w := q.heavyWaiting.add(t, size)
+	q.noteLargeWaiter(w, 1)
+	if next := q.heavyWaiting.next(); o.fits(next.size+q.promised+q.quantum, 0) {
+		o.grantRoom() // others have used less than what they were promised
+	}
+	return w
 }
 
 // putGranted queues frames for which room was granted.
@@ -27,7 +40,10 @@ func (o *outbox) putGranted(w *waiter, t *turn, frames ...outgoing) (pos positio
 	o.replay.noteSize(w.size)
 	defer o.wake()
 	l := &o.data.heavy
-	if !w.heavy {
+	if w.heavy {
+		o.data.noteLargeWaiter(w, -1)
+		t.quantum = w.quantum
+	} else {
 		l = o.data.laneFor(t, w.size, frames)
 	}
 	return o.data.append(l, t, frames), nil
@@ -39,10 +55,12 @@ func (o *outbox) giveUp(w *waiter) {
 	defer o.mu.Unlock()
 	leave := o.data.lightWaiting.leave
 	if w.heavy {
+		o.data.noteLargeWaiter(w, -1)
 		leave = o.data.heavyWaiting.leave
 	}
 	if granted := leave(w); granted {
 		o.data.queued -= w.size
+		o.data.withdraw(w.quantum)
 	}
 	o.grantRoom()
 }
@@ -66,16 +84,27 @@ func (o *outbox) grantRoom() {
 	if !o.data.waits() {
 		return
 	}
-	o.data.lightWaiting.grant(func(size int) bool { return o.takeRoom(size, o.lightReserve()) })
+	o.data.lightWaiting.grant(func(size int) bool {
+		ok := o.fits(size, o.lightReserve())
+		if ok {
+			o.data.queued += size
+		}
+		return ok
+	})
 	if o.data.lightWaiting.empty() {
-		o.data.heavyWaiting.grant(func(size int) bool { return o.takeRoom(size, 0) })
+		o.data.heavyWaiting.grant(o.takeTurn)
 	}
 }
 
-func (o *outbox) takeRoom(size, reserve int) bool {
-	ok := o.fits(size, reserve)
-	if ok {
-		o.data.queued += size
+// takeTurn gives a waiter room for its frame, unless others were promised that,
+// and promises it what is left of the room, up to a quantum.
+func (o *outbox) takeTurn(w *waiter) bool {
+	q := &o.data
+	if !o.fits(w.size+q.promised, 0) {
+		return false
 	}
-	return ok
+	q.queued += w.size
+	left := min(q.limit-q.queued, o.replay.left(q.queued)) - q.promised
+	w.quantum = q.promise(min(q.quantum-w.size, left))
+	return true
 }
