@@ -132,7 +132,7 @@ func (q *dataQueue) append(l *lane, t *turn, frames []outgoing) position {
 		if l == &q.heavy && (f.Type == frame.TypeOpen || f.ends()) {
 			q.ordered = l.enqueued
 		}
-		if l == &q.heavy && len(f.payload) > maxLight {
+		if l == &q.heavy && frame.MaxHeaderLen+len(f.payload) > maxLight {
 			q.large = l.enqueued
 		}
 	}
