@@ -15,10 +15,11 @@ type waiter struct {
 	place   *list.Element // in a waitlist; nil once out of it
 
 	// In a fairQueue.
-	heavy  bool
-	start  uint64
-	number uint64
-	index  int // -1 once out of it
+	heavy   bool
+	start   uint64
+	number  uint64
+	index   int     // -1 once out of it
+	quantum quantum // that was granted too
 }
 
 func (l *waitlist) len() int    { return l.queue.Len() }
