@@ -20,10 +20,10 @@ type Call struct {
 	ctx    context.Context // the handler's context, at the callee's end
 
 	mu          sync.Mutex
-	request     Metadata // the request header
-	response    Metadata // the response header
-	encoding    string   // compression of the response's marked messages; empty: none
-	trailer     Metadata
+	request     pairs  // the request header
+	response    pairs  // the response header
+	encoding    string // compression of the response's marked messages; empty: none
+	trailer     pairs
 	headerSent  bool // at the callee's end the response header, at the caller's the request
 	hasResponse bool // response has been read from the stream
 	ended       bool // the trailer has been sent
@@ -61,7 +61,7 @@ func (c *Call) CodecName() string {
 func (c *Call) Header() Metadata {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.request.Clone()
+	return c.request.decode()
 }
 
 // SetHeader adds values to a key of the header that this end sends: the
@@ -125,7 +125,7 @@ func (c *Call) streamError(err error) error {
 // status, if it is not empty.
 func (c *Call) sendHeaderIfAny() error {
 	header, sent := c.takeHeader()
-	if sent || header.encoding == "" && len(header.metadata) == 0 {
+	if sent || header.encoding == "" && header.metadata.n == 0 {
 		return nil
 	}
 	return c.streamError(c.callee.stream().SendHeader(c.ctx, header.append(nil)))
@@ -160,7 +160,7 @@ func (c *Call) SetTrailer(key string, values ...string) error {
 }
 
 // takeTrailer returns the response trailer, which no longer changes.
-func (c *Call) takeTrailer() Metadata {
+func (c *Call) takeTrailer() pairs {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.ended = true
@@ -181,7 +181,7 @@ func (c *Call) ResponseHeader() (Metadata, error) {
 func (c *Call) responseHeader() Metadata {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.response.Clone()
+	return c.response.decode()
 }
 
 // responseEncoding returns the compression of the response's marked messages.
@@ -224,7 +224,7 @@ func (c *Call) setResponse(p []byte, accepted string) error {
 func (c *Call) resetResponse() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.response, c.encoding, c.trailer, c.hasResponse = nil, "", nil, false
+	c.response, c.encoding, c.trailer, c.hasResponse = pairs{}, "", pairs{}, false
 }
 
 // Trailer returns the response trailer. At the caller's end it is empty until
@@ -232,7 +232,7 @@ func (c *Call) resetResponse() {
 func (c *Call) Trailer() Metadata {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.trailer.Clone()
+	return c.trailer.decode()
 }
 
 // Retries returns, at the caller's end, how often the client has retried the

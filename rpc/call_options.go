@@ -6,7 +6,7 @@ import "time"
 type CallOption func(*callConfig)
 
 type callConfig struct {
-	metadata    Metadata
+	metadata    pairs
 	err         error // of the first invalid option
 	timeout     time.Duration
 	hasTimeout  bool

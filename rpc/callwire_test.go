@@ -41,14 +41,11 @@ type blockVector struct {
 	}
 }
 
-func (v *blockVector) metadata() (m Metadata) {
+func (v *blockVector) metadata() (p pairs) {
 	for _, pair := range v.Call.Metadata {
-		if m == nil {
-			m = make(Metadata)
-		}
-		m[pair.Key] = append(m[pair.Key], string(pair.Value))
+		p.append(pair.Key, string(pair.Value))
 	}
-	return m
+	return p
 }
 
 // blockCodec parses and writes one kind of block.
