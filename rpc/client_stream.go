@@ -15,7 +15,8 @@ type clientStream struct {
 	cfg     callConfig
 	coder   coder
 	ctx     context.Context
-	first   attempt // saves the allocation of the first attempt
+	timeout timeoutContext // ctx, if it is in use
+	first   attempt        // saves the allocation of the first attempt
 	recvBuf recvBuffer
 	private bool // the application cannot reach the stream, see keepPrivate
 
@@ -56,6 +57,10 @@ func newClientStream(e *endpoint, conn *Conn, m *Method, opts []CallOption) (*cl
 	return s, nil
 }
 
+// maxKeptMetadata is the capacity in bytes of the largest metadata whose memory
+// is kept with a stream in the pool.
+const maxKeptMetadata = 256
+
 // clientStreamPool holds streams to which no pointer is left, see free.
 var clientStreamPool = sync.Pool{New: func() any { return new(clientStream) }}
 
@@ -68,7 +73,12 @@ func (s *clientStream) keepPrivate() { s.private = s.cfg.idle == 0 }
 func (s *clientStream) free() {
 	_ = s.Close() // never fails
 	if s.private {
+		metadata := s.cfg.metadata.fields[:0]
+		if cap(metadata) > maxKeptMetadata {
+			metadata = nil
+		}
 		*s = clientStream{}
+		s.cfg.metadata.fields = metadata
 		clientStreamPool.Put(s)
 	}
 }
@@ -115,22 +125,26 @@ func (s *clientStream) openOnly(ctx context.Context, only any) error {
 // open opens the call and, if only is non-nil, sends it. Until then,
 // interceptors may change the header.
 func (s *clientStream) open(ctx context.Context, only *message) error {
-	cancel := func() {}
-	if s.cfg.hasTimeout {
-		ctx, cancel = context.WithTimeout(ctx, s.cfg.timeout)
-	}
 	s.ctx = ctx
+	release := func() {}
+	streams := s.call.Method.ClientStreams || s.call.Method.ServerStreams
+	switch {
+	case !s.cfg.hasTimeout:
+	case streams:
+		s.ctx, release = context.WithTimeout(ctx, s.cfg.timeout)
+	default: // the end of the call ends it
+		s.ctx = s.timeout.start(ctx, s.cfg.timeout)
+	}
 	s.call.mu.Lock()
 	s.call.headerSent = true
 	s.call.mu.Unlock()
 	if err := s.firstAttempt(only); err != nil {
-		cancel()
+		release()
 		s.finish(err)
 		return err
 	}
-	release := cancel
-	if s.call.Method.ClientStreams || s.call.Method.ServerStreams {
-		// The caller of a unary call waits in Recv, which watches ctx.
+	if streams { // the caller of a unary call waits in Recv, which watches ctx
+		ctx, cancel := s.ctx, release
 		stop := context.AfterFunc(ctx, func() { s.finish(transportError(ctx.Err())) })
 		release = func() { stop(); cancel() }
 	}
@@ -194,6 +208,9 @@ func (s *clientStream) finish(status error) {
 	}
 	if release != nil {
 		release()
+	}
+	if s.cfg.hasTimeout {
+		s.timeout.end()
 	}
 	if s.client != nil {
 		s.client.retry.record(status)

@@ -24,6 +24,7 @@ func (s *clientStream) callUnary(ctx context.Context, e *endpoint, req, res any)
 // opened first, they need no coroutine.
 type interceptedUnary struct {
 	s        *clientStream
+	peer     Peer // of the call until it is open
 	req, res any
 	around   Stream // that the innermost interceptor has passed to next; nil: it has not
 	opened   bool
@@ -33,7 +34,7 @@ type interceptedUnary struct {
 
 func (c *interceptedUnary) run(ctx context.Context, interceptors []Interceptor) error {
 	if c.s.call.Peer == nil {
-		c.s.call.Peer = new(Peer) // known when the call is open
+		c.s.call.Peer = &c.peer
 	}
 	defer c.close()
 	status := chain(interceptors, c.exchange)(ctx, c.s)
