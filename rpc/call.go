@@ -20,10 +20,10 @@ type Call struct {
 	ctx    context.Context // the handler's context, at the callee's end
 
 	mu          sync.Mutex
-	request     pairs  // the request header
-	response    pairs  // the response header
+	request     *pairs // the request header
+	response    *pairs // the response header
 	encoding    string // compression of the response's marked messages; empty: none
-	trailer     pairs
+	trailer     *pairs
 	headerSent  bool // at the callee's end the response header, at the caller's the request
 	hasResponse bool // response has been read from the stream
 	ended       bool // the trailer has been sent
@@ -75,10 +75,13 @@ func (c *Call) SetHeader(key string, values ...string) error {
 	if c.headerSent {
 		return Errorf(CodeFailedPrecondition, "header %q is set too late: the header has been sent", key)
 	}
+	at := &c.response
 	if c.caller != nil {
-		return c.request.add(key, values)
+		at = &c.request
 	}
-	return c.response.add(key, values)
+	var err error
+	*at, err = (*at).add(key, values)
+	return err
 }
 
 // SendHeader sends a handler's header at once instead of with the first
@@ -125,7 +128,7 @@ func (c *Call) streamError(err error) error {
 // status, if it is not empty.
 func (c *Call) sendHeaderIfAny() error {
 	header, sent := c.takeHeader()
-	if sent || header.encoding == "" && header.metadata.n == 0 {
+	if sent || header.encoding == "" && header.metadata.count() == 0 {
 		return nil
 	}
 	return c.streamError(c.callee.stream().SendHeader(c.ctx, header.append(nil)))
@@ -156,11 +159,13 @@ func (c *Call) SetTrailer(key string, values ...string) error {
 	if c.ended {
 		return Errorf(CodeFailedPrecondition, "trailer %q is set too late: the call has ended", key)
 	}
-	return c.trailer.add(key, values)
+	var err error
+	c.trailer, err = c.trailer.add(key, values)
+	return err
 }
 
 // takeTrailer returns the response trailer, which no longer changes.
-func (c *Call) takeTrailer() pairs {
+func (c *Call) takeTrailer() *pairs {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.ended = true
@@ -224,7 +229,7 @@ func (c *Call) setResponse(p []byte, accepted string) error {
 func (c *Call) resetResponse() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.response, c.encoding, c.trailer, c.hasResponse = pairs{}, "", pairs{}, false
+	c.response, c.encoding, c.trailer, c.hasResponse = nil, "", nil, false
 }
 
 // Trailer returns the response trailer. At the caller's end it is empty until

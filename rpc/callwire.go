@@ -38,7 +38,7 @@ type openBlock struct {
 	hasLimit bool   // timeout is set
 	encoding string // "": none
 	accept   string
-	metadata pairs
+	metadata *pairs
 }
 
 func (b *openBlock) append(dst []byte) []byte {
@@ -61,7 +61,7 @@ func (b *openBlock) append(dst []byte) []byte {
 	if b.accept != "" {
 		dst = frame.AppendBytesField(dst, openAccept, b.accept)
 	}
-	return append(dst, b.metadata.fields...)
+	return b.metadata.appendTo(dst)
 }
 
 func parseOpenBlock(p []byte) (b openBlock, err error) {
@@ -83,7 +83,8 @@ func parseOpenBlock(p []byte) (b openBlock, err error) {
 		case openAccept:
 			b.accept = string(f.Bytes)
 		case keyMetadata:
-			return b.metadata.parse(f.Bytes, len(p))
+			b.metadata, err = b.metadata.parse(f.Bytes, len(p))
+			return err
 		}
 		return nil
 	})
@@ -96,14 +97,14 @@ func parseOpenBlock(p []byte) (b openBlock, err error) {
 // headerBlock is the response header.
 type headerBlock struct {
 	encoding string
-	metadata pairs
+	metadata *pairs
 }
 
 func (b *headerBlock) append(dst []byte) []byte {
 	if b.encoding != "" {
 		dst = frame.AppendBytesField(dst, keyEncoding, b.encoding)
 	}
-	return append(dst, b.metadata.fields...)
+	return b.metadata.appendTo(dst)
 }
 
 func parseHeaderBlock(p []byte) (b headerBlock, err error) {
@@ -112,7 +113,8 @@ func parseHeaderBlock(p []byte) (b headerBlock, err error) {
 		case keyEncoding:
 			b.encoding = string(f.Bytes)
 		case keyMetadata:
-			return b.metadata.parse(f.Bytes, len(p))
+			b.metadata, err = b.metadata.parse(f.Bytes, len(p))
+			return err
 		}
 		return nil
 	})
@@ -124,7 +126,7 @@ func parseHeaderBlock(p []byte) (b headerBlock, err error) {
 type endBlock struct {
 	status   *Error // nil: OK
 	alias    uint64 // 0: none
-	metadata pairs
+	metadata *pairs
 }
 
 // append appends the block. It leaves out a detail that cannot be encoded,
@@ -144,7 +146,7 @@ func (b *endBlock) append(dst []byte) []byte {
 			}
 		}
 	}
-	return append(dst, b.metadata.fields...)
+	return b.metadata.appendTo(dst)
 }
 
 // shorten drops the least important part of a block that exceeds the peer's
@@ -153,8 +155,8 @@ func (b *endBlock) shorten(limit int) bool {
 	switch e := b.status; {
 	case e != nil && len(e.details) > 0:
 		b.status = &Error{code: e.code, message: e.message}
-	case b.metadata.n > 0:
-		b.metadata = pairs{}
+	case b.metadata.count() > 0:
+		b.metadata = nil
 	case e != nil && e.message != "":
 		excess := len(b.append(nil)) - limit
 		message := strings.ToValidUTF8(e.message, "\uFFFD")
@@ -180,7 +182,8 @@ func parseEndBlock(p []byte) (b endBlock, err error) {
 		case endAlias:
 			b.alias = f.Uint
 		case keyMetadata:
-			return b.metadata.parse(f.Bytes, len(p))
+			b.metadata, err = b.metadata.parse(f.Bytes, len(p))
+			return err
 		}
 		return nil
 	})

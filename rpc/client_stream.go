@@ -57,10 +57,6 @@ func newClientStream(e *endpoint, conn *Conn, m *Method, opts []CallOption) (*cl
 	return s, nil
 }
 
-// maxKeptMetadata is the capacity in bytes of the largest metadata whose memory
-// is kept with a stream in the pool.
-const maxKeptMetadata = 256
-
 // clientStreamPool holds streams to which no pointer is left, see free.
 var clientStreamPool = sync.Pool{New: func() any { return new(clientStream) }}
 
@@ -73,12 +69,12 @@ func (s *clientStream) keepPrivate() { s.private = s.cfg.idle == 0 }
 func (s *clientStream) free() {
 	_ = s.Close() // never fails
 	if s.private {
-		metadata := s.cfg.metadata.fields[:0]
-		if cap(metadata) > maxKeptMetadata {
-			metadata = nil
+		metadata := s.cfg.metadata
+		if metadata != nil {
+			*metadata = pairs{}
 		}
 		*s = clientStream{}
-		s.cfg.metadata.fields = metadata
+		s.cfg.metadata = metadata
 		clientStreamPool.Put(s)
 	}
 }
@@ -107,10 +103,11 @@ func (s *clientStream) startSend(ctx context.Context, e *endpoint, only any) (St
 		}
 		return outer, err
 	}
-	if err := s.openOnly(ctx, only); err != nil {
+	err := s.openOnly(ctx, only)
+	if err != nil && s.state.attempt() == nil {
 		return nil, err
 	}
-	return s, nil
+	return s, err
 }
 
 // openOnly opens the call together with its only message.

@@ -10,10 +10,11 @@ import (
 
 // pairs is metadata as a block carries it: one field for each pair. It is
 // decoded only when an application asks for it, since a Metadata takes several
-// allocations.
+// allocations. Nil is none.
 type pairs struct {
-	fields []byte // valid; pairs only
-	n      int    // their number
+	fields []byte   // valid; pairs only
+	n      int      // their number
+	few    [64]byte // the memory of fields, if that is enough
 }
 
 // maxPairs is how many pairs of metadata a block may have: many small pairs
@@ -23,66 +24,87 @@ const maxPairs = 256
 // errPairs is the error for a block with more than maxPairs pairs.
 var errPairs = fmt.Errorf("more than %d pairs of metadata", maxPairs)
 
-// minPairsSize is the capacity in bytes for the first pair that is added: most
-// calls have a few small ones.
-const minPairsSize = 64
-
-// add validates and appends values of a key. Its errors have
+// add validates values of a key, and returns p with them. Its errors have
 // CodeInvalidArgument, or CodeResourceExhausted for more pairs than can be sent.
-func (p *pairs) add(key string, values []string) error {
+func (p *pairs) add(key string, values []string) (*pairs, error) {
 	key = strings.ToLower(key)
 	if err := checkPair(key, ""); err != nil {
-		return Errorf(CodeInvalidArgument, "%w", err)
+		return p, Errorf(CodeInvalidArgument, "%w", err)
 	}
 	if strings.HasPrefix(key, reservedPrefix) {
-		return Errorf(CodeInvalidArgument, "metadata key %q: the prefix %q is reserved", key, reservedPrefix)
+		return p, Errorf(CodeInvalidArgument, "metadata key %q: the prefix %q is reserved", key, reservedPrefix)
 	}
 	for _, v := range values {
 		if err := checkValue(key, v); err != nil {
-			return Errorf(CodeInvalidArgument, "%w", err)
+			return p, Errorf(CodeInvalidArgument, "%w", err)
 		}
 	}
-	if p.n+len(values) > maxPairs {
-		return Errorf(CodeResourceExhausted, "metadata key %q: %w", key, errPairs)
+	if p.count()+len(values) > maxPairs {
+		return p, Errorf(CodeResourceExhausted, "metadata key %q: %w", key, errPairs)
 	}
 	for _, v := range values {
-		p.append(key, v)
+		p = p.append(key, v)
 	}
-	return nil
+	return p, nil
 }
 
-// append appends a field: the key's length, the key and the value.
-func (p *pairs) append(key, value string) {
-	if p.fields == nil {
-		p.fields = make([]byte, 0, minPairsSize)
+// count returns the number of pairs.
+func (p *pairs) count() int {
+	if p == nil {
+		return 0
 	}
-	p.n++
+	return p.n
+}
+
+// append returns p with a field: the key's length, the key and the value.
+func (p *pairs) append(key, value string) *pairs {
+	p = p.grow(0)
 	b := frame.AppendVarint(p.fields, keyMetadata)
 	b = frame.AppendVarint(b, uint64(varintLen(len(key))+len(key)+len(value)))
 	b = frame.AppendVarint(b, uint64(len(key)))
 	p.fields = append(append(b, key...), value...)
+	return p
+}
+
+// grow returns p with one more pair, whose field follows. If there was none, the
+// memory has at least room bytes.
+func (p *pairs) grow(room int) *pairs {
+	if p == nil {
+		p = new(pairs)
+	}
+	if p.n++; p.fields == nil {
+		if p.fields = p.few[:0]; room > len(p.few) {
+			p.fields = make([]byte, 0, room)
+		}
+	}
+	return p
+}
+
+// appendTo appends the fields to a block.
+func (p *pairs) appendTo(dst []byte) []byte {
+	if p == nil {
+		return dst
+	}
+	return append(dst, p.fields...)
 }
 
 func varintLen(n int) int { return len(frame.AppendVarint(make([]byte, 0, 8), uint64(n))) }
 
-// parse adds the pair of one field of a block, which has room bytes.
-func (p *pairs) parse(field []byte, room int) error {
+// parse returns p with the pair in a field of a block, which has room bytes.
+func (p *pairs) parse(field []byte, room int) (*pairs, error) {
 	key, value, err := splitPair(field)
 	if err != nil {
-		return err
+		return p, err
 	}
 	if !validKey(key) || !printable(value) && !isBinary(key) {
-		return checkPair(string(key), string(value))
+		return p, checkPair(string(key), string(value))
 	}
 	if len(key) >= len(reservedPrefix) && string(key[:len(reservedPrefix)]) == reservedPrefix {
-		return nil
+		return p, nil
 	}
-	if p.fields == nil {
-		p.fields = make([]byte, 0, room)
-	}
-	p.n++
+	p = p.grow(room)
 	p.fields = frame.AppendBytesField(p.fields, keyMetadata, field)
-	return nil
+	return p, nil
 }
 
 // splitPair returns the key and the value in a field.
@@ -100,8 +122,8 @@ func splitPair(field []byte) (key, value []byte, err error) {
 const maxSharedText = 1 << 10
 
 // decode returns the pairs as a new Metadata, or nil if there is none.
-func (p pairs) decode() Metadata {
-	if p.n == 0 {
+func (p *pairs) decode() Metadata {
+	if p.count() == 0 {
 		return nil
 	}
 	m := make(Metadata, p.n)
