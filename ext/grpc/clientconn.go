@@ -19,6 +19,8 @@ type ClientConn struct {
 	stream []grpc.StreamClientInterceptor
 	stats  []stats.Handler
 
+	methods methods
+
 	invoker  grpc.UnaryInvoker // invoke inside the interceptors
 	streamer grpc.Streamer     // newStream inside the interceptors
 }
@@ -80,22 +82,19 @@ func (c *ClientConn) combine(opts []grpc.CallOption) []grpc.CallOption {
 	return slices.Concat(c.opts, opts)
 }
 
-// unary is the description that stubs have for unary methods.
+// unary is the description of unary methods, for Invoke alone.
 var unary = new(grpc.StreamDesc)
 
 func (c *ClientConn) invoke(ctx context.Context, method string, req, reply any, _ *grpc.ClientConn, opts ...grpc.CallOption) error {
-	s, err := c.open(ctx, unary, method, opts)
+	s, err := c.open(ctx, unary, method, opts, req)
 	if err != nil {
 		return err
 	}
-	if err := s.SendMsg(req); err != nil {
-		return err
-	}
-	return s.RecvMsg(reply)
+	return s.recvOnly(reply)
 }
 
 func (c *ClientConn) newStream(ctx context.Context, desc *grpc.StreamDesc, _ *grpc.ClientConn, method string, opts ...grpc.CallOption) (grpc.ClientStream, error) {
-	s, err := c.open(ctx, desc, method, opts)
+	s, err := c.open(ctx, desc, method, opts, nil)
 	if err != nil {
 		return nil, err
 	}

@@ -45,7 +45,7 @@ func (r *Registrar) newServerStream(ctx context.Context, stream rpc.Stream, m *r
 	from := toPeer(call.Peer, rpc.Principal(ctx))
 	header := r.incoming(call)
 	ctx = metadata.NewIncomingContext(peer.NewContext(ctx, from), header)
-	ctx = s.watch.tag(ctx, &stats.RPCTagInfo{FullMethodName: s.method})
+	ctx = s.watch.tag(ctx, m, false)
 	if s.watch.on() {
 		s.watch.tell(&stats.InHeader{FullMethod: s.method, Header: header.Copy(), RemoteAddr: from.Addr, LocalAddr: from.LocalAddr})
 		s.watch.begin(m, false)
@@ -94,11 +94,12 @@ func (s *serverStream) SetTrailer(md metadata.MD) {
 }
 
 func (s *serverStream) SendMsg(msg any) error {
-	raw, free, err := encode(s.codec, msg)
+	data, err := encode(s.codec, msg)
 	if err != nil {
 		return err
 	}
-	defer free()
+	defer data.Free()
+	raw := rpc.Raw(data.ReadOnlyData())
 	s.tellHeader()
 	if err := s.stream.Send(&raw); err != nil {
 		return toError(err)
