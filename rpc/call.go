@@ -15,9 +15,14 @@ type Call struct {
 	Method *Method
 	Peer   *Peer // the peer of Conn
 
-	caller *clientStream   // nil at the callee's end
-	callee *serverStream   // nil at the caller's end
-	ctx    context.Context // the handler's context, at the callee's end
+	caller *clientStream // nil at the callee's end
+	callee *serverStream // nil at the caller's end
+
+	// At the caller's end of a unary call with interceptors, through which alone
+	// caller may be used; nil: it is another call.
+	intercepted *interceptedUnary
+
+	ctx context.Context // the handler's context, at the callee's end
 
 	mu          sync.Mutex
 	request     *pairs // the request header
@@ -51,7 +56,10 @@ func CallFromContext(ctx context.Context) (c *Call, ok bool) {
 
 // CodecName returns the name of the codec of the call's messages.
 func (c *Call) CodecName() string {
-	if c.caller != nil {
+	switch {
+	case c.intercepted != nil:
+		return c.intercepted.codec.Name()
+	case c.caller != nil:
 		return c.caller.coder.codec.Name()
 	}
 	return c.callee.coder.codec.Name()
@@ -175,10 +183,15 @@ func (c *Call) takeTrailer() *pairs {
 // ResponseHeader returns the response header. At the caller's end it waits for
 // the header until the call or its context ends.
 func (c *Call) ResponseHeader() (Metadata, error) {
-	if c.caller != nil {
-		if err := c.caller.waitHeader(); err != nil {
-			return nil, err
-		}
+	var err error
+	switch {
+	case c.intercepted != nil:
+		err = c.intercepted.waitHeader()
+	case c.caller != nil:
+		err = c.caller.waitHeader()
+	}
+	if err != nil {
+		return nil, err
 	}
 	return c.responseHeader(), nil
 }
@@ -243,10 +256,13 @@ func (c *Call) Trailer() Metadata {
 // Retries returns, at the caller's end, how often the client has retried the
 // call: because the server had not processed it, or because of the RetryPolicy.
 func (c *Call) Retries() int {
-	if c.caller == nil {
-		return 0
+	switch {
+	case c.intercepted != nil:
+		return c.intercepted.countRetries()
+	case c.caller != nil:
+		return int(c.caller.retries.opened.Load())
 	}
-	return int(c.caller.retries.opened.Load())
+	return 0
 }
 
 // IsUnknown reports, at the callee's end, whether the method is not registered

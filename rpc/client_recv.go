@@ -64,8 +64,8 @@ func (s *clientStream) recvAnswer(a *attempt, m transport.Message, msg any, how 
 	if err == nil {
 		err = s.coder.decode(s.ctx, a.conn, m, msg, how)
 	}
-	if !s.private {
-		a.x.Release() // an interceptor may keep the stream, so nothing frees it
+	if !s.private && s.call.intercepted == nil {
+		a.x.Release() // nothing frees the exchange
 	}
 	if err = s.endRecv(err); !isEnd(err) {
 		return err

@@ -10,7 +10,8 @@ import (
 // call. A unary call and the request of a server stream are sent by startSend;
 // the other kinds are opened by start.
 type clientStream struct {
-	call    Call
+	call    *Call
+	own     Call    // the memory of call, unless an interceptedUnary has it
 	client  *Client // makes further attempts; nil: the only attempt is on call.Conn
 	cfg     callConfig
 	coder   coder
@@ -32,6 +33,7 @@ type clientStream struct {
 // conn is nil.
 func newClientStream(e *endpoint, conn *Conn, m *Method, opts []CallOption) (*clientStream, error) {
 	s := clientStreamPool.Get().(*clientStream)
+	s.call = &s.own
 	s.call.Conn, s.call.Method = conn, m
 	if conn != nil {
 		s.call.Peer = conn.Peer()
@@ -77,6 +79,15 @@ func (s *clientStream) free() {
 		s.cfg.metadata = metadata
 		clientStreamPool.Put(s)
 	}
+}
+
+// reuse is free for a call that is over and whose Call is not in s.
+func (s *clientStream) reuse() {
+	if a := s.state.attempt(); a != nil {
+		a.free()
+	}
+	*s = clientStream{}
+	clientStreamPool.Put(s)
 }
 
 // start opens the call, inside the interceptors.
@@ -155,7 +166,7 @@ func (s *clientStream) open(ctx context.Context, only *message) error {
 	return nil
 }
 
-func (s *clientStream) Call() *Call { return &s.call }
+func (s *clientStream) Call() *Call { return s.call }
 
 // Close cancels the call unless it is over. If the peer's status has arrived,
 // it becomes the status of the call even if it was not received.
