@@ -82,19 +82,8 @@ func (c *ClientConn) combine(opts []grpc.CallOption) []grpc.CallOption {
 	return slices.Concat(c.opts, opts)
 }
 
-// unary is the description of unary methods, for Invoke alone.
-var unary = new(grpc.StreamDesc)
-
-func (c *ClientConn) invoke(ctx context.Context, method string, req, reply any, _ *grpc.ClientConn, opts ...grpc.CallOption) error {
-	s, err := c.open(ctx, unary, method, opts, req)
-	if err != nil {
-		return err
-	}
-	return s.recvOnly(reply)
-}
-
 func (c *ClientConn) newStream(ctx context.Context, desc *grpc.StreamDesc, _ *grpc.ClientConn, method string, opts ...grpc.CallOption) (grpc.ClientStream, error) {
-	s, err := c.open(ctx, desc, method, opts, nil)
+	s, err := c.open(ctx, desc, method, opts)
 	if err != nil {
 		return nil, err
 	}

@@ -24,15 +24,13 @@ import (
 type clientStream struct {
 	info   callInfo
 	method *rpc.Method
-	ctx    context.Context    // of the call, with its peer unless Invoke makes it
-	cancel context.CancelFunc // nil: only the application ends ctx
-	stop   func() bool        // ends the watch over ctx
+	ctx    context.Context // of the call, with its peer unless Invoke makes it
+	cancel context.CancelFunc
+	stop   func() bool // ends the watch over ctx; nil: Invoke watches it in Recv
 	stream rpc.Stream
 	watch  watch
 
-	// Of Invoke, which sends its message with the call.
-	raw    rpc.Raw // the message, and then the response
-	unsent error   // why the message was not sent; nil: it was, or Recv tells
+	raw rpc.Raw // the message of Invoke, and then the response
 
 	closed atomic.Bool // CloseSend was called, or the only message sent
 	header sync.Once   // stats handlers have been called for it
@@ -41,44 +39,50 @@ type clientStream struct {
 	failed atomic.Pointer[error] // why this end has abandoned the call
 }
 
-// open begins a call. That of Invoke is opened together with its message only,
-// and needs no watch over ctx, as Invoke waits in Recv until ctx ends.
-func (c *ClientConn) open(ctx context.Context, desc *grpc.StreamDesc, method string, opts []grpc.CallOption, only any) (_ *clientStream, err error) {
-	s := &clientStream{watch: watch{handlers: c.stats, client: true}}
-	defer func() {
-		if err != nil {
-			s.tellFinish(err)
-		}
-	}()
-	if err = s.info.read(opts); err != nil {
-		return nil, err
-	}
-	if s.method, err = c.methods.of(method, desc); err != nil {
-		return nil, err
-	}
-	if desc != unary || s.watch.on() {
-		ctx, s.cancel = context.WithCancel(ctx)
-	}
-	ctx = s.watch.tag(ctx, s.method, s.info.failFast)
-	s.watch.begin(s.method, s.info.failFast)
-	if desc == unary {
-		err = s.startUnary(ctx, c.caller, only)
-	} else {
-		err = s.start(ctx, c.caller)
+// newCall prepares a call.
+func (c *ClientConn) newCall(desc *grpc.StreamDesc, method string, opts []grpc.CallOption) (s *clientStream, err error) {
+	s = &clientStream{watch: watch{handlers: c.stats, client: true}}
+	if err = s.info.read(opts); err == nil {
+		s.method, err = c.methods.of(method, desc)
 	}
 	if err != nil {
-		s.watch.end(err)
-		s.endContext()
+		s.tellFinish(err)
+	}
+	return s, err
+}
+
+// open begins a call of any kind but that of Invoke.
+func (c *ClientConn) open(ctx context.Context, desc *grpc.StreamDesc, method string, opts []grpc.CallOption) (*clientStream, error) {
+	s, err := c.newCall(desc, method, opts)
+	if err != nil {
 		return nil, err
 	}
-	if desc != unary {
-		s.stop = context.AfterFunc(ctx, func() {
-			why := status.FromContextError(ctx.Err()).Err()
-			s.failed.CompareAndSwap(nil, &why)
-			s.end(why)
-		})
+	ctx = s.begin(ctx)
+	if err = s.start(ctx, c.caller); err != nil {
+		return nil, s.refuse(err)
 	}
+	s.stop = context.AfterFunc(ctx, func() {
+		why := status.FromContextError(ctx.Err()).Err()
+		s.failed.CompareAndSwap(nil, &why)
+		s.end(why)
+	})
 	return s, nil
+}
+
+// begin makes the context of the call.
+func (s *clientStream) begin(ctx context.Context) context.Context {
+	ctx, s.cancel = context.WithCancel(ctx)
+	ctx = s.watch.tag(ctx, s.method, s.info.failFast)
+	s.watch.begin(s.method, s.info.failFast)
+	return ctx
+}
+
+// refuse ends a call that could not be opened, and returns its status.
+func (s *clientStream) refuse(status error) error {
+	s.watch.end(status)
+	s.cancel()
+	s.tellFinish(status)
+	return status
 }
 
 // start opens the call.
@@ -92,38 +96,6 @@ func (s *clientStream) start(ctx context.Context, caller rpc.Caller) error {
 	}
 	s.ctx = peer.NewContext(ctx, toPeer(s.stream.Call().Peer, ""))
 	s.tellOutHeader()
-	return nil
-}
-
-// startUnary opens a unary call together with its message. If that cannot be
-// sent, for a reason that is found at this end, it opens the call without.
-func (s *clientStream) startUnary(ctx context.Context, caller rpc.Caller, msg any) error {
-	opts, err := s.options(ctx, caller)
-	if err != nil {
-		return err
-	}
-	s.ctx = ctx
-	data, err := s.encode(msg)
-	if err != nil {
-		s.unsent = err
-		if s.stream, err = caller.Open(ctx, s.method, opts...); err != nil {
-			return toError(err)
-		}
-		s.tellOutHeader()
-		return nil
-	}
-	s.raw = data.ReadOnlyData()
-	s.stream, err = rpc.OpenUnary(ctx, caller, s.method, &s.raw, opts...)
-	size := len(s.raw)
-	s.raw = nil
-	data.Free()
-	if s.stream == nil {
-		return toError(err)
-	}
-	s.tellOutHeader()
-	if err == nil {
-		s.watch.sent(msg, size)
-	}
 	return nil
 }
 
@@ -225,14 +197,6 @@ func (s *clientStream) encode(msg any) (mem.Buffer, error) {
 
 func (s *clientStream) RecvMsg(msg any) error { return s.recv(msg, new(rpc.Raw)) }
 
-// recvOnly is RecvMsg for Invoke.
-func (s *clientStream) recvOnly(msg any) error {
-	if s.unsent != nil {
-		return s.fail(s.unsent)
-	}
-	return s.recv(msg, &s.raw)
-}
-
 // recv receives a message by way of data, which is empty.
 func (s *clientStream) recv(msg any, data *rpc.Raw) error {
 	if err := s.stream.Recv(data); err != nil {
@@ -240,10 +204,7 @@ func (s *clientStream) recv(msg any, data *rpc.Raw) error {
 	}
 	raw := *data
 	s.tellHeader()
-	if limit := s.info.maxRecv; limit != nil && len(raw) > *limit {
-		return s.fail(status.Errorf(codes.ResourceExhausted, "a message of %d bytes exceeds the receive limit of %d", len(raw), *limit))
-	}
-	if err := decode(s.info.codec, raw, msg); err != nil {
+	if err := s.decode(raw, msg); err != nil {
 		return s.fail(err)
 	}
 	s.watch.received(msg, len(raw))
@@ -304,14 +265,7 @@ func (s *clientStream) end(status error) {
 		s.watch.end(status)
 	}
 	s.tellFinish(status)
-	s.endContext()
-}
-
-// endContext ends the context of the call, if it has one of its own.
-func (s *clientStream) endContext() {
-	if s.cancel != nil {
-		s.cancel()
-	}
+	s.cancel()
 }
 
 // fillIn stores what options of the call have asked for.

@@ -31,10 +31,10 @@ type serverStream struct {
 }
 
 // newServerStream prepares a call that has come.
-func (r *Registrar) newServerStream(ctx context.Context, stream rpc.Stream, m *rpc.Method) (*serverStream, error) {
+func (r *Registrar) newServerStream(ctx context.Context, stream rpc.Stream, m *rpc.Method, fullName string) (*serverStream, error) {
 	call := stream.Call()
 	s := &serverStream{
-		transportStream: transportStream{call: call, method: "/" + m.Path(), watch: watch{handlers: r.stats}},
+		transportStream: transportStream{call: call, method: fullName, watch: watch{handlers: r.stats}},
 		stream:          stream,
 		codec:           codecOf(call.CodecName()),
 		log:             r.log,
@@ -63,11 +63,12 @@ func (r *Registrar) incoming(call *rpc.Call) metadata.MD {
 			delete(md, key)
 		}
 	}
-	if call.Peer.Host != "" {
-		md[":authority"] = []string{call.Peer.Host}
+	known := r.peerMetadataOf(call.Peer)
+	if len(known.authority) > 0 {
+		md[":authority"] = known.authority
 	}
-	if agent := translate.HeaderValues(call.Peer.Header, "User-Agent"); len(agent) > 0 && agent[0] != "" {
-		md["user-agent"] = agent[:1]
+	if len(known.agent) > 0 {
+		md["user-agent"] = known.agent
 	}
 	return md
 }
