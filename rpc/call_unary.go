@@ -38,10 +38,11 @@ func CallUnary[Req, Res any](ctx context.Context, c Caller, m *Method, req *Req,
 	return recvResponse[Res](s)
 }
 
-// OpenUnary starts a unary call and sends its only message with it, as CallUnary
-// does, for a caller that needs the stream: it receives one message, and then
-// closes the stream. If the call was opened, but its message was not sent, both
-// the stream and the error are returned, and Recv returns the status.
+// OpenUnary starts a unary call and sends its only message with it, as
+// CallUnary does, for a caller that needs the stream: it receives one message,
+// and then closes the stream. If the call was opened, but its message was not
+// sent, both the stream and the error are returned, and Recv returns the
+// status.
 func OpenUnary(ctx context.Context, c Caller, m *Method, req any, opts ...CallOption) (Stream, error) {
 	return openSend(ctx, c, m, req, opts)
 }

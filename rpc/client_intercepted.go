@@ -127,8 +127,8 @@ func (c *interceptedUnary) part(status error, retries int) bool {
 	return true
 }
 
-// acquire returns the clientStream, or nil if the call is over. Unless it is nil,
-// release must follow.
+// acquire returns the clientStream, or nil if the call is over. Unless it is
+// nil, release must follow.
 func (c *interceptedUnary) acquire() *clientStream {
 	c.mu.Lock()
 	defer c.mu.Unlock()

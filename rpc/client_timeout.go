@@ -7,9 +7,9 @@ import (
 )
 
 // timeoutContext is the application's context with the earlier deadline of
-// WithTimeout. It is part of the call's memory, and creates a context of package
-// context only when a goroutine waits for its end or derives a context from it.
-// A call whose answer comes in time needs none.
+// WithTimeout. It is part of the call's memory, and creates a context of
+// package context only when a goroutine waits for its end or derives a context
+// from it. A call whose answer comes in time needs none.
 type timeoutContext struct {
 	context.Context // of the application
 	deadline        time.Time

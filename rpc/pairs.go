@@ -25,7 +25,8 @@ const maxPairs = 256
 var errPairs = fmt.Errorf("more than %d pairs of metadata", maxPairs)
 
 // add validates values of a key, and returns p with them. Its errors have
-// CodeInvalidArgument, or CodeResourceExhausted for more pairs than can be sent.
+// CodeInvalidArgument, or CodeResourceExhausted for more pairs than can be
+// sent.
 func (p *pairs) add(key string, values []string) (*pairs, error) {
 	key = strings.ToLower(key)
 	if err := checkPair(key, ""); err != nil {
@@ -66,8 +67,8 @@ func (p *pairs) append(key, value string) *pairs {
 	return p
 }
 
-// grow returns p with one more pair, whose field follows. If there was none, the
-// memory has at least room bytes.
+// grow returns p with one more pair, whose field follows. If there was none,
+// the memory has at least room bytes.
 func (p *pairs) grow(room int) *pairs {
 	if p == nil {
 		p = new(pairs)

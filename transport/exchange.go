@@ -30,8 +30,8 @@ type Exchange struct {
 	st       *Stream // nil: it is not made
 }
 
-// answerBox is what the exchanges of a session use one after the other. Once Recv
-// has returned the answer, no other goroutine uses it.
+// answerBox is what the exchanges of a session use one after the other. Once
+// Recv has returned the answer, no other goroutine uses it.
 type answerBox struct {
 	wake   chan struct{} // receives one value, when answered or st is set
 	answer []byte        // valid once wake has received a value and answered is set

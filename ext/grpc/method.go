@@ -16,8 +16,8 @@ import (
 	"github.com/parley-rpc/parley/rpc"
 )
 
-// methods are the methods that a ClientConn has called. So package rpc finds the
-// alias of a method by its pointer, and a descriptor is looked up once.
+// methods are the methods that a ClientConn has called. So package rpc finds
+// the alias of a method by its pointer, and a descriptor is looked up once.
 type methods struct {
 	mu    sync.Mutex // serializes add
 	known atomic.Pointer[map[methodKey]*rpc.Method]
