@@ -277,7 +277,7 @@ func (s *serverStream) sendResponse(end *endBlock) (done bool, err error) {
 	if err := s.call.sendHeaderIfAny(); err != nil {
 		return false, err
 	}
-	done = end.alias == 0 && len(end.metadata) == 0
+	done = end.alias == 0 && end.metadata.count() == 0
 	if done && s.request != nil && s.request.Respond(s.response.bytes, s.responseMark) {
 		s.request.responded = true
 		return true, nil

@@ -57,6 +57,7 @@ func (w *world) checkExchanged(m transport.Message) {
 func (w *world) receiveAnswer(x *transport.Exchange, rnd *rand.Rand) {
 	w.steps.Add(1)
 	ctx, cancel := w.t.Context(), func() {}
+	var deadline time.Time
 	switch rnd.IntN(12) {
 	case 0:
 		x.Close()
@@ -67,11 +68,18 @@ func (w *world) receiveAnswer(x *transport.Exchange, rnd *rand.Rand) {
 		pause(ctx, time.Duration(rnd.IntN(300))*time.Millisecond)
 	case 4:
 		x.Stream()
+	case 5, 6:
+		deadline = time.Now().Add(time.Duration(rnd.IntN(100)) * time.Millisecond)
 	}
-	m, ok := x.Recv(ctx)
+	m, ok := x.Recv(ctx, deadline)
 	cancel()
 	if ok {
 		w.checkExchanged(m)
+		if rnd.IntN(3) == 0 {
+			x.Release()
+			x.Close()
+			return
+		}
 	} else {
 		w.receiveExchanged(x.Stream())
 	}
