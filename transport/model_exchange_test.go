@@ -117,7 +117,11 @@ func (r *worldRequest) Start(header, msg []byte, mark bool) *transport.ResetErro
 	r.w.start(func() {
 		rnd := rand.New(rand.NewPCG(r.w.seed, seed))
 		pause(r.w.t.Context(), time.Duration(rnd.IntN(20))*time.Millisecond)
-		if res := exchanged(rnd); rnd.IntN(4) > 0 && r.served.Respond(res, res[4]&1 != 0) {
+		var trailer []byte
+		if rnd.IntN(4) == 0 {
+			trailer = []byte("trailer")
+		}
+		if res := exchanged(rnd); rnd.IntN(4) > 0 && r.served.Respond(res, res[4]&1 != 0, trailer) {
 			return
 		}
 		st := r.served.Stream()
