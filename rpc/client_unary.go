@@ -11,6 +11,7 @@ func (s *clientStream) callUnary(ctx context.Context, e *endpoint, req, res any)
 		c := interceptedUnary{s: s, req: req, res: res}
 		return c.run(ctx, e.callChain)
 	}
+	s.alone = s.cfg.idle == 0
 	if err := s.openOnly(ctx, req); err != nil {
 		return err
 	}

@@ -33,9 +33,13 @@ func (d dispatcher) handleAnswers(in *arrival) error {
 	d.s.noteMessage()
 	d.s.mu.Lock()
 	for i := range answers {
-		answers[i].x = d.s.streams.endExchange(answers[i].Stream, d.s.settings().MaxStreams)
+		answers[i].x = d.s.streams.endExchange(answers[i].Stream)
 	}
+	opened := d.s.openWaiting()
 	d.s.mu.Unlock()
+	if opened {
+		d.s.updateDetached() // the link may have been lost meanwhile
+	}
 	for i := range answers {
 		a := &answers[i]
 		if a.x != nil {
