@@ -20,6 +20,7 @@ type clientStream struct {
 	first   attempt        // saves the allocation of the first attempt
 	recvBuf recvBuffer
 	private bool // the application cannot reach the stream, see keepPrivate
+	alone   bool // nothing can end the call while it is being opened, but its context
 
 	state    streamState
 	retries  retryState

@@ -10,6 +10,7 @@ func (s *clientStream) callUnary(ctx context.Context, e *endpoint, req, res any)
 		defer c.end()
 		return c.run(ctx, e.callChain)
 	}
+	s.alone = s.cfg.idle == 0
 	if err := s.openOnly(ctx, req); err != nil {
 		return err
 	}

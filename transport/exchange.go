@@ -135,18 +135,24 @@ func (x *Exchange) renew() {
 	*x = Exchange{answerBox: box}
 }
 
-// openExchange makes the exchange of a stream whose only message is queued; mu
-// is held.
-func (s *Session) openExchange(id uint64, opened position, sent int) *Exchange {
+// insertExchange makes x the exchange of the next stream, whose only message is
+// queued; mu is held.
+func (s *Session) insertExchange(x *Exchange, opened position, sent int) {
+	id := s.streams.nextID
+	s.streams.nextID += 2
 	if old := s.streams.exchanges.occupant(id); old != nil {
 		s.makeStream(old)
 	}
+	x.s, x.id, x.opened, x.sent = s, id, opened, sent
+	s.streams.insertExchange(x)
+}
+
+// newExchange returns an exchange that has no stream yet.
+func (s *Session) newExchange() *Exchange {
 	x, _ := s.exchangePool.Get().(*Exchange)
 	if x == nil {
 		x = &Exchange{answerBox: &answerBox{wake: make(chan struct{}, 1)}}
 	}
-	x.s, x.id, x.opened, x.sent = s, id, opened, sent
-	s.streams.insertExchange(x)
 	return x
 }
 

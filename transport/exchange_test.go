@@ -17,7 +17,7 @@ import (
 // openExchange opens an exchange whose frames have gone to the peer.
 func openExchange(t *testing.T, s *transport.Session, p *peer, id uint64) *transport.Exchange {
 	t.Helper()
-	x, st, sent, err := s.OpenExchange(t.Context(), []byte("h"), []byte("ask"), false)
+	x, st, sent, err := s.OpenExchange(t.Context(), []byte("h"), []byte("ask"), transport.ExchangeOptions{})
 	if x == nil || st != nil || !sent || err != nil {
 		t.Fatalf("%v, %v, %v, %v", x, st, sent, err)
 	}
@@ -223,7 +223,7 @@ func TestAnExchangeThatLastsMakesWayForOthers(t *testing.T) {
 func TestLargeMessagesAreNoExchanges(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, p := connectSession(t, transport.Dialer, transport.Config{}, generous)
-		x, st, sent, err := s.OpenExchange(t.Context(), nil, make([]byte, 5000), false)
+		x, st, sent, err := s.OpenExchange(t.Context(), nil, make([]byte, 5000), transport.ExchangeOptions{})
 		if x != nil || st == nil || !sent || err != nil {
 			t.Fatalf("%v, %v, %v, %v", x, st, sent, err)
 		}

@@ -49,15 +49,26 @@ func (d dispatcher) handleHeldData(in *arrival) error {
 }
 
 // findReceivers finds whom DATA frames are for, with the session's mu taken once
-// for all of them, and returns for how many it has. The last frame of a stream
-// is the last of them: once it is handled, another stream may use the memory.
+// for all of them, and returns for how many it has.
 func (d dispatcher) findReceivers(held []heldData) (n int, err error) {
 	d.s.mu.Lock()
-	defer d.s.mu.Unlock()
+	n, err = d.lookUpReceivers(held)
+	opened := d.s.openWaiting()
+	d.s.mu.Unlock()
+	if opened {
+		d.s.updateDetached() // the link may have been lost meanwhile
+	}
+	return n, err
+}
+
+// lookUpReceivers is findReceivers with mu held. The last frame of a stream is
+// the last of them: once it is handled, another stream may use the memory.
+// openWaiting must follow.
+func (d dispatcher) lookUpReceivers(held []heldData) (n int, err error) {
 	for i := range held {
 		f := &held[i]
 		if f.answer {
-			f.x = d.s.streams.endExchange(f.Stream, d.s.settings().MaxStreams)
+			f.x = d.s.streams.endExchange(f.Stream)
 		}
 		if f.x != nil {
 			continue

@@ -21,7 +21,7 @@ func (w *world) exchangeMessages(s *transport.Session, side transport.Side, acto
 	rnd := rand.New(rand.NewPCG(w.seed, 2*actor+uint64(side)+1<<32))
 	for !w.over.Load() {
 		msg := exchanged(rnd)
-		x, st, sent, err := s.OpenExchange(w.t.Context(), []byte(exchangeHeader), msg, msg[4]&1 != 0)
+		x, st, sent, err := s.OpenExchange(w.t.Context(), []byte(exchangeHeader), msg, transport.ExchangeOptions{Mark: msg[4]&1 != 0, AwaitAnswer: rnd.IntN(4) > 0})
 		switch {
 		case err != nil:
 			return
@@ -125,7 +125,11 @@ func (r *worldRequest) Start(header, msg []byte, mark bool) *transport.ResetErro
 	r.w.start(func() {
 		rnd := rand.New(rand.NewPCG(r.w.seed, seed))
 		pause(r.w.t.Context(), time.Duration(rnd.IntN(20))*time.Millisecond)
-		if res := exchanged(rnd); rnd.IntN(4) > 0 && r.served.Respond(res, res[4]&1 != 0) {
+		var trailer []byte
+		if rnd.IntN(4) == 0 {
+			trailer = []byte("trailer")
+		}
+		if res := exchanged(rnd); rnd.IntN(4) > 0 && r.served.Respond(res, res[4]&1 != 0, trailer) {
 			return
 		}
 		st := r.served.Stream()
