@@ -27,7 +27,7 @@ func (m *arrivingMessage) add(flags frame.Flags, n, maxMessage int) *ResetError 
 	if m.size += n; m.size > maxMessage {
 		return messageLimit(maxMessage)
 	}
-	if m.partial = flags&frame.FlagMore != 0; m.partial {
+	if m.partial = flags&frame.FlagMore != 0; m.partial || m.size > n {
 		m.longest = max(m.longest, m.size)
 	}
 	return nil
