@@ -280,7 +280,10 @@ func (s *serverStream) sendResponse(end *endBlock) (done bool, err error) {
 	var trailer []byte
 	done = end.alias == 0 && end.metadata.count() == 0
 	if !done {
-		trailer = end.append(nil)
+		b := getBuffer()
+		defer b.put()
+		b.bytes = end.append(b.bytes)
+		trailer = b.bytes
 	}
 	if s.request != nil && s.request.Respond(s.response.bytes, s.responseMark, trailer) {
 		s.request.responded = true
