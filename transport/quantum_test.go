@@ -128,17 +128,17 @@ func (c *crowd) saturate(n int) {
 	}
 }
 
-// repeat returns n streams with messages of size bytes.
-func repeat(n, size int) []int {
+// small returns n streams with messages of 100 bytes.
+func small(n int) []int {
 	sizes := make([]int, n)
 	for i := range sizes {
-		sizes[i] = size
+		sizes[i] = 100
 	}
 	return sizes
 }
 
 func TestStreamsUnderFullLoadWaitOncePerQuantum(t *testing.T) {
-	c := newCrowd(t, Parameters{}, repeat(100, 100)...)
+	c := newCrowd(t, Parameters{}, small(100)...)
 	c.saturate(50)
 	for _, m := range c.streams {
 		m.puts, m.wakes = 0, 0
@@ -170,7 +170,7 @@ func TestStreamsWithQuantaGetEqualShares(t *testing.T) {
 }
 
 func TestSmallCallGoesAheadOfBusyStreams(t *testing.T) {
-	c := newCrowd(t, Parameters{}, repeat(100, 100)...)
+	c := newCrowd(t, Parameters{}, small(100)...)
 	c.saturate(20)
 	for range 100 {
 		c.fill()
@@ -187,7 +187,7 @@ func TestSmallCallGoesAheadOfBusyStreams(t *testing.T) {
 }
 
 func TestStreamThatSendsLittleGoesAheadOfBusyOnes(t *testing.T) {
-	c := newCrowd(t, Parameters{}, repeat(100, 100)...)
+	c := newCrowd(t, Parameters{}, small(100)...)
 	little := &member{id: 1001, size: 100}
 	for range 1000 { // it was alone, and has sent much
 		c.offer(little)
@@ -209,7 +209,7 @@ func TestStreamThatSendsLittleGoesAheadOfBusyOnes(t *testing.T) {
 }
 
 func TestCallsDoNotStopBusyStreams(t *testing.T) {
-	c := newCrowd(t, Parameters{}, repeat(10, 100)...)
+	c := newCrowd(t, Parameters{}, small(10)...)
 	c.saturate(20)
 	before := c.streams[0].taken
 	calls := 0
