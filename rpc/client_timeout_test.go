@@ -29,7 +29,7 @@ func TestATimeoutContextEndsAtItsDeadline(t *testing.T) {
 		if left := time.Until(deadline); !ok || left != time.Second || c.Err() != nil || c.Value(callKey{}) != "value" {
 			t.Fatalf("%v left, %v, %v", left, c.Err(), c.Value(callKey{}))
 		}
-		time.Sleep(time.Second)
+		<-time.After(time.Second)
 		if !errors.Is(c.Err(), context.DeadlineExceeded) {
 			t.Errorf("without Done: %v", c.Err())
 		}

@@ -136,7 +136,7 @@ func (p *pairs) decode() Metadata {
 	for i, rest := 0, p.fields; len(rest) > 0; i++ {
 		f, after, _ := frame.ParseField(rest) // valid, and so is the pair
 		key, value, _ := splitPair(f.Bytes)
-		k, v := "", ""
+		var k, v string
 		if text != "" {
 			end := len(text) - len(after)
 			v = text[end-len(value) : end]
