@@ -17,6 +17,7 @@ const (
 	module   = "github.com/parley-rpc/parley"
 	frame    = module + "/internal/frame"
 	hostkey  = module + "/internal/hostkey"
+	pool     = module + "/internal/pool"
 	gorilla  = "github.com/gorilla/websocket"
 	protobuf = "google.golang.org/protobuf"
 	xsync    = "golang.org/x/sync"
@@ -82,17 +83,18 @@ var floors = []struct {
 }{
 	{"internal/frame", nil},
 	{"internal/hostkey", nil},
-	{"transport/ws", []string{frame, hostkey, module + "/transport", gorilla}},
-	{"transport/pipe", []string{frame, module + "/transport"}},
-	{"transport", []string{frame}},
-	{"rpc", []string{frame, hostkey, module + "/transport", module + "/gen", gorilla, protobuf, xsync}},
-	{"gen", []string{frame, hostkey, module + "/transport", module + "/rpc", gorilla, protobuf, xsync}},
+	{"internal/pool", nil},
+	{"transport/ws", []string{frame, hostkey, pool, module + "/transport", gorilla}},
+	{"transport/pipe", []string{frame, pool, module + "/transport"}},
+	{"transport", []string{frame, pool}},
+	{"rpc", []string{frame, hostkey, pool, module + "/transport", module + "/gen", gorilla, protobuf, xsync}},
+	{"gen", []string{frame, hostkey, pool, module + "/transport", module + "/rpc", gorilla, protobuf, xsync}},
 	{"internal/codegen", []string{protobuf}},
 	{"codegen", []string{module + "/internal/codegen", protobuf}},
 	{"docs", nil}, // tests of what the documents say
-	{"examples", []string{frame, hostkey, module + "/transport", module + "/rpc", module + "/gen", gorilla, protobuf, xsync}},
-	{"tests/webserver", []string{frame, hostkey, module + "/transport", module + "/rpc", module + "/gen", module + "/examples/ping/pinger", gorilla, protobuf, xsync}},
-	{"tests", []string{frame, hostkey, module + "/transport", module + "/rpc", module + "/gen", gorilla, protobuf, xsync}},
+	{"examples", []string{frame, hostkey, pool, module + "/transport", module + "/rpc", module + "/gen", gorilla, protobuf, xsync}},
+	{"tests/webserver", []string{frame, hostkey, pool, module + "/transport", module + "/rpc", module + "/gen", module + "/examples/ping/pinger", gorilla, protobuf, xsync}},
+	{"tests", []string{frame, hostkey, pool, module + "/transport", module + "/rpc", module + "/gen", gorilla, protobuf, xsync}},
 }
 
 // TestImportsGoDownOnly also fails for a dependency of a dependency.
@@ -132,7 +134,7 @@ func TestOnlyTheirNeighboursAreImported(t *testing.T) {
 		for _, dep := range p.Imports {
 			switch {
 			case below(dep, gorilla) && rel != "transport/ws",
-				rel == "transport" && below(dep, module) && dep != frame,
+				rel == "transport" && below(dep, module) && dep != frame && dep != pool,
 				rel == "rpc" && belowAny(dep, module+"/rpc", module+"/gen", module+"/transport/pipe"):
 				t.Errorf("%s imports %s", p.ImportPath, dep)
 			}

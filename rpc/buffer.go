@@ -3,6 +3,8 @@ package rpc
 import (
 	"math/bits"
 	"sync"
+
+	"github.com/parley-rpc/parley/internal/pool"
 )
 
 // buffer is pooled memory for one message.
@@ -15,13 +17,25 @@ type buffer struct{ bytes []byte }
 const (
 	minBuffer   = 256
 	smallBuffer = 64 << 10
-	largeBuffer = 8 << 20
+	largeBuffer = 1 << maxClass
+
+	minClass = 17 // of a buffer larger than smallBuffer
+	maxClass = 23
 )
 
 var (
 	buffers      = sync.Pool{New: func() any { return new(buffer) }}
-	largeBuffers [bits.UintSize]sync.Pool // index: the length in bits of their size - 1
+	largeBuffers = newLargeBuffers()
 )
+
+// newLargeBuffers returns the pools of large buffers. Their index is the length
+// in bits of their buffers' size - 1.
+func newLargeBuffers() (pools [maxClass + 1]*pool.Pool[buffer]) {
+	for class := minClass; class <= maxClass; class++ {
+		pools[class] = pool.New[buffer](1 << class)
+	}
+	return pools
+}
 
 // getBuffer returns an empty buffer for a message of unknown size.
 func getBuffer() *buffer { return buffers.Get().(*buffer) }
@@ -35,8 +49,10 @@ func getBufferFor(size int) *buffer {
 		return b
 	}
 	class := bits.Len(uint(size - 1))
-	if b, ok := largeBuffers[class].Get().(*buffer); ok {
-		return b
+	if class < len(largeBuffers) {
+		if b := largeBuffers[class].Get(); b != nil {
+			return b
+		}
 	}
 	return &buffer{bytes: make([]byte, 0, bufferSize(size))}
 }

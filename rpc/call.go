@@ -15,15 +15,20 @@ type Call struct {
 	Method *Method
 	Peer   *Peer // the peer of Conn
 
-	caller *clientStream   // nil at the callee's end
-	callee *serverStream   // nil at the caller's end
-	ctx    context.Context // the handler's context, at the callee's end
+	caller *clientStream // nil at the callee's end
+	callee *serverStream // nil at the caller's end
+
+	// At the caller's end of a unary call with interceptors, through which alone
+	// caller may be used; nil: it is another call.
+	intercepted *interceptedUnary
+
+	ctx context.Context // the handler's context, at the callee's end
 
 	mu          sync.Mutex
-	request     Metadata // the request header
-	response    Metadata // the response header
-	encoding    string   // compression of the response's marked messages; empty: none
-	trailer     Metadata
+	request     *pairs // the request header
+	response    *pairs // the response header
+	encoding    string // compression of the response's marked messages; empty: none
+	trailer     *pairs
 	headerSent  bool // at the callee's end the response header, at the caller's the request
 	hasResponse bool // response has been read from the stream
 	ended       bool // the trailer has been sent
@@ -51,7 +56,10 @@ func CallFromContext(ctx context.Context) (c *Call, ok bool) {
 
 // CodecName returns the name of the codec of the call's messages.
 func (c *Call) CodecName() string {
-	if c.caller != nil {
+	switch {
+	case c.intercepted != nil:
+		return c.intercepted.codec.Name()
+	case c.caller != nil:
 		return c.caller.coder.codec.Name()
 	}
 	return c.callee.coder.codec.Name()
@@ -61,7 +69,7 @@ func (c *Call) CodecName() string {
 func (c *Call) Header() Metadata {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.request.Clone()
+	return c.request.decode()
 }
 
 // SetHeader adds values to a key of the header that this end sends: the
@@ -75,10 +83,13 @@ func (c *Call) SetHeader(key string, values ...string) error {
 	if c.headerSent {
 		return Errorf(CodeFailedPrecondition, "header %q is set too late: the header has been sent", key)
 	}
+	at := &c.response
 	if c.caller != nil {
-		return c.request.add(key, values)
+		at = &c.request
 	}
-	return c.response.add(key, values)
+	var err error
+	*at, err = (*at).add(key, values)
+	return err
 }
 
 // SendHeader sends a handler's header at once instead of with the first
@@ -125,7 +136,7 @@ func (c *Call) streamError(err error) error {
 // status, if it is not empty.
 func (c *Call) sendHeaderIfAny() error {
 	header, sent := c.takeHeader()
-	if sent || header.encoding == "" && len(header.metadata) == 0 {
+	if sent || header.encoding == "" && header.metadata.count() == 0 {
 		return nil
 	}
 	return c.streamError(c.callee.stream().SendHeader(c.ctx, header.append(nil)))
@@ -156,11 +167,13 @@ func (c *Call) SetTrailer(key string, values ...string) error {
 	if c.ended {
 		return Errorf(CodeFailedPrecondition, "trailer %q is set too late: the call has ended", key)
 	}
-	return c.trailer.add(key, values)
+	var err error
+	c.trailer, err = c.trailer.add(key, values)
+	return err
 }
 
 // takeTrailer returns the response trailer, which no longer changes.
-func (c *Call) takeTrailer() Metadata {
+func (c *Call) takeTrailer() *pairs {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.ended = true
@@ -170,10 +183,15 @@ func (c *Call) takeTrailer() Metadata {
 // ResponseHeader returns the response header. At the caller's end it waits for
 // the header until the call or its context ends.
 func (c *Call) ResponseHeader() (Metadata, error) {
-	if c.caller != nil {
-		if err := c.caller.waitHeader(); err != nil {
-			return nil, err
-		}
+	var err error
+	switch {
+	case c.intercepted != nil:
+		err = c.intercepted.waitHeader()
+	case c.caller != nil:
+		err = c.caller.waitHeader()
+	}
+	if err != nil {
+		return nil, err
 	}
 	return c.responseHeader(), nil
 }
@@ -181,7 +199,7 @@ func (c *Call) ResponseHeader() (Metadata, error) {
 func (c *Call) responseHeader() Metadata {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.response.Clone()
+	return c.response.decode()
 }
 
 // responseEncoding returns the compression of the response's marked messages.
@@ -232,16 +250,19 @@ func (c *Call) resetResponse() {
 func (c *Call) Trailer() Metadata {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.trailer.Clone()
+	return c.trailer.decode()
 }
 
 // Retries returns, at the caller's end, how often the client has retried the
 // call: because the server had not processed it, or because of the RetryPolicy.
 func (c *Call) Retries() int {
-	if c.caller == nil {
-		return 0
+	switch {
+	case c.intercepted != nil:
+		return c.intercepted.countRetries()
+	case c.caller != nil:
+		return int(c.caller.retries.opened.Load())
 	}
-	return int(c.caller.retries.opened.Load())
+	return 0
 }
 
 // IsUnknown reports, at the callee's end, whether the method is not registered

@@ -6,7 +6,7 @@ import "time"
 type CallOption func(*callConfig)
 
 type callConfig struct {
-	metadata    Metadata
+	metadata    *pairs
 	err         error // of the first invalid option
 	timeout     time.Duration
 	hasTimeout  bool
@@ -25,7 +25,8 @@ type callConfig struct {
 // with CodeResourceExhausted.
 func WithMetadata(key string, values ...string) CallOption {
 	return func(c *callConfig) {
-		if err := c.metadata.add(key, values); err != nil && c.err == nil {
+		var err error
+		if c.metadata, err = c.metadata.add(key, values); err != nil && c.err == nil {
 			c.err = err
 		}
 	}

@@ -38,6 +38,15 @@ func CallUnary[Req, Res any](ctx context.Context, c Caller, m *Method, req *Req,
 	return recvResponse[Res](s)
 }
 
+// OpenUnary starts a unary call and sends its only message with it, as
+// CallUnary does, for a caller that needs the stream: it receives one message,
+// and then closes the stream. If the call was opened, but its message was not
+// sent, both the stream and the error are returned, and Recv returns the
+// status.
+func OpenUnary(ctx context.Context, c Caller, m *Method, req any, opts ...CallOption) (Stream, error) {
+	return openSend(ctx, c, m, req, opts)
+}
+
 // recvResponse receives the message of a call with a single response.
 func recvResponse[Res any](s Stream) (*Res, error) {
 	res := new(Res)
@@ -78,7 +87,7 @@ func sendOnly[T any](s Stream, msg *T, err error) error {
 }
 
 // openSend starts a call that takes one message, and sends that message. If it
-// fails the call has ended.
+// fails the call has ended, and the stream is nil unless the call was opened.
 func openSend(ctx context.Context, c Caller, m *Method, only any, opts []CallOption) (Stream, error) {
 	if own, ok := c.(ownCaller); ok {
 		return own.openSend(ctx, m, only, opts)

@@ -38,7 +38,7 @@ type openBlock struct {
 	hasLimit bool   // timeout is set
 	encoding string // "": none
 	accept   string
-	metadata Metadata
+	metadata *pairs
 }
 
 func (b *openBlock) append(dst []byte) []byte {
@@ -61,7 +61,7 @@ func (b *openBlock) append(dst []byte) []byte {
 	if b.accept != "" {
 		dst = frame.AppendBytesField(dst, openAccept, b.accept)
 	}
-	return appendMetadata(dst, b.metadata)
+	return b.metadata.appendTo(dst)
 }
 
 func parseOpenBlock(p []byte) (b openBlock, err error) {
@@ -83,7 +83,8 @@ func parseOpenBlock(p []byte) (b openBlock, err error) {
 		case openAccept:
 			b.accept = string(f.Bytes)
 		case keyMetadata:
-			return b.metadata.parsePair(f.Bytes)
+			b.metadata, err = b.metadata.parse(f.Bytes, len(p))
+			return err
 		}
 		return nil
 	})
@@ -96,14 +97,14 @@ func parseOpenBlock(p []byte) (b openBlock, err error) {
 // headerBlock is the response header.
 type headerBlock struct {
 	encoding string
-	metadata Metadata
+	metadata *pairs
 }
 
 func (b *headerBlock) append(dst []byte) []byte {
 	if b.encoding != "" {
 		dst = frame.AppendBytesField(dst, keyEncoding, b.encoding)
 	}
-	return appendMetadata(dst, b.metadata)
+	return b.metadata.appendTo(dst)
 }
 
 func parseHeaderBlock(p []byte) (b headerBlock, err error) {
@@ -112,7 +113,8 @@ func parseHeaderBlock(p []byte) (b headerBlock, err error) {
 		case keyEncoding:
 			b.encoding = string(f.Bytes)
 		case keyMetadata:
-			return b.metadata.parsePair(f.Bytes)
+			b.metadata, err = b.metadata.parse(f.Bytes, len(p))
+			return err
 		}
 		return nil
 	})
@@ -124,7 +126,7 @@ func parseHeaderBlock(p []byte) (b headerBlock, err error) {
 type endBlock struct {
 	status   *Error // nil: OK
 	alias    uint64 // 0: none
-	metadata Metadata
+	metadata *pairs
 }
 
 // append appends the block. It leaves out a detail that cannot be encoded,
@@ -144,7 +146,7 @@ func (b *endBlock) append(dst []byte) []byte {
 			}
 		}
 	}
-	return appendMetadata(dst, b.metadata)
+	return b.metadata.appendTo(dst)
 }
 
 // shorten drops the least important part of a block that exceeds the peer's
@@ -153,7 +155,7 @@ func (b *endBlock) shorten(limit int) bool {
 	switch e := b.status; {
 	case e != nil && len(e.details) > 0:
 		b.status = &Error{code: e.code, message: e.message}
-	case len(b.metadata) > 0:
+	case b.metadata.count() > 0:
 		b.metadata = nil
 	case e != nil && e.message != "":
 		excess := len(b.append(nil)) - limit
@@ -180,7 +182,8 @@ func parseEndBlock(p []byte) (b endBlock, err error) {
 		case endAlias:
 			b.alias = f.Uint
 		case keyMetadata:
-			return b.metadata.parsePair(f.Bytes)
+			b.metadata, err = b.metadata.parse(f.Bytes, len(p))
+			return err
 		}
 		return nil
 	})
@@ -216,26 +219,6 @@ func parseBlock(p []byte, handle func(frame.Field) error) error {
 	return nil
 }
 
-// appendMetadata appends a field for each pair: the key's length, the key and
-// the value.
-func appendMetadata(dst []byte, m Metadata) []byte {
-	for key, values := range m {
-		for _, v := range values {
-			dst = frame.AppendVarint(dst, keyMetadata)
-			dst = frame.AppendVarint(dst, uint64(varintLen(len(key))+len(key)+len(v)))
-			dst = frame.AppendVarint(dst, uint64(len(key)))
-			dst = append(append(dst, key...), v...)
-		}
-	}
-	return dst
-}
-
-func varintLen(n int) int { return len(frame.AppendVarint(make([]byte, 0, 8), uint64(n))) }
-
-// maxPairs is how many pairs of metadata a block may have: many small pairs
-// cost far more memory than their bytes.
-const maxPairs = 256
-
 // hasTooManyPairs counts the pairs before any is stored, so that refusing a
 // block costs almost nothing.
 func hasTooManyPairs(p []byte) bool {
@@ -259,34 +242,10 @@ func hasTooManyPairs(p []byte) bool {
 	return false
 }
 
-// errPairs is the error for a block with more than maxPairs pairs.
-var errPairs = fmt.Errorf("more than %d pairs of metadata", maxPairs)
-
 // blockError returns the status for a block of the peer that cannot be read.
 func blockError(what string, err error) *Error {
 	if errors.Is(err, errPairs) {
 		return Errorf(CodeResourceExhausted, "%s: %w", what, err)
 	}
 	return Errorf(CodeInternal, "malformed %s: %w", what, err)
-}
-
-// parsePair adds the pair of one metadata field.
-func (m *Metadata) parsePair(p []byte) error {
-	n, used, err := frame.ParseVarint(p)
-	if err != nil || n > uint64(len(p)-used) {
-		return errors.New("a metadata pair is cut short")
-	}
-	p = p[used:]
-	key, value := string(p[:n]), string(p[n:])
-	if err := checkPair(key, value); err != nil {
-		return err
-	}
-	if strings.HasPrefix(key, reservedPrefix) {
-		return nil
-	}
-	if *m == nil {
-		*m = make(Metadata)
-	}
-	(*m)[key] = append((*m)[key], value)
-	return nil
 }

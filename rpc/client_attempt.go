@@ -112,7 +112,7 @@ func (s *clientStream) openAttempt(ctx context.Context, a *attempt, first *messa
 	case s.call.Method.ServerStreams:
 		a.st, sent, err = a.conn.sess.OpenSend(ctx, b.bytes, first.bytes, first.options())
 	default:
-		a.x, a.st, sent, err = a.conn.sess.OpenExchange(ctx, b.bytes, first.bytes, first.mark)
+		a.x, a.st, sent, err = a.conn.sess.OpenExchange(ctx, b.bytes, first.bytes, transport.ExchangeOptions{Mark: first.mark, AwaitAnswer: s.alone})
 	}
 	if err != nil {
 		var closed *transport.CloseError

@@ -1,8 +1,10 @@
 package rpc
 
 import (
+	"context"
 	"errors"
 	"io"
+	"time"
 
 	"github.com/parley-rpc/parley/transport"
 )
@@ -30,7 +32,8 @@ func (s *clientStream) receive(msg any, how decodeFunc) error {
 // another attempt.
 func (s *clientStream) recv(a *attempt, msg any, how decodeFunc) (again bool, err error) {
 	if a.x != nil {
-		if m, ok := a.x.Recv(s.ctx); ok {
+		ctx, deadline := s.bounds()
+		if m, ok := a.x.Recv(ctx, deadline); ok {
 			return false, s.recvAnswer(a, m, msg, how)
 		}
 	}
@@ -61,10 +64,22 @@ func (s *clientStream) recvAnswer(a *attempt, m transport.Message, msg any, how 
 	if err == nil {
 		err = s.coder.decode(s.ctx, a.conn, m, msg, how)
 	}
+	if !s.private && s.call.intercepted == nil {
+		a.x.Release() // nothing frees the exchange
+	}
 	if err = s.endRecv(err); !isEnd(err) {
 		return err
 	}
 	return nil
+}
+
+// bounds returns what ends the wait for an answer: a context, and a deadline
+// unless that is zero.
+func (s *clientStream) bounds() (context.Context, time.Time) {
+	if s.timeout.Context != nil {
+		return s.timeout.Context, s.timeout.deadline
+	}
+	return s.ctx, time.Time{}
 }
 
 // beforeMessage reads the header before the first message, and prepares to

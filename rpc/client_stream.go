@@ -10,14 +10,17 @@ import (
 // call. A unary call and the request of a server stream are sent by startSend;
 // the other kinds are opened by start.
 type clientStream struct {
-	call    Call
+	call    *Call
+	own     Call    // the memory of call, unless an interceptedUnary has it
 	client  *Client // makes further attempts; nil: the only attempt is on call.Conn
 	cfg     callConfig
 	coder   coder
 	ctx     context.Context
-	first   attempt // saves the allocation of the first attempt
+	timeout timeoutContext // ctx, if it is in use
+	first   attempt        // saves the allocation of the first attempt
 	recvBuf recvBuffer
 	private bool // the application cannot reach the stream, see keepPrivate
+	alone   bool // nothing can end the call while it is being opened, but its context
 
 	state    streamState
 	retries  retryState
@@ -31,6 +34,7 @@ type clientStream struct {
 // conn is nil.
 func newClientStream(e *endpoint, conn *Conn, m *Method, opts []CallOption) (*clientStream, error) {
 	s := clientStreamPool.Get().(*clientStream)
+	s.call = &s.own
 	s.call.Conn, s.call.Method = conn, m
 	if conn != nil {
 		s.call.Peer = conn.Peer()
@@ -68,9 +72,23 @@ func (s *clientStream) keepPrivate() { s.private = s.cfg.idle == 0 }
 func (s *clientStream) free() {
 	_ = s.Close() // never fails
 	if s.private {
+		metadata := s.cfg.metadata
+		if metadata != nil {
+			*metadata = pairs{}
+		}
 		*s = clientStream{}
+		s.cfg.metadata = metadata
 		clientStreamPool.Put(s)
 	}
+}
+
+// reuse is free for a call that is over and whose Call is not in s.
+func (s *clientStream) reuse() {
+	if a := s.state.attempt(); a != nil {
+		a.free()
+	}
+	*s = clientStream{}
+	clientStreamPool.Put(s)
 }
 
 // start opens the call, inside the interceptors.
@@ -97,10 +115,11 @@ func (s *clientStream) startSend(ctx context.Context, e *endpoint, only any) (St
 		}
 		return outer, err
 	}
-	if err := s.openOnly(ctx, only); err != nil {
+	err := s.openOnly(ctx, only)
+	if err != nil && s.state.attempt() == nil {
 		return nil, err
 	}
-	return s, nil
+	return s, err
 }
 
 // openOnly opens the call together with its only message.
@@ -115,22 +134,26 @@ func (s *clientStream) openOnly(ctx context.Context, only any) error {
 // open opens the call and, if only is non-nil, sends it. Until then,
 // interceptors may change the header.
 func (s *clientStream) open(ctx context.Context, only *message) error {
-	cancel := func() {}
-	if s.cfg.hasTimeout {
-		ctx, cancel = context.WithTimeout(ctx, s.cfg.timeout)
-	}
 	s.ctx = ctx
+	release := func() {}
+	streams := s.call.Method.ClientStreams || s.call.Method.ServerStreams
+	switch {
+	case !s.cfg.hasTimeout:
+	case streams:
+		s.ctx, release = context.WithTimeout(ctx, s.cfg.timeout)
+	default: // the end of the call ends it
+		s.ctx = s.timeout.start(ctx, s.cfg.timeout)
+	}
 	s.call.mu.Lock()
 	s.call.headerSent = true
 	s.call.mu.Unlock()
 	if err := s.firstAttempt(only); err != nil {
-		cancel()
+		release()
 		s.finish(err)
 		return err
 	}
-	release := cancel
-	if s.call.Method.ClientStreams || s.call.Method.ServerStreams {
-		// The caller of a unary call waits in Recv, which watches ctx.
+	if streams { // the caller of a unary call waits in Recv, which watches ctx
+		ctx, cancel := s.ctx, release
 		stop := context.AfterFunc(ctx, func() { s.finish(transportError(ctx.Err())) })
 		release = func() { stop(); cancel() }
 	}
@@ -144,7 +167,7 @@ func (s *clientStream) open(ctx context.Context, only *message) error {
 	return nil
 }
 
-func (s *clientStream) Call() *Call { return &s.call }
+func (s *clientStream) Call() *Call { return s.call }
 
 // Close cancels the call unless it is over. If the peer's status has arrived,
 // it becomes the status of the call even if it was not received.
@@ -194,6 +217,9 @@ func (s *clientStream) finish(status error) {
 	}
 	if release != nil {
 		release()
+	}
+	if s.cfg.hasTimeout {
+		s.timeout.end()
 	}
 	if s.client != nil {
 		s.client.retry.record(status)

@@ -3,6 +3,7 @@ package rpc
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"net/http"
 	"sync"
 	"sync/atomic"
@@ -164,6 +165,9 @@ func (c *Conn) onHello(s *transport.Session) {
 	c.life.established = true
 	c.startAgeTimer(c.e.maxAge)
 	c.renewLease()
+	if len(c.e.hooks.onConnect) == 0 && !c.notes(slog.LevelDebug) {
+		return // no goroutine for nothing, while the first call is served
+	}
 	c.enqueueEvent(func() {
 		c.logStarted()
 		for _, f := range c.e.hooks.onConnect {

@@ -27,10 +27,14 @@ func (c *Conn) log(ctx context.Context, level slog.Level, msg string, more ...sl
 // events through hooks. A slog.Handler finds the values of the handshake in the
 // context.
 func (c *Conn) note(level slog.Level, msg string, more ...slog.Attr) {
-	if c.client.sub != nil {
-		return
+	if c.notes(level) {
+		c.log(c.Context(), level, msg, more...)
 	}
-	c.log(c.Context(), level, msg, more...)
+}
+
+// notes reports whether note logs events of a level.
+func (c *Conn) notes(level slog.Level) bool {
+	return c.client.sub == nil && c.e.log.Enabled(c.Context(), level)
 }
 
 func (c *Conn) logStarted() { c.note(slog.LevelDebug, "parley: connection started") }

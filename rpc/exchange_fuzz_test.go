@@ -2,7 +2,9 @@ package rpc_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"slices"
 	"strings"
@@ -31,6 +33,8 @@ func FuzzExchangesAndStreamsLookTheSame(f *testing.F) {
 		{9, 1, 2, 'b', 'e', 1, 0x80, 2, 'm', 'e', 0, 0, 1, 'h', 1, 0, 4, 'j', 'j', 'l', 'e'},
 		{0x14, 0, 3, 'j', 'j', 'e', 1, 0, 2, 'j', 'e', 1, 0, 1, 'e'},
 		{0x24, 0, 3, 'j', 'j', 'e', 1, 0, 2, 'j', 'e', 1, 0, 1, 'e'},
+		{0x45, 0x11, 3, 'a', 'l', 'e', 1, 0x93, 1, 'l', 0, 0x81, 1, 'i', 1, 0x11, 1, 'f'},
+		{0x4f, 0, 3, 'c', 'n', 'n', 1, 0xd3, 2, 'i', 'e', 0, 0x21, 2, 'j', 'e', 1, 1, 0},
 	} {
 		f.Add(script)
 	}
@@ -59,6 +63,9 @@ type conversations struct {
 	calls   []scriptedCall
 	logs    []*record // of each call
 	served  []*record // of the handler of each call
+
+	mu   sync.Mutex
+	kept []rpc.Stream
 }
 
 type scriptedCall struct {
@@ -75,6 +82,7 @@ const (
 	inTurn
 	endsServer
 	drainsServer
+	keepsStreams // that interceptors of calls see
 )
 
 // Bits of a call's options.
@@ -86,6 +94,7 @@ const (
 	withTimeout
 	withCancel
 	withLargeRequest
+	withDeadline
 )
 
 func newConversations(t *testing.T, script []byte, streams bool) *conversations {
@@ -146,10 +155,30 @@ func (c *conversations) run() []string {
 			seen = append(seen, fmt.Sprintf("%d: %s", i, line))
 		}
 	}
+	seen = append(seen, c.useKept()...)
 	for _, conn := range []*rpc.Conn{c.p.clientConn, c.p.serverConn} {
 		s := conn.Stats()
 		seen = append(seen, fmt.Sprintf("%d and %d streams, ended %v", s.LocalStreams, s.RemoteStreams, conn.Err() != nil))
 	}
+	return seen
+}
+
+// useKept returns what streams that were kept show after the end of their calls,
+// which may have ended in any order. The header of a call that failed may have
+// arrived at the instant of its deadline, or not.
+func (c *conversations) useKept() (seen []string) {
+	for _, s := range c.kept {
+		call := s.Call()
+		end := s.Recv(new(wrapperspb.StringValue))
+		var answer string
+		if errors.Is(end, io.EOF) {
+			header, err := call.ResponseHeader()
+			answer = fmt.Sprintf("%v, %v, trailer %v, ", header, err, call.Trailer())
+		}
+		seen = append(seen, fmt.Sprintf("kept: %v, %s%d retries, %s, Recv %v, Send %v, CloseSend %v, Close %v",
+			call.Header(), answer, call.Retries(), call.CodecName(), end, s.Send(text("late")), s.CloseSend(), s.Close()))
+	}
+	slices.Sort(seen)
 	return seen
 }
 
@@ -189,6 +218,10 @@ func (c *conversations) call(ctx context.Context, caller rpc.Caller, i int, step
 			opts = append(opts, option...)
 		}
 	}
+	if call.options&withDeadline != 0 {
+		ctx, cancel = context.WithTimeout(ctx, 13*time.Millisecond)
+		defer cancel()
+	}
 	if call.options&withCancel != 0 {
 		time.AfterFunc(3*time.Millisecond, cancel)
 	}
@@ -204,6 +237,11 @@ func (c *conversations) call(ctx context.Context, caller rpc.Caller, i int, step
 func (c *conversations) intercept(name string) rpc.Interceptor {
 	return around(func(ctx context.Context, s rpc.Stream, next rpc.Handler) error {
 		_ = s.Call().SetHeader("from", name)
+		if name == "call" && c.config&keepsStreams != 0 {
+			c.mu.Lock()
+			c.kept = append(c.kept, s)
+			c.mu.Unlock()
+		}
 		w := &watching{Stream: s, number: -1}
 		if c.config&wrapsStreams != 0 {
 			s = w

@@ -74,7 +74,7 @@ func ParseOpen(p []byte) (OpenFields, error) {
 	b, err := parseOpenBlock(p)
 	f := OpenFields{
 		Alias: b.alias, Codec: b.codec, Encoding: b.encoding,
-		Timeout: b.timeout, HasTimeout: b.hasLimit, Metadata: b.metadata,
+		Timeout: b.timeout, HasTimeout: b.hasLimit, Metadata: b.metadata.decode(),
 	}
 	if b.alias == 0 {
 		f.Method = b.service + "/" + b.name
@@ -85,7 +85,7 @@ func ParseOpen(p []byte) (OpenFields, error) {
 // ParseHeader reads the header of a response.
 func ParseHeader(p []byte) (encoding string, m Metadata, err error) {
 	b, err := parseHeaderBlock(p)
-	return b.encoding, b.metadata, err
+	return b.encoding, b.metadata.decode(), err
 }
 
 // EndFields is the fields of a call's end.
@@ -99,7 +99,7 @@ type EndFields struct {
 // ParseEnd reads the end of a call.
 func ParseEnd(p []byte) (EndFields, error) {
 	b, err := parseEndBlock(p)
-	f := EndFields{Status: b.status, Alias: b.alias, Trailer: b.metadata}
+	f := EndFields{Status: b.status, Alias: b.alias, Trailer: b.metadata.decode()}
 	if b.status != nil {
 		f.Code = b.status.code
 	}

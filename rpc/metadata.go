@@ -53,59 +53,43 @@ const reservedPrefix = "parley-"
 
 // checkPair returns an error for an invalid key or value.
 func checkPair(key, value string) error {
-	switch {
-	case !validKey(key):
+	if !validKey(key) {
 		return fmt.Errorf("metadata key %.200q: only 0-9 a-z - _ . are allowed, and at least one of them", key)
-	case strings.HasSuffix(key, binarySuffix):
-		return nil
 	}
-	for i := range len(value) {
-		if c := value[i]; c < ' ' || c > '~' {
-			return fmt.Errorf("metadata %.200q: byte %#02x is not printable ASCII; end the key in %q to send bytes", key, c, binarySuffix)
-		}
-	}
-	return nil
+	return checkValue(key, value)
 }
 
-func validKey(key string) bool {
+// checkValue returns an error for a value that a valid key cannot have.
+func checkValue(key, value string) error {
+	if isBinary(key) || printable(value) {
+		return nil
+	}
+	i := strings.IndexFunc(value, func(r rune) bool { return r < ' ' || r > '~' })
+	return fmt.Errorf("metadata %.200q: byte %#02x is not printable ASCII; end the key in %q to send bytes", key, value[i], binarySuffix)
+}
+
+func validKey[T string | []byte](key T) bool {
 	for i := range len(key) {
 		c := key[i]
 		if !(c >= 'a' && c <= 'z' || c >= '0' && c <= '9' || c == '-' || c == '_' || c == '.') {
 			return false
 		}
 	}
-	return key != ""
+	return len(key) > 0
 }
 
-// pairs returns the number of pairs.
-func (m Metadata) pairs() (n int) {
-	for _, values := range m {
-		n += len(values)
-	}
-	return n
+// isBinary reports whether the values of a key are arbitrary bytes.
+func isBinary[T string | []byte](key T) bool {
+	n := len(key) - len(binarySuffix)
+	return n >= 0 && string(key[n:]) == binarySuffix
 }
 
-// add validates and appends values. Its errors have CodeInvalidArgument, or
-// CodeResourceExhausted for more pairs than can be sent.
-func (m *Metadata) add(key string, values []string) error {
-	key = strings.ToLower(key)
-	if err := checkPair(key, ""); err != nil {
-		return Errorf(CodeInvalidArgument, "%w", err)
-	}
-	if strings.HasPrefix(key, reservedPrefix) {
-		return Errorf(CodeInvalidArgument, "metadata key %q: the prefix %q is reserved", key, reservedPrefix)
-	}
-	for _, v := range values {
-		if err := checkPair(key, v); err != nil {
-			return Errorf(CodeInvalidArgument, "%w", err)
+// printable reports whether a value is printable ASCII.
+func printable[T string | []byte](value T) bool {
+	for i := range len(value) {
+		if value[i] < ' ' || value[i] > '~' {
+			return false
 		}
 	}
-	if m.pairs()+len(values) > maxPairs {
-		return Errorf(CodeResourceExhausted, "metadata key %q: %w", key, errPairs)
-	}
-	if *m == nil {
-		*m = make(Metadata)
-	}
-	(*m)[key] = append((*m)[key], values...)
-	return nil
+	return true
 }

@@ -268,8 +268,8 @@ func (s *serverStream) finish(err error) {
 	s.sendEnd(&end)
 }
 
-// sendResponse sends the only message of a response. If nothing else is to be
-// sent, the message ends the call, and done is true.
+// sendResponse sends the only message of a response. done is true if the end of
+// the call was sent with it. Otherwise the status and the trailer must follow.
 func (s *serverStream) sendResponse(end *endBlock) (done bool, err error) {
 	if s.response == nil {
 		return false, Errorf(CodeInternal, "%s returned no response", s.call.Method.Path())
@@ -277,8 +277,15 @@ func (s *serverStream) sendResponse(end *endBlock) (done bool, err error) {
 	if err := s.call.sendHeaderIfAny(); err != nil {
 		return false, err
 	}
-	done = end.alias == 0 && len(end.metadata) == 0
-	if done && s.request != nil && s.request.Respond(s.response.bytes, s.responseMark) {
+	var trailer []byte
+	done = end.alias == 0 && end.metadata.count() == 0
+	if !done {
+		b := getBuffer()
+		defer b.put()
+		b.bytes = end.append(b.bytes)
+		trailer = b.bytes
+	}
+	if s.request != nil && s.request.Respond(s.response.bytes, s.responseMark, trailer) {
 		s.request.responded = true
 		return true, nil
 	}

@@ -2,6 +2,8 @@ package transport_test
 
 import (
 	"context"
+	"fmt"
+	"strings"
 	"testing"
 	"testing/synctest"
 
@@ -18,6 +20,44 @@ type countingProvider struct {
 func (l *countingProvider) Grow(msg []byte, _ int) []byte {
 	l.taken++
 	return append(l.buf[:0], msg...)
+}
+
+// growing is a BufferProvider that counts how often a message is moved.
+type growing struct{ moved int }
+
+func (g *growing) Grow(msg []byte, size int) []byte {
+	if len(msg) > 0 {
+		g.moved++
+	}
+	return append(make([]byte, 0, size), msg...)
+}
+
+func TestMessageAsLongAsTheLongestIsNotMoved(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, p := connectSession(t, transport.Acceptor, transport.Config{}, frame.Hello{})
+		p.send(open(1, ""))
+		st := mustAccept(t, s)
+		piece := strings.Repeat("x", 15<<10)
+		for i, want := range []int{1, 0} {
+			var memory growing
+			received := start(func() error {
+				m, err := st.RecvBorrowed(t.Context(), &memory)
+				if err == nil && len(m.Bytes) != 5*len(piece) {
+					err = fmt.Errorf("%d bytes", len(m.Bytes))
+				}
+				return err
+			})
+			synctest.Wait()
+			for range 4 { // less than fits at first
+				p.send(dataMore(1, piece))
+				synctest.Wait()
+			}
+			p.send(data(1, piece))
+			if err := <-received; err != nil || memory.moved != want {
+				t.Errorf("message %d: %v, moved %d times, want %d", i, err, memory.moved, want)
+			}
+		}
+	})
 }
 
 func TestWaitingRecvTakesMemoryOnlyWhenAMessageArrives(t *testing.T) {

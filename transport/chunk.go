@@ -1,6 +1,10 @@
 package transport
 
-import "sync"
+import (
+	"sync"
+
+	"github.com/parley-rpc/parley/internal/pool"
+)
 
 // chunk is a pooled buffer to which bytes are appended and from which they are
 // taken, in order. The outbox keeps encoded frames in chunks, and the inbox
@@ -19,7 +23,10 @@ type chunk struct {
 // its last frame.
 var chunkSizes = [...]int{512, 4 << 10, 16 << 10, maxBatch}
 
-var chunkPools [len(chunkSizes)]sync.Pool
+var (
+	chunkPools  [len(chunkSizes) - 1]sync.Pool
+	largeChunks = pool.New[chunk](maxBatch)
+)
 
 // newChunk returns an empty chunk that has room for n bytes.
 func newChunk(n int) *chunk {
@@ -27,7 +34,7 @@ func newChunk(n int) *chunk {
 		if n > size {
 			continue
 		}
-		if c, ok := chunkPools[i].Get().(*chunk); ok {
+		if c := pooledChunk(i); c != nil {
 			return c
 		}
 		return &chunk{buf: make([]byte, 0, size)}
@@ -35,13 +42,27 @@ func newChunk(n int) *chunk {
 	return &chunk{buf: make([]byte, 0, n)} // for one frame with a very large header
 }
 
+// pooledChunk returns an empty chunk of chunkSizes[i], or nil if there is none.
+func pooledChunk(i int) *chunk {
+	if i == len(chunkPools) {
+		return largeChunks.Get()
+	}
+	c, _ := chunkPools[i].Get().(*chunk)
+	return c
+}
+
 func (c *chunk) free() {
 	for i, size := range chunkSizes {
-		if cap(c.buf) == size {
-			*c = chunk{buf: c.buf[:0]}
-			chunkPools[i].Put(c)
-			return
+		if cap(c.buf) != size {
+			continue
 		}
+		*c = chunk{buf: c.buf[:0]}
+		if i == len(chunkPools) {
+			largeChunks.Put(c)
+		} else {
+			chunkPools[i].Put(c)
+		}
+		return
 	}
 }
 

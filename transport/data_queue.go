@@ -10,22 +10,34 @@ const maxLight = 4 << 10
 const maxLightAhead = 64 << 10
 
 // dataQueue holds the frames of streams that wait to be sent. Small frames of
-// streams that have no large ones waiting are light: they go ahead of all heavy
-// ones, so that a small call does not wait for a download. The frames of one
+// streams that are not busy, and have no heavy ones waiting, are light: they go
+// ahead of all heavy ones, so that a small call does not wait for a download,
+// nor for streams that send small messages without end. The frames of one
 // stream stay in order, and so do OPENs among themselves and behind the ends of
 // streams: the next stream may need the place of the last. The outbox's mu
 // guards it.
 type dataQueue struct {
-	limit  int // bytes that may wait
-	light  lane
-	heavy  lane
-	queued int // bytes that are not taken, and those granted to waiters
+	limit   int // bytes that may wait
+	quantum int // bytes of small frames that a stream may queue when it is its turn
+	light   lane
+	heavy   lane
+	queued  int // bytes that are not taken, and those granted to waiters
+
+	promised int    // bytes of quanta that were given since the last batch, and are not used
+	batches  uint64 // that were taken
 
 	ordered uint64 // the offset in heavy of the last OPEN or end of a stream
+	large   uint64 // the offset in heavy of the last large frame
 	ahead   int    // bytes of light frames taken since a heavy one was
 
 	lightWaiting waitlist  // for room
 	heavyWaiting fairQueue // for room
+	largeWaiting int       // large frames in it, or granted
+}
+
+func newDataQueue(limit, replayLimit int) dataQueue {
+	quantum := min(maxQuantum, limit/8, replayLimit/16)
+	return dataQueue{limit: limit, quantum: quantum, heavyWaiting: fairQueue{lag: uint64(min(maxBatch, limit/2))}}
 }
 
 // lane is a queue of frames in order.
@@ -78,6 +90,8 @@ func (q *dataQueue) awaitedTaken() bool {
 type turn struct {
 	heavyEnd uint64 // the offset in the heavy lane of its last frame there
 	finish   uint64 // as in fairQueue
+	busy     bool   // as in isBusy
+	quantum  quantum
 }
 
 // sizeOf returns how many bytes frames have at most.
@@ -93,6 +107,7 @@ func (q *dataQueue) laneFor(t *turn, size int, frames []outgoing) *lane {
 	switch {
 	case size > maxLight,
 		t.heavyEnd > q.heavy.taken, // it must not overtake its own
+		q.isBusy(t),
 		q.ahead >= maxLightAhead && !q.heavy.empty(),
 		frames[0].Type == frame.TypeOpen && q.ordered > q.heavy.taken:
 		return &q.heavy
@@ -116,6 +131,9 @@ func (q *dataQueue) append(l *lane, t *turn, frames []outgoing) position {
 		q.added(l, c, len(c.buf)-before)
 		if l == &q.heavy && (f.Type == frame.TypeOpen || f.ends()) {
 			q.ordered = l.enqueued
+		}
+		if l == &q.heavy && frame.MaxHeaderLen+len(f.payload) > maxLight {
+			q.large = l.enqueued
 		}
 	}
 	if l == &q.heavy {
@@ -155,10 +173,17 @@ func (q *dataQueue) take(b *batch) {
 }
 
 // overtakes reports whether frames for a lane are a small message that goes ahead
-// of large ones of other streams.
+// of large ones of other streams, or the message of a call that goes ahead of
+// busy streams.
 func (q *dataQueue) overtakes(l *lane, t *turn, frames []outgoing) bool {
-	return l == &q.light && (!q.heavy.empty() || q.heavyWaiting.len() > 0) &&
-		t.heavyEnd == 0 && frames[len(frames)-1].completes()
+	last := &frames[len(frames)-1]
+	switch {
+	case l == &q.heavy || t.heavyEnd > 0 || !last.completes():
+		return false
+	case frames[0].Type == frame.TypeOpen || last.ends():
+		return !q.heavy.empty() || q.heavyWaiting.len() > 0
+	}
+	return q.large > q.heavy.taken || q.largeWaiting > 0
 }
 
 func (q *dataQueue) empty() bool { return q.light.empty() && q.heavy.empty() }
@@ -178,6 +203,13 @@ func (q *dataQueue) waitingBytes() int {
 func (q *dataQueue) popTaken() {
 	q.light.frames.popTaken()
 	q.heavy.frames.popTaken()
+}
+
+// noteLargeWaiter counts a waiter if it is for a large frame.
+func (q *dataQueue) noteLargeWaiter(w *waiter, n int) {
+	if w.size > maxLight {
+		q.largeWaiting += n
+	}
 }
 
 // clear drops the frames.

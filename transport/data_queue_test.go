@@ -76,6 +76,30 @@ func TestOnlySmallMessagesOfOtherStreamsCountAsBesideLargeOnes(t *testing.T) {
 	}
 }
 
+func TestCallsCountAsBesideBusyStreamsAndMessagesDoNot(t *testing.T) {
+	q := &dataQueue{limit: 1 << 20}
+	queue(q, &turn{busy: true, finish: 1}, dataOf(1), 100)
+	if q.heavy.empty() {
+		t.Fatal("the frame of a busy stream is light")
+	}
+	message, response := data(3, make([]byte, 100)), data(5, make([]byte, 100))
+	response.Flags = frame.FlagEnd
+	open := outgoing{Header: frame.Header{Type: frame.TypeOpen, Stream: 7}}
+	for _, c := range []struct {
+		name   string
+		frames []outgoing
+		want   bool
+	}{
+		{"message", []outgoing{message}, false},
+		{"request", []outgoing{open, message}, true},
+		{"response", []outgoing{response}, true},
+	} {
+		if got := q.overtakes(&q.light, new(turn), c.frames); got != c.want {
+			t.Errorf("%s: %v, want %v", c.name, got, c.want)
+		}
+	}
+}
+
 func TestFramesOfAStreamStayInOrder(t *testing.T) {
 	q := &dataQueue{limit: 1 << 20}
 	var bulk turn
@@ -141,7 +165,7 @@ func TestStreamsThatWaitAreServedInTurnByBytes(t *testing.T) {
 	waiting := []*waiter{q.add(turns[0], sizes[0]), q.add(turns[1], sizes[1])}
 	for range 1000 {
 		n := 1
-		q.grant(func(int) bool { n--; return n >= 0 })
+		q.grant(func(*waiter) bool { n--; return n >= 0 })
 		for i, w := range waiting {
 			if w.granted {
 				sent[i] += sizes[i]
@@ -164,7 +188,7 @@ func TestStreamThatWasIdleGetsNoCreditForThat(t *testing.T) {
 	second := q.add(&idle, 1000) // as if it sent much at once
 	third := q.add(&busy, 1000)
 	n := 2
-	q.grant(func(int) bool { n--; return n >= 0 })
+	q.grant(func(*waiter) bool { n--; return n >= 0 })
 	if !first.granted || second.granted || !third.granted {
 		t.Errorf("granted %v %v %v, want the first frame of each", first.granted, second.granted, third.granted)
 	}

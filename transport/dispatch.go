@@ -41,14 +41,17 @@ func asProtocolError(t frame.Type, err error) error {
 }
 
 func (d dispatcher) handleFrame(in *arrival, h frame.Header, p []byte) error {
-	if d.isAnswer(h, p) {
-		in.answers = append(in.answers, answer{Header: h, payload: p})
+	answer := d.isAnswer(h, p)
+	if !answer {
+		if held, err := d.hold(in, h, p); held || err != nil {
+			return err
+		}
+	}
+	if h.Type == frame.TypeData {
+		in.data = append(in.data, heldData{Header: h, payload: p, answer: answer})
 		return nil
 	}
-	if held, err := d.hold(in, h, p); held || err != nil {
-		return err
-	}
-	if err := d.handleAnswers(in); err != nil {
+	if err := d.handleHeldData(in); err != nil {
 		return err
 	}
 	switch h.Type {
@@ -136,7 +139,7 @@ func (d dispatcher) refusal(headerLen int) *ResetError {
 	return nil
 }
 
-// handleStreamFrame handles a frame of an existing stream.
+// handleStreamFrame handles a frame of an existing stream that is not DATA.
 func (d dispatcher) handleStreamFrame(h frame.Header, p []byte) error {
 	d.s.mu.Lock()
 	st, err := d.s.findStream(h.Stream)
@@ -148,9 +151,6 @@ func (d dispatcher) handleStreamFrame(h frame.Header, p []byte) error {
 		return checkForm(h.Type, p)
 	}
 	switch h.Type {
-	case frame.TypeData:
-		d.s.noteMessage()
-		err = st.handleData(h.Flags, p)
 	case frame.TypeHeader:
 		if err = d.checkHeader(p); err == nil {
 			err = st.handleHeader(p)

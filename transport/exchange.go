@@ -3,6 +3,7 @@ package transport
 import (
 	"context"
 	"sync/atomic"
+	"time"
 )
 
 // Exchange is a stream that this end has opened together with its only message,
@@ -19,15 +20,22 @@ type Exchange struct {
 	opened position // of the end of its frames in the outbox
 	sent   int      // bytes of the message
 
-	wake     chan struct{} // receives one value, when answered or st is set
-	answer   []byte        // valid once wake has received a value and answered is set
-	mark     bool          // of the answer
-	received atomic.Bool   // Recv has returned the answer
-	waited   atomic.Bool   // Recv was called
+	*answerBox             // nil after Release
+	mark       bool        // of the answer
+	received   atomic.Bool // Recv has returned the answer
+	waited     atomic.Bool // Recv was called
 
 	// Set with the session's mu held, before wake receives its value.
 	answered bool    // the peer has ended the stream, with the answer
 	st       *Stream // nil: it is not made
+}
+
+// answerBox is what the exchanges of a session use one after the other. Once
+// Recv has returned the answer, no other goroutine uses it.
+type answerBox struct {
+	wake   chan struct{} // receives one value, when answered or st is set
+	answer []byte        // valid once wake has received a value and answered is set
+	timer  *time.Timer   // of a Recv with a deadline; nil: there was none
 }
 
 // maxExchanged is the size in bytes of the largest message of an exchange. A
@@ -38,14 +46,15 @@ const maxExchanged = maxLight - 512
 // kept with an exchange in the pool.
 const maxKeptAnswer = 512
 
-// Recv waits for the answer and returns it. It is valid until Free. If ok is
-// false, what has happened needs the Stream: the caller goes on with that. Only
-// the first Recv can return the answer.
-func (x *Exchange) Recv(ctx context.Context) (m Message, ok bool) {
+// Recv waits for the answer and returns it. It is valid until Release or Free.
+// If ok is false, what has happened needs the Stream: the caller goes on with
+// that. Only the first Recv can return the answer. It waits until ctx ends, or
+// until a deadline that is not zero, which is cheaper than one of ctx.
+func (x *Exchange) Recv(ctx context.Context, deadline time.Time) (m Message, ok bool) {
 	if !x.waited.CompareAndSwap(false, true) {
 		return Message{}, false
 	}
-	if awaitOr(ctx, x.wake) != nil {
+	if !x.await(ctx, deadline) {
 		x.Stream() // unless the answer is about to arrive
 		<-x.wake
 	}
@@ -54,6 +63,31 @@ func (x *Exchange) Recv(ctx context.Context) (m Message, ok bool) {
 	}
 	x.received.Store(true)
 	return Message{Bytes: x.answer, Mark: x.mark, Last: true}, true
+}
+
+// await waits for wake. It reports false if ctx ends, or the deadline passes,
+// before.
+func (x *Exchange) await(ctx context.Context, deadline time.Time) bool {
+	if deadline.IsZero() {
+		return awaitOr(ctx, x.wake) == nil
+	}
+	defer x.startTimer(time.Until(deadline)).Stop()
+	select {
+	case <-x.wake:
+		return true
+	case <-ctx.Done():
+	case <-x.timer.C:
+	}
+	return false
+}
+
+func (b *answerBox) startTimer(d time.Duration) *time.Timer {
+	if b.timer == nil {
+		b.timer = time.NewTimer(d)
+	} else {
+		b.timer.Reset(d)
+	}
+	return b.timer
 }
 
 // Stream returns the Stream, and makes it if it is not made. After the answer it
@@ -71,6 +105,15 @@ func (x *Exchange) Close() {
 	}
 }
 
+// Release ends the use of the answer that Recv has returned. The exchange
+// remains as it is after the answer; what others can use again leaves it.
+func (x *Exchange) Release() {
+	next := &Exchange{answerBox: x.answerBox}
+	x.answerBox = nil
+	next.renew()
+	x.s.exchangePool.Put(next)
+}
+
 // Free is Stream.Free. The caller promises that no goroutine uses the exchange
 // or its answer any more.
 func (x *Exchange) Free() {
@@ -83,28 +126,33 @@ func (x *Exchange) Free() {
 	s.exchangePool.Put(x)
 }
 
-// renew resets the exchange to a new one, except for its channel and a small
-// memory for the answer.
+// renew resets the exchange to a new one, except for what others can use again.
 func (x *Exchange) renew() {
-	answer := x.answer[:0]
-	if cap(answer) > maxKeptAnswer {
-		answer = nil
+	box := x.answerBox
+	if box.answer = box.answer[:0]; cap(box.answer) > maxKeptAnswer {
+		box.answer = nil
 	}
-	*x = Exchange{wake: x.wake, answer: answer}
+	*x = Exchange{answerBox: box}
 }
 
-// openExchange makes the exchange of a stream whose only message is queued; mu
-// is held.
-func (s *Session) openExchange(id uint64, opened position, sent int) *Exchange {
+// insertExchange makes x the exchange of the next stream, whose only message is
+// queued; mu is held.
+func (s *Session) insertExchange(x *Exchange, opened position, sent int) {
+	id := s.streams.nextID
+	s.streams.nextID += 2
 	if old := s.streams.exchanges.occupant(id); old != nil {
 		s.makeStream(old)
 	}
-	x, _ := s.exchangePool.Get().(*Exchange)
-	if x == nil {
-		x = &Exchange{wake: make(chan struct{}, 1)}
-	}
 	x.s, x.id, x.opened, x.sent = s, id, opened, sent
 	s.streams.insertExchange(x)
+}
+
+// newExchange returns an exchange that has no stream yet.
+func (s *Session) newExchange() *Exchange {
+	x, _ := s.exchangePool.Get().(*Exchange)
+	if x == nil {
+		x = &Exchange{answerBox: &answerBox{wake: make(chan struct{}, 1)}}
+	}
 	return x
 }
 

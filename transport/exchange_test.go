@@ -17,7 +17,7 @@ import (
 // openExchange opens an exchange whose frames have gone to the peer.
 func openExchange(t *testing.T, s *transport.Session, p *peer, id uint64) *transport.Exchange {
 	t.Helper()
-	x, st, sent, err := s.OpenExchange(t.Context(), []byte("h"), []byte("ask"), false)
+	x, st, sent, err := s.OpenExchange(t.Context(), []byte("h"), []byte("ask"), transport.ExchangeOptions{})
 	if x == nil || st != nil || !sent || err != nil {
 		t.Fatalf("%v, %v, %v, %v", x, st, sent, err)
 	}
@@ -32,7 +32,7 @@ func TestExchangesAreAnswered(t *testing.T) {
 			x := openExchange(t, s, p, id)
 			text := fmt.Sprint("answer ", id)
 			p.send(raw(frame.TypeData, frame.FlagEnd|frame.FlagMark, id, text))
-			m, ok := x.Recv(t.Context())
+			m, ok := x.Recv(t.Context(), time.Time{})
 			if !ok || string(m.Bytes) != text || !m.Mark || !m.Last || m.HasHeader {
 				t.Fatalf("%+v, %v", m, ok)
 			}
@@ -47,10 +47,12 @@ func TestAfterItsAnswerAnExchangeIsAStreamThatHasEnded(t *testing.T) {
 		s, p := connectSession(t, transport.Dialer, transport.Config{}, generous)
 		x := openExchange(t, s, p, 1)
 		p.send(dataEnd(1, "answer"))
-		if _, ok := x.Recv(t.Context()); !ok {
+		if _, ok := x.Recv(t.Context(), time.Time{}); !ok {
 			t.Fatal("no answer")
 		}
-		if _, ok := x.Recv(t.Context()); ok {
+		x.Release()
+		answerAnother(t, s, p, 3) // with the memory of the first one
+		if _, ok := x.Recv(t.Context(), time.Time{}); ok {
 			t.Error("two answers")
 		}
 		st := x.Stream()
@@ -94,7 +96,7 @@ func TestAnythingButTheAnswerMakesAStream(t *testing.T) {
 				s, p := connectSession(t, transport.Dialer, transport.Config{}, generous)
 				x := openExchange(t, s, p, 1)
 				p.send(c.frames...)
-				if m, ok := x.Recv(t.Context()); ok {
+				if m, ok := x.Recv(t.Context(), time.Time{}); ok {
 					t.Fatalf("the answer is %q", m.Bytes)
 				}
 				if got := readAll(t, x.Stream()); !strings.HasPrefix(got, c.want) {
@@ -127,20 +129,52 @@ func readAll(t *testing.T, st *transport.Stream) string {
 	}
 }
 
+// answerAnother makes an exchange that is answered within its deadline.
+func answerAnother(t *testing.T, s *transport.Session, p *peer, id uint64) {
+	t.Helper()
+	x := openExchange(t, s, p, id)
+	time.AfterFunc(time.Second, func() { p.send(dataEnd(id, "another")) })
+	m, ok := x.Recv(t.Context(), time.Now().Add(2*time.Second))
+	if !ok || string(m.Bytes) != "another" {
+		t.Errorf("exchange %d: %q, %v", id, m.Bytes, ok)
+	}
+	x.Release()
+}
+
 func TestTheContextOfAnExchangeMakesAStream(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, p := connectSession(t, transport.Dialer, transport.Config{}, generous)
-		x := openExchange(t, s, p, 1)
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		if _, ok := x.Recv(ctx); ok {
-			t.Fatal("there is an answer")
-		}
-		x.Free()
-		p.wants("RESET 1 cancel")
-		p.send(dataEnd(1, "too late"))
-		p.wantsLife()
+		wantStream(ctx, t, s, p, 1, time.Time{})
 	})
+}
+
+func TestTheDeadlineOfAnExchangeMakesAStream(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, p := connectSession(t, transport.Dialer, transport.Config{}, generous)
+		for id := uint64(1); id < 9; id += 4 {
+			begun := time.Now()
+			wantStream(t.Context(), t, s, p, id, begun.Add(time.Second))
+			if took := time.Since(begun); took != time.Second {
+				t.Errorf("stream %d: after %v", id, took)
+			}
+			answerAnother(t, s, p, id+2)
+		}
+	})
+}
+
+// wantStream makes an exchange that has no answer in time.
+func wantStream(ctx context.Context, t *testing.T, s *transport.Session, p *peer, id uint64, deadline time.Time) {
+	t.Helper()
+	x := openExchange(t, s, p, id)
+	if _, ok := x.Recv(ctx, deadline); ok {
+		t.Fatal("there is an answer")
+	}
+	x.Free()
+	p.wants(fmt.Sprintf("RESET %d cancel", id))
+	p.send(dataEnd(id, "too late"))
+	p.wantsLife()
 }
 
 func TestTheEndOfTheSessionEndsExchanges(t *testing.T) {
@@ -148,7 +182,7 @@ func TestTheEndOfTheSessionEndsExchanges(t *testing.T) {
 		s, p := connectSession(t, transport.Dialer, transport.Config{}, generous)
 		x := openExchange(t, s, p, 1)
 		ended := start(func() error {
-			_, ok := x.Recv(t.Context())
+			_, ok := x.Recv(t.Context(), time.Time{})
 			_, err := x.Stream().Recv(t.Context(), nil)
 			return errors.Join(err, map[bool]error{true: errors.New("there is an answer")}[ok])
 		})
@@ -169,13 +203,13 @@ func TestAnExchangeThatLastsMakesWayForOthers(t *testing.T) {
 		for id := uint64(3); id < 300; id += 2 {
 			x := openExchange(t, s, p, id)
 			p.send(dataEnd(id, "answer"))
-			if _, ok := x.Recv(t.Context()); !ok {
+			if _, ok := x.Recv(t.Context(), time.Time{}); !ok {
 				t.Fatalf("exchange %d is a stream", id)
 			}
 			x.Free()
 		}
 		p.send(dataEnd(1, "last"))
-		if _, ok := first.Recv(t.Context()); ok {
+		if _, ok := first.Recv(t.Context(), time.Time{}); ok {
 			t.Error("the first has kept its place")
 		}
 		if got := readAll(t, first.Stream()); got != `"last" "" EOF` {
@@ -189,7 +223,7 @@ func TestAnExchangeThatLastsMakesWayForOthers(t *testing.T) {
 func TestLargeMessagesAreNoExchanges(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, p := connectSession(t, transport.Dialer, transport.Config{}, generous)
-		x, st, sent, err := s.OpenExchange(t.Context(), nil, make([]byte, 5000), false)
+		x, st, sent, err := s.OpenExchange(t.Context(), nil, make([]byte, 5000), transport.ExchangeOptions{})
 		if x != nil || st == nil || !sent || err != nil {
 			t.Fatalf("%v, %v, %v, %v", x, st, sent, err)
 		}

@@ -6,24 +6,33 @@ import "container/heap"
 // It serves streams in turn by bytes: start-time fair queueing (Goyal, Vin and
 // Cheng, 1996). Each frame has a start, which is where the stream's last frame
 // ended or, for a stream that was idle, where the queue is now. The frame with
-// the least start is next. The outbox's mu guards it.
+// the least start is next. A busy stream is not in the queue while it uses its
+// quantum, so it counts as idle only when the queue is far ahead of it. The
+// outbox's mu guards it.
 type fairQueue struct {
 	now     uint64 // the start of the frame that was granted last
+	lag     uint64 // how far a busy stream may be behind now without counting as idle
 	count   uint64 // of frames that ever waited: of equal starts the older is first
 	waiting waiterHeap
 }
 
 func (q *fairQueue) len() int { return len(q.waiting) }
 
+// next returns the waiter whose turn is next. The queue must not be empty.
+func (q *fairQueue) next() *waiter { return q.waiting[0] }
+
 // charge counts a frame of a stream, and returns its start.
 func (q *fairQueue) charge(t *turn, size int) (start uint64) {
-	start = max(t.finish, q.now)
+	start = t.finish
+	if !t.busy || q.now >= start+q.lag {
+		start = max(start, q.now)
+	}
 	t.finish = start + uint64(size)
 	return start
 }
 
 // pass counts a frame that does not wait.
-func (q *fairQueue) pass(t *turn, size int) { q.now = q.charge(t, size) }
+func (q *fairQueue) pass(t *turn, size int) { q.now = max(q.now, q.charge(t, size)) }
 
 // add queues for room for a frame of a stream.
 func (q *fairQueue) add(t *turn, size int) *waiter {
@@ -34,10 +43,10 @@ func (q *fairQueue) add(t *turn, size int) *waiter {
 }
 
 // grant grants room, in order, as long as take returns true.
-func (q *fairQueue) grant(take func(size int) bool) {
-	for len(q.waiting) > 0 && take(q.waiting[0].size) {
+func (q *fairQueue) grant(take func(w *waiter) bool) {
+	for len(q.waiting) > 0 && take(q.waiting[0]) {
 		w := heap.Pop(&q.waiting).(*waiter)
-		q.now = w.start
+		q.now = max(q.now, w.start)
 		w.granted = true
 		close(w.ready)
 	}

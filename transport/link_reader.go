@@ -19,8 +19,8 @@ var readBuffers = sync.Pool{New: func() any { return new(readBuffer) }}
 // readBuffer is the memory in which a message of the link is read.
 type readBuffer struct {
 	bytes    [readBufferSize]byte
-	answers  []answer  // in bytes
-	requests []request // in bytes
+	data     []heldData // in bytes
+	requests []request  // in bytes
 }
 
 // maxInjected is how many bytes at the end of an unfinished message are not
@@ -46,14 +46,14 @@ const (
 
 // arrival is what one read has brought.
 type arrival struct {
-	streams   []*Stream // that were opened; they are delivered once their first messages are there
-	answers   []answer  // that are handled together, before the next other frame
-	open      heldOpen  // the last frame, if it is an OPEN that may be part of a request
-	requests  []request // that are delivered together, when the turn ends
-	last      bool      // no frame may follow in the message
-	sequenced uint64    // frames
-	bytes     int       // of sequenced frames
-	begin     int       // where in the message the next frame begins
+	streams   []*Stream  // that were opened; they are delivered once their first messages are there
+	data      []heldData // DATA frames that are handled together, before the next other frame
+	open      heldOpen   // the last frame, if it is an OPEN that may be part of a request
+	requests  []request  // that are delivered together, when the turn ends
+	last      bool       // no frame may follow in the message
+	sequenced uint64     // frames
+	bytes     int        // of sequenced frames
+	begin     int        // where in the message the next frame begins
 }
 
 // read is the reader goroutine. It never waits for the application.
@@ -75,8 +75,8 @@ func (a *attachment) readMessage(r io.Reader) error {
 	b := readBuffers.Get().(*readBuffer)
 	defer readBuffers.Put(b)
 	buf := b.bytes[:]
-	in := arrival{streams: a.opened[:0:len(a.opened)], answers: b.answers[:0], requests: b.requests[:0]}
-	defer func() { b.answers, b.requests = in.answers[:0], in.requests[:0] }()
+	in := arrival{streams: a.opened[:0:len(a.opened)], data: b.data[:0], requests: b.requests[:0]}
+	defer func() { b.data, b.requests = in.data[:0], in.requests[:0] }()
 	have, empty := 0, true
 	for {
 		n, err := r.Read(buf[have:])
@@ -163,7 +163,7 @@ func (a *attachment) handleTurn(in *arrival, b []byte) (used int, err error) {
 
 // endTurn hands to the application what a turn has brought.
 func (d dispatcher) endTurn(in *arrival) error {
-	err := d.handleAnswers(in)
+	err := d.handleHeldData(in)
 	d.countReceived(in)
 	if err != nil {
 		return err

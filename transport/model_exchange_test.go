@@ -21,7 +21,7 @@ func (w *world) exchangeMessages(s *transport.Session, side transport.Side, acto
 	rnd := rand.New(rand.NewPCG(w.seed, 2*actor+uint64(side)+1<<32))
 	for !w.over.Load() {
 		msg := exchanged(rnd)
-		x, st, sent, err := s.OpenExchange(w.t.Context(), []byte(exchangeHeader), msg, msg[4]&1 != 0)
+		x, st, sent, err := s.OpenExchange(w.t.Context(), []byte(exchangeHeader), msg, transport.ExchangeOptions{Mark: msg[4]&1 != 0, AwaitAnswer: rnd.IntN(4) > 0})
 		switch {
 		case err != nil:
 			return
@@ -57,6 +57,7 @@ func (w *world) checkExchanged(m transport.Message) {
 func (w *world) receiveAnswer(x *transport.Exchange, rnd *rand.Rand) {
 	w.steps.Add(1)
 	ctx, cancel := w.t.Context(), func() {}
+	var deadline time.Time
 	switch rnd.IntN(12) {
 	case 0:
 		x.Close()
@@ -67,11 +68,18 @@ func (w *world) receiveAnswer(x *transport.Exchange, rnd *rand.Rand) {
 		pause(ctx, time.Duration(rnd.IntN(300))*time.Millisecond)
 	case 4:
 		x.Stream()
+	case 5, 6:
+		deadline = time.Now().Add(time.Duration(rnd.IntN(100)) * time.Millisecond)
 	}
-	m, ok := x.Recv(ctx)
+	m, ok := x.Recv(ctx, deadline)
 	cancel()
 	if ok {
 		w.checkExchanged(m)
+		if rnd.IntN(3) == 0 {
+			x.Release()
+			x.Close()
+			return
+		}
 	} else {
 		w.receiveExchanged(x.Stream())
 	}
@@ -117,7 +125,11 @@ func (r *worldRequest) Start(header, msg []byte, mark bool) *transport.ResetErro
 	r.w.start(func() {
 		rnd := rand.New(rand.NewPCG(r.w.seed, seed))
 		pause(r.w.t.Context(), time.Duration(rnd.IntN(20))*time.Millisecond)
-		if res := exchanged(rnd); rnd.IntN(4) > 0 && r.served.Respond(res, res[4]&1 != 0) {
+		var trailer []byte
+		if rnd.IntN(4) == 0 {
+			trailer = []byte("trailer")
+		}
+		if res := exchanged(rnd); rnd.IntN(4) > 0 && r.served.Respond(res, res[4]&1 != 0, trailer) {
 			return
 		}
 		st := r.served.Stream()

@@ -25,12 +25,23 @@ func (s *Session) OpenSend(ctx context.Context, header, msg []byte, opts SendOpt
 	return o.st, o.sends, err
 }
 
+// ExchangeOptions say how to open an exchange.
+type ExchangeOptions struct {
+	// Mark is that of SendOptions.
+	Mark bool
+	// AwaitAnswer allows OpenExchange to return only when something has
+	// happened on the exchange, or ctx has ended, if it has to wait for a slot.
+	// That is faster: the caller wakes once.
+	AwaitAnswer bool
+}
+
 // OpenExchange is OpenSend of the only message of this end, for a stream on
 // which the peer is likely to answer with one small message. It returns an
 // exchange if the message is small, and a stream otherwise.
-func (s *Session) OpenExchange(ctx context.Context, header, msg []byte, mark bool) (x *Exchange, st *Stream, sent bool, err error) {
-	o := openCall{s: s, header: header, msg: msg, opts: SendOptions{Mark: mark, End: true}, sends: true}
+func (s *Session) OpenExchange(ctx context.Context, header, msg []byte, opts ExchangeOptions) (x *Exchange, st *Stream, sent bool, err error) {
+	o := openCall{s: s, header: header, msg: msg, opts: SendOptions{Mark: opts.Mark, End: true}, sends: true}
 	o.exchanges = len(msg) <= maxExchanged
+	o.queues = o.exchanges && opts.AwaitAnswer
 	err = o.open(ctx)
 	return o.x, o.st, o.sends, err
 }
@@ -43,6 +54,7 @@ type openCall struct {
 	opts      SendOptions
 	sends     bool
 	exchanges bool // an exchange is enough
+	queues    bool // and may wait for a slot as a waitingExchange
 
 	st     *Stream     // nil: it is x
 	x      *Exchange   // nil: it is st
@@ -71,10 +83,30 @@ func (o *openCall) open(ctx context.Context) error {
 	return nil
 }
 
-func (o *openCall) openInSlot(ctx context.Context) error {
+func (o *openCall) openInSlot(ctx context.Context) (err error) {
+	o.s.mu.Lock()
+	w := o.queueExchange()
+	if w == nil {
+		defer o.s.mu.Unlock()
+		if err := o.reserveSlot(ctx); err != nil {
+			return err
+		}
+		return o.openReserved(ctx)
+	}
+	o.s.mu.Unlock()
+	if o.x, err = w.await(ctx, o); o.x != nil || err != nil {
+		return err
+	}
 	o.s.mu.Lock()
 	defer o.s.mu.Unlock()
-	if err := o.reserveSlot(ctx); err != nil {
+	return o.openReserved(ctx)
+}
+
+// openReserved opens a stream in a slot that is reserved. The session's mu is
+// held, but not while it waits.
+func (o *openCall) openReserved(ctx context.Context) error {
+	if err := o.mayOpen(); err != nil {
+		o.s.streams.releaseSlot(o.s.settings().MaxStreams)
 		return err
 	}
 	o.sends = o.sends && fitsFirst(len(o.msg), o.s.settings())
@@ -150,11 +182,12 @@ func (o *openCall) openStream(ctx context.Context) error {
 	}
 	o.inline = p.inline
 	if o.exchanges && o.sends {
-		o.x = o.s.openExchange(o.s.streams.nextID, p.pos, len(o.msg))
+		o.x = o.s.newExchange()
+		o.s.insertExchange(o.x, p.pos, len(o.msg))
 	} else {
 		o.insertStream(p.pos, t)
+		o.s.streams.nextID += 2
 	}
-	o.s.streams.nextID += 2
 	return nil
 }
 

@@ -56,6 +56,7 @@ func (o *outbox) take(a *attachment) ([][]byte, error) {
 	}
 	o.fillBatch()
 	o.batch.start()
+	o.data.forgetPromises()
 	o.grantRoom()
 	return o.batch.parts, nil
 }

@@ -185,6 +185,17 @@ func (p *peer) wants(frames ...string) {
 	}
 }
 
+// wantsMessages checks how many messages of the link were received in all.
+func (p *peer) wantsMessages(n int) {
+	p.t.Helper()
+	synctest.Wait()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.sizes) != n {
+		p.t.Errorf("%d messages of the link have arrived, want %d", len(p.sizes), n)
+	}
+}
+
 // wantsClose checks that the session has closed the link with code.
 func (p *peer) wantsClose(code transport.CloseCode) {
 	p.t.Helper()

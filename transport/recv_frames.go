@@ -27,43 +27,36 @@ func (m *arrivingMessage) add(flags frame.Flags, n, maxMessage int) *ResetError 
 	if m.size += n; m.size > maxMessage {
 		return messageLimit(maxMessage)
 	}
-	if m.partial = flags&frame.FlagMore != 0; m.partial {
+	if m.partial = flags&frame.FlagMore != 0; m.partial || m.size > n {
 		m.longest = max(m.longest, m.size)
 	}
 	return nil
 }
 
-// handleData handles a DATA frame. A *ResetError says how the peer broke the
-// rules of the stream.
-func (st *Stream) handleData(flags frame.Flags, piece []byte) error {
+// handleData handles DATA frames that have arrived one after the other. A
+// *ResetError says how the peer broke the rules of the stream.
+func (st *Stream) handleData(frames []heldData) (err error) {
 	r := &st.recv
+	var limit uint64
+	wake := false
 	r.mu.Lock()
 	if r.err != nil {
 		r.mu.Unlock()
 		return nil
 	}
-	if err := r.accept(flags, piece, st.s.cfg.MaxMessage); err != nil {
-		r.mu.Unlock()
-		return err
+	end := false
+	for i := range frames {
+		f := &frames[i]
+		if err = r.accept(f.Flags, f.payload, st.s.cfg.MaxMessage); err != nil {
+			break
+		}
+		complete, more := r.add(st.s, f.Flags, f.payload)
+		wake, limit = wake || complete, max(limit, more)
+		if end = f.Flags&frame.FlagEnd != 0; end {
+			r.end(nil)
+		}
 	}
-	var limit uint64
-	wake := false
-	if r.msg.direct && !r.msg.complete && r.reserveRoom(st.s, flags, len(piece)) {
-		r.msg.bytes = append(r.msg.bytes, piece...)
-		r.msg.mark, r.msg.complete = r.arriving.mark, !r.arriving.partial
-		wake = r.msg.complete
-		limit = r.consume(st.s, uint64(len(piece))+frameCost)
-	} else {
-		r.msg.direct = r.msg.direct && r.msg.complete // later pieces must not overtake this one
-		r.inbox.put(flags, piece)
-	}
-	if flags&frame.FlagMore != 0 && len(piece) >= smallPiece && r.window.grown == 0 { // much is to come
-		limit = max(limit, r.widen(st.s))
-	}
-	end := flags&frame.FlagEnd != 0
-	if end {
-		r.end(nil)
-	} else if wake {
+	if wake && !end {
 		r.wake()
 	}
 	r.mu.Unlock()
@@ -71,7 +64,26 @@ func (st *Stream) handleData(flags frame.Flags, piece []byte) error {
 	if end {
 		st.peerEnded()
 	}
-	return nil
+	return err
+}
+
+// add adds a piece to the message that a Recv waits for, or to the inbox. It
+// reports whether the message is complete, and returns the limit to announce,
+// or 0.
+func (r *recvHalf) add(s *Session, flags frame.Flags, piece []byte) (complete bool, limit uint64) {
+	if r.msg.direct && !r.msg.complete && r.reserveRoom(s, flags, len(piece)) {
+		r.msg.bytes = append(r.msg.bytes, piece...)
+		r.msg.mark, r.msg.complete = r.arriving.mark, !r.arriving.partial
+		complete = r.msg.complete
+		limit = r.consume(s, uint64(len(piece))+frameCost)
+	} else {
+		r.msg.direct = r.msg.direct && r.msg.complete // later pieces must not overtake this one
+		r.inbox.put(flags, piece)
+	}
+	if flags&frame.FlagMore != 0 && len(piece) >= smallPiece && r.window.grown == 0 { // much is to come
+		limit = max(limit, r.widen(s))
+	}
+	return complete, limit
 }
 
 // accept checks a DATA frame against the rules and counts it.

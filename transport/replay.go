@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"math"
 	"slices"
 	"time"
 
@@ -43,6 +44,14 @@ func (r *replay) fits(queued, size int) bool {
 	}
 	held += size
 	return held <= min(minLimit, r.room.own) || held <= r.path.limit() && r.room.reserve(held)
+}
+
+// left returns how many more bytes may be queued, as far as the path goes.
+func (r *replay) left(queued int) int {
+	if !r.enabled {
+		return math.MaxInt
+	}
+	return max(min(minLimit, r.room.own), r.path.limit()) - queued - r.size
 }
 
 // fitsUrgent reports whether so many bytes of urgent frames may wait.

@@ -29,10 +29,19 @@ func (st *Stream) Send(ctx context.Context, msg []byte, opts SendOptions) error 
 	if err := st.admit(ctx, "message", len(msg)); err != nil {
 		return err
 	}
-	if err := st.send.reserve(); err != nil {
+	most := min(maxPiece, int(st.s.settings().MaxFrame))
+	size, spent, err := st.send.reserveWithPiece(len(msg), most)
+	if err != nil {
 		return err
 	}
-	err := st.sendPieces(ctx, msg, opts)
+	if !spent {
+		size, err = st.send.piece(ctx, len(msg), most)
+	}
+	if err == nil {
+		err = st.sendPieces(ctx, msg, size, most, opts)
+	} else {
+		st.send.retract()
+	}
 	st.send.release()
 	return err
 }
@@ -42,26 +51,27 @@ func (st *Stream) admit(ctx context.Context, what string, size int) error {
 	return st.s.admit(what, size, func() error { return st.send.await(ctx, st.s.peer.arrived) })
 }
 
-func (st *Stream) sendPieces(ctx context.Context, msg []byte, opts SendOptions) error {
-	most := min(maxPiece, int(st.s.settings().MaxFrame))
+// sendPieces sends a message in pieces of most bytes at most. Credit was spent
+// on the first one, of size bytes.
+func (st *Stream) sendPieces(ctx context.Context, msg []byte, size, most int, opts SendOptions) error {
 	for rest := msg; ; {
-		size, err := st.send.piece(ctx, len(rest), most)
-		if err == nil {
-			h := frame.Header{Type: frame.TypeData, Stream: st.id, Flags: dataFlags(opts, size < len(rest))}
-			if err = st.queueMessage(ctx, h, rest[:size]); err != nil {
-				st.send.refund(size)
-			}
-		}
+		h := frame.Header{Type: frame.TypeData, Stream: st.id, Flags: dataFlags(opts, size < len(rest))}
+		err := st.queueMessage(ctx, h, rest[:size])
 		if err != nil {
-			if len(rest) < len(msg) {
-				st.send.setPartial()
-			} else {
+			st.send.refund(size)
+			if len(rest) == len(msg) {
 				st.send.retract()
+			} else {
+				st.send.setPartial()
 			}
 			return err
 		}
 		if rest = rest[size:]; len(rest) == 0 {
 			return nil
+		}
+		if size, err = st.send.piece(ctx, len(rest), most); err != nil {
+			st.send.setPartial()
+			return err
 		}
 	}
 }

@@ -3,13 +3,15 @@ package transport
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 )
 
 // sendHalf is the direction in which this end sends.
 type sendHalf struct {
+	busy atomic.Bool // a Send is in progress; set with mu held
+
 	mu      sync.Mutex
 	window  sendWindow
-	busy    bool          // a Send is in progress
 	begun   bool          // a HEADER or DATA frame was sent, or is about to be
 	first   bool          // the Send in progress is the first one
 	ended   bool          // this end has ended the direction
@@ -24,6 +26,25 @@ type sendHalf struct {
 func (h *sendHalf) reserve() error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	return h.take()
+}
+
+// reserveWithPiece is reserve, and spends credit on the first piece of a message
+// of n bytes, most at most. ok is false if there is not enough.
+func (h *sendHalf) reserveWithPiece(n, most int) (size int, ok bool, err error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if err := h.take(); err != nil {
+		return 0, false, err
+	}
+	if size, ok = h.window.piece(n, most); ok {
+		h.window.spend(size)
+	}
+	return size, ok, nil
+}
+
+// take is reserve with mu held.
+func (h *sendHalf) take() error {
 	switch {
 	case h.err != nil:
 		return h.err
@@ -31,10 +52,10 @@ func (h *sendHalf) reserve() error {
 		return ErrStreamClosed
 	case h.partial:
 		return ErrPartialMessage
-	case h.busy:
+	case !h.busy.CompareAndSwap(false, true):
 		return ErrConcurrent
 	}
-	h.busy, h.begun, h.first = true, true, !h.begun
+	h.begun, h.first = true, !h.begun
 	return nil
 }
 
@@ -48,7 +69,8 @@ func (h *sendHalf) reserveForHeader() error {
 	case h.begun || h.ended:
 		return ErrStreamClosed
 	}
-	h.busy, h.begun, h.first = true, true, true
+	h.busy.Store(true)
+	h.begun, h.first = true, true
 	return nil
 }
 
@@ -60,11 +82,7 @@ func (h *sendHalf) retract() {
 }
 
 // release ends the reservation.
-func (h *sendHalf) release() {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.busy = false
-}
+func (h *sendHalf) release() { h.busy.Store(false) }
 
 // end ends the direction and returns by how much the count of open directions
 // falls.

@@ -5,7 +5,7 @@ import "github.com/parley-rpc/parley/internal/frame"
 // Served is a stream that the peer has opened together with its only message,
 // before the memory of a Stream is needed for it. It is to the accepting end
 // what an Exchange is to the opening one: at anything but one small message in
-// response, the session makes the Stream.
+// response, and a trailer, the session makes the Stream.
 type Served struct {
 	s    *Session
 	id   uint64
@@ -29,17 +29,22 @@ type Request interface {
 	Abort(cause error)
 }
 
-// Respond sends the only message of the response, which ends the stream. If it
-// reports false, the Stream must send it, or says why that cannot be.
-func (sv *Served) Respond(msg []byte, mark bool) bool {
+// Respond sends the only message of the response, and the trailer if it is not
+// empty. The stream ends with them. If it reports false, the Stream must send
+// them, or says why that cannot be.
+func (sv *Served) Respond(msg []byte, mark bool, trailer []byte) bool {
 	s := sv.s
-	if len(msg) > maxExchanged || !fitsFirst(len(msg), s.settings()) {
-		return false
+	if len(msg)+len(trailer) > maxExchanged || !fitsFirst(len(msg), s.settings()) {
+		return false // every peer accepts a trailer of maxExchanged bytes
 	}
-	f := outgoing{payload: msg}
-	f.Type, f.Stream = frame.TypeData, sv.id
-	f.Flags = dataFlags(SendOptions{Mark: mark, End: true}, false)
-	inline, ok := sv.put(f)
+	var buf [2]outgoing
+	frames := buf[:1]
+	frames[0].Header = frame.Header{Type: frame.TypeData, Stream: sv.id, Flags: dataFlags(SendOptions{Mark: mark, End: len(trailer) == 0}, false)}
+	frames[0].payload = msg
+	if len(trailer) > 0 {
+		frames = append(frames, outgoing{Header: frame.Header{Type: frame.TypeEnd, Stream: sv.id}, payload: trailer})
+	}
+	inline, ok := sv.put(frames)
 	if !ok {
 		return false
 	}
@@ -53,7 +58,7 @@ func (sv *Served) Respond(msg []byte, mark bool) bool {
 // put queues the response and ends the stream, with the session's mu held: the
 // peer cannot know of the end before this end does. If there is no room, it
 // reports false. If a is non-nil, writeInline must follow.
-func (sv *Served) put(f outgoing) (a *attachment, ok bool) {
+func (sv *Served) put(frames []outgoing) (a *attachment, ok bool) {
 	s := sv.s
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -61,7 +66,7 @@ func (sv *Served) put(f outgoing) (a *attachment, ok bool) {
 		return nil, false
 	}
 	var t turn
-	p, err := s.out.put(s.writeMode(), &t, f)
+	p, err := s.out.put(s.writeMode(), &t, frames...)
 	if p.wait != nil {
 		s.out.giveUp(p.wait)
 	}

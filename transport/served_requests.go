@@ -45,8 +45,12 @@ func (d dispatcher) hold(in *arrival, h frame.Header, p []byte) (held bool, err 
 	return false, err
 }
 
-// handleHeld makes Streams of what was held.
+// handleHeld makes Streams of what was held. Earlier DATA comes first: it may
+// end a stream whose place one of these needs.
 func (d dispatcher) handleHeld(in *arrival) error {
+	if err := d.handleHeldData(in); err != nil {
+		return err
+	}
 	requests := in.requests
 	in.requests = requests[:0]
 	for i := range requests {
@@ -55,8 +59,9 @@ func (d dispatcher) handleHeld(in *arrival) error {
 		if err := d.handleOpen(in, open, r.header); err != nil {
 			return asProtocolError(open.Type, err)
 		}
-		if err := d.handleStreamFrame(r.Header, r.payload); err != nil {
-			return asProtocolError(r.Type, err)
+		in.data = append(in.data, heldData{Header: r.Header, payload: r.payload})
+		if err := d.handleHeldData(in); err != nil {
+			return err
 		}
 	}
 	return d.handleHeldOpen(in)

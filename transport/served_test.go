@@ -73,13 +73,13 @@ func TestRequestsAreServedInOrder(t *testing.T) {
 			t.Fatalf("%d requests", len(r.started))
 		}
 		for i, req := range r.started {
-			if req.text != "h ask" || !req.memory.Respond([]byte("answer"), i%2 == 0) {
+			if req.text != "h ask" || !req.memory.Respond([]byte("answer"), i%2 == 0, nil) {
 				t.Errorf("%s is a stream", req.text)
 			}
 		}
 		p.wants(`DATA 7 +end +mark "answer"`, `DATA 9 +end "answer"`, `DATA 11 +end +mark "answer"`, `DATA 13 +end "answer"`)
 		for _, req := range r.started { // it is over
-			if req.memory.Respond(nil, false) {
+			if req.memory.Respond(nil, false, nil) {
 				t.Error("it was answered twice")
 			}
 			if err := req.memory.Stream().Send(t.Context(), nil, transport.SendOptions{}); err == nil {
@@ -94,6 +94,21 @@ func TestRequestsAreServedInOrder(t *testing.T) {
 	})
 }
 
+func TestAResponseAndItsTrailerAreSentTogether(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var r requests
+		s, p := connectSession(t, transport.Acceptor, r.config(transport.Config{}), generous)
+		p.send(ask(1))
+		synctest.Wait()
+		if !r.started[0].memory.Respond([]byte("answer"), true, []byte("tail")) {
+			t.Error("it is a stream")
+		}
+		p.wants(`DATA 1 +mark "answer"`, `END 1 "tail"`)
+		p.wantsMessages(2) // HELLO, and both frames
+		wantNothingLeft(t, s)
+	})
+}
+
 func TestAnythingButTheResponseMakesAStreamOfARequest(t *testing.T) {
 	long := strings.Repeat("x", 5000)
 	for _, c := range []struct {
@@ -102,27 +117,33 @@ func TestAnythingButTheResponseMakesAStreamOfARequest(t *testing.T) {
 		want []string
 	}{
 		{"a long response", func(t *testing.T, _ *peer, req *served) error {
-			if req.memory.Respond([]byte(long), false) {
+			if req.memory.Respond([]byte(long), false, nil) {
 				t.Error("it is no stream")
 			}
 			return req.memory.Stream().Send(t.Context(), []byte(long), transport.SendOptions{End: true})
 		}, []string{"DATA 1 +end 5000 bytes"}},
+		{"a long trailer", func(t *testing.T, _ *peer, req *served) error {
+			if req.memory.Respond(nil, false, []byte(long)[:4000]) {
+				t.Error("it is no stream")
+			}
+			return req.memory.Stream().CloseSend(t.Context(), []byte(long)[:4000])
+		}, []string{"END 1 4000 bytes"}},
 		{"a header", func(t *testing.T, _ *peer, req *served) error {
 			if err := req.memory.Stream().SendHeader(t.Context(), []byte("head")); err != nil {
 				return err
 			}
-			if req.memory.Respond(nil, false) {
+			if req.memory.Respond(nil, false, nil) {
 				t.Error("it is no stream")
 			}
 			return req.memory.Stream().Send(t.Context(), nil, transport.SendOptions{End: true})
 		}, []string{`HEADER 1 "head"`, `DATA 1 +end ""`}},
-		{"a trailer", func(t *testing.T, _ *peer, req *served) error {
+		{"a trailer alone", func(t *testing.T, _ *peer, req *served) error {
 			return req.memory.Stream().CloseSend(t.Context(), []byte("tail"))
 		}, []string{`END 1 "tail"`}},
 		{"a reset", func(t *testing.T, p *peer, req *served) error {
 			p.send(reset(1, 1))
 			synctest.Wait()
-			if req.abort == nil || req.memory.Respond(nil, false) {
+			if req.abort == nil || req.memory.Respond(nil, false, nil) {
 				t.Errorf("aborted: %v", req.abort)
 			}
 			return nil
@@ -154,7 +175,7 @@ func TestTheEndOfTheSessionAbortsRequests(t *testing.T) {
 		synctest.Wait()
 		s.Close(transport.CloseNormal, "")
 		for _, req := range r.started {
-			if req.abort == nil || req.memory.Respond(nil, false) {
+			if req.abort == nil || req.memory.Respond(nil, false, nil) {
 				t.Errorf("aborted: %v", req.abort)
 			}
 			req.memory.Stream().Close()
@@ -176,7 +197,7 @@ func TestRequestsThatAreResetAtOnceAreNotStarted(t *testing.T) {
 			t.Fatalf("%d requests, %d streams", len(r.started), r.streams)
 		}
 		for _, req := range r.started {
-			if !req.memory.Respond(nil, false) {
+			if !req.memory.Respond(nil, false, nil) {
 				req.memory.Stream().Close()
 			}
 		}
@@ -227,7 +248,7 @@ func TestAResponseWithoutRoomWaitsOnAStream(t *testing.T) {
 		msg, waiting := make([]byte, 3000), 0
 		var all sync.WaitGroup
 		for _, req := range r.started {
-			if req.memory.Respond(msg, false) {
+			if req.memory.Respond(msg, false, nil) {
 				continue
 			}
 			waiting++

@@ -58,9 +58,9 @@ func (t *streamTable) replaceExchange(x *Exchange) {
 }
 
 // endExchange removes the exchange of an id, which the peer has answered, and
-// returns it, or nil if there is none. maxLocal is how many streams the peer
-// accepts.
-func (t *streamTable) endExchange(id, maxLocal uint64) *Exchange {
+// returns it, or nil if there is none. Its slot is free: openWaiting must
+// follow.
+func (t *streamTable) endExchange(id uint64) *Exchange {
 	x := t.exchanges.find(id)
 	if x == nil {
 		return nil
@@ -68,7 +68,7 @@ func (t *streamTable) endExchange(id, maxLocal uint64) *Exchange {
 	t.exchanges.remove(id)
 	t.live.Add(-1)
 	t.noteIdle()
-	t.releaseSlot(maxLocal)
+	t.local--
 	x.answered = true
 	return x
 }
@@ -196,11 +196,16 @@ func (t *streamTable) stopOpening() {
 // tryReserve takes a slot for a stream of this end, if one is free and nothing
 // waits for it. maxLocal is how many streams the peer accepts.
 func (t *streamTable) tryReserve(maxLocal uint64) bool {
-	if !t.slotQueue.empty() || uint64(t.local) >= maxLocal {
-		return false
+	ok := t.hasSlot(maxLocal)
+	if ok {
+		t.local++
 	}
-	t.local++
-	return true
+	return ok
+}
+
+// hasSlot reports whether tryReserve takes a slot.
+func (t *streamTable) hasSlot(maxLocal uint64) bool {
+	return t.slotQueue.empty() && uint64(t.local) < maxLocal
 }
 
 // releaseSlot gives a slot back.

@@ -9,16 +9,19 @@ type waitlist struct{ queue list.List }
 
 // waiter is a goroutine's place in a waitlist.
 type waiter struct {
-	ready   chan struct{} // closed when size is granted, or no share can come
+	ready   chan struct{} // closed when size is granted, or no share can come; see exchange
 	size    int
 	granted bool
 	place   *list.Element // in a waitlist; nil once out of it
 
+	exchange *waitingExchange // that waits: ready receives a value instead; nil: none
+
 	// In a fairQueue.
-	heavy  bool
-	start  uint64
-	number uint64
-	index  int // -1 once out of it
+	heavy   bool
+	start   uint64
+	number  uint64
+	index   int     // -1 once out of it
+	quantum quantum // that was granted too
 }
 
 func (l *waitlist) len() int    { return l.queue.Len() }
@@ -27,28 +30,43 @@ func (l *waitlist) empty() bool { return l.queue.Len() == 0 }
 // add queues for a share of size.
 func (l *waitlist) add(size int) *waiter {
 	w := &waiter{ready: make(chan struct{}), size: size}
-	w.place = l.queue.PushBack(w)
+	l.push(w)
 	return w
+}
+
+func (l *waitlist) push(w *waiter) { w.place = l.queue.PushBack(w) }
+
+// first returns the first that waits, or nil.
+func (l *waitlist) first() *waiter {
+	if e := l.queue.Front(); e != nil {
+		return e.Value.(*waiter)
+	}
+	return nil
 }
 
 // grant grants shares, in order, as long as take returns true.
 func (l *waitlist) grant(take func(size int) bool) {
-	for e := l.queue.Front(); e != nil && take(e.Value.(*waiter).size); e = l.queue.Front() {
-		e.Value.(*waiter).granted = true
-		l.release(e)
+	for w := l.first(); w != nil && take(w.size); w = l.first() {
+		w.granted = true
+		l.release(w)
 	}
 }
 
 // dismiss ends all waits without a share.
 func (l *waitlist) dismiss() {
-	for e := l.queue.Front(); e != nil; e = l.queue.Front() {
-		l.release(e)
+	for w := l.first(); w != nil; w = l.first() {
+		l.release(w)
 	}
 }
 
-func (l *waitlist) release(e *list.Element) {
-	w := l.queue.Remove(e).(*waiter)
+// release takes w out of the queue and wakes its goroutine.
+func (l *waitlist) release(w *waiter) {
+	l.queue.Remove(w.place)
 	w.place = nil
+	if w.exchange != nil {
+		w.ready <- struct{}{}
+		return
+	}
 	close(w.ready)
 }
 

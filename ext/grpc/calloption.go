@@ -35,7 +35,12 @@ type callInfo struct {
 	trailers []*metadata.MD
 	peers    []*peer.Peer
 	onFinish []func(error)
+
+	few [2]rpc.CallOption // the memory of rpc, if that is enough
 }
+
+// rawProto is the codec option of most calls.
+var rawProto = rpc.WithRawCodec(rpc.CodecProto)
 
 // CallOptions applies options of package rpc, such as rpc.WithRetryable or
 // rpc.WithIdleTimeout, to a call that a stub of grpc makes. The codec is that
@@ -48,10 +53,11 @@ type rpcOptions struct {
 	opts []rpc.CallOption
 }
 
-// newCallInfo reads the options. Even with an error it returns the functions to
-// be called at the end of the call.
-func newCallInfo(opts []grpc.CallOption) (*callInfo, error) {
-	c := &callInfo{failFast: true}
+// read reads the options. Even with an error it finds the functions to be called
+// at the end of the call.
+func (c *callInfo) read(opts []grpc.CallOption) error {
+	c.failFast = true
+	c.rpc = c.few[:0]
 	var wrong error
 	for _, o := range opts {
 		if err := c.apply(o); err != nil && wrong == nil {
@@ -59,9 +65,9 @@ func newCallInfo(opts []grpc.CallOption) (*callInfo, error) {
 		}
 	}
 	if wrong != nil {
-		return c, wrong
+		return wrong
 	}
-	return c, c.settle()
+	return c.settle()
 }
 
 // apply applies an option. It rejects an unknown option that may have a
@@ -213,7 +219,11 @@ func (c *callInfo) settle() error {
 	if c.accepts && c.compress != "" && !slices.Contains(c.accept, c.compress) {
 		return refuse(fmt.Sprintf("AcceptCompressors(%q)", c.accept), fmt.Sprintf("responses are compressed as the request is, with %q", c.compress))
 	}
-	c.rpc = append(c.rpc, rpc.WithRawCodec(c.subtype))
+	if c.subtype == rpc.CodecProto {
+		c.rpc = append(c.rpc, rawProto)
+	} else {
+		c.rpc = append(c.rpc, rpc.WithRawCodec(c.subtype))
+	}
 	if c.compress != "" {
 		c.rpc = append(c.rpc, rpc.WithCompression(c.compress))
 	}

@@ -19,6 +19,8 @@ type ClientConn struct {
 	stream []grpc.StreamClientInterceptor
 	stats  []stats.Handler
 
+	methods methods
+
 	invoker  grpc.UnaryInvoker // invoke inside the interceptors
 	streamer grpc.Streamer     // newStream inside the interceptors
 }
@@ -78,20 +80,6 @@ func (c *ClientConn) combine(opts []grpc.CallOption) []grpc.CallOption {
 		return opts
 	}
 	return slices.Concat(c.opts, opts)
-}
-
-// unary is the description that stubs have for unary methods.
-var unary = new(grpc.StreamDesc)
-
-func (c *ClientConn) invoke(ctx context.Context, method string, req, reply any, _ *grpc.ClientConn, opts ...grpc.CallOption) error {
-	s, err := c.open(ctx, unary, method, opts)
-	if err != nil {
-		return err
-	}
-	if err := s.SendMsg(req); err != nil {
-		return err
-	}
-	return s.RecvMsg(reply)
 }
 
 func (c *ClientConn) newStream(ctx context.Context, desc *grpc.StreamDesc, _ *grpc.ClientConn, method string, opts ...grpc.CallOption) (grpc.ClientStream, error) {

@@ -9,6 +9,7 @@ import (
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/mem"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/peer"
 	"google.golang.org/grpc/stats"
@@ -21,13 +22,15 @@ import (
 
 // clientStream is the caller's end of a call of any kind.
 type clientStream struct {
-	info   *callInfo
+	info   callInfo
 	method *rpc.Method
-	ctx    context.Context // of the call, with its peer
+	ctx    context.Context // of the call, with its peer unless Invoke makes it
 	cancel context.CancelFunc
-	stop   func() bool // ends the watch over ctx
+	stop   func() bool // ends the watch over ctx; nil: Invoke watches it in Recv
 	stream rpc.Stream
 	watch  watch
+
+	raw rpc.Raw // the message of Invoke, and then the response
 
 	closed atomic.Bool // CloseSend was called, or the only message sent
 	header sync.Once   // stats handlers have been called for it
@@ -36,71 +39,99 @@ type clientStream struct {
 	failed atomic.Pointer[error] // why this end has abandoned the call
 }
 
-// open begins a call.
-func (c *ClientConn) open(ctx context.Context, desc *grpc.StreamDesc, method string, opts []grpc.CallOption) (_ *clientStream, err error) {
-	info, err := newCallInfo(opts)
-	s := &clientStream{info: info, watch: watch{handlers: c.stats, client: true}}
-	defer func() {
-		if err != nil {
-			s.tellFinish(err)
-		}
-	}()
+// newCall prepares a call.
+func (c *ClientConn) newCall(desc *grpc.StreamDesc, method string, opts []grpc.CallOption) (s *clientStream, err error) {
+	s = &clientStream{watch: watch{handlers: c.stats, client: true}}
+	if err = s.info.read(opts); err == nil {
+		s.method, err = c.methods.of(method, desc)
+	}
+	if err != nil {
+		s.tellFinish(err)
+	}
+	return s, err
+}
+
+// open begins a call of any kind but that of Invoke.
+func (c *ClientConn) open(ctx context.Context, desc *grpc.StreamDesc, method string, opts []grpc.CallOption) (*clientStream, error) {
+	s, err := c.newCall(desc, method, opts)
 	if err != nil {
 		return nil, err
 	}
-	if s.method, err = methodOf(method, desc); err != nil {
-		return nil, err
+	ctx = s.begin(ctx)
+	if err = s.start(ctx, c.caller); err != nil {
+		return nil, s.refuse(err)
 	}
-	ctx, s.cancel = context.WithCancel(ctx)
-	ctx = s.watch.tag(ctx, &stats.RPCTagInfo{FullMethodName: "/" + s.method.Path(), FailFast: info.failFast})
-	s.watch.begin(s.method, info.failFast)
-	if err := s.start(ctx, c.caller); err != nil {
-		s.watch.end(err)
-		s.cancel()
-		return nil, err
-	}
-	if desc != unary { // which waits in RecvMsg until it ends
-		s.stop = context.AfterFunc(ctx, func() {
-			why := status.FromContextError(ctx.Err()).Err()
-			s.failed.CompareAndSwap(nil, &why)
-			s.end(why)
-		})
-	}
+	s.stop = context.AfterFunc(ctx, func() {
+		why := status.FromContextError(ctx.Err()).Err()
+		s.failed.CompareAndSwap(nil, &why)
+		s.end(why)
+	})
 	return s, nil
 }
 
-// start opens the call with what is to be sent ahead of its messages.
+// begin makes the context of the call.
+func (s *clientStream) begin(ctx context.Context) context.Context {
+	ctx, s.cancel = context.WithCancel(ctx)
+	ctx = s.watch.tag(ctx, s.method, s.info.failFast)
+	s.watch.begin(s.method, s.info.failFast)
+	return ctx
+}
+
+// refuse ends a call that could not be opened, and returns its status.
+func (s *clientStream) refuse(status error) error {
+	s.watch.end(status)
+	s.cancel()
+	s.tellFinish(status)
+	return status
+}
+
+// start opens the call.
 func (s *clientStream) start(ctx context.Context, caller rpc.Caller) error {
-	out, _ := metadata.FromOutgoingContext(ctx)
+	opts, err := s.options(ctx, caller)
+	if err != nil {
+		return err
+	}
+	if s.stream, err = caller.Open(ctx, s.method, opts...); err != nil {
+		return toError(err)
+	}
+	s.ctx = peer.NewContext(ctx, toPeer(s.stream.Call().Peer, ""))
+	s.tellOutHeader()
+	return nil
+}
+
+// options returns the options of the call, with the metadata that is sent.
+func (s *clientStream) options(ctx context.Context, caller rpc.Caller) ([]rpc.CallOption, error) {
 	opts := s.info.rpc
-	for key, values := range out {
-		if !translate.Reserved(key) {
-			opts = append(opts, rpc.WithMetadata(key, values...))
+	if out, ok := metadata.FromOutgoingContext(ctx); ok {
+		for key, values := range out {
+			if !translate.Reserved(key) {
+				opts = append(opts, rpc.WithMetadata(key, values...))
+			}
 		}
 	}
 	if s.info.creds != nil {
 		md, err := credentialsFor(ctx, s.info.creds, caller, s.method)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		for key, value := range md {
 			opts = append(opts, rpc.WithMetadata(key, value))
 		}
 	}
-	stream, err := caller.Open(ctx, s.method, opts...)
-	if err != nil {
-		return toError(err)
+	return opts, nil
+}
+
+// tellOutHeader calls the stats handlers for the header, which was sent.
+func (s *clientStream) tellOutHeader() {
+	if !s.watch.on() {
+		return
 	}
-	s.stream = stream
-	at := toPeer(stream.Call().Peer, "")
-	s.ctx = peer.NewContext(ctx, at)
-	if s.watch.on() {
-		s.watch.tell(&stats.OutHeader{
-			Client: true, Compression: s.info.compress, Header: translate.ToMD(stream.Call().Header()),
-			FullMethod: "/" + s.method.Path(), RemoteAddr: at.Addr, LocalAddr: at.LocalAddr,
-		})
-	}
-	return nil
+	call := s.stream.Call()
+	at := toPeer(call.Peer, "")
+	s.watch.tell(&stats.OutHeader{
+		Client: true, Compression: s.info.compress, Header: translate.ToMD(call.Header()),
+		FullMethod: "/" + s.method.Path(), RemoteAddr: at.Addr, LocalAddr: at.LocalAddr,
+	})
 }
 
 // toError returns an error of package rpc as one of grpc's statuses.
@@ -133,14 +164,12 @@ func (s *clientStream) SendMsg(msg any) error {
 	if s.closed.Load() || once && s.closed.Swap(true) {
 		return s.fail(status.Errorf(codes.Internal, "SendMsg of %s called after the last message", s.method.Path()))
 	}
-	raw, free, err := encode(s.info.codec, msg)
+	data, err := s.encode(msg)
 	if err != nil {
 		return s.fail(err)
 	}
-	defer free()
-	if limit := s.info.maxSend; limit != nil && len(raw) > *limit {
-		return s.fail(status.Errorf(codes.ResourceExhausted, "a message of %d bytes exceeds the send limit of %d", len(raw), *limit))
-	}
+	defer data.Free()
+	raw := rpc.Raw(data.ReadOnlyData())
 	switch err := s.stream.Send(&raw); {
 	case errors.Is(err, transport.ErrConcurrent):
 		return toError(err)
@@ -153,16 +182,29 @@ func (s *clientStream) SendMsg(msg any) error {
 	return nil
 }
 
-func (s *clientStream) RecvMsg(msg any) error {
-	var raw rpc.Raw
-	if err := s.stream.Recv(&raw); err != nil {
+// encode encodes a message that is not too long.
+func (s *clientStream) encode(msg any) (mem.Buffer, error) {
+	data, err := encode(s.info.codec, msg)
+	if err != nil {
+		return nil, err
+	}
+	if limit, size := s.info.maxSend, data.Len(); limit != nil && size > *limit {
+		data.Free()
+		return nil, status.Errorf(codes.ResourceExhausted, "a message of %d bytes exceeds the send limit of %d", size, *limit)
+	}
+	return data, nil
+}
+
+func (s *clientStream) RecvMsg(msg any) error { return s.recv(msg, new(rpc.Raw)) }
+
+// recv receives a message by way of data, which is empty.
+func (s *clientStream) recv(msg any, data *rpc.Raw) error {
+	if err := s.stream.Recv(data); err != nil {
 		return s.recvEnd(err)
 	}
+	raw := *data
 	s.tellHeader()
-	if limit := s.info.maxRecv; limit != nil && len(raw) > *limit {
-		return s.fail(status.Errorf(codes.ResourceExhausted, "a message of %d bytes exceeds the receive limit of %d", len(raw), *limit))
-	}
-	if err := decode(s.info.codec, raw, msg); err != nil {
+	if err := s.decode(raw, msg); err != nil {
 		return s.fail(err)
 	}
 	s.watch.received(msg, len(raw))
@@ -229,8 +271,8 @@ func (s *clientStream) end(status error) {
 // fillIn stores what options of the call have asked for.
 func (s *clientStream) fillIn() {
 	call := s.stream.Call()
-	if h, err := call.ResponseHeader(); err == nil {
-		for _, at := range s.info.headers {
+	for _, at := range s.info.headers {
+		if h, err := call.ResponseHeader(); err == nil {
 			*at = translate.ToMD(h)
 		}
 	}

@@ -79,19 +79,19 @@ func notProto(msg any) error {
 	return status.Errorf(codes.Internal, "%T is not a protobuf message", msg)
 }
 
-// encode returns the encoded msg, which is valid until free is called. As in
-// grpc, a nil msg is empty. Its errors are statuses.
-func encode(c encoding.CodecV2, msg any) (raw rpc.Raw, free func(), err error) {
+// encode returns the encoded msg, which must be freed. As in grpc, a nil msg is
+// empty. Its errors are statuses.
+func encode(c encoding.CodecV2, msg any) (mem.Buffer, error) {
 	if msg == nil {
-		return nil, func() {}, nil
+		return mem.SliceBuffer(nil), nil
 	}
 	data, err := c.Marshal(msg)
 	if err != nil {
-		return nil, nil, status.Errorf(codes.Internal, "encode %T as %s: %v", msg, c.Name(), err)
+		return nil, status.Errorf(codes.Internal, "encode %T as %s: %v", msg, c.Name(), err)
 	}
 	whole := data.MaterializeToBuffer(mem.DefaultBufferPool())
 	data.Free()
-	return whole.ReadOnlyData(), whole.Free, nil
+	return whole, nil
 }
 
 // decode decodes a message that has arrived. The codec may retain raw.

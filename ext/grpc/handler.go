@@ -12,8 +12,9 @@ import (
 
 // handler makes of what serves a method in grpc's world what package rpc calls.
 func (r *Registrar) handler(m *rpc.Method, run func(*serverStream) error) rpc.Handler {
+	fullName := "/" + m.Path()
 	return func(ctx context.Context, s rpc.Stream) (err error) {
-		st, err := r.newServerStream(ctx, s, m)
+		st, err := r.newServerStream(ctx, s, m, fullName)
 		if err != nil {
 			return err
 		}

@@ -7,6 +7,7 @@ import (
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/peer"
 
+	"github.com/parley-rpc/parley/ext/grpc/internal/translate"
 	"github.com/parley-rpc/parley/rpc"
 )
 
@@ -53,4 +54,28 @@ func spiffeID(state tls.ConnectionState) *url.URL {
 		return id
 	}
 	return nil
+}
+
+// peerMetadata is what grpc adds to the metadata of a peer's calls.
+type peerMetadata struct {
+	of        *rpc.Peer
+	authority []string // empty: none
+	agent     []string // likewise
+}
+
+// peerMetadataOf returns that of a peer. It keeps the last one, since many
+// servers behind a proxy have few connections, with many calls each.
+func (r *Registrar) peerMetadataOf(p *rpc.Peer) *peerMetadata {
+	if last := r.last.Load(); last != nil && last.of == p {
+		return last
+	}
+	next := &peerMetadata{of: p}
+	if p.Host != "" {
+		next.authority = []string{p.Host}
+	}
+	if agent := translate.HeaderValues(p.Header, "User-Agent"); len(agent) > 0 && agent[0] != "" {
+		next.agent = agent[:1:1]
+	}
+	r.last.Store(next)
+	return next
 }

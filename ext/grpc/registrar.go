@@ -6,6 +6,7 @@ import (
 	"maps"
 	"reflect"
 	"sync"
+	"sync/atomic"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/stats"
@@ -24,6 +25,7 @@ type Registrar struct {
 	stats  []stats.Handler
 	log    *slog.Logger
 	allow  keys.Patterns // keys that proxies set
+	last   atomic.Pointer[peerMetadata]
 
 	mu       sync.Mutex
 	services map[string]grpc.ServiceInfo

@@ -31,10 +31,10 @@ type serverStream struct {
 }
 
 // newServerStream prepares a call that has come.
-func (r *Registrar) newServerStream(ctx context.Context, stream rpc.Stream, m *rpc.Method) (*serverStream, error) {
+func (r *Registrar) newServerStream(ctx context.Context, stream rpc.Stream, m *rpc.Method, fullName string) (*serverStream, error) {
 	call := stream.Call()
 	s := &serverStream{
-		transportStream: transportStream{call: call, method: "/" + m.Path(), watch: watch{handlers: r.stats}},
+		transportStream: transportStream{call: call, method: fullName, watch: watch{handlers: r.stats}},
 		stream:          stream,
 		codec:           codecOf(call.CodecName()),
 		log:             r.log,
@@ -45,7 +45,7 @@ func (r *Registrar) newServerStream(ctx context.Context, stream rpc.Stream, m *r
 	from := toPeer(call.Peer, rpc.Principal(ctx))
 	header := r.incoming(call)
 	ctx = metadata.NewIncomingContext(peer.NewContext(ctx, from), header)
-	ctx = s.watch.tag(ctx, &stats.RPCTagInfo{FullMethodName: s.method})
+	ctx = s.watch.tag(ctx, m, false)
 	if s.watch.on() {
 		s.watch.tell(&stats.InHeader{FullMethod: s.method, Header: header.Copy(), RemoteAddr: from.Addr, LocalAddr: from.LocalAddr})
 		s.watch.begin(m, false)
@@ -63,11 +63,12 @@ func (r *Registrar) incoming(call *rpc.Call) metadata.MD {
 			delete(md, key)
 		}
 	}
-	if call.Peer.Host != "" {
-		md[":authority"] = []string{call.Peer.Host}
+	known := r.peerMetadataOf(call.Peer)
+	if len(known.authority) > 0 {
+		md[":authority"] = known.authority
 	}
-	if agent := translate.HeaderValues(call.Peer.Header, "User-Agent"); len(agent) > 0 && agent[0] != "" {
-		md["user-agent"] = agent[:1]
+	if len(known.agent) > 0 {
+		md["user-agent"] = known.agent
 	}
 	return md
 }
@@ -94,11 +95,12 @@ func (s *serverStream) SetTrailer(md metadata.MD) {
 }
 
 func (s *serverStream) SendMsg(msg any) error {
-	raw, free, err := encode(s.codec, msg)
+	data, err := encode(s.codec, msg)
 	if err != nil {
 		return err
 	}
-	defer free()
+	defer data.Free()
+	raw := rpc.Raw(data.ReadOnlyData())
 	s.tellHeader()
 	if err := s.stream.Send(&raw); err != nil {
 		return toError(err)

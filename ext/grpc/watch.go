@@ -19,10 +19,12 @@ type watch struct {
 }
 
 // tag lets the handlers tag the context of a new call.
-func (w *watch) tag(ctx context.Context, info *stats.RPCTagInfo) context.Context {
-	if w.on() {
-		w.began = time.Now()
+func (w *watch) tag(ctx context.Context, m *rpc.Method, failFast bool) context.Context {
+	if !w.on() {
+		return ctx
 	}
+	w.began = time.Now()
+	info := &stats.RPCTagInfo{FullMethodName: "/" + m.Path(), FailFast: failFast}
 	for _, h := range w.handlers {
 		ctx = h.TagRPC(ctx, info)
 	}
