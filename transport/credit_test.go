@@ -163,9 +163,28 @@ func TestNoCreditIsGivenOnceThePeerHasEnded(t *testing.T) {
 		s, p := connectSession(t, transport.Acceptor, smallWindows(0), frame.Hello{})
 		p.send(open(1, ""), data(1, half), dataEnd(1, half))
 		st := mustAccept(t, s)
+		synctest.Wait() // for the end
 		mustRecv(t, st)
 		mustRecv(t, st)
 		wantEnd(t, st)
+		p.wants()
+	})
+}
+
+func TestMessageThatEndsTheStreamBringsNoCredit(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, p := connectSession(t, transport.Acceptor, smallWindows(0), frame.Hello{})
+		p.send(open(1, ""))
+		st := mustAccept(t, s)
+		received := start(func() error {
+			_, err := st.Recv(t.Context(), nil)
+			return err
+		})
+		stillWaits(t, received)
+		p.send(dataEnd(1, half+half))
+		if err := <-received; err != nil {
+			t.Fatal(err)
+		}
 		p.wants()
 	})
 }

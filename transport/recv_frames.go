@@ -60,9 +60,10 @@ func (st *Stream) handleData(frames []heldData) (err error) {
 		r.wake()
 	}
 	r.mu.Unlock()
-	st.announce(limit)
 	if end {
 		st.peerEnded()
+	} else {
+		st.announce(limit)
 	}
 	return err
 }
