@@ -151,7 +151,9 @@ func (s *Session) acknowledge() { s.queued(s.acks.send(s.out)) }
 // the next frame allocates that memory again.
 func (s *Session) ackTimeout() {
 	s.acks.fired()
-	s.acknowledge()
+	if !s.detached.Load() { // else HELLO says it on the next link, and nothing waits to be sent
+		s.acknowledge()
+	}
 	s.mu.Lock()
 	idle := s.streams.releaseIdle()
 	s.mu.Unlock()

@@ -15,11 +15,15 @@ import (
 // ended. If ctx ends first, Drain returns its error, and the session continues.
 //
 // Without a notice (0) it starts with GoAway. It does not repeat an
-// announcement. A detached session waits for its next link, unless it has
-// nothing to send.
+// announcement. A detached session waits for its next link. One that has nothing
+// to send waits for a second at most, and for notice at most: something of the
+// peer may have been lost with the link.
 func (s *Session) Drain(ctx context.Context, info GoAway, notice time.Duration) error {
-	if s.Detached() && s.seal() {
-		return nil
+	if s.Detached() {
+		_ = s.awaitPeerMoved(ctx, min(notice, returnGrace)) // or ctx has ended
+		if s.Detached() && s.seal() {
+			return nil
+		}
 	}
 	if notice > 0 && s.side == Acceptor {
 		_ = s.Announce(info) // else it was announced, or the session has ended
@@ -34,6 +38,10 @@ func (s *Session) Drain(ctx context.Context, info GoAway, notice time.Duration) 
 		}
 	}
 }
+
+// returnGrace is how long Drain waits for the next link of a detached session
+// that has nothing to send.
+const returnGrace = time.Second
 
 // awaitPeerMoved waits until the dialer has moved, the session has ended, or
 // the time is over.
