@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/parley-rpc/parley/bench/internal/drive"
@@ -157,11 +158,17 @@ func (r *Report) writeWorkload(p *page, w *drive.Workload) {
 	r.writeErrors(p, w.Name)
 }
 
-// writeErrors writes what has failed.
+// writeErrors writes what has failed, each cause once.
 func (r *Report) writeErrors(p *page, workload string) {
 	for _, res := range r.Results {
 		if res.Workload == workload && res.Error != "" {
-			p.printf("\nFailed on %s: %s.\n", res.Target, strings.ReplaceAll(res.Error, "\n", "; "))
+			var causes []string
+			for cause := range strings.SplitSeq(res.Error, "\n") {
+				if cause = strings.TrimPrefix(cause, workload+" on "+res.Target+": "); !slices.Contains(causes, cause) {
+					causes = append(causes, cause)
+				}
+			}
+			p.printf("\nFailed on %s: %s.\n", res.Target, strings.Join(causes, "; "))
 		}
 	}
 }

@@ -45,8 +45,12 @@ func serveParley(ln net.Listener, srv *rpc.Server) (stop func()) {
 	}
 }
 
+// parleyCalls is how many calls the server allows. By default it is 100,000, of
+// which one connection may have half; open-streams has as many on one.
+const parleyCalls = 1 << 20
+
 func parleyServer(s drive.Setup) *rpc.Server {
-	opts := []rpc.ServerOption{rpc.WithTransport(parleyTransport(s))}
+	opts := []rpc.ServerOption{rpc.WithTransport(parleyTransport(s)), rpc.WithLimits(rpc.Limits{MaxCalls: parleyCalls})}
 	if s.Options {
 		opts = append(opts, rpc.WithHandlerInterceptors(parleyCheck))
 	}
