@@ -19,7 +19,7 @@ import (
 // to send waits for a second at most, and for notice at most: something of the
 // peer may have been lost with the link.
 func (s *Session) Drain(ctx context.Context, info GoAway, notice time.Duration) error {
-	if s.Detached() {
+	if s.Detached() && s.atRest() {
 		_ = s.awaitPeerMoved(ctx, min(notice, returnGrace)) // or ctx has ended
 		if s.Detached() && s.seal() {
 			return nil
@@ -124,7 +124,7 @@ func (s *Session) refuseRest() bool {
 	if s.err != nil {
 		return true
 	}
-	if !s.streams.isIdle() || !s.out.isSettled() {
+	if !s.isAtRest() {
 		return false
 	}
 	_ = s.putFinalGoAway(GoAway{}) // else it was sent
@@ -154,16 +154,26 @@ func (s *Session) awaitEnd(ctx context.Context, ready <-chan struct{}) error {
 	return nil
 }
 
-// seal makes this end open no more streams if the session is at rest: no stream
-// is open or in use, and the peer has all that was sent. It reports whether
-// that is so, or the session has ended.
+// atRest reports whether no stream is open or in use, and the peer has all that
+// was sent.
+func (s *Session) atRest() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.isAtRest()
+}
+
+// isAtRest is atRest with mu held.
+func (s *Session) isAtRest() bool { return s.streams.isIdle() && s.out.isSettled() }
+
+// seal makes this end open no more streams if the session is at rest. It reports
+// whether that is so, or the session has ended.
 func (s *Session) seal() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
 	case s.err != nil:
 		return true
-	case !s.streams.isIdle() || !s.out.isSettled():
+	case !s.isAtRest():
 		return false
 	}
 	s.streams.stopOpening()
