@@ -34,6 +34,9 @@ type handshakeLink struct {
 	info *linkInfo
 }
 
+// Unwrap returns the link that the information is about.
+func (l *handshakeLink) Unwrap() transport.Link { return l.Link }
+
 // setLink takes the information of the link that resumes the connection.
 func (c *Conn) setLink(s *transport.Session) {
 	if l, ok := s.Link().(*handshakeLink); ok {

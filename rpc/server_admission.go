@@ -60,6 +60,9 @@ type countedLink struct {
 	leave func() // ends the counting, once
 }
 
+// Unwrap returns the link that counts.
+func (l *countedLink) Unwrap() transport.Link { return l.Link }
+
 func (l *countedLink) Close(code transport.CloseCode, reason string) error {
 	defer l.leave()
 	return l.Link.Close(code, reason)

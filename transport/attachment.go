@@ -9,7 +9,7 @@ import (
 // goroutine. A link starts with a session of its own. If the peer's HELLO asks
 // to resume another session, the attachment moves to that one.
 type attachment struct {
-	s    *Session // only the reader goroutine changes it
+	s    *Session // only the goroutine that reads the link changes it
 	link Link
 
 	resume *resumeAttempt // non-nil: a dialer's link that is to take a session over
@@ -19,6 +19,9 @@ type attachment struct {
 	confirmed     bool         // and a frame after it
 	turnCost      int          // of the frames read since the reader last yielded
 	opened        [4]*Stream   // memory for the streams that one read opens, mostly
+
+	lease     *readLease // nil: reading was never lent
+	lendAfter int        // so many alternations
 
 	spawn   func(func()) // Config.Go
 	writer  func()       // writes as long as there is something to write

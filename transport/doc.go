@@ -53,7 +53,9 @@
 // On the only stream of a session whose messages alternate, the caller of Send
 // writes its message to the link itself, as long as the peer has acknowledged
 // all but 64 KiB: the kernel takes that much without blocking. OnDetached and
-// OnEnd may run there too.
+// OnEnd may run there too. If the link is an [AwaitableLink], the caller of Recv
+// reads it as well, until it has its message: what may run on the reader may run
+// there. The reader waits meanwhile.
 //
 // A link that was lost or replaced may have a goroutine for a second, which
 // closes it. Close waits for that too.
@@ -69,9 +71,10 @@
 //	outbox.mu -> what Config.Go takes
 //	Session.mu -> recvHalf.mu -> assembly.mu
 //
-// Otherwise Stream.mu is taken alone. None of them is held while the session
-// calls the application (except Config.Go, which must not block) or the link,
-// or waits.
+// Otherwise Stream.mu and readLease.mu are taken alone. None of them is held
+// while the session calls the application (except Config.Go, which must not
+// block) or the link (except AwaitableLink.Interrupt, which must not block
+// either), or waits.
 //
 // Session.resuming comes before all of them, and is another kind of lock. It
 // guards no data: it is the turn of one link to take the session over. Its

@@ -68,6 +68,9 @@ func (x *Exchange) Recv(ctx context.Context, deadline time.Time) (m Message, ok 
 // await waits for wake. It reports false if ctx ends, or the deadline passes,
 // before.
 func (x *Exchange) await(ctx context.Context, deadline time.Time) bool {
+	if x.s.readUntil(ctx, deadline, x.wake) {
+		return true
+	}
 	if deadline.IsZero() {
 		return awaitOr(ctx, x.wake) == nil
 	}
@@ -175,6 +178,7 @@ func (s *Session) makeStream(x *Exchange) *Stream {
 	st.open.Store(1)
 	s.streams.replaceExchange(x)
 	x.wake <- struct{}{}
+	s.interruptRead()
 	return st
 }
 

@@ -67,3 +67,18 @@ func (s *Session) Unread() int { return s.unread() }
 
 // RoundTrip returns the round trip that windows grow by, 0 if it is not known.
 func (s *Session) RoundTrip() time.Duration { return s.roundTrip.value() }
+
+// LendsReading reports whether the reader goroutine has lent reading, and
+// whether a goroutine that waits reads.
+func (s *Session) LendsReading() (lent, waiterReads bool) {
+	l := s.lease.Load()
+	return l != nil, l != nil && l.state.Load() == leaseAwaiting
+}
+
+// LendEagerly makes all sessions lend reading after each reply, until restore is
+// called.
+func LendEagerly() (restore func()) {
+	least, most := minAlternations, maxAlternations
+	minAlternations, maxAlternations = 1, 1
+	return func() { minAlternations, maxAlternations = least, most }
+}

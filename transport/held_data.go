@@ -33,7 +33,11 @@ func (d dispatcher) handleHeldData(in *arrival) error {
 		return nil
 	}
 	in.data = held[:0]
-	d.s.noteMessage()
+	if d.s.noteMessage() && len(held) == 1 {
+		d.s.alternations++
+	} else {
+		d.s.alternations = 0
+	}
 	for len(held) > 0 {
 		n, err := d.findReceivers(held)
 		if deliverErr := d.deliverData(held[:n]); deliverErr != nil {

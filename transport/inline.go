@@ -8,11 +8,11 @@ const (
 	inline              // the caller of put, if the writer goroutine is idle
 )
 
-// noteMessage says that a message has arrived.
-func (s *Session) noteMessage() {
-	if s.streams.live.Load() <= 1 {
-		s.replyDue.Store(true)
-	}
+// noteMessage says that a message has arrived. It reports whether messages
+// alternate: the stream is the only one, and this end has replied to the message
+// before.
+func (s *Session) noteMessage() (alternates bool) {
+	return s.streams.live.Load() <= 1 && !s.replyDue.Swap(true)
 }
 
 // writeMode decides who writes a message that is about to be queued. On the

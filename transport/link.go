@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 )
 
 // Side says which end of a link a session is.
@@ -46,6 +47,32 @@ type Link interface {
 	// Any goroutine may call it, and more than once; the first call decides
 	// what the peer receives.
 	Close(code CloseCode, reason string) error
+}
+
+// AwaitableLink is a Link that tells when a message is there. On such a link, a
+// goroutine that waits for the only answer may read it itself. A Link that wraps
+// another one may have a method Unwrap() Link for that.
+//
+// The goroutine that reads the link calls CanAwait and AwaitMessage. Another
+// goroutine may be the one that reads from call to call.
+type AwaitableLink interface {
+	Link
+
+	// CanAwait reports whether AwaitMessage can wait: the link is not closed or
+	// lost, and all that was read from below it has been returned by readers.
+	CanAwait() bool
+
+	// AwaitMessage waits for something to read, and reports whether a whole
+	// message is there, so that NextReader and its reader do not wait. If it
+	// reports false, NextReader is to be called without it: the link may have
+	// ended, or what has arrived is no whole message. It also reports false at
+	// the deadline, unless that is zero, after Interrupt, and at once while
+	// CanAwait is false and no whole message is there. It loses nothing.
+	AwaitMessage(deadline time.Time) bool
+
+	// Interrupt ends the AwaitMessage in progress, or the next one. Any
+	// goroutine may call it. It does not block.
+	Interrupt()
 }
 
 // CloseCode is a WebSocket close code (RFC 6455, section 7.4).

@@ -56,18 +56,28 @@ type arrival struct {
 	begin     int        // where in the message the next frame begins
 }
 
-// read is the reader goroutine. It never waits for the application.
+// read is the reader goroutine. It never waits for the application, except
+// while that reads the link itself.
 func (a *attachment) read() {
 	for {
-		r, err := a.link.NextReader()
+		err := a.lend()
 		if err == nil {
-			err = a.readMessage(r)
+			err = a.readNext()
 		}
 		if err != nil {
 			a.s.linkFailed(a, linkError(err))
 			return
 		}
 	}
+}
+
+// readNext waits for a message of the link, and handles it.
+func (a *attachment) readNext() error {
+	r, err := a.link.NextReader()
+	if err != nil {
+		return err
+	}
+	return a.readMessage(r)
 }
 
 // readMessage handles the frames of one message of the link, as they arrive.

@@ -48,6 +48,7 @@ type world struct {
 	t         *testing.T
 	seed      uint64
 	ends      [2]*transport.Session
+	streams   int // that each end opens at once, and as many exchanges
 	steps     atomic.Int64
 	exchanges atomic.Int64 // messages of exchanges that arrived
 	busy      atomic.Int64 // actors that use a stream, or may open one
@@ -73,7 +74,7 @@ type history struct {
 
 func newWorld(t *testing.T, seed uint64) *world {
 	rnd := rand.New(rand.NewPCG(seed, 0))
-	w := &world{t: t, seed: seed, ways: make(map[way]*history)}
+	w := &world{t: t, seed: seed, streams: worldStreams, ways: make(map[way]*history)}
 	dl, al := pipe.New(pipe.Config{Latency: time.Duration(rnd.IntN(50)) * time.Millisecond, Capacity: 1 + rnd.IntN(1<<17)})
 	for side, link := range []*pipe.End{dl, al} {
 		cfg := transport.Config{
@@ -94,7 +95,7 @@ func newWorld(t *testing.T, seed uint64) *world {
 
 func (w *world) run() {
 	for side, s := range w.ends {
-		for i := range worldStreams {
+		for i := range w.streams {
 			w.start(func() { w.openStreams(s, transport.Side(side), uint64(i)) })
 			w.start(func() { w.exchangeMessages(s, transport.Side(side), uint64(i)) })
 		}

@@ -2,6 +2,7 @@ package transport
 
 import (
 	"context"
+	"time"
 
 	"github.com/parley-rpc/parley/internal/frame"
 )
@@ -65,11 +66,15 @@ func (st *Stream) recvMessage(ctx context.Context, buf []byte, memory BufferProv
 			r.mu.Unlock()
 			return Message{}, err
 		}
-		r.msg.direct = !r.msg.blocked
+		reads := !r.msg.blocked // else the message waits for memory
+		r.msg.direct = reads
 		notify := r.notified()
 		r.mu.Unlock()
 		st.announce(limit)
-		err := awaitOr(ctx, notify)
+		var err error
+		if !reads || !st.s.readUntil(ctx, time.Time{}, notify) {
+			err = awaitOr(ctx, notify)
+		}
 		r.mu.Lock()
 		r.msg.direct = false
 		if err != nil && !r.msg.complete {

@@ -181,6 +181,7 @@ func (r *recvHalf) fail(s *Session, err error) int32 {
 	}
 	r.header.settle(nil)
 	r.wake()
+	s.interruptRead()
 	return 1
 }
 
@@ -215,4 +216,5 @@ func (r *recvHalf) release(s *Session) {
 	r.window.giveBack(&s.windows)
 	s.assembly.release(&r.msg.claim)
 	r.wake()
+	s.interruptRead()
 }

@@ -28,6 +28,9 @@ type Session struct {
 	detached      atomic.Bool   // the link is lost, and the session waits for another; set with mu held
 	replyDue      atomic.Bool   // a message has arrived since this end last wrote one inline
 
+	lease        atomic.Pointer[readLease] // by which reading is lent; nil: it is not
+	alternations int                       // of the goroutine that reads: messages in a row to each of which this end has replied
+
 	done         chan struct{}  // closed when the session has ended
 	resuming     sync.Mutex     // the turn of a link to take the session over; see the package documentation
 	closingLinks sync.WaitGroup // lost links that are being closed

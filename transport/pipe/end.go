@@ -36,13 +36,15 @@ type End struct {
 	writing bool
 	last    *reader // the last result of NextReader
 
+	interrupted bool // AwaitMessage is to return
+
 	sentMessages int
 	sentBytes    int64
 	cutMessages  int   // messages until the cut, or never
 	cutBytes     int64 // bytes until the cut, or never
 }
 
-var _ transport.Link = (*End)(nil)
+var _ transport.AwaitableLink = (*End)(nil)
 
 // NextReader waits for the next message, as transport.Link says. Its error is a
 // *transport.CloseError, ErrLost, ErrClosed, or the one passed to Fail.

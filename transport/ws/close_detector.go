@@ -24,6 +24,9 @@ type closeDetector struct {
 	size uint64   // of its payload
 	left uint64   // of that, what has not arrived
 
+	messages uint64 // that have arrived as a whole
+	controls uint64 // control frames that have
+
 	tail   [maxClose]byte // the last bytes
 	filled int
 
@@ -41,6 +44,9 @@ func (s *closeDetector) follow(chunk []byte) (found *suspect) {
 		n := min(s.left, uint64(len(chunk)-i))
 		s.left -= n
 		i += int(n)
+		if s.left == 0 && s.have == 0 {
+			s.countFrame()
+		}
 		if n > 0 && s.left == 0 && s.data && found == nil {
 			found = s.examine(chunk, i)
 		}
@@ -89,6 +95,19 @@ func (s *closeDetector) headLen() int {
 	}
 	return n
 }
+
+// countFrame counts a frame that has arrived.
+func (s *closeDetector) countFrame() {
+	switch {
+	case !s.data:
+		s.controls++
+	case s.head[0]&0x80 != 0:
+		s.messages++ // its last frame
+	}
+}
+
+// betweenFrames reports whether no part of a frame waits for the rest.
+func (s *closeDetector) betweenFrames() bool { return s.left == 0 && s.have == 0 }
 
 // remember keeps the last bytes that have arrived.
 func (s *closeDetector) remember(chunk []byte) {

@@ -27,6 +27,7 @@ type Conn struct {
 	message   message // what NextReader returns
 	readErr   error   // what NextReader returns from now on
 	readLimit int64
+	await     awaiter
 
 	pong       pong
 	peerClosed atomic.Int32 // code of the peer's close frame, 0 without one
@@ -35,7 +36,7 @@ type Conn struct {
 	closeErr error
 }
 
-var _ transport.Link = (*Conn)(nil)
+var _ transport.AwaitableLink = (*Conn)(nil)
 
 // maxUnsent is how many bytes the kernel may hold that it has not sent, where
 // that can be bounded: two messages of the transport.
@@ -48,9 +49,17 @@ func (c *Conn) open(ws *websocket.Conn, readLimit int64) {
 	c.readLimit = readLimit
 	c.pong.write = ws.WriteControl
 	c.in.detectInjectedClose()
+	c.in.watchSocket()
 	boundUnsent(c.in.conn)
 	ws.SetReadLimit(readLimit)
-	ws.SetPingHandler(c.pong.answer)
+	ws.SetPingHandler(func(payload string) error {
+		c.await.controls++
+		return c.pong.answer(payload)
+	})
+	ws.SetPongHandler(func(string) error {
+		c.await.controls++
+		return nil
+	})
 	ws.SetCloseHandler(func(code int, _ string) error {
 		c.peerClosed.Store(int32(code)) // Close answers
 		return nil
@@ -107,6 +116,7 @@ func (c *Conn) NextReader() (io.Reader, error) {
 		})
 	}
 	c.message.r = r
+	c.await.started++
 	return &c.message, nil
 }
 
@@ -122,6 +132,9 @@ func (m *message) Read(p []byte) (int, error) {
 	m.large = m.large || n > readBufferSize
 	if err != nil && err != io.EOF {
 		return n, m.conn.readFailed(err)
+	}
+	if err != nil {
+		m.conn.await.finished = m.conn.await.started
 	}
 	return n, err
 }

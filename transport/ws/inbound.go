@@ -144,11 +144,16 @@ func (in *inbound) readAhead(wait bool) ([]byte, error) {
 func (in *inbound) readUntil(buf []byte, end time.Time) (n int, err error) {
 	_ = in.conn.SetReadDeadline(end)
 	n, err = in.conn.Read(buf)
+	in.clearDeadline()
+	return n, err
+}
+
+// clearDeadline removes the read deadline, unless shut has set one.
+func (in *inbound) clearDeadline() {
 	_ = in.conn.SetReadDeadline(time.Time{})
-	if in.closed.Load() { // shut has set another deadline meanwhile
+	if in.closed.Load() { // shut may have set one meanwhile
 		_ = in.conn.SetReadDeadline(time.Unix(1, 0))
 	}
-	return n, err
 }
 
 func (in *inbound) lost(err error) error {

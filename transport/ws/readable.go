@@ -40,6 +40,13 @@ func (in *inbound) watch(buffer *bufio.Reader) {
 	in.readable.fetch = in.readable.read
 }
 
+// watchSocket prepares fetchAhead if the connection is a TCP socket.
+func (in *inbound) watchSocket() {
+	if in.readable.raw == nil {
+		in.watch(nil)
+	}
+}
+
 // await returns when there are bytes to read, or an error.
 func (in *inbound) await() {
 	r := &in.readable
@@ -52,6 +59,17 @@ func (in *inbound) await() {
 		_ = r.raw.Read(r.fetch) // the next read returns the error too
 	}
 }
+
+// fetchAhead waits until there are bytes to read, and reports whether they were
+// read ahead. A read deadline ends the wait. mu is held.
+func (in *inbound) fetchAhead() bool { return in.readable.raw.Read(in.readable.fetch) == nil }
+
+// quiet reports whether fetchAhead can wait: nothing was read ahead.
+func (r *readable) quiet() bool { return r.raw != nil && r.from == r.to && r.err == nil }
+
+// holdsMessage reports whether what was read ahead begins with a whole message
+// in one frame.
+func (r *readable) holdsMessage() bool { return isMessage(r.ahead[r.from:r.to]) }
 
 // read reads what is there. It reports false if it must wait.
 func (r *readable) read(fd uintptr) bool {

@@ -12,7 +12,15 @@ type readable struct{}
 
 func (*inbound) watch(*bufio.Reader) {}
 
+func (*inbound) watchSocket() {}
+
 func (*inbound) await() {}
+
+func (*inbound) fetchAhead() bool { return false }
+
+func (*readable) quiet() bool { return false }
+
+func (*readable) holdsMessage() bool { return false }
 
 func (*readable) drained() bool { return false }
 
