@@ -16,8 +16,8 @@ import (
 // calls on it and serve the calls of the peer.
 type Conn struct {
 	e         *endpoint
-	id        uint64        // see ID
-	started   chan struct{} // closed when sess is set
+	id        uint64         // see ID
+	started   sync.WaitGroup // until sess is set
 	sess      *transport.Session
 	link      atomic.Pointer[linkInfo] // of the latest link
 	aliases   methodAliases

@@ -60,7 +60,7 @@ func (c *Conn) enqueueEvent(f func()) {
 
 // deliverEvents calls the queued functions.
 func (c *Conn) deliverEvents() {
-	<-c.started
+	c.started.Wait()
 	q := &c.events
 	for {
 		q.mu.Lock()

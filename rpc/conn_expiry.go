@@ -77,7 +77,7 @@ func (c *Conn) renewLease() {
 
 // holds reports whether l is the lease of the latest link.
 func (c *Conn) holds(l *lease) bool {
-	<-c.started
+	c.started.Wait()
 	c.life.mu.Lock()
 	defer c.life.mu.Unlock()
 	return c.life.lease == l

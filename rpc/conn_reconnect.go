@@ -15,7 +15,7 @@ func (c *Conn) onLinkLost(*transport.Session, error) {
 	loss := c.client.sub.linkLost(c)
 	c.notifyDetached()
 	c.e.workers.runFunc(func() {
-		<-c.started
+		c.started.Wait()
 		if c.reconnect() {
 			c.client.sub.resumed(c, loss)
 		}

@@ -68,7 +68,8 @@ func (e *endpoint) startConn(c *Conn, link transport.Link, side transport.Side) 
 
 // prepare returns the configuration of the session of a connection.
 func (e *endpoint) prepare(c *Conn) transport.Config {
-	c.e, c.id, c.started = e, e.ids.Add(1), make(chan struct{})
+	c.e, c.id = e, e.ids.Add(1)
+	c.started.Add(1)
 	cfg := transport.Config{Parameters: e.parameters()}
 	cfg.OnStream = c.onStream
 	if !e.streamsOnly {
@@ -103,7 +104,7 @@ func (e *endpoint) prepare(c *Conn) transport.Config {
 func (e *endpoint) register(c *Conn, sess *transport.Session) *transport.CloseError {
 	c.sess = sess
 	closing := e.conns.add(c)
-	close(c.started)
+	c.started.Done()
 	return closing
 }
 

@@ -34,7 +34,7 @@ func (c *Conn) startAgeTimer(a *maxConnectionAge) {
 	}
 	tenth := a.age / 10
 	c.life.ageTimer = time.AfterFunc(a.age-tenth+randUpTo(2*tenth), func() {
-		<-c.started
+		c.started.Wait()
 		ctx, cancel := context.WithTimeout(context.Background(), a.grace)
 		defer cancel()
 		bye := drainPlan{grace: graceWithin(ctx), code: transport.CloseGoingAway, reason: "the connection has reached its maximum age"}

@@ -105,7 +105,7 @@ func (s *serverStream) accept(e *endpoint, header []byte) error {
 // work serves the call, on a goroutine of its own.
 func (s *serverStream) work() {
 	c := s.call.Conn
-	<-c.started // a call may arrive with the handshake
+	c.started.Wait() // a call may arrive with the handshake
 	defer s.release()
 	if s.refusal != nil {
 		s.finish(s.refusal)

@@ -162,7 +162,7 @@ func (sc *subConn) delayAfter(conn *Conn, policy reconnectPolicy, before int) ti
 func (c *Conn) shutdown() {
 	client := c.client.sub.c
 	client.tasks.start(&client.workers, func() {
-		<-c.started
+		c.started.Wait()
 		_ = c.sess.Shutdown(context.Background()) // returns when the session has ended
 	})
 }
@@ -170,7 +170,7 @@ func (c *Conn) shutdown() {
 // onGoAway is called when the server announces that it goes away.
 func (c *Conn) onGoAway(*transport.Session) {
 	c.e.workers.runFunc(func() {
-		<-c.started
+		c.started.Wait()
 		c.client.sub.connChanged(c)
 	})
 }

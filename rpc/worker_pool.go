@@ -18,6 +18,7 @@ type workerPool struct {
 	queue    jobQueue
 	starting bool            // a goroutine is about to take a job
 	idle     []chan struct{} // of goroutines; newest last, so that few stay in use
+	spare    []chan struct{} // of goroutines that run jobs, for those that will be idle
 	minIdle  int             // the fewest idle goroutines since the timer was started
 	timer    *time.Timer     // ends surplus goroutines; nil: never started
 	timing   bool            // timer runs
@@ -61,22 +62,20 @@ func (w *workerPool) startNext() {
 
 // work runs jobs until the pool does not keep the goroutine.
 func (w *workerPool) work() {
-	var wake chan struct{} // not needed while the first job runs, which may be long
+	w.mu.Lock()
 	for {
-		w.mu.Lock()
 		w.starting = false
 		w.runQueued()
-		if wake == nil {
-			wake = make(chan struct{}, 1)
-		}
-		kept := w.offer(wake)
+		wake := w.offer()
 		w.mu.Unlock()
-		if !kept {
+		if wake == nil {
 			return
 		}
 		if _, ok := <-wake; !ok {
 			return
 		}
+		w.mu.Lock()
+		w.spare = append(w.spare, wake) // a job may be long, and needs none
 	}
 }
 
@@ -92,17 +91,23 @@ func (w *workerPool) runQueued() {
 	}
 }
 
-// offer adds a goroutine to the idle ones. It reports false if the goroutine is
-// to end. mu is held.
-func (w *workerPool) offer(wake chan struct{}) bool {
+// offer adds a goroutine to the idle ones, and returns what wakes it: a value,
+// or close if it is to end. It returns nil if the goroutine is to end now. mu is
+// held.
+func (w *workerPool) offer() (wake chan struct{}) {
 	if w.closed || len(w.idle) >= maxIdle {
-		return false
+		return nil
+	}
+	if n := len(w.spare); n > 0 {
+		wake, w.spare = w.spare[n-1], w.spare[:n-1]
+	} else {
+		wake = make(chan struct{}, 1)
 	}
 	w.idle = append(w.idle, wake)
 	if len(w.idle) > keptIdle && !w.timing {
 		w.watchSurplus()
 	}
-	return true
+	return wake
 }
 
 // watchSurplus schedules endSurplus; mu is held.
@@ -120,7 +125,7 @@ func (w *workerPool) watchSurplus() {
 func (w *workerPool) endSurplus() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.timing = false
+	w.timing, w.spare = false, nil
 	n := min(w.minIdle, len(w.idle)-keptIdle)
 	if w.closed || n < 0 {
 		return
@@ -144,7 +149,7 @@ func (w *workerPool) close() {
 	for _, next := range w.idle {
 		close(next)
 	}
-	w.idle = nil
+	w.idle, w.spare = nil, nil
 	if w.timer != nil {
 		w.timer.Stop()
 	}

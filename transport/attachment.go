@@ -17,6 +17,7 @@ type attachment struct {
 	predecessor   *Predecessor // on an acceptor's link: the session to replace once a frame follows HELLO
 	helloReceived bool         // the peer's HELLO on this link has arrived
 	confirmed     bool         // and a frame after it
+	sequenced     bool         // the last message of the link had a sequenced frame
 	turnCost      int          // of the frames read since the reader last yielded
 	opened        [4]*Stream   // memory for the streams that one read opens, mostly
 

@@ -113,7 +113,7 @@ func (s *Session) PeerStoppedOpening() <-chan struct{} {
 
 // Draining returns a channel that is closed when either end has announced that
 // it goes away.
-func (s *Session) Draining() <-chan struct{} { return s.goAway.draining }
+func (s *Session) Draining() <-chan struct{} { return s.goAway.draining.done() }
 
 // PeerGoAway returns the peer's last GOAWAY, if there was one.
 func (s *Session) PeerGoAway() (info GoAway, ok bool) {

@@ -13,8 +13,7 @@ const maxGoAways = 100
 // mu guards it.
 type goAwayState struct {
 	side     Side
-	draining chan struct{} // closed when either end has sent a GOAWAY
-	drains   bool          // draining is closed
+	draining latch // either end has sent a GOAWAY
 
 	// What this end has sent.
 	noticeSent bool
@@ -29,17 +28,13 @@ type goAwayState struct {
 	peerFinal   chan struct{} // closed when departed is true; nil likewise
 }
 
-func newGoAwayState(side Side) goAwayState {
-	return goAwayState{side: side, draining: make(chan struct{})}
-}
-
 // notice returns the notice to send, or an error if this end has sent a GOAWAY.
 func (g *goAwayState) notice(info GoAway) (GoAway, error) {
 	if g.noticeSent || g.finalSent {
 		return GoAway{}, ErrDraining
 	}
 	g.noticeSent = true
-	g.noteDraining()
+	g.draining.trip()
 	info.LastStream, info.Status = frame.MaxVarint, 0
 	return info, nil
 }
@@ -53,7 +48,7 @@ func (g *goAwayState) final(info GoAway, lastRemote uint64) (GoAway, error) {
 	if !g.finalSent {
 		g.finalSent, g.lastServed = true, lastRemote
 	}
-	g.noteDraining()
+	g.draining.trip()
 	info.LastStream = g.lastServed
 	info.Status = min(info.Status, frame.MaxVarint)
 	g.endSent = info.Status != 0
@@ -70,20 +65,13 @@ func (g *goAwayState) receive(info *GoAway) error {
 		return &CloseError{Code: CloseRefusal + refusalExhausted, Reason: "too many GOAWAYs"}
 	}
 	g.peer = info
-	g.noteDraining()
+	g.draining.trip()
 	g.notePeerStopped()
 	if g.departed() && g.peerFinal != nil {
 		close(g.peerFinal)
 		g.peerFinal = nil
 	}
 	return nil
-}
-
-func (g *goAwayState) noteDraining() {
-	if !g.drains {
-		g.drains = true
-		close(g.draining)
-	}
 }
 
 // whenPeerStopped returns a channel that is closed when the peer, a dialer, has

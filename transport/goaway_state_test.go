@@ -16,8 +16,8 @@ func closed(ch <-chan struct{}) bool {
 }
 
 func TestGoAwaysOfThisEndFollowAnOrder(t *testing.T) {
-	g := newGoAwayState(Acceptor)
-	if info, err := g.notice(GoAway{Status: 5}); err != nil || !info.Notice() || !closed(g.draining) {
+	g := goAwayState{side: Acceptor}
+	if info, err := g.notice(GoAway{Status: 5}); err != nil || !info.Notice() || !closed(g.draining.done()) {
 		t.Fatalf("notice: %+v, %v", info, err)
 	}
 	if info, err := g.final(GoAway{}, 7); err != nil || info.LastStream != 7 {
@@ -38,7 +38,7 @@ func TestGoAwaysOfThisEndFollowAnOrder(t *testing.T) {
 }
 
 func TestGoAwaysOfThePeerOnlyLowerTheLastStream(t *testing.T) {
-	g := newGoAwayState(Acceptor)
+	g := goAwayState{side: Acceptor}
 	if !closed(g.whenDeparted()) {
 		t.Error("a peer that has announced nothing is waited for")
 	}
@@ -47,14 +47,14 @@ func TestGoAwaysOfThePeerOnlyLowerTheLastStream(t *testing.T) {
 		t.Fatal(err)
 	}
 	departed := g.whenDeparted()
-	if !closed(stopped) || !closed(g.draining) || closed(departed) || g.ended() {
-		t.Errorf("after a notice: %+v", g)
+	if !closed(stopped) || !closed(g.draining.done()) || closed(departed) || g.ended() {
+		t.Errorf("after a notice: %+v", &g)
 	}
 	if err := g.receive(&GoAway{LastStream: 4, Status: 1}); err != nil {
 		t.Fatal(err)
 	}
 	if !closed(departed) || !g.departed() || !g.ended() {
-		t.Errorf("after the final GOAWAY: %+v", g)
+		t.Errorf("after the final GOAWAY: %+v", &g)
 	}
 	if err := g.receive(&GoAway{LastStream: 6}); err == nil {
 		t.Error("the last stream was raised")
@@ -62,7 +62,7 @@ func TestGoAwaysOfThePeerOnlyLowerTheLastStream(t *testing.T) {
 }
 
 func TestDialerLearnsNothingOfThePeersOpening(t *testing.T) {
-	g := newGoAwayState(Dialer)
+	g := goAwayState{side: Dialer}
 	if err := g.receive(&GoAway{}); err != nil {
 		t.Fatal(err)
 	}

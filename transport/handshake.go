@@ -71,7 +71,7 @@ func (s *Session) establish(a *attachment, hello *frame.Hello, answer frame.Answ
 	if s.side == Dialer {
 		s.roundTrip.answered(time.Now())
 	}
-	close(s.peer.arrived)
+	s.peer.arrived.trip()
 	s.startKeepalive(a)
 	if s.cfg.OnHello != nil {
 		s.cfg.OnHello(s)

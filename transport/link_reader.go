@@ -58,6 +58,10 @@ type arrival struct {
 
 // read is the reader goroutine. It never waits for the application, except
 // while that reads the link itself.
+//
+// Handling frames makes its stack grow, to 4 KiB or more, and a stack of that
+// size does not shrink. To wait, 2 KiB are enough. So when the session comes to
+// rest, another goroutine goes on.
 func (a *attachment) read() {
 	for {
 		err := a.lend()
@@ -66,6 +70,10 @@ func (a *attachment) read() {
 		}
 		if err != nil {
 			a.s.linkFailed(a, linkError(err))
+			return
+		}
+		if !a.sequenced && a.s.releaseIdle() {
+			a.loops.Go(a.read)
 			return
 		}
 	}
@@ -80,8 +88,18 @@ func (a *attachment) readNext() error {
 	return a.readMessage(r)
 }
 
+// releaseIdle reports whether the session is at rest: no stream is in use, and
+// the peer has all that streams have sent. Then it frees what streams need. The
+// last frames that have arrived are an ACK or a PING.
+func (s *Session) releaseIdle() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.streams.isIdle() && s.out.releaseIdle()
+}
+
 // readMessage handles the frames of one message of the link, as they arrive.
 func (a *attachment) readMessage(r io.Reader) error {
+	a.sequenced = false
 	b := readBuffers.Get().(*readBuffer)
 	defer readBuffers.Put(b)
 	buf := b.bytes[:]
@@ -161,6 +179,7 @@ func (a *attachment) handleTurn(in *arrival, b []byte) (used int, err error) {
 			return used, err
 		}
 		if h.Type.Sequenced() {
+			a.sequenced = true
 			in.sequenced++
 			in.bytes += end - used
 		}

@@ -21,15 +21,15 @@ const leastAssembled = 64 << 10
 // messageBuffer is the message that a Recv puts together from its pieces. The
 // half's mu guards it, except for interrupted, which belongs to the Recv.
 type messageBuffer struct {
-	direct      bool           // a Recv waits: pieces go here, and not to the inbox
 	provider    BufferProvider // of the memory; nil: it is the caller's own
 	bytes       []byte         // so far
+	claim       claim          // the part of bytes in the session's assembly
+	saved       []byte         // the beginning of a message, from a Recv whose context ended
+	interrupted bool           // the last Recv has saved something
+	direct      bool           // a Recv waits: pieces go here, and not to the inbox
 	mark        bool
 	complete    bool
-	blocked     bool   // pieces have arrived and wait until bytes may grow
-	claim       claim  // the part of bytes in the session's assembly
-	saved       []byte // the beginning of a message, from a Recv whose context ended
-	interrupted bool   // the last Recv has saved something
+	blocked     bool // pieces have arrived and wait until bytes may grow
 }
 
 // start begins a message in the memory of buf, or of a provider, with what an

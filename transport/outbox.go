@@ -260,6 +260,21 @@ func (o *outbox) isSettled() bool {
 // atRest is isSettled with mu held.
 func (o *outbox) atRest() bool { return o.empty() && !o.batch.active && o.replay.size == 0 }
 
+// releaseIdle frees the memory of lists if the peer has acknowledged all frames
+// of streams, and reports whether that is so. Urgent frames may be queued.
+func (o *outbox) releaseIdle() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if !o.data.empty() || len(o.replay.pending) > 0 || o.replay.size > 0 {
+		return false
+	}
+	o.replay.kept = fifo[segment]{}
+	if !o.batch.active {
+		o.batch.segments, o.batch.parts = nil, nil
+	}
+	return true
+}
+
 // whenSettled returns a channel that is closed as soon as isSettled is true.
 func (o *outbox) whenSettled() <-chan struct{} {
 	o.mu.Lock()

@@ -15,14 +15,20 @@ type path struct {
 	initial int // bytes: the limit before anything is known
 	most    int // bytes: the limit never exceeds it
 
-	phase   phase
 	sent    uint64 // bytes
 	acked   uint64 // bytes
+	marked  uint64 // bytes sent up to the last mark
+	crowded uint64 // bytes sent up to which small messages count as sent beside large ones
+
+	*estimate // nil before the first mark: most sessions never have much in flight
+}
+
+// estimate is what a path has learned.
+type estimate struct {
+	phase   phase
 	ackedAt time.Time
 	sentAt  time.Time // of the last mark that was acknowledged
 	marks   fifo[mark]
-	marked  uint64 // bytes sent up to the last mark
-	crowded uint64 // bytes sent up to which small messages count as sent beside large ones
 
 	rate     maxRate
 	roundEnd uint64        // bytes acknowledged with which the next round begins
@@ -129,6 +135,9 @@ func (p *path) send(n int) { p.sent += uint64(n) }
 // sendMarked counts n bytes. limited says that the application has no more to
 // send.
 func (p *path) sendMarked(now time.Time, n int, limited bool) {
+	if p.estimate == nil {
+		p.estimate = new(estimate)
+	}
 	if p.marks.len() == 0 { // nothing that counts was in flight
 		p.ackedAt, p.sentAt = now, now
 	}
@@ -139,7 +148,7 @@ func (p *path) sendMarked(now time.Time, n int, limited bool) {
 
 // hasMarks reports whether an acknowledgement can teach something: ackMarked
 // needs the time then.
-func (p *path) hasMarks() bool { return p.marks.len() > 0 }
+func (p *path) hasMarks() bool { return p.estimate != nil && p.marks.len() > 0 }
 
 // ack counts n bytes as acknowledged.
 func (p *path) ack(n int) { p.acked += uint64(n) }
@@ -285,10 +294,10 @@ func (p *path) holds() int { return int(p.rate.most * p.roundTrip.least.Seconds(
 
 // limit returns how many bytes may be sent that are not acknowledged.
 func (p *path) limit() int {
-	rate := p.rate.most
-	if rate == 0 {
+	if p.estimate == nil || p.rate.most == 0 {
 		return min(p.initial, p.most)
 	}
+	rate := p.rate.most
 	holds := float64(p.holds())
 	late := min(rate*slack.Seconds(), p.mostSlack(holds))
 	var limit float64

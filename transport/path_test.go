@@ -258,3 +258,27 @@ func TestPathIsFilledToAPeerThatAcknowledgesRarely(t *testing.T) {
 		})
 	}
 }
+
+func TestPathKeepsNoEstimateForLittleInFlight(t *testing.T) {
+	p := path{initial: 1 << 20, most: 32 << 20}
+	for range 1000 {
+		if p.wantsMark(100) {
+			t.Fatal("100 bytes in flight make a mark")
+		}
+		p.send(100)
+		if p.hasMarks() {
+			t.Fatal("nothing in flight teaches something")
+		}
+		p.ack(100)
+	}
+	if p.estimate != nil || p.limit() != p.initial {
+		t.Fatalf("estimate %v, limit %d", p.estimate, p.limit())
+	}
+	p.sendMarked(time.Now(), markEvery, false)
+	if p.estimate == nil || !p.hasMarks() {
+		t.Error("no estimate for much in flight")
+	}
+	if p.restart(0); p.estimate != nil || p.hasMarks() {
+		t.Error("a new link has the estimate of the old one")
+	}
+}

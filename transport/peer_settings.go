@@ -39,21 +39,15 @@ func (s *Session) PeerSettings(ctx context.Context) (Settings, error) {
 // arrived.
 type peerSettings struct {
 	hello   atomic.Pointer[frame.Hello]
-	arrived chan struct{} // closed when the HELLO has arrived
+	arrived latch // the HELLO has arrived
 }
 
 func (p *peerSettings) init() {
-	p.arrived = make(chan struct{})
 	p.hello.Store(&frame.HelloDefaults)
 }
 
 func (p *peerSettings) hasArrived() bool {
-	select {
-	case <-p.arrived:
-		return true
-	default:
-		return false
-	}
+	return p.arrived.tripped()
 }
 
 // set takes the settings of a HELLO over.
@@ -78,7 +72,7 @@ func shareSettings(hello *frame.Hello) *frame.Hello {
 // settings returns the peer's settings, the defaults until its HELLO arrives.
 func (s *Session) settings() *frame.Hello { return s.peer.hello.Load() }
 
-func (s *Session) waitHello(ctx context.Context) error { return s.await(ctx, s.peer.arrived) }
+func (s *Session) waitHello(ctx context.Context) error { return s.await(ctx, s.peer.arrived.done()) }
 
 // limitFor returns the peer's limit in bytes for a message or a header.
 func limitFor(what string, peer *frame.Hello) uint64 {

@@ -15,10 +15,10 @@ type recvHalf struct {
 	window   recvWindow
 	header   recvHeader
 	trailer  []byte // of the END frame
-	ended    bool   // the peer has ended the direction
 	err      error  // why nothing more arrives
 	arriving arrivingMessage
 	inbox    inbox
+	ended    bool          // the peer has ended the direction
 	dropped  atomic.Bool   // what has arrived is not to be received; set with mu held
 	msg      messageBuffer // the message that a Recv puts together
 	notify   chan struct{} // wakes that Recv

@@ -48,7 +48,7 @@ func (st *Stream) Send(ctx context.Context, msg []byte, opts SendOptions) error 
 
 // admit is Session.admit, and fails when the direction does.
 func (st *Stream) admit(ctx context.Context, what string, size int) error {
-	return st.s.admit(what, size, func() error { return st.send.await(ctx, st.s.peer.arrived) })
+	return st.s.admit(what, size, func() error { return st.send.await(ctx, st.s.peer.arrived.done()) })
 }
 
 // sendPieces sends a message in pieces of most bytes at most. Credit was spent

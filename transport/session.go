@@ -75,7 +75,7 @@ func newSession(cfg Config, side Side, a *attachment) *Session {
 		out:     newOutbox(&cfg, side),
 		done:    make(chan struct{}),
 		streams: newStreamTable(side),
-		goAway:  newGoAwayState(side),
+		goAway:  goAwayState{side: side},
 	}
 	if cfg.OnStream == nil {
 		s.accepting.wake = make(chan struct{}, 1)

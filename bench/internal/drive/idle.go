@@ -47,6 +47,10 @@ func (w idleStreams) run(ctx context.Context, b *Bench) (Figures, error) {
 	})
 }
 
+// rest is how long what was opened is left alone before it counts as idle. A
+// framework may keep memory for the next message until a timer has fired.
+const rest = time.Second
+
 // memoryOf returns by how much the server's memory grows for each of the n
 // things that open opens.
 func memoryOf(ctx context.Context, b *Bench, n int, open func() (release func() error, err error)) (Figures, error) {
@@ -56,6 +60,9 @@ func memoryOf(ctx context.Context, b *Bench, n int, open func() (release func() 
 	}
 	release, err := open()
 	if err != nil {
+		return nil, errors.Join(err, release())
+	}
+	if err := Pause(ctx, rest); err != nil {
 		return nil, errors.Join(err, release())
 	}
 	after, err := settled(ctx, b)
