@@ -182,9 +182,9 @@ func (s *Session) makeStream(x *Exchange) *Stream {
 	return st
 }
 
-// deliver takes the answer over from the reader goroutine and wakes the Recv.
-func (x *Exchange) deliver(answer []byte, mark bool) {
+// store takes the answer over from the reader goroutine, which then wakes the
+// Recv.
+func (x *Exchange) store(answer []byte, mark bool) {
 	x.answer = append(x.answer, answer...)
 	x.mark = mark
-	x.wake <- struct{}{}
 }

@@ -58,19 +58,27 @@ func (t *streamTable) replaceExchange(x *Exchange) {
 }
 
 // endExchange removes the exchange of an id, which the peer has answered, and
-// returns it, or nil if there is none. Its slot is free: openWaiting must
-// follow.
+// returns it, or nil if there is none. exchangesEnded must follow, once for all
+// that a turn has brought.
 func (t *streamTable) endExchange(id uint64) *Exchange {
 	x := t.exchanges.find(id)
 	if x == nil {
 		return nil
 	}
 	t.exchanges.remove(id)
-	t.live.Add(-1)
-	t.noteIdle()
-	t.local--
 	x.answered = true
 	return x
+}
+
+// exchangesEnded says that n exchanges were removed by endExchange. Their slots
+// are free: openWaiting must follow.
+func (t *streamTable) exchangesEnded(n int) {
+	if n == 0 {
+		return
+	}
+	t.local -= n
+	t.live.Add(int32(-n))
+	t.noteIdle()
 }
 
 // insertServed adds a stream that the peer has opened and counts it. No other
