@@ -46,7 +46,7 @@ func (c *callContext) end() {
 // checkEnded returns why the context has ended without inner, or nil. mu is
 // held.
 func (c *callContext) checkEnded() error {
-	if c.err == nil && !c.deadline.IsZero() && !time.Now().Before(c.deadline) {
+	if c.err == nil && !c.deadline.IsZero() && time.Until(c.deadline) <= 0 {
 		c.err = context.DeadlineExceeded
 	}
 	return c.err

@@ -24,8 +24,16 @@ func UnaryHandler[Req, Res any](f func(context.Context, *Req) (*Res, error)) Han
 // CallUnary makes a unary call.
 func CallUnary[Req, Res any](ctx context.Context, c Caller, m *Method, req *Req, opts ...CallOption) (*Res, error) {
 	if own, ok := c.(ownCaller); ok {
-		res := new(Res)
-		if err := own.callUnary(ctx, m, req, res, opts); err != nil {
+		s, e, err := own.newUnary(m, opts)
+		if err != nil {
+			return nil, err
+		}
+		answer, err := s.awaitUnary(ctx, e, req)
+		if err != nil {
+			return nil, err
+		}
+		res := new(Res) // calls that wait have none
+		if err := s.finishUnary(ctx, e, req, res, answer); err != nil {
 			return nil, err
 		}
 		return res, nil
@@ -101,7 +109,7 @@ func openSend(ctx context.Context, c Caller, m *Method, only any, opts []CallOpt
 
 // ownCaller is a Caller of this package.
 type ownCaller interface {
-	callUnary(ctx context.Context, m *Method, req, res any, opts []CallOption) error
+	newUnary(m *Method, opts []CallOption) (*clientStream, *endpoint, error)
 	openSend(ctx context.Context, m *Method, only any, opts []CallOption) (Stream, error)
 }
 

@@ -109,13 +109,10 @@ func (c *Client) openSend(ctx context.Context, m *Method, only any, opts []CallO
 	return s.startSend(ctx, &c.endpoint, only)
 }
 
-// callUnary makes a unary call. res is fresh from new.
-func (c *Client) callUnary(ctx context.Context, m *Method, req, res any, opts []CallOption) error {
+// newUnary prepares a unary call.
+func (c *Client) newUnary(m *Method, opts []CallOption) (*clientStream, *endpoint, error) {
 	s, err := c.newStream(m, opts)
-	if err != nil {
-		return err
-	}
-	return s.callUnary(ctx, &c.endpoint, req, res)
+	return s, &c.endpoint, err
 }
 
 func (c *Client) newStream(m *Method, opts []CallOption) (*clientStream, error) {

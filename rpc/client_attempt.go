@@ -74,15 +74,15 @@ func (s *clientStream) firstAttempt(only *message) error {
 		a = s.state.attempt()
 	}
 	s.call.Conn, s.call.Peer = a.conn, a.conn.Peer()
-	s.state.opened(a, only)
 	switch {
 	case only == nil:
+		s.state.opened(a, false)
 		return nil
 	case !sent:
+		s.state.opened(a, true)
 		return exceptFinished(s.transmit(only))
 	}
-	s.state.buffered(only)
-	s.state.releaseMessage(only, nil)
+	s.state.openedWith(a, only)
 	return nil
 }
 

@@ -72,14 +72,19 @@ func (s *clientStream) keepPrivate() { s.private = s.cfg.idle == 0 }
 func (s *clientStream) free() {
 	_ = s.Close() // never fails
 	if s.private {
-		metadata := s.cfg.metadata
-		if metadata != nil {
-			*metadata = pairs{}
-		}
-		*s = clientStream{}
-		s.cfg.metadata = metadata
-		clientStreamPool.Put(s)
+		s.recycle()
 	}
+}
+
+// recycle returns the stream to the pool, with the memory of its metadata.
+func (s *clientStream) recycle() {
+	metadata := s.cfg.metadata
+	if metadata != nil {
+		*metadata = pairs{}
+	}
+	*s = clientStream{}
+	s.cfg.metadata = metadata
+	clientStreamPool.Put(s)
 }
 
 // reuse is free for a call that is over and whose Call is not in s.
@@ -161,7 +166,7 @@ func (s *clientStream) open(ctx context.Context, only *message) error {
 		inner, stop := release, s.watchIdle(s.cfg.idle)
 		release = func() { stop(); inner() }
 	}
-	if !s.state.setRelease(release) {
+	if (streams || s.cfg.idle > 0) && !s.state.setRelease(release) {
 		release()
 	}
 	return nil

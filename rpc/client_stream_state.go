@@ -61,12 +61,25 @@ func (st *streamState) isFinished() bool {
 	return st.finished
 }
 
-// opened makes a the attempt that counts. only is the message that was, or is
-// about to be, sent with it; nil: none.
-func (st *streamState) opened(a *attempt, only *message) {
+// opened makes a the attempt that counts. sendsOnly reports whether the only
+// message is about to be sent on it.
+func (st *streamState) opened(a *attempt, sendsOnly bool) {
 	st.mu.Lock()
 	defer st.mu.Unlock()
-	st.current, st.sentOnly = a, only != nil
+	st.current, st.sentOnly = a, sendsOnly
+}
+
+// openedWith is opened, buffered and releaseMessage in one, for the only
+// message, which was sent with a.
+func (st *streamState) openedWith(a *attempt, only *message) {
+	st.mu.Lock()
+	st.current, st.sentOnly = a, true
+	st.buffer.add(only)
+	st.buffer.trim()
+	st.mu.Unlock()
+	if !only.buffered {
+		only.put()
+	}
 }
 
 // adopt makes a the attempt that counts, unless the call is finished.

@@ -68,7 +68,7 @@ func (c *timeoutContext) Err() error {
 		return c.inner.Err()
 	}
 	if c.err == nil {
-		if c.err = c.Context.Err(); c.err == nil && !time.Now().Before(c.deadline) {
+		if c.err = c.Context.Err(); c.err == nil && time.Until(c.deadline) <= 0 {
 			c.err = context.DeadlineExceeded
 		}
 	}

@@ -67,13 +67,10 @@ func (c *Conn) openSend(ctx context.Context, m *Method, only any, opts []CallOpt
 	return s.startSend(ctx, c.e, only)
 }
 
-// callUnary makes a unary call. res is fresh from new.
-func (c *Conn) callUnary(ctx context.Context, m *Method, req, res any, opts []CallOption) error {
+// newUnary prepares a unary call.
+func (c *Conn) newUnary(m *Method, opts []CallOption) (*clientStream, *endpoint, error) {
 	s, err := newClientStream(c.e, c, m, opts)
-	if err != nil {
-		return err
-	}
-	return s.callUnary(ctx, c.e, req, res)
+	return s, c.e, err
 }
 
 // Peer returns the peer as described by the handshake of the latest link. A
