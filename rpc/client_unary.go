@@ -43,17 +43,22 @@ func (s *clientStream) finishUnary(ctx context.Context, e *endpoint, req, res an
 // finishPrivate is recvAnswer, finish and free in one, for a call that is kept
 // private: no other goroutine uses it, so it needs no lock.
 func (s *clientStream) finishPrivate(answer transport.Message, res any) error {
-	a, m := s.state.current, s.call.Method
+	a := s.state.current
+	defer s.freePrivate(a) // a codec of the application may panic
 	err := notEOF(s.coder.decode(s.ctx, a.conn, answer, res, (*coder).merge))
+	if s.client != nil {
+		s.client.retry.record(err)
+	}
+	return responseError(s.call.Method, err)
+}
+
+// freePrivate is free for a call that is kept private and has its answer.
+func (s *clientStream) freePrivate(a *attempt) {
 	s.state.buffer.discard()
 	s.storeMetadata()
 	a.free()
 	if s.cfg.hasTimeout {
 		s.timeout.end()
 	}
-	if s.client != nil {
-		s.client.retry.record(err)
-	}
 	s.recycle()
-	return responseError(m, err)
 }

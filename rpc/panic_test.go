@@ -11,10 +11,12 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
 	"github.com/parley-rpc/parley/rpc"
+	"github.com/parley-rpc/parley/transport"
 )
 
 // journal is a log in memory.
@@ -199,5 +201,34 @@ func TestACodecThatPanicsCostsOnlyItsCall(t *testing.T) {
 	}
 	if _, err := converse(t.Context(), p.client, unary, []string{"fine"}, rpc.WithCodecName("bad")); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// steadyCodec has the name of badCodec, and does not panic.
+type steadyCodec struct{ badCodec }
+
+func (steadyCodec) Unmarshal(data []byte, msg any) error {
+	msg.(*wrapperspb.StringValue).Value = string(data)
+	return nil
+}
+
+func TestACodecThatPanicsAtTheCallerHoldsNothing(t *testing.T) {
+	few := rpc.WithTransport(transport.Parameters{MaxStreams: 16})
+	p := newPair(t, []rpc.ServerOption{few, rpc.WithCodec(steadyCodec{})}, []rpc.ClientOption{few, rpc.WithCodec(badCodec{})},
+		func(srv *rpc.Server) { registerAll(srv, echo) })
+	call := func(text string) (caught any, err error) {
+		defer func() { caught = recover() }()
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		defer cancel()
+		_, err = rpc.CallUnary[wrapperspb.StringValue, wrapperspb.StringValue](ctx, p.client, unary, wrapperspb.String(text), rpc.WithCodecName("bad"))
+		return nil, err
+	}
+	for range 40 {
+		if caught, err := call("panic"); caught != secret {
+			t.Fatalf("caught %v, %v", caught, err)
+		}
+		if caught, err := call("fine"); caught != nil || err != nil {
+			t.Fatalf("caught %v, %v", caught, err)
+		}
 	}
 }
