@@ -128,6 +128,7 @@ func TestPacedConnectionsAreTakenFromEachHostInTurn(t *testing.T) {
 		defer ln.close()
 		s := take(ln)
 		flood := ln.arrive("192.0.2.1", 10*young())
+		synctest.Wait() // the first of them are taken before another address has any
 		ln.arrive("192.0.2.2", 2)
 		if got := s.next(); len(got) != young() {
 			t.Fatalf("%d connections were taken at once, want %d", len(got), young())
