@@ -28,8 +28,10 @@ func TestDrainsAndProxiesCostNoStream(t *testing.T) { runFleets(t, 0) }
 // a session that its client has lost.
 func TestReplacedSessionsEndAtOnce(t *testing.T) { runFleets(t, 3) }
 
-func runFleets(t *testing.T, forgetful int) {
-	seeds := []uint64{1, 2, 3, 4}
+func runFleets(t *testing.T, forgetful int) { runFleetsOf(t, forgetful, []uint64{1, 2, 3, 4}) }
+
+// runFleetsOf runs fleets with seeds, and one more.
+func runFleetsOf(t *testing.T, forgetful int, seeds []uint64) {
 	if *modelSeed != 0 {
 		seeds = []uint64{*modelSeed}
 	} else {

@@ -336,5 +336,5 @@ func TestStreamsBehaveLikeTheirModelWhileWaitersRead(t *testing.T) {
 
 func TestDrainsAndLostLinksCostNoStreamWhileWaitersRead(t *testing.T) {
 	defer transport.LendEagerly()()
-	runFleets(t, 3)
+	runFleetsOf(t, 3, []uint64{1})
 }
