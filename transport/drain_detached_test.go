@@ -73,7 +73,7 @@ func TestStreamThatWasLostWithTheLinkIsServedDuringADrain(t *testing.T) {
 		h := newAcceptorHost(t)
 		d := h.detachedAtRest()
 		drained := drainWith(t, d.session, 10*time.Second)
-		advance(time.Second / 2)
+		advance(time.Second / 4) // so that the ACK is due before the second is over
 		_, p := h.link("alice", d.resumeHello(d.token, 1, 1))
 		p.send(open(3, "lost with the link"))
 		st := mustAccept(t, d.session)

@@ -108,7 +108,7 @@ func (s *Session) CanOpen() bool { return !s.streams.stopped.Load() }
 func (s *Session) PeerStoppedOpening() <-chan struct{} {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.goAway.whenPeerStopped()
+	return s.goAway.peerStopped.done()
 }
 
 // Draining returns a channel that is closed when either end has announced that

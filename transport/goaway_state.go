@@ -24,8 +24,8 @@ type goAwayState struct {
 	// What the peer has sent.
 	peer        *GoAway       // the last one
 	received    int           // how many
-	peerStopped chan struct{} // closed when the dialer opens no more streams; nil while nothing waits for that
-	peerFinal   chan struct{} // closed when departed is true; nil likewise
+	peerStopped latch         // the peer, a dialer, opens no more streams: each GOAWAY of a dialer says so
+	peerFinal   chan struct{} // closed when departed is true; nil while nothing waits for that
 }
 
 // notice returns the notice to send, or an error if this end has sent a GOAWAY.
@@ -66,33 +66,14 @@ func (g *goAwayState) receive(info *GoAway) error {
 	}
 	g.peer = info
 	g.draining.trip()
-	g.notePeerStopped()
+	if g.side == Acceptor {
+		g.peerStopped.trip()
+	}
 	if g.departed() && g.peerFinal != nil {
 		close(g.peerFinal)
 		g.peerFinal = nil
 	}
 	return nil
-}
-
-// whenPeerStopped returns a channel that is closed when the peer, a dialer, has
-// said that it opens no more streams: each GOAWAY of a dialer says so.
-func (g *goAwayState) whenPeerStopped() <-chan struct{} {
-	if g.peerStopped == nil {
-		g.peerStopped = make(chan struct{})
-		g.notePeerStopped()
-	}
-	return g.peerStopped
-}
-
-func (g *goAwayState) notePeerStopped() {
-	if g.side != Acceptor || g.peerStopped == nil || g.peer == nil {
-		return
-	}
-	select {
-	case <-g.peerStopped:
-	default:
-		close(g.peerStopped)
-	}
 }
 
 // departed reports whether the peer serves no further streams: its last GOAWAY

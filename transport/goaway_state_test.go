@@ -42,7 +42,7 @@ func TestGoAwaysOfThePeerOnlyLowerTheLastStream(t *testing.T) {
 	if !closed(g.whenDeparted()) {
 		t.Error("a peer that has announced nothing is waited for")
 	}
-	stopped := g.whenPeerStopped()
+	stopped := g.peerStopped.done()
 	if err := g.receive(&GoAway{LastStream: frame.MaxVarint}); err != nil {
 		t.Fatal(err)
 	}
@@ -66,7 +66,7 @@ func TestDialerLearnsNothingOfThePeersOpening(t *testing.T) {
 	if err := g.receive(&GoAway{}); err != nil {
 		t.Fatal(err)
 	}
-	if closed(g.whenPeerStopped()) {
+	if closed(g.peerStopped.done()) {
 		t.Error("an acceptor's GOAWAY says nothing about its own streams")
 	}
 }

@@ -10,6 +10,7 @@ type latch struct {
 	c   chan struct{} // closed when set is true; nil until something waits
 }
 
+// trip says that it happens. It may have happened before.
 func (l *latch) trip() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -22,6 +23,7 @@ func (l *latch) trip() {
 	}
 }
 
+// tripped reports whether it has happened.
 func (l *latch) tripped() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()

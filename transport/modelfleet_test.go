@@ -20,18 +20,16 @@ import (
 // drained in two steps, and over links that break or are closed by a proxy. The
 // model: every call is served exactly once and to its end, after any number of
 // attempts. A refused call was not seen.
-func TestDrainsAndProxiesCostNoStream(t *testing.T) { runFleets(t, 0) }
+func TestDrainsAndProxiesCostNoStream(t *testing.T) { runFleets(t, 0, 1, 2, 3, 4) }
 
 // TestReplacedSessionsEndAtOnce does the same with links to a server that does
 // not know the session, and with a client that gives up sessions. The model:
 // only calls on a lost session fail, and none is served twice. No server keeps
 // a session that its client has lost.
-func TestReplacedSessionsEndAtOnce(t *testing.T) { runFleets(t, 3) }
+func TestReplacedSessionsEndAtOnce(t *testing.T) { runFleets(t, 3, 1, 2, 3, 4) }
 
-func runFleets(t *testing.T, forgetful int) { runFleetsOf(t, forgetful, []uint64{1, 2, 3, 4}) }
-
-// runFleetsOf runs fleets with seeds, and one more.
-func runFleetsOf(t *testing.T, forgetful int, seeds []uint64) {
+// runFleets runs fleets with seeds, and one more.
+func runFleets(t *testing.T, forgetful int, seeds ...uint64) {
 	if *modelSeed != 0 {
 		seeds = []uint64{*modelSeed}
 	} else {

@@ -336,5 +336,5 @@ func TestStreamsBehaveLikeTheirModelWhileWaitersRead(t *testing.T) {
 
 func TestDrainsAndLostLinksCostNoStreamWhileWaitersRead(t *testing.T) {
 	defer transport.LendEagerly()()
-	runFleetsOf(t, 3, []uint64{1})
+	runFleets(t, 3, 1)
 }

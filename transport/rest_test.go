@@ -2,7 +2,6 @@ package transport_test
 
 import (
 	"bytes"
-	"context"
 	"io"
 	"runtime"
 	"sync"
@@ -50,31 +49,19 @@ func TestAnotherGoroutineReadsOnceASessionIsAtRest(t *testing.T) {
 		}
 		defer a.Close(transport.CloseNormal, "")
 		defer d.Close(transport.CloseNormal, "")
-		ctx := context.Background()
 		for range 3 {
 			synctest.Wait()
 			before := log.current()
-			out, err := d.Open(ctx, nil)
-			if err != nil {
-				t.Fatal(err)
-			}
-			in, err := a.Accept(ctx)
-			if err != nil {
-				t.Fatal(err)
-			}
-			<-time.After(time.Second) // all is acknowledged
+			out, in := mustOpen(t, d), mustAccept(t, a)
+			advance(time.Second) // all is acknowledged
 			if got := log.current(); got != before {
 				t.Errorf("%s reads instead of %s while a stream is open", got, before)
 			}
-			if err := out.CloseSend(ctx, nil); err != nil {
-				t.Fatal(err)
-			}
-			if err := in.CloseSend(ctx, nil); err != nil {
-				t.Fatal(err)
-			}
+			mustCloseSend(t, out, "")
+			mustCloseSend(t, in, "")
 			_ = in.Close()
 			_ = out.Close()
-			<-time.After(time.Second)
+			advance(time.Second)
 			if log.current() == before {
 				t.Errorf("%s still reads", before)
 			}
