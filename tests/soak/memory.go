@@ -22,6 +22,11 @@ func (m memory) String() string {
 // settleTimeout bounds how long goroutines may take to end.
 const settleTimeout = 10 * time.Second
 
+// poolsSettle is the time after which a collection frees what pools of large
+// buffers did not need since the last one (package internal/pool). Two such
+// collections leave nothing.
+const poolsSettle = 1100 * time.Millisecond
+
 // measure measures the memory once at most so many goroutines are left, or
 // after a timeout.
 func measure(ctx context.Context, wanted int) memory {
@@ -37,12 +42,24 @@ func measure(ctx context.Context, wanted int) memory {
 			break
 		}
 	}
-	for range 3 { // the second collection frees what pools hold
+	for range 3 {
 		runtime.GC()
+		wait(ctx, poolsSettle)
 	}
+	runtime.GC()
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
 	return memory{runtime.NumGoroutine(), int64(m.HeapAlloc)}
+}
+
+// wait waits for a time, or until ctx is done.
+func wait(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
 }
 
 // stacks returns the stacks of the goroutines.
