@@ -64,7 +64,10 @@ func (s *Session) establish(a *attachment, hello *frame.Hello, answer frame.Answ
 	}
 	if s.side == Acceptor {
 		if window > 0 {
-			s.cfg.Sessions.add(s) // before HELLO: the dialer may resume as soon as it has read that
+			// Before HELLO: the dialer may resume as soon as it has read that.
+			if err := s.cfg.Sessions.add(s); err != nil {
+				return err
+			}
 		}
 		a.startWriting(s, s.helloFrame(answer))
 	}
@@ -88,7 +91,7 @@ func (s *Session) applySettings(hello *frame.Hello, window time.Duration) error 
 		return s.err // it was closed before the peer's HELLO was read
 	}
 	s.resumption.window = window
-	if err := s.resumption.start(s.side, hello); err != nil {
+	if err := s.resumption.start(s.side, hello, s.cfg.Sessions.newID); err != nil {
 		return err
 	}
 	s.peer.set(hello)

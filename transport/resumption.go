@@ -26,18 +26,27 @@ func (r *resumption) enabled() bool { return r.window > 0 }
 
 // start sets the id and the first token. The acceptor makes them, and the
 // dialer finds them in the peer's HELLO.
-func (r *resumption) start(side Side, hello *frame.Hello) error {
+func (r *resumption) start(side Side, hello *frame.Hello, newID func() ([]byte, error)) (err error) {
 	switch {
 	case !r.enabled():
 		return nil
 	case side == Acceptor:
-		r.id, r.token = random(frame.MinSessionLen), random(frame.TokenLen)
-		return nil
+		r.id, err = newID()
+		r.token = random(frame.TokenLen)
+		return err
 	case hello.Session == nil:
 		return errors.New("names no session though it can be resumed")
 	}
 	r.id, r.token = bytes.Clone(hello.Session), bytes.Clone(hello.Token)
 	return nil
+}
+
+// ID returns the id of the session, which the acceptor has chosen. It is nil at
+// a dialer before the acceptor's HELLO, and if the session cannot be resumed.
+func (s *Session) ID() []byte {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return bytes.Clone(s.resumption.id)
 }
 
 // random returns n random bytes that are safe as a secret.

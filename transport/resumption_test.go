@@ -11,7 +11,7 @@ import (
 
 func TestPreviousTokenIsValidUntilTheNextIsConfirmed(t *testing.T) {
 	r := resumption{window: time.Second}
-	if err := r.start(Acceptor, &frame.Hello{}); err != nil {
+	if err := r.start(Acceptor, &frame.Hello{}, new(Sessions).newID); err != nil {
 		t.Fatal(err)
 	}
 	first := r.token
@@ -45,10 +45,10 @@ func TestOlderAttemptIsSuperseded(t *testing.T) {
 
 func TestDialerLearnsItsIDFromHello(t *testing.T) {
 	r := resumption{window: time.Second}
-	if err := r.start(Dialer, &frame.Hello{}); err == nil {
+	if err := r.start(Dialer, &frame.Hello{}, new(Sessions).newID); err == nil {
 		t.Error("a HELLO without a session was taken")
 	}
-	if err := r.start(Dialer, &frame.Hello{Session: []byte("id"), Token: []byte("token")}); err != nil {
+	if err := r.start(Dialer, &frame.Hello{Session: []byte("id"), Token: []byte("token")}, new(Sessions).newID); err != nil {
 		t.Fatal(err)
 	}
 	var h frame.Hello

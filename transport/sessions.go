@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"bytes"
 	"fmt"
 	"sync"
 
@@ -20,6 +21,11 @@ type Sessions struct {
 	// Default 256 MiB.
 	MaxDetachedBytes int
 
+	// NewID, if not nil, makes the ids of sessions: 16 to 64 bytes that it has
+	// not returned before. An id may say which server keeps the session. It is
+	// no secret. It must not block. Default: 16 random bytes.
+	NewID func() []byte
+
 	// OnEvict, if not nil, is called with the owner of a session that was ended
 	// because there was no room for it. It must not block.
 	OnEvict func(owner string)
@@ -29,17 +35,55 @@ type Sessions struct {
 	detached detachedSet
 }
 
+// newID returns an id for a new session.
+func (k *Sessions) newID() ([]byte, error) {
+	if k.NewID == nil {
+		return random(frame.MinSessionLen), nil
+	}
+	id := bytes.Clone(k.NewID())
+	if len(id) < frame.MinSessionLen || len(id) > frame.MaxSessionLen {
+		return nil, &CloseError{
+			Code: CloseInternalError, Reason: "the server has made an invalid session id",
+			Err: fmt.Errorf("Sessions.NewID: %d bytes, must be %d to %d", len(id), frame.MinSessionLen, frame.MaxSessionLen),
+		}
+	}
+	return id, nil
+}
+
 // add keeps a session, unless it has ended: remove was called for one that has.
-func (k *Sessions) add(s *Session) {
+func (k *Sessions) add(s *Session) error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if s.Err() != nil {
-		return
+		return nil
 	}
 	if k.byID == nil {
 		k.byID = make(map[string]*Session)
 	}
-	k.byID[string(s.resumption.id)] = s
+	id := string(s.resumption.id)
+	if k.byID[id] != nil {
+		return &CloseError{
+			Code: CloseInternalError, Reason: "the server has made an invalid session id",
+			Err: fmt.Errorf("Sessions.NewID: %x is the id of another session", id),
+		}
+	}
+	k.byID[id] = s
+	return nil
+}
+
+// Has reports whether a link may ask to resume the session of an id: the
+// session has not ended.
+func (k *Sessions) Has(id []byte) bool { return k.get(id) != nil }
+
+// End ends the session of an id as Session.Close does, and reports whether
+// there was one.
+func (k *Sessions) End(id []byte, code CloseCode, reason string) bool {
+	s := k.get(id)
+	if s == nil {
+		return false
+	}
+	_ = s.Close(code, reason) // an error means that it has ended before
+	return true
 }
 
 // find returns the session that a HELLO asks to resume, or nil if it may not:

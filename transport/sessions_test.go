@@ -2,6 +2,7 @@ package transport_test
 
 import (
 	"bytes"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -132,5 +133,70 @@ func TestASessionIsKnownBeforeTheDialerKnowsIt(t *testing.T) {
 		}
 		_ = dialer.Close(transport.CloseNormal, "")
 		_ = acceptor.Close(transport.CloseNormal, "")
+	}
+}
+
+func TestAcceptorChoosesTheIDsOfItsSessions(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newAcceptorHost(t)
+		next := byte(0)
+		h.sessions.NewID = func() []byte {
+			next++
+			return bytes.Repeat([]byte{next}, 24)
+		}
+		d, st := h.lose(1)
+		id := bytes.Repeat([]byte{1}, 24)
+		if !bytes.Equal(d[0].session.ID(), id) || !h.sessions.Has(id) {
+			t.Fatalf("the id is %x", d[0].session.ID())
+		}
+		_, p := h.link("alice", d[0].resumeHello(d[0].token, 0, 1))
+		d[0].wantsResumed(p)
+		d[0].wantsStream(p, st[0])
+	})
+}
+
+func TestSessionEndsByItsID(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newAcceptorHost(t)
+		connected, st := h.dial()
+		detached, more := h.lose(1)
+		for i, s := range []*transport.Session{connected.session, detached[0].session} {
+			id := s.ID()
+			if !h.sessions.End(id, transport.CloseNormal, "not needed") {
+				t.Error("the session is not known")
+			}
+			wantCode(t, recvErr(t, []*transport.Stream{st, more[0]}[i]), transport.CloseNormal)
+			if h.sessions.Has(id) || h.sessions.End(id, transport.CloseNormal, "") {
+				t.Error("the session is known after its end")
+			}
+		}
+	})
+}
+
+func TestInvalidIDEndsTheSessionThatWouldHaveIt(t *testing.T) {
+	for name, ids := range map[string][][]byte{
+		"too short": {make([]byte, 15)},
+		"too long":  {make([]byte, 65)},
+		"repeated":  {make([]byte, 16), make([]byte, 16)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := newAcceptorHost(t)
+			h.sessions.NewID = func() []byte {
+				id := ids[0]
+				ids = ids[1:]
+				return id
+			}
+			var last *transport.Session
+			for range len(ids) {
+				first := frame.Hello{ResumeWindow: 30_000}
+				last, _ = h.link("alice", first.Append(nil))
+				_, _ = last.PeerSettings(t.Context()) // until the HELLO was handled
+			}
+			<-last.Done()
+			wantCode(t, last.Err(), transport.CloseInternalError)
+			if err := last.Err().Error(); !strings.Contains(err, "NewID") {
+				t.Errorf("the error does not name NewID: %s", err)
+			}
+		})
 	}
 }
