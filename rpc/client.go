@@ -41,7 +41,7 @@ type Client struct {
 	ctx    context.Context // canceled by Close
 	cancel context.CancelFunc
 
-	// dial makes a link. It is dialWebSocket, except in tests.
+	// dial makes a link: dialWebSocket, or dialLink with WithLinks.
 	dial func(ctx context.Context, h dialRequest) (transport.Link, Peer, error)
 }
 
@@ -61,7 +61,10 @@ func NewClient(url string, opts ...ClientOption) *Client {
 	var err error
 	c.dialer, err = c.newDialer()
 	c.dial = c.dialWebSocket
-	if err := errors.Join(c.validate(), err, c.retry.validate()); err != nil {
+	if c.dialing.links != nil {
+		c.dial = c.dialLink
+	}
+	if err := errors.Join(c.validate(), err, c.validateLinks(), c.retry.validate()); err != nil {
 		c.optionErr = Errorf(CodeInvalidArgument, "options of the client: %w", err)
 	}
 	c.boundMessages(defaultMessageMemory)

@@ -146,7 +146,8 @@ type dialing struct {
 	proxy    func(*http.Request) (*url.URL, error)
 	jar      http.CookieJar
 	requests []func(*http.Request) error
-	missing  []string // options that were given nil
+	links    LinkDialer // nil: WebSockets
+	missing  []string   // options that were given nil
 }
 
 // addMissing records that an option was given nil.

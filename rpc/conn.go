@@ -238,6 +238,26 @@ func (c *Conn) Stats() transport.Stats { return c.sess.Stats() }
 // Draining is like the function Draining, for programs that keep a connection.
 func (c *Conn) Draining() <-chan struct{} { return c.sess.Draining() }
 
+// SessionID returns the id of the session, by which a link finds it again when
+// it resumes the connection. The server has chosen it (WithSessionIDs). It is no
+// secret, and nil if the connection cannot be resumed.
+func (c *Conn) SessionID() []byte { return c.sess.ID() }
+
+// Principal returns the authenticated principal that began the connection, or
+// "". At a client it is "".
+func (c *Conn) Principal() string { return c.server.principal }
+
+// Detached reports whether the link is lost, and another may resume the
+// connection.
+func (c *Conn) Detached() bool { return c.sess.Detached() }
+
+// isOpen reports whether the connection has begun and has not ended.
+func (c *Conn) isOpen() bool {
+	c.life.mu.Lock()
+	defer c.life.mu.Unlock()
+	return c.life.established && !c.life.ended
+}
+
 // isEstablished reports whether the OnConnect hooks are called or about to be
 // called.
 func (c *Conn) isEstablished() bool {

@@ -12,12 +12,13 @@ import (
 
 // Peer is the remote end of a connection.
 type Peer struct {
-	Host      string               // that the client has dialed, as in the URL: "example.com:8080"
-	Addr      net.Addr             // remote address
-	LocalAddr net.Addr             // address of this end
-	TLS       *tls.ConnectionState // nil without TLS, or if a proxy terminates it
-	Protocol  string               // the negotiated subprotocol: "parley.v1"
-	Header    http.Header          // at a server of the client's handshake, at a client of the response
+	Host       string               // that the client has dialed, as in the URL: "example.com:8080"
+	Addr       net.Addr             // remote address
+	LocalAddr  net.Addr             // address of this end
+	TLS        *tls.ConnectionState // nil without TLS, or if a proxy terminates it
+	Protocol   string               // the negotiated subprotocol: "parley.v1"
+	RequestURI string               // at a server: what the client has requested: "/rpc?room=42"
+	Header     http.Header          // at a server of the client's handshake, at a client of the response
 }
 
 // linkInfo describes a link by its handshake. It does not change.

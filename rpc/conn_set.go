@@ -40,6 +40,13 @@ func (s *connSet) count() int {
 	return len(s.all)
 }
 
+// snapshot returns the connections that exist.
+func (s *connSet) snapshot() []*Conn {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.list()
+}
+
 // drain stops new connections and returns those that exist.
 func (s *connSet) drain() []*Conn {
 	s.mu.Lock()

@@ -30,7 +30,7 @@ func (s *Server) StartHandshake(l transport.Link, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return h.start(l, Peer{Protocol: "test", Addr: addr, Header: r.Header})
+	return h.start(&countedLink{l, h.release}, Peer{Protocol: "test", Addr: addr, Header: r.Header})
 }
 
 // StartLink makes a link the connection of the client's calls. The client

@@ -41,6 +41,14 @@ func WithResumption(r Resumption) Option {
 	return endpointOption(func(e *endpoint) { e.resumption = r })
 }
 
+// WithSessionIDs makes a server use newID for the ids of its connections
+// (Conn.SessionID): 16 to 64 bytes that it has not returned before. An id may
+// say which of several servers keeps the connection. It is no secret, unlike the
+// token that resumes it. newID must not block. Default: 16 random bytes.
+func WithSessionIDs(newID func() []byte) ServerOption {
+	return serverOption(func(s *Server) { s.sessions.NewID = newID })
+}
+
 // WithoutResumption makes the calls of a connection fail with CodeUnavailable
 // as soon as its link is lost.
 func WithoutResumption() Option {

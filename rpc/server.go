@@ -1,8 +1,10 @@
 package rpc
 
 import (
+	"cmp"
 	"errors"
 	"net/http"
+	"slices"
 
 	"github.com/parley-rpc/parley/transport"
 	"github.com/parley-rpc/parley/transport/ws"
@@ -70,15 +72,28 @@ func (s *Server) HandleUnknown(h Handler) { s.mux.HandleUnknown(h) }
 // ServeHTTP upgrades the request to a WebSocket and serves calls on it. It
 // returns at once; the connection lasts until either end closes it.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if s.refusesLinks(r) {
-		s.refuseDraining(w)
-		s.logRefusal(r, errors.New("the server is shutting down"))
-		return
-	}
 	h := handshake{s: s}
-	if err := h.serve(w, r); err != nil {
-		s.logRefusal(r, errors.Join(err, h.cause))
+	l, err := h.upgrade(w, r)
+	if err != nil {
+		return // it was answered and logged
 	}
+	if err := h.start(l.Link, l.peer); err != nil { // the connection does not retain l
+		s.logRefusal(r, err)
+	}
+}
+
+// Conns returns the connections that have begun and have not ended, detached
+// ones too, in the order of their IDs: those between OnConnect and OnDisconnect.
+func (s *Server) Conns() []*Conn {
+	conns := slices.DeleteFunc(s.conns.snapshot(), func(c *Conn) bool { return !c.isOpen() })
+	slices.SortFunc(conns, func(a, b *Conn) int { return cmp.Compare(a.id, b.id) })
+	return conns
+}
+
+// EndSession ends the connection whose Conn.SessionID is id, detached or not,
+// as Conn.Close does. It reports whether there was one.
+func (s *Server) EndSession(id []byte) bool {
+	return s.sessions.End(id, transport.CloseNormal, "closed by the application")
 }
 
 // Close ends all connections with code 1001, after which clients reconnect, and

@@ -86,12 +86,12 @@ func refuseForNow(err error) *ws.RefusalError {
 	return refusal
 }
 
-// serve upgrades the request and starts a connection.
-func (h *handshake) serve(w http.ResponseWriter, r *http.Request) error {
+// accept upgrades the request.
+func (h *handshake) accept(w http.ResponseWriter, r *http.Request) (*AcceptedLink, error) {
 	h.release = func() {}
-	served := false
+	accepted := false
 	defer func() {
-		if !served {
+		if !accepted {
 			h.release() // also if the authentication panics
 		}
 	}()
@@ -99,17 +99,24 @@ func (h *handshake) serve(w http.ResponseWriter, r *http.Request) error {
 	up.Admit = h.admit
 	link, err := up.Upgrade(w, r)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	served = true
-	return h.start(link, Peer{
-		Host:      h.r.Host,
-		Addr:      link.RemoteAddr(),
-		LocalAddr: link.LocalAddr(),
-		TLS:       link.TLS(),
-		Protocol:  link.Subprotocol(),
-		Header:    h.r.Header,
-	})
+	accepted = true
+	return &AcceptedLink{
+		Link: &countedLink{link, h.release},
+		s:    h.s,
+		addr: h.addr,
+		ctx:  h.base,
+		peer: Peer{
+			Host:       h.r.Host,
+			Addr:       link.RemoteAddr(),
+			LocalAddr:  link.LocalAddr(),
+			TLS:        link.TLS(),
+			Protocol:   link.Subprotocol(),
+			RequestURI: h.r.RequestURI,
+			Header:     h.r.Header,
+		},
+	}, nil
 }
 
 // ownerOf returns the owner for which a connection counts while it is detached.
@@ -120,7 +127,8 @@ func ownerOf(base context.Context, addr string) string {
 	return "address " + addr
 }
 
-// start starts a connection on the link of an accepted handshake.
+// start starts a connection on the link of an accepted handshake, which counts
+// until it is closed.
 func (h *handshake) start(link transport.Link, peer Peer) error {
 	info := &linkInfo{peer: peer, addr: h.addr}
 	info.expiry, _ = expiryOf(h.base)
@@ -129,5 +137,5 @@ func (h *handshake) start(link transport.Link, peer Peer) error {
 	c.server.unnamed = h.s.authenticate != nil && c.server.principal == ""
 	c.server.identity = h.s.binding.identity(h.r, c.server.principal)
 	c.server.owner = ownerOf(h.base, h.addr)
-	return h.s.startConn(c, &handshakeLink{&countedLink{link, h.release}, info}, transport.Acceptor)
+	return h.s.startConn(c, &handshakeLink{link, info}, transport.Acceptor)
 }
