@@ -5,6 +5,7 @@
 //   - reverse: a hub that calls the devices that have dialed it
 //   - chat: rooms over the terminal and in the browser, in which a slow member
 //     delays no other; `make chat`
+//   - unixsocket: calls over a Unix socket instead of a WebSocket
 //   - demo: all of that in one run, checked step by step; `make demo`
 //
 // Its tests compile and run the code that README.md and docs/guide.md show.

@@ -10,7 +10,7 @@ import (
 
 // LinkDialer makes a link for a Client. server is a URL that was passed to
 // NewClient or WithURLs, as it is: any text that means something to the
-// LinkDialer. Peer describes the other end for Conn.Peer. ctx ends when the
+// LinkDialer. Peer is what Conn.Peer returns. ctx ends when the
 // attempt is no longer needed. An *Error is the status of calls that had to
 // wait for the link; other errors become CodeUnavailable, after which the client
 // tries again.
@@ -18,7 +18,7 @@ type LinkDialer func(ctx context.Context, server string) (transport.Link, Peer, 
 
 // WithLinks makes a client use other links than WebSockets: over a Unix socket,
 // for example. dial is called for each link, including those that resume a
-// connection. At the other end, Server.ServeLink serves the link.
+// connection. At the server, Server.ServeLink serves the link.
 //
 // The options of WebSockets must not be set then: WithTLS, WithHTTPHeader,
 // WithCredentials, WithNetDial, WithProxy, WithCookieJar and

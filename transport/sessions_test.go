@@ -187,7 +187,7 @@ func TestInvalidIDEndsTheSessionThatWouldHaveIt(t *testing.T) {
 				return id
 			}
 			var last *transport.Session
-			for range len(ids) {
+			for range ids {
 				first := frame.Hello{ResumeWindow: 30_000}
 				last, _ = h.link("alice", first.Append(nil))
 				_, _ = last.PeerSettings(t.Context()) // until the HELLO was handled
