@@ -1,8 +1,8 @@
 // Command unixsocket makes calls over a Unix socket instead of a WebSocket. All
 // that Parley needs for that is a transport.Link, see link.go.
 //
-//	go run ./examples/unixsocket server -socket /tmp/ping.sock
-//	go run ./examples/unixsocket client -socket /tmp/ping.sock
+//	go run ./examples/unixsocket server -socket ping.sock
+//	go run ./examples/unixsocket client -socket ping.sock
 package main
 
 import (
@@ -40,7 +40,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	}
 	flags := flag.NewFlagSet("unixsocket", flag.ContinueOnError)
 	flags.SetOutput(out)
-	path := flags.String("socket", "/tmp/ping.sock", "path of the socket")
+	path := flags.String("socket", "ping.sock", "path of the socket")
 	if err := flags.Parse(args[1:]); err != nil {
 		return err
 	}
