@@ -277,17 +277,16 @@ func (b *MemoryBus) tell(change BusChange) {
 	}
 }
 
-// setAvailable makes tests cut the bus and repair it.
-func (b *MemoryBus) setAvailable(available bool) {
+// change makes tests cut the bus and repair it.
+func (b *MemoryBus) change(c BusChange) {
 	b.mu.Lock()
-	if b.isCut == !available {
-		b.mu.Unlock()
-		return
-	}
-	b.isCut = !available
+	changed := b.isCut == c.Available
+	b.isCut = !c.Available
 	for _, l := range b.logs {
 		l.tell() // readers end
 	}
 	b.mu.Unlock()
-	b.tell(BusChange{Available: available, Lost: available})
+	if changed {
+		b.tell(c)
+	}
 }

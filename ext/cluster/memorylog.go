@@ -103,9 +103,13 @@ func (b *MemoryBus) drop(l *memoryLog, n int) {
 // evict removes entries until all logs together are within bounds: whole logs
 // first, then the oldest entries of the log that was appended to last.
 func (b *MemoryBus) evict(l *memoryLog) {
-	for b.logBytes > memoryLogBytes && b.removeOldest(l) {
-	}
-	for b.logBytes > memoryLogBytes && len(l.entries) > 1 {
+	for b.logBytes > memoryLogBytes {
+		if b.removeOldest(l) {
+			continue
+		}
+		if len(l.entries) <= 1 {
+			return
+		}
 		b.drop(l, 1)
 	}
 }

@@ -71,8 +71,17 @@ func subscribe(t *testing.T, bus cluster.Bus, subject string) <-chan string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { sub.Close() })
+	closeAtEnd(t, sub)
 	return got
+}
+
+func closeAtEnd(t *testing.T, sub cluster.BusSubscription) {
+	t.Helper()
+	t.Cleanup(func() {
+		if err := sub.Close(); err != nil {
+			t.Error(err)
+		}
+	})
 }
 
 func publish(t *testing.T, bus cluster.Bus, subject, data string) {
