@@ -26,7 +26,7 @@ type ephemeralTopic struct {
 	ended     error
 	number    uint64 // of the last event
 	unknownAt uint64 // of the last event that told a gap of unknown size
-	since     time.Time
+	since     time.Time // when the bus had subscribed
 	seen      map[NodeID]seenPublisher
 	forgot    bool // seen lacks publishers
 }
@@ -56,17 +56,25 @@ func (h *topicHub) acquire(name string) (*ephemeralTopic, error) {
 			h.mu.Unlock()
 			return nil, err
 		}
-		t = &ephemeralTopic{hub: h, name: name, series: h.nextSeries(), since: time.Now(), seen: make(map[NodeID]seenPublisher)}
+		t = &ephemeralTopic{hub: h, name: name, series: h.nextSeries(), seen: make(map[NodeID]seenPublisher)}
 		h.ephemerals[name] = t
 	}
 	t.refs++
 	h.mu.Unlock()
-	t.open.Do(func() { t.sub, t.err = h.bus.Subscribe(h.subject("topic", name), t.receive) })
+	t.open.Do(t.subscribe)
 	if t.err != nil {
 		h.release(t)
 		return nil, busError(name, t.err)
 	}
 	return t, nil
+}
+
+// subscribe makes the subscription of the bus.
+func (t *ephemeralTopic) subscribe() {
+	t.sub, t.err = t.hub.bus.Subscribe(t.hub.subject("topic", t.name), t.receive)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.since = time.Now()
 }
 
 // release ends the subscription of the bus after the last subscriber.
@@ -156,8 +164,10 @@ func (t *ephemeralTopic) missing(h topicHeader) Gap {
 		return Gap{Count: max(next, before.number+1) - (before.number + 1)}
 	}
 	switch missed := next - 1; {
-	case missed == 0:
-	case h.age < time.Since(t.since): // the series has begun since
+	case missed == 0, t.since.IsZero():
+	case h.age < time.Since(t.since):
+		// The series has begun since, or less than the time of the message on
+		// its way before that: then nothing is missing, which is not known here.
 		return Gap{Count: missed}
 	case t.forgot:
 		return Gap{Unknown: true}
