@@ -24,8 +24,8 @@ type ephemeralTopic struct {
 	mu        sync.Mutex
 	queues    topicQueues
 	ended     error
-	number    uint64 // of the last event
-	unknownAt uint64 // of the last event that told a gap of unknown size
+	number    uint64    // of the last event
+	unknownAt uint64    // of the last event that told a gap of unknown size
 	since     time.Time // when the bus had subscribed
 	seen      map[NodeID]seenPublisher
 	forgot    bool // seen lacks publishers
