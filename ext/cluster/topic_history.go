@@ -62,7 +62,7 @@ func (r *historyReader) run() error {
 		if isFirst {
 			err = r.start(last)
 		} else if r.after == 0 {
-			r.isGap = true // the oldest entry that is kept need not be the first
+			r.after, r.isGap = r.tail.beginning()
 		}
 		if err == nil && r.after != last {
 			err = r.catchUp(last)

@@ -28,9 +28,11 @@ func TestSubscriberThatWasAwayContinues(t *testing.T) {
 func TestOldestIsTheBeginningOfTheHistory(t *testing.T) {
 	twoNodes(t, func(t *testing.T, a, b node) {
 		kept := cluster.WithHistory(2, time.Hour)
-		subscribe(t, b.topic(kept), cluster.Oldest, 10).expect()
-		say(t, a.topic(kept), "1", "2", "3")
 		s := subscribe(t, b.topic(kept), cluster.Oldest, 10)
+		s.expect()
+		s.stop()
+		say(t, a.topic(kept), "1", "2", "3")
+		s = subscribe(t, b.topic(kept), cluster.Oldest, 10)
 		now := subscribe(t, b.topic(kept), "", 10)
 		say(t, a.topic(kept), "4")
 		s.expect("2", "3", "4")

@@ -29,7 +29,8 @@ type topicTail struct {
 
 	mu     sync.Mutex
 	queues topicQueues
-	last   uint64 // number of the last entry that was read
+	last   uint64   // number of the last entry that was read; 0: the log had none
+	first  LogEntry // the first entry after last was 0, without Data
 	ended  error
 }
 
@@ -134,6 +135,9 @@ func (t *topicTail) push(entry LogEntry) {
 	e, gap := entryEvent(entry)
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if t.last == 0 {
+		t.first = LogEntry{Number: entry.Number, Gap: entry.Gap}
+	}
 	t.last = entry.Number
 	t.queues.push(e, gap)
 }
@@ -148,6 +152,17 @@ func (t *topicTail) attach(q *topicQueue) (last uint64) {
 		q.fail(t.ended)
 	}
 	return t.last
+}
+
+// beginning returns the number before the first entry of a log that had none,
+// and whether entries before that entry may be gone.
+func (t *topicTail) beginning() (after uint64, isGap bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.first.Number <= 1 {
+		return 0, true // after 0, the oldest entry that is kept need not be the first
+	}
+	return t.first.Number - 1, t.first.Gap
 }
 
 func (t *topicTail) detach(q *topicQueue) {
