@@ -67,15 +67,15 @@ func TestNodesKnowEachOtherWithinATenthOfASecond(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		hub := newFakeHub()
 		a := startMember(t, hub, "a")
-		time.Sleep(450 * time.Millisecond)
+		advance(450 * time.Millisecond)
 		b := startMember(t, hub, "b")
-		time.Sleep(answerDelay)
+		advance(answerDelay)
 		a.want(t, "joined b")
 		b.want(t, "joined a")
 		if nodes := b.list(); len(nodes) != 1 || nodes[0].URL != "ws://a" || !b.lives(a.config.self.ID) {
 			t.Errorf("b knows %v", nodes)
 		}
-		time.Sleep(time.Minute)
+		advance(time.Minute)
 		a.want(t, "")
 		b.want(t, "")
 	})
@@ -85,12 +85,12 @@ func TestAKilledNodeIsGoneWithinTwoSeconds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		hub := newFakeHub()
 		a, b := startMember(t, hub, "a"), startMember(t, hub, "b")
-		time.Sleep(10*time.Second + 123*time.Millisecond)
+		advance(10*time.Second + 123*time.Millisecond)
 		a.events()
 		b.bus.kill()
-		time.Sleep(800 * time.Millisecond)
+		advance(800 * time.Millisecond)
 		a.want(t, "")
-		time.Sleep(1200 * time.Millisecond)
+		advance(1200 * time.Millisecond)
 		a.want(t, "gone b")
 	})
 }
@@ -99,13 +99,13 @@ func TestANodeThatLeavesIsGoneAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		hub := newFakeHub()
 		a, b := startMember(t, hub, "a"), startMember(t, hub, "b")
-		time.Sleep(10 * time.Second)
+		advance(10 * time.Second)
 		a.events()
 		b.drain()
 		a.want(t, "draining b")
 		b.leave()
 		a.want(t, "left b")
-		time.Sleep(10 * time.Second)
+		advance(10 * time.Second)
 		a.want(t, "")
 	})
 }
@@ -114,16 +114,16 @@ func TestAFrozenNodeIsBackAndBothSidesNotice(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		hub := newFakeHub()
 		a, b := startMember(t, hub, "a"), startMember(t, hub, "b")
-		time.Sleep(10 * time.Second)
+		advance(10 * time.Second)
 		a.events()
 		b.events()
 		b.bus.freeze()
-		time.Sleep(5 * time.Second)
+		advance(5 * time.Second)
 		a.want(t, "gone b")
 		b.bus.thaw()
 		a.want(t, "back b")
 		b.want(t, "back b") // of itself; and a is not gone
-		time.Sleep(10 * time.Second)
+		advance(10 * time.Second)
 		a.want(t, "")
 		b.want(t, "")
 	})
@@ -133,22 +133,22 @@ func TestSilenceOfTheBusSaysNothingAboutNodes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		hub := newFakeHub()
 		a, b, c := startMember(t, hub, "a"), startMember(t, hub, "b"), startMember(t, hub, "c")
-		time.Sleep(10 * time.Second)
+		advance(10 * time.Second)
 		for _, l := range []*memberLab{a, b, c} {
 			l.events()
 		}
 		hub.setAvailable(false)
-		time.Sleep(10 * time.Second)
+		advance(10 * time.Second)
 		c.bus.kill() // unseen
-		time.Sleep(10 * time.Second)
+		advance(10 * time.Second)
 		a.want(t, "")
 		b.want(t, "")
 		hub.setAvailable(true)
 		a.want(t, "back a")
 		b.want(t, "back b")
-		time.Sleep(time.Second)
+		advance(time.Second)
 		a.want(t, "") // a grace
-		time.Sleep(time.Second)
+		advance(time.Second)
 		a.want(t, "gone c")
 		b.want(t, "gone c")
 	})
@@ -158,17 +158,17 @@ func TestOneNodeWithoutBusIsGoneAndBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		hub := newFakeHub()
 		a, b := startMember(t, hub, "a"), startMember(t, hub, "b")
-		time.Sleep(10 * time.Second)
+		advance(10 * time.Second)
 		a.events()
 		b.events()
 		b.bus.setAvailable(false)
-		time.Sleep(20 * time.Second)
+		advance(20 * time.Second)
 		a.want(t, "gone b")
 		b.want(t, "")
 		b.bus.setAvailable(true)
 		a.want(t, "back b")
 		b.want(t, "back b")
-		time.Sleep(10 * time.Second)
+		advance(10 * time.Second)
 		b.want(t, "")
 	})
 }
@@ -177,7 +177,7 @@ func TestARestartedNodeReplacesItsGhost(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		hub := newFakeHub()
 		a, b := startMember(t, hub, "a"), startMember(t, hub, "b")
-		time.Sleep(10 * time.Second)
+		advance(10 * time.Second)
 		a.events()
 		b.bus.kill()
 		again := startMember(t, hub, "b")
@@ -196,7 +196,7 @@ func TestAHundredNodesThatStartAtOnceMakeNoStorm(t *testing.T) {
 		for i := range nodes {
 			all = append(all, startMember(t, hub, fmt.Sprint("n", i)))
 		}
-		time.Sleep(answerDelay)
+		advance(answerDelay)
 		synctest.Wait()
 		start := hub.count("p.nodes")
 		for _, l := range all {
@@ -204,7 +204,7 @@ func TestAHundredNodesThatStartAtOnceMakeNoStorm(t *testing.T) {
 				t.Fatalf("%d nodes are known", n)
 			}
 		}
-		time.Sleep(10 * time.Second)
+		advance(10 * time.Second)
 		rest := hub.count("p.nodes") - start
 		t.Logf("%d nodes: %d messages until they know each other, then %d a second", nodes, start, rest/10)
 		if start > 2*nodes || rest > 10*nodes*5/2 {
