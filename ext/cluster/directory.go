@@ -299,6 +299,13 @@ func (d *directory) local(client string) (all []Presence) {
 // nodeGone forgets what a node has answered.
 func (d *directory) nodeGone(id NodeID) { d.cache.forgetNode(id) }
 
+// heard forgets what an event of another node contradicts.
+func (d *directory) heard(e PresenceEvent) {
+	if e.Kind == PresenceJoined || e.Kind == PresenceLeft {
+		d.cache.forget(e.Presence.Client)
+	}
+}
+
 // forget drops a cached answer that has turned out to be wrong.
 func (d *directory) forget(client string) { d.cache.forget(client) }
 

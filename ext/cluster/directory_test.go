@@ -20,11 +20,13 @@ func advance(d time.Duration) {
 	synctest.Wait()
 }
 
-// directoryLab is a node with members and a directory.
+// directoryLab is a node without calls.
 type directoryLab struct {
 	*directory
-	members *members
-	bus     *fakeBus
+	members   *members
+	announcer *announcer
+	watches   *watches
+	bus       *fakeBus
 
 	mu      sync.Mutex
 	removed []string // sessions that were replaced
@@ -34,15 +36,25 @@ func startDirectory(tb testing.TB, hub *fakeHub, name string, several Several) *
 	tb.Helper()
 	lab := &directoryLab{bus: hub.bus(tb)}
 	self := nodeInfo{ID: newNodeID(), Name: name, URL: "ws://" + name}
-	m, err := newMembers(memberConfig{bus: lab.bus, prefix: "p", self: self, receive: func(e memberEvent) {
-		if e.kind == memberGone || e.kind == memberLeft {
-			lab.nodeGone(e.node.ID)
-		}
-	}})
+	m, err := newMembers(memberConfig{
+		bus: lab.bus, prefix: "p", self: self,
+		announced: func() (uint64, bool) { return lab.announcer.announced() },
+		receive: func(e memberEvent) {
+			if e.kind == memberGone || e.kind == memberLeft {
+				lab.nodeGone(e.node.ID)
+			}
+			lab.watches.handleMember(e)
+		},
+	})
 	if err != nil {
 		tb.Fatal(err)
 	}
 	lab.members = m
+	lab.announcer = newAnnouncer(lab.bus, "p", self.ID, m.watched.Load)
+	lab.watches = newWatches(watchConfig{
+		bus: lab.bus, prefix: "p", self: self.ID, lives: m.lives, setWatching: m.setWatching,
+		heard: func(e PresenceEvent) { lab.heard(e) },
+	})
 	lab.directory = newDirectory(directoryConfig{
 		bus: lab.bus, prefix: "p", self: self, several: several, lives: m.lives,
 		replaced: func(client, session string) {
@@ -50,10 +62,18 @@ func startDirectory(tb testing.TB, hub *fakeHub, name string, several Several) *
 			defer lab.mu.Unlock()
 			lab.removed = append(lab.removed, client+" "+session)
 		},
+		changed: func(e PresenceEvent) {
+			lab.announcer.add(e)
+			lab.watches.local(e)
+		},
 	})
+	if err := m.start(); err != nil {
+		tb.Fatal(err)
+	}
 	tb.Cleanup(func() {
 		m.leave()
 		lab.close()
+		lab.announcer.close()
 	})
 	return lab
 }

@@ -15,6 +15,7 @@ type fakeHub struct {
 	mu        sync.Mutex
 	buses     []*fakeBus
 	published map[string]int // messages by subject
+	lose      string         // messages of this subject are lost
 }
 
 // fakeBus is the bus of one node: it may be cut, and the node frozen.
@@ -153,11 +154,21 @@ func (h *fakeHub) count(subject string) int {
 	return h.published[subject]
 }
 
+// loseAll makes what is published to a subject be lost; "": nothing.
+func (h *fakeHub) loseAll(subject string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.lose = subject
+}
+
 // send returns how many subscriptions get a message.
 func (h *fakeHub) send(subject string, message BusMessage) (n int) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.published[subject]++
+	if subject == h.lose {
+		return 0
+	}
 	message.Data = slices.Clone(message.Data)
 	for _, b := range h.buses {
 		b.mu.Lock()

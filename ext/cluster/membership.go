@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	clusterv1 "github.com/parley-rpc/parley/ext/cluster/internal/gen/parley/cluster/v1"
@@ -69,6 +70,8 @@ type members struct {
 	config memberConfig
 	events notifier[memberEvent]
 
+	watched atomic.Bool // another node wants presence announcements
+
 	mu        sync.Mutex // before notifier.mu
 	nodes     map[NodeID]*member
 	gone      map[NodeID]time.Time // that may come back
@@ -85,7 +88,7 @@ type members struct {
 	stopChange func()
 }
 
-// newMembers announces the node.
+// newMembers returns members that do nothing until start.
 func newMembers(config memberConfig) (*members, error) {
 	config.heartbeat = cmp.Or(config.heartbeat, defaultHeartbeat)
 	if config.heartbeat < minHeartbeat || config.heartbeat > maxHeartbeat {
@@ -102,12 +105,17 @@ func newMembers(config memberConfig) (*members, error) {
 	}
 	m := &members{config: config, nodes: make(map[NodeID]*member), gone: make(map[NodeID]time.Time), draining: config.self.Draining, available: config.bus.Available()}
 	m.events.receive = config.receive
-	sub, err := config.bus.Subscribe(config.prefix+".nodes", m.handle)
+	return m, nil
+}
+
+// start announces the node. It is called once, and leave only after it.
+func (m *members) start() error {
+	sub, err := m.config.bus.Subscribe(m.config.prefix+".nodes", m.handle)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	m.sub = sub
-	m.stopChange = config.bus.OnChange(m.handleChange)
+	m.stopChange = m.config.bus.OnChange(m.handleChange)
 	m.publish(clusterv1.NodeMessage_KIND_START)
 	m.mu.Lock()
 	now := time.Now()
@@ -115,7 +123,7 @@ func newMembers(config memberConfig) (*members, error) {
 	m.timer = time.AfterFunc(time.Until(m.next), m.tick)
 	m.wake = m.next
 	m.mu.Unlock()
-	return m, nil
+	return nil
 }
 
 // jittered returns the time to the next heartbeat: at most the interval.
@@ -174,6 +182,9 @@ func (m *members) expire(now time.Time) {
 // remove forgets a node.
 func (m *members) remove(n *member, kind memberEventKind, now time.Time) {
 	delete(m.nodes, n.ID)
+	if n.watching {
+		m.recount()
+	}
 	if kind == memberGone {
 		for id, since := range m.gone {
 			if now.Sub(since) > goneMemory || len(m.gone) >= maxMembers {
@@ -183,6 +194,15 @@ func (m *members) remove(n *member, kind memberEventKind, now time.Time) {
 		m.gone[n.ID] = now
 	}
 	m.events.add(memberEvent{kind: kind, node: n.nodeInfo})
+}
+
+// recount finds whether another node watches.
+func (m *members) recount() {
+	watched := false
+	for _, n := range m.nodes {
+		watched = watched || n.watching
+	}
+	m.watched.Store(watched)
 }
 
 // schedule sets the timer to what comes first: a heartbeat, or a silence that
@@ -253,7 +273,10 @@ func (m *members) take(received nodeMessage, now time.Time) {
 	if asks || received.watching && !n.watching {
 		m.soon(now)
 	}
-	n.watching = received.watching
+	if n.watching != received.watching {
+		n.watching = received.watching
+		m.recount()
+	}
 	m.events.add(memberEvent{kind: memberAnnounce, node: n.nodeInfo, announcing: received.announcing, nextEvent: received.nextEvent})
 }
 

@@ -87,18 +87,6 @@ func (m *members) lives(id NodeID) bool {
 	return m.nodes[id] != nil
 }
 
-// watched reports whether another node wants presence announcements.
-func (m *members) watched() bool {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	for _, n := range m.nodes {
-		if n.watching {
-			return true
-		}
-	}
-	return false
-}
-
 // list returns the other nodes, sorted by id.
 func (m *members) list() []nodeInfo {
 	m.mu.Lock()

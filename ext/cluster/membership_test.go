@@ -41,6 +41,9 @@ func startMember(t *testing.T, hub *fakeHub, name string) *memberLab {
 		t.Fatal(err)
 	}
 	lab.members = m
+	if err := m.start(); err != nil {
+		t.Fatal(err)
+	}
 	t.Cleanup(m.leave)
 	return lab
 }
