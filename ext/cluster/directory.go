@@ -231,16 +231,24 @@ func closeSubscription(sub BusSubscription) {
 	}
 }
 
-// setDetached says whether the link of a session is lost.
-func (d *directory) setDetached(client, session string, detached bool) {
+// detach says that the link of a session is lost.
+func (d *directory) detach(client, session string) {
 	d.change(client, session, func(s *localSession) PresenceEventKind {
-		if s.detached == detached {
+		if s.detached {
 			return 0
 		}
-		s.detached = detached
-		if detached {
-			return PresenceDetached
+		s.detached = true
+		return PresenceDetached
+	})
+}
+
+// resume says that a session has a link again.
+func (d *directory) resume(client, session string) {
+	d.change(client, session, func(s *localSession) PresenceEventKind {
+		if !s.detached {
+			return 0
 		}
+		s.detached = false
 		return PresenceResumed
 	})
 }
@@ -257,6 +265,8 @@ func (d *directory) setMeta(client, session string, meta map[string]string) erro
 	return nil
 }
 
+// change changes a session, unless it is not in the directory. do returns 0 if
+// nothing changes.
 func (d *directory) change(client, session string, do func(*localSession) PresenceEventKind) {
 	d.mu.Lock()
 	defer d.mu.Unlock()

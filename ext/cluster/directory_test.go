@@ -118,7 +118,7 @@ func TestAClientIsFoundFromAnotherNode(t *testing.T) {
 		advance(time.Second)
 		b.wantLookup(t, "x", "NOT_FOUND", 0)
 		a.mustJoin(t, "x", "1")
-		a.setDetached("x", "1", true)
+		a.detach("x", "1")
 		b.wantLookup(t, "x", "a", 0)
 		p, err := b.lookup(t.Context(), "x")
 		if err != nil || p.Client != "x" || p.Node != a.config.self.ID || !p.Detached || p.Meta["on"] != "a" || p.session != "1" || time.Since(p.Since) > time.Second {
@@ -280,6 +280,22 @@ func TestOfTwoJoinsAtTheSameMomentOneRemains(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestANodeThatMissedAJoinYieldsOnItsReturn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hub := newFakeHub()
+		a, b := startDirectory(t, hub, "a", Newest), startDirectory(t, hub, "b", Newest)
+		advance(time.Second)
+		a.mustJoin(t, "x", "1")
+		a.bus.setAvailable(false)
+		b.mustJoin(t, "x", "2")
+		advance(20 * time.Second)
+		a.wantReplaced(t, "")
+		a.bus.setAvailable(true)
+		a.wantReplaced(t, "x 1")
+		b.wantReplaced(t, "")
+	})
 }
 
 func TestJoinsMissedByTheBusAreSettledOnItsReturn(t *testing.T) {

@@ -81,8 +81,8 @@ func TestAWatchSeesTheClientsOfAllNodes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		_, a, b, watch := watchOfTwo(t)
 		a.mustJoin(t, "x", "1")
-		a.setDetached("x", "1", true)
-		a.setDetached("x", "1", false)
+		a.detach("x", "1")
+		a.resume("x", "1")
 		if err := a.setMeta("x", "1", nil); err != nil {
 			t.Error(err)
 		}
