@@ -53,8 +53,11 @@ type directory struct {
 	mu      sync.Mutex // before what changed locks
 	clients map[string]*localClient
 	closed  bool
-	claims  []string // clients whose joins are announced again after a loss
-	claimer *time.Timer
+
+	claims     []string // clients whose joins are to be announced again after a loss
+	claimer    *time.Timer
+	claiming   bool // the claimer is set
+	claimAgain bool // something was lost since claims was filled
 }
 
 // localClient is a client that is connected to this node. It stays the same

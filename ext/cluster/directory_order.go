@@ -11,6 +11,7 @@ import (
 const (
 	claimsPerRound = 400
 	claimRound     = 100 * time.Millisecond
+	claimPause     = time.Second // before clients are announced once more
 )
 
 // handle gets what is published to the subject of a client of this node.
@@ -85,7 +86,7 @@ func (d *directory) contest(m clientMessage) {
 }
 
 // handleChange announces all clients again when messages may have been lost, so
-// many a second.
+// many a second. A loss in the meantime makes them be announced once more.
 func (d *directory) handleChange(change BusChange) {
 	if !change.Available {
 		return
@@ -95,21 +96,39 @@ func (d *directory) handleChange(change BusChange) {
 	if d.closed {
 		return
 	}
-	d.claims = slices.Collect(maps.Keys(d.clients))
-	if d.claimer == nil {
+	d.claimAgain = true
+	switch {
+	case d.claiming:
+	case d.claimer == nil:
 		d.claimer = time.AfterFunc(0, d.claim)
-	} else {
+	default:
 		d.claimer.Reset(0)
 	}
+	d.claiming = true
 }
 
 // claim announces some clients again.
 func (d *directory) claim() {
 	d.mu.Lock()
+	if d.closed {
+		d.mu.Unlock()
+		return
+	}
+	if len(d.claims) == 0 {
+		if !d.claimAgain {
+			d.claiming = false
+			d.mu.Unlock()
+			return
+		}
+		d.claimAgain = false
+		d.claims = slices.Collect(maps.Keys(d.clients))
+	}
 	n := min(len(d.claims), claimsPerRound)
 	names := d.claims[:n]
 	if d.claims = d.claims[n:]; len(d.claims) > 0 {
 		d.claimer.Reset(claimRound)
+	} else {
+		d.claimer.Reset(claimPause)
 	}
 	d.mu.Unlock()
 	for _, name := range names {

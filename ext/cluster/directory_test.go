@@ -289,12 +289,32 @@ func TestANodeThatMissedAJoinYieldsOnItsReturn(t *testing.T) {
 		advance(time.Second)
 		a.mustJoin(t, "x", "1")
 		a.bus.setAvailable(false)
+		advance(time.Second)
 		b.mustJoin(t, "x", "2")
 		advance(20 * time.Second)
 		a.wantReplaced(t, "")
 		a.bus.setAvailable(true)
 		a.wantReplaced(t, "x 1")
 		b.wantReplaced(t, "")
+	})
+}
+
+func TestManyLossesInARowMakeNoStorm(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hub := newFakeHub()
+		a := startDirectory(t, hub, "a", Newest)
+		advance(time.Second)
+		a.mustJoin(t, "x", "1")
+		nodes, clients := hub.count("p.nodes"), hub.count("p.client.eA")
+		for range 1000 {
+			advance(time.Millisecond)
+			a.bus.setAvailable(true)
+		}
+		advance(2 * time.Second)
+		nodes, clients = hub.count("p.nodes")-nodes, hub.count("p.client.eA")-clients
+		if nodes > 12 || clients < 2 || clients > 4 {
+			t.Errorf("%d messages about the node, %d about its client", nodes, clients)
+		}
 	})
 }
 

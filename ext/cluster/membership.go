@@ -80,6 +80,8 @@ type members struct {
 	closed    bool
 	timer     *time.Timer
 	wake      time.Time // when timer fires
+	returned  time.Time // when the last message with KIND_RETURN was due
+	returns   bool      // the next heartbeat has KIND_RETURN
 	next      time.Time // when the next heartbeat is due
 	available bool      // the bus, as handleChange has heard
 
@@ -142,9 +144,12 @@ func (m *members) tick() {
 	now := time.Now()
 	kind, due := clusterv1.NodeMessage_KIND_UNSPECIFIED, !now.Before(m.next)
 	if late := now.Sub(m.wake); late > m.config.heartbeat {
-		kind, due = clusterv1.NodeMessage_KIND_RETURN, true
 		m.forgive(now)
-		m.events.add(memberEvent{kind: memberBack, node: m.self()})
+		m.returns, due = true, true
+	}
+	if m.returns && due {
+		kind = clusterv1.NodeMessage_KIND_RETURN
+		m.noteReturn(now)
 	}
 	if available && m.available {
 		m.expire(now)
@@ -309,20 +314,32 @@ func (m *members) admit(received nodeMessage, now time.Time) *member {
 	return n
 }
 
-// handleChange gets changes of the bus.
+// handleChange gets changes of the bus. Many in a row are one return of this node
+// for each heartbeat.
 func (m *members) handleChange(change BusChange) {
+	now := time.Now()
 	m.mu.Lock()
 	m.available = change.Available
 	returned := change.Available && !m.closed
 	if returned {
-		m.forgive(time.Now())
-		m.events.add(memberEvent{kind: memberBack, node: m.self()})
+		m.forgive(now)
+		if m.returns = now.Sub(m.returned) < m.config.heartbeat; m.returns {
+			returned = false // with the next heartbeat
+		} else {
+			m.noteReturn(now)
+		}
 	}
 	m.mu.Unlock()
 	if returned {
 		m.publish(clusterv1.NodeMessage_KIND_RETURN)
 	}
 	m.events.deliver()
+}
+
+// noteReturn tells the node that it may have been missed.
+func (m *members) noteReturn(now time.Time) {
+	m.returns, m.returned = false, now
+	m.events.add(memberEvent{kind: memberBack, node: m.self()})
 }
 
 // self returns what the node says about itself.
