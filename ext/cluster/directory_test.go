@@ -3,8 +3,6 @@ package cluster
 import (
 	"context"
 	"fmt"
-	"runtime"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -13,103 +11,6 @@ import (
 
 	"github.com/parley-rpc/parley/rpc"
 )
-
-// advance lets virtual time pass.
-func advance(d time.Duration) {
-	<-time.After(d)
-	synctest.Wait()
-}
-
-// directoryLab is a node without calls.
-type directoryLab struct {
-	*directory
-	members   *members
-	announcer *announcer
-	watches   *watches
-	bus       *fakeBus
-
-	mu      sync.Mutex
-	removed []string // sessions that were replaced
-}
-
-func startDirectory(tb testing.TB, hub *fakeHub, name string, several Several) *directoryLab {
-	tb.Helper()
-	lab := &directoryLab{bus: hub.bus(tb)}
-	self := nodeInfo{ID: newNodeID(), Name: name, URL: "ws://" + name}
-	m, err := newMembers(memberConfig{
-		bus: lab.bus, prefix: "p", self: self,
-		announced: func() (uint64, bool) { return lab.announcer.announced() },
-		receive: func(e memberEvent) {
-			if e.kind == memberGone || e.kind == memberLeft {
-				lab.nodeGone(e.node.ID)
-			}
-			lab.watches.handleMember(e)
-		},
-	})
-	if err != nil {
-		tb.Fatal(err)
-	}
-	lab.members = m
-	lab.announcer = newAnnouncer(lab.bus, "p", self.ID, m.watched.Load)
-	lab.watches = newWatches(watchConfig{
-		bus: lab.bus, prefix: "p", self: self.ID, lives: m.lives, setWatching: m.setWatching,
-		heard: func(e PresenceEvent) { lab.heard(e) },
-	})
-	lab.directory = newDirectory(directoryConfig{
-		bus: lab.bus, prefix: "p", self: self, several: several, lives: m.lives,
-		replaced: func(client, session string) {
-			lab.mu.Lock()
-			defer lab.mu.Unlock()
-			lab.removed = append(lab.removed, client+" "+session)
-		},
-		changed: func(e PresenceEvent) {
-			lab.announcer.add(e)
-			lab.watches.local(e)
-		},
-	})
-	if err := m.start(); err != nil {
-		tb.Fatal(err)
-	}
-	tb.Cleanup(func() {
-		m.leave()
-		lab.close()
-		lab.announcer.close()
-	})
-	return lab
-}
-
-func (l *directoryLab) mustJoin(tb testing.TB, client, session string) {
-	tb.Helper()
-	if err := l.join(client, session, map[string]string{"on": l.config.self.Name}); err != nil {
-		tb.Fatal(err)
-	}
-}
-
-func (l *directoryLab) wantReplaced(t *testing.T, want string) {
-	t.Helper()
-	synctest.Wait()
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	slices.Sort(l.removed)
-	if got := strings.Join(l.removed, ", "); got != want {
-		t.Errorf("%s: replaced %q, want %q", l.config.self.Name, got, want)
-	}
-	l.removed = nil
-}
-
-// wantLookup looks a client up: want is the name of its node, or a code.
-func (l *directoryLab) wantLookup(t *testing.T, client, want string, within time.Duration) {
-	t.Helper()
-	start := time.Now()
-	p, err := l.lookup(t.Context(), client)
-	got := p.NodeName
-	if err != nil {
-		got = rpc.CodeOf(err).String()
-	}
-	if took := time.Since(start); got != want || took > within {
-		t.Errorf("%s: %s is on %s (%v) after %v, want %s within %v", l.config.self.Name, client, got, err, took, want, within)
-	}
-}
 
 func TestAClientIsFoundFromAnotherNode(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -407,38 +308,3 @@ func TestWhatIsNoClientIsRefused(t *testing.T) {
 		t.Error(err)
 	}
 }
-
-// BenchmarkJoin prints what 10,000 clients cost, without the bus.
-func BenchmarkJoin(b *testing.B) {
-	const clients = 10_000
-	for range b.N {
-		bus := nullBus{}
-		var before, after runtime.MemStats
-		runtime.GC()
-		runtime.ReadMemStats(&before)
-		d := newDirectory(directoryConfig{bus: bus, prefix: "p", self: nodeInfo{ID: newNodeID(), Name: "a"}})
-		for i := range clients {
-			if err := d.join(fmt.Sprintf("device-%08d", i), fmt.Sprintf("%024d", i), nil); err != nil {
-				b.Fatal(err)
-			}
-		}
-		runtime.GC()
-		runtime.ReadMemStats(&after)
-		b.ReportMetric(float64(after.HeapAlloc-before.HeapAlloc)/clients, "B/client")
-		d.close()
-	}
-	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*clients), "ns/join")
-}
-
-// nullBus is a bus without memory.
-type nullBus struct{ Bus }
-
-func (nullBus) OnChange(func(BusChange)) func() { return func() {} }
-func (nullBus) Publish(string, []byte) error    { return nil }
-func (nullBus) Subscribe(_ string, f func(BusMessage)) (BusSubscription, error) {
-	return nullSub{f}, nil
-}
-
-type nullSub struct{ receive func(BusMessage) }
-
-func (nullSub) Close() error { return nil }
