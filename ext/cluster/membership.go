@@ -83,7 +83,7 @@ type members struct {
 	returned  time.Time // when the last message with KIND_RETURN was due
 	returns   bool      // the next heartbeat has KIND_RETURN
 	next      time.Time // when the next heartbeat is due
-	available bool      // the bus, as handleChange has heard
+	available bool      // the bus, as handleChange has heard; tick asks it, too
 
 	publishing sync.WaitGroup // publishes that have begun before the node leaves
 	sub        BusSubscription
@@ -105,7 +105,7 @@ func newMembers(config memberConfig) (*members, error) {
 	if config.log == nil {
 		config.log = slog.New(slog.DiscardHandler)
 	}
-	m := &members{config: config, nodes: make(map[NodeID]*member), gone: make(map[NodeID]time.Time), draining: config.self.Draining, available: config.bus.Available()}
+	m := &members{config: config, nodes: make(map[NodeID]*member), gone: make(map[NodeID]time.Time), draining: config.self.Draining, available: true}
 	m.events.receive = config.receive
 	return m, nil
 }
