@@ -4,22 +4,22 @@ package cluster
 func (b *MemoryBus) SetAvailable(available bool) { b.change(BusChange{available, available}) }
 
 // Topics is a node that has nothing but topics.
-type Topics struct{ hub *topicHub }
+type Topics struct{ *Node }
 
 // NewTopics returns a node at a bus.
-func NewTopics(bus Bus) *Topics { return &Topics{newTopicHub(bus, "parley", newNodeID())} }
-
-func (n *Topics) topicHub() *topicHub { return n.hub }
+func NewTopics(bus Bus) *Topics {
+	return &Topics{&Node{topics: newTopicHub(bus, "parley", newNodeID())}}
+}
 
 // Close ends the node.
-func (n *Topics) Close() { n.hub.close() }
+func (n *Topics) Close() { n.topics.close() }
 
 // Held returns how many topics with subscribers, publishers and timers it has.
 func (n *Topics) Held() (topics, publishers, timers int) {
-	n.hub.mu.Lock()
-	defer n.hub.mu.Unlock()
-	if !n.hub.due.IsZero() {
+	n.topics.mu.Lock()
+	defer n.topics.mu.Unlock()
+	if !n.topics.due.IsZero() {
 		timers = 1
 	}
-	return len(n.hub.ephemerals) + len(n.hub.tails), len(n.hub.publishers), timers
+	return len(n.topics.ephemerals) + len(n.topics.tails), len(n.topics.publishers), timers
 }

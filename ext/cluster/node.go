@@ -89,9 +89,6 @@ func (n *Node) ID() NodeID { return n.id }
 // Name returns Config.Name.
 func (n *Node) Name() string { return n.config.Name }
 
-// topicHub makes a node what TopicOf takes.
-func (n *Node) topicHub() *topicHub { return n.topics }
-
 // setWatching tells the other nodes whether this one watches.
 func (n *Node) setWatching(on bool) {
 	if !n.alone {

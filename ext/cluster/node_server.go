@@ -86,9 +86,8 @@ const maxNodeStreams = 1 << 14
 // dispatch forwards calls that are for a client of this node.
 func (n *Node) dispatch(next rpc.Handler) rpc.Handler {
 	return func(ctx context.Context, s rpc.Stream) error {
-		header := s.Call().Header()
-		if client := header.Get(clientKey); client != "" {
-			return n.forwardTo(ctx, s, client, header.Get(forwardedKey) != "")
+		if client := s.Call().Header().Get(clientKey); client != "" {
+			return n.forwardTo(ctx, s, client)
 		}
 		return next(ctx, s)
 	}
@@ -96,11 +95,11 @@ func (n *Node) dispatch(next rpc.Handler) rpc.Handler {
 
 // forwardTo forwards another node's call to a client. If the client is at yet
 // another node by now, the call goes there, once: it has not reached the client.
-func (n *Node) forwardTo(ctx context.Context, s rpc.Stream, client string, again bool) error {
+func (n *Node) forwardTo(ctx context.Context, s rpc.Stream, client string) error {
 	if c := n.localConn(client); c != nil {
 		return forward(ctx, s, c)
 	}
-	if again {
+	if s.Call().Header().Get(forwardedKey) != "" {
 		return notConnected(client)
 	}
 	n.directory.forget(client)

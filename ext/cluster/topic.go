@@ -25,15 +25,12 @@ type Topic[T proto.Message] struct {
 	message T     // makes messages
 }
 
-// topicNode is what has topics: a node.
-type topicNode interface{ topicHub() *topicHub }
-
 // TopicOf returns the topic of a node with a name, which has 1 to 1,024 bytes.
 // If the name or an option is invalid, all methods of the topic fail with
 // CodeInvalidArgument. If the topic has WithHistory and the bus is no LogBus,
 // they fail with CodeFailedPrecondition.
-func TopicOf[T proto.Message](n topicNode, name string, opts ...TopicOption) *Topic[T] {
-	t := &Topic[T]{hub: n.topicHub(), name: name, config: defaultTopicConfig()}
+func TopicOf[T proto.Message](n *Node, name string, opts ...TopicOption) *Topic[T] {
+	t := &Topic[T]{hub: n.topics, name: name, config: defaultTopicConfig()}
 	for _, o := range opts {
 		o(&t.config)
 	}

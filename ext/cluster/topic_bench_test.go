@@ -39,7 +39,7 @@ func benchmarkFanOut(b *testing.B, opts []cluster.TopicOption) {
 	for range nodes {
 		n := cluster.NewTopics(bus)
 		defer n.Close()
-		topics = append(topics, cluster.TopicOf[*text](n, "room", opts...))
+		topics = append(topics, cluster.TopicOf[*text](n.Node, "room", opts...))
 	}
 	for i := range subscribers {
 		all.Go(func() {

@@ -18,7 +18,7 @@ var watchMethod = &rpc.Method{Service: "example.v1.NewsService", Name: "Watch", 
 
 // newsService serves the topic "news". Its event has a position, which is the
 // cursor of its clients. A struct stands for what would be a message of its own.
-type newsService struct{ node *cluster.Topics }
+type newsService struct{ node *cluster.Node }
 
 func (s newsService) topic() *cluster.Topic[*wrapperspb.StringValue] {
 	return cluster.TopicOf[*wrapperspb.StringValue](s.node, "news", cluster.WithHistory(100, time.Hour))
@@ -38,9 +38,18 @@ func (s newsService) Watch(ctx context.Context, from *wrapperspb.StringValue, ou
 	})
 }
 
+// startNode returns a node at a bus.
+func startNode(bus cluster.Bus) *cluster.Node {
+	node, err := cluster.New(cluster.Config{Bus: bus, Credentials: cluster.Credentials{Secret: "known to all nodes"}})
+	if err != nil {
+		panic(err)
+	}
+	return node
+}
+
 // serveNews serves the news on a node of its own.
 func serveNews(bus cluster.Bus) (srv *rpc.Server, url string, stop func()) {
-	node := cluster.NewTopics(bus)
+	node := startNode(bus)
 	srv = rpc.NewServer(rpc.WithDrain(rpc.Drain{Spread: -1}))
 	srv.Register(&rpc.Service{Name: watchMethod.Service, Methods: []rpc.ServiceMethod{
 		{Method: watchMethod, Handler: rpc.ServerStreamHandler(newsService{node}.Watch)},
@@ -64,7 +73,7 @@ func ExampleTopic_Serve() {
 	client := rpc.NewClient(url, rpc.WithURLs(other))
 	defer client.Close()
 
-	publisher := cluster.NewTopics(bus)
+	publisher := startNode(bus)
 	defer publisher.Close()
 	news := newsService{publisher}.topic()
 	publish := func(text string) {

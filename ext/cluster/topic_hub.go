@@ -62,9 +62,6 @@ func newTopicHub(bus Bus, prefix string, id NodeID) *topicHub {
 	return h
 }
 
-// topicHub makes a hub what TopicOf takes.
-func (h *topicHub) topicHub() *topicHub { return h }
-
 // close ends all subscriptions with CodeUnavailable. Before that it tells the
 // last numbers of what this node has published.
 func (h *topicHub) close() {

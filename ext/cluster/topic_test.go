@@ -36,7 +36,7 @@ func newNode(t *testing.T, bus *cluster.MemoryBus) node {
 }
 
 func (n node) topic(opts ...cluster.TopicOption) *topic {
-	return cluster.TopicOf[*text](n.Topics, "room", opts...)
+	return cluster.TopicOf[*text](n.Topics.Node, "room", opts...)
 }
 
 func say(t *testing.T, to *topic, texts ...string) {
@@ -203,12 +203,12 @@ func TestTopicRefusesWhatCannotBe(t *testing.T) {
 	n := cluster.NewTopics(cluster.NewMemoryBus())
 	defer n.Close()
 	for name, to := range map[string]*topic{
-		"no name":       cluster.TopicOf[*text](n, ""),
-		"a long name":   cluster.TopicOf[*text](n, strings.Repeat("a", 1025)),
-		"no messages":   cluster.TopicOf[*text](n, "room", cluster.WithHistory(0, time.Hour)),
-		"no age":        cluster.TopicOf[*text](n, "room", cluster.WithHistory(1, 0)),
-		"no queue":      cluster.TopicOf[*text](n, "room", cluster.WithQueue(0, cluster.EndSlow)),
-		"no such queue": cluster.TopicOf[*text](n, "room", cluster.WithQueue(1, 0)),
+		"no name":       cluster.TopicOf[*text](n.Node, ""),
+		"a long name":   cluster.TopicOf[*text](n.Node, strings.Repeat("a", 1025)),
+		"no messages":   cluster.TopicOf[*text](n.Node, "room", cluster.WithHistory(0, time.Hour)),
+		"no age":        cluster.TopicOf[*text](n.Node, "room", cluster.WithHistory(1, 0)),
+		"no queue":      cluster.TopicOf[*text](n.Node, "room", cluster.WithQueue(0, cluster.EndSlow)),
+		"no such queue": cluster.TopicOf[*text](n.Node, "room", cluster.WithQueue(1, 0)),
 	} {
 		err := to.Publish(t.Context(), wrapperspb.String("a"))
 		if !errors.Is(err, rpc.CodeInvalidArgument) {
@@ -225,9 +225,9 @@ func TestLongTopicNamesAreDistinct(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := newNode(t, cluster.NewMemoryBus())
 		long := strings.Repeat("ü", 500)
-		s := subscribe(t, cluster.TopicOf[*text](n.Topics, long+"1"), "", 10)
-		say(t, cluster.TopicOf[*text](n.Topics, long+"2"), "other")
-		say(t, cluster.TopicOf[*text](n.Topics, long+"1"), "mine")
+		s := subscribe(t, cluster.TopicOf[*text](n.Topics.Node, long+"1"), "", 10)
+		say(t, cluster.TopicOf[*text](n.Topics.Node, long+"2"), "other")
+		say(t, cluster.TopicOf[*text](n.Topics.Node, long+"1"), "mine")
 		s.expect("mine")
 	})
 }
@@ -238,7 +238,7 @@ type plainBus struct{ cluster.Bus }
 func TestHistoryNeedsABusThatKeepsMessages(t *testing.T) {
 	n := cluster.NewTopics(plainBus{cluster.NewMemoryBus()})
 	defer n.Close()
-	to := cluster.TopicOf[*text](n, "room", cluster.WithHistory(1, time.Hour))
+	to := cluster.TopicOf[*text](n.Node, "room", cluster.WithHistory(1, time.Hour))
 	expectCode(t, to.Publish(t.Context(), wrapperspb.String("a")), rpc.CodeFailedPrecondition)
 	for _, err := range to.Subscribe(t.Context(), "") {
 		expectCode(t, err, rpc.CodeFailedPrecondition)
@@ -249,7 +249,7 @@ func TestLargeMessageOfATopicIsRefused(t *testing.T) {
 	n := cluster.NewTopics(cluster.NewMemoryBus())
 	defer n.Close()
 	for _, opts := range [][]cluster.TopicOption{nil, {cluster.WithHistory(1, time.Hour)}} {
-		to := cluster.TopicOf[*text](n, "room", opts...)
+		to := cluster.TopicOf[*text](n.Node, "room", opts...)
 		say(t, to, strings.Repeat("a", cluster.MaxTopicMessage-10))
 		err := to.Publish(t.Context(), wrapperspb.String(strings.Repeat("a", cluster.MaxTopicMessage)))
 		expectCode(t, err, rpc.CodeResourceExhausted)
@@ -309,7 +309,7 @@ func TestMessageThatCannotBeDecodedIsAGap(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := newNode(t, cluster.NewMemoryBus())
 		for _, opts := range [][]cluster.TopicOption{nil, {cluster.WithHistory(10, time.Hour)}} {
-			other := cluster.TopicOf[*wrapperspb.BytesValue](n.Topics, "room", opts...)
+			other := cluster.TopicOf[*wrapperspb.BytesValue](n.Topics.Node, "room", opts...)
 			s := subscribe(t, n.topic(opts...), "", 10)
 			if err := other.Publish(t.Context(), wrapperspb.Bytes([]byte{0xff})); err != nil {
 				t.Fatal(err)
