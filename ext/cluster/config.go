@@ -26,9 +26,8 @@ type Config struct {
 	Advertise string
 	// Credentials are how nodes know each other. They are required with a Bus.
 	Credentials Credentials
-	// Identify names the client of a connection. ok is false for a connection
-	// that is nobody's: it is not in the directory. Default: the authenticated
-	// principal.
+	// Identify names the client of a connection. A connection for which ok is
+	// false is not in the directory. Default: the authenticated principal.
 	Identify func(c *rpc.Conn) (client string, ok bool)
 	// Several says what happens if a client is connected more than once.
 	// Default Newest.

@@ -11,7 +11,7 @@ import (
 )
 
 // Credentials are how nodes prove to each other that they are nodes of the
-// cluster: by certificates or a secret, or both. Whoever has them can call every
+// cluster: by certificates or a secret, or both. An owner of them can call every
 // client, and name the principal of every link that it relays.
 type Credentials struct {
 	// TLS is used to dial other nodes. With a client certificate in it, and
@@ -19,8 +19,8 @@ type Credentials struct {
 	// ends of a connection are authenticated.
 	TLS *tls.Config
 	// Secret is a password that all nodes have, of 16 bytes or more. It is sent
-	// to nodes that are dialed, so use it with TLS, or in a network that nobody
-	// else can read.
+	// to nodes that are dialed, so use it with TLS, or in a network that only
+	// nodes can read.
 	Secret string
 }
 

@@ -19,8 +19,8 @@
 //
 // # Topics
 //
-// TopicOf returns a topic. An ephemeral one reaches whoever is subscribed; one
-// with history (WithHistory) also those that come back. Whatever a subscriber
+// TopicOf returns a topic. An ephemeral one reaches those that are subscribed;
+// one with history (WithHistory) also those that return. Whatever a subscriber
 // misses is told to it as a Gap.
 //
 // # Nodes
