@@ -25,6 +25,7 @@
 //   - ext/grpc: stubs of gRPC on either end of a connection
 //   - ext/grpc/proxy: calls that pass on to gRPC servers, as bytes
 //   - ext/otel: traces and metrics by OpenTelemetry
+//   - ext/cluster: several servers as one
 //   - cmd/parley: the command, and the gateway
 //   - tests/interop: gRPC's own interoperability tests
 //   - bench: parley beside its peers

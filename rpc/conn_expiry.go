@@ -23,8 +23,8 @@ func WithExpiry(ctx context.Context, t time.Time) context.Context {
 	return context.WithValue(ctx, expiryKey{}, t)
 }
 
-// expiryOf returns the time that WithExpiry has set, if any.
-func expiryOf(ctx context.Context) (t time.Time, ok bool) {
+// Expiry returns the time that WithExpiry has set, if any.
+func Expiry(ctx context.Context) (t time.Time, ok bool) {
 	t, _ = ctx.Value(expiryKey{}).(time.Time)
 	return t, !t.IsZero()
 }

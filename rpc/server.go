@@ -90,6 +90,10 @@ func (s *Server) Conns() []*Conn {
 	return conns
 }
 
+// HasSession reports whether there is a connection whose Conn.SessionID is id,
+// detached or not: whether a link may ask this server to resume it.
+func (s *Server) HasSession(id []byte) bool { return s.sessions.Has(id) }
+
 // EndSession ends the connection whose Conn.SessionID is id, detached or not,
 // as Conn.Close does. It reports whether there was one.
 func (s *Server) EndSession(id []byte) bool {

@@ -76,7 +76,7 @@ func (s *Server) identify(r *http.Request) (ctx context.Context, refusal *ws.Ref
 			ctx = known
 		}
 	}
-	if ends, ok := expiryOf(ctx); ok && !time.Now().Before(ends) {
+	if ends, ok := Expiry(ctx); ok && !time.Now().Before(ends) {
 		err := Errorf(CodeUnauthenticated, "the credentials have expired")
 		return nil, refuse(err), err
 	}

@@ -131,7 +131,7 @@ func ownerOf(base context.Context, addr string) string {
 // until it is closed.
 func (h *handshake) start(link transport.Link, peer Peer) error {
 	info := &linkInfo{peer: peer, addr: h.addr}
-	info.expiry, _ = expiryOf(h.base)
+	info.expiry, _ = Expiry(h.base)
 	c := &Conn{server: serverConn{base: h.base, principal: Principal(h.base)}}
 	c.link.Store(info)
 	c.server.unnamed = h.s.authenticate != nil && c.server.principal == ""

@@ -87,7 +87,7 @@ func (s *Server) ServeLink(ctx context.Context, link transport.Link, peer Peer) 
 		addr := h.addr
 		link = &countedLink{link, sync.OnceFunc(func() { s.admission.release(addr) })}
 	}
-	if ends, ok := expiryOf(ctx); ok && !time.Now().Before(ends) {
+	if ends, ok := Expiry(ctx); ok && !time.Now().Before(ends) {
 		return turnAway(link, Errorf(CodeUnauthenticated, "the credentials have expired"))
 	}
 	return h.start(link, peer)

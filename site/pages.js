@@ -35,6 +35,7 @@ export const groups = [
     text: "In production",
     pages: [
       { source: "docs/deploy.md", title: "Deploying", wide: true },
+      { source: "docs/cluster.md", title: "Several servers" },
       { source: "docs/gateway.md", title: "Gateway to gRPC" },
       { source: "docs/observability.md", title: "Observability" },
       { source: "docs/security.md", title: "Security", wide: true },

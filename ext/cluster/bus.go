@@ -46,7 +46,7 @@ type Bus interface {
 
 // BusMessage is a message of a Bus.
 type BusMessage struct {
-	Data  []byte                  // valid until the function that receives it returns
+	Data  []byte                  // valid until the function that receives it returns; must not be changed
 	Reply func(data []byte) error // answers a Request; nil: none is expected
 }
 
@@ -76,15 +76,19 @@ type LogBus interface {
 	Bus
 
 	// Append adds data to the log of a subject, and returns its number. It
-	// returns when the bus has stored it. Numbers of a subject ascend, but not
-	// by one. A log that is appended to the first time is made with its limits;
-	// later appends keep them.
+	// returns when the bus has stored it. Numbers of a subject are positive and
+	// ascend, but not by one. A log that is appended to the first time is made
+	// with its limits; later appends keep them. A log that is made again after a
+	// loss begins above all numbers of the one before, for example at the time in
+	// microseconds: else a reader could not notice the loss.
 	Append(ctx context.Context, subject string, limits LogLimits, data []byte) (number uint64, err error)
 
 	// Read ranges over the log of a subject after a number, and continues with
-	// what is appended until ctx ends, or the reader falls so far behind that
-	// something is lost to it. After 0 it begins with the oldest entry that is
-	// kept.
+	// what is appended until ctx ends or the bus cannot be reached: that error is
+	// the last item. After 0 it begins with the oldest entry that is kept, which
+	// is no gap. A reader that is so slow that entries are gone gets a Gap and
+	// continues. If the number is above that of the newest entry, the log was
+	// lost: there is a Gap before the oldest entry that is kept.
 	Read(ctx context.Context, subject string, limits LogLimits, after uint64) iter.Seq2[LogEntry, error]
 
 	// Last returns the number of the newest entry of a subject's log, which may
@@ -95,6 +99,9 @@ type LogBus interface {
 // LogEntry is an entry of the log of a subject.
 type LogEntry struct {
 	Number uint64
-	Data   []byte
-	Gap    bool // entries between the one before, or the number that Read was given, and this one may be gone
+	// Data is the reader's. It is nil if there is a Gap and no entry is kept
+	// after it: then Number is that of the newest entry that is gone, or less
+	// than that of the next one. A gap is told without waiting for an entry.
+	Data []byte
+	Gap  bool // entries between the one before, or the number that Read was given, and this one may be gone
 }

@@ -1,3 +1,37 @@
-// Package cluster makes several servers one: a client may connect to any of
-// them, and calls, topics and the directory of clients reach all of them.
+// Package cluster makes several servers one. A client may land on any of them,
+// behind any balancer, without stickiness: its session resumes wherever its link
+// comes back. Every server can call it, and what is published to a topic reaches
+// the subscribers on all servers (docs/cluster.md).
+//
+//	node, err := cluster.New(cluster.Config{
+//		Bus:         bus,                            // nil: this process alone
+//		Advertise:   "wss://10.0.0.7:7443/node",     // where other nodes reach NodeHandler
+//		Credentials: cluster.Credentials{Secret: secret, TLS: config},
+//	})
+//	srv := rpc.NewServer(node.ServerOptions()...)
+//	http.Handle("/rpc", node.Handler(srv))
+//
+// # Clients
+//
+// The directory has the connections whose client Config.Identify names. Lookup
+// finds one, Watch tells what happens to all, and Client returns a Caller of
+// one, wherever it is connected.
+//
+// # Topics
+//
+// TopicOf returns a topic. An ephemeral one reaches those that are subscribed;
+// one with history (WithHistory) also those that return. Whatever a subscriber
+// misses is told to it as a Gap.
+//
+// # Nodes
+//
+// A Bus carries heartbeats, the directory and topics. Calls and relayed links
+// go over WebSockets between the nodes, made when they are needed. A node that
+// is silent for 1.5 s is gone: its clients are not found, and links that ask for
+// its sessions are told at once that they are lost.
+//
+// # Goroutines
+//
+// A Node has no goroutine while it is idle. A relayed link has two at the node
+// that accepted it.
 package cluster

@@ -8,3 +8,5 @@ require (
 	go.uber.org/goleak v1.3.0
 	google.golang.org/protobuf v1.36.12
 )
+
+require github.com/gorilla/websocket v1.5.3 // indirect

@@ -60,6 +60,7 @@ func (c *checker) installPrograms(ctx context.Context) error {
 const userProgram = `package main
 
 import (
+	_ "` + rootPath + `/ext/cluster"
 	_ "` + rootPath + `/ext/grpc"
 	_ "` + rootPath + `/ext/otel"
 	_ "` + rootPath + `/rpc"
@@ -82,6 +83,7 @@ func (c *checker) getModules(ctx context.Context) error {
 		{"mod", "init", "example.com/user"},
 		{"get", modulePath("ext/grpc") + "@" + c.version},
 		{"get", modulePath("ext/otel") + "@" + c.version},
+		{"get", modulePath("ext/cluster") + "@" + c.version},
 		{"mod", "tidy"},
 		{"build", "."},
 	} {

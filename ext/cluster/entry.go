@@ -1,0 +1,81 @@
+package cluster
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/parley-rpc/parley/rpc"
+	"github.com/parley-rpc/parley/transport"
+)
+
+// helloTimeout is how long a client may take to say which session it wants.
+const helloTimeout = 10 * time.Second
+
+// entry accepts links. It serves those of this node's sessions and of new ones,
+// and passes those of other nodes' sessions on.
+type entry struct {
+	srv    *rpc.Server
+	relays *relays
+	// owner returns the node that has a session, by its id: nil for this node,
+	// and for sessions of nodes that are gone, whose clients are told at once.
+	owner func(session []byte) rpc.Caller
+
+	ctx     context.Context // until the node leaves
+	passing *linkGroup
+}
+
+// ServeHTTP implements http.Handler.
+func (e *entry) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	link, err := e.srv.Upgrade(w, r)
+	if err != nil {
+		return // it was answered and logged
+	}
+	if !e.passing.start(func() { e.serve(link) }) { // another goroutine, so that nothing keeps the request
+		_ = link.Close(transport.CloseGoingAway, "the node has left the cluster")
+	}
+}
+
+// linkGroup waits for the goroutines of links that are being accepted or passed
+// on.
+type linkGroup struct {
+	mu     sync.Mutex
+	closed bool
+	wg     sync.WaitGroup
+}
+
+// start starts a goroutine. It reports false after close.
+func (g *linkGroup) start(f func()) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.closed {
+		return false
+	}
+	g.wg.Go(f)
+	return true
+}
+
+// close waits for the goroutines. None starts any more.
+func (g *linkGroup) close() {
+	g.mu.Lock()
+	g.closed = true
+	g.mu.Unlock()
+	g.wg.Wait()
+}
+
+func (e *entry) serve(accepted *rpc.AcceptedLink) {
+	ctx, cancel := context.WithTimeout(e.ctx, helloTimeout)
+	hello, link := transport.PeekHello(ctx, accepted)
+	cancel()
+	if len(hello.Session) > 0 {
+		if owner := e.owner(hello.Session); owner != nil {
+			err := e.relays.pass(e.ctx, owner, hello.Session, accepted, link)
+			if !errors.Is(err, errNotOwner) {
+				return
+			}
+		}
+	}
+	_ = e.srv.ServeLink(accepted.Context(), link, *accepted.Peer()) // it has closed the link if it fails
+}

@@ -1,0 +1,122 @@
+package cluster
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/parley-rpc/parley/rpc"
+	"github.com/parley-rpc/parley/transport"
+)
+
+// Handler returns the handler to be mounted instead of srv, which was made with
+// ServerOptions. It serves the links of new clients and of this node's sessions
+// with srv, and passes those of other nodes' sessions on.
+func (n *Node) Handler(srv *rpc.Server) http.Handler {
+	n.mu.Lock()
+	n.servers = append(n.servers, srv)
+	n.mu.Unlock()
+	return &entry{srv: srv, relays: n.relays, owner: n.owner, ctx: n.ctx, passing: &n.passing}
+}
+
+// owner returns the node that has a session, nil if it is this one, or gone.
+func (n *Node) owner(session []byte) rpc.Caller {
+	id, ok := ownerOf(session)
+	if !ok || id == n.id {
+		return nil
+	}
+	caller, err := n.node(id)
+	if err != nil {
+		return nil
+	}
+	return caller
+}
+
+// node returns a Caller of the services of another node.
+func (n *Node) node(id NodeID) (rpc.Caller, error) {
+	for _, other := range n.members.list() {
+		if other.ID != id {
+			continue
+		}
+		if other.URL == "" {
+			return nil, rpc.Errorf(rpc.CodeUnavailable, "node %s has no address for other nodes", other.Name)
+		}
+		return n.nodes.caller(id, other.URL)
+	}
+	return nil, rpc.Errorf(rpc.CodeUnavailable, "node %s is gone", id)
+}
+
+// serverOf returns the server that has a session, or nil.
+func (n *Node) serverOf(session []byte) *rpc.Server {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for _, srv := range n.servers {
+		if srv.HasSession(session) {
+			return srv
+		}
+	}
+	return nil
+}
+
+// NodeHandler returns the handler for other nodes, to be mounted at
+// Config.Advertise: at an address of its own, with TLS, which clients cannot
+// reach.
+func (n *Node) NodeHandler() http.Handler { return n.inner }
+
+// newInnerServer returns the server for other nodes.
+func (n *Node) newInnerServer() *rpc.Server {
+	srv := rpc.NewServer(
+		rpc.WithLogger(n.config.Logger),
+		rpc.WithAuthentication(func(r *http.Request) (context.Context, error) {
+			return rpc.WithPrincipal(r.Context(), "node"), n.config.Credentials.check(r)
+		}),
+		rpc.WithTransport(transport.Parameters{MaxStreams: maxNodeStreams}),
+		rpc.WithHandlerInterceptors(n.dispatch),
+	)
+	srv.Register(relayService(n.serverOf))
+	srv.HandleUnknown(func(_ context.Context, s rpc.Stream) error {
+		return rpc.Errorf(rpc.CodeUnimplemented, "no node serves %s: Node.Register registers services for other nodes", s.Call().Method.Path())
+	})
+	return srv
+}
+
+// maxNodeStreams is how many calls and relayed links another node may have open
+// at this one.
+const maxNodeStreams = 1 << 14
+
+// dispatch forwards calls that are for a client of this node.
+func (n *Node) dispatch(next rpc.Handler) rpc.Handler {
+	return func(ctx context.Context, s rpc.Stream) error {
+		if client := s.Call().Header().Get(clientKey); client != "" {
+			return n.forwardTo(ctx, s, client)
+		}
+		return next(ctx, s)
+	}
+}
+
+// forwardTo forwards another node's call to a client. If the client is at yet
+// another node by now, the call goes there, once: it has not reached the client.
+func (n *Node) forwardTo(ctx context.Context, s rpc.Stream, client string) error {
+	if c := n.localConn(client); c != nil {
+		return forward(ctx, s, c)
+	}
+	if s.Call().Header().Get(forwardedKey) != "" {
+		return notConnected(client)
+	}
+	n.directory.forget(client)
+	p, err := n.directory.lookup(ctx, client)
+	if err != nil {
+		return err
+	}
+	if p.Node == n.id {
+		return notConnected(client) // it has left since
+	}
+	to, err := n.node(p.Node)
+	if err != nil {
+		return err
+	}
+	return forward(ctx, s, to, rpc.WithMetadata(clientKey, client), rpc.WithMetadata(forwardedKey, "1"))
+}
+
+func notConnected(client string) error {
+	return rpc.Errorf(rpc.CodeNotFound, "client %q is not connected", client)
+}
