@@ -1,32 +1,40 @@
 package cluster
 
-import "slices"
+import (
+	"iter"
+	"maps"
+	"slices"
+)
 
-// clientsPage returns the connections of up to limit clients of this node that
-// come after a name, sorted by name, the newest first for each. more reports
-// whether there are further ones, after the last name.
-func (d *directory) clientsPage(after string, limit int) (page []Presence, more bool) {
+// pages ranges over the connections of the clients of this node, sorted by name,
+// the newest first for each, in pages of some clients. A client that joins
+// meanwhile may be missing.
+func (d *directory) pages(clients int) iter.Seq[[]Presence] {
+	return func(yield func([]Presence) bool) {
+		d.mu.Lock()
+		names := slices.AppendSeq(make([]string, 0, len(d.clients)), maps.Keys(d.clients))
+		d.mu.Unlock()
+		slices.Sort(names)
+		for chunk := range slices.Chunk(names, clients) {
+			if page := d.page(chunk); len(page) > 0 && !yield(page) {
+				return
+			}
+		}
+	}
+}
+
+// page returns the connections of some clients.
+func (d *directory) page(names []string) (page []Presence) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	names, more := pageOfNames(d.clients, after, limit)
 	for _, name := range names {
-		for _, s := range slices.Backward(d.clients[name].sessions) {
+		c := d.clients[name]
+		if c == nil {
+			continue // it has left since
+		}
+		for _, s := range slices.Backward(c.sessions) {
 			page = append(page, d.presence(name, s))
 		}
 	}
-	return page, more
-}
-
-// pageOfNames returns the first limit keys after a name, sorted.
-func pageOfNames[V any](clients map[string]V, after string, limit int) (names []string, more bool) {
-	for name := range clients {
-		if name > after {
-			names = append(names, name)
-		}
-	}
-	slices.Sort(names)
-	if len(names) > limit {
-		return names[:limit], true
-	}
-	return names, false
+	return page
 }

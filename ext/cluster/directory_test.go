@@ -276,13 +276,12 @@ func TestClientsAreListedInPages(t *testing.T) {
 	}
 	a.mustJoin(t, "c3", "2")
 	var got []string
-	after, more := "", true
-	for more {
-		var page []Presence
-		page, more = a.clientsPage(after, 4)
+	for page := range a.pages(4) {
+		if len(page) > 5 {
+			t.Errorf("a page of 4 clients has %d connections", len(page))
+		}
 		for _, p := range page {
 			got = append(got, p.Client+"/"+p.session)
-			after = p.Client
 		}
 	}
 	if want := "c0/1 c1/1 c2/1 c3/2 c3/1 c4/1 c5/1 c6/1 c7/1 c8/1 c9/1"; strings.Join(got, " ") != want {

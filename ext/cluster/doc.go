@@ -15,7 +15,8 @@
 //
 // The directory has the connections whose client Config.Identify names. Lookup
 // finds one, Watch tells what happens to all, and Client returns a Caller of
-// one, wherever it is connected.
+// one, wherever it is connected. Clients lists all, and CallAll calls some; a
+// node or a client that does not answer is an error in the sequence.
 //
 // # Topics
 //

@@ -87,6 +87,16 @@ func (m *members) lives(id NodeID) bool {
 	return m.nodes[id] != nil
 }
 
+// info returns what is known of another node. ok is false if it is gone.
+func (m *members) info(id NodeID) (info nodeInfo, ok bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if n := m.nodes[id]; n != nil {
+		return n.nodeInfo, true
+	}
+	return nodeInfo{}, false
+}
+
 // list returns the other nodes, sorted by id.
 func (m *members) list() []nodeInfo {
 	m.mu.Lock()

@@ -33,16 +33,14 @@ func (n *Node) owner(session []byte) rpc.Caller {
 
 // node returns a Caller of the services of another node.
 func (n *Node) node(id NodeID) (rpc.Caller, error) {
-	for _, other := range n.members.list() {
-		if other.ID != id {
-			continue
-		}
-		if other.URL == "" {
-			return nil, rpc.Errorf(rpc.CodeUnavailable, "node %s has no address for other nodes", other.Name)
-		}
-		return n.nodes.caller(id, other.URL)
+	other, ok := n.members.info(id)
+	switch {
+	case !ok:
+		return nil, rpc.Errorf(rpc.CodeUnavailable, "node %s is gone", id)
+	case other.URL == "":
+		return nil, rpc.Errorf(rpc.CodeUnavailable, "node %s has no address for other nodes", other.Name)
 	}
-	return nil, rpc.Errorf(rpc.CodeUnavailable, "node %s is gone", id)
+	return n.nodes.caller(id, other.URL)
 }
 
 // serverOf returns the server that has a session, or nil.
@@ -72,12 +70,18 @@ func (n *Node) newInnerServer() *rpc.Server {
 		rpc.WithTransport(transport.Parameters{MaxStreams: maxNodeStreams}),
 		rpc.WithHandlerInterceptors(n.dispatch),
 	)
-	srv.Register(relayService(n.serverOf))
+	srv.Register(&rpc.Service{Name: nodeService, Methods: []rpc.ServiceMethod{
+		relayHandler(n.serverOf),
+		{Method: clientsMethod, Handler: rpc.ServerStreamHandler(n.serveClients)},
+	}})
 	srv.HandleUnknown(func(_ context.Context, s rpc.Stream) error {
 		return rpc.Errorf(rpc.CodeUnimplemented, "no node serves %s: Node.Register registers services for other nodes", s.Call().Method.Path())
 	})
 	return srv
 }
+
+// nodeService is what nodes serve to each other, besides what Node.Register adds.
+const nodeService = "parley.cluster.v1.NodeService"
 
 // maxNodeStreams is how many calls and relayed links another node may have open
 // at this one.

@@ -14,19 +14,19 @@ import (
 	"github.com/parley-rpc/parley/transport"
 )
 
-// relayService is what a node serves to others that pass links on to it.
+// relayHandler is what a node serves to others that pass links on to it.
 // serverOf returns the server that has a session, or nil.
-func relayService(serverOf func(session []byte) *rpc.Server) *rpc.Service {
-	return &rpc.Service{Name: relayMethod.Service, Methods: []rpc.ServiceMethod{{
+func relayHandler(serverOf func(session []byte) *rpc.Server) rpc.ServiceMethod {
+	return rpc.ServiceMethod{
 		Method:  relayMethod,
 		Raw:     true,
 		Handler: func(ctx context.Context, s rpc.Stream) error { return serveRelay(ctx, s, serverOf) },
-	}}}
+	}
 }
 
 // relayMethod carries the messages of a link between two nodes.
 var relayMethod = &rpc.Method{
-	Service: "parley.cluster.v1.NodeService", Name: "Relay",
+	Service: nodeService, Name: "Relay",
 	ClientStreams: true, ServerStreams: true,
 }
 

@@ -113,12 +113,12 @@ func newRelayCluster(t *testing.T, n int, limit int64, opts ...rpc.ServerOption)
 			})},
 		}})
 		inner := rpc.NewServer()
-		inner.Register(relayService(func(session []byte) *rpc.Server {
+		inner.Register(&rpc.Service{Name: nodeService, Methods: []rpc.ServiceMethod{relayHandler(func(session []byte) *rpc.Server {
 			if node.srv.HasSession(session) {
 				return node.srv
 			}
 			return nil
-		}))
+		})}})
 		node.nodes = newCountingServer(t, inner)
 		node.entry = &entry{srv: node.srv, relays: &relays{limit: limit}, ctx: ctx, passing: new(linkGroup), owner: func(session []byte) rpc.Caller {
 			for _, other := range c.nodes {
