@@ -3,6 +3,8 @@ package natstest
 import (
 	"context"
 	"errors"
+	"fmt"
+	"runtime"
 	"testing"
 	"time"
 
@@ -200,4 +202,20 @@ func TestHandlersOfTheConnectionStay(t *testing.T) {
 	s.kill()
 	receive(t, told)
 	s.start()
+}
+
+func TestSubscriptionHasNoGoroutine(t *testing.T) {
+	s := newServer(t)
+	bus := s.newBus()
+	before := runtime.NumGoroutine()
+	for i := range 1000 {
+		sub, err := bus.Subscribe(fmt.Sprint("client.", i), func(cluster.BusMessage) {})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer sub.Close()
+	}
+	if n := runtime.NumGoroutine(); n > before+10 {
+		t.Errorf("%d goroutines more", n-before)
+	}
 }
