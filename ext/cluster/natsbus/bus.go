@@ -3,7 +3,8 @@
 // subscription at most once, and losses are told.
 //
 // A lookup of a client is a request to its subject, and NATS answers at once if
-// no node subscribes to it. JetStream is not used.
+// no node subscribes to it. JetStream is used for topics with history only: each
+// such topic is a stream, which its first use makes.
 //
 // The options of the connection decide how it behaves while the server cannot be
 // reached. By default, nats.go gives up after 60 attempts, 2 s apart. Use
@@ -12,17 +13,19 @@
 package natsbus
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"sync"
 	"sync/atomic"
 
 	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/parley-rpc/parley/ext/cluster"
 )
 
-// Bus is a cluster.Bus over a connection to NATS. One goroutine calls the
+// Bus is a cluster.LogBus over a connection to NATS. One goroutine calls the
 // functions of all subscriptions, one the functions of OnChange; the first
 // request starts a third, for replies.
 //
@@ -44,16 +47,22 @@ type Bus struct {
 	done      chan struct{} // closed when the bus has ended
 	requests  requests
 
+	js       jetstream.JetStream
+	storage  jetstream.StorageType
+	replicas int
+
 	// subscribing is held from before NATS knows a subscription until it is in
 	// subs. It comes before mu in the lock order.
 	subscribing sync.Mutex
 
 	mu       sync.Mutex
+	closed   bool
 	subs     map[*nats.Subscription]*subscription
 	watchers []*watcher // replaced, never changed
+	// connected ends when the connection is lost. Another one follows it.
+	connected  context.Context
+	disconnect context.CancelFunc
 }
-
-var _ cluster.Bus = (*Bus)(nil)
 
 const defaultQueue = 16384
 
@@ -70,6 +79,22 @@ func WithQueue(messages int) Option {
 	}
 }
 
+// WithReplicas sets how many servers of a NATS cluster keep each log that this
+// bus makes: 1 by default, at most 5.
+func WithReplicas(n int) Option {
+	return func(b *Bus) {
+		if b.replicas = n; n < 1 || n > 5 {
+			b.err = fmt.Errorf("natsbus: WithReplicas(%d): 1 to 5 are possible", n)
+		}
+	}
+}
+
+// WithMemoryStorage makes NATS keep logs that this bus makes in memory, instead
+// of files.
+func WithMemoryStorage() Option {
+	return func(b *Bus) { b.storage = jetstream.MemoryStorage }
+}
+
 // New returns a bus over a connection, whose handlers remain the caller's. The
 // bus ends with the connection or by Close. An option or connection that does
 // not suit is an error of each operation, such that cluster.New fails.
@@ -77,6 +102,7 @@ func New(nc *nats.Conn, opts ...Option) *Bus {
 	b := &Bus{
 		nc:        nc,
 		queueSize: defaultQueue,
+		replicas:  1,
 		done:      make(chan struct{}),
 		subs:      make(map[*nats.Subscription]*subscription),
 	}
@@ -89,9 +115,13 @@ func New(nc *nats.Conn, opts ...Option) *Bus {
 	case nc.Opts.NoEcho:
 		b.err = errors.New("natsbus: the connection has nats.NoEcho: a node must receive what it publishes")
 	}
+	if b.err == nil {
+		b.js, b.err = jetstream.New(nc)
+	}
 	if b.err != nil {
 		return b
 	}
+	b.connected, b.disconnect = context.WithCancel(context.Background())
 	b.queue = make(chan *nats.Msg, b.queueSize)
 	b.requests.init(nc)
 	b.statuses = nc.StatusChanged(nats.CONNECTED, nats.RECONNECTING, nats.DISCONNECTED, nats.CLOSED)
@@ -123,7 +153,11 @@ func (b *Bus) Close() error {
 // stop ends the goroutines. No request can succeed afterwards.
 func (b *Bus) stop() {
 	b.end.Do(func() {
+		b.mu.Lock()
+		b.closed = true
 		b.available.Store(false)
+		b.disconnect()
+		b.mu.Unlock()
 		close(b.done)
 		b.requests.close()
 	})

@@ -1,6 +1,7 @@
 package natsbus
 
 import (
+	"context"
 	"slices"
 
 	"github.com/nats-io/nats.go"
@@ -59,11 +60,16 @@ func (b *Bus) handleStatus(status nats.Status) {
 		if b.nc.FlushTimeout(flushTimeout) != nil && !b.nc.IsConnected() {
 			return // another status follows
 		}
-		b.available.Store(true)
+		if !b.setAvailable() {
+			return
+		}
 		b.tell(cluster.BusChange{Available: true, Lost: true})
 		return
 	}
 	wasAvailable := b.available.Swap(false)
+	b.mu.Lock()
+	b.disconnect()
+	b.mu.Unlock()
 	b.requests.fail()
 	if wasAvailable {
 		b.tell(cluster.BusChange{})
@@ -72,4 +78,18 @@ func (b *Bus) handleStatus(status nats.Status) {
 		b.nc.RemoveStatusListener(b.statuses)
 		b.stop()
 	}
+}
+
+// setAvailable makes the bus available after a connection is made, unless it is
+// closed.
+func (b *Bus) setAvailable() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.closed {
+		return false
+	}
+	b.disconnect()
+	b.connected, b.disconnect = context.WithCancel(context.Background())
+	b.available.Store(true)
+	return true
 }

@@ -18,7 +18,13 @@ import (
 func TestBusKeepsTheContract(t *testing.T) {
 	bustest.Test(t, func(t *testing.T) bustest.Ends {
 		s := newServer(t)
-		return bustest.Ends{Bus: s.newBus(), Peer: s.newBus(), SetAvailable: s.setAvailable}
+		return bustest.Ends{Bus: s.newBus(), Peer: s.newBus(), SetAvailable: func(available bool) {
+			if available {
+				s.start()
+			} else {
+				s.kill()
+			}
+		}}
 	})
 }
 
@@ -181,6 +187,7 @@ func TestConnectionsThatDoNotSuitAreRefused(t *testing.T) {
 		"nil":       natsbus.New(nil),
 		"no echo":   natsbus.New(s.connect(nats.NoEcho())),
 		"WithQueue": natsbus.New(s.connect(), natsbus.WithQueue(0)),
+		"replicas":  natsbus.New(s.connect(), natsbus.WithReplicas(6)),
 	} {
 		if err := bus.Publish("a", nil); err == nil || errors.Is(err, cluster.ErrBusUnavailable) {
 			t.Errorf("%s: Publish: %v", name, err)

@@ -25,6 +25,7 @@ func newServer(t *testing.T) *natsServer {
 	t.Helper()
 	s := &natsServer{t: t, options: server.Options{
 		Host: "127.0.0.1", Port: server.RANDOM_PORT, NoLog: true, NoSigs: true,
+		JetStream: true, StoreDir: t.TempDir(),
 	}}
 	s.start()
 	t.Cleanup(s.kill)
@@ -49,14 +50,6 @@ func (s *natsServer) start() {
 func (s *natsServer) kill() {
 	s.server.Shutdown()
 	s.server.WaitForShutdown()
-}
-
-func (s *natsServer) setAvailable(available bool) {
-	if available {
-		s.start()
-	} else {
-		s.kill()
-	}
 }
 
 // connect returns a connection that reconnects quickly.
