@@ -4,7 +4,10 @@
 //
 // A lookup of a client is a request to its subject, and NATS answers at once if
 // no node subscribes to it. JetStream is used for topics with history only: each
-// such topic is a stream, which its first use makes.
+// such topic is a stream, which its first use makes. A stream costs the server
+// about 300 KB of memory with files, and 35 KB with WithMemoryStorage. A stream
+// that is no longer used stays until it is deleted: its name begins with
+// "parley_log_", and its description names the topic's subject.
 //
 // The options of the connection decide how it behaves while the server cannot be
 // reached. By default, nats.go gives up after 60 attempts, 2 s apart. Use
