@@ -12,6 +12,7 @@ import (
 
 // A node of a cluster that is joined by NATS.
 func ExampleNew() {
+	//snippet:nats
 	nc, err := nats.Connect("nats://10.0.0.5:4222",
 		nats.MaxReconnects(-1), nats.ReconnectWait(250*time.Millisecond))
 	if err != nil {
@@ -25,6 +26,7 @@ func ExampleNew() {
 		Advertise:   "wss://10.0.0.7:7443/node",
 		Credentials: cluster.Credentials{Secret: "from the environment"},
 	})
+	//snippet:end
 	if err != nil {
 		fmt.Println(err)
 		return
