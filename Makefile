@@ -21,7 +21,7 @@ MIN_COVERAGE = 85
 GO_RELEASES = go1.26.8 go1.27.4
 
 # What others build on, each after what it requires; tools/release has the same list, and tests it.
-PUBLISHED = . ext/grpc ext/otel ext/cluster cmd/parley
+PUBLISHED = . ext/grpc ext/otel ext/cluster ext/cluster/natsbus cmd/parley
 
 # A pinned tool. Its first use builds it, which takes minutes; later uses come from Go's build cache. It is built outside
 # the workspace of go.work, which allows no -modfile, and runs inside, where modules find each other.

@@ -26,6 +26,7 @@
 //   - ext/grpc/proxy: calls that pass on to gRPC servers, as bytes
 //   - ext/otel: traces and metrics by OpenTelemetry
 //   - ext/cluster: several servers as one
+//   - ext/cluster/natsbus: the bus of a cluster over NATS
 //   - cmd/parley: the command, and the gateway
 //   - tests/interop: gRPC's own interoperability tests
 //   - bench: parley beside its peers

@@ -61,6 +61,7 @@ const userProgram = `package main
 
 import (
 	_ "` + rootPath + `/ext/cluster"
+	_ "` + rootPath + `/ext/cluster/natsbus"
 	_ "` + rootPath + `/ext/grpc"
 	_ "` + rootPath + `/ext/otel"
 	_ "` + rootPath + `/rpc"
@@ -84,6 +85,7 @@ func (c *checker) getModules(ctx context.Context) error {
 		{"get", modulePath("ext/grpc") + "@" + c.version},
 		{"get", modulePath("ext/otel") + "@" + c.version},
 		{"get", modulePath("ext/cluster") + "@" + c.version},
+		{"get", modulePath("ext/cluster/natsbus") + "@" + c.version},
 		{"mod", "tidy"},
 		{"build", "."},
 	} {
