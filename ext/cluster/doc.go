@@ -33,6 +33,7 @@
 //
 // # Goroutines
 //
-// A Node has no goroutine while it is idle. A relayed link has two at the node
+// A Node has no goroutine of its own while it is idle, unless a topic with
+// history has subscribers. A relayed link has two at the node
 // that accepted it.
 package cluster

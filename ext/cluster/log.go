@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 )
@@ -16,22 +17,16 @@ const (
 	defaultLogAge      = time.Hour
 )
 
-func (l LogLimits) check() error {
+// WithDefaults returns the limits with defaults in place of zeros, and an error
+// that names the first negative field. A LogBus uses it for a log that it makes.
+func (l LogLimits) WithDefaults() (LogLimits, error) {
 	if l.Messages < 0 {
-		return fmt.Errorf("cluster: LogLimits.Messages is %d: it must not be negative", l.Messages)
+		return l, fmt.Errorf("cluster: LogLimits.Messages is %d: it must not be negative", l.Messages)
 	}
 	if l.Age < 0 {
-		return fmt.Errorf("cluster: LogLimits.Age is %v: it must not be negative", l.Age)
+		return l, fmt.Errorf("cluster: LogLimits.Age is %v: it must not be negative", l.Age)
 	}
-	return nil
-}
-
-func (l LogLimits) withDefaults() LogLimits {
-	if l.Messages == 0 {
-		l.Messages = defaultLogMessages
-	}
-	if l.Age == 0 {
-		l.Age = defaultLogAge
-	}
-	return l
+	l.Messages = cmp.Or(l.Messages, defaultLogMessages)
+	l.Age = cmp.Or(l.Age, defaultLogAge)
+	return l, nil
 }

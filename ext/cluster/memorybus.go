@@ -70,7 +70,7 @@ func (b *MemoryBus) Publish(subject string, data []byte) error {
 // what is queued. The first step is atomic, so that all subscriptions get the
 // messages in the same order, even if a receive publishes.
 func (b *MemoryBus) publish(subject string, m BusMessage) (subscribers int, err error) {
-	if err := checkSubject(subject); err != nil {
+	if err := CheckSubject(subject); err != nil {
 		return 0, err
 	}
 	b.mu.Lock()
@@ -177,7 +177,7 @@ func (s *memorySubscription) tellRoom() {
 
 // Subscribe implements Bus.
 func (b *MemoryBus) Subscribe(subject string, receive func(BusMessage)) (BusSubscription, error) {
-	if err := checkSubject(subject); err != nil {
+	if err := CheckSubject(subject); err != nil {
 		return nil, err
 	}
 	s := &memorySubscription{bus: b, subject: subject, receive: receive}

@@ -66,14 +66,15 @@ func (b *MemoryBus) log(subject string, limits LogLimits) (*memoryLog, error) {
 	if l := b.logs[subject]; l != nil {
 		return l, nil
 	}
-	if err := errors.Join(checkSubject(subject), limits.check()); err != nil {
+	limits, err := limits.WithDefaults()
+	if err := errors.Join(CheckSubject(subject), err); err != nil {
 		return nil, err
 	}
 	if len(b.logs) >= memoryLogs && !b.removeOldest(nil) {
 		return nil, errTooManyLogs
 	}
 	first := uint64(time.Now().UnixMicro())
-	l := &memoryLog{subject: subject, limits: limits.withDefaults(), first: first, last: first - 1}
+	l := &memoryLog{subject: subject, limits: limits, first: first, last: first - 1}
 	l.place = b.order.PushFront(l)
 	b.logs[subject] = l
 	return l, nil

@@ -32,12 +32,12 @@ func checkClientName(name string) error {
 
 // clientSubject returns the subject of a client.
 func clientSubject(prefix, name string) string {
-	return prefix + ".client." + clientToken(name)
+	return prefix + ".client." + nameToken(name)
 }
 
-// clientToken returns the end of the subject of a name. Long names are hashed,
-// to two tokens, which no other name has.
-func clientToken(name string) string {
+// nameToken returns the end of the subject of a name. Long names are hashed, to
+// two tokens, which no other name has.
+func nameToken(name string) string {
 	if token := base64.RawURLEncoding.EncodeToString([]byte(name)); len(token) <= maxPlainToken {
 		return token
 	}

@@ -14,7 +14,7 @@ import (
 type Node struct {
 	config Config
 	id     NodeID
-	alone  bool // there is no bus
+	alone  bool // there is no bus to other nodes
 
 	members   *members
 	directory *directory
@@ -77,7 +77,8 @@ func New(config Config) (*Node, error) {
 		return n, nil
 	}
 	if err := n.members.start(); err != nil {
-		n.close()
+		n.alone = true // it has not joined, so it must not leave
+		n.Close()
 		return nil, err
 	}
 	return n, nil
@@ -198,7 +199,7 @@ func (n *Node) Shutdown(ctx context.Context) error {
 		all.Go(func() { errs[i] = srv.Shutdown(ctx) })
 	}
 	all.Wait()
-	n.close()
+	n.Close()
 	if err := errors.Join(errs...); err != nil {
 		return fmt.Errorf("cluster: %w", err)
 	}
@@ -207,9 +208,7 @@ func (n *Node) Shutdown(ctx context.Context) error {
 
 // Close leaves the cluster at once. The servers are not closed; a program that
 // uses Close closes them before.
-func (n *Node) Close() { n.close() }
-
-func (n *Node) close() {
+func (n *Node) Close() {
 	n.leave()
 	n.topics.close()
 	n.directory.close()

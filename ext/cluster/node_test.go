@@ -392,6 +392,7 @@ func TestInvalidConfigIsRefused(t *testing.T) {
 		"too short":               {Bus: NewMemoryBus(), Credentials: Credentials{Secret: "short"}},
 		"Advertise":               {Advertise: "ws://x"},
 		"MaxRelays":               {MaxRelays: -1},
+		"a b.nodes":               {Bus: NewMemoryBus(), Prefix: "a b", Credentials: Credentials{Secret: testSecret}},
 	} {
 		if _, err := New(c); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", want, err)

@@ -7,8 +7,9 @@ import (
 
 const maxSubject = 255
 
-// checkSubject returns an error if the text is no subject of a Bus.
-func checkSubject(subject string) error {
+// CheckSubject returns an error if the text is no subject of a Bus. It is for
+// implementations of Bus.
+func CheckSubject(subject string) error {
 	if len(subject) > maxSubject {
 		return fmt.Errorf("cluster: subject of %d bytes: at most %d are allowed", len(subject), maxSubject)
 	}

@@ -2,8 +2,6 @@ package cluster
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/base64"
 	"maps"
 	"slices"
 	"sync"
@@ -16,7 +14,6 @@ import (
 const (
 	maxTopics          = 1 << 16 // that have subscribers on this node
 	maxTopicPublishers = 1 << 18 // topics to which this node has published lately
-	maxEncodedName     = 150
 )
 
 // topicHub is the part of a node that has its topics. It has no goroutine unless
@@ -134,12 +131,7 @@ func (h *topicHub) admitLocked() error {
 	return nil
 }
 
-// subject returns the subject of a topic: its name in base64url, or the hash of
-// a long name.
+// subject returns the subject of a topic.
 func (h *topicHub) subject(kind, name string) string {
-	if base64.RawURLEncoding.EncodedLen(len(name)) > maxEncodedName {
-		sum := sha256.Sum256([]byte(name))
-		kind, name = kind+".hash", string(sum[:])
-	}
-	return h.prefix + "." + kind + "." + base64.RawURLEncoding.EncodeToString([]byte(name))
+	return h.prefix + "." + kind + "." + nameToken(name)
 }

@@ -182,7 +182,7 @@ func (b *Bus) check(subject string) error {
 	if b.err != nil {
 		return b.err
 	}
-	return checkSubject(subject)
+	return cluster.CheckSubject(subject)
 }
 
 // publish sends a message. It does not let nats.go buffer while the connection

@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -17,12 +16,6 @@ import (
 // limits with which a log was made, even while nodes with other limits are
 // deployed, and numbers without a hole in between: a reader sees each gap.
 // One stream for several logs has neither.
-
-// Defaults of cluster.LogLimits.
-const (
-	defaultMessages = 1000
-	defaultAge      = time.Hour
-)
 
 // logSubject returns the subject of NATS that has the log of a subject. No
 // subject of a Bus has this token.
@@ -38,17 +31,8 @@ func streamName(subject string) string {
 // streamConfig returns the configuration of a stream that is made now. Numbers
 // begin above those of a stream that it replaces.
 func (b *Bus) streamConfig(subject string, limits cluster.LogLimits) (c jetstream.StreamConfig, err error) {
-	switch {
-	case limits.Messages < 0:
-		return c, fmt.Errorf("natsbus: LogLimits.Messages is %d: it must not be negative", limits.Messages)
-	case limits.Age < 0:
-		return c, fmt.Errorf("natsbus: LogLimits.Age is %v: it must not be negative", limits.Age)
-	}
-	if limits.Messages == 0 {
-		limits.Messages = defaultMessages
-	}
-	if limits.Age == 0 {
-		limits.Age = defaultAge
+	if limits, err = limits.WithDefaults(); err != nil {
+		return c, err
 	}
 	return jetstream.StreamConfig{
 		Name:        streamName(subject),
