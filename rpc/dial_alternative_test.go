@@ -104,6 +104,7 @@ func TestADetachedSessionResumesWhileCallsUseAnother(t *testing.T) {
 			t.Errorf("the old call: %v", out)
 		}
 		wantError(t, <-ended, rpc.CodeCanceled) // the client has left in good order
+		synctest.Wait()                         // and it has forgotten the connection
 		if got := c.State(); got != rpc.StateReady {
 			t.Error(got)
 		}
