@@ -78,10 +78,7 @@ func TestSessionsThatAreLostAndUnknownAgainAndAgainAreNotDialedInALoop(t *testin
 			if _, err := srv.StartLink(a); err != nil {
 				return nil, err
 			}
-			go func() {
-				<-time.After(10 * time.Millisecond)
-				d.Cut()
-			}()
+			time.AfterFunc(10*time.Millisecond, d.Cut)
 			return d, nil
 		})
 		_, _ = n.client(home).Connect(t.Context())
