@@ -62,7 +62,7 @@ func (r *Report) judge(w *drive.Workload, b drive.Bar) verdict {
 		v.result = notMeasured
 		return v
 	}
-	v.measured = fmt.Sprintf("%s%s (%s .. %s)", number(s.Median), unit, number(s.Min), number(s.Max))
+	v.measured = fmt.Sprintf("%s%s (%s .. %s)", Number(s.Median), unit, Number(s.Min), Number(s.Max))
 	v.result = missed
 	if b.Metric.Higher && s.Median >= b.Limit || !b.Metric.Higher && s.Median <= b.Limit {
 		v.result = met

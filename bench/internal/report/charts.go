@@ -31,7 +31,7 @@ func (r *Report) overview() chart.Dots {
 		Title:  "How many times better than " + reference + " (to the right), and the bar (|)",
 		Series: r.names(),
 		XName:  "times as good as " + reference + ", logarithmic",
-		Format: number,
+		Format: Number,
 		Tick:   plain,
 	}
 	for _, w := range drive.Workloads() {
@@ -83,7 +83,7 @@ func (r *Report) mark(w *drive.Workload) float64 {
 }
 
 func (r *Report) memory() chart.Bars {
-	b := chart.Bars{Title: "Server memory, KiB resident each (less is better), and the bar (|)", Series: r.names(), Format: number}
+	b := chart.Bars{Title: "Server memory, KiB resident each (less is better), and the bar (|)", Series: r.names(), Format: Number}
 	for _, name := range []string{"idle-conns", "idle-streams"} {
 		w := drive.Named(name)
 		g := chart.BarGroup{Name: w.Title}
@@ -101,7 +101,7 @@ func (r *Report) memory() chart.Bars {
 
 func (r *Report) lines(s *drive.Sweep) chart.Lines {
 	metric := s.Workloads[0].Metrics[0]
-	l := chart.Lines{Title: s.Short, XName: s.XName + ", logarithmic", YName: s.YName, Format: number, Tick: plain}
+	l := chart.Lines{Title: s.Short, XName: s.XName + ", logarithmic", YName: s.YName, Format: Number, Tick: plain}
 	if metric.Higher {
 		l.YName += " (more is better)"
 	} else {

@@ -8,11 +8,11 @@ import (
 	"github.com/parley-rpc/parley/bench/internal/stat"
 )
 
-// number formats a number with three digits or more: 0.0123, 1.23, 12.3, 123,
+// Number formats a number with three digits or more: 0.0123, 1.23, 12.3, 123,
 // 12,345.
-func number(v float64) string {
+func Number(v float64) string {
 	if v < 0 {
-		return "-" + number(-v)
+		return "-" + Number(-v)
 	}
 	switch {
 	case v >= 99.95:
@@ -33,13 +33,13 @@ func thousands(n int64) string {
 	return s
 }
 
-// spread formats a median with the minimum and the maximum of the rounds.
-func spread(s stat.Summary) string {
-	return fmt.Sprintf("%s (%s .. %s)", number(s.Median), number(s.Min), number(s.Max))
+// Spread formats a median with the minimum and the maximum of the rounds.
+func Spread(s stat.Summary) string {
+	return fmt.Sprintf("%s (%s .. %s)", Number(s.Median), Number(s.Min), Number(s.Max))
 }
 
 // times formats a ratio.
-func times(v float64) string { return number(v) + "x" }
+func times(v float64) string { return Number(v) + "x" }
 
 // plain formats a chosen number with no more digits than it has.
 func plain(v float64) string {

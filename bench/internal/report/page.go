@@ -70,7 +70,7 @@ ratios within a round hold.
 	for _, t := range r.Targets {
 		p.row(t.Name, fmt.Sprintf("%s, %s", t.Module, t.Version))
 	}
-	p.row("rounds", fmt.Sprintf("%d, of %s s each", r.Rounds, number(r.Seconds)))
+	p.row("rounds", fmt.Sprintf("%d, of %s s each", r.Rounds, Number(r.Seconds)))
 	p.row("command", "`"+r.Command+"`")
 }
 
@@ -104,7 +104,7 @@ func (r *Report) writeOverview(p *page) {
 		if !ok {
 			continue
 		}
-		cells := []string{w.Title, better, number(absolute.Median) + " " + metric.Name}
+		cells := []string{w.Title, better, Number(absolute.Median) + " " + metric.Name}
 		for _, t := range others {
 			cells = append(cells, r.ratioCell(w.Name, t, metric.Name))
 		}
@@ -151,7 +151,7 @@ func (r *Report) writeWorkload(p *page, w *drive.Workload) {
 				cells = append(cells, "failed", "-")
 				continue
 			}
-			cells = append(cells, spread(s), r.ratioCell(w.Name, t, m.Name))
+			cells = append(cells, Spread(s), r.ratioCell(w.Name, t, m.Name))
 		}
 		p.row(cells...)
 	}
@@ -197,7 +197,7 @@ func (r *Report) writeSweep(p *page, s *drive.Sweep) {
 			for _, m := range w.Metrics {
 				cell := "-"
 				if sum, ok := r.Figure(w.Name, t, m.Name); ok {
-					cell = spread(sum)
+					cell = Spread(sum)
 				}
 				cells = append(cells, cell)
 			}

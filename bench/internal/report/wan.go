@@ -71,7 +71,7 @@ func (r *WAN) judgeGoal(g wan.Goal) verdict {
 	if !ok {
 		return v
 	}
-	v.measured = spread(stat.Summary{Median: s.Median / unit, Min: s.Min / unit, Max: s.Max / unit})
+	v.measured = Spread(stat.Summary{Median: s.Median / unit, Min: s.Min / unit, Max: s.Max / unit})
 	v.result = missed
 	if g.Metric.Higher && s.Median/unit >= limit || !g.Metric.Higher && s.Median/unit <= limit {
 		v.result = met

@@ -66,7 +66,7 @@ func (r *WAN) languages() []language {
 
 // byRoundTrip fills in the series of a chart, of the paths that have a rate.
 func (r *WAN) byRoundTrip(workload string, targets []string, m drive.Metric, l chart.Lines) chart.Lines {
-	l.XName, l.Format, l.Tick = "round trip in ms, logarithmic", number, plain
+	l.XName, l.Format, l.Tick = "round trip in ms, logarithmic", Number, plain
 	for i, target := range targets {
 		line := chart.Line{Name: target, Colour: i}
 		for _, at := range wan.Paths() {

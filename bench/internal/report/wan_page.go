@@ -46,7 +46,7 @@ is, what it leaves out, and how each figure is measured.
 	for _, t := range r.Targets {
 		p.row(t.Name, strings.TrimSuffix(t.Module+", "+t.Version, ", "))
 	}
-	p.row("rounds", fmt.Sprintf("%d, with intervals of %s s; at most 2 of TypeScript", r.Rounds, number(r.Seconds)))
+	p.row("rounds", fmt.Sprintf("%d, with intervals of %s s; at most 2 of TypeScript", r.Rounds, Number(r.Seconds)))
 	p.row("command", "`"+r.Command+"`")
 	p.row("raw figures", "[wan.json](benchmarks/wan.json)")
 }
@@ -91,7 +91,7 @@ func (r *WAN) writePath(p *page, at path.Path) {
 	}
 	p.printf("\n## %s\n", pathTitle(at))
 	if at.Up > 0 {
-		p.printf("\nThe link carries %s MB/s up and %s MB/s down.\n", number(float64(at.Up)/1e6), number(float64(at.Down)/1e6))
+		p.printf("\nThe link carries %s MB/s up and %s MB/s down.\n", Number(float64(at.Up)/1e6), Number(float64(at.Down)/1e6))
 	}
 	r.writeColumns(p, at, "Medians. Small calls are beside the transfer, on the same connection if the framework can.", []column{
 		{"first call, ms", "first", wan.FirstCall},
@@ -143,7 +143,7 @@ func (r *WAN) writeColumns(p *page, at path.Path, about string, columns []column
 			s, ok := r.Over(at, c.workload, t.Name, c.metric.Name)
 			measured = measured || ok
 			if ok {
-				cells = append(cells, number(s.Median))
+				cells = append(cells, Number(s.Median))
 			} else {
 				cells = append(cells, "-")
 			}
@@ -168,7 +168,7 @@ func (r *WAN) writeCuts(p *page) {
 			continue
 		}
 		twice, _ := r.Over(at, "cut", subject, wan.SentTwice.Name)
-		rows.row(pathTitle(at), spread(again), number(again.Median/float64(at.RoundTrip.Milliseconds())), spread(twice))
+		rows.row(pathTitle(at), Spread(again), Number(again.Median/float64(at.RoundTrip.Milliseconds())), Spread(twice))
 	}
 	if rows.Len() == 0 {
 		return

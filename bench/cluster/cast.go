@@ -1,0 +1,87 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"time"
+
+	"github.com/parley-rpc/parley/bench/internal/proc"
+)
+
+// process is a child process, and the address of its server.
+type process struct {
+	*proc.Child
+
+	name string
+	addr string
+}
+
+// ask has the process do something.
+func (p *process) ask(c command) (answer, error) {
+	var a answer
+	if err := errors.Join(p.Tell(c), p.Hear(&a)); err != nil {
+		return a, fmt.Errorf("%s: %s: %w", p.name, c.Do, err)
+	}
+	if a.Error != "" {
+		return a, fmt.Errorf("%s: %s: %s", p.name, c.Do, a.Error)
+	}
+	return a, nil
+}
+
+// cast is all processes of a measurement.
+type cast struct {
+	ctx      context.Context
+	profiles string
+	all      []*process
+}
+
+// start starts a process, and waits until it is ready.
+func (c *cast) start(name string, j job) (*process, error) {
+	child, err := proc.Start(c.ctx, j)
+	if err != nil {
+		return nil, err
+	}
+	p := &process{Child: child, name: name}
+	c.all = append(c.all, p)
+	var ready answer
+	if err := p.Hear(&ready); err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	p.addr = ready.Address
+	return p, nil
+}
+
+// end ends all processes, the latest first.
+func (c *cast) end() {
+	for i := range c.all {
+		_ = c.all[len(c.all)-1-i].End() // what failed was told before
+	}
+	c.all = nil
+}
+
+// profile returns the base of a profile's name, or "".
+func (c *cast) profile(what string) string {
+	if c.profiles == "" {
+		return ""
+	}
+	return filepath.Join(c.profiles, what)
+}
+
+// nodes starts a NATS server and three nodes.
+func (c *cast) nodes() (nats *process, nodes []*process, err error) {
+	nats, err = c.start("nats", job{Part: natsPart})
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, name := range []string{"a", "b", "c"} {
+		n, err := c.start("node "+name, job{Part: nodePart, Kind: clustered, Name: name, NATS: nats.addr})
+		if err != nil {
+			return nil, nil, err
+		}
+		nodes = append(nodes, n)
+	}
+	time.Sleep(500 * time.Millisecond) // until all know each other
+	return nats, nodes, nil
+}
