@@ -1,6 +1,9 @@
 package rpc
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 // CallOption configures one call.
 type CallOption func(*callConfig)
@@ -28,6 +31,18 @@ func WithMetadata(key string, values ...string) CallOption {
 		var err error
 		if c.metadata, err = c.metadata.add(key, values); err != nil && c.err == nil {
 			c.err = err
+		}
+	}
+}
+
+// WithoutMetadata removes the values of keys that earlier options have added to
+// the request header, or that Forward passes on.
+func WithoutMetadata(keys ...string) CallOption {
+	return func(c *callConfig) {
+		for _, key := range keys {
+			if c.metadata != nil {
+				c.metadata.without(strings.ToLower(key))
+			}
 		}
 	}
 }

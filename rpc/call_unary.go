@@ -23,6 +23,10 @@ func UnaryHandler[Req, Res any](f func(context.Context, *Req) (*Res, error)) Han
 
 // CallUnary makes a unary call.
 func CallUnary[Req, Res any](ctx context.Context, c Caller, m *Method, req *Req, opts ...CallOption) (*Res, error) {
+	c, opts, err := route(ctx, c, m, opts)
+	if err != nil {
+		return nil, err
+	}
 	if own, ok := c.(ownCaller); ok {
 		s, e, err := own.newUnary(m, opts)
 		if err != nil {
@@ -97,6 +101,10 @@ func sendOnly[T any](s Stream, msg *T, err error) error {
 // openSend starts a call that takes one message, and sends that message. If it
 // fails the call has ended, and the stream is nil unless the call was opened.
 func openSend(ctx context.Context, c Caller, m *Method, only any, opts []CallOption) (Stream, error) {
+	c, opts, err := route(ctx, c, m, opts)
+	if err != nil {
+		return nil, err
+	}
 	if own, ok := c.(ownCaller); ok {
 		return own.openSend(ctx, m, only, opts)
 	}

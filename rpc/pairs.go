@@ -67,6 +67,31 @@ func (p *pairs) append(key, value string) *pairs {
 	return p
 }
 
+// appendAll returns p with all pairs of another.
+func (p *pairs) appendAll(more *pairs) *pairs {
+	if more.count() == 0 {
+		return p
+	}
+	p = p.grow(len(more.fields))
+	p.fields = append(p.fields, more.fields...)
+	p.n += more.n - 1
+	return p
+}
+
+// without removes the pairs of a key.
+func (p *pairs) without(key string) {
+	kept, n := p.fields[:0], 0
+	for rest := p.fields; len(rest) > 0; {
+		f, after, _ := frame.ParseField(rest) // valid, and so is the pair
+		if k, _, _ := splitPair(f.Bytes); string(k) != key {
+			kept = append(kept, rest[:len(rest)-len(after)]...)
+			n++
+		}
+		rest = after
+	}
+	p.fields, p.n = kept, n
+}
+
 // grow returns p with one more pair, whose field follows. If there was none,
 // the memory has at least room bytes.
 func (p *pairs) grow(room int) *pairs {

@@ -79,6 +79,25 @@ func (s *serverStream) recvMessage() (transport.Message, error) {
 	return s.recvBuf.recv(s.waitCtx(), s.stream())
 }
 
+// hasWholeRequest reports whether all messages of the caller are one, which has
+// arrived and was not received.
+func (s *serverStream) hasWholeRequest() bool {
+	return s.request != nil && !s.request.received.Load()
+}
+
+// answer makes the message that get sets the whole response.
+func (s *serverStream) answer(get func(*Raw) error) error {
+	b := getBuffer()
+	msg := Raw(b.bytes)
+	err := get(&msg)
+	if b.bytes = msg; err != nil {
+		b.put()
+		return err
+	}
+	s.response = b
+	return nil
+}
+
 // dropMessage ends the use of the message.
 func (s *serverStream) dropMessage() {
 	if s.request != nil {

@@ -252,7 +252,7 @@ func (s *serverStream) finish(err error) {
 	if end.alias != 0 {
 		s.call.Conn.aliases.given.give(end.alias)
 	}
-	if err == nil && s.call.Method != nil && !s.call.Method.ServerStreams {
+	if err == nil && s.call.Method != nil && (s.response != nil || !s.call.Method.ServerStreams) {
 		var done bool
 		if done, err = s.sendResponse(&end); done {
 			return

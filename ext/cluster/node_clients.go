@@ -3,7 +3,6 @@ package cluster
 import (
 	"context"
 	"iter"
-	"slices"
 
 	"github.com/parley-rpc/parley/rpc"
 )
@@ -39,30 +38,22 @@ func (n *Node) Watch(ctx context.Context) iter.Seq2[PresenceEvent, error] {
 // Client returns a Caller of a client, wherever it is connected. Its calls
 // fail with CodeNotFound if the client is not connected, and with
 // CodeUnavailable if its node does not answer.
-func (n *Node) Client(name string) rpc.Caller { return clientCaller{n, name} }
-
-type clientCaller struct {
-	n    *Node
-	name string
-}
-
-// Open implements rpc.Caller.
-func (c clientCaller) Open(ctx context.Context, m *rpc.Method, opts ...rpc.CallOption) (rpc.Stream, error) {
-	if conn := c.n.localConn(c.name); conn != nil {
-		return conn.Open(ctx, m, opts...)
-	}
-	p, err := c.n.directory.lookup(ctx, c.name)
-	if err != nil {
-		return nil, rpc.StatusOf(err)
-	}
-	if p.Node == c.n.id {
-		return nil, notConnected(c.name)
-	}
-	to, err := c.n.node(p.Node)
-	if err != nil {
-		return nil, err
-	}
-	return to.Open(ctx, m, append(slices.Clip(opts), rpc.WithMetadata(clientKey, c.name))...)
+func (n *Node) Client(name string) rpc.Caller {
+	forwarded := []rpc.CallOption{rpc.WithMetadata(clientKey, name)}
+	return rpc.Router(func(ctx context.Context, _ *rpc.Method) (rpc.Caller, []rpc.CallOption, error) {
+		if conn := n.localConn(name); conn != nil {
+			return conn, nil, nil
+		}
+		p, err := n.directory.lookup(ctx, name)
+		if err != nil {
+			return nil, nil, rpc.StatusOf(err)
+		}
+		if p.Node == n.id {
+			return nil, nil, notConnected(name)
+		}
+		to, err := n.node(p.Node)
+		return to, forwarded, err
+	})
 }
 
 // localConn returns the newest connection of a client to this node, or nil.

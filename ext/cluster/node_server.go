@@ -101,7 +101,7 @@ func (n *Node) dispatch(next rpc.Handler) rpc.Handler {
 // another node by now, the call goes there, once: it has not reached the client.
 func (n *Node) forwardTo(ctx context.Context, s rpc.Stream, client string) error {
 	if c := n.localConn(client); c != nil {
-		return forward(ctx, s, c)
+		return rpc.Forward(ctx, s, c, ownHeader)
 	}
 	if s.Call().Header().Get(forwardedKey) != "" {
 		return notConnected(client)
@@ -118,7 +118,7 @@ func (n *Node) forwardTo(ctx context.Context, s rpc.Stream, client string) error
 	if err != nil {
 		return err
 	}
-	return forward(ctx, s, to, rpc.WithMetadata(clientKey, client), rpc.WithMetadata(forwardedKey, "1"))
+	return rpc.Forward(ctx, s, to, ownHeader, rpc.WithMetadata(clientKey, client), rpc.WithMetadata(forwardedKey, "1"))
 }
 
 func notConnected(client string) error {
