@@ -2,6 +2,7 @@ package rpc
 
 import (
 	"context"
+	"strings"
 	"sync"
 )
 
@@ -70,6 +71,14 @@ func (c *Call) Header() Metadata {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.request.decode()
+}
+
+// HeaderValue returns the first value of a key of the request header, or "". It
+// is Header().Get(key), for less: the other values are not decoded.
+func (c *Call) HeaderValue(key string) string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.request.first(strings.ToLower(key))
 }
 
 // SetHeader adds values to a key of the header that this end sends: the

@@ -19,7 +19,7 @@ func Forward(ctx context.Context, s Stream, c Caller, opts ...CallOption) error 
 	if err != nil {
 		return err
 	}
-	opts = append([]CallOption{call.forwardHeader, WithRawCodec(call.CodecName())}, opts...)
+	opts = append([]CallOption{call.forward}, opts...)
 	if in, ok := s.(*serverStream); ok && in.hasWholeRequest() {
 		if own, ok := c.(ownCaller); ok {
 			return f.request(ctx, in, own, opts)
@@ -28,8 +28,10 @@ func Forward(ctx context.Context, s Stream, c Caller, opts ...CallOption) error 
 	return f.streams(ctx, c, opts)
 }
 
-// forwardHeader is a CallOption that adds the metadata that the caller has sent.
-func (c *Call) forwardHeader(cfg *callConfig) {
+// forward is the CallOption by which a call has the metadata and the codec of
+// this one.
+func (c *Call) forward(cfg *callConfig) {
+	cfg.codec, cfg.raw = c.CodecName(), true
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	cfg.metadata = cfg.metadata.appendAll(c.request)
@@ -52,9 +54,10 @@ func (f *forwarding) anyKind() *Method {
 // the response is more than one message, it goes on as a stream.
 func (f *forwarding) request(ctx context.Context, in *serverStream, to ownCaller, opts []CallOption) error {
 	var req Raw
-	if err := in.Recv(&req); err != nil {
+	if err := in.borrowRequest(&req); err != nil {
 		return err
 	}
+	defer in.dropMessage()
 	single := *f.method
 	single.ClientStreams, single.ServerStreams = false, false
 	out, e, err := to.newUnary(&single, opts)

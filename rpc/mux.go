@@ -88,8 +88,13 @@ func (m *Mux) find(b *openBlock) (sm *ServiceMethod, alias uint64, err error) {
 	}
 	switch {
 	case r.unknown != nil && b.service != "" && b.name != "":
-		m := &Method{Service: b.service, Name: b.name, ClientStreams: true, ServerStreams: true}
-		return &ServiceMethod{Method: m, Handler: r.unknown}, 0, nil
+		var u struct { // one allocation
+			ServiceMethod
+			m Method
+		}
+		u.m = Method{Service: b.service, Name: b.name, ClientStreams: true, ServerStreams: true}
+		u.Method, u.Handler = &u.m, r.unknown
+		return &u.ServiceMethod, 0, nil
 	case !ok:
 		return nil, 0, Errorf(CodeUnimplemented, "unknown service %.200s", b.service)
 	}

@@ -78,6 +78,21 @@ func (p *pairs) appendAll(more *pairs) *pairs {
 	return p
 }
 
+// first returns the first value of a key, or "".
+func (p *pairs) first(key string) string {
+	if p.count() == 0 {
+		return ""
+	}
+	for rest := p.fields; len(rest) > 0; {
+		f, after, _ := frame.ParseField(rest) // valid, and so is the pair
+		if k, value, _ := splitPair(f.Bytes); string(k) == key {
+			return string(value)
+		}
+		rest = after
+	}
+	return ""
+}
+
 // without removes the pairs of a key.
 func (p *pairs) without(key string) {
 	kept, n := p.fields[:0], 0

@@ -85,6 +85,20 @@ func (s *serverStream) hasWholeRequest() bool {
 	return s.request != nil && !s.request.received.Load()
 }
 
+// borrowRequest receives the whole request. Its bytes are valid until
+// dropMessage.
+func (s *serverStream) borrowRequest(msg *Raw) error {
+	m, err := s.recvMessage()
+	if err != nil {
+		return s.call.streamError(err)
+	}
+	if s.received = true; !m.Mark {
+		*msg = m.Bytes
+		return nil
+	}
+	return s.coder.decode(&s.ctx, s.call.Conn, m, msg, (*coder).unmarshal)
+}
+
 // answer makes the message that get sets the whole response.
 func (s *serverStream) answer(get func(*Raw) error) error {
 	b := getBuffer()

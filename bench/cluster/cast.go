@@ -61,12 +61,27 @@ func (c *cast) end() {
 	c.all = nil
 }
 
-// profile returns the base of a profile's name, or "".
-func (c *cast) profile(what string) string {
+// profiled does something while all processes take CPU profiles, if the plan
+// has a folder for them.
+func (c *cast) profiled(what string, do func() error) error {
 	if c.profiles == "" {
-		return ""
+		return do()
 	}
-	return filepath.Join(c.profiles, what)
+	for _, p := range c.all {
+		base := filepath.Join(c.profiles, what+"-"+p.name)
+		if _, err := p.ask(command{Do: beginProfile, Profile: base}); err != nil {
+			return err
+		}
+	}
+	if err := do(); err != nil {
+		return err
+	}
+	for _, p := range c.all {
+		if _, err := p.ask(command{Do: endProfile}); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // nodes starts a NATS server and three nodes.
@@ -76,7 +91,7 @@ func (c *cast) nodes() (nats *process, nodes []*process, err error) {
 		return nil, nil, err
 	}
 	for _, name := range []string{"a", "b", "c"} {
-		n, err := c.start("node "+name, job{Part: nodePart, Kind: clustered, Name: name, NATS: nats.addr})
+		n, err := c.start("node-"+name, job{Part: nodePart, Kind: clustered, Name: name, NATS: nats.addr})
 		if err != nil {
 			return nil, nil, err
 		}

@@ -65,7 +65,7 @@ func serveClients() error {
 		return err
 	}
 	cs := &clients{all: make(map[string]*client)}
-	return proc.Answer(cs.do)
+	return answering(cs.do)
 }
 
 func (cs *clients) do(c command) (a answer) {

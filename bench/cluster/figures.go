@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/parley-rpc/parley/bench/internal/report"
@@ -89,9 +90,10 @@ func (r row) sign() string {
 	return "≥"
 }
 
+// rows returns the rows that were measured.
 func (f *figures) rows() []row {
 	perClient := "bytes"
-	return []row{
+	rows := []row{
 		{what: "call to a client on this node: p50, one in flight", values: f.of("here/p50"), unit: "µs"},
 		{what: "on another node: p50", values: f.of("there/p50"), unit: "µs"},
 		{what: "on another node: p50, of one on this node", values: f.ratio("there/p50", "here/p50"), unit: "x", bar: 2.5, atMost: true},
@@ -114,6 +116,7 @@ func (f *figures) rows() []row {
 		{what: "idle client at NATS", values: f.of("idle/nats"), unit: perClient},
 		{what: "messages of NATS while all are idle, three nodes", values: f.of("idle/messages"), unit: "messages/s"},
 	}
+	return slices.DeleteFunc(rows, func(r row) bool { return len(r.values) == 0 })
 }
 
 const pageName = "benchmarks-cluster.md"

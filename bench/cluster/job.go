@@ -42,7 +42,7 @@ type command struct {
 	Rate    float64       // messages per second to publish
 	Number  uint64        // of the first message, or how many there were
 	For     time.Duration // how long to publish
-	Profile string        // the base of a CPU profile's name; none by default
+	Profile string        // the base of a CPU profile's name
 }
 
 // answer is what a child answers.
@@ -78,17 +78,22 @@ func answerOf(a answer, err error) answer {
 	return a
 }
 
-// profiled does something under a CPU profile, if there is to be one.
-func profiled(base string, do func() error) error {
-	if base == "" {
-		return do()
-	}
+// answering answers the parent's commands with do, except for those that begin
+// and end a CPU profile.
+func answering(do func(command) answer) error {
 	var p proc.Profile
-	if err := p.Begin(base); err != nil {
-		return err
-	}
-	if err := do(); err != nil {
-		return err
-	}
-	return p.End()
+	return proc.Answer(func(c command) answer {
+		switch c.Do {
+		case beginProfile:
+			return answerOf(answer{}, p.Begin(c.Profile))
+		case endProfile:
+			return answerOf(answer{}, p.End())
+		}
+		return do(c)
+	})
 }
+
+const (
+	beginProfile = "begin a profile"
+	endProfile   = "end the profile"
+)

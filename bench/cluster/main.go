@@ -63,6 +63,7 @@ func run(ctx context.Context, args []string, out, log io.Writer) error {
 	flags.IntVar(&p.rounds, "rounds", 3, "how often everything is measured")
 	flags.IntVar(&p.idle, "clients", 10_000, "how many idle clients to count the cost of")
 	flags.StringVar(&p.profiles, "profiles", "", "a folder for CPU profiles of the nodes and clients")
+	flags.StringVar(&p.only, "only", "", "measure one part: calls, single, topics or idle")
 	page := flags.String("out", "", "the folder of the page to write; none by default")
 	if err := flags.Parse(args); err != nil {
 		return err

@@ -24,7 +24,7 @@ func serveNATS(job) error {
 	if err := proc.Report(answer{Address: srv.ClientURL()}); err != nil {
 		return err
 	}
-	return proc.Answer(func(command) answer {
+	return answering(func(command) answer {
 		usage, err := proc.Look(proc.Memory)
 		if err != nil {
 			return answerOf(answer{}, err)

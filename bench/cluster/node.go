@@ -69,7 +69,7 @@ func serveNode(j job) error {
 	if err := proc.Report(answer{Address: clients.Addr().String()}); err != nil {
 		return err
 	}
-	return proc.Answer(n.do)
+	return answering(n.do)
 }
 
 // clusterNode is the configuration of a node, and its listener for others.
@@ -105,15 +105,9 @@ func (n *node) do(c command) (a answer) {
 	var err error
 	switch c.Do {
 	case "call":
-		err = profiled(c.Profile, func() error {
-			a.Calls, err = c.Load.run(ctx, n.node.Client(c.Client))
-			return err
-		})
+		a.Calls, err = c.Load.run(ctx, n.node.Client(c.Client))
 	case "publish":
-		err = profiled(c.Profile, func() error {
-			a.Number, err = n.publish(ctx, c)
-			return err
-		})
+		a.Number, err = n.publish(ctx, c)
 	case "look":
 		a.Usage, err = proc.Look(proc.Memory)
 	default:

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 )
 
@@ -14,6 +15,7 @@ type plan struct {
 	rounds   int
 	idle     int
 	profiles string
+	only     string // empty: everything
 }
 
 func (p *plan) check() error {
@@ -24,22 +26,29 @@ func (p *plan) check() error {
 		return errors.New("-time must be positive")
 	case p.idle < 1:
 		return errors.New("-clients must be at least 1")
+	case p.only != "" && !slices.ContainsFunc(p.parts(), func(part planPart) bool { return part.name == p.only }):
+		return fmt.Errorf("-only: there is no part %q", p.only)
 	}
 	return nil
+}
+
+// planPart is a part of the plan.
+type planPart struct {
+	name string
+	do   func(*cast, *figures) error
+}
+
+func (p *plan) parts() []planPart {
+	return []planPart{{"calls", p.calls}, {"single", p.single}, {"topics", p.topics}, {"idle", p.idling}}
 }
 
 // run measures everything.
 func (p *plan) run(ctx context.Context, log io.Writer) (*figures, error) {
 	f := newFigures(p)
-	for _, part := range []struct {
-		name string
-		do   func(*cast, *figures) error
-	}{
-		{"calls", p.calls},
-		{"one process", p.single},
-		{"topics", p.topics},
-		{"idle clients", p.idling},
-	} {
+	for _, part := range p.parts() {
+		if p.only != "" && p.only != part.name {
+			continue
+		}
 		fmt.Fprintln(log, "measuring", part.name)
 		c := &cast{ctx: ctx, profiles: p.profiles}
 		err := part.do(c, f)
@@ -76,12 +85,14 @@ func (p *plan) calls(c *cast, f *figures) error {
 	for range p.rounds {
 		for _, client := range []place{here, there, relayed} {
 			for _, l := range []load{{1, p.measured}, {64, p.measured}, {0, p.measured}} {
-				base := c.profile(fmt.Sprintf("%s-%d", client, l.Workers))
-				got, err := a.ask(command{Do: "call", Client: string(client), Load: l, Profile: base})
+				err := c.profiled(fmt.Sprintf("%s-%d", client, l.Workers), func() error {
+					got, err := a.ask(command{Do: "call", Client: string(client), Load: l})
+					f.addCalls(client, l.Workers, got.Calls)
+					return err
+				})
 				if err != nil {
 					return err
 				}
-				f.addCalls(client, l.Workers, got.Calls)
 			}
 		}
 	}
@@ -172,7 +183,7 @@ type topicRun struct {
 // settle waits until all nodes get what is published.
 func (t *topicRun) settle() error {
 	for range 20 {
-		got, err := t.publish(10, t.length/10, "")
+		got, err := t.publish(10, t.length/10)
 		if err != nil || got.Delivered > 0 && got.Delivered%subscribers == 0 && got.Hidden == 0 {
 			return err
 		}
@@ -182,7 +193,7 @@ func (t *topicRun) settle() error {
 
 // round measures the latency at half of the bar, and then the highest rate.
 func (t *topicRun) round(f *figures) error {
-	got, err := t.publish(half, t.length, "")
+	got, err := t.publish(half, t.length)
 	if err != nil {
 		return err
 	}
@@ -190,7 +201,7 @@ func (t *topicRun) round(f *figures) error {
 	best := 0.0
 	for r := float64(firstRate); r < lastRate; r *= raise {
 		began := time.Now()
-		got, err := t.publish(r, t.length, t.c.profile(fmt.Sprintf("publish-%.0f", r)))
+		got, err := t.publish(r, t.length)
 		if err != nil {
 			return err
 		}
@@ -209,12 +220,16 @@ func (t *topicRun) round(f *figures) error {
 }
 
 // publish publishes at a rate, and returns what the subscribers got.
-func (t *topicRun) publish(perSecond float64, length time.Duration, profile string) (fanOut, error) {
-	sent, err := t.publisher.ask(command{Do: "publish", Rate: perSecond, Number: t.number, For: length, Profile: profile})
-	if err != nil {
-		return fanOut{}, err
-	}
-	t.number += sent.Number
-	got, err := t.clients.ask(command{Do: "collect", Number: sent.Number})
-	return got.Fan, err
+func (t *topicRun) publish(perSecond float64, length time.Duration) (got fanOut, err error) {
+	err = t.c.profiled(fmt.Sprintf("publish-%.0f", perSecond), func() error {
+		sent, err := t.publisher.ask(command{Do: "publish", Rate: perSecond, Number: t.number, For: length})
+		if err != nil {
+			return err
+		}
+		t.number += sent.Number
+		received, err := t.clients.ask(command{Do: "collect", Number: sent.Number})
+		got = received.Fan
+		return err
+	})
+	return got, err
 }

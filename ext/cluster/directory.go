@@ -309,6 +309,18 @@ func (d *directory) local(client string) (all []Presence) {
 	return all
 }
 
+// localSession returns a session of a client of this node: the newest for i = 0,
+// the one before for i = 1, and so on.
+func (d *directory) localSession(client string, i int) (session string, ok bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	c := d.clients[client]
+	if c == nil || i >= len(c.sessions) {
+		return "", false
+	}
+	return c.sessions[len(c.sessions)-1-i].name, true
+}
+
 // nodeGone forgets what a node has answered.
 func (d *directory) nodeGone(id NodeID) { d.cache.forgetNode(id) }
 

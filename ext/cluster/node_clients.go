@@ -58,10 +58,13 @@ func (n *Node) Client(name string) rpc.Caller {
 
 // localConn returns the newest connection of a client to this node, or nil.
 func (n *Node) localConn(client string) *rpc.Conn {
-	for _, p := range n.directory.local(client) {
-		if c := n.clients.conn(p.session); c != nil {
+	for i := 0; ; i++ {
+		session, ok := n.directory.localSession(client, i)
+		if !ok {
+			return nil
+		}
+		if c := n.clients.conn(session); c != nil {
 			return c
 		}
 	}
-	return nil
 }

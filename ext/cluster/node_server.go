@@ -90,7 +90,7 @@ const maxNodeStreams = 1 << 14
 // dispatch forwards calls that are for a client of this node.
 func (n *Node) dispatch(next rpc.Handler) rpc.Handler {
 	return func(ctx context.Context, s rpc.Stream) error {
-		if client := s.Call().Header().Get(clientKey); client != "" {
+		if client := s.Call().HeaderValue(clientKey); client != "" {
 			return n.forwardTo(ctx, s, client)
 		}
 		return next(ctx, s)
@@ -103,7 +103,7 @@ func (n *Node) forwardTo(ctx context.Context, s rpc.Stream, client string) error
 	if c := n.localConn(client); c != nil {
 		return rpc.Forward(ctx, s, c, ownHeader)
 	}
-	if s.Call().Header().Get(forwardedKey) != "" {
+	if s.Call().HeaderValue(forwardedKey) != "" {
 		return notConnected(client)
 	}
 	n.directory.forget(client)
