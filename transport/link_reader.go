@@ -48,9 +48,11 @@ const (
 type arrival struct {
 	streams   []*Stream  // that were opened; they are delivered once their first messages are there
 	data      []heldData // DATA frames that are handled together, before the next other frame
-	open      heldOpen   // the last frame, if it is an OPEN that may be part of a request
+	open      heldOpen   // an OPEN that may be part of a request
 	requests  []request  // that are delivered together, when the turn ends
+	tail      int        // bytes of the last frame, if it is open
 	last      bool       // no frame may follow in the message
+	more      bool       // the message goes on
 	sequenced uint64     // frames
 	bytes     int        // of sequenced frames
 	begin     int        // where in the message the next frame begins
@@ -117,7 +119,8 @@ func (a *attachment) readMessage(r io.Reader) error {
 		have += n
 		empty = empty && n == 0
 		ready := have
-		if err == nil {
+		in.more = err == nil
+		if in.more {
 			ready = max(have-maxInjected, 0)
 		}
 		used, frameErr := a.handleFrames(&in, buf[:ready])
@@ -143,6 +146,9 @@ func (a *attachment) handleFrames(in *arrival, b []byte) (used int, err error) {
 	for {
 		n, err := a.handleTurn(in, b[used:])
 		used += n
+		if err == nil && in.more && a.turnCost < maxTurnCost {
+			used -= a.putBackOpen(in)
+		}
 		d := dispatcher{a.s} // after handleTurn, which may change a.s
 		if deliverErr := d.endTurn(in); err == nil {
 			err = deliverErr
@@ -153,6 +159,26 @@ func (a *attachment) handleFrames(in *arrival, b []byte) (used int, err error) {
 		a.turnCost = 0
 		runtime.Gosched()
 	}
+}
+
+// maxPutBack is the size in bytes of the largest OPEN that is put back: behind
+// it, the read buffer has room for the largest frame and maxInjected bytes.
+const maxPutBack = 512
+
+// putBackOpen has an OPEN that came last handled again with what follows, so that
+// a request is not split where one read has ended and the next begins. It returns
+// the length in bytes of what is to be handled again.
+func (a *attachment) putBackOpen(in *arrival) int {
+	size := in.tail
+	if in.open.Type == 0 || size == 0 || size > maxPutBack {
+		return 0
+	}
+	in.open = heldOpen{}
+	in.sequenced--
+	in.bytes -= size
+	in.begin -= size
+	a.turnCost -= frameTurnCost + size
+	return size
 }
 
 // handleTurn handles the whole frames in b, for one turn at most, and returns
@@ -182,6 +208,9 @@ func (a *attachment) handleTurn(in *arrival, b []byte) (used int, err error) {
 			a.sequenced = true
 			in.sequenced++
 			in.bytes += end - used
+		}
+		if in.tail = 0; h.Type == frame.TypeOpen && in.open.Type != 0 {
+			in.tail = end - used
 		}
 		a.turnCost += frameTurnCost + end - used
 		in.begin += end - used

@@ -2,6 +2,7 @@ package transport_test
 
 import (
 	"fmt"
+	"io"
 	"strings"
 	"sync"
 	"testing"
@@ -92,6 +93,54 @@ func TestRequestsAreServedInOrder(t *testing.T) {
 			t.Errorf("%d streams are open", req)
 		}
 	})
+}
+
+// choppedLink gives its messages in pieces of a size.
+type choppedLink struct {
+	transport.Link
+
+	size int
+}
+
+func (l *choppedLink) NextReader() (io.Reader, error) {
+	r, err := l.Link.NextReader()
+	return choppedReader{r, l.size}, err
+}
+
+type choppedReader struct {
+	io.Reader
+
+	size int
+}
+
+func (r choppedReader) Read(b []byte) (int, error) { return r.Reader.Read(b[:min(len(b), r.size)]) }
+
+func TestRequestsAreWholeWhereverAReadEnds(t *testing.T) {
+	for size := 1; size < 160; size++ {
+		synctest.Test(t, func(t *testing.T) {
+			var r requests
+			own, other := pipe.New(pipe.Config{})
+			p := &peer{t: t, link: other, side: transport.Acceptor}
+			defer other.Close(transport.CloseNormal, "")
+			s, err := transport.NewSession(&choppedLink{own, size}, transport.Acceptor, r.config(transport.Config{}))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer s.Close(transport.CloseNormal, "")
+			go p.read()
+			p.send(generous.Append(nil))
+			long := append(open(61, strings.Repeat("h", 600)), dataEnd(61, "ask")...) // its OPEN is not put back
+			var all [][]byte
+			for id := uint64(1); id < 60; id += 2 {
+				all = append(all, ask(id))
+			}
+			p.send(append(all, long, ask(63), open(65, "stream"))...)
+			synctest.Wait()
+			if n := len(r.started) + r.streams; n != 33 || r.streams > 2 || len(r.started) > 32 {
+				t.Errorf("in pieces of %d bytes: %d requests and %d streams", size, len(r.started), r.streams)
+			}
+		})
+	}
 }
 
 func TestAResponseAndItsTrailerAreSentTogether(t *testing.T) {
