@@ -43,10 +43,11 @@ type forwarding struct {
 	method *Method
 }
 
-// anyKind is the method of a call whose kind only its ends know.
-func (f *forwarding) anyKind() *Method {
+// as returns the method as one of another kind: only the ends of the call know
+// its kind.
+func (f *forwarding) as(clientStreams, serverStreams bool) *Method {
 	m := *f.method
-	m.ClientStreams, m.ServerStreams = true, true
+	m.ClientStreams, m.ServerStreams = clientStreams, serverStreams
 	return &m
 }
 
@@ -58,14 +59,12 @@ func (f *forwarding) request(ctx context.Context, in *serverStream, to ownCaller
 		return err
 	}
 	defer in.dropMessage()
-	single := *f.method
-	single.ClientStreams, single.ServerStreams = false, false
-	out, e, err := to.newUnary(&single, opts)
+	out, e, err := to.newUnary(f.as(false, false), opts)
 	if err != nil {
 		return err
 	}
 	if len(e.callChain) > 0 {
-		out.call.Method = f.anyKind()
+		out.call.Method = f.as(false, true)
 		s, err := out.startSend(ctx, e, &req)
 		if s == nil {
 			return err
@@ -80,7 +79,7 @@ func (f *forwarding) request(ctx context.Context, in *serverStream, to ownCaller
 	if answer.Last {
 		return in.answer(func(msg *Raw) error { return out.finishPrivate(answer, msg) })
 	}
-	out.call.Method, out.private = f.anyKind(), false
+	out.call.Method, out.private = f.as(false, true), false
 	defer out.Close()
 	return f.passResponses(ctx, out)
 }
@@ -89,7 +88,7 @@ func (f *forwarding) request(ctx context.Context, in *serverStream, to ownCaller
 func (f *forwarding) streams(ctx context.Context, to Caller, opts []CallOption) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	out, err := to.Open(ctx, f.anyKind(), opts...)
+	out, err := to.Open(ctx, f.as(true, true), opts...)
 	if err != nil {
 		return err
 	}
