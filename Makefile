@@ -46,7 +46,7 @@ $(SITE): site/package-lock.json
 
 PROTOS = $(sort $(patsubst proto/%, %, $(shell find proto -name '*.proto')))
 
-.PHONY: help parley demo chat test lint generate check fuzz chaos soak deploy proxies e2e crowd attack interop site site-test picture bench bench-quick bench-browser bench-wan bench-micro clean plugins
+.PHONY: help parley demo chat test lint generate check fuzz chaos soak deploy proxies e2e crowd attack interop site site-test picture bench bench-quick bench-browser bench-wan bench-cluster bench-micro clean plugins
 .PHONY: check-generated check-tidy check-format check-proto check-text check-words check-web chromium
 .PHONY: tidy release release-check check-systems check-releases check-api
 
@@ -150,6 +150,11 @@ bench-wan: $(NPM) chromium ## measure parley beside its peers over paths with a 
 	cd web && npm run --silent wan
 	cd bench && go build -o $(CURDIR)/.out/bench-wan ./wan && $(CURDIR)/.out/bench-wan -scripts $(CURDIR)/web/speed/dist/wan \
 		$(if $(SHORT),-paths 30ms-1gbit -for 200ms,-rounds 3 -for 1.2s -limit 12m -out $(CURDIR)/docs)
+
+bench-cluster: ## measure several servers as one, at most 4 minutes; writes docs/benchmarks-cluster.md; SHORT=1 takes half a minute, and writes nothing
+	@mkdir -p .out
+	cd bench && go build -o $(CURDIR)/.out/bench-cluster ./cluster && $(CURDIR)/.out/bench-cluster \
+		$(if $(SHORT),-rounds 1 -time 300ms -clients 1000,-out $(CURDIR)/docs)
 
 bench-quick: ## print the ratio to grpc-go of a few workloads, in at most 50 s
 	@mkdir -p .out
