@@ -183,7 +183,7 @@ type topicRun struct {
 // settle waits until all nodes get what is published.
 func (t *topicRun) settle() error {
 	for range 20 {
-		got, err := t.publish(10, t.length/10)
+		got, err := t.publish(100, 100*time.Millisecond)
 		if err != nil || got.Delivered > 0 && got.Delivered%subscribers == 0 && got.Hidden == 0 {
 			return err
 		}
