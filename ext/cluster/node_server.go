@@ -68,6 +68,7 @@ func (n *Node) newInnerServer() *rpc.Server {
 			return rpc.WithPrincipal(r.Context(), "node"), n.config.Credentials.check(r)
 		}),
 		rpc.WithTransport(transport.Parameters{MaxStreams: maxNodeStreams}),
+		rpc.WithDrain(rpc.Drain{Spread: -1}), // the other nodes need no new connection in place of the old one
 		rpc.WithHandlerInterceptors(n.dispatch),
 	)
 	srv.Register(&rpc.Service{Name: nodeService, Methods: []rpc.ServiceMethod{
