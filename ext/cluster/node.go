@@ -72,6 +72,7 @@ func New(config Config) (*Node, error) {
 	n.nodes = newNodeConns(append(config.Credentials.dialOptions(), rpc.WithLogger(config.Logger))...)
 	n.inner = n.newInnerServer()
 	if n.alone {
+		n.members.endSettling()
 		return n, nil
 	}
 	if err := n.members.start(); err != nil {
@@ -166,7 +167,13 @@ func (n *Node) Register(svc *rpc.Service) { n.inner.Register(svc) }
 
 // NodeCaller returns a Caller of the services that another node has registered.
 // CodeUnavailable: there is no such node any more.
-func (n *Node) NodeCaller(id NodeID) (rpc.Caller, error) { return n.node(id) }
+func (n *Node) NodeCaller(id NodeID) (rpc.Caller, error) {
+	other, ok := n.members.info(id)
+	if !ok {
+		return nil, rpc.Errorf(rpc.CodeUnavailable, "node %s is gone", id)
+	}
+	return n.callerOf(other)
+}
 
 // NodeInfo describes another node.
 type NodeInfo struct {

@@ -51,18 +51,28 @@ func (c clientCaller) Open(ctx context.Context, m *rpc.Method, opts ...rpc.CallO
 	if conn := c.n.localConn(c.name); conn != nil {
 		return conn.Open(ctx, m, opts...)
 	}
-	p, err := c.n.directory.lookup(ctx, c.name)
-	if err != nil {
-		return nil, rpc.StatusOf(err)
+	for again := false; ; again = true {
+		p, err := c.n.directory.lookup(ctx, c.name)
+		if err != nil {
+			return nil, rpc.StatusOf(err)
+		}
+		if p.Node == c.n.id {
+			return nil, notConnected(c.name)
+		}
+		s, err := c.n.openAt(ctx, p.Node, c.name, m, opts)
+		if err == nil || again || c.n.members.lives(p.Node) {
+			return s, err
+		} // the node has left since
 	}
-	if p.Node == c.n.id {
-		return nil, notConnected(c.name)
-	}
-	to, err := c.n.node(p.Node)
+}
+
+// openAt starts a call to a client of another node.
+func (n *Node) openAt(ctx context.Context, node NodeID, client string, m *rpc.Method, opts []rpc.CallOption) (rpc.Stream, error) {
+	to, err := n.node(ctx, node)
 	if err != nil {
 		return nil, err
 	}
-	return to.Open(ctx, m, append(slices.Clip(opts), rpc.WithMetadata(clientKey, c.name))...)
+	return to.Open(ctx, m, append(slices.Clip(opts), rpc.WithMetadata(clientKey, client))...)
 }
 
 // localConn returns the newest connection of a client to this node, or nil.

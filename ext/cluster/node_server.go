@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"context"
+	"errors"
 	"net/http"
 
 	"github.com/parley-rpc/parley/rpc"
@@ -19,28 +20,41 @@ func (n *Node) Handler(srv *rpc.Server) http.Handler {
 }
 
 // owner returns the node that has a session, nil if it is this one, or gone.
-func (n *Node) owner(session []byte) rpc.Caller {
+// An error says that this node does not know.
+func (n *Node) owner(ctx context.Context, session []byte) (rpc.Caller, error) {
 	id, ok := ownerOf(session)
 	if !ok || id == n.id {
-		return nil
+		return nil, nil
 	}
-	caller, err := n.node(id)
+	other, err := n.members.await(ctx, id)
+	switch {
+	case errors.Is(err, errUnsettled), ctx.Err() != nil:
+		return nil, err
+	case err != nil:
+		return nil, nil
+	}
+	caller, err := n.callerOf(other)
 	if err != nil {
-		return nil
+		return nil, nil
 	}
-	return caller
+	return caller, nil
 }
 
-// node returns a Caller of the services of another node.
-func (n *Node) node(id NodeID) (rpc.Caller, error) {
-	other, ok := n.members.info(id)
-	switch {
-	case !ok:
-		return nil, rpc.Errorf(rpc.CodeUnavailable, "node %s is gone", id)
-	case other.URL == "":
+// node returns a Caller of the services of another node. If this node has just
+// started, it waits a little until it knows the other one.
+func (n *Node) node(ctx context.Context, id NodeID) (rpc.Caller, error) {
+	other, err := n.members.await(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	return n.callerOf(other)
+}
+
+func (n *Node) callerOf(other nodeInfo) (rpc.Caller, error) {
+	if other.URL == "" {
 		return nil, rpc.Errorf(rpc.CodeUnavailable, "node %s has no address for other nodes", other.Name)
 	}
-	return n.nodes.caller(id, other.URL)
+	return n.nodes.caller(other.ID, other.URL)
 }
 
 // serverOf returns the server that has a session, or nil.
@@ -115,7 +129,7 @@ func (n *Node) forwardTo(ctx context.Context, s rpc.Stream, client string) error
 	if p.Node == n.id {
 		return notConnected(client) // it has left since
 	}
-	to, err := n.node(p.Node)
+	to, err := n.node(ctx, p.Node)
 	if err != nil {
 		return err
 	}

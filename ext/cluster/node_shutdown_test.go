@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"context"
+	"fmt"
 	"testing"
 	"time"
 )
@@ -90,4 +91,52 @@ func TestRelayedCallsGoOnWhileTheRelayingNodeShutsDown(t *testing.T) {
 	eventually(t, func() bool { return nodes[1].relays.open.Load() == 0 && nodes[2].relays.open.Load() == 1 })
 	l.more(t, 10)
 	l.stop()
+}
+
+func TestARollingDeployFailsNoCall(t *testing.T) {
+	bus := NewMemoryBus()
+	var nodes []*testNode
+	for i := range 3 {
+		nodes = append(nodes, startNode(t, bus, fmt.Sprint("old-", i), nil))
+	}
+	b := newTestBalancer(nodes...)
+	var loops []*callLoop
+	for i := range 6 {
+		name := fmt.Sprint("d", i)
+		client := b.client(t, name)
+		if err := whoErr(t.Context(), client); err != nil {
+			t.Fatal(err)
+		}
+		if i%2 == 0 {
+			loops = append(loops, startCalls(t, "of "+name, func() error { return whoErr(t.Context(), client) }))
+		}
+		loops = append(loops, startCalls(t, "to "+name, func() error {
+			n, err := b.next()
+			if err != nil {
+				return err
+			}
+			return hello(t.Context(), n.Client(name))
+		}))
+	}
+	for _, n := range nodes {
+		n.clients.cut() // so that some links are relayed
+	}
+	for i, old := range nodes {
+		fresh := startNode(t, bus, fmt.Sprint("new-", i), nil)
+		all := append(append([]*testNode{}, nodes[i+1:]...), fresh)
+		b.set(append(all, nodes[:i]...)...)
+		old.down(t)
+		nodes[i] = fresh
+		for _, l := range loops {
+			l.more(t, 5)
+		}
+	}
+	for _, l := range loops {
+		l.stop()
+	}
+	for i := range 6 {
+		if _, err := nodes[0].Lookup(t.Context(), fmt.Sprint("d", i)); err != nil {
+			t.Error(err)
+		}
+	}
 }

@@ -120,17 +120,17 @@ func newRelayCluster(t *testing.T, n int, limit int64, opts ...rpc.ServerOption)
 			return nil
 		})}})
 		node.nodes = newCountingServer(t, inner)
-		node.entry = &entry{srv: node.srv, relays: &relays{limit: limit}, ctx: ctx, passing: new(linkGroup), owner: func(session []byte) rpc.Caller {
+		node.entry = &entry{srv: node.srv, relays: &relays{limit: limit}, ctx: ctx, passing: new(linkGroup), owner: func(_ context.Context, session []byte) (rpc.Caller, error) {
 			for _, other := range c.nodes {
 				if other != node && strings.HasPrefix(string(session), string(other.id[:])) {
 					caller, err := node.conns.caller(other.id, other.nodes.url())
 					if err != nil {
 						t.Error(err)
 					}
-					return caller
+					return caller, nil
 				}
 			}
-			return nil
+			return nil, nil
 		}}
 		node.clients = newCountingServer(t, node.entry)
 		c.nodes = append(c.nodes, node)
