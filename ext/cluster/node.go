@@ -117,6 +117,7 @@ func (n *Node) ServerOptions() []rpc.ServerOption {
 		rpc.OnDetached(func(c *rpc.Conn) { n.changed(c, n.directory.detach) }),
 		rpc.OnResumed(func(c *rpc.Conn) { n.changed(c, n.directory.resume) }),
 		rpc.OnDisconnect(n.disconnected),
+		rpc.OnUnknownPredecessor(n.endPredecessor),
 	}
 }
 

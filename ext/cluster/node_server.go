@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 
 	"github.com/parley-rpc/parley/rpc"
 	"github.com/parley-rpc/parley/transport"
@@ -59,14 +60,18 @@ func (n *Node) callerOf(other nodeInfo) (rpc.Caller, error) {
 
 // serverOf returns the server that has a session, or nil.
 func (n *Node) serverOf(session []byte) *rpc.Server {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	for _, srv := range n.servers {
+	for _, srv := range n.listServers() {
 		if srv.HasSession(session) {
 			return srv
 		}
 	}
 	return nil
+}
+
+func (n *Node) listServers() []*rpc.Server {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return slices.Clone(n.servers)
 }
 
 // NodeHandler returns the handler for other nodes, to be mounted at
@@ -87,6 +92,7 @@ func (n *Node) newInnerServer() *rpc.Server {
 	)
 	srv.Register(&rpc.Service{Name: nodeService, Methods: []rpc.ServiceMethod{
 		relayHandler(n.serverOf),
+		replaceHandler(n.listServers),
 		{Method: clientsMethod, Handler: rpc.ServerStreamHandler(n.serveClients)},
 	}})
 	srv.HandleUnknown(func(_ context.Context, s rpc.Stream) error {

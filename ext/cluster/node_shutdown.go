@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"slices"
 	"sync"
 	"time"
 )
@@ -20,9 +19,7 @@ const relaySpread = 2 * time.Second
 // directory, and the calls of other nodes finish. If ctx ends first, the
 // remaining calls fail, and Shutdown returns the error of ctx.
 func (n *Node) Shutdown(ctx context.Context) error {
-	n.mu.Lock()
-	servers := slices.Clone(n.servers)
-	n.mu.Unlock()
+	servers := n.listServers()
 	if !n.alone {
 		n.members.drain()
 	}
