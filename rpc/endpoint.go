@@ -39,7 +39,7 @@ type endpoint struct {
 	detached detachedConns      // at a server: connections without a link
 	makeRoom func(*Conn)        // at a server: ends detached connections in favor of a new one
 
-	onUnknownPredecessor func(transport.Predecessor, string)              // at a server: ends a session of another server
+	onUnknownPredecessor func(transport.Predecessor, string)             // at a server: ends a session of another server
 	predecessorOf        func(*Conn) func(transport.Predecessor, string) // at a server: makes the same for one connection; nil: all have the same
 
 	conns connSet

@@ -44,19 +44,19 @@ func (c *nodeConns) caller(id NodeID, url string) (rpc.Caller, error) {
 
 // left ends the connection to a node that has left the cluster: the calls in
 // flight finish. The other node ends those that take too long.
-func (c *nodeConns) left(id NodeID) { c.end(id, c.ctx) }
+func (c *nodeConns) left(id NodeID) { c.end(c.ctx, id) }
 
 // gone ends the connection to a node that is gone: its calls fail with
 // CodeUnavailable, and its relayed links are lost.
 func (c *nodeConns) gone(id NodeID) {
 	ended, cancel := context.WithCancel(c.ctx)
 	cancel()
-	c.end(id, ended)
+	c.end(ended, id)
 }
 
 // end ends a connection in the background. ctx bounds how long its calls may
 // take.
-func (c *nodeConns) end(id NodeID, ctx context.Context) {
+func (c *nodeConns) end(ctx context.Context, id NodeID) {
 	c.mu.Lock()
 	client := c.byNode[id]
 	delete(c.byNode, id)
