@@ -69,7 +69,7 @@ func New(config Config) (*Node, error) {
 	n.topics = newTopicHub(config.Bus, config.Prefix, id)
 	n.ctx, n.leave = context.WithCancel(context.Background())
 	n.relays = &relays{limit: int64(config.MaxRelays)}
-	n.nodes = newNodeConns(append(config.Credentials.dialOptions(), rpc.WithLogger(config.Logger))...)
+	n.nodes = newNodeConns(append(config.Credentials.dialOptions(), rpc.WithLogger(config.Logger), rpc.WithServices(n.dialedServices()))...)
 	n.inner = n.newInnerServer()
 	if n.alone {
 		n.members.endSettling()

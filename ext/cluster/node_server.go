@@ -124,6 +124,7 @@ func (n *Node) forwardTo(ctx context.Context, s rpc.Stream, client string) error
 	if c := n.localConn(client); c != nil {
 		return forward(ctx, s, c)
 	}
+	n.tellMoved(s.Call(), client)
 	if s.Call().Header().Get(forwardedKey) != "" {
 		return notConnected(client)
 	}

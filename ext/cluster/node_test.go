@@ -173,6 +173,10 @@ func TestACallFollowsAClientThatHasMoved(t *testing.T) {
 	_ = first.Close()
 	nodes[2].device(t, "d")
 	callAllKinds(t, nodes[0].Client("d"), "d")
+	eventually(t, func() bool { // the caller was told, so that its next call takes no detour
+		p, _, ok := nodes[0].directory.cache.get("d")
+		return !ok || p.Node == nodes[2].ID()
+	})
 }
 
 func TestTheNewestConnectionOfAClientRemains(t *testing.T) {
