@@ -46,7 +46,7 @@ func (e *entry) serve(accepted *rpc.AcceptedLink) {
 	if len(hello.Session) > 0 {
 		owner, err := e.owner(e.ctx, hello.Session)
 		if err != nil {
-			_ = link.Close(transport.CloseTryAgainLater, "the owner of the session is not known yet")
+			_ = link.Close(transport.CloseAbnormal, "")
 			return
 		}
 		if owner != nil {

@@ -33,8 +33,9 @@ var relayMethod = &rpc.Method{
 const rawCodec = "bytes"
 
 // relayTimeout is how long the owner of a session may take to answer whether it
-// has the session.
-const relayTimeout = 5 * time.Second
+// has the session. Then the link is cut: the next one may go to a node that
+// reaches the owner, or to the owner itself.
+const relayTimeout = 2 * time.Second
 
 // errNotOwner is returned if the owner of a session does not have it any more.
 var errNotOwner = errors.New("cluster: the node does not have the session")

@@ -332,3 +332,25 @@ func TestConnectionBetweenNodesThatBreaksLosesNoCall(t *testing.T) {
 		c.nodes[0].nodes.cut()
 	}
 }
+
+func TestASessionWhoseOwnerCannotBeReachedResumesElsewhere(t *testing.T) {
+	silent, err := net.Listen("tcp", "127.0.0.1:0") // accepts connections, and never answers
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer silent.Close()
+	bus := NewMemoryBus()
+	owner := startNode(t, bus, "owner", func(c *Config) { c.Advertise = "ws://" + silent.Addr().String() })
+	other := startNode(t, bus, "other", nil)
+	b := newTestBalancer(owner)
+	client := b.client(t, "ada")
+	began := who(t, client)
+	b.set(other)
+	owner.clients.cut()
+	eventually(t, func() bool { return other.relays.open.Load() == 1 }) // and does not tell that the session is lost
+	b.set(owner)
+	start := time.Now()
+	if again := who(t, client); again != began || time.Since(start) > 2*relayTimeout {
+		t.Errorf("served by %q after %v, before by %q", again, time.Since(start), began)
+	}
+}
