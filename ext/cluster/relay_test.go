@@ -47,6 +47,14 @@ type countingServer struct {
 
 func newCountingServer(t *testing.T, h http.Handler) *countingServer {
 	s := &countingServer{Server: httptest.NewUnstartedServer(h)}
+	s.countConns()
+	s.Start()
+	t.Cleanup(s.Server.Close)
+	return s
+}
+
+// countConns notes the hijacked connections.
+func (s *countingServer) countConns() {
 	s.Config.ConnState = func(c net.Conn, state http.ConnState) {
 		if state == http.StateHijacked {
 			s.mu.Lock()
@@ -54,9 +62,6 @@ func newCountingServer(t *testing.T, h http.Handler) *countingServer {
 			s.conns = append(s.conns, c)
 		}
 	}
-	s.Start()
-	t.Cleanup(s.Server.Close)
-	return s
 }
 
 // cut breaks all connections.
