@@ -38,8 +38,9 @@ type Client struct {
 	tasks       taskGroup     // connections that are shutting down
 	watch       watch
 
-	ctx    context.Context // canceled by Close
-	cancel context.CancelFunc
+	ctx      context.Context // canceled by Close
+	cancel   context.CancelFunc
+	shutDown atomic.Bool // Shutdown was called
 
 	// dial makes a link: dialWebSocket, or dialLink with WithLinks.
 	dial func(ctx context.Context, h dialRequest) (transport.Link, Peer, error)
@@ -138,14 +139,20 @@ func (c *Client) Connect(ctx context.Context) (*Conn, error) {
 }
 
 // Close ends the connection and all calls on it, and refuses new calls.
+// Shutdown lets calls finish.
 func (c *Client) Close() error {
+	c.end(transport.CloseNormal, "client closed")
+	return nil
+}
+
+// end closes the client with a close code, and waits for its goroutines.
+func (c *Client) end(code transport.CloseCode, reason string) {
 	c.cancel()
 	for _, sc := range c.subConns {
 		sc.close()
 	}
-	c.close(transport.CloseNormal, "client closed")
+	c.close(code, reason)
 	c.tasks.wait()
-	return nil
 }
 
 // URLs returns the URLs of the servers as they were given. They may contain
@@ -166,7 +173,7 @@ func (c *Client) pick(ctx context.Context, p waitMode, failed *Conn) (*Conn, err
 		switch {
 		case conn != nil:
 			return conn, nil
-		case err != nil && (p == failFast || !isTransient(err)):
+		case err != nil && (p == failFast || !isTransient(err) || isClosedError(err)):
 			return nil, err
 		}
 		select {

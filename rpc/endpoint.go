@@ -39,7 +39,8 @@ type endpoint struct {
 	detached detachedConns      // at a server: connections without a link
 	makeRoom func(*Conn)        // at a server: ends detached connections in favor of a new one
 
-	onUnknownPredecessor func(transport.Predecessor, string) // at a server: ends a session of another server
+	onUnknownPredecessor func(transport.Predecessor, string)             // at a server: ends a session of another server
+	predecessorOf        func(*Conn) func(transport.Predecessor, string) // at a server: makes the same for one connection; nil: all have the same
 
 	conns connSet
 }
@@ -91,6 +92,9 @@ func (e *endpoint) prepare(c *Conn) transport.Config {
 	cfg.Go = e.workers.runFunc
 	cfg.Sessions = &e.sessions
 	cfg.OnUnknownPredecessor = e.onUnknownPredecessor
+	if e.predecessorOf != nil {
+		cfg.OnUnknownPredecessor = e.predecessorOf(c)
+	}
 	cfg.Principal, cfg.SamePrincipal, cfg.Owner = c.server.identity, sameIdentity, c.server.owner
 	if c.server.unnamed {
 		cfg.ResumeWindow = -1

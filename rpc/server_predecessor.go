@@ -1,6 +1,7 @@
 package rpc
 
 import (
+	"context"
 	"sync"
 	"weak"
 
@@ -50,11 +51,46 @@ func (k *serverSet) list() []*Server {
 // endPredecessor ends the session that a new session replaces, if another
 // server of this process has it. It does not block.
 func (s *Server) endPredecessor(r transport.Predecessor, principal string) {
-	s.workers.runFunc(func() {
-		for _, other := range servers.list() {
-			if other.sessions.EndPredecessor(r, principal) {
-				return
+	s.workers.runFunc(func() { endPredecessor(r, principal) })
+}
+
+// endPredecessor ends a session that a server of this process has, and reports
+// whether there was one.
+func endPredecessor(r transport.Predecessor, principal string) bool {
+	for _, other := range servers.list() {
+		if other.sessions.EndPredecessor(r, principal) {
+			return true
+		}
+	}
+	return false
+}
+
+// OnUnknownPredecessor registers f to be called when c, a new connection,
+// replaces one that its client has lost and given up, and that no server of this
+// process has. Another process may have it, and ends it by
+// Server.EndPredecessor. The client has not proved that the lost connection was
+// its own; its token is a secret. f may block.
+func OnUnknownPredecessor(f func(c *Conn, lost transport.Predecessor)) ServerOption {
+	return serverOption(func(s *Server) {
+		s.predecessorOf = func(c *Conn) func(transport.Predecessor, string) {
+			return func(r transport.Predecessor, principal string) {
+				s.workers.runFunc(func() {
+					if !endPredecessor(r, principal) {
+						c.started.Wait()
+						f(c, r)
+					}
+				})
 			}
 		}
 	})
+}
+
+// EndPredecessor ends a connection of this server whose client has replaced it
+// by another, at a server that has called a function of OnUnknownPredecessor. It
+// reports whether it has. ctx has the principal of the new connection
+// (WithPrincipal), and peer describes its client: they must be such that a link
+// of theirs may resume the lost connection, and the token must be its own. Calls
+// on it fail with CodeUnavailable.
+func (s *Server) EndPredecessor(ctx context.Context, peer Peer, lost transport.Predecessor) bool {
+	return s.sessions.EndPredecessor(lost, s.binding.identity(peer.request(ctx), Principal(ctx)))
 }

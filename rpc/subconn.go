@@ -92,7 +92,7 @@ func (sc *subConn) lookup(p waitMode) view {
 	conn, a := sc.conn, sc.dialAttempt
 	switch {
 	case sc.state == StateShutdown:
-		return view{err: errClientClosed}
+		return view{err: sc.c.closedError()}
 	case conn != nil && !conn.usable():
 		return view{wait: conn.Done()} // the connection is about to end
 	case conn != nil && conn.client.detached && sc.hasAlternative():

@@ -31,7 +31,12 @@ type directoryLab struct {
 
 func startDirectory(tb testing.TB, hub *fakeHub, name string, several Several) *directoryLab {
 	tb.Helper()
-	lab := &directoryLab{bus: hub.bus(tb)}
+	return startDirectoryOn(tb, hub.bus(tb), name, several)
+}
+
+func startDirectoryOn(tb testing.TB, bus *fakeBus, name string, several Several) *directoryLab {
+	tb.Helper()
+	lab := &directoryLab{bus: bus}
 	self := nodeInfo{ID: newNodeID(), Name: name, URL: "ws://" + name}
 	m, err := newMembers(memberConfig{
 		bus: lab.bus, prefix: "p", self: self,

@@ -31,6 +31,11 @@
 // is silent for 1.5 s is gone: its clients are not found, and links that ask for
 // its sessions are told at once that they are lost.
 //
+// The principal, its expiry, addresses, headers and certificates of a client
+// pass with a relayed link. Other values in the context that an
+// rpc.Authenticator has returned do not: handlers keep those of the link that
+// began the session.
+//
 // # Goroutines
 //
 // A Node has no goroutine of its own while it is idle, unless a topic with

@@ -19,8 +19,9 @@ type entry struct {
 	srv    *rpc.Server
 	relays *relays
 	// owner returns the node that has a session, by its id: nil for this node,
-	// and for sessions of nodes that are gone, whose clients are told at once.
-	owner func(session []byte) rpc.Caller
+	// and for sessions of nodes that are gone, whose clients are told at once. An
+	// error says that this node does not know: the client tries another one.
+	owner func(ctx context.Context, session []byte) (rpc.Caller, error)
 
 	ctx     context.Context // until the node leaves
 	passing *linkGroup
@@ -43,7 +44,12 @@ func (e *entry) serve(accepted *rpc.AcceptedLink) {
 	hello, link := transport.PeekHello(ctx, accepted)
 	cancel()
 	if len(hello.Session) > 0 {
-		if owner := e.owner(hello.Session); owner != nil {
+		owner, err := e.owner(e.ctx, hello.Session)
+		if err != nil {
+			_ = link.Close(transport.CloseAbnormal, "")
+			return
+		}
+		if owner != nil {
 			err := e.relays.pass(e.ctx, owner, hello.Session, accepted, link)
 			if !errors.Is(err, errNotOwner) {
 				return

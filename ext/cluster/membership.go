@@ -84,6 +84,7 @@ type members struct {
 	returns   bool      // the next heartbeat has KIND_RETURN
 	next      time.Time // when the next heartbeat is due
 	available bool      // the bus, as handleChange has heard; tick asks it, too
+	settling  settling
 
 	publishing sync.WaitGroup // publishes that have begun before the node leaves
 	sub        BusSubscription
@@ -125,6 +126,11 @@ func (m *members) start() error {
 	m.timer = time.AfterFunc(time.Until(m.next), m.tick)
 	m.wake = m.next
 	m.mu.Unlock()
+	if m.config.bus.Available() {
+		m.mu.Lock()
+		m.startSettling()
+		m.mu.Unlock()
+	}
 	return nil
 }
 
@@ -301,6 +307,7 @@ func (m *members) admit(received nodeMessage, now time.Time) *member {
 	}
 	n := &member{nodeInfo: received.nodeInfo}
 	m.nodes[received.ID] = n
+	m.settling.change()
 	kind := memberJoined
 	if _, back := m.gone[received.ID]; back {
 		delete(m.gone, received.ID)
@@ -322,6 +329,7 @@ func (m *members) handleChange(change BusChange) {
 	m.available = change.Available
 	returned := change.Available && !m.closed
 	if returned {
+		m.startSettling()
 		m.forgive(now)
 		if m.returns = now.Sub(m.returned) < m.config.heartbeat; m.returns {
 			returned = false // with the next heartbeat

@@ -70,6 +70,10 @@ func (m *members) leave() {
 	m.closed = true
 	message := m.message(clusterv1.NodeMessage_KIND_LEAVE)
 	m.timer.Stop()
+	if m.settling.timer != nil {
+		m.settling.timer.Stop()
+	}
+	m.settling.change()
 	m.mu.Unlock()
 	m.stopChange()
 	m.publishing.Wait() // a heartbeat after the last message would be a ghost

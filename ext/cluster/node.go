@@ -2,9 +2,6 @@ package cluster
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"slices"
 	"sync"
 
 	"github.com/parley-rpc/parley/rpc"
@@ -31,8 +28,9 @@ type Node struct {
 	leave   context.CancelFunc
 	passing linkGroup
 
-	mu      sync.Mutex
-	servers []*rpc.Server
+	departing sync.Once
+	mu        sync.Mutex
+	servers   []*rpc.Server
 }
 
 // New returns a node, and announces it to the others.
@@ -71,9 +69,10 @@ func New(config Config) (*Node, error) {
 	n.topics = newTopicHub(config.Bus, config.Prefix, id)
 	n.ctx, n.leave = context.WithCancel(context.Background())
 	n.relays = &relays{limit: int64(config.MaxRelays)}
-	n.nodes = newNodeConns(append(config.Credentials.dialOptions(), rpc.WithLogger(config.Logger))...)
+	n.nodes = newNodeConns(append(config.Credentials.dialOptions(), rpc.WithLogger(config.Logger), rpc.WithServices(n.dialedServices()))...)
 	n.inner = n.newInnerServer()
 	if n.alone {
+		n.members.endSettling()
 		return n, nil
 	}
 	if err := n.members.start(); err != nil {
@@ -99,9 +98,13 @@ func (n *Node) setWatching(on bool) {
 
 // handleMember acts on a change of another node.
 func (n *Node) handleMember(e memberEvent) {
-	if e.kind == memberGone || e.kind == memberLeft {
+	switch e.kind {
+	case memberGone:
 		n.directory.nodeGone(e.node.ID)
-		go n.nodes.remove(e.node.ID) // it waits for goroutines
+		n.nodes.gone(e.node.ID)
+	case memberLeft:
+		n.directory.nodeGone(e.node.ID)
+		n.nodes.left(e.node.ID)
 	}
 	n.watches.handleMember(e)
 }
@@ -114,6 +117,7 @@ func (n *Node) ServerOptions() []rpc.ServerOption {
 		rpc.OnDetached(func(c *rpc.Conn) { n.changed(c, n.directory.detach) }),
 		rpc.OnResumed(func(c *rpc.Conn) { n.changed(c, n.directory.resume) }),
 		rpc.OnDisconnect(n.disconnected),
+		rpc.OnUnknownPredecessor(n.endPredecessor),
 	}
 }
 
@@ -164,7 +168,13 @@ func (n *Node) Register(svc *rpc.Service) { n.inner.Register(svc) }
 
 // NodeCaller returns a Caller of the services that another node has registered.
 // CodeUnavailable: there is no such node any more.
-func (n *Node) NodeCaller(id NodeID) (rpc.Caller, error) { return n.node(id) }
+func (n *Node) NodeCaller(id NodeID) (rpc.Caller, error) {
+	other, ok := n.members.info(id)
+	if !ok {
+		return nil, rpc.Errorf(rpc.CodeUnavailable, "node %s is gone", id)
+	}
+	return n.callerOf(other)
+}
 
 // NodeInfo describes another node.
 type NodeInfo struct {
@@ -180,43 +190,4 @@ func (n *Node) Nodes() []NodeInfo {
 		all = append(all, NodeInfo{ID: m.ID, Name: m.Name, Draining: m.Draining})
 	}
 	return all
-}
-
-// Shutdown leaves the cluster without harm: it takes no new clients, shuts the
-// servers down (rpc.Server.Shutdown), which moves their clients to other nodes,
-// and then leaves the directory. If ctx ends first, the remaining calls fail,
-// and Shutdown returns the error of ctx.
-func (n *Node) Shutdown(ctx context.Context) error {
-	if !n.alone {
-		n.members.drain()
-	}
-	n.mu.Lock()
-	servers := slices.Clone(n.servers)
-	n.mu.Unlock()
-	errs := make([]error, len(servers))
-	var all sync.WaitGroup
-	for i, srv := range servers {
-		all.Go(func() { errs[i] = srv.Shutdown(ctx) })
-	}
-	all.Wait()
-	n.Close()
-	if err := errors.Join(errs...); err != nil {
-		return fmt.Errorf("cluster: %w", err)
-	}
-	return nil
-}
-
-// Close leaves the cluster at once. The servers are not closed; a program that
-// uses Close closes them before.
-func (n *Node) Close() {
-	n.leave()
-	n.topics.close()
-	n.directory.close()
-	n.announcer.close()
-	if !n.alone {
-		n.members.leave()
-	}
-	_ = n.inner.Close()
-	n.nodes.close()
-	n.passing.close()
 }

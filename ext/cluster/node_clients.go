@@ -44,16 +44,26 @@ func (n *Node) Client(name string) rpc.Caller {
 		if conn := n.localConn(name); conn != nil {
 			return conn, nil, nil
 		}
-		p, err := n.directory.lookup(ctx, name)
-		if err != nil {
-			return nil, nil, rpc.StatusOf(err)
-		}
-		if p.Node == n.id {
-			return nil, nil, notConnected(name)
-		}
-		to, err := n.node(p.Node)
+		to, err := n.locate(ctx, name)
 		return to, forwarded, err
 	})
+}
+
+// locate returns a Caller of the node where a client is.
+func (n *Node) locate(ctx context.Context, client string) (rpc.Caller, error) {
+	for again := false; ; again = true {
+		p, err := n.directory.lookup(ctx, client)
+		if err != nil {
+			return nil, rpc.StatusOf(err)
+		}
+		if p.Node == n.id {
+			return nil, notConnected(client)
+		}
+		to, err := n.node(ctx, p.Node)
+		if err == nil || again || n.members.lives(p.Node) {
+			return to, err
+		} // the node has left since
+	}
 }
 
 // localConn returns the newest connection of a client to this node, or nil.

@@ -1,15 +1,20 @@
 package cluster
 
 import (
+	"context"
 	"sync"
 
 	"github.com/parley-rpc/parley/rpc"
 )
 
 // nodeConns are the connections of a node to others: one to each, made when it
-// is needed, and ended when the other node is gone.
+// is needed, and ended when the other node has left or is gone.
 type nodeConns struct {
 	opts []rpc.ClientOption
+
+	ctx    context.Context // until close
+	cancel context.CancelFunc
+	ending linkGroup // connections that are ending
 
 	mu     sync.Mutex
 	byNode map[NodeID]*rpc.Client
@@ -17,7 +22,9 @@ type nodeConns struct {
 }
 
 func newNodeConns(opts ...rpc.ClientOption) *nodeConns {
-	return &nodeConns{opts: opts, byNode: make(map[NodeID]*rpc.Client)}
+	c := &nodeConns{opts: opts, byNode: make(map[NodeID]*rpc.Client)}
+	c.ctx, c.cancel = context.WithCancel(context.Background())
+	return c
 }
 
 // caller returns a Caller of the services of a node at a URL. It does not wait.
@@ -35,14 +42,26 @@ func (c *nodeConns) caller(id NodeID, url string) (rpc.Caller, error) {
 	return client, nil
 }
 
-// remove ends the connection to a node that is gone: its calls fail with
+// left ends the connection to a node that has left the cluster: the calls in
+// flight finish. The other node ends those that take too long.
+func (c *nodeConns) left(id NodeID) { c.end(c.ctx, id) }
+
+// gone ends the connection to a node that is gone: its calls fail with
 // CodeUnavailable, and its relayed links are lost.
-func (c *nodeConns) remove(id NodeID) {
+func (c *nodeConns) gone(id NodeID) {
+	ended, cancel := context.WithCancel(c.ctx)
+	cancel()
+	c.end(ended, id)
+}
+
+// end ends a connection in the background. ctx bounds how long its calls may
+// take.
+func (c *nodeConns) end(ctx context.Context, id NodeID) {
 	c.mu.Lock()
 	client := c.byNode[id]
 	delete(c.byNode, id)
 	c.mu.Unlock()
-	if client != nil {
+	if client != nil && !c.ending.start(func() { _ = client.Shutdown(ctx) }) {
 		_ = client.Close()
 	}
 }
@@ -54,7 +73,9 @@ func (c *nodeConns) close() {
 	all := c.byNode
 	c.byNode = nil
 	c.mu.Unlock()
+	c.cancel()
 	for _, client := range all {
 		_ = client.Close()
 	}
+	c.ending.close()
 }

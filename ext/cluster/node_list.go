@@ -63,6 +63,9 @@ type listing struct {
 func (l *listing) run(ctx context.Context) {
 	defer close(l.found)
 	l.listOwn(ctx)
+	if err := l.n.members.settle(ctx); err != nil && ctx.Err() == nil {
+		l.add(ctx, listed{err: err}) // others may be missing
+	}
 	var all sync.WaitGroup
 	for _, other := range l.n.members.list() {
 		all.Go(func() {
@@ -96,7 +99,7 @@ func (l *listing) listOwn(ctx context.Context) {
 
 // list lists the clients of another node.
 func (l *listing) list(ctx context.Context, other nodeInfo) error {
-	to, err := l.n.node(other.ID)
+	to, err := l.n.callerOf(other)
 	if err != nil {
 		return err
 	}

@@ -2,7 +2,9 @@ package cluster
 
 import (
 	"context"
+	"errors"
 	"net/http"
+	"slices"
 
 	"github.com/parley-rpc/parley/rpc"
 	"github.com/parley-rpc/parley/transport"
@@ -19,40 +21,57 @@ func (n *Node) Handler(srv *rpc.Server) http.Handler {
 }
 
 // owner returns the node that has a session, nil if it is this one, or gone.
-func (n *Node) owner(session []byte) rpc.Caller {
+// An error says that this node does not know.
+func (n *Node) owner(ctx context.Context, session []byte) (rpc.Caller, error) {
 	id, ok := ownerOf(session)
 	if !ok || id == n.id {
-		return nil
+		return nil, nil
 	}
-	caller, err := n.node(id)
+	other, err := n.members.await(ctx, id)
+	switch {
+	case errors.Is(err, errUnsettled), ctx.Err() != nil:
+		return nil, err
+	case err != nil:
+		return nil, nil
+	}
+	caller, err := n.callerOf(other)
 	if err != nil {
-		return nil
+		return nil, nil
 	}
-	return caller
+	return caller, nil
 }
 
-// node returns a Caller of the services of another node.
-func (n *Node) node(id NodeID) (rpc.Caller, error) {
-	other, ok := n.members.info(id)
-	switch {
-	case !ok:
-		return nil, rpc.Errorf(rpc.CodeUnavailable, "node %s is gone", id)
-	case other.URL == "":
+// node returns a Caller of the services of another node. If this node has just
+// started, it waits a little until it knows the other one.
+func (n *Node) node(ctx context.Context, id NodeID) (rpc.Caller, error) {
+	other, err := n.members.await(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	return n.callerOf(other)
+}
+
+func (n *Node) callerOf(other nodeInfo) (rpc.Caller, error) {
+	if other.URL == "" {
 		return nil, rpc.Errorf(rpc.CodeUnavailable, "node %s has no address for other nodes", other.Name)
 	}
-	return n.nodes.caller(id, other.URL)
+	return n.nodes.caller(other.ID, other.URL)
 }
 
 // serverOf returns the server that has a session, or nil.
 func (n *Node) serverOf(session []byte) *rpc.Server {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	for _, srv := range n.servers {
+	for _, srv := range n.listServers() {
 		if srv.HasSession(session) {
 			return srv
 		}
 	}
 	return nil
+}
+
+func (n *Node) listServers() []*rpc.Server {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return slices.Clone(n.servers)
 }
 
 // NodeHandler returns the handler for other nodes, to be mounted at
@@ -68,10 +87,12 @@ func (n *Node) newInnerServer() *rpc.Server {
 			return rpc.WithPrincipal(r.Context(), "node"), n.config.Credentials.check(r)
 		}),
 		rpc.WithTransport(transport.Parameters{MaxStreams: maxNodeStreams}),
+		rpc.WithDrain(rpc.Drain{Spread: -1}), // the other nodes need no new connection in place of the old one
 		rpc.WithHandlerInterceptors(n.dispatch),
 	)
 	srv.Register(&rpc.Service{Name: nodeService, Methods: []rpc.ServiceMethod{
 		relayHandler(n.serverOf),
+		replaceHandler(n.listServers),
 		{Method: clientsMethod, Handler: rpc.ServerStreamHandler(n.serveClients)},
 	}})
 	srv.HandleUnknown(func(_ context.Context, s rpc.Stream) error {
@@ -103,6 +124,7 @@ func (n *Node) forwardTo(ctx context.Context, s rpc.Stream, client string) error
 	if c := n.localConn(client); c != nil {
 		return rpc.Forward(ctx, s, c, ownHeader)
 	}
+	n.tellMoved(s.Call(), client)
 	if s.Call().HeaderValue(forwardedKey) != "" {
 		return notConnected(client)
 	}
@@ -114,7 +136,7 @@ func (n *Node) forwardTo(ctx context.Context, s rpc.Stream, client string) error
 	if p.Node == n.id {
 		return notConnected(client) // it has left since
 	}
-	to, err := n.node(p.Node)
+	to, err := n.node(ctx, p.Node)
 	if err != nil {
 		return err
 	}

@@ -15,87 +15,6 @@ import (
 	"github.com/parley-rpc/parley/rpc"
 )
 
-// testNode is a node with a server of clients, and one for other nodes, on real
-// sockets.
-type testNode struct {
-	*Node
-	srv     *rpc.Server
-	clients *countingServer
-	inner   *countingServer
-}
-
-const testSecret = "a secret of the cluster's nodes"
-
-// startNodes starts nodes on one bus.
-func startNodes(t *testing.T, n int, change func(*Config)) []*testNode {
-	t.Helper()
-	bus := NewMemoryBus()
-	var nodes []*testNode
-	for i := range n {
-		var handler atomic.Pointer[http.Handler]
-		inner := newCountingServer(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { (*handler.Load()).ServeHTTP(w, r) }))
-		config := Config{
-			Bus: bus, Name: fmt.Sprint("node-", i), Advertise: inner.url(),
-			Credentials: Credentials{Secret: testSecret},
-		}
-		if change != nil {
-			change(&config)
-		}
-		node, err := New(config)
-		if err != nil {
-			t.Fatal(err)
-		}
-		h := node.NodeHandler()
-		handler.Store(&h)
-		srv := rpc.NewServer(append(node.ServerOptions(), rpc.WithAuthentication(byName))...)
-		srv.Register(&rpc.Service{Name: "test.Echo", Methods: []rpc.ServiceMethod{
-			{Method: whoMethod, Handler: rpc.UnaryHandler(func(ctx context.Context, _ *text) (*text, error) {
-				return &text{Value: node.Name()}, nil
-			})},
-		}})
-		tn := &testNode{Node: node, srv: srv, inner: inner, clients: newCountingServer(t, node.Handler(srv))}
-		t.Cleanup(func() {
-			_ = srv.Close()
-			node.Close()
-			tn.clients.cut()
-		})
-		nodes = append(nodes, tn)
-	}
-	for _, node := range nodes {
-		eventually(t, func() bool { return len(node.Nodes()) == n-1 })
-	}
-	return nodes
-}
-
-// eventually waits until a condition holds.
-func eventually(t *testing.T, ok func() bool) {
-	t.Helper()
-	tick := time.NewTicker(5 * time.Millisecond)
-	defer tick.Stop()
-	for range 2000 {
-		if ok() {
-			return
-		}
-		<-tick.C
-	}
-	t.Fatal("it did not happen within 10 s")
-}
-
-// device connects a client that serves calls, and waits until the node knows it.
-func (n *testNode) device(t *testing.T, name string) *rpc.Client {
-	t.Helper()
-	mux := rpc.NewMux()
-	mux.Register(deviceService(name))
-	client := rpc.NewClient(n.clients.url(), rpc.WithServices(mux), rpc.WithHTTPHeader(http.Header{"Authorization": {name}}))
-	t.Cleanup(func() { _ = client.Close() })
-	if _, err := client.Connect(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	who(t, client)
-	eventually(t, func() bool { return n.localConn(name) != nil })
-	return client
-}
-
 var (
 	helloMethod = &rpc.Method{Service: "test.Device", Name: "Hello"}
 	countMethod = &rpc.Method{Service: "test.Device", Name: "Count", ServerStreams: true}
@@ -254,6 +173,10 @@ func TestACallFollowsAClientThatHasMoved(t *testing.T) {
 	_ = first.Close()
 	nodes[2].device(t, "d")
 	callAllKinds(t, nodes[0].Client("d"), "d")
+	eventually(t, func() bool { // the caller was told, so that its next call takes no detour
+		p, _, ok := nodes[0].directory.cache.get("d")
+		return !ok || p.Node == nodes[2].ID()
+	})
 }
 
 func TestTheNewestConnectionOfAClientRemains(t *testing.T) {

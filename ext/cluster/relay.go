@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"sync/atomic"
 	"time"
 
 	"google.golang.org/protobuf/proto"
@@ -34,57 +33,12 @@ var relayMethod = &rpc.Method{
 const rawCodec = "bytes"
 
 // relayTimeout is how long the owner of a session may take to answer whether it
-// has the session.
-const relayTimeout = 5 * time.Second
+// has the session. Then the link is cut: the next one may go to a node that
+// reaches the owner, or to the owner itself.
+const relayTimeout = 2 * time.Second
 
 // errNotOwner is returned if the owner of a session does not have it any more.
 var errNotOwner = errors.New("cluster: the node does not have the session")
-
-// relays passes the links of clients on to the nodes that have their sessions,
-// and counts them.
-type relays struct {
-	limit int64
-	open  atomic.Int64
-	total atomic.Int64
-}
-
-// pass passes a link on to the owner of the session that it asks for, and
-// returns when the link has ended. If the owner does not have the session,
-// pass returns errNotOwner, and the link is as it was.
-func (r *relays) pass(ctx context.Context, owner rpc.Caller, session []byte, l *rpc.AcceptedLink, link transport.Link) error {
-	if r.open.Add(1) > r.limit {
-		r.open.Add(-1)
-		_ = link.Close(transport.CloseTryAgainLater, "too many relayed links")
-		return rpc.Errorf(rpc.CodeResourceExhausted, "more than %d relayed links", r.limit)
-	}
-	defer r.open.Add(-1)
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	timer := time.AfterFunc(relayTimeout, cancel)
-	stream, err := startRelay(ctx, owner, session, l)
-	if err == nil && !timer.Stop() {
-		err = rpc.Errorf(rpc.CodeUnavailable, "the owner of the session does not answer")
-	}
-	if err != nil {
-		if !errors.Is(err, errNotOwner) {
-			_ = link.Close(transport.CloseAbnormal, "")
-		}
-		return err
-	}
-	r.total.Add(1)
-	up := make(chan struct{})
-	go func() {
-		defer close(up)
-		if !passUp(link, stream) {
-			cancel()
-		}
-	}()
-	code, reason := passDown(stream, link)
-	_ = link.Close(code, reason)
-	cancel()
-	<-up
-	return nil
-}
 
 // startRelay opens a stream to the owner of a session, and waits until the owner
 // has accepted it. ctx bounds the stream.

@@ -18,6 +18,12 @@ import (
 // encodeRelayStart returns the first message of a relayed link, for the node
 // that serves it.
 func encodeRelayStart(ctx context.Context, peer *rpc.Peer, session []byte) ([]byte, error) {
+	return proto.Marshal(newRelayStart(ctx, peer, session))
+}
+
+// newRelayStart returns what this node knows of a client, for another one that
+// has the session. ctx has the principal and the expiry.
+func newRelayStart(ctx context.Context, peer *rpc.Peer, session []byte) *clusterv1.RelayStart {
 	s := &clusterv1.RelayStart{
 		Session:      session,
 		Principal:    []byte(rpc.Principal(ctx)),
@@ -44,7 +50,7 @@ func encodeRelayStart(ctx context.Context, peer *rpc.Peer, session []byte) ([]by
 			s.Tls.PeerCertificates = append(s.Tls.PeerCertificates, c.Raw)
 		}
 	}
-	return proto.Marshal(s)
+	return s
 }
 
 // decodeRelayStart returns what the node that has accepted a link knows of its

@@ -47,6 +47,14 @@ type countingServer struct {
 
 func newCountingServer(t *testing.T, h http.Handler) *countingServer {
 	s := &countingServer{Server: httptest.NewUnstartedServer(h)}
+	s.countConns()
+	s.Start()
+	t.Cleanup(s.Server.Close)
+	return s
+}
+
+// countConns notes the hijacked connections.
+func (s *countingServer) countConns() {
 	s.Config.ConnState = func(c net.Conn, state http.ConnState) {
 		if state == http.StateHijacked {
 			s.mu.Lock()
@@ -54,9 +62,6 @@ func newCountingServer(t *testing.T, h http.Handler) *countingServer {
 			s.conns = append(s.conns, c)
 		}
 	}
-	s.Start()
-	t.Cleanup(s.Server.Close)
-	return s
 }
 
 // cut breaks all connections.
@@ -120,17 +125,17 @@ func newRelayCluster(t *testing.T, n int, limit int64, opts ...rpc.ServerOption)
 			return nil
 		})}})
 		node.nodes = newCountingServer(t, inner)
-		node.entry = &entry{srv: node.srv, relays: &relays{limit: limit}, ctx: ctx, passing: new(linkGroup), owner: func(session []byte) rpc.Caller {
+		node.entry = &entry{srv: node.srv, relays: &relays{limit: limit}, ctx: ctx, passing: new(linkGroup), owner: func(_ context.Context, session []byte) (rpc.Caller, error) {
 			for _, other := range c.nodes {
 				if other != node && strings.HasPrefix(string(session), string(other.id[:])) {
 					caller, err := node.conns.caller(other.id, other.nodes.url())
 					if err != nil {
 						t.Error(err)
 					}
-					return caller
+					return caller, nil
 				}
 			}
-			return nil
+			return nil, nil
 		}}
 		node.clients = newCountingServer(t, node.entry)
 		c.nodes = append(c.nodes, node)
@@ -330,5 +335,27 @@ func TestConnectionBetweenNodesThatBreaksLosesNoCall(t *testing.T) {
 			t.Errorf("served by %q, before by %q", again, began)
 		}
 		c.nodes[0].nodes.cut()
+	}
+}
+
+func TestASessionWhoseOwnerCannotBeReachedResumesElsewhere(t *testing.T) {
+	silent, err := net.Listen("tcp", "127.0.0.1:0") // accepts connections, and never answers
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer silent.Close()
+	bus := NewMemoryBus()
+	owner := startNode(t, bus, "owner", func(c *Config) { c.Advertise = "ws://" + silent.Addr().String() })
+	other := startNode(t, bus, "other", nil)
+	b := newTestBalancer(owner)
+	client := b.client(t, "ada")
+	began := who(t, client)
+	b.set(other)
+	owner.clients.cut()
+	eventually(t, func() bool { return other.relays.open.Load() == 1 }) // and does not tell that the session is lost
+	b.set(owner)
+	start := time.Now()
+	if again := who(t, client); again != began || time.Since(start) > 2*relayTimeout {
+		t.Errorf("served by %q after %v, before by %q", again, time.Since(start), began)
 	}
 }

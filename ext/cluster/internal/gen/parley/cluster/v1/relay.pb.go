@@ -145,6 +145,116 @@ func (x *RelayStart) GetSession() []byte {
 	return nil
 }
 
+// Replacement says that a client has lost a session, given it up, and started another one at the node that sends this.
+type Replacement struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What that node knows of the client, and the lost session.
+	Client *RelayStart `protobuf:"bytes,1,opt,name=client,proto3" json:"client,omitempty"`
+	// The token of the lost session.
+	Token []byte `protobuf:"bytes,2,opt,name=token,proto3" json:"token,omitempty"`
+	// The attempt to resume that the client gave up with; 0: it started a new session without one.
+	Attempt       uint64 `protobuf:"varint,3,opt,name=attempt,proto3" json:"attempt,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Replacement) Reset() {
+	*x = Replacement{}
+	mi := &file_parley_cluster_v1_relay_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Replacement) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Replacement) ProtoMessage() {}
+
+func (x *Replacement) ProtoReflect() protoreflect.Message {
+	mi := &file_parley_cluster_v1_relay_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Replacement.ProtoReflect.Descriptor instead.
+func (*Replacement) Descriptor() ([]byte, []int) {
+	return file_parley_cluster_v1_relay_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *Replacement) GetClient() *RelayStart {
+	if x != nil {
+		return x.Client
+	}
+	return nil
+}
+
+func (x *Replacement) GetToken() []byte {
+	if x != nil {
+		return x.Token
+	}
+	return nil
+}
+
+func (x *Replacement) GetAttempt() uint64 {
+	if x != nil {
+		return x.Attempt
+	}
+	return 0
+}
+
+// ReplacementResponse answers a Replacement.
+type ReplacementResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Whether the lost session was there, and has ended.
+	Ended         bool `protobuf:"varint,1,opt,name=ended,proto3" json:"ended,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReplacementResponse) Reset() {
+	*x = ReplacementResponse{}
+	mi := &file_parley_cluster_v1_relay_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReplacementResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReplacementResponse) ProtoMessage() {}
+
+func (x *ReplacementResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_parley_cluster_v1_relay_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReplacementResponse.ProtoReflect.Descriptor instead.
+func (*ReplacementResponse) Descriptor() ([]byte, []int) {
+	return file_parley_cluster_v1_relay_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *ReplacementResponse) GetEnded() bool {
+	if x != nil {
+		return x.Ended
+	}
+	return false
+}
+
 // Address is a net.Addr.
 type Address struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -156,7 +266,7 @@ type Address struct {
 
 func (x *Address) Reset() {
 	*x = Address{}
-	mi := &file_parley_cluster_v1_relay_proto_msgTypes[1]
+	mi := &file_parley_cluster_v1_relay_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -168,7 +278,7 @@ func (x *Address) String() string {
 func (*Address) ProtoMessage() {}
 
 func (x *Address) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_cluster_v1_relay_proto_msgTypes[1]
+	mi := &file_parley_cluster_v1_relay_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -181,7 +291,7 @@ func (x *Address) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Address.ProtoReflect.Descriptor instead.
 func (*Address) Descriptor() ([]byte, []int) {
-	return file_parley_cluster_v1_relay_proto_rawDescGZIP(), []int{1}
+	return file_parley_cluster_v1_relay_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *Address) GetNetwork() string {
@@ -209,7 +319,7 @@ type HeaderField struct {
 
 func (x *HeaderField) Reset() {
 	*x = HeaderField{}
-	mi := &file_parley_cluster_v1_relay_proto_msgTypes[2]
+	mi := &file_parley_cluster_v1_relay_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -221,7 +331,7 @@ func (x *HeaderField) String() string {
 func (*HeaderField) ProtoMessage() {}
 
 func (x *HeaderField) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_cluster_v1_relay_proto_msgTypes[2]
+	mi := &file_parley_cluster_v1_relay_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -234,7 +344,7 @@ func (x *HeaderField) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HeaderField.ProtoReflect.Descriptor instead.
 func (*HeaderField) Descriptor() ([]byte, []int) {
-	return file_parley_cluster_v1_relay_proto_rawDescGZIP(), []int{2}
+	return file_parley_cluster_v1_relay_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *HeaderField) GetName() []byte {
@@ -266,7 +376,7 @@ type TLSState struct {
 
 func (x *TLSState) Reset() {
 	*x = TLSState{}
-	mi := &file_parley_cluster_v1_relay_proto_msgTypes[3]
+	mi := &file_parley_cluster_v1_relay_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -278,7 +388,7 @@ func (x *TLSState) String() string {
 func (*TLSState) ProtoMessage() {}
 
 func (x *TLSState) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_cluster_v1_relay_proto_msgTypes[3]
+	mi := &file_parley_cluster_v1_relay_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -291,7 +401,7 @@ func (x *TLSState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TLSState.ProtoReflect.Descriptor instead.
 func (*TLSState) Descriptor() ([]byte, []int) {
-	return file_parley_cluster_v1_relay_proto_rawDescGZIP(), []int{3}
+	return file_parley_cluster_v1_relay_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *TLSState) GetVersion() uint32 {
@@ -348,7 +458,13 @@ const file_parley_cluster_v1_relay_proto_rawDesc = "" +
 	"\x03tls\x18\t \x01(\v2\x1b.parley.cluster.v1.TLSStateH\x00R\x03tls\x88\x01\x01\x12\x18\n" +
 	"\asession\x18\n" +
 	" \x01(\fR\asessionB\x06\n" +
-	"\x04_tls\"=\n" +
+	"\x04_tls\"t\n" +
+	"\vReplacement\x125\n" +
+	"\x06client\x18\x01 \x01(\v2\x1d.parley.cluster.v1.RelayStartR\x06client\x12\x14\n" +
+	"\x05token\x18\x02 \x01(\fR\x05token\x12\x18\n" +
+	"\aattempt\x18\x03 \x01(\x04R\aattempt\"+\n" +
+	"\x13ReplacementResponse\x12\x14\n" +
+	"\x05ended\x18\x01 \x01(\bR\x05ended\"=\n" +
 	"\aAddress\x12\x18\n" +
 	"\anetwork\x18\x01 \x01(\tR\anetwork\x12\x18\n" +
 	"\aaddress\x18\x02 \x01(\tR\aaddress\"7\n" +
@@ -375,23 +491,26 @@ func file_parley_cluster_v1_relay_proto_rawDescGZIP() []byte {
 	return file_parley_cluster_v1_relay_proto_rawDescData
 }
 
-var file_parley_cluster_v1_relay_proto_msgTypes = make([]protoimpl.MessageInfo, 4)
+var file_parley_cluster_v1_relay_proto_msgTypes = make([]protoimpl.MessageInfo, 6)
 var file_parley_cluster_v1_relay_proto_goTypes = []any{
-	(*RelayStart)(nil),  // 0: parley.cluster.v1.RelayStart
-	(*Address)(nil),     // 1: parley.cluster.v1.Address
-	(*HeaderField)(nil), // 2: parley.cluster.v1.HeaderField
-	(*TLSState)(nil),    // 3: parley.cluster.v1.TLSState
+	(*RelayStart)(nil),          // 0: parley.cluster.v1.RelayStart
+	(*Replacement)(nil),         // 1: parley.cluster.v1.Replacement
+	(*ReplacementResponse)(nil), // 2: parley.cluster.v1.ReplacementResponse
+	(*Address)(nil),             // 3: parley.cluster.v1.Address
+	(*HeaderField)(nil),         // 4: parley.cluster.v1.HeaderField
+	(*TLSState)(nil),            // 5: parley.cluster.v1.TLSState
 }
 var file_parley_cluster_v1_relay_proto_depIdxs = []int32{
-	1, // 0: parley.cluster.v1.RelayStart.address:type_name -> parley.cluster.v1.Address
-	1, // 1: parley.cluster.v1.RelayStart.local_address:type_name -> parley.cluster.v1.Address
-	2, // 2: parley.cluster.v1.RelayStart.header:type_name -> parley.cluster.v1.HeaderField
-	3, // 3: parley.cluster.v1.RelayStart.tls:type_name -> parley.cluster.v1.TLSState
-	4, // [4:4] is the sub-list for method output_type
-	4, // [4:4] is the sub-list for method input_type
-	4, // [4:4] is the sub-list for extension type_name
-	4, // [4:4] is the sub-list for extension extendee
-	0, // [0:4] is the sub-list for field type_name
+	3, // 0: parley.cluster.v1.RelayStart.address:type_name -> parley.cluster.v1.Address
+	3, // 1: parley.cluster.v1.RelayStart.local_address:type_name -> parley.cluster.v1.Address
+	4, // 2: parley.cluster.v1.RelayStart.header:type_name -> parley.cluster.v1.HeaderField
+	5, // 3: parley.cluster.v1.RelayStart.tls:type_name -> parley.cluster.v1.TLSState
+	0, // 4: parley.cluster.v1.Replacement.client:type_name -> parley.cluster.v1.RelayStart
+	5, // [5:5] is the sub-list for method output_type
+	5, // [5:5] is the sub-list for method input_type
+	5, // [5:5] is the sub-list for extension type_name
+	5, // [5:5] is the sub-list for extension extendee
+	0, // [0:5] is the sub-list for field type_name
 }
 
 func init() { file_parley_cluster_v1_relay_proto_init() }
@@ -406,7 +525,7 @@ func file_parley_cluster_v1_relay_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_parley_cluster_v1_relay_proto_rawDesc), len(file_parley_cluster_v1_relay_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   4,
+			NumMessages:   6,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

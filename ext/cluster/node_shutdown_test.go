@@ -1,0 +1,142 @@
+package cluster
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+)
+
+func (n *testNode) down(t *testing.T) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	if err := n.Shutdown(ctx); err != nil {
+		t.Errorf("%s: %v", n.Name(), err)
+	}
+}
+
+func TestCallsToAClientGoOnWhileItsNodeShutsDown(t *testing.T) {
+	nodes := startNodes(t, 3, nil)
+	b := newTestBalancer(nodes[0])
+	device := b.client(t, "d")
+	if err := whoErr(t.Context(), device); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, func() bool { return nodes[0].localConn("d") != nil })
+	b.set(nodes[1])
+	var loops []*callLoop
+	for _, n := range nodes {
+		loops = append(loops, startCalls(t, "from "+n.Name(), func() error { return hello(t.Context(), n.Client("d")) }))
+	}
+	for _, l := range loops {
+		l.more(t, 10)
+	}
+	loops[0].stop()
+	nodes[0].down(t)
+	for _, l := range loops[1:] {
+		l.more(t, 10)
+		l.stop()
+	}
+}
+
+func TestCallsOverARelayGoOnWhileTheOwnerShutsDown(t *testing.T) {
+	nodes := startNodes(t, 3, nil)
+	b := newTestBalancer(nodes[0])
+	client := b.client(t, "c")
+	if err := whoErr(t.Context(), client); err != nil {
+		t.Fatal(err)
+	}
+	b.set(nodes[1], nodes[2])
+	nodes[0].clients.cut()
+	l := startCalls(t, "relayed", func() error { return whoErr(t.Context(), client) })
+	l.more(t, 10)
+	nodes[0].down(t)
+	l.more(t, 10)
+	l.stop()
+}
+
+func TestIdleSessionsBehindARelayMoveWhenTheirNodeShutsDown(t *testing.T) {
+	nodes := startNodes(t, 3, nil)
+	b := newTestBalancer(nodes[0])
+	client := b.client(t, "c")
+	if err := whoErr(t.Context(), client); err != nil {
+		t.Fatal(err)
+	}
+	b.set(nodes[1], nodes[2])
+	nodes[0].clients.cut()
+	eventually(t, func() bool { return nodes[1].relays.open.Load()+nodes[2].relays.open.Load() == 1 })
+	nodes[0].down(t)
+	if p, err := nodes[1].Lookup(t.Context(), "c"); err != nil || p.Node == nodes[0].ID() || p.Detached {
+		t.Errorf("the directory has %+v, %v", p, err)
+	}
+}
+
+func TestRelayedCallsGoOnWhileTheRelayingNodeShutsDown(t *testing.T) {
+	nodes := startNodes(t, 3, nil)
+	b := newTestBalancer(nodes[0])
+	client := b.client(t, "c")
+	if err := whoErr(t.Context(), client); err != nil {
+		t.Fatal(err)
+	}
+	b.set(nodes[1])
+	nodes[0].clients.cut()
+	l := startCalls(t, "relayed", func() error { return whoErr(t.Context(), client) })
+	l.more(t, 10)
+	if nodes[1].relays.open.Load() != 1 {
+		t.Error("not relayed")
+	}
+	b.set(nodes[2])
+	nodes[1].down(t)
+	eventually(t, func() bool { return nodes[1].relays.open.Load() == 0 && nodes[2].relays.open.Load() == 1 })
+	l.more(t, 10)
+	l.stop()
+}
+
+func TestARollingDeployFailsNoCall(t *testing.T) {
+	bus := NewMemoryBus()
+	var nodes []*testNode
+	for i := range 3 {
+		nodes = append(nodes, startNode(t, bus, fmt.Sprint("old-", i), nil))
+	}
+	b := newTestBalancer(nodes...)
+	var loops []*callLoop
+	for i := range 6 {
+		name := fmt.Sprint("d", i)
+		client := b.client(t, name)
+		if err := whoErr(t.Context(), client); err != nil {
+			t.Fatal(err)
+		}
+		if i%2 == 0 {
+			loops = append(loops, startCalls(t, "of "+name, func() error { return whoErr(t.Context(), client) }))
+		}
+		loops = append(loops, startCalls(t, "to "+name, func() error {
+			n, err := b.next()
+			if err != nil {
+				return err
+			}
+			return hello(t.Context(), n.Client(name))
+		}))
+	}
+	for _, n := range nodes {
+		n.clients.cut() // so that some links are relayed
+	}
+	for i, old := range nodes {
+		fresh := startNode(t, bus, fmt.Sprint("new-", i), nil)
+		all := append(append([]*testNode{}, nodes[i+1:]...), fresh)
+		b.set(append(all, nodes[:i]...)...)
+		old.down(t)
+		nodes[i] = fresh
+		for _, l := range loops {
+			l.more(t, 5)
+		}
+	}
+	for _, l := range loops {
+		l.stop()
+	}
+	for i := range 6 {
+		if _, err := nodes[0].Lookup(t.Context(), fmt.Sprint("d", i)); err != nil {
+			t.Error(err)
+		}
+	}
+}
