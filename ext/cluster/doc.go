@@ -31,9 +31,16 @@
 // is silent for 1.5 s is gone: its clients are not found, and links that ask for
 // its sessions are told at once that they are lost.
 //
+// # Health
+//
+// A node that has lost its bus or the others still serves its own clients.
+// ReportHealth sets the status of the service "cluster" then, and leaves that of
+// the server as it is. Stats has the figures to watch.
+//
 // # Goroutines
 //
 // A Node has no goroutine of its own while it is idle, unless a topic with
-// history has subscribers. A relayed link has two at the node
+// history has subscribers. It has one for each node to which it has connected.
+// A relayed link has two at the node
 // that accepted it.
 package cluster

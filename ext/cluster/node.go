@@ -31,6 +31,10 @@ type Node struct {
 	leave   context.CancelFunc
 	passing linkGroup
 
+	counters   nodeCounters
+	health     *nodeHealth
+	stopChange func()
+
 	mu      sync.Mutex
 	servers []*rpc.Server
 }
@@ -71,8 +75,11 @@ func New(config Config) (*Node, error) {
 	n.topics = newTopicHub(config.Bus, config.Prefix, id)
 	n.ctx, n.leave = context.WithCancel(context.Background())
 	n.relays = &relays{limit: int64(config.MaxRelays)}
+	n.health = newNodeHealth(n.isConnected)
 	n.nodes = newNodeConns(append(config.Credentials.dialOptions(), rpc.WithLogger(config.Logger))...)
+	n.nodes.changed = n.health.changed
 	n.inner = n.newInnerServer()
+	n.stopChange = config.Bus.OnChange(n.handleBusChange)
 	if n.alone {
 		return n, nil
 	}
@@ -99,11 +106,25 @@ func (n *Node) setWatching(on bool) {
 
 // handleMember acts on a change of another node.
 func (n *Node) handleMember(e memberEvent) {
+	if e.kind == memberGone {
+		n.counters.nodesLost.Add(1)
+	}
 	if e.kind == memberGone || e.kind == memberLeft {
 		n.directory.nodeGone(e.node.ID)
 		go n.nodes.remove(e.node.ID) // it waits for goroutines
 	}
 	n.watches.handleMember(e)
+	if e.kind != memberAnnounce {
+		n.health.handleMember(e, len(n.members.list()))
+	}
+}
+
+// handleBusChange acts on a change of the bus.
+func (n *Node) handleBusChange(change BusChange) {
+	if change.Lost {
+		n.counters.busLosses.Add(1)
+	}
+	n.health.changed()
 }
 
 // ServerOptions returns the options of a server whose clients the node knows.
@@ -210,6 +231,8 @@ func (n *Node) Shutdown(ctx context.Context) error {
 // uses Close closes them before.
 func (n *Node) Close() {
 	n.leave()
+	n.stopChange()
+	n.health.changed()
 	n.topics.close()
 	n.directory.close()
 	n.announcer.close()

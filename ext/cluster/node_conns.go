@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"context"
 	"sync"
 
 	"github.com/parley-rpc/parley/rpc"
@@ -9,15 +10,21 @@ import (
 // nodeConns are the connections of a node to others: one to each, made when it
 // is needed, and ended when the other node is gone.
 type nodeConns struct {
-	opts []rpc.ClientOption
+	opts    []rpc.ClientOption
+	changed func() // called when a node becomes unreachable, or reachable again
 
-	mu     sync.Mutex
-	byNode map[NodeID]*rpc.Client
-	closed bool
+	mu          sync.Mutex
+	byNode      map[NodeID]*rpc.Client
+	unreachable map[NodeID]struct{} // of byNode, those to which the last connection has failed
+	closed      bool
+	following   sync.WaitGroup
 }
 
 func newNodeConns(opts ...rpc.ClientOption) *nodeConns {
-	return &nodeConns{opts: opts, byNode: make(map[NodeID]*rpc.Client)}
+	return &nodeConns{
+		opts: opts, changed: func() {},
+		byNode: make(map[NodeID]*rpc.Client), unreachable: make(map[NodeID]struct{}),
+	}
 }
 
 // caller returns a Caller of the services of a node at a URL. It does not wait.
@@ -31,8 +38,45 @@ func (c *nodeConns) caller(id NodeID, url string) (rpc.Caller, error) {
 	if client == nil {
 		client = rpc.NewClient(url, c.opts...)
 		c.byNode[id] = client
+		c.following.Go(func() { c.follow(id, client) })
 	}
 	return client, nil
+}
+
+// follow notes whether a node can be reached, until its connection is closed.
+func (c *nodeConns) follow(id NodeID, client *rpc.Client) {
+	for s := range client.States(context.Background()) {
+		if s == rpc.StateTransientFailure || s == rpc.StateReady {
+			c.note(id, client, s)
+		}
+	}
+}
+
+func (c *nodeConns) note(id NodeID, client *rpc.Client, s rpc.State) {
+	c.mu.Lock()
+	if c.byNode[id] != client {
+		c.mu.Unlock()
+		return
+	}
+	before := len(c.unreachable)
+	if s == rpc.StateReady {
+		delete(c.unreachable, id)
+	} else {
+		c.unreachable[id] = struct{}{}
+	}
+	changed := len(c.unreachable) != before
+	c.mu.Unlock()
+	if changed {
+		c.changed()
+	}
+}
+
+// count returns how many connections there are, and to how many nodes the last
+// one has failed.
+func (c *nodeConns) count() (dialed, unreachable int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.byNode) - len(c.unreachable), len(c.unreachable)
 }
 
 // remove ends the connection to a node that is gone: its calls fail with
@@ -40,10 +84,15 @@ func (c *nodeConns) caller(id NodeID, url string) (rpc.Caller, error) {
 func (c *nodeConns) remove(id NodeID) {
 	c.mu.Lock()
 	client := c.byNode[id]
+	_, wasUnreachable := c.unreachable[id]
 	delete(c.byNode, id)
+	delete(c.unreachable, id)
 	c.mu.Unlock()
 	if client != nil {
 		_ = client.Close()
+	}
+	if wasUnreachable {
+		c.changed()
 	}
 }
 
@@ -52,9 +101,10 @@ func (c *nodeConns) close() {
 	c.mu.Lock()
 	c.closed = true
 	all := c.byNode
-	c.byNode = nil
+	c.byNode, c.unreachable = nil, nil
 	c.mu.Unlock()
 	for _, client := range all {
 		_ = client.Close()
 	}
+	c.following.Wait()
 }

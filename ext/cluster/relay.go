@@ -46,6 +46,8 @@ type relays struct {
 	limit int64
 	open  atomic.Int64
 	total atomic.Int64
+
+	refused, failed, lost atomic.Uint64 // Stats
 }
 
 // pass passes a link on to the owner of the session that it asks for, and
@@ -54,6 +56,7 @@ type relays struct {
 func (r *relays) pass(ctx context.Context, owner rpc.Caller, session []byte, l *rpc.AcceptedLink, link transport.Link) error {
 	if r.open.Add(1) > r.limit {
 		r.open.Add(-1)
+		r.refused.Add(1)
 		_ = link.Close(transport.CloseTryAgainLater, "too many relayed links")
 		return rpc.Errorf(rpc.CodeResourceExhausted, "more than %d relayed links", r.limit)
 	}
@@ -67,6 +70,7 @@ func (r *relays) pass(ctx context.Context, owner rpc.Caller, session []byte, l *
 	}
 	if err != nil {
 		if !errors.Is(err, errNotOwner) {
+			r.failed.Add(1)
 			_ = link.Close(transport.CloseAbnormal, "")
 		}
 		return err
