@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -51,6 +52,10 @@ type echo struct {
 	testgrpc.UnimplementedTestServiceServer
 }
 
+func (echo) EmptyCall(context.Context, *testgrpc.Empty) (*testgrpc.Empty, error) {
+	return new(testgrpc.Empty), nil
+}
+
 func (echo) FullDuplexCall(stream testgrpc.TestService_FullDuplexCallServer) error {
 	for {
 		req, err := stream.Recv()
@@ -81,8 +86,9 @@ func startBackend(t *testing.T) string {
 	return l.Addr().String()
 }
 
-// startGateway runs a gateway until the test ends, and returns its address.
-func startGateway(t *testing.T, args ...string) (address string) {
+// startGateway runs a gateway until the test ends, or end is called, and returns
+// its address.
+func startGateway(t *testing.T, args ...string) (address string, end func()) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	log, in := io.Pipe()
@@ -102,35 +108,44 @@ func startGateway(t *testing.T, args ...string) (address string) {
 			}
 		}
 	}()
-	t.Cleanup(func() {
+	end = sync.OnceFunc(func() {
 		cancel()
 		if code := <-exit; code != 0 {
 			t.Errorf("the gateway ends with %d", code)
 		}
 		<-read
 	})
+	t.Cleanup(end)
 	select {
 	case url := <-serving:
-		return strings.TrimSuffix(strings.TrimPrefix(url, "ws://"), "/rpc")
+		return strings.TrimSuffix(strings.TrimPrefix(url, "ws://"), "/rpc"), end
 	case code := <-exit:
 		exit <- code
 		t.Fatal("the gateway has ended")
 	case <-time.After(limit):
 		t.Fatal("the gateway does not serve")
 	}
-	return ""
+	return "", end
 }
 
-// startCluster starts two gateways that NATS joins, with a proxy in front.
-func startCluster(t *testing.T) (gateways []string, p *proxy, stopNATS func()) {
+// gateways are two gateways that NATS joins.
+type gateways struct {
+	addresses []string
+	ends      []func()
+	stopNATS  func()
+}
+
+func startGateways(t *testing.T) (all gateways) {
 	t.Helper()
 	t.Setenv("PARLEY_CLUSTER_SECRET", "a secret of all gateways")
 	url, stopNATS := startNATS(t)
 	backend := startBackend(t)
 	for range 2 {
-		gateways = append(gateways, startGateway(t, "--backend", backend, "--nats", url, "--cluster-listen", "127.0.0.1:0"))
+		address, end := startGateway(t, "--backend", backend, "--nats", url, "--cluster-listen", "127.0.0.1:0")
+		all.addresses, all.ends = append(all.addresses, address), append(all.ends, end)
 	}
-	return gateways, startProxy(t, gateways...), stopNATS
+	all.stopNATS = stopNATS
+	return all
 }
 
 // talk sends messages over a stream, and cuts its link before every fifth.
@@ -170,7 +185,7 @@ func talk(t *testing.T, p *proxy, messages int) error {
 }
 
 func TestAStreamSurvivesLinksThatReturnOnTheOtherGateway(t *testing.T) {
-	_, p, _ := startCluster(t)
+	p := startProxy(t, startGateways(t).addresses...)
 	if err := talk(t, p, 50); err != nil {
 		t.Error(err)
 	}
@@ -181,19 +196,42 @@ func TestAStreamSurvivesLinksThatReturnOnTheOtherGateway(t *testing.T) {
 
 func TestAStreamIsLostBetweenGatewaysThatAreAlone(t *testing.T) {
 	backend := startBackend(t)
-	p := startProxy(t, startGateway(t, "--backend", backend), startGateway(t, "--backend", backend))
+	first, _ := startGateway(t, "--backend", backend)
+	second, _ := startGateway(t, "--backend", backend)
+	p := startProxy(t, first, second)
 	if err := talk(t, p, 50); status.Code(err) != codes.Unavailable {
 		t.Errorf("the stream ends with %v", err)
 	}
 }
 
+func TestNoCallFailsWhenAGatewayOfAClusterEnds(t *testing.T) {
+	all := startGateways(t)
+	client := rpc.NewClient("ws://"+all.addresses[0]+"/rpc", rpc.WithURLs("ws://"+all.addresses[1]+"/rpc"))
+	defer client.Close()
+	backend := testgrpc.NewTestServiceClient(grpcparley.NewClientConn(client))
+	ended := make(chan struct{})
+	for calls, after := 0, 0; after < 100; calls++ {
+		if _, err := backend.EmptyCall(t.Context(), new(testgrpc.Empty)); err != nil {
+			t.Fatalf("call %d: %v", calls, err)
+		}
+		if calls == 100 {
+			go func() { defer close(ended); all.ends[0]() }()
+		}
+		select {
+		case <-ended:
+			after++
+		default:
+		}
+	}
+}
+
 func TestHealthOfAGatewayShowsThatNATSIsAway(t *testing.T) {
-	gateways, _, stopNATS := startCluster(t)
+	all := startGateways(t)
 	transport := &http.Transport{}
 	defer transport.CloseIdleConnections()
 	web := http.Client{Transport: transport, Timeout: limit}
 	ask := func(query string) int {
-		res, err := web.Get("http://" + gateways[0] + "/healthz" + query)
+		res, err := web.Get("http://" + all.addresses[0] + "/healthz" + query)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -203,7 +241,7 @@ func TestHealthOfAGatewayShowsThatNATSIsAway(t *testing.T) {
 	if code := ask("?service=cluster"); code != http.StatusOK {
 		t.Errorf("the cluster has %d", code)
 	}
-	stopNATS()
+	all.stopNATS()
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
 	for end := time.Now().Add(limit); ask("?service=cluster") != http.StatusServiceUnavailable; <-tick.C {
