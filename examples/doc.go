@@ -3,6 +3,7 @@
 //   - ping: a service with one method of each of the four kinds, a server and
 //     a client
 //   - reverse: a hub that calls the devices that have dialed it
+//   - reverse/hubs: several such hubs, which NATS joins; a module of its own
 //   - chat: rooms over the terminal and in the browser, in which a slow member
 //     delays no other; `make chat`
 //   - unixsocket: calls over a Unix socket instead of a WebSocket

@@ -98,6 +98,8 @@ func TestShownCommands(t *testing.T) {
 				t.Errorf("the target demo is now %q", recipe)
 			}
 		},
+		"export PARLEY_CLUSTER_SECRET=$(cat /run/secrets/gateways)":                                              clusterGateway("PARLEY_CLUSTER_SECRET"),
+		"parley gateway --backend dns:///users:50051 --nats nats://10.0.0.5:4222 --cluster-listen 10.0.0.7:7443": clusterGateway(`"--nats", url, "--cluster-listen"`),
 		"make interop": func(t *testing.T) { // what it runs is tested by package interop
 			_, recipe, ok := strings.Cut(read(t, "Makefile"), "\ninterop:")
 			recipe, _, _ = strings.Cut(recipe, "\n\n")
@@ -119,6 +121,15 @@ func TestShownCommands(t *testing.T) {
 				}
 				check(t)
 			}
+		}
+	}
+}
+
+// clusterGateway checks that the test of several gateways uses some flags.
+func clusterGateway(flags string) func(*testing.T) {
+	return func(t *testing.T) {
+		if !strings.Contains(read(t, "cmd/parley/natstest/gateway_test.go"), flags) {
+			t.Errorf("no test of several gateways uses %s", flags)
 		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/parley-rpc/parley/rpc"
@@ -49,6 +50,8 @@ type directory struct {
 	cache      *lookupCache
 	replaced   notifier[[2]string] // client and session
 	stopChange func()
+
+	announcements, lookups, lookupsFailed atomic.Uint64 // Stats
 
 	mu      sync.Mutex // before what changed locks
 	clients map[string]*localClient
@@ -195,8 +198,10 @@ func (d *directory) publish(client string, kind clusterv1.ClientMessage_Kind, or
 	}
 	if err != nil {
 		d.config.log.Debug("a message about a client was not sent", "err", err)
+		return false
 	}
-	return err == nil
+	d.announcements.Add(1)
+	return true
 }
 
 // leave removes a session. One that is not in the directory does not matter.

@@ -76,10 +76,15 @@ func (d *directory) ask(ctx context.Context, client string) (all []Presence, err
 	asking, cancel := context.WithTimeout(ctx, lookupTimeout)
 	defer cancel()
 	var quiet *time.Timer // set by the first reply
+	d.lookups.Add(1)
 	for reply, err := range d.config.bus.Request(asking, clientSubject(d.config.prefix, client), data) {
 		if err != nil {
 			if len(all) == 0 {
-				return nil, lookupError(ctx, client, err, quiet != nil)
+				err = lookupError(ctx, client, err, quiet != nil)
+				if rpc.CodeOf(err) == rpc.CodeUnavailable {
+					d.lookupsFailed.Add(1)
+				}
+				return nil, err
 			}
 			break
 		}

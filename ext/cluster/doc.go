@@ -36,9 +36,16 @@
 // rpc.Authenticator has returned do not: handlers keep those of the link that
 // began the session.
 //
+// # Health
+//
+// A node that has lost its bus or the others still serves its own clients.
+// ReportHealth sets the status of the service "cluster" then, and leaves that of
+// the server as it is. Stats has the figures to watch.
+//
 // # Goroutines
 //
 // A Node has no goroutine of its own while it is idle, unless a topic with
-// history has subscribers. A relayed link has two at the node
+// history has subscribers. It has one for each node to which it has connected.
+// A relayed link has two at the node
 // that accepted it.
 package cluster

@@ -55,6 +55,9 @@ func (e *entry) serve(accepted *rpc.AcceptedLink) {
 				return
 			}
 		}
+		if !e.srv.HasSession(hello.Session) {
+			e.relays.lost.Add(1)
+		}
 	}
 	_ = e.srv.ServeLink(accepted.Context(), link, *accepted.Peer()) // it has closed the link if it fails
 }

@@ -28,6 +28,10 @@ type Node struct {
 	leave   context.CancelFunc
 	passing linkGroup
 
+	counters   nodeCounters
+	health     *nodeHealth
+	stopChange func()
+
 	departing sync.Once
 	mu        sync.Mutex
 	servers   []*rpc.Server
@@ -69,8 +73,11 @@ func New(config Config) (*Node, error) {
 	n.topics = newTopicHub(config.Bus, config.Prefix, id)
 	n.ctx, n.leave = context.WithCancel(context.Background())
 	n.relays = &relays{limit: int64(config.MaxRelays)}
+	n.health = newNodeHealth(n.isConnected)
 	n.nodes = newNodeConns(append(config.Credentials.dialOptions(), rpc.WithLogger(config.Logger), rpc.WithServices(n.dialedServices()))...)
+	n.nodes.changed = n.health.changed
 	n.inner = n.newInnerServer()
+	n.stopChange = config.Bus.OnChange(n.handleBusChange)
 	if n.alone {
 		n.members.endSettling()
 		return n, nil
@@ -100,6 +107,7 @@ func (n *Node) setWatching(on bool) {
 func (n *Node) handleMember(e memberEvent) {
 	switch e.kind {
 	case memberGone:
+		n.counters.nodesLost.Add(1)
 		n.directory.nodeGone(e.node.ID)
 		n.nodes.gone(e.node.ID)
 	case memberLeft:
@@ -107,6 +115,17 @@ func (n *Node) handleMember(e memberEvent) {
 		n.nodes.left(e.node.ID)
 	}
 	n.watches.handleMember(e)
+	if e.kind != memberAnnounce {
+		n.health.handleMember(e, len(n.members.list()))
+	}
+}
+
+// handleBusChange acts on a change of the bus.
+func (n *Node) handleBusChange(change BusChange) {
+	if change.Lost {
+		n.counters.busLosses.Add(1)
+	}
+	n.health.changed()
 }
 
 // ServerOptions returns the options of a server whose clients the node knows.

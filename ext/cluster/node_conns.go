@@ -10,19 +10,25 @@ import (
 // nodeConns are the connections of a node to others: one to each, made when it
 // is needed, and ended when the other node has left or is gone.
 type nodeConns struct {
-	opts []rpc.ClientOption
+	opts    []rpc.ClientOption
+	changed func() // called when a node becomes unreachable, or reachable again
 
 	ctx    context.Context // until close
 	cancel context.CancelFunc
 	ending linkGroup // connections that are ending
 
-	mu     sync.Mutex
-	byNode map[NodeID]*rpc.Client
-	closed bool
+	mu          sync.Mutex
+	byNode      map[NodeID]*rpc.Client
+	unreachable map[NodeID]struct{} // of byNode, those to which the last connection has failed
+	closed      bool
+	following   sync.WaitGroup
 }
 
 func newNodeConns(opts ...rpc.ClientOption) *nodeConns {
-	c := &nodeConns{opts: opts, byNode: make(map[NodeID]*rpc.Client)}
+	c := &nodeConns{
+		opts: opts, changed: func() {},
+		byNode: make(map[NodeID]*rpc.Client), unreachable: make(map[NodeID]struct{}),
+	}
 	c.ctx, c.cancel = context.WithCancel(context.Background())
 	return c
 }
@@ -38,8 +44,45 @@ func (c *nodeConns) caller(id NodeID, url string) (rpc.Caller, error) {
 	if client == nil {
 		client = rpc.NewClient(url, c.opts...)
 		c.byNode[id] = client
+		c.following.Go(func() { c.follow(id, client) })
 	}
 	return client, nil
+}
+
+// follow notes whether a node can be reached, until its connection is closed.
+func (c *nodeConns) follow(id NodeID, client *rpc.Client) {
+	for s := range client.States(context.Background()) {
+		if s == rpc.StateTransientFailure || s == rpc.StateReady {
+			c.note(id, client, s)
+		}
+	}
+}
+
+func (c *nodeConns) note(id NodeID, client *rpc.Client, s rpc.State) {
+	c.mu.Lock()
+	if c.byNode[id] != client {
+		c.mu.Unlock()
+		return
+	}
+	before := len(c.unreachable)
+	if s == rpc.StateReady {
+		delete(c.unreachable, id)
+	} else {
+		c.unreachable[id] = struct{}{}
+	}
+	changed := len(c.unreachable) != before
+	c.mu.Unlock()
+	if changed {
+		c.changed()
+	}
+}
+
+// count returns how many connections there are, and to how many nodes the last
+// one has failed.
+func (c *nodeConns) count() (dialed, unreachable int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.byNode) - len(c.unreachable), len(c.unreachable)
 }
 
 // left ends the connection to a node that has left the cluster: the calls in
@@ -59,10 +102,15 @@ func (c *nodeConns) gone(id NodeID) {
 func (c *nodeConns) end(ctx context.Context, id NodeID) {
 	c.mu.Lock()
 	client := c.byNode[id]
+	_, wasUnreachable := c.unreachable[id]
 	delete(c.byNode, id)
+	delete(c.unreachable, id)
 	c.mu.Unlock()
 	if client != nil && !c.ending.start(func() { _ = client.Shutdown(ctx) }) {
 		_ = client.Close()
+	}
+	if wasUnreachable {
+		c.changed()
 	}
 }
 
@@ -71,11 +119,12 @@ func (c *nodeConns) close() {
 	c.mu.Lock()
 	c.closed = true
 	all := c.byNode
-	c.byNode = nil
+	c.byNode, c.unreachable = nil, nil
 	c.mu.Unlock()
 	c.cancel()
 	for _, client := range all {
 		_ = client.Close()
 	}
 	c.ending.close()
+	c.following.Wait()
 }

@@ -121,6 +121,7 @@ func (n *Node) dispatch(next rpc.Handler) rpc.Handler {
 // forwardTo forwards another node's call to a client. If the client is at yet
 // another node by now, the call goes there, once: it has not reached the client.
 func (n *Node) forwardTo(ctx context.Context, s rpc.Stream, client string) error {
+	n.counters.forwarded.Add(1)
 	if c := n.localConn(client); c != nil {
 		return rpc.Forward(ctx, s, c, ownHeader)
 	}

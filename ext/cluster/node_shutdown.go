@@ -50,6 +50,8 @@ func spreadWithin(ctx context.Context) time.Duration {
 // uses Close closes them before.
 func (n *Node) Close() {
 	n.leave()
+	n.stopChange()
+	n.health.changed()
 	n.depart()
 	n.topics.close()
 	_ = n.inner.Close()

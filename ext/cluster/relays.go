@@ -19,6 +19,8 @@ type relays struct {
 	open  atomic.Int64
 	total atomic.Int64
 
+	refused, failed, lost atomic.Uint64 // Stats
+
 	mu    sync.Mutex
 	all   map[*relay]struct{}
 	ended chan struct{} // closed when all have ended; nil: the node does not drain
@@ -35,6 +37,7 @@ func (r *relays) pass(ctx context.Context, owner rpc.Caller, session []byte, l *
 	defer cancel()
 	this := &relay{cancel}
 	if refusal := r.add(this); refusal != nil {
+		r.refused.Add(1)
 		_ = link.Close(refusal.Code, refusal.Reason)
 		return refusal
 	}
@@ -46,6 +49,7 @@ func (r *relays) pass(ctx context.Context, owner rpc.Caller, session []byte, l *
 	}
 	if err != nil {
 		if !errors.Is(err, errNotOwner) {
+			r.failed.Add(1)
 			_ = link.Close(transport.CloseAbnormal, "")
 		}
 		return err

@@ -70,7 +70,7 @@ func (t *Topic[T]) Publish(ctx context.Context, msg T) error {
 func (t *Topic[T]) Subscribe(ctx context.Context, from Position) iter.Seq2[Delivery[T], error] {
 	return func(yield func(Delivery[T], error) bool) {
 		err := t.subscribe(ctx, from, nil, func(e *topicEvent, gap Gap) (more bool, err error) {
-			return yield(t.decode(e, gap), nil), nil
+			return yield(t.delivery(e, gap), nil), nil
 		})
 		if err != nil {
 			yield(Delivery[T]{}, err)
@@ -84,7 +84,7 @@ func (t *Topic[T]) Subscribe(ctx context.Context, from Position) iter.Seq2[Deliv
 // [rpc.Follow] continues at another server.
 func (t *Topic[T]) Serve(ctx context.Context, from Position, send func(Delivery[T]) error) error {
 	return t.subscribe(ctx, from, rpc.Draining(ctx), func(e *topicEvent, gap Gap) (more bool, err error) {
-		if err := send(t.decode(e, gap)); err != nil {
+		if err := send(t.delivery(e, gap)); err != nil {
 			return false, err
 		}
 		return true, nil
@@ -108,6 +108,15 @@ func (t *Topic[T]) subscribe(ctx context.Context, from Position, draining <-chan
 	return run(topicSubscription{
 		ctx: ctx, draining: draining, name: t.name, config: &t.config, from: pos, deliver: deliver,
 	})
+}
+
+// delivery returns the delivery of an event, whose gap is counted.
+func (t *Topic[T]) delivery(e *topicEvent, gap Gap) Delivery[T] {
+	d := t.decode(e, gap)
+	if d.Gap.Missing() {
+		t.hub.gaps.Add(1)
+	}
+	return d
 }
 
 // decode returns the delivery of an event. A message that cannot be decoded is

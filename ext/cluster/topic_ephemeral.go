@@ -192,7 +192,10 @@ func (t *ephemeralTopic) tellLocked(gap Gap) {
 
 // count counts a gap as events.
 func (t *ephemeralTopic) count(gap Gap) {
-	t.number += gap.Count
+	if gap.Count > 0 {
+		t.number += gap.Count
+		t.hub.missed.Add(gap.Count)
+	}
 	if gap.Unknown {
 		t.number++
 		t.unknownAt = t.number

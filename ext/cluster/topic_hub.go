@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/parley-rpc/parley/rpc"
@@ -33,6 +34,8 @@ type topicHub struct {
 	cancel     context.CancelFunc
 	stopChange func()
 	running    sync.WaitGroup // of tails
+
+	missed, gaps atomic.Uint64 // Stats.BusMissed and TopicGaps
 
 	mu         sync.Mutex
 	closed     bool

@@ -5,6 +5,7 @@ import (
 	"iter"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 )
 
 const maxWatchQueue = 4096 // events that a watcher has not taken
@@ -25,6 +26,7 @@ type watchConfig struct {
 type watches struct {
 	config   watchConfig
 	switches notifier[struct{}] // there is a first watcher, or none any more
+	missed   atomic.Uint64      // Stats.EventsMissed
 
 	sub BusSubscription // used by switches only
 
@@ -169,6 +171,7 @@ func (w *watches) receive(batch presenceBatch) []PresenceEvent {
 		w.nodes[batch.node] = n
 		w.miss(batch.node, batch.events[0].NodeName)
 	case batch.first > n.next:
+		w.missed.Add(1)
 		w.miss(batch.node, batch.events[0].NodeName)
 	case end <= n.next:
 		return nil
@@ -219,6 +222,7 @@ func (w *watches) compare(node nodeInfo, next uint64) {
 	case next <= n.next:
 		n.short = 0
 	case n.short > n.next:
+		w.missed.Add(1)
 		w.miss(node.ID, node.Name)
 		n.next, n.short = next, 0
 	default:

@@ -42,4 +42,33 @@
 //	parley.stream.waiting       calls that wait because the peer accepts no more at once
 //	parley.queue.size           bytes, by parley.queue.state: "unsent" or "unacknowledged"
 //	parley.queue.waiting        sends that wait for room in the queue
+//
+// # Clusters
+//
+// Telemetry.ObserveCluster adds metrics of a node of package ext/cluster, without
+// attributes but those that it is given:
+//
+//	parley.cluster.bus.available         1 while the bus works, 0 while it does not
+//	parley.cluster.bus.losses            times that messages of the bus may have been lost
+//	parley.cluster.bus.missed            messages of topics that the bus has lost
+//	parley.cluster.node.count            other nodes that are known to live
+//	parley.cluster.node.draining         other nodes that take no new clients
+//	parley.cluster.node.unreachable      other nodes to which the last connection has failed
+//	parley.cluster.node.losses           nodes that became silent without having left
+//	parley.cluster.node.dialed           connections to other nodes
+//	parley.cluster.node.accepted         connections from other nodes
+//	parley.cluster.client.count          clients that are connected to the node
+//	parley.cluster.client.connections    their connections
+//	parley.cluster.client.announcements  messages about them that the node has published
+//	parley.cluster.client.events_missed  times that presence events of another node were missed
+//	parley.cluster.lookup.requests       requests for a client on the bus
+//	parley.cluster.lookup.failures       those that were not answered
+//	parley.cluster.call.forwarded        calls of other nodes to clients
+//	parley.cluster.relay.count           links that the node passes on to other nodes
+//	parley.cluster.relay.started         links that it has passed on
+//	parley.cluster.relay.refused         links that were refused because too many are passed on
+//	parley.cluster.relay.failures        links whose session's owner did not answer
+//	parley.cluster.session.losses        links whose session no node has any more
+//	parley.cluster.topic.count           topics with subscribers on the node
+//	parley.cluster.topic.gaps            gaps that were told to subscribers
 package otelparley

@@ -19,6 +19,7 @@ const scope = "github.com/parley-rpc/parley/ext/otel"
 type Telemetry struct {
 	caller, callee *role
 	server, client *side
+	clusters       clusters
 	registration   metric.Registration
 }
 
@@ -41,6 +42,8 @@ func New(opts ...Option) (*Telemetry, error) {
 		caller: caller, callee: callee,
 		server: newSide("server", &cfg, instruments),
 		client: newSide("client", &cfg, instruments),
+
+		clusters: clusters{meter: meter, attributes: cfg.attributes},
 	}
 	if t.registration, err = meter.RegisterCallback(t.report, instruments.observed()...); err != nil {
 		return nil, err
@@ -55,9 +58,11 @@ func (t *Telemetry) report(_ context.Context, o metric.Observer) error {
 	return nil
 }
 
-// Close stops the observation of connections by the MeterProvider. Measurements
-// that calls and connections record themselves go on.
-func (t *Telemetry) Close() error { return t.registration.Unregister() }
+// Close stops the observation of connections and clusters by the MeterProvider.
+// Measurements that calls and connections record themselves go on.
+func (t *Telemetry) Close() error {
+	return errors.Join(t.registration.Unregister(), t.clusters.close())
+}
 
 // ServerOption returns the option for a server: it observes calls in both
 // directions, and connections.

@@ -32,6 +32,7 @@ type gateway struct {
 	maxAge       time.Duration
 	backends     backends
 	identity     identity
+	cluster      gatewayCluster
 
 	transport transport.Parameters
 	limits    rpc.Limits
@@ -49,10 +50,15 @@ A backend is a target of grpc-go, such as dns:///host:50051; calls are spread ov
 addresses of the name. With PREFIX= it serves the service or package of that name; the
 longest matching prefix applies.
 
+Gateways with the same --nats are a cluster: a connection that is lost at one of them
+resumes at any other, behind any load balancer. Each needs --cluster-listen, and all have
+a secret, in $` + secretVariable + ` or --cluster-secret-file.
+
 The gateway serves grpc.health.v1 itself, and answers GET /healthz. On SIGTERM it
 reports NOT_SERVING, tells clients to move, and waits for calls in flight.`,
 		Example: `  parley gateway --listen :8080 --backend dns:///localhost:50051
-  parley gateway --backend acme.users=dns:///users:50051 --backend acme=dns:///rest:50051`,
+  parley gateway --backend acme.users=dns:///users:50051 --backend acme=dns:///rest:50051
+  parley gateway --backend dns:///users:50051 --nats nats://10.0.0.5:4222 --cluster-listen 10.0.0.7:7443`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return p.serve(c.Context(), &g) },
 	}
@@ -76,6 +82,7 @@ reports NOT_SERVING, tells clients to move, and waits for calls in flight.`,
 	f.IntVar(&g.transport.MaxStreams, "max-streams", 0, "maximum number of concurrent calls on one connection (default 1024)")
 	f.IntVar(&g.transport.MaxMessage, "max-message", 0, "maximum `bytes` of a message in either direction (default 4 MiB)")
 	g.identity.flags(f)
+	g.cluster.flags(f)
 	g.backends.flags(f)
 	return c
 }
@@ -88,13 +95,21 @@ func (p *program) serve(ctx context.Context, g *gateway) error {
 	}
 	defer closeBackends()
 	log := p.logger()
-	srv, err := g.server(routes, log)
+	if err := g.check(); err != nil {
+		return err
+	}
+	member, err := g.cluster.join(ctx, log)
+	if err != nil {
+		return err
+	}
+	defer member.close()
+	srv, err := g.server(routes, log, member.options())
 	if err != nil {
 		return err
 	}
 	status := health.NewServer()
 	srv.Register(status.Service())
-	web, err := g.web(srv, status, log)
+	web, err := g.web(member.handler(srv, status), status, log)
 	if err != nil {
 		return err
 	}
@@ -121,7 +136,7 @@ func (p *program) serve(ctx context.Context, g *gateway) error {
 	log.Info("draining", "timeout", g.drain)
 	drainCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), g.drain)
 	defer cancel()
-	if err := errors.Join(srv.Shutdown(drainCtx), web.Shutdown(drainCtx)); err != nil {
+	if err := errors.Join(member.shutdown(drainCtx, srv), web.Shutdown(drainCtx)); err != nil {
 		log.Warn("calls in flight were cut off", "error", err)
 		_ = web.Close() // what is left of it
 	}
@@ -133,10 +148,7 @@ func (p *program) serve(ctx context.Context, g *gateway) error {
 }
 
 // server returns the WebSocket server.
-func (g *gateway) server(routes []proxy.Route, log *slog.Logger) (*rpc.Server, error) {
-	if err := g.check(); err != nil {
-		return nil, err
-	}
+func (g *gateway) server(routes []proxy.Route, log *slog.Logger, more []rpc.ServerOption) (*rpc.Server, error) {
 	pass, err := proxy.New(proxy.Config{Routes: routes, MaxMessage: g.transport.MaxMessage, Headers: g.headers, Metadata: forwardAddresses})
 	if err != nil {
 		return nil, usagef("--backend: %w", err)
@@ -145,7 +157,7 @@ func (g *gateway) server(routes []proxy.Route, log *slog.Logger) (*rpc.Server, e
 		return nil, err
 	}
 	omitted := leftOut{log: log, names: g.headers.Forward}
-	opts := append(g.identity.options(g.headers.Forward),
+	opts := append(append(more, g.identity.options(g.headers.Forward)...),
 		rpc.WithLogger(log), rpc.WithTransport(g.transport), rpc.WithLimits(g.limits),
 		rpc.WithOrigins(g.origins...), rpc.WithHosts(g.hosts...), rpc.OnConnect(omitted.look))
 	if g.secureOrigin {
@@ -194,8 +206,8 @@ const (
 	maxHeaderBytes = 32 << 10
 )
 
-// web returns the HTTP server for srv, with TLS if there is a certificate.
-func (g *gateway) web(srv *rpc.Server, status http.Handler, log *slog.Logger) (*http.Server, error) {
+// web returns the HTTP server for the endpoint, with TLS if there is a certificate.
+func (g *gateway) web(endpoint, status http.Handler, log *slog.Logger) (*http.Server, error) {
 	if !strings.HasPrefix(g.path, "/") || g.path == healthPath {
 		return nil, usagef("--path %s: it must begin with / and not be %s", g.path, healthPath)
 	}
@@ -208,7 +220,7 @@ func (g *gateway) web(srv *rpc.Server, status http.Handler, log *slog.Logger) (*
 		case healthPath:
 			status.ServeHTTP(w, r)
 		case g.path:
-			srv.ServeHTTP(w, g.identity.identified(r))
+			endpoint.ServeHTTP(w, g.identity.identified(r))
 		default:
 			http.NotFound(w, r)
 		}

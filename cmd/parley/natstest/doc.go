@@ -1,0 +1,2 @@
+// Package natstest has tests only: see go.mod.
+package natstest

@@ -1,0 +1,2 @@
+// Package clustertest has tests only: see go.mod.
+package clustertest
