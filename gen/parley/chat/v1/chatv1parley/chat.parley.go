@@ -42,7 +42,8 @@ var (
 // ChatServiceClient is a client of parley.chat.v1.ChatService.
 // NewChatServiceClient returns one.
 //
-// ChatService has rooms. A room exists while it has members; it stores no lines.
+// ChatService has rooms. Several servers can serve the same rooms: a member of one server meets those of all. A room keeps
+// its lines for an hour, at most 1,000 of them.
 //
 // A method's ctx bounds its call, including the end of its streams, but never
 // the connection. Its deadline is sent to the server, and canceling it
@@ -52,9 +53,13 @@ var (
 type ChatServiceClient interface {
 	// Join makes the caller a member of a room until either side ends the call.
 	//
-	// The first message must be an Enter, all others are a Say or a Typing. All members, the sender included, receive
-	// lines, arrivals and departures in the same order. A member that reads too slowly loses its oldest waiting messages,
-	// and the next message says how many. It never delays the others.
+	// The first message must be an Enter, all others are a Say or a Typing. The first response is an Entered. All members,
+	// the sender included, receive all lines that the room keeps, in the same order. Arrivals and departures have no order
+	// with respect to lines. A member that reads too slowly never delays the others. It misses the lines that the room no
+	// longer keeps when the member gets to them, and the next response says so.
+	//
+	// A member that is cut off calls again, with the same key, and the position of the last response that had one. The server
+	// may be another one. It misses nothing, and says again what it has not received itself.
 	//
 	// The call lasts until the Duplex is read to its end or closed.
 	Join(ctx context.Context, opts ...rpc.CallOption) (rpc.Duplex[chatv1.JoinRequest, chatv1.JoinResponse], error)
@@ -77,7 +82,8 @@ func (c chatServiceClient) Join(ctx context.Context, opts ...rpc.CallOption) (rp
 // ChatServiceServer is implemented by servers of parley.chat.v1.ChatService.
 // RegisterChatServiceServer registers one.
 //
-// ChatService has rooms. A room exists while it has members; it stores no lines.
+// ChatService has rooms. Several servers can serve the same rooms: a member of one server meets those of all. A room keeps
+// its lines for an hour, at most 1,000 of them.
 //
 // Methods are called concurrently. A method's ctx ends when the caller
 // cancels the call, when the deadline passes, or when the connection ends.
@@ -88,9 +94,13 @@ func (c chatServiceClient) Join(ctx context.Context, opts ...rpc.CallOption) (rp
 type ChatServiceServer interface {
 	// Join makes the caller a member of a room until either side ends the call.
 	//
-	// The first message must be an Enter, all others are a Say or a Typing. All members, the sender included, receive
-	// lines, arrivals and departures in the same order. A member that reads too slowly loses its oldest waiting messages,
-	// and the next message says how many. It never delays the others.
+	// The first message must be an Enter, all others are a Say or a Typing. The first response is an Entered. All members,
+	// the sender included, receive all lines that the room keeps, in the same order. Arrivals and departures have no order
+	// with respect to lines. A member that reads too slowly never delays the others. It misses the lines that the room no
+	// longer keeps when the member gets to them, and the next response says so.
+	//
+	// A member that is cut off calls again, with the same key, and the position of the last response that had one. The server
+	// may be another one. It misses nothing, and says again what it has not received itself.
 	Join(ctx context.Context, in rpc.Receiver[chatv1.JoinRequest], out rpc.Sender[chatv1.JoinResponse]) error
 }
 
