@@ -9,6 +9,8 @@ import (
 
 	"github.com/parley-rpc/parley/ext/cluster"
 	chatv1 "github.com/parley-rpc/parley/gen/parley/chat/v1"
+	"github.com/parley-rpc/parley/gen/parley/chat/v1/chatv1parley"
+	"github.com/parley-rpc/parley/rpc"
 )
 
 // pairOfServers starts two servers of one cluster.
@@ -125,4 +127,35 @@ func testTypingOnTwoServers(t *testing.T) {
 	other.stops(bob)
 	rs.remove(ada)
 	other.remove(bob)
+}
+
+func TestListenerContinuesAtAnotherServer(t *testing.T) {
+	one, two := pairOfServers(t)
+	ada := join(t, one, "lobby", "ada")
+	send(t, ada, sayNumber(1))
+	first := listen(t, two, "")
+	if first.GetSaid().GetText() != "1" || first.Position == "" {
+		t.Fatalf("first heard %v", first)
+	}
+	send(t, ada, sayNumber(2))
+	if next := listen(t, one, first.Position); next.GetSaid().GetText() != "2" || next.Missed > 0 || next.MissedMore {
+		t.Errorf("then heard %v", next)
+	}
+}
+
+// listen returns what a listener hears first.
+func listen(t *testing.T, url, position string) *chatv1.ListenResponse {
+	t.Helper()
+	client := rpc.NewClient(url)
+	defer client.Close()
+	lines, err := chatv1parley.NewChatServiceClient(client).Listen(t.Context(), &chatv1.ListenRequest{Room: "lobby", Position: position})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer lines.Close()
+	res, err := lines.Recv()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return res
 }

@@ -4,6 +4,7 @@
 package room
 
 import (
+	"cmp"
 	"context"
 	"encoding/hex"
 	"errors"
@@ -109,11 +110,8 @@ func orLeft(err error) error {
 
 // follow sends the lines of the room to a member, from a position on.
 func (s *Service) follow(ctx context.Context, m *member, from cluster.Position, to *sender) error {
-	if from == "" {
-		from = cluster.Oldest
-	}
 	said := make(numbers)
-	return s.lines(m.room.name).Serve(ctx, from, func(d cluster.Delivery[*chatv1.Said]) error {
+	return s.lines(m.room.name).Serve(ctx, cmp.Or(from, cluster.Oldest), func(d cluster.Delivery[*chatv1.Said]) error {
 		res := &chatv1.JoinResponse{Position: string(d.Position), Missed: d.Gap.Count, MissedMore: d.Gap.Unknown}
 		if line := d.Message; line != nil {
 			if !said.add(line.Member, line.Number) {
@@ -136,14 +134,22 @@ func first(in rpc.Receiver[chatv1.JoinRequest]) (*chatv1.Enter, error) {
 		return nil, rpc.Errorf(rpc.CodeInvalidArgument, "the first message has to be an Enter")
 	}
 	for _, name := range []string{enter.Name, enter.Room} {
-		if name == "" || len(name) > maxName || printable(name, "") != name {
-			return nil, rpc.Errorf(rpc.CodeInvalidArgument, "%.100q is no name: want 1 to %d printable bytes", name, maxName)
+		if err := checkName(name); err != nil {
+			return nil, err
 		}
 	}
 	if len(enter.Key) > maxName {
 		return nil, rpc.Errorf(rpc.CodeInvalidArgument, "a key of %d bytes is too long: want at most %d", len(enter.Key), maxName)
 	}
 	return enter, nil
+}
+
+// checkName returns an error if a member or a room cannot have a name.
+func checkName(name string) error {
+	if name == "" || len(name) > maxName || printable(name, "") != name {
+		return rpc.Errorf(rpc.CodeInvalidArgument, "%.100q is no name: want 1 to %d printable bytes", name, maxName)
+	}
+	return nil
 }
 
 // listen says what a member says to the room, until the end of the member's

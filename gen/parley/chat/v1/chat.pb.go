@@ -694,6 +694,133 @@ func (x *Left) GetName() string {
 	return ""
 }
 
+// ListenRequest chooses a room.
+type ListenRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Room  string                 `protobuf:"bytes,1,opt,name=room,proto3" json:"room,omitempty"`
+	// The position of the last response. Empty: all lines that the room keeps.
+	Position      string `protobuf:"bytes,2,opt,name=position,proto3" json:"position,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListenRequest) Reset() {
+	*x = ListenRequest{}
+	mi := &file_parley_chat_v1_chat_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListenRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListenRequest) ProtoMessage() {}
+
+func (x *ListenRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_parley_chat_v1_chat_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListenRequest.ProtoReflect.Descriptor instead.
+func (*ListenRequest) Descriptor() ([]byte, []int) {
+	return file_parley_chat_v1_chat_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *ListenRequest) GetRoom() string {
+	if x != nil {
+		return x.Room
+	}
+	return ""
+}
+
+func (x *ListenRequest) GetPosition() string {
+	if x != nil {
+		return x.Position
+	}
+	return ""
+}
+
+// ListenResponse is a line, or says that lines are missing.
+type ListenResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Not set if lines are missing and no line follows yet.
+	Said *Said `protobuf:"bytes,1,opt,name=said,proto3" json:"said,omitempty"`
+	// Where to continue after this response.
+	Position string `protobuf:"bytes,2,opt,name=position,proto3" json:"position,omitempty"`
+	// How many lines before this response are missing.
+	Missed uint64 `protobuf:"varint,3,opt,name=missed,proto3" json:"missed,omitempty"`
+	// Lines may be missing before this response, more than missed says.
+	MissedMore    bool `protobuf:"varint,4,opt,name=missed_more,json=missedMore,proto3" json:"missed_more,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListenResponse) Reset() {
+	*x = ListenResponse{}
+	mi := &file_parley_chat_v1_chat_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListenResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListenResponse) ProtoMessage() {}
+
+func (x *ListenResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_parley_chat_v1_chat_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListenResponse.ProtoReflect.Descriptor instead.
+func (*ListenResponse) Descriptor() ([]byte, []int) {
+	return file_parley_chat_v1_chat_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *ListenResponse) GetSaid() *Said {
+	if x != nil {
+		return x.Said
+	}
+	return nil
+}
+
+func (x *ListenResponse) GetPosition() string {
+	if x != nil {
+		return x.Position
+	}
+	return ""
+}
+
+func (x *ListenResponse) GetMissed() uint64 {
+	if x != nil {
+		return x.Missed
+	}
+	return 0
+}
+
+func (x *ListenResponse) GetMissedMore() bool {
+	if x != nil {
+		return x.MissedMore
+	}
+	return false
+}
+
 // ShowTypingRequest says who is typing in a room, without the member that receives it.
 type ShowTypingRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -706,7 +833,7 @@ type ShowTypingRequest struct {
 
 func (x *ShowTypingRequest) Reset() {
 	*x = ShowTypingRequest{}
-	mi := &file_parley_chat_v1_chat_proto_msgTypes[9]
+	mi := &file_parley_chat_v1_chat_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -718,7 +845,7 @@ func (x *ShowTypingRequest) String() string {
 func (*ShowTypingRequest) ProtoMessage() {}
 
 func (x *ShowTypingRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_chat_v1_chat_proto_msgTypes[9]
+	mi := &file_parley_chat_v1_chat_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -731,7 +858,7 @@ func (x *ShowTypingRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ShowTypingRequest.ProtoReflect.Descriptor instead.
 func (*ShowTypingRequest) Descriptor() ([]byte, []int) {
-	return file_parley_chat_v1_chat_proto_rawDescGZIP(), []int{9}
+	return file_parley_chat_v1_chat_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *ShowTypingRequest) GetRoom() string {
@@ -757,7 +884,7 @@ type ShowTypingResponse struct {
 
 func (x *ShowTypingResponse) Reset() {
 	*x = ShowTypingResponse{}
-	mi := &file_parley_chat_v1_chat_proto_msgTypes[10]
+	mi := &file_parley_chat_v1_chat_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -769,7 +896,7 @@ func (x *ShowTypingResponse) String() string {
 func (*ShowTypingResponse) ProtoMessage() {}
 
 func (x *ShowTypingResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_chat_v1_chat_proto_msgTypes[10]
+	mi := &file_parley_chat_v1_chat_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -782,7 +909,7 @@ func (x *ShowTypingResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ShowTypingResponse.ProtoReflect.Descriptor instead.
 func (*ShowTypingResponse) Descriptor() ([]byte, []int) {
-	return file_parley_chat_v1_chat_proto_rawDescGZIP(), []int{10}
+	return file_parley_chat_v1_chat_proto_rawDescGZIP(), []int{12}
 }
 
 // TypingChange is what servers tell each other.
@@ -798,7 +925,7 @@ type TypingChange struct {
 
 func (x *TypingChange) Reset() {
 	*x = TypingChange{}
-	mi := &file_parley_chat_v1_chat_proto_msgTypes[11]
+	mi := &file_parley_chat_v1_chat_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -810,7 +937,7 @@ func (x *TypingChange) String() string {
 func (*TypingChange) ProtoMessage() {}
 
 func (x *TypingChange) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_chat_v1_chat_proto_msgTypes[11]
+	mi := &file_parley_chat_v1_chat_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -823,7 +950,7 @@ func (x *TypingChange) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TypingChange.ProtoReflect.Descriptor instead.
 func (*TypingChange) Descriptor() ([]byte, []int) {
-	return file_parley_chat_v1_chat_proto_rawDescGZIP(), []int{11}
+	return file_parley_chat_v1_chat_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *TypingChange) GetMember() string {
@@ -892,7 +1019,16 @@ const file_parley_chat_v1_chat_proto_rawDesc = "" +
 	"\x06member\x18\x04 \x01(\tR\x06member\x12\x13\n" +
 	"\x05at_ms\x18\x05 \x01(\x03R\x04atMs\"\x1a\n" +
 	"\x04Left\x12\x12\n" +
-	"\x04name\x18\x01 \x01(\tR\x04name\"=\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\"?\n" +
+	"\rListenRequest\x12\x12\n" +
+	"\x04room\x18\x01 \x01(\tR\x04room\x12\x1a\n" +
+	"\bposition\x18\x02 \x01(\tR\bposition\"\x8f\x01\n" +
+	"\x0eListenResponse\x12(\n" +
+	"\x04said\x18\x01 \x01(\v2\x14.parley.chat.v1.SaidR\x04said\x12\x1a\n" +
+	"\bposition\x18\x02 \x01(\tR\bposition\x12\x16\n" +
+	"\x06missed\x18\x03 \x01(\x04R\x06missed\x12\x1f\n" +
+	"\vmissed_more\x18\x04 \x01(\bR\n" +
+	"missedMore\"=\n" +
 	"\x11ShowTypingRequest\x12\x12\n" +
 	"\x04room\x18\x01 \x01(\tR\x04room\x12\x14\n" +
 	"\x05names\x18\x02 \x03(\tR\x05names\"\x14\n" +
@@ -900,9 +1036,10 @@ const file_parley_chat_v1_chat_proto_rawDesc = "" +
 	"\fTypingChange\x12\x16\n" +
 	"\x06member\x18\x01 \x01(\tR\x06member\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x16\n" +
-	"\x06typing\x18\x03 \x01(\bR\x06typing2T\n" +
+	"\x06typing\x18\x03 \x01(\bR\x06typing2\x9f\x01\n" +
 	"\vChatService\x12E\n" +
-	"\x04Join\x12\x1b.parley.chat.v1.JoinRequest\x1a\x1c.parley.chat.v1.JoinResponse(\x010\x012i\n" +
+	"\x04Join\x12\x1b.parley.chat.v1.JoinRequest\x1a\x1c.parley.chat.v1.JoinResponse(\x010\x01\x12I\n" +
+	"\x06Listen\x12\x1d.parley.chat.v1.ListenRequest\x1a\x1e.parley.chat.v1.ListenResponse0\x012i\n" +
 	"\rMemberService\x12X\n" +
 	"\n" +
 	"ShowTyping\x12!.parley.chat.v1.ShowTypingRequest\x1a\".parley.chat.v1.ShowTypingResponse\"\x03\x90\x02\x02B8Z6github.com/parley-rpc/parley/gen/parley/chat/v1;chatv1b\x06proto3"
@@ -919,7 +1056,7 @@ func file_parley_chat_v1_chat_proto_rawDescGZIP() []byte {
 	return file_parley_chat_v1_chat_proto_rawDescData
 }
 
-var file_parley_chat_v1_chat_proto_msgTypes = make([]protoimpl.MessageInfo, 12)
+var file_parley_chat_v1_chat_proto_msgTypes = make([]protoimpl.MessageInfo, 14)
 var file_parley_chat_v1_chat_proto_goTypes = []any{
 	(*JoinRequest)(nil),        // 0: parley.chat.v1.JoinRequest
 	(*Enter)(nil),              // 1: parley.chat.v1.Enter
@@ -930,9 +1067,11 @@ var file_parley_chat_v1_chat_proto_goTypes = []any{
 	(*Came)(nil),               // 6: parley.chat.v1.Came
 	(*Said)(nil),               // 7: parley.chat.v1.Said
 	(*Left)(nil),               // 8: parley.chat.v1.Left
-	(*ShowTypingRequest)(nil),  // 9: parley.chat.v1.ShowTypingRequest
-	(*ShowTypingResponse)(nil), // 10: parley.chat.v1.ShowTypingResponse
-	(*TypingChange)(nil),       // 11: parley.chat.v1.TypingChange
+	(*ListenRequest)(nil),      // 9: parley.chat.v1.ListenRequest
+	(*ListenResponse)(nil),     // 10: parley.chat.v1.ListenResponse
+	(*ShowTypingRequest)(nil),  // 11: parley.chat.v1.ShowTypingRequest
+	(*ShowTypingResponse)(nil), // 12: parley.chat.v1.ShowTypingResponse
+	(*TypingChange)(nil),       // 13: parley.chat.v1.TypingChange
 }
 var file_parley_chat_v1_chat_proto_depIdxs = []int32{
 	1,  // 0: parley.chat.v1.JoinRequest.enter:type_name -> parley.chat.v1.Enter
@@ -942,15 +1081,18 @@ var file_parley_chat_v1_chat_proto_depIdxs = []int32{
 	6,  // 4: parley.chat.v1.JoinResponse.came:type_name -> parley.chat.v1.Came
 	7,  // 5: parley.chat.v1.JoinResponse.said:type_name -> parley.chat.v1.Said
 	8,  // 6: parley.chat.v1.JoinResponse.left:type_name -> parley.chat.v1.Left
-	0,  // 7: parley.chat.v1.ChatService.Join:input_type -> parley.chat.v1.JoinRequest
-	9,  // 8: parley.chat.v1.MemberService.ShowTyping:input_type -> parley.chat.v1.ShowTypingRequest
-	4,  // 9: parley.chat.v1.ChatService.Join:output_type -> parley.chat.v1.JoinResponse
-	10, // 10: parley.chat.v1.MemberService.ShowTyping:output_type -> parley.chat.v1.ShowTypingResponse
-	9,  // [9:11] is the sub-list for method output_type
-	7,  // [7:9] is the sub-list for method input_type
-	7,  // [7:7] is the sub-list for extension type_name
-	7,  // [7:7] is the sub-list for extension extendee
-	0,  // [0:7] is the sub-list for field type_name
+	7,  // 7: parley.chat.v1.ListenResponse.said:type_name -> parley.chat.v1.Said
+	0,  // 8: parley.chat.v1.ChatService.Join:input_type -> parley.chat.v1.JoinRequest
+	9,  // 9: parley.chat.v1.ChatService.Listen:input_type -> parley.chat.v1.ListenRequest
+	11, // 10: parley.chat.v1.MemberService.ShowTyping:input_type -> parley.chat.v1.ShowTypingRequest
+	4,  // 11: parley.chat.v1.ChatService.Join:output_type -> parley.chat.v1.JoinResponse
+	10, // 12: parley.chat.v1.ChatService.Listen:output_type -> parley.chat.v1.ListenResponse
+	12, // 13: parley.chat.v1.MemberService.ShowTyping:output_type -> parley.chat.v1.ShowTypingResponse
+	11, // [11:14] is the sub-list for method output_type
+	8,  // [8:11] is the sub-list for method input_type
+	8,  // [8:8] is the sub-list for extension type_name
+	8,  // [8:8] is the sub-list for extension extendee
+	0,  // [0:8] is the sub-list for field type_name
 }
 
 func init() { file_parley_chat_v1_chat_proto_init() }
@@ -975,7 +1117,7 @@ func file_parley_chat_v1_chat_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_parley_chat_v1_chat_proto_rawDesc), len(file_parley_chat_v1_chat_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   12,
+			NumMessages:   14,
 			NumExtensions: 0,
 			NumServices:   2,
 		},

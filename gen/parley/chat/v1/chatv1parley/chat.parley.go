@@ -37,6 +37,12 @@ var (
 		ClientStreams: true,
 		ServerStreams: true,
 	}
+	// ChatServiceListenMethod describes parley.chat.v1.ChatService/Listen.
+	ChatServiceListenMethod = &rpc.Method{
+		Service:       ChatServiceName,
+		Name:          "Listen",
+		ServerStreams: true,
+	}
 )
 
 // ChatServiceClient is a client of parley.chat.v1.ChatService.
@@ -63,6 +69,12 @@ type ChatServiceClient interface {
 	//
 	// The call lasts until the Duplex is read to its end or closed.
 	Join(ctx context.Context, opts ...rpc.CallOption) (rpc.Duplex[chatv1.JoinRequest, chatv1.JoinResponse], error)
+
+	// Listen sends the lines of a room to a caller that is no member, until the caller ends the call. A caller that is cut off
+	// calls again with the position of the last response, at any server, and misses nothing. Lines may come twice, as in Join.
+	//
+	// The call lasts until the Receiver is read to its end or closed.
+	Listen(ctx context.Context, req *chatv1.ListenRequest, opts ...rpc.CallOption) (rpc.Receiver[chatv1.ListenResponse], error)
 }
 
 // NewChatServiceClient returns a client whose calls go through c: an
@@ -77,6 +89,10 @@ type chatServiceClient struct {
 
 func (c chatServiceClient) Join(ctx context.Context, opts ...rpc.CallOption) (rpc.Duplex[chatv1.JoinRequest, chatv1.JoinResponse], error) {
 	return rpc.CallBidi[chatv1.JoinRequest, chatv1.JoinResponse](ctx, c.caller, ChatServiceJoinMethod, opts...)
+}
+
+func (c chatServiceClient) Listen(ctx context.Context, req *chatv1.ListenRequest, opts ...rpc.CallOption) (rpc.Receiver[chatv1.ListenResponse], error) {
+	return rpc.CallServerStream[chatv1.ListenRequest, chatv1.ListenResponse](ctx, c.caller, ChatServiceListenMethod, req, opts...)
 }
 
 // ChatServiceServer is implemented by servers of parley.chat.v1.ChatService.
@@ -102,6 +118,10 @@ type ChatServiceServer interface {
 	// A member that is cut off calls again, with the same key, and the position of the last response that had one. The server
 	// may be another one. It misses nothing, and says again what it has not received itself.
 	Join(ctx context.Context, in rpc.Receiver[chatv1.JoinRequest], out rpc.Sender[chatv1.JoinResponse]) error
+
+	// Listen sends the lines of a room to a caller that is no member, until the caller ends the call. A caller that is cut off
+	// calls again with the position of the last response, at any server, and misses nothing. Lines may come twice, as in Join.
+	Listen(ctx context.Context, req *chatv1.ListenRequest, out rpc.Sender[chatv1.ListenResponse]) error
 }
 
 // RegisterChatServiceServer registers impl as parley.chat.v1.ChatService with
@@ -111,6 +131,7 @@ func RegisterChatServiceServer(r rpc.Registrar, impl ChatServiceServer) {
 		Name: ChatServiceName,
 		Methods: []rpc.ServiceMethod{
 			{Method: ChatServiceJoinMethod, Handler: rpc.BidiHandler(impl.Join)},
+			{Method: ChatServiceListenMethod, Handler: rpc.ServerStreamHandler(impl.Listen)},
 		},
 	})
 }
@@ -122,6 +143,10 @@ type UnimplementedChatServiceServer struct{}
 
 func (UnimplementedChatServiceServer) Join(ctx context.Context, in rpc.Receiver[chatv1.JoinRequest], out rpc.Sender[chatv1.JoinResponse]) error {
 	return rpc.Errorf(rpc.CodeUnimplemented, "parley.chat.v1.ChatService/Join is not implemented")
+}
+
+func (UnimplementedChatServiceServer) Listen(ctx context.Context, req *chatv1.ListenRequest, out rpc.Sender[chatv1.ListenResponse]) error {
+	return rpc.Errorf(rpc.CodeUnimplemented, "parley.chat.v1.ChatService/Listen is not implemented")
 }
 
 // MemberServiceName is the full name of the service MemberService.

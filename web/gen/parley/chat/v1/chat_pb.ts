@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file parley/chat/v1/chat.proto.
  */
 export const file_parley_chat_v1_chat: GenFile = /*@__PURE__*/
-  fileDesc("ChlwYXJsZXkvY2hhdC92MS9jaGF0LnByb3RvEg5wYXJsZXkuY2hhdC52MSKNAQoLSm9pblJlcXVlc3QSJgoFZW50ZXIYASABKAsyFS5wYXJsZXkuY2hhdC52MS5FbnRlckgAEiIKA3NheRgCIAEoCzITLnBhcmxleS5jaGF0LnYxLlNheUgAEigKBnR5cGluZxgDIAEoCzIWLnBhcmxleS5jaGF0LnYxLlR5cGluZ0gAQggKBmFjdGlvbiJYCgVFbnRlchIMCgRyb29tGAEgASgJEgwKBG5hbWUYAiABKAkSFAoMc2hvd3NfdHlwaW5nGAMgASgIEgsKA2tleRgEIAEoCRIQCghwb3NpdGlvbhgFIAEoCSIjCgNTYXkSDAoEdGV4dBgBIAEoCRIOCgZudW1iZXIYAiABKAQiGAoGVHlwaW5nEg4KBnR5cGluZxgBIAEoCCLsAQoMSm9pblJlc3BvbnNlEg4KBm1pc3NlZBgBIAEoBBIqCgdlbnRlcmVkGAIgASgLMhcucGFybGV5LmNoYXQudjEuRW50ZXJlZEgAEiQKBGNhbWUYAyABKAsyFC5wYXJsZXkuY2hhdC52MS5DYW1lSAASJAoEc2FpZBgEIAEoCzIULnBhcmxleS5jaGF0LnYxLlNhaWRIABIkCgRsZWZ0GAUgASgLMhQucGFybGV5LmNoYXQudjEuTGVmdEgAEhAKCHBvc2l0aW9uGAYgASgJEhMKC21pc3NlZF9tb3JlGAcgASgIQgcKBWV2ZW50IkoKB0VudGVyZWQSDQoFbmFtZXMYASADKAkSEAoEc2FpZBgCIAEoBEICGAESDgoGbWVtYmVyGAMgASgJEg4KBnNlcnZlchgEIAEoCSIUCgRDYW1lEgwKBG5hbWUYASABKAkiUQoEU2FpZBIMCgRuYW1lGAEgASgJEgwKBHRleHQYAiABKAkSDgoGbnVtYmVyGAMgASgEEg4KBm1lbWJlchgEIAEoCRINCgVhdF9tcxgFIAEoAyIUCgRMZWZ0EgwKBG5hbWUYASABKAkiMAoRU2hvd1R5cGluZ1JlcXVlc3QSDAoEcm9vbRgBIAEoCRINCgVuYW1lcxgCIAMoCSIUChJTaG93VHlwaW5nUmVzcG9uc2UiPAoMVHlwaW5nQ2hhbmdlEg4KBm1lbWJlchgBIAEoCRIMCgRuYW1lGAIgASgJEg4KBnR5cGluZxgDIAEoCDJUCgtDaGF0U2VydmljZRJFCgRKb2luEhsucGFybGV5LmNoYXQudjEuSm9pblJlcXVlc3QaHC5wYXJsZXkuY2hhdC52MS5Kb2luUmVzcG9uc2UoATABMmkKDU1lbWJlclNlcnZpY2USWAoKU2hvd1R5cGluZxIhLnBhcmxleS5jaGF0LnYxLlNob3dUeXBpbmdSZXF1ZXN0GiIucGFybGV5LmNoYXQudjEuU2hvd1R5cGluZ1Jlc3BvbnNlIgOQAgJCOFo2Z2l0aHViLmNvbS9wYXJsZXktcnBjL3BhcmxleS9nZW4vcGFybGV5L2NoYXQvdjE7Y2hhdHYxYgZwcm90bzM");
+  fileDesc("ChlwYXJsZXkvY2hhdC92MS9jaGF0LnByb3RvEg5wYXJsZXkuY2hhdC52MSKNAQoLSm9pblJlcXVlc3QSJgoFZW50ZXIYASABKAsyFS5wYXJsZXkuY2hhdC52MS5FbnRlckgAEiIKA3NheRgCIAEoCzITLnBhcmxleS5jaGF0LnYxLlNheUgAEigKBnR5cGluZxgDIAEoCzIWLnBhcmxleS5jaGF0LnYxLlR5cGluZ0gAQggKBmFjdGlvbiJYCgVFbnRlchIMCgRyb29tGAEgASgJEgwKBG5hbWUYAiABKAkSFAoMc2hvd3NfdHlwaW5nGAMgASgIEgsKA2tleRgEIAEoCRIQCghwb3NpdGlvbhgFIAEoCSIjCgNTYXkSDAoEdGV4dBgBIAEoCRIOCgZudW1iZXIYAiABKAQiGAoGVHlwaW5nEg4KBnR5cGluZxgBIAEoCCLsAQoMSm9pblJlc3BvbnNlEg4KBm1pc3NlZBgBIAEoBBIqCgdlbnRlcmVkGAIgASgLMhcucGFybGV5LmNoYXQudjEuRW50ZXJlZEgAEiQKBGNhbWUYAyABKAsyFC5wYXJsZXkuY2hhdC52MS5DYW1lSAASJAoEc2FpZBgEIAEoCzIULnBhcmxleS5jaGF0LnYxLlNhaWRIABIkCgRsZWZ0GAUgASgLMhQucGFybGV5LmNoYXQudjEuTGVmdEgAEhAKCHBvc2l0aW9uGAYgASgJEhMKC21pc3NlZF9tb3JlGAcgASgIQgcKBWV2ZW50IkoKB0VudGVyZWQSDQoFbmFtZXMYASADKAkSEAoEc2FpZBgCIAEoBEICGAESDgoGbWVtYmVyGAMgASgJEg4KBnNlcnZlchgEIAEoCSIUCgRDYW1lEgwKBG5hbWUYASABKAkiUQoEU2FpZBIMCgRuYW1lGAEgASgJEgwKBHRleHQYAiABKAkSDgoGbnVtYmVyGAMgASgEEg4KBm1lbWJlchgEIAEoCRINCgVhdF9tcxgFIAEoAyIUCgRMZWZ0EgwKBG5hbWUYASABKAkiLwoNTGlzdGVuUmVxdWVzdBIMCgRyb29tGAEgASgJEhAKCHBvc2l0aW9uGAIgASgJImsKDkxpc3RlblJlc3BvbnNlEiIKBHNhaWQYASABKAsyFC5wYXJsZXkuY2hhdC52MS5TYWlkEhAKCHBvc2l0aW9uGAIgASgJEg4KBm1pc3NlZBgDIAEoBBITCgttaXNzZWRfbW9yZRgEIAEoCCIwChFTaG93VHlwaW5nUmVxdWVzdBIMCgRyb29tGAEgASgJEg0KBW5hbWVzGAIgAygJIhQKElNob3dUeXBpbmdSZXNwb25zZSI8CgxUeXBpbmdDaGFuZ2USDgoGbWVtYmVyGAEgASgJEgwKBG5hbWUYAiABKAkSDgoGdHlwaW5nGAMgASgIMp8BCgtDaGF0U2VydmljZRJFCgRKb2luEhsucGFybGV5LmNoYXQudjEuSm9pblJlcXVlc3QaHC5wYXJsZXkuY2hhdC52MS5Kb2luUmVzcG9uc2UoATABEkkKBkxpc3RlbhIdLnBhcmxleS5jaGF0LnYxLkxpc3RlblJlcXVlc3QaHi5wYXJsZXkuY2hhdC52MS5MaXN0ZW5SZXNwb25zZTABMmkKDU1lbWJlclNlcnZpY2USWAoKU2hvd1R5cGluZxIhLnBhcmxleS5jaGF0LnYxLlNob3dUeXBpbmdSZXF1ZXN0GiIucGFybGV5LmNoYXQudjEuU2hvd1R5cGluZ1Jlc3BvbnNlIgOQAgJCOFo2Z2l0aHViLmNvbS9wYXJsZXktcnBjL3BhcmxleS9nZW4vcGFybGV5L2NoYXQvdjE7Y2hhdHYxYgZwcm90bzM");
 
 /**
  * JoinRequest is an action of a member.
@@ -339,6 +339,74 @@ export const LeftSchema: GenMessage<Left> = /*@__PURE__*/
   messageDesc(file_parley_chat_v1_chat, 8);
 
 /**
+ * ListenRequest chooses a room.
+ *
+ * @generated from message parley.chat.v1.ListenRequest
+ */
+export type ListenRequest = Message<"parley.chat.v1.ListenRequest"> & {
+  /**
+   * @generated from field: string room = 1;
+   */
+  room: string;
+
+  /**
+   * The position of the last response. Empty: all lines that the room keeps.
+   *
+   * @generated from field: string position = 2;
+   */
+  position: string;
+};
+
+/**
+ * Describes the message parley.chat.v1.ListenRequest.
+ * Use `create(ListenRequestSchema)` to create a new message.
+ */
+export const ListenRequestSchema: GenMessage<ListenRequest> = /*@__PURE__*/
+  messageDesc(file_parley_chat_v1_chat, 9);
+
+/**
+ * ListenResponse is a line, or says that lines are missing.
+ *
+ * @generated from message parley.chat.v1.ListenResponse
+ */
+export type ListenResponse = Message<"parley.chat.v1.ListenResponse"> & {
+  /**
+   * Not set if lines are missing and no line follows yet.
+   *
+   * @generated from field: parley.chat.v1.Said said = 1;
+   */
+  said?: Said | undefined;
+
+  /**
+   * Where to continue after this response.
+   *
+   * @generated from field: string position = 2;
+   */
+  position: string;
+
+  /**
+   * How many lines before this response are missing.
+   *
+   * @generated from field: uint64 missed = 3;
+   */
+  missed: bigint;
+
+  /**
+   * Lines may be missing before this response, more than missed says.
+   *
+   * @generated from field: bool missed_more = 4;
+   */
+  missedMore: boolean;
+};
+
+/**
+ * Describes the message parley.chat.v1.ListenResponse.
+ * Use `create(ListenResponseSchema)` to create a new message.
+ */
+export const ListenResponseSchema: GenMessage<ListenResponse> = /*@__PURE__*/
+  messageDesc(file_parley_chat_v1_chat, 10);
+
+/**
  * ShowTypingRequest says who is typing in a room, without the member that receives it.
  *
  * @generated from message parley.chat.v1.ShowTypingRequest
@@ -362,7 +430,7 @@ export type ShowTypingRequest = Message<"parley.chat.v1.ShowTypingRequest"> & {
  * Use `create(ShowTypingRequestSchema)` to create a new message.
  */
 export const ShowTypingRequestSchema: GenMessage<ShowTypingRequest> = /*@__PURE__*/
-  messageDesc(file_parley_chat_v1_chat, 9);
+  messageDesc(file_parley_chat_v1_chat, 11);
 
 /**
  * ShowTypingResponse confirms that it is shown.
@@ -377,7 +445,7 @@ export type ShowTypingResponse = Message<"parley.chat.v1.ShowTypingResponse"> & 
  * Use `create(ShowTypingResponseSchema)` to create a new message.
  */
 export const ShowTypingResponseSchema: GenMessage<ShowTypingResponse> = /*@__PURE__*/
-  messageDesc(file_parley_chat_v1_chat, 10);
+  messageDesc(file_parley_chat_v1_chat, 12);
 
 /**
  * TypingChange is what servers tell each other.
@@ -408,7 +476,7 @@ export type TypingChange = Message<"parley.chat.v1.TypingChange"> & {
  * Use `create(TypingChangeSchema)` to create a new message.
  */
 export const TypingChangeSchema: GenMessage<TypingChange> = /*@__PURE__*/
-  messageDesc(file_parley_chat_v1_chat, 11);
+  messageDesc(file_parley_chat_v1_chat, 13);
 
 /**
  * ChatService has rooms. Several servers can serve the same rooms: a member of one server meets those of all. A room keeps
@@ -434,6 +502,17 @@ export const ChatService: GenService<{
     methodKind: "bidi_streaming";
     input: typeof JoinRequestSchema;
     output: typeof JoinResponseSchema;
+  },
+  /**
+   * Listen sends the lines of a room to a caller that is no member, until the caller ends the call. A caller that is cut off
+   * calls again with the position of the last response, at any server, and misses nothing. Lines may come twice, as in Join.
+   *
+   * @generated from rpc parley.chat.v1.ChatService.Listen
+   */
+  listen: {
+    methodKind: "server_streaming";
+    input: typeof ListenRequestSchema;
+    output: typeof ListenResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_parley_chat_v1_chat, 0);
