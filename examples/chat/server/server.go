@@ -2,6 +2,7 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net"
@@ -15,11 +16,17 @@ import (
 	"github.com/parley-rpc/parley/ext/cluster"
 	"github.com/parley-rpc/parley/gen/parley/chat/v1/chatv1parley"
 	"github.com/parley-rpc/parley/rpc"
+	"github.com/parley-rpc/parley/rpc/health"
 	"github.com/parley-rpc/parley/transport/ws"
 )
 
-// nodePath is where a server serves the other nodes.
-const nodePath = "/node"
+const (
+	// NodePath is where a server serves the other nodes.
+	NodePath = "/node"
+	// HealthPath is where a server answers 200 while it takes new members, and
+	// 503 while it ends.
+	HealthPath = "/healthz"
+)
 
 // Config configures a server.
 type Config struct {
@@ -28,8 +35,12 @@ type Config struct {
 	// Cluster is the configuration of the node. Without a Bus, the server is
 	// alone.
 	Cluster cluster.Config
-	// NodeAddr is the TCP address for other nodes, if there is a Bus.
+	// NodeAddr is the TCP address for other nodes, if there is a Bus. They reach
+	// it at Cluster.Advertise: by default "ws://", NodeAddr and NodePath.
 	NodeAddr string
+	// HealthAddr is the TCP address for health checks by HTTP, at HealthPath.
+	// Empty: there are none.
+	HealthAddr string
 	// Grace is how long the members have to move to other servers when this one
 	// ends.
 	Grace time.Duration
@@ -39,7 +50,7 @@ type Config struct {
 // members can connect.
 func Run(ctx context.Context, config Config, ready func(url string)) error {
 	if config.Cluster.Bus != nil {
-		config.Cluster.Advertise = "ws://" + config.NodeAddr + nodePath
+		config.Cluster.Advertise = cmp.Or(config.Cluster.Advertise, "ws://"+config.NodeAddr+NodePath)
 	}
 	config.Cluster.Identify = room.Identify
 	node, err := cluster.New(config.Cluster)
@@ -61,12 +72,22 @@ func Run(ctx context.Context, config Config, ready func(url string)) error {
 	defer web.close()
 	if config.Cluster.Bus != nil {
 		forNodes := http.NewServeMux()
-		forNodes.Handle(nodePath, node.NodeHandler())
+		forNodes.Handle(NodePath, node.NodeHandler())
 		inner, err := listen(config.NodeAddr, forNodes)
 		if err != nil {
 			return err
 		}
 		defer inner.close()
+	}
+	status := health.NewServer()
+	if config.HealthAddr != "" {
+		forChecks := http.NewServeMux()
+		forChecks.Handle(HealthPath, status)
+		checks, err := listen(config.HealthAddr, forChecks)
+		if err != nil {
+			return err
+		}
+		defer checks.close()
 	}
 
 	running, stop := context.WithCancel(context.Background())
@@ -78,6 +99,7 @@ func Run(ctx context.Context, config Config, ready func(url string)) error {
 	case <-ctx.Done():
 	case err = <-web.ended:
 	}
+	status.Shutdown()
 	leaving, cancel := context.WithTimeout(context.Background(), config.Grace)
 	defer cancel()
 	if config.Grace > 0 {

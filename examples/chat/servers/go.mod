@@ -17,6 +17,7 @@ require (
 	github.com/parley-rpc/parley/ext/cluster v0.1.0
 	github.com/parley-rpc/parley/ext/cluster/natsbus v0.1.0
 	go.uber.org/goleak v1.3.0
+	go.yaml.in/yaml/v3 v3.0.5
 	golang.org/x/sync v0.23.0
 )
 

@@ -3,6 +3,9 @@
 // It starts a server that has ended again.
 //
 //	go run ./examples/chat/servers -nodes 3
+//
+// With node it is one of these servers, beside a NATS server and a proxy that run
+// already (docs/cluster.md).
 package main
 
 import (
@@ -16,6 +19,9 @@ import (
 )
 
 const usage = `usage: servers [-addr HOST:PORT] [-nodes NUMBER]
+       servers node [-name NAME] [-addr HOST:PORT] [-node-addr HOST:PORT] [-advertise URL]
+                    [-health HOST:PORT] [-nats URL] [-grace DURATION]
+       The environment of a node has CHAT_SECRET, which all nodes share.
 `
 
 const maxNodes = 16
@@ -30,11 +36,9 @@ func main() {
 	}
 }
 
-// run is the program of all processes: a variable of the environment makes one a
-// server.
 func run(ctx context.Context, args []string, out io.Writer) error {
-	if config := os.Getenv(serverVariable); config != "" {
-		return serve(ctx, config, os.Stdin, out)
+	if len(args) > 0 && args[0] == "node" {
+		return serve(ctx, args[1:], os.Stdin, out)
 	}
 	flags := flag.NewFlagSet("servers", flag.ContinueOnError)
 	flags.SetOutput(out)

@@ -145,7 +145,7 @@ func TestTakenAddressIsAnErrorAtOnce(t *testing.T) {
 }
 
 func TestWrongArgumentsShowTheUsage(t *testing.T) {
-	for _, args := range [][]string{{"-nodes", "0"}, {"-nodes", "17"}, {"more"}, {"-port", "1"}} {
+	for _, args := range [][]string{{"-nodes", "0"}, {"-nodes", "17"}, {"more"}, {"-port", "1"}, {"node", "more"}, {"node", "-grace", "0s"}} {
 		var out bytes.Buffer
 		if err := run(t.Context(), args, &out); err == nil || !strings.Contains(out.String(), usage) {
 			t.Errorf("%q: error %v, printed %q", args, err, &out)

@@ -9,13 +9,25 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"syscall"
 	"time"
 )
 
-//go:embed nginx.conf
-var nginxTemplate string
+// nginxSite is what docs/cluster.md shows. nginxAround is the rest.
+var (
+	//go:embed deploy/nginx.conf
+	nginxSite string
+	//go:embed nginx.conf
+	nginxAround string
+)
+
+// What is replaced in nginxSite.
+var (
+	nginxListen  = regexp.MustCompile(`(?m)^ +listen .*$`)
+	nginxServers = regexp.MustCompile(`(?m)(^ +server +[0-9].*\n)+`)
+)
 
 // nginxPrograms are where nginx may be. Debian has it in a folder that is not in
 // the path of users.
@@ -76,10 +88,11 @@ func nginxConfig(addr string, servers []*server) string {
 	}
 	var upstream strings.Builder
 	for _, s := range servers {
-		// Without max_fails=0, a server that restarts is left out for 10 s.
-		fmt.Fprintf(&upstream, "        server  %s  max_fails=0;\n", s.config.Addr)
+		fmt.Fprintf(&upstream, "server %s max_fails=0;\n", s.addr)
 	}
-	return strings.NewReplacer("@listen@", listen, "@servers@\n", upstream.String()).Replace(nginxTemplate)
+	site := nginxListen.ReplaceAllLiteralString(nginxSite, "listen "+listen+";")
+	site = nginxServers.ReplaceAllLiteralString(site, upstream.String())
+	return strings.Replace(nginxAround, "@site@", site, 1)
 }
 
 // wait waits until nginx listens.

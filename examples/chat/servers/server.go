@@ -3,7 +3,6 @@ package main
 import (
 	"bufio"
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -23,8 +22,12 @@ const (
 
 // server is a server, which has a process most of the time.
 type server struct {
-	config serverConfig
-	out    io.Writer
+	name     string
+	addr     string // for nginx
+	nodeAddr string // for the other servers
+	nats     string // a URL
+	secret   string
+	out      io.Writer
 
 	cmd   *exec.Cmd
 	stdin io.Closer  // the process ends with it
@@ -33,9 +36,8 @@ type server struct {
 
 // newServer returns a server on free ports of the loopback, without a process.
 func newServer(number int, natsURL, secret string, out io.Writer) (*server, error) {
-	s := &server{out: out}
-	s.config = serverConfig{Name: fmt.Sprintf("server %d", number), NATS: natsURL, Secret: secret}
-	for _, addr := range []*string{&s.config.Addr, &s.config.NodeAddr} {
+	s := &server{name: fmt.Sprintf("server %d", number), nats: natsURL, secret: secret, out: out}
+	for _, addr := range []*string{&s.addr, &s.nodeAddr} {
 		var err error
 		if *addr, err = freeAddress("127.0.0.1"); err != nil {
 			return nil, err
@@ -46,16 +48,12 @@ func newServer(number int, natsURL, secret string, out io.Writer) (*server, erro
 
 // start starts the process, and waits until it is ready.
 func (s *server) start(ctx context.Context) error {
-	config, err := json.Marshal(s.config)
-	if err != nil {
-		return err
-	}
 	program, err := os.Executable()
 	if err != nil {
 		return err
 	}
-	s.cmd = exec.Command(program)
-	s.cmd.Env = append(os.Environ(), serverVariable+"="+string(config))
+	s.cmd = exec.Command(program, "node", "-name", s.name, "-addr", s.addr, "-node-addr", s.nodeAddr, "-nats", s.nats)
+	s.cmd.Env = append(os.Environ(), secretVariable+"="+s.secret, childVariable+"=1")
 	s.cmd.Stderr = os.Stderr
 	if s.stdin, err = s.cmd.StdinPipe(); err != nil {
 		return err
@@ -79,14 +77,14 @@ func (s *server) start(ctx context.Context) error {
 	defer timeout.Stop()
 	select {
 	case <-ready:
-		fmt.Fprintf(s.out, "%s is process %d\n", s.config.Name, s.cmd.Process.Pid)
+		fmt.Fprintf(s.out, "%s is process %d\n", s.name, s.cmd.Process.Pid)
 		return nil
 	case err := <-ended:
 		ended <- err
-		return fmt.Errorf("%s has ended before it was ready: %w", s.config.Name, err)
+		return fmt.Errorf("%s has ended before it was ready: %w", s.name, err)
 	case <-timeout.C:
 		s.stop()
-		return fmt.Errorf("%s was not ready after %v", s.config.Name, startTimeout)
+		return fmt.Errorf("%s was not ready after %v", s.name, startTimeout)
 	case <-ctx.Done():
 		s.stop()
 		return ctx.Err()
@@ -101,7 +99,7 @@ func (s *server) keep(ctx context.Context) error {
 			if ctx.Err() != nil {
 				return nil // an interrupt of the terminal reaches all processes
 			}
-			fmt.Fprintf(s.out, "%s has ended (%s), and starts again\n", s.config.Name, describe(err))
+			fmt.Fprintf(s.out, "%s has ended (%s), and starts again\n", s.name, describe(err))
 		case <-ctx.Done():
 			s.stop()
 			return nil
