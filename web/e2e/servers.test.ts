@@ -73,13 +73,26 @@ test("a listener that uses follow misses nothing when its server is killed", asy
   await until("all hear the first line", () => all.every(({ heard }) => heard.includes("line 0")));
   const back = chat.kill((await serverOf(page)) === "server 1" ? "server 2" : "server 1"); // of one of the listeners
   for (let i = 1; i < 15; i++) await say(page, `line ${i}`);
-  await until("all hear the last line", () => all.every(({ heard }) => heard.includes("line 14")));
+  await until("all hear the last line", () => all.every(({ heard }) => heard.includes("line 14")), 30_000);
   for (const { heard } of all) expect(heard).toEqual(Array.from({ length: 15 }, (_, i) => `line ${i}`));
   left.abort();
   for (const { ended } of all) await ended;
   for (const conn of conns) await conn.close();
   await page.close();
   await back;
+});
+
+test("a session goes on when its link returns, whichever server gets the link", async () => {
+  const page = await enter("Ada", "links");
+  await say(page, "before");
+  const server = await serverOf(page);
+  await page.getByRole("button", { name: "Break the link" }).click();
+  await say(page, "meanwhile");
+  await page.getByText("Link 2: the session goes on after").waitFor();
+  await page.getByText("2 lines: none missing.").waitFor();
+  expect(await seen(page)).toEqual(["before", "meanwhile"]);
+  expect(await serverOf(page)).toBe(server); // which owns the session
+  await page.close();
 });
 
 test("a server is killed while two people talk, and both see every line once and in the same order", async () => {
@@ -96,10 +109,14 @@ test("a server is killed while two people talk, and both see every line once and
   await converse(pages, 10, 25);
   const each = Array.from({ length: 25 }, (_, i) => i);
   const whole = [...each.map((i) => `Ada ${i}`), ...each.map((i) => `Grace ${i}`)].sort();
-  await until("all lines are there", async () => {
-    const counts = await Promise.all(pages.map(async (page) => (await seen(page)).length));
-    return counts.every((n) => n >= whole.length);
-  });
+  await until(
+    "all lines are there",
+    async () => {
+      const counts = await Promise.all(pages.map(async (page) => (await seen(page)).length));
+      return counts.every((n) => n >= whole.length);
+    },
+    30_000,
+  );
   const lines = await seen(ada);
   expect([...lines].sort()).toEqual(whole);
   expect(await seen(grace)).toEqual(lines);

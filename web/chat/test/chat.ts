@@ -48,7 +48,7 @@ export class Chat {
   async kill(server: string): Promise<void> {
     const pid = this.servers.get(server) as number;
     process.kill(pid, "SIGKILL");
-    await until(`${server} is back`, () => this.servers.get(server) !== pid);
+    await until(`${server} is back`, () => this.servers.get(server) !== pid, 30_000);
   }
 
   /** HOST:PORT */
