@@ -47,7 +47,7 @@ $(SITE): site/package-lock.json
 PROTOS = $(sort $(patsubst proto/%, %, $(shell find proto -name '*.proto')))
 
 .PHONY: help parley demo chat test lint generate check fuzz chaos soak deploy proxies e2e crowd attack interop site site-test picture bench bench-quick bench-browser bench-wan bench-cluster bench-micro clean plugins
-.PHONY: check-generated check-tidy check-format check-proto check-text check-words check-web chromium
+.PHONY: check-generated check-tidy check-format check-proto check-text check-words check-web chromium nginx
 .PHONY: tidy release release-check check-systems check-releases check-api
 
 help: ## print this list
@@ -64,12 +64,12 @@ demo: plugins ## generate stubs from an example's .proto and watch them make eve
 	@diff -r .out/demo/gen gen || { echo 'gen/, which the demo is compiled with, is out of date: make generate'; exit 1; }
 	go run ./examples/demo
 
-chat: ## serve the chat, for browsers and terminals, on ADDR (localhost:8080), and print its address
+chat: ## serve the chat, for browsers and terminals, on ADDR (localhost:8080), and print its address; NODES=3 runs three servers, NATS and nginx
 	@mkdir -p bin
-	go build -o bin/chat ./examples/chat
-	@exec bin/chat server -addr $(ADDR)
+	go build -o bin/ ./examples/chat$(if $(NODES),/servers)
+	@exec bin/$(if $(NODES),servers -nodes $(NODES),chat server) -addr $(ADDR)
 
-test: $(NPM) chromium ## run all tests with the race detector, and measure what they cover; the browser's in Chromium
+test: $(NPM) chromium nginx ## run all tests with the race detector, and measure what they cover; the browser's in Chromium
 	@mkdir -p .out
 	go test -race -timeout 5m -coverprofile=.out/cover.out ./...
 	@set -e; for m in $(NESTED); do echo "cd $$m && go test -race ./..."; (cd $$m && go test -race -timeout 5m ./...); done
@@ -112,12 +112,10 @@ proxies: ## reload, restart and end nginx, HAProxy and Caddy under load: no call
 		apt-get install -y -qq --no-install-recommends $$missing >/dev/null; }; \
 	go run ./tests/proxies -seed $(SEED) $(if $(SHORT),-short)
 
-deploy: $(NPM) ## restart three servers ROUNDS (2) times under load of CLIENTS (20) in Go, and some in Node.js: no call fails; SHORT=1 takes a minute
-	@command -v nginx >/dev/null || { apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
-		apt-get install -y -qq --no-install-recommends nginx-light >/dev/null; }
+deploy: $(NPM) nginx ## restart three servers ROUNDS (2) times under load of CLIENTS (20) in Go, and some in Node.js: no call fails; SHORT=1 takes a minute
 	go run ./tests/deploy $(if $(SHORT),-short,-rounds $(ROUNDS) -clients $(CLIENTS)) -seed $(SEED)
 
-e2e: $(NPM) chromium ## drive Chromium through the TypeScript client's tests; installs it from Debian if it is missing
+e2e: $(NPM) chromium nginx ## drive Chromium through the TypeScript client's tests, and the chat on several servers; installs it and nginx from Debian if they are missing
 	cd web && npm run --silent e2e
 
 crowd: ## open CONNS (5000) connections at once, with a call each: all alive after HOLD (1m)
@@ -181,6 +179,10 @@ plugins:
 chromium:
 	@command -v chromium >/dev/null || { apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
 		apt-get install -y -qq --no-install-recommends chromium >/dev/null; }
+
+nginx:
+	@command -v nginx >/dev/null || test -x /usr/sbin/nginx || { apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
+		apt-get install -y -qq --no-install-recommends nginx-light >/dev/null; }
 
 # gen/ must be what the .proto files give, and committed as a whole.
 check-generated: plugins $(NPM)

@@ -5,7 +5,8 @@
 //   - reverse: a hub that calls the devices that have dialed it
 //   - reverse/hubs: several such hubs, which NATS joins; a module of its own
 //   - chat: rooms over the terminal and in the browser, in which a slow member
-//     delays no other; `make chat`
+//     delays no other, on one server or several; `make chat`, and
+//     `make chat NODES=3`
 //   - unixsocket: calls over a Unix socket instead of a WebSocket
 //   - demo: all of that in one run, checked step by step; `make demo`
 //

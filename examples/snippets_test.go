@@ -86,7 +86,8 @@ func TestShownCommands(t *testing.T) {
 		"make chat": func(t *testing.T) { // what it runs is tested by package chat
 			_, recipe, ok := strings.Cut(read(t, "Makefile"), "\nchat:")
 			recipe, _, _ = strings.Cut(recipe, "\n\n")
-			if !ok || !strings.HasSuffix(recipe, "\n\tgo build -o bin/chat ./examples/chat\n\t@exec bin/chat server -addr $(ADDR)") {
+			if !ok || !strings.HasSuffix(recipe, "\n\tgo build -o bin/ ./examples/chat$(if $(NODES),/servers)"+
+				"\n\t@exec bin/$(if $(NODES),servers -nodes $(NODES),chat server) -addr $(ADDR)") {
 				t.Errorf("the target chat is now %q", recipe)
 			}
 		},

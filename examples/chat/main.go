@@ -1,7 +1,8 @@
 // Command chat is a chat with rooms, in the terminal and in the browser. Each
 // member is one bidirectional call, which carries what the member types and
 // what the others say. The server serves the page, and calls it to show who is
-// typing.
+// typing. Command servers, in the folder of that name, runs several servers of
+// the same rooms.
 //
 //	go run ./examples/chat server
 //	go run ./examples/chat join -room lobby -name ada
@@ -18,9 +19,9 @@ import (
 	"strings"
 	"syscall"
 
-	"github.com/parley-rpc/parley/examples/chat/page"
-	"github.com/parley-rpc/parley/examples/chat/room"
+	"github.com/parley-rpc/parley/examples/chat/server"
 	"github.com/parley-rpc/parley/examples/internal/serve"
+	"github.com/parley-rpc/parley/ext/cluster"
 	chatv1 "github.com/parley-rpc/parley/gen/parley/chat/v1"
 	"github.com/parley-rpc/parley/gen/parley/chat/v1/chatv1parley"
 	"github.com/parley-rpc/parley/rpc"
@@ -57,11 +58,9 @@ func run(ctx context.Context, args []string, in io.Reader, out io.Writer) error 
 	}
 	switch {
 	case args[0] == "server":
-		srv := rpc.NewServer()
-		chatv1parley.RegisterChatServiceServer(srv, room.NewService())
-		return serve.Until(ctx, *addr, srv, page.Handler(), func(url string) {
-			fmt.Fprintln(out, "serving", url)
-			fmt.Fprintln(out, "open   ", "http"+strings.TrimSuffix(strings.TrimPrefix(url, "ws"), serve.Path))
+		return server.Run(ctx, server.Config{Addr: *addr, Cluster: cluster.Config{Name: "the only server"}}, func(url string) {
+			fmt.Fprintln(out, "serving", "ws"+strings.TrimPrefix(url, "http")+serve.Path)
+			fmt.Fprintln(out, "open   ", url)
 		})
 	case args[0] == "join" && *name != "":
 		client := rpc.NewClient(*url)
@@ -113,8 +112,11 @@ func talk(call rpc.Duplex[chatv1.JoinRequest, chatv1.JoinResponse], in io.Reader
 // show prints the events of the room. The server has removed what is not
 // printable.
 func show(ev *chatv1.JoinResponse, out io.Writer) {
-	if ev.Missed > 0 {
-		fmt.Fprintf(out, "* %d messages missed\n", ev.Missed)
+	switch {
+	case ev.MissedMore:
+		fmt.Fprintln(out, "* lines are missing here")
+	case ev.Missed > 0:
+		fmt.Fprintf(out, "* %d lines are missing here\n", ev.Missed)
 	}
 	switch e := ev.Event.(type) {
 	case *chatv1.JoinResponse_Entered:

@@ -1,91 +1,260 @@
 package room
 
 import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
 	"maps"
 	"slices"
 	"sync"
-	"time"
 
+	"github.com/parley-rpc/parley/ext/cluster"
 	chatv1 "github.com/parley-rpc/parley/gen/parley/chat/v1"
 	"github.com/parley-rpc/parley/rpc"
 )
 
 const maxMembers = 100 // of one room
 
-// rooms are all rooms that have members.
+// rooms are the rooms that have members on this node, and the members of all
+// rooms on all nodes.
 type rooms struct {
-	mu    sync.Mutex
-	rooms map[string]*room
+	node *cluster.Node
+	// setting is held while the presence of a connection of this node changes. It
+	// comes before mu in the lock order.
+	setting sync.Mutex
+
+	mu       sync.Mutex
+	rooms    map[string]*room
+	presents presents
 }
 
-// room is the members that receive each other's lines.
+// room is a room that has members on this node.
 type room struct {
 	name    string
-	members map[string]*member
-	said    uint64 // lines
+	members map[*member]struct{}
+	typists map[string]*typist // on all nodes, by id
+	end     context.CancelFunc // of what is heard from other nodes
 }
 
-// member is one Join call.
+// member is one Join call on this node.
 type member struct {
-	name  string
-	room  *room
-	queue *queue
+	id   string
+	name string
+	room *room
+	conn *rpc.Conn
+	// client is the name of conn in the directory.
+	client string
 
-	typists     chan struct{} // has an item when other members have started or stopped typing
-	typingUntil time.Time     // zero while the member does not type
-	quiet       *time.Timer   // ends that; nil before the first time
+	membersChanged chan struct{} // has an item when members have come or left
+	typistsChanged chan struct{} // has an item when members have started or stopped typing
+
+	typing lastTyping // guarded by rooms.mu
 }
 
-// enter adds a member, and returns its first event.
-func (rs *rooms) enter(roomName, name string) (*member, *chatv1.Entered, error) {
+func newRooms(node *cluster.Node) *rooms {
+	return &rooms{node: node, rooms: make(map[string]*room), presents: newPresents()}
+}
+
+func newMember(key, name string) *member {
+	return &member{
+		id: memberID(key), name: name,
+		membersChanged: make(chan struct{}, 1), typistsChanged: make(chan struct{}, 1),
+	}
+}
+
+// enter adds a member, and returns its first event. If a member with the same
+// key is in the room, it is the same one, which was cut off.
+func (rs *rooms) enter(conn *rpc.Conn, enter *chatv1.Enter) (*member, *chatv1.Entered, error) {
+	rs.setting.Lock()
+	defer rs.setting.Unlock()
+	m := newMember(enter.Key, enter.Name)
+	m.conn = conn
+	m.client, _ = Identify(conn)
+	names, err := rs.admit(m, enter.Room)
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := rs.setMeta(conn); err != nil {
+		rs.remove(m)
+		return nil, nil, err
+	}
+	return m, &chatv1.Entered{Names: names, Member: m.id}, nil
+}
+
+// admit adds a member to this node, and returns the names of all members.
+func (rs *rooms) admit(m *member, roomName string) ([]string, error) {
 	rs.mu.Lock()
 	defer rs.mu.Unlock()
+	there := rs.presents.in(roomName)
+	for id, p := range there {
+		if p.name == m.name && id != m.id {
+			return nil, rpc.Errorf(rpc.CodeAlreadyExists, "there is a %q in room %q already", m.name, roomName)
+		}
+	}
+	if len(there) >= maxMembers && there[m.id].conns == 0 {
+		return nil, rpc.Errorf(rpc.CodeResourceExhausted, "room %q is full", roomName)
+	}
 	r := rs.rooms[roomName]
 	if r == nil {
-		r = &room{name: roomName, members: make(map[string]*member)}
+		r = &room{name: roomName, members: make(map[*member]struct{}), typists: make(map[string]*typist)}
+		rs.rooms[roomName] = r
+		rs.hearTyping(r)
 	}
-	switch {
-	case r.members[name] != nil:
-		return nil, nil, rpc.Errorf(rpc.CodeAlreadyExists, "there is a %q in room %q already", name, roomName)
-	case len(r.members) == maxMembers:
-		return nil, nil, rpc.Errorf(rpc.CodeResourceExhausted, "room %q is full", roomName)
-	}
-	r.tell(&chatv1.JoinResponse{Event: &chatv1.JoinResponse_Came{Came: &chatv1.Came{Name: name}}})
-	m := &member{name: name, room: r, queue: newQueue(), typists: make(chan struct{}, 1)}
-	m.typists <- struct{}{} // another member may be typing
-	r.members[name] = m
-	rs.rooms[roomName] = r
-	return m, &chatv1.Entered{Names: slices.Sorted(maps.Keys(r.members)), Said: r.said}, nil
+	m.room = r
+	r.members[m] = struct{}{}
+	m.typistsChanged <- struct{}{} // another member may be typing
+	rs.setPresent(m.client, func(meta map[string]string) { meta[presentKey(roomName, m.id)] = m.name })
+	return rs.names(roomName), nil
 }
 
-// leave ends a membership. The member gets no more events.
+// leave ends a membership.
 func (rs *rooms) leave(m *member) {
-	rs.mu.Lock()
-	defer rs.mu.Unlock()
-	m.stopTyping()
-	delete(m.room.members, m.name)
-	if len(m.room.members) == 0 {
-		delete(rs.rooms, m.room.name)
+	rs.setting.Lock()
+	defer rs.setting.Unlock()
+	rs.stops(m)
+	rs.remove(m)
+	_ = rs.setMeta(m.conn) // less than before always fits
+}
+
+// connected tells the directory what a connection did before it was there.
+func (rs *rooms) connected(conn *rpc.Conn) {
+	rs.setting.Lock()
+	defer rs.setting.Unlock()
+	_ = rs.setMeta(conn) // enter has told the member
+}
+
+// setMeta tells the directory who a connection is. If it is not in the directory
+// yet, connected follows. The caller holds setting.
+func (rs *rooms) setMeta(conn *rpc.Conn) error {
+	err := rs.node.SetMeta(conn, rs.metaOf(conn))
+	if errors.Is(err, rpc.CodeNotFound) {
+		return nil
 	}
-	m.queue.close()
-	m.room.tell(&chatv1.JoinResponse{Event: &chatv1.JoinResponse_Left{Left: &chatv1.Left{Name: m.name}}})
+	return err
 }
 
-// say sends a line of one member to all members.
-func (rs *rooms) say(m *member, text string) {
+// remove removes a member from this node.
+func (rs *rooms) remove(m *member) {
 	rs.mu.Lock()
 	defer rs.mu.Unlock()
-	m.stopTyping()
-	m.room.said++
-	said := &chatv1.Said{Name: m.name, Text: text, Number: m.room.said}
-	m.room.tell(&chatv1.JoinResponse{Event: &chatv1.JoinResponse_Said{Said: said}})
+	r := m.room
+	delete(r.members, m)
+	if len(r.members) == 0 {
+		delete(rs.rooms, r.name)
+		r.end()
+		for _, t := range r.typists {
+			t.quiet.Stop()
+		}
+	}
+	for other := range r.members {
+		if other.id == m.id && other.client == m.client {
+			return // another call of the same member
+		}
+	}
+	rs.setPresent(m.client, func(meta map[string]string) { delete(meta, presentKey(r.name, m.id)) })
 }
 
-// tell puts an event into every queue. The caller holds the mutex of the rooms,
-// so all members get the same order. No queue blocks, so the mutex is held only
-// briefly.
-func (r *room) tell(ev *chatv1.JoinResponse) {
-	for _, m := range r.members {
-		m.queue.put(ev)
+// setPresent changes the presence of a connection of this node. The caller holds
+// mu.
+func (rs *rooms) setPresent(client string, change func(meta map[string]string)) {
+	meta := maps.Clone(rs.presents.conns[client].meta)
+	if meta == nil {
+		meta = make(map[string]string)
+	}
+	change(meta)
+	rs.update(client, rs.node.ID(), meta)
+}
+
+// metaOf returns what the directory has to say about a connection.
+func (rs *rooms) metaOf(conn *rpc.Conn) map[string]string {
+	client, _ := Identify(conn)
+	rs.mu.Lock()
+	defer rs.mu.Unlock()
+	return rs.presents.conns[client].meta
+}
+
+// update notes where the member of a connection is, and wakes the members of
+// rooms that it changes. The caller holds mu.
+func (rs *rooms) update(client string, node cluster.NodeID, meta map[string]string) {
+	for name := range rs.presents.set(client, node, meta) {
+		if r := rs.rooms[name]; r != nil {
+			for m := range r.members {
+				wake(m.membersChanged)
+			}
+		}
+	}
+}
+
+// names returns the names of the members of a room, in order. The caller holds
+// mu.
+func (rs *rooms) names(room string) []string {
+	var names []string
+	for _, p := range rs.presents.in(room) {
+		names = append(names, p.name)
+	}
+	slices.Sort(names)
+	return names
+}
+
+// showMembers tells a member who comes and leaves, until ctx ends or the call is
+// over. A member that reads slowly is told what has changed in the end.
+func (rs *rooms) showMembers(ctx context.Context, m *member, to *sender) error {
+	shown := rs.people(m)
+	for {
+		select {
+		case <-m.membersChanged:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		now := rs.people(m)
+		for _, res := range changes(shown, now) {
+			if err := to.send(res); err != nil {
+				return err
+			}
+		}
+		shown = now
+	}
+}
+
+// people returns the names of the members of a member's room by their ids.
+func (rs *rooms) people(m *member) map[string]string {
+	rs.mu.Lock()
+	defer rs.mu.Unlock()
+	people := make(map[string]string)
+	for id, p := range rs.presents.in(m.room.name) {
+		people[id] = p.name
+	}
+	return people
+}
+
+// changes returns the events that lead from some people to others.
+func changes(before, after map[string]string) (events []*chatv1.JoinResponse) {
+	for _, id := range slices.Sorted(maps.Keys(before)) {
+		if after[id] == "" {
+			events = append(events, &chatv1.JoinResponse{Event: &chatv1.JoinResponse_Left{Left: &chatv1.Left{Name: before[id]}}})
+		}
+	}
+	for _, id := range slices.Sorted(maps.Keys(after)) {
+		if before[id] == "" {
+			events = append(events, &chatv1.JoinResponse{Event: &chatv1.JoinResponse_Came{Came: &chatv1.Came{Name: after[id]}}})
+		}
+	}
+	return events
+}
+
+// memberID returns the id of the member with a key, or a random one.
+func memberID(key string) string {
+	sum := sha256.Sum256([]byte(cmp.Or(key, rand.Text())))
+	return hex.EncodeToString(sum[:8])
+}
+
+// wake puts an item into a channel that has room for one.
+func wake(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default: // there is one
 	}
 }

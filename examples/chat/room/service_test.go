@@ -1,16 +1,19 @@
 package room
 
 import (
+	"context"
 	"errors"
 	"io"
 	"net/http/httptest"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 
 	"go.uber.org/goleak"
 
+	"github.com/parley-rpc/parley/ext/cluster"
 	chatv1 "github.com/parley-rpc/parley/gen/parley/chat/v1"
 	"github.com/parley-rpc/parley/gen/parley/chat/v1/chatv1parley"
 	"github.com/parley-rpc/parley/rpc"
@@ -20,17 +23,43 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 type call = rpc.Duplex[chatv1.JoinRequest, chatv1.JoinResponse]
 
+// newNode returns a node at a bus, or alone.
+func newNode(t *testing.T, bus cluster.Bus) *cluster.Node {
+	t.Helper()
+	config := cluster.Config{Bus: bus, Identify: Identify}
+	if bus != nil {
+		config.Credentials.Secret = "known to all nodes"
+	}
+	node, err := cluster.New(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(node.Close)
+	return node
+}
+
 // start starts a server of s and returns its URL.
 func start(t *testing.T, s *Service) (url string) {
 	t.Helper()
-	srv := rpc.NewServer()
+	srv := rpc.NewServer(s.ServerOptions()...)
 	chatv1parley.RegisterChatServiceServer(srv, s)
-	web := httptest.NewServer(srv)
+	web := httptest.NewServer(s.node.Handler(srv))
+	ctx, stop := context.WithCancel(context.Background())
+	var running sync.WaitGroup
+	running.Go(func() { s.Run(ctx) })
 	t.Cleanup(func() {
 		srv.Close()
 		web.Close()
+		stop()
+		running.Wait()
 	})
 	return web.URL
+}
+
+// alone starts a server without a bus.
+func alone(t *testing.T) (url string) {
+	t.Helper()
+	return start(t, NewService(newNode(t, nil)))
 }
 
 // open starts a call on a connection of its own.
@@ -80,9 +109,20 @@ func recv(t *testing.T, c call) *chatv1.JoinResponse {
 	return ev
 }
 
-func TestSlowMemberDelaysNoOtherAndLearnsWhatItMissed(t *testing.T) {
-	const lines = 1500
-	url := start(t, NewService())
+// hear returns the next line, and the lines that are missing before it.
+func hear(t *testing.T, c call) (said *chatv1.Said, isGap bool) {
+	t.Helper()
+	for said == nil {
+		ev := recv(t, c)
+		isGap = isGap || ev.Missed > 0 || ev.MissedMore
+		said = ev.GetSaid()
+	}
+	return said, isGap
+}
+
+func TestSlowMemberDelaysNoOtherAndLearnsThatItMissedLines(t *testing.T) {
+	const lines = 2500
+	url := alone(t)
 	talker := join(t, url, "lobby", "talker")
 	fast := join(t, url, "lobby", "fast")
 	slow := join(t, url, "lobby", "slow")
@@ -95,33 +135,35 @@ func TestSlowMemberDelaysNoOtherAndLearnsWhatItMissed(t *testing.T) {
 		text := strconv.Itoa(n) + padding
 		send(t, talker, say(text))
 		for _, member := range []call{talker, fast} {
-			if ev := recv(t, member); ev.GetSaid().GetText() != text || ev.Missed != 0 {
-				t.Fatalf("line %d: got %.100v", n, ev)
+			if said, isGap := hear(t, member); said.Text != text || isGap {
+				t.Fatalf("line %d: got %.100v, gap %t", n, said, isGap)
 			}
 		}
 	}
 	send(t, talker, say("last"))
-	var got, missed int
-	for { // what the windows of the connection held, then what the queue did
-		ev := recv(t, slow)
-		missed += int(ev.Missed)
-		if ev.GetSaid().GetText() == "last" {
+	gaps, next := 0, 0
+	for { // what the windows of the connection held, then what the room keeps
+		said, isGap := hear(t, slow)
+		if isGap {
+			gaps++
+		}
+		if said.Text == "last" {
 			break
 		}
-		n, err := strconv.Atoi(strings.TrimRight(ev.GetSaid().GetText(), "."))
-		if err != nil || n != got+missed {
-			t.Fatalf("after %d lines and %d missed: got %.100v", got, missed, ev)
+		n, err := strconv.Atoi(strings.TrimRight(said.Text, "."))
+		if err != nil || n < next || n > next && !isGap {
+			t.Fatalf("after line %d, gap %t: got %.100v", next-1, isGap, said)
 		}
-		got++
+		next = n + 1
 	}
-	if missed == 0 || got+missed != lines {
-		t.Errorf("got %d lines, missed %d, of %d", got, missed, lines)
+	if gaps == 0 || next != lines {
+		t.Errorf("got %d gaps, and lines until %d of %d", gaps, next, lines)
 	}
 }
 
 func TestAllMembersHearTheSameOrder(t *testing.T) {
 	const members, lines = 3, 15
-	url := start(t, NewService())
+	url := alone(t)
 	calls := make([]call, members)
 	for i := range calls {
 		calls[i] = join(t, url, "lobby", strconv.Itoa(i))
@@ -142,8 +184,8 @@ func TestAllMembersHearTheSameOrder(t *testing.T) {
 	for i, c := range calls {
 		var heard []string
 		for range members * lines {
-			said := recv(t, c).GetSaid()
-			heard = append(heard, said.GetName()+" "+said.GetText())
+			said, _ := hear(t, c)
+			heard = append(heard, said.Name+" "+said.Text)
 		}
 		if i == 0 {
 			first = heard
@@ -154,31 +196,31 @@ func TestAllMembersHearTheSameOrder(t *testing.T) {
 }
 
 func TestRoomsDoNotHearEachOther(t *testing.T) {
-	url := start(t, NewService())
+	url := alone(t)
 	ada := join(t, url, "red", "ada")
 	join(t, url, "blue", "ada") // a name is free in another room
 	bob := join(t, url, "red", "bob")
-	send(t, bob, say("hello"))
 	if ev := recv(t, ada); ev.GetCame().GetName() != "bob" {
 		t.Errorf("got %v", ev)
 	}
+	send(t, bob, say("hello"))
 	if ev := recv(t, ada); ev.GetSaid().GetText() != "hello" {
 		t.Errorf("got %v", ev)
 	}
 }
 
 func TestLeavingIsAnnouncedAndEmptyRoomsAreRemoved(t *testing.T) {
-	service := NewService()
+	service := NewService(newNode(t, nil))
 	url := start(t, service)
 	ada := join(t, url, "lobby", "ada")
 	bob := join(t, url, "lobby", "bob")
+	recv(t, ada) // bob came
 	if err := bob.CloseSend(); err != nil {
 		t.Fatal(err)
 	}
 	if ev, err := bob.Recv(); !errors.Is(err, io.EOF) {
 		t.Errorf("bob got %v, %v after it had left", ev, err)
 	}
-	recv(t, ada) // bob came
 	if ev := recv(t, ada); ev.GetLeft().GetName() != "bob" {
 		t.Errorf("got %v", ev)
 	}
@@ -196,13 +238,13 @@ func TestLeavingIsAnnouncedAndEmptyRoomsAreRemoved(t *testing.T) {
 	}
 	service.rooms.mu.Lock()
 	defer service.rooms.mu.Unlock()
-	if n := len(service.rooms.rooms); n != 0 {
-		t.Errorf("%d rooms are left", n)
+	if n, people := len(service.rooms.rooms), len(service.rooms.presents.rooms); n != 0 || people != 0 {
+		t.Errorf("%d rooms are left, and members of %d", n, people)
 	}
 }
 
 func TestMembersWhoBreakTheRulesAreRefused(t *testing.T) {
-	url := start(t, NewService())
+	url := alone(t)
 	join(t, url, "lobby", "ada")
 	cases := []struct {
 		name  string
@@ -241,19 +283,17 @@ func TestMembersWhoBreakTheRulesAreRefused(t *testing.T) {
 }
 
 func TestFullRoomsAdmitNoMember(t *testing.T) {
-	rs := rooms{rooms: make(map[string]*room)}
+	s := NewService(newNode(t, nil))
 	for n := range maxMembers {
-		if _, _, err := rs.enter("lobby", strconv.Itoa(n)); err != nil {
-			t.Fatal(err)
-		}
+		s.rooms.update(strconv.Itoa(n), cluster.NodeID{1}, map[string]string{presentKey("lobby", strconv.Itoa(n)): strconv.Itoa(n)})
 	}
-	if _, _, err := rs.enter("lobby", "one more"); !errors.Is(err, rpc.CodeResourceExhausted) {
+	if _, err := s.rooms.admit(newMember("", "one more"), "lobby"); !errors.Is(err, rpc.CodeResourceExhausted) {
 		t.Errorf("got %v", err)
 	}
 }
 
 func TestLinesCannotCommandTerminals(t *testing.T) {
-	ada := join(t, start(t, NewService()), "lobby", "ada")
+	ada := join(t, alone(t), "lobby", "ada")
 	send(t, ada, say("a\x1b[2Jb\nc\u202ed\u200de"))
 	if ev := recv(t, ada); ev.GetSaid().GetText() != "a[2Jbcd\u200de" { // a joiner is part of the text
 		t.Errorf("got %q", ev.GetSaid().GetText())

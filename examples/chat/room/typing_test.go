@@ -43,7 +43,7 @@ func typing(on bool) *chatv1.JoinRequest {
 }
 
 func TestServerCallsMembersToShowWhoIsTyping(t *testing.T) {
-	url := start(t, NewService())
+	url := alone(t)
 	shown := make(page)
 	services := rpc.NewMux()
 	chatv1parley.RegisterMemberServiceServer(services, shown)
@@ -75,7 +75,7 @@ func TestServerCallsMembersToShowWhoIsTyping(t *testing.T) {
 }
 
 func TestMemberThatDoesNotShowTypingStillGetsLines(t *testing.T) {
-	url := start(t, NewService())
+	url := alone(t)
 	ada := open(t, url)
 	hello := enter("lobby", "ada")
 	hello.GetEnter().ShowsTyping = true
@@ -90,17 +90,19 @@ func TestMemberThatDoesNotShowTypingStillGetsLines(t *testing.T) {
 	}
 }
 
-// pair is two members of a room.
+// pair is two members of a room, without connections.
 func pair(t *testing.T) (rs *rooms, ada, bob *member) {
 	t.Helper()
-	rs = &rooms{rooms: make(map[string]*room)}
-	for name, m := range map[string]**member{"ada": &ada, "bob": &bob} {
-		var err error
-		if *m, _, err = rs.enter("lobby", name); err != nil {
+	rs = newRooms(newNode(t, nil))
+	ada, bob = newMember("", "ada"), newMember("", "bob")
+	for _, m := range []*member{ada, bob} {
+		m.client = m.name
+		if _, err := rs.admit(m, "lobby"); err != nil {
 			t.Fatal(err)
 		}
-		<-(*m).typists
+		<-m.typistsChanged
 	}
+	synctest.Wait() // for the subscription
 	return rs, ada, bob
 }
 
@@ -109,28 +111,32 @@ func TestTypingEndsByItselfUnlessSaidAgain(t *testing.T) {
 		rs, ada, bob := pair(t)
 		began := time.Now()
 		rs.types(bob)
-		<-ada.typists
+		<-ada.typistsChanged
 		<-time.After(typingHolds - time.Second)
 		rs.types(bob)
-		<-ada.typists
+		<-ada.typistsChanged
 		if took, want := time.Since(began), 2*typingHolds-time.Second; took != want {
 			t.Errorf("ended after %v, want %v", took, want)
 		}
 		if names := rs.typingBeside(ada); names != nil {
 			t.Errorf("%q are typing", names)
 		}
+		rs.remove(ada)
+		rs.remove(bob)
 	})
 }
 
 func TestWhoLeavesWhileTypingIsNotTyping(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		rs, ada, bob := pair(t)
+		defer rs.remove(ada)
 		rs.types(bob)
-		rs.leave(bob)
+		rs.stops(bob) // as leave does
+		rs.remove(bob)
+		synctest.Wait()
 		if names := rs.typingBeside(ada); names != nil {
 			t.Errorf("%q are typing", names)
 		}
-		rs.leave(ada) // and no timer is left behind, which the bubble would wait for
 	})
 }
 
@@ -147,7 +153,7 @@ func TestSlowPageIsCalledOnceAtATime(t *testing.T) {
 			rs.stops(bob)
 			rs.types(bob)
 		}
-		rs.say(bob, "done")
+		rs.stops(bob)
 		shown.shows(t, "bob")
 		began := time.Now()
 		shown.shows(t)
@@ -155,5 +161,7 @@ func TestSlowPageIsCalledOnceAtATime(t *testing.T) {
 			t.Errorf("called again after %v, want %v", took, showPause)
 		}
 		leave()
+		rs.remove(ada)
+		rs.remove(bob)
 	})
 }

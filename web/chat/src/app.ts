@@ -28,13 +28,7 @@ export class App implements MembershipEvents {
   #members = new Set<string>();
   #nameTaken = false;
   #typist = new Typist((typing) => this.#membership?.typing(typing));
-  #log = new LogView({
-    resend: (id) => this.#membership?.resend(id),
-    drop: (id) => {
-      this.#membership?.outbox.drop(id);
-      this.changed();
-    },
-  });
+  #log = new LogView();
   #text = byId<HTMLInputElement>("text");
   #name = byId<HTMLInputElement>("name");
   #place = byId<HTMLInputElement>("place");
@@ -134,13 +128,12 @@ export class App implements MembershipEvents {
     byId("refusal").textContent = text;
   }
 
-  entered({ names, said }: Entered): void {
+  entered({ names, server }: Entered): void {
     const first = byId("chat").hidden;
     this.#nameTaken = false;
     this.#links.message();
     this.#members = new Set(names);
     this.#showMembers();
-    const missed = this.#tally.enter(Number(said));
     if (first) {
       const { room } = this.#membership as Membership;
       this.#log.clear();
@@ -151,19 +144,19 @@ export class App implements MembershipEvents {
       byId("chat").hidden = false;
       this.#log.note(names.length > 1 ? `You came. ${names.length} are here.` : "You came. You are the first one here.");
       this.#text.focus();
-    } else if (missed === "restarted")
-      this.#log.note("You are back. The room has started again: the server was restarted.", "back");
-    else this.#log.note(`You are back. Lines that were said meanwhile: ${missed || "none"}.`, "back");
+    } else this.#log.note("You are back. What was said meanwhile follows.", "back");
+    byId("server").textContent = `Served by ${server}.`;
     this.#show();
   }
 
-  happened({ event, missed }: MessageShape<typeof JoinResponseSchema>): void {
+  happened(response: MessageShape<typeof JoinResponseSchema>): void {
+    const { event } = response;
     this.#links.message();
-    if (missed) this.#log.note(`Dropped, as this page was too slow: ${missed}`, "lost");
+    if (this.#tally.record(response)) this.#log.note("Lines are missing here: the room no longer keeps them.", "lost");
     if (event.case === "said") {
-      const { name, text, number } = event.value;
-      this.#tally.line(Number(number));
-      this.#log.said({ name, text, own: name === this.#membership?.name, link: this.#links.current });
+      const { name, text, atMs } = event.value;
+      const own = name === this.#membership?.name;
+      this.#log.said({ name, text, own, link: this.#links.current, at: new Date(Number(atMs)) });
     } else if (event.case === "came" || event.case === "left") {
       const { name } = event.value;
       if (event.case === "came") this.#members.add(name);

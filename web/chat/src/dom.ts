@@ -17,14 +17,6 @@ export function make<K extends keyof HTMLElementTagNameMap>(
   return element;
 }
 
-/** Creates a button. */
-export function button(text: string, className: string, press: () => void): HTMLButtonElement {
-  const made = make("button", className, text);
-  made.type = "button";
-  made.addEventListener("click", press);
-  return made;
-}
-
 /** A member's avatar. The color depends on the name. */
 export function avatar(name: string): HTMLElement {
   let hash = 0;

@@ -1,4 +1,4 @@
-import { avatar, button, byId, make } from "./dom.js";
+import { avatar, byId, make } from "./dom.js";
 import type { Line } from "./outbox.js";
 
 /** The most entries that the page keeps. */
@@ -15,12 +15,8 @@ export interface Said {
   readonly own: boolean;
   /** The number of the link that delivered it. */
   readonly link: number;
-}
-
-/** The actions on a line that may or may not have arrived. */
-export interface OutboxActions {
-  resend(id: number): void;
-  drop(id: number): void;
+  /** When it was said. */
+  readonly at: Date;
 }
 
 /** The log of the room, and the unsent lines below it. */
@@ -35,7 +31,7 @@ export class LogView {
   #atEnd = true;
   #top = 0;
 
-  constructor(private actions: OutboxActions) {
+  constructor() {
     this.#newest.addEventListener("click", () => {
       this.#toEnd();
       byId("text").focus();
@@ -55,12 +51,11 @@ export class LogView {
     this.#speaker = "";
   }
 
-  said({ name, text, own, link }: Said): void {
+  said({ name, text, own, link, at }: Said): void {
     const follows = name === this.#speaker;
     this.#speaker = name;
-    const now = new Date();
-    const time = make("time", "", now.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" }));
-    time.dateTime = now.toISOString();
+    const time = make("time", "", at.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" }));
+    time.dateTime = at.toISOString();
     const who = make("span", own || follows ? "unseen" : "who", own ? "You" : name);
     const meta = make("span", "meta", time, ` · link ${link}`);
     const bubble = make("div", "bubble", make("p", "", text), meta);
@@ -83,18 +78,10 @@ export class LogView {
     this.#keepAtEnd();
   }
 
-  #pending({ id, text, state }: Line): HTMLElement {
-    const bubble = make("div", "bubble", make("p", "", text));
-    const item = make("li", `said own pending ${state}`, make("div", "", make("span", "unseen", "You"), bubble));
-    if (state !== "unsure") {
-      bubble.append(make("span", "meta", state === "sent" ? "on the way" : "waits until you are back"));
-      return item;
-    }
-    bubble.append(make("span", "meta", "The connection was lost: it may have arrived, or not."));
-    const again = button("Send again", "quiet", () => this.actions.resend(id));
-    const drop = button("Drop", "quiet", () => this.actions.drop(id));
-    item.firstElementChild?.append(make("div", "choices", again, drop));
-    return item;
+  #pending({ text, state }: Line): HTMLElement {
+    const meta = make("span", "meta", state === "sent" ? "on the way" : "waits until you are back");
+    const bubble = make("div", "bubble", make("p", "", text), meta);
+    return make("li", `said own pending ${state}`, make("div", "", make("span", "unseen", "You"), bubble));
   }
 
   #append(item: HTMLElement): void {

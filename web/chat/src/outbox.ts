@@ -1,15 +1,16 @@
 /** A line that was typed here and not yet said in the room. */
 export interface Line {
-  readonly id: number;
+  /** Counts the lines of the member, from 1 on. */
+  readonly number: number;
   readonly text: string;
-  /** `waiting`: not sent; `sent`: sent on the current call; `unsure`: sent on a lost call, so it may have arrived. */
-  readonly state: "waiting" | "sent" | "unsure";
+  /** `waiting`: not sent; `sent`: sent on the current call. */
+  readonly state: "waiting" | "sent";
 }
 
 /** The most lines that are kept. */
 export const MAX_LINES = 50;
 
-/** The unsent lines in order. */
+/** The unsaid lines in order. */
 export class Outbox {
   #lines: Line[] = [];
   #next = 1;
@@ -23,36 +24,24 @@ export class Outbox {
   }
 
   add(text: string): void {
-    this.#lines.push({ id: this.#next++, text, state: "waiting" });
+    this.#lines.push({ number: this.#next++, text, state: "waiting" });
   }
 
   /** Returns the waiting lines and marks them as sent. */
-  take(): string[] {
-    const texts = this.#lines.filter((l) => l.state === "waiting").map((l) => l.text);
+  take(): Line[] {
+    const lines = this.#lines.filter((l) => l.state === "waiting");
     this.#turn("waiting", "sent");
-    return texts;
+    return lines;
   }
 
-  /** Removes the oldest sent line: the room says lines in the order in which they were sent. */
-  arrived(): void {
-    const at = this.#lines.findIndex((l) => l.state === "sent");
-    if (at >= 0) this.#lines.splice(at, 1);
+  /** Removes a line that the room has said, and those before it. */
+  arrived(number: number): void {
+    this.#lines = this.#lines.filter((l) => l.number > number);
   }
 
-  /** Marks the sent lines as unsure: their call is lost. */
+  /** Makes the sent lines wait: their call is lost. The members ignore a line that they have received before. */
   lost(): void {
-    this.#turn("sent", "unsure");
-  }
-
-  /** Sends a line again, after the others. */
-  resend(id: number): void {
-    const line = this.drop(id);
-    if (line) this.#lines.push({ ...line, state: "waiting" });
-  }
-
-  drop(id: number): Line | undefined {
-    const at = this.#lines.findIndex((l) => l.id === id);
-    return at < 0 ? undefined : this.#lines.splice(at, 1)[0];
+    this.#turn("sent", "waiting");
   }
 
   #turn(from: Line["state"], to: Line["state"]): void {

@@ -1,36 +1,23 @@
-/** Counts the lines of the room that this page has seen and missed, by their numbers. */
+import type { JoinResponse } from "../../gen/parley/chat/v1/chat_pb.js";
+
+/** Counts the lines that this page has shown, and those that it has missed. */
 export class Tally {
-  #first = 0;
-  #last = 0;
+  #shown = 0;
   #missing = 0;
+  #more = false;
 
-  /**
-   * Records that the page has entered the room, which has said so many lines. It returns how many lines the page has missed, or
-   * `restarted` if the room counts from the beginning again.
-   */
-  enter(said: number): number | "restarted" {
-    const before = this.#first > 0;
-    const missed = said - this.#last;
-    if (before && missed >= 0) {
-      this.#missing += missed;
-      this.#last = said;
-      return missed;
-    }
-    this.#first = said + 1;
-    this.#last = said;
-    this.#missing = 0;
-    return before ? "restarted" : 0;
+  /** Records a response. It reports whether lines are missing before it. */
+  record({ event, missed, missedMore }: Pick<JoinResponse, "event" | "missed" | "missedMore">): boolean {
+    this.#missing += Number(missed);
+    this.#more ||= missedMore;
+    if (event.case === "said") this.#shown++;
+    return missed > 0n || missedMore;
   }
 
-  line(number: number): void {
-    this.#missing += number - this.#last - 1;
-    this.#last = number;
-  }
-
-  /** Describes the lines that were seen. */
+  /** Describes the lines. */
   toString(): string {
-    if (this.#last < this.#first) return "No line was said yet.";
-    const which = this.#last === this.#first ? `Line ${this.#last}` : `Lines ${this.#first} to ${this.#last}`;
-    return `${which}: ${this.#missing || "none"} missing.`;
+    const missing = this.#more ? (this.#missing ? `${this.#missing} or more` : "some") : `${this.#missing || "none"}`;
+    if (!this.#shown && missing === "none") return "No line was said yet.";
+    return `${this.#shown} ${this.#shown === 1 ? "line" : "lines"}: ${missing} missing.`;
   }
 }

@@ -10,16 +10,15 @@ const html = readFileSync(join(import.meta.dirname, "../index.html"), "utf8");
 const all = (selector: string) => [...document.querySelectorAll(selector)];
 const texts = (selector: string) => all(selector).map((e) => e.textContent);
 
+const at = new Date(2026, 0, 2, 3, 4);
 let log: LogView;
-let pressed: string[];
 beforeEach(() => {
   document.body.innerHTML = html.slice(html.indexOf("<body>") + 6, html.indexOf("</body>"));
-  pressed = [];
-  log = new LogView({ resend: (id) => pressed.push(`again ${id}`), drop: (id) => pressed.push(`drop ${id}`) });
+  log = new LogView();
 });
 
 test("a long history is bounded", () => {
-  for (let i = 1; i <= MAX_ENTRIES + 10; i++) log.said({ name: "ada", text: `line ${i}`, own: false, link: 1 });
+  for (let i = 1; i <= MAX_ENTRIES + 10; i++) log.said({ name: "ada", text: `line ${i}`, own: false, link: 1, at });
   const lines = texts("#log .bubble p");
   expect(lines.length).toBe(MAX_ENTRIES);
   expect(lines[0]).toBe("line 11");
@@ -27,9 +26,9 @@ test("a long history is bounded", () => {
 
 test("names and lines are texts, whatever is in them", () => {
   const evil = "<img src=x onerror=alert(1)>";
-  log.said({ name: evil, text: evil, own: false, link: 1 });
+  log.said({ name: evil, text: evil, own: false, link: 1, at });
   log.note(evil);
-  log.outbox([{ id: 1, text: evil, state: "waiting" }]);
+  log.outbox([{ number: 1, text: evil, state: "waiting" }]);
   showMembers([evil], "ada");
   showTyping([evil]);
   expect(all("#chat img").length).toBe(0);
@@ -39,24 +38,25 @@ test("names and lines are texts, whatever is in them", () => {
 });
 
 test("consecutive lines of one speaker show the name once", () => {
-  for (const name of ["ada", "ada", "bob"]) log.said({ name, text: "x", own: false, link: 1 });
+  for (const name of ["ada", "ada", "bob"]) log.said({ name, text: "x", own: false, link: 1, at });
   log.note("bob left");
-  log.said({ name: "bob", text: "x", own: false, link: 2 });
+  log.said({ name: "bob", text: "x", own: false, link: 2, at });
   expect(texts("#log .who")).toEqual(["ada", "bob", "bob"]);
   expect(texts("#log .unseen")).toEqual(["ada"]);
 });
 
-test("who has to decide about a line gets buttons, and only they", () => {
+test("lines that are not said yet say why", () => {
   const out = new Outbox();
   out.add("a");
   out.take();
-  out.lost();
   out.add("b");
   log.outbox(out.lines);
-  const buttons = all("#outbox button") as HTMLButtonElement[];
-  expect(buttons.map((b) => b.textContent)).toEqual(["Send again", "Drop"]);
-  for (const b of buttons) b.click();
-  expect(pressed).toEqual(["again 1", "drop 1"]);
+  expect(texts("#outbox .meta")).toEqual(["on the way", "waits until you are back"]);
+});
+
+test("a line has the time at which it was said", () => {
+  log.said({ name: "ada", text: "x", own: false, link: 1, at });
+  expect(all("#log time").map((e) => e.getAttribute("datetime"))).toEqual([at.toISOString()]);
 });
 
 test("who types is said in words", () => {

@@ -1,45 +1,38 @@
+import { create } from "@bufbuild/protobuf";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { SaidSchema } from "../../gen/parley/chat/v1/chat_pb.js";
 import { Links } from "../src/links.js";
+import { Numbers } from "../src/numbers.js";
 import { MAX_LINES, Outbox } from "../src/outbox.js";
 import { Tally } from "../src/tally.js";
 import { Typist } from "../src/typist.js";
 import { type Situation, words } from "../src/words.js";
 
 describe("the outbox", () => {
-  const states = (o: Outbox) => o.lines.map((l) => `${l.text} ${l.state}`);
+  const states = (o: Outbox) => o.lines.map((l) => `${l.number} ${l.text} ${l.state}`);
+  const taken = (o: Outbox) => o.take().map((l) => `${l.number} ${l.text}`);
 
   test("keeps each line until the room has said it", () => {
     const out = new Outbox();
     out.add("a");
     out.add("b");
-    expect(out.take()).toEqual(["a", "b"]);
+    expect(taken(out)).toEqual(["1 a", "2 b"]);
     out.add("c");
-    out.arrived();
-    expect(states(out)).toEqual(["b sent", "c waiting"]);
-    expect(out.take()).toEqual(["c"]);
-    out.arrived();
-    out.arrived();
-    out.arrived(); // said by the same name elsewhere
+    out.arrived(1);
+    expect(states(out)).toEqual(["2 b sent", "3 c waiting"]);
+    expect(taken(out)).toEqual(["3 c"]);
+    out.arrived(3); // the one before was said, too
     expect(out.lines).toEqual([]);
   });
 
-  test("does not send a line again by itself that may have arrived", () => {
+  test("sends lines of a lost call again, with their numbers", () => {
     const out = new Outbox();
     out.add("a");
     out.take();
     out.add("b");
     out.lost();
-    expect(states(out)).toEqual(["a unsure", "b waiting"]);
-    expect(out.take()).toEqual(["b"]);
-    out.arrived();
-    expect(states(out)).toEqual(["a unsure"]);
-    out.resend(1);
-    expect(out.take()).toEqual(["a"]);
-    out.lost();
-    expect(out.drop(1)?.text).toBe("a");
-    expect(out.drop(1)).toBeUndefined();
-    out.resend(1);
-    expect(out.lines).toEqual([]);
+    expect(states(out)).toEqual(["1 a waiting", "2 b waiting"]);
+    expect(taken(out)).toEqual(["1 a", "2 b"]);
   });
 
   test("is full at some time", () => {
@@ -53,37 +46,32 @@ describe("the outbox", () => {
 });
 
 describe("the tally", () => {
-  test("says which lines were seen, and how many are missing", () => {
+  const said = { event: { case: "said" as const, value: create(SaidSchema) }, missed: 0n, missedMore: false };
+  const gap = { event: { case: undefined }, missed: 0n, missedMore: true };
+
+  test("says how many lines were shown, and how many are missing", () => {
     const tally = new Tally();
-    expect(tally.enter(4)).toBe(0);
     expect(`${tally}`).toBe("No line was said yet.");
-    tally.line(5);
-    expect(`${tally}`).toBe("Line 5: none missing.");
-    tally.line(6);
-    expect(`${tally}`).toBe("Lines 5 to 6: none missing.");
-    tally.line(9);
-    expect(`${tally}`).toBe("Lines 5 to 9: 2 missing.");
+    expect(tally.record(said)).toBe(false);
+    expect(`${tally}`).toBe("1 line: none missing.");
+    expect(tally.record({ ...said, missed: 2n })).toBe(true);
+    expect(`${tally}`).toBe("2 lines: 2 missing.");
   });
 
-  test("counts lines said while the page was away", () => {
+  test("does not claim to know how many, if the room does not", () => {
     const tally = new Tally();
-    tally.enter(0);
-    tally.line(1);
-    expect(tally.enter(1)).toBe(0);
-    expect(tally.enter(4)).toBe(3);
-    tally.line(5);
-    expect(`${tally}`).toBe("Lines 1 to 5: 3 missing.");
+    expect(tally.record(gap)).toBe(true);
+    expect(`${tally}`).toBe("0 lines: some missing.");
+    tally.record({ ...said, missed: 2n });
+    expect(`${tally}`).toBe("1 line: 2 or more missing.");
   });
+});
 
-  test("starts again with the room", () => {
-    const tally = new Tally();
-    tally.enter(0);
-    tally.line(1);
-    tally.line(2);
-    expect(tally.enter(1)).toBe("restarted");
-    tally.line(2);
-    expect(`${tally}`).toBe("Line 2: none missing.");
-  });
+test("a line that is said again is told once", () => {
+  const numbers = new Numbers();
+  expect([1n, 2n, 2n, 1n, 3n].map((n) => numbers.add("ada", n))).toEqual([true, true, false, false, true]);
+  expect(numbers.add("bob", 1n)).toBe(true);
+  expect([numbers.add("eve", 0n), numbers.add("eve", 0n)]).toEqual([true, true]); // terminals have no numbers
 });
 
 describe("the links", () => {

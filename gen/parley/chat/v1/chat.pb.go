@@ -128,7 +128,12 @@ type Enter struct {
 	Room  string                 `protobuf:"bytes,1,opt,name=room,proto3" json:"room,omitempty"`
 	Name  string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
 	// Whether this member serves MemberService.
-	ShowsTyping   bool `protobuf:"varint,3,opt,name=shows_typing,json=showsTyping,proto3" json:"shows_typing,omitempty"`
+	ShowsTyping bool `protobuf:"varint,3,opt,name=shows_typing,json=showsTyping,proto3" json:"shows_typing,omitempty"`
+	// A secret of the member: random, at most 64 bytes. A member that enters again has the same, and so keeps its name and
+	// its numbers. Empty: the member will not enter again.
+	Key string `protobuf:"bytes,4,opt,name=key,proto3" json:"key,omitempty"`
+	// The last position that the member was told. Empty: all lines that the room keeps.
+	Position      string `protobuf:"bytes,5,opt,name=position,proto3" json:"position,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -184,10 +189,27 @@ func (x *Enter) GetShowsTyping() bool {
 	return false
 }
 
+func (x *Enter) GetKey() string {
+	if x != nil {
+		return x.Key
+	}
+	return ""
+}
+
+func (x *Enter) GetPosition() string {
+	if x != nil {
+		return x.Position
+	}
+	return ""
+}
+
 // Say is a line for all members of the room.
 type Say struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Text          string                 `protobuf:"bytes,1,opt,name=text,proto3" json:"text,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Text  string                 `protobuf:"bytes,1,opt,name=text,proto3" json:"text,omitempty"`
+	// Counts the lines of the member, from 1 on. A line that is said again, because it may have been lost, has the number
+	// that it had: the members are told the first one. 0: the line will not be said again.
+	Number        uint64 `protobuf:"varint,2,opt,name=number,proto3" json:"number,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -227,6 +249,13 @@ func (x *Say) GetText() string {
 		return x.Text
 	}
 	return ""
+}
+
+func (x *Say) GetNumber() uint64 {
+	if x != nil {
+		return x.Number
+	}
+	return 0
 }
 
 // Typing says that a line is being written, or no longer is. It holds for six seconds, or until the member says a line.
@@ -277,7 +306,7 @@ func (x *Typing) GetTyping() bool {
 // JoinResponse is an event in the room.
 type JoinResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// How many messages before this one were dropped, because this member did not read them in time.
+	// How many lines before this response the member has missed: the room does not keep them.
 	Missed uint64 `protobuf:"varint,1,opt,name=missed,proto3" json:"missed,omitempty"`
 	// Types that are valid to be assigned to Event:
 	//
@@ -285,7 +314,11 @@ type JoinResponse struct {
 	//	*JoinResponse_Came
 	//	*JoinResponse_Said
 	//	*JoinResponse_Left
-	Event         isJoinResponse_Event `protobuf_oneof:"event"`
+	Event isJoinResponse_Event `protobuf_oneof:"event"`
+	// Where to continue after this response. It may come without an event.
+	Position string `protobuf:"bytes,6,opt,name=position,proto3" json:"position,omitempty"`
+	// Lines may be missing before this response, more than missed says.
+	MissedMore    bool `protobuf:"varint,7,opt,name=missed_more,json=missedMore,proto3" json:"missed_more,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -370,6 +403,20 @@ func (x *JoinResponse) GetLeft() *Left {
 	return nil
 }
 
+func (x *JoinResponse) GetPosition() string {
+	if x != nil {
+		return x.Position
+	}
+	return ""
+}
+
+func (x *JoinResponse) GetMissedMore() bool {
+	if x != nil {
+		return x.MissedMore
+	}
+	return false
+}
+
 type isJoinResponse_Event interface {
 	isJoinResponse_Event()
 }
@@ -405,8 +452,14 @@ func (*JoinResponse_Left) isJoinResponse_Event() {}
 type Entered struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Names []string               `protobuf:"bytes,1,rep,name=names,proto3" json:"names,omitempty"`
-	// How many lines were said in the room before.
-	Said          uint64 `protobuf:"varint,2,opt,name=said,proto3" json:"said,omitempty"`
+	// Not set any more: lines are told by positions.
+	//
+	// Deprecated: Marked as deprecated in parley/chat/v1/chat.proto.
+	Said uint64 `protobuf:"varint,2,opt,name=said,proto3" json:"said,omitempty"`
+	// The id of the new member. The others are told it, too.
+	Member string `protobuf:"bytes,3,opt,name=member,proto3" json:"member,omitempty"`
+	// The name of the server.
+	Server        string `protobuf:"bytes,4,opt,name=server,proto3" json:"server,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -448,11 +501,26 @@ func (x *Entered) GetNames() []string {
 	return nil
 }
 
+// Deprecated: Marked as deprecated in parley/chat/v1/chat.proto.
 func (x *Entered) GetSaid() uint64 {
 	if x != nil {
 		return x.Said
 	}
 	return 0
+}
+
+func (x *Entered) GetMember() string {
+	if x != nil {
+		return x.Member
+	}
+	return ""
+}
+
+func (x *Entered) GetServer() string {
+	if x != nil {
+		return x.Server
+	}
+	return ""
 }
 
 // Came announces a new member to the others.
@@ -505,8 +573,13 @@ type Said struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Name  string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
 	Text  string                 `protobuf:"bytes,2,opt,name=text,proto3" json:"text,omitempty"`
-	// Counts the lines of the room, from 1 on. A member that gets all of them sees no gap.
-	Number        uint64 `protobuf:"varint,3,opt,name=number,proto3" json:"number,omitempty"`
+	// The number that the member has given to the line. A member that has called again may receive a line twice: it ignores
+	// a line whose number is not higher than that of an earlier line of the same member, unless it is 0.
+	Number uint64 `protobuf:"varint,3,opt,name=number,proto3" json:"number,omitempty"`
+	// The id of the member. Its key cannot be told from it.
+	Member string `protobuf:"bytes,4,opt,name=member,proto3" json:"member,omitempty"`
+	// When it was said, in milliseconds since 1970.
+	AtMs          int64 `protobuf:"varint,5,opt,name=at_ms,json=atMs,proto3" json:"at_ms,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -562,6 +635,20 @@ func (x *Said) GetNumber() uint64 {
 	return 0
 }
 
+func (x *Said) GetMember() string {
+	if x != nil {
+		return x.Member
+	}
+	return ""
+}
+
+func (x *Said) GetAtMs() int64 {
+	if x != nil {
+		return x.AtMs
+	}
+	return 0
+}
+
 // Left announces to the others that a member has left.
 type Left struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -607,6 +694,133 @@ func (x *Left) GetName() string {
 	return ""
 }
 
+// ListenRequest chooses a room.
+type ListenRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Room  string                 `protobuf:"bytes,1,opt,name=room,proto3" json:"room,omitempty"`
+	// The position of the last response. Empty: all lines that the room keeps.
+	Position      string `protobuf:"bytes,2,opt,name=position,proto3" json:"position,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListenRequest) Reset() {
+	*x = ListenRequest{}
+	mi := &file_parley_chat_v1_chat_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListenRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListenRequest) ProtoMessage() {}
+
+func (x *ListenRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_parley_chat_v1_chat_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListenRequest.ProtoReflect.Descriptor instead.
+func (*ListenRequest) Descriptor() ([]byte, []int) {
+	return file_parley_chat_v1_chat_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *ListenRequest) GetRoom() string {
+	if x != nil {
+		return x.Room
+	}
+	return ""
+}
+
+func (x *ListenRequest) GetPosition() string {
+	if x != nil {
+		return x.Position
+	}
+	return ""
+}
+
+// ListenResponse is a line, or says that lines are missing.
+type ListenResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Not set if lines are missing and no line follows yet.
+	Said *Said `protobuf:"bytes,1,opt,name=said,proto3" json:"said,omitempty"`
+	// Where to continue after this response.
+	Position string `protobuf:"bytes,2,opt,name=position,proto3" json:"position,omitempty"`
+	// How many lines before this response are missing.
+	Missed uint64 `protobuf:"varint,3,opt,name=missed,proto3" json:"missed,omitempty"`
+	// Lines may be missing before this response, more than missed says.
+	MissedMore    bool `protobuf:"varint,4,opt,name=missed_more,json=missedMore,proto3" json:"missed_more,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListenResponse) Reset() {
+	*x = ListenResponse{}
+	mi := &file_parley_chat_v1_chat_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListenResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListenResponse) ProtoMessage() {}
+
+func (x *ListenResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_parley_chat_v1_chat_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListenResponse.ProtoReflect.Descriptor instead.
+func (*ListenResponse) Descriptor() ([]byte, []int) {
+	return file_parley_chat_v1_chat_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *ListenResponse) GetSaid() *Said {
+	if x != nil {
+		return x.Said
+	}
+	return nil
+}
+
+func (x *ListenResponse) GetPosition() string {
+	if x != nil {
+		return x.Position
+	}
+	return ""
+}
+
+func (x *ListenResponse) GetMissed() uint64 {
+	if x != nil {
+		return x.Missed
+	}
+	return 0
+}
+
+func (x *ListenResponse) GetMissedMore() bool {
+	if x != nil {
+		return x.MissedMore
+	}
+	return false
+}
+
 // ShowTypingRequest says who is typing in a room, without the member that receives it.
 type ShowTypingRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -619,7 +833,7 @@ type ShowTypingRequest struct {
 
 func (x *ShowTypingRequest) Reset() {
 	*x = ShowTypingRequest{}
-	mi := &file_parley_chat_v1_chat_proto_msgTypes[9]
+	mi := &file_parley_chat_v1_chat_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -631,7 +845,7 @@ func (x *ShowTypingRequest) String() string {
 func (*ShowTypingRequest) ProtoMessage() {}
 
 func (x *ShowTypingRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_chat_v1_chat_proto_msgTypes[9]
+	mi := &file_parley_chat_v1_chat_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -644,7 +858,7 @@ func (x *ShowTypingRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ShowTypingRequest.ProtoReflect.Descriptor instead.
 func (*ShowTypingRequest) Descriptor() ([]byte, []int) {
-	return file_parley_chat_v1_chat_proto_rawDescGZIP(), []int{9}
+	return file_parley_chat_v1_chat_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *ShowTypingRequest) GetRoom() string {
@@ -670,7 +884,7 @@ type ShowTypingResponse struct {
 
 func (x *ShowTypingResponse) Reset() {
 	*x = ShowTypingResponse{}
-	mi := &file_parley_chat_v1_chat_proto_msgTypes[10]
+	mi := &file_parley_chat_v1_chat_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -682,7 +896,7 @@ func (x *ShowTypingResponse) String() string {
 func (*ShowTypingResponse) ProtoMessage() {}
 
 func (x *ShowTypingResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_parley_chat_v1_chat_proto_msgTypes[10]
+	mi := &file_parley_chat_v1_chat_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -695,7 +909,69 @@ func (x *ShowTypingResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ShowTypingResponse.ProtoReflect.Descriptor instead.
 func (*ShowTypingResponse) Descriptor() ([]byte, []int) {
-	return file_parley_chat_v1_chat_proto_rawDescGZIP(), []int{10}
+	return file_parley_chat_v1_chat_proto_rawDescGZIP(), []int{12}
+}
+
+// TypingChange is what servers tell each other.
+type TypingChange struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The id of the member.
+	Member        string `protobuf:"bytes,1,opt,name=member,proto3" json:"member,omitempty"`
+	Name          string `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	Typing        bool   `protobuf:"varint,3,opt,name=typing,proto3" json:"typing,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TypingChange) Reset() {
+	*x = TypingChange{}
+	mi := &file_parley_chat_v1_chat_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TypingChange) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TypingChange) ProtoMessage() {}
+
+func (x *TypingChange) ProtoReflect() protoreflect.Message {
+	mi := &file_parley_chat_v1_chat_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TypingChange.ProtoReflect.Descriptor instead.
+func (*TypingChange) Descriptor() ([]byte, []int) {
+	return file_parley_chat_v1_chat_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *TypingChange) GetMember() string {
+	if x != nil {
+		return x.Member
+	}
+	return ""
+}
+
+func (x *TypingChange) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *TypingChange) GetTyping() bool {
+	if x != nil {
+		return x.Typing
+	}
+	return false
 }
 
 var File_parley_chat_v1_chat_proto protoreflect.FileDescriptor
@@ -707,39 +983,63 @@ const file_parley_chat_v1_chat_proto_rawDesc = "" +
 	"\x05enter\x18\x01 \x01(\v2\x15.parley.chat.v1.EnterH\x00R\x05enter\x12'\n" +
 	"\x03say\x18\x02 \x01(\v2\x13.parley.chat.v1.SayH\x00R\x03say\x120\n" +
 	"\x06typing\x18\x03 \x01(\v2\x16.parley.chat.v1.TypingH\x00R\x06typingB\b\n" +
-	"\x06action\"R\n" +
+	"\x06action\"\x80\x01\n" +
 	"\x05Enter\x12\x12\n" +
 	"\x04room\x18\x01 \x01(\tR\x04room\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12!\n" +
-	"\fshows_typing\x18\x03 \x01(\bR\vshowsTyping\"\x19\n" +
+	"\fshows_typing\x18\x03 \x01(\bR\vshowsTyping\x12\x10\n" +
+	"\x03key\x18\x04 \x01(\tR\x03key\x12\x1a\n" +
+	"\bposition\x18\x05 \x01(\tR\bposition\"1\n" +
 	"\x03Say\x12\x12\n" +
-	"\x04text\x18\x01 \x01(\tR\x04text\" \n" +
+	"\x04text\x18\x01 \x01(\tR\x04text\x12\x16\n" +
+	"\x06number\x18\x02 \x01(\x04R\x06number\" \n" +
 	"\x06Typing\x12\x16\n" +
-	"\x06typing\x18\x01 \x01(\bR\x06typing\"\xe8\x01\n" +
+	"\x06typing\x18\x01 \x01(\bR\x06typing\"\xa5\x02\n" +
 	"\fJoinResponse\x12\x16\n" +
 	"\x06missed\x18\x01 \x01(\x04R\x06missed\x123\n" +
 	"\aentered\x18\x02 \x01(\v2\x17.parley.chat.v1.EnteredH\x00R\aentered\x12*\n" +
 	"\x04came\x18\x03 \x01(\v2\x14.parley.chat.v1.CameH\x00R\x04came\x12*\n" +
 	"\x04said\x18\x04 \x01(\v2\x14.parley.chat.v1.SaidH\x00R\x04said\x12*\n" +
-	"\x04left\x18\x05 \x01(\v2\x14.parley.chat.v1.LeftH\x00R\x04leftB\a\n" +
-	"\x05event\"3\n" +
+	"\x04left\x18\x05 \x01(\v2\x14.parley.chat.v1.LeftH\x00R\x04left\x12\x1a\n" +
+	"\bposition\x18\x06 \x01(\tR\bposition\x12\x1f\n" +
+	"\vmissed_more\x18\a \x01(\bR\n" +
+	"missedMoreB\a\n" +
+	"\x05event\"g\n" +
 	"\aEntered\x12\x14\n" +
-	"\x05names\x18\x01 \x03(\tR\x05names\x12\x12\n" +
-	"\x04said\x18\x02 \x01(\x04R\x04said\"\x1a\n" +
+	"\x05names\x18\x01 \x03(\tR\x05names\x12\x16\n" +
+	"\x04said\x18\x02 \x01(\x04B\x02\x18\x01R\x04said\x12\x16\n" +
+	"\x06member\x18\x03 \x01(\tR\x06member\x12\x16\n" +
+	"\x06server\x18\x04 \x01(\tR\x06server\"\x1a\n" +
 	"\x04Came\x12\x12\n" +
-	"\x04name\x18\x01 \x01(\tR\x04name\"F\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\"s\n" +
 	"\x04Said\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
 	"\x04text\x18\x02 \x01(\tR\x04text\x12\x16\n" +
-	"\x06number\x18\x03 \x01(\x04R\x06number\"\x1a\n" +
+	"\x06number\x18\x03 \x01(\x04R\x06number\x12\x16\n" +
+	"\x06member\x18\x04 \x01(\tR\x06member\x12\x13\n" +
+	"\x05at_ms\x18\x05 \x01(\x03R\x04atMs\"\x1a\n" +
 	"\x04Left\x12\x12\n" +
-	"\x04name\x18\x01 \x01(\tR\x04name\"=\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\"?\n" +
+	"\rListenRequest\x12\x12\n" +
+	"\x04room\x18\x01 \x01(\tR\x04room\x12\x1a\n" +
+	"\bposition\x18\x02 \x01(\tR\bposition\"\x8f\x01\n" +
+	"\x0eListenResponse\x12(\n" +
+	"\x04said\x18\x01 \x01(\v2\x14.parley.chat.v1.SaidR\x04said\x12\x1a\n" +
+	"\bposition\x18\x02 \x01(\tR\bposition\x12\x16\n" +
+	"\x06missed\x18\x03 \x01(\x04R\x06missed\x12\x1f\n" +
+	"\vmissed_more\x18\x04 \x01(\bR\n" +
+	"missedMore\"=\n" +
 	"\x11ShowTypingRequest\x12\x12\n" +
 	"\x04room\x18\x01 \x01(\tR\x04room\x12\x14\n" +
 	"\x05names\x18\x02 \x03(\tR\x05names\"\x14\n" +
-	"\x12ShowTypingResponse2T\n" +
+	"\x12ShowTypingResponse\"R\n" +
+	"\fTypingChange\x12\x16\n" +
+	"\x06member\x18\x01 \x01(\tR\x06member\x12\x12\n" +
+	"\x04name\x18\x02 \x01(\tR\x04name\x12\x16\n" +
+	"\x06typing\x18\x03 \x01(\bR\x06typing2\x9f\x01\n" +
 	"\vChatService\x12E\n" +
-	"\x04Join\x12\x1b.parley.chat.v1.JoinRequest\x1a\x1c.parley.chat.v1.JoinResponse(\x010\x012i\n" +
+	"\x04Join\x12\x1b.parley.chat.v1.JoinRequest\x1a\x1c.parley.chat.v1.JoinResponse(\x010\x01\x12I\n" +
+	"\x06Listen\x12\x1d.parley.chat.v1.ListenRequest\x1a\x1e.parley.chat.v1.ListenResponse0\x012i\n" +
 	"\rMemberService\x12X\n" +
 	"\n" +
 	"ShowTyping\x12!.parley.chat.v1.ShowTypingRequest\x1a\".parley.chat.v1.ShowTypingResponse\"\x03\x90\x02\x02B8Z6github.com/parley-rpc/parley/gen/parley/chat/v1;chatv1b\x06proto3"
@@ -756,7 +1056,7 @@ func file_parley_chat_v1_chat_proto_rawDescGZIP() []byte {
 	return file_parley_chat_v1_chat_proto_rawDescData
 }
 
-var file_parley_chat_v1_chat_proto_msgTypes = make([]protoimpl.MessageInfo, 11)
+var file_parley_chat_v1_chat_proto_msgTypes = make([]protoimpl.MessageInfo, 14)
 var file_parley_chat_v1_chat_proto_goTypes = []any{
 	(*JoinRequest)(nil),        // 0: parley.chat.v1.JoinRequest
 	(*Enter)(nil),              // 1: parley.chat.v1.Enter
@@ -767,8 +1067,11 @@ var file_parley_chat_v1_chat_proto_goTypes = []any{
 	(*Came)(nil),               // 6: parley.chat.v1.Came
 	(*Said)(nil),               // 7: parley.chat.v1.Said
 	(*Left)(nil),               // 8: parley.chat.v1.Left
-	(*ShowTypingRequest)(nil),  // 9: parley.chat.v1.ShowTypingRequest
-	(*ShowTypingResponse)(nil), // 10: parley.chat.v1.ShowTypingResponse
+	(*ListenRequest)(nil),      // 9: parley.chat.v1.ListenRequest
+	(*ListenResponse)(nil),     // 10: parley.chat.v1.ListenResponse
+	(*ShowTypingRequest)(nil),  // 11: parley.chat.v1.ShowTypingRequest
+	(*ShowTypingResponse)(nil), // 12: parley.chat.v1.ShowTypingResponse
+	(*TypingChange)(nil),       // 13: parley.chat.v1.TypingChange
 }
 var file_parley_chat_v1_chat_proto_depIdxs = []int32{
 	1,  // 0: parley.chat.v1.JoinRequest.enter:type_name -> parley.chat.v1.Enter
@@ -778,15 +1081,18 @@ var file_parley_chat_v1_chat_proto_depIdxs = []int32{
 	6,  // 4: parley.chat.v1.JoinResponse.came:type_name -> parley.chat.v1.Came
 	7,  // 5: parley.chat.v1.JoinResponse.said:type_name -> parley.chat.v1.Said
 	8,  // 6: parley.chat.v1.JoinResponse.left:type_name -> parley.chat.v1.Left
-	0,  // 7: parley.chat.v1.ChatService.Join:input_type -> parley.chat.v1.JoinRequest
-	9,  // 8: parley.chat.v1.MemberService.ShowTyping:input_type -> parley.chat.v1.ShowTypingRequest
-	4,  // 9: parley.chat.v1.ChatService.Join:output_type -> parley.chat.v1.JoinResponse
-	10, // 10: parley.chat.v1.MemberService.ShowTyping:output_type -> parley.chat.v1.ShowTypingResponse
-	9,  // [9:11] is the sub-list for method output_type
-	7,  // [7:9] is the sub-list for method input_type
-	7,  // [7:7] is the sub-list for extension type_name
-	7,  // [7:7] is the sub-list for extension extendee
-	0,  // [0:7] is the sub-list for field type_name
+	7,  // 7: parley.chat.v1.ListenResponse.said:type_name -> parley.chat.v1.Said
+	0,  // 8: parley.chat.v1.ChatService.Join:input_type -> parley.chat.v1.JoinRequest
+	9,  // 9: parley.chat.v1.ChatService.Listen:input_type -> parley.chat.v1.ListenRequest
+	11, // 10: parley.chat.v1.MemberService.ShowTyping:input_type -> parley.chat.v1.ShowTypingRequest
+	4,  // 11: parley.chat.v1.ChatService.Join:output_type -> parley.chat.v1.JoinResponse
+	10, // 12: parley.chat.v1.ChatService.Listen:output_type -> parley.chat.v1.ListenResponse
+	12, // 13: parley.chat.v1.MemberService.ShowTyping:output_type -> parley.chat.v1.ShowTypingResponse
+	11, // [11:14] is the sub-list for method output_type
+	8,  // [8:11] is the sub-list for method input_type
+	8,  // [8:8] is the sub-list for extension type_name
+	8,  // [8:8] is the sub-list for extension extendee
+	0,  // [0:8] is the sub-list for field type_name
 }
 
 func init() { file_parley_chat_v1_chat_proto_init() }
@@ -811,7 +1117,7 @@ func file_parley_chat_v1_chat_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_parley_chat_v1_chat_proto_rawDesc), len(file_parley_chat_v1_chat_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   11,
+			NumMessages:   14,
 			NumExtensions: 0,
 			NumServices:   2,
 		},

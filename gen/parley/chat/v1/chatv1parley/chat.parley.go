@@ -37,12 +37,19 @@ var (
 		ClientStreams: true,
 		ServerStreams: true,
 	}
+	// ChatServiceListenMethod describes parley.chat.v1.ChatService/Listen.
+	ChatServiceListenMethod = &rpc.Method{
+		Service:       ChatServiceName,
+		Name:          "Listen",
+		ServerStreams: true,
+	}
 )
 
 // ChatServiceClient is a client of parley.chat.v1.ChatService.
 // NewChatServiceClient returns one.
 //
-// ChatService has rooms. A room exists while it has members; it stores no lines.
+// ChatService has rooms. Several servers can serve the same rooms: a member of one server meets those of all. A room keeps
+// its lines for an hour, at most 1,000 of them.
 //
 // A method's ctx bounds its call, including the end of its streams, but never
 // the connection. Its deadline is sent to the server, and canceling it
@@ -52,12 +59,22 @@ var (
 type ChatServiceClient interface {
 	// Join makes the caller a member of a room until either side ends the call.
 	//
-	// The first message must be an Enter, all others are a Say or a Typing. All members, the sender included, receive
-	// lines, arrivals and departures in the same order. A member that reads too slowly loses its oldest waiting messages,
-	// and the next message says how many. It never delays the others.
+	// The first message must be an Enter, all others are a Say or a Typing. The first response is an Entered. All members,
+	// the sender included, receive all lines that the room keeps, in the same order. Arrivals and departures have no order
+	// with respect to lines. A member that reads too slowly never delays the others. It misses the lines that the room no
+	// longer keeps when the member gets to them, and the next response says so.
+	//
+	// A member that is cut off calls again, with the same key, and the position of the last response that had one. The server
+	// may be another one. It misses nothing, and says again what it has not received itself.
 	//
 	// The call lasts until the Duplex is read to its end or closed.
 	Join(ctx context.Context, opts ...rpc.CallOption) (rpc.Duplex[chatv1.JoinRequest, chatv1.JoinResponse], error)
+
+	// Listen sends the lines of a room to a caller that is no member, until the caller ends the call. A caller that is cut off
+	// calls again with the position of the last response, at any server, and misses nothing. Lines may come twice, as in Join.
+	//
+	// The call lasts until the Receiver is read to its end or closed.
+	Listen(ctx context.Context, req *chatv1.ListenRequest, opts ...rpc.CallOption) (rpc.Receiver[chatv1.ListenResponse], error)
 }
 
 // NewChatServiceClient returns a client whose calls go through c: an
@@ -74,10 +91,15 @@ func (c chatServiceClient) Join(ctx context.Context, opts ...rpc.CallOption) (rp
 	return rpc.CallBidi[chatv1.JoinRequest, chatv1.JoinResponse](ctx, c.caller, ChatServiceJoinMethod, opts...)
 }
 
+func (c chatServiceClient) Listen(ctx context.Context, req *chatv1.ListenRequest, opts ...rpc.CallOption) (rpc.Receiver[chatv1.ListenResponse], error) {
+	return rpc.CallServerStream[chatv1.ListenRequest, chatv1.ListenResponse](ctx, c.caller, ChatServiceListenMethod, req, opts...)
+}
+
 // ChatServiceServer is implemented by servers of parley.chat.v1.ChatService.
 // RegisterChatServiceServer registers one.
 //
-// ChatService has rooms. A room exists while it has members; it stores no lines.
+// ChatService has rooms. Several servers can serve the same rooms: a member of one server meets those of all. A room keeps
+// its lines for an hour, at most 1,000 of them.
 //
 // Methods are called concurrently. A method's ctx ends when the caller
 // cancels the call, when the deadline passes, or when the connection ends.
@@ -88,10 +110,18 @@ func (c chatServiceClient) Join(ctx context.Context, opts ...rpc.CallOption) (rp
 type ChatServiceServer interface {
 	// Join makes the caller a member of a room until either side ends the call.
 	//
-	// The first message must be an Enter, all others are a Say or a Typing. All members, the sender included, receive
-	// lines, arrivals and departures in the same order. A member that reads too slowly loses its oldest waiting messages,
-	// and the next message says how many. It never delays the others.
+	// The first message must be an Enter, all others are a Say or a Typing. The first response is an Entered. All members,
+	// the sender included, receive all lines that the room keeps, in the same order. Arrivals and departures have no order
+	// with respect to lines. A member that reads too slowly never delays the others. It misses the lines that the room no
+	// longer keeps when the member gets to them, and the next response says so.
+	//
+	// A member that is cut off calls again, with the same key, and the position of the last response that had one. The server
+	// may be another one. It misses nothing, and says again what it has not received itself.
 	Join(ctx context.Context, in rpc.Receiver[chatv1.JoinRequest], out rpc.Sender[chatv1.JoinResponse]) error
+
+	// Listen sends the lines of a room to a caller that is no member, until the caller ends the call. A caller that is cut off
+	// calls again with the position of the last response, at any server, and misses nothing. Lines may come twice, as in Join.
+	Listen(ctx context.Context, req *chatv1.ListenRequest, out rpc.Sender[chatv1.ListenResponse]) error
 }
 
 // RegisterChatServiceServer registers impl as parley.chat.v1.ChatService with
@@ -101,6 +131,7 @@ func RegisterChatServiceServer(r rpc.Registrar, impl ChatServiceServer) {
 		Name: ChatServiceName,
 		Methods: []rpc.ServiceMethod{
 			{Method: ChatServiceJoinMethod, Handler: rpc.BidiHandler(impl.Join)},
+			{Method: ChatServiceListenMethod, Handler: rpc.ServerStreamHandler(impl.Listen)},
 		},
 	})
 }
@@ -112,6 +143,10 @@ type UnimplementedChatServiceServer struct{}
 
 func (UnimplementedChatServiceServer) Join(ctx context.Context, in rpc.Receiver[chatv1.JoinRequest], out rpc.Sender[chatv1.JoinResponse]) error {
 	return rpc.Errorf(rpc.CodeUnimplemented, "parley.chat.v1.ChatService/Join is not implemented")
+}
+
+func (UnimplementedChatServiceServer) Listen(ctx context.Context, req *chatv1.ListenRequest, out rpc.Sender[chatv1.ListenResponse]) error {
+	return rpc.Errorf(rpc.CodeUnimplemented, "parley.chat.v1.ChatService/Listen is not implemented")
 }
 
 // MemberServiceName is the full name of the service MemberService.

@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file parley/chat/v1/chat.proto.
  */
 export const file_parley_chat_v1_chat: GenFile = /*@__PURE__*/
-  fileDesc("ChlwYXJsZXkvY2hhdC92MS9jaGF0LnByb3RvEg5wYXJsZXkuY2hhdC52MSKNAQoLSm9pblJlcXVlc3QSJgoFZW50ZXIYASABKAsyFS5wYXJsZXkuY2hhdC52MS5FbnRlckgAEiIKA3NheRgCIAEoCzITLnBhcmxleS5jaGF0LnYxLlNheUgAEigKBnR5cGluZxgDIAEoCzIWLnBhcmxleS5jaGF0LnYxLlR5cGluZ0gAQggKBmFjdGlvbiI5CgVFbnRlchIMCgRyb29tGAEgASgJEgwKBG5hbWUYAiABKAkSFAoMc2hvd3NfdHlwaW5nGAMgASgIIhMKA1NheRIMCgR0ZXh0GAEgASgJIhgKBlR5cGluZxIOCgZ0eXBpbmcYASABKAgixQEKDEpvaW5SZXNwb25zZRIOCgZtaXNzZWQYASABKAQSKgoHZW50ZXJlZBgCIAEoCzIXLnBhcmxleS5jaGF0LnYxLkVudGVyZWRIABIkCgRjYW1lGAMgASgLMhQucGFybGV5LmNoYXQudjEuQ2FtZUgAEiQKBHNhaWQYBCABKAsyFC5wYXJsZXkuY2hhdC52MS5TYWlkSAASJAoEbGVmdBgFIAEoCzIULnBhcmxleS5jaGF0LnYxLkxlZnRIAEIHCgVldmVudCImCgdFbnRlcmVkEg0KBW5hbWVzGAEgAygJEgwKBHNhaWQYAiABKAQiFAoEQ2FtZRIMCgRuYW1lGAEgASgJIjIKBFNhaWQSDAoEbmFtZRgBIAEoCRIMCgR0ZXh0GAIgASgJEg4KBm51bWJlchgDIAEoBCIUCgRMZWZ0EgwKBG5hbWUYASABKAkiMAoRU2hvd1R5cGluZ1JlcXVlc3QSDAoEcm9vbRgBIAEoCRINCgVuYW1lcxgCIAMoCSIUChJTaG93VHlwaW5nUmVzcG9uc2UyVAoLQ2hhdFNlcnZpY2USRQoESm9pbhIbLnBhcmxleS5jaGF0LnYxLkpvaW5SZXF1ZXN0GhwucGFybGV5LmNoYXQudjEuSm9pblJlc3BvbnNlKAEwATJpCg1NZW1iZXJTZXJ2aWNlElgKClNob3dUeXBpbmcSIS5wYXJsZXkuY2hhdC52MS5TaG93VHlwaW5nUmVxdWVzdBoiLnBhcmxleS5jaGF0LnYxLlNob3dUeXBpbmdSZXNwb25zZSIDkAICQjhaNmdpdGh1Yi5jb20vcGFybGV5LXJwYy9wYXJsZXkvZ2VuL3BhcmxleS9jaGF0L3YxO2NoYXR2MWIGcHJvdG8z");
+  fileDesc("ChlwYXJsZXkvY2hhdC92MS9jaGF0LnByb3RvEg5wYXJsZXkuY2hhdC52MSKNAQoLSm9pblJlcXVlc3QSJgoFZW50ZXIYASABKAsyFS5wYXJsZXkuY2hhdC52MS5FbnRlckgAEiIKA3NheRgCIAEoCzITLnBhcmxleS5jaGF0LnYxLlNheUgAEigKBnR5cGluZxgDIAEoCzIWLnBhcmxleS5jaGF0LnYxLlR5cGluZ0gAQggKBmFjdGlvbiJYCgVFbnRlchIMCgRyb29tGAEgASgJEgwKBG5hbWUYAiABKAkSFAoMc2hvd3NfdHlwaW5nGAMgASgIEgsKA2tleRgEIAEoCRIQCghwb3NpdGlvbhgFIAEoCSIjCgNTYXkSDAoEdGV4dBgBIAEoCRIOCgZudW1iZXIYAiABKAQiGAoGVHlwaW5nEg4KBnR5cGluZxgBIAEoCCLsAQoMSm9pblJlc3BvbnNlEg4KBm1pc3NlZBgBIAEoBBIqCgdlbnRlcmVkGAIgASgLMhcucGFybGV5LmNoYXQudjEuRW50ZXJlZEgAEiQKBGNhbWUYAyABKAsyFC5wYXJsZXkuY2hhdC52MS5DYW1lSAASJAoEc2FpZBgEIAEoCzIULnBhcmxleS5jaGF0LnYxLlNhaWRIABIkCgRsZWZ0GAUgASgLMhQucGFybGV5LmNoYXQudjEuTGVmdEgAEhAKCHBvc2l0aW9uGAYgASgJEhMKC21pc3NlZF9tb3JlGAcgASgIQgcKBWV2ZW50IkoKB0VudGVyZWQSDQoFbmFtZXMYASADKAkSEAoEc2FpZBgCIAEoBEICGAESDgoGbWVtYmVyGAMgASgJEg4KBnNlcnZlchgEIAEoCSIUCgRDYW1lEgwKBG5hbWUYASABKAkiUQoEU2FpZBIMCgRuYW1lGAEgASgJEgwKBHRleHQYAiABKAkSDgoGbnVtYmVyGAMgASgEEg4KBm1lbWJlchgEIAEoCRINCgVhdF9tcxgFIAEoAyIUCgRMZWZ0EgwKBG5hbWUYASABKAkiLwoNTGlzdGVuUmVxdWVzdBIMCgRyb29tGAEgASgJEhAKCHBvc2l0aW9uGAIgASgJImsKDkxpc3RlblJlc3BvbnNlEiIKBHNhaWQYASABKAsyFC5wYXJsZXkuY2hhdC52MS5TYWlkEhAKCHBvc2l0aW9uGAIgASgJEg4KBm1pc3NlZBgDIAEoBBITCgttaXNzZWRfbW9yZRgEIAEoCCIwChFTaG93VHlwaW5nUmVxdWVzdBIMCgRyb29tGAEgASgJEg0KBW5hbWVzGAIgAygJIhQKElNob3dUeXBpbmdSZXNwb25zZSI8CgxUeXBpbmdDaGFuZ2USDgoGbWVtYmVyGAEgASgJEgwKBG5hbWUYAiABKAkSDgoGdHlwaW5nGAMgASgIMp8BCgtDaGF0U2VydmljZRJFCgRKb2luEhsucGFybGV5LmNoYXQudjEuSm9pblJlcXVlc3QaHC5wYXJsZXkuY2hhdC52MS5Kb2luUmVzcG9uc2UoATABEkkKBkxpc3RlbhIdLnBhcmxleS5jaGF0LnYxLkxpc3RlblJlcXVlc3QaHi5wYXJsZXkuY2hhdC52MS5MaXN0ZW5SZXNwb25zZTABMmkKDU1lbWJlclNlcnZpY2USWAoKU2hvd1R5cGluZxIhLnBhcmxleS5jaGF0LnYxLlNob3dUeXBpbmdSZXF1ZXN0GiIucGFybGV5LmNoYXQudjEuU2hvd1R5cGluZ1Jlc3BvbnNlIgOQAgJCOFo2Z2l0aHViLmNvbS9wYXJsZXktcnBjL3BhcmxleS9nZW4vcGFybGV5L2NoYXQvdjE7Y2hhdHYxYgZwcm90bzM");
 
 /**
  * JoinRequest is an action of a member.
@@ -73,6 +73,21 @@ export type Enter = Message<"parley.chat.v1.Enter"> & {
    * @generated from field: bool shows_typing = 3;
    */
   showsTyping: boolean;
+
+  /**
+   * A secret of the member: random, at most 64 bytes. A member that enters again has the same, and so keeps its name and
+   * its numbers. Empty: the member will not enter again.
+   *
+   * @generated from field: string key = 4;
+   */
+  key: string;
+
+  /**
+   * The last position that the member was told. Empty: all lines that the room keeps.
+   *
+   * @generated from field: string position = 5;
+   */
+  position: string;
 };
 
 /**
@@ -92,6 +107,14 @@ export type Say = Message<"parley.chat.v1.Say"> & {
    * @generated from field: string text = 1;
    */
   text: string;
+
+  /**
+   * Counts the lines of the member, from 1 on. A line that is said again, because it may have been lost, has the number
+   * that it had: the members are told the first one. 0: the line will not be said again.
+   *
+   * @generated from field: uint64 number = 2;
+   */
+  number: bigint;
 };
 
 /**
@@ -127,7 +150,7 @@ export const TypingSchema: GenMessage<Typing> = /*@__PURE__*/
  */
 export type JoinResponse = Message<"parley.chat.v1.JoinResponse"> & {
   /**
-   * How many messages before this one were dropped, because this member did not read them in time.
+   * How many lines before this response the member has missed: the room does not keep them.
    *
    * @generated from field: uint64 missed = 1;
    */
@@ -167,6 +190,20 @@ export type JoinResponse = Message<"parley.chat.v1.JoinResponse"> & {
     value: Left;
     case: "left";
   } | { case: undefined; value?: undefined };
+
+  /**
+   * Where to continue after this response. It may come without an event.
+   *
+   * @generated from field: string position = 6;
+   */
+  position: string;
+
+  /**
+   * Lines may be missing before this response, more than missed says.
+   *
+   * @generated from field: bool missed_more = 7;
+   */
+  missedMore: boolean;
 };
 
 /**
@@ -188,11 +225,26 @@ export type Entered = Message<"parley.chat.v1.Entered"> & {
   names: string[];
 
   /**
-   * How many lines were said in the room before.
+   * Not set any more: lines are told by positions.
    *
-   * @generated from field: uint64 said = 2;
+   * @generated from field: uint64 said = 2 [deprecated = true];
+   * @deprecated
    */
   said: bigint;
+
+  /**
+   * The id of the new member. The others are told it, too.
+   *
+   * @generated from field: string member = 3;
+   */
+  member: string;
+
+  /**
+   * The name of the server.
+   *
+   * @generated from field: string server = 4;
+   */
+  server: string;
 };
 
 /**
@@ -238,11 +290,26 @@ export type Said = Message<"parley.chat.v1.Said"> & {
   text: string;
 
   /**
-   * Counts the lines of the room, from 1 on. A member that gets all of them sees no gap.
+   * The number that the member has given to the line. A member that has called again may receive a line twice: it ignores
+   * a line whose number is not higher than that of an earlier line of the same member, unless it is 0.
    *
    * @generated from field: uint64 number = 3;
    */
   number: bigint;
+
+  /**
+   * The id of the member. Its key cannot be told from it.
+   *
+   * @generated from field: string member = 4;
+   */
+  member: string;
+
+  /**
+   * When it was said, in milliseconds since 1970.
+   *
+   * @generated from field: int64 at_ms = 5;
+   */
+  atMs: bigint;
 };
 
 /**
@@ -272,6 +339,74 @@ export const LeftSchema: GenMessage<Left> = /*@__PURE__*/
   messageDesc(file_parley_chat_v1_chat, 8);
 
 /**
+ * ListenRequest chooses a room.
+ *
+ * @generated from message parley.chat.v1.ListenRequest
+ */
+export type ListenRequest = Message<"parley.chat.v1.ListenRequest"> & {
+  /**
+   * @generated from field: string room = 1;
+   */
+  room: string;
+
+  /**
+   * The position of the last response. Empty: all lines that the room keeps.
+   *
+   * @generated from field: string position = 2;
+   */
+  position: string;
+};
+
+/**
+ * Describes the message parley.chat.v1.ListenRequest.
+ * Use `create(ListenRequestSchema)` to create a new message.
+ */
+export const ListenRequestSchema: GenMessage<ListenRequest> = /*@__PURE__*/
+  messageDesc(file_parley_chat_v1_chat, 9);
+
+/**
+ * ListenResponse is a line, or says that lines are missing.
+ *
+ * @generated from message parley.chat.v1.ListenResponse
+ */
+export type ListenResponse = Message<"parley.chat.v1.ListenResponse"> & {
+  /**
+   * Not set if lines are missing and no line follows yet.
+   *
+   * @generated from field: parley.chat.v1.Said said = 1;
+   */
+  said?: Said | undefined;
+
+  /**
+   * Where to continue after this response.
+   *
+   * @generated from field: string position = 2;
+   */
+  position: string;
+
+  /**
+   * How many lines before this response are missing.
+   *
+   * @generated from field: uint64 missed = 3;
+   */
+  missed: bigint;
+
+  /**
+   * Lines may be missing before this response, more than missed says.
+   *
+   * @generated from field: bool missed_more = 4;
+   */
+  missedMore: boolean;
+};
+
+/**
+ * Describes the message parley.chat.v1.ListenResponse.
+ * Use `create(ListenResponseSchema)` to create a new message.
+ */
+export const ListenResponseSchema: GenMessage<ListenResponse> = /*@__PURE__*/
+  messageDesc(file_parley_chat_v1_chat, 10);
+
+/**
  * ShowTypingRequest says who is typing in a room, without the member that receives it.
  *
  * @generated from message parley.chat.v1.ShowTypingRequest
@@ -295,7 +430,7 @@ export type ShowTypingRequest = Message<"parley.chat.v1.ShowTypingRequest"> & {
  * Use `create(ShowTypingRequestSchema)` to create a new message.
  */
 export const ShowTypingRequestSchema: GenMessage<ShowTypingRequest> = /*@__PURE__*/
-  messageDesc(file_parley_chat_v1_chat, 9);
+  messageDesc(file_parley_chat_v1_chat, 11);
 
 /**
  * ShowTypingResponse confirms that it is shown.
@@ -310,10 +445,42 @@ export type ShowTypingResponse = Message<"parley.chat.v1.ShowTypingResponse"> & 
  * Use `create(ShowTypingResponseSchema)` to create a new message.
  */
 export const ShowTypingResponseSchema: GenMessage<ShowTypingResponse> = /*@__PURE__*/
-  messageDesc(file_parley_chat_v1_chat, 10);
+  messageDesc(file_parley_chat_v1_chat, 12);
 
 /**
- * ChatService has rooms. A room exists while it has members; it stores no lines.
+ * TypingChange is what servers tell each other.
+ *
+ * @generated from message parley.chat.v1.TypingChange
+ */
+export type TypingChange = Message<"parley.chat.v1.TypingChange"> & {
+  /**
+   * The id of the member.
+   *
+   * @generated from field: string member = 1;
+   */
+  member: string;
+
+  /**
+   * @generated from field: string name = 2;
+   */
+  name: string;
+
+  /**
+   * @generated from field: bool typing = 3;
+   */
+  typing: boolean;
+};
+
+/**
+ * Describes the message parley.chat.v1.TypingChange.
+ * Use `create(TypingChangeSchema)` to create a new message.
+ */
+export const TypingChangeSchema: GenMessage<TypingChange> = /*@__PURE__*/
+  messageDesc(file_parley_chat_v1_chat, 13);
+
+/**
+ * ChatService has rooms. Several servers can serve the same rooms: a member of one server meets those of all. A room keeps
+ * its lines for an hour, at most 1,000 of them.
  *
  * @generated from service parley.chat.v1.ChatService
  */
@@ -321,9 +488,13 @@ export const ChatService: GenService<{
   /**
    * Join makes the caller a member of a room until either side ends the call.
    *
-   * The first message must be an Enter, all others are a Say or a Typing. All members, the sender included, receive
-   * lines, arrivals and departures in the same order. A member that reads too slowly loses its oldest waiting messages,
-   * and the next message says how many. It never delays the others.
+   * The first message must be an Enter, all others are a Say or a Typing. The first response is an Entered. All members,
+   * the sender included, receive all lines that the room keeps, in the same order. Arrivals and departures have no order
+   * with respect to lines. A member that reads too slowly never delays the others. It misses the lines that the room no
+   * longer keeps when the member gets to them, and the next response says so.
+   *
+   * A member that is cut off calls again, with the same key, and the position of the last response that had one. The server
+   * may be another one. It misses nothing, and says again what it has not received itself.
    *
    * @generated from rpc parley.chat.v1.ChatService.Join
    */
@@ -331,6 +502,17 @@ export const ChatService: GenService<{
     methodKind: "bidi_streaming";
     input: typeof JoinRequestSchema;
     output: typeof JoinResponseSchema;
+  },
+  /**
+   * Listen sends the lines of a room to a caller that is no member, until the caller ends the call. A caller that is cut off
+   * calls again with the position of the last response, at any server, and misses nothing. Lines may come twice, as in Join.
+   *
+   * @generated from rpc parley.chat.v1.ChatService.Listen
+   */
+  listen: {
+    methodKind: "server_streaming";
+    input: typeof ListenRequestSchema;
+    output: typeof ListenResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_parley_chat_v1_chat, 0);
