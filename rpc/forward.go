@@ -80,7 +80,7 @@ func (f *forwarding) request(ctx context.Context, in *serverStream, to ownCaller
 		return in.answer(func(msg *Raw) error { return out.finishPrivate(answer, msg) })
 	}
 	out.call.Method, out.private = f.as(false, true), false
-	defer out.Close()
+	defer func() { _ = out.Close() }()
 	return f.passResponses(ctx, out)
 }
 

@@ -47,7 +47,7 @@ func serveNode(j job) error {
 		if n.node, err = cluster.New(config.Config); err != nil {
 			return err
 		}
-		defer n.node.Close() //nolint:errcheck // the process ends
+		defer n.node.Close()
 		if config.inner != nil {
 			go func() { _ = http.Serve(config.inner, n.node.NodeHandler()) }() //nolint:gosec // of loopback alone
 		}

@@ -66,7 +66,7 @@ const patience = 5 * time.Second
 
 // collect waits until all subscribers have, or know to miss, each of n
 // messages, for as long as it may take. Then it returns what they got, and
-// starts anew.
+// starts again.
 func (cs *clients) collect(n uint64) (sum fanOut, err error) {
 	for deadline := time.Now().Add(patience); time.Now().Before(deadline) && !cs.complete(n); {
 		time.Sleep(10 * time.Millisecond)
