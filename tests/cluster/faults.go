@@ -48,7 +48,7 @@ func killServer(ctx context.Context, w *world) error {
 	if err := notes.Pause(ctx, w.calm); err != nil {
 		return err
 	}
-	if err := w.fleet.run(p); err != nil {
+	if err := w.fleet.replace(p); err != nil {
 		return err
 	}
 	return w.settle(ctx, mostUntilRight)
@@ -105,7 +105,7 @@ func (w *world) natsAway(ctx context.Context, d time.Duration) error {
 	if err := w.visit(ctx, "stranger"); err != nil {
 		return err
 	}
-	if err := w.askStranger("stranger"); err != nil {
+	if err := w.askStranger(ctx, "stranger"); err != nil {
 		return err
 	}
 	if err := notes.Pause(ctx, time.Until(end)); err != nil {
@@ -120,27 +120,43 @@ func (w *world) natsAway(ctx context.Context, d time.Duration) error {
 	return w.depart("stranger")
 }
 
-// askStranger asks all servers for a client that only one of them can know.
-func (w *world) askStranger(name string) error {
-	known := 0
+// askStranger asks all servers for a client that only one of them can know. That
+// one learns of the client a moment after it is connected.
+func (w *world) askStranger(ctx context.Context, name string) error {
+	for end := time.Now().Add(mostAtOnce); ; {
+		known, wrong, err := w.strangerAt(name)
+		if err != nil {
+			return err
+		}
+		if known == 1 || time.Now().After(end) {
+			if known != 1 {
+				wrong = append(wrong, fmt.Sprintf("%d servers reach a client that is connected to one, without NATS", known))
+			}
+			w.wrong = append(w.wrong, wrong...)
+			return nil
+		}
+		if err := notes.Pause(ctx, poll); err != nil {
+			return err
+		}
+	}
+}
+
+// strangerAt returns how many servers reach a client, and what is wrong with the
+// answers of the others.
+func (w *world) strangerAt(name string) (known int, wrong []string, err error) {
 	for _, p := range w.fleet.places {
 		var a answer
 		if _, err := p.ask("ask "+name, &a); err != nil {
-			return err
+			return 0, nil, err
 		}
 		switch {
-		case a.Took > mostAtOnce:
-			w.wrong = append(w.wrong, fmt.Sprintf("%s says of a client that it cannot know, after %v: %+v", p.config.Name, a.Took, a))
 		case a.Call == rpc.CodeOK && a.Client == name:
 			known++
-		case a.Call != rpc.CodeUnavailable:
-			w.wrong = append(w.wrong, fmt.Sprintf("%s says of a client that it cannot know: %+v", p.config.Name, a))
+		case a.Call != rpc.CodeUnavailable || a.Took > mostAtOnce:
+			wrong = append(wrong, fmt.Sprintf("%s says of a client that it cannot know: %+v", p.config.Name, a))
 		}
 	}
-	if known != 1 {
-		w.wrong = append(w.wrong, fmt.Sprintf("%d servers reach a client that is connected to one, without NATS", known))
-	}
-	return nil
+	return known, wrong, nil
 }
 
 // frozenFor is how long a node is frozen, or cut off.

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -94,7 +93,7 @@ func (p *place) connect(s *settings, nats string) (err error) {
 	return nil
 }
 
-// run starts the server of a place.
+// run starts the server of a place. It makes no calls before begin.
 func (f *fleet) run(p *place) error {
 	f.last++
 	p.config.Process = f.last
@@ -169,8 +168,27 @@ func (f *fleet) add(all map[string]published) {
 	}
 }
 
+// begin starts the calls of a server, and what it publishes.
+func (p *place) begin() error {
+	_, err := p.ask("begin", new(any))
+	return err
+}
+
+// replace starts another server where one has ended. It begins at once.
+func (f *fleet) replace(p *place) error {
+	if err := f.run(p); err != nil {
+		return err
+	}
+	return p.begin()
+}
+
 // restart replaces the server gracefully.
-func (f *fleet) restart(p *place) error { return errors.Join(f.shut(p), f.run(p)) }
+func (f *fleet) restart(p *place) error {
+	if err := f.shut(p); err != nil {
+		return err
+	}
+	return f.replace(p)
+}
 
 // rest ends the calls of the servers to clients, and what they publish.
 func (f *fleet) rest() error {
@@ -206,13 +224,6 @@ func (f *fleet) views(clients []string) (all []view, err error) {
 		}
 	}
 	return all, errors.Join(errs...)
-}
-
-// ready waits until each node can reach the clients of each other one.
-func (f *fleet) ready(ctx context.Context, right func(context.Context) error) error {
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
-	defer cancel()
-	return right(ctx)
 }
 
 // end ends all servers, and NATS.

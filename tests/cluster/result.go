@@ -8,7 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/parley-rpc/parley/rpc"
 	"github.com/parley-rpc/parley/tests/internal/notes"
 )
 
@@ -43,7 +42,7 @@ func (r *result) verdict() (missed []string) {
 	if r.lost > r.losable {
 		miss("sessions lost %d: at most %d may be", r.lost, r.losable)
 	}
-	if unexpected := r.unexpected(); len(unexpected) > 0 {
+	if _, unexpected := r.failures(); len(unexpected) > 0 {
 		miss("%d calls failed that must not, such as %s", len(unexpected), describe(unexpected[0]))
 	}
 	if n := r.report.Lost + r.topics.lost; n > 0 {
@@ -76,14 +75,16 @@ func (r *result) verdict() (missed []string) {
 	return append(missed, r.wrong...)
 }
 
-// unexpected returns the failures that the scenario does not allow.
-func (r *result) unexpected() (all []notes.Error) {
+// failures returns the failures that the scenario allows, and the others.
+func (r *result) failures() (allowed, unexpected []notes.Error) {
 	for _, e := range r.report.Errors {
-		if r.allowed == nil || !r.allowed(e) {
-			all = append(all, e)
+		if r.allowed != nil && r.allowed(e) {
+			allowed = append(allowed, e)
+		} else {
+			unexpected = append(unexpected, e)
 		}
 	}
-	return all
+	return allowed, unexpected
 }
 
 func describe(e notes.Error) string {
@@ -94,22 +95,32 @@ func describe(e notes.Error) string {
 func (r *result) print(out io.Writer) {
 	fmt.Fprintf(out, "%s: %s\n", r.name, r)
 	fmt.Fprintf(out, "  %d calls, %d items of topics in %.0f s\n", r.report.Calls, r.topics.items, r.took.Seconds())
-	most := make(map[string]int)
-	for _, e := range r.report.Errors {
-		what := fmt.Sprintf("%s, %s", e.Code, shortened(e.Text))
-		if e.Code != rpc.CodeUnavailable {
-			what = e.Kind + ": " + what
-		}
-		most[what]++
-	}
-	for _, what := range slices.SortedFunc(maps.Keys(most), func(a, b string) int { return most[b] - most[a] })[:min(len(most), 8)] {
-		fmt.Fprintf(out, "  %6d %s\n", most[what], what)
-	}
+	failed, unexpected := r.failures()
+	printMost(out, "", failed)
+	printMost(out, "MISSED ", unexpected)
 	for _, n := range r.notes {
 		fmt.Fprintf(out, "  %s\n", n)
 	}
 	for _, m := range r.verdict() {
 		fmt.Fprintf(out, "  MISSED %s\n", m)
+	}
+}
+
+// mostShown is how many kinds of failures are printed.
+const mostShown = 8
+
+// printMost prints the most frequent failures, with one example each.
+func printMost(out io.Writer, mark string, all []notes.Error) {
+	count, example := make(map[string]int), make(map[string]notes.Error)
+	for _, e := range all {
+		what := shortened(e.Text)
+		count[what]++
+		example[what] = e
+	}
+	most := slices.SortedFunc(maps.Keys(count), func(a, b string) int { return count[b] - count[a] })
+	for _, what := range most[:min(len(most), mostShown)] {
+		e := example[what]
+		fmt.Fprintf(out, "  %s%6d %s; such as %s of %s after %d ms\n", mark, count[what], what, e.Kind, e.Who, e.Ended-e.Began)
 	}
 }
 

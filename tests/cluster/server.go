@@ -60,7 +60,7 @@ type server struct {
 	stop    chan struct{} // closed by rest
 	calls   sync.WaitGroup
 	resting sync.Once
-	topics  []*publisher
+	topics  []*publisher // once it has begun
 	sending sync.WaitGroup
 	hushed  sync.Once
 	quiet   chan struct{} // closed when nothing more is published
@@ -97,7 +97,6 @@ func serve(config string, in io.Reader, out io.Writer) error {
 		return err
 	}
 	fmt.Fprintln(out, s.node.ID())
-	s.begin()
 	s.answer(in, out)
 
 	ctx, cancel := context.WithTimeout(context.Background(), drainTimeout)
@@ -147,7 +146,7 @@ func (s *server) listen() (ended <-chan error, shut func(context.Context) error,
 	}, nil
 }
 
-// begin starts calls to clients, and publishes.
+// begin publishes, and starts calls to clients.
 func (s *server) begin() {
 	for _, client := range s.cfg.Calls {
 		caller := notes.Caller{
@@ -157,7 +156,7 @@ func (s *server) begin() {
 		s.calls.Go(func() { caller.Work(context.Background(), s.stop, notes.Never) })
 	}
 	for _, name := range []string{news, record} {
-		p := &publisher{topic: topicOf(s.node, name), process: uint32(s.cfg.Process), began: time.Now()}
+		p := &publisher{name: name, topic: topicOf(s.node, name), process: uint32(s.cfg.Process), began: time.Now()}
 		s.topics = append(s.topics, p)
 		s.sending.Go(func() { p.run(s.cfg.Publish, s.quiet) })
 	}
@@ -186,6 +185,9 @@ func (s *server) answer(in io.Reader, out io.Writer) {
 			answer = s.view(strings.Split(argument, " "))
 		case "ask":
 			answer = s.ask(argument)
+		case "begin":
+			s.begin()
+			answer = nil
 		case "rest":
 			s.rest()
 			s.hush()
@@ -203,8 +205,8 @@ func (s *server) report() serverReport {
 
 func (s *server) published() map[string]published {
 	all := make(map[string]published)
-	for i, name := range []string{news, record} {
-		all[name] = s.topics[i].report()
+	for _, p := range s.topics {
+		all[p.name] = p.report()
 	}
 	return all
 }

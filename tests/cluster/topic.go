@@ -51,6 +51,7 @@ type published struct {
 
 // publisher publishes numbered items to a topic.
 type publisher struct {
+	name    string
 	topic   *cluster.Topic[*item]
 	process uint32
 	began   time.Time

@@ -62,6 +62,11 @@ func (s *settings) build(ctx context.Context) (w *world, err error) {
 	if _, err := w.right(ctx); err != nil {
 		return w, err
 	}
+	for _, p := range w.fleet.places {
+		if err := p.begin(); err != nil {
+			return w, err
+		}
+	}
 	for _, m := range w.clients.all {
 		w.clients.begin(m, s.pace, s.count)
 	}
@@ -132,12 +137,13 @@ func (w *world) at(p *place) (map[string]bool, error) {
 	return found, nil
 }
 
-// leave makes a client connect, and leave for good.
+// visit makes a client connect.
 func (w *world) visit(ctx context.Context, name string) error {
 	_, err := w.clients.join(ctx, name)
 	return err
 }
 
+// depart makes a client leave for good.
 func (w *world) depart(name string) error {
 	w.left = append(w.left, name)
 	return w.clients.leave(name)
