@@ -46,8 +46,8 @@ $(SITE): site/package-lock.json
 
 PROTOS = $(sort $(patsubst proto/%, %, $(shell find proto -name '*.proto')))
 
-.PHONY: help parley demo chat test lint generate check fuzz chaos soak deploy proxies e2e crowd attack interop site site-test picture bench bench-quick bench-browser bench-wan bench-micro clean plugins
-.PHONY: check-generated check-tidy check-format check-proto check-text check-words check-web chromium
+.PHONY: help parley demo chat test lint generate check fuzz chaos soak deploy cluster proxies e2e crowd attack interop site site-test picture bench bench-quick bench-browser bench-wan bench-micro clean plugins
+.PHONY: check-generated check-tidy check-format check-proto check-text check-words check-web chromium nginx
 .PHONY: tidy release release-check check-systems check-releases check-api
 
 help: ## print this list
@@ -69,7 +69,7 @@ chat: ## serve the chat, for browsers and terminals, on ADDR (localhost:8080), a
 	go build -o bin/chat ./examples/chat
 	@exec bin/chat server -addr $(ADDR)
 
-test: $(NPM) chromium ## run all tests with the race detector, and measure what they cover; the browser's in Chromium
+test: $(NPM) chromium nginx ## run all tests with the race detector, and measure what they cover; the browser's in Chromium
 	@mkdir -p .out
 	go test -race -timeout 5m -coverprofile=.out/cover.out ./...
 	@set -e; for m in $(NESTED); do echo "cd $$m && go test -race ./..."; (cd $$m && go test -race -timeout 5m ./...); done
@@ -112,10 +112,12 @@ proxies: ## reload, restart and end nginx, HAProxy and Caddy under load: no call
 		apt-get install -y -qq --no-install-recommends $$missing >/dev/null; }; \
 	go run ./tests/proxies -seed $(SEED) $(if $(SHORT),-short)
 
-deploy: $(NPM) ## restart three servers ROUNDS (2) times under load of CLIENTS (20) in Go, and some in Node.js: no call fails; SHORT=1 takes a minute
-	@command -v nginx >/dev/null || { apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
-		apt-get install -y -qq --no-install-recommends nginx-light >/dev/null; }
+deploy: $(NPM) nginx ## restart three servers ROUNDS (2) times under load of CLIENTS (20) in Go, and some in Node.js: no call fails; SHORT=1 takes a minute
 	go run ./tests/deploy $(if $(SHORT),-short,-rounds $(ROUNDS) -clients $(CLIENTS)) -seed $(SEED)
+
+cluster: CUTS = 300
+cluster: nginx ## break a cluster of three servers, NATS and nginx in nine ways under load, CUTS (300) links among them; SHORT=1 takes 90 s
+	cd tests/cluster && go run . $(if $(SHORT),-short,-cuts $(CUTS)) -seed $(SEED)
 
 e2e: $(NPM) chromium ## drive Chromium through the TypeScript client's tests; installs it from Debian if it is missing
 	cd web && npm run --silent e2e
@@ -172,6 +174,10 @@ clean: ## remove what was built
 plugins:
 	@mkdir -p bin
 	go build -o bin/ google.golang.org/protobuf/cmd/protoc-gen-go ./codegen/protoc-gen-go-parley
+
+nginx:
+	@command -v nginx >/dev/null || { apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
+		apt-get install -y -qq --no-install-recommends nginx-light >/dev/null; }
 
 chromium:
 	@command -v chromium >/dev/null || { apt-get update -qq && DEBIAN_FRONTEND=noninteractive \

@@ -84,6 +84,7 @@ type members struct {
 	returns   bool      // the next heartbeat has KIND_RETURN
 	next      time.Time // when the next heartbeat is due
 	available bool      // the bus, as handleChange has heard; tick asks it, too
+	echoed    time.Time // when the node has heard itself last; zero: never
 
 	publishing sync.WaitGroup // publishes that have begun before the node leaves
 	sub        BusSubscription
@@ -151,7 +152,7 @@ func (m *members) tick() {
 		kind = clusterv1.NodeMessage_KIND_RETURN
 		m.noteReturn(now)
 	}
-	if available && m.available {
+	if available && m.available && !m.deaf(now) {
 		m.expire(now)
 	} else {
 		m.forgive(now)
@@ -173,6 +174,14 @@ func (m *members) forgive(now time.Time) {
 	for _, n := range m.nodes {
 		n.heard = now
 	}
+}
+
+// deaf reports whether the bus has not brought the node what it publishes
+// itself, for one heartbeat and a half.
+// Then it is cut off, though its connection seems to be open, and the silence of
+// the others says nothing.
+func (m *members) deaf(now time.Time) bool {
+	return !m.echoed.IsZero() && now.Sub(m.echoed) > m.config.heartbeat*3/2
 }
 
 // expire removes the nodes that are silent.
@@ -241,11 +250,11 @@ func (m *members) handle(message BusMessage) {
 		m.config.log.Warn("a message is ignored", "err", err)
 		return
 	}
-	if received.ID == m.config.self.ID {
-		return
-	}
 	m.mu.Lock()
-	if !m.closed {
+	switch {
+	case received.ID == m.config.self.ID:
+		m.echoed = time.Now()
+	case !m.closed:
 		m.take(received, time.Now())
 	}
 	m.mu.Unlock()

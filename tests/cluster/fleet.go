@@ -192,14 +192,17 @@ func (f *fleet) restart(p *place) error {
 
 // rest ends the calls of the servers to clients, and what they publish.
 func (f *fleet) rest() error {
-	for _, p := range f.places {
-		var all map[string]published
-		if _, err := p.ask("rest", &all); err != nil {
-			return err
-		}
+	found := make([]map[string]published, len(f.places))
+	errs := make([]error, len(f.places))
+	var resting sync.WaitGroup
+	for i, p := range f.places {
+		resting.Go(func() { _, errs[i] = p.ask("rest", &found[i]) })
+	}
+	resting.Wait()
+	for _, all := range found {
 		f.add(all)
 	}
-	return nil
+	return errors.Join(errs...)
 }
 
 // views asks all servers that run for their view.

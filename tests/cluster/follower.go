@@ -171,7 +171,7 @@ func (f *follower) settle(c *topicCounts, all []published) {
 		}
 		s.miss(p.end(), f.told > s.told)
 	}
-	missing := uint64(0)
+	missing, hidden := 0, 0
 	for process, s := range f.got {
 		sure := func(numbers []uint64) int {
 			return len(slices.DeleteFunc(slices.Clone(numbers), func(n uint64) bool { return slices.Contains(maybe[process], n) }))
@@ -179,15 +179,16 @@ func (f *follower) settle(c *topicCounts, all []published) {
 		c.items += s.next
 		c.duplicated += s.duplicated
 		c.reordered += s.reordered
-		missing += uint64(sure(s.missing))
+		missing += sure(s.missing)
 		if f.topic == record {
 			c.lost += sure(s.missing)
 		}
-		c.hidden += sure(s.hidden)
+		hidden += sure(s.hidden)
 	}
-	if !f.unknown && missing > f.count && f.topic == news {
-		c.hidden += int(missing - f.count)
+	if !f.unknown && f.topic == news {
+		hidden = max(hidden, missing-int(f.count)) //nolint:gosec // a count of items
 	}
+	c.hidden += hidden
 	c.told += f.told
 	if f.err != nil {
 		c.errs = append(c.errs, f.err)

@@ -15,6 +15,7 @@ require (
 	github.com/parley-rpc/parley v0.1.0
 	github.com/parley-rpc/parley/ext/cluster v0.1.0
 	github.com/parley-rpc/parley/ext/cluster/natsbus v0.1.0
+	go.uber.org/goleak v1.3.0
 	google.golang.org/protobuf v1.36.12
 )
 
