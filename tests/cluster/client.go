@@ -66,7 +66,7 @@ var retries = rpc.RetryPolicy{
 }
 
 // join connects a client.
-func (c *clients) join(ctx context.Context, name string) (*member, error) {
+func (c *clients) join(ctx context.Context, name string) error {
 	m := &member{name: name}
 	services := rpc.NewMux()
 	deployv1parley.RegisterNoteServiceServer(services, notes.Service{Book: &c.book})
@@ -79,7 +79,7 @@ func (c *clients) join(ctx context.Context, name string) (*member, error) {
 	c.all[name] = m
 	c.mu.Unlock()
 	_, err := m.client.Connect(ctx)
-	return m, err
+	return err
 }
 
 // leave ends a client for good.

@@ -28,7 +28,7 @@ func cutLinks(ctx context.Context, w *world) error {
 		return context.Cause(ctx)
 	}
 	w.notes = append(w.notes, w.links.Report())
-	return w.settle(ctx, mostUntilRight)
+	return w.settle(ctx)
 }
 
 // killServer kills a server, and starts another in its place.
@@ -42,7 +42,7 @@ func killServer(ctx context.Context, w *world) error {
 	p.kill()
 	w.losable = len(dead)
 	w.allowed = lostWith(dead, at, at.Add(mostUntilKnown+mostUntilEnded))
-	if err := w.settle(ctx, mostUntilRight); err != nil {
+	if err := w.settle(ctx); err != nil {
 		return err
 	}
 	if err := notes.Pause(ctx, w.calm); err != nil {
@@ -51,7 +51,7 @@ func killServer(ctx context.Context, w *world) error {
 	if err := w.fleet.replace(p); err != nil {
 		return err
 	}
-	return w.settle(ctx, mostUntilRight)
+	return w.settle(ctx)
 }
 
 // lostWith allows calls of clients to fail whose node has died, and calls to them,
@@ -79,7 +79,7 @@ func deploy(ctx context.Context, w *world) error {
 		if err := w.fleet.restart(p); err != nil {
 			return err
 		}
-		if err := w.settle(ctx, mostUntilRight); err != nil {
+		if err := w.settle(ctx); err != nil {
 			return err
 		}
 		if err := notes.Pause(ctx, w.calm/2); err != nil {
@@ -114,7 +114,7 @@ func (w *world) natsAway(ctx context.Context, d time.Duration) error {
 	if err := w.fleet.nats.start(); err != nil {
 		return err
 	}
-	if err := w.settle(ctx, mostUntilRight); err != nil {
+	if err := w.settle(ctx); err != nil {
 		return err
 	}
 	return w.depart("stranger")
@@ -180,7 +180,7 @@ func freeze(ctx context.Context, w *world) error {
 	if err != nil {
 		return err
 	}
-	return w.settle(ctx, mostUntilRight)
+	return w.settle(ctx)
 }
 
 // isolateNodes cuts all nodes from each other. They reach NATS, and clients.
@@ -199,7 +199,7 @@ func isolateNodes(ctx context.Context, w *world) error {
 	for _, p := range w.fleet.places {
 		p.toNodes.Unblock()
 	}
-	return w.settle(ctx, mostUntilRight)
+	return w.settle(ctx)
 }
 
 // isolateFromNATS cuts one node from NATS. It reaches the other nodes.
@@ -217,7 +217,7 @@ func isolateFromNATS(ctx context.Context, w *world) error {
 		return err
 	}
 	p.toNATS.Unblock()
-	return w.settle(ctx, mostUntilRight)
+	return w.settle(ctx)
 }
 
 // slowFor is how long slow subscribers follow, and slowPace how long they take
@@ -238,5 +238,5 @@ func slowSubscribers(ctx context.Context, w *world) error {
 	if err := notes.Pause(ctx, slowFor); err != nil {
 		return err
 	}
-	return w.settle(ctx, mostUntilRight)
+	return w.settle(ctx)
 }

@@ -92,11 +92,14 @@ func (f *follower) take(res *clusterv1.FollowResponse) {
 		}
 		f.got[it.Publisher] = s
 	}
-	s.take(it.Number, f.told > s.told)
+	if skipped := s.take(it.Number); f.told == s.told {
+		s.hidden = append(s.hidden, skipped...)
+	}
 	s.told = f.told
 }
 
-func (s *series) take(number uint64, told bool) {
+// take counts an item, and returns the numbers that it skips.
+func (s *series) take(number uint64) (skipped []uint64) {
 	if number < s.next {
 		if i := slices.Index(s.missing, number); i >= 0 {
 			s.missing = slices.Delete(s.missing, i, i+1)
@@ -104,21 +107,20 @@ func (s *series) take(number uint64, told bool) {
 		} else {
 			s.duplicated++
 		}
-		return
+		return nil
 	}
-	s.miss(number, told)
+	skipped = s.upTo(number)
+	s.missing = append(s.missing, skipped...)
 	s.next = number + 1
+	return skipped
 }
 
-// miss records that what is below number is missing.
-func (s *series) miss(number uint64, told bool) {
+// upTo returns what is missing below number.
+func (s *series) upTo(number uint64) (all []uint64) {
 	for n := s.next; n < number; n++ {
-		s.missing = append(s.missing, n)
-		if !told {
-			s.hidden = append(s.hidden, n)
-		}
+		all = append(all, n)
 	}
-	s.next = max(s.next, number)
+	return all
 }
 
 // topicCounts is what followers have counted.
@@ -169,7 +171,12 @@ func (f *follower) settle(c *topicCounts, all []published) {
 			}
 			f.got[p.Process] = s
 		}
-		s.miss(p.end(), f.told > s.told)
+		tail := s.upTo(p.end())
+		s.missing = append(s.missing, tail...)
+		if f.told == s.told {
+			s.hidden = append(s.hidden, tail...)
+		}
+		s.next = max(s.next, p.end())
 	}
 	missing, hidden := 0, 0
 	for process, s := range f.got {

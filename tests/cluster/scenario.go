@@ -66,7 +66,7 @@ func (w *world) run(ctx context.Context, sc scenario) error {
 }
 
 // settle measures how long it takes until the directory is right, from now on.
-func (w *world) settle(ctx context.Context, most time.Duration) error {
+func (w *world) settle(ctx context.Context) error {
 	took, err := w.right(ctx)
 	if err != nil && took <= mostWrong {
 		return err // of the arrangement
@@ -74,7 +74,7 @@ func (w *world) settle(ctx context.Context, most time.Duration) error {
 	if err != nil {
 		w.wrong = append(w.wrong, err.Error())
 	}
-	w.result.right, w.settled = max(took, w.result.right), most
+	w.result.right, w.settled = max(took, w.result.right), mostUntilRight
 	return nil
 }
 

@@ -55,7 +55,7 @@ func (s *settings) build(ctx context.Context) (w *world, err error) {
 	}
 	w.clients = newClients(w.links.Addr())
 	for n := range s.clients {
-		if _, err := w.clients.join(ctx, clientName(n)); err != nil {
+		if err := w.clients.join(ctx, clientName(n)); err != nil {
 			return w, err
 		}
 	}
@@ -139,8 +139,7 @@ func (w *world) at(p *place) (map[string]bool, error) {
 
 // visit makes a client connect.
 func (w *world) visit(ctx context.Context, name string) error {
-	_, err := w.clients.join(ctx, name)
-	return err
+	return w.clients.join(ctx, name)
 }
 
 // depart makes a client leave for good.
