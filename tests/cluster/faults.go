@@ -210,7 +210,11 @@ func isolateFromNATS(ctx context.Context, w *world) error {
 		return err
 	}
 	at := time.Now()
-	w.allowed = lostWith(cut, at, at.Add(frozenFor+mostUntilRight))
+	unreachable := lostWith(cut, at, at.Add(frozenFor+mostUntilRight))
+	w.allowed = func(e notes.Error) bool { // calls of other nodes
+		caller, _, toClient := strings.Cut(e.Who, " to ")
+		return toClient && caller != p.config.Name && unreachable(e)
+	}
 	w.gaps = true
 	p.toNATS.Block()
 	if err := notes.Pause(ctx, frozenFor); err != nil {
