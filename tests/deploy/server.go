@@ -69,7 +69,10 @@ func serve(config string, in io.Reader, out io.Writer) error {
 	mux.HandleFunc(rig.Path, func(w http.ResponseWriter, r *http.Request) {
 		came, answer := time.Now(), &watched{ResponseWriter: w}
 		srv.ServeHTTP(answer, r)
-		s.book.NoteHandshake(came, answer.refused)
+		s.book.NoteHandshake(came)
+		if answer.refused {
+			s.book.NoteRefused()
+		}
 	})
 	web := &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 32 << 10}
 	served := make(chan error, 1)

@@ -164,13 +164,17 @@ func (b *Book) NoteWithout(d time.Duration) {
 	b.report.Without = max(b.report.Without, d.Milliseconds())
 }
 
-// NoteHandshake records a handshake, and whether it was refused.
-func (b *Book) NoteHandshake(came time.Time, refused bool) {
+// NoteRefused records that a handshake was refused.
+func (b *Book) NoteRefused() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if refused {
-		b.report.Refused++
-	}
+	b.report.Refused++
+}
+
+// NoteHandshake records a handshake.
+func (b *Book) NoteHandshake(came time.Time) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	b.report.Handshakes = append(b.report.Handshakes, came.UnixMilli())
 }
 
