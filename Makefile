@@ -46,7 +46,7 @@ $(SITE): site/package-lock.json
 
 PROTOS = $(sort $(patsubst proto/%, %, $(shell find proto -name '*.proto')))
 
-.PHONY: help parley demo chat test lint generate check fuzz chaos soak deploy proxies e2e crowd attack interop site site-test picture bench bench-quick bench-browser bench-wan bench-cluster bench-micro clean plugins
+.PHONY: help parley demo chat test lint generate check fuzz chaos soak deploy cluster proxies e2e crowd attack interop site site-test picture bench bench-quick bench-browser bench-wan bench-cluster bench-micro clean plugins
 .PHONY: check-generated check-tidy check-format check-proto check-text check-words check-web chromium nginx
 .PHONY: tidy release release-check check-systems check-releases check-api
 
@@ -115,6 +115,10 @@ proxies: ## reload, restart and end nginx, HAProxy and Caddy under load: no call
 deploy: $(NPM) nginx ## restart three servers ROUNDS (2) times under load of CLIENTS (20) in Go, and some in Node.js: no call fails; SHORT=1 takes a minute
 	go run ./tests/deploy $(if $(SHORT),-short,-rounds $(ROUNDS) -clients $(CLIENTS)) -seed $(SEED)
 
+cluster: CUTS = 300
+cluster: nginx ## break a cluster of three servers, NATS and nginx in nine ways under load, CUTS (300) links among them; SHORT=1 takes 90 s
+	cd tests/cluster && go run . $(if $(SHORT),-short,-cuts $(CUTS)) -seed $(SEED)
+
 e2e: $(NPM) chromium nginx ## drive Chromium through the TypeScript client's tests, and the chat on several servers; installs it and nginx from Debian if they are missing
 	cd web && npm run --silent e2e
 
@@ -175,6 +179,10 @@ clean: ## remove what was built
 plugins:
 	@mkdir -p bin
 	go build -o bin/ google.golang.org/protobuf/cmd/protoc-gen-go ./codegen/protoc-gen-go-parley
+
+nginx:
+	@command -v nginx >/dev/null || { apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
+		apt-get install -y -qq --no-install-recommends nginx-light >/dev/null; }
 
 chromium:
 	@command -v chromium >/dev/null || { apt-get update -qq && DEBIAN_FRONTEND=noninteractive \

@@ -85,6 +85,7 @@ type members struct {
 	next      time.Time // when the next heartbeat is due
 	available bool      // the bus, as handleChange has heard; tick asks it, too
 	settling  settling
+	echoed    time.Time // when the node has heard itself last; zero: never
 
 	publishing sync.WaitGroup // publishes that have begun before the node leaves
 	sub        BusSubscription
@@ -157,7 +158,7 @@ func (m *members) tick() {
 		kind = clusterv1.NodeMessage_KIND_RETURN
 		m.noteReturn(now)
 	}
-	if available && m.available {
+	if available && m.available && !m.deaf(now) {
 		m.expire(now)
 	} else {
 		m.forgive(now)
@@ -179,6 +180,14 @@ func (m *members) forgive(now time.Time) {
 	for _, n := range m.nodes {
 		n.heard = now
 	}
+}
+
+// deaf reports whether the bus has not brought the node what it publishes
+// itself, for one heartbeat and a half.
+// Then it is cut off, though its connection seems to be open, and the silence of
+// the others says nothing.
+func (m *members) deaf(now time.Time) bool {
+	return !m.echoed.IsZero() && now.Sub(m.echoed) > m.config.heartbeat*3/2
 }
 
 // expire removes the nodes that are silent.
@@ -247,11 +256,11 @@ func (m *members) handle(message BusMessage) {
 		m.config.log.Warn("a message is ignored", "err", err)
 		return
 	}
-	if received.ID == m.config.self.ID {
-		return
-	}
 	m.mu.Lock()
-	if !m.closed {
+	switch {
+	case received.ID == m.config.self.ID:
+		m.echoed = time.Now()
+	case !m.closed:
 		m.take(received, time.Now())
 	}
 	m.mu.Unlock()

@@ -157,6 +157,27 @@ func TestSilenceOfTheBusSaysNothingAboutNodes(t *testing.T) {
 	})
 }
 
+func TestANodeThatDoesNotHearItselfTakesNoOtherForGone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hub := newFakeHub()
+		a, b := startMember(t, hub, "a"), startMember(t, hub, "b")
+		advance(time.Second)
+		a.want(t, "joined b")
+		b.want(t, "joined a")
+		hub.loseAll("p.nodes") // the buses say that they are available
+		advance(10 * time.Second)
+		a.want(t, "")
+		b.want(t, "")
+		hub.loseAll("")
+		advance(10 * time.Second)
+		a.want(t, "")
+		b.want(t, "")
+		b.bus.kill()
+		advance(2 * time.Second)
+		a.want(t, "gone b")
+	})
+}
+
 func TestOneNodeWithoutBusIsGoneAndBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		hub := newFakeHub()

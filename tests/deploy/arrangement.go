@@ -7,6 +7,9 @@ import (
 	"time"
 
 	"github.com/parley-rpc/parley/rpc"
+	"github.com/parley-rpc/parley/tests/internal/nginx"
+	"github.com/parley-rpc/parley/tests/internal/notes"
+	"github.com/parley-rpc/parley/tests/internal/port"
 )
 
 // arrangement is how clients reach the servers, and how servers end.
@@ -41,7 +44,7 @@ func (a *arrangement) nodeBalancer() string {
 // result is the result of an arrangement.
 type result struct {
 	*arrangement
-	Report
+	notes.Report
 	restarts int
 	kills    []kill
 	took     time.Duration
@@ -80,15 +83,15 @@ func (s *settings) run(ctx context.Context, a *arrangement) (r *result, err erro
 		return nil, err
 	}
 	r.took, r.kills = time.Since(began), f.kills
-	r.merge(goClients.finish())
+	r.Merge(goClients.finish())
 	of, err := nodes.finish()
-	r.merge(of)
+	r.Merge(of)
 	if err = errors.Join(err, goClients.close(), f.end()); err != nil {
 		return nil, err
 	}
-	r.merge(&f.sum)
-	r.since(began)
-	r.settle()
+	r.Merge(&f.sum)
+	since(&r.Report, began)
+	r.Settle()
 	return r, nil
 }
 
@@ -103,11 +106,15 @@ type front struct {
 func (s *settings) front(ctx context.Context, a *arrangement, f *fleet) (*front, error) {
 	switch {
 	case a.nginx:
-		n, err := s.proxy(ctx, a.balance, f.addrs)
+		addr, err := port.Free(s.rand)
 		if err != nil {
 			return nil, err
 		}
-		return &front{urls(n.addr), func() {}, n.stop}, nil
+		n, err := nginx.Start(ctx, addr, a.balance, f.addrs)
+		if err != nil {
+			return nil, err
+		}
+		return &front{urls(n.Addr), func() {}, n.Stop}, nil
 	case a.cut:
 		c, err := newCutter(s.seed, f.addrs)
 		if err != nil {
@@ -126,7 +133,7 @@ func (s *settings) deploy(ctx context.Context, a *arrangement, f *fleet) (n int,
 			if a.kill && i != round%servers {
 				continue
 			}
-			if err := pause(ctx, s.pauses); err != nil {
+			if err := notes.Pause(ctx, s.pauses); err != nil {
 				return n, context.Cause(ctx)
 			}
 			if a.kill {
@@ -140,5 +147,5 @@ func (s *settings) deploy(ctx context.Context, a *arrangement, f *fleet) (n int,
 			n++
 		}
 	}
-	return n, pause(ctx, s.pauses)
+	return n, notes.Pause(ctx, s.pauses)
 }

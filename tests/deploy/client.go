@@ -14,12 +14,13 @@ import (
 
 	"github.com/parley-rpc/parley/rpc"
 	"github.com/parley-rpc/parley/tests/deploy/gen/deploy/v1/deployv1parley"
+	"github.com/parley-rpc/parley/tests/internal/notes"
 )
 
 // clients are the Go clients of an arrangement, in this process.
 type clients struct {
-	book book
-	ids  *ids
+	book notes.Book
+	ids  *notes.IDs
 	all  []*rpc.Client
 	stop chan struct{}
 	work sync.WaitGroup
@@ -39,12 +40,12 @@ var retries = rpc.RetryPolicy{
 
 // connect connects the clients and starts their calls.
 func (s *settings) connect(ctx context.Context, a *arrangement, urls []string) (*clients, error) {
-	c := &clients{ids: newIDs(0), stop: make(chan struct{})}
+	c := &clients{ids: notes.NewIDs(0), stop: make(chan struct{})}
 	c.ctx, c.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	for n := range s.clients {
 		own := turned(urls, n)
 		services := rpc.NewMux()
-		deployv1parley.RegisterNoteServiceServer(services, service{&c.book})
+		deployv1parley.RegisterNoteServiceServer(services, notes.Service{Book: &c.book})
 		opts := []rpc.ClientOption{
 			rpc.WithURLs(own[1:]...),
 			rpc.WithBalancer(a.balancer),
@@ -57,17 +58,16 @@ func (s *settings) connect(ctx context.Context, a *arrangement, urls []string) (
 		if _, err := client.Connect(ctx); err != nil {
 			return nil, errors.Join(err, c.close())
 		}
-		caller := caller{
-			conn:  client,
-			notes: deployv1parley.NewNoteServiceClient(client),
-			book:  &c.book,
-			ids:   c.ids,
-			who:   "Go client",
-			retry: true,
-			pace:  s.pace,
-			count: s.count,
+		caller := notes.Caller{
+			Conn:  client,
+			Book:  &c.book,
+			IDs:   c.ids,
+			Who:   "Go client",
+			Retry: true,
+			Pace:  s.pace,
+			Count: s.count,
 		}
-		c.work.Go(func() { caller.work(c.ctx, c.stop, never) })
+		c.work.Go(func() { caller.Work(c.ctx, c.stop, notes.Never) })
 		c.work.Go(func() { c.watch(client) })
 	}
 	return c, nil
@@ -107,20 +107,20 @@ func (c *clients) watch(client *rpc.Client) {
 		case state != rpc.StateReady && since.IsZero():
 			since = time.Now()
 		case state == rpc.StateReady && !since.IsZero():
-			c.book.without(time.Since(since))
+			c.book.NoteWithout(time.Since(since))
 			since = time.Time{}
 		}
 	}
 	if !since.IsZero() {
-		c.book.without(time.Since(since))
+		c.book.NoteWithout(time.Since(since))
 	}
 }
 
 // finish waits for the calls under way and returns what was counted.
-func (c *clients) finish() *Report {
+func (c *clients) finish() *notes.Report {
 	close(c.stop)
 	c.work.Wait()
-	return c.book.close()
+	return c.book.Report()
 }
 
 func (c *clients) close() error {

@@ -5,11 +5,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"math/rand/v2"
-	"net"
 	"time"
 
 	"github.com/parley-rpc/parley/tests/internal/child"
+	"github.com/parley-rpc/parley/tests/internal/notes"
+	"github.com/parley-rpc/parley/tests/internal/port"
 	"github.com/parley-rpc/parley/tests/internal/rig"
 )
 
@@ -22,7 +22,7 @@ type fleet struct {
 	addrs []string
 	procs []*child.Process // nil: not running
 	last  int              // number of the last process
-	sum   Report           // of the processes that have ended
+	sum   notes.Report     // of the processes that have ended
 	kills []kill
 }
 
@@ -30,7 +30,7 @@ type fleet struct {
 func (s *settings) start() (*fleet, error) {
 	f := &fleet{s: s, procs: make([]*child.Process, servers)}
 	for i := range servers {
-		addr, err := freeAddress(s.rand)
+		addr, err := port.Free(s.rand)
 		if err != nil {
 			return nil, errors.Join(err, f.end())
 		}
@@ -40,22 +40,6 @@ func (s *settings) start() (*fleet, error) {
 		}
 	}
 	return f, nil
-}
-
-// freeAddress finds a free port. The kernel must not give it to a client while
-// its server restarts, so it is outside the range of ephemeral ports.
-func freeAddress(r *rand.Rand) (string, error) {
-	for {
-		addr := fmt.Sprintf("127.0.0.1:%d", 10000+r.IntN(20000))
-		ln, err := net.Listen("tcp", addr)
-		if err == nil {
-			return addr, ln.Close()
-		}
-		var wrong *net.AddrError
-		if errors.As(err, &wrong) {
-			return "", err
-		}
-	}
 }
 
 // run starts server i.
@@ -84,16 +68,16 @@ func (f *fleet) shut(i int) error {
 	f.procs[i] = nil
 	hung := time.AfterFunc(drainTimeout+30*time.Second, p.Abort)
 	defer hung.Stop()
-	return f.sum.read(p.End(), fmt.Sprintf("server %d", i))
+	return read(&f.sum, p.End(), fmt.Sprintf("server %d", i))
 }
 
 // read adds the report that a process has printed.
-func (r *Report) read(said, who string) error {
-	var o Report
+func read(r *notes.Report, said, who string) error {
+	var o notes.Report
 	if err := json.Unmarshal([]byte(said), &o); err != nil {
 		return fmt.Errorf("%s has ended without a report: %w: %q", who, err, said)
 	}
-	r.merge(&o)
+	r.Merge(&o)
 	return nil
 }
 
@@ -106,7 +90,7 @@ func (f *fleet) kill(ctx context.Context, i int, down time.Duration) error {
 	f.procs[i].Kill()
 	f.kills = append(f.kills, kill{began, time.Now()})
 	f.procs[i] = nil
-	if err := pause(ctx, down); err != nil {
+	if err := notes.Pause(ctx, down); err != nil {
 		return err
 	}
 	return f.run(i)

@@ -16,14 +16,14 @@ import (
 	"io"
 	"math/rand/v2"
 	"os"
-	"os/exec"
 	"os/signal"
 	"path/filepath"
 	"regexp"
 	"slices"
-	"strings"
 	"syscall"
 	"time"
+
+	"github.com/parley-rpc/parley/tests/internal/nginx"
 )
 
 func main() {
@@ -126,11 +126,11 @@ func (s *settings) prepare(out io.Writer) (err error) {
 	if !slices.ContainsFunc(arrangements, func(a arrangement) bool { return a.nginx && s.only.MatchString(a.name) }) {
 		return nil
 	}
-	version, err := exec.Command("nginx", "-v").CombinedOutput()
+	version, err := nginx.Version()
 	if err != nil {
-		return fmt.Errorf("nginx is not there: %w", err)
+		return err
 	}
-	fmt.Fprintln(out, strings.TrimSpace(string(version)))
+	fmt.Fprintln(out, version)
 	return nil
 }
 

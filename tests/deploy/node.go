@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/parley-rpc/parley/tests/internal/child"
+	"github.com/parley-rpc/parley/tests/internal/notes"
 )
 
 // nodeVariable is the environment variable with the nodeConfig of a Node.js
@@ -70,12 +71,12 @@ func (s *settings) spawn(a *arrangement, urls []string) (*nodes, error) {
 }
 
 // finish ends the processes and returns their counts.
-func (n *nodes) finish() (*Report, error) {
-	sum := new(Report)
+func (n *nodes) finish() (*notes.Report, error) {
+	sum := new(notes.Report)
 	var errs []error
 	for i, p := range n.procs {
-		hung := time.AfterFunc(callTimeout+30*time.Second, p.Abort)
-		errs = append(errs, sum.read(p.End(), fmt.Sprintf("Node.js process %d", i)))
+		hung := time.AfterFunc(notes.CallTimeout+30*time.Second, p.Abort)
+		errs = append(errs, read(sum, p.End(), fmt.Sprintf("Node.js process %d", i)))
 		hung.Stop()
 	}
 	n.procs = nil

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"sync"
 	"sync/atomic"
@@ -15,6 +14,8 @@ import (
 
 	"github.com/parley-rpc/parley/rpc"
 	"github.com/parley-rpc/parley/tests/deploy/gen/deploy/v1/deployv1parley"
+	"github.com/parley-rpc/parley/tests/internal/notes"
+	"github.com/parley-rpc/parley/tests/internal/port"
 	"github.com/parley-rpc/parley/tests/internal/rig"
 	"github.com/parley-rpc/parley/transport"
 )
@@ -38,8 +39,8 @@ const drainTimeout = 30 * time.Second
 // server is a server process. It calls its clients, with calls of all kinds.
 type server struct {
 	cfg  serverConfig
-	book book
-	ids  *ids
+	book notes.Book
+	ids  *notes.IDs
 	stop chan struct{} // closed by rest
 	work sync.WaitGroup
 
@@ -55,20 +56,23 @@ func serve(config string, in io.Reader, out io.Writer) error {
 	if err := json.Unmarshal([]byte(config), &s.cfg); err != nil {
 		return err
 	}
-	s.ids = newIDs(s.cfg.Process)
-	ln, err := listen(s.cfg.Addr)
+	s.ids = notes.NewIDs(s.cfg.Process)
+	ln, err := port.Listen(s.cfg.Addr)
 	if err != nil {
 		return err
 	}
 	srv := rpc.NewServer(
 		rpc.WithDrain(rpc.Drain{Spread: s.cfg.Spread, Restart: true}),
 		rpc.OnConnect(s.begin))
-	deployv1parley.RegisterNoteServiceServer(srv, service{&s.book})
+	deployv1parley.RegisterNoteServiceServer(srv, notes.Service{Book: &s.book})
 	mux := http.NewServeMux()
 	mux.HandleFunc(rig.Path, func(w http.ResponseWriter, r *http.Request) {
 		came, answer := time.Now(), &watched{ResponseWriter: w}
 		srv.ServeHTTP(answer, r)
-		s.book.shook(came, answer)
+		s.book.NoteHandshake(came)
+		if answer.refused {
+			s.book.NoteRefused()
+		}
 	})
 	web := &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 32 << 10}
 	served := make(chan error, 1)
@@ -87,18 +91,7 @@ func serve(config string, in io.Reader, out io.Writer) error {
 	if ended := <-served; !errors.Is(ended, http.ErrServerClosed) {
 		err = errors.Join(err, ended)
 	}
-	return errors.Join(err, json.NewEncoder(out).Encode(s.book.close()))
-}
-
-// listen listens on a port, and waits if it is still in use.
-func listen(addr string) (ln net.Listener, err error) {
-	for range 100 {
-		if ln, err = net.Listen("tcp", addr); err == nil {
-			return ln, nil
-		}
-		time.Sleep(50 * time.Millisecond)
-	}
-	return nil, err
+	return errors.Join(err, json.NewEncoder(out).Encode(s.book.Report()))
 }
 
 // begin starts calls to a client that has connected.
@@ -127,18 +120,17 @@ const linger = 500 * time.Millisecond
 
 // call makes calls to a client until the connection drains.
 func (s *server) call(c *rpc.Conn) {
-	caller := caller{
-		conn:  c,
-		notes: deployv1parley.NewNoteServiceClient(c),
-		book:  &s.book,
-		ids:   s.ids,
-		who:   "server",
-		pace:  5 * s.cfg.Pace,
-		count: s.cfg.Count / 2,
+	caller := notes.Caller{
+		Conn:  c,
+		Book:  &s.book,
+		IDs:   s.ids,
+		Who:   "server",
+		Pace:  5 * s.cfg.Pace,
+		Count: s.cfg.Count / 2,
 	}
 	e := ending{conn: c, stop: make(chan struct{})}
 	go e.watch(s.stop)
-	caller.work(context.Background(), e.stop, e.excuses)
+	caller.Work(context.Background(), e.stop, e.excuses)
 }
 
 // ending records the end of a connection on which a server makes calls.

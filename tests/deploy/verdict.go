@@ -6,6 +6,8 @@ import (
 	"maps"
 	"slices"
 	"time"
+
+	"github.com/parley-rpc/parley/tests/internal/notes"
 )
 
 // kill is the time at which a server was killed: it ran before the first
@@ -17,14 +19,14 @@ const noticed = time.Second
 
 // caught reports whether a call may have been in flight when the server was
 // killed.
-func (k kill) caught(c slow) bool {
+func (k kill) caught(c notes.Slow) bool {
 	return c.Began < k.to.Add(noticed).UnixMilli() && c.Began+c.Took > k.from.UnixMilli()
 }
 
 // waits returns the slowest unary call, and the slowest one that was in flight
 // when a server was killed. The second kind waits until its session is resumed
 // or lost, and does not count for the first.
-func (r *result) waits() (slowest, inFlight slow) {
+func (r *result) waits() (slowest, inFlight notes.Slow) {
 	for _, c := range r.Slow {
 		most := &slowest
 		if slices.ContainsFunc(r.kills, func(k kill) bool { return k.caught(c) }) {
@@ -39,7 +41,7 @@ func (r *result) waits() (slowest, inFlight slow) {
 
 // since drops the handshakes before a time, which are those of starting
 // clients.
-func (r *Report) since(t time.Time) {
+func since(r *notes.Report, t time.Time) {
 	kept := r.Handshakes[:0]
 	for _, at := range r.Handshakes {
 		if at >= t.UnixMilli() {
@@ -55,7 +57,7 @@ func (r *Report) since(t time.Time) {
 func (r *result) verdict(down time.Duration) error {
 	slowest, _ := r.waits()
 	switch {
-	case !r.kill && !r.clean():
+	case !r.kill && !r.Clean():
 		return fmt.Errorf("%s: %s", r.name, &r.Counts)
 	case r.kill && r.Lost+r.Duplicated+r.Reordered > 0:
 		return fmt.Errorf("%s: %s", r.name, &r.Counts)

@@ -156,6 +156,13 @@ func (c *conn) wait(d time.Duration) {
 	}
 }
 
+// drop makes the connection a black hole.
+func (c *conn) drop() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.drops = [2]bool{true, true}
+}
+
 // speedUp ends the delays of earlier faults.
 func (c *conn) speedUp() {
 	c.mu.Lock()
@@ -174,11 +181,12 @@ func (c *conn) strike(p *plan) {
 		_ = c.server.SetLinger(0)
 		c.close()
 	case HalfOpen, BlackHole:
+		if p.kind == BlackHole {
+			c.drop()
+			return
+		}
 		c.mu.Lock()
 		c.drops[p.direction] = true
-		if p.kind == BlackHole {
-			c.drops[1-p.direction] = true
-		}
 		c.mu.Unlock()
 	case Stall:
 		c.wait(p.pause)

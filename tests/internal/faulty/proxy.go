@@ -28,6 +28,7 @@ type Proxy struct {
 	counts [kinds]int
 	losses []int64
 	closed bool
+	hole   bool // Block: all connections are black holes
 }
 
 // Listen starts a proxy on a free port of the loopback interface. It breaks
@@ -115,6 +116,27 @@ func (p *Proxy) Cut() int {
 	return len(p.conns)
 }
 
+// Block makes the proxy drop everything, in both directions, as a network does
+// that is cut in two: connections stay open, and new ones open.
+func (p *Proxy) Block() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.hole = true
+	for c := range p.conns {
+		c.drop()
+	}
+}
+
+// Unblock ends what Block began. The connections from before end.
+func (p *Proxy) Unblock() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.hole = false
+	for c := range p.conns {
+		c.close()
+	}
+}
+
 // Broken returns how many connections were broken so far.
 func (p *Proxy) Broken() int {
 	p.mu.Lock()
@@ -189,6 +211,9 @@ func (p *Proxy) forward(client net.Conn) {
 	p.mu.Lock()
 	if p.closed {
 		c.close()
+	}
+	if p.hole {
+		c.drop()
 	}
 	p.conns[c] = struct{}{}
 	p.planFor(c)

@@ -1,4 +1,4 @@
-package main
+package notes
 
 import (
 	"context"
@@ -13,8 +13,8 @@ import (
 // subscription is an endless stream, which is opened again when its server says
 // "retry later".
 type subscription struct {
-	*caller
-	excuse excuse
+	*Caller
+	excuse Excuse
 	got    sequence
 	last   bool   // the latest note is marked as the last
 	on     call   // of the open stream
@@ -23,7 +23,7 @@ type subscription struct {
 }
 
 // subscribe follows an endless stream until stop is closed.
-func (c *caller) subscribe(ctx context.Context, stop <-chan struct{}, excuse excuse) {
+func (c *Caller) subscribe(ctx context.Context, stop <-chan struct{}, excuse Excuse) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	go func() {
@@ -33,7 +33,7 @@ func (c *caller) subscribe(ctx context.Context, stop <-chan struct{}, excuse exc
 		case <-ctx.Done():
 		}
 	}()
-	s := &subscription{caller: c, excuse: excuse}
+	s := &subscription{Caller: c, excuse: excuse}
 	notes := rpc.Follow(ctx, uint64(0), s.open, func(n *note) uint64 { return n.Number + 1 },
 		rpc.WithFollowBackoff(10*time.Millisecond, 100*time.Millisecond))
 	for n, err := range notes {
@@ -51,10 +51,10 @@ func (s *subscription) open(ctx context.Context, from uint64) (rpc.Receiver[note
 	if !s.settle(ctx) {
 		return rpc.Receiver[note]{}, rpc.Errorf(rpc.CodeAborted, "the connection has ended")
 	}
-	s.on = call{id: s.ids.last.Add(1), kind: subscribe, who: s.who, began: time.Now()}
+	s.on = call{id: s.IDs.last.Add(1), kind: subscribe, who: s.Who, began: time.Now()}
 	s.last, s.err = false, errEnded
-	req := &note{Call: s.on.id, Number: from, PaceMs: uint32(2 * s.pace.Milliseconds())}
-	in, err := rpc.CallServerStream[note, note](ctx, witness{s.conn, &s.err}, deployv1parley.NoteServiceSubscribeMethod, req)
+	req := &note{Call: s.on.id, Number: from, PaceMs: uint32(2 * s.Pace.Milliseconds())}
+	in, err := rpc.CallServerStream[note, note](ctx, witness{s.Conn, &s.err}, deployv1parley.NoteServiceSubscribeMethod, req)
 	if err != nil {
 		s.err = err
 	}
@@ -79,7 +79,7 @@ func (s *subscription) settle(ctx context.Context) bool {
 		return false
 	}
 	sum := Counts{Lost: len(s.got.missing), Duplicated: s.got.duplicated, Reordered: s.got.reordered}
-	s.book.done(s.on, Counts{
+	s.Book.done(s.on, Counts{
 		Lost:       sum.Lost - s.before.Lost,
 		Duplicated: sum.Duplicated - s.before.Duplicated,
 		Reordered:  sum.Reordered - s.before.Reordered,

@@ -1,9 +1,14 @@
-package main
+// Package notes makes calls of all kinds with numbered notes between processes,
+// and counts at both ends what happened to them. The report of each process is
+// sent as JSON.
+package notes
 
 import (
 	"fmt"
 	"sync"
 	"time"
+
+	"github.com/parley-rpc/parley/rpc"
 )
 
 // Counts is the results of calls and of their notes.
@@ -26,8 +31,8 @@ func (c *Counts) add(o Counts) {
 	c.Reordered += o.Reordered
 }
 
-// clean reports whether nothing is wrong.
-func (c *Counts) clean() bool { return c.Failed+c.Lost+c.Duplicated+c.Reordered == 0 }
+// Clean reports whether nothing is wrong.
+func (c *Counts) Clean() bool { return c.Failed+c.Lost+c.Duplicated+c.Reordered == 0 }
 
 func (c *Counts) String() string {
 	return fmt.Sprintf("failed %d lost %d duplicated %d reordered %d", c.Failed, c.Lost, c.Duplicated, c.Reordered)
@@ -40,15 +45,28 @@ type Report struct {
 	Served     []uint64       // ids of the calls that reached a handler
 	Handshakes []int64        // when they arrived, in milliseconds of Unix time
 	Refused    int            // handshakes that were answered with an HTTP status
-	Slow       []slow         // slow unary calls that ended with OK
+	Slow       []Slow         // slow unary calls that ended with OK
+	Errors     []Error        // of the calls that failed, the first of them
 	Without    int64          // the longest time in which a client had no session for new calls, in milliseconds
 }
 
-// slow is a call that took some time.
-type slow struct {
+// Slow is a call that took some time.
+type Slow struct {
 	Who         string
 	Began, Took int64 // in milliseconds, of Unix time
 }
+
+// Error is the end of a call that failed.
+type Error struct {
+	Who          string
+	Kind         string
+	Code         rpc.Code
+	Text         string
+	Began, Ended int64 // in milliseconds of Unix time
+}
+
+// mostErrors is how many errors are kept of each process.
+const mostErrors = 20_000
 
 // notSoon is from when on a call is slow. mostSlow is how many slow calls are
 // kept of each process.
@@ -57,9 +75,9 @@ const (
 	mostSlow = 100_000
 )
 
-// merge adds the counts of another process. A call that reached handlers in two
+// Merge adds the counts of another process. A call that reached handlers in two
 // processes is a duplicate.
-func (r *Report) merge(o *Report) {
+func (r *Report) Merge(o *Report) {
 	r.add(o.Counts)
 	for what, n := range o.Failures {
 		r.fail(what, n)
@@ -68,12 +86,13 @@ func (r *Report) merge(o *Report) {
 	r.Handshakes = append(r.Handshakes, o.Handshakes...)
 	r.Refused += o.Refused
 	r.Slow = append(r.Slow, o.Slow...)
+	r.Errors = append(r.Errors, o.Errors...)
 	r.Without = max(r.Without, o.Without)
 }
 
-// settle counts the calls that were served more than once as duplicates, and
+// Settle counts the calls that were served more than once as duplicates, and
 // drops their ids.
-func (r *Report) settle() {
+func (r *Report) Settle() {
 	seen := make(map[uint64]struct{}, len(r.Served))
 	for _, id := range r.Served {
 		if _, twice := seen[id]; twice {
@@ -97,21 +116,21 @@ func (r *Report) fail(what string, n int) {
 	}
 }
 
-// book builds the report of a process.
-type book struct {
+// Book builds the report of a process.
+type Book struct {
 	mu     sync.Mutex
 	report Report
 }
 
 // served records a call that has reached a handler.
-func (b *book) served(id uint64) {
+func (b *Book) served(id uint64) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.report.Served = append(b.report.Served, id)
 }
 
 // done records a call that is over.
-func (b *book) done(c call, counts Counts, err error) {
+func (b *Book) done(c call, counts Counts, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	r := &b.report
@@ -119,7 +138,7 @@ func (b *book) done(c call, counts Counts, err error) {
 	case err == nil:
 		counts.Calls++
 		if took := time.Since(c.began); took >= notSoon && c.isUnary() && len(r.Slow) < mostSlow {
-			r.Slow = append(r.Slow, slow{c.who, c.began.UnixMilli(), took.Milliseconds()})
+			r.Slow = append(r.Slow, Slow{c.who, c.began.UnixMilli(), took.Milliseconds()})
 		}
 	default:
 		counts.Failed++
@@ -127,33 +146,40 @@ func (b *book) done(c call, counts Counts, err error) {
 		if c.safe {
 			counts.Safe++
 		}
+		if len(r.Errors) < mostErrors {
+			r.Errors = append(r.Errors, Error{c.who, c.kind.String(), rpc.CodeOf(err), err.Error(), c.began.UnixMilli(), time.Now().UnixMilli()})
+		}
 		r.fail(fmt.Sprintf("%s of a %s: %v", c.kind, c.who, err), 1)
 	}
-	if err == nil && !counts.clean() {
+	if err == nil && !counts.Clean() {
 		r.fail(fmt.Sprintf("%s of a %s: %s", c.kind, c.who, &counts), 1)
 	}
 	r.add(counts)
 }
 
-// without records a time in which a client had no session for new calls.
-func (b *book) without(d time.Duration) {
+// NoteWithout records a time in which a client had no session for new calls.
+func (b *Book) NoteWithout(d time.Duration) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.report.Without = max(b.report.Without, d.Milliseconds())
 }
 
-// shook records a handshake.
-func (b *book) shook(came time.Time, answer *watched) {
+// NoteRefused records that a handshake was refused.
+func (b *Book) NoteRefused() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if answer.refused {
-		b.report.Refused++
-	}
+	b.report.Refused++
+}
+
+// NoteHandshake records a handshake.
+func (b *Book) NoteHandshake(came time.Time) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	b.report.Handshakes = append(b.report.Handshakes, came.UnixMilli())
 }
 
-// close returns the report.
-func (b *book) close() *Report {
+// Report returns the report so far.
+func (b *Book) Report() *Report {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	r := b.report

@@ -1,4 +1,4 @@
-package main
+package notes
 
 import (
 	"context"
@@ -13,11 +13,11 @@ import (
 	"github.com/parley-rpc/parley/tests/deploy/gen/deploy/v1/deployv1parley"
 )
 
-// kind is a kind of call.
-type kind int
+// Kind is a kind of call.
+type Kind int
 
 const (
-	echo kind = iota
+	echo Kind = iota
 	look
 	upload
 	download
@@ -27,14 +27,14 @@ const (
 	kinds
 )
 
-func (k kind) String() string {
+func (k Kind) String() string {
 	return [kinds]string{"Echo", "Look", "Upload", "Download", "Exchange", "Subscribe"}[k]
 }
 
 // call is a running call.
 type call struct {
 	id    uint64
-	kind  kind
+	kind  Kind
 	who   string
 	began time.Time
 	safe  bool // the client retries it if it fails
@@ -42,40 +42,45 @@ type call struct {
 
 func (c *call) isUnary() bool { return c.kind == echo || c.kind == look }
 
-// excuse reports whether the failure of a call was expected. begun is when the
+// Excuse reports whether the failure of a call was expected. began is when the
 // call started.
-type excuse func(began time.Time, err error) bool
+type Excuse func(began time.Time, err error) bool
 
-// ids gives each call of a process an id. Processes have different highest
+// IDs gives each call of a process an id. Processes have different highest
 // bits.
-type ids struct{ last atomic.Uint64 }
+type IDs struct{ last atomic.Uint64 }
 
-func newIDs(process int) *ids {
-	i := new(ids)
+// NewIDs returns the ids of a process with a number.
+func NewIDs(process int) *IDs {
+	i := new(IDs)
 	i.last.Store(uint64(process) << 40)
 	return i
 }
 
-// callTimeout is when a call counts as hanging, which is a failure.
-const callTimeout = time.Minute
+// CallTimeout is when a call counts as hanging, which is a failure.
+const CallTimeout = time.Minute
 
-// caller makes calls and records their results.
-type caller struct {
-	conn  rpc.Caller
-	notes deployv1parley.NoteServiceClient
-	book  *book
-	ids   *ids
-	who   string
-	retry bool          // calls that may be repeated are retried
-	pace  time.Duration // between unary calls; between notes of a stream, twice that
-	count uint64        // notes of a stream
+// Caller makes calls and records their results.
+type Caller struct {
+	Conn  rpc.Caller
+	Book  *Book
+	IDs   *IDs
+	Who   string
+	Retry bool          // calls that may be repeated are retried
+	Pace  time.Duration // between unary calls; between notes of a stream, twice that
+	Count uint64        // notes of a stream
 }
 
-// call makes one call of a kind and records it. It does not, and reports false,
+// notes returns the stub of the service that is called.
+func (c *Caller) notes() deployv1parley.NoteServiceClient {
+	return deployv1parley.NewNoteServiceClient(c.Conn)
+}
+
+// Call makes one call of a kind and records it. It does not, and reports false,
 // if excuse accepts its error.
-func (c *caller) call(ctx context.Context, k kind, excuse excuse) bool {
-	on := call{id: c.ids.last.Add(1), kind: k, who: c.who, began: time.Now(), safe: c.retry && k == look}
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+func (c *Caller) Call(ctx context.Context, k Kind, excuse Excuse) bool {
+	on := call{id: c.IDs.last.Add(1), kind: k, who: c.Who, began: time.Now(), safe: c.Retry && k == look}
+	ctx, cancel := context.WithTimeout(ctx, CallTimeout)
 	defer cancel()
 	var counts Counts
 	var err error
@@ -92,14 +97,14 @@ func (c *caller) call(ctx context.Context, k kind, excuse excuse) bool {
 	if err != nil && excuse(on.began, err) {
 		return false
 	}
-	c.book.done(on, counts, err)
+	c.Book.done(on, counts, err)
 	return true
 }
 
-func (c *caller) unary(ctx context.Context, on call) error {
-	do := c.notes.Echo
+func (c *Caller) unary(ctx context.Context, on call) error {
+	do := c.notes().Echo
 	if on.kind == look {
-		do = c.notes.Look
+		do = c.notes().Look
 	}
 	res, err := do(ctx, &note{Call: on.id})
 	if err == nil && res.Call != on.id {
@@ -109,10 +114,10 @@ func (c *caller) unary(ctx context.Context, on call) error {
 }
 
 // rest waits between two notes.
-func (c *caller) rest(ctx context.Context) error { return pause(ctx, 2*c.pace) }
+func (c *Caller) rest(ctx context.Context) error { return Pause(ctx, 2*c.Pace) }
 
-func (c *caller) upload(ctx context.Context, on call) (Counts, error) {
-	up, err := c.notes.Upload(ctx)
+func (c *Caller) upload(ctx context.Context, on call) (Counts, error) {
+	up, err := c.notes().Upload(ctx)
 	if err != nil {
 		return Counts{}, err
 	}
@@ -124,7 +129,7 @@ func (c *caller) upload(ctx context.Context, on call) (Counts, error) {
 	if err != nil {
 		return Counts{}, err
 	}
-	return told(res, c.count), nil
+	return told(res, c.Count), nil
 }
 
 // told returns what became of the notes that were sent, from the peer's tally.
@@ -137,8 +142,8 @@ func told(res *note, sent uint64) Counts {
 	}
 }
 
-func (c *caller) sendAll(ctx context.Context, on call, send func(*note) error) error {
-	for n := range c.count {
+func (c *Caller) sendAll(ctx context.Context, on call, send func(*note) error) error {
+	for n := range c.Count {
 		if err := send(&note{Call: on.id, Number: n, Filling: filling(n)}); err != nil {
 			return err
 		}
@@ -149,19 +154,19 @@ func (c *caller) sendAll(ctx context.Context, on call, send func(*note) error) e
 	return nil
 }
 
-func (c *caller) download(ctx context.Context, on call) (Counts, error) {
-	in, err := c.notes.Download(ctx, &note{Call: on.id, Count: c.count, PaceMs: uint32(2 * c.pace.Milliseconds())})
+func (c *Caller) download(ctx context.Context, on call) (Counts, error) {
+	in, err := c.notes().Download(ctx, &note{Call: on.id, Count: c.Count, PaceMs: uint32(2 * c.Pace.Milliseconds())})
 	if err != nil {
 		return Counts{}, err
 	}
 	defer in.Close() //nolint:errcheck // Recv returns the status
 	var got sequence
 	_, err = c.takeAll(&got, in.Recv)
-	return got.close(c.count), err
+	return got.close(c.Count), err
 }
 
 // takeAll receives all notes and returns the last one.
-func (c *caller) takeAll(got *sequence, recv func() (*note, error)) (*note, error) {
+func (c *Caller) takeAll(got *sequence, recv func() (*note, error)) (*note, error) {
 	var last *note
 	for {
 		n, err := recv()
@@ -176,8 +181,8 @@ func (c *caller) takeAll(got *sequence, recv func() (*note, error)) (*note, erro
 	}
 }
 
-func (c *caller) exchange(ctx context.Context, on call) (Counts, error) {
-	both, err := c.notes.Exchange(ctx)
+func (c *Caller) exchange(ctx context.Context, on call) (Counts, error) {
+	both, err := c.notes().Exchange(ctx)
 	if err != nil {
 		return Counts{}, err
 	}
@@ -198,7 +203,7 @@ func (c *caller) exchange(ctx context.Context, on call) (Counts, error) {
 	if err = errors.Join(err, failed); err != nil {
 		return got.close(0), err
 	}
-	counts := got.close(c.count)
-	counts.add(told(last, c.count))
+	counts := got.close(c.Count)
+	counts.add(told(last, c.Count))
 	return counts, nil
 }

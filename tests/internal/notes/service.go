@@ -1,4 +1,4 @@
-package main
+package notes
 
 import (
 	"context"
@@ -12,27 +12,27 @@ import (
 
 type note = deployv1.Note
 
-// service is the NoteService of both ends.
-type service struct{ book *book }
+// Service is the NoteService of both ends.
+type Service struct{ Book *Book }
 
-func (s service) Echo(_ context.Context, req *note) (*note, error) {
-	s.book.served(req.Call)
+func (s Service) Echo(_ context.Context, req *note) (*note, error) {
+	s.Book.served(req.Call)
 	return &note{Call: req.Call, Number: req.Number}, nil
 }
 
 // Look may be served twice.
-func (service) Look(_ context.Context, req *note) (*note, error) {
+func (Service) Look(_ context.Context, req *note) (*note, error) {
 	return &note{Call: req.Call, Number: req.Number}, nil
 }
 
-func (s service) Upload(_ context.Context, in rpc.Receiver[note]) (*note, error) {
+func (s Service) Upload(_ context.Context, in rpc.Receiver[note]) (*note, error) {
 	var got sequence
 	for req, err := range in.All() {
 		if err != nil {
 			return nil, err
 		}
 		if got.received == 0 {
-			s.book.served(req.Call)
+			s.Book.served(req.Call)
 		}
 		got.take(req.Number)
 	}
@@ -48,20 +48,20 @@ func (s *sequence) tally() *deployv1.Tally {
 	}
 }
 
-func (s service) Download(ctx context.Context, req *note, out rpc.Sender[note]) error {
-	s.book.served(req.Call)
+func (s Service) Download(ctx context.Context, req *note, out rpc.Sender[note]) error {
+	s.Book.served(req.Call)
 	for n := range req.Count {
 		if err := out.Send(&note{Call: req.Call, Number: n, Filling: filling(n)}); err != nil {
 			return err
 		}
-		if err := pause(ctx, millis(req.PaceMs)); err != nil {
+		if err := Pause(ctx, millis(req.PaceMs)); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (s service) Exchange(_ context.Context, in rpc.Receiver[note], out rpc.Sender[note]) error {
+func (s Service) Exchange(_ context.Context, in rpc.Receiver[note], out rpc.Sender[note]) error {
 	var got sequence
 	for n := uint64(0); ; n++ {
 		req, err := in.Recv()
@@ -72,7 +72,7 @@ func (s service) Exchange(_ context.Context, in rpc.Receiver[note], out rpc.Send
 			return err
 		}
 		if n == 0 {
-			s.book.served(req.Call)
+			s.Book.served(req.Call)
 		}
 		got.take(req.Number)
 		if err := out.Send(&note{Call: req.Call, Number: n, Tally: got.tally()}); err != nil {
@@ -82,8 +82,8 @@ func (s service) Exchange(_ context.Context, in rpc.Receiver[note], out rpc.Send
 }
 
 // Subscribe ends when the connection drains.
-func (s service) Subscribe(ctx context.Context, req *note, out rpc.Sender[note]) error {
-	s.book.served(req.Call)
+func (s Service) Subscribe(ctx context.Context, req *note, out rpc.Sender[note]) error {
+	s.Book.served(req.Call)
 	for n := req.Number; ; n++ {
 		last := false
 		select {
@@ -116,8 +116,8 @@ func filling(number uint64) []byte {
 
 func millis(n uint32) time.Duration { return time.Duration(n) * time.Millisecond }
 
-// pause returns the error of ctx if that ends first.
-func pause(ctx context.Context, d time.Duration) error {
+// Pause waits for d. It returns the error of ctx if that ends first.
+func Pause(ctx context.Context, d time.Duration) error {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {

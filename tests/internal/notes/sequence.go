@@ -1,4 +1,4 @@
-package main
+package notes
 
 // sequence counts the numbered notes of one direction of a call. The zero value
 // expects number 0.

@@ -1,4 +1,4 @@
-package main
+package notes
 
 import (
 	"context"
@@ -6,9 +6,9 @@ import (
 	"time"
 )
 
-// work makes calls of all kinds at once until stop is closed, and returns when
+// Work makes calls of all kinds at once until stop is closed, and returns when
 // they are over. A kind stops early at an error that excuse accepts.
-func (c *caller) work(ctx context.Context, stop <-chan struct{}, excuse excuse) {
+func (c *Caller) Work(ctx context.Context, stop <-chan struct{}, excuse Excuse) {
 	var working sync.WaitGroup
 	for k := range kinds {
 		switch k {
@@ -25,15 +25,15 @@ func (c *caller) work(ctx context.Context, stop <-chan struct{}, excuse excuse) 
 
 // steadily starts a call at each tick, whether or not earlier ones are over. So
 // some start while others hang.
-func (c *caller) steadily(ctx context.Context, k kind, stop <-chan struct{}, excuse excuse) {
-	tick := time.NewTicker(10 * c.pace)
+func (c *Caller) steadily(ctx context.Context, k Kind, stop <-chan struct{}, excuse Excuse) {
+	tick := time.NewTicker(10 * c.Pace)
 	defer tick.Stop()
 	var working sync.WaitGroup
 	defer working.Wait()
 	for {
 		select {
 		case <-tick.C:
-			working.Go(func() { c.call(ctx, k, excuse) })
+			working.Go(func() { c.Call(ctx, k, excuse) })
 		case <-stop:
 			return
 		case <-ctx.Done():
@@ -43,7 +43,7 @@ func (c *caller) steadily(ctx context.Context, k kind, stop <-chan struct{}, exc
 }
 
 // repeat makes one call after the other.
-func (c *caller) repeat(ctx context.Context, k kind, stop <-chan struct{}, excuse excuse) {
+func (c *Caller) repeat(ctx context.Context, k Kind, stop <-chan struct{}, excuse Excuse) {
 	for {
 		select {
 		case <-stop:
@@ -52,11 +52,11 @@ func (c *caller) repeat(ctx context.Context, k kind, stop <-chan struct{}, excus
 			return
 		default:
 		}
-		if !c.call(ctx, k, excuse) || pause(ctx, c.pace) != nil {
+		if !c.Call(ctx, k, excuse) || Pause(ctx, c.Pace) != nil {
 			return
 		}
 	}
 }
 
-// never accepts no error.
-func never(time.Time, error) bool { return false }
+// Never accepts no error.
+func Never(time.Time, error) bool { return false }
