@@ -180,10 +180,6 @@ plugins:
 	@mkdir -p bin
 	go build -o bin/ google.golang.org/protobuf/cmd/protoc-gen-go ./codegen/protoc-gen-go-parley
 
-nginx:
-	@command -v nginx >/dev/null || { apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
-		apt-get install -y -qq --no-install-recommends nginx-light >/dev/null; }
-
 chromium:
 	@command -v chromium >/dev/null || { apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
 		apt-get install -y -qq --no-install-recommends chromium >/dev/null; }
