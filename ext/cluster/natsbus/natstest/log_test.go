@@ -122,8 +122,8 @@ func TestLogKeepsItsFirstLimits(t *testing.T) {
 }
 
 func TestSlowReaderIsToldOfEntriesThatAreGone(t *testing.T) {
-	bus := newServer(t).newBus()
-	short := cluster.LogLimits{Messages: 1000, Age: 500 * time.Millisecond}
+	bus := newServer(t).newBus(natsbus.WithMemoryStorage())
+	short := cluster.LogLimits{Messages: 1000, Age: 3 * time.Second} // all are still there when the first is read
 	for range 400 { // more than the server sends ahead
 		appendTo(t, bus, short, "x")
 	}
@@ -141,7 +141,7 @@ func TestSlowReaderIsToldOfEntriesThatAreGone(t *testing.T) {
 			return
 		}
 		if n++; n == 1 {
-			<-time.After(1500 * time.Millisecond) // all entries expire
+			<-time.After(4 * time.Second) // all entries expire
 		}
 	}
 }
