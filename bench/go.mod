@@ -22,6 +22,7 @@ require (
 	github.com/parley-rpc/parley/ext/cluster/natsbus v0.1.0
 	github.com/parley-rpc/parley/ext/grpc v0.1.0
 	go.uber.org/goleak v1.3.0
+	golang.org/x/sync v0.24.0
 	google.golang.org/grpc v1.85.0
 	google.golang.org/protobuf v1.36.12
 	storj.io/drpc v1.0.0

@@ -7,8 +7,9 @@ import (
 	"net"
 	"net/http"
 	"sync"
-	"sync/atomic"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	benchv1 "github.com/parley-rpc/parley/bench/gen/bench/v1"
 	"github.com/parley-rpc/parley/bench/gen/bench/v1/benchv1parley"
@@ -76,7 +77,7 @@ func (cs *clients) do(c command) (a answer) {
 	case "connect":
 		err = cs.connect(ctx, c)
 	case "move":
-		err = cs.move(ctx, c)
+		err = cs.moveAll(ctx, c)
 	case "leave":
 		cs.leave()
 	case "call":
@@ -99,28 +100,17 @@ const dialing = 64
 // connect connects clients with the names Client0, Client1 and so on, or one
 // with the name Client.
 func (cs *clients) connect(ctx context.Context, c command) error {
-	var next atomic.Int64
-	var failure atomic.Pointer[error]
-	var all sync.WaitGroup
-	made := make([]*client, c.Clients)
-	for range min(c.Clients, dialing) {
-		all.Go(func() {
-			for i := int(next.Add(1)) - 1; i < c.Clients; i = int(next.Add(1)) - 1 {
-				made[i] = newClient(clientName(c, i), c.URLs[i%len(c.URLs)])
-				if _, err := made[i].Connect(ctx); err != nil {
-					failure.Store(&err)
-				}
-			}
+	var all errgroup.Group
+	all.SetLimit(dialing)
+	for i := range c.Clients {
+		client := newClient(clientName(c, i), c.URLs[i%len(c.URLs)])
+		cs.all[clientName(c, i)] = client
+		all.Go(func() error {
+			_, err := client.Connect(ctx)
+			return err
 		})
 	}
-	all.Wait()
-	for i, client := range made {
-		cs.all[clientName(c, i)] = client
-	}
-	if err := failure.Load(); err != nil {
-		return *err
-	}
-	return nil
+	return all.Wait()
 }
 
 func clientName(c command, i int) string {
@@ -158,9 +148,18 @@ func (served) Download(_ context.Context, req *benchv1.DownloadRequest, out rpc.
 	return service.Download(req, out.Send)
 }
 
+// moveAll moves the clients that connect has made, several at a time.
+func (cs *clients) moveAll(ctx context.Context, c command) error {
+	var all errgroup.Group
+	all.SetLimit(dialing)
+	for i := range c.Clients {
+		all.Go(func() error { return cs.all[clientName(c, i)].move(ctx, c.URLs[0]) })
+	}
+	return all.Wait()
+}
+
 // move cuts a client's link. It resumes its session through another server.
-func (cs *clients) move(ctx context.Context, c command) error {
-	client := cs.all[c.Client]
+func (client *client) move(ctx context.Context, addr string) error {
 	conn, err := client.Connect(ctx)
 	if err != nil {
 		return err
@@ -168,7 +167,7 @@ func (cs *clients) move(ctx context.Context, c command) error {
 	if _, err := conn.Ping(ctx); err != nil { // before it, there may be no session to resume
 		return err
 	}
-	if err := client.road.move(c.URLs[0]); err != nil {
+	if err := client.road.move(addr); err != nil {
 		return err
 	}
 	select {

@@ -114,6 +114,8 @@ func (f *figures) rows() []row {
 		{what: "idle client at a server without ext/cluster", values: f.of("idle/plain"), unit: perClient},
 		{what: "idle client at its node", values: f.of("idle/clustered"), unit: perClient},
 		{what: "idle client at NATS", values: f.of("idle/nats"), unit: perClient},
+		{what: "idle client whose link is relayed: at the owner of its session", values: f.of("idle/owner"), unit: perClient},
+		{what: "idle client whose link is relayed: at the node that passes it on", values: f.of("idle/entry"), unit: perClient},
 		{what: "messages of NATS while all are idle, three nodes", values: f.of("idle/messages"), unit: "messages/s"},
 	}
 	return slices.DeleteFunc(rows, func(r row) bool { return len(r.values) == 0 })

@@ -26,7 +26,39 @@ func (p *plan) idling(c *cast, f *figures) error {
 	}
 	f.add("idle", "clustered", cost[0]+cost[1]+cost[2])
 	f.add("idle", "nats", cost[3])
-	return p.rest(nats, f)
+	if err := p.rest(nats, f); err != nil {
+		return err
+	}
+	c.end()
+	return p.relays(c, f)
+}
+
+// relays measures what an idle client costs the owner of its session, and the
+// node that its link has come back to.
+func (p *plan) relays(c *cast, f *figures) error {
+	_, nodes, err := c.nodes()
+	if err != nil {
+		return err
+	}
+	clients, err := c.start("clients", job{Part: clientsPart})
+	if err != nil {
+		return err
+	}
+	owner, entry := nodes[0], nodes[1]
+	move := command{Do: "move", Client: "idle", Clients: p.idle, URLs: []string{entry.addr}}
+	grown, err := p.growth(func() error {
+		if _, err := clients.ask(command{Do: "connect", Client: "idle", Clients: p.idle, URLs: []string{owner.addr}}); err != nil {
+			return err
+		}
+		_, err := clients.ask(move)
+		return err
+	}, owner, entry)
+	if err != nil {
+		return err
+	}
+	f.add("idle", "owner", grown[0])
+	f.add("idle", "entry", grown[1])
+	return nil
 }
 
 // crowd connects all clients to the servers in turn, and returns how many bytes
@@ -37,18 +69,28 @@ func (p *plan) crowd(c *cast, all []*process) (cost []float64, err error) {
 		return nil, err
 	}
 	connect := command{Do: "connect", Client: "idle", Clients: p.idle}
-	var before []answer
+	for _, process := range all {
+		if process.name != "nats" {
+			connect.URLs = append(connect.URLs, process.addr)
+		}
+	}
+	return p.growth(func() error {
+		_, err := clients.ask(connect)
+		return err
+	}, all...)
+}
+
+// growth does something with all idle clients, and returns how many bytes of
+// memory each process needs more then, per client.
+func (p *plan) growth(do func() error, all ...*process) (grown []float64, err error) {
 	for _, process := range all {
 		a, err := process.ask(command{Do: "look"})
 		if err != nil {
 			return nil, err
 		}
-		before = append(before, a)
-		if process.name != "nats" {
-			connect.URLs = append(connect.URLs, process.addr)
-		}
+		grown = append(grown, -float64(a.Usage.Heap+a.Usage.Stacks)/float64(p.idle))
 	}
-	if _, err := clients.ask(connect); err != nil {
+	if err := do(); err != nil {
 		return nil, err
 	}
 	time.Sleep(2 * p.measured) // until what the handshakes needed is free
@@ -57,10 +99,9 @@ func (p *plan) crowd(c *cast, all []*process) (cost []float64, err error) {
 		if err != nil {
 			return nil, err
 		}
-		grown := a.Usage.Heap + a.Usage.Stacks - before[i].Usage.Heap - before[i].Usage.Stacks
-		cost = append(cost, float64(grown)/float64(p.idle))
+		grown[i] += float64(a.Usage.Heap+a.Usage.Stacks) / float64(p.idle)
 	}
-	return cost, nil
+	return grown, nil
 }
 
 // rest measures how many messages NATS carries while nothing happens.

@@ -76,7 +76,7 @@ func (p *plan) calls(c *cast, f *figures) error {
 		{Do: "connect", Client: string(here), Clients: 1, URLs: []string{a.addr}},
 		{Do: "connect", Client: string(there), Clients: 1, URLs: []string{b.addr}},
 		{Do: "connect", Client: string(relayed), Clients: 1, URLs: []string{a.addr}},
-		{Do: "move", Client: string(relayed), URLs: []string{b.addr}},
+		{Do: "move", Client: string(relayed), Clients: 1, URLs: []string{b.addr}},
 	} {
 		if _, err := clients.ask(step); err != nil {
 			return err
