@@ -124,7 +124,7 @@ func TestLogKeepsItsFirstLimits(t *testing.T) {
 func TestSlowReaderIsToldOfEntriesThatAreGone(t *testing.T) {
 	bus := newServer(t).newBus(natsbus.WithMemoryStorage())
 	short := cluster.LogLimits{Messages: 1000, Age: 3 * time.Second} // all are still there when the first is read
-	for range 400 { // more than the server sends ahead
+	for range 400 {                                                  // more than the server sends ahead
 		appendTo(t, bus, short, "x")
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), limit)
