@@ -181,6 +181,10 @@ func (c *Conn) onResumed(s *transport.Session) {
 	c.life.mu.Lock()
 	c.renewLease()
 	c.life.mu.Unlock()
+	if c.events.unseen.Load() > 0 {
+		c.events.unseen.Add(-1)
+		return
+	}
 	c.logResumed()
 	c.notifyResumed()
 }

@@ -43,6 +43,7 @@ type connEvents struct {
 	busy  bool // a goroutine delivers them
 
 	detached, resumed atomic.Int64 // how often each has happened
+	unseen            atomic.Int64 // losses of the link before OnConnect, after which no resumption has come
 	delivered         int64        // events of both kinds, alternating; used by deliverEvents only
 }
 
@@ -118,7 +119,8 @@ func (c *Conn) deliverEnd(err error) {
 }
 
 // OnConnect registers f to be called with each new connection, once both ends
-// have sent HELLO. f may keep the connection to call the peer at any time, and
+// have sent HELLO. At a server, that of a client that could not resume another
+// connection begins with the first sign that the client needs it. f may keep the connection to call the peer at any time, and
 // may call it at once. Calls of either end may be running before f has
 // returned.
 func OnConnect(f func(*Conn)) Option {

@@ -69,8 +69,8 @@ func (c *Conn) reconnectOnce() error {
 	}
 	known := &handshakeLink{link, &linkInfo{peer: peer}}
 	_, err = c.sess.Resume(context.Background(), known, func(start func(transport.Config) (*transport.Session, error)) {
-		if client.single {
-			return // a connection of Dial has no successor
+		if client.single || !c.client.sub.claimSuccession(c) {
+			return // a connection of Dial has no successor, and one that calls have left needs none
 		}
 		successor := c.client.sub.newConn(c.client.url, peer)
 		cfg := client.prepare(successor)

@@ -81,6 +81,10 @@ func (e *endpoint) prepare(c *Conn) transport.Config {
 	cfg.OnResumed = c.onResumed
 	cfg.OnDetached = func(s *transport.Session, err error) {
 		e.detached.add(c, s)
+		if !c.isEstablished() {
+			c.events.unseen.Add(1) // the application does not know the connection yet
+			return
+		}
 		c.logDetached(err)
 		c.notifyDetached()
 	}

@@ -63,6 +63,18 @@ func (sc *subConn) resumed(conn *Conn, loss int) {
 	}
 }
 
+// claimSuccession reports whether a connection that cannot be resumed needs a
+// successor: calls still start on it, and no other session is to take over.
+func (sc *subConn) claimSuccession(conn *Conn) bool {
+	sc.mu.Lock()
+	defer sc.mu.Unlock()
+	if sc.conn != conn || sc.state == StateShutdown {
+		return false
+	}
+	sc.cancelDial() // else its session might come first
+	return true
+}
+
 // replaceConn replaces conn, which could not be resumed and is about to end, by
 // successor, which was begun on the same link. It reports whether successor is
 // used.

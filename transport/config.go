@@ -41,7 +41,10 @@ type Config struct {
 	// must not block.
 	OnResumed func(s *Session)
 	// OnHello, if set, is called when the peer's HELLO has arrived: from then
-	// on the session is known to be a new one. It must not block.
+	// on the session is known to be a new one. If the peer has asked for another
+	// session, which is unknown, it is called when the peer has sent a frame on
+	// this one: a dialer that does not need it closes the link. It must not
+	// block.
 	OnHello func(s *Session)
 	// OnGoAway, if set, is called when the peer announces that it goes away. It
 	// must not block.

@@ -24,6 +24,9 @@ func (a *attachment) handleFrame(in *arrival, h frame.Header, p []byte) error {
 	case !a.confirmed:
 		a.confirmToken()
 	}
+	if a.s.unwanted {
+		a.s.beginWanted(h.Type)
+	}
 	return asProtocolError(h.Type, dispatcher{a.s}.handleFrame(in, h, p))
 }
 

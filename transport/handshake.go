@@ -76,10 +76,34 @@ func (s *Session) establish(a *attachment, hello *frame.Hello, answer frame.Answ
 	}
 	s.peer.arrived.trip()
 	s.startKeepalive(a)
+	if answer == frame.SessionUnknown {
+		s.unwanted = true
+		s.sendPing() // the answer shows that the dialer wants the session
+		return nil
+	}
+	s.begin()
+	return nil
+}
+
+// begin tells the application that the session has begun.
+func (s *Session) begin() {
+	s.unwanted = false
 	if s.cfg.OnHello != nil {
 		s.cfg.OnHello(s)
 	}
-	return nil
+}
+
+// beginWanted begins a session in place of one that could not be resumed, with
+// the first frame that shows that the dialer wants it. A dialer that does not
+// closes the link, perhaps behind GOAWAY.
+func (s *Session) beginWanted(t frame.Type) {
+	if t == frame.TypeGoAway {
+		return
+	}
+	if _, leaving := s.PeerGoAway(); leaving && t != frame.TypeOpen {
+		return
+	}
+	s.begin()
 }
 
 // applySettings takes the peer's settings over, for streams that this end has

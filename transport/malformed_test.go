@@ -194,7 +194,7 @@ func TestFrameBehindAHelloThatAsksToResumeIsMalformed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) { // A7: not resumed, but a new session
 		s, p := startSession(t, transport.Acceptor, transport.Config{})
 		p.send(ask.Append(nil))
-		p.wants("HELLO resumed 0")
+		p.wants("HELLO resumed 0", `PING "\x00\x00\x00\x00\x00\x00\x00\x01"`)
 		p.send(open(1, ""), data(1, "hello"))
 		if got := mustRecv(t, mustAccept(t, s)); got != "hello" {
 			t.Errorf("got %q", got)

@@ -218,6 +218,9 @@ func (s *Session) continueOn(a *attachment, first []byte) {
 	a.startWriting(s, first)
 	s.startKeepalive(a)
 	s.resendPing()
+	if s.unwanted {
+		s.begin() // the dialer had read its id
+	}
 	if s.cfg.OnResumed != nil {
 		s.cfg.OnResumed(s)
 	}

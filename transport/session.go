@@ -28,6 +28,8 @@ type Session struct {
 	detached      atomic.Bool   // the link is lost, and the session waits for another; set with mu held
 	replyDue      atomic.Bool   // a message has arrived since this end last wrote one inline
 
+	unwanted bool // began in place of one that could not be resumed, and the dialer has sent nothing on it; of the goroutine that reads
+
 	lease        atomic.Pointer[readLease] // by which reading is lent; nil: it is not
 	alternations int                       // of the goroutine that reads: messages in a row to each of which this end has replied
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"iter"
+	"slices"
 )
 
 // Bus carries small messages among the nodes of a cluster: membership, the
@@ -61,7 +62,22 @@ type BusSubscription interface {
 type BusChange struct {
 	Available bool // whether the bus works from now on
 	Lost      bool // messages for subscriptions of this end may have been lost
+	// LostSubjects are the subjects of the subscriptions that Lost concerns; nil:
+	// it concerns all.
+	LostSubjects []string
 }
+
+// LostAll reports whether the messages of all subscriptions may have been lost.
+func (c BusChange) LostAll() bool { return c.Lost && c.LostSubjects == nil }
+
+// LostOf reports whether messages of a subject may have been lost.
+func (c BusChange) LostOf(subject string) bool {
+	return c.LostAll() || c.Lost && slices.Contains(c.LostSubjects, subject)
+}
+
+// lostOnly reports whether nothing has happened but a loss of some
+// subscriptions.
+func (c BusChange) lostOnly() bool { return c.Lost && !c.LostAll() }
 
 // Errors of a Bus.
 var (

@@ -57,10 +57,7 @@ type directory struct {
 	clients map[string]*localClient
 	closed  bool
 
-	claims     []string // clients whose joins are to be announced again after a loss
-	claimer    *time.Timer
-	claiming   bool // the claimer is set
-	claimAgain bool // something was lost since claims was filled
+	claims claims
 }
 
 // localClient is a client that is connected to this node. It stays the same
@@ -99,6 +96,7 @@ func newDirectory(config directoryConfig) *directory {
 		cache: newLookupCache(cmp.Or(config.cached, defaultCachedLookups)),
 	}
 	d.replaced.receive = func(r [2]string) { config.replaced(r[0], r[1]) }
+	d.claims.lost = make(map[string]struct{})
 	d.stopChange = config.bus.OnChange(d.handleChange)
 	return d
 }
@@ -346,10 +344,7 @@ func (d *directory) close() {
 	clients := d.clients
 	d.clients = make(map[string]*localClient)
 	d.closed = true
-	d.claims = nil
-	if d.claimer != nil {
-		d.claimer.Stop()
-	}
+	d.claims.stop()
 	subs := make([]BusSubscription, 0, len(clients))
 	for _, c := range clients {
 		subs = append(subs, c.sub)

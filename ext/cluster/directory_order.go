@@ -1,17 +1,7 @@
 package cluster
 
 import (
-	"maps"
-	"slices"
-	"time"
-
 	clusterv1 "github.com/parley-rpc/parley/ext/cluster/internal/gen/parley/cluster/v1"
-)
-
-const (
-	claimsPerRound = 400
-	claimRound     = 100 * time.Millisecond
-	claimPause     = time.Second // before clients are announced once more
 )
 
 // handle gets what is published to the subject of a client of this node.
@@ -83,78 +73,4 @@ func (d *directory) contest(m clientMessage) {
 		d.publish(m.client, kind, order)
 	}
 	d.replaced.deliver()
-}
-
-// handleChange announces all clients again when messages may have been lost, so
-// many a second. A loss in the meantime makes them be announced once more.
-func (d *directory) handleChange(change BusChange) {
-	if !change.Available {
-		return
-	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.closed {
-		return
-	}
-	d.claimAgain = true
-	switch {
-	case d.claiming:
-	case d.claimer == nil:
-		d.claimer = time.AfterFunc(0, d.claim)
-	default:
-		d.claimer.Reset(0)
-	}
-	d.claiming = true
-}
-
-// claim announces some clients again.
-func (d *directory) claim() {
-	d.mu.Lock()
-	if d.closed {
-		d.mu.Unlock()
-		return
-	}
-	if len(d.claims) == 0 {
-		if !d.claimAgain {
-			d.claiming = false
-			d.mu.Unlock()
-			return
-		}
-		d.claimAgain = false
-		d.claims = slices.Collect(maps.Keys(d.clients))
-	}
-	n := min(len(d.claims), claimsPerRound)
-	names := d.claims[:n]
-	if d.claims = d.claims[n:]; len(d.claims) > 0 {
-		d.claimer.Reset(claimRound)
-	} else {
-		d.claimer.Reset(claimPause)
-	}
-	d.mu.Unlock()
-	for _, name := range names {
-		d.claimOne(name)
-	}
-}
-
-func (d *directory) claimOne(client string) {
-	d.mu.Lock()
-	c := d.clients[client]
-	if c == nil || len(c.sessions) == 0 {
-		d.mu.Unlock()
-		return
-	}
-	kind := clusterv1.ClientMessage_KIND_JOIN
-	newest := c.newest()
-	if newest.announced {
-		newest.claimed = true
-		kind = clusterv1.ClientMessage_KIND_CLAIM
-	}
-	session, order, subscribed := newest.name, newest.order, c.sub != nil
-	d.mu.Unlock()
-	if !subscribed {
-		d.subscribe(client, c)
-	}
-	if d.config.several == Newest {
-		d.announce(client, session, kind, order)
-	}
 }

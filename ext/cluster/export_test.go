@@ -1,7 +1,9 @@
 package cluster
 
 // SetAvailable cuts the bus, and repairs it.
-func (b *MemoryBus) SetAvailable(available bool) { b.change(BusChange{available, available}) }
+func (b *MemoryBus) SetAvailable(available bool) {
+	b.change(BusChange{Available: available, Lost: available})
+}
 
 // Topics is a node that has nothing but topics.
 type Topics struct{ *Node }

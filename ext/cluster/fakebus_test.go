@@ -131,13 +131,24 @@ func (b *fakeBus) kill() {
 func (b *fakeBus) setAvailable(available bool) {
 	b.mu.Lock()
 	b.cut = !available
+	b.mu.Unlock()
+	b.tell(BusChange{Available: available, Lost: available})
+}
+
+// lost tells a loss of some subjects.
+func (b *fakeBus) lost(subjects ...string) {
+	b.tell(BusChange{Available: true, Lost: true, LostSubjects: subjects})
+}
+
+func (b *fakeBus) tell(change BusChange) {
+	b.mu.Lock()
 	var changes []func(BusChange)
 	for _, f := range b.changes {
 		changes = append(changes, f)
 	}
 	b.mu.Unlock()
 	for _, f := range changes {
-		f(BusChange{Available: available, Lost: available})
+		f(change)
 	}
 }
 

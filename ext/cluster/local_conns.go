@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"crypto/rand"
+	"maps"
 	"strconv"
 	"sync"
 
@@ -32,12 +33,14 @@ type localConns struct {
 	last      uint64
 	bySession map[string]*rpc.Conn
 	named     map[*rpc.Conn]connName
+	early     map[*rpc.Conn]map[string]string // metadata of those that have not joined yet; nil: added, without any
 }
 
 type connName struct{ client, session string }
 
 // add adds a connection of a client, and returns the name of its session.
-func (l *localConns) add(c *rpc.Conn, client string) (session string) {
+// meta is what keep has kept for it.
+func (l *localConns) add(c *rpc.Conn, client string) (session string, meta map[string]string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.bySession == nil {
@@ -46,7 +49,58 @@ func (l *localConns) add(c *rpc.Conn, client string) (session string) {
 	l.last++
 	session = strconv.FormatUint(l.last, 36)
 	l.bySession[session], l.named[c] = c, connName{client, session}
-	return session
+	meta = l.early[c]
+	if l.early == nil {
+		l.early = make(map[*rpc.Conn]map[string]string)
+	}
+	l.early[c] = nil
+	return session, meta
+}
+
+// keep keeps metadata for a connection until it has joined. It returns false if
+// that has joined, or has been refused.
+func (l *localConns) keep(c *rpc.Conn, meta map[string]string) (kept bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	_, added := l.named[c]
+	if _, joining := l.early[c]; added && !joining {
+		return false
+	}
+	if l.early == nil {
+		l.early = make(map[*rpc.Conn]map[string]string)
+	}
+	l.early[c] = make(map[string]string, len(meta))
+	maps.Copy(l.early[c], meta)
+	return true
+}
+
+// joined says that a connection has joined, unless metadata has come meanwhile,
+// which it returns.
+func (l *localConns) joined(c *rpc.Conn) (meta map[string]string, more bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if meta = l.early[c]; meta != nil {
+		l.early[c] = nil
+		return meta, true
+	}
+	delete(l.early, c)
+	return nil, false
+}
+
+// refuse says that a connection that was added is not in the directory.
+func (l *localConns) refuse(c *rpc.Conn) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.bySession, l.named[c].session)
+	delete(l.early, c)
+	l.named[c] = connName{}
+}
+
+// drop forgets the metadata of a connection that has ended.
+func (l *localConns) drop(c *rpc.Conn) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.early, c)
 }
 
 func (l *localConns) remove(c *rpc.Conn) {
@@ -54,14 +108,15 @@ func (l *localConns) remove(c *rpc.Conn) {
 	defer l.mu.Unlock()
 	delete(l.bySession, l.named[c].session)
 	delete(l.named, c)
+	delete(l.early, c)
 }
 
 // names returns the client of a connection, and the name of its session.
 func (l *localConns) names(c *rpc.Conn) (client, session string, ok bool) {
 	l.mu.RLock()
 	defer l.mu.RUnlock()
-	name, ok := l.named[c]
-	return name.client, name.session, ok
+	name := l.named[c]
+	return name.client, name.session, name.session != ""
 }
 
 // conn returns the connection of a session, or nil.

@@ -114,7 +114,7 @@ func newMembers(config memberConfig) (*members, error) {
 
 // start announces the node. It is called once, and leave only after it.
 func (m *members) start() error {
-	sub, err := m.config.bus.Subscribe(m.config.prefix+".nodes", m.handle)
+	sub, err := m.config.bus.Subscribe(m.subject(), m.handle)
 	if err != nil {
 		return err
 	}
@@ -134,6 +134,9 @@ func (m *members) start() error {
 	}
 	return nil
 }
+
+// subject returns the subject of what nodes say about themselves.
+func (m *members) subject() string { return m.config.prefix + ".nodes" }
 
 // jittered returns the time to the next heartbeat: at most the interval.
 func (m *members) jittered() time.Duration {
@@ -333,6 +336,9 @@ func (m *members) admit(received nodeMessage, now time.Time) *member {
 // handleChange gets changes of the bus. Many in a row are one return of this node
 // for each heartbeat.
 func (m *members) handleChange(change BusChange) {
+	if change.lostOnly() && !change.LostOf(m.subject()) {
+		return
+	}
 	now := time.Now()
 	m.mu.Lock()
 	m.available = change.Available

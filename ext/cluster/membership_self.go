@@ -33,7 +33,7 @@ func (m *members) send(message nodeMessage) {
 	}
 	data, err := message.marshal()
 	if err == nil {
-		err = m.config.bus.Publish(m.config.prefix+".nodes", data)
+		err = m.config.bus.Publish(m.subject(), data)
 	}
 	if err != nil {
 		m.config.log.Debug("a heartbeat was not sent", "err", err)

@@ -23,7 +23,7 @@ const (
 // already. Then the message is queued.
 //
 // The queue of a subscription is bounded. If it stays full for 50 ms, the
-// message is lost to that subscription, and OnChange tells so.
+// message is lost to that subscription, and OnChange tells the subject.
 //
 // Logs are lost with the process. All logs together hold at most 256 MiB. There
 // are at most 16,384 logs. Beyond either, the one that was appended to least
@@ -94,7 +94,7 @@ func (b *MemoryBus) publish(subject string, m BusMessage) (subscribers int, err 
 		s.deliver()
 	}
 	if lost {
-		b.tell(BusChange{Available: true, Lost: true})
+		b.tell(BusChange{Available: true, Lost: true, LostSubjects: []string{subject}})
 	}
 	return len(subs), nil
 }

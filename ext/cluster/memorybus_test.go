@@ -22,7 +22,7 @@ func TestMemoryBusTellsWhatAFullQueueLoses(t *testing.T) {
 		bus := cluster.NewMemoryBus()
 		var lost, received int
 		defer bus.OnChange(func(c cluster.BusChange) {
-			if lost++; !c.Lost || !c.Available {
+			if lost++; !c.Lost || !c.Available || !c.LostOf("a") || c.LostOf("b") || c.LostAll() {
 				t.Errorf("told %+v", c)
 			}
 		})()

@@ -30,9 +30,12 @@ func checkClientName(name string) error {
 	return nil
 }
 
+// clientToken follows the prefix in the subject of a client.
+const clientToken = ".client."
+
 // clientSubject returns the subject of a client.
 func clientSubject(prefix, name string) string {
-	return prefix + ".client." + nameToken(name)
+	return prefix + clientToken + nameToken(name)
 }
 
 // nameToken returns the end of the subject of a name. Long names are hashed, to

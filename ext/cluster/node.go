@@ -146,10 +146,18 @@ func (n *Node) connected(c *rpc.Conn) {
 	if !ok {
 		return
 	}
-	session := n.clients.add(c, client)
-	if err := n.directory.join(client, session, nil); err != nil {
-		n.clients.remove(c)
+	session, meta := n.clients.add(c, client)
+	if err := n.directory.join(client, session, meta); err != nil {
+		n.clients.refuse(c)
 		n.config.Logger.Warn("cluster: a client is not in the directory", "conn", c.ID(), "reason", err)
+		return
+	}
+	for {
+		meta, more := n.clients.joined(c)
+		if !more {
+			return
+		}
+		_ = n.directory.setMeta(client, session, meta) // SetMeta has checked it
 	}
 }
 

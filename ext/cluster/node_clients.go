@@ -3,6 +3,7 @@ package cluster
 import (
 	"context"
 	"iter"
+	"slices"
 
 	"github.com/parley-rpc/parley/rpc"
 )
@@ -19,13 +20,44 @@ func (n *Node) LookupAll(ctx context.Context, client string) ([]Presence, error)
 }
 
 // SetMeta sets the metadata of a connection's presence: at most 1 KiB of keys
-// and values.
+// and values. The first handler of a connection may call it, though the
+// connection may not be in the directory yet: it then joins with the metadata.
+// CodeNotFound: the connection has ended, is not one of this node, or has no
+// name (Config.Identify).
 func (n *Node) SetMeta(c *rpc.Conn, meta map[string]string) error {
+	if err := checkMeta(meta); err != nil {
+		return err
+	}
+	if n.keepMeta(c, meta) {
+		return nil
+	}
 	client, session, ok := n.clients.names(c)
 	if !ok {
 		return rpc.Errorf(rpc.CodeNotFound, "the connection is not in the directory")
 	}
 	return n.directory.setMeta(client, session, meta)
+}
+
+// keepMeta keeps the metadata of a connection that is about to join, and
+// reports whether it is.
+func (n *Node) keepMeta(c *rpc.Conn, meta map[string]string) bool {
+	client, ok := n.config.Identify(c)
+	if !ok || checkClientName(client) != nil || c.Err() != nil || !n.serves(c) || !n.clients.keep(c, meta) {
+		return false
+	}
+	if c.Err() != nil { // disconnected may have been called
+		n.clients.drop(c)
+		return false
+	}
+	return true
+}
+
+// serves reports whether a server of this node has a connection.
+func (n *Node) serves(c *rpc.Conn) bool {
+	if id, ok := ownerOf(c.SessionID()); ok {
+		return id == n.id
+	}
+	return slices.ContainsFunc(n.listServers(), func(s *rpc.Server) bool { return slices.Contains(s.Conns(), c) })
 }
 
 // Watch ranges over what happens to the clients of all nodes, until ctx ends,

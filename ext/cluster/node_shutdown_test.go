@@ -2,9 +2,12 @@ package cluster
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"testing"
 	"time"
+
+	"github.com/parley-rpc/parley/rpc"
 )
 
 func (n *testNode) down(t *testing.T) {
@@ -138,5 +141,52 @@ func TestARollingDeployFailsNoCall(t *testing.T) {
 		if _, err := nodes[0].Lookup(t.Context(), fmt.Sprint("d", i)); err != nil {
 			t.Error(err)
 		}
+	}
+}
+
+func TestALinkOfARetiredSessionKeepsTheOneThatHasReplacedIt(t *testing.T) {
+	nodes := startNodes(t, 3, nil)
+	arrived := make(chan struct{})
+	nodes[0].srv.Register(&rpc.Service{Name: waitMethod.Service, Methods: []rpc.ServiceMethod{
+		{Method: waitMethod, Handler: rpc.UnaryHandler(func(ctx context.Context, _ *text) (*text, error) {
+			close(arrived)
+			<-ctx.Done()
+			return nil, ctx.Err()
+		})},
+	}})
+	b := newTestBalancer(nodes[0])
+	client := b.client(t, "c")
+	if err := whoErr(t.Context(), client); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, func() bool { return nodes[0].localConn("c") != nil })
+	old := nodes[0].localConn("c")
+	inFlight := make(chan error, 1)
+	go func() {
+		_, err := rpc.CallUnary[text, text](t.Context(), client, waitMethod, new(text))
+		inFlight <- err
+	}()
+	<-arrived
+	b.set(nodes[1])
+	ctx, cancel := context.WithCancel(t.Context())
+	draining := make(chan error, 1)
+	go func() { draining <- nodes[0].srv.Shutdown(ctx) }()
+	eventually(t, func() bool { return nodes[1].localConn("c") != nil })
+	moved := nodes[1].localConn("c")
+
+	b.set(nodes[2])
+	nodes[0].Close() // in the middle of the move
+	nodes[0].clients.cut()
+	if err := <-inFlight; !errors.Is(err, rpc.CodeUnavailable) {
+		t.Errorf("the call of the lost session: %v", err)
+	}
+	eventually(t, func() bool { return len(nodes[2].srv.Conns()) == 0 })
+	if p, err := nodes[2].Lookup(t.Context(), "c"); err != nil || p.Node != nodes[1].ID() || moved.Err() != nil {
+		t.Errorf("the directory has %+v, %v; the session that the client has moved to: %v", p, err, moved.Err())
+	}
+	cancel()
+	<-draining
+	if old.Err() == nil {
+		t.Error("the old session goes on")
 	}
 }

@@ -5,7 +5,8 @@ import "google.golang.org/protobuf/proto"
 // Delivery is what a subscriber gets: a message, a gap, or a message after a
 // gap.
 type Delivery[T proto.Message] struct {
-	// Message belongs to the subscriber. It is nil if only a gap is told.
+	// Message belongs to the subscriber. It is nil if only a gap is told,
+	// or only the position (WithStartPosition).
 	Message T
 	// Position is where to continue after this delivery.
 	Position Position

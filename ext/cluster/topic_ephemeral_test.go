@@ -95,6 +95,18 @@ func TestLossOnTheBusIsToldAtOnce(t *testing.T) {
 	})
 }
 
+func TestALossConcernsTheTopicsThatLost(t *testing.T) {
+	twoNodes(t, func(t *testing.T, a, b node) {
+		s := subscribe(t, b.topic(), "", 10)
+		say(t, a.topic(), "one")
+		for _, subject := range []string{"parley.topic.YW5vdGhlcg", "parley.topic.cm9vbQ"} {
+			b.tell(cluster.BusChange{Available: true, Lost: true, LostSubjects: []string{subject}})
+			say(t, a.topic(), "after "+subject)
+		}
+		s.expect("one", "after parley.topic.YW5vdGhlcg", "+?", "after parley.topic.cm9vbQ")
+	})
+}
+
 func TestRestartOfAPublisherIsNoGap(t *testing.T) {
 	twoNodes(t, func(t *testing.T, a, b node) {
 		s := subscribe(t, b.topic(), "", 10)

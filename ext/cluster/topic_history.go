@@ -82,6 +82,9 @@ func (r *historyReader) start(last uint64) error {
 	switch r.from.kind {
 	case positionNow:
 		r.after = last
+		if r.config.start {
+			return r.give(queuedEvent{event: &topicEvent{position: historyPosition(last)}})
+		}
 	case positionHistory:
 		r.after = r.from.number
 	case positionOldest:

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/parley-rpc/parley/ext/cluster"
+	"github.com/parley-rpc/parley/rpc"
 )
 
 func TestSubscriberThatWasAwayContinues(t *testing.T) {
@@ -134,5 +135,34 @@ func TestCutOfAnEmptyHistoryHidesNothing(t *testing.T) {
 		say(t, a.topic(kept), "1", "2", "3")
 		b.setAvailable(cluster.BusChange{Available: true, Lost: true})
 		s.expect("+? 2", "3")
+	})
+}
+
+func TestASubscriberThatIsCutOffBeforeTheFirstMessageContinues(t *testing.T) {
+	for _, before := range [][]string{nil, {"1", "2"}} {
+		twoNodes(t, func(t *testing.T, a, b node) {
+			kept, start := cluster.WithHistory(10, time.Hour), cluster.WithStartPosition()
+			say(t, a.topic(kept), before...)
+			s := subscribe(t, a.topic(kept, start), "", 10)
+			s.expect("")
+			from := s.stop()
+			if from == "" {
+				t.Fatal("there was no position")
+			}
+			say(t, a.topic(kept), "3", "4")
+			s = subscribe(t, b.topic(kept, start), from, 10)
+			s.expect("3", "4")
+			subscribe(t, b.topic(kept, start), cluster.Oldest, 10).expect(append(before, "3", "4")...)
+		})
+	}
+}
+
+func TestAStartPositionNeedsAHistory(t *testing.T) {
+	twoNodes(t, func(t *testing.T, a, _ node) {
+		for _, err := range a.topic(cluster.WithStartPosition()).Subscribe(t.Context(), "") {
+			if rpc.CodeOf(err) != rpc.CodeInvalidArgument {
+				t.Error(err)
+			}
+		}
 	})
 }

@@ -100,13 +100,13 @@ func errHubClosed() error {
 func (h *topicHub) busChanged(c BusChange) {
 	h.mu.Lock()
 	ephemerals, tails := slices.Collect(maps.Values(h.ephemerals)), slices.Collect(maps.Values(h.tails))
-	if c.Available && len(h.publishers) > 0 {
+	if c.Available && !c.lostOnly() && len(h.publishers) > 0 {
 		h.tellAll = true
 		h.armLocked(0)
 	}
 	h.mu.Unlock()
-	if c.Lost {
-		for _, t := range ephemerals {
+	for _, t := range ephemerals {
+		if c.LostOf(h.subject("topic", t.name)) {
 			t.tell(Gap{Unknown: true}) // the numbers of publishers tell how many, if more comes
 		}
 	}

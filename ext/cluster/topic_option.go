@@ -24,6 +24,7 @@ type TopicOption func(*topicConfig)
 type topicConfig struct {
 	history bool
 	limits  LogLimits
+	start   bool // WithStartPosition
 	queue   queueConfig
 	err     error
 }
@@ -45,6 +46,13 @@ func WithHistory(messages int, age time.Duration) TopicOption {
 		}
 		c.history, c.limits = true, LogLimits{Messages: messages, Age: age}
 	}
+}
+
+// WithStartPosition makes a subscription of a topic with history that is from
+// now on begin with a [Delivery] that has nothing but its position. A subscriber
+// that is cut off before the first message continues there, and misses nothing.
+func WithStartPosition() TopicOption {
+	return func(c *topicConfig) { c.start = true }
 }
 
 // WithLatest makes a subscriber of an ephemeral topic that is slow get only the
@@ -82,6 +90,8 @@ func (c *topicConfig) check(h *topicHub, name string) error {
 		return c.err
 	case name == "" || len(name) > maxTopicName:
 		return rpc.Errorf(rpc.CodeInvalidArgument, "topic name of %d bytes: must have 1 to %d", len(name), maxTopicName)
+	case c.start && !c.history:
+		return rpc.Errorf(rpc.CodeInvalidArgument, "topic %q has WithStartPosition: it needs WithHistory", name)
 	case c.history && h.log == nil:
 		return rpc.Errorf(rpc.CodeFailedPrecondition, "topic %q has WithHistory: the bus keeps no messages: it is no LogBus", name)
 	}

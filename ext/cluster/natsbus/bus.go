@@ -33,7 +33,7 @@ import (
 // request starts a third, for replies.
 //
 // Up to 16,384 messages wait for the first goroutine, for all subscriptions
-// together. Those beyond are dropped, and OnChange tells so. They take at most
+// together. Those beyond are dropped, and OnChange tells their subjects. They take at most
 // the size of that many of the largest messages that the server allows.
 //
 // Publish passes data to nats.go, which writes it in batches. If the server has
@@ -198,6 +198,15 @@ func (b *Bus) publish(subject, reply string, data []byte) error {
 		err = b.nc.PublishRequest(subject, reply, data)
 	}
 	return unavailable(err)
+}
+
+// reply answers a request. After a loss of the connection, requests may arrive
+// before the bus is available again.
+func (b *Bus) reply(subject string, data []byte) error {
+	if !b.nc.IsConnected() {
+		return cluster.ErrBusUnavailable
+	}
+	return unavailable(b.nc.Publish(subject, data))
 }
 
 // unavailable adds cluster.ErrBusUnavailable to an error that means it.

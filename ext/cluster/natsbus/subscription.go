@@ -2,6 +2,8 @@ package natsbus
 
 import (
 	"errors"
+	"maps"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -17,6 +19,7 @@ type subscription struct {
 	sub     *nats.Subscription
 	receive func(cluster.BusMessage)
 	closed  atomic.Bool
+	dropped int // messages, as dispatch has told
 }
 
 // flushTimeout is how long a subscription waits for the server to know it.
@@ -73,9 +76,10 @@ func (s *subscription) Close() error {
 // dispatch passes messages to their subscriptions until the bus ends. nats.go
 // drops messages while the queue is full. Then the queue is full, or all but
 // full, after the next message is taken. So each loss is noticed here. It is
-// told at once, and again when half of the queue is free.
+// told at once, again whenever as many messages were passed on as fit the
+// queue, and when half of the queue is free.
 func (b *Bus) dispatch() {
-	lost := false
+	lossy, passed := false, 0
 	for {
 		select {
 		case <-b.done:
@@ -83,12 +87,32 @@ func (b *Bus) dispatch() {
 		case m := <-b.queue:
 			waiting := len(b.queue)
 			full := waiting >= cap(b.queue)-1
-			if full && !lost || lost && waiting < cap(b.queue)/2 {
-				b.tell(cluster.BusChange{Available: b.Available(), Lost: true})
-				lost = full
+			passed++
+			if full && !lossy || lossy && (waiting < cap(b.queue)/2 || passed >= cap(b.queue)) {
+				b.tellLost()
+				lossy, passed = waiting >= cap(b.queue)/2, 0
 			}
 			b.deliver(m)
 		}
+	}
+}
+
+// tellLost tells of which subjects nats.go has dropped messages.
+func (b *Bus) tellLost() {
+	b.mu.Lock()
+	subs := slices.Collect(maps.Values(b.subs))
+	b.mu.Unlock()
+	var lost []string
+	for _, s := range subs {
+		dropped, err := s.sub.Dropped()
+		if err == nil && dropped != s.dropped { // the error: it is closed
+			s.dropped = dropped
+			lost = append(lost, s.sub.Subject)
+		}
+	}
+	if len(lost) > 0 {
+		slices.Sort(lost)
+		b.tell(cluster.BusChange{Available: b.Available(), Lost: true, LostSubjects: slices.Compact(lost)})
 	}
 }
 
@@ -100,7 +124,7 @@ func (b *Bus) deliver(m *nats.Msg) {
 	}
 	message := cluster.BusMessage{Data: m.Data}
 	if reply := m.Reply; reply != "" {
-		message.Reply = func(data []byte) error { return b.publish(reply, "", data) }
+		message.Reply = func(data []byte) error { return b.reply(reply, data) }
 	}
 	s.receive(message)
 }

@@ -16,12 +16,12 @@ const limit = 20 * time.Second
 // natsServer is a NATS server in this process that can be killed and started
 // again with the same address.
 type natsServer struct {
-	t       *testing.T
+	t       testing.TB
 	options server.Options
 	server  *server.Server
 }
 
-func newServer(t *testing.T) *natsServer {
+func newServer(t testing.TB) *natsServer {
 	t.Helper()
 	s := &natsServer{t: t, options: server.Options{
 		Host: "127.0.0.1", Port: server.RANDOM_PORT, NoLog: true, NoSigs: true,
