@@ -166,6 +166,9 @@ func (n *Node) disconnected(c *rpc.Conn, _ error) {
 	n.clients.remove(c)
 }
 
+// errReplaced is the status of calls on a connection whose client has a newer one.
+var errReplaced = rpc.Errorf(rpc.CodeUnavailable, "the client has a newer connection")
+
 // endReplaced ends a connection of a client that has a newer one. One that is
 // draining ends by itself: the newer one is where the client has moved, and the
 // calls on the older one finish.
@@ -177,7 +180,7 @@ func (n *Node) endReplaced(_, session string) {
 	select {
 	case <-c.Draining():
 	default:
-		go c.Close() //nolint:errcheck // it may take a second
+		go c.End(errReplaced) //nolint:errcheck // it may take a second
 	}
 }
 

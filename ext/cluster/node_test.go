@@ -186,11 +186,20 @@ func TestTheNewestConnectionOfAClientRemains(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	call := make(chan error, 1)
+	go func() {
+		_, err := rpc.CallUnary[text, text](t.Context(), nodes[0].Client("d"), waitMethod, new(text))
+		call <- err
+	}()
+	eventually(t, func() bool { return nodes[0].localConn("d").Stats().LocalStreams > 0 })
 	nodes[1].device(t, "d")
 	select {
 	case <-conn.Done():
 	case <-time.After(5 * time.Second):
 		t.Fatal("the older connection has not ended")
+	}
+	if err := <-call; !errors.Is(err, rpc.CodeUnavailable) {
+		t.Errorf("a call on the older connection, which its caller has not canceled: %v", err)
 	}
 	if p, err := nodes[0].Lookup(t.Context(), "d"); err != nil || p.Node != nodes[1].ID() {
 		t.Errorf("the directory has %+v, %v", p, err)
