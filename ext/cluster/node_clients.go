@@ -7,10 +7,13 @@ import (
 	"github.com/parley-rpc/parley/rpc"
 )
 
-// Lookup finds the newest connection of a client. CodeNotFound: the client is
-// not connected. CodeUnavailable: the bus or the client's node does not answer.
+// Lookup finds the newest connection of a client. It asks the client's node,
+// unless that is this one: a request on the bus and its answer. Calls to a
+// client need no Lookup. While the bus is unavailable, Lookup returns what the
+// client's node has answered last. CodeNotFound: the client is not connected.
+// CodeUnavailable: the bus or the client's node does not answer.
 func (n *Node) Lookup(ctx context.Context, client string) (Presence, error) {
-	return n.directory.lookup(ctx, client)
+	return n.directory.confirm(ctx, client)
 }
 
 // LookupAll finds all connections of a client, the newest first.
