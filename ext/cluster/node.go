@@ -74,7 +74,7 @@ func New(config Config) (*Node, error) {
 	n.ctx, n.leave = context.WithCancel(context.Background())
 	n.relays = &relays{limit: int64(config.MaxRelays)}
 	n.health = newNodeHealth(n.isConnected)
-	n.nodes = newNodeConns(append(config.Credentials.dialOptions(), rpc.WithLogger(config.Logger), rpc.WithServices(n.dialedServices()))...)
+	n.nodes = newNodeConns(append(config.Credentials.dialOptions(), rpc.WithLogger(config.Logger))...)
 	n.nodes.changed = n.health.changed
 	n.inner = n.newInnerServer()
 	n.stopChange = config.Bus.OnChange(n.handleBusChange)

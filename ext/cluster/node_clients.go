@@ -38,17 +38,27 @@ func (n *Node) Watch(ctx context.Context) iter.Seq2[PresenceEvent, error] {
 	return n.watches.watch(ctx)
 }
 
-// Client returns a Caller of a client, wherever it is connected. Its calls
-// fail with CodeNotFound if the client is not connected, and with
-// CodeUnavailable if its node does not answer.
+// Client returns a Caller of a client, wherever it is connected. A call to a
+// node that the client has left is made again where it is: it has not reached
+// the client. Calls fail with CodeNotFound if the client is not connected, and
+// with CodeUnavailable if its node does not answer.
 func (n *Node) Client(name string) rpc.Caller {
-	forwarded := []rpc.CallOption{rpc.WithMetadata(clientKey, name)}
+	onward := rpc.WithMetadata(clientKey, name)
+	again := rpc.WithReroute(func(ctx context.Context, _ *rpc.Method) (rpc.Caller, []rpc.CallOption, error) {
+		n.directory.forget(name)
+		if conn := n.localConn(name); conn != nil {
+			return conn, []rpc.CallOption{ownHeader}, nil
+		}
+		to, err := n.locate(ctx, name)
+		return to, nil, err
+	})
+	options := []rpc.CallOption{onward, again}
 	return rpc.Router(func(ctx context.Context, _ *rpc.Method) (rpc.Caller, []rpc.CallOption, error) {
 		if conn := n.localConn(name); conn != nil {
 			return conn, nil, nil
 		}
 		to, err := n.locate(ctx, name)
-		return to, forwarded, err
+		return to, options, err
 	})
 }
 

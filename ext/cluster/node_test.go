@@ -166,19 +166,6 @@ func TestAClientThatIsNotConnectedIsNotFound(t *testing.T) {
 	}
 }
 
-func TestACallFollowsAClientThatHasMoved(t *testing.T) {
-	nodes := startNodes(t, 3, nil)
-	first := nodes[1].device(t, "d")
-	callAllKinds(t, nodes[0].Client("d"), "d") // and caches where it is
-	_ = first.Close()
-	nodes[2].device(t, "d")
-	callAllKinds(t, nodes[0].Client("d"), "d")
-	eventually(t, func() bool { // the caller was told, so that its next call takes no detour
-		p, _, ok := nodes[0].directory.cache.get("d")
-		return !ok || p.Node == nodes[2].ID()
-	})
-}
-
 func TestTheNewestConnectionOfAClientRemains(t *testing.T) {
 	nodes := startNodes(t, 2, nil)
 	older := nodes[0].device(t, "d")
