@@ -21,6 +21,7 @@ type callConfig struct {
 	waitMode    waitMode
 	retryable   bool
 	idle        time.Duration
+	reroute     Router
 }
 
 // WithMetadata adds values to a key of the request header. A key or value that

@@ -61,7 +61,7 @@ func (s *clientStream) firstAttempt(only *message) error {
 	}
 	var sent bool
 	if err == nil {
-		sent, err = s.openAttempt(s.ctx, a, only)
+		sent, err = s.openAttempt(s.ctx, a, s.call.request, only)
 	}
 	if err != nil {
 		again, status := s.retry(a, err)
@@ -86,9 +86,10 @@ func (s *clientStream) firstAttempt(only *message) error {
 	return nil
 }
 
-// openAttempt opens the stream of attempt a. If first is non-nil it sends it in
+// openAttempt opens the stream of attempt a, with the metadata of the request,
+// which no longer changes. If first is non-nil it sends it in
 // the same frame, if it fits, and reports whether it did.
-func (s *clientStream) openAttempt(ctx context.Context, a *attempt, first *message) (sent bool, err error) {
+func (s *clientStream) openAttempt(ctx context.Context, a *attempt, request *pairs, first *message) (sent bool, err error) {
 	if err := ctx.Err(); err != nil {
 		return false, transportError(err)
 	}
@@ -98,7 +99,7 @@ func (s *clientStream) openAttempt(ctx context.Context, a *attempt, first *messa
 		alias:    a.conn.aliases.learned.of(s.call.Method),
 		codec:    s.cfg.codec,
 		encoding: s.cfg.compression,
-		metadata: s.call.request, // it no longer changes
+		metadata: request,
 	}
 	if deadline, ok := ctx.Deadline(); ok {
 		block.timeout, block.hasLimit = time.Until(deadline), true

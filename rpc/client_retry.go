@@ -16,6 +16,7 @@ type retryState struct {
 	mu          sync.Mutex // held while another attempt is made
 	unprocessed int        // attempts because the server had not processed the call
 	byPolicy    int        // attempts because of the RetryPolicy
+	request     *pairs     // the metadata of a call that was made again elsewhere
 }
 
 // maxUnprocessed is how often a call is repeated that was sent but not
@@ -27,8 +28,8 @@ const maxUnprocessed = 4
 // there is an attempt to go on with, and otherwise returns the status of the
 // last one.
 func (s *clientStream) retry(a *attempt, status error) (bool, error) {
-	if s.client == nil {
-		return false, status
+	if s.client == nil && s.cfg.reroute == nil {
+		return false, markUnprocessed(a, status)
 	}
 	s.retries.mu.Lock()
 	defer s.retries.mu.Unlock()
@@ -38,22 +39,25 @@ func (s *clientStream) retry(a *attempt, status error) (bool, error) {
 		return other, status
 	}
 	defer s.state.endRetry()
+	if s.retries.request == nil {
+		s.retries.request = s.call.request
+	}
 	for {
-		conn, err := s.pickForRepeat(ctx, a)
+		conn, err := s.pickForRepeat(ctx, a, status)
 		if err != nil {
 			status = err
 		}
 		if conn == nil {
 			if !s.waitRetry(ctx, status) {
-				return false, status
+				return false, markUnprocessed(a, status)
 			}
-			if conn, err = s.client.pick(ctx, s.cfg.waitMode, nil); err != nil {
+			if conn, err = s.pickAgain(ctx); err != nil {
 				a, status = &attempt{}, err
 				continue
 			}
 		}
 		old, next := s.state.attempt(), &attempt{conn: conn}
-		if _, err = s.openAttempt(ctx, next, nil); err == nil {
+		if _, err = s.openAttempt(ctx, next, s.retries.request, nil); err == nil {
 			s.retries.opened.Add(1)
 			s.call.resetResponse()
 			err = s.replay(ctx, next)
@@ -74,12 +78,18 @@ func (s *clientStream) retry(a *attempt, status error) (bool, error) {
 	}
 }
 
-// pickForRepeat returns another connection for a call that the server of
-// attempt a has not processed. It returns nil if the call may have been
+// pickForRepeat returns another connection for a call whose attempt a has failed
+// with status, and was not processed. It returns nil if the call may have been
 // processed or there is no other connection, and an error if there is no
 // connection at all.
-func (s *clientStream) pickForRepeat(ctx context.Context, a *attempt) (*Conn, error) {
-	if ctx.Err() != nil || !a.unprocessed() {
+func (s *clientStream) pickForRepeat(ctx context.Context, a *attempt, status error) (*Conn, error) {
+	switch {
+	case ctx.Err() != nil:
+		return nil, nil
+	case s.reroutable(a, status):
+		s.retries.unprocessed++
+		return s.reroute(ctx)
+	case s.client == nil, !a.unprocessed():
 		return nil, nil
 	}
 	if !a.unsent {
@@ -98,6 +108,9 @@ func (s *clientStream) pickForRepeat(ctx context.Context, a *attempt) (*Conn, er
 // waitRetry reports whether the RetryPolicy allows another attempt after
 // status, and waits until it is due.
 func (s *clientStream) waitRetry(ctx context.Context, status error) bool {
+	if s.client == nil {
+		return false
+	}
 	b, m := s.client.retry, s.call.Method
 	if b == nil || m.ClientStreams || m.Idempotency == IdempotencyUnknown && !s.cfg.retryable || s.state.overRetryBuffer() ||
 		ctx.Err() != nil || !slices.Contains(b.policy.Codes, CodeOf(status)) {

@@ -47,6 +47,7 @@ func newClientStream(e *endpoint, conn *Conn, m *Method, opts []CallOption) (*cl
 		return nil, s.cfg.err
 	}
 	s.call.request = s.cfg.metadata
+	s.state.buffer.enabled = s.cfg.reroute != nil
 	s.coder.limit = e.maxMessage()
 	var err error
 	if s.cfg.raw {

@@ -47,6 +47,8 @@ type connLife struct {
 	ended       bool
 	ageTimer    *time.Timer // at a server: ends the connection at its maximum age; nil: none
 	lease       *lease      // at a server: of the latest link's credentials; nil: they do not expire
+
+	why atomic.Pointer[Error] // of End; nil: it was not called
 }
 
 // Open starts a call to the peer.
@@ -95,6 +97,9 @@ func (c *Conn) Err() error { return c.failure(c.sess.Err()) }
 func (c *Conn) failure(err error) error {
 	var closed *transport.CloseError
 	if errors.As(err, &closed) {
+		if why := c.ownReason(closed); why != nil {
+			return why
+		}
 		if why, ok := c.sess.PeerGoAway(); ok && why.Status != 0 {
 			return Errorf(codeFrom(why.Status), "the peer sent GOAWAY: %s", why.Reason)
 		}

@@ -19,6 +19,8 @@ type Error struct {
 	message string
 	details []*anypb.Any
 	cause   error // of Errorf; not sent to the peer
+
+	unprocessed bool // at the caller: the peer has surely not processed the call
 }
 
 // Errorf returns an error with a code. As in fmt.Errorf, %w wraps an error: its

@@ -8,7 +8,8 @@ import (
 
 // Forward makes the call of s with another Caller, and passes on what both ends
 // send: metadata, messages as they are, the deadline, the end of the call, and
-// the status, which it returns. It is for handlers of proxies: of HandleUnknown,
+// the status, which it returns. A call that the callee has surely not processed
+// is refused to its caller too (Refuse). It is for handlers of proxies: of HandleUnknown,
 // for example, or interceptors. No message may have been received or sent
 // before. WithMetadata adds to the metadata of the request, WithoutMetadata
 // removes some of it.
@@ -74,7 +75,7 @@ func (f *forwarding) request(ctx context.Context, in *serverStream, to ownCaller
 	}
 	answer, err := out.awaitUnary(ctx, e, &req)
 	if err != nil {
-		return err
+		return refuseUnprocessed(err)
 	}
 	if answer.Last {
 		return in.answer(func(msg *Raw) error { return out.finishPrivate(answer, msg) })
@@ -90,7 +91,7 @@ func (f *forwarding) streams(ctx context.Context, to Caller, opts []CallOption) 
 	defer cancel(nil)
 	out, err := to.Open(ctx, f.as(true, true), opts...)
 	if err != nil {
-		return err
+		return refuseUnprocessed(err)
 	}
 	// This goroutine waits for the caller's next message. It ends when the
 	// handler has returned.
@@ -163,5 +164,5 @@ func (f *forwarding) endOf(ctx context.Context, out Stream, err error) error {
 	if isEnd(err) {
 		return nil
 	}
-	return err
+	return refuseUnprocessed(err)
 }

@@ -7,7 +7,8 @@ import (
 
 // Router is a Caller that chooses another for each call, with options before
 // those of the call: the server that has a user's data, for example. Its error
-// is the status of the call. A call that a Client repeats is not routed again.
+// is the status of the call. A call that is made again is routed again only with
+// WithReroute.
 type Router func(ctx context.Context, m *Method) (Caller, []CallOption, error)
 
 // Open implements Caller.

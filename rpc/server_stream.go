@@ -154,10 +154,18 @@ func (s *serverStream) runHandler(ctx context.Context, h Handler) (status error)
 		s.finish(status)
 	}()
 	if err := chain(c.e.handlerChain, h)(ctx, s); err != nil {
-		status = asError(err)
+		status = s.statusOf(err)
 	}
 	returned = true
 	return status
+}
+
+// statusOf returns the status for the error of a handler, a refusal as it is.
+func (s *serverStream) statusOf(err error) error {
+	if _, refused := refusalReason(err); refused {
+		return err
+	}
+	return asError(err)
 }
 
 // Call implements Stream.
@@ -247,6 +255,10 @@ func (s *serverStream) Close() error { return nil }
 func (s *serverStream) finish(err error) {
 	if s.response != nil {
 		defer s.response.put()
+	}
+	if reason, refused := refusalReason(err); refused {
+		s.stream().Reset(transport.ResetRefused, reason)
+		return
 	}
 	end := endBlock{alias: s.alias, metadata: s.call.takeTrailer()}
 	if end.alias != 0 {

@@ -13,8 +13,7 @@ type ResetCode uint64
 const (
 	// ResetCancel: the peer's application no longer wants the stream.
 	ResetCancel ResetCode = 1
-	// ResetRefused: the stream has not reached an application; it is safe to
-	// retry.
+	// ResetRefused: no application has acted on the stream; it is safe to retry.
 	ResetRefused ResetCode = 2
 	// ResetLimit: a header or a message was over a limit of its receiver.
 	ResetLimit ResetCode = 3

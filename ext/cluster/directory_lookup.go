@@ -16,32 +16,65 @@ const (
 	lookupQuiet   = 50 * time.Millisecond // after a reply, the next one comes within this
 )
 
-// lookup finds the newest connection of a client. CodeNotFound: it has none.
+// lookup finds the newest connection of a client as this node knows it: an
+// answer of its node counts for 30 s. CodeNotFound: it has none.
 // CodeUnavailable: the bus or the client's node does not answer.
 func (d *directory) lookup(ctx context.Context, client string) (Presence, error) {
-	if err := checkClientName(client); err != nil {
+	k, err := d.recall(client)
+	switch {
+	case err != nil:
+		return Presence{}, err
+	case k.fresh && len(k.local) == 0:
+		return k.cached.clone(), nil
+	}
+	return d.search(ctx, client, k)
+}
+
+// confirm is lookup, but asks the client's node in any case, unless it is this
+// one or the bus is unavailable.
+func (d *directory) confirm(ctx context.Context, client string) (Presence, error) {
+	k, err := d.recall(client)
+	if err != nil {
 		return Presence{}, err
 	}
-	local := d.local(client)
-	if len(local) > 0 && d.config.several == Newest {
-		return local[0].clone(), nil
+	return d.search(ctx, client, k)
+}
+
+// knownClient is what a node knows of a client without a question.
+type knownClient struct {
+	local     []Presence // connections to this node, the newest first
+	cached    Presence   // the last answer
+	hasCached bool
+	fresh     bool // the last answer counts
+}
+
+func (d *directory) recall(client string) (k knownClient, err error) {
+	if err := checkClientName(client); err != nil {
+		return k, err
 	}
-	cached, fresh, ok := d.cache.get(client)
-	if ok && !d.config.lives(cached.Node) {
+	k.local = d.local(client)
+	k.cached, k.fresh, k.hasCached = d.cache.get(client)
+	if k.hasCached && !d.config.lives(k.cached.Node) {
 		d.cache.forget(client)
-		ok = false
+		k.hasCached, k.fresh = false, false
 	}
-	if ok && fresh && len(local) == 0 {
-		return cached.clone(), nil
+	return k, nil
+}
+
+// search finds the newest connection of a client by a question. What is known
+// counts if the bus is unavailable.
+func (d *directory) search(ctx context.Context, client string, k knownClient) (Presence, error) {
+	if len(k.local) > 0 && d.config.several == Newest {
+		return k.local[0].clone(), nil
 	}
 	all, err := d.ask(ctx, client)
-	if errors.Is(err, ErrBusUnavailable) {
-		switch {
-		case len(local) > 0:
-			return local[0].clone(), nil
-		case ok:
-			return cached.clone(), nil
-		}
+	switch {
+	case errors.Is(err, ErrBusUnavailable) && len(k.local) > 0:
+		return k.local[0].clone(), nil
+	case errors.Is(err, ErrBusUnavailable) && k.hasCached:
+		return k.cached.clone(), nil
+	case rpc.CodeOf(err) == rpc.CodeNotFound:
+		d.cache.forget(client)
 	}
 	if err != nil {
 		return Presence{}, err

@@ -72,15 +72,6 @@ func (c *lookupCache) forget(name string) {
 	}
 }
 
-// forgetAt drops an answer that says that a client is at a node.
-func (c *lookupCache) forgetAt(name string, node NodeID) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if e := c.byName[name]; e != nil && e.Value.(*cachedLookup).presence.Node == node { //nolint:forcetypeassert // the list has no other
-		c.drop(e)
-	}
-}
-
 // forgetNode drops what a node has answered.
 func (c *lookupCache) forgetNode(id NodeID) {
 	c.mu.Lock()

@@ -74,7 +74,7 @@ func New(config Config) (*Node, error) {
 	n.ctx, n.leave = context.WithCancel(context.Background())
 	n.relays = &relays{limit: int64(config.MaxRelays)}
 	n.health = newNodeHealth(n.isConnected)
-	n.nodes = newNodeConns(append(config.Credentials.dialOptions(), rpc.WithLogger(config.Logger), rpc.WithServices(n.dialedServices()))...)
+	n.nodes = newNodeConns(append(config.Credentials.dialOptions(), rpc.WithLogger(config.Logger))...)
 	n.nodes.changed = n.health.changed
 	n.inner = n.newInnerServer()
 	n.stopChange = config.Bus.OnChange(n.handleBusChange)
@@ -174,6 +174,9 @@ func (n *Node) disconnected(c *rpc.Conn, _ error) {
 	n.clients.remove(c)
 }
 
+// errReplaced is the status of calls on a connection whose client has a newer one.
+var errReplaced = rpc.Errorf(rpc.CodeUnavailable, "the client has a newer connection")
+
 // endReplaced ends a connection of a client that has a newer one. One that is
 // draining ends by itself: the newer one is where the client has moved, and the
 // calls on the older one finish.
@@ -185,7 +188,7 @@ func (n *Node) endReplaced(_, session string) {
 	select {
 	case <-c.Draining():
 	default:
-		go c.Close() //nolint:errcheck // it may take a second
+		go c.End(errReplaced) //nolint:errcheck // it may take a second
 	}
 }
 

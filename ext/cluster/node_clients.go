@@ -8,10 +8,13 @@ import (
 	"github.com/parley-rpc/parley/rpc"
 )
 
-// Lookup finds the newest connection of a client. CodeNotFound: the client is
-// not connected. CodeUnavailable: the bus or the client's node does not answer.
+// Lookup finds the newest connection of a client. It asks the client's node,
+// unless that is this one: a request on the bus and its answer. Calls to a
+// client need no Lookup. While the bus is unavailable, Lookup returns what the
+// client's node has answered last. CodeNotFound: the client is not connected.
+// CodeUnavailable: the bus or the client's node does not answer.
 func (n *Node) Lookup(ctx context.Context, client string) (Presence, error) {
-	return n.directory.lookup(ctx, client)
+	return n.directory.confirm(ctx, client)
 }
 
 // LookupAll finds all connections of a client, the newest first.
@@ -67,17 +70,27 @@ func (n *Node) Watch(ctx context.Context) iter.Seq2[PresenceEvent, error] {
 	return n.watches.watch(ctx)
 }
 
-// Client returns a Caller of a client, wherever it is connected. Its calls
-// fail with CodeNotFound if the client is not connected, and with
-// CodeUnavailable if its node does not answer.
+// Client returns a Caller of a client, wherever it is connected. A call to a
+// node that the client has left is made again where it is: it has not reached
+// the client. Calls fail with CodeNotFound if the client is not connected, and
+// with CodeUnavailable if its node does not answer.
 func (n *Node) Client(name string) rpc.Caller {
-	forwarded := []rpc.CallOption{rpc.WithMetadata(clientKey, name)}
+	onward := rpc.WithMetadata(clientKey, name)
+	again := rpc.WithReroute(func(ctx context.Context, _ *rpc.Method) (rpc.Caller, []rpc.CallOption, error) {
+		n.directory.forget(name)
+		if conn := n.localConn(name); conn != nil {
+			return conn, []rpc.CallOption{ownHeader}, nil
+		}
+		to, err := n.locate(ctx, name)
+		return to, nil, err
+	})
+	options := []rpc.CallOption{onward, again}
 	return rpc.Router(func(ctx context.Context, _ *rpc.Method) (rpc.Caller, []rpc.CallOption, error) {
 		if conn := n.localConn(name); conn != nil {
 			return conn, nil, nil
 		}
 		to, err := n.locate(ctx, name)
-		return to, forwarded, err
+		return to, options, err
 	})
 }
 

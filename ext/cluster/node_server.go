@@ -118,30 +118,16 @@ func (n *Node) dispatch(next rpc.Handler) rpc.Handler {
 	}
 }
 
-// forwardTo forwards another node's call to a client. If the client is at yet
-// another node by now, the call goes there, once: it has not reached the client.
+// forwardTo forwards another node's call to a client. If the client is not here
+// any more, the other node makes the call where it is: nothing passes through
+// two nodes, and a node that shuts down waits for no call that passes through.
 func (n *Node) forwardTo(ctx context.Context, s rpc.Stream, client string) error {
 	n.counters.forwarded.Add(1)
-	if c := n.localConn(client); c != nil {
-		return rpc.Forward(ctx, s, c, ownHeader)
+	c := n.localConn(client)
+	if c == nil {
+		return rpc.Refuse("the client is not at this node any more")
 	}
-	n.tellMoved(s.Call(), client)
-	if s.Call().HeaderValue(forwardedKey) != "" {
-		return notConnected(client)
-	}
-	n.directory.forget(client)
-	p, err := n.directory.lookup(ctx, client)
-	if err != nil {
-		return err
-	}
-	if p.Node == n.id {
-		return notConnected(client) // it has left since
-	}
-	to, err := n.node(ctx, p.Node)
-	if err != nil {
-		return err
-	}
-	return rpc.Forward(ctx, s, to, ownHeader, rpc.WithMetadata(clientKey, client), rpc.WithMetadata(forwardedKey, "1"))
+	return rpc.Forward(ctx, s, c, ownHeader)
 }
 
 func notConnected(client string) error {

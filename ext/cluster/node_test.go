@@ -166,19 +166,6 @@ func TestAClientThatIsNotConnectedIsNotFound(t *testing.T) {
 	}
 }
 
-func TestACallFollowsAClientThatHasMoved(t *testing.T) {
-	nodes := startNodes(t, 3, nil)
-	first := nodes[1].device(t, "d")
-	callAllKinds(t, nodes[0].Client("d"), "d") // and caches where it is
-	_ = first.Close()
-	nodes[2].device(t, "d")
-	callAllKinds(t, nodes[0].Client("d"), "d")
-	eventually(t, func() bool { // the caller was told, so that its next call takes no detour
-		p, _, ok := nodes[0].directory.cache.get("d")
-		return !ok || p.Node == nodes[2].ID()
-	})
-}
-
 func TestTheNewestConnectionOfAClientRemains(t *testing.T) {
 	nodes := startNodes(t, 2, nil)
 	older := nodes[0].device(t, "d")
@@ -186,11 +173,20 @@ func TestTheNewestConnectionOfAClientRemains(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	call := make(chan error, 1)
+	go func() {
+		_, err := rpc.CallUnary[text, text](t.Context(), nodes[0].Client("d"), waitMethod, new(text))
+		call <- err
+	}()
+	eventually(t, func() bool { return nodes[0].localConn("d").Stats().LocalStreams > 0 })
 	nodes[1].device(t, "d")
 	select {
 	case <-conn.Done():
 	case <-time.After(5 * time.Second):
 		t.Fatal("the older connection has not ended")
+	}
+	if err := <-call; !errors.Is(err, rpc.CodeUnavailable) {
+		t.Errorf("a call on the older connection, which its caller has not canceled: %v", err)
 	}
 	if p, err := nodes[0].Lookup(t.Context(), "d"); err != nil || p.Node != nodes[1].ID() {
 		t.Errorf("the directory has %+v, %v", p, err)
