@@ -166,7 +166,7 @@ func TestANodeNeedsACertificateOfTheClusters(t *testing.T) {
 	bus, forNodes, forClients := NewMemoryBus(), newAuthority(t), newAuthority(t)
 	n := startTLSNode(t, bus, "node", forNodes, forClients)
 	good := forNodes.config(t, "other", tls.NoClientCert)
-	conn, err := rpc.Dial(t.Context(), n.inner.url(), rpc.WithTLS(good))
+	conn, err := rpc.Dial(t.Context(), n.inner.url(), rpc.WithTLS(good), rpc.WithHTTPHeader(http.Header{nodeHeader: {newNodeID().String()}}))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -176,7 +176,7 @@ func TestANodeNeedsACertificateOfTheClusters(t *testing.T) {
 	none := good.Clone()
 	none.Certificates = nil
 	for name, config := range map[string]*tls.Config{"of another authority": stranger, "none": none} {
-		if conn, err := rpc.Dial(t.Context(), n.inner.url(), rpc.WithTLS(config)); err == nil {
+		if conn, err := rpc.Dial(t.Context(), n.inner.url(), rpc.WithTLS(config), rpc.WithHTTPHeader(http.Header{nodeHeader: {newNodeID().String()}})); err == nil {
 			if _, err = conn.Ping(t.Context()); err == nil {
 				t.Errorf("certificate %s: accepted", name)
 			}

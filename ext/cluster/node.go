@@ -3,6 +3,7 @@ package cluster
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 
 	"github.com/parley-rpc/parley/rpc"
 )
@@ -27,6 +28,8 @@ type Node struct {
 	ctx     context.Context // until the node has left
 	leave   context.CancelFunc
 	passing linkGroup
+
+	endsGone atomic.Bool // see endDetached
 
 	counters   nodeCounters
 	health     *nodeHealth
@@ -74,7 +77,7 @@ func New(config Config) (*Node, error) {
 	n.ctx, n.leave = context.WithCancel(context.Background())
 	n.relays = &relays{limit: int64(config.MaxRelays)}
 	n.health = newNodeHealth(n.isConnected)
-	n.nodes = newNodeConns(append(config.Credentials.dialOptions(), rpc.WithLogger(config.Logger))...)
+	n.nodes = newNodeConns(n.dialOptions()...)
 	n.nodes.changed = n.health.changed
 	n.inner = n.newInnerServer()
 	n.stopChange = config.Bus.OnChange(n.handleBusChange)
@@ -203,7 +206,7 @@ func (n *Node) NodeCaller(id NodeID) (rpc.Caller, error) {
 	if !ok {
 		return nil, rpc.Errorf(rpc.CodeUnavailable, "node %s is gone", id)
 	}
-	return n.callerOf(other)
+	return n.reach(other)
 }
 
 // NodeInfo describes another node.

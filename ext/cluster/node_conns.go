@@ -1,8 +1,13 @@
 package cluster
 
 import (
+	"cmp"
 	"context"
+	"maps"
+	"slices"
 	"sync"
+	"sync/atomic"
+	"time"
 
 	"github.com/parley-rpc/parley/rpc"
 )
@@ -22,6 +27,8 @@ type nodeConns struct {
 	unreachable map[NodeID]struct{} // of byNode, those to which the last connection has failed
 	closed      bool
 	following   sync.WaitGroup
+
+	failed atomic.Int64 // len(unreachable)
 }
 
 func newNodeConns(opts ...rpc.ClientOption) *nodeConns {
@@ -51,12 +58,26 @@ func (c *nodeConns) caller(id NodeID, url string) (rpc.Caller, error) {
 
 // follow notes whether a node can be reached, until its connection is closed.
 func (c *nodeConns) follow(id NodeID, client *rpc.Client) {
+	resuming := time.AfterFunc(time.Hour, func() {
+		if s := client.State(); s == rpc.StateResuming || s == rpc.StateConnecting {
+			c.note(id, client, s)
+		}
+	})
+	defer resuming.Stop()
 	for s := range client.States(context.Background()) {
-		if s == rpc.StateTransientFailure || s == rpc.StateReady {
+		switch s {
+		case rpc.StateResuming:
+			resuming.Reset(mostResuming)
+		case rpc.StateTransientFailure, rpc.StateReady:
+			resuming.Stop()
 			c.note(id, client, s)
 		}
 	}
 }
+
+// mostResuming is how long the loss of a connection's link may last before new
+// calls fail. Those in flight wait until the end of the resume window.
+const mostResuming = 500 * time.Millisecond
 
 func (c *nodeConns) note(id NodeID, client *rpc.Client, s rpc.State) {
 	c.mu.Lock()
@@ -71,10 +92,27 @@ func (c *nodeConns) note(id NodeID, client *rpc.Client, s rpc.State) {
 		c.unreachable[id] = struct{}{}
 	}
 	changed := len(c.unreachable) != before
+	c.failed.Store(int64(len(c.unreachable)))
 	c.mu.Unlock()
 	if changed {
 		c.changed()
 	}
+}
+
+// isUnreachable reports whether the last connection to a node has failed, or its
+// last link, and another one is being tried: a call would wait for that.
+func (c *nodeConns) isUnreachable(id NodeID) bool {
+	if c.failed.Load() == 0 {
+		return false // no call waits for mu
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	_, failed := c.unreachable[id]
+	if !failed {
+		return false
+	}
+	s := c.byNode[id].State()
+	return s == rpc.StateConnecting || s == rpc.StateResuming
 }
 
 // count returns how many connections there are, and to how many nodes the last
@@ -105,6 +143,7 @@ func (c *nodeConns) end(ctx context.Context, id NodeID) {
 	_, wasUnreachable := c.unreachable[id]
 	delete(c.byNode, id)
 	delete(c.unreachable, id)
+	c.failed.Store(int64(len(c.unreachable)))
 	c.mu.Unlock()
 	if client != nil && !c.ending.start(func() { _ = client.Shutdown(ctx) }) {
 		_ = client.Close()
@@ -112,6 +151,21 @@ func (c *nodeConns) end(ctx context.Context, id NodeID) {
 	if wasUnreachable {
 		c.changed()
 	}
+}
+
+// shutdown lets the calls to other nodes finish, until ctx ends, whose error it
+// returns then.
+func (c *nodeConns) shutdown(ctx context.Context) error {
+	c.mu.Lock()
+	all := slices.Collect(maps.Values(c.byNode))
+	c.mu.Unlock()
+	errs := make([]error, len(all))
+	var ending sync.WaitGroup
+	for i, client := range all {
+		ending.Go(func() { errs[i] = client.Shutdown(ctx) })
+	}
+	ending.Wait()
+	return cmp.Or(errs...)
 }
 
 // close ends all connections.

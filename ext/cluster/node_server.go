@@ -7,7 +7,6 @@ import (
 	"slices"
 
 	"github.com/parley-rpc/parley/rpc"
-	"github.com/parley-rpc/parley/transport"
 )
 
 // Handler returns the handler to be mounted instead of srv, which was made with
@@ -48,7 +47,17 @@ func (n *Node) node(ctx context.Context, id NodeID) (rpc.Caller, error) {
 	if err != nil {
 		return nil, err
 	}
-	return n.callerOf(other)
+	return n.reach(other)
+}
+
+// reach is callerOf, but fails if the last connection to the node has failed,
+// until there is another one.
+func (n *Node) reach(other nodeInfo) (rpc.Caller, error) {
+	caller, err := n.callerOf(other)
+	if err == nil && n.nodes.isUnreachable(other.ID) {
+		return nil, rpc.Errorf(rpc.CodeUnavailable, "node %s cannot be reached", other.Name)
+	}
+	return caller, err
 }
 
 func (n *Node) callerOf(other nodeInfo) (rpc.Caller, error) {
@@ -83,10 +92,10 @@ func (n *Node) NodeHandler() http.Handler { return n.inner }
 func (n *Node) newInnerServer() *rpc.Server {
 	srv := rpc.NewServer(
 		rpc.WithLogger(n.config.Logger),
-		rpc.WithAuthentication(func(r *http.Request) (context.Context, error) {
-			return rpc.WithPrincipal(r.Context(), "node"), n.config.Credentials.check(r)
-		}),
-		rpc.WithTransport(transport.Parameters{MaxStreams: maxNodeStreams}),
+		rpc.WithAuthentication(n.authenticateNode),
+		nodeLinks,
+		rpc.OnConnect(n.endEarlier),
+		rpc.OnDetached(n.detached),
 		rpc.WithDrain(rpc.Drain{Spread: -1}), // the other nodes need no new connection in place of the old one
 		rpc.WithHandlerInterceptors(n.dispatch),
 	)
@@ -103,10 +112,6 @@ func (n *Node) newInnerServer() *rpc.Server {
 
 // nodeService is what nodes serve to each other, besides what Node.Register adds.
 const nodeService = "parley.cluster.v1.NodeService"
-
-// maxNodeStreams is how many calls and relayed links another node may have open
-// at this one.
-const maxNodeStreams = 1 << 14
 
 // dispatch forwards calls that are for a client of this node.
 func (n *Node) dispatch(next rpc.Handler) rpc.Handler {

@@ -16,22 +16,25 @@ const relaySpread = 2 * time.Second
 // the servers down (rpc.Server.Shutdown), which moves their clients to other
 // nodes, also those whose links other nodes pass on. It cuts the links that it
 // passes on to other nodes, which come back elsewhere. Then it leaves the
-// directory, and the calls of other nodes finish. If ctx ends first, the
+// directory, and the calls of other nodes finish, and those of this node to
+// others: a program ends its endless ones before. If ctx ends first, the
 // remaining calls fail, and Shutdown returns the error of ctx.
 func (n *Node) Shutdown(ctx context.Context) error {
 	servers := n.listServers()
 	if !n.alone {
 		n.members.drain()
 	}
-	errs := make([]error, len(servers)+2)
+	errs := make([]error, len(servers)+3)
 	var all sync.WaitGroup
 	for i, srv := range servers {
 		all.Go(func() { errs[i] = srv.Shutdown(ctx) })
 	}
 	all.Go(func() { errs[len(servers)] = n.relays.drain(ctx, spreadWithin(ctx)) })
 	all.Wait()
+	n.endDetached()
 	n.depart()
 	errs[len(servers)+1] = n.inner.Shutdown(ctx)
+	errs[len(servers)+2] = n.nodes.shutdown(ctx)
 	n.Close()
 	if err := cmp.Or(errs...); err != nil {
 		return fmt.Errorf("cluster: Shutdown: %w", err)

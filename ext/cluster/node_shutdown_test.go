@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"testing"
 	"time"
 
@@ -189,4 +190,33 @@ func TestALinkOfARetiredSessionKeepsTheOneThatHasReplacedIt(t *testing.T) {
 	if old.Err() == nil {
 		t.Error("the old session goes on")
 	}
+}
+
+func TestShutdownLetsTheCallsOfItsNodeFinish(t *testing.T) {
+	nodes := startNodes(t, 2, nil)
+	nodes[1].device(t, "d")
+	s, err := nodes[0].Client("d").Open(t.Context(), talkMethod)
+	if err != nil {
+		t.Fatal(err)
+	}
+	say := func(what string) {
+		var got text
+		if err := errors.Join(s.Send(&text{Value: what}), s.Recv(&got)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	say("before")
+	down := make(chan struct{})
+	go func() {
+		defer close(down)
+		nodes[0].down(t)
+	}()
+	eventually(t, func() bool { return len(nodes[1].Nodes()) == 0 }) // it has left
+	say("after")
+	_ = s.CloseSend()
+	if err := s.Recv(new(text)); !errors.Is(err, io.EOF) {
+		t.Error(err)
+	}
+	_ = s.Close()
+	<-down
 }

@@ -143,7 +143,7 @@ func TestSessionsAndCallsSurviveCutsOnAnyNode(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Log(r)
-	if n := &r.report; r.lost > 0 || n.Calls == 0 || !n.Clean() || r.topics.hidden+r.topics.lost > 0 || r.topics.items == 0 {
+	if n := &r.report; r.lost > 0 || n.Calls == 0 || !n.Clean() || r.topics.hidden+r.topics.lost > 0 || r.topics.items == 0 || len(r.verdict()) > 0 {
 		t.Errorf("%d calls, %d items, bars: %q", n.Calls, r.topics.items, r.verdict())
 	}
 }
