@@ -33,8 +33,10 @@ type directoryConfig struct {
 	self    nodeInfo
 	several Several
 	lives   func(NodeID) bool // reports whether a node is known to live
-	cached  int               // lookups; 0: defaultCachedLookups
-	log     *slog.Logger
+	// complete reports whether all nodes have the bus, as far as is known.
+	complete func() bool
+	cached   int // lookups; 0: defaultCachedLookups
+	log      *slog.Logger
 
 	// replaced is told of a session that a newer one has replaced. The
 	// directory no longer has it. It must not block.

@@ -58,7 +58,7 @@ func startDirectoryOn(tb testing.TB, bus *fakeBus, name string, several Several)
 		heard: func(e PresenceEvent) { lab.heard(e) },
 	})
 	lab.directory = newDirectory(directoryConfig{
-		bus: lab.bus, prefix: "p", self: self, several: several, lives: m.lives,
+		bus: lab.bus, prefix: "p", self: self, several: several, lives: m.lives, complete: m.complete,
 		replaced: func(client, session string) {
 			lab.mu.Lock()
 			defer lab.mu.Unlock()

@@ -68,6 +68,9 @@ func (d *directory) search(ctx context.Context, client string, k knownClient) (P
 		return k.local[0].clone(), nil
 	}
 	all, err := d.ask(ctx, client)
+	if rpc.CodeOf(err) == rpc.CodeNotFound && !d.config.complete() {
+		err = errIncomplete
+	}
 	switch {
 	case errors.Is(err, ErrBusUnavailable) && len(k.local) > 0:
 		return k.local[0].clone(), nil
@@ -83,6 +86,10 @@ func (d *directory) search(ctx context.Context, client string, k knownClient) (P
 	d.cache.put(newest)
 	return newest.clone(), nil
 }
+
+// errIncomplete is returned for a client that is not found while some nodes may
+// not have the bus yet, which has just returned.
+var errIncomplete = rpc.Errorf(rpc.CodeUnavailable, "cluster: the bus has just returned, and not to all nodes: %w", ErrBusUnavailable)
 
 // lookupAll finds all connections of a client, the newest first.
 func (d *directory) lookupAll(ctx context.Context, client string) ([]Presence, error) {

@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -239,6 +240,30 @@ func TestJoinsMissedByTheBusAreSettledOnItsReturn(t *testing.T) {
 		b.wantReplaced(t, "")
 		a.wantLookup(t, "x", "b", 0)
 		a.wantLookup(t, "y", "b", 0)
+	})
+}
+
+func TestAClientIsNotGoneWhileTheBusReturnsToItsNode(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hub := newFakeHub()
+		a, b := startDirectory(t, hub, "a", Newest), startDirectory(t, hub, "b", Newest)
+		advance(time.Second)
+		b.mustJoin(t, "x", "1")
+		a.wantLookup(t, "x", "b", 0)
+		b.bus.kill() // its subscriptions are gone
+		a.bus.setAvailable(false)
+		advance(time.Second)
+		a.bus.setAvailable(true)
+		if p, err := a.confirm(t.Context(), "x"); err != nil || p.NodeName != "b" {
+			t.Errorf("a client that was known: %+v, %v", p, err)
+		}
+		if _, err := a.lookup(t.Context(), "y"); !errors.Is(err, ErrBusUnavailable) || rpc.CodeOf(err) != rpc.CodeUnavailable {
+			t.Errorf("a client that was not known: %v", err)
+		}
+		advance(5 * time.Second) // b is gone
+		if _, err := a.lookup(t.Context(), "x"); rpc.CodeOf(err) != rpc.CodeNotFound {
+			t.Error(err)
+		}
 	})
 }
 

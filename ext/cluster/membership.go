@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"math/rand/v2"
 	"sync"
 	"sync/atomic"
@@ -75,6 +76,7 @@ type members struct {
 	mu        sync.Mutex // before notifier.mu
 	nodes     map[NodeID]*member
 	gone      map[NodeID]time.Time // that may come back
+	awaited   map[NodeID]*member   // of nodes, those that were not heard since the bus has returned
 	draining  bool
 	watching  bool
 	closed    bool
@@ -205,6 +207,7 @@ func (m *members) expire(now time.Time) {
 // remove forgets a node.
 func (m *members) remove(n *member, kind memberEventKind, now time.Time) {
 	delete(m.nodes, n.ID)
+	delete(m.awaited, n.ID)
 	if n.watching {
 		m.recount()
 	}
@@ -272,6 +275,7 @@ func (m *members) handle(message BusMessage) {
 
 // take updates what is known of a node.
 func (m *members) take(received nodeMessage, now time.Time) {
+	delete(m.awaited, received.ID)
 	n := m.nodes[received.ID]
 	if received.kind == clusterv1.NodeMessage_KIND_LEAVE {
 		delete(m.gone, received.ID)
@@ -344,6 +348,7 @@ func (m *members) handleChange(change BusChange) {
 	m.available = change.Available
 	returned := change.Available && !m.closed
 	if returned {
+		m.awaited = maps.Clone(m.nodes)
 		m.startSettling()
 		m.forgive(now)
 		if m.returns = now.Sub(m.returned) < m.config.heartbeat; m.returns {

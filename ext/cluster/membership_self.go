@@ -112,3 +112,11 @@ func (m *members) list() []nodeInfo {
 	slices.SortFunc(all, func(a, b nodeInfo) int { return bytes.Compare(a.ID[:], b.ID[:]) })
 	return all
 }
+
+// complete reports whether all nodes were heard since the bus has returned.
+// Before, a client that is not found may be at one of those that were not.
+func (m *members) complete() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return len(m.awaited) == 0
+}

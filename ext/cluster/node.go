@@ -67,6 +67,7 @@ func New(config Config) (*Node, error) {
 	n.directory = newDirectory(directoryConfig{
 		bus: config.Bus, prefix: config.Prefix, self: self, several: config.Several, log: config.Logger,
 		lives:    n.members.lives,
+		complete: n.members.complete,
 		replaced: n.endReplaced,
 		changed: func(e PresenceEvent) {
 			n.announcer.add(e)
