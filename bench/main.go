@@ -4,12 +4,8 @@ package main
 
 import (
 	"context"
-	"errors"
-	"flag"
 	"fmt"
 	"os"
-	"os/signal"
-	"syscall"
 
 	"github.com/parley-rpc/parley/bench/internal/drive"
 	"github.com/parley-rpc/parley/bench/internal/proc"
@@ -17,24 +13,9 @@ import (
 )
 
 func main() {
-	if isChild, err := child(); isChild {
-		exit("bench: child", err)
-	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
-	stop()
-	exit("bench", err)
-}
-
-func exit(who string, err error) {
-	switch {
-	case errors.Is(err, flag.ErrHelp):
-		os.Exit(2)
-	case err != nil:
-		fmt.Fprintln(os.Stderr, who+":", err)
-		os.Exit(1)
-	}
-	os.Exit(0)
+	proc.Main("bench", child, func(ctx context.Context) error {
+		return run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	})
 }
 
 // child runs the child's part, if this is a child process.

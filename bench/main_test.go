@@ -15,6 +15,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/parley-rpc/parley/bench/internal/drive"
+	"github.com/parley-rpc/parley/bench/internal/proc"
 	"github.com/parley-rpc/parley/bench/internal/report"
 	"github.com/parley-rpc/parley/bench/internal/target"
 )
@@ -23,7 +24,7 @@ import (
 // detector, each would wait for a second before it exits.
 func TestMain(m *testing.M) {
 	if isChild, err := child(); isChild {
-		exit("child", err)
+		proc.Exit("child", err)
 	}
 	if err := os.Setenv("GORACE", "atexit_sleep_ms=0"); err != nil {
 		panic(err)

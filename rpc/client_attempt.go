@@ -87,8 +87,8 @@ func (s *clientStream) firstAttempt(only *message) error {
 }
 
 // openAttempt opens the stream of attempt a, with the metadata of the request,
-// which no longer changes. If first is non-nil it sends it in
-// the same frame, if it fits, and reports whether it did.
+// which no longer changes. If first is non-nil it sends it in the same frame, if
+// it fits, and reports whether it did.
 func (s *clientStream) openAttempt(ctx context.Context, a *attempt, request *pairs, first *message) (sent bool, err error) {
 	if err := ctx.Err(); err != nil {
 		return false, transportError(err)

@@ -9,10 +9,10 @@ import (
 // Forward makes the call of s with another Caller, and passes on what both ends
 // send: metadata, messages as they are, the deadline, the end of the call, and
 // the status, which it returns. A call that the callee has surely not processed
-// is refused to its caller too (Refuse). It is for handlers of proxies: of HandleUnknown,
-// for example, or interceptors. No message may have been received or sent
-// before. WithMetadata adds to the metadata of the request, WithoutMetadata
-// removes some of it.
+// is refused to its caller too (Refuse). Forward is for handlers of proxies: of
+// HandleUnknown, for example, or interceptors. No message may have been received
+// or sent before. WithMetadata adds to the metadata of the request,
+// WithoutMetadata removes some of it.
 func Forward(ctx context.Context, s Stream, c Caller, opts ...CallOption) error {
 	call := s.Call()
 	f := forwarding{in: s, method: call.Method}
@@ -68,7 +68,7 @@ func (f *forwarding) request(ctx context.Context, in *serverStream, to ownCaller
 		out.call.Method = f.as(false, true)
 		s, err := out.startSend(ctx, e, &req)
 		if s == nil {
-			return err
+			return refuseUnprocessed(err)
 		}
 		defer s.Close()
 		return f.passResponses(ctx, s)

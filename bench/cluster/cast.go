@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
-	"time"
 
 	"github.com/parley-rpc/parley/bench/internal/proc"
 )
@@ -97,6 +96,15 @@ func (c *cast) nodes() (nats *process, nodes []*process, err error) {
 		}
 		nodes = append(nodes, n)
 	}
-	time.Sleep(500 * time.Millisecond) // until all know each other
 	return nats, nodes, nil
+}
+
+// world starts three nodes with their NATS server, and the process of the
+// clients.
+func (c *cast) world() (nodes []*process, clients *process, err error) {
+	if _, nodes, err = c.nodes(); err != nil {
+		return nil, nil, err
+	}
+	clients, err = c.start("clients", job{Part: clientsPart})
+	return nodes, clients, err
 }

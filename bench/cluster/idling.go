@@ -36,11 +36,7 @@ func (p *plan) idling(c *cast, f *figures) error {
 // relays measures what an idle client costs the owner of its session, and the
 // node that its link has come back to.
 func (p *plan) relays(c *cast, f *figures) error {
-	_, nodes, err := c.nodes()
-	if err != nil {
-		return err
-	}
-	clients, err := c.start("clients", job{Part: clientsPart})
+	nodes, clients, err := c.world()
 	if err != nil {
 		return err
 	}

@@ -85,7 +85,6 @@ func (l load) stream(ctx context.Context, stub benchv1parley.BenchServiceClient)
 	if err != nil {
 		return rate{}, err
 	}
-	defer in.Close() //nolint:errcheck // never fails
 	var received atomic.Uint64
 	var failure error
 	var receiving sync.WaitGroup

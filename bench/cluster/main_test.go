@@ -9,12 +9,14 @@ import (
 	"time"
 
 	"go.uber.org/goleak"
+
+	"github.com/parley-rpc/parley/bench/internal/proc"
 )
 
 // TestMain lets the test's program play the parts of its child processes.
 func TestMain(m *testing.M) {
 	if isChild, err := child(); isChild {
-		exit("cluster: child", err)
+		proc.Exit("child", err)
 	}
 	goleak.VerifyTestMain(m)
 }

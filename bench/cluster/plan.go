@@ -63,11 +63,7 @@ func (p *plan) run(ctx context.Context, log io.Writer) (*figures, error) {
 // calls measures calls to clients on this node, on another, and through a
 // relay.
 func (p *plan) calls(c *cast, f *figures) error {
-	_, nodes, err := c.nodes()
-	if err != nil {
-		return err
-	}
-	clients, err := c.start("clients", job{Part: clientsPart})
+	nodes, clients, err := c.world()
 	if err != nil {
 		return err
 	}
@@ -142,11 +138,7 @@ const (
 
 // topics measures a topic with subscribers on three nodes.
 func (p *plan) topics(c *cast, f *figures) error {
-	_, nodes, err := c.nodes()
-	if err != nil {
-		return err
-	}
-	clients, err := c.start("clients", job{Part: clientsPart})
+	nodes, clients, err := c.world()
 	if err != nil {
 		return err
 	}

@@ -15,6 +15,7 @@ import (
 
 	"github.com/parley-rpc/parley/bench/internal/path"
 	"github.com/parley-rpc/parley/bench/internal/pick"
+	"github.com/parley-rpc/parley/bench/internal/proc"
 	"github.com/parley-rpc/parley/bench/internal/report"
 	"github.com/parley-rpc/parley/bench/internal/wan"
 )
@@ -23,7 +24,7 @@ import (
 // would have each of them wait for a second before it exits.
 func TestMain(m *testing.M) {
 	if isChild, err := child(); isChild {
-		exit("child", err)
+		proc.Exit("child", err)
 	}
 	if err := os.Setenv("GORACE", "atexit_sleep_ms=0"); err != nil {
 		panic(err)

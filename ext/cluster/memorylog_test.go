@@ -17,7 +17,7 @@ func TestMemoryLogExpiresByAge(t *testing.T) {
 			if _, err := bus.Append(t.Context(), "log", limits, []byte(data)); err != nil {
 				t.Fatal(err)
 			}
-			time.Sleep(25 * time.Second) //nolint:forbidigo // the clock of synctest
+			pass(25 * time.Second)
 		}
 		for e, err := range bus.Read(t.Context(), "log", limits, 0) {
 			if err != nil || string(e.Data) != "b" || e.Gap {
@@ -62,7 +62,7 @@ func TestLogThatIsMadeAgainTellsTheLoss(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(time.Millisecond) //nolint:forbidigo // the clock of synctest
+		pass(time.Millisecond)
 		for e, err := range cluster.NewMemoryBus().Read(t.Context(), "log", limits, before) {
 			if err != nil || !e.Gap || e.Data != nil {
 				t.Errorf("got %+v, error %v", e, err)

