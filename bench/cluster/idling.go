@@ -100,6 +100,9 @@ func (p *plan) growth(do func() error, all ...*process) (grown []float64, err er
 	return grown, nil
 }
 
+// leastRest is enough for several heartbeats of each node.
+const leastRest = 2 * time.Second
+
 // rest measures how many messages NATS carries while nothing happens.
 func (p *plan) rest(nats *process, f *figures) error {
 	before, err := nats.ask(command{Do: "look"})
@@ -107,7 +110,7 @@ func (p *plan) rest(nats *process, f *figures) error {
 		return err
 	}
 	began := time.Now()
-	time.Sleep(5 * p.measured)
+	time.Sleep(max(5*p.measured, leastRest))
 	after, err := nats.ask(command{Do: "look"})
 	if err != nil {
 		return err
