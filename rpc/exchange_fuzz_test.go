@@ -97,6 +97,17 @@ const (
 	withDeadline
 )
 
+// outOfTime stands for how a call with a deadline ended when its time ran out.
+// Both ends count down the same deadline. At that instant it depends on which is
+// first whether the handler sees that its time is up or that the caller has gone,
+// and whether the caller still sees the handler's header and trailer.
+const outOfTime = "the time ran out"
+
+func (c *scriptedCall) ranOut(err error) bool {
+	code := rpc.CodeOf(err)
+	return c.options&(withTimeout|withDeadline) != 0 && (code == rpc.CodeDeadlineExceeded || code == rpc.CodeCanceled)
+}
+
 func newConversations(t *testing.T, script []byte, streams bool) *conversations {
 	c := &conversations{t: t, streams: streams}
 	if len(script) > 0 {
@@ -230,6 +241,10 @@ func (c *conversations) call(ctx context.Context, caller rpc.Caller, i int, step
 		msg += strings.Repeat("z", 5000)
 	}
 	res, err := rpc.CallUnary[wrapperspb.StringValue, wrapperspb.StringValue](ctx, caller, call.method, text(msg), opts...)
+	if call.ranOut(err) {
+		log.add("%s", outOfTime)
+		return
+	}
 	log.add("%d bytes, %.40s, %v, header %v, trailer %v", len(res.GetValue()), res.GetValue(), err, header, trailer)
 }
 
@@ -252,7 +267,11 @@ func (c *conversations) intercept(name string) rpc.Interceptor {
 			logs = c.served
 		}
 		if i := w.number; i >= 0 && i < len(logs) && c.config&wrapsStreams != 0 {
-			logs[i].add("%s saw %d and %d messages, %v", name, w.sent, w.received, err)
+			end := fmt.Sprint(err)
+			if c.calls[i].ranOut(err) {
+				end = outOfTime
+			}
+			logs[i].add("%s saw %d and %d messages, %s", name, w.sent, w.received, end)
 		}
 		return err
 	})
