@@ -113,9 +113,9 @@ func (p *plan) single(c *cast, f *figures) error {
 			return err
 		}
 	}
-	for range 3 * p.rounds { // small differences need more rounds
+	for range 9 * p.rounds { // small differences need more rounds
 		for _, kind := range kinds {
-			got, err := clients.ask(command{Do: "call", Client: string(kind), Load: load{64, p.measured}})
+			got, err := clients.ask(command{Do: "call", Client: string(kind), Load: load{64, p.measured / 3}})
 			if err != nil {
 				return err
 			}

@@ -48,14 +48,32 @@ func newTopicQueue(c queueConfig) *topicQueue {
 	return &topicQueue{config: c, wake: make(chan struct{}, 1)}
 }
 
-// push adds an event. Successive gaps become one.
+// push adds an event, and wakes the subscriber.
 func (q *topicQueue) push(e *topicEvent, gap Gap) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.err == nil {
+		q.add(e, gap)
+		q.signal()
+	}
+}
+
+// pushQuietly adds an event, and leaves the subscriber to wakeWaiting unless its
+// queue is half full.
+func (q *topicQueue) pushQuietly(e *topicEvent, gap Gap) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.err != nil {
 		return
 	}
-	defer q.signal()
+	q.add(e, gap)
+	if q.err != nil || 2*q.count >= q.config.messages || 2*q.bytes >= maxTopicQueueBytes {
+		q.signal()
+	}
+}
+
+// add adds an event. Successive gaps become one. mu is held.
+func (q *topicQueue) add(e *topicEvent, gap Gap) {
 	if !e.hasMessage && q.count > 0 {
 		if last := q.at(q.count - 1); !last.event.hasMessage {
 			last.event, last.gap = e, last.gap.plus(gap)
@@ -116,7 +134,16 @@ func (q *topicQueue) grow() {
 	q.ring, q.head = larger, 0
 }
 
-// signal wakes the subscriber if it waits.
+// wakeWaiting wakes the subscriber if it waits and there is something.
+func (q *topicQueue) wakeWaiting() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.count > 0 {
+		q.signal()
+	}
+}
+
+// signal wakes the subscriber if it waits; mu is held.
 func (q *topicQueue) signal() {
 	if !q.waiting {
 		return
