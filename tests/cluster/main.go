@@ -4,9 +4,9 @@
 //	go run .
 //
 // Each scenario has a NATS server and three servers, each in a process of its
-// own, nginx in front of them without stickiness, and clients in this process.
-// It exits with 0 only if every bar of docs/cluster.md is met. It needs nginx in
-// the path.
+// own, nginx or HAProxy in front of them without stickiness, and clients in this
+// process. It exits with 0 only if every bar of docs/cluster.md is met. It needs
+// the balancer in the path.
 package main
 
 import (
@@ -23,7 +23,7 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/parley-rpc/parley/tests/internal/nginx"
+	"github.com/parley-rpc/parley/tests/internal/balancer"
 )
 
 func main() {
@@ -57,6 +57,8 @@ func serveChild(in io.Reader, out io.Writer) (bool, error) {
 
 // settings are the values of the flags.
 type settings struct {
+	balancer *balancer.Program
+
 	cuts    int
 	clients int
 	seed    uint64
@@ -82,6 +84,7 @@ func parse(args []string, out io.Writer) (*settings, error) {
 	flags.DurationVar(&s.away, "away", 20*time.Second, "how long NATS is away in the longer of two scenarios")
 	flags.DurationVar(&s.limit, "limit", 10*time.Minute, "time for all")
 	short := flags.Bool("short", false, "take about 90 s: fewer cuts, NATS away for less long")
+	front := flags.String("balancer", "nginx", "what is in front of the servers: nginx or haproxy")
 	only := flags.String("run", "", "run the scenarios whose names match this expression")
 	if err := flags.Parse(args); err != nil {
 		return nil, err
@@ -96,6 +99,9 @@ func parse(args []string, out io.Writer) (*settings, error) {
 		return nil, fmt.Errorf("%d cuts, %d clients: at least 1 and %d are needed", s.cuts, s.clients, servers)
 	}
 	var err error
+	if s.balancer, err = balancer.Named(*front); err != nil {
+		return nil, err
+	}
 	if s.only, err = regexp.Compile(*only); err != nil {
 		return nil, err
 	}
@@ -113,7 +119,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, s.limit, errors.New("the time is up"))
 	defer cancel()
-	version, err := nginx.Version()
+	version, err := s.balancer.Version()
 	if err != nil {
 		return err
 	}

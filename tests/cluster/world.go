@@ -10,18 +10,18 @@ import (
 	"time"
 
 	"github.com/parley-rpc/parley/rpc"
+	"github.com/parley-rpc/parley/tests/internal/balancer"
 	"github.com/parley-rpc/parley/tests/internal/faulty"
-	"github.com/parley-rpc/parley/tests/internal/nginx"
 	"github.com/parley-rpc/parley/tests/internal/notes"
 	"github.com/parley-rpc/parley/tests/internal/port"
 )
 
-// world is everything that a scenario has: NATS, servers, nginx, clients.
+// world is everything that a scenario has: NATS, servers, a balancer, clients.
 type world struct {
 	*settings
 	fleet   *fleet
-	nginx   *nginx.Process
-	links   *faulty.Proxy // between the clients and nginx
+	front   *balancer.Process
+	links   *faulty.Proxy // between the clients and the balancer
 	clients *clients
 
 	left []string // clients that have left for good
@@ -47,10 +47,10 @@ func (s *settings) build(ctx context.Context) (w *world, err error) {
 	for _, p := range w.fleet.places {
 		addrs = append(addrs, p.config.Addr)
 	}
-	if w.nginx, err = nginx.Start(ctx, addr, "", addrs); err != nil {
+	if w.front, err = s.balancer.Start(ctx, addr, "", addrs); err != nil {
 		return w, err
 	}
-	if w.links, err = faulty.Listen(w.nginx.Addr, s.seed, 1<<16); err != nil {
+	if w.links, err = faulty.Listen(w.front.Addr, s.seed, 1<<16); err != nil {
 		return w, err
 	}
 	w.clients = newClients(w.links.Addr())
@@ -194,8 +194,8 @@ func (w *world) close() error {
 	if w.links != nil {
 		w.links.Close()
 	}
-	if w.nginx != nil {
-		errs = append(errs, w.nginx.Stop())
+	if w.front != nil {
+		errs = append(errs, w.front.Stop())
 	}
 	if w.fleet != nil {
 		errs = append(errs, w.fleet.end())

@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/parley-rpc/parley/rpc"
-	"github.com/parley-rpc/parley/tests/internal/nginx"
+	"github.com/parley-rpc/parley/tests/internal/balancer"
 	"github.com/parley-rpc/parley/tests/internal/notes"
 	"github.com/parley-rpc/parley/tests/internal/port"
 )
@@ -110,7 +110,7 @@ func (s *settings) front(ctx context.Context, a *arrangement, f *fleet) (*front,
 		if err != nil {
 			return nil, err
 		}
-		n, err := nginx.Start(ctx, addr, a.balance, f.addrs)
+		n, err := balancer.Nginx.Start(ctx, addr, a.balance, f.addrs)
 		if err != nil {
 			return nil, err
 		}

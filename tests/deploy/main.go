@@ -23,7 +23,7 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/parley-rpc/parley/tests/internal/nginx"
+	"github.com/parley-rpc/parley/tests/internal/balancer"
 )
 
 func main() {
@@ -126,7 +126,7 @@ func (s *settings) prepare(out io.Writer) (err error) {
 	if !slices.ContainsFunc(arrangements, func(a arrangement) bool { return a.nginx && s.only.MatchString(a.name) }) {
 		return nil
 	}
-	version, err := nginx.Version()
+	version, err := balancer.Nginx.Version()
 	if err != nil {
 		return err
 	}
