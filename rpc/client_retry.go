@@ -36,7 +36,7 @@ func (s *clientStream) retry(a *attempt, status error) (bool, error) {
 	ctx, cancel := context.WithCancel(s.ctx)
 	defer cancel()
 	if other, ok := s.state.startRetry(a, cancel); other || !ok {
-		return other, status
+		return other, markUnprocessed(a, status)
 	}
 	defer s.state.endRetry()
 	if s.retries.request == nil {
