@@ -48,6 +48,7 @@ export const groups = [
     pages: [
       { source: "docs/benchmarks.md", title: "Benchmarks" },
       { source: "docs/benchmarks-wan.md", title: "Benchmarks across a distance", wide: true },
+      { source: "docs/benchmarks-cluster.md", title: "Benchmarks of several servers", wide: true },
       { source: "docs/benchmarks-browser.md", title: "Benchmarks in a browser" },
       { source: "bench/README.md", title: "How it is measured" },
       { source: "bench/browser/README.md", title: "How browsers are measured" },
