@@ -7,6 +7,7 @@
 //   - chat: rooms over the terminal and in the browser, in which a slow member
 //     delays no other, on one server or several; `make chat`, and
 //     `make chat NODES=3`
+//   - validate: interceptors that validate messages; a module of its own
 //   - unixsocket: calls over a Unix socket instead of a WebSocket
 //   - demo: all of that in one run, checked step by step; `make demo`
 //

@@ -27,46 +27,6 @@ func defaultCodecs() map[string]Codec {
 	return map[string]Codec{CodecProto: protoCodec{}, CodecJSON: jsonCodec{}}
 }
 
-type protoCodec struct{}
-
-func (protoCodec) Name() string { return CodecProto }
-
-func (protoCodec) MarshalAppend(dst []byte, msg any) ([]byte, error) {
-	m, err := protoMessage(msg)
-	if err != nil {
-		return nil, err
-	}
-	return proto.MarshalOptions{}.MarshalAppend(dst, m)
-}
-
-// marshalProto is MarshalAppend into an empty buffer.
-func marshalProto(b *buffer, msg any) error {
-	m, err := protoMessage(msg)
-	if err != nil {
-		return err
-	}
-	b.reserve(proto.Size(m))
-	b.bytes, err = proto.MarshalOptions{UseCachedSize: true}.MarshalAppend(b.bytes, m)
-	return err
-}
-
-func (protoCodec) Unmarshal(data []byte, msg any) error {
-	m, err := protoMessage(msg)
-	if err != nil {
-		return err
-	}
-	return proto.Unmarshal(data, m)
-}
-
-// mergeProto is Unmarshal for an empty message.
-func mergeProto(data []byte, msg any) error {
-	m, err := protoMessage(msg)
-	if err != nil {
-		return err
-	}
-	return proto.UnmarshalOptions{Merge: true}.Unmarshal(data, m)
-}
-
 type jsonCodec struct{}
 
 func (jsonCodec) Name() string { return CodecJSON }

@@ -51,9 +51,6 @@ func (t *Topic[T]) Publish(ctx context.Context, msg T) error {
 	if err := ctx.Err(); err != nil {
 		return rpc.StatusOf(err)
 	}
-	if size := proto.Size(msg); size > MaxTopicMessage {
-		return rpc.Errorf(rpc.CodeResourceExhausted, "topic %q: message of %d bytes: at most %d are allowed", t.name, size, MaxTopicMessage)
-	}
 	if t.config.history {
 		return t.hub.appendMessage(ctx, t.name, t.config.limits, msg)
 	}
@@ -127,7 +124,7 @@ func (t *Topic[T]) decode(e *topicEvent, gap Gap) Delivery[T] {
 		return d
 	}
 	msg := t.message.ProtoReflect().New().Interface().(T)
-	if proto.Unmarshal(e.data, msg) != nil {
+	if rpc.ProtoCodec().Unmarshal(e.data, msg) != nil {
 		d.Gap = gap.plus(Gap{Count: 1})
 		return d
 	}

@@ -14,9 +14,9 @@ func (h *topicHub) appendMessage(ctx context.Context, name string, limits LogLim
 	if h.ctx.Err() != nil {
 		return errHubClosed()
 	}
-	data, err := proto.MarshalOptions{}.MarshalAppend([]byte{topicEntry}, msg)
+	data, err := appendTopicMessage([]byte{topicEntry}, name, msg)
 	if err != nil {
-		return rpc.Errorf(rpc.CodeInvalidArgument, "topic %q: message: %w", name, err)
+		return err
 	}
 	_, err = h.log.Append(ctx, h.subject("history", name), limits, data)
 	return busError(name, err)

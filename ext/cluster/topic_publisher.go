@@ -85,10 +85,9 @@ func (p *topicPublisher) publish(msg proto.Message) (done bool, err error) {
 	if p.expired {
 		return false, nil
 	}
-	data := p.header(topicMessage, p.number+1)
-	data, err = proto.MarshalOptions{}.MarshalAppend(data, msg)
+	data, err := appendTopicMessage(p.header(topicMessage, p.number+1), p.name, msg)
 	if err != nil {
-		return true, rpc.Errorf(rpc.CodeInvalidArgument, "topic %q: message: %w", p.name, err)
+		return true, err
 	}
 	p.keep(data)
 	if err := p.hub.bus.Publish(p.subject, data); err != nil {
@@ -101,6 +100,18 @@ func (p *topicPublisher) publish(msg proto.Message) (done bool, err error) {
 		p.hub.arm(topicLastDelay)
 	}
 	return true, nil
+}
+
+// appendTopicMessage appends an encoded message of a topic to dst.
+func appendTopicMessage(dst []byte, topic string, msg proto.Message) ([]byte, error) {
+	data, err := rpc.ProtoCodec().MarshalAppend(dst, msg)
+	if err != nil {
+		return nil, rpc.Errorf(rpc.CodeInvalidArgument, "topic %q: message: %w", topic, err)
+	}
+	if size := len(data) - len(dst); size > MaxTopicMessage {
+		return nil, rpc.Errorf(rpc.CodeResourceExhausted, "topic %q: message of %d bytes: at most %d are allowed", topic, size, MaxTopicMessage)
+	}
+	return data, nil
 }
 
 // header returns a header, with p.buf as memory.

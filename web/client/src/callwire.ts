@@ -1,4 +1,5 @@
 import { toCode } from "./code.js";
+import type { Codec } from "./codec.js";
 import { ParleyError } from "./error.js";
 import { encodeFields, type Field, lookup, parseFields } from "./fields.js";
 import { type Pair, readPairs } from "./metadata.js";
@@ -10,16 +11,17 @@ import { fromUTF8, utf8 } from "./varint.js";
 export function encodeOpen(
   method: string | number,
   timeout: number | undefined,
-  codec: string,
+  { name, encoding }: Pick<Codec, "name" | "encoding">,
   metadata: readonly Field[],
 ): Uint8Array {
   const fields: Field[] = [typeof method === "number" ? [2, method] : [1, utf8(method)]];
   if (timeout !== undefined) fields.push([4, timeout]);
-  if (codec !== "proto") fields.push([3, utf8(codec)]);
+  if (name !== "proto") fields.push([3, utf8(name)]);
+  if (encoding) fields.push([5, utf8(encoding)]);
   return encodeFields([...fields, ...metadata]);
 }
 
-/** Parses a response header. This client supports no compression. */
+/** Parses a response header. */
 export function parseHeader(block: Uint8Array): { encoding: string; pairs: Pair[] } {
   const fields = parseFields(block, [5]);
   return { encoding: fromUTF8(lookup(fields)(5)), pairs: readPairs(fields) };

@@ -160,7 +160,7 @@ export class ClientCall<M extends DescMethod> implements Call<M> {
         (session) => {
           const { left } = this.#limits;
           const timeout = left < MAX_TIMEOUT ? Math.max(1, Math.round(left * 1000)) : undefined;
-          return encodeOpen(session.aliases.get(path) ?? path, timeout, this.#codec.name, this.#metadata);
+          return encodeOpen(session.aliases.get(path) ?? path, timeout, this.#codec, this.#metadata);
         },
         this.#options.waitForReady,
         refused,
@@ -172,6 +172,7 @@ export class ClientCall<M extends DescMethod> implements Call<M> {
       stream.onHeader = (block, ended) => guard(() => this.#handleHeader(block, ended));
       stream.onTrailer = (block) => guard(() => this.#handleEnd(block, stream, path));
       stream.onFail = (error, unprocessed) => guard(() => this.#failed(error, unprocessed));
+      this.#codec.attach?.(stream);
       this.#buffer.replay(stream, this.#ended);
     } catch (e) {
       this.#retryOrFinish(ParleyError.from(e));
@@ -191,7 +192,8 @@ export class ClientCall<M extends DescMethod> implements Call<M> {
   #handleHeader(block: Uint8Array | undefined, ended: boolean): void {
     if (this.#over || (this.#stream?.error && !block)) return;
     const { encoding, pairs } = parseHeader(block ?? new Uint8Array());
-    if (encoding) throw new ParleyError(`the response is compressed with ${encoding}, which was not negotiated`, Code.Internal);
+    if (encoding && encoding !== this.#codec.encoding)
+      throw new ParleyError(`compressed with ${encoding} without agreement`, Code.Internal);
     this.#header.hold(pairs);
     // The header alone does not rule out a retry, unless the caller waits for it.
     if (!this.#retryable || (this.#header.requested && !ended)) this.#showHeader();

@@ -4,6 +4,7 @@ export type { Call, CallOptions } from "./call.js";
 export { type Client, createClient, pump, type Requests as Input, Responses, singleResponse as onlyAnswer } from "./client.js";
 export { Code, codeName } from "./code.js";
 export { type Codec, proto } from "./codec.js";
+export { gzip } from "./compression.js";
 export { Connection, type State } from "./connection.js";
 export { ParleyError } from "./error.js";
 export { type FollowOptions, follow } from "./follow.js";

@@ -14,6 +14,7 @@ import type { Method, ServeContext } from "./service.js";
 import * as Code from "./statuscodes.js";
 import type { Stream } from "./stream.js";
 import { MAX_TIMEOUT, type TimerId } from "./timer.js";
+import { utf8 } from "./varint.js";
 
 export const deadlineExceeded = (): ParleyError => new ParleyError("the deadline of the call has passed", Code.DeadlineExceeded);
 
@@ -39,6 +40,7 @@ export class ServerCall implements CallStream, ServeContext {
 
   readonly #stream: Stream;
   readonly #codec: Codec;
+  readonly #encoding: Field[] = [];
   readonly #onError: (error: unknown, method: DescMethod) => void;
 
   constructor(
@@ -48,10 +50,13 @@ export class ServerCall implements CallStream, ServeContext {
     open: OpenBlock,
     codec: Codec,
     onError: (error: unknown, method: DescMethod) => void,
+    /** The compression of responses. */
+    encoding?: string,
   ) {
     this.#stream = stream;
     if (isUpload(method)) stream.widen();
     this.#codec = codec;
+    if (encoding) this.#encoding = [[5, utf8(encoding)]];
     this.#onError = onError;
     this.requestHeaders = pairsToHeaders(open.pairs);
     const ms = (open.timeout ?? Infinity) / 1000;
@@ -87,7 +92,7 @@ export class ServerCall implements CallStream, ServeContext {
 
   sendHeaders(): void {
     if (this.#headersSent) return;
-    const block = encodeFields(metadataFields(this.responseHeaders));
+    const block = encodeFields([...this.#encoding, ...metadataFields(this.responseHeaders)]);
     const { maxHeader } = this.#stream.session.peer;
     if (block.length > maxHeader) throw tooLarge("header", block.length, maxHeader);
     this.#headersSent = true;

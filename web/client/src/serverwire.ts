@@ -16,6 +16,8 @@ export interface OpenBlock {
   timeout: number | undefined;
   codec: string;
   encoding: string;
+  /** The compressions that the caller can inflate. */
+  accepted: string[];
   pairs: Pair[];
 }
 
@@ -28,6 +30,7 @@ export function parseOpen(block: Uint8Array): OpenBlock {
     timeout: get(4) as number | undefined,
     codec: fromUTF8(get(3)) || "proto",
     encoding: fromUTF8(get(5)),
+    accepted: fromUTF8(get(7)).split(","),
     pairs: readPairs(fields),
   };
   if (!open.method === !open.alias) throw new RuleError("R2");

@@ -94,7 +94,10 @@ export class Services {
       const open = parseOpen(header);
       const [{ method, run }, codec] = this.#find(open);
       const { handlerInterceptors = [], onServeError = console.error } = this.#options;
-      const call = new ServerCall(stream, this.#conn, method, open, codec, onServeError);
+      const { attach, encoding } = this.#conn.codec;
+      const isPacked = !!encoding && [open.encoding, ...open.accepted].includes(encoding);
+      const call = new ServerCall(stream, this.#conn, method, open, codec, onServeError, isPacked ? encoding : undefined);
+      if (isPacked) attach?.(stream, open.encoding);
       this.#running++;
       void call.serve(run, handlerInterceptors).then(() => this.#running--);
     } catch (e) {
@@ -113,7 +116,11 @@ export class Services {
     const known = [this.#conn.codec, proto];
     const codec = known.find((c) => c.name === open.codec);
     if (!codec) throw refusal(`unknown codec ${name(open.codec)}: use one of ${known.map((c) => c.name)}`);
-    if (open.encoding) throw refusal(`unknown compression ${name(open.encoding)}: send uncompressed messages`);
+    const { encoding } = this.#conn.codec;
+    if (open.encoding && open.encoding !== encoding) {
+      const instead = encoding ? `use ${encoding}` : "send uncompressed messages";
+      throw refusal(`unknown compression ${name(open.encoding)}: ${instead}`);
+    }
     if (open.timeout === 0) throw deadlineExceeded();
     return [found, codec];
   }

@@ -16,6 +16,7 @@ export interface Message {
 
 /** A frame that waits to be sent. */
 interface Outgoing {
+  /** With FLAG_MARK for a compressed message. */
   type: number;
   bytes: Uint8Array;
   at: number;
@@ -114,7 +115,7 @@ export class Stream {
     void this.queue(f.END, trailer, true);
   }
 
-  /** Queues a message, or a block. It is for this class and serverstream.ts. */
+  /** Queues a message, or a block. It is for this class, serverstream.ts and compression.ts. */
   queue(type: number, bytes: Uint8Array, end: boolean): Promise<void> {
     if (this.error || this.#sendEnded) return Promise.resolve();
     this.#sendEnded = end;
@@ -145,17 +146,17 @@ export class Stream {
     const next = this.out.at(0);
     const { peer, established } = this.session;
     if (!next) return false;
-    const limit = next.type === f.DATA ? peer.maxMessage : peer.maxHeader;
-    if (next.bytes.length > limit) {
-      if (established) this.reset(f.CANCEL, tooLarge(next.type === f.DATA ? "message" : "header", next.bytes.length, limit));
+    let { type: head, bytes: payload } = next;
+    const isMessage = head % 16 === f.DATA; // compressed or not
+    const limit = isMessage ? peer.maxMessage : peer.maxHeader;
+    if (payload.length > limit) {
+      if (established) this.reset(f.CANCEL, tooLarge(isMessage ? "message" : "header", payload.length, limit));
       return false;
     }
-    let head = next.type;
-    let payload = next.bytes;
-    if (next.type === f.DATA) {
-      const size = this.#send.spend(next.bytes.length - next.at, peer.maxFrame);
+    if (isMessage) {
+      const size = this.#send.spend(payload.length - next.at, peer.maxFrame);
       if (size < 0) return false;
-      payload = next.bytes.subarray(next.at, (next.at += size));
+      payload = payload.subarray(next.at, (next.at += size));
       if (next.at < next.bytes.length) head |= f.FLAG_MORE;
       else if (next.end) head |= f.FLAG_END;
     }

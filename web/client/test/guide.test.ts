@@ -9,7 +9,7 @@ import { WebSocket } from "ws";
 import { AgentService, HubService } from "../../gen/parley/agent/v1/agent_pb.js";
 import { PingFailureSchema, PingService } from "../../gen/parley/ping/v1/ping_pb.js";
 import { Server } from "../../testing/server.js";
-import { type CallOptions, follow, type Interceptor, json, retryLater, retryPolicy } from "../src/index.js";
+import { type CallOptions, follow, gzip, type Interceptor, json, retryLater, retryPolicy } from "../src/index.js";
 
 let server: Server;
 let url: string;
@@ -120,6 +120,17 @@ test("JSON", async () => {
   const connection = createConnection(url, { codec: json, registry: createRegistry(PingFailureSchema) });
   //snippet:end
   expect((await createClient(PingService, connection).ping({ text: "hi" })).text).toBe("hi");
+  await connection.close();
+});
+
+test("compression", async () => {
+  const connection = createConnection(url);
+  const ping = createClient(PingService, connection);
+  const text = "a text that repeats. ".repeat(100);
+  //snippet:gzip
+  const { text: answer } = await ping.ping({ text }, { codec: gzip() });
+  //snippet:end
+  expect(answer).toBe(text);
   await connection.close();
 });
 

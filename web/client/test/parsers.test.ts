@@ -251,7 +251,7 @@ describe("blocks of calls", () => {
     );
     fc.assert(
       fc.property(method, fc.option(number, { nil: undefined }), metadata, (method, timeout, headers) => {
-        const open = parseOpen(encodeOpen(method, timeout, "json", fromHeaders(toHeaders(headers))));
+        const open = parseOpen(encodeOpen(method, timeout, { name: "json" }, fromHeaders(toHeaders(headers))));
         expect(open.method || open.alias).toBe(typeof method === "string" ? fromUTF8(utf8(method)) : method);
         expect([open.timeout, open.codec]).toEqual([timeout, "json"]);
         expect([...pairsToHeaders(open.pairs)]).toEqual([...toHeaders(headers)]);

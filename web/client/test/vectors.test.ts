@@ -192,14 +192,15 @@ describe("rpc.json", () => {
           timeout: call.timeout,
           codec: call.codec || "proto",
           encoding: call.encoding ?? "",
+          accepted: (call.accept_encoding ?? "").split(","),
           pairs: call.metadata ?? [],
         });
-        const ours = !call.encoding && !call.accept_encoding && c.fields.every((f) => f.key < 1000);
+        const ours = !call.accept_encoding && c.fields.every((f) => f.key < 1000);
         if (ours) {
           const again = encodeOpen(
             call.method || (call.method_alias as number),
             call.timeout,
-            open.codec,
+            { name: open.codec, ...(open.encoding && { encoding: open.encoding }) },
             toFields(c.fields).filter((f) => f[0] === 9),
           );
           expect(parseOpen(again)).toEqual(open);
