@@ -40,6 +40,20 @@ func block(kind string, l *line) (b []byte, err error) {
 		}
 		f, known := keysOf[kind][a.key]
 		switch {
+		case a.key == "zeros":
+			n, err := number(a.value)
+			if err != nil {
+				return nil, err
+			}
+			b = append(b, make([]byte, n)...)
+		case a.key == "pairs":
+			n, err := number(a.value)
+			if err != nil {
+				return nil, err
+			}
+			for range n {
+				b = appendFields(b, field{key: keyMetadata, bytes: pairBytes("x-a", nil)})
+			}
 		case a.key == "hex":
 			raw, err := hex.DecodeString(a.value)
 			if err != nil {
@@ -154,6 +168,17 @@ func parsePair(b []byte) (arg, error) {
 	return arg{key, string(value)}, nil
 }
 
+// isPlain reports whether a block has no metadata of the tests.
+func (p *parsed) isPlain() bool {
+	return !slices.ContainsFunc(p.metadata, isOfTests)
+}
+
+// isOfTests reports whether cases name a pair: other pairs are the
+// implementation's own.
+func isOfTests(m arg) bool {
+	return strings.HasPrefix(m.key, "x-") || strings.HasPrefix(m.key, "parley-")
+}
+
 // matches compares a block with the arguments of a step: each named field must
 // have its value, and a field of 0 or without text may be absent. Metadata
 // whose key begins with "x-" or "parley-" must be exactly what is named.
@@ -164,7 +189,7 @@ func (p *parsed) matches(l *line) error {
 			want = append(want, arg{name, a.value})
 			continue
 		}
-		got, there := p.get(strings.TrimRight(a.key, "<>"))
+		got, there := p.get(strings.TrimRight(a.key, "<>!"))
 		if err := compare(a, got); err != nil {
 			if !there {
 				return fmt.Errorf("%s is absent, want %s", a.key, a.value)
@@ -174,7 +199,7 @@ func (p *parsed) matches(l *line) error {
 	}
 	var got []arg
 	for _, m := range p.metadata {
-		if strings.HasPrefix(m.key, "x-") || strings.HasPrefix(m.key, "parley-") {
+		if isOfTests(m) {
 			got = append(got, m)
 		}
 	}
@@ -188,7 +213,8 @@ func (p *parsed) matches(l *line) error {
 }
 
 // compare checks a value against key=value, key<=value, key>=value, or
-// key=*, which is any value that is not empty.
+// key=*, which is any value that is not empty, or key!=value, a value that must
+// not occur in it.
 func compare(want arg, got string) error {
 	bound := want.key[len(want.key)-1]
 	if bound == '<' || bound == '>' {
@@ -203,6 +229,12 @@ func compare(want arg, got string) error {
 		return nil
 	}
 	value := want.value
+	if bound == '!' {
+		if strings.Contains(got, value) {
+			return fmt.Errorf("%s is %q, and must not contain %q", want.key[:len(want.key)-1], got, value)
+		}
+		return nil
+	}
 	switch {
 	case value == "*" && got != "":
 		return nil

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -94,17 +95,25 @@ type numbered struct {
 }
 
 // expand makes the cases of a block: one for each role, and for each value of
-// "each NAME VALUE...".
+// "each NAME VALUE..." or "each A:B 1:2 3:4".
 func expand(group string, block []numbered) (cases []Case, err error) {
 	variants := []map[string]string{{}}
 	for _, l := range block {
-		name, values, ok := strings.Cut(strings.TrimPrefix(l.text, "each "), " ")
-		if !strings.HasPrefix(l.text, "each ") || !ok {
+		list, ok := strings.CutPrefix(l.text, "each ")
+		names, values, hasValues := strings.Cut(list, " ")
+		if !ok || !hasValues {
 			continue
 		}
 		variants = nil
 		for _, v := range eachValue(values) {
-			variants = append(variants, map[string]string{name: v})
+			variant := map[string]string{"": strings.ReplaceAll(v, ":", "-")}
+			bound := strings.Split(v, ":")
+			for i, name := range strings.Split(names, ":") {
+				if i < len(bound) {
+					variant[name] = bound[i]
+				}
+			}
+			variants = append(variants, variant)
 		}
 	}
 	for _, variant := range variants {
@@ -144,13 +153,15 @@ func eachValue(list string) (values []string) {
 
 func parseCase(group string, block []numbered, variant map[string]string) (Case, error) {
 	c := Case{Group: group, Name: group + "/" + strings.TrimPrefix(block[0].text, "case "), limit: defaultLimit}
+	if suffix := variant[""]; suffix != "" {
+		c.Name += "-" + suffix
+	}
+	block = slices.Clone(block)
 	for name, value := range variant {
-		c.Name += "-" + value
 		for i := range block {
-			if i == 0 {
-				block = append([]numbered(nil), block...)
+			if name != "" {
+				block[i].text = strings.ReplaceAll(block[i].text, "$"+name, value)
 			}
-			block[i].text = strings.ReplaceAll(block[i].text, "$"+name, value)
 		}
 	}
 	for _, l := range block[1:] {
@@ -210,7 +221,7 @@ func (c *Case) addNeeds() {
 			c.needs = append(c.needs, "serving")
 		case codec == "json":
 			c.needs = append(c.needs, "json")
-		case s.has("MARK"):
+		case s.has("MARK") && len(s.bodies) > 0:
 			c.needs = append(c.needs, "gzip")
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"crypto/sha1" //nolint:gosec // RFC 6455 says so
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -106,6 +107,24 @@ func dial(host string, args []arg) (*dialed, error) {
 	return d, conn.SetReadDeadline(time.Time{})
 }
 
+// errPlainGet says that a request was no handshake: a script in a browser asks
+// in this way why its handshake has failed (section 3.1).
+var errPlainGet = errors.New("a GET without an upgrade")
+
+// answerPlainGet answers as an acceptor would that answers handshakes with a
+// status or a subprotocol.
+func answerPlainGet(conn net.Conn, status, selected string) error {
+	text := "HTTP/1.1 " + status + " \r\n"
+	if status == "101" {
+		text = "HTTP/1.1 426 Upgrade Required\r\n"
+		if selected == "parley.v1" {
+			text += "Parley-Versions: parley.v1\r\n"
+		}
+	}
+	_, err := io.WriteString(conn, text+"Content-Length: 0\r\nConnection: close\r\n\r\n")
+	return errors.Join(err, conn.Close())
+}
+
 // accept answers the handshake of a dialer. args say how: status=... and
 // header.NAME=...; select=... is the subprotocol, "-" for none.
 func accept(conn net.Conn, args []arg) (*http.Request, *socket, error) {
@@ -128,6 +147,9 @@ func accept(conn net.Conn, args []arg) (*http.Request, *socket, error) {
 		case isHeader:
 			extra += name + ": " + a.value + "\r\n"
 		}
+	}
+	if req.Header.Get("Upgrade") == "" {
+		return nil, nil, errors.Join(errPlainGet, answerPlainGet(conn, status, selected))
 	}
 	code, err := number(status)
 	if err != nil {

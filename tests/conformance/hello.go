@@ -7,17 +7,11 @@ import (
 	"strings"
 )
 
-// hello builds the runner's HELLO. An acceptor waits for the dialer's first,
-// and adds a session and a token where resumption can be in force. "resume"
+// hello builds the runner's HELLO. An acceptor adds a session and a token where resumption can be in force. "resume"
 // adds what a dialer says that asks to resume, "resumed" what an acceptor
 // answers.
 func (p *play) hello(l *line) ([]byte, error) {
 	s := p.session
-	if !s.runnerDials && !l.has("early") {
-		if err := p.awaitHello(); err != nil {
-			return nil, err
-		}
-	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	args := *l
@@ -77,6 +71,14 @@ func (p *play) hello(l *line) ([]byte, error) {
 	payload, err := block("hello", &args)
 	f := frame{kind: typeHello, payload: payload}
 	return f.append(nil), err
+}
+
+// writeHello writes the runner's HELLO, and then the PONGs that waited for it.
+func (p *play) writeHello(msg []byte) error {
+	if err := p.write(msg); err != nil {
+		return err
+	}
+	return p.link().open()
 }
 
 // newToken returns the next token of the runner. mu is held.

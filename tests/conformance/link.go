@@ -3,6 +3,7 @@ package conformance
 import (
 	"encoding/binary"
 	"fmt"
+	"sync"
 	"sync/atomic"
 )
 
@@ -13,8 +14,13 @@ type link struct {
 	session *session
 	mute    *atomic.Bool // no PONG is sent by itself
 	helloed bool         // the peer's HELLO has come
+	spoken  bool         // the runner has sent something
 	closing atomic.Bool  // the runner has sent a close frame
 	done    chan struct{}
+
+	pongs   sync.Mutex
+	opened  bool     // the runner's HELLO has been sent: PONG may follow
+	waiting [][]byte // PONGs that wait for that
 }
 
 func startLink(s *socket, number int, session *session, mute *atomic.Bool) *link {
@@ -67,11 +73,37 @@ func (l *link) take(msg []byte) error {
 			return err
 		}
 		if f.kind == typePing && !l.mute.Load() {
-			pong := frame{kind: typePong, payload: f.payload}
-			_ = l.write(l.encode(opBinary, pong.append(nil))) // if the link has ended, read returns why
+			l.pong(f.payload)
 		}
 	}
 	return err
+}
+
+// pong answers a PING, at once or behind the runner's HELLO.
+func (l *link) pong(payload []byte) {
+	f := frame{kind: typePong, payload: payload}
+	msg := l.encode(opBinary, f.append(nil))
+	l.pongs.Lock()
+	defer l.pongs.Unlock()
+	if !l.opened {
+		l.waiting = append(l.waiting, msg)
+		return
+	}
+	_ = l.write(msg) // if the link has ended, read returns why
+}
+
+// open says that the runner's HELLO has been sent.
+func (l *link) open() error {
+	l.pongs.Lock()
+	defer l.pongs.Unlock()
+	l.opened = true
+	for _, msg := range l.waiting {
+		if err := l.write(msg); err != nil && !l.wasCut() {
+			return err
+		}
+	}
+	l.waiting = nil
+	return nil
 }
 
 // ended records an end without a close frame.

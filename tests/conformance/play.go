@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -33,6 +34,8 @@ type play struct {
 	answer   *dialed       // to the last handshake that the runner has made
 	request  *http.Request // the last handshake of the dialer under test
 	pending  []byte        // the link message that + continues
+	served   []arg         // how the last handshake of the dialer was answered
+	attempts int           // to resume, of the runner
 	partial  int           // how many bytes of the next one are written before the link is cut; -1: all
 }
 
@@ -121,6 +124,12 @@ func (p *play) step(i int, l *line) error {
 	if err := p.fault(); err != nil {
 		return err
 	}
+	if l.verb == "resume" {
+		return p.resume(l)
+	}
+	if l.has("old") && l.verb != "close" {
+		defer p.useOld()()
+	}
 	if l.verb == "link" || l.verb == "request" || l.verb == "serve" {
 		return p.newLink(l)
 	}
@@ -172,6 +181,9 @@ func (p *play) newLink(l *line) error {
 		}
 		return nil
 	}
+	if l.has("session") {
+		p.session = newSession(p.c.Role == Acceptor)
+	}
 	within, err := l.within(stepTime)
 	if err != nil {
 		return err
@@ -179,14 +191,19 @@ func (p *play) newLink(l *line) error {
 	if err := p.listener.(*net.TCPListener).SetDeadline(time.Now().Add(within)); err != nil {
 		return err
 	}
-	conn, err := p.listener.Accept()
-	if err != nil {
-		return fmt.Errorf("the implementation does not dial within %v: %w", within, err)
+	var req *http.Request
+	var s *socket
+	for err = errPlainGet; errors.Is(err, errPlainGet); {
+		conn, acceptErr := p.listener.Accept()
+		if acceptErr != nil {
+			return fmt.Errorf("the implementation does not dial within %v: %w", within, acceptErr)
+		}
+		req, s, err = accept(conn, l.args)
 	}
-	req, s, err := accept(conn, l.args)
 	if err != nil {
 		return err
 	}
+	p.served = l.args
 	if l.has("always") {
 		go p.serveAlways(l.args)
 	}
@@ -233,6 +250,19 @@ func (p *play) link() *link {
 		return nil
 	}
 	return p.links[len(p.links)-1]
+}
+
+// useOld makes the session before the newest one the current one, until the
+// function that it returns is called.
+func (p *play) useOld() (back func()) {
+	session, links := p.session, p.links
+	for i, l := range slices.Backward(links) {
+		if l.session != session {
+			p.session, p.links = l.session, links[:i+1]
+			break
+		}
+	}
+	return func() { p.session, p.links = session, links }
 }
 
 // finish checks that nothing has happened that no step has expected.

@@ -12,6 +12,13 @@ import (
 // send runs a step "> verb": the runner sends something. more says that the
 // next step adds to the same link message.
 func (p *play) send(l *line, more bool) error { //nolint:revive // more is a fact of the script, not a mode
+	// An acceptor speaks once it has read the dialer's HELLO.
+	if link := p.link(); p.c.Role == Dialer && !link.spoken && l.verb != "cut" && !l.has("early") {
+		if err := p.awaitHello(); err != nil {
+			return err
+		}
+		link.spoken = true
+	}
 	switch l.verb {
 	case "cut":
 		p.link().cut()
@@ -20,14 +27,16 @@ func (p *play) send(l *line, more bool) error { //nolint:revive // more is a fac
 		return p.sendClose(l)
 	case "text":
 		return p.link().write(p.link().encode(opText, []byte(l.word(0))))
-	case "ws":
-		return p.sendBytes(l)
+	case "broken", "fragments":
+		return p.sendWebSocket(l)
 	case "partial":
 		n, err := number(l.word(0))
 		p.partial = int(n)
 		return err
 	case "resend":
 		return p.resend()
+	case "overrun":
+		return p.overrun(l)
 	}
 	b, err := p.frames(l)
 	if err != nil {
@@ -39,6 +48,9 @@ func (p *play) send(l *line, more bool) error { //nolint:revive // more is a fac
 	}
 	msg := p.pending
 	p.pending = nil
+	if l.verb == "hello" {
+		return p.writeHello(msg)
+	}
 	return p.write(msg)
 }
 
@@ -53,7 +65,7 @@ func (p *play) write(msg []byte) error {
 		l.cut()
 		return err
 	}
-	if err := l.write(b); err != nil {
+	if err := l.write(b); err != nil && !l.wasCut() {
 		return fmt.Errorf("the link has ended: %w%s", err, p.session.lastEnd())
 	}
 	return nil
@@ -91,19 +103,6 @@ func (p *play) sendClose(l *line) error {
 		return fmt.Errorf("the close frame is not answered within 1.5 s (12.3)")
 	}
 	return nil
-}
-
-// sendBytes writes bytes to the connection as they are. zeros=n adds zero bytes.
-func (p *play) sendBytes(l *line) error {
-	raw, err := hex.DecodeString(l.word(0))
-	if err != nil {
-		return err
-	}
-	zeros, err := l.number64("zeros", 0)
-	if err != nil {
-		return err
-	}
-	return p.link().write(append(raw, make([]byte, zeros)...))
 }
 
 // frames builds the frames of a step.
@@ -312,6 +311,33 @@ func (p *play) dataFrame(l *line, f frame, st *stream, side int) (frame, error) 
 		p.session.ends(st, side)
 	}
 	return f, err
+}
+
+// overrun sends messages until their cost is above the credit that the
+// implementation has given.
+func (p *play) overrun(l *line) error {
+	id, err := streamID(l.word(0), p.session.runnerDials)
+	if err != nil {
+		return err
+	}
+	if err := p.alive(); err != nil { // a WINDOW that follows OPEN has come
+		return err
+	}
+	p.session.mu.Lock()
+	st := p.session.streams[id]
+	credit := max(st.window, 16_384)
+	p.session.mu.Unlock()
+	const size = 16_000
+	f := frame{kind: typeData, stream: id, payload: make([]byte, size)}
+	for cost := uint64(0); cost <= credit; cost += size + 32 {
+		p.session.mu.Lock()
+		p.session.sent = append(p.session.sent, f)
+		p.session.mu.Unlock()
+		if err := p.write(f.append(nil)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // resend sends again what the implementation has not received, by its HELLO.

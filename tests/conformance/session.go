@@ -305,8 +305,9 @@ func (s *session) unexpected(newest int) (list []string) {
 	defer s.mu.Unlock()
 	for _, e := range s.events {
 		answered := e.kind == "goaway" && s.moved && !s.runnerDials
+		plain := e.kind == "header" && e.block.isPlain()
 		fenced := (e.kind == "close" || e.kind == "cut") && e.link < newest
-		if !slices.Contains([]string{"hello", "ping", "pong", "stop"}, e.kind) && !answered && !fenced {
+		if !slices.Contains([]string{"hello", "ping", "pong", "stop"}, e.kind) && !answered && !fenced && !plain {
 			list = append(list, e.String())
 		}
 	}

@@ -1,6 +1,7 @@
 package conformance
 
 import (
+	"bytes"
 	"encoding/base64"
 	"encoding/hex"
 	"fmt"
@@ -9,7 +10,6 @@ import (
 	"time"
 
 	"google.golang.org/protobuf/encoding/protojson"
-	"google.golang.org/protobuf/proto"
 
 	conformancev1 "github.com/parley-rpc/parley/tests/conformance/gen/conformance/v1"
 )
@@ -190,14 +190,7 @@ func matchesEnd(end *conformancev1.CallEnd, l *line) error {
 		return fmt.Errorf("the message of the status is %q, want %q", end.GetMessage(), message)
 	}
 	if detail, ok := l.get("detail"); ok {
-		var got string
-		for _, d := range end.GetDetails() {
-			b, err := proto.MarshalOptions{Deterministic: true}.Marshal(d)
-			if err != nil {
-				return err
-			}
-			got += hex.EncodeToString(b)
-		}
+		got := hex.EncodeToString(bytes.Join(end.GetDetails(), nil))
 		if got != detail {
 			return fmt.Errorf("the details are %s, want %s", got, detail)
 		}

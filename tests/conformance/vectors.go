@@ -128,6 +128,9 @@ func sessionScripts(v *vector) map[string]*script {
 	for _, s := range v.Steps {
 		dos[s.Do] = true
 	}
+	if v.Rule == "W1" && v.Expect.Resets != nil {
+		return nil // an implementation may give more credit at once; cases/flow.txt takes that into account
+	}
 	for _, do := range []string{"open", "end", "announce", "goaway", "retire"} {
 		if dos[do] {
 			return nil

@@ -120,6 +120,19 @@ func (s *socket) encode(op byte, payload []byte) []byte {
 	return b
 }
 
+// fragments returns a binary message as two fragments.
+func (s *socket) fragments(payload []byte) []byte {
+	half := len(payload) / 2
+	first, second := s.encode(opBinary, payload[:half]), s.encode(opContinuation, payload[half:])
+	first[0] &^= 0x80
+	return append(first, second...)
+}
+
+// unmasked returns a binary message whose mask is wrong for the sender.
+func (s *socket) unmasked(payload []byte) []byte {
+	return (&socket{masks: !s.masks}).encode(opBinary, payload)
+}
+
 // write writes bytes as they are.
 func (s *socket) write(b []byte) error {
 	if err := s.conn.SetWriteDeadline(time.Now().Add(5 * time.Second)); err != nil {

@@ -7,6 +7,8 @@ import (
 	"sync"
 	"time"
 
+	"google.golang.org/protobuf/proto"
+
 	"github.com/parley-rpc/parley/rpc"
 	conformancev1 "github.com/parley-rpc/parley/tests/conformance/gen/conformance/v1"
 	"github.com/parley-rpc/parley/tests/conformance/gen/conformance/v1/conformancev1parley"
@@ -41,6 +43,8 @@ type openCall struct {
 	once       sync.Once
 }
 
+func (o *openCall) halfClose() { o.once.Do(func() { close(o.halfClosed) }) }
+
 func (c *calls) init(reports *reporter, caller func(context.Context) (rpc.Caller, error)) {
 	c.reports, c.caller = reports, caller
 	c.ctx, c.cancels = context.WithCancel(context.Background())
@@ -57,7 +61,7 @@ func (c *calls) call(req *conformancev1.Call) {
 	ctx, cancel := context.WithCancel(c.ctx)
 	o := &openCall{cancel: cancel, halfClosed: make(chan struct{})}
 	if !req.GetHold() {
-		close(o.halfClosed)
+		o.halfClose()
 	}
 	c.mu.Lock()
 	c.open[req.GetCall()] = o
@@ -68,7 +72,14 @@ func (c *calls) call(req *conformancev1.Call) {
 		err := c.run(ctx, o, req, end)
 		status := rpc.StatusOf(err)
 		if err != nil {
-			end.Status, end.Message, end.Details = uint32(status.Code()), status.Message(), status.Details()
+			end.Status, end.Message = uint32(status.Code()), status.Message()
+			for _, d := range status.Details() {
+				b, err := proto.MarshalOptions{Deterministic: true}.Marshal(d)
+				if err != nil {
+					panic(err) // it was parsed before
+				}
+				end.Details = append(end.Details, b)
+			}
 		}
 		c.reports.send(&conformancev1.Report{What: &conformancev1.Report_CallEnd{CallEnd: end}})
 	})
@@ -83,8 +94,7 @@ func (c *calls) cancel(call uint64) {
 func (c *calls) halfClose(call uint64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	o := c.open[call]
-	o.once.Do(func() { close(o.halfClosed) })
+	c.open[call].halfClose()
 }
 
 // run makes a call and fills end with what it receives.
@@ -127,7 +137,7 @@ func (c *calls) run(ctx context.Context, o *openCall, req *conformancev1.Call, e
 		}
 	})
 	err = receive(s, end)
-	o.once.Do(func() { close(o.halfClosed) })
+	o.halfClose()
 	sending.Wait()
 	return err
 }

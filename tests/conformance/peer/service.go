@@ -9,6 +9,9 @@ import (
 	"slices"
 	"strings"
 
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/anypb"
+
 	"github.com/parley-rpc/parley/rpc"
 	conformancev1 "github.com/parley-rpc/parley/tests/conformance/gen/conformance/v1"
 	"github.com/parley-rpc/parley/tests/conformance/gen/conformance/v1/conformancev1parley"
@@ -136,7 +139,11 @@ func ending(req *conformancev1.Work) error {
 	}
 	err := rpc.Errorf(rpc.Code(req.GetStatus()), "%s", req.GetMessage())
 	for _, d := range req.GetDetails() {
-		m, parseErr := d.UnmarshalNew()
+		var detail anypb.Any
+		if parseErr := proto.Unmarshal(d, &detail); parseErr != nil {
+			return parseErr
+		}
+		m, parseErr := detail.UnmarshalNew()
 		if parseErr != nil {
 			return parseErr
 		}

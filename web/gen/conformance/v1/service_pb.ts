@@ -6,15 +6,13 @@
 
 import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
-import type { Any } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_any } from "@bufbuild/protobuf/wkt";
 import type { Message } from "@bufbuild/protobuf";
 
 /**
  * Describes the file conformance/v1/service.proto.
  */
 export const file_conformance_v1_service: GenFile = /*@__PURE__*/
-  fileDesc("Chxjb25mb3JtYW5jZS92MS9zZXJ2aWNlLnByb3RvEg5jb25mb3JtYW5jZS52MSKLAgoEV29yaxIMCgR0ZXh0GAEgASgJEg8KB3Jlc3VsdHMYAiABKA0SDAoEc2l6ZRgDIAEoDRIOCgZzdGF0dXMYBCABKA0SDwoHbWVzc2FnZRgFIAEoCRIlCgdkZXRhaWxzGAYgAygLMhQuZ29vZ2xlLnByb3RvYnVmLkFueRIkCgZoZWFkZXIYByADKAsyFC5jb25mb3JtYW5jZS52MS5QYWlyEiUKB3RyYWlsZXIYCCADKAsyFC5jb25mb3JtYW5jZS52MS5QYWlyEgwKBHNob3cYCSABKAgSIgoEdGhlbhgKIAEoDjIULmNvbmZvcm1hbmNlLnYxLlRoZW4SDwoHcGFkZGluZxgLIAEoDCJPCgZSZXN1bHQSDAoEdGV4dBgBIAEoCRIPCgdwYWRkaW5nGAIgASgMEiYKCG1ldGFkYXRhGAMgAygLMhQuY29uZm9ybWFuY2UudjEuUGFpciIiCgRQYWlyEgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCSo7CgRUaGVuEhQKEFRIRU5fVU5TUEVDSUZJRUQQABINCglUSEVOX1dBSVQQARIOCgpUSEVOX0NSQVNIEAIy+wEKEkNvbmZvcm1hbmNlU2VydmljZRI1CgVVbmFyeRIULmNvbmZvcm1hbmNlLnYxLldvcmsaFi5jb25mb3JtYW5jZS52MS5SZXN1bHQSOAoGVXBsb2FkEhQuY29uZm9ybWFuY2UudjEuV29yaxoWLmNvbmZvcm1hbmNlLnYxLlJlc3VsdCgBEjoKCERvd25sb2FkEhQuY29uZm9ybWFuY2UudjEuV29yaxoWLmNvbmZvcm1hbmNlLnYxLlJlc3VsdDABEjgKBEJpZGkSFC5jb25mb3JtYW5jZS52MS5Xb3JrGhYuY29uZm9ybWFuY2UudjEuUmVzdWx0KAEwAUJRWk9naXRodWIuY29tL3BhcmxleS1ycGMvcGFybGV5L3Rlc3RzL2NvbmZvcm1hbmNlL2dlbi9jb25mb3JtYW5jZS92MTtjb25mb3JtYW5jZXYxYgZwcm90bzM", [file_google_protobuf_any]);
+  fileDesc("Chxjb25mb3JtYW5jZS92MS9zZXJ2aWNlLnByb3RvEg5jb25mb3JtYW5jZS52MSL1AQoEV29yaxIMCgR0ZXh0GAEgASgJEg8KB3Jlc3VsdHMYAiABKA0SDAoEc2l6ZRgDIAEoDRIOCgZzdGF0dXMYBCABKA0SDwoHbWVzc2FnZRgFIAEoCRIPCgdkZXRhaWxzGAYgAygMEiQKBmhlYWRlchgHIAMoCzIULmNvbmZvcm1hbmNlLnYxLlBhaXISJQoHdHJhaWxlchgIIAMoCzIULmNvbmZvcm1hbmNlLnYxLlBhaXISDAoEc2hvdxgJIAEoCBIiCgR0aGVuGAogASgOMhQuY29uZm9ybWFuY2UudjEuVGhlbhIPCgdwYWRkaW5nGAsgASgMIk8KBlJlc3VsdBIMCgR0ZXh0GAEgASgJEg8KB3BhZGRpbmcYAiABKAwSJgoIbWV0YWRhdGEYAyADKAsyFC5jb25mb3JtYW5jZS52MS5QYWlyIiIKBFBhaXISCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJKjsKBFRoZW4SFAoQVEhFTl9VTlNQRUNJRklFRBAAEg0KCVRIRU5fV0FJVBABEg4KClRIRU5fQ1JBU0gQAjL7AQoSQ29uZm9ybWFuY2VTZXJ2aWNlEjUKBVVuYXJ5EhQuY29uZm9ybWFuY2UudjEuV29yaxoWLmNvbmZvcm1hbmNlLnYxLlJlc3VsdBI4CgZVcGxvYWQSFC5jb25mb3JtYW5jZS52MS5Xb3JrGhYuY29uZm9ybWFuY2UudjEuUmVzdWx0KAESOgoIRG93bmxvYWQSFC5jb25mb3JtYW5jZS52MS5Xb3JrGhYuY29uZm9ybWFuY2UudjEuUmVzdWx0MAESOAoEQmlkaRIULmNvbmZvcm1hbmNlLnYxLldvcmsaFi5jb25mb3JtYW5jZS52MS5SZXN1bHQoATABQlFaT2dpdGh1Yi5jb20vcGFybGV5LXJwYy9wYXJsZXkvdGVzdHMvY29uZm9ybWFuY2UvZ2VuL2NvbmZvcm1hbmNlL3YxO2NvbmZvcm1hbmNldjFiBnByb3RvMw");
 
 /**
  * Work says what a handler does.
@@ -58,11 +56,11 @@ export type Work = Message<"conformance.v1.Work"> & {
   message: string;
 
   /**
-   * The details of the status.
+   * The details of the status: each a serialized google.protobuf.Any.
    *
-   * @generated from field: repeated google.protobuf.Any details = 6;
+   * @generated from field: repeated bytes details = 6;
    */
-  details: Any[];
+  details: Uint8Array[];
 
   /**
    * The metadata that the handler sends before its first Result.
@@ -79,7 +77,8 @@ export type Work = Message<"conformance.v1.Work"> & {
   trailer: Pair[];
 
   /**
-   * The handler copies the metadata of the request into Result.metadata: only the pairs whose key begins with "x-".
+   * The handler copies the metadata of the request into Result.metadata, ordered by key: only the pairs
+   * whose key begins with "x-" or "parley-".
    *
    * @generated from field: bool show = 9;
    */

@@ -11,7 +11,6 @@ package conformancev1
 import (
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
-	anypb "google.golang.org/protobuf/types/known/anypb"
 	reflect "reflect"
 	sync "sync"
 	unsafe "unsafe"
@@ -932,12 +931,13 @@ func (x *Listening) GetUrl() string {
 
 // CallEnd says what a call has come to, once its status is known and all responses were read.
 type CallEnd struct {
-	state     protoimpl.MessageState `protogen:"open.v1"`
-	Call      uint64                 `protobuf:"varint,1,opt,name=call,proto3" json:"call,omitempty"`
-	Status    uint32                 `protobuf:"varint,2,opt,name=status,proto3" json:"status,omitempty"`
-	Message   string                 `protobuf:"bytes,3,opt,name=message,proto3" json:"message,omitempty"`
-	Details   []*anypb.Any           `protobuf:"bytes,4,rep,name=details,proto3" json:"details,omitempty"`
-	Responses []*Result              `protobuf:"bytes,5,rep,name=responses,proto3" json:"responses,omitempty"`
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	Call    uint64                 `protobuf:"varint,1,opt,name=call,proto3" json:"call,omitempty"`
+	Status  uint32                 `protobuf:"varint,2,opt,name=status,proto3" json:"status,omitempty"`
+	Message string                 `protobuf:"bytes,3,opt,name=message,proto3" json:"message,omitempty"`
+	// Each a serialized google.protobuf.Any.
+	Details   [][]byte  `protobuf:"bytes,4,rep,name=details,proto3" json:"details,omitempty"`
+	Responses []*Result `protobuf:"bytes,5,rep,name=responses,proto3" json:"responses,omitempty"`
 	// Without what the implementation itself adds.
 	Header        []*Pair `protobuf:"bytes,6,rep,name=header,proto3" json:"header,omitempty"`
 	Trailer       []*Pair `protobuf:"bytes,7,rep,name=trailer,proto3" json:"trailer,omitempty"`
@@ -996,7 +996,7 @@ func (x *CallEnd) GetMessage() string {
 	return ""
 }
 
-func (x *CallEnd) GetDetails() []*anypb.Any {
+func (x *CallEnd) GetDetails() [][]byte {
 	if x != nil {
 		return x.Details
 	}
@@ -1074,7 +1074,7 @@ var File_conformance_v1_driver_proto protoreflect.FileDescriptor
 
 const file_conformance_v1_driver_proto_rawDesc = "" +
 	"\n" +
-	"\x1bconformance/v1/driver.proto\x12\x0econformance.v1\x1a\x1cconformance/v1/service.proto\x1a\x19google/protobuf/any.proto\"\x8a\x03\n" +
+	"\x1bconformance/v1/driver.proto\x12\x0econformance.v1\x1a\x1cconformance/v1/service.proto\"\x8a\x03\n" +
 	"\aRequest\x12\x1a\n" +
 	"\bendpoint\x18\x01 \x01(\x04R\bendpoint\x120\n" +
 	"\x06listen\x18\x02 \x01(\v2\x16.conformance.v1.ListenH\x00R\x06listen\x123\n" +
@@ -1134,12 +1134,12 @@ const file_conformance_v1_driver_proto_rawDesc = "" +
 	"\x05roles\x18\x02 \x03(\tR\x05roles\x12\x1a\n" +
 	"\bfeatures\x18\x03 \x03(\tR\bfeatures\"\x1d\n" +
 	"\tListening\x12\x10\n" +
-	"\x03url\x18\x01 \x01(\tR\x03url\"\x93\x02\n" +
+	"\x03url\x18\x01 \x01(\tR\x03url\"\xfd\x01\n" +
 	"\aCallEnd\x12\x12\n" +
 	"\x04call\x18\x01 \x01(\x04R\x04call\x12\x16\n" +
 	"\x06status\x18\x02 \x01(\rR\x06status\x12\x18\n" +
-	"\amessage\x18\x03 \x01(\tR\amessage\x12.\n" +
-	"\adetails\x18\x04 \x03(\v2\x14.google.protobuf.AnyR\adetails\x124\n" +
+	"\amessage\x18\x03 \x01(\tR\amessage\x12\x18\n" +
+	"\adetails\x18\x04 \x03(\fR\adetails\x124\n" +
 	"\tresponses\x18\x05 \x03(\v2\x16.conformance.v1.ResultR\tresponses\x12,\n" +
 	"\x06header\x18\x06 \x03(\v2\x14.conformance.v1.PairR\x06header\x12.\n" +
 	"\atrailer\x18\a \x03(\v2\x14.conformance.v1.PairR\atrailer\"$\n" +
@@ -1177,8 +1177,7 @@ var file_conformance_v1_driver_proto_goTypes = []any{
 	(*HandlerEnd)(nil), // 13: conformance.v1.HandlerEnd
 	(*Work)(nil),       // 14: conformance.v1.Work
 	(*Pair)(nil),       // 15: conformance.v1.Pair
-	(*anypb.Any)(nil),  // 16: google.protobuf.Any
-	(*Result)(nil),     // 17: conformance.v1.Result
+	(*Result)(nil),     // 16: conformance.v1.Result
 }
 var file_conformance_v1_driver_proto_depIdxs = []int32{
 	2,  // 0: conformance.v1.Request.listen:type_name -> conformance.v1.Listen
@@ -1196,15 +1195,14 @@ var file_conformance_v1_driver_proto_depIdxs = []int32{
 	11, // 12: conformance.v1.Report.listening:type_name -> conformance.v1.Listening
 	12, // 13: conformance.v1.Report.call_end:type_name -> conformance.v1.CallEnd
 	13, // 14: conformance.v1.Report.handler_end:type_name -> conformance.v1.HandlerEnd
-	16, // 15: conformance.v1.CallEnd.details:type_name -> google.protobuf.Any
-	17, // 16: conformance.v1.CallEnd.responses:type_name -> conformance.v1.Result
-	15, // 17: conformance.v1.CallEnd.header:type_name -> conformance.v1.Pair
-	15, // 18: conformance.v1.CallEnd.trailer:type_name -> conformance.v1.Pair
-	19, // [19:19] is the sub-list for method output_type
-	19, // [19:19] is the sub-list for method input_type
-	19, // [19:19] is the sub-list for extension type_name
-	19, // [19:19] is the sub-list for extension extendee
-	0,  // [0:19] is the sub-list for field type_name
+	16, // 15: conformance.v1.CallEnd.responses:type_name -> conformance.v1.Result
+	15, // 16: conformance.v1.CallEnd.header:type_name -> conformance.v1.Pair
+	15, // 17: conformance.v1.CallEnd.trailer:type_name -> conformance.v1.Pair
+	18, // [18:18] is the sub-list for method output_type
+	18, // [18:18] is the sub-list for method input_type
+	18, // [18:18] is the sub-list for extension type_name
+	18, // [18:18] is the sub-list for extension extendee
+	0,  // [0:18] is the sub-list for field type_name
 }
 
 func init() { file_conformance_v1_driver_proto_init() }

@@ -11,7 +11,6 @@ package conformancev1
 import (
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
-	anypb "google.golang.org/protobuf/types/known/anypb"
 	reflect "reflect"
 	sync "sync"
 	unsafe "unsafe"
@@ -90,13 +89,14 @@ type Work struct {
 	Status uint32 `protobuf:"varint,4,opt,name=status,proto3" json:"status,omitempty"`
 	// The message of the status.
 	Message string `protobuf:"bytes,5,opt,name=message,proto3" json:"message,omitempty"`
-	// The details of the status.
-	Details []*anypb.Any `protobuf:"bytes,6,rep,name=details,proto3" json:"details,omitempty"`
+	// The details of the status: each a serialized google.protobuf.Any.
+	Details [][]byte `protobuf:"bytes,6,rep,name=details,proto3" json:"details,omitempty"`
 	// The metadata that the handler sends before its first Result.
 	Header []*Pair `protobuf:"bytes,7,rep,name=header,proto3" json:"header,omitempty"`
 	// The metadata that the handler sends with the status.
 	Trailer []*Pair `protobuf:"bytes,8,rep,name=trailer,proto3" json:"trailer,omitempty"`
-	// The handler copies the metadata of the request into Result.metadata: only the pairs whose key begins with "x-".
+	// The handler copies the metadata of the request into Result.metadata, ordered by key: only the pairs
+	// whose key begins with "x-" or "parley-".
 	Show bool `protobuf:"varint,9,opt,name=show,proto3" json:"show,omitempty"`
 	// What the handler does instead of sending a Result.
 	Then Then `protobuf:"varint,10,opt,name=then,proto3,enum=conformance.v1.Then" json:"then,omitempty"`
@@ -171,7 +171,7 @@ func (x *Work) GetMessage() string {
 	return ""
 }
 
-func (x *Work) GetDetails() []*anypb.Any {
+func (x *Work) GetDetails() [][]byte {
 	if x != nil {
 		return x.Details
 	}
@@ -333,14 +333,14 @@ var File_conformance_v1_service_proto protoreflect.FileDescriptor
 
 const file_conformance_v1_service_proto_rawDesc = "" +
 	"\n" +
-	"\x1cconformance/v1/service.proto\x12\x0econformance.v1\x1a\x19google/protobuf/any.proto\"\xe0\x02\n" +
+	"\x1cconformance/v1/service.proto\x12\x0econformance.v1\"\xca\x02\n" +
 	"\x04Work\x12\x12\n" +
 	"\x04text\x18\x01 \x01(\tR\x04text\x12\x18\n" +
 	"\aresults\x18\x02 \x01(\rR\aresults\x12\x12\n" +
 	"\x04size\x18\x03 \x01(\rR\x04size\x12\x16\n" +
 	"\x06status\x18\x04 \x01(\rR\x06status\x12\x18\n" +
-	"\amessage\x18\x05 \x01(\tR\amessage\x12.\n" +
-	"\adetails\x18\x06 \x03(\v2\x14.google.protobuf.AnyR\adetails\x12,\n" +
+	"\amessage\x18\x05 \x01(\tR\amessage\x12\x18\n" +
+	"\adetails\x18\x06 \x03(\fR\adetails\x12,\n" +
 	"\x06header\x18\a \x03(\v2\x14.conformance.v1.PairR\x06header\x12.\n" +
 	"\atrailer\x18\b \x03(\v2\x14.conformance.v1.PairR\atrailer\x12\x12\n" +
 	"\x04show\x18\t \x01(\bR\x04show\x12(\n" +
@@ -380,31 +380,29 @@ func file_conformance_v1_service_proto_rawDescGZIP() []byte {
 var file_conformance_v1_service_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
 var file_conformance_v1_service_proto_msgTypes = make([]protoimpl.MessageInfo, 3)
 var file_conformance_v1_service_proto_goTypes = []any{
-	(Then)(0),         // 0: conformance.v1.Then
-	(*Work)(nil),      // 1: conformance.v1.Work
-	(*Result)(nil),    // 2: conformance.v1.Result
-	(*Pair)(nil),      // 3: conformance.v1.Pair
-	(*anypb.Any)(nil), // 4: google.protobuf.Any
+	(Then)(0),      // 0: conformance.v1.Then
+	(*Work)(nil),   // 1: conformance.v1.Work
+	(*Result)(nil), // 2: conformance.v1.Result
+	(*Pair)(nil),   // 3: conformance.v1.Pair
 }
 var file_conformance_v1_service_proto_depIdxs = []int32{
-	4, // 0: conformance.v1.Work.details:type_name -> google.protobuf.Any
-	3, // 1: conformance.v1.Work.header:type_name -> conformance.v1.Pair
-	3, // 2: conformance.v1.Work.trailer:type_name -> conformance.v1.Pair
-	0, // 3: conformance.v1.Work.then:type_name -> conformance.v1.Then
-	3, // 4: conformance.v1.Result.metadata:type_name -> conformance.v1.Pair
-	1, // 5: conformance.v1.ConformanceService.Unary:input_type -> conformance.v1.Work
-	1, // 6: conformance.v1.ConformanceService.Upload:input_type -> conformance.v1.Work
-	1, // 7: conformance.v1.ConformanceService.Download:input_type -> conformance.v1.Work
-	1, // 8: conformance.v1.ConformanceService.Bidi:input_type -> conformance.v1.Work
-	2, // 9: conformance.v1.ConformanceService.Unary:output_type -> conformance.v1.Result
-	2, // 10: conformance.v1.ConformanceService.Upload:output_type -> conformance.v1.Result
-	2, // 11: conformance.v1.ConformanceService.Download:output_type -> conformance.v1.Result
-	2, // 12: conformance.v1.ConformanceService.Bidi:output_type -> conformance.v1.Result
-	9, // [9:13] is the sub-list for method output_type
-	5, // [5:9] is the sub-list for method input_type
-	5, // [5:5] is the sub-list for extension type_name
-	5, // [5:5] is the sub-list for extension extendee
-	0, // [0:5] is the sub-list for field type_name
+	3, // 0: conformance.v1.Work.header:type_name -> conformance.v1.Pair
+	3, // 1: conformance.v1.Work.trailer:type_name -> conformance.v1.Pair
+	0, // 2: conformance.v1.Work.then:type_name -> conformance.v1.Then
+	3, // 3: conformance.v1.Result.metadata:type_name -> conformance.v1.Pair
+	1, // 4: conformance.v1.ConformanceService.Unary:input_type -> conformance.v1.Work
+	1, // 5: conformance.v1.ConformanceService.Upload:input_type -> conformance.v1.Work
+	1, // 6: conformance.v1.ConformanceService.Download:input_type -> conformance.v1.Work
+	1, // 7: conformance.v1.ConformanceService.Bidi:input_type -> conformance.v1.Work
+	2, // 8: conformance.v1.ConformanceService.Unary:output_type -> conformance.v1.Result
+	2, // 9: conformance.v1.ConformanceService.Upload:output_type -> conformance.v1.Result
+	2, // 10: conformance.v1.ConformanceService.Download:output_type -> conformance.v1.Result
+	2, // 11: conformance.v1.ConformanceService.Bidi:output_type -> conformance.v1.Result
+	8, // [8:12] is the sub-list for method output_type
+	4, // [4:8] is the sub-list for method input_type
+	4, // [4:4] is the sub-list for extension type_name
+	4, // [4:4] is the sub-list for extension extendee
+	0, // [0:4] is the sub-list for field type_name
 }
 
 func init() { file_conformance_v1_service_proto_init() }
