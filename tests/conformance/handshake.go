@@ -112,9 +112,9 @@ func dial(host string, args []arg) (*dialed, error) {
 var errPlainGet = errors.New("a GET without an upgrade")
 
 // answerPlainGet answers as an acceptor would that answers handshakes with a
-// status or a subprotocol.
-func answerPlainGet(conn net.Conn, status, selected string) error {
-	text := "HTTP/1.1 " + status + " \r\n"
+// status, or a subprotocol, and extra headers.
+func answerPlainGet(conn net.Conn, status, selected, extra string) error {
+	text := "HTTP/1.1 " + status + " \r\n" + extra
 	if status == "101" {
 		text = "HTTP/1.1 426 Upgrade Required\r\n"
 		if selected == "parley.v1" {
@@ -149,7 +149,7 @@ func accept(conn net.Conn, args []arg) (*http.Request, *socket, error) {
 		}
 	}
 	if req.Header.Get("Upgrade") == "" {
-		return nil, nil, errors.Join(errPlainGet, answerPlainGet(conn, status, selected))
+		return nil, nil, errors.Join(errPlainGet, answerPlainGet(conn, status, selected, extra))
 	}
 	code, err := number(status)
 	if err != nil {

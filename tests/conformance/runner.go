@@ -21,7 +21,7 @@ type Options struct {
 	Command  []string       // the implementation under test, with arguments
 	Run      *regexp.Regexp // which cases, by name; nil: all
 	Known    []string       // the names of cases that are known to fail
-	Parallel int            // how many cases run at once; 0: 16
+	Parallel int            // how many cases run at once; 0: 32
 	Stderr   io.Writer      // what the command writes to standard error; nil: nowhere
 }
 
@@ -176,7 +176,7 @@ func (o *Options) runAll(ctx context.Context, d *driver, cases []Case) []Result 
 	results := make([]Result, len(cases))
 	parallel := o.Parallel
 	if parallel == 0 {
-		parallel = 16
+		parallel = 32
 	}
 	var running sync.WaitGroup
 	turns := make(chan struct{}, parallel)

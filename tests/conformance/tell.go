@@ -74,7 +74,7 @@ func (p *play) pause(text string) error {
 	return p.ctx.Err()
 }
 
-// awaitCut waits until the link has ended, whoever has ended it.
+// awaitCut waits until the link has ended, at either end.
 func (p *play) awaitCut() error {
 	select {
 	case <-p.link().done:

@@ -55,10 +55,15 @@ func faultNames() []string { return slices.Sorted(maps.Keys(faults())) }
 
 // wrongStatus makes UNKNOWN of each status.
 func wrongStatus(h frame.Header, payload []byte) (frame.Header, []byte, bool) {
-	if h.Type == frame.TypeEnd && len(payload) > 1 && payload[0] == 2 {
-		payload = append([]byte{2, 2}, payload[2:]...)
+	if h.Type != frame.TypeEnd {
+		return h, payload, true
 	}
-	return h, payload, true
+	return h, changedFields(payload, func(field []byte) []byte {
+		if field[0] == 2 {
+			return []byte{2, byte(rpc.CodeUnknown)}
+		}
+		return field
+	}), true
 }
 
 // renameReserved lets an application see metadata that it must not see.
@@ -75,19 +80,27 @@ func withoutField(key uint64) change {
 		if h.Type != frame.TypeOpen {
 			return h, payload, true
 		}
-		var kept []byte
-		for rest := payload; len(rest) > 0; {
-			field, tail, ok := cutField(rest)
-			if !ok {
-				return h, payload, true
+		return h, changedFields(payload, func(field []byte) []byte {
+			if uint64(field[0]) == key {
+				return nil
 			}
-			if uint64(field[0]) != key {
-				kept = append(kept, field...)
-			}
-			rest = tail
-		}
-		return h, kept, true
+			return field
+		}), true
 	}
+}
+
+// changedFields returns a block with each field changed. What is malformed
+// stays as it is.
+func changedFields(block []byte, f func(field []byte) []byte) (out []byte) {
+	for rest := block; len(rest) > 0; {
+		field, tail, ok := cutField(rest)
+		if !ok {
+			return block
+		}
+		out = append(out, f(field)...)
+		rest = tail
+	}
+	return out
 }
 
 // cutField splits a block behind its first field.

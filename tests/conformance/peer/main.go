@@ -56,7 +56,7 @@ func (p *program) run(in io.Reader) error {
 	p.report(0, &conformancev1.Report{What: &conformancev1.Report_Ready{Ready: &conformancev1.Ready{
 		Name:     "parley-go",
 		Roles:    []string{"dialer", "acceptor"},
-		Features: []string{"gzip", "json", "resumption", "serving"},
+		Features: []string{"gzip", "json", "leaving", "resumption", "serving"},
 	}}})
 	lines := bufio.NewScanner(in)
 	lines.Buffer(nil, 64<<20)

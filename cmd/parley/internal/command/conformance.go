@@ -47,7 +47,7 @@ of known failures, or if one of that list passes.`,
 	}
 	c.Flags().StringVar(&f.run, "run", "", "run only cases whose name matches this regular expression")
 	c.Flags().StringVar(&f.known, "known", "", "file with the names of cases that are known to fail, one a line; # starts a comment")
-	c.Flags().IntVar(&f.parallel, "parallel", 0, "cases at once (default 16)")
+	c.Flags().IntVar(&f.parallel, "parallel", 0, "cases at once (default 32)")
 	c.Flags().BoolVar(&f.list, "list", false, "print the cases instead of running them")
 	return c
 }

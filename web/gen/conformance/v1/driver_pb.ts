@@ -407,7 +407,8 @@ export type Ready = Message<"conformance.v1.Ready"> & {
   roles: string[];
 
   /**
-   * What an implementation may leave out: "gzip", "json", "resumption", "serving" (a dialer that serves calls).
+   * What an implementation may leave out, and has: "gzip", "json", "resumption", "serving" (a dialer that serves calls),
+   * "leaving" (a dialer that leaves in order, section 10.2), "large-frames" (max_frame up to 1 MiB).
    *
    * @generated from field: repeated string features = 3;
    */

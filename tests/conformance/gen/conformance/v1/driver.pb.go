@@ -826,7 +826,8 @@ type Ready struct {
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
 	// "dialer", "acceptor", or both.
 	Roles []string `protobuf:"bytes,2,rep,name=roles,proto3" json:"roles,omitempty"`
-	// What an implementation may leave out: "gzip", "json", "resumption", "serving" (a dialer that serves calls).
+	// What an implementation may leave out, and has: "gzip", "json", "resumption", "serving" (a dialer that serves calls),
+	// "leaving" (a dialer that leaves in order, section 10.2), "large-frames" (max_frame up to 1 MiB).
 	Features      []string `protobuf:"bytes,3,rep,name=features,proto3" json:"features,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
