@@ -46,7 +46,7 @@ $(SITE): site/package-lock.json
 
 PROTOS = $(sort $(patsubst proto/%, %, $(shell find proto -name '*.proto')))
 
-.PHONY: help parley demo chat test lint generate check fuzz chaos soak deploy cluster proxies e2e crowd attack interop site site-test picture bench bench-quick bench-browser bench-wan bench-cluster bench-micro clean plugins
+.PHONY: help parley demo chat test lint generate check fuzz chaos soak deploy cluster proxies e2e crowd attack interop conformance site site-test picture bench bench-quick bench-browser bench-wan bench-cluster bench-micro clean plugins
 .PHONY: check-generated check-tidy check-format check-proto check-text check-words check-web chromium nginx haproxy caddy
 .PHONY: tidy release release-check check-systems check-releases check-api
 
@@ -123,6 +123,9 @@ attack: ## attack a server in many ways, with figures; fails where a client that
 
 interop: ## run gRPC's own interoperability tests over parley, in four arrangements
 	cd tests/interop && go run .
+
+conformance: $(NPM) ## check the implementations of the protocol here by the conformance kit: cases from a peer that speaks WebSockets by hand
+	go run ./tests/conformance/all
 
 site: $(SITE) ## build the documentation's site into .out/site/
 	cd site && npm run --silent build

@@ -91,10 +91,10 @@ var floors = []struct {
 	{"gen", []string{frame, hostkey, pool, module + "/transport", module + "/rpc", gorilla, protobuf, xsync}},
 	{"internal/codegen", []string{protobuf}},
 	{"codegen", []string{module + "/internal/codegen", protobuf}},
-	{"docs", nil}, // tests of what the documents say
+	{"docs", nil}, // tests of what the documents say, and the vectors
 	{"examples", []string{frame, hostkey, pool, module + "/transport", module + "/rpc", module + "/gen", gorilla, protobuf, xsync}},
 	{"tests/webserver", []string{frame, hostkey, pool, module + "/transport", module + "/rpc", module + "/gen", module + "/examples/ping/pinger", gorilla, protobuf, xsync}},
-	{"tests", []string{frame, hostkey, pool, module + "/transport", module + "/rpc", module + "/gen", gorilla, protobuf, xsync}},
+	{"tests", []string{frame, hostkey, pool, module + "/transport", module + "/rpc", module + "/gen", module + "/docs/spec/vectors", gorilla, protobuf, xsync}},
 }
 
 // TestImportsGoDownOnly also fails for a dependency of a dependency.

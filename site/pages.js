@@ -60,6 +60,7 @@ export const groups = [
     pages: [
       { source: "docs/spec/PROTOCOL.md", title: "Specification" },
       { source: "docs/spec/vectors/README.md", title: "Test vectors" },
+      { source: "docs/conformance.md", title: "Conformance kit", wide: true },
     ],
   },
   { text: "Design", pages: design },

@@ -64,7 +64,7 @@ func Run(ctx context.Context, args []string, std Streams) int {
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return usagef("%w: see %s --help", err, c.CommandPath())
 	})
-	root.AddCommand(p.benchCommand(), p.callCommand(), p.describeCommand(), p.gatewayCommand(), p.listCommand(), p.pingCommand())
+	root.AddCommand(p.benchCommand(), p.callCommand(), p.conformanceCommand(), p.describeCommand(), p.gatewayCommand(), p.listCommand(), p.pingCommand())
 	root.SetArgs(args)
 	root.SetIn(std.In)
 	root.SetOut(p.Out)

@@ -1,0 +1,131 @@
+// Command all runs the conformance kit against every implementation of this
+// repository, and prints a line for each. It fails if a case fails that is not
+// known to, or if the table of docs/conformance.md says something else; with -w
+// it writes the table.
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"strings"
+
+	"github.com/parley-rpc/parley/tests/conformance"
+)
+
+func main() {
+	write := flag.Bool("w", false, "write the table of docs/conformance.md")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	err := run(ctx, *write)
+	stop()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+// implementation is one that is checked. Another one is added here.
+type implementation struct {
+	name    string
+	build   []string // in the folder dir
+	dir     string
+	command []string
+}
+
+// implementations lists them. Paths are relative to the top of the repository.
+func implementations() []implementation {
+	return []implementation{
+		{
+			name:    "parley-go",
+			build:   []string{"go", "build", "-o", ".out/conformance/peer", "./tests/conformance/peer"},
+			dir:     ".",
+			command: []string{".out/conformance/peer"},
+		},
+		{
+			name:    "parley-ts",
+			build:   []string{"npm", "run", "--silent", "conformance"},
+			dir:     "web",
+			command: []string{"node", "web/conformance/dist/main.js"},
+		},
+	}
+}
+
+func run(ctx context.Context, write bool) error { //nolint:revive // the flag of the command
+	var reports []*conformance.Report
+	var failed []string
+	for _, i := range implementations() {
+		report, err := i.check(ctx)
+		if err != nil {
+			return fmt.Errorf("%s: %w", i.name, err)
+		}
+		fmt.Print(report.Text())
+		reports = append(reports, report)
+		if len(report.Failed()) > 0 {
+			failed = append(failed, i.name)
+		}
+	}
+	if len(failed) > 0 {
+		return fmt.Errorf("failed: %s", strings.Join(failed, ", "))
+	}
+	return table(reports, write)
+}
+
+// check builds an implementation and runs the kit against it.
+func (i *implementation) check(ctx context.Context) (*conformance.Report, error) {
+	build := exec.CommandContext(ctx, i.build[0], i.build[1:]...)
+	build.Dir = i.dir
+	if said, err := build.CombinedOutput(); err != nil {
+		return nil, fmt.Errorf("cannot build it: %w: %s", err, said)
+	}
+	o := conformance.Options{Command: i.command, Stderr: os.Stderr}
+	known, err := os.ReadFile(filepath.Join("tests/conformance/known", i.name+".txt"))
+	switch {
+	case err == nil:
+		o.Known = conformance.ParseKnown(string(known))
+	case !errors.Is(err, os.ErrNotExist):
+		return nil, err
+	}
+	report, err := conformance.Run(ctx, o)
+	if err == nil && report.Implementation != i.name {
+		err = fmt.Errorf("it calls itself %q", report.Implementation)
+	}
+	return report, err
+}
+
+const (
+	document = "docs/conformance.md"
+	begins   = "<!-- table: make conformance -->\n"
+	ends     = "<!-- end of the table -->"
+)
+
+// table compares the table of the document with the reports, or writes it.
+func table(reports []*conformance.Report, write bool) error { //nolint:revive // the flag of the command
+	text, err := os.ReadFile(document)
+	if err != nil {
+		return err
+	}
+	want, err := conformance.Table(reports)
+	if err != nil {
+		return err
+	}
+	before, rest, found := bytes.Cut(text, []byte(begins))
+	old, after, foundEnd := bytes.Cut(rest, []byte(ends))
+	if !found || !foundEnd {
+		return fmt.Errorf("%s has no table between %q and %q", document, begins, ends)
+	}
+	want = "\n" + want + "\n"
+	if string(old) == want {
+		return nil
+	}
+	if !write {
+		return fmt.Errorf("the table of %s is out of date: go run ./tests/conformance/all -w", document)
+	}
+	return os.WriteFile(document, bytes.Join([][]byte{before, []byte(begins), []byte(want), []byte(ends), after}, nil), 0o644)
+}
