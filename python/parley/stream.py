@@ -125,6 +125,11 @@ class Stream:
     def has_output(self) -> bool:
         return bool(self._out)
 
+    @property
+    def inside_message(self) -> bool:
+        """Reports whether a message was sent in part."""
+        return bool(self._out) and self._out[0].at > 0
+
     def emit(self, emit: Callable[[int, int, int, Bytes], None]) -> Progress:
         """Emits the next frame, as its type, flags, stream and payload."""
         if not self._out:
