@@ -17,6 +17,7 @@ from .hello import CLIENT_SETTINGS, Settings
 from .kinds import BidiCall, ClientStreamCall, ServerStreamCall, UnaryCall
 from .metadata import Metadata
 from .options import Credentials
+from .stub import Stub as _AsyncStub
 
 T = TypeVar("T")
 
@@ -116,7 +117,7 @@ class Client:
 class Stub:
     """Calls the methods of a service. A unary method returns its response; the others return a call."""
 
-    def __init__(self, stub: _async.Stub, loop: Loop) -> None:
+    def __init__(self, stub: _AsyncStub, loop: Loop) -> None:
         self._stub = stub
         self._loop = loop
 
@@ -150,7 +151,8 @@ class Call(Generic[Req, Res]):
 
     def header(self) -> Metadata:
         """Returns the metadata that came before the first message; it waits for that."""
-        return self._loop.run(self._call.header())
+        header: Metadata = self._loop.run(self._call.header())
+        return header
 
     @property
     def trailers(self) -> Metadata:
@@ -160,7 +162,8 @@ class Call(Generic[Req, Res]):
 
     def send(self, request: Req) -> bool:
         """Sends a request. It returns False if the server wants no more."""
-        return self._loop.run(self._call.send(request))
+        wanted: bool = self._loop.run(self._call.send(request))
+        return wanted
 
     def end(self) -> None:
         """Says that no request follows."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import unittest
 from collections.abc import Callable
 from typing import Any
@@ -24,9 +25,12 @@ class Program:
         self._process = process
 
     @classmethod
-    async def start(cls, name: str, *args: str) -> Program:
+    async def start(cls, name: str, *args: str, env: dict[str, str] | None = None) -> Program:
+        """Starts a program: a path, or the name of one of the repository."""
         pipe = asyncio.subprocess.PIPE
-        process = await asyncio.create_subprocess_exec(str(BIN / name), *args, stdin=pipe, stdout=pipe)
+        process = await asyncio.create_subprocess_exec(
+            str(BIN / name), *args, stdin=pipe, stdout=pipe, env={**os.environ, **(env or {})}, limit=1 << 20
+        )
         return cls(process)
 
     async def line(self) -> str:
@@ -37,6 +41,17 @@ class Program:
     def say(self, command: str) -> None:
         assert self._process.stdin
         self._process.stdin.write(command.encode() + b"\n")
+
+    async def end(self) -> None:
+        """Ends the standard input of the program, and waits until it has ended."""
+        assert self._process.stdin
+        self._process.stdin.close()
+        await self.code()
+
+    async def code(self) -> int:
+        """Waits for the end of the program, and returns its exit code."""
+        async with asyncio.timeout(20):
+            return await self._process.wait()
 
     async def stop(self) -> None:
         if self._process.returncode is None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
+from collections.abc import Callable
 
 import parley.sync
 from parley import Code, RpcError
@@ -15,11 +17,9 @@ class Sync(ServerTest):
     async def test_all_four_kinds_are_called(self) -> None:
         await self.in_thread(self.call_all)
 
-    async def in_thread(self, work: object) -> None:
+    async def in_thread(self, work: Callable[[], None]) -> None:
         """Runs a test outside of the event loop."""
-        import asyncio
-
-        await asyncio.to_thread(work)  # type: ignore[arg-type] # a function without arguments
+        await asyncio.to_thread(work)
 
     def call_all(self) -> None:
         with parley.sync.Client(self.url) as client:
