@@ -56,7 +56,6 @@ class Member:
                 print("* cut off", flush=True)
                 await asyncio.sleep(PAUSE)
 
-    # snippet:join
     async def _join(self) -> None:
         async with self._stub.Join(wait_for_ready=True) as call:
             await call.send(JoinRequest(enter=self._enter))
@@ -64,7 +63,6 @@ class Member:
                 if response.position:
                     self._enter.position = response.position
                 await self._show(call, response)
-        # snippet:end
 
     async def _show(self, call: BidiCall[JoinRequest, JoinResponse], response: JoinResponse) -> None:
         match response.WhichOneof("event"):

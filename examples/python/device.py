@@ -48,13 +48,11 @@ def temperature(number: int) -> float:
 
 
 async def main(url: str, name: str) -> None:
-    # snippet:serve
     async with Client(url, headers={"Agent-Name": name}) as client:
         Device().serve_on(client)
         await client.connect()
         async for state in client.states():
             print(state.value, flush=True)
-            # snippet:end
             if state is State.IDLE:  # the hub has closed the connection for good
                 return
 

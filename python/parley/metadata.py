@@ -12,7 +12,6 @@ _KEY = re.compile(r"[a-z0-9_.-]+\Z")
 _TEXT = re.compile(r"[\x20-\x7e]*\Z")
 
 Value = str | bytes
-MetadataLike = Mapping[str, Value] | Iterable[tuple[str, Value]]
 
 
 class Metadata:
@@ -23,7 +22,7 @@ class Metadata:
     if the key ends in "-bin".
     """
 
-    def __init__(self, pairs: MetadataLike = ()) -> None:
+    def __init__(self, pairs: Mapping[str, Value] | Iterable[tuple[str, Value]] = ()) -> None:
         self._pairs: list[tuple[str, Value]] = []
         for key, value in pairs.items() if isinstance(pairs, Mapping) else pairs:
             self.add(key, value)
@@ -54,6 +53,10 @@ class Metadata:
 
     def __repr__(self) -> str:
         return f"Metadata({self._pairs!r})"
+
+
+# What a call takes as metadata.
+MetadataLike = Metadata | Mapping[str, Value] | list[tuple[str, Value]] | tuple[tuple[str, Value], ...]
 
 
 class MalformedMetadata(Exception):
