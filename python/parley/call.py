@@ -101,8 +101,9 @@ class Exchange(Generic[Req, Res]):
             self.cancel()
             raise
         except RpcError as e:
-            raise self.error or e
-        if self.over and self.error:
+            sent = False
+            self.error = self.error or (None if self.over else e)
+        if self.error:
             raise self.error
         return sent and not self.over
 
@@ -203,5 +204,6 @@ class Exchange(Generic[Req, Res]):
         asyncio.get_running_loop().call_soon(self.stream.reset, f.CANCEL, ended)
 
     def on_fail(self, error: RpcError) -> None:
-        self.error = self.error or error
-        self._finish()
+        if not self.over:  # behind the end, a reset concerns only what this end still had to send
+            self.error = error
+            self._finish()

@@ -125,8 +125,8 @@ class Connection:
         if self.closed or sub not in (self._current, self._next):
             return
         self._redirect = same_origin(sub.url, goaway.address)
-        delay = min(goaway.delay / 1000, MAX_GOAWAY_DELAY)
-        if sub.is_young(MIN_SESSION):
+        delay, young = min(goaway.delay / 1000, MAX_GOAWAY_DELAY), sub.is_young(MIN_SESSION)
+        if young:
             delay = max(delay, self.backoff.delay(Reconnect.BACKOFF))
         if sub is self._next:
             self._next = None
@@ -134,6 +134,7 @@ class Connection:
             sub.session.stop_opening()
         if not self._next:
             self._next = self._new(delay)
+            self._next.may_hurry = not young
             if sub.session.busy and not goaway.notice:
                 self._next.dial_now()
         if sub is self._current and not goaway.notice:
@@ -164,6 +165,7 @@ class Connection:
             self._current, self._next = self._next, None
             sub.session.move_pending(self._current.session)
             self._current.dial_now()
+            self.watch.set(State.READY if self._current.is_ready else State.CONNECTING)
         elif action is Reconnect.NEVER:
             self._current = None
             self.watch.set(State.IDLE)

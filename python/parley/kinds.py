@@ -83,16 +83,19 @@ class _OneRequest(_Call[Req, Res]):
 class UnaryCall(_OneRequest[Req, Res]):
     """A call with one request and one response: await it."""
 
+    _response: Res | None = None
+
     def __await__(self) -> Generator[object, None, Res]:
         return self._run().__await__()
 
     async def _run(self) -> Res:
-        while True:
+        while self._response is None:
             try:
                 await self._send()
-                return await self._exchange.receive_only()
+                self._response = await self._exchange.receive_only()
             except RpcError as e:
                 await self._again(e)
+        return self._response
 
 
 class ServerStreamCall(_OneRequest[Req, Res]):

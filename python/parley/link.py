@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from typing import Any
 
 from websockets.exceptions import ConnectionClosed
 
 from .closecode import LOST, Reconnect, close_action, standard_code
 from .session import Session
+from .status import Code, RpcError
 from .varint import cut_text
 
 WRITE_TIMEOUT = 30.0  # seconds without progress after which the link is lost
 CLOSE_TIMEOUT = 2.0
+_log = logging.getLogger("parley")
 
 
 class WebSocketLink:
@@ -42,6 +45,8 @@ class WebSocketLink:
         except ConnectionClosed as e:
             code, reason = closed_by(e)
             self._session.link_closed(code, reason, close_action(code)[1] is not Reconnect.NEVER)
+        except Exception:
+            self._fail()
         finally:
             writer.cancel()
             self._session.link_closed(LOST, "the client stops")
@@ -51,7 +56,18 @@ class WebSocketLink:
             else:
                 self.drop()
 
+    def _fail(self) -> None:
+        """Ends the session after a fault of this client, so that no call waits for ever."""
+        _log.exception("the session ends")
+        self._session.close(1011, RpcError(Code.INTERNAL, "the client has failed"))
+
     async def _write(self) -> None:
+        try:
+            await self._write_messages()
+        except Exception:
+            self._fail()
+
+    async def _write_messages(self) -> None:
         while True:
             await self._ready.wait()
             self._ready.clear()

@@ -32,6 +32,8 @@ class Metadata:
         key = key.lower()
         if key.startswith("parley-"):
             raise ValueError(f"metadata {key!r}: keys that begin with parley- are reserved")
+        if len(self._pairs) == MAX_PAIRS:
+            raise ValueError(f"metadata {key!r}: there are {MAX_PAIRS} pairs, and no more are allowed")
         self._pairs.append(checked(key, value))
 
     def get(self, key: str) -> Value | None:

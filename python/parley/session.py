@@ -368,8 +368,8 @@ class Session:
         hello, self._hello = self._hello, None
         if hello and self._resuming or self._awaiting_hello and self._resuming:
             return hello
-        kept = self.established and self.ref is None
-        outbox = Outbox(self._streams, self._control, None if kept else self._replay, self)
+        may_resume = self.ref is not None or not self.established
+        outbox = Outbox(self._streams, self._control, self._replay if may_resume else None, self)
         if hello:
             outbox.add(hello)
         if self.ref and (self._ack_due or self._received.pending):

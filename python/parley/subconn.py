@@ -42,12 +42,13 @@ class Owner(Protocol):
 class SubConn:
     """One session. It dials after a delay in seconds, and again as long as that may help."""
 
-    def __init__(self, owner: Owner, url: str, delay: float = 0, replaces: SessionRef | None = None) -> None:
+    def __init__(self, owner: Owner, url: str, delay: float, replaces: SessionRef | None) -> None:
         self.session = Session(owner.options.settings, self, replaces)
         self.url = url
         self.is_ready = False
         self.error: RpcError | None = None  # of the latest dial
         self.refused = False  # to dial again does not help
+        self.may_hurry = True  # the delay is not there to slow down a loop
         self._owner = owner
         self._now = asyncio.Event()
         self._ready_at = 0.0
@@ -55,8 +56,9 @@ class SubConn:
         self.task = asyncio.ensure_future(self._run(delay))
 
     def dial_now(self) -> None:
-        """Ends the wait before a dial: a call is to start."""
-        self._now.set()
+        """Ends the wait before the first dial: a call is to start. A wait after a failure goes on."""
+        if self.error is None and self.may_hurry:
+            self._now.set()
 
     def is_young(self, seconds: float) -> bool:
         """Reports whether the session is ready for less than a time."""

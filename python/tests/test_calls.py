@@ -38,6 +38,10 @@ class Kinds(ServerTest):
             self.assertIsNone(await sums.receive())
         self.assertEqual(got, [0, 1, 3, 6, 10])
 
+    async def test_a_unary_call_may_be_awaited_again(self) -> None:
+        call = self.stub().Ping(PingRequest(text="hi"))
+        self.assertIs(await call, await call)
+
     async def test_streams_may_be_empty(self) -> None:
         stub = self.stub()
         self.assertEqual([r async for r in stub.CountUp(CountUpRequest(to=0))], [])
@@ -255,6 +259,7 @@ class WrongInput(ServerTest):
             (lambda: stub.Ping(PingRequest(), metadata={"a": b"c"}), TypeError, "-bin"),
             (lambda: stub.Ping(PingRequest(), metadata={"a": "\u00e4"}), ValueError, "printable"),
             (lambda: stub.Ping(PingRequest(), metadata={"parley-a": "b"}), ValueError, "reserved"),
+            (lambda: stub.Ping(PingRequest(), metadata=[("a", "b")] * 257), ValueError, "256 pairs"),
             (lambda: self.client("http://localhost"), ValueError, "ws://"),
             (lambda: self.client(codec="xml"), ValueError, "known are"),
         )

@@ -74,7 +74,7 @@ class Malformed(unittest.IsolatedAsyncioTestCase):
         dice, quiet = random.Random(2), Quiet()
         cases = [bytes.fromhex(c["hex"]) for c in vectors("frames") + vectors("messages") + vectors("malformed")]
         ended = 0
-        for _ in range(1_500):
+        for _ in range(500):
             session = Session(Settings(), quiet)
             session.attach(quiet)
             session.receive(bytes.fromhex("010000"))
@@ -85,7 +85,7 @@ class Malformed(unittest.IsolatedAsyncioTestCase):
                 session.next_message()
             ended += session.error is not None
             session.close(1000, RpcError(Code.CANCELED))
-        self.assertGreater(ended, 1_000)
+        self.assertGreater(ended, 300)
 
     async def test_random_blocks_are_read_or_refused(self) -> None:
         dice = random.Random(3)
@@ -108,6 +108,13 @@ class Compression(unittest.TestCase):
             with self.assertRaises(RpcError) as caught:
                 compression.inflate(bomb, limit)
             self.assertEqual(caught.exception.code, Code.RESOURCE_EXHAUSTED)
+
+    def test_many_members_are_refused(self) -> None:
+        member = gzip.compress(b"")
+        self.assertEqual(compression.inflate(member * 1_000, 0), b"")
+        with self.assertRaises(RpcError) as caught:
+            compression.inflate(member * 200_000, 1 << 20)
+        self.assertEqual(caught.exception.code, Code.RESOURCE_EXHAUSTED)
 
     def test_what_is_not_gzip_is_an_error(self) -> None:
         whole = compression.compress(b"hello")

@@ -152,6 +152,20 @@ class Serving(ServerTest):
             await client.stub(PING).Ping(PingRequest(), metadata=RELAY)
         self.assertEqual(caught.exception.code, Code.INTERNAL)
 
+    async def test_an_early_answer_stops_the_sender(self) -> None:
+        class Hasty:
+            async def Sum(self, requests: AsyncIterator[Any], context: ServerContext) -> Any:
+                async for request in requests:
+                    return SumResponse(sum=request.number, count=1)
+
+        client = self.client()
+        client.serve(PING, Hasty())
+        async with client.stub(PING).Sum(metadata=RELAY) as sum:
+            while await sum.send(SumRequest(number=7)):
+                await asyncio.sleep(0)
+            self.assertFalse(await sum.send(SumRequest(number=8)))
+            self.assertEqual((await sum.finish()).sum, 7)
+
     async def test_served_calls_survive_a_lost_link(self) -> None:
         proxy = await self.proxy()
         client = self.client(proxy.url)
