@@ -96,11 +96,17 @@ def _field(value: Any, field: FieldDescriptor | None) -> Any:
             return value
         of_value = field.message_type.fields_by_name["value"]
         return {k: kept for k, v in value.items() if (kept := _single(v, of_value)) is not _UNKNOWN}
-    if field.label == FieldDescriptor.LABEL_REPEATED:
+    if is_repeated(field):
         if not isinstance(value, list):
             return value
         return [kept for v in value if (kept := _single(v, field)) is not _UNKNOWN]
     return _single(value, field)
+
+
+def is_repeated(field: FieldDescriptor) -> bool:
+    """Reports whether a field is repeated, with releases of protobuf that have is_repeated and those that have label."""
+    repeated: bool | None = getattr(field, "is_repeated", None)
+    return bool(field.label == FieldDescriptor.LABEL_REPEATED) if repeated is None else repeated
 
 
 def _single(value: Any, field: FieldDescriptor) -> Any:

@@ -8,10 +8,14 @@ import random
 import time
 import unittest
 from email.utils import formatdate
+from types import SimpleNamespace
 
+from google.protobuf.struct_pb2 import Struct
+from google.protobuf.type_pb2 import Type
 from parley import Code, RpcError, compression
 from parley.backoff import MAX_DELAY, MAX_LONG_DELAY, Backoff
 from parley.closecode import LOST, Reconnect, close_action, reset_error, standard_code
+from parley.codec import CODECS, is_repeated
 from parley.connection import same_origin
 from parley.fields import MalformedFields, parse_fields
 from parley.frame import parse_frame
@@ -216,6 +220,27 @@ class Times(unittest.IsolatedAsyncioTestCase):
         self.assertEqual([retry_after(v) for v in ("5", "500", "", "soon", "-1")], [5, 60, 0, 0, 0])
         self.assertTrue(20 < retry_after(formatdate(time.time() + 30, usegmt=True)) <= 30)
         self.assertEqual(retry_after(formatdate(0, usegmt=True)), 0)
+
+
+class Codecs(unittest.TestCase):
+    def test_repeated_fields_are_known_with_old_and_new_releases(self) -> None:
+        for name, repeated in (("fields", True), ("name", False)):
+            field = Type.DESCRIPTOR.fields_by_name[name]
+            self.assertEqual(is_repeated(field), repeated)
+            self.assertEqual(is_repeated(SimpleNamespace(is_repeated=repeated)), repeated)
+
+    def test_unknown_names_of_enum_values_are_skipped_everywhere(self) -> None:
+        data = b'{"syntax": "SYNTAX_NEW", "fields": [{"kind": "TYPE_NEW", "name": "a"}, {"cardinality": "1"}], "new": 1}'
+        message = CODECS["json"].decode(data, Type)
+        self.assertEqual([(f.name, f.kind, f.cardinality) for f in message.fields], [("a", 0, 0), ("", 0, 1)])
+
+    def test_maps_and_well_known_types_keep_their_mapping(self) -> None:
+        for data in (b'{"a": [1, {"b": null}], "c": "d"}', b"{}"):
+            message = CODECS["json"].decode(data, Struct)
+            self.assertEqual(CODECS["json"].decode(CODECS["json"].encode(message), Struct), message)
+        for wrong in (b'{"a": 1, "a": 2}', b"[" * 100_000, b"{", b'{"fields": 1}'):
+            with self.assertRaises(ValueError):
+                CODECS["json"].decode(wrong, Type)
 
 
 class Codes(unittest.TestCase):
