@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import random
+import ssl
 from collections.abc import Mapping
 from unittest import mock
 
@@ -134,6 +136,17 @@ class Reconnecting(ServerTest):
         with self.assertRaises(RpcError) as caught:
             await self.stub("ws://127.0.0.1:1/rpc").Ping(PingRequest())
         self.assertEqual(caught.exception.code, Code.UNAVAILABLE)
+
+    async def test_a_server_with_tls_is_verified(self) -> None:
+        self.server.say("tls")
+        url, certificate = (await self.server.line()).split()
+        trusting = ssl.create_default_context(cadata=base64.b64decode(certificate))
+        self.assertEqual((await self.stub(url, ssl=trusting).Ping(PingRequest(text="hi"))).text, "hi")
+        with self.assertRaisesRegex(RpcError, "certificate") as caught:
+            await self.stub(url).Ping(PingRequest())
+        self.assertEqual(caught.exception.code, Code.UNAVAILABLE)
+        with self.assertRaisesRegex(ValueError, "wss"):
+            self.client(ssl=trusting)
 
     async def test_credentials_are_asked_before_each_dial(self) -> None:
         proxy = await self.proxy(self.url.replace("/rpc", "/guarded"))

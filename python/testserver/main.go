@@ -5,11 +5,13 @@ package main
 import (
 	"bufio"
 	"context"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"strconv"
 	"strings"
@@ -43,7 +45,7 @@ func run(ctx context.Context) error {
 	}
 	web := &http.Server{Handler: site, ReadHeaderTimeout: 10 * time.Second}
 	go func() {
-		obey(ctx, srv)
+		obey(ctx, srv, site)
 		_ = web.Close()
 	}()
 	fmt.Printf("serving ws://%s/rpc\n", listener.Addr())
@@ -111,12 +113,17 @@ func answer(w http.ResponseWriter, r *http.Request) {
 }
 
 // obey executes the commands of standard input until it ends.
-func obey(ctx context.Context, srv *rpc.Server) {
+func obey(ctx context.Context, srv *rpc.Server, site http.Handler) {
 	commands := bufio.NewScanner(os.Stdin)
 	for commands.Scan() {
 		switch command := commands.Text(); command {
 		case "drain":
 			go drain(ctx, srv)
+		case "tls":
+			secure := httptest.NewTLSServer(site)
+			defer secure.Close()
+			certificate := base64.StdEncoding.EncodeToString(secure.Certificate().Raw)
+			fmt.Printf("wss://%s/rpc %s\n", secure.Listener.Addr(), certificate)
 		default:
 			fmt.Println("unknown", command)
 		}
