@@ -167,7 +167,9 @@ class Connection:
             self._current.dial_now()
             self.watch.set(State.READY if self._current.is_ready else State.CONNECTING)
         elif action is Reconnect.NEVER:
-            self._current = None
+            successor, self._current, self._next = self._next, None, None
+            if successor:
+                successor.session.close(1000, RpcError(Code.CANCELED, "the server has ended the connection for good"))
             self.watch.set(State.IDLE)
         else:
             self._succeed(sub, error, action)
