@@ -46,8 +46,8 @@ $(SITE): site/package-lock.json
 
 PROTOS = $(sort $(patsubst proto/%, %, $(shell find proto -name '*.proto')))
 
-.PHONY: help parley demo chat test lint generate check fuzz chaos soak deploy cluster proxies e2e crowd attack interop conformance site site-test picture bench bench-quick bench-browser bench-wan bench-cluster bench-micro clean plugins
-.PHONY: check-generated check-tidy check-format check-proto check-text check-words check-web chromium nginx haproxy caddy
+.PHONY: help parley demo chat test test-python lint generate check fuzz chaos soak deploy cluster proxies e2e crowd attack interop conformance site site-test picture bench bench-quick bench-browser bench-wan bench-cluster bench-micro clean plugins
+.PHONY: check-generated check-tidy check-format check-proto check-text check-words check-web chromium nginx haproxy caddy python
 .PHONY: tidy release release-check check-systems check-releases check-api
 
 help: ## print this list
@@ -77,6 +77,13 @@ test: $(NPM) chromium nginx ## run all tests with the race detector, and measure
 		awk -v floor=$$floor -v min=$(MIN_COVERAGE) -f tools/coverage.awk .out/cover.out; done
 	cd web && npm test --silent
 	cd web && npm run --silent e2e
+	$(MAKE) --no-print-directory test-python
+
+test-python: python ## check the types and the generated files of the Python client, and run its tests; installs what it needs from Debian if it is missing
+	@mkdir -p .out/python
+	go build -o .out/python/ ./python/testserver ./examples/ping ./examples/reverse
+	cd examples/chat && go build -o $(CURDIR)/.out/python/ .
+	python/run-tests.sh
 
 lint: ## run the linters, the arrows between packages included
 	@bad=0; for m in $(MODULES); do echo "golangci-lint in $$m"; \
@@ -183,6 +190,11 @@ chromium:
 nginx haproxy caddy:
 	@command -v $@ >/dev/null || test -x /usr/sbin/$@ || { apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
 		apt-get install -y -qq --no-install-recommends $(if $(filter nginx,$@),nginx-light,$@) >/dev/null; }
+
+python:
+	@{ /usr/bin/python3 -c 'import google.protobuf, websocket, websockets' && command -v mypy protoc; } >/dev/null 2>&1 || \
+		{ apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
+		mypy protobuf-compiler python3-protobuf python3-websocket python3-websockets >/dev/null; }
 
 # gen/ must be what the .proto files give, and committed as a whole.
 check-generated: plugins $(NPM)

@@ -45,7 +45,7 @@ func written(t *testing.T, ends ...string) (paths []string) {
 }
 
 func TestFilesAreShortEnoughToRead(t *testing.T) {
-	for _, path := range written(t, ".go", ".ts", ".tsx") {
+	for _, path := range written(t, ".go", ".ts", ".tsx", ".py") {
 		text, err := os.ReadFile(path)
 		if err != nil {
 			t.Fatal(err)

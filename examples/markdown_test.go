@@ -12,7 +12,7 @@ import (
 const root = ".."
 
 // documents are the documents whose code is tested.
-var documents = []string{"README.md", "docs/guide.md", "docs/observability.md", "docs/cli.md", "docs/gateway.md", "docs/grpc.md", "docs/browser.md", "docs/cluster.md", "docs/design/flow.md"}
+var documents = []string{"README.md", "docs/guide.md", "docs/observability.md", "docs/cli.md", "docs/gateway.md", "docs/grpc.md", "docs/browser.md", "docs/python.md", "docs/cluster.md", "docs/design/flow.md"}
 
 // startDocument has the steps to a first service.
 const startDocument = "docs/start.md"
@@ -75,18 +75,22 @@ func read(t *testing.T, path string) string {
 	return string(text)
 }
 
-// region returns the lines between //snippet:NAME and //snippet:end of a file.
-// It removes their common indentation, and comments for the linter.
+// region returns the lines between //snippet:NAME and //snippet:end of a file;
+// in Python the marks begin with "# snippet:". It removes their common indentation, and comments for the linter.
 func region(t *testing.T, path, name string) string {
 	t.Helper()
-	_, rest, ok := strings.Cut(read(t, path), "//snippet:"+name+"\n")
+	mark := "//snippet:"
+	if filepath.Ext(path) == ".py" {
+		mark = "# snippet:"
+	}
+	_, rest, ok := strings.Cut(read(t, path), mark+name+"\n")
 	if !ok {
 		t.Fatalf("%s has no region %s", path, name)
 	}
-	if strings.Contains(rest, "//snippet:"+name+"\n") {
+	if strings.Contains(rest, mark+name+"\n") {
 		t.Fatalf("%s has the region %s twice", path, name)
 	}
-	text, _, ok := strings.Cut(rest, "//snippet:end\n")
+	text, _, ok := strings.Cut(rest, mark+"end\n")
 	if !ok {
 		t.Fatalf("the region %s of %s has no end", name, path)
 	}

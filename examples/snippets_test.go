@@ -83,6 +83,9 @@ func TestShownCommands(t *testing.T) {
 		// web/e2e/install.test.ts and make release-check pack and install it.
 		"npm install @parley-rpc/client @bufbuild/protobuf": npmPackage("client", "@parley-rpc/client"),
 		"npm install --save-dev @bufbuild/protoc-gen-es":    func(*testing.T) {},
+		// python/run-tests.sh runs protoc with other folders.
+		"protoc -I proto --python_out=gen --pyi_out=gen --python-parley_out=gen ping.proto": func(*testing.T) {},
+		"pip install ./python": pythonPackage,
 		"make chat": func(t *testing.T) { // what it runs is tested by package chat
 			_, recipe, ok := strings.Cut(read(t, "Makefile"), "\nchat:")
 			recipe, _, _ = strings.Cut(recipe, "\n\n")
@@ -188,6 +191,17 @@ func TestLinksLeadSomewhere(t *testing.T) {
 			if anchor != "" && !hasAnchor(t, target, anchor) {
 				t.Errorf("%s links to %s: no such heading", document, m[1])
 			}
+		}
+	}
+}
+
+// pythonPackage checks that the folder python is a package of that name.
+func pythonPackage(t *testing.T) {
+	t.Helper()
+	project := read(t, "python/pyproject.toml")
+	for _, want := range []string{"name = \"parley\"", "packages = [\"parley\"]", "protoc-gen-python-parley = \"parley.plugin:main\""} {
+		if !strings.Contains(project, "\n"+want) {
+			t.Errorf("python/pyproject.toml has no %q", want)
 		}
 	}
 }

@@ -27,6 +27,7 @@ export const groups = [
     text: "Clients",
     pages: [
       { source: "docs/browser.md", title: "TypeScript and browsers" },
+      { source: "docs/python.md", title: "Python" },
       { source: "docs/grpc.md", title: "Stubs of gRPC" },
       { source: "docs/cli.md", title: "Command line" },
     ],

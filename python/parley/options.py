@@ -1,0 +1,54 @@
+"""The options of a client."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+from .codec import CODECS
+from .compression import NAMES
+from .hello import CLIENT_SETTINGS, Settings
+
+Credentials = Callable[[], Awaitable[Mapping[str, str]]]
+
+
+@dataclass(frozen=True)
+class Options:
+    """
+    The options of a client.
+
+    credentials returns headers of the handshake. It is asked before each dial, so it can return a fresh token. headers
+    are sent with every handshake. ssl is the context for wss. codec (proto or json) and compression (gzip or empty)
+    hold for calls that do not choose themselves. wait_for_ready makes calls wait for a connection where they would
+    fail with UNAVAILABLE. settings has the limits of what this end receives.
+    """
+
+    url: str
+    credentials: Credentials | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    ssl: ssl.SSLContext | None = None
+    codec: str = "proto"
+    compression: str = ""
+    wait_for_ready: bool = False
+    settings: Settings = CLIENT_SETTINGS
+
+    def check(self) -> None:
+        """Raises ValueError if an option is wrong."""
+        parts = urlsplit(self.url)
+        if parts.scheme not in ("ws", "wss") or not parts.hostname:
+            raise ValueError(f"url {self.url!r}: it has to be ws://HOST/PATH or wss://HOST/PATH")
+        if self.ssl and parts.scheme == "ws":
+            raise ValueError(f"url {self.url!r}: ssl needs the scheme wss")
+        if wrong := self.settings.check():
+            raise ValueError(f"settings: {wrong}")
+        check_names(self.codec, self.compression)
+
+
+def check_names(codec: str, compression: str) -> None:
+    """Raises ValueError if this client has no such codec or compression."""
+    if codec not in CODECS:
+        raise ValueError(f"codec {codec!r} is unknown: known are {', '.join(CODECS)}")
+    if compression and compression not in NAMES:
+        raise ValueError(f"compression {compression!r} is unknown: known are {', '.join(NAMES)}")
