@@ -66,7 +66,7 @@ export const groups = [
 
 /** Documentation of the APIs, which other sites show. */
 export const apis = [
-  ...["rpc", "rpc/health", "rpc/reflection", "transport", "transport/ws", "ext/grpc", "ext/grpc/proxy", "ext/otel"].map(
+  ...["rpc", "rpc/health", "rpc/reflection", "transport", "transport/ws", "ext/connect", "ext/grpc", "ext/grpc/proxy", "ext/otel"].map(
     (path) => ({ text: path, link: `https://pkg.go.dev/github.com/parley-rpc/parley/${path}` }),
   ),
   ...["client", "connect", "react"].map((name) => ({

@@ -1,0 +1,48 @@
+package parleyconnect
+
+import (
+	"context"
+	"net"
+	"net/http"
+	"net/netip"
+
+	"github.com/parley-rpc/parley/rpc"
+)
+
+// call is what is known of a call by its HTTP request.
+type call struct {
+	service, name string
+	unary         bool // it is not registered, and comes in the form of a unary call
+	peer          *rpc.Peer
+}
+
+type callKey struct{}
+
+// callContext is the context of a request, with its call and the values of the
+// authentication.
+type callContext struct {
+	context.Context
+	values context.Context
+	call   *call
+}
+
+// Value implements context.Context.
+func (c callContext) Value(key any) any {
+	if key == (callKey{}) {
+		return c.call
+	}
+	if v := c.values.Value(key); v != nil {
+		return v
+	}
+	return c.Context.Value(key)
+}
+
+// peerOf describes the client of a request.
+func peerOf(r *http.Request) *rpc.Peer {
+	p := &rpc.Peer{Host: r.Host, TLS: r.TLS, RequestURI: r.RequestURI, Header: r.Header.Clone()}
+	if at, err := netip.ParseAddrPort(r.RemoteAddr); err == nil {
+		p.Addr = net.TCPAddrFromAddrPort(at)
+	}
+	p.LocalAddr, _ = r.Context().Value(http.LocalAddrContextKey).(net.Addr)
+	return p
+}
