@@ -37,9 +37,20 @@ func (c callContext) Value(key any) any {
 	return c.Context.Value(key)
 }
 
+// textAddr is the address of a client that is not reached by TCP.
+type textAddr string
+
+// Network implements net.Addr.
+func (textAddr) Network() string { return "unknown" }
+
+// String implements net.Addr.
+func (a textAddr) String() string { return string(a) }
+
 // peerOf describes the client of a request.
 func peerOf(r *http.Request) *rpc.Peer {
-	p := &rpc.Peer{Host: r.Host, TLS: r.TLS, RequestURI: r.RequestURI, Header: r.Header.Clone()}
+	p := &rpc.Peer{
+		Host: r.Host, Addr: textAddr(r.RemoteAddr), TLS: r.TLS, RequestURI: r.RequestURI, Header: r.Header.Clone(),
+	}
 	if at, err := netip.ParseAddrPort(r.RemoteAddr); err == nil {
 		p.Addr = net.TCPAddrFromAddrPort(at)
 	}

@@ -44,7 +44,13 @@ func serve(t testing.TB, h rpc.Handler, opts ...rpc.ServerOption) (url string, s
 // serveHTTP serves srv under the path /rpc.
 func serveHTTP(t testing.TB, srv *rpc.Server) (url string) {
 	t.Helper()
-	web := httptest.NewUnstartedServer(http.StripPrefix("/rpc", parleyconnect.NewHandler(srv)))
+	return serveWith(t, srv, func(next http.Handler) http.Handler { return next })
+}
+
+// serveWith is serveHTTP behind middleware.
+func serveWith(t testing.TB, srv *rpc.Server, middleware func(http.Handler) http.Handler) (url string) {
+	t.Helper()
+	web := httptest.NewUnstartedServer(middleware(http.StripPrefix("/rpc", parleyconnect.NewHandler(srv))))
 	web.Config.Protocols = new(http.Protocols)
 	web.Config.Protocols.SetHTTP1(true)
 	web.Config.Protocols.SetUnencryptedHTTP2(true)
