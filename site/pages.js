@@ -28,6 +28,7 @@ export const groups = [
     pages: [
       { source: "docs/browser.md", title: "TypeScript and browsers" },
       { source: "docs/grpc.md", title: "Stubs of gRPC" },
+      { source: "docs/connect.md", title: "HTTP: Connect and gRPC", wide: true },
       { source: "docs/cli.md", title: "Command line" },
     ],
   },
