@@ -89,7 +89,7 @@ func (b *Bridge) Draining() <-chan struct{} { return b.s.bridged.draining() }
 type BridgedCall struct {
 	Service  string      // of the method: "acme.users.v1.UserService"
 	Name     string      // of the method: "GetUser"
-	Unary    bool        // if the method is not registered: it has one message each way, and not any number
+	Unary    bool        // there is one message each way; needed only if the method is not registered
 	Codec    string      // of the messages: a name of Bridge.Codecs; empty: proto
 	Metadata Metadata    // of the request; what is invalid or reserved is left out
 	Peer     *Peer       // the caller

@@ -50,7 +50,7 @@ func TestEachRequestIsAuthenticated(t *testing.T) {
 				}
 				continue
 			}
-			if e := wantCode(t, err, want); strings.Contains(e.Error(), "SECRET") {
+			if e := errorWith(t, err, want); strings.Contains(e.Error(), "SECRET") {
 				t.Errorf("the client learns %v", e)
 			}
 		}

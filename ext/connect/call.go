@@ -12,7 +12,7 @@ import (
 // call is what is known of a call by its HTTP request.
 type call struct {
 	service, name string
-	unary         bool // it is not registered, and comes in the form of a unary call
+	unary         bool // it comes in the form that Connect has for unary calls alone
 	peer          *rpc.Peer
 }
 

@@ -79,13 +79,19 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		h.refuse(w, r, err)
 		return
 	}
-	serve := h.handlerFor(m, registered, r)
+	serve := h.unknown[connect.StreamTypeUnary]
+	switch {
+	case registered:
+		serve = h.handlerFor(m)
+	case !isConnectUnary(r):
+		serve = h.unknownStream(r)
+	}
 	if m.ClientStreams || m.ServerStreams {
 		// net/http would read what is left of a request before it sends a
 		// response. An error means that the protocol needs no such call.
 		_ = http.NewResponseController(w).EnableFullDuplex()
 	}
-	c := &call{service: service, name: name, unary: serve == h.unknown[connect.StreamTypeUnary], peer: peerOf(r)}
+	c := &call{service: service, name: name, unary: isConnectUnary(r), peer: peerOf(r)}
 	serve.ServeHTTP(w, r.WithContext(callContext{r.Context(), values, c}))
 }
 
@@ -106,24 +112,22 @@ func (h *Handler) isDraining() bool {
 	}
 }
 
-// handlerFor returns what serves a method. The kind of one that is not
-// registered follows from the request: Connect sends unary calls in a form of
-// their own, and HTTP/1.1 allows no bidirectional streams.
-func (h *Handler) handlerFor(m *rpc.Method, registered bool, r *http.Request) http.Handler {
-	if !registered {
-		switch {
-		case isConnectUnary(r):
-			return h.unknown[connect.StreamTypeUnary]
-		case r.ProtoMajor < 2:
-			return h.unknown[connect.StreamTypeClient]
-		}
-		return h.unknown[connect.StreamTypeBidi]
+// unknownStream returns what serves a method that is not registered, whose kind
+// is unknown. HTTP/1.1 allows no bidirectional streams.
+func (h *Handler) unknownStream(r *http.Request) http.Handler {
+	if r.ProtoMajor < 2 {
+		return h.unknown[connect.StreamTypeClient]
 	}
+	return h.unknown[connect.StreamTypeBidi]
+}
+
+// handlerFor returns what serves a method that is registered.
+func (h *Handler) handlerFor(m *rpc.Method) http.Handler {
 	if known, ok := h.methods.Load(m); ok {
-		return known.(http.Handler) //nolint:errcheck,forcetypeassert // there is nothing else in it
+		return known.(http.Handler)
 	}
 	made, _ := h.methods.LoadOrStore(m, h.procedure(specOf(m)))
-	return made.(http.Handler) //nolint:errcheck,forcetypeassert // there is nothing else in it
+	return made.(http.Handler)
 }
 
 // isConnectUnary reports whether a request has the form of Connect's unary

@@ -134,7 +134,7 @@ func TestStatusesKeepTheirDetails(t *testing.T) {
 			ctx, info := connect.NewClientContext(t.Context())
 			info.RequestHeader().Set("Code", fmt.Sprint(uint32(code)))
 			_, err := converse(ctx, c, m, "x")
-			e := wantCode(t, err, code)
+			e := errorWith(t, err, code)
 			if e.Message() != "grüße" || len(e.Details()) != 1 {
 				t.Fatalf("%v with %d details", e, len(e.Details()))
 			}

@@ -199,7 +199,13 @@ func echo(_ context.Context, s rpc.Stream) error {
 	}
 }
 
-func wantCode(t *testing.T, err error, want rpc.Code) *connect.Error {
+func wantCode(t *testing.T, err error, want rpc.Code) {
+	t.Helper()
+	_ = errorWith(t, err, want)
+}
+
+// errorWith returns err, which has a code.
+func errorWith(t *testing.T, err error, want rpc.Code) *connect.Error {
 	t.Helper()
 	var e *connect.Error
 	if !errors.As(err, &e) || e.Code() != connect.Code(want) {

@@ -118,5 +118,5 @@ func (m *message) add(name protoreflect.Name) *message {
 
 // asMessage returns a value that is a message.
 func asMessage(v protoreflect.Value) *message {
-	return &message{v.Message().Interface().(*dynamicpb.Message)} //nolint:errcheck,forcetypeassert // all are
+	return &message{v.Message().Interface().(*dynamicpb.Message)}
 }

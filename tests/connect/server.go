@@ -52,7 +52,7 @@ func serveTests(ctx context.Context) error {
 	}
 	where := s.newMessage("ServerCompatResponse")
 	where.set("host", "127.0.0.1")
-	where.set("port", uint32(listener.Addr().(*net.TCPAddr).Port)) //nolint:errcheck,forcetypeassert // it is TCP
+	where.set("port", uint32(listener.Addr().(*net.TCPAddr).Port))
 	serve := func() error { return web.Serve(listener) }
 	if how.value("use_tls").Bool() {
 		if web.TLSConfig, err = tlsConfig(how); err != nil {
