@@ -21,7 +21,7 @@ MIN_COVERAGE = 85
 GO_RELEASES = go1.26.8 go1.27.4
 
 # What others build on, each after what it requires; tools/release has the same list, and tests it.
-PUBLISHED = . ext/grpc ext/otel ext/cluster ext/cluster/natsbus cmd/parley
+PUBLISHED = . ext/connect ext/grpc ext/otel ext/cluster ext/cluster/natsbus cmd/parley
 
 # A pinned tool. Its first use builds it, which takes minutes; later uses come from Go's build cache. It is built outside
 # the workspace of go.work, which allows no -modfile, and runs inside, where modules find each other.
@@ -128,8 +128,9 @@ crowd: ## open CONNS (5000) connections at once, with a call each: all alive aft
 attack: ## attack a server in many ways, with figures; fails where a client that behaves well waits over 3 times as long; SHORT=1 takes 90 s, and judges only memory and refusals
 	go run ./tests/attack $(if $(SHORT),-short)
 
-interop: ## run gRPC's own interoperability tests over parley, in four arrangements
+interop: ## run gRPC's own interoperability tests over parley, in four arrangements, and Connect's conformance tests over ext/connect
 	cd tests/interop && go run .
+	cd tests/connect && go run .
 
 conformance: $(NPM) ## check the implementations of the protocol here by the conformance kit: cases from a peer that speaks WebSockets by hand
 	go run ./tests/conformance/all

@@ -22,13 +22,16 @@
 //
 // What needs a dependency beyond those of this module is a module of its own:
 //
+//   - ext/connect: Connect, gRPC and gRPC-Web over HTTP for the same services
 //   - ext/grpc: stubs of gRPC on either end of a connection
 //   - ext/grpc/proxy: calls that pass on to gRPC servers, as bytes
 //   - ext/otel: traces and metrics by OpenTelemetry
 //   - ext/cluster: several servers as one
 //   - ext/cluster/natsbus: the bus of a cluster over NATS
 //   - cmd/parley: the command, and the gateway
+//   - examples/ping: a server with all kinds of calls, over WebSockets and HTTP
 //   - tests/interop: gRPC's own interoperability tests
+//   - tests/connect: Connect's conformance tests
 //   - bench: parley beside its peers
 //
 // The protocol is specified in docs/spec/PROTOCOL.md.

@@ -12,7 +12,7 @@ import (
 const root = ".."
 
 // documents are the documents whose code is tested.
-var documents = []string{"README.md", "docs/guide.md", "docs/observability.md", "docs/cli.md", "docs/gateway.md", "docs/grpc.md", "docs/browser.md", "docs/python.md", "docs/cluster.md", "docs/design/flow.md"}
+var documents = []string{"README.md", "docs/guide.md", "docs/observability.md", "docs/cli.md", "docs/gateway.md", "docs/grpc.md", "docs/connect.md", "docs/browser.md", "docs/python.md", "docs/cluster.md", "docs/design/flow.md"}
 
 // startDocument has the steps to a first service.
 const startDocument = "docs/start.md"

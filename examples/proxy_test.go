@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/parley-rpc/parley/examples/ping/pinger"
+	"github.com/parley-rpc/parley/examples/pinger"
 	pingv1 "github.com/parley-rpc/parley/gen/parley/ping/v1"
 	"github.com/parley-rpc/parley/gen/parley/ping/v1/pingv1parley"
 	"github.com/parley-rpc/parley/rpc"

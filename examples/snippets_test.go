@@ -95,6 +95,8 @@ func TestShownCommands(t *testing.T) {
 			}
 		},
 		"go run ./examples/chat join -name ada": func(*testing.T) {}, // TestMembersOfARoomTalkOverTheirTerminals
+		// TestTheCurlLineOfTheReadmeWorks of examples/ping runs it.
+		`curl -d '{"text":"hi"}' -H 'Content-Type: application/json' http://localhost:8080/rpc/parley.ping.v1.PingService/Ping`: func(*testing.T) {},
 		"make demo": func(t *testing.T) { // what it runs is tested by package demo
 			_, recipe, ok := strings.Cut(read(t, "Makefile"), "\ndemo:")
 			recipe, _, _ = strings.Cut(recipe, "\n\n")
@@ -107,7 +109,7 @@ func TestShownCommands(t *testing.T) {
 		"make interop": func(t *testing.T) { // what it runs is tested by package interop
 			_, recipe, ok := strings.Cut(read(t, "Makefile"), "\ninterop:")
 			recipe, _, _ = strings.Cut(recipe, "\n\n")
-			if !ok || !strings.HasSuffix(recipe, "\n\tcd tests/interop && go run .") {
+			if !ok || !strings.HasSuffix(recipe, "\n\tcd tests/interop && go run .\n\tcd tests/connect && go run .") {
 				t.Errorf("the target interop is now %q", recipe)
 			}
 		},

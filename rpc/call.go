@@ -11,13 +11,14 @@ import (
 type Call struct {
 	// Conn is the connection; calls to the peer can be made on it. For a call
 	// of a Client it is nil until the call is opened, and does not change if
-	// the call is retried on another connection.
+	// the call is retried on another connection. For a call that a Bridge serves
+	// it is nil: there is no way to call the peer.
 	Conn   *Conn
 	Method *Method
-	Peer   *Peer // the peer of Conn
+	Peer   *Peer // the peer of Conn; of a call that a Bridge serves, what BridgedCall says
 
 	caller *clientStream // nil at the callee's end
-	callee *serverStream // nil at the caller's end
+	callee calleeEnd     // nil at the caller's end
 
 	// At the caller's end of a unary call with interceptors, through which alone
 	// caller may be used; nil: it is another call.
@@ -34,6 +35,16 @@ type Call struct {
 	hasResponse bool // response has been read from the stream
 	ended       bool // the trailer has been sent
 	shared      bool // a goroutine of the application has used the stream, and may still use it
+}
+
+// calleeEnd is the callee's end of a call: a serverStream, or a bridgedStream.
+type calleeEnd interface {
+	// codecName returns the name of the codec of the call.
+	codecName() string
+	// isUnknown reports whether the method is not registered.
+	isUnknown() bool
+	// sendHeader sends the response header.
+	sendHeader(ctx context.Context, header headerBlock) error
 }
 
 type callKey struct{}
@@ -63,7 +74,7 @@ func (c *Call) CodecName() string {
 	case c.caller != nil:
 		return c.caller.coder.codec.Name()
 	}
-	return c.callee.coder.codec.Name()
+	return c.callee.codecName()
 }
 
 // Header returns the request header: the metadata that the caller has sent.
@@ -111,7 +122,7 @@ func (c *Call) SendHeader() error {
 	if sent {
 		return nil
 	}
-	return c.streamError(c.callee.stream().SendHeader(c.ctx, header.append(nil)))
+	return c.streamError(c.callee.sendHeader(c.ctx, header))
 }
 
 // shareHeader is takeHeader for a goroutine that may outlive the handler.
@@ -148,7 +159,7 @@ func (c *Call) sendHeaderIfAny() error {
 	if sent || header.encoding == "" && header.metadata.count() == 0 {
 		return nil
 	}
-	return c.streamError(c.callee.stream().SendHeader(c.ctx, header.append(nil)))
+	return c.streamError(c.callee.sendHeader(c.ctx, header))
 }
 
 // takeHeader returns the response header, and whether it was sent before.
@@ -277,4 +288,4 @@ func (c *Call) Retries() int {
 // IsUnknown reports, at the callee's end, whether the method is not registered
 // and the handler of Mux.HandleUnknown serves the call. Then the caller has
 // chosen the names of the method and its service.
-func (c *Call) IsUnknown() bool { return c.callee != nil && c.callee.unregistered }
+func (c *Call) IsUnknown() bool { return c.callee != nil && c.callee.isUnknown() }

@@ -76,7 +76,8 @@
 // [WithCompression] compresses the larger ones. Both ends must know the name;
 // [WithCodec] and [WithCompressor] register more. [Raw] is a message that is
 // already encoded, for proxies. [Server.HandleUnknown] serves methods that are
-// not registered.
+// not registered. A [Bridge] serves calls that do not come on a WebSocket;
+// module ext/connect puts Connect, gRPC and gRPC-Web on it (docs/connect.md).
 //
 // # Limits and goroutines
 //

@@ -29,6 +29,7 @@ type endpoint struct {
 	log              *slog.Logger
 	workers          workerPool
 	inflight         inflightCalls
+	bridged          bridgedCalls // at a server
 	inflation        inflation
 	single           bool          // made by Dial: there is one connection and no successor
 	streamsOnly      bool          // in tests: calls of the peer are streams from the beginning
@@ -119,6 +120,7 @@ func (e *endpoint) register(c *Conn, sess *transport.Session) *transport.CloseEr
 // close ends all connections with a close code and waits for their goroutines.
 // It does not wait for handlers, whose contexts it cancels.
 func (e *endpoint) close(code transport.CloseCode, reason string) {
+	e.bridged.close()
 	conns := e.conns.close(&transport.CloseError{Code: code, Reason: reason})
 	var all sync.WaitGroup
 	for _, c := range conns {

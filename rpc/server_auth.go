@@ -83,12 +83,19 @@ func (s *Server) identify(r *http.Request) (ctx context.Context, refusal *ws.Ref
 	return context.WithoutCancel(ctx), nil, nil // the request's context ends with the handshake
 }
 
+// statusOfRefusal returns what a client gets to know of the error of an
+// Authenticator.
+func statusOfRefusal(err error) *Error {
+	if isStatus(err) {
+		return asError(err)
+	}
+	return &Error{code: CodeOf(err), message: "the server could not authenticate the client", cause: err}
+}
+
 // refuse returns the refusal that reports an error to the client.
 func refuse(err error) *ws.RefusalError {
-	code, reason := CodeOf(err), "the server could not authenticate the client"
-	if isStatus(err) {
-		reason = asError(err).message
-	}
+	status := statusOfRefusal(err)
+	code, reason := status.code, status.message
 	no := &ws.RefusalError{
 		Status: httpStatus(code),
 		Code:   transport.CloseRefusal + transport.CloseCode(code),

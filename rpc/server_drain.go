@@ -29,13 +29,21 @@ func WithDrain(d Drain) ServerOption {
 }
 
 // Draining returns a channel that is closed when either end of a call's
-// connection has announced that it goes away: calls in flight go on, and new
+// connection has announced that it goes away or, for a call that a Bridge
+// serves, when the server shuts down: calls in flight go on, and new
 // ones move to another connection. A long-running handler should then end its
 // call, for example with RetryLater. Draining does not cancel the handler; ctx
 // is canceled when the time for the drain is over. Outside of calls the channel
 // is nil.
 func Draining(ctx context.Context) <-chan struct{} {
-	if call, ok := CallFromContext(ctx); ok && call.Conn != nil {
+	call, ok := CallFromContext(ctx)
+	if !ok {
+		return nil
+	}
+	if bridged, ok := call.callee.(*bridgedStream); ok {
+		return bridged.e.bridged.draining()
+	}
+	if call.Conn != nil {
 		return call.Conn.Draining()
 	}
 	return nil
@@ -59,7 +67,8 @@ const drainGrace = 5 * time.Second
 // over. It refuses later calls as unprocessed, so that clients repeat them
 // elsewhere. Calls in flight go on. A connection is closed when its calls are
 // over and the client has their results. Shutdown also waits for detached
-// connections, since they may be resumed. If ctx ends first, the remaining
+// connections, since they may be resumed, and for the calls of a Bridge, which
+// takes no new ones. If ctx ends first, the remaining
 // calls fail with CodeUnavailable, their contexts are canceled, and Shutdown
 // returns the error of ctx.
 //
@@ -74,6 +83,11 @@ func (s *Server) Shutdown(ctx context.Context) error {
 		all sync.WaitGroup
 		cut atomic.Bool
 	)
+	all.Go(func() {
+		if s.bridged.drain(ctx) != nil {
+			cut.Store(true)
+		}
+	})
 	for _, c := range s.conns.drain() {
 		b := bye
 		b.delay = randUpTo(spread)

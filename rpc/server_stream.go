@@ -21,16 +21,15 @@ type serverStream struct {
 	alias        uint64            // to be given to the caller; 0: none
 	received     bool              // the only message of a call that takes one
 	unregistered bool              // the method is not registered
-
-	private bool // the application cannot reach the stream
+	private      bool              // the application cannot reach the stream
+	responseMark bool              // of response
 
 	refusal error // why the call is not served; nil: it is
 	handler Handler
 
 	// The only message of a response waits here for the status. So both are
 	// sent in one frame, and an error can replace it.
-	response     *buffer
-	responseMark bool
+	response *buffer
 }
 
 // onStream accepts a call of the peer. It runs on the reader goroutine, and so
@@ -170,6 +169,17 @@ func (s *serverStream) statusOf(err error) error {
 
 // Call implements Stream.
 func (s *serverStream) Call() *Call { return &s.call }
+
+// codecName implements calleeEnd.
+func (s *serverStream) codecName() string { return s.coder.codec.Name() }
+
+// isUnknown implements calleeEnd.
+func (s *serverStream) isUnknown() bool { return s.unregistered }
+
+// sendHeader implements calleeEnd.
+func (s *serverStream) sendHeader(ctx context.Context, header headerBlock) error {
+	return s.stream().SendHeader(ctx, header.append(nil))
+}
 
 // Recv implements Stream.
 func (s *serverStream) Recv(msg any) error { return s.receive(msg, (*coder).unmarshal) }

@@ -29,6 +29,7 @@ export const groups = [
       { source: "docs/browser.md", title: "TypeScript and browsers" },
       { source: "docs/python.md", title: "Python" },
       { source: "docs/grpc.md", title: "Stubs of gRPC" },
+      { source: "docs/connect.md", title: "HTTP: Connect and gRPC", wide: true },
       { source: "docs/cli.md", title: "Command line" },
     ],
   },
@@ -69,7 +70,7 @@ export const groups = [
 
 /** Documentation of the APIs, which other sites show. */
 export const apis = [
-  ...["rpc", "rpc/health", "rpc/reflection", "transport", "transport/ws", "ext/grpc", "ext/grpc/proxy", "ext/otel"].map(
+  ...["rpc", "rpc/health", "rpc/reflection", "transport", "transport/ws", "ext/connect", "ext/grpc", "ext/grpc/proxy", "ext/otel"].map(
     (path) => ({ text: path, link: `https://pkg.go.dev/github.com/parley-rpc/parley/${path}` }),
   ),
   ...["client", "connect", "react"].map((name) => ({

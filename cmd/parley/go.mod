@@ -11,6 +11,7 @@ require (
 	github.com/parley-rpc/parley v0.1.0
 	github.com/parley-rpc/parley/ext/cluster v0.1.0
 	github.com/parley-rpc/parley/ext/cluster/natsbus v0.1.0
+	github.com/parley-rpc/parley/ext/connect v0.1.0
 	github.com/parley-rpc/parley/ext/grpc v0.1.0
 	github.com/spf13/cobra v1.10.2
 	github.com/spf13/pflag v1.0.9
@@ -22,6 +23,7 @@ require (
 )
 
 require (
+	connectrpc.com/connect/v2 v2.0.2 // indirect
 	github.com/cncf/xds/go v0.0.0-20260202195803-dba9d589def2 // indirect
 	github.com/envoyproxy/go-control-plane/envoy v1.39.1-0.20260819172001-e6e3fd93e4be // indirect
 	github.com/envoyproxy/protoc-gen-validate v1.3.3 // indirect

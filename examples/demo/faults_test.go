@@ -8,7 +8,7 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/parley-rpc/parley/examples/ping/pinger"
+	"github.com/parley-rpc/parley/examples/pinger"
 	"github.com/parley-rpc/parley/examples/reverse/hub"
 	agentv1 "github.com/parley-rpc/parley/gen/parley/agent/v1"
 	"github.com/parley-rpc/parley/gen/parley/agent/v1/agentv1parley"

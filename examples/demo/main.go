@@ -17,7 +17,7 @@ import (
 	"time"
 
 	"github.com/parley-rpc/parley/examples/internal/serve"
-	"github.com/parley-rpc/parley/examples/ping/pinger"
+	"github.com/parley-rpc/parley/examples/pinger"
 	"github.com/parley-rpc/parley/examples/reverse/hub"
 	"github.com/parley-rpc/parley/gen/parley/ping/v1/pingv1parley"
 )

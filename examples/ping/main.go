@@ -1,5 +1,6 @@
 // Command ping is a server and a client of PingService, which has one method of
-// each of the four kinds of call.
+// each of the four kinds of call. The server takes calls over WebSockets at
+// /rpc, and those of Connect, gRPC and gRPC-Web under /rpc/.
 //
 //	go run ./examples/ping server
 //	go run ./examples/ping client
@@ -16,7 +17,8 @@ import (
 	"syscall"
 
 	"github.com/parley-rpc/parley/examples/internal/serve"
-	"github.com/parley-rpc/parley/examples/ping/pinger"
+	"github.com/parley-rpc/parley/examples/pinger"
+	parleyconnect "github.com/parley-rpc/parley/ext/connect"
 	"github.com/parley-rpc/parley/gen/parley/ping/v1/pingv1parley"
 	"github.com/parley-rpc/parley/rpc"
 	"github.com/parley-rpc/parley/rpc/reflection"
@@ -55,8 +57,10 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 		srv := rpc.NewServer()
 		pingv1parley.RegisterPingServiceServer(srv, pinger.Service{})
 		reflection.Register(srv) // for the command parley
+		// For curl, and clients of Connect, gRPC and gRPC-Web, under /rpc/.
+		calls := http.StripPrefix(serve.Path, parleyconnect.NewHandler(srv))
 		//snippet:end
-		return serve.Until(ctx, *addr, srv, http.NotFoundHandler(), func(url string) { fmt.Fprintln(out, "serving", url) })
+		return serve.Until(ctx, *addr, srv, calls, func(url string) { fmt.Fprintln(out, "serving", url) })
 	case "client":
 		client := rpc.NewClient(*url)
 		defer client.Close() //nolint:errcheck // the program ends

@@ -8,7 +8,7 @@ import (
 	"go.opentelemetry.io/otel/sdk/metric"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 
-	"github.com/parley-rpc/parley/examples/ping/pinger"
+	"github.com/parley-rpc/parley/examples/pinger"
 	otelparley "github.com/parley-rpc/parley/ext/otel"
 	pingv1 "github.com/parley-rpc/parley/gen/parley/ping/v1"
 	"github.com/parley-rpc/parley/gen/parley/ping/v1/pingv1parley"

@@ -18,7 +18,7 @@ import (
 	"go.opentelemetry.io/otel/sdk/trace"
 	oteltrace "go.opentelemetry.io/otel/trace"
 
-	"github.com/parley-rpc/parley/examples/ping/pinger"
+	"github.com/parley-rpc/parley/examples/pinger"
 	otelparley "github.com/parley-rpc/parley/ext/otel"
 	pingv1 "github.com/parley-rpc/parley/gen/parley/ping/v1"
 	"github.com/parley-rpc/parley/gen/parley/ping/v1/pingv1parley"

@@ -16,7 +16,7 @@ import (
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/trace"
 
-	"github.com/parley-rpc/parley/examples/ping/pinger"
+	"github.com/parley-rpc/parley/examples/pinger"
 	otelparley "github.com/parley-rpc/parley/ext/otel"
 	"github.com/parley-rpc/parley/gen/parley/ping/v1/pingv1parley"
 	"github.com/parley-rpc/parley/rpc"

@@ -17,7 +17,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/parley-rpc/parley/examples/ping/pinger"
+	"github.com/parley-rpc/parley/examples/pinger"
 	"github.com/parley-rpc/parley/gen/parley/ping/v1/pingv1parley"
 	"github.com/parley-rpc/parley/rpc"
 )

@@ -11,7 +11,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/parley-rpc/parley/examples/ping/pinger"
+	"github.com/parley-rpc/parley/examples/pinger"
 	agentv1 "github.com/parley-rpc/parley/gen/parley/agent/v1"
 	"github.com/parley-rpc/parley/gen/parley/agent/v1/agentv1parley"
 	"github.com/parley-rpc/parley/gen/parley/ping/v1/pingv1parley"

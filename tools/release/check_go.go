@@ -62,6 +62,7 @@ const userProgram = `package main
 import (
 	_ "` + rootPath + `/ext/cluster"
 	_ "` + rootPath + `/ext/cluster/natsbus"
+	_ "` + rootPath + `/ext/connect"
 	_ "` + rootPath + `/ext/grpc"
 	_ "` + rootPath + `/ext/otel"
 	_ "` + rootPath + `/rpc"
@@ -82,6 +83,7 @@ func (c *checker) getModules(ctx context.Context) error {
 	}
 	for _, args := range [][]string{
 		{"mod", "init", "example.com/user"},
+		{"get", modulePath("ext/connect") + "@" + c.version},
 		{"get", modulePath("ext/grpc") + "@" + c.version},
 		{"get", modulePath("ext/otel") + "@" + c.version},
 		{"get", modulePath("ext/cluster") + "@" + c.version},

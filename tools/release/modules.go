@@ -18,7 +18,7 @@ const rootPath = "github.com/parley-rpc/parley"
 // published are the folders of the modules that a release tags, each after the
 // modules that it requires. The other modules of the repository are for its
 // development.
-var published = []string{".", "ext/grpc", "ext/otel", "ext/cluster", "ext/cluster/natsbus", "cmd/parley"}
+var published = []string{".", "ext/connect", "ext/grpc", "ext/otel", "ext/cluster", "ext/cluster/natsbus", "cmd/parley"}
 
 // modulePath returns the path of the module in a folder.
 func modulePath(folder string) string { return path.Join(rootPath, folder) }

@@ -98,6 +98,16 @@ func defaultPort(scheme string) string {
 	return ""
 }
 
+// CheckOrigin returns the refusal of a request from a page that may not connect,
+// and nil for one that may, or that comes from no page. Upgrade makes the same
+// check. CheckOrigin is for requests that are no handshakes.
+func (u *Upgrader) CheckOrigin(r *http.Request) *RefusalError {
+	if refused := u.checkOrigin(r); refused != nil {
+		return &RefusalError{Status: refused.status, Reason: refused.text}
+	}
+	return nil
+}
+
 // hasOrigin reports whether a page from o belongs to the site that r was sent
 // to.
 //

@@ -28,7 +28,10 @@ func Until(ctx context.Context, addr string, srv *rpc.Server, site http.Handler,
 		ReadHeaderTimeout: 10 * time.Second,
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    32 << 10,
+		Protocols:         new(http.Protocols),
 	}
+	web.Protocols.SetHTTP1(true)
+	web.Protocols.SetUnencryptedHTTP2(true) // for gRPC, if site serves it
 
 	listener, err := net.Listen("tcp", addr)
 	if err != nil {

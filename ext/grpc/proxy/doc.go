@@ -39,7 +39,8 @@
 //
 // The codec's name is gRPC's content subtype. A call in "json" reaches the
 // backend as application/grpc+json, and fails if the backend does not support
-// it, as most do not. Messages that the caller has compressed are inflated. The
+// it, as most do not. With Config.Describe such calls are translated to
+// protobuf. Messages that the caller has compressed are inflated. The
 // connection decides whether messages to the backend are compressed
 // (grpc.WithDefaultCallOptions and grpc.UseCompressor). Responses may be
 // compressed with gzip.

@@ -8,6 +8,7 @@ import (
 	_ "google.golang.org/grpc/encoding/gzip" // backends may respond with gzip
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/parley-rpc/parley/ext/grpc/internal/translate"
 	"github.com/parley-rpc/parley/rpc"
@@ -33,6 +34,11 @@ type Config struct {
 	// handler's, with rpc.FromContext. Values that are invalid in gRPC's
 	// metadata do not pass (HeaderValues).
 	Metadata func(ctx context.Context, md metadata.MD) error
+	// Describe, if non-nil, returns the definition of a method of a backend.
+	// Then a call in JSON reaches the backend in protobuf, so that the backend
+	// need not know JSON. If the definition is nil, the call passes as it is. ctx is the one of the call to the backend, with its
+	// metadata. The error is the status of the call.
+	Describe func(ctx context.Context, backend grpc.ClientConnInterface, m *rpc.Method) (protoreflect.MethodDescriptor, error)
 }
 
 // Proxy forwards calls to gRPC servers.
@@ -40,6 +46,7 @@ type Proxy struct {
 	routes   []Route
 	headers  *headers
 	metadata func(context.Context, metadata.MD) error
+	describe func(context.Context, grpc.ClientConnInterface, *rpc.Method) (protoreflect.MethodDescriptor, error)
 	limit    int
 }
 
@@ -58,7 +65,9 @@ func New(cfg Config) (*Proxy, error) {
 	case cfg.MaxMessage == 0:
 		cfg.MaxMessage = transport.DefaultMaxMessage
 	}
-	return &Proxy{routes: routes, headers: newHeaders(cfg.Headers), metadata: cfg.Metadata, limit: cfg.MaxMessage}, nil
+	return &Proxy{
+		routes: routes, headers: newHeaders(cfg.Headers), metadata: cfg.Metadata, describe: cfg.Describe, limit: cfg.MaxMessage,
+	}, nil
 }
 
 // Handle is an rpc.Handler, for HandleUnknown. A service without a route is
@@ -82,8 +91,18 @@ func (p *Proxy) Handle(ctx context.Context, s rpc.Stream) error {
 	}
 	ctx, cancel := context.WithCancelCause(metadata.NewOutgoingContext(ctx, passing(md)))
 	defer cancel(nil)
+	codec := s.Call().CodecName()
+	if codec == rpc.CodecJSON && p.describe != nil {
+		described, err := p.describe(ctx, route.Backend, method)
+		if err != nil {
+			return translate.FromError(err)
+		}
+		if described != nil {
+			s, codec = translateJSON(s, described), rpc.CodecProto
+		}
+	}
 	out, err := route.Backend.NewStream(ctx, anyKind, "/"+method.Path(),
-		grpc.ForceCodecV2(rawCodec(s.Call().CodecName())), grpc.MaxCallRecvMsgSize(p.limit))
+		grpc.ForceCodecV2(rawCodec(codec)), grpc.MaxCallRecvMsgSize(p.limit))
 	if err != nil {
 		return unreachable(route, err)
 	}

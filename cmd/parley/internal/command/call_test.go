@@ -17,7 +17,7 @@ import (
 	"google.golang.org/protobuf/types/descriptorpb"
 
 	"github.com/parley-rpc/parley/cmd/parley/internal/command"
-	"github.com/parley-rpc/parley/examples/ping/pinger"
+	"github.com/parley-rpc/parley/examples/pinger"
 	grpcparley "github.com/parley-rpc/parley/ext/grpc"
 	pingv1 "github.com/parley-rpc/parley/gen/parley/ping/v1"
 	"github.com/parley-rpc/parley/gen/parley/ping/v1/pingv1parley"

@@ -30,6 +30,7 @@ type gateway struct {
 	proxies      []string
 	drain        time.Duration
 	maxAge       time.Duration
+	webSockets   bool // only: no calls by HTTP
 	backends     backends
 	identity     identity
 	cluster      gatewayCluster
@@ -42,9 +43,13 @@ func (p *program) gatewayCommand() *cobra.Command {
 	var g gateway
 	c := &cobra.Command{
 		Use:   "gateway --backend [PREFIX=]TARGET",
-		Short: "Serve WebSockets in front of gRPC servers",
+		Short: "Serve WebSockets and HTTP in front of gRPC servers",
 		Long: `gateway forwards calls to gRPC servers, as bytes: all four kinds, metadata, deadlines,
 cancellation and statuses. So browsers reach services in any language.
+
+Beside WebSockets it takes calls by HTTP: of Connect (JSON or binary), gRPC and gRPC-Web, at
+/SERVICE/METHOD and under the path of the WebSockets. For JSON a backend needs its
+reflection, unless it knows JSON.
 
 A backend is a target of grpc-go, such as dns:///host:50051; calls are spread over all
 addresses of the name. With PREFIX= it serves the service or package of that name; the
@@ -65,6 +70,7 @@ reports NOT_SERVING, tells clients to move, and waits for calls in flight.`,
 	f := c.Flags()
 	f.StringVar(&g.listen, "listen", ":8080", "`address` to listen on")
 	f.StringVar(&g.path, "path", "/rpc", "path of the endpoint")
+	f.BoolVar(&g.webSockets, "websockets-only", false, "do not take calls of Connect, gRPC and gRPC-Web by HTTP")
 	f.StringVar(&g.cert, "cert", "", "`file` with the certificate (PEM), for TLS")
 	f.StringVar(&g.key, "key", "", "`file` with the certificate's key (PEM)")
 	f.StringArrayVar(&g.origins, "origin", nil, "`pattern` of further origins whose pages may connect, such as https://*.example.com")
@@ -109,7 +115,7 @@ func (p *program) serve(ctx context.Context, g *gateway) error {
 	}
 	status := health.NewServer()
 	srv.Register(status.Service())
-	web, err := g.web(member.handler(srv, status), status, log)
+	web, err := g.web(member.handler(srv, status), g.calls(srv), status, log)
 	if err != nil {
 		return err
 	}
@@ -149,7 +155,10 @@ func (p *program) serve(ctx context.Context, g *gateway) error {
 
 // server returns the WebSocket server.
 func (g *gateway) server(routes []proxy.Route, log *slog.Logger, more []rpc.ServerOption) (*rpc.Server, error) {
-	pass, err := proxy.New(proxy.Config{Routes: routes, MaxMessage: g.transport.MaxMessage, Headers: g.headers, Metadata: forwardAddresses})
+	pass, err := proxy.New(proxy.Config{
+		Routes: routes, MaxMessage: g.transport.MaxMessage, Headers: g.headers, Metadata: forwardAddresses,
+		Describe: new(backendSchemas).describe,
+	})
 	if err != nil {
 		return nil, usagef("--backend: %w", err)
 	}
@@ -206,8 +215,9 @@ const (
 	maxHeaderBytes = 32 << 10
 )
 
-// web returns the HTTP server for the endpoint, with TLS if there is a certificate.
-func (g *gateway) web(endpoint, status http.Handler, log *slog.Logger) (*http.Server, error) {
+// web returns the HTTP server for the endpoint of WebSockets and for calls by
+// HTTP, with TLS if there is a certificate.
+func (g *gateway) web(endpoint, calls, status http.Handler, log *slog.Logger) (*http.Server, error) {
 	if !strings.HasPrefix(g.path, "/") || g.path == healthPath {
 		return nil, usagef("--path %s: it must begin with / and not be %s", g.path, healthPath)
 	}
@@ -215,6 +225,10 @@ func (g *gateway) web(endpoint, status http.Handler, log *slog.Logger) (*http.Se
 		ReadHeaderTimeout: 10 * time.Second, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes,
 		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn),
 	}
+	web.Protocols = new(http.Protocols)
+	web.Protocols.SetHTTP1(true)
+	web.Protocols.SetHTTP2(true)
+	web.Protocols.SetUnencryptedHTTP2(true) // gRPC behind a proxy that terminates TLS
 	web.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case healthPath:
@@ -222,7 +236,7 @@ func (g *gateway) web(endpoint, status http.Handler, log *slog.Logger) (*http.Se
 		case g.path:
 			endpoint.ServeHTTP(w, g.identity.identified(r))
 		default:
-			http.NotFound(w, r)
+			calls.ServeHTTP(w, g.identity.identified(r))
 		}
 	})
 	if g.cert == "" && g.key == "" {

@@ -103,16 +103,22 @@ func (s *tester) FullDuplexCall(stream testgrpc.TestService_FullDuplexCallServer
 	}
 }
 
-// listen starts a server of grpc-go and returns its address.
+// listen starts a server of grpc-go with reflection and returns its address.
 func listen(t *testing.T, impl testgrpc.TestServiceServer, opts ...grpc.ServerOption) string {
+	t.Helper()
+	srv := grpc.NewServer(opts...)
+	reflection.Register(srv)
+	return listenOn(t, srv, impl)
+}
+
+// listenOn serves impl on srv and returns its address.
+func listenOn(t *testing.T, srv *grpc.Server, impl testgrpc.TestServiceServer) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	srv := grpc.NewServer(opts...)
 	testgrpc.RegisterTestServiceServer(srv, impl)
-	reflection.Register(srv)
 	served := make(chan error, 1)
 	go func() { served <- srv.Serve(l) }()
 	t.Cleanup(func() {

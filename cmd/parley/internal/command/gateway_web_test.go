@@ -13,7 +13,7 @@ func TestIdleConnectionOfAGatewayEnds(t *testing.T) {
 	g := gateway{path: "/rpc"}
 	srv := rpc.NewServer()
 	defer srv.Close()
-	web, err := g.web(srv, http.NotFoundHandler(), slog.New(slog.DiscardHandler))
+	web, err := g.web(srv, http.NotFoundHandler(), http.NotFoundHandler(), slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}

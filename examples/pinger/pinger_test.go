@@ -9,7 +9,7 @@ import (
 
 	"go.uber.org/goleak"
 
-	"github.com/parley-rpc/parley/examples/ping/pinger"
+	"github.com/parley-rpc/parley/examples/pinger"
 	pingv1 "github.com/parley-rpc/parley/gen/parley/ping/v1"
 	"github.com/parley-rpc/parley/gen/parley/ping/v1/pingv1parley"
 	"github.com/parley-rpc/parley/rpc"
