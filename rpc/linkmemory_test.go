@@ -64,8 +64,8 @@ func TestLinkWithAnIncompleteMessageHoldsAtMost104KiB(t *testing.T) {
 	const links = 64
 	url, _ := serve(t)
 	beginLinkMessage(t, url) // allocates what all connections share
-	var each int64 // including the client's end
-	for range 4 {  // what tests before this one have left may be freed in between
+	var each int64           // including the client's end
+	for range 4 {            // what tests before this one have left may be freed in between
 		before := heapInUse()
 		for range links {
 			beginLinkMessage(t, url)
