@@ -267,7 +267,7 @@ func (p *play) useOld() (back func()) {
 
 // finish checks that nothing has happened that no step has expected.
 func (p *play) finish() error {
-	if l := p.link(); l != nil && !l.closing.Load() && !l.wasCut() && !p.mute.Load() && l.helloed {
+	if l := p.link(); l != nil && !l.closing.Load() && !l.wasCut() && !p.mute.Load() && l.helloed.Load() {
 		ended := false
 		p.session.mu.Lock()
 		for _, e := range p.session.events {
