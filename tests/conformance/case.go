@@ -18,7 +18,7 @@ const (
 )
 
 // defaultLimit is how long a case may take that does not say so.
-const defaultLimit = 10 * time.Second
+const defaultLimit = 20 * time.Second
 
 // Case is one case, in one role of the implementation under test.
 type Case struct {

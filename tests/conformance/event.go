@@ -97,9 +97,11 @@ func newMessage(direction int) proto.Message {
 	return new(conformancev1.Result)
 }
 
-// decode reads a message of the implementation under test.
-func (s *stream) decode(b []byte, mark bool) (proto.Message, error) {
-	if mark {
+// decode reads a message of the implementation under test, whose last piece has
+// come.
+func (s *stream) decode() (proto.Message, error) {
+	b := s.pieces
+	if s.marked {
 		if s.encoding[s.direction()] != "gzip" {
 			return nil, fmt.Errorf("a message with MARK, and no encoding was named (R7)")
 		}

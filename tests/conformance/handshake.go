@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"crypto/sha1" //nolint:gosec // RFC 6455 says so
 	"encoding/base64"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -126,7 +127,8 @@ func answerPlainGet(conn net.Conn, status, selected, extra string) error {
 }
 
 // accept answers the handshake of a dialer. args say how: status=... and
-// header.NAME=...; select=... is the subprotocol, "-" for none.
+// header.NAME=...; select=... is the subprotocol, "-" for none; close=... is the
+// code of a close frame that follows at once.
 func accept(conn net.Conn, args []arg) (*http.Request, *socket, error) {
 	in := bufio.NewReader(conn)
 	if err := conn.SetReadDeadline(time.Now().Add(5 * time.Second)); err != nil {
@@ -138,12 +140,19 @@ func accept(conn net.Conn, args []arg) (*http.Request, *socket, error) {
 	}
 	status, selected := "101", "parley.v1"
 	var extra string
+	var closeCode uint16
 	for _, a := range args {
 		switch name, isHeader := strings.CutPrefix(a.key, "header."); {
 		case a.key == "status":
 			status = a.value
 		case a.key == "select":
 			selected = a.value
+		case a.key == "close":
+			code, err := number(a.value)
+			if err != nil {
+				return nil, nil, err
+			}
+			closeCode = uint16(code)
 		case isHeader:
 			extra += name + ": " + a.value + "\r\n"
 		}
@@ -169,5 +178,11 @@ func accept(conn net.Conn, args []arg) (*http.Request, *socket, error) {
 	if _, err := io.WriteString(conn, text+"\r\n"); err != nil {
 		return nil, nil, err
 	}
-	return req, newSocket(conn, in, false), conn.SetReadDeadline(time.Time{})
+	s := newSocket(conn, in, false)
+	if closeCode != 0 {
+		if err := s.write(s.encode(opClose, binary.BigEndian.AppendUint16(nil, closeCode))); err != nil {
+			return nil, nil, err
+		}
+	}
+	return req, s, conn.SetReadDeadline(time.Time{})
 }

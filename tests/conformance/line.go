@@ -2,6 +2,7 @@ package conformance
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -31,7 +32,7 @@ func parseLine(number int, text string) (line, error) {
 		return l, fmt.Errorf("a step has a mark and a verb: %q", text)
 	}
 	l.mark, l.verb = tokens[0], tokens[1]
-	if !strings.Contains(">+<!?", l.mark) {
+	if !slices.Contains([]string{">", "+", "<", "!", "?"}, l.mark) {
 		return l, fmt.Errorf("unknown mark %q: use one of > + < ! ?", l.mark)
 	}
 	for _, t := range tokens[2:] {

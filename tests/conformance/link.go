@@ -13,7 +13,7 @@ type link struct {
 	number  int // from 1
 	session *session
 	mute    *atomic.Bool // no PONG is sent by itself
-	helloed bool         // the peer's HELLO has come
+	helloed atomic.Bool  // the peer's HELLO has come
 	spoken  bool         // the runner has sent something
 	closing atomic.Bool  // the runner has sent a close frame
 	done    chan struct{}
@@ -62,13 +62,13 @@ func (l *link) read() {
 func (l *link) take(msg []byte) error {
 	frames, err := parseFrames(msg)
 	for _, f := range frames {
-		if !l.helloed && f.kind != typeHello {
+		if !l.helloed.Load() && f.kind != typeHello {
 			return fmt.Errorf("%s before HELLO (N1)", &f)
 		}
-		if l.helloed && f.kind == typeHello {
+		if l.helloed.Load() && f.kind == typeHello {
 			return fmt.Errorf("a second HELLO (N2)")
 		}
-		l.helloed = true
+		l.helloed.Store(true)
 		if err := l.session.take(f, l.number); err != nil {
 			return err
 		}

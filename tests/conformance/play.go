@@ -17,7 +17,7 @@ import (
 
 // stepTime is how long a step waits for what it expects, if the step does not
 // say so by within=.
-const stepTime = 4 * time.Second
+const stepTime = 8 * time.Second
 
 // play is one case in progress.
 type play struct {
@@ -210,6 +210,7 @@ func (p *play) newLink(l *line) error {
 	p.request = req
 	if s != nil {
 		p.links = append(p.links, startLink(s, len(p.links)+1, p.session, &p.mute))
+		p.link().closing.Store(slices.ContainsFunc(l.args, func(a arg) bool { return a.key == "close" }))
 	}
 	return nil
 }
@@ -267,7 +268,7 @@ func (p *play) useOld() (back func()) {
 
 // finish checks that nothing has happened that no step has expected.
 func (p *play) finish() error {
-	if l := p.link(); l != nil && !l.closing.Load() && !l.wasCut() && !p.mute.Load() && l.helloed {
+	if l := p.link(); l != nil && !l.closing.Load() && !l.wasCut() && !p.mute.Load() && l.helloed.Load() {
 		ended := false
 		p.session.mu.Lock()
 		for _, e := range p.session.events {

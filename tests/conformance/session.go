@@ -142,10 +142,9 @@ func (s *session) takeAck(payload []byte) error {
 }
 
 func (s *session) takeOfStream(f frame, e *event) error {
-	mine := f.stream%2 == 1 == s.runnerDials
 	st := s.streams[f.stream]
 	if f.kind == typeOpen {
-		return s.takeOpen(f, e, mine)
+		return s.takeOpen(f, e)
 	}
 	if st == nil {
 		return fmt.Errorf("%s, which was never opened (S3)", &f)
@@ -171,9 +170,9 @@ func (s *session) takeOfStream(f frame, e *event) error {
 	return nil
 }
 
-func (s *session) takeOpen(f frame, e *event, mine bool) (err error) {
+func (s *session) takeOpen(f frame, e *event) (err error) {
 	switch {
-	case mine:
+	case f.stream%2 == 1 == s.runnerDials:
 		return fmt.Errorf("%s: that id belongs to the peer (S1)", &f)
 	case f.stream <= s.highest:
 		return fmt.Errorf("%s behind stream %d (S2)", &f, s.highest)
@@ -234,7 +233,7 @@ func (s *session) takeData(f frame, e *event, st *stream) (err error) {
 		return nil
 	}
 	e.kind, e.mark = "message", mark
-	if e.msg, err = st.decode(st.pieces, mark); err != nil {
+	if e.msg, err = st.decode(); err != nil {
 		return fmt.Errorf("%s: the message %x does not parse: %w", &f, st.pieces[:min(len(st.pieces), 40)], err)
 	}
 	s.events = append(s.events, e)

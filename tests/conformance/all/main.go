@@ -23,8 +23,13 @@ func main() {
 	write := flag.Bool("w", false, "write the table of docs/conformance.md")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	err := run(ctx, *write)
+	reports, err := run(ctx)
 	stop()
+	if err == nil && *write {
+		err = writeTable(reports)
+	} else if err == nil {
+		err = checkTable(reports)
+	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
@@ -57,13 +62,13 @@ func implementations() []implementation {
 	}
 }
 
-func run(ctx context.Context, write bool) error { //nolint:revive // the flag of the command
-	var reports []*conformance.Report
+// run runs the kit against all implementations.
+func run(ctx context.Context) (reports []*conformance.Report, err error) {
 	var failed []string
 	for _, i := range implementations() {
 		report, err := i.check(ctx)
 		if err != nil {
-			return fmt.Errorf("%s: %w", i.name, err)
+			return nil, fmt.Errorf("%s: %w", i.name, err)
 		}
 		fmt.Print(report.Text())
 		reports = append(reports, report)
@@ -72,9 +77,9 @@ func run(ctx context.Context, write bool) error { //nolint:revive // the flag of
 		}
 	}
 	if len(failed) > 0 {
-		return fmt.Errorf("failed: %s", strings.Join(failed, ", "))
+		return nil, fmt.Errorf("failed: %s", strings.Join(failed, ", "))
 	}
-	return table(reports, write)
+	return reports, nil
 }
 
 // check builds an implementation and runs the kit against it.
@@ -105,27 +110,36 @@ const (
 	ends     = "<!-- end of the table -->"
 )
 
-// table compares the table of the document with the reports, or writes it.
-func table(reports []*conformance.Report, write bool) error { //nolint:revive // the flag of the command
-	text, err := os.ReadFile(document)
+// withTable returns the document, and the document as it has to be.
+func withTable(reports []*conformance.Report) (is, want []byte, err error) {
+	is, err = os.ReadFile(document)
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
-	want, err := conformance.Table(reports)
+	table, err := conformance.Table(reports)
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
-	before, rest, found := bytes.Cut(text, []byte(begins))
-	old, after, foundEnd := bytes.Cut(rest, []byte(ends))
+	before, rest, found := bytes.Cut(is, []byte(begins))
+	_, after, foundEnd := bytes.Cut(rest, []byte(ends))
 	if !found || !foundEnd {
-		return fmt.Errorf("%s has no table between %q and %q", document, begins, ends)
+		return nil, nil, fmt.Errorf("%s has no table between %q and %q", document, begins, ends)
 	}
-	want = "\n" + want + "\n"
-	if string(old) == want {
-		return nil
+	return is, bytes.Join([][]byte{before, []byte(begins + "\n" + table + "\n" + ends), after}, nil), nil
+}
+
+func checkTable(reports []*conformance.Report) error {
+	is, want, err := withTable(reports)
+	if err == nil && !bytes.Equal(is, want) {
+		err = fmt.Errorf("the table of %s is out of date: go run ./tests/conformance/all -w", document)
 	}
-	if !write {
-		return fmt.Errorf("the table of %s is out of date: go run ./tests/conformance/all -w", document)
+	return err
+}
+
+func writeTable(reports []*conformance.Report) error {
+	_, want, err := withTable(reports)
+	if err != nil {
+		return err
 	}
-	return os.WriteFile(document, bytes.Join([][]byte{before, []byte(begins), []byte(want), []byte(ends), after}, nil), 0o644)
+	return os.WriteFile(document, want, 0o644)
 }

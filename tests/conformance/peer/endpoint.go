@@ -24,7 +24,7 @@ type dialer struct {
 	client *rpc.Client
 }
 
-func connect(c *conformancev1.Connect, reports *reporter) (endpoint, error) {
+func connect(c *conformancev1.Connect, reports *reporter) *dialer {
 	mux := rpc.NewMux()
 	register(mux, reports)
 	opts := []rpc.ClientOption{options(c.GetSettings()), rpc.WithServices(mux)}
@@ -38,7 +38,7 @@ func connect(c *conformancev1.Connect, reports *reporter) (endpoint, error) {
 	d := &dialer{client: rpc.NewClient(c.GetUrl(), opts...)}
 	d.init(reports, func(context.Context) (rpc.Caller, error) { return d.client, nil })
 	d.running.Go(func() { _, _ = d.client.Connect(d.ctx) }) // the calls report why it fails
-	return d, nil
+	return d
 }
 
 func (d *dialer) drain() {

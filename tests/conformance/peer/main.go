@@ -82,7 +82,7 @@ func (p *program) do(r *conformancev1.Request) {
 	case *conformancev1.Request_Listen:
 		p.endpoints[r.GetEndpoint()], err = listen(do.Listen, reports)
 	case *conformancev1.Request_Connect:
-		p.endpoints[r.GetEndpoint()], err = connect(do.Connect, reports)
+		p.endpoints[r.GetEndpoint()] = connect(do.Connect, reports)
 	case nil:
 		err = fmt.Errorf("an unknown request: %v", r)
 	default:
