@@ -94,6 +94,11 @@ type BridgedCall struct {
 	Metadata Metadata    // of the request; what is invalid or reserved is left out
 	Peer     *Peer       // the caller
 	Messages MessageFlow // the messages of both directions
+
+	// Interrupt makes the Recv of Messages that is waiting fail. It is called
+	// if the call ends meanwhile: by its context, by the server, or because the
+	// handler has returned.
+	Interrupt func()
 }
 
 // MessageFlow carries the messages of one call to and from its handler, encoded
@@ -101,8 +106,7 @@ type BridgedCall struct {
 type MessageFlow interface {
 	// Recv waits for the caller's next message, which is valid until the next
 	// Recv. It returns io.EOF after the last one. Another error ends the call;
-	// an *Error is its status. Recv must return soon after the context of Serve
-	// has ended. It may still wait when Serve has returned.
+	// an *Error is its status.
 	Recv() ([]byte, error)
 	// SetHeader takes the response header, if it is not empty, before it is
 	// sent: before SendHeader and the first Send. It is called once.
@@ -142,7 +146,7 @@ func (b *Bridge) Serve(ctx context.Context, call BridgedCall) error {
 		return Errorf(CodeUnavailable, "%s", full.Reason)
 	}
 	defer e.inflight.release(&e.bridged.inflight)
-	s := &bridgedStream{e: e, flow: call.Messages}
+	s := &bridgedStream{e: e, flow: call.Messages, gate: recvGate{interrupt: call.Interrupt}}
 	if err := s.accept(&call); err != nil {
 		return err
 	}

@@ -214,6 +214,32 @@ func TestABridgedCallEndsWithItsContext(t *testing.T) {
 	})
 }
 
+func TestAReceiveEndsWithItsBridgedCall(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, _ := newBridge(t, func(_ context.Context, s rpc.Stream) error {
+			err := s.Recv(text(""))
+			wantError(t, s.Recv(text("")), rpc.CodeOf(err))
+			return err
+		})
+		for want, ctx := range map[rpc.Code]func(time.Time) (context.Context, context.CancelFunc){
+			rpc.CodeDeadlineExceeded: func(end time.Time) (context.Context, context.CancelFunc) {
+				return context.WithDeadline(t.Context(), end)
+			},
+			rpc.CodeUnauthenticated: func(end time.Time) (context.Context, context.CancelFunc) {
+				return rpc.WithExpiry(t.Context(), end), func() {}
+			},
+		} {
+			interrupted := make(chan struct{})
+			ctx, cancel := ctx(time.Now().Add(time.Minute))
+			wantError(t, b.Serve(ctx, rpc.BridgedCall{
+				Service: bidi.Service, Name: bidi.Name, Peer: new(rpc.Peer),
+				Messages: &memoryFlow{wait: interrupted}, Interrupt: func() { close(interrupted) },
+			}), want)
+			cancel()
+		}
+	})
+}
+
 func TestAShutdownWaitsForBridgedCalls(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b, srv := newBridge(t, func(ctx context.Context, s rpc.Stream) error {
@@ -285,6 +311,7 @@ func TestWhatAHandlerLeavesBehindCannotSend(t *testing.T) {
 			t.Fatal(err)
 		}
 		wantError(t, left.Send(text("late")), rpc.CodeCanceled)
+		wantError(t, left.Recv(text("")), rpc.CodeCanceled)
 		wantError(t, left.Call().SetTrailer("late", "x"), rpc.CodeFailedPrecondition)
 		if slices.Contains(f.events, "late") {
 			t.Errorf("events %q", f.events)

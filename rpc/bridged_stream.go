@@ -18,6 +18,7 @@ type bridgedStream struct {
 	coder        coder
 	unregistered bool // the method is not registered
 	received     bool // the only message of a call that takes one
+	gate         recvGate
 
 	mu       sync.Mutex // held while something is sent
 	over     bool       // the handler has returned
@@ -52,7 +53,10 @@ func (s *bridgedStream) run(ctx context.Context) error {
 		return transportError(err)
 	}
 	s.call.ctx = context.WithValue(ctx, callKey{}, &s.call)
+	stop := context.AfterFunc(ctx, s.gate.close)
 	status := s.runHandler(s.call.ctx)
+	stop()
+	s.gate.close()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.over = true
@@ -157,7 +161,7 @@ func (s *bridgedStream) Recv(msg any) error { return s.receive(msg, (*coder).unm
 
 // receive implements newReceiver.
 func (s *bridgedStream) receive(msg any, how decodeFunc) error {
-	data, err := s.flow.Recv()
+	data, err := s.recv()
 	if err != nil {
 		return s.failure(err)
 	}
@@ -171,12 +175,21 @@ func (s *bridgedStream) receive(msg any, how decodeFunc) error {
 	if err := s.decode(data, msg, how); err != nil || s.call.Method.ClientStreams {
 		return err
 	}
-	if _, err := s.flow.Recv(); err == nil { // the only message of a call ends its direction
+	if _, err := s.recv(); err == nil { // the only message of a call ends its direction
 		return s.tooMany()
 	} else if err = s.failure(err); !isEnd(err) {
 		return err
 	}
 	return nil
+}
+
+// recv receives a message, unless the call is over.
+func (s *bridgedStream) recv() ([]byte, error) {
+	if !s.gate.enter() {
+		return nil, s.returned()
+	}
+	defer s.gate.leave()
+	return s.flow.Recv()
 }
 
 func (s *bridgedStream) tooMany() error {

@@ -70,6 +70,30 @@ func TestACallEndsWithItsCredentials(t *testing.T) {
 	})
 }
 
+func TestAStreamThatWaitsEndsWithItsCredentials(t *testing.T) {
+	url, _ := serve(t, echo, rpc.WithAuthentication(byToken))
+	for _, p := range protocols {
+		for _, m := range []*rpc.Method{upload, bidi} {
+			if !p.can(m) {
+				continue
+			}
+			t.Run(p.name+"/"+m.Service, func(t *testing.T) {
+				ctx, info := connect.NewClientContext(t.Context())
+				info.RequestHeader().Set("Authorization", "Bearer soon")
+				s, err := p.client(t, url).CallClientStream(ctx, specOf(m))
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer s.Close()
+				if err := s.SendHeaders(); err != nil {
+					t.Fatal(err)
+				}
+				wantCode(t, s.Receive(text("")), rpc.CodeUnauthenticated) // it sends nothing, and does not end its messages
+			})
+		}
+	}
+}
+
 func TestValuesOfMiddlewareReachHandlers(t *testing.T) {
 	srv := rpc.NewServer()
 	srv.Register(&rpc.Service{Name: unary.Service, Methods: []rpc.ServiceMethod{{Method: unary, Handler: func(ctx context.Context, s rpc.Stream) error {

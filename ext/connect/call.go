@@ -14,6 +14,7 @@ type call struct {
 	service, name string
 	unary         bool // it comes in the form that Connect has for unary calls alone
 	peer          *rpc.Peer
+	response      *http.ResponseController
 }
 
 type callKey struct{}

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"time"
 
 	"connectrpc.com/connect/v2"
 	"connectrpc.com/connect/v2/connecthttp"
@@ -86,12 +87,12 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case !isConnectUnary(r):
 		serve = h.unknownStream(r)
 	}
+	c := &call{service: service, name: name, unary: isConnectUnary(r), peer: peerOf(r), response: http.NewResponseController(w)}
 	if m.ClientStreams || m.ServerStreams {
 		// net/http would read what is left of a request before it sends a
 		// response. An error means that the protocol needs no such call.
-		_ = http.NewResponseController(w).EnableFullDuplex()
+		_ = c.response.EnableFullDuplex()
 	}
-	c := &call{service: service, name: name, unary: isConnectUnary(r), peer: peerOf(r)}
 	serve.ServeHTTP(w, r.WithContext(callContext{r.Context(), values, c}))
 }
 
@@ -190,6 +191,9 @@ func (h *Handler) serve(ctx context.Context, _ connect.Spec, stream connect.Serv
 		Metadata: incoming(info.RequestHeader()),
 		Peer:     c.peer,
 		Messages: &flow{stream: stream, info: info},
+		Interrupt: func() {
+			_ = c.response.SetReadDeadline(time.Unix(1, 0)) // an error means that the client has left
+		},
 	}))
 }
 

@@ -13,6 +13,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"syscall"
 )
@@ -51,7 +52,8 @@ func runTests(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	cmd := exec.CommandContext(ctx, runner, "--mode", "server", "--conf", "config.yaml", "--known-flaky", "@known-flaky.txt", "--", own)
+	cmd := exec.CommandContext(ctx, runner, "--mode", "server", "--conf", "config.yaml", "--known-flaky", "@known-flaky.txt",
+		"--parallel", fmt.Sprint(runtime.GOMAXPROCS(0)), "--", own) // some cases measure time
 	cmd.Env = append(os.Environ(), variable+"="+filepath.Join(module, "proto"))
 	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
 	return cmd.Run()
