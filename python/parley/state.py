@@ -1,4 +1,4 @@
-"""The state of a connection, for those parts of a program that show it."""
+"""The state of a connection, for programs that show it."""
 
 from __future__ import annotations
 

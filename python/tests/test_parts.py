@@ -57,6 +57,9 @@ class Quiet:
 
 
 class Malformed(unittest.IsolatedAsyncioTestCase):
+    async def asyncSetUp(self) -> None:
+        asyncio.get_running_loop().set_debug(False)  # which would print how long the cases take
+
     async def test_damaged_input_is_a_fault_and_nothing_else(self) -> None:
         dice = random.Random(1)
         cases = [bytes.fromhex(c["hex"]) for c in vectors("frames") + vectors("messages")]

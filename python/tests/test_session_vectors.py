@@ -37,7 +37,7 @@ def mirrored(id: int) -> int:
 
 
 def mirror(data: bytes) -> bytes:
-    """Returns the same link message as the other end sends it."""
+    """Returns the same link message as the peer sends it."""
     at, out = 0, b""
     while at < len(data):
         start = at
@@ -157,6 +157,9 @@ class Trailer:
 
 
 class SessionVectors(unittest.IsolatedAsyncioTestCase):
+    async def asyncSetUp(self) -> None:
+        asyncio.get_running_loop().set_debug(False)  # which would print how long the cases take
+
     async def test_sessions_react_as_the_vectors_say(self) -> None:
         cases = [c for c in vectors("session") + vectors("states") if not acceptors_only(c)]
         self.assertGreater(len(cases), 140)
