@@ -71,8 +71,8 @@ chat: ## serve the chat, for browsers and terminals, on ADDR (localhost:8080), a
 
 test: $(NPM) chromium nginx ## run all tests with the race detector, and measure what they cover; the browser's in Chromium
 	@mkdir -p .out
-	go test -race -timeout 5m -coverprofile=.out/cover.out ./...
-	@set -e; for m in $(NESTED); do echo "cd $$m && go test -race ./..."; (cd $$m && go test -race -timeout 5m ./...); done
+	go test -race -timeout 8m -coverprofile=.out/cover.out ./...
+	@set -e; for m in $(NESTED); do echo "cd $$m && go test -race ./..."; (cd $$m && go test -race -timeout 8m ./...); done
 	@set -e; for floor in internal/frame transport rpc; do \
 		awk -v floor=$$floor -v min=$(MIN_COVERAGE) -f tools/coverage.awk .out/cover.out; done
 	cd web && npm test --silent
@@ -228,7 +228,7 @@ check-releases:
 	@set -e; here=$$(go env GOVERSION); for release in $(GO_RELEASES); do \
 		case $$here in $${release%.*}*) continue;; esac; export GOTOOLCHAIN=$$release; \
 		for m in $(PUBLISHED); do echo "$$release vet in $$m"; (cd $$m && go vet ./...); done; \
-		go test -timeout 5m ./transport/... ./rpc/... ./tests/compat/...; done
+		go test -timeout 8m ./transport/... ./rpc/... ./tests/compat/...; done
 
 # What the last release promised, in exported names and in generated code.
 check-api:
