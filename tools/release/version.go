@@ -37,6 +37,8 @@ var mentions = []mention{
 	{"web/package-lock.json", regexp.MustCompile(`("@parley-rpc/[a-z]+": ")` + number), true},
 	{"web/client/src/hello.ts", regexp.MustCompile(`(parley-web/)` + number), true},
 	{"web/client/test/session.test.ts", regexp.MustCompile(`(parley-web/)` + number), true},
+	{"python/pyproject.toml", regexp.MustCompile(`(\nversion = ")` + number), true},
+	{"python/parley/session.py", regexp.MustCompile(`(parley-python/)` + number), true},
 	{"README.md", regexp.MustCompile(inText + number), false},
 	{"docs/*.md", regexp.MustCompile(inText + number), false},
 	{"web/*/README.md", regexp.MustCompile(inText + number), false},
