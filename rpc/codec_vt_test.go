@@ -175,7 +175,7 @@ func TestAMessageThatCannotDecodeItselfFailsOnlyItsCall(t *testing.T) {
 	p := newPair(t, nil, nil, func(srv *rpc.Server) { registerAll(srv, echo) })
 	for says, merge := range map[string]func([]byte) error{
 		"UnmarshalVT panicked with a string":  func([]byte) error { panic(secret) },
-		"UnmarshalVT panicked: runtime error": func(data []byte) error { data[len(data)] = 0; return nil },
+		"UnmarshalVT panicked: runtime error": func(data []byte) error { i := len(data); data[i] = 0; return nil },
 		"not today":                           func([]byte) error { return errors.New("not today") },
 	} {
 		forKinds(t, func(t *testing.T, m *rpc.Method) {
