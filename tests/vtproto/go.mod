@@ -13,7 +13,7 @@ replace github.com/parley-rpc/parley => ../..
 
 require (
 	github.com/parley-rpc/parley v0.1.0
-	github.com/planetscale/vtprotobuf v0.6.0
+	github.com/planetscale/vtprotobuf v0.6.1-0.20240319094008-0393e58bdf10
 	go.uber.org/goleak v1.3.0
 	google.golang.org/protobuf v1.36.12
 )
