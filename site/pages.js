@@ -70,9 +70,17 @@ export const groups = [
 
 /** Documentation of the APIs, which other sites show. */
 export const apis = [
-  ...["rpc", "rpc/health", "rpc/reflection", "transport", "transport/ws", "ext/connect", "ext/grpc", "ext/grpc/proxy", "ext/otel"].map(
-    (path) => ({ text: path, link: `https://pkg.go.dev/github.com/parley-rpc/parley/${path}` }),
-  ),
+  ...[
+    "rpc",
+    "rpc/health",
+    "rpc/reflection",
+    "transport",
+    "transport/ws",
+    "ext/connect",
+    "ext/grpc",
+    "ext/grpc/proxy",
+    "ext/otel",
+  ].map((path) => ({ text: path, link: `https://pkg.go.dev/github.com/parley-rpc/parley/${path}` })),
   ...["client", "connect", "react"].map((name) => ({
     text: `@parley-rpc/${name}`,
     link: `https://www.npmjs.com/package/@parley-rpc/${name}`,
