@@ -94,37 +94,41 @@ func TestLossOfASlowSubscriberIsTold(t *testing.T) {
 	changes := make(chan cluster.BusChange, 100)
 	defer bus.OnChange(func(c cluster.BusChange) { changes <- c })()
 	resume, received := make(chan struct{}), make(chan string, 1000)
-	sub, err := bus.Subscribe("a", func(m cluster.BusMessage) {
+	subscribe := func(b cluster.Bus, subject string, receive func(cluster.BusMessage)) {
+		sub, err := b.Subscribe(subject, receive)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = sub.Close() })
+	}
+	subscribe(bus, "a", func(m cluster.BusMessage) {
 		received <- string(m.Data)
 		<-resume
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer sub.Close()
-	for range 1000 {
-		if err := peer.Publish("a", []byte("x")); err != nil {
-			t.Fatal(err)
+	publish := func(n int) {
+		for range n {
+			if err := peer.Publish("a", []byte("x")); err != nil {
+				t.Fatal(err)
+			}
 		}
+		subscribe(peer, "b", func(cluster.BusMessage) {}) // all of it is at the server now
+		subscribe(bus, "b", func(cluster.BusMessage) {})  // and on bus
 	}
-	other, err := peer.Subscribe("b", func(cluster.BusMessage) {}) // all of it is at the server now
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer other.Close()
-	same, err := bus.Subscribe("b", func(cluster.BusMessage) {}) // and on bus
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer same.Close()
-	close(resume)
-	for range 2 {
+	told := func() {
 		if c := receive(t, changes); !c.Lost || !c.Available || !slices.Equal(c.LostSubjects, []string{"a"}) {
 			t.Errorf("told %+v", c) // "b" has lost nothing
 		}
 	}
+	publish(1)
+	receive(t, received) // the subscriber is busy
+	publish(1000)
+	resume <- struct{}{}
+	told()       // with the next message
+	publish(100) // while it is busy with that
+	close(resume)
+	told() // when half of the queue is free
 	if n := len(received); n < 50 || n > 500 {
-		t.Errorf("%d of 1000 messages were received", n)
+		t.Errorf("%d of 1100 messages were received", n)
 	}
 }
 
