@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io"
 	"log/slog"
-	"runtime/debug"
 	"sync"
 )
 
@@ -83,18 +82,19 @@ func (s *bridgedStream) run(ctx context.Context) error {
 // runHandler runs the handler inside the interceptors and returns the status. A
 // panic becomes CodeInternal; its text is logged and not sent.
 func (s *bridgedStream) runHandler(ctx context.Context) (status error) {
+	returned := false
 	defer func() {
-		if r := recover(); r != nil {
-			path := s.call.Method.Path()
-			s.e.log.LogAttrs(ctx, slog.LevelError, "parley: handler panicked",
-				slog.String("method", path), slog.Any("panic", r), slog.String("stack", string(debug.Stack())))
-			status = Errorf(CodeInternal, "handler of %s panicked", path)
+		if !returned {
+			status = handlerFailure(s.call.Method, recover(), func(msg string, more ...slog.Attr) {
+				s.e.log.LogAttrs(ctx, slog.LevelError, msg, more...)
+			})
 		}
 	}()
 	if err := chain(s.e.handlerChain, s.handler)(ctx, s); err != nil {
-		return asError(err)
+		status = asError(err)
 	}
-	return nil
+	returned = true
+	return status
 }
 
 // codecName implements calleeEnd.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"runtime/debug"
 	"time"
 
 	"github.com/parley-rpc/parley/transport"
@@ -141,16 +140,13 @@ func (s *serverStream) runHandler(ctx context.Context, h Handler) (status error)
 		if returned {
 			return
 		}
-		path := s.call.Method.Path()
-		status = Errorf(CodeInternal, "handler of %s panicked", path)
-		if r := recover(); r != nil {
-			c.log(ctx, slog.LevelError, "parley: handler panicked",
-				slog.String("method", path), slog.Any("panic", r), slog.String("stack", string(debug.Stack())))
-			return
+		r := recover()
+		status = handlerFailure(s.call.Method, r, func(msg string, more ...slog.Attr) {
+			c.log(ctx, slog.LevelError, msg, more...)
+		})
+		if r == nil { // the handler has called runtime.Goexit: runHandler does not return
+			s.finish(status)
 		}
-		// The handler has called runtime.Goexit: runHandler does not return.
-		c.log(ctx, slog.LevelError, "parley: handler called runtime.Goexit", slog.String("method", path))
-		s.finish(status)
 	}()
 	if err := chain(c.e.handlerChain, h)(ctx, s); err != nil {
 		status = s.statusOf(err)

@@ -20,8 +20,9 @@
 //
 // Nothing resumes: a call ends with its request. Bidirectional streams need
 // HTTP/2. Over HTTP/1.1 the context of a handler ends with its client only once
-// all messages of the client are received. The response header of a unary call is sent with the response, even
-// after SendHeader. A message that cannot be decoded is INVALID_ARGUMENT.
+// all messages of the client are received. The response header of a unary call
+// is sent with the response, even after SendHeader. A message that cannot be
+// decoded is INVALID_ARGUMENT.
 //
 // HTTP headers are metadata of the call, except those of HTTP and of the
 // protocols, and those that browsers add by themselves, such as Cookie. Peer.Header

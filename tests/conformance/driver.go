@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os/exec"
+	"slices"
 	"sync"
 	"time"
 
@@ -22,6 +23,8 @@ type driver struct {
 	cmd   *exec.Cmd
 	in    io.WriteCloser
 	ended chan struct{} // its output has ended
+
+	writing sync.Mutex // held while a request is written, which may wait for the program
 
 	mu      sync.Mutex
 	changed chan struct{} // closed and replaced when a report has come
@@ -138,12 +141,19 @@ func (d *driver) ask(endpoint uint64, r *conformancev1.Request) error {
 	if err != nil {
 		return err
 	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
+	d.writing.Lock()
+	defer d.writing.Unlock()
 	if _, err := d.in.Write(append(line, '\n')); err != nil {
-		return fmt.Errorf("the command under test reads no requests: %w", errors.Join(err, d.err))
+		return fmt.Errorf("the command under test reads no requests: %w", errors.Join(err, d.failure()))
 	}
 	return nil
+}
+
+// failure returns why no more reports come, if that is so.
+func (d *driver) failure() error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.err
 }
 
 // stop ends the command: its input ends, and it has 5 s to end itself.
@@ -157,10 +167,5 @@ func (d *driver) stop() error {
 
 // can reports whether the implementation has a role or a feature.
 func (d *driver) can(what string) bool {
-	for _, has := range append(d.ready.GetRoles(), d.ready.GetFeatures()...) {
-		if has == what {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(d.ready.GetRoles(), what) || slices.Contains(d.ready.GetFeatures(), what)
 }

@@ -2,8 +2,8 @@
 // (connectrpc.com/conformance) against a rpc.Server behind ext/connect: the
 // protocols of Connect, gRPC and gRPC-Web, over HTTP/1.1 and HTTP/2, with and
 // without TLS. No test is known to fail; known-flaky.txt names those that depend
-// on which end's clock is first, and why. The runner prints how many tests have passed and failed. It
-// starts this program again as the server under test.
+// on which end's clock is first, and why. The runner prints how many tests have
+// passed and failed. It starts this program again as the server under test.
 package main
 
 import (

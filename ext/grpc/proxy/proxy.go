@@ -36,8 +36,9 @@ type Config struct {
 	Metadata func(ctx context.Context, md metadata.MD) error
 	// Describe, if non-nil, returns the definition of a method of a backend.
 	// Then a call in JSON reaches the backend in protobuf, so that the backend
-	// need not know JSON. If the definition is nil, the call passes as it is. ctx is the one of the call to the backend, with its
-	// metadata. The error is the status of the call.
+	// need not know JSON. If the definition is nil, the call passes as it is.
+	// ctx is the one of the call to the backend, with its metadata. The error is
+	// the status of the call.
 	Describe func(ctx context.Context, backend grpc.ClientConnInterface, m *rpc.Method) (protoreflect.MethodDescriptor, error)
 }
 

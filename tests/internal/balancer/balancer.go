@@ -25,24 +25,23 @@ var (
 
 // Program is what balances.
 type Program struct {
-	name    string
-	conf    string // a template of the configuration
-	server  string // the line of a server in it
-	version string // the flag that prints it
-	run     func(dir, conf string) []string
+	name   string
+	conf   string // a template of the configuration
+	server string // the line of a server in it
+	run    func(dir, conf string) []string
 }
 
 // The programs. Debian has packages of these names. Neither is sticky by itself.
 var (
 	Nginx = &Program{
-		name: "nginx", conf: nginxConf, version: "-v",
+		name: "nginx", conf: nginxConf,
 		server: "server  @addr@  max_fails=0;\n        ",
 		run: func(dir, conf string) []string {
 			return []string{"-p", dir, "-e", filepath.Join(dir, "error.log"), "-c", conf, "-g", "daemon off;"}
 		},
 	}
 	HAProxy = &Program{
-		name: "haproxy", conf: haproxyConf, version: "-v",
+		name: "haproxy", conf: haproxyConf,
 		server: "server  @addr@  @addr@\n    ",
 		run:    func(_, conf string) []string { return []string{"-db", "-f", conf} },
 	}
@@ -61,7 +60,7 @@ func Named(name string) (*Program, error) {
 // Version returns the first line of what the program says of itself. An error
 // says that it is not installed.
 func (p *Program) Version() (string, error) {
-	version, err := exec.Command(p.name, p.version).CombinedOutput()
+	version, err := exec.Command(p.name, "-v").CombinedOutput()
 	if err != nil {
 		return "", fmt.Errorf("%s is not there: %w", p.name, err)
 	}
