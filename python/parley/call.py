@@ -84,10 +84,9 @@ class Exchange(Generic[Req, Res]):
             self.cancel()
             want, got = self._method.request.DESCRIPTOR.full_name, type(message).__name__
             raise TypeError(f"{self._method.path} takes {want} messages, not {got}")
-        data = self._options.codec.encode(message)
-        marked = bool(self._options.compression)
-        if marked:
-            data = compression.compress(data)
+        data, marked = self._options.codec.encode(message), False
+        if self._options.compression:
+            data, marked = compression.compress(data)
         return await self._guard(self.stream.send(data, marked=marked, end=end))
 
     async def end(self) -> None:

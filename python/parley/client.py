@@ -41,7 +41,7 @@ class Client:
         self._options = Options(url, credentials, dict(headers or {}), ssl, codec, compression, wait_for_ready, settings)
         self._options.check()
         self._services = Services()
-        self._tasks = Tasks(settings.max_streams)
+        self._tasks = Tasks(2 * settings.max_streams)  # as many again may end after their calls
         self._connection = Connection(self._options, self._accept)
 
     def stub(self, service: ServiceDescriptor) -> Stub:

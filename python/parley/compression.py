@@ -11,11 +11,16 @@ NAMES = ("gzip",)
 ACCEPT = ",".join(NAMES)
 MAX_MEMBERS = 1_000  # of a message
 PIECE = 16 << 10  # bytes that are inflated at once
+MIN_COMPRESSED = 512  # bytes; gzip saves too little on a shorter message
 
 
-def compress(data: bytes) -> bytes:
-    """Returns data as gzip."""
-    return gzip.compress(data, 6, mtime=0)
+def compress(data: bytes) -> tuple[bytes, bool]:
+    """Returns data as gzip, and whether it is: a message that would not become shorter stays as it is."""
+    if len(data) >= MIN_COMPRESSED:
+        packed = gzip.compress(data, 6, mtime=0)
+        if len(packed) < len(data):
+            return packed, True
+    return data, False
 
 
 def inflate(data: bytes, limit: int) -> bytes:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-from websockets.exceptions import InvalidHandshake, NegotiationError
+from websockets.exceptions import InvalidHandshake, InvalidHeader, NegotiationError
 
 from .frame import MAX_LINK_OVERHEAD
 from .options import Options
@@ -83,7 +83,7 @@ async def open_websocket(options: Options, url: str, *, new_session: bool) -> An
     except _Redirected as e:
         raise DialError(Code.UNIMPLEMENTED, f"{url} redirects to {e}: use that URL if it is right") from None
     except (OSError, asyncio.TimeoutError, InvalidHandshake, EOFError) as e:
-        raise _dial_error(url, e) from None
+        raise dial_error(url, e) from None
     if ws.subprotocol != VERSION:
         await ws.close(1002, "no Parley subprotocol was selected")
         raise DialError(Code.UNIMPLEMENTED, f"{url} is a WebSocket server but does not speak {VERSION}")
@@ -104,11 +104,13 @@ async def _ask(options: Options) -> Mapping[str, str]:
         raise DialError(Code.UNAVAILABLE, f"credentials: {e!r}") from e
 
 
-def _dial_error(url: str, e: BaseException) -> DialError:
+def dial_error(url: str, e: BaseException) -> DialError:
     """Returns what a failed handshake means to the calls that wait for it."""
     response: Any = getattr(e, "response", e)
     status = getattr(response, "status_code", 0)
     if not status:
+        if isinstance(e, InvalidHeader) and e.name == "Location":
+            return DialError(Code.UNIMPLEMENTED, f"{url} redirects, and does not say where")
         if isinstance(e, NegotiationError):
             return DialError(Code.UNIMPLEMENTED, f"{url} selected a protocol that was not offered: {e}")
         return DialError(Code.UNAVAILABLE, f"cannot connect to {url}: {e or type(e).__name__}")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import random
 from collections.abc import AsyncIterator, Callable, Generator
 from types import TracebackType
 from typing import Generic, TypeVar
@@ -64,13 +63,13 @@ class _OneRequest(_Call[Req, Res]):
         self._attempts = 1
         self._sent = False
 
-    async def _again(self, error: RpcError) -> None:
-        """Begins again, or raises the error."""
+    def _again(self, error: RpcError) -> None:
+        """Begins again on another session, or raises the error."""
         was_sent = self._begun is not None and self._begun.stream.id > 0
+        stays = self._begun is not None and self._begun.stream.session.may_open  # it would refuse the call again
         expired = error.code is not Code.UNAVAILABLE
-        if not error.unprocessed or not was_sent or expired or self._attempts >= MAX_ATTEMPTS:
+        if not error.unprocessed or not was_sent or stays or expired or self._attempts >= MAX_ATTEMPTS:
             raise error
-        await asyncio.sleep(random.uniform(0, 0.05 * 2**self._attempts))
         self._attempts += 1
         self._begun, self._sent = None, False
 
@@ -94,7 +93,7 @@ class UnaryCall(_OneRequest[Req, Res]):
                 await self._send()
                 self._response = await self._exchange.receive_only()
             except RpcError as e:
-                await self._again(e)
+                self._again(e)
         return self._response
 
 
@@ -114,7 +113,7 @@ class ServerStreamCall(_OneRequest[Req, Res]):
             except RpcError as e:
                 if self._received:
                     raise
-                await self._again(e)
+                self._again(e)
 
     def __aiter__(self) -> AsyncIterator[Res]:
         return _iterate(self)

@@ -49,6 +49,11 @@ def _end(error: RpcError) -> CallEnd:
     return CallEnd(error.code, error.message, error.trailers, details)
 
 
+def _check_size(what: str, size: int, limit: int) -> None:
+    if size > limit:
+        raise RpcError(Code.RESOURCE_EXHAUSTED, f"{what} takes {size} bytes, and the caller accepts {limit}")
+
+
 class ServerCall:
     """One served call."""
 
@@ -145,23 +150,30 @@ class ServerCall:
         if not self._headed:
             self._headed = True
             if self._open.encoding or len(self._context.header):
-                header = CallHeader(self._open.encoding, self._context.header)
-                await self._stream.send_header(callwire.encode_header(header))
-        data = self._codec.encode(response)
+                await self._send_header(self._open.encoding)
+        data, marked = self._codec.encode(response), False
         if self._open.encoding:
-            data = compression.compress(data)
-        await self._stream.send(data, marked=bool(self._open.encoding))
+            data, marked = compression.compress(data)
+        _check_size("a response", len(data), self._stream.session.peer.max_message)
+        await self._stream.send(data, marked=marked)
+
+    async def _send_header(self, encoding: str) -> None:
+        block = callwire.encode_header(CallHeader(encoding, self._context.header))
+        _check_size("the header", len(block), self._stream.session.peer.max_header)
+        await self._stream.send_header(block)
 
     async def _finish(self, error: RpcError | None) -> None:
+        if not self._headed and len(self._context.header):
+            try:
+                await self._send_header("")
+            except RpcError as e:
+                error = error or e
         end = _end(error) if error else CallEnd()
         end.metadata = Metadata([*self._context.trailers, *end.metadata])
         if self._stream.inside_message:
             code = Code.OK if error is None else error.code
             return self._stream.reset(256 + code, RpcError(code, end.message))
         try:
-            header = CallHeader("", self._context.header)
-            if not self._headed and len(self._context.header):
-                await self._stream.send_header(callwire.encode_header(header))
             await self._stream.end(callwire.encode_end(end, self._stream.session.peer.max_header))
         except RpcError:
             pass  # the call was canceled, or the session has ended

@@ -20,7 +20,7 @@ from parley.connection import same_origin
 from parley.fields import MalformedFields, parse_fields
 from parley.frame import parse_frame
 from parley.goaway import Goaway
-from parley.handshake import http_code, retry_after
+from parley.handshake import dial_error, http_code, retry_after
 from parley.hello import Settings
 from parley.keepalive import Keepalive
 from parley.link import closed_by
@@ -30,7 +30,7 @@ from parley.status import to_code
 from parley.stream import Stream
 from parley.varint import Fault, cut_text
 from parley.window import Assembly, RecvWindow, SendWindow
-from websockets.exceptions import ConnectionClosed
+from websockets.exceptions import ConnectionClosed, InvalidHeader
 from websockets.frames import Close
 
 from .vectors import vectors
@@ -106,11 +106,18 @@ class Malformed(unittest.IsolatedAsyncioTestCase):
 class Compression(unittest.TestCase):
     def test_what_was_compressed_inflates(self) -> None:
         data = random.Random(1).randbytes(1000) * 3
-        self.assertEqual(compression.inflate(compression.compress(data), len(data)), data)
+        packed, marked = compression.compress(data)
+        self.assertTrue(marked)
+        self.assertEqual(compression.inflate(packed, len(data)), data)
         self.assertEqual(compression.inflate(gzip.compress(data) + gzip.compress(b"x"), 4000), data + b"x")
 
+    def test_a_message_that_gets_no_shorter_stays_as_it_is(self) -> None:
+        for data in (b"", bytes(511), random.Random(1).randbytes(2_000)):
+            self.assertEqual(compression.compress(data), (data, False))
+        self.assertTrue(compression.compress(bytes(512))[1])
+
     def test_inflating_stops_at_the_limit(self) -> None:
-        bomb = compression.compress(bytes(100 << 20))
+        bomb = gzip.compress(bytes(100 << 20))
         for limit in (0, 1, 65_536):
             with self.assertRaises(RpcError) as caught:
                 compression.inflate(bomb, limit)
@@ -124,7 +131,7 @@ class Compression(unittest.TestCase):
         self.assertEqual(caught.exception.code, Code.RESOURCE_EXHAUSTED)
 
     def test_what_is_not_gzip_is_an_error(self) -> None:
-        whole = compression.compress(b"hello")
+        whole = gzip.compress(b"hello")
         for data in (b"", b"hello", whole[:-1], whole + b"x", whole[:12]):
             with self.assertRaises(RpcError) as caught:
                 compression.inflate(data, 1000)
@@ -253,6 +260,10 @@ class Codes(unittest.TestCase):
         for case in cases:
             with self.subTest(case["name"]):
                 self.assertEqual(http_code(case["status"], case.get("versions", "")), case["caller"])
+
+    def test_a_redirect_to_nowhere_is_a_redirect(self) -> None:
+        self.assertEqual(dial_error("ws://a.example/", InvalidHeader("Location")).code, Code.UNIMPLEMENTED)
+        self.assertEqual(dial_error("ws://a.example/", InvalidHeader("Upgrade")).code, Code.UNAVAILABLE)
 
     def test_close_codes_of_scripts_mean_the_plain_ones(self) -> None:
         codes = {4000: 1000, 4102: 1002, 4112: 1012, 1005: LOST, 4016: 4016}

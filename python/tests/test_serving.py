@@ -119,6 +119,20 @@ class Serving(ServerTest):
         self.assertEqual(caught.exception.code, Code.INTERNAL)
         self.assertNotIn("secret", caught.exception.message)
 
+    async def test_what_the_caller_does_not_accept_fails_the_call_with_a_status(self) -> None:
+        class Large:
+            async def Ping(self, request: Any, context: ServerContext) -> Any:
+                context.header.add("x-large-bin", bytes(request.fail_code << 10))
+                return PingResponse(text="x" * (request.delay_ms << 10))
+
+        client = self.client()
+        client.serve(PING, Large())
+        for request, what in ((PingRequest(delay_ms=8 << 10), "a response takes"), (PingRequest(fail_code=64), "the header takes")):
+            with self.assertRaises(RpcError) as caught:
+                await client.stub(PING).Ping(request, metadata=RELAY)
+            self.assertEqual(caught.exception.code, Code.RESOURCE_EXHAUSTED)
+            self.assertIn(what, caught.exception.message)
+
     async def test_a_deadline_ends_the_handler(self) -> None:
         with self.assertRaises(RpcError) as caught:
             await self.calls.Ping(PingRequest(delay_ms=60_000), metadata=RELAY, timeout=0.2)

@@ -59,6 +59,12 @@ func implementations() []implementation {
 			dir:     "web",
 			command: []string{"node", "web/conformance/dist/main.js"},
 		},
+		{
+			name:    "parley-python",
+			build:   []string{"/usr/bin/python3", "-c", "import google.protobuf, websockets"},
+			dir:     ".",
+			command: []string{"env", "PYTHONPATH=python:python/gen", "/usr/bin/python3", "-W", "error", "-m", "driver"},
+		},
 	}
 }
 

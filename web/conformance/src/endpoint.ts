@@ -1,6 +1,15 @@
 import { toBinary } from "@bufbuild/protobuf";
 import { AnySchema } from "@bufbuild/protobuf/wkt";
-import { type Call, createConnection, json, ParleyError, proto, type ServingConnection } from "@parley-rpc/client";
+import {
+  type Call,
+  type Codec,
+  createConnection,
+  gzip,
+  json,
+  ParleyError,
+  proto,
+  type ServingConnection,
+} from "@parley-rpc/client";
 import { WebSocket } from "ws";
 import type { Connect, Request, Call as Requested } from "../../gen/conformance/v1/driver_pb.js";
 import { ConformanceService, type Result } from "../../gen/conformance/v1/service_pb.js";
@@ -32,7 +41,7 @@ export class Endpoint {
     const set = Object.entries(given).filter(([, value]) => value);
     this.#conn = createConnection(url, {
       WebSocket,
-      codec: json, // calls name theirs; a connection serves its own and proto
+      codec: gzip(json), // calls name theirs; a connection serves its own and proto
       credentials: bearer ? () => bearer : undefined,
       settings: {
         ...Object.fromEntries(set.map(([name, value]) => [name, Number(value)])),
@@ -53,7 +62,8 @@ export class Endpoint {
     else if (request.case !== "connect") throw new Error(`this client cannot ${request.case}`);
   }
 
-  async #call({ call: id, method: name, requests, hold, metadata, timeoutMs, codec }: Requested): Promise<void> {
+  async #call(requested: Requested): Promise<void> {
+    const { call: id, method: name, requests, hold, metadata, timeoutMs } = requested;
     let header: Headers | undefined;
     let trailer: Headers | undefined;
     const responses: Result[] = [];
@@ -63,7 +73,7 @@ export class Endpoint {
       const call = this.#conn.call(method, {
         headers: addPairs(new Headers(), metadata),
         timeoutMs: timeoutMs || undefined,
-        codec: codec === "json" ? json : proto,
+        codec: codecOf(requested),
         onHeader: (h) => (header = h),
         onTrailer: (t) => (trailer = t),
       }) as Call<Method>;
@@ -99,6 +109,11 @@ export class Endpoint {
       },
     });
   }
+}
+
+function codecOf({ codec, compression }: Requested): Codec {
+  const named = codec === "json" ? json : proto;
+  return compression ? gzip(named) : named;
 }
 
 const isStream = (name: string) => name === "Download" || name === "Bidi";

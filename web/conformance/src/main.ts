@@ -11,7 +11,7 @@ const endpoints = new Map<bigint, Endpoint>();
 
 report(0n, {
   case: "ready",
-  value: { name: "parley-ts", roles: ["dialer"], features: ["json", "large-frames", "resumption", "serving"] },
+  value: { name: "parley-ts", roles: ["dialer"], features: ["gzip", "json", "large-frames", "resumption", "serving"] },
 });
 
 for await (const line of createInterface({ input: process.stdin })) {

@@ -1,0 +1,1 @@
+"""The Python client under the conformance kit, which docs/conformance.md describes."""
