@@ -66,35 +66,42 @@ func TestTheGoImplementationConforms(t *testing.T) {
 	}
 }
 
-// TestEachFaultIsNoticed proves that each group of cases notices something.
-func TestEachFaultIsNoticed(t *testing.T) {
-	t.Parallel()
-	document, err := os.ReadFile("../../docs/conformance.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var running sync.WaitGroup
-	for _, f := range []struct{ fault, cases string }{
-		{"origin", "^vector-handshake/origin-of-another-host@"},
-		{"close-code", "^vector-malformed/(type-zero|empty-message)@|^handshake/.*@acceptor"},
-		{"close-code", "^hello/text-message|^hello/empty-message@"},
-		{"no-reset", "^vector-states/opener-over-data@"},
-		{"no-reset", "^vector-session/data-after-end@"},
-		{"no-reset", "^streams/header-twice@"},
-		{"no-reset", "^caller/response-that-does-not-parse"},
-		{"no-window", "^flow/receiver-gives-credit@"},
+// wrong are implementations with one fault, and cases that must notice it.
+func wrong() []struct{ fault, cases string } {
+	return []struct{ fault, cases string }{
+		{"any-version", "^handshake/websocket-version-8@acceptor$"},
+		{"no-credential", "^handshake/dialer-credential@dialer$"},
+		{"close-code", "^hello/(text|empty)-message"},
 		{"no-pong", "^hello/ping@"},
 		{"no-ping", "^hello/keepalive@"},
-		{"no-cancel", "^cancel/handler-is-canceled-Unary@"},
-		{"no-goaway", "^drain/acceptor-drains-in-two-steps@"},
+		{"no-reset", "^streams/header-twice@"},
+		{"no-window", "^flow/receiver-gives-credit@"},
 		{"no-ack", "^resume/acknowledges-in-time@"},
-		{"received", "^resume/calls-continue@acceptor"},
+		{"received", "^resume/calls-continue@"},
+		{"no-goaway", "^drain/acceptor-drains-in-two-steps@"},
+		{"no-goaway", "^drain/dialer-leaves"},
+		{"short-messages", "^calls/unary@"},
+		{"no-reset", "^caller/response-that-does-not-parse"},
 		{"status", "^status/served-5@"},
 		{"reserved-keys", "^metadata/reserved-keys-are-hidden-from-handlers@"},
-		{"no-deadline", "^deadline/handler-is-canceled"},
 		{"codec", "^codec/json-is-served@"},
-		{"short-messages", "^calls/unary@"},
-	} {
+		{"no-deadline", "^deadline/handler-is-canceled"},
+		{"no-cancel", "^cancel/handler-is-canceled-Unary@"},
+		{"origin", "^vector-handshake/origin-of-another-host@"},
+		{"close-code", "^vector-malformed/(type-zero|empty-message)@"},
+		{"no-reset", "^vector-session/data-after-end@"},
+		{"no-reset", "^vector-states/opener-over-data@"},
+	}
+}
+
+// TestEachFaultIsNoticed proves that each group of cases notices something: that
+// the same cases pass without the fault is what the test above proves.
+func TestEachFaultIsNoticed(t *testing.T) {
+	t.Parallel()
+	var mu sync.Mutex
+	noticed := make(map[string]bool) // groups
+	var running sync.WaitGroup
+	for _, f := range wrong() {
 		running.Go(func() { // they wait most of the time, so that all of them run at once
 			o := conformance.Options{Command: []string{peer, "-fault", f.fault}, Run: regexp.MustCompile(f.cases)}
 			report, err := conformance.Run(t.Context(), o)
@@ -103,14 +110,53 @@ func TestEachFaultIsNoticed(t *testing.T) {
 				return
 			}
 			if len(report.Failed()) == 0 {
-				t.Errorf("no case notices %s: %s", f.fault, report.Summary())
+				t.Errorf("no case of %s notices %s: %s", f.cases, f.fault, report.Summary())
 			}
-			if !strings.Contains(string(document), "`"+f.fault+"`") {
-				t.Errorf("docs/conformance.md does not name %s", f.fault)
+			mu.Lock()
+			defer mu.Unlock()
+			for _, c := range report.Failed() {
+				group, _, _ := strings.Cut(c.Case, "/")
+				noticed[group] = true
 			}
 		})
 	}
 	running.Wait()
+	for _, g := range conformance.Groups() {
+		if !noticed[g[0]] {
+			t.Errorf("no case of the group %s notices any fault", g[0])
+		}
+	}
+}
+
+// TestEachFaultIsDocumentedAndTested compares the faults that the peer has with
+// those of the document and of the test above.
+func TestEachFaultIsDocumentedAndTested(t *testing.T) {
+	t.Parallel()
+	said, err := exec.Command(peer, "-fault", "none-of-them").CombinedOutput()
+	_, list, found := strings.Cut(strings.TrimSpace(string(said)), "use one of ")
+	if err == nil || !found {
+		t.Fatalf("%v: %s", err, said)
+	}
+	has := strings.Split(list, ", ")
+	document, err := os.ReadFile("../../docs/conformance.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, section, found := strings.Cut(string(document), "## The kit is tested")
+	if !found {
+		t.Fatal("docs/conformance.md has no section about the faults")
+	}
+	var names, tested []string
+	for _, match := range regexp.MustCompile("`([a-z-]+)`").FindAllStringSubmatch(section, -1) {
+		names = append(names, match[1])
+	}
+	for _, f := range wrong() {
+		tested = append(tested, f.fault)
+	}
+	slices.Sort(tested)
+	if tested = slices.Compact(tested); !slices.Equal(has, names) || !slices.Equal(has, tested) {
+		t.Errorf("faults:\n%q are there,\n%q are documented,\n%q are tested", has, names, tested)
+	}
 }
 
 func TestKnownFailuresAreReportedByName(t *testing.T) {

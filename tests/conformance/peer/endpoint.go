@@ -28,12 +28,12 @@ func connect(c *conformancev1.Connect, reports *reporter) *dialer {
 	mux := rpc.NewMux()
 	register(mux, reports)
 	opts := []rpc.ClientOption{options(c.GetSettings()), rpc.WithServices(mux)}
-	if token := c.GetBearer(); token != "" {
+	if token := c.GetBearer(); token != "" && reports.program.fault != "no-credential" {
 		header := http.Header{"Authorization": {"Bearer " + token}}
 		opts = append(opts, rpc.WithCredentials(func(context.Context) (http.Header, error) { return header, nil }))
 	}
-	if reports.program.fault != "" {
-		opts = append(opts, faultyLinks(reports.program.fault))
+	if fault := reports.program.fault; fault != "" && fault != "no-credential" {
+		opts = append(opts, faultyLinks(fault))
 	}
 	d := &dialer{client: rpc.NewClient(c.GetUrl(), opts...)}
 	d.init(reports, func(context.Context) (rpc.Caller, error) { return d.client, nil })

@@ -33,7 +33,9 @@ func drop(types ...frame.Type) change {
 // without frames is in the handshake or in how a link ends.
 func faults() map[string]faultyFrames {
 	return map[string]faultyFrames{
+		"any-version":    {},
 		"origin":         {},
+		"no-credential":  {},
 		"close-code":     {},
 		"no-reset":       {out: drop(frame.TypeReset)},
 		"no-window":      {out: drop(frame.TypeWindow)},
@@ -223,6 +225,9 @@ func faultyLinks(fault string) rpc.ClientOption {
 
 func faultyHandler(fault string, srv *rpc.Server) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if fault == "any-version" {
+			r.Header.Set("Sec-WebSocket-Version", "13")
+		}
 		l, err := srv.Upgrade(w, r)
 		if err != nil {
 			return // it was refused
