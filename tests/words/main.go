@@ -1,5 +1,5 @@
-// Command words reports vague words in comments of Go, TypeScript and Protocol Buffers
-// files and in Markdown. Each has a plainer equivalent: a named actor, or the field's
+// Command words reports vague words in comments of Go, TypeScript, Protocol Buffers and
+// Python files, in docstrings of Python, and in Markdown. Each has a plainer equivalent: a named actor, or the field's
 // term. Code, strings and code spans are not examined.
 //
 //	go run ./tests/words
@@ -43,7 +43,7 @@ func main() {
 // there are.
 func check(root string, w io.Writer) (found int, err error) {
 	cmd := exec.Command("git", "ls-files", "-z", "--cached", "--others", "--exclude-standard",
-		"*.go", "*.ts", "*.tsx", "*.js", "*.proto", "*.md")
+		"*.go", "*.ts", "*.tsx", "*.js", "*.proto", "*.md", "*.py", "*.pyi")
 	cmd.Dir = root
 	names, err := cmd.Output()
 	if err != nil {

@@ -19,6 +19,12 @@ func TestVagueWordsAreFoundInProseOnly(t *testing.T) {
 		{"a regular expression", "a.ts", "const a = /[/]\\/nobody \"/;\nconst b = \"// nobody\";\n", ""},
 		{"a division", "a.ts", "const a = b / c; // d / nobody\n", "a.ts:1: \"nobody\""},
 		{"code of a document", "a.md", "`nobody`\n\n```\nnobody\n```\n", ""},
+		{"a comment of Python", "a.py", "a = 1\n# Nobody\n", "a.py:2: \"nobody\""},
+		{"behind code of Python", "a.py", "a = '#' # made anew\n", "a.py:1: \"anew\""},
+		{"a phrase that is wrapped in Python", "a.pyi", "# the other\n# end\n", "a.pyi:1: \"the other end\""},
+		{"a docstring", "a.py", "def f() -> None:\n    \"\"\"\n    It calls \"f\".\n\n    Whoever.\n    \"\"\"\n", "a.py:5: \"whoever\""},
+		{"a docstring of one line", "a.py", "\"\"\"Nobody.\"\"\"\n", "a.py:1: \"nobody\""},
+		{"a string of Python", "a.py", "a = '# nobody'\nb = f\"# nobody\"\nc = \"\"\"nobody\n# nobody\"\"\"\nd = '\\'# nobody'\n", ""},
 		{"a name", "a.go", "var nobody = renewal // the other endpoint, renewed\n", ""},
 	} {
 		var out strings.Builder

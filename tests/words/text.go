@@ -14,8 +14,11 @@ type text struct {
 
 // textsOf returns the prose of a file.
 func textsOf(name, src string) []text {
-	if path.Ext(name) == ".md" {
+	switch path.Ext(name) {
+	case ".md":
 		return []text{{1, withoutCode(src)}}
+	case ".py", ".pyi":
+		return join(commentsOfPython(src))
 	}
 	return join(comments(src))
 }
