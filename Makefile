@@ -193,9 +193,10 @@ nginx haproxy caddy:
 		apt-get install -y -qq --no-install-recommends $(if $(filter nginx,$@),nginx-light,$@) >/dev/null; }
 
 python:
-	@{ /usr/bin/python3 -c 'import google.protobuf, websocket, websockets' && command -v mypy protoc; } >/dev/null 2>&1 || \
+	@{ /usr/bin/python3 -c 'import google.protobuf, pip, setuptools, websocket, websockets, wheel' && command -v mypy protoc; } >/dev/null 2>&1 || \
 		{ apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
-		mypy protobuf-compiler python3-protobuf python3-websocket python3-websockets >/dev/null; }
+		mypy protobuf-compiler python3-pip python3-protobuf python3-setuptools python3-websocket python3-websockets \
+		python3-wheel >/dev/null; }
 
 # gen/ must be what the .proto files give, and committed as a whole.
 check-generated: plugins $(NPM)
