@@ -86,6 +86,8 @@ func TestShownCommands(t *testing.T) {
 		// python/run-tests.sh runs protoc with other folders.
 		"protoc -I proto --python_out=gen --pyi_out=gen --python-parley_out=gen ping.proto": func(*testing.T) {},
 		"pip install ./python": pythonPackage,
+		// python/tests/test_package.py makes a wheel and installs it.
+		"pip wheel --no-deps --wheel-dir dist ./python": pythonPackage,
 		"make chat": func(t *testing.T) { // what it runs is tested by package chat
 			_, recipe, ok := strings.Cut(read(t, "Makefile"), "\nchat:")
 			recipe, _, _ = strings.Cut(recipe, "\n\n")

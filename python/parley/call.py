@@ -50,8 +50,9 @@ class Exchange(Generic[Req, Res]):
         self._deadline = deadline  # by the clock of the loop
         self._encoding = ""  # of what the peer sends compressed
         self._opened_on: Session | None = None
-        self.header: asyncio.Future[Metadata] = asyncio.get_running_loop().create_future()
-        self.header.add_done_callback(lambda h: h.cancelled() or h.exception())  # it may be left unread
+        self._received = 0
+        self._header: asyncio.Future[Metadata] = asyncio.get_running_loop().create_future()
+        self._header.add_done_callback(lambda h: h.cancelled() or h.exception())  # it may be left unread
         self.trailers = Metadata()
         self.error: RpcError | None = None
         self.over = False
@@ -78,8 +79,12 @@ class Exchange(Generic[Req, Res]):
 
     # Sending.
 
-    async def send(self, message: Req, *, end: bool = False) -> bool:
-        """Sends a message. It returns False if the peer has ended the call with OK, and raises the error of the call."""
+    async def send(self, message: Req) -> bool:
+        """
+        Sends a message; the only one of its method ends the requests, too.
+
+        It returns False if the peer has ended the call with OK, and raises the error of the call.
+        """
         if not isinstance(message, self._method.request):
             self.cancel()
             want, got = self._method.request.DESCRIPTOR.full_name, type(message).__name__
@@ -87,7 +92,7 @@ class Exchange(Generic[Req, Res]):
         data, marked = self._options.codec.encode(message), False
         if self._options.compression:
             data, marked = compression.compress(data)
-        return await self._guard(self.stream.send(data, marked=marked, end=end))
+        return await self._guard(self.stream.send(data, marked=marked, end=self._method.kind.one_request))
 
     async def end(self) -> None:
         """Says that no message follows."""
@@ -118,14 +123,22 @@ class Exchange(Generic[Req, Res]):
         except RpcError as e:
             raise self.error or e
         if message is None:
+            if self._method.kind.one_response and not self._received and not self.error:
+                self._abort(self._wrong_number("none has"))
             if self.error:
                 raise self.error
             return None
+        self._received += 1
         try:
+            if self._method.kind.one_response and self._received > 1:
+                raise self._wrong_number("two have")
             return self._decode(message)
         except RpcError as e:
             self._abort(e)
             raise
+
+    def _wrong_number(self, came: str) -> RpcError:
+        return RpcError(Code.INTERNAL, f"{self._method.path} answers with one message, and {came} come")
 
     def _decode(self, message: Received) -> Res:
         data = message.data
@@ -138,20 +151,21 @@ class Exchange(Generic[Req, Res]):
         except ValueError as e:
             raise RpcError(Code.INTERNAL, f"a message of {self._method.path} does not parse: {e}") from None
 
-    async def receive_only(self) -> Res:
-        """Returns the one message of a call that has one."""
-        first = await self.receive()
-        if first is not None and await self.receive() is None:
-            return first
-        error = RpcError(Code.INTERNAL, f"{self._method.path} answers with one message, and none or two have come")
-        self._abort(error)
-        raise error
+    async def header(self) -> Metadata:
+        """Returns the header when it has arrived. It is empty if the call ends with OK and has none."""
+        return await asyncio.shield(self._header)
+
+    @property
+    def arrived_header(self) -> Metadata:
+        """The header, empty until it has arrived."""
+        arrived = self._header.done() and not self._header.cancelled() and not self._header.exception()
+        return self._header.result() if arrived else Metadata()
 
     # Ending.
 
-    def cancel(self) -> None:
+    def cancel(self, error: RpcError | None = None) -> None:
         """Cancels the call. What has arrived is dropped."""
-        self._abort(RpcError(Code.CANCELED, "the caller has canceled the call"))
+        self._abort(error or RpcError(Code.CANCELED, "the caller has canceled the call"))
 
     def _expire(self) -> None:
         if not self.stream.recv_over:
@@ -166,11 +180,11 @@ class Exchange(Generic[Req, Res]):
     def _finish(self) -> None:
         self.over = True
         self._timer.stop()
-        if not self.header.done():
+        if not self._header.done():
             if self.error:
-                self.header.set_exception(self.error)
+                self._header.set_exception(self.error)
             else:
-                self.header.set_result(Metadata())
+                self._header.set_result(Metadata())
 
     def on_header(self, block: bytes) -> None:
         try:
@@ -182,8 +196,8 @@ class Exchange(Generic[Req, Res]):
         except TooManyPairs:
             return self._abort(RpcError(Code.RESOURCE_EXHAUSTED, "the header has more than 256 pairs of metadata"))
         self._encoding = header.encoding
-        if not self.header.done():
-            self.header.set_result(header.metadata)
+        if not self._header.done():
+            self._header.set_result(header.metadata)
 
     def on_end(self, trailer: bytes) -> None:
         try:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import ssl as _ssl
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from types import TracebackType
 
 from google.protobuf.descriptor import ServiceDescriptor
 
 from .connection import Connection
 from .hello import CLIENT_SETTINGS, Settings
+from .interceptor import Interceptor
 from .options import Credentials, Options
+from .retry import Retries, RetryPolicy
 from .servercall import serve_stream
 from .service import Services, Tasks
 from .state import State
@@ -37,16 +39,32 @@ class Client:
         compression: str = "",
         wait_for_ready: bool = False,
         settings: Settings = CLIENT_SETTINGS,
+        call_interceptors: Sequence[Interceptor] = (),
+        handler_interceptors: Sequence[Interceptor] = (),
+        retry: RetryPolicy | None = None,
     ) -> None:
-        self._options = Options(url, credentials, dict(headers or {}), ssl, codec, compression, wait_for_ready, settings)
+        self._options = Options(
+            url,
+            credentials,
+            dict(headers or {}),
+            ssl,
+            codec,
+            compression,
+            wait_for_ready,
+            settings,
+            call_interceptors,
+            handler_interceptors,
+            retry,
+        )
         self._options.check()
-        self._services = Services()
+        self._retries = Retries(retry) if retry else None
+        self._services = Services(handler_interceptors)
         self._tasks = Tasks(2 * settings.max_streams)  # as many again may end after their calls
         self._connection = Connection(self._options, self._accept)
 
     def stub(self, service: ServiceDescriptor) -> Stub:
         """Returns a stub of a service, with a method for each of its methods."""
-        return Stub(service, self._connection.open, self._options)
+        return Stub(service, self._connection.open, self._options, self._retries)
 
     def serve(self, service: ServiceDescriptor, implementation: object) -> None:
         """

@@ -2,39 +2,32 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Callable, Generator
 from types import TracebackType
 from typing import Generic, TypeVar
 
-from google.protobuf.message import Message
-
-from .call import Exchange
+from .conversation import Conversation, Req, Res
 from .metadata import Metadata
 from .status import Code, RpcError
 
-MAX_ATTEMPTS = 4  # of a call that the server has not processed
-
-Req = TypeVar("Req", bound=Message)
-Res = TypeVar("Res", bound=Message)
 C = TypeVar("C", bound="_Call")  # type: ignore[type-arg] # of any messages
 
 
 class _Call(Generic[Req, Res]):
     """A call. It begins when it is used first."""
 
-    def __init__(self, start: Callable[[], Exchange[Req, Res]]) -> None:
+    def __init__(self, start: Callable[[], Conversation[Req, Res]]) -> None:
         self._start = start
-        self._begun: Exchange[Req, Res] | None = None
+        self._begun: Conversation[Req, Res] | None = None
 
     @property
-    def _exchange(self) -> Exchange[Req, Res]:
+    def _conversation(self) -> Conversation[Req, Res]:
         self._begun = self._begun or self._start()
         return self._begun
 
     async def header(self) -> Metadata:
         """Returns the metadata that came before the first message; it waits for that."""
-        return await asyncio.shield(self._exchange.header)
+        return await self._conversation.header()
 
     @property
     def trailers(self) -> Metadata:
@@ -47,7 +40,7 @@ class _Call(Generic[Req, Res]):
             self._begun.cancel()
 
     async def __aenter__(self: C) -> C:
-        self._exchange  # noqa: B018 # begins the call
+        self._conversation  # noqa: B018 # begins the call
         return self
 
     async def __aexit__(self, kind: type[BaseException] | None, e: BaseException | None, tb: TracebackType | None) -> None:
@@ -55,28 +48,21 @@ class _Call(Generic[Req, Res]):
 
 
 class _OneRequest(_Call[Req, Res]):
-    """A call with one request, which can be made again if the server has not processed it."""
+    """A call with one request."""
 
-    def __init__(self, start: Callable[[], Exchange[Req, Res]], request: Req) -> None:
+    def __init__(self, start: Callable[[], Conversation[Req, Res]], request: Req) -> None:
         super().__init__(start)
         self._request = request
-        self._attempts = 1
         self._sent = False
 
-    def _again(self, error: RpcError) -> None:
-        """Begins again on another session, or raises the error."""
-        was_sent = self._begun is not None and self._begun.stream.id > 0
-        stays = self._begun is not None and self._begun.stream.session.may_open  # it would refuse the call again
-        expired = error.code is not Code.UNAVAILABLE
-        if not error.unprocessed or not was_sent or stays or expired or self._attempts >= MAX_ATTEMPTS:
-            raise error
-        self._attempts += 1
-        self._begun, self._sent = None, False
+    async def header(self) -> Metadata:
+        await self._send()
+        return await super().header()
 
     async def _send(self) -> None:
         if not self._sent:
             self._sent = True
-            await self._exchange.send(self._request, end=True)
+            await self._conversation.send(self._request)
 
 
 class UnaryCall(_OneRequest[Req, Res]):
@@ -88,32 +74,19 @@ class UnaryCall(_OneRequest[Req, Res]):
         return self._run().__await__()
 
     async def _run(self) -> Res:
-        while self._response is None:
-            try:
-                await self._send()
-                self._response = await self._exchange.receive_only()
-            except RpcError as e:
-                self._again(e)
+        if self._response is None:
+            await self._send()
+            self._response = await _only(self._conversation)
         return self._response
 
 
 class ServerStreamCall(_OneRequest[Req, Res]):
     """A call with one request and a stream of responses: iterate over it. Leaving the loop cancels the call."""
 
-    _received = False
-
     async def receive(self) -> Res | None:
         """Returns the next response, None at the end."""
-        while True:
-            try:
-                await self._send()
-                response = await self._exchange.receive()
-                self._received = True
-                return response
-            except RpcError as e:
-                if self._received:
-                    raise
-                self._again(e)
+        await self._send()
+        return await self._conversation.receive()
 
     def __aiter__(self) -> AsyncIterator[Res]:
         return _iterate(self)
@@ -124,12 +97,12 @@ class ClientStreamCall(_Call[Req, Res]):
 
     async def send(self, request: Req) -> bool:
         """Sends a request. It returns False if the server wants no more: finish has the response."""
-        return await self._exchange.send(request)
+        return await self._conversation.send(request)
 
     async def finish(self) -> Res:
         """Ends the requests, and returns the response."""
-        await self._exchange.end()
-        return await self._exchange.receive_only()
+        await self._conversation.end()
+        return await _only(self._conversation)
 
 
 class BidiCall(_Call[Req, Res]):
@@ -137,18 +110,27 @@ class BidiCall(_Call[Req, Res]):
 
     async def send(self, request: Req) -> bool:
         """Sends a request. It returns False if the server has ended the call."""
-        return await self._exchange.send(request)
+        return await self._conversation.send(request)
 
     async def end(self) -> None:
         """Says that no request follows."""
-        await self._exchange.end()
+        await self._conversation.end()
 
     async def receive(self) -> Res | None:
         """Returns the next response, None at the end."""
-        return await self._exchange.receive()
+        return await self._conversation.receive()
 
     def __aiter__(self) -> AsyncIterator[Res]:
         return _iterate(self)
+
+
+async def _only(call: Conversation[Req, Res]) -> Res:
+    """Returns the one response of a call that has one, and raises its error otherwise."""
+    response = await call.receive()
+    if response is None:
+        raise RpcError(Code.INTERNAL, "the call has ended with OK, and without a response")
+    await call.receive()  # the status
+    return response
 
 
 async def _iterate(call: ServerStreamCall[Req, Res] | BidiCall[Req, Res]) -> AsyncIterator[Res]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from google.protobuf import message_factory, symbol_database
 from google.protobuf.descriptor import Descriptor, MethodDescriptor
-from google.protobuf.descriptor_pb2 import MethodDescriptorProto
+from google.protobuf.descriptor_pb2 import MethodDescriptorProto, MethodOptions
 from google.protobuf.message import Message
 
 
@@ -38,6 +38,7 @@ class Method:
     kind: Kind
     request: type[Message]
     response: type[Message]
+    idempotent: bool = False  # the .proto says that a second call does no harm
 
 
 def method_of(descriptor: MethodDescriptor) -> Method:
@@ -56,6 +57,7 @@ def method_of(descriptor: MethodDescriptor) -> Method:
         kinds[proto.client_streaming, proto.server_streaming],
         _message_class(descriptor.input_type),
         _message_class(descriptor.output_type),
+        proto.options.idempotency_level != MethodOptions.IDEMPOTENCY_UNKNOWN,
     )
 
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from .codec import CODECS
 from .compression import NAMES
 from .hello import CLIENT_SETTINGS, Settings
+from .interceptor import Interceptor
+from .retry import RetryPolicy
 
 Credentials = Callable[[], Awaitable[Mapping[str, str]]]
 
@@ -22,7 +24,9 @@ class Options:
     credentials returns headers of the handshake. It is asked before each dial, so it can return a fresh token. headers
     are sent with every handshake. ssl is the context for wss. codec (proto or json) and compression (gzip or empty)
     hold for calls that do not choose themselves. wait_for_ready makes calls wait for a connection where they would
-    fail with UNAVAILABLE. settings has the limits of what this end receives.
+    fail with UNAVAILABLE. settings has the limits of what this end receives. call_interceptors are around the calls of
+    this end, handler_interceptors around those that it serves; the first is outermost. retry says which failed calls
+    are made again.
     """
 
     url: str
@@ -33,6 +37,9 @@ class Options:
     compression: str = ""
     wait_for_ready: bool = False
     settings: Settings = CLIENT_SETTINGS
+    call_interceptors: Sequence[Interceptor] = ()
+    handler_interceptors: Sequence[Interceptor] = ()
+    retry: RetryPolicy | None = None
 
     def check(self) -> None:
         """Raises ValueError if an option is wrong."""

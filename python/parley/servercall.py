@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from functools import partial
 from typing import Any
 
 from google.protobuf.message import Message
@@ -12,8 +13,9 @@ from . import callwire, compression
 from . import frame as f
 from .callwire import CallEnd, CallHeader, CallOpen
 from .codec import Codec, find_codec
+from .interceptor import CallStream, chain
 from .metadata import Metadata, TooManyPairs
-from .service import Handler, Requests, ServerContext, Services, Tasks
+from .service import Handler, Requests, ServedStream, ServerContext, Services, Tasks
 from .status import Code, RpcError
 from .stream import Stream
 
@@ -104,28 +106,26 @@ class ServerCall:
             raise RpcError(Code.UNIMPLEMENTED, f"compression {opened.encoding!r} is unknown: known are {known}")
         if opened.timeout == 0:
             raise RpcError(Code.DEADLINE_EXCEEDED, "the deadline had passed")
-        await self._call(handler)
 
-    async def _call(self, handler: Handler) -> None:
+        stream = ServedStream(self._context, partial(self._send, handler), partial(self._receive, handler))
+        await chain(self._services.interceptors, partial(self._call, handler))(stream)
+
+    async def _call(self, handler: Handler, stream: CallStream) -> None:
         kind = handler.method.kind
-
-        async def receive() -> Message | None:
-            return await self._receive(handler)
-
-        argument: Any = await self._only_request(handler) if kind.one_request else Requests(receive, self._stream)
+        argument: Any = await self._only_request(stream) if kind.one_request else Requests(stream.receive, self._stream)
         result = handler.serve(argument, self._context)
         if kind.one_response:
-            await self._send(handler, await result)
+            await stream.send(await result)
             return
         try:
             async for response in result:
-                await self._send(handler, response)
+                await stream.send(response)
         finally:
             await result.aclose()
 
-    async def _only_request(self, handler: Handler) -> Message:
-        request = await self._receive(handler)
-        if request is None or await self._receive(handler) is not None:
+    async def _only_request(self, stream: CallStream) -> Message:
+        request = await stream.receive()
+        if request is None or await stream.receive() is not None:
             raise RpcError(Code.INTERNAL, f"{self._open.method} takes one request, and none or two have come")
         return request
 
@@ -143,7 +143,7 @@ class ServerCall:
         except ValueError as e:
             raise RpcError(Code.INTERNAL, f"a message of {self._open.method} does not parse: {e}") from None
 
-    async def _send(self, handler: Handler, response: object) -> None:
+    async def _send(self, handler: Handler, response: object) -> bool:
         if not isinstance(response, handler.method.response):
             want = handler.method.response.DESCRIPTOR.full_name
             raise TypeError(f"the handler has to return {want} messages, not {type(response).__name__}")
@@ -155,7 +155,7 @@ class ServerCall:
         if self._open.encoding:
             data, marked = compression.compress(data)
         _check_size("a response", len(data), self._stream.session.peer.max_message)
-        await self._stream.send(data, marked=marked)
+        return await self._stream.send(data, marked=marked)
 
     async def _send_header(self, encoding: str) -> None:
         block = callwire.encode_header(CallHeader(encoding, self._context.header))

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from google.protobuf.descriptor import ServiceDescriptor
+from google.protobuf.message import Message
 
+from .interceptor import CallStream, Interceptor
 from .metadata import Metadata
 from .method import Method, method_of
 from .stream import Stream
@@ -26,7 +28,8 @@ class Handler:
 class Services:
     """The handlers of the methods that are served, by path."""
 
-    def __init__(self) -> None:
+    def __init__(self, interceptors: Sequence[Interceptor] = ()) -> None:
+        self.interceptors = interceptors
         self._handlers: dict[str, Handler] = {}
 
     def add(self, service: ServiceDescriptor, implementation: object) -> None:
@@ -60,6 +63,40 @@ class ServerContext:
     def time_left(self) -> float | None:
         """The seconds until the deadline; None if there is none."""
         return None if self.deadline is None else self.deadline - time.monotonic()
+
+
+class ServedStream(CallStream):
+    """The innermost stream of a call that is served."""
+
+    def __init__(self, context: ServerContext, send: Callable[[Any], Any], receive: Callable[[], Any]) -> None:
+        self.method = context.method
+        self._context = context
+        self._send = send
+        self._receive = receive
+
+    @property
+    def metadata(self) -> Metadata:
+        return self._context.metadata
+
+    @property
+    def header(self) -> Metadata:
+        return self._context.header
+
+    @property
+    def trailers(self) -> Metadata:
+        return self._context.trailers
+
+    @property
+    def time_left(self) -> float | None:
+        return self._context.time_left
+
+    async def send(self, message: Message) -> bool:
+        wanted: bool = await self._send(message)
+        return wanted
+
+    async def receive(self) -> Message | None:
+        message: Message | None = await self._receive()
+        return message
 
 
 class Tasks:

@@ -8,12 +8,16 @@ from typing import Any, Protocol
 from google.protobuf.descriptor import ServiceDescriptor
 from google.protobuf.message import Message
 
+from .attempts import Attempts
 from .call import CallOptions, Exchange
 from .codec import find_codec
+from .conversation import Conversation
+from .intercepted import CallerStream, Intercepted
 from .kinds import BidiCall, ClientStreamCall, ServerStreamCall, UnaryCall
 from .metadata import Metadata, MetadataLike
 from .method import Kind, Method, method_of
 from .options import Options, check_names
+from .retry import Retries
 from .stream import Stream
 
 
@@ -28,12 +32,12 @@ class Stub:
     Calls the methods of a service: stub.Ping(request). The methods come from the descriptor of the service.
 
     Every method takes these options: timeout in seconds, metadata, codec ("proto" or "json"), compression ("gzip" or
-    ""), and wait_for_ready.
+    ""), wait_for_ready, and retryable, which says that a second call does no harm.
     """
 
-    def __init__(self, service: ServiceDescriptor, open: Open, options: Options) -> None:
+    def __init__(self, service: ServiceDescriptor, open: Open, options: Options, retries: Retries | None) -> None:
         self._name = service.full_name
-        self._methods = {m.name: MethodStub(method_of(m), open, options) for m in service.methods}
+        self._methods = {m.name: MethodStub(method_of(m), open, options, retries) for m in service.methods}
 
     def __getattr__(self, name: str) -> Any:
         method = self.__dict__.get("_methods", {}).get(name)
@@ -48,10 +52,11 @@ class Stub:
 class MethodStub:
     """Calls one method."""
 
-    def __init__(self, method: Method, open: Open, options: Options) -> None:
+    def __init__(self, method: Method, open: Open, options: Options, retries: Retries | None) -> None:
         self.method = method
         self._open = open
         self._options = options
+        self._retries = retries
 
     def __call__(
         self,
@@ -61,6 +66,7 @@ class MethodStub:
         codec: str | None = None,
         compression: str | None = None,
         wait_for_ready: bool | None = None,
+        retryable: bool = False,
     ) -> Any:
         """Returns the call. It takes the request if the kind has one."""
         options, method = self._options, self.method
@@ -76,8 +82,21 @@ class MethodStub:
             want, got = method.request.DESCRIPTOR.full_name, type(request[0]).__name__
             raise TypeError(f"{method.path} takes a {want}, not {got}")
 
-        def start() -> Exchange[Any, Any]:
+        retries = self._retries if retryable or method.idempotent else None
+
+        def attempt() -> Exchange[Any, Any]:
             return Exchange(lambda header, wait: self._open(header, wait_for_ready=wait), method, chosen, deadline)
+
+        def begin() -> Conversation[Any, Any]:
+            if method.kind.one_request:
+                return Attempts(attempt, retries, deadline)
+            return attempt()
+
+        def start() -> Conversation[Any, Any]:
+            if not options.call_interceptors:
+                return begin()
+            stream = CallerStream(method.path, chosen.metadata, deadline)
+            return Intercepted(options.call_interceptors, stream, begin)
 
         match method.kind:
             case Kind.UNARY:

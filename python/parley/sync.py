@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import ssl as _ssl
 import threading
-from collections.abc import Awaitable, Coroutine, Iterator, Mapping
+from collections.abc import Awaitable, Coroutine, Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Generic, TypeVar
 
@@ -14,9 +14,11 @@ from google.protobuf.message import Message
 
 from . import client as _async
 from .hello import CLIENT_SETTINGS, Settings
+from .interceptor import Interceptor
 from .kinds import BidiCall, ClientStreamCall, ServerStreamCall, UnaryCall
 from .metadata import Metadata
 from .options import Credentials
+from .retry import RetryPolicy
 from .stub import Stub as _AsyncStub
 
 T = TypeVar("T")
@@ -70,6 +72,9 @@ class Client:
         compression: str = "",
         wait_for_ready: bool = False,
         settings: Settings = CLIENT_SETTINGS,
+        call_interceptors: Sequence[Interceptor] = (),
+        handler_interceptors: Sequence[Interceptor] = (),
+        retry: RetryPolicy | None = None,
     ) -> None:
         self._client = _async.Client(
             url,
@@ -80,6 +85,9 @@ class Client:
             compression=compression,
             wait_for_ready=wait_for_ready,
             settings=settings,
+            call_interceptors=call_interceptors,
+            handler_interceptors=handler_interceptors,
+            retry=retry,
         )
         self._loop: Loop | None = Loop()
 

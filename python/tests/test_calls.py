@@ -71,7 +71,7 @@ class Kinds(ServerTest):
             self.assertEqual((await numbers.receive()).number, 1)
             for _ in range(50):
                 await stub.Ping(PingRequest(text="hi"))
-            stream = numbers._exchange.stream
+            stream = numbers._conversation._exchange.stream
             waiting = sum(len(m.data) + 32 for m in stream._inbox)
             self.assertLessEqual(waiting, 256 << 10)
             for number in range(2, 6_000):
@@ -175,24 +175,24 @@ class Ends(ServerTest):
         async for response in call:
             if response.number == 3:
                 break
-        await self.until(lambda: bool(call._exchange.stream.closed), "the call is canceled")
-        self.assertEqual(call._exchange.error.code, Code.CANCELED)
+        await self.until(lambda: bool(call._conversation._exchange.stream.closed), "the call is canceled")
+        self.assertEqual(call._conversation._exchange.error.code, Code.CANCELED)
 
     async def test_canceling_a_task_cancels_its_call(self) -> None:
         stub = self.stub()
         call = stub.Ping(PingRequest(delay_ms=60_000))
         task = asyncio.ensure_future(call)
-        await self.until(lambda: call._begun is not None and call._begun.stream.id > 0, "the call is sent")
+        await self.until(lambda: call._begun is not None and call._begun._exchange.stream.id > 0, "the call is sent")
         task.cancel()
         with self.assertRaises(asyncio.CancelledError):
             await task
-        self.assertTrue(call._exchange.stream.closed)
+        self.assertTrue(call._conversation._exchange.stream.closed)
         self.assertEqual((await stub.Ping(PingRequest(text="hi"))).text, "hi")
 
     async def test_cancel_ends_a_call_for_its_reader(self) -> None:
         async with self.stub().CountUp(CountUpRequest(to=10, delay_ms=5_000)) as call:
             reading = asyncio.ensure_future(call.receive())
-            await self.until(lambda: bool(call._exchange.stream.id), "the call is sent")
+            await self.until(lambda: bool(call._conversation._exchange.stream.id), "the call is sent")
             call.cancel()
             with self.assertRaises(RpcError) as caught:
                 await reading

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+import time
+import uuid
 from collections.abc import AsyncIterator, Mapping
 
 import parley
 import parley.sync
 import ping_pb2
-from parley import Client, Code, RpcError, ServerContext
+from parley import CallStream, Client, Code, Handler, RetryPolicy, RpcError, ServerContext
 from ping_parley import PingServiceBase, PingServiceStub, PingServiceSyncStub
 from ping_pb2 import (
     CountUpRequest,
@@ -53,6 +56,22 @@ class Pinger(PingServiceBase):
     async def CountUp(self, request: CountUpRequest, context: ServerContext) -> AsyncIterator[CountUpResponse]:
         for number in range(1, request.to + 1):
             yield CountUpResponse(number=number)
+
+
+# snippet:end
+
+
+# snippet:interceptor
+def timed(next: Handler) -> Handler:
+    async def handle(stream: CallStream) -> None:
+        stream.metadata.add("x-request-id", uuid.uuid4().hex)
+        begun = time.monotonic()
+        try:
+            await next(stream)  # the call, of any kind: its error is the status
+        finally:
+            logging.info("%s took %.3f s", stream.method, time.monotonic() - begun)
+
+    return handle
 
 
 # snippet:end
@@ -144,6 +163,22 @@ class Guide(ServerTest):
         # snippet:end
         async with client:
             self.assertEqual((await PingServiceStub(client).Ping(PingRequest(text="hi"))).text, "hi")
+
+    async def test_interceptors_and_retries(self) -> None:
+        url = self.url
+        # snippet:intercept
+        client = Client(
+            url,
+            call_interceptors=[timed],
+            retry=RetryPolicy(codes=[Code.UNAVAILABLE], max_attempts=4, initial_backoff=0.1, max_backoff=5),
+        )
+        # snippet:end
+        async with client:
+            with self.assertLogs(level=logging.INFO) as logs:
+                call = PingServiceStub(client).Ping(PingRequest(text="hi"))
+                self.assertEqual((await call).text, "hi")
+            self.assertIn("PingService/Ping took 0.", logs.output[0])
+            self.assertEqual(len(str((await call.header()).get("x-request-id"))), 32)
 
     async def test_states(self) -> None:
         client, seen = self.client(), []

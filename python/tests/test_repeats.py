@@ -8,6 +8,7 @@ from typing import Any
 
 from parley import Code, RpcError, UnaryCall
 from parley import frame as f
+from parley.attempts import Attempts
 from parley.call import CallOptions, Exchange
 from parley.codec import find_codec
 from parley.frame import encode_frame, encode_reset
@@ -31,7 +32,7 @@ class Repeats(unittest.IsolatedAsyncioTestCase):
     async def asyncSetUp(self) -> None:
         self.sessions = [self.session() for _ in range(6)]
         self.used: list[Session] = []
-        self.call: UnaryCall[Any, Any] = UnaryCall(self.exchange, PingRequest())
+        self.call: UnaryCall[Any, Any] = UnaryCall(lambda: Attempts(self.exchange, None, None), PingRequest())
         self.running = asyncio.ensure_future(self.call._run())
         await self.settle()
 

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable
 
 import parley.sync
-from parley import Code, RpcError
+from parley import CallStream, Code, Handler, RetryPolicy, RpcError
 from ping_pb2 import CountUpRequest, CumSumRequest, PingRequest, SumRequest
 
 from .kit import PING, ServerTest
@@ -38,6 +38,25 @@ class Sync(ServerTest):
                 sums.end()
                 self.assertIsNone(sums.receive())
                 self.assertEqual(sums.trailers.get("x-a"), "1")
+
+    async def test_interceptors_and_retries_are_those_of_asyncio(self) -> None:
+        await self.in_thread(self.call_through_interceptors)
+
+    def call_through_interceptors(self) -> None:
+        threads = set()
+
+        def interceptor(next: Handler) -> Handler:
+            async def handle(stream: CallStream) -> None:
+                threads.add(threading.current_thread().name)
+                await next(stream)
+
+            return handle
+
+        with parley.sync.Client(self.url, call_interceptors=[interceptor], retry=RetryPolicy()) as client:
+            stub = client.stub(PING)
+            self.assertEqual(stub.Ping(PingRequest(text="hi"), retryable=True).text, "hi")
+            self.assertEqual([r.number for r in stub.CountUp(CountUpRequest(to=2))], [1, 2])
+        self.assertEqual(threads, {"parley"})
 
     async def test_errors_deadlines_and_leaving_a_loop(self) -> None:
         await self.in_thread(self.fail_in_all_ways)
