@@ -23,14 +23,16 @@ from .stub import Stub
 
 class Client:
     """
-    A client of one server. It connects at the first call, and again when the connection is lost.
+    A client of one server, or of several that are equivalent: then url is a list, and the first that answers is used.
+
+    It connects at the first call, and again when the connection is lost.
 
     Use it as an asynchronous context manager, or call close. One event loop uses a client.
     """
 
     def __init__(
         self,
-        url: str,
+        url: str | Sequence[str],
         *,
         credentials: Credentials | None = None,
         headers: Mapping[str, str] | None = None,

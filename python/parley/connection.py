@@ -16,6 +16,7 @@ from .state import State, StateWatch
 from .status import Code, RpcError
 from .stream import Stream
 from .subconn import SubConn
+from .targets import Targets
 
 STABLE_SESSION = 10.0  # seconds after which earlier failures are forgotten
 MIN_SESSION = 1.0  # a session that drains sooner counts as a failure
@@ -28,6 +29,7 @@ class Connection:
     def __init__(self, options: Options, accept: Callable[[Stream, bytes], None]) -> None:
         self.options = options
         self.backoff = Backoff()
+        self.targets = Targets(options)
         self.watch = StateWatch()
         self.closed = False
         self._accept = accept
@@ -71,9 +73,10 @@ class Connection:
         self.watch.set(State.CONNECTING)
         return self._current
 
-    def _new(self, delay: float) -> SubConn:
-        url, self._redirect = self._redirect or self.options.url, ""
-        return SubConn(self, url, delay, self._lost)
+    def _new(self, delay: float, avoid: str = "") -> SubConn:
+        """Returns another session. The server at the URL to avoid is tried last."""
+        urls, self._redirect = self.targets.order(avoid, self._redirect), ""
+        return SubConn(self, urls, delay, self._lost)
 
     # Ending.
 
@@ -102,6 +105,7 @@ class Connection:
             if old:
                 self._retire(old, sub.session)
         if sub is self._current:
+            self._keep(sub)
             self.watch.set(State.READY)
 
     def _retire(self, old: SubConn, to: Session) -> None:
@@ -111,6 +115,18 @@ class Connection:
         self._retired.add(old)
         old.session.move_pending(to)
         old.session.stop_opening()
+
+    def _keep(self, sub: SubConn) -> None:
+        """Drops a session that was to take over while this one was not resumed."""
+        spare = self._next
+        if spare and self.targets.several and not sub.session.drain.goaway:
+            self._next = None
+            spare.session.close(1000, RpcError(Code.CANCELED, "the session is not needed"))
+
+    def not_resumed(self, sub: SubConn) -> None:
+        """Lets another server take new calls while a session waits for its own."""
+        if self.targets.several and sub is self._current and not self._next and not self.closed:
+            self._next = self._new(0, avoid=sub.url)
 
     def detached(self, sub: SubConn) -> None:
         if sub is self._current:
@@ -133,7 +149,7 @@ class Connection:
             self._retired.add(sub)
             sub.session.stop_opening()
         if not self._next:
-            self._next = self._new(delay)
+            self._next = self._new(delay, avoid=sub.url)
             self._next.may_hurry = not young
             if sub.session.busy and not goaway.notice:
                 self._next.dial_now()
@@ -172,13 +188,13 @@ class Connection:
                 successor.session.close(1000, RpcError(Code.CANCELED, "the server has ended the connection for good"))
             self.watch.set(State.IDLE)
         else:
-            self._succeed(sub, error, action)
+            self._succeed(sub, error, action, avoid=sub.url if code != LOST else "")
 
-    def _succeed(self, sub: SubConn, error: RpcError, action: Reconnect) -> None:
+    def _succeed(self, sub: SubConn, error: RpcError, action: Reconnect, avoid: str) -> None:
         """Starts another session for one that has ended."""
         drain = sub.session.drain.goaway
         delay = max(self.backoff.delay(action), min(drain.delay / 1000, MAX_GOAWAY_DELAY) if drain else 0)
-        self._current = self._new(delay)
+        self._current = self._new(delay, avoid)
         if delay:
             self._current.error = error
         sub.session.move_pending(self._current.session, waiting_only=delay > 0)

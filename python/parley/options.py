@@ -21,6 +21,7 @@ class Options:
     """
     The options of a client.
 
+    url is the URL of a server, or a list of those of several ones that are equivalent: the first that answers is used.
     credentials returns headers of the handshake. It is asked before each dial, so it can return a fresh token. headers
     are sent with every handshake. ssl is the context for wss. codec (proto or json) and compression (gzip or empty)
     hold for calls that do not choose themselves. wait_for_ready makes calls wait for a connection where they would
@@ -29,7 +30,7 @@ class Options:
     are made again.
     """
 
-    url: str
+    url: str | Sequence[str]
     credentials: Credentials | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
     ssl: ssl.SSLContext | None = None
@@ -41,13 +42,20 @@ class Options:
     handler_interceptors: Sequence[Interceptor] = ()
     retry: RetryPolicy | None = None
 
+    @property
+    def urls(self) -> Sequence[str]:
+        return [self.url] if isinstance(self.url, str) else self.url
+
     def check(self) -> None:
         """Raises ValueError if an option is wrong."""
-        parts = urlsplit(self.url)
-        if parts.scheme not in ("ws", "wss") or not parts.hostname:
-            raise ValueError(f"url {self.url!r}: it has to be ws://HOST/PATH or wss://HOST/PATH")
-        if self.ssl and parts.scheme == "ws":
-            raise ValueError(f"url {self.url!r}: ssl needs the scheme wss")
+        if not self.urls:
+            raise ValueError("url: the list is empty, and has to have a URL")
+        for url in self.urls:
+            parts = urlsplit(url)
+            if parts.scheme not in ("ws", "wss") or not parts.hostname:
+                raise ValueError(f"url {url!r}: it has to be ws://HOST/PATH or wss://HOST/PATH")
+            if self.ssl and parts.scheme == "ws":
+                raise ValueError(f"url {url!r}: ssl needs the scheme wss")
         if wrong := self.settings.check():
             raise ValueError(f"settings: {wrong}")
         check_names(self.codec, self.compression)

@@ -8,13 +8,14 @@ from typing import Protocol
 from .backoff import Backoff
 from .closecode import LOST, Reconnect
 from .goaway import Goaway
-from .handshake import DialError, open_websocket
+from .handshake import DialError
 from .hello import SessionRef
 from .link import WebSocketLink
 from .options import Options
 from .session import Session
 from .status import RpcError
 from .stream import Stream
+from .targets import Targets
 
 STOP_TIMEOUT = 5.0  # seconds
 STABLE_LINK = 1.0  # seconds; a link that lives shorter is replaced with a delay
@@ -25,12 +26,15 @@ class Owner(Protocol):
 
     options: Options
     backoff: Backoff
+    targets: Targets
 
     def ready(self, sub: SubConn) -> None: ...
 
     def detached(self, sub: SubConn) -> None: ...
 
     def failed(self, sub: SubConn, error: RpcError) -> None: ...
+
+    def not_resumed(self, sub: SubConn) -> None: ...
 
     def ended(self, sub: SubConn, error: RpcError, code: int) -> None: ...
 
@@ -40,11 +44,12 @@ class Owner(Protocol):
 
 
 class SubConn:
-    """One session. It dials after a delay in seconds, and again as long as that may help."""
+    """One session. It dials the first URL that answers after a delay in seconds, and again as long as that may help."""
 
-    def __init__(self, owner: Owner, url: str, delay: float, replaces: SessionRef | None) -> None:
+    def __init__(self, owner: Owner, urls: list[str], delay: float, replaces: SessionRef | None) -> None:
         self.session = Session(owner.options.settings, self, replaces)
-        self.url = url
+        self.url = urls[0]  # of the latest link
+        self._urls = urls
         self.is_ready = False
         self.error: RpcError | None = None  # of the latest dial
         self.refused = False  # to dial again does not help
@@ -70,7 +75,7 @@ class SubConn:
         await self._pause(delay)
         while not self.session.error:
             try:
-                websocket = await open_websocket(self._owner.options, self.url, new_session=self.session.ref is None)
+                self.url, websocket = await self._owner.targets.dial(self._dialable, new_session=self.session.ref is None)
             except DialError as e:
                 await self._failed(e)
                 continue
@@ -95,10 +100,17 @@ class SubConn:
         if not (error.resume if resuming else error.retry):
             self.refused = True
             return self.session.close(LOST, error)
-        if not resuming:
+        if resuming:
+            self._owner.not_resumed(self)
+        else:
             self._owner.failed(self, error)
         self._now.clear()
-        await self._pause(max(self._owner.backoff.delay(Reconnect.BACKOFF), error.retry_after))
+        await self._pause(max(self._owner.backoff.delay(Reconnect.BACKOFF), self._owner.targets.wait(self._dialable)))
+
+    @property
+    def _dialable(self) -> list[str]:
+        """The URLs to dial: only the server that has a session is known to resume it."""
+        return self._urls if self.session.ref is None else [self.url]
 
     async def _pause(self, seconds: float) -> None:
         if seconds > 0:

@@ -63,7 +63,7 @@ class Client:
 
     def __init__(
         self,
-        url: str,
+        url: str | Sequence[str],
         *,
         credentials: Credentials | None = None,
         headers: Mapping[str, str] | None = None,

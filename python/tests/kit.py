@@ -74,7 +74,7 @@ class ServerTest(unittest.IsolatedAsyncioTestCase):
         self.addAsyncCleanup(server.stop)
         return server, (await server.line()).removeprefix("serving ")
 
-    def client(self, url: str = "", **options: Any) -> Client:
+    def client(self, url: str | list[str] = "", **options: Any) -> Client:
         """Returns a client that is closed with the test."""
         client = Client(url or self.url, **options)
         self.addAsyncCleanup(client.close)

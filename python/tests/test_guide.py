@@ -180,6 +180,13 @@ class Guide(ServerTest):
             self.assertIn("PingService/Ping took 0.", logs.output[0])
             self.assertEqual(len(str((await call.header()).get("x-request-id"))), 32)
 
+    async def test_several_servers(self) -> None:
+        # snippet:servers
+        client = Client(["wss://a.example.com/rpc", "wss://b.example.com/rpc"])
+        # snippet:end
+        self.assertIs(client.state, parley.State.IDLE)
+        await client.close()
+
     async def test_states(self) -> None:
         client, seen = self.client(), []
         await client.connect()
