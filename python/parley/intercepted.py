@@ -85,11 +85,15 @@ class Intercepted(Generic[Req, Res]):
 
     async def _ready(self) -> CallStream:
         """Returns the stream when the interceptors have begun the call, or raises their error."""
+        left = self._base.time_left
+        timeout = None if left is None else max(0.0, left)
         try:
-            await asyncio.wait((self._outer, self._task), return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait((self._outer, self._task), timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
         except asyncio.CancelledError:
             self.cancel()
             raise
+        if not self._outer.done() and not self._task.done():
+            self.cancel(RpcError(Code.DEADLINE_EXCEEDED, "the deadline of the call has passed"))
         if self._canceled and not self._outer.done():
             raise self._canceled
         if not self._outer.done():

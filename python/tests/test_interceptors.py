@@ -180,7 +180,7 @@ class AroundCalls(ServerTest):
         await self.until(lambda: "a CANCELED" in self.notes, "the interceptor has returned")
         await self.tasks_end()
 
-    async def test_a_call_may_be_canceled_before_next(self) -> None:
+    async def test_a_call_may_end_before_next(self) -> None:
         waiting = asyncio.Event()
 
         def interceptor(next: Handler) -> Handler:
@@ -190,13 +190,17 @@ class AroundCalls(ServerTest):
 
             return handle
 
-        call = self.stub(call_interceptors=[interceptor]).Ping(PingRequest())
+        stub = self.stub(call_interceptors=[interceptor])
+        call = stub.Ping(PingRequest())
         task = asyncio.ensure_future(call)
         await waiting.wait()
         call.cancel()
         with self.assertRaises(RpcError) as caught:
             await task
         self.assertEqual(caught.exception.code, Code.CANCELED)
+        with self.assertRaises(RpcError) as caught:
+            await stub.Ping(PingRequest(), timeout=0.05)
+        self.assertEqual(caught.exception.code, Code.DEADLINE_EXCEEDED)
         await self.tasks_end()
 
     async def test_a_message_of_the_wrong_type_ends_the_call(self) -> None:
