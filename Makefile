@@ -31,6 +31,7 @@ tool = $$(GOWORK=off go tool -modfile=$(CURDIR)/tools/go.mod -n $(1))
 MODULES := $(filter-out ./tools, $(patsubst %/go.mod, %, $(sort $(shell find . -name go.mod \
 	-not -path '*/.*' -not -path '*/testdata/*' -not -path '*/node_modules/*'))))
 NESTED  := $(filter-out ., $(MODULES))
+PACKAGES = $(MODULES:%=%/...)
 
 # Folders apart from the top that have stubs of their own generated.
 STUBS := $(patsubst ./%/buf.gen.yaml, %, $(sort $(shell find ./* -mindepth 1 -name buf.gen.yaml -not -path '*/node_modules/*')))
@@ -86,8 +87,7 @@ test-python: python ## check the types and the generated files of the Python cli
 	python/run-tests.sh
 
 lint: ## run the linters, the arrows between packages included
-	@bad=0; for m in $(MODULES); do echo "golangci-lint in $$m"; \
-		(cd $$m && $(call tool,golangci-lint) run --config $(CURDIR)/.golangci.yml ./...) || bad=1; done; exit $$bad
+	$(call tool,golangci-lint) run --config .golangci.yml $(PACKAGES)
 
 generate: plugins $(NPM) ## generate gen/ from proto/, that of the other folders, and the page of the chat
 	$(call tool,buf) generate
