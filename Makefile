@@ -30,7 +30,6 @@ tool = $$(GOWORK=off go tool -modfile=$(CURDIR)/tools/go.mod -n $(1))
 # Every module of the repository except tools/, which has no packages. Folders named testdata hold cases, not modules.
 MODULES := $(filter-out ./tools, $(patsubst %/go.mod, %, $(sort $(shell find . -name go.mod \
 	-not -path '*/.*' -not -path '*/testdata/*' -not -path '*/node_modules/*'))))
-NESTED  := $(filter-out ., $(MODULES))
 PACKAGES = $(MODULES:%=%/...)
 
 # Folders apart from the top that have stubs of their own generated.
@@ -70,10 +69,13 @@ chat: ## serve the chat, for browsers and terminals, on ADDR (localhost:8080), a
 	go build -o bin/ ./examples/chat$(if $(NODES),/servers)
 	@exec bin/$(if $(NODES),servers -nodes $(NODES),chat server) -addr $(ADDR)
 
+# The tests of rpc and transport take longest, and so begin first. Those of bench/ look at rates and times: no other
+# module's tests run beside them.
 test: $(NPM) chromium nginx ## run all tests with the race detector, and measure what they cover; the browser's in Chromium
 	@mkdir -p .out
-	go test -race -timeout 8m -coverprofile=.out/cover.out ./...
-	@set -e; for m in $(NESTED); do echo "cd $$m && go test -race ./..."; (cd $$m && go test -race -timeout 8m ./...); done
+	go test -race -timeout 8m -coverprofile=.out/cover.out ./rpc ./transport ./...
+	go test -race -timeout 8m $(filter-out ./... ./bench/...,$(PACKAGES))
+	go test -race -timeout 8m ./bench/...
 	@set -e; for floor in internal/frame transport rpc; do \
 		awk -v floor=$$floor -v min=$(MIN_COVERAGE) -f tools/coverage.awk .out/cover.out; done
 	cd web && npm test --silent
