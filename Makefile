@@ -30,7 +30,7 @@ tool = $$(GOWORK=off go tool -modfile=$(CURDIR)/tools/go.mod -n $(1))
 # Every module of the repository except tools/, which has no packages. Folders named testdata hold cases, not modules.
 MODULES := $(filter-out ./tools, $(patsubst %/go.mod, %, $(sort $(shell find . -name go.mod \
 	-not -path '*/.*' -not -path '*/testdata/*' -not -path '*/node_modules/*'))))
-NESTED  := $(filter-out ., $(MODULES))
+PACKAGES = $(MODULES:%=%/...)
 
 # Folders apart from the top that have stubs of their own generated.
 STUBS := $(patsubst ./%/buf.gen.yaml, %, $(sort $(shell find ./* -mindepth 1 -name buf.gen.yaml -not -path '*/node_modules/*')))
@@ -69,10 +69,13 @@ chat: ## serve the chat, for browsers and terminals, on ADDR (localhost:8080), a
 	go build -o bin/ ./examples/chat$(if $(NODES),/servers)
 	@exec bin/$(if $(NODES),servers -nodes $(NODES),chat server) -addr $(ADDR)
 
+# The tests of rpc and transport take longest, and so begin first. Those of bench/ look at rates and times: no other
+# module's tests run beside them.
 test: $(NPM) chromium nginx ## run all tests with the race detector, and measure what they cover; the browser's in Chromium
 	@mkdir -p .out
-	go test -race -timeout 8m -coverprofile=.out/cover.out ./...
-	@set -e; for m in $(NESTED); do echo "cd $$m && go test -race ./..."; (cd $$m && go test -race -timeout 8m ./...); done
+	go test -race -timeout 8m -coverprofile=.out/cover.out ./rpc ./transport ./...
+	go test -race -timeout 8m $(filter-out ./... ./bench/...,$(PACKAGES))
+	go test -race -timeout 8m ./bench/...
 	@set -e; for floor in internal/frame transport rpc; do \
 		awk -v floor=$$floor -v min=$(MIN_COVERAGE) -f tools/coverage.awk .out/cover.out; done
 	cd web && npm test --silent
@@ -86,8 +89,7 @@ test-python: python ## check the types and the generated files of the Python cli
 	python/run-tests.sh
 
 lint: ## run the linters, the arrows between packages included
-	@bad=0; for m in $(MODULES); do echo "golangci-lint in $$m"; \
-		(cd $$m && $(call tool,golangci-lint) run --config $(CURDIR)/.golangci.yml ./...) || bad=1; done; exit $$bad
+	$(call tool,golangci-lint) run --config .golangci.yml $(PACKAGES)
 
 generate: plugins $(NPM) ## generate gen/ from proto/, that of the other folders, and the page of the chat
 	$(call tool,buf) generate
@@ -97,7 +99,11 @@ generate: plugins $(NPM) ## generate gen/ from proto/, that of the other folders
 tidy: ## write the go.mod and go.sum of every module as they have to be
 	go run -C tools/release . tidy -w
 
-check: lint check-generated check-tidy check-format check-proto check-text check-words check-web check-systems check-releases check-api ## everything but the tests that must hold before a commit
+# The tests with the other release of Go often wait: all other checks run beside them.
+CHECKS = lint check-generated check-tidy check-format check-proto check-text check-words check-web check-systems check-api
+check: ## everything but the tests that must hold before a commit
+	@mkdir -p .out; $(MAKE) --no-print-directory check-releases >.out/releases.log 2>&1 & releases=$$!; bad=0; \
+		$(MAKE) --no-print-directory $(CHECKS) || bad=1; wait $$releases || bad=1; cat .out/releases.log; exit $$bad
 
 fuzz: ## run every fuzz target for FUZZTIME (30s) each
 	@set -e; for m in $(MODULES); do (cd $$m && $(CURDIR)/tools/fuzz.sh $(FUZZTIME)); done
@@ -221,15 +227,15 @@ check-tidy:
 
 # The published modules compile for these systems too, tests included.
 check-systems:
-	@set -e; for os in darwin windows; do for m in $(PUBLISHED); do echo "GOOS=$$os go vet in $$m"; \
-		(cd $$m && GOOS=$$os go vet ./...); done; done
+	GOOS=darwin go vet $(PUBLISHED:%=./%/...)
+	GOOS=windows go vet $(PUBLISHED:%=./%/...)
 
 # `make test` uses the installed release of Go. With the other one, the published modules compile, and the core passes.
 check-releases:
 	@set -e; here=$$(go env GOVERSION); for release in $(GO_RELEASES); do \
 		case $$here in $${release%.*}*) continue;; esac; export GOTOOLCHAIN=$$release; \
-		for m in $(PUBLISHED); do echo "$$release vet in $$m"; (cd $$m && go vet ./...); done; \
-		go test -timeout 8m ./transport/... ./rpc/... ./tests/compat/...; done
+		echo "with $$release"; go vet $(PUBLISHED:%=./%/...); \
+		go test -timeout 8m ./rpc/... ./transport/... ./tests/compat/...; done
 
 # What the last release promised, in exported names and in generated code.
 check-api:

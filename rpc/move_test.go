@@ -32,7 +32,7 @@ func TestNoCallFailsWhileAServerShutsDown(t *testing.T) {
 					if err := <-shutdown(f.a, time.Minute); err != nil {
 						t.Errorf("Shutdown: %v", err)
 					}
-					pass(5 * time.Second)
+					pass(time.Second)
 					calls.end(t)
 					if calls.slowest > 10*time.Millisecond {
 						t.Errorf("a call has waited %v", calls.slowest)
