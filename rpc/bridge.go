@@ -63,6 +63,18 @@ func (b *Bridge) CheckOrigin(r *http.Request) error {
 	return Errorf(CodePermissionDenied, "%s", err.Reason)
 }
 
+// CheckHeader returns an error with CodeResourceExhausted for a request whose
+// headers are larger than Limits.MaxHandshakeHeader: Peer keeps them.
+func (b *Bridge) CheckHeader(r *http.Request) error {
+	size, most := headerSize(r.Header), b.s.limits.MaxHandshakeHeader
+	if size <= most {
+		return nil
+	}
+	err := Errorf(CodeResourceExhausted, "the headers of the request have %d bytes, the limit is %d", size, most)
+	b.s.logRefusal(r, err)
+	return err
+}
+
 // Codecs returns the sorted names of the codecs.
 func (b *Bridge) Codecs() []string { return slices.Sorted(maps.Keys(b.s.codecs)) }
 
@@ -99,6 +111,11 @@ type BridgedCall struct {
 	// if the call ends meanwhile: by its context, by the server, or because the
 	// handler has returned.
 	Interrupt func()
+
+	// InterruptSend makes a Send of Messages fail that waits for the caller, and
+	// later ones, unless they are quick. It is called if the context of the call
+	// ends while its handler runs or its response is sent. It may be nil.
+	InterruptSend func()
 }
 
 // MessageFlow carries the messages of one call to and from its handler, encoded
@@ -128,7 +145,8 @@ type MessageFlow interface {
 // The handler gets a Stream as for any other call. FromContext returns a Call
 // whose Conn is nil. A message that the codec cannot decode fails the call with
 // CodeInvalidArgument. Of the Limits of the server, MaxCalls applies to all
-// calls of bridges together as to those of one connection. A call ends with
+// calls of bridges together as to those of one connection, and
+// transport.Parameters.MaxHeader to the metadata of a call. A call ends with
 // CodeUnauthenticated when its credentials expire (WithExpiry).
 func (b *Bridge) Serve(ctx context.Context, call BridgedCall) error {
 	if ends, ok := Expiry(ctx); ok {
@@ -147,6 +165,9 @@ func (b *Bridge) Serve(ctx context.Context, call BridgedCall) error {
 	}
 	defer e.inflight.release(&e.bridged.inflight)
 	s := &bridgedStream{e: e, flow: call.Messages, gate: recvGate{interrupt: call.Interrupt}}
+	if call.InterruptSend != nil {
+		defer context.AfterFunc(ctx, call.InterruptSend)()
+	}
 	if err := s.accept(&call); err != nil {
 		return err
 	}
@@ -166,8 +187,9 @@ func bridgedStatus(ctx context.Context, err error) error {
 	return asError(err)
 }
 
-// metadataPairs returns valid metadata as pairs. It leaves out what is not.
-func metadataPairs(md Metadata) (p *pairs, err error) {
+// metadataPairs returns valid metadata as pairs, of at most limit bytes. It
+// leaves out what is not valid.
+func metadataPairs(md Metadata, limit int) (p *pairs, err error) {
 	for _, key := range slices.Sorted(maps.Keys(md)) {
 		if !validKey(key) || strings.HasPrefix(key, reservedPrefix) {
 			continue
@@ -179,7 +201,9 @@ func metadataPairs(md Metadata) (p *pairs, err error) {
 			if p.count() == maxPairs {
 				return nil, Errorf(CodeResourceExhausted, "header of the call: %w", errPairs)
 			}
-			p = p.append(key, value)
+			if p = p.append(key, value); len(p.fields) > limit {
+				return nil, Errorf(CodeResourceExhausted, "metadata of the call exceeds the limit of %d bytes", limit)
+			}
 		}
 	}
 	return p, nil

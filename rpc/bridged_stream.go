@@ -36,7 +36,7 @@ func (s *bridgedStream) accept(call *BridgedCall) error {
 	if alias == 0 && call.Unary {
 		sm.Method.ClientStreams, sm.Method.ServerStreams = false, false // find has made the Method for this call
 	}
-	if s.call.request, err = metadataPairs(call.Metadata); err != nil {
+	if s.call.request, err = metadataPairs(call.Metadata, s.e.maxHeader()); err != nil {
 		return err
 	}
 	s.coder.limit = s.e.maxMessage()

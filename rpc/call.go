@@ -252,7 +252,7 @@ func (c *Call) setResponse(p []byte, accepted string) error {
 		return blockError("header from the peer", err)
 	}
 	if b.encoding != "" && b.encoding != accepted {
-		return Errorf(CodeInternal, "the response is compressed with %.200q, which was not negotiated", b.encoding)
+		return encodingError([]byte(b.encoding))
 	}
 	c.hasResponse, c.response, c.encoding = true, b.metadata, b.encoding
 	return nil

@@ -113,12 +113,17 @@ func (s *clientStream) openAttempt(ctx context.Context, a *attempt, request *pai
 	case s.call.Method.ServerStreams:
 		a.st, sent, err = a.conn.sess.OpenSend(ctx, b.bytes, first.bytes, first.options())
 	default:
-		a.x, a.st, sent, err = a.conn.sess.OpenExchange(ctx, b.bytes, first.bytes, transport.ExchangeOptions{Mark: first.mark, AwaitAnswer: s.alone})
+		a.x, a.st, sent, err = a.conn.sess.OpenExchange(ctx, b.bytes, first.bytes, transport.ExchangeOptions{
+			Mark: first.mark, AwaitAnswer: s.alone, OnHeader: headerCheckFor(s.cfg.compression),
+		})
 	}
 	if err != nil {
 		var closed *transport.CloseError
 		a.unsent = errors.Is(err, transport.ErrDraining) || errors.As(err, &closed)
 		return false, a.conn.failure(err)
+	}
+	if first == nil || s.call.Method.ServerStreams {
+		a.st.OnHeader(headerCheckFor(s.cfg.compression))
 	}
 	if s.call.Method.ServerStreams {
 		a.st.GrowWindow() // it is likely to carry much

@@ -164,5 +164,9 @@ func (s *clientStream) failure(a *attempt, err error) error {
 	if ctxErr := s.ctx.Err(); ctxErr != nil {
 		return transportError(ctxErr)
 	}
+	if refused := (*headerError)(nil); errors.As(err, &refused) {
+		s.state.commit()
+		return refused.status
+	}
 	return a.conn.failure(err)
 }

@@ -179,6 +179,13 @@ func (e *endpoint) maxMessage() int {
 	return transport.DefaultMaxMessage
 }
 
+func (e *endpoint) maxHeader() int {
+	if e.transport.MaxHeader > 0 {
+		return e.transport.MaxHeader
+	}
+	return 16 << 10 // as transport.Parameters says
+}
+
 // names lists the keys of a set for an error.
 func names[V any](set map[string]V) string {
 	return fmt.Sprintf("%q", slices.Sorted(maps.Keys(set)))

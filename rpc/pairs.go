@@ -133,12 +133,9 @@ func varintLen(n int) int { return len(frame.AppendVarint(make([]byte, 0, 8), ui
 
 // parse returns p with the pair in a field of a block, which has room bytes.
 func (p *pairs) parse(field []byte, room int) (*pairs, error) {
-	key, value, err := splitPair(field)
+	key, err := checkPairField(field)
 	if err != nil {
 		return p, err
-	}
-	if !validKey(key) || !printable(value) && !isBinary(key) {
-		return p, checkPair(string(key), string(value))
 	}
 	if len(key) >= len(reservedPrefix) && string(key[:len(reservedPrefix)]) == reservedPrefix {
 		return p, nil
@@ -146,6 +143,15 @@ func (p *pairs) parse(field []byte, room int) (*pairs, error) {
 	p = p.grow(room)
 	p.fields = frame.AppendBytesField(p.fields, keyMetadata, field)
 	return p, nil
+}
+
+// checkPairField returns the key in a field, or what is wrong with the pair.
+func checkPairField(field []byte) (key []byte, err error) {
+	key, value, err := splitPair(field)
+	if err == nil && (!validKey(key) || !printable(value) && !isBinary(key)) {
+		err = checkPair(string(key), string(value))
+	}
+	return key, err
 }
 
 // splitPair returns the key and the value in a field.

@@ -19,6 +19,7 @@ type Exchange struct {
 	id     uint64
 	opened position // of the end of its frames in the outbox
 	sent   int      // bytes of the message
+	check  HeaderCheck
 
 	*answerBox             // nil after Release
 	mark       bool        // of the answer
@@ -151,11 +152,12 @@ func (s *Session) insertExchange(x *Exchange, opened position, sent int) {
 }
 
 // newExchange returns an exchange that has no stream yet.
-func (s *Session) newExchange() *Exchange {
-	x, _ := s.exchangePool.Get().(*Exchange)
+func (o *openCall) newExchange() *Exchange {
+	x, _ := o.s.exchangePool.Get().(*Exchange)
 	if x == nil {
 		x = &Exchange{answerBox: &answerBox{wake: make(chan struct{}, 1)}}
 	}
+	x.check = o.check
 	return x
 }
 
@@ -168,6 +170,7 @@ func (s *Session) makeStream(x *Exchange) *Stream {
 	st.opened, st.send.pos = x.opened, x.opened
 	st.send.begun, st.send.ended = true, true
 	st.send.window.spend(x.sent)
+	st.recv.header.check = x.check
 	x.st = st
 	if x.answered {
 		st.open.Store(0)

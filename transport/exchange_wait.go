@@ -25,7 +25,7 @@ func (o *openCall) queueExchange() *waitingExchange {
 	if !o.queues || o.mayOpen() != nil || t.hasSlot(o.s.settings().MaxStreams) {
 		return nil
 	}
-	w := &waitingExchange{s: o.s, x: o.s.newExchange(), header: o.header, msg: o.msg, mark: o.opts.Mark}
+	w := &waitingExchange{s: o.s, x: o.newExchange(), header: o.header, msg: o.msg, mark: o.opts.Mark}
 	w.ready, w.size, w.exchange = w.x.wake, 1, w
 	t.slotQueue.push(&w.waiter)
 	return w

@@ -33,13 +33,16 @@ type ExchangeOptions struct {
 	// happened on the exchange, or ctx has ended, if it has to wait for a slot.
 	// That is faster: the caller wakes once.
 	AwaitAnswer bool
+	// OnHeader checks the header of the accepting end, if one arrives, as that
+	// of Stream.OnHeader does. Nil checks nothing.
+	OnHeader HeaderCheck
 }
 
 // OpenExchange is OpenSend of the only message of this end, for a stream on
 // which the peer is likely to answer with one small message. It returns an
 // exchange if the message is small, and a stream otherwise.
 func (s *Session) OpenExchange(ctx context.Context, header, msg []byte, opts ExchangeOptions) (x *Exchange, st *Stream, sent bool, err error) {
-	o := openCall{s: s, header: header, msg: msg, opts: SendOptions{Mark: opts.Mark, End: true}, sends: true}
+	o := openCall{s: s, header: header, msg: msg, opts: SendOptions{Mark: opts.Mark, End: true}, sends: true, check: opts.OnHeader}
 	o.exchanges = len(msg) <= maxExchanged
 	o.queues = o.exchanges && opts.AwaitAnswer
 	err = o.open(ctx)
@@ -55,6 +58,7 @@ type openCall struct {
 	sends     bool
 	exchanges bool // an exchange is enough
 	queues    bool // and may wait for a slot as a waitingExchange
+	check     HeaderCheck
 
 	st     *Stream     // nil: it is x
 	x      *Exchange   // nil: it is st
@@ -182,7 +186,7 @@ func (o *openCall) openStream(ctx context.Context) error {
 	}
 	o.inline = p.inline
 	if o.exchanges && o.sends {
-		o.x = o.s.newExchange()
+		o.x = o.newExchange()
 		o.s.insertExchange(o.x, p.pos, len(o.msg))
 	} else {
 		o.insertStream(p.pos, t)
@@ -204,6 +208,7 @@ func (o *openCall) insertStream(pos position, t turn) {
 		st.send.ended = true
 		st.open.Store(1)
 	}
+	st.recv.header.check = o.check
 	o.st = st
 }
 

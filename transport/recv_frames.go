@@ -126,15 +126,20 @@ func (st *Stream) handleEnd(trailer []byte) error {
 func (st *Stream) handleHeader(header []byte) error {
 	r := &st.recv
 	r.mu.Lock()
-	defer r.mu.Unlock()
 	switch {
 	case r.err != nil:
+		r.mu.Unlock()
 		return nil
 	case !st.opener:
+		r.mu.Unlock()
 		return &ResetError{Code: ResetProtocol, Reason: "HEADER from the end that opened the stream"}
 	case r.header.settled:
+		r.mu.Unlock()
 		return &ResetError{Code: ResetProtocol, Reason: "HEADER twice or after DATA or END"}
 	}
 	r.header.settle(append(make([]byte, 0, len(header)), header...))
+	check := r.header.check
+	r.mu.Unlock()
+	st.checkHeader(check, header)
 	return nil
 }

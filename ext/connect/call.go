@@ -15,6 +15,7 @@ type call struct {
 	unary         bool // it comes in the form that Connect has for unary calls alone
 	peer          *rpc.Peer
 	response      *http.ResponseController
+	writes        *writeBound
 }
 
 type callKey struct{}

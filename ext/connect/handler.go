@@ -51,6 +51,10 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.Header().Add("Vary", "Origin")
+	if err := h.bridge.CheckHeader(r); err != nil {
+		h.refuseHeader(w, r, err)
+		return
+	}
 	if err := h.bridge.CheckOrigin(r); err != nil {
 		h.refuse(w, r, err)
 		return
@@ -75,7 +79,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	m, registered, err := h.bridge.Lookup(service, name)
 	if err != nil {
 		if isConnectUnary(r) {
-			w = &notFound{w} // clients of Connect take it for UNIMPLEMENTED, and others know it
+			w = &withStatus{w, http.StatusNotFound} // clients of Connect take it for UNIMPLEMENTED, and others know it
 		}
 		h.refuse(w, r, err)
 		return
@@ -88,6 +92,8 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		serve = h.unknownStream(r)
 	}
 	c := &call{service: service, name: name, unary: isConnectUnary(r), peer: peerOf(r), response: http.NewResponseController(w)}
+	c.writes = &writeBound{response: c.response}
+	defer c.writes.end()
 	if m.ClientStreams || m.ServerStreams {
 		// net/http would read what is left of a request before it sends a
 		// response. An error means that the protocol needs no such call.
@@ -194,14 +200,27 @@ func (h *Handler) serve(ctx context.Context, _ connect.Spec, stream connect.Serv
 		Interrupt: func() {
 			_ = c.response.SetReadDeadline(time.Unix(1, 0)) // an error means that the client has left
 		},
+		InterruptSend: c.writes.begin,
 	}))
 }
 
-// notFound turns the HTTP status of an answer into 404.
-type notFound struct{ http.ResponseWriter }
+// withStatus replaces the HTTP status of an answer.
+type withStatus struct {
+	http.ResponseWriter
+	status int
+}
 
 // WriteHeader implements http.ResponseWriter.
-func (n *notFound) WriteHeader(int) { n.ResponseWriter.WriteHeader(http.StatusNotFound) }
+func (s *withStatus) WriteHeader(int) { s.ResponseWriter.WriteHeader(s.status) }
+
+// refuseHeader answers a request whose headers are too large. They will be the
+// next time too, so it does not say when to try again.
+func (h *Handler) refuseHeader(w http.ResponseWriter, r *http.Request, err error) {
+	if isConnectUnary(r) {
+		w = &withStatus{w, http.StatusRequestHeaderFieldsTooLarge}
+	}
+	_ = h.errors.Write(w, r, connectError(err)) // an error means that the client has left
+}
 
 // refuse answers a request that is not served, in the form of its protocol.
 func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, err error) {
