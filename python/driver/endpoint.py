@@ -68,6 +68,8 @@ class Endpoint:
 
     async def close(self) -> None:
         await self._client.close()
+        for call in self._calls.values():
+            call.half_closed.set()  # a call that is over sends no more
         await asyncio.gather(*self._tasks)
 
 
@@ -118,13 +120,25 @@ class OpenCall:
         sending = asyncio.ensure_future(self._send())
         try:
             if wanted.method == "Upload":
-                await sending
+                await self._sent_or_failed(sending)
                 end.responses.append(await self._call.finish())
             else:
                 await self._receive(end)
         finally:
             sending.cancel()
             await asyncio.gather(sending, return_exceptions=True)  # receiving fails too
+
+    async def _sent_or_failed(self, sending: asyncio.Future[None]) -> None:
+        """Waits until the requests are sent. It raises the status of a call that fails before."""
+        header = asyncio.ensure_future(self._call.header())
+        try:
+            await asyncio.wait((sending, header), return_when=asyncio.FIRST_COMPLETED)
+            if not sending.done():
+                await header
+            await sending
+        finally:
+            header.cancel()
+            await asyncio.gather(header, return_exceptions=True)
 
     async def _receive(self, end: CallEnd) -> None:
         async for response in self._call:
