@@ -1,6 +1,15 @@
 import { toBinary } from "@bufbuild/protobuf";
 import { AnySchema } from "@bufbuild/protobuf/wkt";
-import { type Call, createConnection, json, ParleyError, proto, type ServingConnection } from "@parley-rpc/client";
+import {
+  type Call,
+  createConnection,
+  json,
+  Metadata,
+  ParleyError,
+  proto,
+  type ReceivedHeaders,
+  type ServingConnection,
+} from "@parley-rpc/client";
 import { WebSocket } from "ws";
 import type { Connect, Request, Call as Requested } from "../../gen/conformance/v1/driver_pb.js";
 import { ConformanceService, type Result } from "../../gen/conformance/v1/service_pb.js";
@@ -54,14 +63,14 @@ export class Endpoint {
   }
 
   async #call({ call: id, method: name, requests, hold, metadata, timeoutMs, codec }: Requested): Promise<void> {
-    let header: Headers | undefined;
-    let trailer: Headers | undefined;
+    let header: ReceivedHeaders | undefined;
+    let trailer: ReceivedHeaders | undefined;
     const responses: Result[] = [];
     let error: ParleyError | undefined;
     try {
       const method = methods.find((m) => m.name === name) as Method;
       const call = this.#conn.call(method, {
-        headers: addPairs(new Headers(), metadata),
+        headers: addPairs(new Metadata(), metadata),
         timeoutMs: timeoutMs || undefined,
         codec: codec === "json" ? json : proto,
         onHeader: (h) => (header = h),
