@@ -94,7 +94,6 @@ var floors = []struct {
 	{"docs", nil}, // tests of what the documents say, and the vectors
 	{"examples", []string{frame, hostkey, pool, module + "/transport", module + "/rpc", module + "/gen", gorilla, protobuf, xsync}},
 	{"python/testserver", []string{frame, hostkey, pool, module + "/transport", module + "/rpc", module + "/gen", module + "/examples/pinger", gorilla, protobuf, xsync}},
-	{"tests/webserver", []string{frame, hostkey, pool, module + "/transport", module + "/rpc", module + "/gen", module + "/examples/pinger", gorilla, protobuf, xsync}},
 	{"tests", []string{frame, hostkey, pool, module + "/transport", module + "/rpc", module + "/gen", module + "/docs/spec/vectors", gorilla, protobuf, xsync}},
 }
 

@@ -6,6 +6,7 @@ const source = (name: string) => fileURLToPath(new URL(`./${name}/src/index.ts`,
 export default defineConfig({
   resolve: {
     alias: {
+      "@parley-rpc/client/fallback": fileURLToPath(new URL("./client/src/fallback.ts", import.meta.url)),
       "@parley-rpc/client": source("client"),
       "@parley-rpc/connect": source("connect"),
       "@parley-rpc/react": source("react"),

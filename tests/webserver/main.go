@@ -2,8 +2,9 @@
 // prints its address and ends when its standard input does.
 //
 //	/rpc     PingService and HubService; the hub's device is the client that asks
-//	/auth    the same for those with the bearer token "secret"
+//	/auth    the same for clients with the bearer token "secret"
 //	/brief   the same, without resumption
+//	/rpc/…   the services of /rpc over HTTP, by ext/connect; /auth/… those of /auth
 //	/drain   a POST has /rpc served by a new server, and the one before go away
 //	/        the pages of -files
 //	/sent    how many messages handlers have sent in streams

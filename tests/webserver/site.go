@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/parley-rpc/parley/examples/pinger"
+	parleyconnect "github.com/parley-rpc/parley/ext/connect"
 	agentv1 "github.com/parley-rpc/parley/gen/parley/agent/v1"
 	"github.com/parley-rpc/parley/gen/parley/agent/v1/agentv1parley"
 	"github.com/parley-rpc/parley/gen/parley/ping/v1/pingv1parley"
@@ -24,11 +25,11 @@ type site struct {
 	files  string
 	sent   atomic.Int64
 	open   atomic.Int64
-	auth   *rpc.Server
-	brief  *rpc.Server
+	auth   endpoint
+	brief  endpoint
 
 	mu       sync.Mutex
-	current  *rpc.Server // serves /rpc
+	current  endpoint // serves /rpc
 	draining sync.WaitGroup
 }
 
@@ -40,7 +41,13 @@ func newSite(origin, files string) *site {
 	return s
 }
 
-func (s *site) server(opts ...rpc.ServerOption) *rpc.Server {
+// endpoint is a server of WebSockets, and its services over HTTP.
+type endpoint struct {
+	*rpc.Server
+	calls *parleyconnect.Handler
+}
+
+func (s *site) server(opts ...rpc.ServerOption) endpoint {
 	if s.origin != "" {
 		opts = append(opts, rpc.WithOrigins(s.origin))
 	}
@@ -50,18 +57,22 @@ func (s *site) server(opts ...rpc.ServerOption) *rpc.Server {
 		rpc.WithLogger(slog.New(slog.DiscardHandler)))...)
 	pingv1parley.RegisterPingServiceServer(srv, pinger.Service{})
 	agentv1parley.RegisterHubServiceServer(srv, hub{})
-	return srv
+	return endpoint{srv, parleyconnect.NewHandler(srv)}
 }
 
 func (s *site) handler() http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("/rpc", func(w http.ResponseWriter, r *http.Request) {
+	now := func() endpoint {
 		s.mu.Lock()
-		srv := s.current
-		s.mu.Unlock()
-		srv.ServeHTTP(w, r)
-	})
+		defer s.mu.Unlock()
+		return s.current
+	}
+	mux.HandleFunc("/rpc", func(w http.ResponseWriter, r *http.Request) { now().ServeHTTP(w, r) })
+	mux.Handle("/rpc/", http.StripPrefix("/rpc", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		now().calls.ServeHTTP(w, r)
+	})))
 	mux.Handle("/auth", s.auth)
+	mux.Handle("/auth/", http.StripPrefix("/auth", s.auth.calls))
 	mux.Handle("/brief", s.brief)
 	mux.HandleFunc("POST /drain", func(http.ResponseWriter, *http.Request) { s.drain() })
 	mux.HandleFunc("GET /sent", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, s.sent.Load()) })

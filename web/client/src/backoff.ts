@@ -17,7 +17,7 @@ export const MAX_LONG_DELAY = 60_000;
 export const STABLE_AFTER = MAX_DELAY;
 
 const grow = (failures: number, first: number, max: number, jitter: Jitter) =>
-  failures > 0 ? jitter(Math.min(max, first * 2 ** (failures - 1))) : 0;
+  failures && jitter(Math.min(max, first * 2 ** (failures - 1)));
 
 /** Returns the delay before the next attempt, in milliseconds. */
 export function delayAfter(reconnect: Reconnect, failures: number, jitter: Jitter): number {

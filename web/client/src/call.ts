@@ -1,5 +1,6 @@
 import type { DescMethod, MessageInitShape, MessageShape } from "@bufbuild/protobuf";
 import type { Codec } from "./codec.js";
+import type { ReceivedHeaders } from "./metadata.js";
 
 export interface CallOptions {
   /** Cancels the call when aborted. */
@@ -11,12 +12,15 @@ export interface CallOptions {
    * is not known.
    */
   idleTimeoutMs?: number | undefined;
-  /** Request headers. A name that ends in "-bin" has a base64 value; other values are printable ASCII. */
+  /**
+   * Request headers. A name that ends in "-bin" has a base64 value; other values are printable ASCII. In a list of pairs, and in
+   * `Metadata`, a name may have several values; Headers join them.
+   */
   headers?: HeadersInit | undefined;
   /** Called with the response headers as soon as they are known; with a retry policy, with those of the last attempt. */
-  onHeader?: ((headers: Headers) => void) | undefined;
+  onHeader?: ((headers: ReceivedHeaders) => void) | undefined;
   /** Called with the trailers, also if the call fails. */
-  onTrailer?: ((trailers: Headers) => void) | undefined;
+  onTrailer?: ((trailers: ReceivedHeaders) => void) | undefined;
   /** Whether the call waits for a connection instead of failing without one. */
   waitForReady?: boolean | undefined;
   /** Replaces the connection's codec. */
@@ -33,9 +37,9 @@ export interface Call<M extends DescMethod> {
   /** Whether the call has its status. Messages that arrived before can still be read. */
   readonly over: boolean;
   /** The trailers, once the call is over. */
-  readonly trailer: Headers;
+  readonly trailer: ReceivedHeaders;
   /** Waits for the response headers. It fails if the call fails first. */
-  header(): Promise<Headers>;
+  header(): Promise<ReceivedHeaders>;
   /**
    * Sends a message. It waits while the server or the network is slow, until the WebSocket has taken the message. Only a
    * response shows that the message has arrived. It fails if the call is over.

@@ -8,12 +8,12 @@ import { ParleyError } from "./error.js";
 import type { Field } from "./fields.js";
 import { CANCEL } from "./frametype.js";
 import { MAX_RETRANSMITS } from "./limits.js";
-import { fromHeaders, type Pair, pairsToHeaders, ruleCode, toHeaders } from "./metadata.js";
-import { isDownload, isUpload, methodPath } from "./method.js";
+import { fromHeaders, type Pair, pairsToHeaders, type ReceivedHeaders, ruleCode } from "./metadata.js";
+import { isDownload, methodPath } from "./method.js";
 import { create } from "./protobuf.js";
 import { ResponseHeader } from "./responseheader.js";
 import { RetryBuffer } from "./retrybuffer.js";
-import { RetryWait } from "./retrywait.js";
+import type { RetryWait } from "./retrywait.js";
 import type { Session } from "./session.js";
 import * as Code from "./statuscodes.js";
 import type { Stream } from "./stream.js";
@@ -55,7 +55,7 @@ export class ClientCall<M extends DescMethod> implements Call<M> {
       this.#resolveDone = resolve;
     });
     this.#codec = options.codec ? conn.withRegistry(options.codec) : conn.codec;
-    const { signal, timeoutMs = conn.defaultTimeoutMs } = options;
+    const { signal, timeoutMs = conn.options.defaultTimeoutMs } = options;
     if (signal?.aborted) this.#abort();
     signal?.addEventListener("abort", this.#abort);
     this.#limits.start(timeoutMs, options.idleTimeoutMs);
@@ -66,7 +66,7 @@ export class ClientCall<M extends DescMethod> implements Call<M> {
   /** Starts the call, unless it is over. */
   start(headers: HeadersInit | undefined): void {
     try {
-      if (headers) this.#metadata = fromHeaders(toHeaders(headers));
+      if (headers) this.#metadata = fromHeaders(headers);
       if (!this.#over) this.#startAttempt();
     } catch (e) {
       this.#finish(ParleyError.from(e));
@@ -87,13 +87,13 @@ export class ClientCall<M extends DescMethod> implements Call<M> {
     return !!this.#stream?.unread;
   }
 
-  header(): Promise<Headers> {
+  header(): Promise<ReceivedHeaders> {
     this.#header.requested = true;
     this.#guard(() => this.#showHeader());
     return this.#header.headers;
   }
 
-  get trailer(): Headers {
+  get trailer(): ReceivedHeaders {
     return pairsToHeaders(this.#trailer);
   }
 
@@ -155,6 +155,7 @@ export class ClientCall<M extends DescMethod> implements Call<M> {
   /** Opens a stream on a session other than the one that has refused the call. It reports whether there is such a session. */
   #startAttempt(refused?: Session): boolean {
     const path = methodPath(this.method);
+    this.#conn.fallback?.methods.set(path, this.method);
     try {
       const stream = this.#conn.open(
         (session) => {
@@ -238,20 +239,21 @@ export class ClientCall<M extends DescMethod> implements Call<M> {
   }
 
   /** Reports whether the retry policy applies to the call. */
-  get #retryable(): boolean {
-    return !!this.#conn.retry && !isUpload(this.method) && (this.#options.retryable || this.method.idempotency > 0);
+  get #retryable(): boolean | undefined {
+    return this.#conn.options.retry?.covers(this.method, this.#options);
   }
 
   /** Retries the call if the policy allows it. */
   #retry(error: ParleyError): boolean {
     const failed = this.#stream;
-    if (!this.#buffer.complete || !this.#retryable || failed?.hasMessage) return false;
-    const ms = this.#conn.retry?.spend(error, ++this.#failures);
+    const { retry } = this.#conn.options;
+    if (!retry || !this.#buffer.complete || !this.#retryable || failed?.hasMessage) return false;
+    const ms = retry.spend(error, ++this.#failures);
     if (ms === undefined || this.#limits.left <= ms) return false;
     this.#stream = undefined;
     this.#header.hold(undefined);
     failed?.reset(CANCEL, error);
-    this.#retryWait = new RetryWait(ms, () => this.#startAttempt());
+    this.#retryWait = retry.wait(ms, () => this.#startAttempt());
     return true;
   }
 
@@ -260,7 +262,7 @@ export class ClientCall<M extends DescMethod> implements Call<M> {
     this.#over = true;
     this.#error = error;
     this.#buffer.drop();
-    this.#conn.retry?.ended(error);
+    this.#conn.options.retry?.ended(error);
     // Creating an error is expensive: calls with status OK need none, because their header has arrived.
     if (error || !this.#stream?.closed) {
       const reason = error ?? alreadyEnded();

@@ -3,7 +3,6 @@ import type { Connection, State } from "./connection.js";
 import { ParleyError } from "./error.js";
 import type { SessionEvents } from "./events.js";
 import type { Goaway } from "./goaway.js";
-import { TemporaryRefusal } from "./handshake.js";
 import { SHORT_LINK, WAKE_TIMEOUT } from "./limits.js";
 import { Session } from "./session.js";
 import * as Code from "./statuscodes.js";
@@ -21,6 +20,8 @@ export class ClientSession implements SessionEvents {
   url = "";
   /** The delay before the first dial, in milliseconds. */
   delay = 0;
+  /** Why the latest link is no WebSocket. */
+  #fallback: ParleyError | undefined;
   #dialing = false;
   #timer = new Timer();
   /** The earliest time of a dial that no call needs yet; 0: the dial is needed. */
@@ -102,7 +103,8 @@ export class ClientSession implements SessionEvents {
         const link = await this.#conn.dial(url, !detached);
         this.#dialing = false;
         if (this.#stopped) return link.close();
-        this.url = url;
+        this.#fallback = link.fallback;
+        this.url = link.fallback ? "" : url; // it is free to be dialed
         link.onData = (data) => this.session.receive(data);
         link.onEnd = (code, reason) => this.session.linkClosed(code, reason);
         return this.session.attach(link);
@@ -125,8 +127,7 @@ export class ClientSession implements SessionEvents {
     const temporary = error.code === Code.Unavailable || error.code === Code.Internal;
     if (!temporary && !this.mayReconnect(4000 + error.code)) return this.session.close(4000 + error.code, error);
     this.error = error;
-    const retryAfter = error instanceof TemporaryRefusal ? error.retryAfter : 0;
-    this.start(Math.max(this.#conn.delay("backoff", this.#failures++), retryAfter));
+    this.start(Math.max(this.#conn.delay("backoff", this.#failures++), error.retryAfter ?? 0));
     this.#sub.resumeFailed(this);
   }
 
@@ -144,9 +145,9 @@ export class ClientSession implements SessionEvents {
 
   ready(): void {
     this.#readySince = Date.now();
-    this.#mayRefreshCredentials = this.#conn.hasCredentials;
-    this.state = "ready";
-    this.error = undefined;
+    this.#mayRefreshCredentials = !!this.#conn.options.credentials;
+    this.error = this.#fallback;
+    this.state = this.error ? "fallback" : "ready";
     this.#sub.ready(this);
   }
 
@@ -165,11 +166,6 @@ export class ClientSession implements SessionEvents {
     }
   }
 
-  /** Probes the server and reports its response to the SubConn. */
-  verify(): void {
-    this.session.probe(WAKE_TIMEOUT, () => this.#sub.verified(this));
-  }
-
   goaway(g: Goaway): void {
     this.#sub.goaway(this, g);
   }
@@ -186,6 +182,6 @@ export class ClientSession implements SessionEvents {
 
 /** Returns the error that says more about when to try again. */
 function moreUseful(a: ParleyError | undefined, b: ParleyError): ParleyError {
-  const worth = (e: ParleyError) => (e instanceof TemporaryRefusal ? 2 : e.code === Code.Unavailable ? 1 : 0);
+  const worth = (e: ParleyError) => (e.retryAfter !== undefined ? 2 : e.code === Code.Unavailable ? 1 : 0);
   return a && worth(a) > worth(b) ? a : b;
 }

@@ -79,7 +79,7 @@ function attach(stream: Stream, encoding = ""): void {
 }
 
 /** Inflates a message. If that fails, reading its bytes throws the error, which ends the call. */
-async function inflate(packed: Uint8Array, limit: number): Promise<Message> {
+export async function inflate(packed: Uint8Array, limit: number): Promise<Message> {
   try {
     const bytes = await transform(new DecompressionStream("gzip"), packed, MAX_INFLATED_PIECE, limit);
     return { bytes, mark: false };

@@ -6,13 +6,14 @@ import type { ClientSession } from "./clientsession.js";
 import type { Reconnect } from "./closecode.js";
 import { type Codec, proto } from "./codec.js";
 import { ParleyError } from "./error.js";
+import type { DialedLink } from "./events.js";
+import type { Dialer } from "./fallbackhook.js";
 import { encodeFields } from "./fields.js";
 import { diagnose } from "./handshake.js";
 import { checkSettings, clientDefaults, type Settings } from "./hello.js";
-import { dial, type WebSocketConstructor, type WebSocketLink } from "./link.js";
+import { dial, type WebSocketConstructor } from "./link.js";
 import type { ConnectionOptions } from "./options.js";
 import { watchPage } from "./page.js";
-import type { Retries } from "./retry.js";
 import type { Session } from "./session.js";
 import * as Code from "./statuscodes.js";
 import type { Stream } from "./stream.js";
@@ -26,6 +27,8 @@ import { utf8 } from "./varint.js";
  *
  * - `idle`: there is no session; a call connects.
  * - `connecting`: an attempt is in progress or imminent.
+ * - `fallback`: WebSockets do not get through, see `error`. Unary and server-streaming calls can be made, by the option
+ *   `fallback`.
  * - `ready`: calls can be made.
  * - `resuming`: the link is lost, and another one is being made. Calls wait for it.
  * - `failed`: the last attempt failed, see `error`. The next one follows after a delay or, if the server has rejected this
@@ -34,10 +37,11 @@ import { utf8 } from "./varint.js";
  *
  * With several servers, it is the state of the one that is closest to `ready`.
  */
-export type State = "idle" | "connecting" | "ready" | "resuming" | "failed" | "closed";
+export type State = "idle" | "connecting" | "ready" | "resuming" | "fallback" | "failed" | "closed";
 
 /** The states, from the farthest from `ready` to the closest. */
-const ranks: readonly State[] = ["idle", "failed", "connecting", "resuming", "ready"];
+const ranks: readonly State[] = ["idle", "failed", "connecting", "resuming", "fallback", "ready"];
+const rank = ({ state }: { state: State }) => ranks.indexOf(state);
 
 /**
  * A connection to a server, or to several equivalent ones. It survives its WebSockets and sessions. A URL starts with ws, wss,
@@ -49,25 +53,21 @@ export class Connection {
   declare readonly settings: Settings;
   /** The default codec of calls. */
   declare readonly codec: Codec;
-  /**
-   * The timeout of calls that set none.
-   * @internal
-   */
-  declare readonly defaultTimeoutMs: number | undefined;
   /** @internal */
-  declare readonly retry: Retries | undefined;
+  declare readonly options: ConnectionOptions;
+  /** @internal */
+  declare readonly fallback: Dialer | undefined;
   /**
    * Whether the browser has suspended the page. Nothing is dialed then.
    * @internal
    */
   hidden = false;
-  #options: ConnectionOptions;
   #state: State = "idle";
   #error: ParleyError | undefined;
   #resolved: string[] = []; // urls, resolved at the first use
   #subconns: SubConn[] = [];
   #picks = 0;
-  #links = new Set<WebSocketLink>();
+  #links = new Set<DialedLink>();
   #everReady = false;
   #listeners = new Set<(state: State) => void>();
   #closing = new AbortController();
@@ -77,10 +77,9 @@ export class Connection {
     this.settings = { ...clientDefaults(), ...options.settings };
     const violation = checkSettings(this.settings);
     if (violation) throw new ParleyError(`settings: ${violation[1]}`, Code.InvalidArgument);
-    this.#options = options;
+    this.options = options;
     this.codec = this.withRegistry(options.codec ?? proto);
-    this.defaultTimeoutMs = options.defaultTimeoutMs;
-    this.retry = options.retry;
+    this.fallback = options.fallback?.attach(this);
     const events = {
       wake: () => this.#each((s) => s.wake()),
       hide: () => {
@@ -105,7 +104,7 @@ export class Connection {
     return this.#state;
   }
 
-  /** Why the connection is `failed` or `resuming`. */
+  /** Why the connection is `failed`, `resuming` or `fallback`. */
   get error(): ParleyError | undefined {
     return this.#error;
   }
@@ -123,7 +122,7 @@ export class Connection {
       for (const sub of this.#subconns) sub.connectNow();
     }
     for (;;) {
-      if (this.#state === "ready") return;
+      if (rank(this) > 3) return;
       if (this.#state === "failed" || this.#state === "closed") throw this.#error;
       await new Promise<void>((resolve) => {
         const end = this.subscribe(() => resolve(void end()));
@@ -171,9 +170,9 @@ export class Connection {
   /** Creates the SubConns at the first use. It throws if a URL is invalid. */
   #createSubConns(): void {
     if (this.#resolved.length) return;
-    if (!this.urls.length) throw new ParleyError("no URL given", Code.InvalidArgument);
+    if (!this.urls.length) throw new ParleyError("no URL", Code.InvalidArgument);
     this.#resolved = this.urls.map(webSocketURL);
-    const each = this.#options.balancer === "roundRobin" ? this.#resolved.map((url) => [url]) : [this.#resolved];
+    const each = this.options.balancer === "roundRobin" ? this.#resolved.map((url) => [url]) : [this.#resolved];
     this.#subconns = each.map((urls) => new SubConn(this, urls));
   }
 
@@ -181,8 +180,7 @@ export class Connection {
   #pick(refused?: Session): SubConn | undefined {
     const all = this.#subconns;
     const first = this.#picks++;
-    const worth = (sub: SubConn) =>
-      refused && sub.session === refused ? -1 : sub.stable ? ranks.length : ranks.indexOf(sub.state);
+    const worth = (sub: SubConn) => (refused && sub.session === refused ? -1 : sub.stable ? ranks.length : rank(sub));
     let best: SubConn | undefined;
     for (let i = 0; i < all.length; i++) {
       const sub = all[(first + i) % all.length] as SubConn;
@@ -230,13 +228,13 @@ export class Connection {
    * @internal
    */
   dialIdle(): void {
-    if (this.#state !== "closed") for (const sub of this.#subconns) sub.dialIfIdle();
+    for (const sub of this.#subconns) sub.dialIfIdle();
   }
 
   /** @internal */
   changed(sub: SubConn): void {
     if (sub.stable) for (const other of this.#subconns) if (other !== sub) other.yieldTo(sub.session as Session);
-    const best = this.#subconns.reduce((a, b) => (ranks.indexOf(b.state) > ranks.indexOf(a.state) ? b : a));
+    const best = this.#subconns.reduce((a, b) => (rank(b) > rank(a) ? b : a));
     this.#setState(best.state, best.error);
   }
 
@@ -245,7 +243,7 @@ export class Connection {
    * @internal
    */
   withRegistry(codec: Codec): Codec {
-    const { registry } = this.#options;
+    const { registry } = this.options;
     return (registry && codec.withRegistry?.(registry)) ?? codec;
   }
 
@@ -255,12 +253,7 @@ export class Connection {
 
   /** @internal */
   get jitter(): (bound: number) => number {
-    return this.#options.jitter ?? fullJitter;
-  }
-
-  /** @internal */
-  get hasCredentials(): boolean {
-    return !!this.#options.credentials;
+    return this.options.jitter ?? fullJitter;
   }
 
   /** @internal */
@@ -287,36 +280,38 @@ export class Connection {
     this.#everReady ||= state === "ready";
     if (state === this.#state) return;
     this.#state = state;
-    for (const listener of this.#listeners) queueMicrotask(() => this.#notify(listener, state));
-  }
-
-  /** Calls a listener. An error in it must not affect other listeners or end the process. */
-  #notify(listener: (state: State) => void, state: State): void {
-    if (!this.#listeners.has(listener)) return;
-    try {
-      listener(state);
-    } catch (e) {
-      (globalThis.reportError ?? console.error)(e);
+    for (const listener of this.#listeners) {
+      queueMicrotask(() => {
+        // An error in a listener must not affect other listeners or end the process.
+        try {
+          if (this.#listeners.has(listener)) listener(state);
+        } catch (e) {
+          (globalThis.reportError ?? console.error)(e);
+        }
+      });
     }
   }
 
   /** @internal */
-  async dial(url: string, newSession: boolean): Promise<WebSocketLink> {
-    const { WebSocket = globalThis.WebSocket as WebSocketConstructor | undefined, connectTimeoutMs = 10_000 } = this.#options;
+  async dial(url: string, newSession: boolean): Promise<DialedLink> {
+    const { WebSocket = globalThis.WebSocket as WebSocketConstructor | undefined, connectTimeoutMs = 10_000 } = this.options;
     if (!WebSocket) throw new ParleyError("no global WebSocket: set the option WebSocket", Code.FailedPrecondition);
     const attempt = new AbortController();
     const { signal } = attempt;
     const stop = () => attempt.abort(this.#error);
-    const timeout = new ParleyError(`no connection within ${connectTimeoutMs} ms`, Code.Unavailable);
     const timer = new Timer();
-    timer.start(connectTimeoutMs, () => attempt.abort(timeout));
+    timer.start(connectTimeoutMs, () =>
+      attempt.abort(new ParleyError(`no connection within ${connectTimeoutMs} ms`, Code.Unavailable)),
+    );
     this.#closing.signal.addEventListener("abort", stop);
     try {
-      const token = await this.#token(signal);
-      const link = await dial({ url, token, newSession, WebSocket, signal }).catch(async (e: unknown) => {
+      const token = await this.token(signal);
+      const options = { url, token, newSession, WebSocket, signal, connectTimeoutMs };
+      const link = await (this.fallback?.dial(options) ?? dial(options)).catch(async (e: unknown) => {
         const error = ParleyError.from(e, Code.Unavailable);
-        const shouldDiagnose = !this.#everReady && error.code === Code.Unavailable && !signal.aborted;
-        throw shouldDiagnose ? await diagnose(url, error, signal) : error;
+        const shouldDiagnose =
+          !this.#everReady && error.code === Code.Unavailable && error.retryAfter === undefined && !signal.aborted;
+        throw shouldDiagnose ? await diagnose(url, error) : error;
       });
       this.#links.add(link);
       void link.done.then(() => this.#links.delete(link));
@@ -327,11 +322,14 @@ export class Connection {
     }
   }
 
-  /** Gets the credentials. Only a ParleyError rejects the connection for good; any other error is temporary. */
-  async #token(signal: AbortSignal): Promise<string | undefined> {
+  /**
+   * Gets the credentials. Only a ParleyError rejects the connection for good; any other error is temporary.
+   * @internal
+   */
+  async token(signal: AbortSignal): Promise<string | undefined> {
     const aborted = new Promise<never>((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
     try {
-      return await Promise.race([aborted, this.#options.credentials?.()]);
+      return await Promise.race([aborted, this.options.credentials?.()]);
     } catch (e) {
       if (e instanceof ParleyError) throw e;
       const text = ParleyError.from(e).rawMessage || "no reason";

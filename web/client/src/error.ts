@@ -1,5 +1,6 @@
 import type { DescMessage, MessageInitShape, MessageShape } from "@bufbuild/protobuf";
 import { codeName, type Code as StatusCode, toCode } from "./code.js";
+import type { ReceivedHeaders } from "./metadata.js";
 import { type Any, AnySchema, create, fromBinary, toBinary } from "./protobuf.js";
 import * as Code from "./statuscodes.js";
 
@@ -11,7 +12,13 @@ export class ParleyError extends Error {
   details: Any[] = [];
 
   /** The trailers of a failed call. */
-  declare trailer: Headers | undefined;
+  declare trailer: ReceivedHeaders | undefined;
+
+  /**
+   * For a refusal that is temporary: how long to wait, in milliseconds, at most MAX_LONG_DELAY.
+   * @internal
+   */
+  declare retryAfter: number | undefined;
 
   /** The message without the name of the code. */
   declare readonly rawMessage: string;
@@ -55,7 +62,7 @@ export class ParleyError extends Error {
 /** Returns the text of a thrown value that is not an Error. */
 function textOf(reason: unknown): string {
   try {
-    return reason === undefined ? "no reason" : String(reason);
+    return String(reason ?? "no reason");
   } catch {
     return "no reason"; // an object without a prototype
   }

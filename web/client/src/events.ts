@@ -10,6 +10,16 @@ export interface Link {
   close(code?: number, reason?: string): void;
 }
 
+/** A link as the connection gets it. */
+export interface DialedLink extends Link {
+  onData: (data: unknown) => void;
+  onEnd: (code: number, reason: string) => void;
+  /** Settled when the link is closed, or the peer did not close it in time. */
+  readonly done: Promise<void>;
+  /** Why this is no WebSocket. */
+  readonly fallback?: ParleyError;
+}
+
 /** The events that a session reports to its connection. */
 export interface SessionEvents {
   /** The peer's HELLO has arrived on a link. */

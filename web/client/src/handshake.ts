@@ -7,18 +7,11 @@ import * as Code from "./statuscodes.js";
 /** The WebSocket subprotocol of this protocol version. */
 export const SUBPROTOCOL = "parley.v1";
 
-const supportsVersion = (versions: string) => versions.split(",").some((v) => v.trim() === SUBPROTOCOL);
+const supportsVersion = (versions: string) => versions.split(/ *, */).includes(SUBPROTOCOL);
 
-/** The error of a server or proxy that does not serve this client now. Another one may, or the same one soon. */
-export class TemporaryRefusal extends ParleyError {
-  /** How long to wait, in milliseconds: at most MAX_LONG_DELAY. */
-  declare readonly retryAfter: number;
-
-  constructor(message: string, retryAfter = 0) {
-    super(message, Code.Unavailable);
-    this.retryAfter = retryAfter;
-  }
-}
+/** Returns the error of a server or proxy that does not serve this client now. Another one may, or the same one soon. */
+export const temporaryRefusal = (message: string, retryAfter = 0): ParleyError =>
+  Object.assign(new ParleyError(message, Code.Unavailable), { retryAfter });
 
 /** Parses a Retry-After header: seconds or a date. It returns milliseconds, at most MAX_LONG_DELAY. */
 function parseRetryAfter(value: string): number {
@@ -47,7 +40,7 @@ export function httpError(status: number, header: (name: string) => string): Par
   const what = code === Code.Unimplemented ? "not a WebSocket endpoint" : "the server refuses the handshake";
   const text = `${what}: HTTP status ${status}`;
   return status === 503 || status === 429
-    ? new TemporaryRefusal(text, parseRetryAfter(header("retry-after")))
+    ? temporaryRefusal(text, parseRetryAfter(header("retry-after")))
     : new ParleyError(text, code);
 }
 
@@ -55,13 +48,11 @@ export function httpError(status: number, header: (name: string) => string): Par
  * Finds out why the first WebSocket could not be opened, which scripts do not learn. It sends an HTTP request to the URL. It
  * returns the given error if the response does not help, for example because it is of another origin.
  */
-export async function diagnose(url: string, error: ParleyError, signal: AbortSignal): Promise<ParleyError> {
-  const request = new AbortController();
-  const stop = () => request.abort();
-  const timer = setTimeout(stop, DIAGNOSE_TIMEOUT);
-  signal.addEventListener("abort", stop);
+export async function diagnose(url: string, error: ParleyError): Promise<ParleyError> {
   try {
-    const res = await fetch(url.replace("ws", "http"), { redirect: "manual", cache: "no-store", signal: request.signal });
+    const signal = AbortSignal.timeout(DIAGNOSE_TIMEOUT);
+    const res = await fetch(url.replace("ws", "http"), { redirect: "manual", cache: "no-store", signal });
+    res.body?.cancel();
     const header = (name: string) => res.headers.get(name) ?? "";
     if (!supportsVersion(header("parley-versions"))) return httpError(res.status, header);
     if (res.status === 403) {
@@ -69,11 +60,8 @@ export async function diagnose(url: string, error: ParleyError, signal: AbortSig
       return new ParleyError(text, Code.PermissionDenied);
     }
     // One of several servers behind the URL may have refused the WebSocket, and another one has answered.
-    return new TemporaryRefusal(`${error.rawMessage}: the server or a proxy refuses the WebSocket`);
+    return temporaryRefusal(`${error.rawMessage}: the server or a proxy refuses the WebSocket`);
   } catch {
     return error;
-  } finally {
-    clearTimeout(timer);
-    stop(); // the rest of the response is not needed
   }
 }

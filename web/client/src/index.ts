@@ -12,6 +12,8 @@ export type { Settings } from "./hello.js";
 export type { CallInfo, CallStream, Handler, Interceptor } from "./interceptor.js";
 export { json } from "./json.js";
 export type { WebSocketConstructor, WebSocketLike } from "./link.js";
+export type { ReceivedHeaders } from "./metadata.js";
+export { Metadata } from "./metadatalist.js";
 export type { ConnectionOptions } from "./options.js";
 export { type Retries, type RetryPolicy, retryPolicy } from "./retry.js";
 export { retryAfter, retryLater } from "./retryinfo.js";

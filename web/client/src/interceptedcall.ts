@@ -4,7 +4,8 @@ import { alreadyEnded, ClientCall } from "./clientcall.js";
 import type { Connection } from "./connection.js";
 import { ParleyError } from "./error.js";
 import { type CallStream, chain, type Handler, type Interceptor } from "./interceptor.js";
-import { toHeaders } from "./metadata.js";
+import type { ReceivedHeaders } from "./metadata.js";
+import { addAll, Metadata, toMetadata } from "./metadatalist.js";
 import { create } from "./protobuf.js";
 import { statusError } from "./serverwire.js";
 import * as Code from "./statuscodes.js";
@@ -87,11 +88,11 @@ export class InterceptedCall<M extends DescMethod> implements Call<M> {
     return this.#call.over || this.#settled;
   }
 
-  get trailer(): Headers {
+  get trailer(): ReceivedHeaders {
     return this.#call.trailer;
   }
 
-  async header(): Promise<Headers> {
+  async header(): Promise<ReceivedHeaders> {
     await this.#inner;
     return this.#call.header();
   }
@@ -155,9 +156,9 @@ export class InterceptedCall<M extends DescMethod> implements Call<M> {
 /** The client's end of a call, as the outermost interceptor sees it. */
 class OuterStream<M extends DescMethod> implements CallStream {
   readonly call: ClientCall<M>;
-  readonly requestHeaders: Headers;
-  readonly responseHeaders = new Headers();
-  readonly responseTrailers = new Headers();
+  readonly requestHeaders: Metadata;
+  readonly responseHeaders = new Metadata();
+  readonly responseTrailers = new Metadata();
   readonly values = new Map<unknown, unknown>();
   /** Called when no more messages can be received. */
   onEnd = () => {};
@@ -168,17 +169,17 @@ class OuterStream<M extends DescMethod> implements CallStream {
     readonly method: M,
     options: CallOptions,
   ) {
-    const shown = (into: Headers, tell: ((headers: Headers) => void) | undefined) => (headers: Headers) => {
-      for (const [key, value] of headers) into.append(key, value);
+    const shown = (into: Metadata, tell: ((headers: ReceivedHeaders) => void) | undefined) => (headers: ReceivedHeaders) => {
+      addAll(into, headers);
       tell?.(headers);
     };
     const onHeader = shown(this.responseHeaders, options.onHeader);
     const onTrailer = shown(this.responseTrailers, options.onTrailer);
     const { signal } = options; // a copy of the options has no inherited signal
     this.call = new ClientCall(connection, method, { ...options, signal, onHeader, onTrailer }, true);
-    let headers = new Headers();
+    let headers = new Metadata();
     try {
-      headers = toHeaders(options.headers);
+      headers = toMetadata(options.headers);
     } catch (e) {
       this.call.cancel(e);
     }

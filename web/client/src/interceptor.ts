@@ -1,5 +1,6 @@
 import type { DescMethod, Message } from "@bufbuild/protobuf";
 import type { Connection } from "./connection.js";
+import type { Metadata } from "./metadatalist.js";
 
 /** What both ends know about a call. */
 export interface CallInfo {
@@ -8,11 +9,11 @@ export interface CallInfo {
   /** Aborted when the call is over: canceled, past its deadline, or with a status. */
   readonly signal: AbortSignal;
   /** The request headers. An interceptor of the client changes them before it calls next. */
-  readonly requestHeaders: Headers;
+  readonly requestHeaders: Metadata;
   /** The response headers. An interceptor of the server changes them before the first message. */
-  readonly responseHeaders: Headers;
+  readonly responseHeaders: Metadata;
   /** The response trailers. An interceptor of the server may change them until it returns. */
-  readonly responseTrailers: Headers;
+  readonly responseTrailers: Metadata;
   /** Values that interceptors leave for one another and for the method. */
   readonly values: Map<unknown, unknown>;
 }

@@ -1,6 +1,6 @@
 import { LOST, standardCode } from "./closecode.js";
 import { ParleyError } from "./error.js";
-import type { Link } from "./events.js";
+import type { DialedLink } from "./events.js";
 import { httpError, SUBPROTOCOL } from "./handshake.js";
 import { CLOSE_TIMEOUT } from "./limits.js";
 import { base64Encode } from "./protobuf.js";
@@ -31,12 +31,11 @@ interface NodeWebSocket {
 }
 
 /** An open WebSocket that speaks Parley. */
-export class WebSocketLink implements Link {
+export class WebSocketLink implements DialedLink {
   onData: (data: unknown) => void = () => {};
   onEnd: (code: number, reason: string) => void = () => {};
   #resolve!: () => void;
   #closing = new Timer();
-  /** Settled when the WebSocket is closed, or the peer did not close it in time. */
   readonly done = new Promise<void>((resolve) => {
     this.#resolve = resolve;
   });
@@ -96,6 +95,7 @@ export interface DialOptions {
   /** The link starts a session. A draining server may refuse it, so that a proxy tries another server. */
   newSession: boolean;
   WebSocket: WebSocketConstructor;
+  connectTimeoutMs: number;
   /** Aborts the attempt. It does not abort once the attempt has ended. */
   signal: AbortSignal;
 }

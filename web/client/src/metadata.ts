@@ -7,42 +7,37 @@ import { base64Decode, base64Encode } from "./protobuf.js";
 import * as Code from "./statuscodes.js";
 import { concat, fromUTF8, putBytes, Reader, RuleError, utf8 } from "./varint.js";
 
-const isKey = (key: string): boolean => /^[a-z0-9_.-]+$/.test(key);
+export const isKey = (key: string): boolean => /^[a-z0-9_.-]+$/.test(key);
 const isReserved = (key: string): boolean => key.startsWith("parley-");
-const isBinary = (key: string): boolean => key.endsWith("-bin");
-const isText = (value: string): boolean => /^[\x20-\x7e]*$/.test(value);
+export const isBinary = (key: string): boolean => key.endsWith("-bin");
+export const isText = (value: string): boolean => /^[\x20-\x7e]*$/.test(value);
 
-/** Creates Headers from what a caller has given. It throws a ParleyError if they are invalid. */
-export function toHeaders(init: HeadersInit | undefined): Headers {
-  try {
-    return new Headers(init);
-  } catch (e) {
-    throw new ParleyError(`headers: ${(e as Error).message}`, Code.InvalidArgument, { cause: e });
-  }
+/** Headers that arrived. `get` joins the values of a name, and `getAll` returns each. */
+export interface ReceivedHeaders extends Headers {
+  getAll(name: string): string[];
+}
+
+export function pairField([key, value]: Pair): Field {
+  const head: number[] = [];
+  putBytes(head, utf8(key));
+  return [METADATA, concat([head, value])];
 }
 
 /**
  * Encodes metadata fields (PROTOCOL.md, section 11.5). A name that ends in "-bin" has a base64 value, or several separated by
  * commas; other values are printable ASCII.
  */
-export function fromHeaders(headers: Headers): Field[] {
+export function fromHeaders(headers: HeadersInit): Field[] {
   const fields: Field[] = [];
-  const add = (key: string, value: Uint8Array) => {
-    const head: number[] = [];
-    putBytes(head, utf8(key));
-    fields.push([METADATA, concat([head, value])]);
-  };
   const invalid = (what: string) => new ParleyError(`headers: ${what}`, Code.InvalidArgument);
-  for (const [key, value] of headers) {
+  for (const [name, value] of (Symbol.iterator in headers ? headers : Object.entries(headers)) as Iterable<[string, string]>) {
+    const key = name.toLowerCase();
     if (!isKey(key) || isReserved(key)) throw invalid(`the name ${key} is reserved, or not of a-z 0-9 _ - .`);
-    if (!isBinary(key)) {
-      if (!isText(value)) throw invalid(`the value of ${key} is not printable ASCII`);
-      add(key, utf8(value));
-      continue;
-    }
-    for (const part of value.split(",")) {
+    const binary = isBinary(key);
+    if (!binary && !isText(value)) throw invalid(`the value of ${key} is not printable ASCII`);
+    for (const part of binary ? value.split(",") : [value]) {
       try {
-        add(key, base64Decode(part.trim()));
+        fields.push(pairField([key, (binary ? base64Decode : utf8)(part.trim())]));
       } catch {
         throw invalid(`the value of ${key} is not base64`);
       }
@@ -74,12 +69,11 @@ export function readPairs(fields: readonly Field[]): Pair[] {
   });
 }
 
-/** Creates Headers from pairs, without reserved keys. */
-export function pairsToHeaders(pairs: readonly Pair[]): Headers {
-  const headers = new Headers();
-  for (const [key, value] of pairs) {
-    if (isReserved(key)) continue;
-    headers.append(key, isBinary(key) ? base64Encode(value, "std_raw") : fromUTF8(value));
-  }
-  return headers;
+/** Creates headers from pairs, without reserved keys. */
+export function pairsToHeaders(pairs: readonly Pair[]): ReceivedHeaders {
+  const texts = pairs.flatMap(([key, value]): [string, string][] =>
+    isReserved(key) ? [] : [[key, isBinary(key) ? base64Encode(value, "std_raw") : fromUTF8(value)]],
+  );
+  const getAll = (name: string) => texts.flatMap(([key, value]) => (key === name.toLowerCase() ? value : []));
+  return Object.assign(new Headers(texts), { getAll });
 }

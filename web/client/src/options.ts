@@ -1,6 +1,7 @@
 import type { Registry } from "@bufbuild/protobuf";
 import type { Jitter } from "./backoff.js";
 import type { Codec } from "./codec.js";
+import type { Fallback } from "./fallbackhook.js";
 import type { Settings } from "./hello.js";
 import type { WebSocketConstructor } from "./link.js";
 import type { Retries } from "./retry.js";
@@ -29,6 +30,11 @@ export interface ConnectionOptions {
   retry?: Retries | undefined;
   /** The limits and times that this end announces. */
   settings?: Partial<Settings> | undefined;
+  /**
+   * What makes unary and server-streaming calls while WebSockets do not get through: `fetchFallback()` of
+   * `@parley-rpc/client/fallback`. The default is nothing: calls fail.
+   */
+  fallback?: Fallback | undefined;
   /** The timeout of an attempt to connect, in milliseconds; default 10,000. */
   connectTimeoutMs?: number | undefined;
   /** Draws the delays between attempts; default: any delay up to the bound. */

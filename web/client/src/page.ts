@@ -19,7 +19,7 @@ export function watchPage(on: PageEvents, signal: AbortSignal): void {
   const scope = globalThis as Target & { document?: Document };
   const { document } = scope;
   const listeners: [Target | undefined, string, (e: Event) => void][] = [
-    [document, "visibilitychange", () => document?.visibilityState === "visible" && on.wake()],
+    [document, "visibilitychange", () => document!.visibilityState === "visible" && on.wake()],
     [scope, "online", on.wake],
     [scope, "pagehide", (e) => ((e as PageTransitionEvent).persisted ? on.hide() : on.unload())],
     [scope, "pageshow", (e) => (e as PageTransitionEvent).persisted && on.show()],

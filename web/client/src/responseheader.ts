@@ -1,5 +1,5 @@
 import type { ParleyError } from "./error.js";
-import { type Pair, pairsToHeaders } from "./metadata.js";
+import { type Pair, pairsToHeaders, type ReceivedHeaders } from "./metadata.js";
 
 /** The response header of a call. It is held while a retry may replace it, and turned into Headers only on demand. */
 export class ResponseHeader {
@@ -18,7 +18,7 @@ export class ResponseHeader {
   }
 
   /** Fulfilled when the header is released; rejected if the call fails without one. */
-  get headers(): Promise<Headers> {
+  get headers(): Promise<ReceivedHeaders> {
     return this.#pairs.then(pairsToHeaders);
   }
 

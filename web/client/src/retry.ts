@@ -1,6 +1,10 @@
+import type { DescMethod } from "@bufbuild/protobuf";
+import type { CallOptions } from "./call.js";
 import type { Code as StatusCode } from "./code.js";
 import { ParleyError } from "./error.js";
+import { isUpload } from "./method.js";
 import { retryAfter } from "./retryinfo.js";
+import { RetryWait } from "./retrywait.js";
 import * as Code from "./statuscodes.js";
 
 /**
@@ -40,6 +44,10 @@ export interface Retries {
   spend(error: ParleyError, n: number): number | undefined;
   /** Counts the end of a call. */
   ended(error: ParleyError | undefined): void;
+  /** Reports whether a second call does no harm. */
+  covers(method: DescMethod, options: CallOptions): boolean;
+  /** Calls start after ms. */
+  wait(ms: number, start: () => void): RetryWait;
 }
 
 /** Creates the connection option `retry`. It throws if the policy is invalid. */
@@ -74,5 +82,7 @@ export function retryPolicy(policy: RetryPolicy): Retries {
     ended(error) {
       if (!error || !codes.includes(error.code)) tokens = Math.min(maxTokens, tokens + ratio);
     },
+    covers: (method, { retryable }) => !isUpload(method) && (retryable || method.idempotency > 0),
+    wait: (ms, start) => new RetryWait(ms, start),
   };
 }

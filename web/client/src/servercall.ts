@@ -6,6 +6,7 @@ import { ParleyError, tooLarge } from "./error.js";
 import { encodeFields, type Field } from "./fields.js";
 import { type CallStream, chain, type Interceptor } from "./interceptor.js";
 import { pairsToHeaders } from "./metadata.js";
+import { addAll, Metadata } from "./metadatalist.js";
 import { isDownload, isUpload } from "./method.js";
 import { create } from "./protobuf.js";
 import { finish, sendHeader } from "./serverstream.js";
@@ -20,9 +21,9 @@ export const deadlineExceeded = (): ParleyError => new ParleyError("the deadline
 
 /** A call that this end serves. */
 export class ServerCall implements CallStream, ServeContext {
-  readonly requestHeaders: Headers;
-  readonly responseHeaders = new Headers();
-  readonly responseTrailers = new Headers();
+  readonly requestHeaders: Metadata;
+  readonly responseHeaders = new Metadata();
+  readonly responseTrailers = new Metadata();
   readonly values = new Map<unknown, unknown>();
   #abort = new AbortController();
   #ended = false;
@@ -58,7 +59,8 @@ export class ServerCall implements CallStream, ServeContext {
     this.#codec = codec;
     if (encoding) this.#encoding = [[5, utf8(encoding)]];
     this.#onError = onError;
-    this.requestHeaders = pairsToHeaders(open.pairs);
+    this.requestHeaders = new Metadata();
+    addAll(this.requestHeaders, pairsToHeaders(open.pairs));
     const ms = (open.timeout ?? Infinity) / 1000;
     this.#deadline = Date.now() + ms;
     if (ms <= MAX_TIMEOUT) this.#timer = setTimeout(() => this.#finish(deadlineExceeded()), ms);

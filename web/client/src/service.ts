@@ -75,6 +75,11 @@ export class Services {
     this.#options = options;
   }
 
+  /** Whether any method is served. */
+  get any(): boolean {
+    return this.#methods.size > 0;
+  }
+
   add(service: DescService, implementation: object): void {
     for (const method of service.methods) {
       const run = (implementation as Record<string, unknown>)[method.localName];

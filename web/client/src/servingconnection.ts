@@ -1,10 +1,12 @@
 import type { DescMethod, DescService } from "@bufbuild/protobuf";
 import type { Call, CallOptions } from "./call.js";
 import { Connection } from "./connection.js";
+import { ParleyError } from "./error.js";
 import { InterceptedCall } from "./interceptedcall.js";
 import type { Interceptor } from "./interceptor.js";
 import type { ConnectionOptions } from "./options.js";
 import { type Implementation, Services, type ServicesOptions } from "./service.js";
+import * as Code from "./statuscodes.js";
 import type { Stream } from "./stream.js";
 
 export interface ServingOptions extends ConnectionOptions, ServicesOptions {
@@ -26,6 +28,13 @@ export class ServingConnection extends Connection {
   override call<M extends DescMethod>(method: M, options: CallOptions = {}): Call<M> {
     if (!this.#interceptors.length) return super.call(method, options);
     return new InterceptedCall(this, method, options, this.#interceptors);
+  }
+
+  /** Also fails if this end serves calls and the state is `fallback`, where the server cannot call it. */
+  override async connect(): Promise<void> {
+    await super.connect();
+    if (this.state !== "fallback" || !this.#services.any) return;
+    throw new ParleyError(`the server cannot call this end: ${this.error?.rawMessage}`, Code.Unimplemented);
   }
 
   /** Serves calls of the server to a service. It replaces an earlier implementation of the same service. */

@@ -375,6 +375,6 @@ export class Session {
   }
 
   #closeSlowPeer(): void {
-    this.close(4008, new ParleyError("the peer does not keep up", Code.ResourceExhausted));
+    this.close(4008, new ParleyError("the peer does not read", Code.ResourceExhausted));
   }
 }

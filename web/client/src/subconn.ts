@@ -4,9 +4,9 @@ import { closeAction, LOST, type Reconnect } from "./closecode.js";
 import type { Connection, State } from "./connection.js";
 import { ParleyError } from "./error.js";
 import { type Goaway, isNotice } from "./goaway.js";
-import { TemporaryRefusal } from "./handshake.js";
+import { temporaryRefusal } from "./handshake.js";
 import type { SessionRef } from "./hello.js";
-import { FAILOVER_DELAY, MAX_REFUSAL_WAIT, MAX_REFUSALS, MIN_SESSION_AGE } from "./limits.js";
+import { FAILOVER_DELAY, MAX_REFUSAL_WAIT, MAX_REFUSALS, MIN_SESSION_AGE, WAKE_TIMEOUT } from "./limits.js";
 import type { Session } from "./session.js";
 import * as Code from "./statuscodes.js";
 
@@ -51,7 +51,7 @@ export class SubConn {
 
   /** Returns all sessions. */
   get sessions(): ClientSession[] {
-    return [this.#current, this.#next, ...this.#retired].filter((s) => s !== undefined);
+    return [this.#current, this.#next, ...this.#retired].filter((s) => !!s);
   }
 
   /** Reports whether calls can be made now, on a server that is not draining. */
@@ -66,8 +66,7 @@ export class SubConn {
 
   /** Connects, unless the server has just rejected this client or is draining. */
   connect(): void {
-    const refused = this.#rejected && this.#rejected.until > Date.now();
-    if (!this.#current && !refused && this.#conn.available(this.#urls).length) this.#start();
+    if (!this.#current && !((this.#rejected?.until ?? 0) > Date.now()) && this.#conn.available(this.#urls).length) this.#start();
   }
 
   /** Connects now, whatever has failed before. */
@@ -91,7 +90,7 @@ export class SubConn {
 
   /** Returns the URLs to dial for a new session, in order, or how long to wait for one. */
   candidates(s: ClientSession): { urls: string[]; wait: number } {
-    const detachedUrl = s === this.#next && this.#current?.session.detached ? this.#current.url : "";
+    const detachedUrl = !this.#conn.fallback && s === this.#next && this.#current?.session.detached ? this.#current.url : "";
     const free = this.#conn.available(this.#urls).filter((url) => url !== detachedUrl);
     const urls = free.filter((url) => this.#pause([url]) <= 0);
     if (this.#redirect) urls.unshift(this.#redirect);
@@ -105,10 +104,9 @@ export class SubConn {
     return Math.min(...urls.map((url) => this.#notBefore.get(url) ?? 0)) - Date.now();
   }
 
-  /** Records the error of an attempt. Only a TemporaryRefusal delays the next dial of the URL. */
-  refused(url: string, error: unknown): void {
-    if (!(error instanceof TemporaryRefusal) || !this.#urls.includes(url)) return;
-    const retryAfter = error.retryAfter;
+  /** Records the error of an attempt. Only a temporary refusal delays the next dial of the URL. */
+  refused(url: string, { retryAfter }: ParleyError): void {
+    if (retryAfter === undefined || !this.#urls.includes(url)) return;
     // Jitter: clients that were told the same delay must not return at the same time.
     const bound = retryAfter ? Math.min(retryAfter / 4, 1000) : 50 * 2 ** Math.min(this.#refusals, MAX_REFUSALS);
     this.#notBefore.set(url, Date.now() + retryAfter + this.#conn.jitter(bound));
@@ -116,7 +114,7 @@ export class SubConn {
 
   /** Returns the delay before a refused attempt is retried as if nothing had failed, or undefined if it counts as a failure. */
   #refusalDelay(error: ParleyError): number | undefined {
-    if (!(error instanceof TemporaryRefusal)) return undefined;
+    if (error.retryAfter === undefined) return undefined;
     const wait = Math.max(0, this.#pause(this.#conn.available(this.#urls)));
     this.#refusalWait += wait;
     return this.#refusals++ < MAX_REFUSALS && this.#refusalWait <= MAX_REFUSAL_WAIT ? wait : undefined;
@@ -164,9 +162,9 @@ export class SubConn {
     s.session.failPending(error);
   }
 
-  /** Handles a lost link. If there are other servers, they are tried unless the session is resumed soon. */
+  /** Handles a lost link. Other servers, or the fallback, are tried unless the session is resumed soon. */
   detached(s: ClientSession): void {
-    if (s !== this.#current || this.#next || this.#urls.length < 2) return;
+    if (s !== this.#current || this.#next || (this.#urls.length < 2 && !this.#conn.fallback)) return;
     this.#startNext(FAILOVER_DELAY, FAILOVER_DELAY);
   }
 
@@ -179,13 +177,13 @@ export class SubConn {
   ready(s: ClientSession): void {
     if (s.session.replaces === this.#lostRef) this.#lostRef = undefined;
     this.#rejected = undefined;
-    if (s === this.#next) s.verify();
+    if (s === this.#next) s.session.probe(WAKE_TIMEOUT, () => this.#verified(s));
     else if (s === this.#current && this.#next && !s.session.drain.goaway) this.#dropNext();
     this.changed();
   }
 
   /** Makes the next session current: its server has responded and has not refused this client. */
-  verified(s: ClientSession): void {
+  #verified(s: ClientSession): void {
     const old = this.#current;
     if (s !== this.#next || !s.session.canOpen) return;
     this.#current = s;
@@ -287,7 +285,7 @@ export class SubConn {
     const next = this.#newSession();
     next.error = error;
     if (isRefusal(s.session, code)) {
-      const refusal = new TemporaryRefusal(error.rawMessage, minDelay);
+      const refusal = temporaryRefusal(error.rawMessage, minDelay);
       this.refused(s.url, refusal);
       const wait = this.#refusalDelay(refusal);
       if (wait !== undefined) {
@@ -323,7 +321,7 @@ function isRefusal({ established, drain: { goaway } }: Session, code: number): b
 function sameHost(url: string, address: string): string {
   try {
     const [from, to] = [new URL(url), new URL(address)];
-    return from.protocol === to.protocol && from.host === to.host && !to.username && !to.password ? to.href : "";
+    return from.origin === to.origin && !to.username && !to.password ? to.href : "";
   } catch {
     return "";
   }

@@ -3,16 +3,14 @@ import * as Code from "./statuscodes.js";
 
 /** Resolves the URL of a server, which may be relative to the page. */
 export function webSocketURL(url: string): string {
-  const invalid = (cause?: unknown) =>
-    new ParleyError(`invalid URL ${url}: use an absolute ws, wss, http or https URL`, Code.InvalidArgument, { cause });
-  let u: URL;
+  let u: URL | undefined;
   try {
     u = new URL(url, globalThis.location?.href);
-  } catch (e) {
-    throw invalid(e);
+    u.protocol = u.protocol.replace("http", "ws");
+    u.hash = "";
+  } catch {
+    // It is not a URL.
   }
-  u.protocol = u.protocol.replace("http", "ws");
-  u.hash = "";
-  if (!/^wss?:$/.test(u.protocol)) throw invalid();
-  return u.href;
+  if (u && /^ws/.test(u.href)) return u.href;
+  throw new ParleyError(`invalid URL ${url}: use ws, wss, http or https`, Code.InvalidArgument);
 }

@@ -2,12 +2,16 @@
 //snippet:imports
 import { Code, createClient, createConnection, ParleyError } from "@parley-rpc/client";
 //snippet:end
+//snippet:fallback-import
+import { fetchFallback } from "@parley-rpc/client/fallback";
+//snippet:end
 
 import { createRegistry } from "@bufbuild/protobuf";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { WebSocket } from "ws";
 import { AgentService, HubService } from "../../gen/parley/agent/v1/agent_pb.js";
 import { PingFailureSchema, PingService } from "../../gen/parley/ping/v1/ping_pb.js";
+import { BlockingProxy } from "../../testing/blockingproxy.js";
 import { Server } from "../../testing/server.js";
 import { type CallOptions, follow, gzip, type Interceptor, json, retryLater, retryPolicy } from "../src/index.js";
 
@@ -228,4 +232,38 @@ test("credentials and states", async () => {
   await connection.connect();
   await connection.close();
   expect(badge.textContent).toBe("closed");
+});
+
+test("a network that blocks WebSockets", async () => {
+  const proxy = await BlockingProxy.start(server.port, 502);
+  const url = proxy.url();
+  //snippet:fallback
+  const connection = createConnection(url, { fallback: fetchFallback() });
+  //snippet:end
+  expect((await createClient(PingService, connection).ping({ text: "hi" })).text).toBe("hi");
+  expect(connection.state).toBe("fallback");
+  await connection.close();
+  await proxy.stop();
+});
+
+test("several values of a name", async () => {
+  const connection = createConnection(server.url());
+  const ping = createClient(PingService, connection);
+  let values: string[] = [];
+  //snippet:values
+  await ping.ping(
+    { text: "hi" },
+    {
+      headers: [
+        ["echo-tag", "a"],
+        ["echo-tag", "b, c"],
+      ],
+      onHeader: (headers) => {
+        values = headers.getAll("echo-tag"); // "a" and "b, c"; get joins them
+      },
+    },
+  );
+  //snippet:end
+  expect(values).toEqual(["a", "b, c"]);
+  await connection.close();
 });

@@ -6,8 +6,10 @@ import {
   createConnection,
   gzip,
   json,
+  Metadata,
   ParleyError,
   proto,
+  type ReceivedHeaders,
   type ServingConnection,
 } from "@parley-rpc/client";
 import { WebSocket } from "ws";
@@ -64,14 +66,14 @@ export class Endpoint {
 
   async #call(requested: Requested): Promise<void> {
     const { call: id, method: name, requests, hold, metadata, timeoutMs } = requested;
-    let header: Headers | undefined;
-    let trailer: Headers | undefined;
+    let header: ReceivedHeaders | undefined;
+    let trailer: ReceivedHeaders | undefined;
     const responses: Result[] = [];
     let error: ParleyError | undefined;
     try {
       const method = methods.find((m) => m.name === name) as Method;
       const call = this.#conn.call(method, {
-        headers: addPairs(new Headers(), metadata),
+        headers: addPairs(new Metadata(), metadata),
         timeoutMs: timeoutMs || undefined,
         codec: codecOf(requested),
         onHeader: (h) => (header = h),

@@ -12,6 +12,10 @@ const pages = [
     `export { createConnection, createClient, Code, ParleyError } from "./client/src/index.ts"`,
   ],
   [
+    "calls with the fallback: `@parley-rpc/client/fallback`, `@parley-rpc/client`",
+    `export { Connection, createClient, Code, ParleyError } from "./client/src/index.ts"; export { fetchFallback } from "./client/src/fallback.ts"`,
+  ],
+  [
     "calls by Connect's client: `@parley-rpc/connect`, `@parley-rpc/client`, `@connectrpc/connect`",
     `export { createParleyTransport } from "./connect/src/index.ts"; export { createClient, Code, ConnectError } from "@connectrpc/connect"`,
   ],
