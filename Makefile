@@ -148,7 +148,7 @@ bench: ## measure parley beside its peers, at most 15 minutes; writes docs/bench
 	@mkdir -p .out
 	cd bench && go build -o $(CURDIR)/.out/bench . && $(CURDIR)/.out/bench -limit 15m -out $(CURDIR)/docs
 
-bench-browser: $(NPM) chromium ## measure parley in Chromium beside connect-web, at most 5 minutes; writes docs/benchmarks-browser.md
+bench-browser: $(NPM) chromium firefox webkit ## measure parley in Chromium, Firefox and WebKitGTK beside connect-web, at most 8 minutes; writes docs/benchmarks-browser.md
 	cd web && npm run --silent speed -- --out $(CURDIR)/docs
 
 bench-wan: $(NPM) chromium ## measure parley beside its peers over paths with a round trip and a rate, at most 12 minutes; writes docs/benchmarks-wan.md; SHORT=1 takes a minute, and writes nothing

@@ -12,6 +12,7 @@ export async function startFirefox(): Promise<Engine> {
     browser: "firefox",
     executablePath,
     headless: true,
+    acceptInsecureCerts: true, // those that tests make for themselves
     timeout: START_TIMEOUT,
     protocolTimeout: COMMAND_TIMEOUT,
     env: { ...process.env, HOME: home.path }, // Firefox keeps crash reports and caches there

@@ -22,7 +22,9 @@ export async function startWebKit(): Promise<Engine> {
     const server = `http://127.0.0.1:${port}`;
     await driver.ready(until("the driver is ready", () => WebDriver.isReady(server), START_TIMEOUT));
     const options = { binary: browserPath, args: ["--automation"] };
-    const session = await driver.ready(WebDriver.start(server, { "webkitgtk:browserOptions": options }));
+    // It accepts certificates that tests make for themselves.
+    const wanted = { acceptInsecureCerts: true, "webkitgtk:browserOptions": options };
+    const session = await driver.ready(WebDriver.start(server, wanted));
     return new WebKit(session, parts);
   } catch (e) {
     await stop(parts);
