@@ -1,4 +1,5 @@
 import * as f from "./frame.js";
+import { Queue } from "./queue.js";
 
 /** Appends a frame to the link message. */
 export type Emit = (head: number, id: number, payload: Uint8Array) => void;
@@ -11,7 +12,7 @@ export class Control {
   #pong: Uint8Array | undefined;
   #ping = false;
   #goaway: Uint8Array | undefined;
-  #resets: (readonly [id: number, payload: Uint8Array])[] = [];
+  #resets = new Queue<readonly [id: number, payload: Uint8Array]>();
   #windows = new Map<number, number>();
 
   /** The bytes of waiting RESET frames for the peer's streams. */
@@ -57,14 +58,11 @@ export class Control {
     if (full()) return;
     if (this.#goaway) emit(f.GOAWAY, 0, this.#goaway);
     this.#goaway = undefined;
-    let n = 0;
-    for (const [id, payload] of this.#resets) {
-      if (full()) break;
+    while (this.#resets.length && !full()) {
+      const [id, payload] = this.#resets.shift()!;
       emit(f.RESET, id, payload);
       this.peerResetBytes -= cost(id, payload);
-      n++;
     }
-    this.#resets.splice(0, n);
   }
 
   /** Emits WINDOW frames until the message is full. */
