@@ -1,5 +1,4 @@
 import * as f from "./frame.js";
-import { Queue } from "./queue.js";
 
 /** Appends a frame to the link message. */
 export type Emit = (head: number, id: number, payload: Uint8Array) => void;
@@ -12,7 +11,7 @@ export class Control {
   #pong: Uint8Array | undefined;
   #ping = false;
   #goaway: Uint8Array | undefined;
-  #resets = new Queue<readonly [id: number, payload: Uint8Array]>();
+  #resets: (readonly [id: number, payload: Uint8Array])[] = [];
   #windows = new Map<number, number>();
 
   /** The bytes of waiting RESET frames for the peer's streams. */
