@@ -47,7 +47,7 @@ $(SITE): site/package-lock.json
 PROTOS = $(sort $(patsubst proto/%, %, $(shell find proto -name '*.proto')))
 
 .PHONY: help parley demo chat test test-python lint generate check fuzz chaos soak deploy cluster proxies e2e crowd attack interop conformance site site-test picture bench bench-quick bench-browser bench-wan bench-cluster bench-micro clean plugins
-.PHONY: check-generated check-tidy check-format check-proto check-text check-words check-web chromium nginx haproxy caddy python
+.PHONY: check-generated check-tidy check-format check-proto check-text check-words check-web chromium firefox webkit nginx haproxy caddy python
 .PHONY: tidy release release-check check-systems check-releases check-api
 
 help: ## print this list
@@ -71,7 +71,7 @@ chat: ## serve the chat, for browsers and terminals, on ADDR (localhost:8080), a
 
 # The tests of rpc and transport take longest, and so begin first. Those of bench/ look at rates and times: no other
 # module's tests run beside them.
-test: $(NPM) chromium nginx ## run all tests with the race detector, and measure what they cover; the browser's in Chromium
+test: $(NPM) chromium firefox webkit nginx ## run all tests with the race detector, and measure what they cover; the browser's in Chromium, Firefox and WebKit
 	@mkdir -p .out
 	go test -race -timeout 8m -coverprofile=.out/cover.out ./rpc ./transport ./...
 	go test -race -timeout 8m $(filter-out ./... ./bench/...,$(PACKAGES))
@@ -125,7 +125,7 @@ cluster: nginx haproxy ## break a cluster of three servers, NATS and nginx in ni
 	export PATH="$$PATH:/usr/sbin"; cd tests/cluster && go run . $(if $(SHORT),-short,-cuts $(CUTS)) -seed $(SEED)
 	export PATH="$$PATH:/usr/sbin"; cd tests/cluster && go run . -balancer haproxy $(if $(SHORT),-short -run 'cut',-cuts $(CUTS) -run 'cut|killed|deploy') -seed $(SEED)
 
-e2e: $(NPM) chromium nginx ## drive Chromium through the TypeScript client's tests, and the chat on several servers; installs it and nginx from Debian if they are missing
+e2e: $(NPM) chromium firefox webkit nginx ## drive Chromium, Firefox and WebKit through the TypeScript client's tests, and the chat on several servers; ENGINES=firefox runs one; installs them and nginx from Debian if they are missing
 	cd web && npm run --silent e2e
 
 crowd: ## open CONNS (5000) connections at once, with a call each: all alive after HOLD (1m)
@@ -154,7 +154,7 @@ bench: ## measure parley beside its peers, at most 15 minutes; writes docs/bench
 	@mkdir -p .out
 	cd bench && go build -o $(CURDIR)/.out/bench . && $(CURDIR)/.out/bench -limit 15m -out $(CURDIR)/docs
 
-bench-browser: $(NPM) chromium ## measure parley in Chromium beside connect-web, at most 5 minutes; writes docs/benchmarks-browser.md
+bench-browser: $(NPM) chromium firefox webkit ## measure parley in Chromium, Firefox and WebKitGTK beside connect-web, at most 8 minutes; writes docs/benchmarks-browser.md
 	cd web && npm run --silent speed -- --out $(CURDIR)/docs
 
 bench-wan: $(NPM) chromium ## measure parley beside its peers over paths with a round trip and a rate, at most 12 minutes; writes docs/benchmarks-wan.md; SHORT=1 takes a minute, and writes nothing
@@ -193,6 +193,16 @@ plugins:
 chromium:
 	@command -v chromium >/dev/null || { apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
 		apt-get install -y -qq --no-install-recommends chromium >/dev/null; }
+
+firefox:
+	@command -v firefox-esr >/dev/null || { apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
+		apt-get install -y -qq --no-install-recommends firefox-esr >/dev/null; }
+
+# WebKitGTK's browser, what drives it, and the display that it needs.
+webkit:
+	@{ command -v WebKitWebDriver Xvfb && ls /usr/lib/*/webkit2gtk-4.1/MiniBrowser; } >/dev/null 2>&1 || \
+		{ apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
+		libwebkit2gtk-4.1-0 webkit2gtk-driver xvfb >/dev/null; }
 
 nginx haproxy caddy:
 	@command -v $@ >/dev/null || test -x /usr/sbin/$@ || { apt-get update -qq && DEBIAN_FRONTEND=noninteractive \

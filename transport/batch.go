@@ -5,11 +5,18 @@ package transport
 // urgent frame waits for one batch at most.
 const maxBatch = 64 << 10
 
+// maxExcess is how many bytes of a batch may follow the first maxBatch: the end
+// of the last frame, which begins before them. So a message of 64 KiB with its
+// encoding around it is one message of the link. Chromium takes much longer for
+// two (docs/design/transport.md).
+const maxExcess = 4 << 10
+
 // segment is a run of whole frames in a chunk.
 type segment struct {
 	c      *chunk
 	bytes  []byte
 	frames uint64
+	last   int // where in bytes the last frame begins
 }
 
 // batch is the content of one message of the link. It uses its chunks until
@@ -24,9 +31,11 @@ type batch struct {
 	total  uint64 // bytes of them
 }
 
-// fits reports whether n more bytes may be added: a frame begins within the
-// first maxBatch bytes of a message (PROTOCOL.md, section "Link messages").
-func (b *batch) fits(n int) bool { return b.size == 0 || b.size+n <= maxBatch }
+// fits reports whether a segment may be added: its last frame must begin within
+// the first maxBatch bytes of a message (PROTOCOL.md, section "Link messages").
+func (b *batch) fits(s segment) bool {
+	return b.size == 0 || b.size+len(s.bytes) <= maxBatch+maxExcess && b.size+s.last < maxBatch
+}
 
 func (b *batch) add(s segment) {
 	s.c.uses++
@@ -39,16 +48,16 @@ func (b *batch) add(s segment) {
 // how many.
 func (b *batch) take(q *chunkQueue) (size int) {
 	for _, c := range q.chunks.all() {
-		n := len(c.buf) - c.taken
-		if n == 0 {
+		s := segment{c: c, bytes: c.buf[c.taken:], frames: c.frames, last: c.last - c.taken}
+		if len(s.bytes) == 0 {
 			continue
 		}
-		if !b.fits(n) {
+		if !b.fits(s) {
 			break
 		}
-		b.add(segment{c: c, bytes: c.buf[c.taken:], frames: c.frames})
+		b.add(s)
 		c.taken, c.frames = len(c.buf), 0
-		size += n
+		size += len(s.bytes)
 	}
 	return size
 }

@@ -12,6 +12,7 @@ import (
 type chunk struct {
 	buf    []byte // filled part; never grows beyond its capacity
 	taken  int    // bytes of buf that are taken
+	last   int    // where in buf the last frame of the outbox begins
 	frames uint64 // in what is not taken; the outbox counts them
 	uses   int    // by a batch, or by frames that may be sent again
 	popped bool   // removed from its queue: the last use frees it
@@ -19,13 +20,14 @@ type chunk struct {
 
 // chunkSizes are the capacities of pooled chunks in bytes. A queue starts with
 // a small chunk, so that a few bytes do not hold much memory, and continues
-// with larger ones. The largest has the size of a message of the link before
-// its last frame.
-var chunkSizes = [...]int{512, 4 << 10, 16 << 10, maxBatch}
+// with larger ones. The largest has the size of a batch.
+var chunkSizes = [...]int{512, 4 << 10, 16 << 10, largestChunk}
+
+const largestChunk = maxBatch + maxExcess
 
 var (
 	chunkPools  [len(chunkSizes) - 1]sync.Pool
-	largeChunks = pool.New[chunk](maxBatch)
+	largeChunks = pool.New[chunk](largestChunk)
 )
 
 // newChunk returns an empty chunk that has room for n bytes.
@@ -80,11 +82,12 @@ type chunkQueue struct {
 	chunks fifo[*chunk]
 }
 
-// grow returns the chunk at the end of the queue, which has room for n bytes.
+// grow returns the chunk at the end of the queue, which has room for n bytes
+// within a batch.
 func (q *chunkQueue) grow(n int) *chunk {
 	if chunks := q.chunks.all(); len(chunks) > 0 {
 		last := chunks[len(chunks)-1]
-		if last.room() >= n && cap(last.buf) <= maxBatch { // a larger one holds one frame
+		if last.room() >= n && len(last.buf) < maxBatch {
 			return last
 		}
 		n = max(n, min(4*cap(last.buf), chunkSizes[len(chunkSizes)-1]))
@@ -97,6 +100,7 @@ func (q *chunkQueue) grow(n int) *chunk {
 // append adds an encoded frame.
 func (q *chunkQueue) append(f []byte) {
 	c := q.grow(len(f))
+	c.last = len(c.buf)
 	c.buf = append(c.buf, f...)
 	c.frames++
 }

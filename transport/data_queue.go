@@ -126,6 +126,7 @@ func (q *dataQueue) append(l *lane, t *turn, frames []outgoing) position {
 		f.Length = uint64(len(f.payload))
 		c := l.frames.grow(frame.MaxHeaderLen + len(f.payload))
 		before := len(c.buf)
+		c.last = before
 		c.buf = frame.AppendHeader(c.buf, f.Header)
 		c.buf = append(c.buf, f.payload...)
 		q.added(l, c, len(c.buf)-before)

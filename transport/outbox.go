@@ -46,6 +46,9 @@ func (f *outgoing) completes() bool {
 	return f.Type == frame.TypeEnd || f.Type == frame.TypeData && f.Flags&frame.FlagMore == 0
 }
 
+// continues reports whether the next piece of the same message follows.
+func (f *outgoing) continues() bool { return f.Type == frame.TypeData && f.Flags&frame.FlagMore != 0 }
+
 // ends reports whether the frame is the last of a direction.
 func (f *outgoing) ends() bool {
 	return f.Type == frame.TypeEnd || f.Type == frame.TypeData && f.Flags&frame.FlagEnd != 0
@@ -71,6 +74,7 @@ func (o *outbox) put(mode writeMode, t *turn, frames ...outgoing) (putResult, er
 		o.replay.path.noteSmall()
 	}
 	if w := o.awaitRoom(l, t, size); w != nil {
+		o.wake() // it may not run yet; see wakeFor
 		return putResult{wait: w}, nil
 	}
 	o.replay.noteSize(size)
@@ -79,7 +83,7 @@ func (o *outbox) put(mode writeMode, t *turn, frames ...outgoing) (putResult, er
 		o.writer.writing = true
 		return putResult{pos: pos, inline: o.writer}, nil
 	}
-	o.wake()
+	o.wakeFor(frames)
 	return putResult{pos: pos}, nil
 }
 
@@ -169,6 +173,22 @@ func (o *outbox) wake() {
 		o.writer.writing = true
 		o.writer.startWriter()
 	}
+}
+
+// wakeFor starts the writer for frames that were queued; mu is held. The sender
+// of a piece goes on with the next one at once, and calls flush if it has to
+// wait for credit. So both are in one batch, unless that is full.
+func (o *outbox) wakeFor(frames []outgoing) {
+	if !frames[len(frames)-1].continues() || o.data.waitingBytes() >= maxBatch {
+		o.wake()
+	}
+}
+
+// flush starts the writer.
+func (o *outbox) flush() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.wake()
 }
 
 // hasWriter reports whether a has a writer, which closes the link of an ended

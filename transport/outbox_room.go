@@ -38,7 +38,7 @@ func (o *outbox) putGranted(w *waiter, t *turn, frames ...outgoing) (pos positio
 	}
 	o.data.queued -= w.size
 	o.replay.noteSize(w.size)
-	defer o.wake()
+	defer o.wakeFor(frames)
 	l := &o.data.heavy
 	if w.heavy {
 		o.data.noteLargeWaiter(w, -1)

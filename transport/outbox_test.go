@@ -114,8 +114,18 @@ func TestBatchStaysWithinABoundAndKeepsTheOrder(t *testing.T) {
 			t.Fatal(err)
 		}
 		batch := bytes.Join(parts, nil)
-		if len(batch) > maxBatch {
+		if len(batch) > maxBatch+maxExcess {
 			t.Errorf("a batch of %d bytes", len(batch))
+		}
+		for at := 0; at < len(batch); {
+			if at >= maxBatch {
+				t.Errorf("a frame begins at %d in a batch", at)
+			}
+			h, n, err := frame.ParseHeader(batch[at:])
+			if err != nil {
+				t.Fatal(err)
+			}
+			at += n + int(h.Length)
 		}
 		got = append(got, batch...)
 		o.written()

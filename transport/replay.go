@@ -151,7 +151,7 @@ func (r *replay) unacked() []segment {
 // retransmit moves pending frames to a batch, and reports whether none are
 // left.
 func (r *replay) retransmit(b *batch) bool {
-	for len(r.pending) > 0 && b.fits(len(r.pending[0].bytes)) {
+	for len(r.pending) > 0 && b.fits(r.pending[0]) {
 		s := r.pending[0]
 		b.add(s)
 		s.c.release()
@@ -174,7 +174,9 @@ func (s segment) without(n uint64) segment {
 		if err != nil {
 			return s // impossible: this end has encoded it
 		}
-		s.bytes = s.bytes[size+int(h.Length):]
+		size += int(h.Length)
+		s.bytes = s.bytes[size:]
+		s.last -= size
 		s.frames--
 	}
 	return s

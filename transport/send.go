@@ -69,6 +69,11 @@ func (st *Stream) sendPieces(ctx context.Context, msg []byte, size, most int, op
 		if rest = rest[size:]; len(rest) == 0 {
 			return nil
 		}
+		var spent bool
+		if size, spent = st.send.spendPiece(len(rest), most); spent {
+			continue
+		}
+		st.s.out.flush()
 		if size, err = st.send.piece(ctx, len(rest), most); err != nil {
 			st.send.setPartial()
 			return err

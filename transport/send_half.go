@@ -115,6 +115,20 @@ func (h *sendHalf) piece(ctx context.Context, n, most int) (int, error) {
 	}
 }
 
+// spendPiece is piece without waiting: it reports whether there was enough
+// credit. It does not report why the direction has failed.
+func (h *sendHalf) spendPiece(n, most int) (size int, ok bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.err != nil {
+		return 0, false
+	}
+	if size, ok = h.window.piece(n, most); ok {
+		h.window.spend(size)
+	}
+	return size, ok
+}
+
 // refund gives back what was spent on a piece that was not sent.
 func (h *sendHalf) refund(size int) {
 	h.mu.Lock()

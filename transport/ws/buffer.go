@@ -15,8 +15,8 @@ const (
 	aheadSize = 256
 	lookAhead = 257
 
-	// writeBufferSize holds a batch of a session, 64 KiB, with urgent frames
-	// before it, so that a batch is one WebSocket frame and one write.
+	// writeBufferSize holds the largest batch of a session, so that a batch is
+	// one WebSocket frame and one write.
 	writeBufferSize = 68 << 10
 )
 

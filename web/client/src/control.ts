@@ -57,14 +57,11 @@ export class Control {
     if (full()) return;
     if (this.#goaway) emit(f.GOAWAY, 0, this.#goaway);
     this.#goaway = undefined;
-    let n = 0;
-    for (const [id, payload] of this.#resets) {
-      if (full()) break;
+    while (this.#resets.length && !full()) {
+      const [id, payload] = this.#resets.shift()!;
       emit(f.RESET, id, payload);
       this.peerResetBytes -= cost(id, payload);
-      n++;
     }
-    this.#resets.splice(0, n);
   }
 
   /** Emits WINDOW frames until the message is full. */

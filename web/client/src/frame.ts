@@ -19,7 +19,7 @@ export function readFrame(r: Reader, maxFrame: number): Frame | undefined {
   const head = r.take(1, "F9")[0] as number;
   const type = head & 0x0f;
   const flags = head & 0xf0;
-  const known = type > 0 && type <= GOAWAY;
+  const known = type <= GOAWAY;
   if (!type) throw new RuleError("F1");
   if (!known && !(flags & IGNORABLE)) throw new RuleError("F2");
   const allowed = type === OPEN ? FLAG_END : type === DATA ? FLAG_END | FLAG_MORE | FLAG_MARK : 0;
@@ -62,7 +62,8 @@ export function readNumber(payload: Uint8Array): number {
 export function readReset(payload: Uint8Array): [code: number, reason: string] {
   const r = new Reader(payload);
   const code = r.varint("F10", "F10");
+  const reason = payload.subarray(r.at);
   if (!code) throw new RuleError("F11");
-  if (payload.length - r.at > 1024) throw new RuleError("F12");
-  return [code, fromUTF8(payload.subarray(r.at))];
+  if (reason.length > 1024) throw new RuleError("F12");
+  return [code, fromUTF8(reason)];
 }

@@ -67,7 +67,7 @@ export function parseHello(payload: Uint8Array): Hello {
   const out = (bytes: Uint8Array | undefined, floor: number, max: number) =>
     bytes && (bytes.length < floor || bytes.length > max);
   if (out(session, 16, 64) || out(token, 32, 32) || out(agent, 0, 128)) throw new RuleError("N5");
-  if (resumed && resumed > 1) throw new RuleError("N3");
+  if (resumed! > 1) throw new RuleError("N3");
   if (!session !== !token || (resumed && !session)) throw new RuleError("N6");
   return { settings, session, token, received: (get(18) as number) ?? 0, resumed };
 }

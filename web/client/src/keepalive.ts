@@ -61,7 +61,6 @@ export class Keepalive {
 
   stop(): void {
     this.#timer.stop();
-    this.#awaitingPong = false;
     this.#onAlive = undefined;
   }
 

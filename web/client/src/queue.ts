@@ -22,7 +22,7 @@ export class Queue<T> {
     const item = this.at(0);
     this.#items[this.#head++] = undefined;
     if (this.#head > 31 && this.#head * 2 >= this.#items.length) {
-      this.#items = this.#items.slice(this.#head);
+      this.#items.splice(0, this.#head);
       this.#head = 0;
     }
     return item;

@@ -27,8 +27,7 @@ export class RoundTrip {
   end(now: number): void {
     if (!this.#measuring) return;
     this.#measuring = false;
-    const ms = now - this.#began;
-    this.estimate = Math.min(ms, this.#latest);
-    this.#latest = ms;
+    const before = this.#latest;
+    this.estimate = Math.min(before, (this.#latest = now - this.#began));
   }
 }

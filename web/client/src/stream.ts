@@ -65,10 +65,10 @@ export class Stream {
   #headerDecided = false;
   #recvEnded = false;
   #wide = false;
+  /** Of the message that is arriving. */
   #pieces: Uint8Array[] = [];
   #size = 0;
   #mark = false;
-  #arriving = false;
   /** The cost of the message that is arriving. */
   #cost = 0;
   #inbox = new Queue<Unread>();
@@ -148,7 +148,7 @@ export class Stream {
     if (!next) return false;
     let { type: head, bytes: payload } = next;
     const isMessage = head % 16 === f.DATA; // compressed or not
-    const limit = isMessage ? peer.maxMessage : peer.maxHeader;
+    const limit = peer[isMessage ? "maxMessage" : "maxHeader"];
     if (payload.length > limit) {
       if (established) this.reset(f.CANCEL, tooLarge(isMessage ? "message" : "header", payload.length, limit));
       return false;
@@ -194,15 +194,14 @@ export class Stream {
     const mark = (flags & f.FLAG_MARK) !== 0;
     if (this.#recvEnded) return "S5";
     if (!this.#window.receive(cost, Date.now())) return "W1";
-    if (this.#arriving && mark !== this.#mark) return "S11";
+    if (this.#pieces.length && mark !== this.#mark) return "S11";
     if ((this.#size += payload.length) > this.session.settings.maxMessage) return "S13";
     this.#decideHeader();
     this.#mark = mark;
     this.#addPiece(payload);
     this.#cost += cost;
-    this.#arriving = (flags & f.FLAG_MORE) !== 0;
     if (flags & f.FLAG_END) this.#recvEnded = true;
-    if (this.#arriving) this.widen();
+    if (flags & f.FLAG_MORE) this.widen();
     else {
       this.hasMessage = true;
       const bytes = this.#pieces.length === 1 ? this.#pieces[0]! : concat(this.#pieces);
@@ -217,15 +216,26 @@ export class Stream {
 
   #addPiece(piece: Uint8Array): void {
     const all = this.#pieces;
-    // A piece retains its whole link message. Copy it unless it makes up a quarter of that.
-    all.push(piece.length * 4 < piece.buffer.byteLength ? piece.slice() : piece);
-    // Each piece costs about 200 bytes more. Merge small ones of similar size so that few remain.
-    while (all.length > 1 && all.at(-2)!.length <= Math.min(SMALL_PIECE, all.at(-1)!.length)) all.push(concat(all.splice(-2)));
+    const last = all.at(-1);
+    const { buffer } = piece;
+    if (last?.buffer === buffer && (piece.byteOffset - last.byteOffset - last.length) * 4 < buffer.byteLength) {
+      // Both are in one link message, with little between them. Join them there: only a quarter of it or more is kept.
+      all.push(new Uint8Array(buffer, last.byteOffset, last.length + piece.length));
+      all.at(-1)!.set(piece, last.length);
+    } else if (last && last.length <= SMALL_PIECE)
+      all.push(concat([last, piece])); // each one costs about 200 bytes more
+    else {
+      // A piece retains its whole link message. Copy it unless it makes up a quarter of that.
+      all.push(piece.length * 4 < buffer.byteLength ? piece.slice() : piece);
+      return;
+    }
+    all.splice(-2, 1);
   }
 
   /** Handles an END frame. */
   handleEnd(block: Uint8Array): string | undefined {
-    if (this.#recvEnded || this.#arriving) return this.#arriving ? "S10" : "S7";
+    if (this.#pieces.length) return "S10";
+    if (this.#recvEnded) return "S7";
     this.#recvEnded = true;
     this.#decideHeader(undefined, true);
     this.#endRecv(block.slice());

@@ -48,15 +48,13 @@ export class StreamTable {
 
   /** Removes and returns pending streams: all of them, or those that wait for a connection. */
   takePending(waitingOnly: boolean): Stream[] {
-    const taken = [...this.pending].filter((s) => s.waitForReady || !waitingOnly);
-    for (const s of taken) this.pending.delete(s);
-    return taken;
+    return [...this.pending].filter((s) => (s.waitForReady || !waitingOnly) && this.pending.delete(s));
   }
 
   /** Checks and records the id of a stream that the peer opens. */
   checkRemote(id: number): void {
-    const local = id % 2 === 1;
-    if (local || id <= this.lastRemote) throw new RuleError(local ? "S1" : "S2");
+    if (id % 2) throw new RuleError("S1");
+    if (id <= this.lastRemote) throw new RuleError("S2");
     this.lastRemote = id;
   }
 

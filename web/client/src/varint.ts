@@ -33,8 +33,8 @@ export class Reader {
       const byte = this.bytes[this.at++];
       if (byte === undefined) throw new RuleError(cut);
       if (i && (!byte || (i === 7 && byte > 0x0f))) throw new RuleError(rule); // not minimal, or too large
-      value += (byte & 0x7f) * scale;
-      if (byte < 0x80) return value;
+      value += (byte % 128) * scale;
+      if (byte < 128) return value;
     }
   }
 

@@ -87,7 +87,7 @@ export class SendWindow {
   /** Takes credit for n bytes or fewer. It returns that number, or -1 if the credit is too small. */
   spend(n: number, maxFrame: number): number {
     const credit = this.#limit - this.#spent - FRAME_COST;
-    const size = Math.min(n, maxFrame, MAX_PIECE, credit < MIN_PIECE ? n : credit);
+    const size = Math.min(n, maxFrame, MAX_PIECE, Math.max(credit, MIN_PIECE));
     if (size > credit) return -1;
     this.#spent += size + FRAME_COST;
     return size;

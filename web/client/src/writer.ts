@@ -48,7 +48,6 @@ export class Writer {
       const link = this.#writable();
       if (!link) return;
       if (link.bufferedAmount > HIGH_WATER) return this.#wait(link.bufferedAmount);
-      this.#progress = Date.now();
       this.#buffered = 0;
       const message = this.#next();
       if (!message) return;

@@ -1,9 +1,10 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import type { Readable, Writable } from "node:stream";
+import type { Browser, Tab } from "./tab.js";
 
 type Params = Record<string, unknown>;
 
@@ -20,7 +21,7 @@ const TIMEOUT = 60_000;
  * A Chromium controlled by the DevTools protocol. Test libraries observe all network traffic, which slows down requests and
  * WebSocket messages. Chromium ends when its pipes are closed, so it does not survive this process.
  */
-export class Chromium {
+export class Chromium implements Browser {
   #calls = new Map<number, (answer: Answer | Error) => void>();
   #id = 0;
   #exited: Error | undefined;
@@ -108,13 +109,13 @@ export class Chromium {
   }
 
   /** Opens a page with its own connections. */
-  async open(url: string): Promise<Tab> {
+  async open(url: string): Promise<ChromiumTab> {
     const { browserContextId } = await this.send<{ browserContextId: string }>("Target.createBrowserContext");
     const { targetId } = await this.send<{ targetId: string }>("Target.createTarget", { url: "about:blank", browserContextId });
     const { sessionId } = await this.send<{ sessionId: string }>("Target.attachToTarget", { targetId, flatten: true });
     const { errorText } = await this.send<{ errorText?: string }>("Page.navigate", { url }, sessionId);
     if (errorText) throw new Error(`Chromium: ${url}: ${errorText}`);
-    return new Tab(this, sessionId);
+    return new ChromiumTab(this, sessionId);
   }
 
   async close(): Promise<void> {
@@ -128,7 +129,7 @@ export class Chromium {
 }
 
 /** An open page. */
-export class Tab {
+export class ChromiumTab implements Tab {
   constructor(
     private browser: Chromium,
     private session: string,
@@ -148,6 +149,24 @@ export class Tab {
     if (e) throw new Error(e.exception?.description ?? e.text);
     return result.value;
   }
+
+  async show(): Promise<void> {} // it was started so that others are not slowed down
+
+  cpuTime = async (): Promise<number> => {
+    await this.send("Performance.enable", { timeDomain: "threadTicks" });
+    const { metrics } = await this.send<{ metrics: { name: string; value: number }[] }>("Performance.getMetrics");
+    return metrics.find(({ name }) => name === "TaskDuration")?.value as number;
+  };
+
+  profile = async <T>(path: string, during: () => Promise<T>): Promise<T> => {
+    await this.send("Profiler.enable");
+    await this.send("Profiler.start");
+    const result = await during();
+    const { profile } = await this.send<{ profile: unknown }>("Profiler.stop");
+    await mkdir(dirname(path), { recursive: true });
+    await writeFile(path, JSON.stringify(profile));
+    return result;
+  };
 }
 
 interface Evaluated<T> {

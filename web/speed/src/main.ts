@@ -1,12 +1,12 @@
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { cpus, release } from "node:os";
 import { join } from "node:path";
-import { Chromium } from "./chromium.js";
-import type { Lane } from "./lane.js";
+import type { EngineName } from "../../testing/engines/index.js";
+import { startBrowser, titles } from "./browser.js";
 import { type Options, parse } from "./options.js";
 import { report } from "./report.js";
 import type { Results } from "./results.js";
-import { run } from "./run.js";
+import { Run } from "./run.js";
 import { type Hello, Server } from "./server.js";
 import { buildSite } from "./site.js";
 
@@ -25,38 +25,50 @@ try {
 async function measure(options: Options): Promise<Results> {
   const site = await buildSite(repository, !options.profile);
   const server = await Server.start(repository, site);
+  const results: Results = {
+    cpu: cpus()[0]?.model ?? "",
+    cores: cpus().length,
+    kernel: `Linux ${release().replace(/-.*/, "")}`,
+    versions: {},
+    command: options.command,
+    seconds: options.measureMs / 1000,
+    engines: {},
+    refusals: {},
+    copied: {},
+  };
   try {
-    const browser = await Chromium.start();
-    try {
-      const open = async (lane: Lane) => {
-        const tab = await browser.open(`${lane.tls ? server.hello.TLS : server.hello.Plain}/`);
-        await tab.send("Performance.enable", { timeDomain: "threadTicks" });
-        if (options.profile) await tab.send("Profiler.enable");
-        await tab.evaluate("import('/page.js')"); // settled when the page has run
-        return tab;
-      };
-      return {
-        cpu: cpus()[0]?.model ?? "",
-        cores: cpus().length,
-        kernel: `Linux ${release().replace(/-.*/, "")}`,
-        versions: await versions(await browser.version(), server.hello),
-        command: options.command,
-        seconds: options.measureMs / 1000,
-        ...(await run(options, open, console.log)),
-      };
-    } finally {
-      await browser.close();
-    }
+    for (const name of options.engines) await measureIn(name, options, server.hello, results);
+    Object.assign(results.versions, await versions(server.hello));
+    return results;
   } finally {
     await server.stop();
   }
 }
 
-async function versions(chromium: string, { Go, Connect }: Hello): Promise<Record<string, string>> {
+async function measureIn(name: EngineName, options: Options, { Plain, TLS }: Hello, results: Results): Promise<void> {
+  const browser = await startBrowser(name);
+  try {
+    const run = await Run.open(options, async (lane) => {
+      const tab = await browser.open(`${lane.tls ? TLS : Plain}/`);
+      await tab.evaluate("import('/page.js').then(() => {})"); // settled when the page has run
+      return tab;
+    });
+    results.versions[titles[name]] = await browser.version();
+    if (name === options.engines[0]) {
+      results.refusals = await run.refusals();
+      results.copied = await run.copied();
+    }
+    const share = name === "chromium" ? 1 / 2 : 1 / 4;
+    results.engines[name] = await run.rounds(name, options.limitMs * share, console.log);
+  } finally {
+    await browser.close();
+  }
+}
+
+async function versions({ Go, Connect }: Hello): Promise<Record<string, string>> {
   const { devDependencies: packages } = JSON.parse(await readFile(join(repository, "web/package.json"), "utf8"));
   const names = ["@connectrpc/connect-web", "@connectrpc/connect", "@bufbuild/protobuf"];
   return {
-    Chromium: chromium,
     Go: Go.replace(/^go/, ""),
     "connect-go": Connect,
     ...Object.fromEntries(names.map((name) => [name, packages[name]])),

@@ -1,4 +1,5 @@
 import { parseArgs } from "node:util";
+import { type EngineName, engineNames } from "../../testing/engines/index.js";
 import { named } from "./target.js";
 import { type Workload, workloads } from "./workload.js";
 
@@ -7,8 +8,9 @@ export interface Options {
   /** How long a workload runs before it is measured. */
   warmupMs: number;
   measureMs: number;
-  /** No round starts if it would probably end later than this, in milliseconds from the start. */
+  /** No round starts if it would probably end later than this, in milliseconds from the start. Chromium has half of it. */
   limitMs: number;
+  engines: readonly EngineName[];
   workloads: readonly Workload[];
   /** The folder for benchmarks-browser.md and benchmarks/browser.json. */
   out?: string | undefined;
@@ -28,7 +30,8 @@ export function parse(args: string[]): Options {
       rounds: { type: "string", default: "6" },
       warmup: { type: "string", default: "0.2" },
       seconds: { type: "string", default: "0.5" },
-      limit: { type: "string", default: "240" },
+      limit: { type: "string", default: "330" },
+      engines: { type: "string" },
       workloads: { type: "string" },
       out: { type: "string" },
       from: { type: "string" },
@@ -47,10 +50,17 @@ export function parse(args: string[]): Options {
     warmupMs: positive("warmup") * 1000,
     measureMs: positive("seconds") * 1000,
     limitMs: positive("limit") * 1000,
+    engines: values.engines?.split(",").map(engine) ?? engineNames,
     workloads: values.workloads?.split(",").map((name) => named(workloads, name)) ?? workloads,
     out: values.out,
     from: values.from,
     profile: values.profile,
     command: given.length ? `npm run speed -- ${given.join(" ")}` : "make bench-browser",
   };
+}
+
+function engine(name: string): EngineName {
+  const one = engineNames.find((e) => e === name);
+  if (!one) throw new Error(`there is no engine ${name}: there are ${engineNames.join(", ")}`);
+  return one;
 }

@@ -1,91 +1,97 @@
-import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { Tab } from "./chromium.js";
-import { type Lane, lanes } from "./lane.js";
+import type { EngineName } from "../../testing/engines/index.js";
+import { type Lane, lanes, stalls, takesPart } from "./lane.js";
 import type { Options } from "./options.js";
 import type { Page } from "./page.js";
-import type { Figure, Results } from "./results.js";
+import type { Figure, Results, Rounds } from "./results.js";
+import type { Tab } from "./tab.js";
 import { named, targets } from "./target.js";
 import type { Workload } from "./workload.js";
-
-type Measured = Pick<Results, "rounds" | "refusals" | "copied">;
 
 /** A lane and its page. */
 interface Track extends Lane {
   tab: Tab;
 }
 
-/** Measures all lanes in turn, round by round. */
-export async function run(options: Options, open: (lane: Lane) => Promise<Tab>, log: (line: string) => void): Promise<Measured> {
-  const results: Measured = { rounds: {}, refusals: {}, copied: {} };
-  const began = performance.now();
-  const tracks: Track[] = [];
-  for (const lane of lanes) tracks.push({ ...lane, tab: await open(lane) });
-  await refusals(options, tracks, results);
-  await copied(options, tracks, results);
-  let longest = 0;
-  for (let round = 1; round <= options.rounds; round++) {
-    const start = performance.now() - began;
-    if (round > 1 && start + longest > options.limitMs) {
-      log(`no time for more than ${round - 1} rounds`);
-      break;
+/** The pages of all lanes in a browser. */
+export class Run {
+  private constructor(
+    private options: Options,
+    private tracks: readonly Track[],
+  ) {}
+
+  static async open(options: Options, open: (lane: Lane) => Promise<Tab>): Promise<Run> {
+    const tracks: Track[] = [];
+    for (const lane of lanes) {
+      if (options.workloads.some((w) => takesPart(lane, w))) tracks.push({ ...lane, tab: await open(lane) });
     }
-    for (const w of options.workloads) {
-      for (const track of tracks.filter((t) => canDo(t, w))) {
-        const figure = await measure(options, track, w);
-        ((results.rounds[w.name] ??= {})[track.name] ??= []).push(figure);
-        const figures = `${figure.rate.toFixed(0).padStart(9)} ${w.unit}  ${figure.cpu.toFixed(1)} µs`;
-        log(`round ${round}  ${w.name.padEnd(12)}${track.name.padEnd(31)}${figures}`);
+    return new Run(options, tracks);
+  }
+
+  /** Measures all lanes in turn, round by round, for at most limitMs. */
+  async rounds(engine: EngineName, limitMs: number, log: (line: string) => void): Promise<Rounds> {
+    const results: Rounds = {};
+    const began = performance.now();
+    let longest = 0;
+    for (let round = 1; round <= this.options.rounds; round++) {
+      const start = performance.now() - began;
+      if (round > 1 && start + longest > limitMs) {
+        log(`${engine}: no time for more than ${round - 1} rounds`);
+        break;
+      }
+      for (const w of this.options.workloads) {
+        for (const track of this.tracks.filter((t) => takesPart(t, w) && !stalls(t, w, engine))) {
+          const figure = await measure(this.options, engine, track, w);
+          ((results[w.name] ??= {})[track.name] ??= []).push(figure);
+          const figures = `${figure.rate.toFixed(0).padStart(9)} ${w.unit}  ${figure.cpu ? `${figure.cpu.toFixed(1)} µs` : ""}`;
+          log(`${engine}  round ${round}  ${w.name.padEnd(12)}${track.name.padEnd(31)}${figures}`);
+        }
+      }
+      longest = Math.max(longest, performance.now() - began - start);
+    }
+    return results;
+  }
+
+  /** Runs each unsupported workload once and returns the errors. */
+  async refusals(): Promise<Results["refusals"]> {
+    const results: Results["refusals"] = {};
+    for (const w of this.options.workloads) {
+      for (const track of this.tracks) {
+        const { only } = named(targets, track.target);
+        if (only || takesPart(track, w) || results[track.target]) continue;
+        const refusal = await tell(track, "refusal", track.target, w.name);
+        if (!refusal) throw new Error(`${track.name} does ${w.name}: it was thought to be unable to`);
+        results[track.target] = refusal;
       }
     }
-    longest = Math.max(longest, performance.now() - began - start);
+    return results;
   }
-  return results;
-}
 
-const canDo = (lane: Lane, w: Workload) => !w.sends || named(targets, lane.target).sends;
+  async copied(): Promise<Results["copied"]> {
+    const results: Results["copied"] = {};
+    for (const w of this.options.workloads.filter((w) => w.bytes)) {
+      for (const track of this.tracks.filter((t) => !t.tls && takesPart(t, w))) {
+        (results[w.name] ??= {})[track.target] = await tell(track, "copied", track.target, w.name);
+      }
+    }
+    return results;
+  }
+}
 
 /** Calls a function of a page. */
 const tell = <F extends keyof Page>({ tab }: Track, f: F, ...args: Parameters<Page[F]>): Promise<Awaited<ReturnType<Page[F]>>> =>
   tab.evaluate(`page.${f}(${args.map((a) => JSON.stringify(a)).join()})`);
 
-async function measure({ warmupMs, measureMs, profile }: Options, track: Track, w: Workload): Promise<Figure> {
+async function measure({ warmupMs, measureMs, profile }: Options, engine: string, track: Track, w: Workload): Promise<Figure> {
+  const { tab } = track;
+  await tab.show();
   await tell(track, "start", track.target, w.name, warmupMs);
-  if (profile) await track.tab.send("Profiler.start");
-  const [from, before] = [await cpuTime(track.tab), await tell(track, "count")];
-  const rate = await tell(track, "rate", measureMs);
-  const [to, after] = [await cpuTime(track.tab), await tell(track, "count")];
-  if (profile) {
-    const { profile: cpu } = await track.tab.send<{ profile: unknown }>("Profiler.stop");
-    await mkdir(profile, { recursive: true });
-    await writeFile(join(profile, `${w.name}-${track.target}${track.tls ? "-tls" : ""}.cpuprofile`), JSON.stringify(cpu));
-  }
+  const [from, before] = [await tab.cpuTime?.(), await tell(track, "count")];
+  const run = () => tell(track, "rate", measureMs);
+  const file = `${engine}-${w.name}-${track.target}${track.tls ? "-tls" : ""}.cpuprofile`;
+  const rate = profile && tab.profile ? await tab.profile(join(profile, file), run) : await run();
+  const [to, after] = [await tab.cpuTime?.(), await tell(track, "count")];
   await tell(track, "stop");
+  if (from === undefined || to === undefined) return { rate };
   return { rate, cpu: ((to - from) * 1e6) / (after - before) };
-}
-
-/** Returns the CPU time of a page's main thread, in seconds. */
-async function cpuTime(tab: Tab): Promise<number> {
-  const { metrics } = await tab.send<{ metrics: { name: string; value: number }[] }>("Performance.getMetrics");
-  return named(metrics, "TaskDuration").value;
-}
-
-/** Runs each unsupported workload once and returns the errors. */
-async function refusals(options: Options, tracks: Track[], results: Measured): Promise<void> {
-  for (const w of options.workloads) {
-    for (const track of tracks) {
-      if (canDo(track, w) || results.refusals[track.target]) continue;
-      const refusal = await tell(track, "refusal", track.target, w.name);
-      if (!refusal) throw new Error(`${track.name} does ${w.name}: it was thought to be unable to`);
-      results.refusals[track.target] = refusal;
-    }
-  }
-}
-
-async function copied(options: Options, tracks: Track[], results: Measured): Promise<void> {
-  for (const w of options.workloads.filter((w) => w.bytes)) {
-    for (const track of tracks.filter((t) => !t.tls && canDo(t, w))) {
-      (results.copied[w.name] ??= {})[track.target] = await tell(track, "copied", track.target, w.name);
-    }
-  }
 }

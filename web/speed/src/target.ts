@@ -1,8 +1,10 @@
 import { createClient as createConnectClient, type Transport } from "@connectrpc/connect";
 import { createConnectTransport, createGrpcWebTransport } from "@connectrpc/connect-web";
-import { createClient, createConnection, type WebSocketConstructor } from "@parley-rpc/client";
+import { createClient, createConnection, gzip, type WebSocketConstructor } from "@parley-rpc/client";
 import { createParleyTransport } from "@parley-rpc/connect";
 import { BenchService } from "../../gen/bench/v1/bench_pb.js";
+import type { EngineName } from "../../testing/engines/index.js";
+import { bareFetch, bareWebSocket } from "./bare.js";
 
 interface Payload {
   payload: Uint8Array;
@@ -23,6 +25,10 @@ export interface Target {
   made: string;
   /** Whether it supports client and bidirectional streaming in a browser. */
   sends: boolean;
+  /** The names of the workloads that it has figures for, if they are few. */
+  only?: readonly string[];
+  /** The names of the workloads during which a page in a browser answers nothing any more. */
+  stalls?: Partial<Record<EngineName, readonly string[]>>;
   dial(origin: string, WebSocket?: WebSocketConstructor): { client: BenchClient; close(): Promise<void> };
 }
 
@@ -45,6 +51,16 @@ export const targets: readonly Target[] = [
     },
   },
   {
+    name: "parley-gzip",
+    made: "the same with the codec gzip() of @parley-rpc/client: these messages shrink to 1 % of their size",
+    sends: true,
+    only: ["unary-64k", "upload-64k"],
+    dial(origin, WebSocket) {
+      const conn = createConnection(`${origin}/rpc`, { WebSocket, codec: gzip() });
+      return { client: createClient(BenchService, conn), close: () => conn.close() };
+    },
+  },
+  {
     name: "parley-connect",
     made: "createClient of @connectrpc/connect over createParleyTransport",
     sends: true,
@@ -57,13 +73,29 @@ export const targets: readonly Target[] = [
     name: "connect-web",
     made: "createClient of @connectrpc/connect over createConnectTransport",
     sends: false,
+    stalls: { webkit: ["stream"] },
     dial: (origin) => overFetch(createConnectTransport({ baseUrl: origin, ...binary })),
   },
   {
     name: "grpc-web",
     made: "createClient of @connectrpc/connect over createGrpcWebTransport",
     sends: false,
+    stalls: { webkit: ["stream"] },
     dial: (origin) => overFetch(createGrpcWebTransport({ baseUrl: origin, ...binary })),
+  },
+  {
+    name: "bare-websocket",
+    made: "new WebSocket: messages of 64 KiB, nothing decoded",
+    sends: false,
+    only: ["stream-64k"],
+    dial: bareWebSocket,
+  },
+  {
+    name: "bare-fetch",
+    made: "fetch: bytes in a response, nothing decoded",
+    sends: false,
+    only: ["stream-64k"],
+    dial: bareFetch,
   },
 ];
 

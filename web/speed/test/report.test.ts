@@ -13,14 +13,17 @@ const results: Results = {
   versions: { Chromium: "1.2" },
   command: "make bench-browser",
   seconds: 0.5,
-  rounds: {
-    "unary-64": {
-      "parley, WebSocket": figures(300, 5000, 1000),
-      "connect-web, HTTP/1.1": figures(100, 1000, 300),
-      "parley, WebSocket, TLS": figures(200, 200, 200),
-      "connect-web, HTTP/2, TLS": figures(100, 100, 100),
+  engines: {
+    chromium: {
+      "unary-64": {
+        "parley, WebSocket": figures(300, 5000, 1000),
+        "connect-web, HTTP/1.1": figures(100, 1000, 300),
+        "parley, WebSocket, TLS": figures(200, 200, 200),
+        "connect-web, HTTP/2, TLS": figures(100, 100, 100),
+      },
+      "upload-64k": { "parley, WebSocket": figures(1000) },
     },
-    "upload-64k": { "parley, WebSocket": figures(1000) },
+    firefox: { stream: { "parley, WebSocket": [{ rate: 500 }], "connect-web, HTTP/1.1": [{ rate: 250 }] } },
   },
   refusals: { "connect-web": "it cannot" },
   copied: { "upload-64k": { parley: 3.04 } },
@@ -47,7 +50,15 @@ test("what the reference cannot do has figures without a ratio", () => {
   const page = report(results);
   expect(page).toContain("| parley, WebSocket | 1,000 (1,000 .. 1,000) | 65.5 | - |");
   expect(page).toContain("| connect-web | it cannot |");
-  expect(page).toContain("| one client stream, 64 KiB | 3.0 | - | - | - |");
+  expect(page).toContain("| one client stream, 64 KiB | 3.0 | - | - | - | - | - | - |");
+});
+
+test("another browser has figures of its own, without CPU time where it does not tell it", () => {
+  const page = report(results);
+  expect(page).toContain("## Side by side in Firefox");
+  const [, figures] = page.split("## All figures: Firefox");
+  expect(figures).toContain("| parley, WebSocket | 500 (500 .. 500) | 2.00x (2.00x .. 2.00x) |\n");
+  expect(page).not.toContain("WebKitGTK");
 });
 
 test("the median of an even number of values is in the middle", () => {

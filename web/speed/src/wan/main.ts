@@ -3,7 +3,7 @@ import { readFile } from "node:fs/promises";
 import { createInterface } from "node:readline";
 import { setTimeout } from "node:timers/promises";
 import { WebSocket } from "ws";
-import { Chromium, type Tab } from "../chromium.js";
+import { Chromium, type ChromiumTab as Tab } from "../chromium.js";
 import { measure } from "./measure.js";
 import type { Answer, Line, Order } from "./order.js";
 import { type Far, far as over } from "./transfer.js";
