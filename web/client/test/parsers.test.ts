@@ -255,7 +255,7 @@ describe("blocks of calls", () => {
         const open = parseOpen(encodeOpen(method, timeout, { name: "json" }, fromHeaders(toMetadata(headers))));
         expect(open.method || open.alias).toBe(typeof method === "string" ? fromUTF8(utf8(method)) : method);
         expect([open.timeout, open.codec]).toEqual([timeout, "json"]);
-        expect([...pairsToHeaders(open.pairs)]).toEqual([...new Headers(headers)]);
+        expect([...pairsToHeaders(open.pairs)]).toEqual([...new Headers(Object.entries(headers))]);
       }),
     );
   });
