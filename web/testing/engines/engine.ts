@@ -30,7 +30,9 @@ export interface Page {
   back(): Promise<void>;
   /** Goes to the next page of the history, and waits until it is shown. */
   forward(): Promise<void>;
-  /** Puts the page in front of the others. */
+  /** Hides the page, like a user who looks at another tab or minimizes the window. Undefined if the driver cannot. */
+  readonly hide?: () => Promise<void>;
+  /** Shows the page again. */
   show(): Promise<void>;
   /** Takes the network from the page, or gives it back. Undefined if the driver cannot. */
   readonly offline?: (is: boolean) => Promise<void>;

@@ -23,7 +23,7 @@ export async function startWebKit(): Promise<Engine> {
     await driver.ready(until("the driver is ready", () => WebDriver.isReady(server), START_TIMEOUT));
     const options = { binary: browserPath, args: ["--automation"] };
     const session = await driver.ready(WebDriver.start(server, { "webkitgtk:browserOptions": options }));
-    return new WebKit(session, parts);
+    return new WebKit(session, await session.alone((send) => send<string>("GET", "/window")), parts);
   } catch (e) {
     await stop(parts);
     throw e;
@@ -41,6 +41,7 @@ class WebKit implements Engine {
 
   constructor(
     private driver: WebDriver,
+    private window: string,
     private parts: Parts,
   ) {}
 
@@ -49,7 +50,7 @@ class WebKit implements Engine {
   }
 
   open(url: string): Promise<Page> {
-    return WebKitPage.open(this.driver, url);
+    return WebKitPage.open(this.driver, this.window, url);
   }
 
   async close(): Promise<void> {
