@@ -59,6 +59,19 @@ func implementations() []implementation {
 			dir:     "web",
 			command: []string{"node", "web/conformance/dist/main.js"},
 		},
+		inBrowser("chromium"),
+		inBrowser("firefox"),
+		inBrowser("webkit"),
+	}
+}
+
+// inBrowser is the TypeScript client in a page.
+func inBrowser(engine string) implementation {
+	return implementation{
+		name:    "parley-ts-" + engine,
+		build:   []string{"npm", "run", "--silent", "conformance"},
+		dir:     "web",
+		command: []string{"node", "web/conformance/dist/browser.js", engine},
 	}
 }
 

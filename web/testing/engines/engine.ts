@@ -56,4 +56,4 @@ export type Key = "Enter" | "Tab";
 export const COMMAND_TIMEOUT = 60_000;
 
 /** The longest start of a program, in milliseconds. */
-export const START_TIMEOUT = 30_000;
+export const START_TIMEOUT = 60_000;
