@@ -138,7 +138,7 @@ interop: ## run gRPC's own interoperability tests over parley, in four arrangeme
 	cd tests/interop && go run .
 	cd tests/connect && go run .
 
-conformance: $(NPM) python ## check the implementations of the protocol here by the conformance kit: cases from a peer that speaks WebSockets by hand
+conformance: $(NPM) python chromium firefox webkit ## check the implementations of the protocol here by the conformance kit, the TypeScript client in three browsers too: cases from a peer that speaks WebSockets by hand
 	go run ./tests/conformance/all
 
 site: $(SITE) ## build the documentation's site into .out/site/

@@ -1,9 +1,25 @@
-import { mergeConfig } from "vitest/config";
+import { defineConfig } from "vitest/config";
+import { chosenEngines } from "./testing/engines/chosen.js";
 import base from "./vitest.config.js";
 
-// The tests in a real browser: `make e2e`.
-const config = mergeConfig(base, {
-  test: { testTimeout: 60_000, hookTimeout: 60_000, globalSetup: ["./testing/builde2e.ts"] },
+// What is about tools, or about servers, nginx and when they are back: a page's engine makes no difference there.
+const chromiumOnly = ["e2e/install.test.ts", "e2e/servers.test.ts", "e2e/vite.test.ts"];
+
+// The tests in real browsers: `make e2e`. Each engine is a project.
+export default defineConfig({
+  test: {
+    maxWorkers: 2,
+    globalSetup: ["./testing/builde2e.ts"],
+    projects: chosenEngines().map((engine) => ({
+      resolve: base.resolve ?? {},
+      test: {
+        name: engine,
+        include: ["e2e/*.test.ts"],
+        exclude: engine === "chromium" ? [] : chromiumOnly,
+        provide: { engine },
+        testTimeout: 60_000,
+        hookTimeout: 60_000,
+      },
+    })),
+  },
 });
-config.test = { ...config.test, include: ["e2e/*.test.ts"] };
-export default config;

@@ -55,7 +55,7 @@ func startDriver(ctx context.Context, stderr io.Writer, command []string) (*driv
 		return nil, fmt.Errorf("the command under test does not start: %w", err)
 	}
 	go d.read(out)
-	limit, cancel := context.WithTimeout(ctx, 30*time.Second)
+	limit, cancel := context.WithTimeout(ctx, time.Minute) // a browser takes long to start
 	defer cancel()
 	r, err := d.await(limit, 0, func(r *conformancev1.Report) bool { return r.GetReady() != nil })
 	if err != nil {

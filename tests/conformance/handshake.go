@@ -113,7 +113,8 @@ func dial(host string, args []arg) (*dialed, error) {
 var errPlainGet = errors.New("a GET without an upgrade")
 
 // answerPlainGet answers as an acceptor would that answers handshakes with a
-// status, or a subprotocol, and extra headers.
+// status, or a subprotocol, and extra headers. Scripts of any origin may read
+// the answer.
 func answerPlainGet(conn net.Conn, status, selected, extra string) error {
 	text := "HTTP/1.1 " + status + " \r\n" + extra
 	if status == "101" {
@@ -122,6 +123,7 @@ func answerPlainGet(conn net.Conn, status, selected, extra string) error {
 			text += "Parley-Versions: parley.v1\r\n"
 		}
 	}
+	text += "Access-Control-Allow-Origin: *\r\nAccess-Control-Expose-Headers: Parley-Versions, Retry-After\r\n"
 	_, err := io.WriteString(conn, text+"Content-Length: 0\r\nConnection: close\r\n\r\n")
 	return errors.Join(err, conn.Close())
 }

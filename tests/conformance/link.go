@@ -15,7 +15,7 @@ type link struct {
 	mute    *atomic.Bool // no PONG is sent by itself
 	helloed atomic.Bool  // the peer's HELLO has come
 	spoken  bool         // the runner has sent something
-	closing atomic.Bool  // the runner has sent a close frame
+	closing atomic.Bool  // the runner has sent a close frame, or the link has ended
 	done    chan struct{}
 
 	pongs   sync.Mutex
@@ -111,6 +111,7 @@ func (l *link) ended(err error) {
 	if !l.wasCut() {
 		l.session.add(&event{kind: "cut", link: l.number, reason: err.Error()})
 	}
+	l.closing.Store(true)
 	_ = l.conn.Close() // the link is of no use
 }
 

@@ -17,6 +17,7 @@ import (
 	"github.com/parley-rpc/parley/gen/parley/agent/v1/agentv1parley"
 	"github.com/parley-rpc/parley/gen/parley/ping/v1/pingv1parley"
 	"github.com/parley-rpc/parley/rpc"
+	"github.com/parley-rpc/parley/transport"
 )
 
 // site is the endpoints and pages of the server.
@@ -27,6 +28,7 @@ type site struct {
 	open   atomic.Int64
 	auth   endpoint
 	brief  endpoint
+	large  endpoint
 
 	mu       sync.Mutex
 	current  endpoint // serves /rpc
@@ -38,6 +40,7 @@ func newSite(origin, files string) *site {
 	s.current = s.server()
 	s.auth = s.server(rpc.WithAuthentication(authenticate))
 	s.brief = s.server(rpc.WithoutResumption())
+	s.large = s.server(rpc.WithTransport(transport.Parameters{MaxMessage: 16 << 20}))
 	return s
 }
 
@@ -74,6 +77,7 @@ func (s *site) handler() http.Handler {
 	mux.Handle("/auth", s.auth)
 	mux.Handle("/auth/", http.StripPrefix("/auth", s.auth.calls))
 	mux.Handle("/brief", s.brief)
+	mux.Handle("/large", s.large)
 	mux.HandleFunc("POST /drain", func(http.ResponseWriter, *http.Request) { s.drain() })
 	mux.HandleFunc("GET /sent", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, s.sent.Load()) })
 	mux.HandleFunc("GET /open", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, s.open.Load()) })
@@ -98,7 +102,7 @@ func (s *site) drain() {
 
 func (s *site) close() error {
 	s.draining.Wait()
-	return errors.Join(s.current.Close(), s.auth.Close(), s.brief.Close())
+	return errors.Join(s.current.Close(), s.auth.Close(), s.brief.Close(), s.large.Close())
 }
 
 // count counts the messages that handlers send in streams.

@@ -1,55 +1,49 @@
 import { join } from "node:path";
-import type { Page } from "playwright-core";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, inject, test } from "vitest";
 import { Chat } from "../chat/test/chat.js";
-import { Browser, files } from "./browser.js";
+import type { Engine } from "../testing/engines/index.js";
+import { files, startBrowser } from "./browser.js";
+import { Person } from "./person.js";
 
-let browser: Browser;
+let browser: Engine;
 let chat: Chat;
-const errors: string[] = [];
 
 beforeAll(async () => {
-  chat = await Chat.start();
-  browser = await Browser.start();
+  [chat, browser] = await Promise.all([Chat.start(), startBrowser()]);
 });
 afterAll(async () => {
-  await browser.stop();
-  await chat.stop();
-  expect(errors).toEqual([]);
+  await browser?.close();
+  await chat?.stop();
 });
 
 /** Opens the page and enters a room, using only the keyboard. */
-async function enter(name: string, room: string, url = chat.url): Promise<Page> {
-  const page = await browser.open(url, errors);
-  await page.keyboard.type(name);
-  await page.keyboard.press("Tab");
-  await page.keyboard.type(room);
-  await page.keyboard.press("Enter");
-  await page.getByText(`# ${room}`).waitFor();
-  return page;
+async function enter(name: string, room: string, url = chat.url): Promise<Person> {
+  const person = await Person.come(browser, url);
+  await person.page.type(name);
+  await person.page.press("Tab");
+  await person.page.type(room);
+  await person.page.press("Enter");
+  await person.sees(`# ${room}`);
+  return person;
 }
 
-async function say(page: Page, text: string): Promise<void> {
-  await page.getByLabel("Message", { exact: true }).fill(text);
-  await page.keyboard.press("Enter");
-}
-
-const shot = (page: Page, name: string) => page.screenshot({ path: join(files, `${name}.png`) });
+const shot = ({ page }: Person, name: string) => page.screenshot(join(files, `${name}-${inject("engine")}.png`));
 
 test("two people lose nothing when the link breaks", async () => {
   const ada = await enter("Ada", "engines");
   const grace = await enter("Grace", "engines");
-  await ada.getByText("Grace came").waitFor();
-  await say(ada, "Do you think the engine can compose music?");
-  await grace.getByText("compose music").waitFor();
+  await ada.sees("Grace came");
+  await ada.say("Do you think the engine can compose music?");
+  await grace.sees("compose music");
 
-  await grace.getByLabel("Message", { exact: true }).pressSequentially("Only if");
-  await ada.getByText("Grace is typing").waitFor();
+  await grace.page.click("#text");
+  await grace.page.type("Only if");
+  await ada.sees("Grace is typing");
   await shot(ada, "chat-light");
-  await say(grace, "Only if somebody tells it how.");
-  await ada.getByText("tells it how").waitFor();
+  await grace.say("Only if somebody tells it how.");
+  await ada.sees("tells it how");
 
-  const states = grace.evaluate(
+  const states = grace.page.evaluate(
     () =>
       new Promise<string[]>((resolve) => {
         const seen: string[] = [];
@@ -60,67 +54,62 @@ test("two people lose nothing when the link breaks", async () => {
         }).observe(badge, { childList: true });
       }),
   );
-  await grace.getByRole("button", { name: "Break the link" }).click();
-  for (let i = 1; i <= 20; i++) await say(ada, `line ${i}`);
-  for (let i = 1; i <= 5; i++) await say(grace, `and back ${i}`);
+  await grace.page.click("#break");
+  for (let i = 1; i <= 20; i++) await ada.say(`line ${i}`);
+  for (let i = 1; i <= 5; i++) await grace.say(`and back ${i}`);
   await shot(grace, "chat-broken");
   expect(await states).toEqual(["Link lost, resuming", "Connected"]);
-  await ada.getByText("and back 5").waitFor();
-  await grace.getByText("line 20", { exact: true }).waitFor();
-  const seen = (page: Page) => page.locator("#log .bubble p").evaluateAll((all) => all.map((p) => p.textContent));
-  const lines = await seen(grace);
-  expect(lines.filter((l) => l?.startsWith("line "))).toEqual(Array.from({ length: 20 }, (_, i) => `line ${i + 1}`));
-  expect(await seen(ada)).toEqual(lines);
-  await grace.getByText("27 lines: none missing.").waitFor();
-  await grace.getByText("Link 2: the session goes on after").waitFor();
-  expect(await grace.locator("#links th").allTextContents()).toEqual(["2", "1"]);
+  await ada.sees("and back 5");
+  await grace.sees("line 20");
+  const lines = await grace.lines();
+  expect(lines.filter((l) => l.startsWith("line "))).toEqual(Array.from({ length: 20 }, (_, i) => `line ${i + 1}`));
+  expect(await ada.lines()).toEqual(lines);
+  await grace.sees("27 lines: none missing.");
+  await grace.sees("Link 2: the session goes on after");
+  expect(await grace.texts("#links th")).toEqual(["2", "1"]);
 
-  await grace.emulateMedia({ colorScheme: "dark" });
-  await shot(grace, "chat-dark");
-  await grace.setViewportSize({ width: 390, height: 780 });
+  await grace.page.resize(390, 780);
   await shot(grace, "chat-phone");
-  expect(await grace.evaluate(() => document.documentElement.scrollWidth <= innerWidth)).toBe(true);
+  expect(await grace.page.evaluate(() => document.documentElement.scrollWidth <= innerWidth)).toBe(true);
 
-  await grace.getByText("Leave").click();
-  await ada.getByText("Grace left").waitFor();
+  await grace.page.click("#leave");
+  await ada.sees("Grace left");
   await shot(grace, "chat-phone-enter");
-  await ada.close();
-  await grace.close();
+  await ada.leave();
+  await grace.leave();
 });
 
 test("what is said is never read as HTML", async () => {
   const ada = await enter("<i>Ada</i>", "markup");
-  await say(ada, "<img src=x onerror=alert(1)>");
-  await ada.getByText("<img src=x onerror=alert(1)>").waitFor();
-  expect(await ada.locator("#chat img, #chat i").count()).toBe(0);
-  await ada.close();
+  await ada.say("<img src=x onerror=alert(1)>");
+  await ada.sees("<img src=x onerror=alert(1)>");
+  expect(await ada.texts("#chat img, #chat i")).toEqual([]);
+  await ada.leave();
 });
 
 test("a restart is explained, and no line is lost", async () => {
   const own = await Chat.start();
   const page = await enter("Ada", "words", own.url);
-  await say(page, "before");
-  await page.getByText("1 line: none missing.").waitFor();
+  await page.say("before");
+  await page.sees("1 line: none missing.");
   await own.stop();
-  await page.getByText("The server cannot be reached. The page keeps trying.").waitFor();
-  await say(page, "meanwhile");
-  await page.getByText("waits until you are back").waitFor();
+  await page.sees("The server cannot be reached. The page keeps trying.");
+  await page.say("meanwhile");
+  await page.sees("waits until you are back");
   await shot(page, "chat-away");
   const again = await Chat.start(new URL(own.url).host);
-  await page.getByText("Lines are missing here").waitFor();
-  await page.getByText("2 lines: some missing.").waitFor();
-  expect(await page.locator("#log .bubble p").allTextContents()).toEqual(["before", "meanwhile"]);
-  await page.close();
+  await page.sees("Lines are missing here");
+  await page.sees("2 lines: some missing.");
+  expect(await page.lines()).toEqual(["before", "meanwhile"]);
+  await page.leave();
   await again.stop();
 });
 
 test("a name that is taken is refused in words", async () => {
   const ada = await enter("Ada", "one");
-  const again = await browser.open(chat.url, errors);
-  await again.getByLabel("Your name").fill("Ada");
-  await again.getByLabel("Room", { exact: true }).fill("one");
-  await again.keyboard.press("Enter");
-  await again.getByText('there is a "Ada" in room "one" already').waitFor();
-  await ada.close();
-  await again.close();
+  const again = await Person.come(browser, chat.url);
+  await again.enter("Ada", "one");
+  await again.sees('there is a "Ada" in room "one" already');
+  await ada.leave();
+  await again.leave();
 });

@@ -1,41 +1,12 @@
 import { gzipSync } from "node:zlib";
-import type { Page } from "playwright-core";
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
-import { Server } from "../testing/server.js";
-import { Browser, buildPages, files } from "./browser.js";
+import { expect, inject, test } from "vitest";
+import { Site } from "./site.js";
 
-let browser: Browser;
-let server: Server;
-let page: Page;
-let errors: string[];
-let bytes: number;
-
-beforeAll(async () => {
-  await buildPages();
-  browser = await Browser.start();
-});
-afterAll(() => browser.stop());
-beforeEach(async () => {
-  server = await Server.start("-files", files);
-  errors = [];
-  bytes = 0;
-  page = await browser.open(`http://${server.addr}/`, errors);
-  page.on("websocket", (s) => {
-    for (const direction of ["framesent", "framereceived"] as const) {
-      s.on(direction as "framesent", ({ payload }) => {
-        bytes += payload.length;
-      });
-    }
-  });
-});
-afterEach(async () => {
-  await page.close();
-  await server.stop();
-  expect(errors).toEqual([]);
-});
+const site = Site.forEach();
 
 test("messages are compressed in both directions, in order", async () => {
-  const got = await page.evaluate(async () => {
+  const before = site.tunnel.up + site.tunnel.down;
+  const got = await site.page.evaluate(async () => {
     const { createClient, createConnection, gzip, PingService } = kit;
     const connection = createConnection("/rpc", { codec: gzip() });
     const ping = createClient(PingService, connection);
@@ -50,12 +21,11 @@ test("messages are compressed in both directions, in order", async () => {
     return { same: answers.every((a) => a.text === text), length: text.length, sums: sums.length, last: sums.at(-1) };
   });
   expect(got).toEqual({ same: true, length: 1_050_000, sums: 100, last: 5050 });
-  expect(bytes).toBeGreaterThan(0);
-  expect(bytes).toBeLessThan(200_000); // of 10 MB
+  expect(site.tunnel.up + site.tunnel.down - before).toBeLessThan(200_000); // of 10 MB
 });
 
 test("the server refuses a message that inflates beyond its limit, and goes on", async () => {
-  const got = await page.evaluate(async () => {
+  const got = await site.page.evaluate(async () => {
     const { createClient, createConnection, gzip, PingService } = kit;
     const connection = createConnection("/rpc", { codec: gzip() });
     const ping = createClient(PingService, connection);
@@ -69,7 +39,7 @@ test("the server refuses a message that inflates beyond its limit, and goes on",
 
 test("the page stops inflating a bomb soon after the limit", async () => {
   const bomb = gzipSync(new Uint8Array(512 << 20)).toString("base64"); // 510 KiB
-  const got = await page.evaluate(async (bomb) => {
+  const got = await site.page.evaluate(async (bomb) => {
     const { gzip } = kit;
     const bytes = Uint8Array.from(atob(bomb), (c) => c.charCodeAt(0));
     let inflated = 0;
@@ -93,12 +63,13 @@ test("the page stops inflating a bomb soon after the limit", async () => {
     }
   }, bomb);
   expect(got[0]).toBe(8);
-  expect(got[1]).toBeLessThan(5 << 20);
+  // 8 KiB are inflated at a time, to 8 MiB at most. WebKit gives all of that at once.
+  expect(got[1]).toBeLessThan(inject("engine") === "webkit" ? 12 << 20 : 5 << 20);
 });
 
 // docs/browser.md has the figures: `npm run e2e -- compression`.
 test("text takes a fifth of the bytes; what that costs is printed", async () => {
-  const got = await page.evaluate(async () => {
+  const got = await site.page.evaluate(async () => {
     const { createClient, createConnection, gzip, PingService } = kit;
     const connection = createConnection("/rpc");
     const ping = createClient(PingService, connection);

@@ -1,34 +1,34 @@
-import type { Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import { BlockingProxy, type Upgrades } from "../testing/blockingproxy.js";
+import type { Engine, Page } from "../testing/engines/index.js";
 import { Nginx } from "../testing/nginx.js";
 import { Server } from "../testing/server.js";
-import { Browser, buildPages, files } from "./browser.js";
+import { files, startBrowser } from "./browser.js";
 
-let browser: Browser;
+let browser: Engine;
 let server: Server;
-let errors: string[];
+let pages: Page[];
 const closing: (() => Promise<void>)[] = [];
 
 beforeAll(async () => {
-  await buildPages();
-  browser = await Browser.start();
+  browser = await startBrowser();
 });
-afterAll(() => browser.stop());
+afterAll(() => browser?.close());
 beforeEach(async () => {
   server = await Server.start("-files", files);
-  errors = [];
+  pages = [];
 });
 afterEach(async () => {
   for (const close of closing.splice(0).reverse()) await close();
   await server.stop();
   // No call and no connection may leave a rejection unhandled.
-  expect(errors).toEqual([]);
+  expect(pages.flatMap((page) => page.errors)).toEqual([]);
 });
 
 /** Opens a page of the server behind a proxy. */
 async function open(addr: string): Promise<Page> {
-  const page = await browser.open(`http://${addr}/`, errors);
+  const page = await browser.open(`http://${addr}/`);
+  pages.push(page);
   closing.push(() => page.close());
   return page;
 }

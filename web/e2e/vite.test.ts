@@ -1,31 +1,31 @@
 import { type AddressInfo, createServer as listen } from "node:net";
 import { join } from "node:path";
-import type { Page } from "playwright-core";
 import { createServer, loadConfigFromFile, mergeConfig, type ViteDevServer } from "vite";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
+import type { Engine, Page } from "../testing/engines/index.js";
 import { Server } from "../testing/server.js";
-import { Browser } from "./browser.js";
+import { until } from "../testing/until.js";
+import { startBrowser } from "./browser.js";
 
 // A page of Vite's dev server, whose configuration is the one in docs/browser.md.
 
 const root = join(import.meta.dirname, "vite");
 const source = (name: string) => join(import.meta.dirname, `../${name}/src/index.ts`);
 
-let browser: Browser;
+let browser: Engine;
 let server: Server;
 let vite: ViteDevServer;
 let page: Page;
-const errors: string[] = [];
 
 beforeAll(async () => {
-  browser = await Browser.start();
+  browser = await startBrowser();
 });
-afterAll(() => browser.stop());
+afterAll(() => browser.close());
 afterEach(async () => {
   await page.close();
   await vite.close();
   await server.stop();
-  expect(errors).toEqual([]);
+  expect(page.errors).toEqual([]);
 });
 
 /** Starts the servers and opens a page of Vite. */
@@ -47,8 +47,8 @@ async function start(...flags: string[]): Promise<void> {
   };
   vite = await createServer(mergeConfig(file?.config ?? {}, here));
   await vite.listen();
-  page = await browser.open(vite.resolvedUrls?.local[0] ?? "", errors);
-  await page.waitForFunction(() => globalThis.kit);
+  page = await browser.open(vite.resolvedUrls?.local[0] ?? "");
+  await until("the page has its modules", () => page.evaluate(() => "kit" in globalThis));
 }
 
 function freePort(): Promise<number> {

@@ -1,6 +1,9 @@
-import { build } from "./build.js";
+import { buildPages } from "../e2e/browser.js";
+import buildServers, { build } from "./build.js";
 
-/** Builds the Go servers that only the tests in a browser need. */
-export default function buildServers(): void {
+/** Builds the Go servers and the pages for the tests in browsers. */
+export default async function buildAll(): Promise<void> {
+  buildServers();
   build("examples/chat/servers");
+  await buildPages();
 }

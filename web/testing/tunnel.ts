@@ -9,8 +9,12 @@ export class Tunnel {
   connections = 0;
   /** The number of open connections. */
   open = 0;
+  /** The number of connections so far that asked for a WebSocket. */
+  webSockets = 0;
   /** The number of bytes forwarded to clients. */
   down = 0;
+  /** The number of bytes forwarded to the server. */
+  up = 0;
   /** Whether to drop all bytes in both directions. */
   blackhole = false;
   /** Whether to close new connections at once. */
@@ -36,6 +40,11 @@ export class Tunnel {
     return `ws://${this.addr}${path}`;
   }
 
+  /** Forwards nothing any more on the connections that are open, and closes none. */
+  silence(): void {
+    for (const s of this.#sockets) s.pause();
+  }
+
   /** Closes all connections abruptly. */
   cut(): void {
     for (const s of this.#sockets) s.destroy();
@@ -56,6 +65,9 @@ export class Tunnel {
     this.connections++;
     this.open++;
     client.on("close", () => this.open--);
+    client.once("data", (request) => {
+      if (/^upgrade: websocket/im.test(request.toString("latin1"))) this.webSockets++;
+    });
     const server = connect(this.target, "127.0.0.1");
     for (const [from, to] of [
       [client, server],
@@ -67,6 +79,7 @@ export class Tunnel {
       from.on("data", (bytes) => {
         if (this.blackhole) return;
         if (from === server) this.down += bytes.length;
+        else this.up += bytes.length;
         if (!to.write(bytes)) {
           from.pause();
           to.once("drain", () => from.resume());

@@ -65,6 +65,19 @@ func implementations() []implementation {
 			dir:     ".",
 			command: []string{"env", "PYTHONPATH=python:python/gen", "/usr/bin/python3", "-W", "error", "-m", "driver"},
 		},
+		inBrowser("chromium"),
+		inBrowser("firefox"),
+		inBrowser("webkit"),
+	}
+}
+
+// inBrowser is the TypeScript client in a page.
+func inBrowser(engine string) implementation {
+	return implementation{
+		name:    "parley-ts-" + engine,
+		build:   []string{"npm", "run", "--silent", "conformance"},
+		dir:     "web",
+		command: []string{"node", "web/conformance/dist/browser.js", engine},
 	}
 }
 

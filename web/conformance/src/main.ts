@@ -2,28 +2,9 @@
 // standard output. docs/conformance.md describes both.
 
 import { createInterface } from "node:readline";
-import { fromJsonString } from "@bufbuild/protobuf";
-import { RequestSchema } from "../../gen/conformance/v1/driver_pb.js";
-import { Endpoint } from "./endpoint.js";
-import { report } from "./report.js";
+import { drive } from "./driver.js";
+import { reportTo } from "./report.js";
 
-const endpoints = new Map<bigint, Endpoint>();
-
-report(0n, {
-  case: "ready",
-  value: { name: "parley-ts", roles: ["dialer"], features: ["gzip", "json", "large-frames", "resumption", "serving"] },
-});
-
-for await (const line of createInterface({ input: process.stdin })) {
-  const { endpoint: id, do: request } = fromJsonString(RequestSchema, line, { ignoreUnknownFields: true });
-  try {
-    if (request.case === "connect") endpoints.set(id, new Endpoint(id, request.value));
-    const endpoint = endpoints.get(id);
-    if (!endpoint) throw new Error(`there is no endpoint ${id}, and ${request.case} makes none`);
-    endpoint.do(request);
-    if (request.case === "close") endpoints.delete(id);
-  } catch (e) {
-    report(id, { case: "failure", value: String(e) });
-  }
-}
+reportTo((line) => process.stdout.write(`${line}\n`));
+await drive("parley-ts", createInterface({ input: process.stdin }));
 process.exit();

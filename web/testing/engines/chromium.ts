@@ -87,8 +87,8 @@ class ChromiumPage implements Page {
     return traverse(this, 1);
   }
 
-  async show(): Promise<void> {
-    await this.cdp.send("Page.bringToFront");
+  show(): Promise<void> {
+    return this.page.bringToFront();
   }
 
   offline = (is: boolean): Promise<void> => this.page.context().setOffline(is);

@@ -30,7 +30,9 @@ export interface Page {
   back(): Promise<void>;
   /** Goes to the next page of the history, and waits until it is shown. */
   forward(): Promise<void>;
-  /** Puts the page in front of the others. */
+  /** Hides the page, like a user who looks at another tab or minimizes the window. Undefined if the driver cannot. */
+  readonly hide?: () => Promise<void>;
+  /** Shows the page again. */
   show(): Promise<void>;
   /** Takes the network from the page, or gives it back. Undefined if the driver cannot. */
   readonly offline?: (is: boolean) => Promise<void>;
@@ -54,4 +56,4 @@ export type Key = "Enter" | "Tab";
 export const COMMAND_TIMEOUT = 60_000;
 
 /** The longest start of a program, in milliseconds. */
-export const START_TIMEOUT = 30_000;
+export const START_TIMEOUT = 60_000;

@@ -46,9 +46,13 @@ class Firefox implements Engine {
 
 class FirefoxPage implements Page {
   readonly errors: string[] = [];
+  #front: PuppeteerPage | undefined;
 
   constructor(private page: PuppeteerPage) {
-    page.on("pageerror", (e) => this.errors.push(String(e)));
+    page.on("pageerror", (e) => {
+      // Firefox also reports WebSockets that fail, which no code has thrown.
+      if (!/^(Firefox can’t establish|The connection to wss?:)/.test((e as Error).message)) this.errors.push(String(e));
+    });
   }
 
   async evaluate<A extends unknown[], R>(f: (...args: A) => R | Promise<R>, ...args: A): Promise<R> {
@@ -71,8 +75,14 @@ class FirefoxPage implements Page {
     return traverse(this, 1);
   }
 
-  show(): Promise<void> {
-    return this.page.bringToFront();
+  hide = async (): Promise<void> => {
+    this.#front ??= await this.page.browser().newPage(); // which is shown
+  };
+
+  async show(): Promise<void> {
+    await this.page.bringToFront();
+    await this.#front?.close();
+    this.#front = undefined;
   }
 
   offline = (is: boolean): Promise<void> => this.page.setOfflineMode(is);
@@ -98,6 +108,7 @@ class FirefoxPage implements Page {
   }
 
   async close(): Promise<void> {
+    await this.#front?.close();
     if (!this.page.isClosed()) await this.page.close({ runBeforeUnload: true });
   }
 }

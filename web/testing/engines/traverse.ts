@@ -12,7 +12,7 @@ export async function traverse(page: Page, delta: -1 | 1): Promise<void> {
     addEventListener("pageshow", () => delete scope.parleyLeft, { once: true });
     setTimeout(() => history.go(delta));
   }, delta);
-  const arrived = () => document.readyState === "complete" && !("parleyLeft" in globalThis);
+  const arrived = () => location.href !== "about:blank" && document.readyState === "complete" && !("parleyLeft" in globalThis);
   const look = () => page.evaluate(arrived).catch(() => false); // no page can answer between the two
   await until("the other page is there", look, COMMAND_TIMEOUT);
 }

@@ -25,7 +25,7 @@ export async function startWebKit(): Promise<Engine> {
     // It accepts certificates that tests make for themselves.
     const wanted = { acceptInsecureCerts: true, "webkitgtk:browserOptions": options };
     const session = await driver.ready(WebDriver.start(server, wanted));
-    return new WebKit(session, parts);
+    return new WebKit(session, await session.alone((send) => send<string>("GET", "/window")), parts);
   } catch (e) {
     await stop(parts);
     throw e;
@@ -43,6 +43,7 @@ class WebKit implements Engine {
 
   constructor(
     private driver: WebDriver,
+    private window: string,
     private parts: Parts,
   ) {}
 
@@ -51,7 +52,7 @@ class WebKit implements Engine {
   }
 
   open(url: string): Promise<Page> {
-    return WebKitPage.open(this.driver, url);
+    return WebKitPage.open(this.driver, this.window, url);
   }
 
   async close(): Promise<void> {

@@ -15,8 +15,12 @@ export class WebKitPage implements Page {
     private window: string,
   ) {}
 
-  static async open(driver: WebDriver, url: string): Promise<WebKitPage> {
-    const { handle } = await driver.alone((send) => send<{ handle: string }>("POST", "/window/new", { type: "window" }));
+  /** Opens a window. There is a first one already, which is always open. */
+  static async open(driver: WebDriver, first: string, url: string): Promise<WebKitPage> {
+    const { handle } = await driver.alone(async (send) => {
+      await send("POST", "/window", { handle: first }); // the current one may be closed
+      return send<{ handle: string }>("POST", "/window/new", { type: "window" });
+    });
     const page = new WebKitPage(driver, handle);
     await page.goto(url);
     return page;
@@ -70,8 +74,12 @@ export class WebKitPage implements Page {
     });
   }
 
-  show(): Promise<void> {
-    return this.#do(async () => {});
+  hide = async (): Promise<void> => {
+    await this.#do((send) => send("POST", "/window/minimize"));
+  };
+
+  async show(): Promise<void> {
+    await this.#do((send) => send("POST", "/window/rect", { x: 0, y: 0 })); // which restores a window
   }
 
   async type(text: string): Promise<void> {
