@@ -49,9 +49,16 @@ export class Program {
     process.once("exit", this.#killNow);
   }
 
-  /** Starts a program. Its file descriptor 3 is a pipe that the program may write to. */
+  /**
+   * Starts a program. Its file descriptor 3 is a pipe that the program may write to. The kernel ends the program if this
+   * process is killed.
+   */
   static start(path: string, args: string[], env: NodeJS.ProcessEnv): Program {
-    const child = spawn(path, args, { stdio: ["ignore", "ignore", "pipe", "pipe"], env, detached: true });
+    const child = spawn("setpriv", ["--pdeathsig", "KILL", path, ...args], {
+      stdio: ["ignore", "ignore", "pipe", "pipe"],
+      env,
+      detached: true,
+    });
     child.on("error", () => {}); // ready reports it
     return new Program(child, path);
   }
