@@ -178,12 +178,16 @@ export class Stream {
 
   /** Handles a HEADER, DATA or END frame. A violation resets the stream. */
   handleFrame({ type, flags, payload }: f.Frame, maxHeader: number): void {
-    let fault: string | undefined;
-    if (type === f.DATA) fault = this.handleData(flags, payload);
-    else if (payload.length > maxHeader) fault = "S12";
-    else fault = type === f.END ? this.handleEnd(payload) : this.handleHeader(payload);
+    const fault =
+      type === f.DATA
+        ? this.handleData(flags, payload)
+        : payload.length > maxHeader
+          ? "S12"
+          : type === f.END
+            ? this.handleEnd(payload)
+            : this.handleHeader(payload);
     if (!fault) return;
-    const overLimit = fault === "S12" || fault === "S13";
+    const overLimit = /1[23]/.test(fault); // S12 and S13
     const error = new ParleyError(new RuleError(fault).message, overLimit ? Code.ResourceExhausted : Code.Internal);
     this.reset(overLimit ? f.LIMIT : f.PROTOCOL, error);
   }
@@ -206,8 +210,8 @@ export class Stream {
       this.hasMessage = true;
       const bytes = this.#pieces.length === 1 ? this.#pieces[0]! : concat(this.#pieces);
       this.#inbox.push({ bytes, mark, cost: this.#cost });
-      this.#pieces = [];
       this.#size = this.#cost = 0;
+      this.#pieces = [];
     }
     this.#deliver();
     if (this.#recvEnded) this.#endRecv(new Uint8Array());
@@ -220,16 +224,13 @@ export class Stream {
     const { buffer } = piece;
     if (last?.buffer === buffer && (piece.byteOffset - last.byteOffset - last.length) * 4 < buffer.byteLength) {
       // Both are in one link message, with little between them. Join them there: only a quarter of it or more is kept.
-      all.push(new Uint8Array(buffer, last.byteOffset, last.length + piece.length));
-      all.at(-1)!.set(piece, last.length);
-    } else if (last && last.length <= SMALL_PIECE)
-      all.push(concat([last, piece])); // each one costs about 200 bytes more
-    else {
-      // A piece retains its whole link message. Copy it unless it makes up a quarter of that.
-      all.push(piece.length * 4 < buffer.byteLength ? piece.slice() : piece);
-      return;
+      all.push(new Uint8Array(buffer, all.pop()!.byteOffset, last.length + piece.length));
+      return all.at(-1)!.set(piece, last.length);
     }
-    all.splice(-2, 1);
+    // A piece retains its whole link message. Copy it unless it makes up a quarter of that.
+    all.push(piece.length * 4 < buffer.byteLength ? piece.slice() : piece);
+    // Each piece costs about 200 bytes more. Merge small ones of similar size so that few remain.
+    while ((all.at(-2)?.length as number) <= Math.min(SMALL_PIECE, all.at(-1)!.length)) all.push(concat(all.splice(-2)));
   }
 
   /** Handles an END frame. */
@@ -278,7 +279,7 @@ export class Stream {
       if (message) {
         consumed += message.cost;
         this.#waiters.shift()!.resolve(message);
-      } else if (this.#recvEnded) this.#waiters.shift()!.resolve(undefined);
+      } else if (this.#recvEnded) this.#waiters.shift()!.resolve(message);
       else if (this.error) this.#waiters.shift()!.reject(this.error);
       else {
         // Credit of a partial message is returned at once, so that a message may be larger than the window.
@@ -288,8 +289,8 @@ export class Stream {
       }
     }
     if (!consumed || this.#recvEnded || this.error) return;
-    const { budget, roundTrip } = this.session;
-    this.#sendWindow(this.#window.consume(consumed, budget, Date.now(), roundTrip.estimate));
+    const { session } = this;
+    this.#sendWindow(this.#window.consume(consumed, session.budget, Date.now(), session.roundTrip.estimate));
   }
 
   /** The limit that was sent to the peer, or 0 if that is the initial one or nothing more can arrive. */

@@ -1,5 +1,8 @@
 import type { BenchClient } from "./target.js";
 
+/** How long a stream may keep other tasks of the page from running, in milliseconds. */
+const YIELD_INTERVAL = 20;
+
 /** Counts operations and stops the workload. */
 export class Meter {
   count = 0;
@@ -16,6 +19,26 @@ export class Meter {
 
   stop(): void {
     this.#stop.abort();
+  }
+
+  #yielded = performance.now();
+
+  /** Lets other tasks of the page run. Otherwise a stream of which more is there always would keep timers from running. */
+  async yield(): Promise<void> {
+    await new Promise<void>((resolve) => {
+      const { port1, port2 } = new MessageChannel();
+      port1.onmessage = () => {
+        port1.close();
+        resolve();
+      };
+      port2.postMessage(undefined);
+    });
+    this.#yielded = performance.now();
+  }
+
+  /** Reports whether it is time to yield. */
+  get mustYield(): boolean {
+    return performance.now() - this.#yielded >= YIELD_INTERVAL;
   }
 
   /** Counts a response after checking its length. */
@@ -103,7 +126,10 @@ function download(name: string, size: number): Workload {
     unit: "messages/s",
     async run(client, meter) {
       try {
-        for await (const { payload } of client.download({ size }, { signal: meter.signal })) meter.took(payload, size);
+        for await (const { payload } of client.download({ size }, { signal: meter.signal })) {
+          meter.took(payload, size);
+          if (meter.mustYield) await meter.yield();
+        }
       } catch (e) {
         if (!meter.over) throw e; // otherwise it has ended as expected
         return;
