@@ -7,7 +7,7 @@ import * as Code from "./statuscodes.js";
 /** The WebSocket subprotocol of this protocol version. */
 export const SUBPROTOCOL = "parley.v1";
 
-const supportsVersion = (versions: string) => versions.split(/ *, */).includes(SUBPROTOCOL);
+const supportsVersion = (versions: string) => versions.split(",").some((v) => v.trim() === SUBPROTOCOL);
 
 /** Returns the error of a server or proxy that does not serve this client now. Another one may, or the same one soon. */
 export const temporaryRefusal = (message: string, retryAfter = 0): ParleyError =>
