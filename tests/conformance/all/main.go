@@ -14,7 +14,10 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strings"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/parley-rpc/parley/tests/conformance"
 )
@@ -65,9 +68,9 @@ func implementations() []implementation {
 			dir:     ".",
 			command: []string{"env", "PYTHONPATH=python:python/gen", "/usr/bin/python3", "-W", "error", "-m", "driver"},
 		},
-		inBrowser("chromium"),
-		inBrowser("firefox"),
 		inBrowser("webkit"),
+		inBrowser("firefox"),
+		inBrowser("chromium"),
 	}
 }
 
@@ -81,17 +84,32 @@ func inBrowser(engine string) implementation {
 	}
 }
 
-// run runs the kit against all implementations.
-func run(ctx context.Context) (reports []*conformance.Report, err error) {
-	var failed []string
-	for _, i := range implementations() {
-		report, err := i.check(ctx)
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", i.name, err)
+// run runs the kit against all implementations, two at a time. The last one
+// begins first: Chromium takes longest, as it delays WebSockets after failures.
+func run(ctx context.Context) ([]*conformance.Report, error) {
+	all := implementations()
+	for n := range all {
+		if err := all[n].prepare(ctx); err != nil {
+			return nil, fmt.Errorf("%s: %w", all[n].name, err)
 		}
-		fmt.Print(report.Text())
-		reports = append(reports, report)
-		if len(report.Failed()) > 0 {
+	}
+	reports, errs := make([]*conformance.Report, len(all)), make([]error, len(all))
+	var running errgroup.Group
+	running.SetLimit(2)
+	for n, i := range slices.Backward(all) {
+		running.Go(func() error {
+			reports[n], errs[n] = i.check(ctx)
+			return nil
+		})
+	}
+	_ = running.Wait() // errs has what failed
+	var failed []string
+	for n, i := range all {
+		if errs[n] != nil {
+			return nil, fmt.Errorf("%s: %w", i.name, errs[n])
+		}
+		fmt.Print(reports[n].Text())
+		if len(reports[n].Failed()) > 0 {
 			failed = append(failed, i.name)
 		}
 	}
@@ -101,13 +119,18 @@ func run(ctx context.Context) (reports []*conformance.Report, err error) {
 	return reports, nil
 }
 
-// check builds an implementation and runs the kit against it.
-func (i *implementation) check(ctx context.Context) (*conformance.Report, error) {
+// prepare builds an implementation.
+func (i *implementation) prepare(ctx context.Context) error {
 	build := exec.CommandContext(ctx, i.build[0], i.build[1:]...)
 	build.Dir = i.dir
 	if said, err := build.CombinedOutput(); err != nil {
-		return nil, fmt.Errorf("cannot build it: %w: %s", err, said)
+		return fmt.Errorf("cannot build it: %w: %s", err, said)
 	}
+	return nil
+}
+
+// check runs the kit against an implementation.
+func (i *implementation) check(ctx context.Context) (*conformance.Report, error) {
 	o := conformance.Options{Command: i.command, Stderr: os.Stderr}
 	known, err := os.ReadFile(filepath.Join("tests/conformance/known", i.name+".txt"))
 	switch {
