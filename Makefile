@@ -69,13 +69,14 @@ chat: ## serve the chat, for browsers and terminals, on ADDR (localhost:8080), a
 	go build -o bin/ ./examples/chat$(if $(NODES),/servers)
 	@exec bin/$(if $(NODES),servers -nodes $(NODES),chat server) -addr $(ADDR)
 
-# The tests of rpc and transport take longest, and so begin first. Those of bench/ look at rates and times: no other
+# The tests of rpc and transport take longest, and so begin first. Those of TIMED modules look at rates and times: no other
 # module's tests run beside them.
+TIMED = ./bench/... ./tests/cluster/...
 test: $(NPM) chromium firefox webkit nginx ## run all tests with the race detector, and measure what they cover; the browser's in Chromium, Firefox and WebKit
 	@mkdir -p .out
 	go test -race -timeout 8m -coverprofile=.out/cover.out ./rpc ./transport ./...
-	go test -race -timeout 8m $(filter-out ./... ./bench/...,$(PACKAGES))
-	go test -race -timeout 8m ./bench/...
+	go test -race -timeout 8m $(filter-out ./... $(TIMED),$(PACKAGES))
+	go test -race -timeout 8m -p 1 $(TIMED)
 	@set -e; for floor in internal/frame transport rpc; do \
 		awk -v floor=$$floor -v min=$(MIN_COVERAGE) -f tools/coverage.awk .out/cover.out; done
 	cd web && npm test --silent
