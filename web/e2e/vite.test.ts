@@ -5,12 +5,12 @@ import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import type { Engine, Page } from "../testing/engines/index.js";
 import { Server } from "../testing/server.js";
 import { until } from "../testing/until.js";
+import base from "../vitest.config.js";
 import { startBrowser } from "./browser.js";
 
 // A page of Vite's dev server, whose configuration is the one in docs/browser.md.
 
 const root = join(import.meta.dirname, "vite");
-const source = (name: string) => join(import.meta.dirname, `../${name}/src/index.ts`);
 
 let browser: Engine;
 let server: Server;
@@ -37,7 +37,7 @@ async function start(...flags: string[]): Promise<void> {
     configFile: false,
     logLevel: "error",
     cacheDir: join(import.meta.dirname, "../../.out/vite"),
-    resolve: { alias: { "@parley-rpc/client": source("client") } },
+    resolve: base.resolve ?? {},
     server: {
       host: "127.0.0.1",
       port: await freePort(),

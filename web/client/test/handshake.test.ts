@@ -41,7 +41,7 @@ test.each(senders)(
         closed.push(code, reason);
       }
     }
-    const error = await failure("ws://localhost/rpc", { WebSocket: Script as never });
+    const error = await failure("ws://localhost/rpc", { WebSocket: Script as never, jitter: (bound) => bound });
     expect(error.code).toBe(Code.Unimplemented);
     expect(closed).toEqual([code, "the server does not speak parley.v1"]);
   },
