@@ -8,7 +8,7 @@ const chromiumOnly = ["e2e/install.test.ts", "e2e/servers.test.ts", "e2e/vite.te
 // The tests in real browsers: `make e2e`. Each engine is a project.
 export default defineConfig({
   test: {
-    maxWorkers: 2,
+    maxWorkers: 3, // they wait for most of their time
     globalSetup: ["./testing/builde2e.ts"],
     projects: chosenEngines().map((engine) => ({
       resolve: base.resolve ?? {},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -45,8 +46,9 @@ var unreadStreams = []unreadStream{
 	{"grpc", false, "application/grpc+proto", [2]string{"Grpc-Timeout", "300m"}},
 }
 
-// begin makes the request and returns its response, of which nothing is read.
-func (u *unreadStream) begin(t *testing.T, url string, client *http.Client, withTimeout bool) *http.Response {
+// begin makes the request, with further headers as names and values, and
+// returns its response, of which nothing is read.
+func (u *unreadStream) begin(t *testing.T, url string, client *http.Client, header ...string) *http.Response {
 	t.Helper()
 	body := strings.NewReader("\x00\x00\x00\x00\x00")
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url+"/"+download.Path(), body)
@@ -55,8 +57,8 @@ func (u *unreadStream) begin(t *testing.T, url string, client *http.Client, with
 	}
 	r.Header.Set("Content-Type", u.kind)
 	r.Header.Set("Te", "trailers")
-	if withTimeout {
-		r.Header.Set(u.timeout[0], u.timeout[1])
+	for pair := range slices.Chunk(header, 2) {
+		r.Header.Set(pair[0], pair[1])
 	}
 	response, err := client.Do(r)
 	if err != nil {
@@ -91,7 +93,7 @@ func TestADeadlineEndsASendThatWaitsForItsClient(t *testing.T) {
 			t.Parallel()
 			failed := make(chan error, 1)
 			url, _ := serve(t, flood(failed))
-			_ = u.begin(t, url, u.client(t), true)
+			_ = u.begin(t, url, u.client(t), u.timeout[:]...)
 			wantFailure(t, failed, rpc.CodeDeadlineExceeded)
 		})
 	}
@@ -105,7 +107,7 @@ func TestTheExpiryOfCredentialsEndsASendThatWaitsForItsClient(t *testing.T) {
 			url, _ := serve(t, flood(failed), rpc.WithAuthentication(func(r *http.Request) (context.Context, error) {
 				return rpc.WithExpiry(r.Context(), time.Now().Add(300*time.Millisecond)), nil
 			}))
-			_ = u.begin(t, url, u.client(t), false)
+			_ = u.begin(t, url, u.client(t))
 			wantFailure(t, failed, rpc.CodeUnauthenticated)
 		})
 	}
@@ -125,7 +127,7 @@ func TestAConnectionServesOnAfterADeadline(t *testing.T) {
 		t.Run(u.name, func(t *testing.T) {
 			client := u.client(t)
 			for range 2 {
-				response := u.begin(t, url, client, true)
+				response := u.begin(t, url, client, u.timeout[:]...)
 				body, err := io.ReadAll(response.Body)
 				if err != nil {
 					t.Fatal(err)

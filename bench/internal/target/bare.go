@@ -25,13 +25,14 @@ func bareMessages(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		return // Upgrade has answered
 	}
-	defer conn.Close()
 	go func() {
 		_, _, _ = conn.ReadMessage() // returns when the peer closes
 		_ = conn.Close()
 	}()
-	for conn.WriteMessage(websocket.BinaryMessage, payload) == nil {
+	for err == nil {
+		err = conn.WriteMessage(websocket.BinaryMessage, payload)
 	}
+	_ = conn.Close()
 }
 
 // bareBody sends as much in the body of a response, which ends with the request.

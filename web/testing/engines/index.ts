@@ -1,14 +1,12 @@
-import { startChromium } from "./chromium.js";
 import type { Engine, EngineName } from "./engine.js";
-import { startFirefox } from "./firefox.js";
-import { startWebKit } from "./webkit.js";
 
 export { type Engine, type EngineName, engineNames, type Key, type Page } from "./engine.js";
 
+// Each engine has a library of its own, which takes a while to load.
 const starters: Record<EngineName, () => Promise<Engine>> = {
-  chromium: startChromium,
-  firefox: startFirefox,
-  webkit: startWebKit,
+  chromium: async () => (await import("./chromium.js")).startChromium(),
+  firefox: async () => (await import("./firefox.js")).startFirefox(),
+  webkit: async () => (await import("./webkit.js")).startWebKit(),
 };
 
 /** Starts a browser of Debian without a window on a screen, and with a new profile. */
