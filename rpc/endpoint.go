@@ -179,11 +179,12 @@ func (e *endpoint) maxMessage() int {
 	return transport.DefaultMaxMessage
 }
 
+// maxHeader is the limit in bytes of the metadata that comes with a call.
 func (e *endpoint) maxHeader() int {
 	if e.transport.MaxHeader > 0 {
 		return e.transport.MaxHeader
 	}
-	return 16 << 10 // as transport.Parameters says
+	return transport.DefaultMaxHeader
 }
 
 // names lists the keys of a set for an error.

@@ -102,6 +102,9 @@ type Parameters struct {
 // DefaultMaxMessage is the default of Parameters.MaxMessage in bytes.
 const DefaultMaxMessage = 4 << 20
 
+// DefaultMaxHeader is the default of Parameters.MaxHeader in bytes.
+const DefaultMaxHeader = 16 << 10
+
 const (
 	defaultGrowth = 64 << 20 // bytes by which all windows of a session may grow
 	defaultReplay = 32 << 20 // bytes that a session keeps at most to be sent again
@@ -133,7 +136,7 @@ func (p Parameters) withDefaults() (Parameters, error) {
 		{"MaxStreams", &p.MaxStreams, 1024, int(d.MaxStreams), maxSetting},
 		{"MaxMessage", &p.MaxMessage, DefaultMaxMessage, int(d.MaxMessage), maxSetting},
 		{"MaxFrame", &p.MaxFrame, 32 << 10, int(d.MaxFrame), maxFrameLimit},
-		{"MaxHeader", &p.MaxHeader, 16 << 10, int(d.MaxHeader), maxFrameLimit},
+		{"MaxHeader", &p.MaxHeader, DefaultMaxHeader, int(d.MaxHeader), maxFrameLimit},
 		{"InitialWindow", &p.InitialWindow, 64 << 10, int(d.InitialWindow), maxSetting},
 		{"MaxWindow", &p.MaxWindow, 32 << 20, int(d.InitialWindow), maxSetting},
 		{"MaxResets", &p.MaxResets, 1000, 100, maxSetting},

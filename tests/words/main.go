@@ -1,6 +1,6 @@
 // Command words reports vague words in comments of Go, TypeScript, Protocol Buffers and
-// Python files, in docstrings of Python, and in Markdown. Each has a plainer equivalent: a named actor, or the field's
-// term. Code, strings and code spans are not examined.
+// Python files, in docstrings of Python, and in Markdown. Each has a plainer equivalent:
+// a named actor, or the field's term. Code, strings and code spans are not examined.
 //
 //	go run ./tests/words
 package main

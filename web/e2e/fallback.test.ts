@@ -114,17 +114,14 @@ const returned = (page: Page) =>
       connection.subscribe((state) => state === "ready" && resolve());
       if (connection.state === "ready") resolve();
     });
-    const running = ping.countUp({ to: 400n, delayMs: 5 });
-    await running.next();
-    let made = 0;
     let isReady = false;
     void ready.then(() => (isReady = true));
-    while (!isReady) {
-      await ping.ping({ text: `${made++}` }); // none fails
-      await new Promise((resolve) => setTimeout(resolve, 10));
+    let last = 0;
+    for await (const { number } of ping.countUp({ to: 400n, delayMs: 5 })) {
+      last = Number(number);
+      if (!isReady) await ping.ping({ text: `${number}` }); // none fails
     }
-    let last = 1;
-    for await (const { number } of running) last = Number(number);
+    await ready;
     async function* numbers() {
       yield { number: 20n };
       yield { number: 3n };

@@ -122,7 +122,7 @@ export class Connection {
       for (const sub of this.#subconns) sub.connectNow();
     }
     for (;;) {
-      if (rank(this) > 3) return;
+      if (rank(this) > 3) return; // fallback or ready
       if (this.#state === "failed" || this.#state === "closed") throw this.#error;
       await new Promise<void>((resolve) => {
         const end = this.subscribe(() => resolve(void end()));

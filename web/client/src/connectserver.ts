@@ -2,7 +2,7 @@ import type { Connection } from "./connection.js";
 import { isConnectJSON, statusOf } from "./connectwire.js";
 import { ParleyError } from "./error.js";
 import type { FallbackSettings } from "./fallback.js";
-import { temporaryRefusal } from "./handshake.js";
+import { parseRetryAfter, temporaryRefusal } from "./handshake.js";
 import { DIAGNOSE_TIMEOUT } from "./limits.js";
 import * as Code from "./statuscodes.js";
 
@@ -11,21 +11,15 @@ const PROBE = "parley.fallback/Probe";
 
 /** A server that takes calls over HTTP by the Connect protocol. */
 export class ConnectServer {
-  readonly #base: string | undefined;
-  readonly #webSocketUrl: string;
-
   constructor(
     readonly conn: Connection,
-    webSocketUrl: string,
+    readonly webSocketUrl: string,
     readonly settings: FallbackSettings,
-  ) {
-    this.#base = settings.url;
-    this.#webSocketUrl = webSocketUrl;
-  }
+  ) {}
 
   /** Returns the URL of a method. */
   url(path: string): URL {
-    const given = this.#base ?? this.#webSocketUrl.replace("ws", "http");
+    const given = this.settings.url ?? this.webSocketUrl.replace("ws", "http");
     let url: URL;
     try {
       url = new URL(given, globalThis.location?.href);
@@ -66,7 +60,7 @@ export class ConnectServer {
       const status = await statusOf(res);
       if (!isConnect) refusal = noServer(error, status);
       else if (res.status === 503 || res.status === 429) {
-        refusal = temporaryRefusal(status.rawMessage, 1000 * Number(res.headers.get("retry-after")) || 0);
+        refusal = temporaryRefusal(status.rawMessage, parseRetryAfter(res.headers.get("retry-after") ?? ""));
       } else if (res.status === 401 || res.status === 403) refusal = status;
     } catch (e) {
       throw e instanceof ParleyError ? e : error;

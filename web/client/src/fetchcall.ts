@@ -101,7 +101,7 @@ class FetchCall {
     const prefix = new DataView(new ArrayBuffer(PREFIX));
     prefix.setUint8(0, request.mark ? COMPRESSED : 0);
     prefix.setUint32(1, request.bytes.length);
-    const res = await this.#post(headers, concat([new Uint8Array(prefix.buffer), request.bytes]));
+    const res = await this.#post(headers, new Uint8Array(prefix.buffer), request.bytes);
     const announced = res.headers.get("connect-content-encoding");
     const compression: Field[] = announced && announced !== "identity" ? [[5, utf8(announced)]] : [];
     this.#stream.sendHeader(encodeFields([...compression, ...metadata(res.headers)]));
@@ -156,7 +156,7 @@ class FetchCall {
     return headers;
   }
 
-  #post(headers: Headers, body: Uint8Array): Promise<Response> {
-    return this.#server.post(this.#open.method, headers, concat([body]), this.#stream.abort.signal);
+  #post(headers: Headers, ...body: Uint8Array[]): Promise<Response> {
+    return this.#server.post(this.#open.method, headers, concat(body), this.#stream.abort.signal);
   }
 }

