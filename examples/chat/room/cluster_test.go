@@ -113,7 +113,7 @@ func testTypingOnTwoServers(t *testing.T) {
 	ada, bob := newMember("", "ada"), newMember("", "bob")
 	for m, rs := range map[*member]*rooms{ada: rs, bob: other} {
 		m.client = m.name
-		if _, err := rs.admit(m, "lobby"); err != nil {
+		if err := rs.admit(m, "lobby"); err != nil {
 			t.Fatal(err)
 		}
 		<-m.typistsChanged

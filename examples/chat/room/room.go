@@ -48,8 +48,9 @@ type member struct {
 	// client is the name of conn in the directory.
 	client string
 
-	membersChanged chan struct{} // has an item when members have come or left
-	typistsChanged chan struct{} // has an item when members have started or stopped typing
+	shown          map[string]string // the names that the member was told, by ids; for showMembers
+	membersChanged chan struct{}     // has an item when members have come or left
+	typistsChanged chan struct{}     // has an item when members have started or stopped typing
 
 	typing lastTyping // guarded by rooms.mu
 }
@@ -73,29 +74,28 @@ func (rs *rooms) enter(conn *rpc.Conn, enter *chatv1.Enter) (*member, *chatv1.En
 	m := newMember(enter.Key, enter.Name)
 	m.conn = conn
 	m.client, _ = Identify(conn)
-	names, err := rs.admit(m, enter.Room)
-	if err != nil {
+	if err := rs.admit(m, enter.Room); err != nil {
 		return nil, nil, err
 	}
 	if err := rs.setMeta(conn); err != nil {
 		rs.remove(m)
 		return nil, nil, err
 	}
-	return m, &chatv1.Entered{Names: names, Member: m.id}, nil
+	return m, &chatv1.Entered{Names: slices.Sorted(maps.Values(m.shown)), Member: m.id}, nil
 }
 
-// admit adds a member to this node, and returns the names of all members.
-func (rs *rooms) admit(m *member, roomName string) ([]string, error) {
+// admit adds a member to this node, and notes for it who is there.
+func (rs *rooms) admit(m *member, roomName string) error {
 	rs.mu.Lock()
 	defer rs.mu.Unlock()
 	there := rs.presents.in(roomName)
 	for id, p := range there {
 		if p.name == m.name && id != m.id {
-			return nil, rpc.Errorf(rpc.CodeAlreadyExists, "there is a %q in room %q already", m.name, roomName)
+			return rpc.Errorf(rpc.CodeAlreadyExists, "there is a %q in room %q already", m.name, roomName)
 		}
 	}
 	if len(there) >= maxMembers && there[m.id].conns == 0 {
-		return nil, rpc.Errorf(rpc.CodeResourceExhausted, "room %q is full", roomName)
+		return rpc.Errorf(rpc.CodeResourceExhausted, "room %q is full", roomName)
 	}
 	r := rs.rooms[roomName]
 	if r == nil {
@@ -107,7 +107,8 @@ func (rs *rooms) admit(m *member, roomName string) ([]string, error) {
 	r.members[m] = struct{}{}
 	m.typistsChanged <- struct{}{} // another member may be typing
 	rs.setPresent(m.client, func(meta map[string]string) { meta[presentKey(roomName, m.id)] = m.name })
-	return rs.names(roomName), nil
+	m.shown = rs.people(roomName)
+	return nil
 }
 
 // leave ends a membership.
@@ -188,43 +189,32 @@ func (rs *rooms) update(client string, node cluster.NodeID, meta map[string]stri
 	}
 }
 
-// names returns the names of the members of a room, in order. The caller holds
-// mu.
-func (rs *rooms) names(room string) []string {
-	var names []string
-	for _, p := range rs.presents.in(room) {
-		names = append(names, p.name)
-	}
-	slices.Sort(names)
-	return names
-}
-
 // showMembers tells a member who comes and leaves, until ctx ends or the call is
 // over. A member that reads slowly is told what has changed in the end.
 func (rs *rooms) showMembers(ctx context.Context, m *member, to *sender) error {
-	shown := rs.people(m)
 	for {
 		select {
 		case <-m.membersChanged:
 		case <-ctx.Done():
 			return ctx.Err()
 		}
-		now := rs.people(m)
-		for _, res := range changes(shown, now) {
+		rs.mu.Lock()
+		now := rs.people(m.room.name)
+		rs.mu.Unlock()
+		for _, res := range changes(m.shown, now) {
 			if err := to.send(res); err != nil {
 				return err
 			}
 		}
-		shown = now
+		m.shown = now
 	}
 }
 
-// people returns the names of the members of a member's room by their ids.
-func (rs *rooms) people(m *member) map[string]string {
-	rs.mu.Lock()
-	defer rs.mu.Unlock()
+// people returns the names of the members of a room by their ids. The caller
+// holds mu.
+func (rs *rooms) people(room string) map[string]string {
 	people := make(map[string]string)
-	for id, p := range rs.presents.in(m.room.name) {
+	for id, p := range rs.presents.in(room) {
 		people[id] = p.name
 	}
 	return people

@@ -4,18 +4,17 @@ import (
 	"sync"
 
 	chatv1 "github.com/parley-rpc/parley/gen/parley/chat/v1"
-	"github.com/parley-rpc/parley/rpc"
 )
 
 // sender lets several goroutines send to one member.
 type sender struct {
 	mu  sync.Mutex
-	out rpc.Sender[chatv1.JoinResponse]
+	out func(*chatv1.JoinResponse) error
 }
 
 // send waits while the member does not read. An error says that the call is over.
 func (s *sender) send(res *chatv1.JoinResponse) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.out.Send(res)
+	return s.out(res)
 }

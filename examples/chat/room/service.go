@@ -76,7 +76,7 @@ func (s *Service) Join(ctx context.Context, in rpc.Receiver[chatv1.JoinRequest],
 	}
 	defer s.rooms.leave(m)
 	entered.Server = s.node.Name()
-	to := &sender{out: out}
+	to := &sender{out: out.Send}
 	if err := to.send(&chatv1.JoinResponse{Event: &chatv1.JoinResponse_Entered{Entered: entered}}); err != nil {
 		return err
 	}

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 
 	"go.uber.org/goleak"
 
@@ -195,6 +196,27 @@ func TestAllMembersHearTheSameOrder(t *testing.T) {
 	}
 }
 
+func TestMemberIsToldWhoCameBeforeItWasShownTheMembers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		rs, ada, bob := pair(t)
+		ctx, cancel := context.WithCancel(t.Context())
+		told := make(chan *chatv1.JoinResponse, 2)
+		go rs.showMembers(ctx, ada, &sender{out: func(res *chatv1.JoinResponse) error {
+			told <- res
+			return nil
+		}})
+		if res := <-told; res.GetCame().GetName() != bob.name {
+			t.Errorf("ada was told %v", res)
+		}
+		rs.remove(bob)
+		if res := <-told; res.GetLeft().GetName() != bob.name {
+			t.Errorf("ada was told %v", res)
+		}
+		cancel()
+		rs.remove(ada)
+	})
+}
+
 func TestRoomsDoNotHearEachOther(t *testing.T) {
 	url := alone(t)
 	ada := join(t, url, "red", "ada")
@@ -287,7 +309,7 @@ func TestFullRoomsAdmitNoMember(t *testing.T) {
 	for n := range maxMembers {
 		s.rooms.update(strconv.Itoa(n), cluster.NodeID{1}, map[string]string{presentKey("lobby", strconv.Itoa(n)): strconv.Itoa(n)})
 	}
-	if _, err := s.rooms.admit(newMember("", "one more"), "lobby"); !errors.Is(err, rpc.CodeResourceExhausted) {
+	if err := s.rooms.admit(newMember("", "one more"), "lobby"); !errors.Is(err, rpc.CodeResourceExhausted) {
 		t.Errorf("got %v", err)
 	}
 }

@@ -97,7 +97,7 @@ func pair(t *testing.T) (rs *rooms, ada, bob *member) {
 	ada, bob = newMember("", "ada"), newMember("", "bob")
 	for _, m := range []*member{ada, bob} {
 		m.client = m.name
-		if _, err := rs.admit(m, "lobby"); err != nil {
+		if err := rs.admit(m, "lobby"); err != nil {
 			t.Fatal(err)
 		}
 		<-m.typistsChanged
