@@ -10,6 +10,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"strings"
 	"time"
 )
@@ -108,9 +109,12 @@ func dial(host string, args []arg) (*dialed, error) {
 	return d, conn.SetReadDeadline(time.Time{})
 }
 
-// errPlainGet says that a request was no handshake: a script in a browser asks
-// in this way why its handshake has failed (section 3.1).
-var errPlainGet = errors.New("a GET without an upgrade")
+// errNoHandshake says that a connection brought no handshake, and another one
+// may follow. A script in a browser asks by a plain GET why its handshake has
+// failed (section 3.1). A browser opens connections that it never uses, and so
+// does a dialer of an earlier case, whose port is now that of another one, until
+// it learns that it is closed.
+var errNoHandshake = errors.New("no handshake")
 
 // answerPlainGet answers as an acceptor would that answers handshakes with a
 // status, or a subprotocol, and extra headers. Scripts of any origin may read
@@ -136,9 +140,12 @@ func accept(conn net.Conn, args []arg) (*http.Request, *socket, error) {
 	if err := conn.SetReadDeadline(time.Now().Add(5 * time.Second)); err != nil {
 		return nil, nil, err
 	}
+	if _, err := in.Peek(1); err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
+		return nil, nil, errors.Join(errNoHandshake, conn.Close())
+	}
 	req, err := http.ReadRequest(in)
 	if err != nil {
-		return nil, nil, fmt.Errorf("no handshake: %w", err)
+		return nil, nil, fmt.Errorf("reading the handshake: %w", errors.Join(err, conn.Close()))
 	}
 	status, selected := "101", "parley.v1"
 	var extra string
@@ -160,7 +167,7 @@ func accept(conn net.Conn, args []arg) (*http.Request, *socket, error) {
 		}
 	}
 	if req.Header.Get("Upgrade") == "" {
-		return nil, nil, errors.Join(errPlainGet, answerPlainGet(conn, status, selected, extra))
+		return nil, nil, errors.Join(errNoHandshake, answerPlainGet(conn, status, selected, extra))
 	}
 	code, err := number(status)
 	if err != nil {

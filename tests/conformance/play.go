@@ -193,7 +193,7 @@ func (p *play) newLink(l *line) error {
 	}
 	var req *http.Request
 	var s *socket
-	for err = errPlainGet; errors.Is(err, errPlainGet); {
+	for err = errNoHandshake; errors.Is(err, errNoHandshake); {
 		conn, acceptErr := p.listener.Accept()
 		if acceptErr != nil {
 			return fmt.Errorf("the implementation does not dial within %v: %w", within, acceptErr)

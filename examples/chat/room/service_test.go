@@ -201,10 +201,13 @@ func TestMemberIsToldWhoCameBeforeItWasShownTheMembers(t *testing.T) {
 		rs, ada, bob := pair(t)
 		ctx, cancel := context.WithCancel(t.Context())
 		told := make(chan *chatv1.JoinResponse, 2)
-		go rs.showMembers(ctx, ada, &sender{out: func(res *chatv1.JoinResponse) error {
-			told <- res
-			return nil
-		}})
+		ended := make(chan error, 1)
+		go func() {
+			ended <- rs.showMembers(ctx, ada, &sender{out: func(res *chatv1.JoinResponse) error {
+				told <- res
+				return nil
+			}})
+		}()
 		if res := <-told; res.GetCame().GetName() != bob.name {
 			t.Errorf("ada was told %v", res)
 		}
@@ -213,6 +216,9 @@ func TestMemberIsToldWhoCameBeforeItWasShownTheMembers(t *testing.T) {
 			t.Errorf("ada was told %v", res)
 		}
 		cancel()
+		if err := <-ended; !errors.Is(err, context.Canceled) {
+			t.Errorf("got %v", err)
+		}
 		rs.remove(ada)
 	})
 }

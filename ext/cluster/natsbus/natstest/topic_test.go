@@ -2,6 +2,7 @@ package natstest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"testing"
 	"time"
@@ -9,11 +10,13 @@ import (
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
 	"github.com/parley-rpc/parley/ext/cluster"
+	"github.com/parley-rpc/parley/rpc"
 )
 
 type delivery = cluster.Delivery[*wrapperspb.StringValue]
 
-// follow subscribes to a topic until the test ends.
+// follow subscribes to a topic until the test ends, again while the node is not
+// connected to NATS yet.
 func follow(t *testing.T, topic *cluster.Topic[*wrapperspb.StringValue], from cluster.Position) <-chan delivery {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
@@ -24,11 +27,15 @@ func follow(t *testing.T, topic *cluster.Topic[*wrapperspb.StringValue], from cl
 	})
 	go func() {
 		defer close(ended)
-		for d, err := range topic.Subscribe(ctx, from) {
-			if err != nil {
-				return
+		for ; ctx.Err() == nil; time.Sleep(5 * time.Millisecond) {
+			for d, err := range topic.Subscribe(ctx, from) {
+				if err == nil {
+					items <- d
+				} else if ctx.Err() == nil && !errors.Is(err, rpc.CodeUnavailable) {
+					t.Errorf("the subscription has ended: %v", err)
+					return
+				}
 			}
-			items <- d
 		}
 	}()
 	return items
