@@ -13,11 +13,12 @@ import (
 )
 
 // Close takes closeFrameWait + closeDrainWait at most. After closeCut it closes
-// the socket whatever it is doing.
+// the socket whatever it is doing. closeAnswerWait is a part of closeDrainWait.
 const (
-	closeFrameWait = 400 * time.Millisecond
-	closeDrainWait = 400 * time.Millisecond
-	closeCut       = closeFrameWait + closeDrainWait + 50*time.Millisecond
+	closeFrameWait  = 400 * time.Millisecond
+	closeDrainWait  = 400 * time.Millisecond
+	closeAnswerWait = 100 * time.Millisecond
+	closeCut        = closeFrameWait + closeDrainWait + 50*time.Millisecond
 )
 
 // closeFlood is the code for a peer that floods: RESOURCE_EXHAUSTED.
@@ -41,12 +42,11 @@ func (c *Conn) close(code transport.CloseCode, reason string) error {
 	c.in.shut()
 	sent, err := c.sendClose(code, reason)
 	if sent && c.waitsForPeer() {
-		c.closeWrite()
 		limits := politeDrain
 		if code == transport.CloseProtocolError || code == closeFlood {
 			limits = strictDrain
 		}
-		c.in.drain(closeDrainWait, limits)
+		c.in.drain(limits, c.closeWrite)
 	}
 	_ = conn.Close()
 	c.pong.stop()

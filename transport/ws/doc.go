@@ -44,12 +44,14 @@
 //     frame has its code. If a WriteMessage is blocked, there is no room for
 //     the frame: Close closes the socket, and WriteMessage returns
 //     net.ErrClosed.
-//  3. Close closes the sending half of the connection. It reads and drops what
-//     the peer still sends until the peer closes its own half, for 400 ms at
-//     most, and slowly if the peer has broken the rules. A socket that is closed
-//     with unread bytes is reset, and the reset may destroy the close frame on
-//     its way. A server that has received the peer's close frame as well skips
-//     this step: the server closes TCP first.
+//  3. Close reads and drops what the peer still sends until the peer closes its
+//     half of the connection, for 400 ms at most, and slowly if the peer has
+//     broken the rules. A socket that is closed with unread bytes is reset, and
+//     the reset may destroy the close frame on its way. Close closes its own half
+//     when something has come from the peer, or after 100 ms: Firefox does not
+//     tell a script that its WebSocket was open if the end follows the close
+//     frame at once. A server that has received the peer's close frame as well
+//     skips this step: the server closes TCP first.
 //  4. Close closes the socket.
 //
 // The session decides on the code. This package sends a code of its own only

@@ -193,19 +193,27 @@ var (
 	strictDrain = drainLimits{free: 16 << 10, rate: 64 << 10}
 )
 
-// drain reads and drops bytes until the peer has closed its half or the wait is
-// over. A socket that is closed with unread bytes resets the connection, and
-// the reset may overtake the close frame. It must be called after shut.
-func (in *inbound) drain(wait time.Duration, c drainLimits) {
+// drain reads and drops bytes until the peer has closed its half or
+// closeDrainWait is over. A socket that is closed with unread bytes resets the
+// connection, and the reset may overtake the close frame. It must be called after
+// shut. It calls answered once, when something has come from the peer or
+// closeAnswerWait is over.
+func (in *inbound) drain(c drainLimits, answered func()) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	conn := bottom(in.conn)
-	end := time.Now().Add(wait)
-	_ = conn.SetReadDeadline(end)
+	start := time.Now()
+	end := start.Add(closeDrainWait)
+	_ = conn.SetReadDeadline(start.Add(closeAnswerWait))
 	buf := make([]byte, min(c.free, 16<<10))
-	for total := 0; ; {
-		n, err := conn.Read(buf)
-		if err != nil {
+	n, err := conn.Read(buf)
+	if err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
+		return
+	}
+	answered()
+	_ = conn.SetReadDeadline(end)
+	for total := n; ; {
+		if n, err = conn.Read(buf); err != nil {
 			return
 		}
 		if total += n; total > c.free {

@@ -78,18 +78,48 @@ func (f *flood) Read(p []byte) (int, error) {
 
 func TestPeerThatGoesOnAfterTheCloseIsReadSlowly(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		const wait = 400 * time.Millisecond
 		for name, manner := range map[string]drainLimits{"politeDrain": politeDrain, "strictDrain": strictDrain} {
 			f := new(flood)
 			in := &inbound{conn: f}
 			began := time.Now()
-			in.drain(wait, manner)
-			if took := time.Since(began); took != wait {
+			in.drain(manner, func() {})
+			if took := time.Since(began); took != closeDrainWait {
 				t.Errorf("%s: it took %v", name, took)
 			}
 			if most := manner.free + manner.rate/2 + 32<<10; f.read < manner.free || f.read > most {
 				t.Errorf("%s: %d bytes were read", name, f.read)
 			}
+		}
+	})
+}
+
+func TestTheEndFollowsTheCloseFrameWhenThePeerHasAnsweredOrIsSilent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for answer, want := range map[time.Duration]time.Duration{
+			0:                    0,
+			closeAnswerWait / 2:  closeAnswerWait / 2,
+			closeAnswerWait * 2:  closeAnswerWait,
+			2 * closeDrainWait:   closeAnswerWait,
+			-closeAnswerWait / 2: -1, // the peer closes without an answer, so its end is known
+		} {
+			conn, peer := net.Pipe()
+			in := &inbound{conn: conn}
+			gone := make(chan struct{})
+			go func() {
+				defer close(gone)
+				time.Sleep(max(answer, -answer))
+				if answer >= 0 {
+					_, _ = peer.Write([]byte("an answer")) // Close may not wait for it
+				}
+				_ = peer.Close()
+			}()
+			began, ended := time.Now(), time.Duration(-1)
+			in.drain(politeDrain, func() { ended = time.Since(began) })
+			if ended != want {
+				t.Errorf("with an answer after %v: ended after %v, want %v", answer, ended, want)
+			}
+			_ = conn.Close()
+			<-gone
 		}
 	})
 }

@@ -86,7 +86,7 @@ export class BlockingProxy {
       return;
     }
     const stripped = upgrades === "stripped";
-    const onward = connect(this.target, "127.0.0.1");
+    const onward = connect({ port: this.target, host: "127.0.0.1", allowHalfOpen: true });
     this.#keep(onward);
     const lines: string[] = [`${req.method} ${req.url} HTTP/1.1`];
     for (let i = 0; i < req.rawHeaders.length; i += 2) {
@@ -96,7 +96,8 @@ export class BlockingProxy {
     if (stripped) lines.push("Connection: close");
     onward.write(`${lines.join("\r\n")}\r\n\r\n`);
     onward.write(head);
-    onward.on("close", () => socket.destroy());
+    onward.on("error", () => socket.destroy());
+    onward.on("end", () => socket.end());
     socket.on("close", () => onward.destroy());
     if (upgrades === "mute") onward.once("data", (answer: Buffer) => socket.write(answer));
     else onward.pipe(socket);

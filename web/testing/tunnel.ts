@@ -21,7 +21,7 @@ export class Tunnel {
   refusing = false;
 
   private constructor(private target: number) {
-    this.#server = createServer((client) => this.#forward(client));
+    this.#server = createServer({ allowHalfOpen: true }, (client) => this.#forward(client));
   }
 
   static async start(target: number): Promise<Tunnel> {
@@ -68,14 +68,14 @@ export class Tunnel {
     client.once("data", (request) => {
       if (/^upgrade: websocket/im.test(request.toString("latin1"))) this.webSockets++;
     });
-    const server = connect(this.target, "127.0.0.1");
+    const server = connect({ port: this.target, host: "127.0.0.1", allowHalfOpen: true });
     for (const [from, to] of [
       [client, server],
       [server, client],
     ] as const) {
       this.#sockets.add(from);
-      from.on("error", () => {});
-      from.on("close", () => to.destroy());
+      from.on("error", () => to.destroy());
+      from.on("end", () => to.end()); // each direction ends by itself: what is on its way in the other one arrives
       from.on("data", (bytes) => {
         if (this.blackhole) return;
         if (from === server) this.down += bytes.length;
