@@ -107,7 +107,7 @@ func TestTheEndFollowsTheCloseFrameWhenThePeerHasAnsweredOrIsSilent(t *testing.T
 			gone := make(chan struct{})
 			go func() {
 				defer close(gone)
-				time.Sleep(max(answer, -answer))
+				<-time.After(max(answer, -answer))
 				if answer >= 0 {
 					_, _ = peer.Write([]byte("an answer")) // Close may not wait for it
 				}

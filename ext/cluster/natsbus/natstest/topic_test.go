@@ -27,7 +27,9 @@ func follow(t *testing.T, topic *cluster.Topic[*wrapperspb.StringValue], from cl
 	})
 	go func() {
 		defer close(ended)
-		for ; ctx.Err() == nil; time.Sleep(5 * time.Millisecond) {
+		tick := time.NewTicker(5 * time.Millisecond)
+		defer tick.Stop()
+		for ; ctx.Err() == nil; <-tick.C {
 			for d, err := range topic.Subscribe(ctx, from) {
 				if err == nil {
 					items <- d
