@@ -5,7 +5,6 @@
 .DEFAULT_GOAL = help
 
 FUZZTIME    ?= 30s
-FUZZJOBS    ?= 1
 CUTS        ?= 2000
 KILLS       ?= 5
 ROUNDS      ?= 2
@@ -107,8 +106,8 @@ check: ## everything but the tests that must hold before a commit
 	@mkdir -p .out; $(MAKE) --no-print-directory check-releases >.out/releases.log 2>&1 & releases=$$!; bad=0; \
 		$(MAKE) --no-print-directory $(CHECKS) || bad=1; wait $$releases || bad=1; cat .out/releases.log; exit $$bad
 
-fuzz: ## run every fuzz target for FUZZTIME (30s) each, of FUZZJOBS (1) packages at a time
-	@tools/fuzz.sh $(FUZZTIME) $(FUZZJOBS) $(PACKAGES)
+fuzz: ## run every fuzz target for FUZZTIME (30s) each
+	@set -e; for m in $(MODULES); do (cd $$m && $(CURDIR)/tools/fuzz.sh $(FUZZTIME)); done
 
 chaos: ## break CUTS (2000) links under load and kill KILLS (5) servers: no message lost, twice or out of order; SEED repeats
 	go run ./tests/chaos -cuts $(CUTS) -kills $(KILLS) -seed $(SEED)
